@@ -1,0 +1,114 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+struct arena_block {
+    struct arena_block *next;
+    size_t bytes;
+    _Alignas(16) char data[];
+};
+
+void arena_init(struct arena *a, size_t block_bytes)
+{
+    *a = (struct arena){ .block_bytes = block_bytes };
+}
+
+static void free_chain(struct arena_block *b)
+{
+    while (b) {
+        struct arena_block *next = b->next;
+        mem_free(b);
+        b = next;
+    }
+}
+
+void arena_fini(struct arena *a)
+{
+    free_chain(a->first);
+    arena_init(a, a->block_bytes);
+}
+
+static void use_block(struct arena *a, struct arena_block *b)
+{
+    a->cur = b;
+    a->at = b->data;
+    a->end = b->data + b->bytes;
+}
+
+void arena_rewind(struct arena *a)
+{
+    if (!a->first)
+        return;
+    free_chain(a->first->next);
+    a->first->next = NULL;
+    use_block(a, a->first);
+}
+
+static void *alloc_slow(struct arena *a, size_t bytes)
+{
+    size_t want = bytes > a->block_bytes ? bytes : a->block_bytes;
+    struct arena_block *b = mem_resize(NULL, sizeof(*b) + want);
+    b->next = NULL;
+    b->bytes = want;
+    if (a->cur)
+        a->cur->next = b;
+    else
+        a->first = b;
+    use_block(a, b);
+    char *p = a->at;
+    a->at += bytes;
+    return p;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    CHECK(bytes < SIZE_MAX / 2);
+    bytes = (bytes + 15) & ~(size_t)15;
+    if ((size_t)(a->end - a->at) < bytes || !a->cur)
+        return alloc_slow(a, bytes);
+    char *p = a->at;
+    a->at += bytes;
+    return p;
+}
+
+void *arena_zero(struct arena *a, size_t bytes)
+{
+    return memset(arena_alloc(a, bytes), 0, bytes);
+}
+
+struct str arena_dup(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
+    return (struct str){ p, s.n };
+}
+
+struct str arena_dup_lower(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++)
+        p[i] = ascii_lower(s.p[i]);
+    p[s.n] = '\0';
+    return (struct str){ p, s.n };
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    CHECK(n >= 0);
+    char *p = arena_alloc(a, (size_t)n + 1);
+    va_start(ap, fmt);
+    vsnprintf(p, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return (struct str){ p, (size_t)n };
+}

@@ -1,0 +1,105 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+void buf_fini(struct buf *b)
+{
+    mem_free(b->p);
+    *b = BUF_INIT;
+}
+
+char *buf_room(struct buf *b, size_t bytes)
+{
+    CHECK(bytes < SIZE_MAX / 4);
+    if (b->cap - b->n < bytes) {
+        size_t cap = b->cap ? b->cap : 256;
+        while (cap - b->n < bytes)
+            cap *= 2;
+        b->p = mem_resize(b->p, cap);
+        b->cap = cap;
+    }
+    return b->p + b->n;
+}
+
+void buf_add(struct buf *b, struct str s)
+{
+    if (s.n == 0)
+        return;
+    memcpy(buf_room(b, s.n), s.p, s.n);
+    b->n += s.n;
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+    *buf_room(b, 1) = c;
+    b->n++;
+}
+
+void buf_add_u64(struct buf *b, uint64_t value)
+{
+    char digits[20];
+    size_t n = sizeof(digits);
+    do {
+        digits[--n] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    buf_add(b, (struct str){ digits + n, sizeof(digits) - n });
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    CHECK(n >= 0);
+    char *p = buf_room(b, (size_t)n + 1);
+    va_start(ap, fmt);
+    vsnprintf(p, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    b->n += (size_t)n;
+}
+
+/* Length of the well-formed UTF-8 sequence at s (1 to 4), or 0 (Unicode 15, table 3-7). */
+static size_t utf8_length(struct str s)
+{
+    const unsigned char *u = (const unsigned char *)s.p;
+    unsigned char c = u[0];
+    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    if (n == 0 || n > s.n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((u[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && u[1] < 0xa0) || (c == 0xed && u[1] > 0x9f) || (c == 0xf0 && u[1] < 0x90) ||
+        (c == 0xf4 && u[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+void buf_add_json(struct buf *b, struct str s)
+{
+    buf_add_char(b, '"');
+    while (s.n) {
+        unsigned char c = (unsigned char)s.p[0];
+        size_t n = utf8_length(s);
+        if (n == 0) {
+            buf_add(b, STR("\\ufffd"));
+            n = 1;
+        } else if (c == '"' || c == '\\') {
+            buf_add_char(b, '\\');
+            buf_add_char(b, (char)c);
+        } else if (c < 0x20 || c == 0x7f) {
+            buf_printf(b, "\\u%04x", c);
+        } else {
+            buf_add(b, str_first(s, n));
+        }
+        s = (struct str){ s.p + n, s.n - n };
+    }
+    buf_add_char(b, '"');
+}

@@ -1,0 +1,37 @@
+/*
+ * A growing buffer of bytes, for what is built piece by piece: heads, keys, pages, log lines. Owned by its
+ * holder. It grows by doubling up to what the caller lets in; what has a limit is checked before appending.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/str.h"
+
+struct buf {
+    char *p;
+    size_t n;   /* bytes used */
+    size_t cap; /* bytes allocated */
+};
+
+#define BUF_INIT ((struct buf){ NULL, 0, 0 })
+
+void buf_fini(struct buf *b);
+/* Keeps the memory. */
+static inline void buf_clear(struct buf *b)
+{
+    b->n = 0;
+}
+/* Room for `bytes` more; returns where they go. The caller adds what it wrote to n. */
+char *buf_room(struct buf *b, size_t bytes);
+void buf_add(struct buf *b, struct str s);
+void buf_add_char(struct buf *b, char c);
+void buf_add_u64(struct buf *b, uint64_t value);
+__attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
+/* As a JSON string with its quotes (RFC 8259); bytes that are not UTF-8 become U+FFFD. */
+void buf_add_json(struct buf *b, struct str s);
+static inline struct str buf_str(const struct buf *b)
+{
+    return (struct str){ b->p, b->n };
+}
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * Keyed hashing: XXH3 with a secret that is made anew for each process, so that a stranger cannot choose names
+ * that collide. Hashes are only good within one process; nothing on disk or on the wire may hold one.
+ */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include "base/str.h"
+
+struct hash128 {
+    uint64_t lo, hi;
+};
+
+/* Filled with randomness once at start (io/system gives it; XXH3 wants at least 136 bytes of high entropy); immutable
+ * afterwards, shared by all threads. */
+struct hash_secret {
+    _Alignas(64) unsigned char bytes[192];
+};
+
+struct hash128 hash128(const struct hash_secret *s, struct str data);
+uint64_t hash64(const struct hash_secret *s, struct str data);
+static inline bool hash128_eq(struct hash128 a, struct hash128 b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+#endif

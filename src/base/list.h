@@ -1,0 +1,83 @@
+/*
+ * Intrusive doubly linked lists. The link is embedded in the element; the list owns nothing. A link that is in no
+ * list points to itself, so removing twice is harmless.
+ */
+#ifndef BASE_LIST_H
+#define BASE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct link {
+    struct link *prev, *next;
+};
+
+/* A list is a link that belongs to no element. */
+struct list {
+    struct link head;
+};
+
+static inline void link_init(struct link *l)
+{
+    l->prev = l->next = l;
+}
+static inline bool link_is_in(const struct link *l)
+{
+    return l->next != l;
+}
+static inline void list_init(struct list *l)
+{
+    link_init(&l->head);
+}
+static inline bool list_is_empty(const struct list *l)
+{
+    return !link_is_in(&l->head);
+}
+static inline void link_put_before(struct link *at, struct link *l)
+{
+    l->prev = at->prev;
+    l->next = at;
+    at->prev->next = l;
+    at->prev = l;
+}
+static inline void list_push_back(struct list *list, struct link *l)
+{
+    link_put_before(&list->head, l);
+}
+static inline void list_push_front(struct list *list, struct link *l)
+{
+    link_put_before(list->head.next, l);
+}
+static inline void link_remove(struct link *l)
+{
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+    link_init(l);
+}
+/* The first link, or NULL. */
+static inline struct link *list_first(const struct list *list)
+{
+    return list_is_empty(list) ? NULL : list->head.next;
+}
+static inline struct link *list_pop(struct list *list)
+{
+    struct link *l = list_first(list);
+    if (l)
+        link_remove(l);
+    return l;
+}
+/* Moves all of `from` behind the end of `to`. */
+static inline void list_move_all(struct list *to, struct list *from)
+{
+    struct link *l;
+    while ((l = list_pop(from)) != NULL)
+        list_push_back(to, l);
+}
+
+#define LIST_EACH(it, list) for (struct link *it = (list)->head.next; it != &(list)->head; it = it->next)
+/* The element may be removed in the loop; others may not. */
+#define LIST_EACH_SAFE(it, list)                                                                                       \
+    for (struct link *it = (list)->head.next, *it##_next = it->next; it != &(list)->head;                              \
+         it = it##_next, it##_next = it->next)
+
+#endif

@@ -1,0 +1,46 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/buf.h"
+
+static const char *const level_names[] = { "error", "warning", "info" };
+
+static void add_time(struct buf *line, int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    buf_printf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+               tm.tm_min, tm.tm_sec, (int)(wall_ms % 1000));
+}
+
+void log_record(struct log *log, enum log_level level, const char *area, const char *fmt, ...)
+{
+    if (!log || level > log->most)
+        return;
+    char text[2048];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    size_t length = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+
+    struct buf line = BUF_INIT;
+    add_time(&line, clock_now(log->clock).wall_ms);
+    buf_printf(&line, " %s %s: ", level_names[level], area);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c == 0x7f)
+            buf_printf(&line, "\\x%02x", c);
+        else
+            buf_add_char(&line, (char)c);
+    }
+    buf_add_char(&line, '\n');
+    log->write(log, buf_str(&line));
+    buf_fini(&line);
+}

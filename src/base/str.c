@@ -1,0 +1,107 @@
+#include "base/str.h"
+
+#include <string.h>
+
+struct str str_from(const char *c)
+{
+    return c ? (struct str){ c, strlen(c) } : STR_NONE;
+}
+
+bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static bool same_nocase(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ascii_lower(a[i]) != ascii_lower(b[i]))
+            return false;
+    return true;
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.n == b.n && same_nocase(a.p, b.p, a.n);
+}
+
+int str_cmp(struct str a, struct str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+    if (c != 0)
+        return c;
+    return a.n < b.n ? -1 : a.n > b.n;
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+bool str_starts_nocase(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && same_nocase(s.p, prefix.p, prefix.n);
+}
+
+bool str_ends(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n && (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
+}
+
+size_t str_index(struct str s, char c)
+{
+    const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
+    return at ? (size_t)(at - s.p) : s.n;
+}
+
+struct str str_from_index(struct str s, size_t from)
+{
+    return from >= s.n ? STR_NONE : (struct str){ s.p + from, s.n - from };
+}
+
+struct str str_first(struct str s, size_t n)
+{
+    return (struct str){ s.p, n < s.n ? n : s.n };
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
+struct str str_cut(struct str *rest, char sep)
+{
+    size_t at = str_index(*rest, sep);
+    struct str item = { rest->p, at };
+    if (at == rest->n)
+        *rest = STR_NONE;
+    else
+        *rest = (struct str){ rest->p + at + 1, rest->n - at - 1 };
+    return item;
+}
+
+bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+    if (s.n == 0)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!is_digit(s.p[i]))
+            return false;
+        uint64_t digit = (uint64_t)(s.p[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    if (value > max)
+        return false;
+    *out = value;
+    return true;
+}

@@ -1,0 +1,62 @@
+/*
+ * Strings with a length. A struct str never owns its bytes and is not NUL-terminated; it points into an input
+ * buffer, an arena or a literal, and lives as long as that does. The empty string may have a NULL pointer.
+ * ASCII only where case matters: HTTP's tokens are ASCII and the locale must not change what they mean.
+ */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct str {
+    const char *p;
+    size_t n;
+};
+
+#define STR(literal)      ((struct str){ (literal), sizeof(literal) - 1 })
+#define STR_INIT(literal) { (literal), sizeof(literal) - 1 } /* for static tables */
+#define STR_NONE          ((struct str){ NULL, 0 })
+/* For printf's "%.*s". Long strings are cut at INT_MAX. */
+#define STR_ARG(s) (int)((s).n > 0x7fffffff ? 0x7fffffff : (s).n), ((s).p ? (s).p : "")
+
+/* A view of a C string; NULL gives the empty string. */
+struct str str_from(const char *c);
+bool str_eq(struct str a, struct str b);
+/* Equal without ASCII case. */
+bool str_eq_nocase(struct str a, struct str b);
+/* <0, 0, >0 by bytes, the shorter first. */
+int str_cmp(struct str a, struct str b);
+bool str_starts(struct str s, struct str prefix);
+bool str_starts_nocase(struct str s, struct str prefix);
+bool str_ends(struct str s, struct str suffix);
+/* Index of the first `c`, or s.n when there is none. */
+size_t str_index(struct str s, char c);
+/* `from` above s.n gives the empty string. */
+struct str str_from_index(struct str s, size_t from);
+struct str str_first(struct str s, size_t n);
+/* Without SP and HTAB at both ends (RFC 9110 OWS). */
+struct str str_trim(struct str s);
+/* Cuts `*rest` at the first `sep`: returns what is before it and moves `*rest` behind it. With no `sep` left returns
+ * all of `*rest` and leaves it with p == NULL. Loop: while (rest.p) { item = str_cut(&rest, ','); ... } */
+struct str str_cut(struct str *rest, char sep);
+
+/* Digits only, at least one, value at most `max`: true and *out is set. Anything else: false. */
+bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
+
+static inline char ascii_lower(char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
+}
+static inline bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static inline bool is_alpha(char c)
+{
+    char l = (char)(c | 0x20);
+    return l >= 'a' && l <= 'z';
+}
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * The settings as structs, made of tbl/settings.h, and the immutable snapshot that requests hold. Read at start and at
+ * SIGHUP; a snapshot is counted and freed with its last user. conf/ allocates a snapshot's strings in its own arena.
+ */
+#ifndef CONF_SETTINGS_H
+#define CONF_SETTINGS_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+struct strs {
+    struct str *v;
+    size_t n;
+};
+
+enum profile { PROFILE_ISR, PROFILE_RFC9111, PROFILE_DEV };
+enum set_cookie { SET_COOKIE_REFUSE, SET_COOKIE_STRIP, SET_COOKIE_STORE };
+enum query_order { QUERY_SORTED, QUERY_RAW };
+enum unkeyed_query { UNKEYED_STRIP, UNKEYED_FORWARD };
+
+#define SETTING_C_BOOL   bool
+#define SETTING_C_COUNT  int64_t
+#define SETTING_C_BYTES  int64_t
+#define SETTING_C_TIME   int64_t
+#define SETTING_C_TEXT   struct str
+#define SETTING_C_LIST   struct strs
+#define SETTING_C_CHOICE int
+
+#define SETTING_MEMBER_PROCESS_PROCESS(type, name) SETTING_C_##type name;
+#define SETTING_MEMBER_PROCESS_SITE(type, name)
+#define SETTING_MEMBER_SITE_PROCESS(type, name)
+#define SETTING_MEMBER_SITE_SITE(type, name) SETTING_C_##type name;
+
+struct process_settings {
+#define SETTING(scope, type, name, ...) SETTING_MEMBER_PROCESS_##scope(type, name)
+#include "tbl/settings.h"
+#undef SETTING
+};
+
+/* An origin taken apart: exactly one of local_path and host_name is not empty. */
+struct origin_address {
+    struct str host_name; /* name or address, IPv6 without brackets */
+    uint16_t port;
+    struct str local_path;
+    struct str authority; /* as it stands in a Host field: "127.0.0.1:4321"; "localhost" for a Unix socket */
+};
+
+struct tag_header {
+    struct str name;
+    enum { TAG_SEPARATOR_COMMA, TAG_SEPARATOR_SPACE, TAG_SEPARATOR_EITHER } separator;
+};
+
+struct site_settings {
+    struct str name; /* the key under `sites:`; unique */
+    enum profile profile;
+    struct origin_address origin_address; /* from `origin` */
+    struct tag_header *tag_header_list;   /* from `tag_headers` */
+    struct strs ignored_params;           /* from `ignore_query`, `tracking` replaced by its names; sorted by bytes */
+#define SETTING(scope, type, name, ...) SETTING_MEMBER_SITE_##scope(type, name)
+#include "tbl/settings.h"
+#undef SETTING
+};
+
+struct settings {
+    atomic_uint refs;
+    struct arena arena;
+    struct process_settings process;
+    struct site_settings *sites;
+    size_t sites_n; /* at least 1 */
+    struct str path; /* of the file; empty: none */
+};
+
+/* What the command line says over the file: name and value as typed, in order. `name` is a setting's name with '-' for
+ * '_', or profile or site (names the one site). */
+struct override {
+    struct str flag;  /* "--origin", for messages */
+    struct str name;  /* "origin" */
+    struct str value;
+};
+
+/*
+ * Reads `path` (NULL: no file) and puts the overrides on top. All problems are found in one go: each is a line in
+ * `errors`, "FILE:LINE: what is wrong; what to do", or "--flag: ...". NULL when there was one. The first reference is the
+ * caller's. Does no I/O but reading the file (and token_file is only named, not read).
+ */
+struct settings *settings_read(const char *path, const struct override *overrides, size_t n, struct buf *errors);
+/* The same from memory; `name` stands for the file in messages. For tests and fuzzing. */
+struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
+                                struct buf *errors);
+struct settings *settings_ref(struct settings *s);
+void settings_unref(struct settings *s); /* any thread */
+
+/* The site of a host (lower case, no port): an exact name, else the longest "*." suffix, else the site without hosts, else
+ * NULL. */
+const struct site_settings *settings_site_of_host(const struct settings *s, struct str host);
+const struct site_settings *settings_site_by_name(const struct settings *s, struct str name);
+
+/* Do `a` and `b` differ in a setting of class KEY or STORE? Then the site's stored responses are of no more use. */
+bool site_settings_store_changed(const struct site_settings *a, const struct site_settings *b);
+
+/* The name of the profile. */
+struct str profile_name(enum profile p);
+
+#endif

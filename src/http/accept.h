@@ -1,0 +1,32 @@
+/*
+ * Content negotiation as key material (caching.md 4.9): values of Accept-Encoding and Accept-Language brought to one
+ * spelling, cookies found by name. Pure; results live in the arena.
+ */
+#ifndef HTTP_ACCEPT_H
+#define HTTP_ACCEPT_H
+
+#include "http/field.h"
+
+/* The sorted list of br, gzip, zstd with q > 0 ("br, gzip"); x-gzip is gzip; "*" with q > 0 stands for those not named.
+ * Nothing acceptable or no field: the empty string. Static literals, never copied. */
+struct str accept_encoding_normalize(const struct fields *request);
+
+/* Lower case, white space removed, ordered by falling quality (equal: as sent), q=0 kept at the end as "xx;q=0";
+ * other parameters dropped. "de-ch,de;q=0.9" -> "de-ch,de". No field: empty with p == NULL. Malformed: the joined lines
+ * in lower case. */
+struct str accept_language_normalize(const struct fields *request, struct arena *a);
+
+/* The visitor's best group for `groups` (http/netlify_vary): index, or -1 for no match. `de-CH` matches `de` when no
+ * group names `de-ch`; languages in falling quality, q=0 never; "*" matches none. */
+struct vary_groups;
+int language_best_group(const struct fields *request, const struct vary_groups *groups, struct arena *a);
+
+/* All values of the cookie `name` (case-sensitive) over all Cookie lines, in order, each passed to `found`. Returns how
+ * many. Values keep quotes; white space around is trimmed; a piece without '=' is a cookie with an empty name. */
+size_t cookie_values(const struct fields *request, struct str name, void (*found)(struct str value, void *ctx), void *ctx);
+
+/* Any other field as key material: lines joined by ",", white space around commas outside quotes removed. Missing:
+ * p == NULL; empty: p != NULL and n == 0. */
+struct str field_value_normalize(const struct fields *request, struct str name, struct arena *a);
+
+#endif

@@ -1,0 +1,1 @@
+#include "http/date.h"

@@ -1,0 +1,92 @@
+/*
+ * Header fields as values (RFC 9110 §5): a name, a value, and the number of a name that freshet knows. A table of
+ * fields points into the buffer or arena that its strings live in and owns nothing. Pure; any thread.
+ */
+#ifndef HTTP_FIELD_H
+#define HTTP_FIELD_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+enum field_id {
+    FIELD_OTHER, /* a name that tbl/headers.h does not list */
+#define HEADER(id, name, class) FIELD_##id,
+#include "tbl/headers.h"
+#undef HEADER
+    FIELD_COUNT
+};
+
+enum field_class {
+    FIELD_CLASS_E, /* end-to-end */
+    FIELD_CLASS_H, /* hop-by-hop */
+    FIELD_CLASS_U, /* removed from requests of untrusted clients */
+    FIELD_CLASS_F, /* framing and routing */
+};
+
+struct field {
+    struct str name; /* as received */
+    struct str value; /* without white space at both ends */
+    enum field_id id;
+};
+
+/* The set of known names in a table, one bit each. */
+struct field_set {
+    uint64_t bits[2];
+};
+
+struct fields {
+    struct field *v;
+    size_t n, cap;
+    struct field_set present;
+};
+
+static inline void field_set_add(struct field_set *s, enum field_id id)
+{
+    s->bits[id >> 6] |= (uint64_t)1 << (id & 63);
+}
+static inline bool field_set_has(const struct field_set *s, enum field_id id)
+{
+    return s->bits[id >> 6] >> (id & 63) & 1;
+}
+
+/* FIELD_OTHER when unknown; ASCII case does not matter. */
+enum field_id field_id_of(struct str name);
+/* "Cache-Control" for FIELD_CACHE_CONTROL; empty for FIELD_OTHER. */
+struct str field_name(enum field_id id);
+enum field_class field_class_of(enum field_id id);
+/* tchar+ of RFC 9110 §5.1. */
+bool is_token(struct str s);
+bool is_token_char(char c);
+
+static inline bool fields_has(const struct fields *f, enum field_id id)
+{
+    return field_set_has(&f->present, id);
+}
+/* The first line of that name, or NULL. */
+const struct field *fields_find(const struct fields *f, enum field_id id);
+/* Its value, or the empty string. */
+struct str fields_value(const struct fields *f, enum field_id id);
+size_t fields_count(const struct fields *f, enum field_id id);
+/* By name, any; without case. Starts looking at index `from`; returns the index or f->n. */
+size_t fields_index_of(const struct fields *f, struct str name, size_t from);
+/* All lines of the name in order, joined with ", " (RFC 9110 §5.3). One line: its value itself, nothing is copied.
+ * None: the empty string with p == NULL (an empty line has p != NULL). */
+struct str fields_joined(const struct fields *f, enum field_id id, struct arena *a);
+struct str fields_joined_by_name(const struct fields *f, struct str name, struct arena *a);
+
+/* Appends; grows the table in the arena. name and value are not copied. */
+void fields_add(struct fields *f, struct arena *a, struct str name, struct str value);
+void fields_add_id(struct fields *f, struct arena *a, enum field_id id, struct str value);
+/* Removes all lines of that name; the order of the others stays. */
+void fields_remove(struct fields *f, enum field_id id);
+void fields_remove_by_name(struct fields *f, struct str name);
+/* Calls `drop(field, ctx)` for each line and removes those for which it is true. */
+void fields_remove_if(struct fields *f, bool (*drop)(const struct field *, void *), void *ctx);
+
+/* Lists (RFC 9110 §5.6.1): the next member of a comma-separated list, trimmed, commas inside quoted strings not
+ * counted, empty members skipped. false at the end. *rest moves on. A quote that is never closed runs to the end. */
+bool list_next(struct str *rest, struct str *member);
+/* Is the token a member of any line of that field, without case? */
+bool fields_list_has(const struct fields *f, enum field_id id, struct str token);
+
+#endif

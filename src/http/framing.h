@@ -1,0 +1,35 @@
+/*
+ * Where a message's body ends (RFC 9112 §6), decided from the head alone and without benefit of the doubt: two
+ * lengths, a length and an encoding, an unknown or repeated encoding are errors, not choices. Pure.
+ */
+#ifndef HTTP_FRAMING_H
+#define HTTP_FRAMING_H
+
+#include "http/head.h"
+
+enum framing_kind {
+    FRAMING_NONE,    /* no body */
+    FRAMING_LENGTH,  /* exactly `length` bytes */
+    FRAMING_CHUNKED, /* chunked coding, alone */
+    FRAMING_CLOSE,   /* until the connection ends: responses only */
+};
+
+struct framing {
+    enum framing_kind kind;
+    uint64_t length; /* for FRAMING_LENGTH; at most INT64_MAX */
+};
+
+/* HTTP_ERROR_NONE and *out, or what is wrong. `Content-Length: 0` gives FRAMING_LENGTH with 0. Also checks that
+ * Connection does not name Host, Content-Length, Transfer-Encoding, Cookie or Authorization (caching.md 4.2).
+ * "5, 5" and two equal lines are errors as well. */
+enum http_error framing_of_request(const struct request_head *h, struct framing *out);
+/* `asked`: the method of the request that this answers. HEAD, 1xx, 204 and 304 have no body whatever they claim; for
+ * HEAD and 304 a valid Content-Length is still checked for syntax. A response to HTTP/1.0 with Transfer-Encoding is
+ * an error. */
+enum http_error framing_of_response(enum method asked, const struct response_head *h, struct framing *out);
+
+/* May the connection carry another message after this one (RFC 9112 §9.3)? Version and Connection only; the
+ * caller adds what it knows of framing. */
+bool wants_keep_alive(int minor, const struct fields *f);
+
+#endif

@@ -1,0 +1,1 @@
+#include "http/netlify_vary.h"

@@ -1,0 +1,54 @@
+/*
+ * Structured fields (RFC 9651): parsing of items, lists and dictionaries. The result lives in the arena. Pure.
+ */
+#ifndef HTTP_SF_H
+#define HTTP_SF_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+enum sf_type { SF_INTEGER, SF_DECIMAL, SF_STRING, SF_TOKEN, SF_BYTES, SF_BOOLEAN, SF_DATE, SF_DISPLAY, SF_INNER_LIST };
+
+struct sf_member;
+
+struct sf_param;
+
+struct sf_value {
+    enum sf_type type;
+    int64_t integer;  /* SF_INTEGER, SF_DATE (seconds); SF_DECIMAL: thousandths */
+    bool boolean;     /* SF_BOOLEAN */
+    struct str text;  /* SF_STRING (unescaped), SF_TOKEN, SF_BYTES (decoded), SF_DISPLAY (decoded UTF-8) */
+};
+
+struct sf_param {
+    struct str key;
+    struct sf_value value;
+};
+
+struct sf_member {
+    struct str key;         /* dictionaries: the key; else empty */
+    struct sf_value value;  /* type SF_INNER_LIST: see items */
+    struct sf_param *params;
+    size_t params_n;
+    struct sf_member *items; /* of an inner list */
+    size_t items_n;
+};
+
+struct sf_members {
+    struct sf_member *v;
+    size_t n;
+};
+
+/* `value`: the lines of the field joined with ", " (or ","). Parsing fails as a whole: false, *out is then unspecified.
+ * Of duplicate dictionary keys and parameters the last counts, in the place of the first (RFC 9651 §3.1.2, §3.2). */
+bool sf_parse_item(struct str value, struct arena *a, struct sf_member *out);
+bool sf_parse_list(struct str value, struct arena *a, struct sf_members *out);
+bool sf_parse_dictionary(struct str value, struct arena *a, struct sf_members *out);
+/* NULL when absent. */
+const struct sf_member *sf_get(const struct sf_members *d, struct str key);
+
+/* Writes an sf-string with its quotes; bytes outside 0x20 to 0x7e become '?'. For Cache-Status details. */
+struct buf;
+void sf_write_string(struct buf *out, struct str s);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * A file of lines that a loop appends to: the access log of one worker. Lines are collected and written whole with one
+ * O_APPEND write in libuv's thread pool, so that workers share a file without torn lines and without a stalled loop.
+ */
+#ifndef IO_LOGFILE_H
+#define IO_LOGFILE_H
+
+#include "base/buf.h"
+#include "io/loop.h"
+
+struct logfile;
+
+/* `path`: "-" is standard output. NULL and *error (a libuv code) when it cannot be opened. */
+struct logfile *logfile_open(struct loop *l, struct str path, int *error);
+/* A buffer to add one whole line to (newline included); then logfile_added. Written when 64 KiB are together or a second
+ * has passed. When the disk cannot keep up, more than 8 MiB of lines are dropped and counted, with one warning. */
+struct buf *logfile_line(struct logfile *f);
+void logfile_added(struct logfile *f);
+/* SIGUSR1: opens the path anew. Keeps the old file when that fails, with a warning. */
+void logfile_reopen(struct logfile *f);
+/* Writes what is left and frees it; `closed(ctx)` follows, NULL is allowed. */
+void logfile_close(struct logfile *f, void (*closed)(void *ctx), void *ctx);
+uint64_t logfile_dropped(const struct logfile *f);
+
+#endif

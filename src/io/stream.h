@@ -1,0 +1,82 @@
+/*
+ * A byte stream: a TCP or Unix socket connection (TLS will stand beside it with the same functions). Embedded in its
+ * owner, a client connection or an origin connection; belongs to one loop. Notices come from the loop, never inside a
+ * call to one of these functions.
+ */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include <sys/uio.h>
+
+#include "io/address.h"
+#include "io/loop.h"
+
+#define STREAM_IOV_MAX 16
+
+struct stream;
+
+/* Each may close the stream, start or stop reading, and write. */
+struct stream_notices {
+    /* The connection is made (status 0) or failed (a libuv error; close the stream then). After stream_connect only. */
+    void (*connected)(struct stream *s, int status);
+    /* Where the next bytes may go: set *p, return how many fit. 0 stops reading, as stream_read_stop does. */
+    size_t (*space)(struct stream *s, char **p);
+    /* n > 0 bytes stand where `space` said. */
+    void (*data)(struct stream *s, size_t n);
+    /* The peer ended its side (status 0) or the connection broke (a libuv error). Reading has stopped. Comes once. */
+    void (*ended)(struct stream *s, int status);
+    /* What stream_write could not send at once is sent (status 0) or lost (a libuv error). */
+    void (*written)(struct stream *s, int status);
+    /* After stream_close: the last notice. The memory may be freed. */
+    void (*closed)(struct stream *s);
+};
+
+enum stream_state { STREAM_NEW, STREAM_CONNECTING, STREAM_OPEN, STREAM_CLOSING, STREAM_CLOSED };
+
+struct stream {
+    struct loop *loop;
+    const struct stream_notices *notices;
+    enum stream_state state;
+    bool reading, writing;
+    /* private to io/stream.c */
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    uv_write_t write_req;
+    uv_connect_t connect_req;
+    uv_shutdown_t shutdown_req;
+    bool shutting_down;
+};
+
+/* Takes over a connected, non-blocking socket. 0, or a libuv error and the descriptor is closed. TCP_NODELAY is set. */
+int stream_open(struct stream *s, struct loop *l, const struct stream_notices *n, int fd);
+/* Starts to connect; `connected` follows. A libuv error: nothing follows, nothing is to be closed. */
+int stream_connect(struct stream *s, struct loop *l, const struct stream_notices *n, const struct address *to);
+
+void stream_read_start(struct stream *s);
+void stream_read_stop(struct stream *s);
+
+enum stream_write { STREAM_WRITTEN, STREAM_PENDING, STREAM_BROKEN };
+/*
+ * Sends all of iov (1 to STREAM_IOV_MAX pieces), with one writev when the kernel takes them. WRITTEN: all is with the kernel.
+ * PENDING: part of it; the bytes must stay where they are until `written` comes, and no other write may be started.
+ * BROKEN: the connection is dead; close it.
+ */
+enum stream_write stream_write(struct stream *s, const struct iovec *iov, unsigned n);
+/* Sends a FIN after all that was written. Reading goes on. */
+void stream_shutdown(struct stream *s);
+/* Ends the connection and all that is pending: a pending write's `written` does not come any more, `closed` does. */
+void stream_close(struct stream *s);
+/* The same with RST, so that the peer sees that what it got is not whole. */
+void stream_reset(struct stream *s);
+
+/* The peer's address; bytes == 0 when unknown. */
+void stream_peer(const struct stream *s, struct address *out);
+void stream_local(const struct stream *s, struct address *out);
+/* Bytes of body the kernel still holds for sending; 0 when unknown. */
+size_t stream_unsent(const struct stream *s);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * What is asked of the operating system once: randomness, the descriptor limit, cores, whole small files.
+ */
+#ifndef IO_SYSTEM_H
+#define IO_SYSTEM_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+/* getrandom(2); stops the process when the kernel has none. */
+void system_random(void *out, size_t bytes);
+/* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */
+uint64_t system_raise_files_limit(void);
+/* Cores that this process may run on (affinity, cgroup quota rounded up), at least 1. */
+unsigned system_cores(void);
+/* Appends the whole file. 0 or a negative errno; -EFBIG above `max`. */
+int system_read_file(const char *path, size_t max, struct buf *out);
+/* Writes a new file beside it, fsyncs, renames. 0 or a negative errno. */
+int system_write_file(const char *path, struct str content, mode_t mode);
+/* mkdir -p with `mode` for what is made. 0 or a negative errno. */
+int system_make_dirs(const char *path, mode_t mode);
+
+#endif

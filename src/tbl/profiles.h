@@ -1,0 +1,22 @@
+/*
+ * Profiles: sets of other defaults and nothing more. `isr` is tbl/settings.h as it stands.
+ * Columns: profile, setting, default.
+ * Users: conf/settings, conf/document.
+ */
+/* clang-format off */
+PROFILE(rfc9111, explicit_only,                 "false")
+PROFILE(rfc9111, all_statuses,                  "true")
+PROFILE(rfc9111, set_cookie,                    "store")
+PROFILE(rfc9111, authorization_must_revalidate, "true")
+PROFILE(rfc9111, s_maxage_forbids_stale,        "true")
+PROFILE(rfc9111, stale_on_error,                "true")
+PROFILE(rfc9111, client_directives,             "true")
+PROFILE(rfc9111, store_post,                    "true")
+PROFILE(rfc9111, combine_parts,                 "true")
+PROFILE(rfc9111, default_browser_revalidate,    "false")
+PROFILE(rfc9111, generate_etag,                 "false")
+PROFILE(rfc9111, query,                         "raw")
+PROFILE(rfc9111, unkeyed_query,                 "forward")
+PROFILE(rfc9111, ignore_query,                  "")
+PROFILE(dev,     store,                         "false")
+/* clang-format on */
