@@ -1,0 +1,99 @@
+# The short way to everything. Meson and Ninja do the building; tools/deps.sh installs what a target lacks and does
+# nothing when all is there, so every target works in a fresh checkout. CC and CFLAGS are honoured at first set-up.
+
+PREFIX ?= /usr/local
+
+# T picks scenarios or unit tests by name, F one fuzz target, SECONDS how long it runs (0: only replay its corpus).
+T ?=
+F ?=
+SECONDS ?= 60
+
+# A sanitizer's finding ends the program at once: a report that scrolls by is a report that nobody reads.
+SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
+
+.NOTPARALLEL:
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e fuzz cover check format tidy install clean
+
+# The release build: build/freshet
+all: build/build.ninja
+	ninja -C build
+	@ln -sfn src/freshet build/freshet
+	@ln -sfn build/compile_commands.json compile_commands.json
+
+build/build.ninja:
+	@tools/deps.sh build
+	meson setup build -Dbuildtype=release --prefix "$(PREFIX)"
+
+# The build for daily work: address and undefined-behaviour sanitizers, slow checks, the control socket, unit tests.
+dev: build-dev/build.ninja
+	ninja -C build-dev
+	@ln -sfn build-dev/compile_commands.json compile_commands.json
+
+build-dev/build.ninja:
+	@tools/deps.sh build test
+	meson setup build-dev $(SANITIZED) -Db_sanitize=address,undefined -Dtests=true
+
+# The thread sanitizer's build.
+tsan: build-tsan/build.ninja
+	ninja -C build-tsan
+
+build-tsan/build.ninja:
+	@tools/deps.sh build test
+	meson setup build-tsan $(SANITIZED) -Db_sanitize=thread -Dtests=true
+
+# Everything that the build and the tests need; says first what it will install.
+deps:
+	@tools/deps.sh build test demo
+
+# The tutorial's site behind freshet, in one command.
+demo: all
+	@tools/deps.sh demo
+	node examples/astro-bookshelf/demo.mjs
+
+# All tests. The last line is "N passed, N failed, N skipped".
+test:
+	@tools/test.sh
+
+unit: dev
+	@node tools/unit.mjs $(T)
+
+scenario: dev
+	@node tests/scenario/run.mjs $(T)
+
+conformance: all
+	@tools/deps.sh test
+	node tests/conformance/run.mjs
+
+e2e: all
+	@tools/deps.sh test
+	bash tests/e2e/run.sh
+
+# All targets without F: each replays its corpus, then runs SECONDS.
+fuzz:
+	@tools/deps.sh build test
+	@tests/fuzz/run.sh --seconds $(SECONDS) $(F)
+
+# Which lines the unit tests and scenarios reach: build-cover/index.html
+cover:
+	@tools/deps.sh build test cover
+	@tools/cover.sh
+
+# The checks of the sources, which `make test` runs too.
+check:
+	@tools/deps.sh test
+	@node tests/check/run.mjs
+
+# The same, and the report of the longest functions.
+tidy: check
+	@node tests/check/functions.mjs --report
+
+format:
+	@tools/deps.sh test
+	@node tests/check/format.mjs --write
+
+install: all
+	meson configure build --prefix "$(PREFIX)"
+	meson install -C build
+
+clean:
+	rm -rf build build-dev build-tsan build-fuzz build-cover build-test compile_commands.json

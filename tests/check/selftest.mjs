@@ -1,0 +1,75 @@
+// Every check can fail: each is given a tree that is right, which must pass, and trees with one fault, which must not.
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const count = { passed: 0, failed: 0, skipped: 0 };
+
+const right = {
+  'src/base/str.h': '/* time( in a comment is no call */\nint str_length(void);\n',
+  'src/base/str.c': '#include <stdio.h>\n#include "base/str.h"\nint str_length(void)\n{\n    return FIELD_AGE + max_age;\n}\n',
+  'src/http/date.h': '#include "base/str.h"\n__attribute__((const)) int date_parse(int (*fn)(int), int n);\n' +
+    'static inline int helper(int n)\n{\n    return n;\n}\nstruct date {\n    int (*fn)(int);\n};\n',
+  'src/tbl/headers.h': 'HEADER(AGE, "Age", E)\nHEADER(TE, "TE", H)\n',
+  'src/tbl/settings.h': 'SETTING(SITE, TIME, max_age, "a, b", 0, 0, SERVE, "text (with brackets)")\n',
+  'docs/a.md': '# A b\n[one](../README.md) [two](#a-b) [three](https://example.org/none)\n',
+  'README.md': '# Read\n[docs](docs/a.md#a-b) `[not](a-link)` net/work/x ${root}/root/x\n',
+  'package-lock.json': '{"resolved": "https://registry.npmjs.org/x/-/x-1.tgz"}\n',
+};
+
+// check, what is wrong, the files that make it wrong
+const faults = [
+  ['includes', 'a room calls up', { 'src/base/str.c': '#include "http/date.h"\n' }],
+  ['includes', 'a room without a row', { 'src/attic/old.c': '#include <stdio.h>\n' }],
+  ['includes', 'an include without its room', { 'src/base/str.c': '#include "str.h"\n' }],
+  ['includes', 'an include of nothing', { 'src/base/str.c': '#include "base/strings.h"\n' }],
+  ['world', 'libuv outside io', { 'src/http/date.c': 'void f(uv_loop_t *l);\n' }],
+  ['world', 'the time outside io', { 'src/http/date.c': 'int f(void)\n{\n    return time(0);\n}\n' }],
+  ['world', 'randomness outside io', { 'src/http/date.c': 'int f(void)\n{\n    return rand();\n}\n' }],
+  ['world', 'a socket outside io', { 'src/http/date.c': 'int f(void)\n{\n    return socket(1, 1, 0);\n}\n' }],
+  ['format', 'a source by hand', { 'src/http/date.c': 'int f( void ) { return 1; }\n' }],
+  ['prefixes', 'a strange prefix', { 'src/http/date.h': 'int parse_date(void);\n' }],
+  ['prefixes', 'a strange prefix behind a struct', { 'src/http/date.h': 'struct a {\n    int b;\n};\nint parse_date(int n);\n' }],
+  ['rows', 'a field that nobody names', { 'src/tbl/headers.h': 'HEADER(AGE, "Age", E)\nHEADER(VIA, "Via", E)\n' }],
+  ['rows', 'a setting that nobody reads', { 'src/tbl/settings.h': 'SETTING(SITE, TIME, min_age, "0", 0, 0, SERVE, "x")\n' }],
+  ['rows', 'a row of an unknown list', { 'src/tbl/steps.h': 'STEP(NOWHERE, "x")\n' }],
+  ['functions', 'a function without end', { 'src/http/date.c': 'int f(void)\n{\n' + '    g();\n'.repeat(151) + '}\n' }],
+  ['hygiene', 'a folder of a machine', { 'docs/a.md': 'see /' + 'home/me/x\n' }],
+  ['hygiene', 'a scratch folder', { 'docs/a.md': 'see /tmp' + '/b-x\n' }],
+  ['hygiene', 'a mirror', { 'README.md': 'npm --registry=http://' + 'mirror.example.net/x\n' }],
+  ['hygiene', 'a locked package from elsewhere', { 'package-lock.json': '{"resolved": "http://example.net/x.tgz"}\n' }],
+  ['links', 'a link to nothing', { 'docs/a.md': '[x](none.md)\n' }],
+  ['links', 'a link to no heading', { 'docs/a.md': '# B\n[x](#a)\n' }],
+  ...['includes', 'world', 'format', 'prefixes', 'rows', 'functions', 'hygiene', 'links'].map((c) => [c, 'an empty tree', null]),
+];
+
+function run(check, tree) {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'check-'));
+  for (const [file, text] of Object.entries(tree)) {
+    fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+    fs.writeFileSync(path.join(root, file), text);
+  }
+  const r = spawnSync(process.execPath, [path.join(here, check + '.mjs'), '--root', root], { encoding: 'utf8' });
+  fs.rmSync(root, { recursive: true });
+  return r;
+}
+
+function expect(check, what, r, status) {
+  if (r.status === 77) {
+    count.skipped++;
+  } else if (r.status === status && /^check /m.test(r.stdout)) {
+    count.passed++;
+  } else {
+    count.failed++;
+    console.log(`selftest: ${check}: ${what}: status ${r.status}, not ${status}\n${r.stdout}${r.stderr}`);
+  }
+}
+
+for (const check of new Set(faults.map(([c]) => c))) expect(check, 'a tree that is right', run(check, right), 0);
+for (const [check, what, files] of faults) expect(check, what, run(check, files === null ? {} : { ...right, ...files }), 1);
+console.log(`check selftest: ${count.failed === 0 ? 'ok' : count.failed + ' findings'}`);
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exit(count.failed === 0 ? 0 : 1);

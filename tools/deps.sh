@@ -1,0 +1,131 @@
+#!/bin/sh
+# Installs what building and testing need: says what, then does it; does nothing when all is there.
+# Usage: tools/deps.sh [GROUP]...   groups: build test demo cover; none given: build test demo
+#
+# What is there is found by asking for the thing itself (a command, a pkg-config file, a header), not for a package,
+# so that this works wherever the things come from. Only installing knows Debian.
+set -eu
+cd "$(dirname "$0")/.."
+
+missing='' # Debian packages to install
+wanted=''  # what they are for, for people elsewhere
+npm_dirs='' # folders whose lock file is not installed
+
+need() { # need KIND NAME PACKAGE
+    case $1 in
+    command) command -v "$2" >/dev/null 2>&1 && return ;;
+    library) pkg-config --exists "$2" 2>/dev/null && return ;;
+    file) [ -e "$2" ] && return ;;
+    glob) # the first word stays the pattern when nothing matches
+        # shellcheck disable=SC2086
+        set -- "$1" "$2" "$3" $2
+        [ -e "$4" ] && return
+        ;;
+    esac
+    wanted="$wanted    $1 $2 (Debian: $3)
+"
+    case " $missing " in
+    *" $3 "*) ;;
+    *) missing="$missing $3" ;;
+    esac
+}
+
+need_npm() { # need_npm FOLDER: its package-lock.json, installed by `npm ci`
+    [ -f "$1/package-lock.json" ] || return 0
+    [ -f "$1/node_modules/.package-lock.json" ] &&
+        [ ! "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ] && return
+    npm_dirs="$npm_dirs $1"
+}
+
+group_build() {
+    need command gcc gcc
+    need file /usr/include/stdio.h libc6-dev
+    need command meson meson
+    need command ninja ninja-build
+    need command pkg-config pkg-config
+    need library libuv libuv1-dev
+    need library yaml-0.1 libyaml-dev
+    need library jansson libjansson-dev
+    need library libcrypto libssl-dev
+    need library libxxhash libxxhash-dev
+    need library libmaxminddb libmaxminddb-dev
+}
+
+group_test() {
+    need library cmocka libcmocka-dev
+    need command varnishtest varnish
+    need command clang clang
+    need command clang-format clang-format
+    need glob "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a" libclang-rt-dev
+    need command llvm-symbolizer llvm
+    need file /usr/share/nodejs/llhttp node-llhttp
+    need command node nodejs
+    need command npm npm
+    need command chromium chromium
+    need command curl curl
+    need command git git
+    need_npm tests/conformance
+    need_npm tests/e2e
+    need_npm integrations/node
+    need_npm examples/astro-bookshelf
+}
+
+group_demo() {
+    need command node nodejs
+    need command npm npm
+    need_npm examples/astro-bookshelf
+}
+
+group_cover() {
+    need command gcovr gcovr
+}
+
+[ $# -gt 0 ] || set -- build test demo
+for group; do
+    case $group in
+    build | test | demo | cover) "group_$group" ;;
+    *)
+        echo "tools/deps.sh: no group '$group'; there are build, test, demo, cover" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if [ -n "$missing" ]; then
+    if ! command -v apt-get >/dev/null 2>&1; then
+        printf 'These are missing, and this is no Debian or Ubuntu where we could install them:\n%s' "$wanted" >&2
+        echo "Install them with your system's packages, then try again." >&2
+        exit 1
+    fi
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        as_root=sudo
+        if ! command -v sudo >/dev/null 2>&1; then
+            echo "Missing Debian packages:$missing" >&2
+            echo "Neither root nor sudo here. As root: apt-get install$missing" >&2
+            exit 1
+        fi
+    fi
+    echo "Installing Debian packages:$missing"
+    install_missing() {
+        # shellcheck disable=SC2086
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
+    }
+    lists=$(find /var/lib/apt/lists -name '*Packages*' -mtime -7 2>/dev/null | head -n 1)
+    # Lists that look fresh may still name versions that the mirrors have dropped: one more try after an update.
+    if { [ -n "$lists" ] && install_missing; } || { $as_root apt-get update -q && install_missing; }; then
+        :
+    else
+        echo "Could not install:$missing" >&2
+        echo "Is there a network, and do the package sources work? \`apt-get update\` says more." >&2
+        exit 1
+    fi
+fi
+
+for dir in $npm_dirs; do
+    echo "Installing npm packages of $dir (npm ci)"
+    if ! (cd "$dir" && npm ci --no-audit --no-fund --loglevel=error); then
+        echo "npm ci failed in $dir. Is there a network? Its package-lock.json names what is needed." >&2
+        exit 1
+    fi
+done

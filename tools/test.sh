@@ -1,0 +1,113 @@
+#!/bin/bash
+# All tests (make test), each part with its log in build-test/logs. A part that fails shows the end of its log; one that
+# ran no test has failed. The last line, alone, is the sum: "N passed, N failed, N skipped".
+# Usage: tools/test.sh [PART]...   parts: checks unit fuzz scenario conformance e2e; none given: all of them
+set -u
+cd "$(dirname "$0")/.."
+export LC_ALL=C.UTF-8 TZ=UTC
+ulimit -c 0
+
+# A finding ends the program, so that the test that caused it fails. Leaks are findings.
+export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:history_size=4
+
+logs=build-test/logs
+mkdir -p $logs
+rm -f $logs/*
+total_passed=0 total_failed=0 total_skipped=0
+wanted=${*:-checks unit fuzz scenario conformance e2e}
+
+is_wanted() {
+    case " $wanted " in *" $1 "*) return 0 ;; esac
+    return 1
+}
+
+# Counts of a log: our own summary line, else that of node:test. Prints "passed failed skipped", or nothing.
+counts() {
+    awk '
+        /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { own = $1 " " $3 " " $5 }
+        /^(#|ℹ) (pass|fail|cancelled|skipped|todo) [0-9]+$/ { node[$2] = $3; any = 1 }
+        END {
+            if (own != "") print own
+            else if (any) print node["pass"] + 0, node["fail"] + node["cancelled"], node["skipped"] + node["todo"]
+        }' "$1"
+}
+
+# part NAME COMMAND...: runs it without standard input, adds its counts to the sum, says how long it took.
+part() {
+    local name=$1 log=$logs/$1.log began=$SECONDS status passed failed skipped
+    shift
+    "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    read -r passed failed skipped < <(counts "$log")
+    if [ $((${passed:-0} + ${failed:-0})) = 0 ]; then
+        echo "$name: ran no test (status $status)"
+        failed=1
+    elif [ $status != 0 ] && [ "$failed" = 0 ]; then
+        echo "$name: ended with status $status though no test failed"
+        failed=1
+    fi
+    total_passed=$((total_passed + ${passed:-0}))
+    total_failed=$((total_failed + failed))
+    total_skipped=$((total_skipped + ${skipped:-0}))
+    if [ "$failed" != 0 ]; then
+        echo "--- the end of $log"
+        tail -n 120 "$log"
+        echo "---"
+    fi
+    echo "$name: ${passed:-0} passed, $failed failed, ${skipped:-0} skipped ($((SECONDS - began)) s)"
+}
+
+# build NAME TARGET: a build that fails counts as a failed test; what needs it will say so too.
+build() {
+    local began=$SECONDS
+    if make --no-print-directory "$2" >"$logs/build-$1.log" 2>&1 </dev/null; then
+        echo "build $1: done ($((SECONDS - began)) s)"
+    else
+        echo "--- the end of $logs/build-$1.log"
+        grep -E 'error|warning|FAILED|ERROR' "$logs/build-$1.log" | head -n 20
+        tail -n 40 "$logs/build-$1.log"
+        echo "--- build $1 failed"
+        total_failed=$((total_failed + 1))
+    fi
+}
+
+finish() {
+    echo "in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+    echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
+    [ "$total_failed" = 0 ] && [ "$total_passed" -gt 0 ]
+    exit
+}
+
+tools/deps.sh build test </dev/null || {
+    total_failed=1
+    finish
+}
+
+# The thread sanitizer of older compilers cannot live with the kernel's newer address layout.
+plainly=
+thread_probe=$logs/thread-probe
+echo 'int main(void){return 0;}' | cc -fsanitize=thread -x c -o $thread_probe - 2>/dev/null
+if ! ./$thread_probe 2>/dev/null && setarch -R ./$thread_probe 2>/dev/null; then plainly="setarch -R"; fi
+
+is_wanted checks && part checks node tests/check/run.mjs
+if is_wanted unit || is_wanted scenario; then
+    build dev dev
+    build tsan tsan
+fi
+if is_wanted conformance || is_wanted e2e; then
+    build release all
+fi
+if is_wanted unit; then
+    part unit node tools/unit.mjs
+    part unit-tsan $plainly node tools/unit.mjs --build build-tsan
+fi
+is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 20
+if is_wanted scenario; then
+    part scenario node tests/scenario/run.mjs
+    part scenario-tsan $plainly node tests/scenario/run.mjs --build build-tsan
+fi
+is_wanted conformance && part conformance node tests/conformance/run.mjs
+is_wanted e2e && part e2e bash tests/e2e/run.sh
+finish
