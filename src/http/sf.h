@@ -1,5 +1,6 @@
 /*
- * Structured fields (RFC 9651): parsing of items, lists and dictionaries. The result lives in the arena. Pure.
+ * Structured fields (RFC 9651): parsing of items, lists and dictionaries. Results live in the arena, their
+ * strings there or in the input. Pure.
  */
 #ifndef HTTP_SF_H
 #define HTTP_SF_H
@@ -7,7 +8,17 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-enum sf_type { SF_INTEGER, SF_DECIMAL, SF_STRING, SF_TOKEN, SF_BYTES, SF_BOOLEAN, SF_DATE, SF_DISPLAY, SF_INNER_LIST };
+enum sf_type {
+    SF_INTEGER,
+    SF_DECIMAL,
+    SF_STRING,
+    SF_TOKEN,
+    SF_BYTES,
+    SF_BOOLEAN,
+    SF_DATE,
+    SF_DISPLAY,
+    SF_INNER_LIST
+};
 
 struct sf_member;
 
@@ -15,9 +26,9 @@ struct sf_param;
 
 struct sf_value {
     enum sf_type type;
-    int64_t integer;  /* SF_INTEGER, SF_DATE (seconds); SF_DECIMAL: thousandths */
-    bool boolean;     /* SF_BOOLEAN */
-    struct str text;  /* SF_STRING (unescaped), SF_TOKEN, SF_BYTES (decoded), SF_DISPLAY (decoded UTF-8) */
+    int64_t integer; /* SF_INTEGER, SF_DATE (seconds); SF_DECIMAL: thousandths */
+    bool boolean;    /* SF_BOOLEAN */
+    struct str text; /* SF_STRING (unescaped), SF_TOKEN, SF_BYTES (decoded), SF_DISPLAY (decoded UTF-8) */
 };
 
 struct sf_param {
@@ -26,8 +37,8 @@ struct sf_param {
 };
 
 struct sf_member {
-    struct str key;         /* dictionaries: the key; else empty */
-    struct sf_value value;  /* type SF_INNER_LIST: see items */
+    struct str key;        /* dictionaries: the key; else empty */
+    struct sf_value value; /* type SF_INNER_LIST: see items */
     struct sf_param *params;
     size_t params_n;
     struct sf_member *items; /* of an inner list */
@@ -39,8 +50,10 @@ struct sf_members {
     size_t n;
 };
 
-/* `value`: the lines of the field joined with ", " (or ","). Parsing fails as a whole: false, *out is then unspecified.
- * Of duplicate dictionary keys and parameters the last counts, in the place of the first (RFC 9651 §3.1.2, §3.2). */
+/* `value`: the lines of the field joined with ", " (or ","). Parsing fails as a whole: false, *out is then
+ * unspecified. Of duplicate dictionary keys and parameters the last counts, in the place of the first (RFC
+ * 9651 §3.1.2, §3.2). More than the standard asks every parser to support (1024 members, 256 items of an
+ * inner list, 256 parameters of one thing) does not parse. */
 bool sf_parse_item(struct str value, struct arena *a, struct sf_member *out);
 bool sf_parse_list(struct str value, struct arena *a, struct sf_members *out);
 bool sf_parse_dictionary(struct str value, struct arena *a, struct sf_members *out);

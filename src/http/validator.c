@@ -1,1 +1,103 @@
 #include "http/validator.h"
+
+#include "http/date.h"
+
+/* %x21 / %x23-7E / obs-text (RFC 9110 §8.8.3). A backslash is a character like others. */
+static bool is_etag_char(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return u == 0x21 || (u >= 0x23 && u <= 0x7e) || u >= 0x80;
+}
+
+/* The entity tag at the front of *rest, which moves on behind it; false: there is none. */
+static bool etag_take(struct str *rest, struct etag *out)
+{
+    struct str s = *rest;
+    bool weak = str_starts(s, STR("W/"));
+    size_t from = weak ? 2 : 0, to = from + 1;
+    if (s.n <= from || s.p[from] != '"')
+        return false;
+    while (to < s.n && is_etag_char(s.p[to]))
+        to++;
+    if (to >= s.n || s.p[to] != '"')
+        return false;
+    *out = (struct etag){ { s.p + from, to + 1 - from }, weak };
+    *rest = (struct str){ s.p + to + 1, s.n - to - 1 };
+    return true;
+}
+
+struct etag etag_parse(struct str s)
+{
+    struct etag tag;
+    return etag_take(&s, &tag) && s.n == 0 ? tag : (struct etag){ STR_NONE, false };
+}
+
+bool etag_match_strong(struct etag a, struct etag b)
+{
+    return !a.weak && !b.weak && etag_match_weak(a, b);
+}
+
+bool etag_match_weak(struct etag a, struct etag b)
+{
+    return a.opaque.n > 0 && str_eq(a.opaque, b.opaque);
+}
+
+/*
+ * Is one of the list's tags the stored one? Not http/field's list_next: there a backslash escapes a quote, in
+ * an entity tag it does not. What is no tag is skipped up to the next comma.
+ */
+static bool line_matches(struct str rest, struct etag stored)
+{
+    while (rest.n) {
+        struct etag tag;
+        rest = str_trim(rest);
+        bool ok = etag_take(&rest, &tag);
+        struct str behind = str_trim(str_cut(&rest, ','));
+        if (ok && behind.n == 0 && etag_match_weak(tag, stored))
+            return true;
+    }
+    return false;
+}
+
+static enum condition if_none_match(const struct fields *request, const struct validators *stored)
+{
+    if (fields_count(request, FIELD_IF_NONE_MATCH) == 1 &&
+        str_eq(fields_value(request, FIELD_IF_NONE_MATCH), STR("*")))
+        return CONDITION_NOT_MODIFIED;
+    for (size_t i = 0; i < request->n; i++)
+        if (request->v[i].id == FIELD_IF_NONE_MATCH && line_matches(request->v[i].value, stored->etag))
+            return CONDITION_NOT_MODIFIED;
+    return CONDITION_TRUE;
+}
+
+static enum condition if_modified_since(const struct fields *request, const struct validators *stored,
+                                        int64_t now_s)
+{
+    int64_t since, modified = stored->last_modified_s != INT64_MIN ? stored->last_modified_s : stored->date_s;
+    if (fields_count(request, FIELD_IF_MODIFIED_SINCE) != 1 || modified == INT64_MIN)
+        return CONDITION_NONE;
+    if (!http_date_parse(fields_value(request, FIELD_IF_MODIFIED_SINCE), now_s, &since) || since > now_s)
+        return CONDITION_NONE;
+    return modified <= since ? CONDITION_NOT_MODIFIED : CONDITION_TRUE;
+}
+
+enum condition condition_of_request(const struct fields *request, const struct validators *stored,
+                                    int64_t now_s)
+{
+    if (fields_has(request, FIELD_IF_NONE_MATCH))
+        return if_none_match(request, stored);
+    return if_modified_since(request, stored, now_s);
+}
+
+bool if_range_holds(const struct fields *request, const struct validators *stored, int64_t now_s)
+{
+    int64_t date;
+    size_t lines = fields_count(request, FIELD_IF_RANGE);
+    struct str value = fields_value(request, FIELD_IF_RANGE);
+    if (lines != 1)
+        return lines == 0;
+    struct etag tag = etag_parse(value);
+    if (tag.opaque.n)
+        return etag_match_strong(tag, stored->etag);
+    return http_date_parse(value, now_s, &date) && date == stored->last_modified_s && stored->date_s > date;
+}

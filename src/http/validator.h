@@ -1,6 +1,6 @@
 /*
- * Validators and conditional requests (RFC 9110 §8.8, §13): comparing what a request states with what is stored.
- * Pure.
+ * Validators and conditional requests (RFC 9110 §8.8, §13): comparing what a request states with what is
+ * stored. Pure.
  */
 #ifndef HTTP_VALIDATOR_H
 #define HTTP_VALIDATOR_H
@@ -30,13 +30,15 @@ enum condition {
     CONDITION_NOT_MODIFIED, /* 304 */
 };
 
-/* If-None-Match (all lines, lists, "*", weak comparison), else If-Modified-Since (one line, a valid date no later than
- * now; compared with Last-Modified, without one with Date: RFC 9111 §4.3.2). A list member that is not an entity tag
- * matches nothing; quotes are taken literally, an unquoted tag never matches a quoted one. */
-enum condition condition_of_request(const struct fields *request, const struct validators *stored, int64_t now_s);
+/* If-None-Match (all lines, lists, "*", weak comparison), else If-Modified-Since (one line, a valid date
+ * no later than now; compared with Last-Modified, without one with Date: RFC 9111 §4.3.2). A list member
+ * that is not an entity tag matches nothing; quotes are taken literally, an unquoted tag never matches a
+ * quoted one. */
+enum condition condition_of_request(const struct fields *request, const struct validators *stored,
+                                    int64_t now_s);
 
-/* If-Range (RFC 9110 §13.1.5): true when absent or when it matches: a strong entity tag, or a date that equals
- * Last-Modified exactly and is at least a second older than Date (strong by §8.8.2.2). */
+/* If-Range (RFC 9110 §13.1.5): true when absent or when it matches: a strong entity tag, or a date that
+ * equals Last-Modified exactly and is at least a second older than Date (strong by §8.8.2.2). */
 bool if_range_holds(const struct fields *request, const struct validators *stored, int64_t now_s);
 
 #endif
