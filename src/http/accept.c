@@ -1,1 +1,323 @@
+/*
+ * Content negotiation as key material. Visitors send these fields in hundreds of spellings; each spelling that is not
+ * brought to the common one is another copy of every page.
+ */
 #include "http/accept.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "http/netlify_vary.h"
+
+/* A browser sends a handful. What is beyond is not looked at for groups, and not put in order. */
+#define LANGUAGES_MAX      64
+#define LANGUAGE_BYTES_MAX 64
+
+/* A list member taken apart: "name;q=0.5". Weights are thousandths. */
+struct weighted {
+    struct str name;
+    int weight;
+    int place; /* in the order sent */
+};
+
+/* qvalue (RFC 9110 §12.4.2): "0" [ "." 0*3DIGIT ] or "1" [ "." 0*3"0" ]. -1: malformed. */
+static int weight_parse(struct str s)
+{
+    if (s.n == 0 || s.n > 5 || (s.p[0] != '0' && s.p[0] != '1') || (s.n > 1 && s.p[1] != '.'))
+        return -1;
+    int weight = (s.p[0] - '0') * 1000;
+    for (size_t i = 2, unit = 100; i < s.n; i++, unit /= 10) {
+        if (!is_digit(s.p[i]))
+            return -1;
+        weight += (s.p[i] - '0') * (int)unit;
+    }
+    return weight > 1000 ? -1 : weight;
+}
+
+/* Parameters other than q are dropped; of several q the first counts. false: malformed. */
+static bool weighted_parse(struct str member, struct weighted *out)
+{
+    out->name = str_trim(str_cut(&member, ';'));
+    out->weight = 1000;
+    bool seen = false;
+    while (member.p) {
+        struct str value = str_cut(&member, ';');
+        struct str name = str_trim(str_cut(&value, '='));
+        if (seen || !str_eq_nocase(name, STR("q")))
+            continue;
+        seen = true;
+        out->weight = weight_parse(str_trim(value));
+        if (out->weight < 0)
+            return false;
+    }
+    return out->name.n > 0;
+}
+
+enum { CODING_BR = 1, CODING_GZIP = 2, CODING_ZSTD = 4, CODING_ALL = 7 };
+
+static unsigned coding_of(struct str name)
+{
+    if (str_eq_nocase(name, STR("gzip")) || str_eq_nocase(name, STR("x-gzip")))
+        return CODING_GZIP;
+    if (str_eq_nocase(name, STR("br")))
+        return CODING_BR;
+    return str_eq_nocase(name, STR("zstd")) ? CODING_ZSTD : 0;
+}
+
+/* What one field line says. A coding that is refused anywhere is refused: identity is always right. */
+static void codings_read(struct str line, unsigned *accepted, unsigned *refused, bool *star)
+{
+    struct str member;
+    struct weighted w;
+    while (list_next(&line, &member)) {
+        if (!weighted_parse(member, &w))
+            continue;
+        if (str_eq(w.name, STR("*")))
+            *star = w.weight > 0;
+        else if (w.weight > 0)
+            *accepted |= coding_of(w.name);
+        else
+            *refused |= coding_of(w.name);
+    }
+}
+
+struct str accept_encoding_normalize(const struct fields *request)
+{
+    static const struct str text[] = {
+        [0] = STR_INIT(""),
+        [CODING_BR] = STR_INIT("br"),
+        [CODING_GZIP] = STR_INIT("gzip"),
+        [CODING_BR | CODING_GZIP] = STR_INIT("br, gzip"),
+        [CODING_ZSTD] = STR_INIT("zstd"),
+        [CODING_BR | CODING_ZSTD] = STR_INIT("br, zstd"),
+        [CODING_GZIP | CODING_ZSTD] = STR_INIT("gzip, zstd"),
+        [CODING_ALL] = STR_INIT("br, gzip, zstd"),
+    };
+    unsigned accepted = 0, refused = 0;
+    bool star = false;
+    if (!fields_has(request, FIELD_ACCEPT_ENCODING))
+        return text[0];
+    for (size_t i = 0; i < request->n; i++)
+        if (request->v[i].id == FIELD_ACCEPT_ENCODING)
+            codings_read(request->v[i].value, &accepted, &refused, &star);
+    if (star)
+        accepted = CODING_ALL;
+    return text[accepted & ~refused];
+}
+
+/* language-range (RFC 4647 §2.1): "*", or 1 to 8 letters, then "-" and 1 to 8 letters or digits. */
+static bool is_language_range(struct str s)
+{
+    size_t subtag = 0;
+    bool first = true;
+    if (str_eq(s, STR("*")))
+        return true;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '-') {
+            if (subtag == 0)
+                return false;
+            subtag = 0;
+            first = false;
+        } else if (++subtag > 8 || !(is_alpha(s.p[i]) || (!first && is_digit(s.p[i])))) {
+            return false;
+        }
+    }
+    return subtag > 0 && s.n <= LANGUAGE_BYTES_MAX;
+}
+
+static int compare_weight(const void *a, const void *b)
+{
+    const struct weighted *x = a, *y = b;
+    return x->weight != y->weight ? y->weight - x->weight : x->place - y->place;
+}
+
+/* The languages of all lines, best first. false: something was malformed, or there were too many; what was good and
+ * fitted is in `out` all the same. */
+static bool languages_read(const struct fields *request, struct weighted out[LANGUAGES_MAX], size_t *n)
+{
+    bool good = true;
+    *n = 0;
+    for (size_t i = 0; i < request->n; i++) {
+        if (request->v[i].id != FIELD_ACCEPT_LANGUAGE)
+            continue;
+        struct str line = request->v[i].value, member;
+        while (list_next(&line, &member)) {
+            struct weighted w;
+            if (*n == LANGUAGES_MAX || !weighted_parse(member, &w) || !is_language_range(w.name)) {
+                good = false;
+                continue;
+            }
+            w.place = (int)*n;
+            out[(*n)++] = w;
+        }
+    }
+    qsort(out, *n, sizeof(*out), compare_weight);
+    return good;
+}
+
+struct str accept_language_normalize(const struct fields *request, struct arena *a)
+{
+    struct weighted languages[LANGUAGES_MAX];
+    size_t n, bytes = 0, at = 0;
+    if (!fields_has(request, FIELD_ACCEPT_LANGUAGE))
+        return STR_NONE;
+    if (!languages_read(request, languages, &n))
+        return arena_dup_lower(a, fields_joined(request, FIELD_ACCEPT_LANGUAGE, a));
+    for (size_t i = 0; i < n; i++)
+        bytes += languages[i].name.n + sizeof(",;q=0");
+    char *p = arena_alloc(a, bytes);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            p[at++] = ',';
+        for (size_t k = 0; k < languages[i].name.n; k++)
+            p[at++] = ascii_lower(languages[i].name.p[k]);
+        if (languages[i].weight == 0) {
+            memcpy(p + at, ";q=0", 4);
+            at += 4;
+        }
+    }
+    CHECK(at <= bytes);
+    return (struct str){ p, at };
+}
+
+static int group_of(const struct vary_groups *groups, struct str language)
+{
+    for (size_t i = 0; i < groups->n; i++)
+        for (size_t k = 0; k < groups->v[i].n; k++)
+            if (str_eq_nocase(groups->v[i].codes[k], language))
+                return (int)i;
+    return -1;
+}
+
+static bool is_refused(const struct weighted *languages, size_t n, struct str language)
+{
+    for (size_t i = n; i > 0 && languages[i - 1].weight == 0; i--)
+        if (str_eq_nocase(languages[i - 1].name, language))
+            return true;
+    return false;
+}
+
+/* Without its last subtag, and without a single letter before it (RFC 4647 §3.4): "zh-hant-x-a" -> "zh-hant". Empty
+ * when there is no more. */
+static struct str language_shorten(struct str s)
+{
+    while (s.n && s.p[s.n - 1] != '-')
+        s.n--;
+    if (s.n)
+        s.n--;
+    if (s.n > 2 && s.p[s.n - 2] == '-')
+        s.n -= 2;
+    return s;
+}
+
+int language_best_group(const struct fields *request, const struct vary_groups *groups, struct arena *a)
+{
+    struct weighted languages[LANGUAGES_MAX];
+    size_t n;
+    (void)a;
+    if (groups->n == 0 || !fields_has(request, FIELD_ACCEPT_LANGUAGE))
+        return -1;
+    languages_read(request, languages, &n);
+    for (size_t i = 0; i < n && languages[i].weight > 0; i++) {
+        if (str_eq(languages[i].name, STR("*")))
+            continue;
+        for (struct str l = languages[i].name; l.n; l = language_shorten(l)) {
+            int group = is_refused(languages, n, l) ? -1 : group_of(groups, l);
+            if (group >= 0)
+                return group;
+        }
+    }
+    return -1;
+}
+
+size_t cookie_values(const struct fields *request, struct str name,
+                     void (*found)(struct str value, void *ctx), void *ctx)
+{
+    size_t count = 0;
+    struct cookie c;
+    struct cookies all = cookies_of(request);
+    while (cookies_next(&all, &c)) {
+        if (!str_eq(c.name, name))
+            continue;
+        count++;
+        if (found)
+            found(c.value, ctx);
+    }
+    return count;
+}
+
+struct cookies cookies_of(const struct fields *request)
+{
+    return (struct cookies){ .fields = request, .line = fields_has(request, FIELD_COOKIE) ? 0 : request->n };
+}
+
+bool cookies_next(struct cookies *c, struct cookie *out)
+{
+    for (;;) {
+        while (c->rest.p) {
+            struct str piece = str_trim(str_cut(&c->rest, ';'));
+            if (piece.n == 0)
+                continue;
+            size_t eq = str_index(piece, '=');
+            bool named = eq < piece.n;
+            out->raw = piece;
+            out->name = named ? str_trim(str_first(piece, eq)) : STR_NONE;
+            out->value = named ? str_trim((struct str){ piece.p + eq + 1, piece.n - eq - 1 }) : piece;
+            return true;
+        }
+        while (c->line < c->fields->n && c->fields->v[c->line].id != FIELD_COOKIE)
+            c->line++;
+        if (c->line == c->fields->n)
+            return false;
+        c->rest = c->fields->v[c->line++].value;
+    }
+}
+
+/* One line without white space around its commas, written to `to` (NULL: only measured). Returns its length. */
+static size_t value_squeeze(struct str s, char *to)
+{
+    bool quoted = false, after_comma = true;
+    size_t n = 0, spaces = 0; /* spaces: how many unquoted ones were seen just now and not yet written */
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (!quoted && (c == ' ' || c == '\t')) {
+            spaces++;
+            continue;
+        }
+        size_t from = c == ',' || after_comma ? i : i - spaces;
+        spaces = 0;
+        if (quoted && c == '\\' && i + 1 < s.n)
+            i++; /* what is escaped means nothing here */
+        else if (c == '"')
+            quoted = !quoted;
+        after_comma = !quoted && c == ',';
+        if (to)
+            memcpy(to + n, s.p + from, i + 1 - from);
+        n += i + 1 - from;
+    }
+    return n;
+}
+
+struct str field_value_normalize(const struct fields *request, struct str name, struct arena *a)
+{
+    enum field_id id = field_id_of(name);
+    if (id != FIELD_OTHER && !fields_has(request, id))
+        return STR_NONE;
+    size_t first = fields_index_of(request, name, 0), lines = 0, bytes = 0, at = 0;
+    for (size_t i = first; i < request->n; i = fields_index_of(request, name, i + 1), lines++)
+        bytes += value_squeeze(request->v[i].value, NULL) + 1;
+    if (lines == 0)
+        return STR_NONE;
+    struct str value = request->v[first].value;
+    if (lines == 1 && bytes == value.n + 1)
+        return value.n ? value : STR("");
+    char *p = arena_alloc(a, bytes);
+    for (size_t i = first; i < request->n; i = fields_index_of(request, name, i + 1)) {
+        if (i != first)
+            p[at++] = ',';
+        at += value_squeeze(request->v[i].value, p + at);
+    }
+    CHECK(at + 1 == bytes);
+    return (struct str){ p, at };
+}

@@ -45,12 +45,15 @@ struct netlify_vary {
     unsigned headers_ignored;     /* names dropped because they may not be varied on (caching.md) */
 };
 
-/* `value`: all lines joined with ",". false: malformed, unknown instruction, header=Cookie, an empty name or group, or
- * more than `names_max` names in all: the response is delivered and not stored. */
+/* `value`: all lines joined with ",". false: malformed, no or an unknown instruction, header=Cookie, an empty name or
+ * group, or more than `names_max` names in all: the response is delivered and not stored. Words without case; white
+ * space around instructions, names and '=' is allowed. A code that an earlier group has is left out. Names may point
+ * into `value`. */
 bool netlify_vary_parse(struct str value, size_t names_max, struct arena *a, struct netlify_vary *out);
 
 /* The canonical text of the rule: equal for rules that mean the same, whatever their order and spacing (groups keep
- * their order, which has a meaning). Key material. */
+ * their order, which has a meaning). Key material. It is a value that parses to the same rule; `query` alone, which says
+ * what holds without it, and nothing but ignored headers give the empty text. Holds no ';'. */
 struct str netlify_vary_canonical(const struct netlify_vary *v, struct arena *a);
 
 #endif

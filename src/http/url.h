@@ -25,7 +25,7 @@ enum http_error target_parse(struct str raw, struct target *out);
 
 /* Percent-encoding in upper case, unreserved characters decoded, dot segments removed (RFC 3986 §6.2.2), nothing else
  * touched: empty segments, %2F and a trailing slash stay. Bad encodings, %00 to %1F, %7F: TARGET_ENCODING. When nothing
- * had to change *out points into `path`: no copy. */
+ * had to change *out points into `path`: no copy. A path that does not begin with "/" is TARGET; "*" stays "*". */
 enum http_error path_normalize(struct str path, struct arena *a, struct str *out);
 /* Checks a query: visible ASCII, whole percent-encodings, no encoded control character but %09 %0A %0D (forms send them). The bytes
  * are not touched. */
@@ -37,7 +37,8 @@ struct host {
 };
 
 /* uri-host [ ":" port ] (RFC 9112 §3.2): registered name of letters, digits, "-", "_", ".", IPv4, [IPv6]; at most 255
- * bytes; port 1 to 65535. `https` says which default port is dropped. */
+ * bytes; no empty label; port 1 to 65535, an empty one is none (RFC 3986 §3.2.3). IPv6 comes out in the spelling of
+ * RFC 5952. `https` says which default port is dropped. */
 enum http_error host_parse(struct str raw, bool https, struct arena *a, struct host *out);
 
 /* One "name=value" of a query, undecoded; split at '&' and the first '='. has_value tells "a=" from "a". false at the
