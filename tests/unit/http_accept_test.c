@@ -1,0 +1,264 @@
+/* Accept-Encoding, Accept-Language, cookies and other fields come out in one spelling, as key material (caching.md 4.9). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http/accept.h"
+#include "http/netlify_vary.h"
+
+static int setup(void **state)
+{
+    static struct arena arena;
+    arena_init(&arena, 4096);
+    *state = &arena;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    arena_fini(*state);
+    return 0;
+}
+
+static void assert_str(struct str s, const char *text)
+{
+    if (!str_eq(s, str_from(text)))
+        fail_msg("\"%.*s\" instead of \"%s\"", STR_ARG(s), text);
+}
+
+/* A table with the lines of one name; "\n" separates lines. */
+static struct fields lines(struct arena *a, const char *name, const char *text)
+{
+    struct fields f = { 0 };
+    struct str rest = str_from(text);
+    fields_add(&f, a, STR("X-Before"), STR("br"));
+    while (rest.p)
+        fields_add(&f, a, str_from(name), str_cut(&rest, '\n'));
+    fields_add(&f, a, STR("X-Behind"), STR("zstd"));
+    return f;
+}
+
+/* caching.md 4.9: the sorted list of br, zstd, gzip with q > 0. */
+static void normalizes_encodings(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "gzip, deflate, br, zstd", "br, gzip, zstd" },
+        { "gzip, deflate, br", "br, gzip" },
+        { "br,gzip", "br, gzip" },
+        { "GZIP", "gzip" },
+        { "x-gzip", "gzip" },
+        { "gzip;q=0", "" },
+        { "gzip;q=0.000", "" },
+        { "gzip ; Q=0.001", "gzip" },
+        { "*", "br, gzip, zstd" },
+        { "*;q=0", "" },
+        { "*, br;q=0", "gzip, zstd" },
+        { "identity", "" },
+        { "identity;q=0, br", "br" },
+        { "gzip, gzip;q=0", "" },
+        { "gzip;q=2, br", "br" },
+        { "gzip;q=, br;q=0.1234, zstd;q=1.001", "" },
+        { "gzip;q=1.000", "gzip" },
+        { "zstd\nbr;q=0.5", "br, zstd" },
+        { "", "" },
+        { "gzip;foo=0", "gzip" },
+        { "gzipp, brr", "" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fields f = lines(*state, "accept-encoding", cases[i].in);
+        assert_str(accept_encoding_normalize(&f), cases[i].out);
+    }
+    struct fields none = { 0 };
+    assert_int_equal(accept_encoding_normalize(&none).n, 0);
+}
+
+/* caching.md 4.9: lower-cased, white space removed, ordered by quality. */
+static void normalizes_languages(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "de-CH, de;q=0.9, en;q=0.8", "de-ch,de,en" },
+        { "en;q=0.8,de-ch , de ; q=0.9", "de-ch,de,en" },
+        { "en\nde;q=0.5", "en,de" },
+        { "a;q=0.5, b;q=0.5, c", "c,a,b" },
+        { "de, fr;q=0, *;q=0.1", "de,*,fr;q=0" },
+        { "de;x=y", "de" },
+        { "DE;q=x", "de;q=x" },
+        { "de_DE , EN", "de_de , en" },
+        { "abcdefghi", "abcdefghi" },
+        { "", "" },
+        { "zh-Hant-TW", "zh-hant-tw" },
+        { "es-419", "es-419" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fields f = lines(*state, "Accept-Language", cases[i].in);
+        struct str out = accept_language_normalize(&f, *state);
+        assert_non_null(out.p);
+        assert_str(out, cases[i].out);
+    }
+    struct fields none = { 0 };
+    assert_null(accept_language_normalize(&none, *state).p);
+}
+
+static void takes_no_more_languages_than_it_sorts(void **state)
+{
+    char text[66 * 3];
+    for (size_t i = 0; i < 65; i++)
+        memcpy(text + i * 3, "en,", 3);
+    memcpy(text + 65 * 3, "de", 3);
+    struct fields f = lines(*state, "Accept-Language", text);
+    assert_str(accept_language_normalize(&f, *state), text);
+    /* the first 64 members */
+    text[64 * 3 - 1] = '\0';
+    memcpy(text + 63 * 3, "FR", 2);
+    f = lines(*state, "Accept-Language", text);
+    struct str out = accept_language_normalize(&f, *state);
+    assert_true(str_ends(out, STR("en,fr")));
+}
+
+static int best(struct arena *a, const char *accept, const char *rule)
+{
+    struct netlify_vary v;
+    struct fields f = { 0 };
+    assert_true(netlify_vary_parse(str_from(rule), 64, a, &v));
+    if (accept)
+        f = lines(a, "Accept-Language", accept);
+    return language_best_group(&f, &v.languages, a);
+}
+
+/* caching.md 4, language=: the first group that holds the visitor's best language. */
+static void finds_the_best_group(void **state)
+{
+    static const struct {
+        const char *accept, *rule;
+        int group;
+    } cases[] = {
+        { "de", "language=de+nl|en", 0 },
+        { "NL", "language=de+nl|en", 0 },
+        { "en", "language=de+nl|en", 1 },
+        { "fr", "language=de+nl|en", -1 },
+        { "fr, en;q=0.5", "language=de+nl|en", 1 },
+        { "en;q=0.5, de;q=0.6", "language=de|en", 0 },
+        { "en, de", "language=de|en", 1 },
+        { "pt-BR", "language=pt|en", 0 },
+        { "pt-BR", "language=pt|pt-br", 1 },
+        { "pt", "language=pt-br|en", -1 },
+        { "zh-Hant-TW", "language=zh|zh-hant", 1 },
+        { "de-x-foo", "language=de", 0 },
+        { "*", "language=de", -1 },
+        { "*, en;q=0.1", "language=de|en", 1 },
+        { "de;q=0", "language=de", -1 },
+        { "de-CH, de;q=0", "language=de", -1 },
+        { "de;q=bad, en;q=0.1", "language=de|en", 1 },
+        { "fr\nen", "language=de|en", 1 },
+        { "", "language=de", -1 },
+        { NULL, "language=de", -1 },
+        { "de", "query=a", -1 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (best(*state, cases[i].accept, cases[i].rule) != cases[i].group)
+            fail_msg("%s for %s", cases[i].accept, cases[i].rule);
+}
+
+struct seen {
+    char text[200];
+    size_t n;
+};
+
+static void note(struct str value, void *ctx)
+{
+    struct seen *s = ctx;
+    assert_true(s->n + value.n + 2 < sizeof(s->text));
+    if (value.n)
+        memcpy(s->text + s->n, value.p, value.n);
+    s->n += value.n;
+    s->text[s->n++] = '/';
+    s->text[s->n] = '\0';
+}
+
+/* caching.md 4.9: a cookie that occurs twice gives all its values in order. */
+static void finds_cookies(void **state)
+{
+    static const struct {
+        const char *in, *values;
+        size_t n;
+    } cases[] = {
+        { "a=1; b=2", "1/", 1 },
+        { "b=2;a=1", "1/", 1 },
+        { "a=1; b=2; a=3\na=4", "1/3/4/", 3 },
+        { "A=1", "", 0 },
+        { "a", "", 0 },
+        { "a=", "/", 1 },
+        { "a=\"x;y\"", "\"x/", 1 },
+        { "a=\"x\"", "\"x\"/", 1 },
+        { "aa=1; b=a=2", "", 0 },
+        { " a = 1 = 2 ;;", "1 = 2/", 1 },
+        { "", "", 0 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fields f = lines(*state, "Cookie", cases[i].in);
+        struct seen s = { .text = "" };
+        assert_int_equal(cookie_values(&f, STR("a"), note, &s), cases[i].n);
+        assert_string_equal(s.text, cases[i].values);
+        assert_int_equal(cookie_values(&f, STR("a"), NULL, NULL), cases[i].n);
+    }
+    struct fields f = lines(*state, "Cookie", "lonely; =x");
+    struct seen s = { .text = "" };
+    assert_int_equal(cookie_values(&f, STR(""), note, &s), 2);
+    assert_string_equal(s.text, "lonely/x/");
+    struct fields none = { 0 };
+    assert_int_equal(cookie_values(&none, STR("a"), note, &s), 0);
+}
+
+/* caching.md 4.9: lines joined by ",", white space around commas outside quotes removed; missing and empty differ. */
+static void normalizes_other_fields(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "a", "a" },
+        { "a , b,\tc", "a,b,c" },
+        { "a\nb", "a,b" },
+        { "a b", "a b" },
+        { "a  b , c", "a  b,c" },
+        { "\"a , b\" , c", "\"a , b\",c" },
+        { "\"a \\\" , b\" , c", "\"a \\\" , b\",c" },
+        { "\"open , x\n\"y\" , z", "\"open , x,\"y\",z" },
+        { ", ,a", ",,a" },
+        { "", "" },
+        { "\n", "," },
+        { "\\ , b", "\\,b" },
+        { "\"\\", "\"\\" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fields f = lines(*state, "X-Test", cases[i].in);
+        struct str out = field_value_normalize(&f, STR("x-test"), *state);
+        assert_non_null(out.p);
+        assert_str(out, cases[i].out);
+        f = lines(*state, "Referer", cases[i].in);
+        assert_str(field_value_normalize(&f, STR("referer"), *state), cases[i].out);
+    }
+    struct fields f = lines(*state, "X-Test", "x");
+    assert_null(field_value_normalize(&f, STR("x-tes"), *state).p);
+    assert_null(field_value_normalize(&f, STR("referer"), *state).p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(normalizes_encodings, setup, teardown),
+        cmocka_unit_test_setup_teardown(normalizes_languages, setup, teardown),
+        cmocka_unit_test_setup_teardown(takes_no_more_languages_than_it_sorts, setup, teardown),
+        cmocka_unit_test_setup_teardown(finds_the_best_group, setup, teardown),
+        cmocka_unit_test_setup_teardown(finds_cookies, setup, teardown),
+        cmocka_unit_test_setup_teardown(normalizes_other_fields, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,279 @@
+/* A request target has one spelling for key and origin; what is ambiguous is refused, nothing is guessed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http/url.h"
+
+static int setup(void **state)
+{
+    static struct arena arena;
+    arena_init(&arena, 4096);
+    *state = &arena;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    arena_fini(*state);
+    return 0;
+}
+
+static void assert_str(struct str s, const char *text)
+{
+    if (!str_eq(s, str_from(text)))
+        fail_msg("\"%.*s\" instead of \"%s\"", STR_ARG(s), text);
+}
+
+static void splits_targets(void **state)
+{
+    (void)state;
+    struct target t;
+    assert_int_equal(target_parse(STR("/a/b?x=1?y"), &t), HTTP_ERROR_NONE);
+    assert_int_equal(t.form, TARGET_ORIGIN);
+    assert_str(t.path, "/a/b");
+    assert_str(t.query, "x=1?y");
+    assert_true(t.has_query);
+    assert_str(t.authority, "");
+
+    assert_int_equal(target_parse(STR("/a?"), &t), HTTP_ERROR_NONE);
+    assert_true(t.has_query);
+    assert_int_equal(t.query.n, 0);
+    assert_int_equal(target_parse(STR("/a"), &t), HTTP_ERROR_NONE);
+    assert_false(t.has_query);
+    /* RFC 9112 §3.2.1: origin-form, although it looks like an authority */
+    assert_int_equal(target_parse(STR("//b/"), &t), HTTP_ERROR_NONE);
+    assert_str(t.path, "//b/");
+
+    assert_int_equal(target_parse(STR("*"), &t), HTTP_ERROR_NONE);
+    assert_int_equal(t.form, TARGET_ASTERISK);
+    assert_str(t.path, "*");
+}
+
+static void splits_absolute_targets(void **state)
+{
+    (void)state;
+    struct target t;
+    assert_int_equal(target_parse(STR("HTTP://Example.org:81/x?y"), &t), HTTP_ERROR_NONE);
+    assert_int_equal(t.form, TARGET_ABSOLUTE);
+    assert_str(t.scheme, "http");
+    assert_str(t.authority, "Example.org:81");
+    assert_str(t.path, "/x");
+    assert_str(t.query, "y");
+
+    assert_int_equal(target_parse(STR("https://a"), &t), HTTP_ERROR_NONE);
+    assert_str(t.scheme, "https");
+    assert_str(t.path, "/");
+    assert_false(t.has_query);
+
+    assert_int_equal(target_parse(STR("http://a?q"), &t), HTTP_ERROR_NONE);
+    assert_str(t.authority, "a");
+    assert_str(t.path, "/");
+    assert_str(t.query, "q");
+}
+
+static void refuses_targets(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",          "a",           "example.org:80", "a/b",          "?x",           "**",
+        "*?x",       "/a b",        "/a#b",           "/a?b#c",       "/a\tb",        "/\x7f",
+        "/\x80",     "/\xc3\xbc",   "ftp://a/",       "http:/a",      "http://",      "http:///x",
+        "http://?x", "http://u@a/", "http://u:p@a",   "http://a#@b/", "javascript:x", "http//a",
+        "/\r",       "/\n",
+    };
+    struct target t;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (target_parse(str_from(bad[i]), &t) != HTTP_ERROR_TARGET)
+            fail_msg("accepted: %s", bad[i]);
+    assert_int_equal(target_parse((struct str){ "/a\0b", 4 }, &t), HTTP_ERROR_TARGET);
+}
+
+/* caching.md 4.1: percent-encoding in upper case, unreserved characters decoded, dot segments removed, nothing else
+ * touched. */
+static void normalizes_paths(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "/", "/" },
+        { "*", "*" },
+        { "//", "//" },
+        { "/a//b/", "/a//b/" },
+        { "/%7euser/%41%2d%5F%2e%30", "/~user/A-_.0" },
+        { "/%c3%bc%e2%82%ac", "/%C3%BC%E2%82%AC" },
+        { "/%2f%2F%3f%23%25%20%26", "/%2F%2F%3F%23%25%20%26" },
+        { "/%2541", "/%2541" },
+        { "/.", "/" },
+        { "/..", "/" },
+        { "/./", "/" },
+        { "/../", "/" },
+        { "/a/.", "/a/" },
+        { "/a/..", "/" },
+        { "/a/b/..", "/a/" },
+        { "/a/b/../", "/a/" },
+        { "/a/./b", "/a/b" },
+        { "/a/../b", "/b" },
+        { "/../../a", "/a" },
+        { "/a/b/../../../c", "/c" },
+        { "/a//../b", "/a/b" },
+        { "/a/b/c/./../../g", "/a/g" },
+        { "/a/%2e%2E/b", "/b" },
+        { "/a/.%2e/b", "/b" },
+        { "/%2e", "/" },
+        { "/a/..%2fb", "/a/..%2Fb" },
+        { "/a/...", "/a/..." },
+        { "/a/..b/.c/d.", "/a/..b/.c/d." },
+        { "/.well-known/x", "/.well-known/x" },
+        { "/a\\..\\b", "/a\\..\\b" },
+        { "/a;x/..;/b", "/a;x/..;/b" },
+        { "/A+b|c^\"<>`{}", "/A+b|c^\"<>`{}" },
+    };
+    struct str out;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(path_normalize(str_from(cases[i].in), *state, &out), HTTP_ERROR_NONE);
+        assert_str(out, cases[i].out);
+    }
+}
+
+static void copies_no_normal_path(void **state)
+{
+    static const char *const normal[] = { "/", "/a/b", "/%C3%BC", "/.well-known", "/a..", "/..a/", "//" };
+    for (size_t i = 0; i < sizeof(normal) / sizeof(normal[0]); i++) {
+        struct str out;
+        assert_int_equal(path_normalize(str_from(normal[i]), *state, &out), HTTP_ERROR_NONE);
+        assert_ptr_equal(out.p, normal[i]);
+        assert_int_equal(out.n, strlen(normal[i]));
+    }
+}
+
+static void refuses_paths(void **state)
+{
+    static const char *const bad[] = { "/%",   "/%4",  "/%4g",  "/%g4",  "/%%41",  "/%00",
+                                       "/%0a", "/%0D", "/%1f",  "/%7F",  "/a%",    "/a b",
+                                       "/a?b", "/a#b", "/\x7f", "/\xff", "/%u0041" };
+    struct str out;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (path_normalize(str_from(bad[i]), *state, &out) != HTTP_ERROR_TARGET_ENCODING)
+            fail_msg("accepted: %s", bad[i]);
+    assert_int_equal(path_normalize(STR_NONE, *state, &out), HTTP_ERROR_TARGET);
+    assert_int_equal(path_normalize(STR("a"), *state, &out), HTTP_ERROR_TARGET);
+}
+
+static void checks_queries(void **state)
+{
+    (void)state;
+    static const char *const good[] = { "", "a=b&c", "%20%0d%0A%09", "?/:@!$'()*,;", "a%3Db", "%ff" };
+    static const char *const bad[] = { "%",   "%2", "a%zz", "%00",  "%1b", "%7f",
+                                       "a b", "#",  "\x01", "\x7f", "\x80" };
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_int_equal(query_check(str_from(good[i])), HTTP_ERROR_NONE);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (query_check(str_from(bad[i])) != HTTP_ERROR_TARGET_ENCODING)
+            fail_msg("accepted: %s", bad[i]);
+}
+
+/* caching.md 4.1: host in lower case, no trailing dot, port if not default. */
+static void normalizes_hosts(void **state)
+{
+    static const struct {
+        const char *in;
+        bool https;
+        const char *name;
+        uint16_t port;
+    } cases[] = {
+        { "example.org", false, "example.org", 0 },
+        { "EXAMPLE.Org.", false, "example.org", 0 },
+        { "a:80", false, "a", 0 },
+        { "a:80", true, "a", 80 },
+        { "a:443", true, "a", 0 },
+        { "a:443", false, "a", 443 },
+        { "a:", false, "a", 0 },
+        { "a:00080", false, "a", 0 },
+        { "a.:65535", false, "a", 65535 },
+        { "127.0.0.1:8080", false, "127.0.0.1", 8080 },
+        { "my_host-1", false, "my_host-1", 0 },
+        { "[::1]", false, "[::1]", 0 },
+        { "[::1]:8080", false, "[::1]", 8080 },
+        { "[2001:DB8:0:0::1]:443", true, "[2001:db8::1]", 0 },
+        { "[::ffff:1.2.3.4]", false, "[::ffff:1.2.3.4]", 0 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct host h;
+        assert_int_equal(host_parse(str_from(cases[i].in), cases[i].https, *state, &h), HTTP_ERROR_NONE);
+        assert_str(h.name, cases[i].name);
+        assert_int_equal(h.port, cases[i].port);
+    }
+    struct host h;
+    const char *normal = "a.b:81";
+    assert_int_equal(host_parse(str_from(normal), false, *state, &h), HTTP_ERROR_NONE);
+    assert_ptr_equal(h.name.p, normal);
+}
+
+static void refuses_hosts(void **state)
+{
+    static const char *const bad[] = {
+        "",        ".",    "a..",      ".a",     "a..b",     "a:1:2", "a,b",          "a b",      "user@a",
+        "foo/bar", "a:0",  "a:65536",  "a:x",    "a:-1",     "a:+1",  "a: 1",         "a:000080", ":80",
+        "[",       "[]",   "[::1",     "[::1]x", "[::1]x:1", "::1",   "[::1%25eth0]", "[v1.a]",   "[1.2.3.4]",
+        "[g::]",   "a%41", "\xc3\xbc", "a\\b",   "a?",       "a#",    "[::1].",
+    };
+    struct host h;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (host_parse(str_from(bad[i]), false, *state, &h) != HTTP_ERROR_HOST_INVALID)
+            fail_msg("accepted: %s", bad[i]);
+    assert_int_equal(host_parse((struct str){ "a\0.b", 4 }, false, *state, &h), HTTP_ERROR_HOST_INVALID);
+    assert_int_equal(host_parse((struct str){ "[::1\0]", 6 }, false, *state, &h), HTTP_ERROR_HOST_INVALID);
+    char longest[256];
+    memset(longest, 'a', sizeof(longest));
+    assert_int_equal(host_parse((struct str){ longest, 255 }, false, *state, &h), HTTP_ERROR_NONE);
+    assert_int_equal(host_parse((struct str){ longest, 256 }, false, *state, &h), HTTP_ERROR_HOST_INVALID);
+}
+
+/* caching.md 4.3: split at "&" and the first "="; ";" is no separator; ?a and ?a= are two things. */
+static void walks_queries(void **state)
+{
+    (void)state;
+    struct str rest = STR("&a=1&&b&c=&=d&e=f=g;h&");
+    static const struct {
+        const char *raw, *name, *value;
+        bool has_value;
+    } pieces[] = {
+        { "a=1", "a", "1", true }, { "b", "b", "", false },           { "c=", "c", "", true },
+        { "=d", "", "d", true },   { "e=f=g;h", "e", "f=g;h", true },
+    };
+    struct query_param q;
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        assert_true(query_next(&rest, &q));
+        assert_str(q.raw, pieces[i].raw);
+        assert_str(q.name, pieces[i].name);
+        assert_str(q.value, pieces[i].value);
+        assert_int_equal(q.has_value, pieces[i].has_value);
+    }
+    assert_false(query_next(&rest, &q));
+    assert_false(query_next(&rest, &q));
+    struct str none = STR_NONE, empty = STR("");
+    assert_false(query_next(&none, &q));
+    assert_false(query_next(&empty, &q));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(splits_targets),
+        cmocka_unit_test(splits_absolute_targets),
+        cmocka_unit_test(refuses_targets),
+        cmocka_unit_test_setup_teardown(normalizes_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(copies_no_normal_path, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_paths, setup, teardown),
+        cmocka_unit_test(checks_queries),
+        cmocka_unit_test_setup_teardown(normalizes_hosts, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_hosts, setup, teardown),
+        cmocka_unit_test(walks_queries),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
