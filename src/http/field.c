@@ -1,1 +1,317 @@
 #include "http/field.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+static const struct {
+    struct str name;
+    enum field_class class;
+} known[FIELD_COUNT] = {
+    [FIELD_OTHER] = { STR_INIT(""), FIELD_CLASS_E },
+#define HEADER(id, name, class) [FIELD_##id] = { STR_INIT(name), FIELD_CLASS_##class },
+#include "tbl/headers.h"
+#undef HEADER
+};
+_Static_assert(FIELD_COUNT <= 128, "struct field_set has 128 bits");
+
+/* Looking a name up. Every field of every request passes here, so: one small hash of the length and three letters,
+ * one slot, one comparison of whole words. The slots are filled before main() and never change. */
+
+#define SLOTS 256 /* a power of two; one byte each */
+static uint8_t slots[SLOTS];
+
+static uint64_t word_at(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+/* ASCII lower case of eight bytes at once; bytes above 0x7f stay. */
+static uint64_t word_lower(uint64_t w)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t low = w & 0x7f * ones;
+    uint64_t from_a = low + (0x80 - 'A') * ones;
+    uint64_t past_z = low + (0x7f - 'Z') * ones;
+    uint64_t upper = (from_a ^ past_z) & ~w & 0x80 * ones;
+    return w | upper >> 2;
+}
+
+static bool word_same(const char *a, const char *b)
+{
+    uint64_t x = word_at(a), y = word_at(b);
+    return x == y || word_lower(x) == word_lower(y);
+}
+
+/* Equal without case; n > 0. The last word overlaps the one before it, so that nothing behind the names is read. */
+static bool name_same(const char *a, const char *b, size_t n)
+{
+    if (n < 8) {
+        for (size_t i = 0; i < n; i++)
+            if (ascii_lower(a[i]) != ascii_lower(b[i]))
+                return false;
+        return true;
+    }
+    for (size_t i = 0; i + 8 < n; i += 8)
+        if (!word_same(a + i, b + i))
+            return false;
+    return word_same(a + n - 8, b + n - 8);
+}
+
+/* n > 0. Letters and factors were searched for: with the names of today one pair shares a slot. */
+static size_t slot_of(const char *p, size_t n)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    unsigned first = u[0] | 0x20, last = u[n - 1] | 0x20, fourth = u[n < 4 ? 0 : n - 4] | 0x20;
+    return (first * 99 + last * 26 + fourth * 39 + (unsigned)n * 38) % SLOTS;
+}
+
+__attribute__((constructor)) static void slots_fill(void)
+{
+    for (unsigned id = 1; id < FIELD_COUNT; id++) {
+        size_t at = slot_of(known[id].name.p, known[id].name.n);
+        while (slots[at])
+            at = (at + 1) % SLOTS;
+        slots[at] = (uint8_t)id;
+    }
+}
+
+enum field_id field_id_of(struct str name)
+{
+    if (name.n == 0)
+        return FIELD_OTHER;
+    for (size_t at = slot_of(name.p, name.n); slots[at]; at = (at + 1) % SLOTS) {
+        const struct str *k = &known[slots[at]].name;
+        if (k->n == name.n && name_same(k->p, name.p, name.n))
+            return slots[at];
+    }
+    return FIELD_OTHER;
+}
+
+struct str field_name(enum field_id id)
+{
+    CHECK((unsigned)id < FIELD_COUNT);
+    return known[id].name;
+}
+
+enum field_class field_class_of(enum field_id id)
+{
+    CHECK((unsigned)id < FIELD_COUNT);
+    return known[id].class;
+}
+
+bool field_name_is_disguised(struct str name)
+{
+    char spelled[32];
+    if (name.n > sizeof(spelled) || str_index(name, '_') == name.n)
+        return false;
+    for (size_t i = 0; i < name.n; i++)
+        spelled[i] = name.p[i] == '_' ? '-' : name.p[i];
+    return field_class_of(field_id_of((struct str){ spelled, name.n })) != FIELD_CLASS_E;
+}
+
+const uint8_t token_chars[256] = {
+    ['0' ... '9'] = TOKEN_CHAR, ['A' ... 'Z'] = TOKEN_CHAR, ['a' ... 'z'] = TOKEN_CHAR,
+    ['!'] = TOKEN_CHAR,         ['#'] = TOKEN_CHAR,         ['$'] = TOKEN_CHAR,
+    ['%'] = TOKEN_CHAR,         ['&'] = TOKEN_CHAR,         ['\''] = TOKEN_CHAR,
+    ['*'] = TOKEN_CHAR,         ['+'] = TOKEN_CHAR,         ['-'] = TOKEN_CHAR,
+    ['.'] = TOKEN_CHAR,         ['^'] = TOKEN_CHAR,         ['_'] = TOKEN_CHAR | TOKEN_UNDERSCORE,
+    ['`'] = TOKEN_CHAR,         ['|'] = TOKEN_CHAR,         ['~'] = TOKEN_CHAR,
+};
+
+bool is_token_char(char c)
+{
+    return token_chars[(unsigned char)c];
+}
+
+bool is_token(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!is_token_char(s.p[i]))
+            return false;
+    return s.n > 0;
+}
+
+const struct field *fields_find(const struct fields *f, enum field_id id)
+{
+    CHECK(id != FIELD_OTHER && (unsigned)id < FIELD_COUNT);
+    if (!fields_has(f, id))
+        return NULL;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].id == id)
+            return &f->v[i];
+    UNREACHABLE();
+}
+
+struct str fields_value(const struct fields *f, enum field_id id)
+{
+    const struct field *line = fields_find(f, id);
+    return line ? line->value : STR_NONE;
+}
+
+size_t fields_count(const struct fields *f, enum field_id id)
+{
+    CHECK(id != FIELD_OTHER && (unsigned)id < FIELD_COUNT);
+    size_t count = 0;
+    if (fields_has(f, id))
+        for (size_t i = 0; i < f->n; i++)
+            count += f->v[i].id == id;
+    return count;
+}
+
+static bool is_named(const struct field *line, enum field_id id, struct str name)
+{
+    return line->id == id && (id != FIELD_OTHER || str_eq_nocase(line->name, name));
+}
+
+/* Starts at `from`; for a known name `name` is not looked at. */
+static size_t index_of(const struct fields *f, enum field_id id, struct str name, size_t from)
+{
+    if (id != FIELD_OTHER && !fields_has(f, id))
+        return f->n;
+    for (size_t i = from; i < f->n; i++)
+        if (is_named(&f->v[i], id, name))
+            return i;
+    return f->n;
+}
+
+size_t fields_index_of(const struct fields *f, struct str name, size_t from)
+{
+    return index_of(f, field_id_of(name), name, from);
+}
+
+static struct str joined(const struct fields *f, enum field_id id, struct str name, struct arena *a)
+{
+    size_t first = index_of(f, id, name, 0);
+    if (first == f->n)
+        return STR_NONE;
+    if (index_of(f, id, name, first + 1) == f->n)
+        return f->v[first].value;
+    size_t bytes = 0;
+    for (size_t i = first; i < f->n; i = index_of(f, id, name, i + 1))
+        bytes += f->v[i].value.n + 2;
+    char *p = arena_alloc(a, bytes), *at = p;
+    for (size_t i = first; i < f->n; i = index_of(f, id, name, i + 1)) {
+        struct str value = f->v[i].value;
+        if (i != first) {
+            *at++ = ',';
+            *at++ = ' ';
+        }
+        if (value.n)
+            memcpy(at, value.p, value.n);
+        at += value.n;
+    }
+    return (struct str){ p, (size_t)(at - p) };
+}
+
+struct str fields_joined(const struct fields *f, enum field_id id, struct arena *a)
+{
+    CHECK(id != FIELD_OTHER && (unsigned)id < FIELD_COUNT);
+    return joined(f, id, STR_NONE, a);
+}
+
+struct str fields_joined_by_name(const struct fields *f, struct str name, struct arena *a)
+{
+    return joined(f, field_id_of(name), name, a);
+}
+
+static void append(struct fields *f, struct arena *a, struct field line)
+{
+    if (f->n == f->cap) {
+        size_t cap = f->cap ? f->cap * 2 : 16;
+        struct field *v = arena_alloc(a, cap * sizeof(*v));
+        if (f->n)
+            memcpy(v, f->v, f->n * sizeof(*v));
+        f->v = v;
+        f->cap = cap;
+    }
+    /* A line that is there has a value that is there: fields_joined tells "empty" from "none" by the pointer. */
+    if (!line.value.p)
+        line.value = STR("");
+    f->v[f->n++] = line;
+    field_set_add(&f->present, line.id);
+}
+
+void fields_add(struct fields *f, struct arena *a, struct str name, struct str value)
+{
+    append(f, a, (struct field){ .name = name, .value = value, .id = field_id_of(name) });
+}
+
+void fields_add_id(struct fields *f, struct arena *a, enum field_id id, struct str value)
+{
+    CHECK(id != FIELD_OTHER);
+    append(f, a, (struct field){ .name = field_name(id), .value = value, .id = id });
+}
+
+static bool drop_id(const struct field *line, void *ctx)
+{
+    return line->id == *(enum field_id *)ctx;
+}
+
+void fields_remove(struct fields *f, enum field_id id)
+{
+    CHECK(id != FIELD_OTHER && (unsigned)id < FIELD_COUNT);
+    if (fields_has(f, id))
+        fields_remove_if(f, drop_id, &id);
+}
+
+static bool drop_name(const struct field *line, void *ctx)
+{
+    return is_named(line, FIELD_OTHER, *(struct str *)ctx);
+}
+
+void fields_remove_by_name(struct fields *f, struct str name)
+{
+    enum field_id id = field_id_of(name);
+    if (id != FIELD_OTHER)
+        fields_remove(f, id);
+    else
+        fields_remove_if(f, drop_name, &name);
+}
+
+void fields_remove_if(struct fields *f, bool (*drop)(const struct field *, void *), void *ctx)
+{
+    size_t kept = 0;
+    f->present = (struct field_set){ { 0 } };
+    for (size_t i = 0; i < f->n; i++) {
+        if (drop(&f->v[i], ctx))
+            continue;
+        f->v[kept] = f->v[i];
+        field_set_add(&f->present, f->v[kept].id);
+        kept++;
+    }
+    f->n = kept;
+}
+
+bool list_next(struct str *rest, struct str *member)
+{
+    while (rest->n) {
+        bool quoted = false;
+        size_t end = 0;
+        for (; end < rest->n && (quoted || rest->p[end] != ','); end++) {
+            if (rest->p[end] == '"')
+                quoted = !quoted;
+            else if (quoted && rest->p[end] == '\\' && end + 1 < rest->n)
+                end++;
+        }
+        *member = str_trim(str_first(*rest, end));
+        *rest = str_from_index(*rest, end + 1);
+        if (member->n)
+            return true;
+    }
+    return false;
+}
+
+bool fields_list_has(const struct fields *f, enum field_id id, struct str token)
+{
+    CHECK(id != FIELD_OTHER && (unsigned)id < FIELD_COUNT);
+    for (size_t i = index_of(f, id, STR_NONE, 0); i < f->n; i = index_of(f, id, STR_NONE, i + 1)) {
+        struct str rest = f->v[i].value, member;
+        while (list_next(&rest, &member))
+            if (str_eq_nocase(member, token))
+                return true;
+    }
+    return false;
+}

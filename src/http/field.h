@@ -24,7 +24,7 @@ enum field_class {
 };
 
 struct field {
-    struct str name; /* as received */
+    struct str name;  /* as received */
     struct str value; /* without white space at both ends */
     enum field_id id;
 };
@@ -54,9 +54,17 @@ enum field_id field_id_of(struct str name);
 /* "Cache-Control" for FIELD_CACHE_CONTROL; empty for FIELD_OTHER. */
 struct str field_name(enum field_id id);
 enum field_class field_class_of(enum field_id id);
-/* tchar+ of RFC 9110 §5.1. */
+/* Is it a framing, routing, hop-by-hop or removed field's name with "_" for "-" (Transfer_Encoding)? Programs behind
+ * CGI's naming read it as that field, so no parser lets it pass (docs/decisions/001). */
+bool field_name_is_disguised(struct str name);
+/* tchar+ of RFC 9110 §5.6.2. */
 bool is_token(struct str s);
 bool is_token_char(char c);
+
+/* What a byte is in a token, for parsers' loops; 0 when it may not stand in one. */
+#define TOKEN_CHAR       1
+#define TOKEN_UNDERSCORE 2
+extern const uint8_t token_chars[256];
 
 static inline bool fields_has(const struct fields *f, enum field_id id)
 {

@@ -23,9 +23,13 @@ enum head_result {
     HEAD_BAD,  /* `error` says why */
 };
 
-/* What the parser keeps between calls for one head. Zero it before the first call. */
+/* What the parser keeps between calls for one head. Zero it before the first call. The offsets are into the input, so
+ * its bytes may move between calls, but none may be taken from its front. */
 struct head_scan {
-    size_t seen; /* bytes that an earlier call already looked through for the end of the head */
+    size_t seen;      /* bytes that an earlier call already looked through for the end of the head */
+    size_t lines;     /* in them, empty ones in front not counted */
+    size_t line_at;   /* where the line that is arriving began */
+    size_t fields_at; /* behind the first line, once lines > 0 */
 };
 
 enum method {
@@ -45,7 +49,7 @@ struct request_head {
     enum method method;
     struct str method_name; /* as received; methods are case-sensitive */
     struct str target;      /* as received; http/url takes it apart */
-    int minor;              /* HTTP/1.minor: 0 or 1 (a higher 1.x is treated as 1) */
+    int minor;              /* HTTP/1.minor: 0 or 1 */
     struct fields fields;
     size_t bytes; /* of the input, empty lines in front and the final CR LF included */
 };
@@ -60,14 +64,18 @@ struct response_head {
 
 /*
  * Parses the head at the start of `in`. `out->fields.v` and `.cap` are the caller's table; all strings point into
- * `in`. At most a few empty lines (CR LF) in front are skipped (RFC 9112 §2.2). A head that arrives in pieces is
- * looked at once per piece: total work is linear in its length (`scan` remembers how far). Faults are found as early
- * as the bytes allow: HEAD_BAD may come before the end of the head has arrived.
+ * `in`, and *out means something only after HEAD_DONE. At most a few empty lines (CR LF) in front of a request are
+ * skipped (RFC 9112 §2.2). A head that arrives in pieces is parsed by the first call and by the one that ends it; the
+ * calls between look only through the new bytes, so the total work is linear in its length. HEAD_BAD may come before
+ * the end of the head: for all that is wrong with the first piece, for a line feed alone and for the limits at once,
+ * for the rest at the end. The first fault in the order of the bytes is the one that is reported, however they came.
  *
  * Request line: method SP target SP "HTTP/" DIGIT "." DIGIT, exactly one SP; target is visible ASCII (bytes above
- * 0x7f are refused); HTTP/0.9 and major versions other than 1 are refused (VERSION_UNSUPPORTED for well-formed ones).
+ * 0x7f are refused). Versions other than 1.0 and 1.1 are refused: a line without one is REQUEST_LINE, another major
+ * version VERSION_UNSUPPORTED, another minor one VERSION: nobody speaks it, and those who claim to are probing.
  * Status line: RFC 9112 §4; the reason may be empty, and the SP before it may then be missing.
- * Field values: VCHAR, SP, HTAB and obs-text (0x80 to 0xff).
+ * Field values: VCHAR, SP, HTAB and obs-text (0x80 to 0xff). Names: tokens, but no framing or hop-by-hop field, or
+ * one that is removed from requests, with "_" for "-" (field_name_is_disguised).
  */
 enum head_result request_head_parse(struct str in, struct head_scan *scan, const struct head_limits *limits,
                                     struct request_head *out, enum http_error *error);
