@@ -1,1 +1,247 @@
 #include "io/address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* Host names are at most 253 bytes (RFC 1035 2.3.4, without the root's dot). */
+#define NAME_MOST 254
+
+static bool address_any(uint16_t port, struct address *out)
+{
+    *out = (struct address){ .bytes = sizeof(out->sa.v6) };
+    out->sa.v6.sin6_family = AF_INET6;
+    out->sa.v6.sin6_addr = in6addr_any;
+    out->sa.v6.sin6_port = htons(port);
+    return true;
+}
+
+static bool parse_port(struct str text, uint16_t *out)
+{
+    uint64_t value;
+    if (text.n > 5 || !str_to_u64(text, UINT16_MAX, &value))
+        return false;
+    *out = (uint16_t)value;
+    return true;
+}
+
+bool address_parse_ip(struct str text, uint16_t port, struct address *out)
+{
+    char c[INET6_ADDRSTRLEN];
+    /* A NUL inside would hide what is behind it from inet_pton. */
+    if (text.n == 0 || text.n >= sizeof(c) || memchr(text.p, '\0', text.n))
+        return false;
+    memcpy(c, text.p, text.n);
+    c[text.n] = '\0';
+    struct address a = { .bytes = 0 };
+    if (inet_pton(AF_INET, c, &a.sa.v4.sin_addr) == 1) {
+        a.bytes = sizeof(a.sa.v4);
+        a.sa.v4.sin_family = AF_INET;
+        a.sa.v4.sin_port = htons(port);
+    } else if (inet_pton(AF_INET6, c, &a.sa.v6.sin6_addr) == 1) {
+        a.bytes = sizeof(a.sa.v6);
+        a.sa.v6.sin6_family = AF_INET6;
+        a.sa.v6.sin6_port = htons(port);
+    } else {
+        return false;
+    }
+    *out = a;
+    return true;
+}
+
+bool address_local(struct str path, struct address *out)
+{
+    struct address a = { .bytes = 0 };
+    if (path.n == 0 || path.n >= sizeof(a.sa.local.sun_path) || memchr(path.p, '\0', path.n))
+        return false;
+    a.sa.local.sun_family = AF_UNIX;
+    memcpy(a.sa.local.sun_path, path.p, path.n);
+    a.bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.n + 1);
+    *out = a;
+    return true;
+}
+
+/* The last colon parts host and port; an IPv6 address must stand in brackets, or ":80" behind it could be its own. */
+bool address_parse(struct str text, struct address *out)
+{
+    uint16_t port;
+    if (str_starts(text, STR("unix:")))
+        return address_local(str_from_index(text, 5), out);
+    if (parse_port(text, &port))
+        return address_any(port, out);
+    if (str_starts(text, STR("["))) {
+        size_t close = str_index(text, ']');
+        struct str ip = { text.p + 1, close - 1 };
+        return str_starts(str_from_index(text, close), STR("]:")) && str_index(ip, ':') < ip.n &&
+               parse_port(str_from_index(text, close + 2), &port) && address_parse_ip(ip, port, out);
+    }
+    size_t colon = str_index(text, ':');
+    if (!parse_port(str_from_index(text, colon + 1), &port))
+        return false;
+    return colon == 0 ? address_any(port, out) : address_parse_ip(str_first(text, colon), port, out);
+}
+
+/* An IPv4-mapped address (RFC 4291 2.5.5.2) as the IPv4 address that it stands for. */
+static struct address unmapped(const struct address *a)
+{
+    if (a->bytes == 0 || a->sa.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->sa.v6.sin6_addr))
+        return *a;
+    struct address v4 = { .bytes = sizeof(v4.sa.v4) };
+    v4.sa.v4.sin_family = AF_INET;
+    v4.sa.v4.sin_port = a->sa.v6.sin6_port;
+    memcpy(&v4.sa.v4.sin_addr, &a->sa.v6.sin6_addr.s6_addr[12], 4);
+    return v4;
+}
+
+static int family_of(const struct address *a)
+{
+    return a->bytes ? a->sa.any.sa_family : AF_UNSPEC;
+}
+
+static struct str local_path(const struct address *a)
+{
+    size_t offset = offsetof(struct sockaddr_un, sun_path);
+    /* The kernel gives an unnamed socket no path at all; an abstract one (first byte NUL) is none of ours. */
+    if (a->bytes <= offset)
+        return STR_NONE;
+    size_t most = a->bytes - offset;
+    if (most > sizeof(a->sa.local.sun_path))
+        most = sizeof(a->sa.local.sun_path);
+    return (struct str){ a->sa.local.sun_path, strnlen(a->sa.local.sun_path, most) };
+}
+
+size_t address_write(const struct address *a, char out[ADDRESS_TEXT_MAX])
+{
+    char ip[INET6_ADDRSTRLEN];
+    struct str path;
+    int n;
+    switch (family_of(a)) {
+    case AF_INET:
+        inet_ntop(AF_INET, &a->sa.v4.sin_addr, ip, sizeof(ip));
+        n = snprintf(out, ADDRESS_TEXT_MAX, "%s:%u", ip, ntohs(a->sa.v4.sin_port));
+        break;
+    case AF_INET6:
+        inet_ntop(AF_INET6, &a->sa.v6.sin6_addr, ip, sizeof(ip));
+        n = snprintf(out, ADDRESS_TEXT_MAX, "[%s]:%u", ip, ntohs(a->sa.v6.sin6_port));
+        break;
+    case AF_UNIX:
+        path = local_path(a);
+        n = snprintf(out, ADDRESS_TEXT_MAX, "unix:%.*s", STR_ARG(path));
+        break;
+    default: n = 0; break;
+    }
+    CHECK(n >= 0 && n < ADDRESS_TEXT_MAX);
+    return (size_t)n;
+}
+
+size_t address_write_ip(const struct address *a, char out[ADDRESS_TEXT_MAX])
+{
+    struct address b = unmapped(a);
+    int family = family_of(&b);
+    if (family != AF_INET && family != AF_INET6)
+        return 0;
+    const void *ip = family == AF_INET ? (const void *)&b.sa.v4.sin_addr : (const void *)&b.sa.v6.sin6_addr;
+    CHECK(inet_ntop(family, ip, out, ADDRESS_TEXT_MAX));
+    return strlen(out);
+}
+
+bool network_parse(struct str text, struct network *out)
+{
+    if (str_eq(text, STR("unix"))) {
+        *out = (struct network){ .base.bytes = sizeof(sa_family_t), .base.sa.any.sa_family = AF_UNIX };
+        return true;
+    }
+    struct str ip = str_cut(&text, '/');
+    struct network n = { .bits = 0 };
+    if (!address_parse_ip(ip, 0, &n.base))
+        return false;
+    unsigned width = family_of(&n.base) == AF_INET ? 32 : 128;
+    uint64_t bits = width;
+    if (text.p && (text.n > 3 || !str_to_u64(text, width, &bits)))
+        return false;
+    n.bits = (unsigned)bits;
+    struct address v4 = unmapped(&n.base);
+    if (width == 128 && family_of(&v4) == AF_INET && bits >= 96) {
+        n.base = v4;
+        n.bits -= 96;
+    }
+    *out = n;
+    return true;
+}
+
+static bool same_prefix(const void *a, const void *b, unsigned bits)
+{
+    const unsigned char *x = a, *y = b;
+    unsigned whole = bits / 8, rest = bits % 8;
+    if (memcmp(x, y, whole) != 0)
+        return false;
+    return rest == 0 || (x[whole] ^ y[whole]) >> (8 - rest) == 0;
+}
+
+bool network_has(const struct network *n, const struct address *a)
+{
+    struct address b = unmapped(a);
+    int family = family_of(&b);
+    if (family == AF_UNSPEC || family != family_of(&n->base))
+        return false;
+    switch (family) {
+    case AF_INET: return same_prefix(&n->base.sa.v4.sin_addr, &b.sa.v4.sin_addr, n->bits);
+    case AF_INET6: return same_prefix(&n->base.sa.v6.sin6_addr, &b.sa.v6.sin6_addr, n->bits);
+    default: return true;
+    }
+}
+
+static size_t take_answers(const struct addrinfo *info, uint16_t port, struct address v[RESOLVE_MAX])
+{
+    size_t n = 0;
+    for (; info && n < RESOLVE_MAX; info = info->ai_next) {
+        if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
+            continue;
+        v[n] = (struct address){ .bytes = info->ai_addrlen };
+        memcpy(&v[n].sa, info->ai_addr, info->ai_addrlen);
+        if (info->ai_family == AF_INET)
+            v[n].sa.v4.sin_port = htons(port);
+        else
+            v[n].sa.v6.sin6_port = htons(port);
+        n++;
+    }
+    return n;
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *info)
+{
+    struct resolve *r = CONTAINER_OF(req, struct resolve, req);
+    struct address v[RESOLVE_MAX];
+    loop_awake(r->loop);
+    size_t n = status == 0 ? take_answers(info, r->port, v) : 0;
+    uv_freeaddrinfo(info);
+    if (status == 0 && n == 0)
+        status = UV_EAI_NODATA;
+    r->done(r, status, v, n);
+}
+
+int resolve_start(struct loop *l, struct resolve *r, struct str name, uint16_t port,
+                  void (*done)(struct resolve *, int, const struct address *, size_t))
+{
+    if (name.n >= 2 && name.p[0] == '[' && name.p[name.n - 1] == ']')
+        name = (struct str){ name.p + 1, name.n - 2 };
+    if (name.n == 0 || name.n > NAME_MOST || memchr(name.p, '\0', name.n))
+        return UV_EINVAL;
+    char c[NAME_MOST + 1];
+    memcpy(c, name.p, name.n);
+    c[name.n] = '\0';
+    /* No AI_ADDRCONFIG: on a machine with nothing but a loopback device it would refuse "localhost". */
+    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+    r->loop = l;
+    r->port = port;
+    r->done = done;
+    return uv_getaddrinfo(&l->uv, &r->req, on_resolved, c, NULL, &hints);
+}
+
+void resolve_cancel(struct resolve *r)
+{
+    /* UV_EBUSY: a thread is at it already, and its answer comes. */
+    uv_cancel((uv_req_t *)&r->req);
+}

@@ -22,7 +22,7 @@ struct address {
 
 #define ADDRESS_TEXT_MAX 128
 
-/* "127.0.0.1:80", "[::1]:80", ":80" and "80" (any address, v6 with v4), "localhost:80" is not an address. false: not one. */
+/* "127.0.0.1:80", "[::1]:80", ":80" and "80" (any address, v6 with v4), "unix:/path". false: not one, as "localhost:80". */
 bool address_parse(struct str text, struct address *out);
 /* An address alone, without brackets or port. */
 bool address_parse_ip(struct str text, uint16_t port, struct address *out);
@@ -30,16 +30,17 @@ bool address_parse_ip(struct str text, uint16_t port, struct address *out);
 bool address_local(struct str path, struct address *out);
 /* "127.0.0.1:80", "[::1]:80", "unix:/path". Returns the length; no NUL. */
 size_t address_write(const struct address *a, char out[ADDRESS_TEXT_MAX]);
-/* The address without port, as X-Forwarded-For wants it; IPv4-mapped IPv6 as IPv4; "" for Unix sockets. */
+/* The address without port or brackets; IPv4-mapped IPv6 as IPv4; "" for Unix sockets. */
 size_t address_write_ip(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 
-/* A network: "10.0.0.0/8", "::1/128", an address alone (a host), "unix" (every Unix socket peer). */
+/* A network: "10.0.0.0/8", "::1/128", an address alone (a host), "unix" (every Unix socket peer). Bits behind the prefix do
+ * not count. */
 struct network {
     struct address base;
     unsigned bits;
 };
 bool network_parse(struct str text, struct network *out);
-/* IPv4-mapped IPv6 addresses match IPv4 networks. */
+/* IPv4-mapped IPv6 addresses are IPv4 addresses here, so "::/0" is every IPv6 peer and no IPv4 one, whatever the listener. */
 bool network_has(const struct network *n, const struct address *a);
 
 #define RESOLVE_MAX 16
@@ -50,6 +51,7 @@ struct resolve {
     /* status: 0 or a libuv error; then `n` addresses of both families in the system's order. */
     void (*done)(struct resolve *r, int status, const struct address *v, size_t n);
     uint16_t port;
+    struct loop *loop;
 };
 /* 0, or a libuv error and `done` will not come. `name` need not stay. An address in `name` is answered too, through the
  * same path. */

@@ -1,1 +1,186 @@
 #include "io/loop.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* Deferred letters opened before each poll. More than any burst of one iteration, few enough that sockets and timers
+ * are not kept waiting by letters that defer each other for ever. */
+#define DEFERRED_MOST 1024
+
+void loop_read_clock(struct loop *l)
+{
+    l->now = clock_now(l->clock);
+    l->now_is_old = false;
+}
+
+static void open_deferred(struct loop *l)
+{
+    for (int i = 0; i < DEFERRED_MOST && l->mail.deferred; i++) {
+        struct letter *letter = l->mail.deferred;
+        l->mail.deferred = letter->next;
+        if (!l->mail.deferred)
+            l->mail.deferred_end = &l->mail.deferred;
+        letter->next = NULL;
+        letter->open(letter);
+    }
+}
+
+/* The chain is newest first; letters of one sender must be opened in the order posted. */
+static struct letter *reverse(struct letter *newest)
+{
+    struct letter *oldest = NULL;
+    while (newest) {
+        struct letter *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+static void open_posted(struct loop *l)
+{
+    struct letter *letter = reverse(atomic_exchange_explicit(&l->mail.posted, NULL, memory_order_acquire));
+    while (letter) {
+        /* Opening may post it again or free it. */
+        struct letter *next = letter->next;
+        letter->next = NULL;
+        letter->open(letter);
+        letter = next;
+    }
+}
+
+static void on_bell(uv_async_t *bell)
+{
+    struct loop *l = bell->data;
+    loop_awake(l);
+    open_posted(l);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+static void before_poll(uv_prepare_t *prepare)
+{
+    struct loop *l = prepare->data;
+    open_deferred(l);
+    if (l->mail.deferred)
+        uv_idle_start(&l->mail.again, on_idle);
+    else
+        uv_idle_stop(&l->mail.again);
+    l->now_is_old = true;
+}
+
+static void after_poll(uv_check_t *check)
+{
+    loop_awake(check->data);
+}
+
+static void ignore_broken_pipes(void)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    CHECK(sigaction(SIGPIPE, &ignore, NULL) == 0);
+}
+
+int loop_init(struct loop *l, const struct clock *clock, struct log *log)
+{
+    memset(l, 0, sizeof(*l));
+    l->clock = clock;
+    l->log = log;
+    int status = uv_loop_init(&l->uv);
+    if (status)
+        return status;
+    status = uv_async_init(&l->uv, &l->mail.bell, on_bell);
+    if (status) {
+        uv_loop_close(&l->uv);
+        return status;
+    }
+    ignore_broken_pipes();
+    loop_read_clock(l);
+    l->mail.bell.data = l;
+    l->mail.deferred_end = &l->mail.deferred;
+    uv_prepare_init(&l->uv, &l->mail.before_poll);
+    uv_check_init(&l->uv, &l->mail.after_poll);
+    uv_idle_init(&l->uv, &l->mail.again);
+    l->mail.before_poll.data = l->mail.after_poll.data = l->mail.again.data = l;
+    uv_prepare_start(&l->mail.before_poll, before_poll);
+    uv_check_start(&l->mail.after_poll, after_poll);
+    uv_unref((uv_handle_t *)&l->mail.before_poll);
+    uv_unref((uv_handle_t *)&l->mail.after_poll);
+    timers_init(l);
+    return 0;
+}
+
+void loop_fini(struct loop *l)
+{
+    CHECK(l->wheel.running == 0);
+    uv_close((uv_handle_t *)&l->mail.bell, NULL);
+    uv_close((uv_handle_t *)&l->mail.before_poll, NULL);
+    uv_close((uv_handle_t *)&l->mail.after_poll, NULL);
+    uv_close((uv_handle_t *)&l->mail.again, NULL);
+    uv_close((uv_handle_t *)&l->wheel.tick, NULL);
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    int status = uv_loop_close(&l->uv);
+    CHECK(status == 0); /* UV_EBUSY: an owner left a handle open */
+}
+
+static bool has_letters(struct loop *l)
+{
+    return l->mail.deferred || atomic_load_explicit(&l->mail.posted, memory_order_relaxed);
+}
+
+void loop_run(struct loop *l)
+{
+    loop_read_clock(l);
+    while (!l->stopped) {
+        uv_run(&l->uv, UV_RUN_DEFAULT);
+        if (l->stopped || !has_letters(l))
+            break;
+        /* The last handle's end was a reason to write more letters, and libuv sees no reason to go on. */
+        loop_read_clock(l);
+        open_posted(l);
+        open_deferred(l);
+    }
+    l->stopped = false;
+}
+
+void loop_run_once(struct loop *l, bool wait)
+{
+    loop_read_clock(l);
+    uv_run(&l->uv, wait && !l->mail.deferred ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+}
+
+void loop_stop(struct loop *l)
+{
+    l->stopped = true;
+    uv_stop(&l->uv);
+}
+
+void loop_close(struct loop *l)
+{
+    uv_unref((uv_handle_t *)&l->mail.bell);
+}
+
+void loop_post(struct loop *l, struct letter *letter)
+{
+    struct letter *newest = atomic_load_explicit(&l->mail.posted, memory_order_relaxed);
+    do {
+        letter->next = newest;
+    } while (!atomic_compare_exchange_weak_explicit(&l->mail.posted, &newest, letter, memory_order_release,
+                                                    memory_order_relaxed));
+    /* The letter may be opened and freed by now. Who found the box empty rings; the others' letters are taken with
+     * that one's. */
+    if (!newest)
+        uv_async_send(&l->mail.bell);
+}
+
+void loop_defer(struct loop *l, struct letter *letter)
+{
+    letter->next = NULL;
+    *l->mail.deferred_end = letter;
+    l->mail.deferred_end = &letter->next;
+}

@@ -25,24 +25,27 @@ struct letter {
 struct timer {
     struct link link;
     int64_t due_ms;                 /* monotonic; 0: not running */
-    int64_t slot_ms;                /* private: where it is filed */
+    int64_t slot_ms;                /* private: when the wheel looks at it; 0: it is not filed */
     void (*fire)(struct timer *t);  /* called once, from the loop; the timer is stopped by then */
 };
 
-#define WHEEL_SLOTS 512
+#define WHEEL_SLOTS 512 /* a power of two */
 
 struct loop {
     uv_loop_t uv;
     const struct clock *clock;
     struct log *log;
-    struct now now; /* read once an iteration, before the first callback; what all callbacks use */
+    struct now now;  /* read once an iteration, before the first callback; what all callbacks use */
+    bool now_is_old; /* it was read before the loop waited: the next callback reads it anew */
+    bool stopped;
     /* the timer wheel: private to io/timer.c */
     struct {
         uv_timer_t tick;
         struct list slots[WHEEL_SLOTS];
-        struct list far; /* due beyond the wheel's span */
-        int64_t at_ms;
-        unsigned running;
+        uint64_t filled[WHEEL_SLOTS / 64]; /* a bit for each slot that may hold a timer */
+        int64_t at;                        /* the last tick that was looked at */
+        int64_t armed;                     /* the tick that `tick` waits for; 0: it does not run */
+        size_t running;
     } wheel;
     /* the mailbox: private to io/loop.c */
     struct {
@@ -51,19 +54,25 @@ struct loop {
         struct letter *deferred, **deferred_end; /* from this thread, oldest first */
         uv_prepare_t before_poll;
         uv_check_t after_poll;
+        uv_idle_t again; /* runs while deferred letters were left over, so that polling does not wait */
     } mail;
 };
 
-/* 0 or a libuv error code. The clock and the log outlive the loop. */
+/* 0 or a libuv error code. The clock and the log outlive the loop. SIGPIPE is ignored from here on: a peer that has gone
+ * is an error of the write, not the end of the process. */
 int loop_init(struct loop *l, const struct clock *clock, struct log *log);
-/* All handles must have been closed by their owners (loop_run returned). */
+/* loop_run has returned, all handles were closed and all timers stopped by their owners, no thread posts any more.
+ * Letters that were not opened by then never are. */
 void loop_fini(struct loop *l);
-/* Runs until nothing is left to wait for or loop_stop was called. */
+/* Runs until loop_stop, or, after loop_close, until nothing is left: no open handle, no operation, no running timer, no
+ * letter. */
 void loop_run(struct loop *l);
 /* Runs one iteration: for tests and for the drain. Waits at most for the next event or timer when `wait`. */
 void loop_run_once(struct loop *l, bool wait);
+/* loop_run returns after this iteration; called before it, it returns at once. */
 void loop_stop(struct loop *l);
-/* Closes the loop's own handles, so that loop_run can return when all others are closed. */
+/* The mailbox no longer keeps loop_run running (until then a loop without connections waits for letters). Letters are
+ * still opened while it runs. Twice is harmless. */
 void loop_close(struct loop *l);
 
 /* Any thread. Wakes the loop; letters of one sender are opened in the order posted. */
@@ -72,15 +81,26 @@ void loop_post(struct loop *l, struct letter *letter);
  * loop_post: no system call. */
 void loop_defer(struct loop *l, struct letter *letter);
 
-/* Starts or re-arms: `ms` from now, never early, at most ~60 ms late for delays under 20 s, 1 % beyond. Re-arming to a later
- * time costs one store: the wheel looks at due_ms when the old slot comes up. */
+/* Starts or re-arms: `ms` from loop->now, never early, at most ~60 ms late for delays under 20 s, 1 % beyond (2 s at
+ * most). Re-arming to a later time costs one store: the wheel looks at due_ms when the old slot comes up. */
 void timer_start(struct loop *l, struct timer *t, int64_t ms, void (*fire)(struct timer *));
 void timer_stop(struct loop *l, struct timer *t);
 static inline bool timer_is_running(const struct timer *t)
 {
     return t->due_ms != 0;
 }
-/* The clocks were turned (test builds): look at all timers again. Any thread may post a letter that calls it. */
+/* The clocks were turned (test builds): reads them anew and looks at all timers again; what is due fires from the loop,
+ * at its next turn. Any thread may post a letter that calls it. */
 void timers_recheck(struct loop *l);
+
+/* Private to io/: */
+void loop_read_clock(struct loop *l);
+/* First in each callback from libuv, which has no hook between waiting and the first callback. */
+static inline void loop_awake(struct loop *l)
+{
+    if (l->now_is_old)
+        loop_read_clock(l);
+}
+void timers_init(struct loop *l);
 
 #endif

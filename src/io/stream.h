@@ -37,25 +37,39 @@ struct stream {
     struct loop *loop;
     const struct stream_notices *notices;
     enum stream_state state;
-    bool reading, writing;
+    bool reading; /* the owner wants bytes */
+    bool writing; /* `written` is still to come */
     /* private to io/stream.c */
+    bool polled;     /* libuv waits for bytes: it goes on after stream_read_stop until some come */
+    bool in_space;   /* libuv must not be told of a stop or a close before it has its answer */
+    bool ended;      /* `ended` came */
+    bool fin;        /* stream_shutdown was called */
+    bool failing;    /* the letter below is under way */
     union {
         uv_handle_t handle;
         uv_stream_t stream;
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } uv;
-    uv_write_t write_req;
-    uv_connect_t connect_req;
-    uv_shutdown_t shutdown_req;
-    bool shutting_down;
+    /* Only one at a time. */
+    union {
+        uv_connect_t connect;
+        uv_write_t write;
+        struct {
+            struct letter letter;
+            int status;
+        } failure; /* of a connection that failed at once */
+    } req;
 };
 
 /* Takes over a connected, non-blocking socket. 0, or a libuv error and the descriptor is closed. TCP_NODELAY is set. */
 int stream_open(struct stream *s, struct loop *l, const struct stream_notices *n, int fd);
-/* Starts to connect; `connected` follows. A libuv error: nothing follows, nothing is to be closed. */
+/* Starts to connect; `connected` follows, also for what fails at once. A libuv error (the address is none): nothing
+ * follows, nothing is to be closed. */
 int stream_connect(struct stream *s, struct loop *l, const struct stream_notices *n, const struct address *to);
 
+/* Both cost nothing while no bytes come: a stop is only noticed when they do, so a connection may stop and start reading
+ * with each request. When stopped, `ended` waits too. After `ended` a start does nothing. */
 void stream_read_start(struct stream *s);
 void stream_read_stop(struct stream *s);
 
@@ -66,9 +80,10 @@ enum stream_write { STREAM_WRITTEN, STREAM_PENDING, STREAM_BROKEN };
  * BROKEN: the connection is dead; close it.
  */
 enum stream_write stream_write(struct stream *s, const struct iovec *iov, unsigned n);
-/* Sends a FIN after all that was written. Reading goes on. */
+/* Sends a FIN after all that was written; nothing may be written any more. Reading goes on. */
 void stream_shutdown(struct stream *s);
-/* Ends the connection and all that is pending: a pending write's `written` does not come any more, `closed` does. */
+/* Ends the connection and all that is pending, `connected` as well: a pending write's `written` does not come any more, `closed` does. Twice
+ * is harmless until then. */
 void stream_close(struct stream *s);
 /* The same with RST, so that the peer sees that what it got is not whole. */
 void stream_reset(struct stream *s);
