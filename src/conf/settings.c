@@ -1,1 +1,735 @@
+/*
+ * From file and flags to a snapshot. A *layer* is what one place says: the top of the file, one site, the flags, a
+ * profile's defaults. Each value is parsed once, where it stands; a setting of a site is then the value of the first
+ * layer that gives it: flags, site, top of the file, profile.
+ */
 #include "conf/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "conf/nearest.h"
+#include "conf/setting.h"
+#include "conf/tree.h"
+#include "conf/value.h"
+
+#define SITES_MAX 1000
+
+struct entry {
+    enum { ENTRY_NONE, ENTRY_GOOD, ENTRY_BAD } state; /* BAD: given, and reported */
+    struct place at;
+    const struct tree *node; /* NULL: a flag or a default */
+    union value value;
+};
+
+struct layer {
+    struct entry profile; /* .value.choice */
+    struct entry v[SETTING_COUNT];
+};
+
+struct build {
+    struct settings *s;
+    struct arena scratch; /* the tree, the texts of problems */
+    struct report report;
+    struct layer top, flags;
+    struct layer profiles[PROFILE_COUNT];
+    const struct tree *sites; /* the node `sites:`, or NULL */
+    struct entry site_name;   /* from --site: .value.text */
+};
+
+/* ---- one value ---- */
+
+static bool read_list(struct build *b, const struct setting *s, const struct tree *t, union value *out)
+{
+    size_t n = 0, most = t->n ? t->n : 1;
+    struct str *texts = arena_alloc(&b->scratch, most * sizeof(*texts));
+    struct place *at = arena_alloc(&b->scratch, most * sizeof(*at));
+    if (t->kind == TREE_TEXT && t->text.n) {
+        texts[0] = t->text;
+        at[0] = PLACE_LINE(t->line);
+        n = 1;
+    }
+    for (const struct tree *item = t->first; item; item = item->next, n++) {
+        if (item->kind != TREE_TEXT) {
+            value_problem(s, &b->report, PLACE_LINE(item->line),
+                          "an entry is not a text; write it in quotes");
+            return false;
+        }
+        texts[n] = item->text;
+        at[n] = PLACE_LINE(item->line);
+    }
+    return value_parse_list(s, texts, at, n, &b->s->arena, out, &b->report);
+}
+
+static bool read_value(struct build *b, const struct setting *s, const struct tree *t, union value *out)
+{
+    struct place at = PLACE_LINE(t->line);
+    switch (t->kind) {
+    case TREE_NULL:
+        value_problem(s, &b->report, at, "has no value; write one or remove the line");
+        return false;
+    case TREE_MAP: value_problem(s, &b->report, at, "is a block of settings; write a value"); return false;
+    case TREE_LIST:
+        if (s->type == TYPE_LIST)
+            return read_list(b, s, t, out);
+        value_problem(s, &b->report, at, "is a list; write one value");
+        return false;
+    case TREE_TEXT:
+        if (s->type == TYPE_LIST)
+            return read_list(b, s, t, out);
+        return value_parse(s, t->text, &b->s->arena, out, &b->report, at);
+    }
+    UNREACHABLE();
+}
+
+/* What may not be empty and was given nevertheless as nothing. */
+static bool check_needed(struct build *b, const struct setting *s, const union value *v, struct place at)
+{
+    bool empty = (s->type == TYPE_TEXT && v->text.n == 0) || (s->type == TYPE_LIST && v->list.n == 0);
+    if (s->needed && empty)
+        value_problem(s, &b->report, at, "is empty; write a value");
+    return !(s->needed && empty);
+}
+
+static bool read_profile(struct build *b, struct str text, struct place at, union value *out)
+{
+    enum profile p;
+    if (profile_parse(text, &p)) {
+        out->choice = (int)p;
+        return true;
+    }
+    struct nearest near = nearest_to(text);
+    for (p = 0; p < PROFILE_COUNT; p++)
+        nearest_offer(&near, profile_name(p));
+    struct str name = near.name.n ? near.name : STR("isr");
+    report_add(&b->report, at, "%s%.*s is no profile (isr, rfc9111, dev); did you mean \"%.*s\"?",
+               at.flag.n ? "" : "profile: ", STR_ARG(report_quote(&b->report, text)), STR_ARG(name));
+    return false;
+}
+
+/* ---- the file ---- */
+
+static bool is_first(struct build *b, const struct entry *e, const struct tree *t)
+{
+    if (e->state == ENTRY_NONE || !e->node)
+        return true;
+    report_add(&b->report, PLACE_LINE(t->line), "%.*s is set twice, first in line %u; remove one",
+               STR_ARG(report_quote(&b->report, t->key)), e->at.line);
+    return false;
+}
+
+static void put_entry(struct entry *e, bool good, const struct tree *t)
+{
+    e->state = good ? ENTRY_GOOD : ENTRY_BAD;
+    e->at = PLACE_LINE(t->line);
+    e->node = t;
+}
+
+static void report_unknown(struct build *b, struct layer *l, bool in_site, const struct tree *t)
+{
+    struct nearest near = nearest_to(t->key);
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++)
+        if (!in_site || setting_table[id].scope == SCOPE_SITE)
+            nearest_offer(&near, setting_table[id].name);
+    nearest_offer(&near, STR("profile"));
+    if (!in_site)
+        nearest_offer(&near, STR("sites"));
+    struct str quoted = report_quote(&b->report, t->key);
+    if (!near.name.n) {
+        report_add(&b->report, PLACE_LINE(t->line),
+                   "unknown setting %.*s; the known ones are in docs/CONFIGURATION.md", STR_ARG(quoted));
+        return;
+    }
+    report_add(&b->report, PLACE_LINE(t->line), "unknown setting %.*s; did you mean \"%.*s\"?",
+               STR_ARG(quoted), STR_ARG(near.name));
+    /* Given, though badly: nobody should read that `origin` is missing as well. */
+    enum setting_id id = setting_by_name(near.name, false);
+    if (id < SETTING_COUNT && l->v[id].state == ENTRY_NONE)
+        l->v[id] = (struct entry){ .state = ENTRY_BAD };
+}
+
+static void read_setting(struct build *b, struct layer *l, bool in_site, const struct tree *t)
+{
+    enum setting_id id = setting_by_name(t->key, false);
+    if (str_eq(t->key, STR("profile"))) {
+        if (!is_first(b, &l->profile, t))
+            return;
+        struct str text = t->kind == TREE_TEXT ? t->text : STR_NONE;
+        put_entry(&l->profile, read_profile(b, text, PLACE_LINE(t->line), &l->profile.value), t);
+    } else if (id == SETTING_COUNT) {
+        report_unknown(b, l, in_site, t);
+    } else if (in_site && setting_table[id].scope == SCOPE_PROCESS) {
+        report_add(&b->report, PLACE_LINE(t->line),
+                   "%.*s belongs to the whole process; move it to the top of the file",
+                   STR_ARG(report_quote(&b->report, t->key)));
+    } else if (is_first(b, &l->v[id], t)) {
+        const struct setting *s = &setting_table[id];
+        union value *v = &l->v[id].value;
+        put_entry(&l->v[id], read_value(b, s, t, v) && check_needed(b, s, v, PLACE_LINE(t->line)), t);
+    }
+}
+
+static void read_sites(struct build *b, const struct tree *t)
+{
+    if (b->sites) {
+        report_add(&b->report, PLACE_LINE(t->line), "\"sites\" is set twice, first in line %u; remove one",
+                   b->sites->line);
+        return;
+    }
+    b->sites = t;
+    if (t->kind != TREE_MAP || t->n == 0)
+        report_add(&b->report, PLACE_LINE(t->line),
+                   "sites: is not a block of sites; write below it NAME: and, indented, the site's settings");
+    else if (t->n > SITES_MAX)
+        report_add(&b->report, PLACE_LINE(t->line), "sites: %zu are too many; at most %d", t->n, SITES_MAX);
+}
+
+static void read_top(struct build *b, const struct tree *root)
+{
+    if (root->kind == TREE_NULL)
+        return;
+    if (root->kind != TREE_MAP) {
+        report_add(&b->report, PLACE_LINE(root->line),
+                   "this is not a configuration; write lines like origin: http://HOST");
+        return;
+    }
+    for (const struct tree *t = root->first; t; t = t->next) {
+        if (str_eq(t->key, STR("sites")))
+            read_sites(b, t);
+        else
+            read_setting(b, &b->top, false, t);
+    }
+}
+
+/* ---- the flags ---- */
+
+static struct str override_flag(struct build *b, const struct override *o)
+{
+    return o->flag.n ? o->flag : arena_printf(&b->scratch, "--%.*s", STR_ARG(o->name));
+}
+
+static void report_unknown_flag(struct build *b, const struct override *o, struct place at)
+{
+    struct nearest near = nearest_to(o->name);
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++)
+        nearest_offer(&near, setting_table[id].name);
+    if (near.name.n)
+        report_add(&b->report, at, "unknown setting; did you mean \"%.*s\"?", STR_ARG(near.name));
+    else
+        report_add(&b->report, at, "unknown setting; the known ones are in docs/CONFIGURATION.md");
+}
+
+/* All values given for a list, in order; empty ones count for nothing. */
+static bool read_flag_list(struct build *b, enum setting_id id, const struct override *o, size_t n,
+                           union value *out)
+{
+    struct str *texts = arena_alloc(&b->scratch, n * sizeof(*texts));
+    struct place *at = arena_alloc(&b->scratch, n * sizeof(*at));
+    size_t items = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (o[i].value.n == 0 || setting_by_name(o[i].name, true) != id)
+            continue;
+        texts[items] = o[i].value;
+        at[items++] = PLACE_FLAG(override_flag(b, &o[i]));
+    }
+    return value_parse_list(&setting_table[id], texts, at, items, &b->s->arena, out, &b->report);
+}
+
+static void read_flag_setting(struct build *b, enum setting_id id, const struct override *o, size_t n)
+{
+    const struct setting *s = &setting_table[id];
+    struct entry *e = &b->flags.v[id];
+    bool is_list = s->type == TYPE_LIST, good;
+    if (is_list && e->state != ENTRY_NONE)
+        return; /* the first took all */
+    e->at = PLACE_FLAG(override_flag(b, o));
+    if (is_list)
+        good = read_flag_list(b, id, o, n, &e->value);
+    else
+        good = value_parse(s, o->value, &b->s->arena, &e->value, &b->report, e->at);
+    e->state = good && check_needed(b, s, &e->value, e->at) ? ENTRY_GOOD : ENTRY_BAD;
+}
+
+static void read_flags(struct build *b, const struct override *o, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct place at = PLACE_FLAG(override_flag(b, &o[i]));
+        enum setting_id id = setting_by_name(o[i].name, true);
+        if (str_eq(o[i].name, STR("profile"))) {
+            bool good = read_profile(b, o[i].value, at, &b->flags.profile.value);
+            b->flags.profile.state = good ? ENTRY_GOOD : ENTRY_BAD;
+        } else if (str_eq(o[i].name, STR("site"))) {
+            b->site_name = (struct entry){ .state = ENTRY_GOOD, .at = at, .value.text = o[i].value };
+        } else if (id == SETTING_COUNT) {
+            report_unknown_flag(b, &o[i], at);
+        } else {
+            read_flag_setting(b, id, &o[i], n - i);
+        }
+    }
+}
+
+/* ---- the layers, one on the other ---- */
+
+static const struct layer *profile_layer(const struct build *b, const struct layer *site)
+{
+    const struct layer *order[] = { &b->flags, site, &b->top };
+    for (size_t i = 0; i < COUNT_OF(order); i++)
+        if (order[i] && order[i]->profile.state == ENTRY_GOOD)
+            return &b->profiles[order[i]->profile.value.choice];
+    return &b->profiles[PROFILE_ISR];
+}
+
+/* The first layer that gives it, also badly; `site` may be NULL. Never NULL. */
+static const struct entry *entry_of(const struct build *b, enum setting_id id, const struct layer *site)
+{
+    const struct layer *order[] = { &b->flags, site, &b->top };
+    for (size_t i = 0; i < COUNT_OF(order); i++)
+        if (order[i] && order[i]->v[id].state != ENTRY_NONE)
+            return &order[i]->v[id];
+    return &profile_layer(b, site)->v[id];
+}
+
+static void make_profiles(struct build *b)
+{
+    for (enum profile p = 0; p < PROFILE_COUNT; p++)
+        for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+            union value v = value_of_default(&setting_table[id], setting_initial(id, p), &b->s->arena);
+            b->profiles[p].v[id] = (struct entry){ .state = ENTRY_GOOD, .value = v };
+        }
+}
+
+static void merge(struct build *b, enum setting_scope scope, const struct layer *site, void *base)
+{
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+        const struct setting *s = &setting_table[id];
+        const struct entry *e = entry_of(b, id, site);
+        if (s->scope != scope)
+            continue;
+        if (e->state == ENTRY_BAD)
+            e = &b->profiles[PROFILE_ISR].v[id];
+        value_store(s, &e->value, base);
+    }
+}
+
+/* ---- what is made of settings ---- */
+
+/* caching.md 4.7: parameters that tell where a visitor came from and never what the page shows. */
+static const struct str tracking_params[] = {
+    STR_INIT("utm_source"),  STR_INIT("utm_medium"), STR_INIT("utm_campaign"), STR_INIT("utm_term"),
+    STR_INIT("utm_content"), STR_INIT("utm_id"),     STR_INIT("fbclid"),       STR_INIT("gclid"),
+    STR_INIT("gbraid"),      STR_INIT("wbraid"),     STR_INIT("dclid"),        STR_INIT("msclkid"),
+    STR_INIT("twclid"),      STR_INIT("li_fat_id"),  STR_INIT("mc_cid"),       STR_INIT("mc_eid"),
+    STR_INIT("_ga"),         STR_INIT("_gl"),        STR_INIT("yclid"),        STR_INIT("_hsenc"),
+    STR_INIT("_hsmi"),       STR_INIT("vero_id"),    STR_INIT("wickedid"),     STR_INIT("oly_anon_id"),
+    STR_INIT("oly_enc_id"),  STR_INIT("igshid"),
+};
+
+static int compare_strs(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void finish_params(struct build *b, struct site_settings *site)
+{
+    const struct strs *from = &site->ignore_query;
+    struct strs *to = &site->ignored_params;
+    if (from->n == 0)
+        return;
+    to->v = arena_alloc(&b->s->arena, (from->n + COUNT_OF(tracking_params)) * sizeof(*to->v));
+    bool has_tracking = false;
+    for (size_t i = 0; i < from->n; i++) {
+        if (str_eq(from->v[i], STR("tracking")))
+            has_tracking = true;
+        else
+            to->v[to->n++] = from->v[i];
+    }
+    for (size_t i = 0; has_tracking && i < COUNT_OF(tracking_params); i++)
+        to->v[to->n++] = tracking_params[i];
+    qsort(to->v, to->n, sizeof(*to->v), compare_strs);
+    size_t kept = 0;
+    for (size_t i = 0; i < to->n; i++)
+        if (kept == 0 || !str_eq(to->v[i], to->v[kept - 1]))
+            to->v[kept++] = to->v[i];
+    to->n = kept;
+}
+
+static void finish_tag_headers(struct build *b, struct site_settings *site)
+{
+    site->tag_header_list = arena_alloc(&b->s->arena, site->tag_headers.n * sizeof(struct tag_header));
+    for (size_t i = 0; i < site->tag_headers.n; i++)
+        CHECK(!tag_header_parse(site->tag_headers.v[i], &site->tag_header_list[i]));
+}
+
+static void finish_origin(struct build *b, struct site_settings *site, const struct entry *origin,
+                          struct place at)
+{
+    if (site->origin.n) {
+        CHECK(!origin_parse(site->origin, &b->s->arena, &site->origin_address));
+        return;
+    }
+    if (origin->state == ENTRY_BAD)
+        return; /* reported where it stands */
+    if (!b->report.file.n)
+        report_add(&b->report, PLACE_FLAG(STR("--origin")),
+                   "is missing; say where the site runs, like --origin http://127.0.0.1:3000, or name a "
+                   "configuration file");
+    else if (b->sites)
+        report_add(&b->report, at, "site %.*s has no origin; add origin: http://HOST[:PORT]",
+                   STR_ARG(report_quote(&b->report, site->name)));
+    else
+        report_add(&b->report, at, "no origin; add the line origin: http://HOST[:PORT] or give --origin");
+}
+
+static void make_site(struct build *b, struct site_settings *site, const struct layer *l, struct str name,
+                      struct place at)
+{
+    site->name = arena_dup(&b->s->arena, name);
+    site->profile = (enum profile)(profile_layer(b, l) - b->profiles);
+    merge(b, SCOPE_SITE, l, site);
+    finish_origin(b, site, entry_of(b, SETTING_origin, l), at);
+    finish_tag_headers(b, site);
+    finish_params(b, site);
+}
+
+/* ---- hosts ---- */
+
+struct host_seen {
+    struct str pattern;
+    size_t site;
+    struct place at;
+};
+
+static int compare_hosts(const void *a, const void *b)
+{
+    const struct host_seen *x = a, *y = b;
+    int c = str_cmp(x->pattern, y->pattern);
+    if (c != 0)
+        return c;
+    return x->at.line < y->at.line ? -1 : x->at.line > y->at.line;
+}
+
+static struct place place_of_item(const struct entry *e, size_t i)
+{
+    if (!e->node || e->node->kind != TREE_LIST)
+        return e->at;
+    const struct tree *item = e->node->first;
+    while (i--)
+        item = item->next;
+    return PLACE_LINE(item->line);
+}
+
+static void report_host_twice(struct build *b, const struct host_seen *first, const struct host_seen *again)
+{
+    const struct site_settings *sites = b->s->sites;
+    struct str host = report_quote(&b->report, again->pattern);
+    if (first->site == again->site)
+        report_add(&b->report, again->at, "host %.*s is listed twice; remove one", STR_ARG(host));
+    else
+        report_add(&b->report, again->at,
+                   "host %.*s belongs to site \"%.*s\" already, in line %u; a host has one site",
+                   STR_ARG(host), STR_ARG(sites[first->site].name), first->at.line);
+}
+
+/* The table that requests look into. */
+static void make_hosts(struct build *b, struct host_seen *seen, size_t n)
+{
+    struct settings *s = b->s;
+    if (n)
+        qsort(seen, n, sizeof(*seen), compare_hosts);
+    s->hosts = arena_alloc(&s->arena, n * sizeof(*s->hosts));
+    const struct host_seen *first = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (first && str_eq(first->pattern, seen[i].pattern)) {
+            report_host_twice(b, first, &seen[i]);
+            continue;
+        }
+        first = &seen[i];
+        s->hosts[s->hosts_n++] = (struct host_of_site){ first->pattern, first->site };
+    }
+}
+
+static size_t count_hosts(const struct settings *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->sites_n; i++)
+        n += s->sites[i].hosts.n;
+    return n;
+}
+
+/* `entries[i]` is where site i's hosts come from, `at[i]` where the site begins. */
+static void finish_hosts(struct build *b, const struct entry *entries, const struct place *at)
+{
+    struct settings *s = b->s;
+    struct host_seen *seen = arena_alloc(&b->scratch, count_hosts(s) * sizeof(*seen));
+    size_t n = 0;
+    for (size_t i = 0; i < s->sites_n; i++) {
+        struct site_settings *site = &s->sites[i];
+        for (size_t h = 0; h < site->hosts.n; h++)
+            seen[n++] = (struct host_seen){ site->hosts.v[h], i, place_of_item(&entries[i], h) };
+        if (site->hosts.n || entries[i].state == ENTRY_BAD)
+            continue;
+        if (!s->site_of_rest)
+            s->site_of_rest = site;
+        else
+            report_add(&b->report, at[i],
+                       "site \"%.*s\" has no hosts, and neither has \"%.*s\" in line %u; only one site can "
+                       "take the rest",
+                       STR_ARG(site->name), STR_ARG(s->site_of_rest->name),
+                       at[s->site_of_rest - s->sites].line);
+    }
+    make_hosts(b, seen, n);
+}
+
+/* ---- sites ---- */
+
+static void make_only_site(struct build *b)
+{
+    struct settings *s = b->s;
+    struct place at = PLACE_LINE(0);
+    struct str name = STR("default");
+    if (b->site_name.state == ENTRY_GOOD) {
+        name = b->site_name.value.text;
+        const char *wrong = site_name_check(name);
+        if (wrong)
+            report_add(&b->report, b->site_name.at, "%.*s %s", STR_ARG(report_quote(&b->report, name)),
+                       wrong);
+    }
+    s->sites = arena_zero(&s->arena, sizeof(*s->sites));
+    s->sites_n = 1;
+    make_site(b, s->sites, NULL, name, at);
+    finish_hosts(b, entry_of(b, SETTING_hosts, NULL), &at);
+}
+
+/* These say which site is which: at the top or behind a flag they cannot be meant for several. */
+static void check_shared(struct build *b)
+{
+    static const enum setting_id own[] = { SETTING_origin, SETTING_hosts };
+    for (size_t i = 0; i < COUNT_OF(own); i++) {
+        const struct entry *e = &b->flags.v[own[i]];
+        if (e->state != ENTRY_NONE && b->s->sites_n > 1)
+            report_add(&b->report, e->at, "the file has %zu sites; change it there", b->s->sites_n);
+    }
+    const struct entry *hosts = &b->top.v[SETTING_hosts];
+    if (hosts->state == ENTRY_GOOD && hosts->value.list.n)
+        report_add(&b->report, hosts->at,
+                   "hosts: stands at the top, for all sites; move it into the site that it names");
+    if (b->site_name.state == ENTRY_GOOD)
+        report_add(&b->report, b->site_name.at,
+                   "the file names its sites itself, under sites:; leave the flag out");
+}
+
+static void check_site_name(struct build *b, const struct tree *t)
+{
+    const char *wrong = site_name_check(t->key);
+    if (wrong)
+        report_add(&b->report, PLACE_LINE(t->line), "%.*s %s", STR_ARG(report_quote(&b->report, t->key)),
+                   wrong);
+    for (const struct tree *u = b->sites->first; u != t; u = u->next)
+        if (str_eq(u->key, t->key)) {
+            report_add(&b->report, PLACE_LINE(t->line),
+                       "site %.*s is there twice, first in line %u; rename one",
+                       STR_ARG(report_quote(&b->report, t->key)), u->line);
+            return;
+        }
+}
+
+static void read_site(struct build *b, struct layer *l, const struct tree *t)
+{
+    memset(l, 0, sizeof(*l));
+    check_site_name(b, t);
+    if (t->kind == TREE_MAP)
+        for (const struct tree *u = t->first; u; u = u->next)
+            read_setting(b, l, true, u);
+    else if (t->kind != TREE_NULL)
+        report_add(&b->report, PLACE_LINE(t->line),
+                   "site %.*s is not a block of settings; indent them below its name",
+                   STR_ARG(report_quote(&b->report, t->key)));
+}
+
+static void make_sites(struct build *b)
+{
+    struct settings *s = b->s;
+    if (b->sites->kind != TREE_MAP || b->sites->n == 0 || b->sites->n > SITES_MAX)
+        return; /* reported */
+    s->sites_n = b->sites->n;
+    s->sites = arena_zero(&s->arena, s->sites_n * sizeof(*s->sites));
+    struct entry *hosts = arena_alloc(&b->scratch, s->sites_n * sizeof(*hosts));
+    struct place *at = arena_alloc(&b->scratch, s->sites_n * sizeof(*at));
+    struct layer *l = arena_alloc(&b->scratch, sizeof(*l));
+    check_shared(b);
+    size_t i = 0;
+    for (const struct tree *t = b->sites->first; t; t = t->next, i++) {
+        at[i] = PLACE_LINE(t->line);
+        read_site(b, l, t);
+        make_site(b, &s->sites[i], l, t->key, at[i]);
+        hosts[i] = *entry_of(b, SETTING_hosts, l);
+    }
+    finish_hosts(b, hosts, at);
+}
+
+/* ---- all of it ---- */
+
+static void make_settings(struct build *b, struct str yaml, const struct override *overrides, size_t n)
+{
+    make_profiles(b);
+    read_flags(b, overrides, n);
+    const struct tree *root = tree_read(yaml, &b->scratch, &b->report);
+    if (!root)
+        return; /* what a torn file lacks is not worth saying */
+    read_top(b, root);
+    merge(b, SCOPE_PROCESS, NULL, &b->s->process);
+    if (b->sites)
+        make_sites(b);
+    else
+        make_only_site(b);
+}
+
+struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
+                                struct buf *errors)
+{
+    struct settings *s = mem_alloc(sizeof(*s));
+    struct build *b = mem_alloc(sizeof(*b));
+    atomic_init(&s->refs, 1);
+    arena_init(&s->arena, 16384);
+    arena_init(&b->scratch, 65536);
+    s->path = arena_dup(&s->arena, name);
+    b->s = s;
+    report_init(&b->report, &b->scratch, s->path);
+    make_settings(b, yaml, overrides, n);
+    bool good = b->report.n == 0;
+    report_write(&b->report, errors);
+    arena_fini(&b->scratch);
+    mem_free(b);
+    if (good)
+        return s;
+    settings_unref(s);
+    return NULL;
+}
+
+/* The whole file, or one byte more than a configuration may have. false: errno says why. */
+static bool read_file(const char *path, struct buf *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t got = 1;
+    while (got > 0 && out->n <= TREE_BYTES_MAX) {
+        do
+            got = read(fd, buf_room(out, 65536), 65536);
+        while (got < 0 && errno == EINTR);
+        if (got > 0)
+            out->n += (size_t)got;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return got >= 0;
+}
+
+struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
+                               struct buf *errors)
+{
+    struct buf yaml = BUF_INIT;
+    struct settings *s = NULL;
+    if (!path)
+        return settings_parse(STR_NONE, STR_NONE, overrides, n, errors);
+    if (read_file(path, &yaml))
+        s = settings_parse(buf_str(&yaml), str_from(path), overrides, n, errors);
+    else
+        buf_printf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
+    buf_fini(&yaml);
+    return s;
+}
+
+struct settings *settings_ref(struct settings *s)
+{
+    CHECK(atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed) > 0);
+    return s;
+}
+
+void settings_unref(struct settings *s)
+{
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    arena_fini(&s->arena);
+    mem_free(s);
+}
+
+/* ---- questions ---- */
+
+/* Patterns sort before names: '*' is less than whatever a name may begin with. */
+static int compare_pattern(struct str pattern, bool below, struct str name)
+{
+    bool is_below = pattern.p[0] == '*';
+    if (is_below != below)
+        return is_below ? -1 : 1;
+    return str_cmp(below ? str_from_index(pattern, 2) : pattern, name);
+}
+
+/* The site that lists `name`, or, with `below`, "*.name". */
+static const struct site_settings *site_that_lists(const struct settings *s, bool below, struct str name)
+{
+    size_t low = 0, high = s->hosts_n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int c = compare_pattern(s->hosts[mid].pattern, below, name);
+        if (c == 0)
+            return &s->sites[s->hosts[mid].site];
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+const struct site_settings *settings_site_of_host(const struct settings *s, struct str host)
+{
+    const struct site_settings *site = site_that_lists(s, false, host);
+    bool has_patterns = s->hosts_n && s->hosts[0].pattern.p[0] == '*';
+    for (struct str rest = host; !site && has_patterns && rest.p;) {
+        str_cut(&rest, '.');
+        if (rest.p)
+            site = site_that_lists(s, true, rest);
+    }
+    return site ? site : s->site_of_rest;
+}
+
+const struct site_settings *settings_site_by_name(const struct settings *s, struct str name)
+{
+    for (size_t i = 0; i < s->sites_n; i++)
+        if (str_eq(s->sites[i].name, name))
+            return &s->sites[i];
+    return NULL;
+}
+
+bool site_settings_store_changed(const struct site_settings *a, const struct site_settings *b)
+{
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+        const struct setting *s = &setting_table[id];
+        bool counts = s->scope == SCOPE_SITE && (s->class == CLASS_KEY || s->class == CLASS_STORE);
+        if (counts && !value_equal(s, a, b))
+            return true;
+    }
+    return false;
+}
+
+bool settings_start_changed(const struct settings *a, const struct settings *b, struct buf *names)
+{
+    bool any = false;
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+        const struct setting *s = &setting_table[id];
+        if (s->class != CLASS_START || value_equal(s, &a->process, &b->process))
+            continue;
+        CHECK(s->scope == SCOPE_PROCESS);
+        buf_add(names, any ? STR(", ") : STR(""));
+        buf_add(names, s->name);
+        any = true;
+    }
+    return any;
+}

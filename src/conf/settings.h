@@ -57,26 +57,36 @@ struct site_settings {
     enum profile profile;
     struct origin_address origin_address; /* from `origin` */
     struct tag_header *tag_header_list;   /* from `tag_headers` */
-    struct strs ignored_params;           /* from `ignore_query`, `tracking` replaced by its names; sorted by bytes */
+    struct strs ignored_params; /* from `ignore_query`, `tracking` replaced by its names; sorted by bytes */
 #define SETTING(scope, type, name, ...) SETTING_MEMBER_SITE_##scope(type, name)
 #include "tbl/settings.h"
 #undef SETTING
+};
+
+/* A host or "*." pattern and the index of its site. */
+struct host_of_site {
+    struct str pattern;
+    size_t site;
 };
 
 struct settings {
     atomic_uint refs;
     struct arena arena;
     struct process_settings process;
-    struct site_settings *sites;
-    size_t sites_n; /* at least 1 */
-    struct str path; /* of the file; empty: none */
+    struct site_settings *sites; /* in the file's order */
+    size_t sites_n;              /* at least 1 */
+    struct host_of_site *hosts;  /* of all sites, sorted by bytes, no pattern twice */
+    size_t hosts_n;
+    const struct site_settings *site_of_rest; /* the one without hosts, or NULL */
+    struct str path;                          /* of the file; empty: none */
 };
 
-/* What the command line says over the file: name and value as typed, in order. `name` is a setting's name with '-' for
- * '_', or profile or site (names the one site). */
+/* What the command line says over the file, for every site: name and value as typed, in order. `name` is a setting's
+ * name, '-' or '_' in it, or profile, or site (names the one site of a file without `sites:`). A name that comes again:
+ * a list grows, of anything else the last counts. A list replaces the file's; an empty value makes it empty. */
 struct override {
-    struct str flag;  /* "--origin", for messages */
-    struct str name;  /* "origin" */
+    struct str flag; /* "--origin", for messages */
+    struct str name; /* "origin" */
     struct str value;
 };
 
@@ -85,7 +95,8 @@ struct override {
  * `errors`, "FILE:LINE: what is wrong; what to do", or "--flag: ...". NULL when there was one. The first reference is the
  * caller's. Does no I/O but reading the file (and token_file is only named, not read).
  */
-struct settings *settings_read(const char *path, const struct override *overrides, size_t n, struct buf *errors);
+struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
+                               struct buf *errors);
 /* The same from memory; `name` stands for the file in messages. For tests and fuzzing. */
 struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
                                 struct buf *errors);
@@ -99,6 +110,9 @@ const struct site_settings *settings_site_by_name(const struct settings *s, stru
 
 /* Do `a` and `b` differ in a setting of class KEY or STORE? Then the site's stored responses are of no more use. */
 bool site_settings_store_changed(const struct site_settings *a, const struct site_settings *b);
+/* Adds the names of the START settings that differ, "listen, memory", for the reload to say that they need a restart.
+ * false: none. */
+bool settings_start_changed(const struct settings *a, const struct settings *b, struct buf *names);
 
 /* The name of the profile. */
 struct str profile_name(enum profile p);

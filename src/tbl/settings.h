@@ -10,25 +10,32 @@
  *           LIST  a sequence of strings, or one string    struct strs
  *           CHOICE one of the words in the most column    int, the word's place
  *   default as it would stand in the file
- *   least, most  of numbers in the type's unit (times: ms); CHOICE: 0 and the words; others 0, 0
+ *   least, most  of numbers in the type's unit (times: ms); CHOICE: 0 and the words; TEXT and LIST: the form of each
+ *           string (conf/form.h) and 1 when it may not be empty; BOOL 0, 0
  *   class   SERVE (a reload just uses it), KEY (it changes keys), STORE (it changes what is stored): a reload that
  *           changes a KEY or STORE setting makes the site's stored responses unusable; START needs a restart
+ * SETTING_SECTION(scope, title) is a heading of the documentation; who does not want it does not define it; it is undefined at the end.
  * Profiles (isr, rfc9111, dev) are other defaults: tbl/profiles.h.
  * Users: conf/settings (struct, parser, checks), conf/document (documentation), conf/cli.
  */
 /* clang-format off */
+#ifndef SETTING_SECTION
+#define SETTING_SECTION(scope, title)
+#endif
 
-/* ---- the process ---- */
-SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", 0, 0, START, "Addresses to serve on: ADDR:PORT, [V6]:PORT, :PORT for all, or unix:/path.")
-SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", 0, 0, START, "Address of the admin listener (purge, explain, status, metrics). \"\" turns it off.")
-SETTING(PROCESS, TEXT,  token,               "",               0, 0, START, "The admin token. Better in FRESHET_TOKEN or token_file. Empty: made on first start and kept in the state folder.")
-SETTING(PROCESS, TEXT,  token_file,          "",               0, 0, START, "A file whose first line is the admin token.")
-SETTING(PROCESS, TEXT,  state,               "",               0, 0, START, "The state folder. Empty: $XDG_STATE_HOME/freshet or ~/.local/state/freshet.")
+SETTING_SECTION(PROCESS, "Listening, administration, memory")
+SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START, "Addresses to serve on: ADDR:PORT, [V6]:PORT, :PORT for all, or unix:/path.")
+SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", ADDRESS, 0, START, "Address of the admin listener (purge, explain, status, metrics). \"\" turns it off.")
+SETTING(PROCESS, TEXT,  token,               "", SECRET, 0, START, "The admin token. Better in FRESHET_TOKEN or token_file. Empty: made on first start and kept in the state folder.")
+SETTING(PROCESS, TEXT,  token_file,          "", PATH, 0, START, "A file whose first line is the admin token.")
+SETTING(PROCESS, TEXT,  state,               "", PATH, 0, START, "The state folder. Empty: $XDG_STATE_HOME/freshet or ~/.local/state/freshet.")
 SETTING(PROCESS, COUNT, workers,             "0",              0, 256, START, "Worker threads; 0: one per core.")
 SETTING(PROCESS, BYTES, memory,              "256M",           1048576, 1099511627776, START, "Memory for the cache: heads, bodies, keys and index together.")
-SETTING(PROCESS, TEXT,  access_log,          "",               0, 0, START, "Where the access log goes: a path, - for standard output, empty for none. One JSON object a line; SIGUSR1 reopens it.")
-SETTING(PROCESS, LIST,  trusted_proxies,     "",               0, 0, SERVE, "Networks of the proxies in front (10.0.0.0/8, ::1, unix): only theirs are the X-Forwarded-* fields believed.")
-SETTING(PROCESS, TEXT,  country_database,    "",               0, 0, START, "A MaxMind DB file with countries, for Netlify-Vary: country=.")
+SETTING(PROCESS, TEXT,  access_log,          "", PATH, 0, START, "Where the access log goes: a path, - for standard output, empty for none. One JSON object a line; SIGUSR1 reopens it.")
+SETTING(PROCESS, LIST,  trusted_proxies,     "", NETWORK, 0, SERVE, "Networks of the proxies in front (10.0.0.0/8, ::1, unix): only theirs are the X-Forwarded-* fields believed.")
+SETTING(PROCESS, TEXT,  country_database,    "", PATH, 0, START, "A MaxMind DB file with countries, for Netlify-Vary: country=.")
+
+SETTING_SECTION(PROCESS, "Limits for clients")
 SETTING(PROCESS, COUNT, connections,         "0",              0, 10000000, START, "Client connections at once, all workers together; 0: what the descriptor limit allows. At the limit accepting pauses.")
 SETTING(PROCESS, TIME,  header_timeout,      "10s",            100, 3600000, SERVE, "From the first byte of a request to the end of its head, or from the connection's start.")
 SETTING(PROCESS, TIME,  idle_timeout,        "60s",            100, 86400000, SERVE, "How long a client's connection may be idle between requests.")
@@ -46,10 +53,10 @@ SETTING(PROCESS, COUNT, tunnels,             "1024",           0, 1000000, SERVE
 SETTING(PROCESS, TIME,  tunnel_timeout,      "10m",            100, 86400000, SERVE, "How long a tunnel may be silent in both directions.")
 SETTING(PROCESS, COUNT, purge_rate,          "0",              0, 1000000, SERVE, "Purge requests a second before the admin answers 429; 0: no limit. A refused purge is a page that stays stale.")
 
-/* ---- a site ---- */
-SETTING(SITE, LIST,  hosts,                  "",               0, 0, KEY,   "Host names of this site; *.example.com for all below. Empty: every host that no other site names.")
-SETTING(SITE, TEXT,  origin,                 "",               0, 0, KEY,   "Where the site runs: http://HOST[:PORT] or unix:/path/to/socket.")
-SETTING(SITE, TEXT,  host,                   "",               0, 0, KEY,   "Host that the origin is sent instead of the visitor's.")
+SETTING_SECTION(SITE, "Site and origin")
+SETTING(SITE, LIST,  hosts,                  "", HOSTS, 0, KEY, "Host names of this site; *.example.com for all below. Empty: every host that no other site names.")
+SETTING(SITE, TEXT,  origin,                 "", ORIGIN, 1, KEY, "Where the site runs: http://HOST[:PORT] or unix:/path/to/socket.")
+SETTING(SITE, TEXT,  host,                   "", HOST, 0, KEY, "Host that the origin is sent instead of the visitor's.")
 SETTING(SITE, TIME,  connect_timeout,        "5s",             10, 600000, SERVE, "To connect to the origin. Over: 504.")
 SETTING(SITE, TIME,  first_byte_timeout,     "60s",            10, 3600000, SERVE, "From the request sent to the response's head. Over: 504.")
 SETTING(SITE, TIME,  between_bytes_timeout,  "30s",            10, 3600000, SERVE, "The longest pause in the origin's response.")
@@ -57,9 +64,13 @@ SETTING(SITE, TIME,  origin_idle_timeout,    "4s",             0, 3600000, SERVE
 SETTING(SITE, COUNT, origin_connections,     "256",            1, 100000, SERVE, "Connections to the origin in use at once, all workers together.")
 SETTING(SITE, COUNT, origin_queue,           "1024",           0, 1000000, SERVE, "Fetches that may wait for a connection to the origin. More: 503.")
 SETTING(SITE, TIME,  queue_timeout,          "10s",            10, 600000, SERVE, "How long a fetch waits for a connection to the origin. Over: 503.")
-SETTING(SITE, LIST,  cdn_cache_control,      "[Netlify-CDN-Cache-Control, CDN-Cache-Control]", 0, 0, STORE, "Targeted fields, best first; the first that is present and parses rules alone, else Cache-Control.")
+
+SETTING_SECTION(SITE, "Which headers rule")
+SETTING(SITE, LIST,  cdn_cache_control,      "[Netlify-CDN-Cache-Control, CDN-Cache-Control]", FIELD, 0, STORE, "Targeted fields, best first; the first that is present and parses rules alone, else Cache-Control.")
 SETTING(SITE, BOOL,  strip_cdn_headers,      "false",          0, 0, SERVE, "Remove all cache control meant for CDNs from responses, CDN-Cache-Control, Cache-Tag and Netlify-Vary too.")
-SETTING(SITE, TEXT,  debug_secret,           "",               0, 0, SERVE, "A request with X-Freshet-Debug: SECRET sees the removed fields with the prefix Debug-.")
+SETTING(SITE, TEXT,  debug_secret,           "", SECRET, 0, SERVE, "A request with X-Freshet-Debug: SECRET sees the removed fields with the prefix Debug-.")
+
+SETTING_SECTION(SITE, "What is stored")
 SETTING(SITE, BOOL,  store,                  "true",           0, 0, STORE, "false: nothing is stored; Cache-Status says what would have been.")
 SETTING(SITE, BOOL,  explicit_only,          "true",           0, 0, STORE, "Store only what the origin's headers permit explicitly; false: also by heuristics (RFC 9111 4.2.2).")
 SETTING(SITE, BOOL,  all_statuses,           "false",          0, 0, STORE, "Store any final status with explicit permission; false: 2xx, 3xx, 404, 410, 451.")
@@ -70,23 +81,34 @@ SETTING(SITE, BOOL,  stale_on_error,         "false",          0, 0, STORE, "Ser
 SETTING(SITE, BOOL,  client_directives,      "false",          0, 0, SERVE, "Honour Cache-Control and Pragma of requests. A visitor can then bypass the cache.")
 SETTING(SITE, BOOL,  store_post,             "false",          0, 0, STORE, "Store a POST's answer for GET when its Content-Location is its own URL (RFC 9110 9.3.3).")
 SETTING(SITE, BOOL,  combine_parts,          "false",          0, 0, STORE, "Store and combine partial content (RFC 9111 3.3, 3.4).")
+
+SETTING_SECTION(SITE, "Answers")
 SETTING(SITE, BOOL,  default_browser_revalidate, "true",       0, 0, SERVE, "Without Cache-Control and Expires from the origin, tell browsers to ask again each time.")
 SETTING(SITE, BOOL,  generate_etag,          "true",           0, 0, SERVE, "Make an ETag of the body when the origin gives no validator.")
+SETTING(SITE, COUNT, ranges,                 "8",              1, 64, SERVE, "Most ranges of one request answered as multipart; with more the whole body is sent.")
+SETTING(SITE, BOOL,  netlify_status,         "false",          0, 0, SERVE, "Cache-Status as Netlify writes it (\"Netlify Edge\"; hit; fwd=stale), for clients that look for it.")
+
+SETTING_SECTION(SITE, "Cache key")
 SETTING(SITE, CHOICE, query,                 "sorted",         0, "sorted|raw", KEY, "How the whole query is compared: parameters in any order, or byte for byte.")
 SETTING(SITE, CHOICE, unkeyed_query,         "strip",          0, "strip|forward", KEY, "Query parameters that the page's rule leaves out: removed from the request to the origin, or forwarded.")
-SETTING(SITE, LIST,  ignore_query,           "[tracking]",     0, 0, KEY, "Query parameters removed from key and request; `tracking` is the list of the known ones.")
-SETTING(SITE, BOOL,  invalidate_unsafe,      "true",           0, 0, SERVE, "An answered POST, PUT, PATCH or DELETE makes what is stored for its URL revalidate (RFC 9111 4.4).")
-SETTING(SITE, LIST,  tag_headers,            "[Netlify-Cache-Tag, Cache-Tag]", 0, 0, STORE, "Response fields with cache tags, the first present counts. NAME, or NAME:space, NAME:either for other separators than a comma.")
+SETTING(SITE, LIST,  ignore_query,           "[tracking]", PARAM, 0, KEY, "Query parameters removed from key and request; `tracking` is the list of the known ones.")
+
+SETTING_SECTION(SITE, "Tags and purges")
+SETTING(SITE, LIST,  tag_headers,            "[Netlify-Cache-Tag, Cache-Tag]", TAG_HEADER, 0, STORE, "Response fields with cache tags, the first present counts. NAME, or NAME:space, NAME:either for other separators than a comma.")
 SETTING(SITE, COUNT, tags,                   "500",            0, 10000, STORE, "Most tags of one response; with more it is not stored.")
 SETTING(SITE, COUNT, tag_bytes,              "1024",           1, 8192, STORE, "Longest tag; with a longer one a response is not stored.")
+SETTING(SITE, BOOL,  invalidate_unsafe,      "true",           0, 0, SERVE, "An answered POST, PUT, PATCH or DELETE makes what is stored for its URL revalidate (RFC 9111 4.4).")
+
+SETTING_SECTION(SITE, "Bodies and variants")
 SETTING(SITE, BYTES, object_bytes,           "64M",            0, 1099511627776, STORE, "Largest stored body. Larger ones pass through.")
 SETTING(SITE, BYTES, window_bytes,           "256K",           16384, 67108864, SERVE, "What is read ahead of the slowest reader of a body that is not kept.")
 SETTING(SITE, TIME,  window_stall,           "30s",            100, 3600000, SERVE, "How long a reader of a body that is not kept may hold it up.")
 SETTING(SITE, COUNT, variants,               "1024",           1, 1000000, SERVE, "Most variants of one URL path; the least used goes.")
+
+SETTING_SECTION(SITE, "Waiting and refreshing")
 SETTING(SITE, COUNT, waiters,                "20000",          0, 1000000, SERVE, "Requests that may wait for one fetch. More go to the origin on their own.")
 SETTING(SITE, TIME,  wait_timeout,           "30s",            1, 3600000, SERVE, "How long a request waits for another's fetch before it goes on its own, unstored.")
 SETTING(SITE, TIME,  refresh_backoff,        "5s",             0, 3600000, SERVE, "After a failed background refresh: the time until the next try.")
 SETTING(SITE, TIME,  no_queue_time,          "60s",            0, 86400000, SERVE, "How long a page that could not be shared is remembered as one that does not queue.")
-SETTING(SITE, COUNT, ranges,                 "8",              1, 64, SERVE, "Most ranges of one request answered as multipart; with more the whole body is sent.")
-SETTING(SITE, BOOL,  netlify_status,         "false",          0, 0, SERVE, "Cache-Status as Netlify writes it (\"Netlify Edge\"; hit; fwd=stale), for clients that look for it.")
+#undef SETTING_SECTION
 /* clang-format on */

@@ -1,0 +1,301 @@
+#include "conf/form.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/check.h"
+#include "http/field.h"
+
+#define HOST_BYTES_MAX  253 /* of a name in DNS */
+#define LABEL_BYTES_MAX 63
+#define LOCAL_BYTES_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define SITE_BYTES_MAX  128
+
+/* ---- addresses ---- */
+
+static bool is_ip(int family, struct str s)
+{
+    char text[INET6_ADDRSTRLEN];
+    unsigned char bytes[sizeof(struct in6_addr)];
+    if (s.n == 0 || s.n >= sizeof(text) || memchr(s.p, '\0', s.n))
+        return false;
+    memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    return inet_pton(family, text, bytes) == 1;
+}
+
+static bool is_port(struct str s, uint16_t least, uint16_t *out)
+{
+    uint64_t port;
+    if (s.n > 5 || !str_to_u64(s, UINT16_MAX, &port) || port < least)
+        return false;
+    *out = (uint16_t)port;
+    return true;
+}
+
+static bool is_local_path(struct str s)
+{
+    return s.n >= 2 && s.n <= LOCAL_BYTES_MAX && s.p[0] == '/' && !memchr(s.p, '\0', s.n);
+}
+
+/* Takes "HOST:PORT", "[V6]:PORT" and "HOST" apart; *port is what follows the colon, with p == NULL when there is none. */
+static bool split_port(struct str s, struct str *host, struct str *port)
+{
+    size_t end = s.n && s.p[0] == '[' ? str_index(s, ']') : str_index(s, ':');
+    if (s.n && s.p[0] == '[') {
+        if (end == s.n)
+            return false;
+        end++;
+    }
+    *host = str_first(s, end);
+    *port = STR_NONE;
+    if (end == s.n)
+        return true;
+    if (s.p[end] != ':')
+        return false;
+    *port = (struct str){ s.p + end + 1, s.n - end - 1 };
+    return true;
+}
+
+static bool is_bracketed_v6(struct str s)
+{
+    return s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']' &&
+           is_ip(AF_INET6, (struct str){ s.p + 1, s.n - 2 });
+}
+
+static bool is_address(struct str s)
+{
+    struct str host, port;
+    uint16_t number;
+    if (str_starts(s, STR("unix:")))
+        return is_local_path(str_from_index(s, 5));
+    if (is_port(s, 0, &number))
+        return true;
+    if (!split_port(s, &host, &port) || !is_port(port, 0, &number))
+        return false;
+    return host.n == 0 || is_ip(AF_INET, host) || is_bracketed_v6(host);
+}
+
+static bool is_network(struct str s)
+{
+    if (str_eq(s, STR("unix")))
+        return true;
+    struct str rest = s, ip = str_cut(&rest, '/');
+    uint64_t bits_max = is_ip(AF_INET, ip) ? 32 : is_ip(AF_INET6, ip) ? 128 : 0, bits;
+    if (bits_max == 0)
+        return false;
+    return !rest.p || (rest.n <= 3 && str_to_u64(rest, bits_max, &bits));
+}
+
+/* ---- hosts ---- */
+
+static bool is_label(struct str s)
+{
+    if (s.n == 0 || s.n > LABEL_BYTES_MAX || s.p[0] == '-' || s.p[s.n - 1] == '-')
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!is_alpha(s.p[i]) && !is_digit(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
+            return false;
+    return true;
+}
+
+/* A name of labels, or an IPv4 address: what ends in a number is one or nothing (as in the URL standard). */
+static bool is_host_name(struct str s)
+{
+    if (s.n > 1 && s.p[s.n - 1] == '.')
+        s.n--;
+    if (s.n == 0 || s.n > HOST_BYTES_MAX)
+        return false;
+    uint64_t number;
+    struct str label = STR_NONE;
+    for (struct str rest = s; rest.p;) {
+        label = str_cut(&rest, '.');
+        if (!is_label(label))
+            return false;
+    }
+    return !str_to_u64(label, UINT64_MAX, &number) || is_ip(AF_INET, s);
+}
+
+static bool is_host(struct str s)
+{
+    return is_bracketed_v6(s) || is_host_name(s);
+}
+
+static const char *check_hosts(struct str s)
+{
+    struct str host, port;
+    if (split_port(s, &host, &port) && port.p && is_host(host))
+        return "has a port; write the host alone, a site is found by its host on every port";
+    if (str_starts(s, STR("*.")))
+        s = str_from_index(s, 2);
+    if (memchr(s.p ? s.p : "", '*', s.n))
+        return "has a * in the wrong place; only *.NAME is possible, for all hosts below NAME";
+    if (memchr(s.p ? s.p : "", '/', s.n))
+        return "is a URL or a path; write the host alone";
+    return is_host(s) ? NULL : "is not a host name; write shop.example, *.shop.example or an address";
+}
+
+static const char *check_host(struct str s)
+{
+    struct str host, port;
+    uint16_t number;
+    bool good = split_port(s, &host, &port) && is_host(host) && (!port.p || is_port(port, 1, &number));
+    return good ? NULL : "is not a host; write HOST or HOST:PORT";
+}
+
+/* ---- origins ---- */
+
+static const char *origin_parse_local(struct str path, struct arena *a, struct origin_address *out)
+{
+    if (!is_local_path(path))
+        return "is not the path of a Unix socket; write unix:/path/to/socket (107 bytes at most)";
+    *out = (struct origin_address){ .local_path = arena_dup(a, path), .authority = STR("localhost") };
+    return NULL;
+}
+
+static const char *origin_parse_http(struct str authority, struct arena *a, struct origin_address *out)
+{
+    struct str host, port;
+    uint16_t number = 80;
+    if (memchr(authority.p ? authority.p : "", '@', authority.n))
+        return "holds a user or password; write http://HOST[:PORT]";
+    if (str_ends(authority, STR("/")))
+        authority.n--;
+    size_t slash = str_index(authority, '/');
+    if (slash < authority.n && slash > 0)
+        return "has a path; an origin is http://HOST[:PORT], requests keep their own paths";
+    if (!split_port(authority, &host, &port) || !is_host(host))
+        return "names no valid host; write http://HOST[:PORT] or unix:/path";
+    if (port.p && !is_port(port, 1, &number))
+        return "has no valid port; ports are 1 to 65535";
+    struct str name = arena_dup_lower(a, host);
+    if (name.p[name.n - 1] == '.')
+        name.n--;
+    *out = (struct origin_address){ .host_name = name, .port = number, .authority = name };
+    if (number != 80)
+        out->authority = arena_printf(a, "%.*s:%u", STR_ARG(name), number);
+    if (name.p[0] == '[')
+        out->host_name = (struct str){ name.p + 1, name.n - 2 };
+    return NULL;
+}
+
+const char *origin_parse(struct str s, struct arena *a, struct origin_address *out)
+{
+    if (str_starts_nocase(s, STR("unix:")))
+        return origin_parse_local(str_from_index(s, 5), a, out);
+    if (str_starts_nocase(s, STR("http://")))
+        return origin_parse_http(str_from_index(s, 7), a, out);
+    if (str_starts_nocase(s, STR("https://")))
+        return "wants TLS to the origin, which comes later; use http:// on a network that you trust";
+    return "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket";
+}
+
+static const char *check_origin(struct str s)
+{
+    struct arena a;
+    struct origin_address unused;
+    arena_init(&a, 512);
+    const char *wrong = origin_parse(s, &a, &unused);
+    arena_fini(&a);
+    return wrong;
+}
+
+/* ---- words ---- */
+
+const char *tag_header_parse(struct str s, struct tag_header *out)
+{
+    static const struct {
+        struct str word;
+        int separator;
+    } words[] = {
+        { STR_INIT("comma"), TAG_SEPARATOR_COMMA },
+        { STR_INIT("space"), TAG_SEPARATOR_SPACE },
+        { STR_INIT("either"), TAG_SEPARATOR_EITHER },
+    };
+    struct str rest = s;
+    *out = (struct tag_header){ .name = str_cut(&rest, ':'), .separator = TAG_SEPARATOR_COMMA };
+    if (!is_token(out->name))
+        return "does not begin with a field name; write Cache-Tag, or Surrogate-Key:space";
+    if (!rest.p)
+        return NULL;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (str_eq(rest, words[i].word)) {
+            out->separator = words[i].separator;
+            return NULL;
+        }
+    return "has an unknown separator; they are :comma, :space and :either";
+}
+
+static const char *check_tag_header(struct str s)
+{
+    struct tag_header unused;
+    return tag_header_parse(s, &unused);
+}
+
+static const char *check_field(struct str s)
+{
+    return is_token(s) ? NULL : "is not a field name; write it as in CDN-Cache-Control";
+}
+
+static const char *check_param(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '*')
+            return "has a *; parameters are named one by one";
+        if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '&' || s.p[i] == '=' || s.p[i] == '#')
+            return "is not the name of a query parameter; write it as it stands in the URL, without = and &";
+    }
+    return NULL;
+}
+
+static const char *check_path(struct str s)
+{
+    return str_starts(s, STR("~")) ? "starts with ~, which nothing expands here; write the whole path" : NULL;
+}
+
+static const char *check_secret(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~')
+            return "holds a space or a character that a header cannot carry; use letters and digits";
+    return NULL;
+}
+
+const char *site_name_check(struct str s)
+{
+    bool good = s.n >= 1 && s.n <= SITE_BYTES_MAX;
+    for (size_t i = 0; good && i < s.n; i++)
+        good = is_alpha(s.p[i]) || is_digit(s.p[i]) || s.p[i] == '-' || s.p[i] == '_' || s.p[i] == '.';
+    return good ? NULL : "is not a name for a site; use letters, digits, - _ and . (128 at most)";
+}
+
+const char *form_check(enum text_form form, struct str s)
+{
+    switch (form) {
+    case FORM_ANY: return NULL;
+    case FORM_ADDRESS:
+        return is_address(s) ? NULL
+                             : "is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path";
+    case FORM_NETWORK: return is_network(s) ? NULL : "is not a network; write 10.0.0.0/8, ::1 or unix";
+    case FORM_HOSTS: return check_hosts(s);
+    case FORM_HOST: return check_host(s);
+    case FORM_ORIGIN: return check_origin(s);
+    case FORM_FIELD: return check_field(s);
+    case FORM_TAG_HEADER: return check_tag_header(s);
+    case FORM_PARAM: return check_param(s);
+    case FORM_PATH: return check_path(s);
+    case FORM_SECRET: return check_secret(s);
+    }
+    UNREACHABLE();
+}
+
+struct str form_normal(enum text_form form, struct str s, struct arena *a)
+{
+    if (form != FORM_HOSTS)
+        return arena_dup(a, s);
+    struct str name = arena_dup_lower(a, s);
+    if (name.n > 1 && name.p[name.n - 1] == '.')
+        name.n--;
+    return name;
+}

@@ -1,0 +1,43 @@
+/*
+ * What is wrong with a configuration: problems are collected while it is read and written out in one go, in the order of
+ * the file's lines, the command line's behind them. Each is one line of printable text, whatever the file held.
+ */
+#ifndef CONF_REPORT_H
+#define CONF_REPORT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define REPORT_MAX 100 /* problems that are written; a file with more is another file by mistake */
+
+/* Where a value stands: on the command line when `flag` is not empty, else in a line of the file; line 0: the whole file. */
+struct place {
+    unsigned line;
+    struct str flag; /* "--memory" */
+};
+
+#define PLACE_LINE(number) ((struct place){ (number), STR_NONE })
+#define PLACE_FLAG(name)   ((struct place){ 0, (name) })
+
+struct problem {
+    struct place at;
+    struct str text;
+};
+
+struct report {
+    struct arena *arena; /* of the texts; the caller's, outlives the report */
+    struct str file;
+    size_t n; /* found, also those beyond REPORT_MAX */
+    struct problem v[REPORT_MAX];
+};
+
+void report_init(struct report *r, struct arena *a, struct str file);
+/* One problem: "what is wrong; what to do", without the place. Control characters become '?'. */
+__attribute__((format(printf, 3, 4))) void report_add(struct report *r, struct place at, const char *fmt,
+                                                      ...);
+/* The text in quotes, cut when long, for a message. A literal or in the arena. */
+struct str report_quote(struct report *r, struct str s);
+/* Adds "FILE:LINE: text\n" or "--flag: text\n" for each. */
+void report_write(struct report *r, struct buf *out);
+
+#endif

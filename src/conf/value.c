@@ -1,0 +1,295 @@
+#include "conf/value.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "conf/nearest.h"
+
+void value_problem(const struct setting *s, struct report *r, struct place at, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (at.flag.n)
+        report_add(r, at, "%s", text);
+    else
+        report_add(r, at, "%.*s: %s", STR_ARG(s->name), text);
+}
+
+/* ---- numbers ---- */
+
+struct suffix {
+    struct str name; /* "m" is minutes and "M" megabytes, but "512m" of memory can only mean one thing */
+    int64_t size;
+};
+
+static const struct suffix byte_suffixes[] = {
+    { STR_INIT(""), 1 },        { STR_INIT("K"), 1 << 10 },          { STR_INIT("M"), 1 << 20 },
+    { STR_INIT("G"), 1 << 30 }, { STR_INIT("T"), (int64_t)1 << 40 },
+};
+static const struct suffix time_suffixes[] = {
+    { STR_INIT(""), 1000 },   { STR_INIT("ms"), 1 },      { STR_INIT("s"), 1000 },
+    { STR_INIT("m"), 60000 }, { STR_INIT("h"), 3600000 }, { STR_INIT("d"), 86400000 },
+};
+static const struct suffix count_suffixes[] = { { STR_INIT(""), 1 } };
+
+/* Digits and a suffix of the list; what is too large for the type becomes INT64_MAX, which no range allows. */
+static bool parse_number(struct str text, const struct suffix *suffixes, size_t n, bool any_case,
+                         int64_t *out)
+{
+    size_t digits = 0;
+    uint64_t number;
+    while (digits < text.n && is_digit(text.p[digits]))
+        digits++;
+    if (digits == 0)
+        return false;
+    if (!str_to_u64(str_first(text, digits), INT64_MAX, &number))
+        number = INT64_MAX;
+    struct str unit = str_from_index(text, digits);
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(unit, suffixes[i].name) || (any_case && str_eq_nocase(unit, suffixes[i].name))) {
+            if (__builtin_mul_overflow((int64_t)number, suffixes[i].size, out))
+                *out = INT64_MAX;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_number_of_type(enum setting_type type, struct str text, int64_t *out)
+{
+    switch (type) {
+    case TYPE_BYTES: return parse_number(text, byte_suffixes, COUNT_OF(byte_suffixes), true, out);
+    case TYPE_TIME: return parse_number(text, time_suffixes, COUNT_OF(time_suffixes), false, out);
+    default: return parse_number(text, count_suffixes, COUNT_OF(count_suffixes), false, out);
+    }
+}
+
+static const char *number_advice(enum setting_type type)
+{
+    switch (type) {
+    case TYPE_BYTES: return "is not a size; write bytes, or a number with K, M, G or T, like 512M";
+    case TYPE_TIME: return "is not a time; write seconds, or a number with ms, s, m, h or d, like 10s";
+    default: return "is not a whole number; write digits only";
+    }
+}
+
+static bool parse_in_range(const struct setting *s, struct str text, union value *out, struct report *r,
+                           struct place at)
+{
+    if (!parse_number_of_type(s->type, text, &out->number)) {
+        value_problem(s, r, at, "%.*s %s", STR_ARG(report_quote(r, text)), number_advice(s->type));
+        return false;
+    }
+    if (out->number >= s->least && out->number <= s->most)
+        return true;
+    struct buf range = BUF_INIT;
+    setting_write_number(s->type, s->least, &range);
+    buf_add(&range, STR(" to "));
+    setting_write_number(s->type, s->most, &range);
+    value_problem(s, r, at, "%.*s is out of range; allowed is %.*s", STR_ARG(report_quote(r, text)),
+                  STR_ARG(buf_str(&range)));
+    buf_fini(&range);
+    return false;
+}
+
+/* ---- words ---- */
+
+static bool parse_bool(const struct setting *s, struct str text, union value *out, struct report *r,
+                       struct place at)
+{
+    out->yes = str_eq(text, STR("true"));
+    if (out->yes || str_eq(text, STR("false")))
+        return true;
+    value_problem(s, r, at, "%.*s is neither true nor false; write one of them",
+                  STR_ARG(report_quote(r, text)));
+    return false;
+}
+
+static bool parse_choice(const struct setting *s, struct str text, union value *out, struct report *r,
+                         struct place at)
+{
+    struct nearest near = nearest_to(text);
+    int place = 0;
+    for (struct str rest = s->words; rest.p; place++) {
+        struct str word = str_cut(&rest, '|');
+        if (str_eq(word, text)) {
+            out->choice = place;
+            return true;
+        }
+        nearest_offer(&near, word);
+    }
+    char words[128];
+    CHECK(s->words.n < sizeof(words));
+    for (size_t i = 0; i < s->words.n; i++)
+        words[i] = s->words.p[i] == '|' ? '/' : s->words.p[i];
+    struct str quoted = report_quote(r, text), all = { words, s->words.n };
+    if (near.name.n)
+        value_problem(s, r, at, "%.*s is none of %.*s; did you mean \"%.*s\"?", STR_ARG(quoted), STR_ARG(all),
+                      STR_ARG(near.name));
+    else
+        value_problem(s, r, at, "%.*s is none of %.*s; write one of them", STR_ARG(quoted), STR_ARG(all));
+    return false;
+}
+
+/* ---- strings ---- */
+
+static bool has_control(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
+/* Of one string that is not empty; NULL: it is good. */
+static const char *string_problem(const struct setting *s, struct str text)
+{
+    if (text.n > VALUE_BYTES_MAX)
+        return "is too long; 4096 bytes at most";
+    if (has_control(text))
+        return "holds a control character; write one line of text";
+    return form_check(s->form, text);
+}
+
+static bool check_string(const struct setting *s, struct str text, struct report *r, struct place at)
+{
+    const char *wrong = string_problem(s, text);
+    if (!wrong)
+        return true;
+    if (s->form == FORM_SECRET)
+        value_problem(s, r, at, "the value %s", wrong);
+    else
+        value_problem(s, r, at, "%.*s %s", STR_ARG(report_quote(r, text)), wrong);
+    return false;
+}
+
+static bool parse_text(const struct setting *s, struct str text, struct arena *a, union value *out,
+                       struct report *r, struct place at)
+{
+    if (text.n == 0) {
+        out->text = STR_NONE;
+        return true;
+    }
+    if (!check_string(s, text, r, at))
+        return false;
+    out->text = form_normal(s->form, text, a);
+    return true;
+}
+
+bool value_parse(const struct setting *s, struct str text, struct arena *a, union value *out,
+                 struct report *r, struct place at)
+{
+    switch (s->type) {
+    case TYPE_BOOL: return parse_bool(s, text, out, r, at);
+    case TYPE_COUNT:
+    case TYPE_BYTES:
+    case TYPE_TIME: return parse_in_range(s, text, out, r, at);
+    case TYPE_CHOICE: return parse_choice(s, text, out, r, at);
+    case TYPE_TEXT: return parse_text(s, text, a, out, r, at);
+    case TYPE_LIST: break;
+    }
+    UNREACHABLE();
+}
+
+/* ---- lists ---- */
+
+bool value_parse_list(const struct setting *s, const struct str *texts, const struct place *at, size_t n,
+                      struct arena *a, union value *out, struct report *r)
+{
+    out->list = (struct strs){ NULL, 0 };
+    if (n == 0)
+        return true;
+    if (n > VALUE_ITEMS_MAX) {
+        value_problem(s, r, at[0], "%zu entries are too many; at most %d", n, VALUE_ITEMS_MAX);
+        return false;
+    }
+    bool good = true;
+    struct str *v = arena_alloc(a, n * sizeof(*v));
+    for (size_t i = 0; i < n; i++) {
+        if (texts[i].n == 0) {
+            value_problem(s, r, at[i], "an empty entry; remove it");
+            good = false;
+        } else if (!check_string(s, texts[i], r, at[i])) {
+            good = false;
+        } else {
+            v[i] = form_normal(s->form, texts[i], a);
+        }
+    }
+    out->list = (struct strs){ v, n };
+    return good;
+}
+
+#define DEFAULT_ITEMS_MAX 16
+
+static union value default_list(const struct setting *s, struct str text, struct arena *a, struct report *r)
+{
+    struct str items[DEFAULT_ITEMS_MAX];
+    struct place at[DEFAULT_ITEMS_MAX] = { { 0 } };
+    size_t n = 0;
+    union value v;
+    if (str_starts(text, STR("[")) && str_ends(text, STR("]")))
+        text = (struct str){ text.p + 1, text.n - 2 };
+    for (struct str rest = text; rest.n;) {
+        CHECK(n < DEFAULT_ITEMS_MAX);
+        items[n++] = str_trim(str_cut(&rest, ','));
+    }
+    CHECK(value_parse_list(s, items, at, n, a, &v, r));
+    return v;
+}
+
+union value value_of_default(const struct setting *s, struct str text, struct arena *a)
+{
+    struct report none;
+    union value v;
+    report_init(&none, a, STR_NONE);
+    if (s->type == TYPE_LIST)
+        return default_list(s, text, a, &none);
+    CHECK(value_parse(s, text, a, &v, &none, PLACE_LINE(0)));
+    return v;
+}
+
+/* ---- in the structs ---- */
+
+void value_store(const struct setting *s, const union value *v, void *base)
+{
+    void *at = (char *)base + s->offset;
+    switch (s->type) {
+    case TYPE_BOOL: *(bool *)at = v->yes; return;
+    case TYPE_COUNT:
+    case TYPE_BYTES:
+    case TYPE_TIME: *(int64_t *)at = v->number; return;
+    case TYPE_CHOICE: *(int *)at = v->choice; return;
+    case TYPE_TEXT: *(struct str *)at = v->text; return;
+    case TYPE_LIST: *(struct strs *)at = v->list; return;
+    }
+    UNREACHABLE();
+}
+
+static bool strs_equal(const struct strs *a, const struct strs *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!str_eq(a->v[i], b->v[i]))
+            return false;
+    return true;
+}
+
+bool value_equal(const struct setting *s, const void *base_a, const void *base_b)
+{
+    const void *a = (const char *)base_a + s->offset, *b = (const char *)base_b + s->offset;
+    switch (s->type) {
+    case TYPE_BOOL: return *(const bool *)a == *(const bool *)b;
+    case TYPE_COUNT:
+    case TYPE_BYTES:
+    case TYPE_TIME: return *(const int64_t *)a == *(const int64_t *)b;
+    case TYPE_CHOICE: return *(const int *)a == *(const int *)b;
+    case TYPE_TEXT: return str_eq(*(const struct str *)a, *(const struct str *)b);
+    case TYPE_LIST: return strs_equal(a, b);
+    }
+    UNREACHABLE();
+}
