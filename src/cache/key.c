@@ -1,0 +1,522 @@
+/*
+ * Writes keys. Material is a sequence of parts in an order that the rule's text, its first part, determines; a part is
+ * a byte, a 32-bit number, or a string behind its length (numbers with the lowest byte first). So no byte inside a part
+ * can pass for the end of it.
+ */
+#include "cache/key.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "http/accept.h"
+#include "http/url.h"
+
+#define NO_GROUP UINT32_MAX
+
+/* Frameworks answer these with something else than the page (caching.md 4.7). Sorted by bytes. */
+static const struct str never_dropped[] = {
+    STR_INIT("__nextDataReq"),
+    STR_INIT("_routes"),
+    STR_INIT("_rsc"),
+    STR_INIT("x-sveltekit-invalidated"),
+};
+
+/* ---- material: bytes that grow in the arena ---- */
+
+struct material {
+    struct arena *arena;
+    char *p;
+    size_t n, cap;
+};
+
+static char *material_room(struct material *m, size_t bytes)
+{
+    if (m->cap - m->n < bytes) {
+        size_t cap = m->cap ? m->cap * 2 : 256;
+        while (cap - m->n < bytes)
+            cap *= 2;
+        char *p = arena_alloc(m->arena, cap);
+        if (m->n)
+            memcpy(p, m->p, m->n);
+        m->p = p;
+        m->cap = cap;
+    }
+    char *at = m->p + m->n;
+    m->n += bytes;
+    return at;
+}
+
+static void put_bytes(struct material *m, struct str s)
+{
+    if (s.n)
+        memcpy(material_room(m, s.n), s.p, s.n);
+}
+
+static void put_byte(struct material *m, unsigned value)
+{
+    *material_room(m, 1) = (char)value;
+}
+
+static void number_write(char *to, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        to[i] = (char)(value >> 8 * i & 0xff);
+}
+
+static void put_number(struct material *m, uint32_t value)
+{
+    number_write(material_room(m, 4), value);
+}
+
+static void put_str(struct material *m, struct str s)
+{
+    CHECK(s.n < UINT32_MAX);
+    put_number(m, (uint32_t)s.n);
+    put_bytes(m, s);
+}
+
+/* One byte says whether there is a value, for missing and empty differ. */
+static void put_maybe(struct material *m, struct str s)
+{
+    put_byte(m, s.p != NULL);
+    if (s.p)
+        put_str(m, s);
+}
+
+static struct str material_str(const struct material *m)
+{
+    return (struct str){ m->p, m->n };
+}
+
+struct str key_primary(const struct key_request *r, struct arena *a)
+{
+    /* Of every request, so: one allocation of the right size. The path is the last part and needs no length. */
+    size_t bytes = 4 + r->site.n + 1 + 4 + r->host.n + 2 + r->path.n;
+    struct material m = { .arena = a, .p = arena_alloc(a, bytes), .cap = bytes };
+    put_str(&m, r->site);
+    put_byte(&m, r->https);
+    put_str(&m, r->host);
+    put_byte(&m, r->port & 0xff);
+    put_byte(&m, r->port >> 8);
+    put_bytes(&m, r->path);
+    CHECK(m.n == bytes);
+    return material_str(&m);
+}
+
+/* ---- queries ---- */
+
+static bool is_never_dropped(struct str name)
+{
+    for (size_t i = 0; i < COUNT_OF(never_dropped); i++)
+        if (str_eq(name, never_dropped[i]))
+            return true;
+    return false;
+}
+
+static bool is_in_sorted(const struct str *v, size_t n, struct str name)
+{
+    size_t low = 0;
+    while (low < n) {
+        size_t mid = low + (n - low) / 2;
+        int c = str_cmp(v[mid], name);
+        if (c == 0)
+            return true;
+        if (c < 0)
+            low = mid + 1;
+        else
+            n = mid;
+    }
+    return false;
+}
+
+/* A set of parameter names that stay (or go). */
+struct param_filter {
+    const struct str *names; /* sorted by bytes */
+    size_t n;
+    bool keeps_listed; /* the listed ones stay; else they go */
+};
+
+static bool param_stays(const struct param_filter *f, struct str name)
+{
+    return is_in_sorted(f->names, f->n, name) == f->keeps_listed || is_never_dropped(name);
+}
+
+/* The parameters that stay, in the order sent; `query` itself when all do. */
+static struct str query_filter(struct str query, const struct param_filter *f, struct arena *a, bool *dropped)
+{
+    struct str rest = query;
+    struct query_param q;
+    *dropped = false;
+    while (!*dropped && query_next(&rest, &q))
+        *dropped = !param_stays(f, q.name);
+    if (!*dropped)
+        return query;
+    char *p = arena_alloc(a, query.n);
+    size_t n = 0;
+    rest = query;
+    while (query_next(&rest, &q)) {
+        if (!param_stays(f, q.name))
+            continue;
+        if (n)
+            p[n++] = '&';
+        memcpy(p + n, q.raw.p, q.raw.n);
+        n += q.raw.n;
+    }
+    CHECK(n < query.n);
+    return (struct str){ p, n };
+}
+
+struct str query_strip_ignored(struct str query, const struct strs *ignored, struct arena *a, bool *has_query)
+{
+    bool dropped;
+    if (query.n == 0 || ignored->n == 0)
+        return query;
+    struct str left =
+        query_filter(query, &(struct param_filter){ ignored->v, ignored->n, false }, a, &dropped);
+    if (left.n == 0)
+        *has_query = false;
+    return left;
+}
+
+static bool has_query_list(const struct rule *rule)
+{
+    return rule && rule->netlify.query_some;
+}
+
+struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped)
+{
+    *dropped = false;
+    if (query.n == 0 || !has_query_list(rule))
+        return query;
+    const struct names *names = &rule->netlify.query;
+    return query_filter(query, &(struct param_filter){ names->v, names->n, true }, a, dropped);
+}
+
+struct piece {
+    struct str name, raw;
+    size_t place;
+};
+
+static int compare_piece(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    int c = str_cmp(x->name, y->name);
+    return c ? c : x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Is the query what sorting would make of it: no empty pieces, names in order? Of one parameter always. */
+static bool is_query_sorted(struct str query)
+{
+    struct str rest = query, last = STR_NONE;
+    struct query_param q;
+    size_t bytes = 0;
+    while (query_next(&rest, &q)) {
+        if (bytes && str_cmp(last, q.name) > 0)
+            return false;
+        last = q.name;
+        bytes += q.raw.n + 1;
+    }
+    return bytes == query.n + 1;
+}
+
+/* Parameters by name, the order among equal names kept (caching.md 4.3). */
+static struct str query_sort(struct str query, struct arena *a)
+{
+    size_t n = 0, bytes = 0, cap = 1;
+    if (query.n == 0 || is_query_sorted(query))
+        return query;
+    for (size_t i = 0; i < query.n; i++)
+        cap += query.p[i] == '&';
+    struct piece *pieces = arena_alloc(a, cap * sizeof(*pieces));
+    struct query_param q;
+    for (struct str rest = query; query_next(&rest, &q); n++)
+        pieces[n] = (struct piece){ q.name, q.raw, n };
+    qsort(pieces, n, sizeof(*pieces), compare_piece);
+    char *p = arena_alloc(a, query.n);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            p[bytes++] = '&';
+        memcpy(p + bytes, pieces[i].raw.p, pieces[i].raw.n);
+        bytes += pieces[i].raw.n;
+    }
+    CHECK(bytes <= query.n);
+    return (struct str){ p, bytes };
+}
+
+/* The part of the query that is in the key, p == NULL when there is none. */
+static struct str query_part(const struct key_request *r, const struct rule *rule, struct arena *a)
+{
+    bool dropped;
+    if (!r->has_query)
+        return STR_NONE;
+    struct str kept = query_keep_listed(r->query, rule, a, &dropped);
+    if (r->order == QUERY_SORTED)
+        kept = query_sort(kept, a);
+    /* Byte for byte "/?" is not "/"; but what a list leaves empty is sent without "?". */
+    bool none = kept.n == 0 && (r->order == QUERY_SORTED || has_query_list(rule));
+    return none ? STR_NONE : kept.n ? kept : STR("");
+}
+
+/* ---- variants ---- */
+
+/* Every line of the field on its own. A list of cookies or credentials joined by commas could be read in two ways. */
+static void put_lines(struct material *m, const struct fields *f, struct str name)
+{
+    uint32_t n = 0;
+    size_t at = m->n;
+    put_number(m, 0);
+    for (size_t i = fields_index_of(f, name, 0); i < f->n; i = fields_index_of(f, name, i + 1), n++)
+        put_str(m, f->v[i].value);
+    number_write(m->p + at, n);
+}
+
+static void put_cookie_value(struct str value, void *ctx)
+{
+    put_str(ctx, value);
+}
+
+static void put_cookie(struct material *m, const struct fields *f, const struct vary_name *name)
+{
+    if (name->presence) {
+        put_byte(m, cookie_values(f, name->name, NULL, NULL) > 0);
+        return;
+    }
+    size_t at = m->n;
+    put_number(m, 0);
+    size_t n = cookie_values(f, name->name, put_cookie_value, m);
+    number_write(m->p + at, (uint32_t)n);
+}
+
+static uint32_t language_group(const struct key_request *r, const struct rule *rule, struct arena *a)
+{
+    int group = language_best_group(r->fields, &rule->netlify.languages, a);
+    return group < 0 ? NO_GROUP : (uint32_t)group;
+}
+
+static uint32_t country_group(const struct key_request *r, const struct rule *rule)
+{
+    const struct vary_groups *groups = &rule->netlify.countries;
+    for (size_t i = 0; i < groups->n; i++)
+        if (is_in_sorted(groups->v[i].codes, groups->v[i].n, r->country))
+            return (uint32_t)i;
+    return NO_GROUP;
+}
+
+static bool is_kept_by_line(struct str name)
+{
+    return str_eq(name, STR("cookie")) || str_eq(name, STR("authorization"));
+}
+
+static void put_netlify(struct material *m, const struct key_request *r, const struct rule *rule)
+{
+    const struct netlify_vary *v = &rule->netlify;
+    for (size_t i = 0; i < v->headers.n; i++)
+        put_lines(m, r->fields, v->headers.v[i].name);
+    for (size_t i = 0; i < v->cookies.n; i++)
+        put_cookie(m, r->fields, &v->cookies.v[i]);
+    if (v->languages.n)
+        put_number(m, language_group(r, rule, m->arena));
+    if (v->countries.n)
+        put_number(m, country_group(r, rule));
+}
+
+static void put_vary(struct material *m, const struct key_request *r, const struct rule *rule)
+{
+    if (rule_has_encoding(rule))
+        put_str(m, accept_encoding_normalize(r->fields));
+    if (rule->vary_language)
+        put_maybe(m, accept_language_normalize(r->fields, m->arena));
+    for (size_t i = 0; i < rule->vary.n; i++) {
+        struct str name = rule->vary.v[i];
+        if (is_kept_by_line(name))
+            put_lines(m, r->fields, name);
+        else
+            put_maybe(m, field_value_normalize(r->fields, name, m->arena));
+    }
+}
+
+struct str key_variant(const struct key_request *r, const struct rule *rule, struct arena *a)
+{
+    struct str query = query_part(r, rule, a);
+    if (!rule && !query.p)
+        return STR("");
+    struct material m = { .arena = a };
+    put_str(&m, rule_text(rule));
+    put_maybe(&m, query);
+    if (rule) {
+        put_netlify(&m, r, rule);
+        put_vary(&m, r, rule);
+    }
+    return material_str(&m);
+}
+
+/* ---- for people ---- */
+
+/* "; name: " or "; what name: ". */
+static void say(struct material *m, const char *what, struct str name)
+{
+    if (m->n)
+        put_bytes(m, STR("; "));
+    put_bytes(m, str_from(what));
+    put_bytes(m, name);
+    put_bytes(m, STR(": "));
+}
+
+static void say_value(struct material *m, struct str value)
+{
+    put_bytes(m, !value.p ? STR("(none)") : value.n ? value : STR("(empty)"));
+}
+
+static void say_group(struct material *m, const struct vary_groups *groups, uint32_t group)
+{
+    if (group == NO_GROUP) {
+        put_bytes(m, STR("no group"));
+        return;
+    }
+    put_bytes(m, arena_printf(m->arena, "group %u (", group + 1));
+    for (size_t k = 0; k < groups->v[group].n; k++) {
+        if (k)
+            put_bytes(m, STR("+"));
+        put_bytes(m, groups->v[group].codes[k]);
+    }
+    put_bytes(m, STR(")"));
+}
+
+static void say_cookie(struct material *m, const struct fields *f, const struct vary_name *name)
+{
+    struct cookies all = cookies_of(f);
+    struct cookie c;
+    size_t n = 0;
+    say(m, "cookie ", name->name);
+    while (cookies_next(&all, &c)) {
+        if (!str_eq(c.name, name->name))
+            continue;
+        if (n++ && !name->presence)
+            put_bytes(m, STR(", "));
+        if (!name->presence)
+            say_value(m, c.value.p ? c.value : STR(""));
+    }
+    if (name->presence)
+        put_bytes(m, n ? STR("present") : STR("absent"));
+    else if (n == 0)
+        say_value(m, STR_NONE);
+}
+
+static void say_rule(struct material *m, const struct key_request *r, const struct rule *rule)
+{
+    const struct netlify_vary *v = &rule->netlify;
+    for (size_t i = 0; i < v->headers.n; i++) {
+        say(m, "header ", v->headers.v[i].name);
+        say_value(m, fields_joined_by_name(r->fields, v->headers.v[i].name, m->arena));
+    }
+    for (size_t i = 0; i < v->cookies.n; i++)
+        say_cookie(m, r->fields, &v->cookies.v[i]);
+    if (v->languages.n) {
+        say(m, "language", STR_NONE);
+        say_group(m, &v->languages, language_group(r, rule, m->arena));
+    }
+    if (v->countries.n) {
+        say(m, "country", STR_NONE);
+        say_group(m, &v->countries, country_group(r, rule));
+    }
+    if (rule_has_encoding(rule)) {
+        say(m, "", STR("accept-encoding"));
+        say_value(m, accept_encoding_normalize(r->fields));
+    }
+    if (rule->vary_language) {
+        say(m, "", STR("accept-language"));
+        say_value(m, accept_language_normalize(r->fields, m->arena));
+    }
+    for (size_t i = 0; i < rule->vary.n; i++) {
+        say(m, "", rule->vary.v[i]);
+        say_value(m, field_value_normalize(r->fields, rule->vary.v[i], m->arena));
+    }
+}
+
+struct str key_describe(const struct key_request *r, const struct rule *rule, struct arena *a)
+{
+    struct material m = { .arena = a };
+    say(&m, "site", STR_NONE);
+    put_bytes(&m, r->site);
+    say(&m, "url", STR_NONE);
+    put_bytes(&m, r->https ? STR("https://") : STR("http://"));
+    put_bytes(&m, r->host);
+    if (r->port)
+        put_bytes(&m, arena_printf(a, ":%u", r->port));
+    put_bytes(&m, r->path);
+    say(&m, "query", STR_NONE);
+    say_value(&m, query_part(r, rule, a));
+    if (rule)
+        say_rule(&m, r, rule);
+    return material_str(&m);
+}
+
+/* ---- background refreshes ---- */
+
+/* Fields that a refresh without a visitor never carries. */
+static bool is_visitors_own(const struct field *f, const struct rule *rule)
+{
+    switch (f->id) {
+    case FIELD_COOKIE:
+    case FIELD_ACCEPT_ENCODING:
+    case FIELD_RANGE:
+    case FIELD_IF_RANGE:
+    case FIELD_IF_MATCH:
+    case FIELD_IF_NONE_MATCH:
+    case FIELD_IF_MODIFIED_SINCE:
+    case FIELD_IF_UNMODIFIED_SINCE: return true;
+    case FIELD_AUTHORIZATION: return !rule_has_field(rule, STR("authorization"));
+    case FIELD_EXPECT: return !rule_has_field(rule, STR("expect"));
+    default: break;
+    }
+    enum field_class class = field_class_of(f->id);
+    return class == FIELD_CLASS_H || class == FIELD_CLASS_F;
+}
+
+static const struct vary_name *cookie_rule(const struct rule *rule, struct str name)
+{
+    for (size_t i = 0; rule && i < rule->netlify.cookies.n; i++)
+        if (str_eq(rule->netlify.cookies.v[i].name, name))
+            return &rule->netlify.cookies.v[i];
+    return NULL;
+}
+
+/* One line with the cookies that the rule names. Of a :presence cookie the value is not in the key: "1" says that it
+ * is there. */
+static struct str cookies_reduce(const struct fields *in, const struct rule *rule, struct arena *a)
+{
+    struct material m = { .arena = a };
+    struct cookies all = cookies_of(in);
+    struct cookie c;
+    while (cookies_next(&all, &c)) {
+        const struct vary_name *name = cookie_rule(rule, c.name);
+        if (!name)
+            continue;
+        if (m.n)
+            put_bytes(&m, STR("; "));
+        put_bytes(&m, c.name);
+        put_bytes(&m, STR("="));
+        put_bytes(&m, name->presence ? STR("1") : c.value);
+    }
+    return material_str(&m);
+}
+
+void key_fields_for_refresh(const struct fields *in, const struct rule *rule, struct arena *a,
+                            struct fields *out)
+{
+    bool whole_cookie = rule_has_field(rule, STR("cookie"));
+    *out = (struct fields){ 0 };
+    for (size_t i = 0; i < in->n; i++) {
+        const struct field *f = &in->v[i];
+        if (is_visitors_own(f, rule) && !(whole_cookie && f->id == FIELD_COOKIE))
+            continue;
+        fields_add(out, a, f->name, f->value);
+    }
+    struct str encoding = accept_encoding_normalize(in);
+    if (encoding.n)
+        fields_add_id(out, a, FIELD_ACCEPT_ENCODING, encoding);
+    struct str cookies = whole_cookie ? STR_NONE : cookies_reduce(in, rule, a);
+    if (cookies.n)
+        fields_add_id(out, a, FIELD_COOKIE, cookies);
+}

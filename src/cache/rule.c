@@ -1,0 +1,382 @@
+/*
+ * Rules are made once a response, on the worker of its fetch, and read by every request for the resource: everything
+ * that a key needs is sorted and spelled here.
+ */
+#include "cache/rule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "http/field.h"
+
+static int compare_str(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Such a field is not sent as the visitor sent it (caching.md 3.7, 4.2), or is in the primary key: it makes no page. */
+static bool is_never_sent(enum field_id id)
+{
+    enum field_class class = field_class_of(id);
+    return class == FIELD_CLASS_H || class == FIELD_CLASS_F || id == FIELD_RANGE || id == FIELD_IF_MATCH ||
+           id == FIELD_IF_NONE_MATCH || id == FIELD_IF_MODIFIED_SINCE || id == FIELD_IF_UNMODIFIED_SINCE ||
+           id == FIELD_IF_RANGE;
+}
+
+static enum rule_result vary_add(struct rule *draft, struct str member, size_t *names_left, struct arena *a)
+{
+    if (str_eq(member, STR("*")))
+        return RULE_STAR;
+    if (!is_token(member) || *names_left == 0)
+        return RULE_INVALID;
+    --*names_left;
+    enum field_id id = field_id_of(member);
+    if (id == FIELD_ACCEPT_ENCODING)
+        draft->vary_encoding = true;
+    else if (id == FIELD_ACCEPT_LANGUAGE)
+        draft->vary_language = true;
+    else if (!is_never_sent(id))
+        draft->vary.v[draft->vary.n++] = arena_dup_lower(a, member);
+    return RULE_OK;
+}
+
+static void names_settle(struct names *list)
+{
+    size_t n = 0;
+    qsort(list->v, list->n, sizeof(*list->v), compare_str);
+    for (size_t i = 0; i < list->n; i++)
+        if (n == 0 || !str_eq(list->v[n - 1], list->v[i]))
+            list->v[n++] = list->v[i];
+    list->n = n;
+}
+
+/* All lines are read even after a malformed name: a "*" anywhere is the stronger reason. */
+static enum rule_result vary_read(const struct fields *response, struct rule *draft, struct arena *a)
+{
+    enum rule_result result = RULE_OK;
+    size_t names_left = RULE_NAMES_MAX;
+    draft->vary = (struct names){ arena_alloc(a, RULE_NAMES_MAX * sizeof(*draft->vary.v)), 0 };
+    for (size_t i = 0; i < response->n; i++) {
+        if (response->v[i].id != FIELD_VARY)
+            continue;
+        struct str rest = response->v[i].value, member;
+        while (list_next(&rest, &member)) {
+            enum rule_result r = vary_add(draft, member, &names_left, a);
+            if (r == RULE_STAR)
+                return r;
+            if (r != RULE_OK)
+                result = r;
+        }
+    }
+    names_settle(&draft->vary);
+    return result;
+}
+
+static bool netlify_read(const struct fields *response, struct netlify_vary *out, struct arena *a)
+{
+    struct str value = fields_joined(response, FIELD_NETLIFY_VARY, a);
+    if (!netlify_vary_parse(value, RULE_NAMES_MAX, a, out))
+        return false;
+    if (out->query_all) {
+        out->query_all = out->query_some = false;
+        out->query.n = 0;
+    }
+    return true;
+}
+
+static size_t groups_codes(const struct vary_groups *groups)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < groups->n; i++)
+        n += groups->v[i].n;
+    return n;
+}
+
+static size_t names_count(const struct rule *r)
+{
+    return r->netlify.query.n + r->netlify.headers.n + r->netlify.cookies.n +
+           groups_codes(&r->netlify.languages) + groups_codes(&r->netlify.countries) + r->vary.n;
+}
+
+static void text_vary(struct buf *b, const char **before, struct str name)
+{
+    buf_add(b, str_from(*before));
+    buf_add(b, name);
+    *before = ", ";
+}
+
+/* Names hold no white space, those of Netlify-Vary no ';': the text can be read in one way only. */
+static struct str text_write(const struct rule *r, struct arena *a)
+{
+    struct buf b = BUF_INIT;
+    buf_add(&b, netlify_vary_canonical(&r->netlify, a));
+    const char *before = b.n ? "; vary: " : "vary: ";
+    if (rule_has_encoding(r))
+        text_vary(&b, &before, STR("accept-encoding"));
+    if (r->vary_language)
+        text_vary(&b, &before, STR("accept-language"));
+    for (size_t i = 0; i < r->vary.n; i++)
+        text_vary(&b, &before, r->vary.v[i]);
+    struct str text = arena_dup(a, buf_str(&b));
+    buf_fini(&b);
+    return text;
+}
+
+/* Where the parts of a rule are copied to: arrays from the front, strings from behind them. */
+struct packer {
+    char *arrays, *strings, *end;
+};
+
+static void *pack_array(struct packer *p, size_t n, size_t bytes)
+{
+    void *at = p->arrays;
+    p->arrays += n * bytes;
+    return at;
+}
+
+static struct str pack_str(struct packer *p, struct str s)
+{
+    char *at = p->strings;
+    CHECK((size_t)(p->end - at) >= s.n);
+    if (s.n)
+        memcpy(at, s.p, s.n);
+    p->strings += s.n;
+    return (struct str){ at, s.n };
+}
+
+static struct names pack_names(struct packer *p, const struct names *from)
+{
+    struct names to = { pack_array(p, from->n, sizeof(*to.v)), from->n };
+    for (size_t i = 0; i < from->n; i++)
+        to.v[i] = pack_str(p, from->v[i]);
+    return to;
+}
+
+static struct vary_names pack_vary_names(struct packer *p, const struct vary_names *from)
+{
+    struct vary_names to = { pack_array(p, from->n, sizeof(*to.v)), from->n };
+    for (size_t i = 0; i < from->n; i++)
+        to.v[i] = (struct vary_name){ pack_str(p, from->v[i].name), from->v[i].presence };
+    return to;
+}
+
+static struct vary_groups pack_groups(struct packer *p, const struct vary_groups *from)
+{
+    struct vary_groups to = { pack_array(p, from->n, sizeof(*to.v)), from->n };
+    for (size_t i = 0; i < from->n; i++) {
+        struct names codes = pack_names(p, &(struct names){ from->v[i].codes, from->v[i].n });
+        to.v[i] = (struct vary_group){ codes.v, codes.n };
+    }
+    return to;
+}
+
+static size_t arrays_bytes(const struct rule *r)
+{
+    const struct netlify_vary *v = &r->netlify;
+    size_t strs = v->query.n + groups_codes(&v->languages) + groups_codes(&v->countries) + r->vary.n;
+    return strs * sizeof(struct str) + (v->headers.n + v->cookies.n) * sizeof(struct vary_name) +
+           (v->languages.n + v->countries.n) * sizeof(struct vary_group);
+}
+
+_Static_assert(sizeof(struct rule) % 8 == 0 && sizeof(struct str) % 8 == 0 &&
+                   sizeof(struct vary_name) % 8 == 0 && sizeof(struct vary_group) % 8 == 0,
+               "the arrays of a rule follow each other without gaps");
+
+/* One allocation with everything in it. Each name stands in the text, so the names are no longer than it. */
+static struct rule *rule_new(const struct rule *draft, struct str text)
+{
+    size_t arrays = arrays_bytes(draft), bytes = sizeof(struct rule) + arrays + 2 * text.n;
+    struct rule *r = mem_alloc(bytes);
+    char *front = (char *)(r + 1);
+    struct packer p = { .arrays = front, .strings = front + arrays, .end = (char *)r + bytes };
+    atomic_init(&r->refs, 1);
+    r->bytes = bytes;
+    r->text = pack_str(&p, text);
+    r->netlify = draft->netlify;
+    r->netlify.query = pack_names(&p, &draft->netlify.query);
+    r->netlify.headers = pack_vary_names(&p, &draft->netlify.headers);
+    r->netlify.cookies = pack_vary_names(&p, &draft->netlify.cookies);
+    r->netlify.languages = pack_groups(&p, &draft->netlify.languages);
+    r->netlify.countries = pack_groups(&p, &draft->netlify.countries);
+    r->vary = pack_names(&p, &draft->vary);
+    r->vary_encoding = draft->vary_encoding;
+    r->vary_language = draft->vary_language;
+    r->varies_encoding = draft->varies_encoding;
+    CHECK(p.arrays == front + arrays && p.strings <= p.end);
+    return r;
+}
+
+static void inherit(struct rule *draft, const struct rule *known)
+{
+    draft->netlify = known->netlify;
+    draft->vary = known->vary;
+    draft->vary_encoding = known->vary_encoding;
+    draft->vary_language = known->vary_language;
+    draft->varies_encoding = known->varies_encoding;
+}
+
+static bool is_encoded(const struct fields *response)
+{
+    struct str coding = fields_value(response, FIELD_CONTENT_ENCODING);
+    return coding.n && !str_eq_nocase(coding, STR("identity"));
+}
+
+enum rule_result rule_of_response(const struct fields *response, const struct rule *known, struct arena *a,
+                                  struct rule **out)
+{
+    struct rule draft = { 0 };
+    *out = NULL;
+    if (known)
+        inherit(&draft, known);
+    if (is_encoded(response))
+        draft.varies_encoding = true;
+    if (fields_has(response, FIELD_VARY)) {
+        draft.vary_encoding = draft.vary_language = false;
+        enum rule_result result = vary_read(response, &draft, a);
+        if (result != RULE_OK)
+            return result;
+    }
+    if (fields_has(response, FIELD_NETLIFY_VARY) && !netlify_read(response, &draft.netlify, a))
+        return RULE_INVALID;
+    struct str text = text_write(&draft, a);
+    if (names_count(&draft) > RULE_NAMES_MAX || text.n > RULE_TEXT_MAX)
+        return RULE_INVALID;
+    if (str_eq(text, rule_text(known)))
+        *out = rule_ref(known);
+    else if (text.n)
+        *out = rule_new(&draft, text);
+    return RULE_OK;
+}
+
+unsigned rule_headers_ignored(const struct fields *response, struct arena *a)
+{
+    struct netlify_vary v;
+    return fields_has(response, FIELD_NETLIFY_VARY) && netlify_read(response, &v, a) ? v.headers_ignored : 0;
+}
+
+/* Only the count of a rule ever changes. */
+static struct rule *counted(const struct rule *r)
+{
+    union {
+        const struct rule *in;
+        struct rule *out;
+    } u = { .in = r };
+    return u.out;
+}
+
+struct rule *rule_ref(const struct rule *r)
+{
+    struct rule *rule = counted(r);
+    if (rule)
+        CHECK(atomic_fetch_add_explicit(&rule->refs, 1, memory_order_relaxed) > 0);
+    return rule;
+}
+
+void rule_unref(struct rule *r)
+{
+    if (!r)
+        return;
+    unsigned before = atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel);
+    CHECK(before > 0);
+    if (before == 1)
+        mem_free(r);
+}
+
+bool rule_equal(const struct rule *a, const struct rule *b)
+{
+    return a == b || str_eq(rule_text(a), rule_text(b));
+}
+
+size_t rule_bytes(const struct rule *r)
+{
+    return r ? r->bytes : 0;
+}
+
+struct str rule_text(const struct rule *r)
+{
+    return r ? r->text : STR_NONE;
+}
+
+static bool names_have(const struct names *list, struct str name)
+{
+    return list->n && bsearch(&name, list->v, list->n, sizeof(*list->v), compare_str);
+}
+
+static const struct vary_name *vary_names_find(const struct vary_names *list, struct str name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (str_eq(list->v[i].name, name))
+            return &list->v[i];
+    return NULL;
+}
+
+bool rule_has_field(const struct rule *r, struct str name)
+{
+    return r && (names_have(&r->vary, name) || vary_names_find(&r->netlify.headers, name));
+}
+
+static bool groups_equal(const struct vary_groups *a, const struct vary_groups *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->v[i].n != b->v[i].n)
+            return false;
+        for (size_t k = 0; k < a->v[i].n; k++)
+            if (!str_eq(a->v[i].codes[k], b->v[i].codes[k]))
+                return false;
+    }
+    return true;
+}
+
+static bool query_names_more(const struct netlify_vary *r, const struct netlify_vary *known)
+{
+    if (!known->query_some)
+        return false;
+    if (!r->query_some)
+        return true;
+    for (size_t i = 0; i < r->query.n; i++)
+        if (!names_have(&known->query, r->query.v[i]))
+            return true;
+    return false;
+}
+
+static bool cookies_name_more(const struct rule *r, const struct rule *known)
+{
+    if (rule_has_field(known, STR("cookie")))
+        return false;
+    for (size_t i = 0; i < r->netlify.cookies.n; i++) {
+        const struct vary_name *mine = &r->netlify.cookies.v[i];
+        const struct vary_name *theirs = vary_names_find(&known->netlify.cookies, mine->name);
+        if (!theirs || (theirs->presence && !mine->presence))
+            return true;
+    }
+    return false;
+}
+
+static bool fields_name_more(const struct rule *r, const struct rule *known)
+{
+    for (size_t i = 0; i < r->netlify.headers.n; i++)
+        if (!rule_has_field(known, r->netlify.headers.v[i].name))
+            return true;
+    for (size_t i = 0; i < r->vary.n; i++)
+        if (!rule_has_field(known, r->vary.v[i]))
+            return true;
+    return false;
+}
+
+bool rule_names_more(const struct rule *r, const struct rule *known)
+{
+    static const struct rule none;
+    r = r ? r : &none;
+    known = known ? known : &none;
+    const struct netlify_vary *mine = &r->netlify, *theirs = &known->netlify;
+    return query_names_more(mine, theirs) || fields_name_more(r, known) || cookies_name_more(r, known) ||
+           (rule_has_encoding(r) && !rule_has_encoding(known)) ||
+           (r->vary_language && !known->vary_language) ||
+           (mine->languages.n && !groups_equal(&mine->languages, &theirs->languages)) ||
+           (mine->countries.n && !groups_equal(&mine->countries, &theirs->countries));
+}
