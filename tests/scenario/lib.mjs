@@ -1,0 +1,397 @@
+// What scenarios are made of: a freshet under test, raw clients, and an origin that records every byte it is sent.
+// freshet.mjs is the command line on top of it, for varnishtest files.
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const token = 'token-of-the-tests';
+const patience_ms = 10_000;
+
+// What no log may hold: the sanitizers' reports and a failed CHECK.
+const alarm = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:|CHECK failed|Assertion/;
+
+// "1500ms", "10s", "-2h", "1d" in milliseconds.
+export function duration(text) {
+  const m = /^(-?\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  if (!m) throw new Error(`no duration: ${text}`);
+  return Math.round(+m[1] * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[m[2]]);
+}
+
+// Looks again until `look` gives something true; there is no event to wait for in another process.
+async function eventually(what, look, ms = patience_ms) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const r = await look();
+    if (r) return r;
+    if (Date.now() > end) throw new Error(`${typeof what === 'function' ? what() : what}: not within ${ms / 1000} s`);
+    await pause(5);
+  }
+}
+
+function exists(file) {
+  return fs.existsSync(file);
+}
+
+// One freshet, living in a folder: front, admin and control sockets, log, state/, and what we note about it.
+export class Freshet {
+  constructor(folder = '.') {
+    this.folder = folder;
+    fs.mkdirSync(folder, { recursive: true });
+  }
+
+  at(name) {
+    return path.join(this.folder, name);
+  }
+
+  note(name, text) {
+    if (text !== undefined) fs.writeFileSync(this.at(name), text);
+    return exists(this.at(name)) ? fs.readFileSync(this.at(name), 'utf8').trim() : undefined;
+  }
+
+  // Starts `freshet run` with the flags given over those that every scenario uses, and waits until it serves.
+  async start(flags = []) {
+    const has = (flag) => flags.some((f) => f === flag || f.startsWith(flag + '='));
+    const config = [];
+    const yaml = flags.indexOf('--yaml');
+    if (yaml >= 0) {
+      this.note('config.yaml', flags[yaml + 1] + '\n');
+      flags = flags.toSpliced ? flags.toSpliced(yaml, 2) : [...flags.slice(0, yaml), ...flags.slice(yaml + 2)];
+      config.push(this.at('config.yaml'));
+    }
+    const usual = { '--listen': `unix:${this.at('front')}`, '--admin': `unix:${this.at('admin')}`,
+      '--control': this.at('control'), '--state': this.at('state'), '--token': token, '--workers': '1' };
+    const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f)).flat(), ...flags];
+    for (const old of ['pid', 'status', 'ended', 'files']) fs.rmSync(this.at(old), { force: true });
+    // A shell stays beside it, to note how it ended.
+    spawn('/bin/sh', ['-c', 'd=$1; shift; "$@" >>"$d/log" 2>&1 </dev/null & echo $! >"$d/pid.new"; mv "$d/pid.new" "$d/pid";' +
+      ' wait $!; echo $? >"$d/status.new"; mv "$d/status.new" "$d/status"', 'sh', this.folder, process.env.FRESHET, ...args],
+      { detached: true, stdio: 'ignore' }).unref();
+    await eventually('freshet serves', async () => {
+      if (this.note('status') !== undefined) throw new Error(`freshet ended at once, status ${this.note('status')}:\n${this.log()}`);
+      if (!exists(this.at('pid')) || !exists(this.at('control'))) return false;
+      return this.gauges().then(() => true, () => false);
+    }, 30_000);
+    this.note('files', String(await this.files()));
+  }
+
+  log() {
+    return exists(this.at('log')) ? fs.readFileSync(this.at('log'), 'utf8') : '';
+  }
+
+  // One line to the control socket, one line back.
+  control(line) {
+    return new Promise((resolve, reject) => {
+      let answer = '';
+      const s = net.connect(this.at('control'), () => s.write(line + '\n'));
+      s.setTimeout(patience_ms, () => s.destroy(new Error(`no answer to ${line}`)));
+      s.on('data', (d) => {
+        answer += d;
+        if (answer.endsWith('\n')) {
+          s.destroy();
+          resolve(answer.trim());
+        }
+      });
+      s.on('error', reject);
+      s.on('close', () => reject(new Error(`the control socket closed without an answer to ${line}`)));
+    });
+  }
+
+  async turn(line) {
+    const answer = await this.control(line);
+    if (answer !== 'ok') throw new Error(`${line}: ${answer}`);
+  }
+
+  // Both clocks forward; timers fire.
+  advance(text) {
+    return this.turn(`advance ${duration(text)}`);
+  }
+
+  // The wall clock alone, either way.
+  wall(text) {
+    return this.turn(`wall ${duration(text)}`);
+  }
+
+  async gauges() {
+    return JSON.parse(await this.control('gauges'));
+  }
+
+  // Waits until gauges are so: until('fetches', '==', 0, 'objects', '>=', 1).
+  async until(...conditions) {
+    const ops = { '==': (a, b) => a === b, '!=': (a, b) => a !== b, '<': (a, b) => a < b, '<=': (a, b) => a <= b,
+      '>': (a, b) => a > b, '>=': (a, b) => a >= b };
+    let now;
+    await eventually(() => `${conditions.join(' ')} (now ${JSON.stringify(now)})`, async () => {
+      now = await this.gauges();
+      for (let i = 0; i < conditions.length; i += 3) {
+        const [name, op, value] = conditions.slice(i, i + 3);
+        if (!ops[op] || typeof now[name] !== 'number') throw new Error(`until: ${name} ${op}? ${JSON.stringify(now)}`);
+        if (!ops[op](now[name], +value)) return false;
+      }
+      return true;
+    });
+  }
+
+  settle() {
+    return this.until('requests', '==', 0, 'fetches', '==', 0);
+  }
+
+  // Descriptors that the process holds (sockets of our own look-ups come and go: the least of a few).
+  async files() {
+    await this.until('connections', '==', 0);
+    return fs.readdirSync(`/proc/${this.note('pid')}/fd`).length;
+  }
+
+  signal(name) {
+    if (name !== 'HUP' && name !== 'USR1') this.note('ended', name);
+    process.kill(+this.note('pid'), `SIG${name}`);
+  }
+
+  status() {
+    return eventually('freshet ended', () => this.note('status'));
+  }
+
+  // What must hold after every scenario. Throws the first thing that does not.
+  async stop() {
+    if (this.note('pid') === undefined) throw new Error('no freshet was started');
+    if (this.note('ended') === undefined) {
+      if (this.note('status') !== undefined) throw new Error(`freshet ended by itself, status ${this.note('status')}:\n${this.log()}`);
+      await this.settle();
+      // Idle connections on both sides run into their time limits.
+      await this.turn(`advance ${duration('1h')}`);
+      await this.until('connections', '==', 0, 'origin_connections', '==', 0);
+      let now;
+      await eventually(() => `descriptors back at ${this.note('files')} (now ${now})`,
+        async () => (now = await this.files()) <= +this.note('files'));
+      this.signal('TERM');
+    }
+    if (this.note('ended') === 'KILL') return;
+    const status = await this.status();
+    if (alarm.test(this.log())) throw new Error(`the log has a report:\n${this.log()}`);
+    if (status !== '0') throw new Error(`freshet ended with status ${status}:\n${this.log()}`);
+  }
+
+  // Asks the admin listener, with the token unless told otherwise.
+  api(method, target, body, headers = {}) {
+    return new Promise((resolve, reject) => {
+      const r = http.request({ socketPath: this.at('admin'), method, path: target, agent: false, headers: {
+        authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body) }), ...headers } }, (res) => {
+        let text = '';
+        res.setEncoding('utf8').on('data', (d) => (text += d)).on('end', () => resolve({ status: res.statusCode, text }));
+      });
+      r.on('error', reject);
+      r.end(body);
+    });
+  }
+
+  // The program's other verbs.
+  run(...args) {
+    return spawnSync(process.env.FRESHET, args, { encoding: 'utf8', timeout: 30_000,
+      env: { ...process.env, FRESHET_TOKEN: token, FRESHET_ADMIN: `unix:${path.resolve(this.at('admin'))}` } });
+  }
+}
+
+// A connection that sends bytes as they are and keeps all that comes back.
+export class Raw {
+  constructor(where) {
+    this.text = ''; // latin1: a byte a character
+    this.ended = false;
+    this.socket = net.connect(where);
+    this.socket.setNoDelay(true);
+    this.socket.on('data', (d) => (this.text += d.toString('latin1')));
+    for (const e of ['end', 'error', 'close']) {
+      this.socket.on(e, () => (this.ended = true));
+    }
+    this.changed = () => new Promise((r) => {
+      const done = () => {
+        for (const e of ['data', 'end', 'error', 'close']) this.socket.off(e, done);
+        r();
+      };
+      for (const e of ['data', 'end', 'error', 'close']) this.socket.on(e, done);
+    });
+  }
+
+  send(bytes) {
+    return new Promise((r) => this.socket.write(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes, 'latin1'), () => r()));
+  }
+
+  // Waits until `ready()`, looking whenever something came.
+  async when(what, ready, ms = patience_ms) {
+    const end = pause(ms, 'late', { ref: false });
+    while (!ready()) {
+      if ((await Promise.race([this.changed(), end])) === 'late' && !ready()) {
+        throw new Error(`${what}: not within ${ms / 1000} s; got ${JSON.stringify(this.text.slice(0, 300))}`);
+      }
+    }
+    return this;
+  }
+
+  close() {
+    this.socket.destroy();
+  }
+
+  // The responses so far: {status, head, fields, body}, bodies by Content-Length or chunked.
+  responses(methods = []) {
+    return parse(this.text, methods);
+  }
+}
+
+// Takes responses apart. A last one that is not whole has `cut: true`.
+export function parse(text, methods = []) {
+  const all = [];
+  while (text !== '') {
+    const end = text.indexOf('\r\n\r\n');
+    const m = /^HTTP\/1\.[01] (\d{3})[^\r\n]*\r\n/.exec(text);
+    if (end < 0 || !m) {
+      all.push({ cut: true, text });
+      break;
+    }
+    const head = text.slice(0, end + 2);
+    const fields = {};
+    for (const line of head.split('\r\n').slice(1).filter(Boolean)) {
+      const colon = line.indexOf(':');
+      const name = line.slice(0, colon).toLowerCase();
+      fields[name] = (name in fields ? fields[name] + ', ' : '') + line.slice(colon + 1).trim();
+    }
+    text = text.slice(end + 4);
+    const status = +m[1];
+    const r = { status, head, fields, body: '' };
+    all.push(r);
+    if (status < 200 || status === 204 || status === 304 || methods[all.length - 1] === 'HEAD') continue;
+    if (/chunked/i.test(fields['transfer-encoding'] ?? '')) {
+      for (;;) {
+        const size = /^([0-9a-f]+)[^\r\n]*\r\n/i.exec(text);
+        const n = size ? parseInt(size[1], 16) : 0;
+        if (!size || text.length < size[0].length + n + 2) {
+          r.cut = true;
+          text = '';
+          break;
+        }
+        r.body += text.slice(size[0].length, size[0].length + n);
+        text = text.slice(size[0].length + n + 2);
+        if (n === 0) break;
+      }
+    } else {
+      const n = +(fields['content-length'] ?? Infinity);
+      r.body = text.slice(0, n);
+      r.cut = text.length < n && n !== Infinity;
+      text = text.slice(n);
+    }
+  }
+  return all;
+}
+
+// An origin that records every byte. It answers each request head that ends in an empty line with `answer(request)`,
+// raw bytes (an array: pieces; null: nothing; a promise of them), and hangs up when a piece is `hangup`.
+export const hangup = Symbol('hangup');
+export class Origin {
+  constructor(answer) {
+    this.answer = answer;
+    this.requests = []; // {line, head, fields, body, text}
+    this.sockets = new Set();
+  }
+
+  listen() {
+    this.server = net.createServer({ noDelay: true }, (s) => this.#serve(s));
+    return new Promise((r) => this.server.listen(0, '127.0.0.1', () => {
+      this.port = this.server.address().port;
+      this.url = `http://127.0.0.1:${this.port}`;
+      r(this);
+    }));
+  }
+
+  #serve(s) {
+    this.sockets.add(s);
+    s.on('error', () => {});
+    s.on('close', () => this.sockets.delete(s));
+    let text = '';
+    let busy = Promise.resolve();
+    s.on('data', (d) => {
+      text += d.toString('latin1');
+      for (let r; (r = take()); ) {
+        this.requests.push(r);
+        busy = busy.then(() => this.#reply(s, r));
+      }
+    });
+    // What freshet sends is itself under test: framed by what is there, whole requests only.
+    const take = () => {
+      const end = text.indexOf('\r\n\r\n');
+      if (end < 0) return null;
+      const head = text.slice(0, end + 2);
+      const [line, ...lines] = head.split('\r\n');
+      const fields = {};
+      for (const l of lines.filter(Boolean)) {
+        const colon = l.indexOf(':');
+        const name = l.slice(0, colon).toLowerCase();
+        fields[name] = (name in fields ? fields[name] + ', ' : '') + l.slice(colon + 1).trim();
+      }
+      let body = '';
+      let rest = text.slice(end + 4);
+      if (fields['transfer-encoding'] !== undefined) {
+        for (;;) {
+          const size = /^([0-9a-f]+)\r\n/i.exec(rest);
+          if (!size) return null;
+          const n = parseInt(size[1], 16);
+          if (rest.length < size[0].length + n + 2) return null;
+          body += rest.slice(size[0].length, size[0].length + n);
+          rest = rest.slice(size[0].length + n + 2);
+          if (n === 0) break;
+        }
+      } else if (fields['content-length'] !== undefined) {
+        const n = +fields['content-length'];
+        if (rest.length < n) return null;
+        body = rest.slice(0, n);
+        rest = rest.slice(n);
+      }
+      text = rest;
+      const [method, target] = line.split(' ');
+      return { line, method, target, head, fields, body };
+    };
+  }
+
+  async #reply(s, request) {
+    const pieces = [await this.answer(request, this)].flat();
+    for (const p of pieces) {
+      if (p === hangup) s.end();
+      else if (p !== null) s.write(Buffer.from(p, 'latin1'));
+    }
+  }
+
+  close() {
+    for (const s of this.sockets) s.destroy();
+    return new Promise((r) => this.server.close(r));
+  }
+}
+
+// A plain answer of an origin.
+export function reply(body, fields = {}, status = '200 OK') {
+  const head = Object.entries({ 'Content-Length': Buffer.byteLength(body, 'latin1'), ...fields })
+    .map(([n, v]) => `${n}: ${v}\r\n`).join('');
+  return `HTTP/1.1 ${status}\r\n${head}\r\n${body}`;
+}
+
+// The cases of a node scenario. Each is a name and a function that throws when the behaviour is not there.
+export class Cases {
+  constructor() {
+    this.passed = 0;
+    this.failed = 0;
+  }
+
+  async check(name, f) {
+    try {
+      await f();
+      this.passed++;
+    } catch (e) {
+      this.failed++;
+      if (this.failed <= 20) console.log(`FAILED ${name}: ${e.message}`);
+    }
+  }
+
+  end() {
+    console.log(`${this.passed} passed, ${this.failed} failed, 0 skipped`);
+    process.exit(this.failed === 0 && this.passed > 0 ? 0 : 1);
+  }
+}
