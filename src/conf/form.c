@@ -238,6 +238,12 @@ static const char *check_field(struct str s)
     return is_token(s) ? NULL : "is not a field name; write it as in CDN-Cache-Control";
 }
 
+static const char *check_header(struct str s)
+{
+    struct str rest = s;
+    return is_token(str_cut(&rest, ':')) && rest.p ? NULL : "is not a header field; write 'NAME: VALUE'";
+}
+
 static const char *check_param(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -282,6 +288,7 @@ const char *form_check(enum text_form form, struct str s)
     case FORM_HOST: return check_host(s);
     case FORM_ORIGIN: return check_origin(s);
     case FORM_FIELD: return check_field(s);
+    case FORM_HEADER: return check_header(s);
     case FORM_TAG_HEADER: return check_tag_header(s);
     case FORM_PARAM: return check_param(s);
     case FORM_PATH: return check_path(s);

@@ -15,6 +15,7 @@ enum text_form {
     FORM_HOST,       /* HOST[:PORT] as in a Host field */
     FORM_ORIGIN,     /* http://HOST[:PORT][/] or unix:/path */
     FORM_FIELD,      /* a field name of HTTP */
+    FORM_HEADER,     /* NAME: VALUE */
     FORM_TAG_HEADER, /* NAME, NAME:comma, NAME:space, NAME:either */
     FORM_PARAM,      /* name of a query parameter */
     FORM_PATH,       /* of a file or folder */

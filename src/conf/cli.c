@@ -1,0 +1,515 @@
+#include "conf/cli.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "conf/nearest.h"
+#include "conf/report.h"
+#include "conf/setting.h"
+
+#define HELP_COLUMNS 96
+
+/* ---- tables ---- */
+
+struct verb {
+    struct str name;
+    const char *usage;
+    const char *text;
+    size_t args_least, args_most; /* words that are no flags */
+    bool takes_settings;
+};
+
+static const struct verb verbs[CLI_VERB_COUNT] = {
+    [CLI_RUN] = { STR_INIT("run"), "[CONFIG] [--SETTING VALUE]...",
+                  "Serves the sites of CONFIG. Without a file: one site, whose origin is --origin. Every "
+                  "setting of the "
+                  "file is a flag; a flag counts more than the file.",
+                  0, 1, true },
+    [CLI_PURGE] = { STR_INIT("purge"), "[--tag T]... [--url U]... [--all] [--soft] [--site S]",
+                    "Makes a running freshet forget pages: those with a tag, those of a URL (without a "
+                    "query: of its "
+                    "whole path), or all of a site. Returns when the purge is in force.",
+                    0, 0, false },
+    [CLI_EXPLAIN] = { STR_INIT("explain"), "URL [-H 'Name: value']...",
+                      "Says what a running freshet would answer to a request and why: site, key, rule, what "
+                      "is stored, "
+                      "how long it is good for.",
+                      1, 1, false },
+    [CLI_STATUS] = { STR_INIT("status"), "[--json]", "Says how a running freshet is doing.", 0, 0, false },
+    [CLI_CHECK] = { STR_INIT("check"), "CONFIG [--SETTING VALUE]...",
+                    "Reads CONFIG as run would, says everything that is wrong with it and serves nothing.", 1,
+                    1, true },
+    [CLI_VERSION] = { STR_INIT("version"), "", "Prints the version.", 0, 0, false },
+    [CLI_HELP] = { STR_INIT("help"), "[VERB]", "Prints the help of a verb.", 0, 1, false },
+};
+
+enum flag_kind {
+    FLAG_SWITCH, /* a bool, no value */
+    FLAG_TEXT,   /* a struct str; the last counts */
+    FLAG_MANY,   /* a struct strs; each adds one */
+};
+
+#define ON(verb)  (1u << (verb))
+#define ON_CLIENT (ON(CLI_PURGE) | ON(CLI_EXPLAIN) | ON(CLI_STATUS))
+
+struct flag {
+    unsigned verbs;
+    struct str name;
+    char letter; /* 0: none */
+    enum flag_kind kind;
+    enum text_form form;
+    size_t offset; /* in struct cli */
+    const char *value;
+    const char *text;
+};
+
+#define AT(member) offsetof(struct cli, member)
+
+static const struct flag flags[] = {
+    { ON(CLI_PURGE), STR_INIT("tag"), 0, FLAG_MANY, FORM_ANY, AT(tags), "TAG",
+      "What carries this tag. Again: more tags." },
+    { ON(CLI_PURGE), STR_INIT("url"), 0, FLAG_MANY, FORM_ANY, AT(urls), "URL",
+      "This page. Again: more pages." },
+    { ON(CLI_PURGE), STR_INIT("all"), 0, FLAG_SWITCH, FORM_ANY, AT(all), "", "The whole site." },
+    { ON(CLI_PURGE), STR_INIT("soft"), 0, FLAG_SWITCH, FORM_ANY, AT(soft), "",
+      "Stale instead of gone: served once more while a new one is fetched, as far as its windows allow." },
+    { ON(CLI_EXPLAIN), STR_INIT("header"), 'H', FLAG_MANY, FORM_HEADER, AT(headers), "'NAME: VALUE'",
+      "A field of the request. Again: more fields." },
+    { ON(CLI_STATUS), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json), "", "As JSON, for programs." },
+    { ON(CLI_PURGE), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
+      "The site. Default: the one site, or the one of the URL's host." },
+    { ON_CLIENT, STR_INIT("admin"), 0, FLAG_TEXT, FORM_ADDRESS, AT(admin), "ADDRESS",
+      "Address of its admin listener. Default: $FRESHET_ADMIN, the one in the state folder, "
+      "127.0.0.1:8081." },
+    { ON_CLIENT, STR_INIT("token"), 0, FLAG_TEXT, FORM_SECRET, AT(token), "TOKEN",
+      "Its admin token. Default: $FRESHET_TOKEN, the one in the state folder." },
+    { ON_CLIENT, STR_INIT("state"), 0, FLAG_TEXT, FORM_PATH, AT(state), "FOLDER",
+      "Its state folder. Default: $XDG_STATE_HOME/freshet or ~/.local/state/freshet." },
+#ifdef FRESHET_CONTROL
+    { ON(CLI_RUN), STR_INIT("control"), 0, FLAG_TEXT, FORM_PATH, AT(control), "PATH",
+      "A Unix socket that turns the clocks. Test builds only." },
+#endif
+};
+
+/* Flags of run and check that stand beside the settings. */
+static const struct {
+    struct str name;
+    const char *value, *text;
+} extra_settings[] = {
+    { STR_INIT("profile"), "isr|rfc9111|dev", "Which defaults the sites have. Default: isr." },
+    { STR_INIT("site"), "NAME", "The name of the one site of a file without sites. Default: default." },
+};
+
+/* ---- parsing ---- */
+
+struct parse {
+    struct cli *cli;
+    struct arena *arena;
+    struct report report; /* takes the first mistake */
+    char *const *argv;
+    size_t argc, at; /* the word that is read next */
+    size_t words;    /* that are no flags */
+    const struct verb *verb;
+};
+
+#define REFUSE(p, ...) (report_add(&(p)->report, PLACE_LINE(0), __VA_ARGS__), false)
+
+struct str cli_flag_of_setting(struct str name, struct arena *a)
+{
+    char *p = arena_alloc(a, name.n + 2);
+    p[0] = p[1] = '-';
+    for (size_t i = 0; i < name.n; i++)
+        p[i + 2] = name.p[i] == '_' ? '-' : name.p[i];
+    return (struct str){ p, name.n + 2 };
+}
+
+static enum cli_verb verb_by_name(struct str name)
+{
+    enum cli_verb v = 0;
+    while (v < CLI_VERB_COUNT && !str_eq(name, verbs[v].name))
+        v++;
+    return v;
+}
+
+static bool refuse_verb(struct parse *p, struct str word)
+{
+    struct str quoted = report_quote(&p->report, word);
+    struct nearest near = nearest_to(word);
+    for (enum cli_verb v = 0; v < CLI_VERB_COUNT; v++)
+        nearest_offer(&near, verbs[v].name);
+    if (near.name.n)
+        return REFUSE(p, "unknown verb %.*s; did you mean \"%.*s\"?", STR_ARG(quoted), STR_ARG(near.name));
+    if (str_starts(word, STR("-")) || str_index(word, '.') < word.n)
+        return REFUSE(p, "a verb comes before %.*s; did you mean \"freshet run\"?", STR_ARG(quoted));
+    return REFUSE(p, "unknown verb %.*s; \"freshet help\" lists them", STR_ARG(quoted));
+}
+
+/* Looks a flag up in the verb's own table. NULL: it is none of them. */
+static const struct flag *flag_by_name(const struct parse *p, struct str name)
+{
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        if ((flags[i].verbs & ON(p->cli->verb)) && str_eq(name, flags[i].name))
+            return &flags[i];
+    return NULL;
+}
+
+static const struct flag *flag_by_letter(const struct parse *p, char letter)
+{
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        if ((flags[i].verbs & ON(p->cli->verb)) && letter && flags[i].letter == letter)
+            return &flags[i];
+    return NULL;
+}
+
+static bool is_extra_setting(struct str name)
+{
+    for (size_t i = 0; i < COUNT_OF(extra_settings); i++)
+        if (str_eq(name, extra_settings[i].name))
+            return true;
+    return false;
+}
+
+static bool refuse_flag(struct parse *p, struct str word, struct str name)
+{
+    struct str quoted = report_quote(&p->report, word);
+    struct nearest near = nearest_to(name);
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        if (flags[i].verbs & ON(p->cli->verb))
+            nearest_offer(&near, flags[i].name);
+    for (enum setting_id id = 0; p->verb->takes_settings && id < SETTING_COUNT; id++)
+        nearest_offer(&near, setting_table[id].name);
+    for (size_t i = 0; p->verb->takes_settings && i < COUNT_OF(extra_settings); i++)
+        nearest_offer(&near, extra_settings[i].name);
+    if (near.name.n)
+        return REFUSE(p, "unknown flag %.*s; did you mean \"%.*s\"?", STR_ARG(quoted),
+                      STR_ARG(cli_flag_of_setting(near.name, p->arena)));
+    return REFUSE(p, "unknown flag %.*s; \"freshet %.*s --help\" lists them", STR_ARG(quoted),
+                  STR_ARG(p->verb->name));
+}
+
+/* The value of `word`: behind its '=' (inline_value.p is set then) or the next word. */
+static bool take_value(struct parse *p, struct str word, struct str inline_value, struct str *out)
+{
+    if (inline_value.p) {
+        *out = inline_value;
+        return true;
+    }
+    struct str next = p->at < p->argc ? str_from(p->argv[p->at]) : STR("--");
+    if (str_starts(next, STR("--")))
+        return REFUSE(p, "%.*s needs a value; write %.*s VALUE%s", STR_ARG(word), STR_ARG(word),
+                      p->at < p->argc ? ", or =VALUE when it begins with --" : "");
+    *out = next;
+    p->at++;
+    return true;
+}
+
+static bool put_many(struct parse *p, struct strs *to, struct str value)
+{
+    if (!to->v)
+        to->v = arena_alloc(p->arena, p->argc * sizeof(*to->v)); /* never more than words */
+    to->v[to->n++] = value;
+    return true;
+}
+
+static bool put_flag(struct parse *p, const struct flag *f, struct str word, struct str inline_value)
+{
+    void *at = (char *)p->cli + f->offset;
+    struct str value;
+    if (f->kind == FLAG_SWITCH) {
+        if (inline_value.p)
+            return REFUSE(p, "%.*s takes no value; leave out what is behind the =", STR_ARG(word));
+        *(bool *)at = true;
+        return true;
+    }
+    if (!take_value(p, word, inline_value, &value))
+        return false;
+    if (value.n == 0)
+        return REFUSE(p, "%.*s is empty; write a value or leave it out", STR_ARG(word));
+    const char *wrong = form_check(f->form, value);
+    if (wrong && f->form == FORM_SECRET)
+        return REFUSE(p, "%.*s: the value %s", STR_ARG(word), wrong);
+    if (wrong)
+        return REFUSE(p, "%.*s: %.*s %s", STR_ARG(word), STR_ARG(report_quote(&p->report, value)), wrong);
+    if (f->kind == FLAG_MANY)
+        return put_many(p, at, value);
+    *(struct str *)at = value;
+    return true;
+}
+
+/* A setting as a flag; what its value means is settings_read's business. true or false may be left out: the flag alone
+ * says true, and the next word is only taken when it is one of them. */
+static bool put_setting(struct parse *p, enum setting_id id, struct str word, struct str name,
+                        struct str inline_value)
+{
+    struct str value = STR("true");
+    if (id < SETTING_COUNT && setting_table[id].type == TYPE_BOOL) {
+        struct str next = p->at < p->argc ? str_from(p->argv[p->at]) : STR_NONE;
+        if (inline_value.p)
+            value = inline_value;
+        else if (str_eq(next, STR("true")) || str_eq(next, STR("false")))
+            value = str_from(p->argv[p->at++]);
+    } else if (!take_value(p, word, inline_value, &value)) {
+        return false;
+    }
+    if (!p->cli->overrides)
+        p->cli->overrides = arena_alloc(p->arena, p->argc * sizeof(*p->cli->overrides));
+    p->cli->overrides[p->cli->overrides_n++] =
+        (struct override){ .flag = word, .name = name, .value = value };
+    return true;
+}
+
+/* "--name", "--name=value". */
+static bool take_long(struct parse *p, struct str arg)
+{
+    struct str inline_value = arg, word = str_cut(&inline_value, '=');
+    struct str name = str_from_index(word, 2);
+    const struct flag *f = flag_by_name(p, name);
+    enum setting_id id = p->verb->takes_settings ? setting_by_name(name, true) : SETTING_COUNT;
+    if (str_eq(arg, STR("--help")))
+        p->cli->help = true;
+    else if (f)
+        return put_flag(p, f, word, inline_value);
+    else if (id < SETTING_COUNT || (p->verb->takes_settings && is_extra_setting(name)))
+        return put_setting(p, id, word, name, inline_value);
+    else
+        return refuse_flag(p, word, name);
+    return true;
+}
+
+/* "-H value", "-Hvalue". */
+static bool take_short(struct parse *p, struct str arg)
+{
+    const struct flag *f = flag_by_letter(p, arg.p[1]);
+    struct str inline_value = arg.n > 2 ? str_from_index(arg, 2) : STR_NONE;
+    if (str_eq(arg, STR("-h")))
+        p->cli->help = true;
+    else if (f)
+        return put_flag(p, f, str_first(arg, 2), inline_value);
+    else
+        return refuse_flag(p, arg, str_from_index(arg, 1));
+    return true;
+}
+
+static bool take_help_topic(struct parse *p, struct str word)
+{
+    enum cli_verb v = verb_by_name(word);
+    if (v == CLI_VERB_COUNT)
+        return refuse_verb(p, word);
+    p->cli->verb = v;
+    p->cli->help = true;
+    return true;
+}
+
+static bool take_word(struct parse *p, char *arg)
+{
+    struct str word = str_from(arg);
+    if (p->words++ >= p->verb->args_most)
+        return REFUSE(p, "%.*s is one word too many; usage: freshet %.*s %s",
+                      STR_ARG(report_quote(&p->report, word)), STR_ARG(p->verb->name), p->verb->usage);
+    if (word.n == 0)
+        return REFUSE(p, "an empty argument; usage: freshet %.*s %s", STR_ARG(p->verb->name), p->verb->usage);
+    switch (p->cli->verb) {
+    case CLI_RUN:
+    case CLI_CHECK: p->cli->config = arg; return true;
+    case CLI_EXPLAIN: p->cli->url = word; return true;
+    case CLI_HELP: return take_help_topic(p, word);
+    default: break;
+    }
+    UNREACHABLE();
+}
+
+static bool take_words(struct parse *p)
+{
+    bool flags_end = false;
+    while (p->at < p->argc && !p->cli->help) {
+        char *arg = p->argv[p->at++];
+        struct str s = str_from(arg);
+        bool good;
+        if (!flags_end && str_eq(s, STR("--"))) {
+            flags_end = true;
+            continue;
+        }
+        if (!flags_end && str_starts(s, STR("--")))
+            good = take_long(p, s);
+        else if (!flags_end && s.n > 1 && s.p[0] == '-')
+            good = take_short(p, s);
+        else
+            good = take_word(p, arg);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+/* What no single word can show. */
+static bool check_whole(struct parse *p)
+{
+    const struct cli *c = p->cli;
+    if (c->help)
+        return true;
+    if (p->words < p->verb->args_least)
+        return REFUSE(p, "an argument is missing; usage: freshet %.*s %s", STR_ARG(p->verb->name),
+                      p->verb->usage);
+    if (c->verb == CLI_PURGE && c->all && (c->tags.n || c->urls.n))
+        return REFUSE(p, "--all is the whole site; leave out --all, or --tag and --url");
+    if (c->verb == CLI_PURGE && !c->all && !c->tags.n && !c->urls.n)
+        return REFUSE(p, "nothing to purge; say what with --tag, --url or --all");
+    return true;
+}
+
+static bool parse_verb(struct parse *p)
+{
+    if (p->argc < 2)
+        return REFUSE(
+            p, "a verb is missing; \"freshet help\" lists them, \"freshet run --origin URL\" serves a site");
+    struct str word = str_from(p->argv[1]);
+    enum cli_verb v = verb_by_name(word);
+    if (str_eq(word, STR("--help")) || str_eq(word, STR("-h")))
+        v = CLI_HELP;
+    if (str_eq(word, STR("--version")))
+        v = CLI_VERSION;
+    if (v == CLI_VERB_COUNT)
+        return refuse_verb(p, word);
+    p->cli->verb = v;
+    p->verb = &verbs[v];
+    p->at = 2;
+    p->report.file = arena_printf(p->arena, "freshet %.*s", STR_ARG(p->verb->name));
+    return true;
+}
+
+bool cli_parse(int argc, char *const argv[], struct arena *a, struct cli *out, struct buf *error)
+{
+    struct parse p = { .cli = out, .arena = a, .argv = argv, .argc = argc > 0 ? (size_t)argc : 0 };
+    *out = (struct cli){ .verb = CLI_HELP };
+    report_init(&p.report, a, STR("freshet"));
+    bool good = parse_verb(&p) && take_words(&p) && check_whole(&p);
+    CHECK(good == (p.report.n == 0));
+    report_write(&p.report, error);
+    return good;
+}
+
+/* ---- help ---- */
+
+/* Words of `text`, broken so that no line is longer than HELP_COLUMNS where it can be helped. */
+static void add_wrapped(struct buf *out, unsigned indent, struct str text)
+{
+    unsigned column = 0;
+    for (struct str rest = text; rest.p;) {
+        struct str word = str_cut(&rest, ' ');
+        if (column && column + 1 + word.n > HELP_COLUMNS) {
+            buf_add_char(out, '\n');
+            column = 0;
+        }
+        if (column == 0) {
+            buf_printf(out, "%*s", (int)indent, "");
+            column = indent;
+        } else {
+            buf_add_char(out, ' ');
+            column++;
+        }
+        buf_add(out, word);
+        column += (unsigned)word.n;
+    }
+    buf_add_char(out, '\n');
+}
+
+static void add_flag_help(struct buf *out, const struct flag *f)
+{
+    buf_printf(out, "  --%.*s", STR_ARG(f->name));
+    if (f->letter)
+        buf_printf(out, ", -%c", f->letter);
+    buf_printf(out, "%s%s\n", f->value[0] ? " " : "", f->value);
+    add_wrapped(out, 6, str_from(f->text));
+}
+
+static const char *string_name(enum text_form form)
+{
+    switch (form) {
+    case FORM_ADDRESS: return "ADDRESS";
+    case FORM_NETWORK: return "NETWORK";
+    case FORM_HOSTS:
+    case FORM_HOST: return "HOST";
+    case FORM_ORIGIN: return "URL";
+    case FORM_FIELD:
+    case FORM_TAG_HEADER:
+    case FORM_PARAM: return "NAME";
+    case FORM_PATH: return "PATH";
+    case FORM_SECRET: return "SECRET";
+    default: return "TEXT";
+    }
+}
+
+static const char *value_name(const struct setting *s)
+{
+    switch (s->type) {
+    case TYPE_BOOL: return "[true|false]";
+    case TYPE_COUNT: return "NUMBER";
+    case TYPE_BYTES: return "SIZE";
+    case TYPE_TIME: return "TIME";
+    case TYPE_TEXT:
+    case TYPE_LIST: return string_name(s->form);
+    case TYPE_CHOICE: return s->words.p;
+    }
+    UNREACHABLE();
+}
+
+static void add_setting_help(struct buf *out, enum setting_id id, struct arena *a)
+{
+    const struct setting *s = &setting_table[id];
+    buf_printf(out, "  %.*s %s%s\n", STR_ARG(cli_flag_of_setting(s->name, a)), value_name(s),
+               s->type == TYPE_LIST ? "..." : "");
+    struct str text = s->text;
+    if (s->initial.n)
+        text = arena_printf(a, "%.*s Default: %.*s.", STR_ARG(s->text), STR_ARG(s->initial));
+    add_wrapped(out, 6, text);
+}
+
+static void add_settings_help(struct buf *out)
+{
+    struct arena a;
+    arena_init(&a, 4096);
+    buf_add(out, STR("\nSettings. One word of a list at a time: the flag again adds one. Times: 500ms, 10s, "
+                     "5m, 2h, 1d. "
+                     "Sizes: 64K, 256M, 2G.\n"));
+    for (size_t i = 0; i < COUNT_OF(extra_settings); i++) {
+        buf_printf(out, "  --%.*s %s\n", STR_ARG(extra_settings[i].name), extra_settings[i].value);
+        add_wrapped(out, 6, str_from(extra_settings[i].text));
+    }
+#define SETTING_SECTION(scope, title)   buf_add(out, STR("\n" title ":\n"));
+#define SETTING(scope, type, name, ...) add_setting_help(out, SETTING_##name, &a);
+#include "tbl/settings.h"
+#undef SETTING
+    arena_fini(&a);
+}
+
+static void add_verbs_help(struct buf *out)
+{
+    buf_add(out, STR("\n"));
+    for (enum cli_verb v = 0; v < CLI_VERB_COUNT; v++) {
+        buf_printf(out, "  freshet %.*s%s%s\n", STR_ARG(verbs[v].name), verbs[v].usage[0] ? " " : "",
+                   verbs[v].usage);
+        add_wrapped(out, 6, str_from(verbs[v].text));
+    }
+    buf_add(out, STR("\nThe shortest way: freshet run --origin http://127.0.0.1:3000\n"
+                     "Exit codes: 0 done, 1 failed, 2 wrong usage.\n"));
+}
+
+void cli_help(enum cli_verb verb, struct buf *out)
+{
+    CHECK((unsigned)verb < CLI_VERB_COUNT);
+    const struct verb *v = &verbs[verb];
+    if (verb == CLI_HELP) {
+        buf_add(out, STR("freshet: an edge cache in front of a site. usage: freshet VERB ...\n"));
+        add_verbs_help(out);
+        return;
+    }
+    buf_printf(out, "usage: freshet %.*s%s%s\n\n", STR_ARG(v->name), v->usage[0] ? " " : "", v->usage);
+    add_wrapped(out, 0, str_from(v->text));
+    buf_add_char(out, '\n');
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        if (flags[i].verbs & ON(verb))
+            add_flag_help(out, &flags[i]);
+    buf_add(out, STR("  --help, -h\n      This text.\n"));
+    if (v->takes_settings)
+        add_settings_help(out);
+}

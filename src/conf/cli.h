@@ -1,0 +1,51 @@
+/*
+ * The command line of all verbs as a value. Pure: it reads argv and nothing else; files, environment and exit codes are
+ * main's. Flags of the process and of sites come from tbl/settings.h, so every setting is a flag of run and check.
+ */
+#ifndef CONF_CLI_H
+#define CONF_CLI_H
+
+#include "conf/settings.h"
+
+enum cli_verb {
+    CLI_RUN,     /* run [CONFIG]: serve */
+    CLI_PURGE,   /* ask a running freshet to purge */
+    CLI_EXPLAIN, /* ask it what it would answer to a URL */
+    CLI_STATUS,
+    CLI_CHECK, /* check CONFIG: read the settings, say what is wrong */
+    CLI_VERSION,
+    CLI_HELP,
+    CLI_VERB_COUNT
+};
+
+/* Strings point into argv; those that were not given are empty. */
+struct cli {
+    enum cli_verb verb;
+    bool
+        help; /* --help or "help VERB": print cli_help(verb) and do nothing else; nothing below is checked then */
+    /* run, check */
+    const char *config;         /* NULL: no file */
+    struct override *overrides; /* for settings_read */
+    size_t overrides_n;
+    struct str control; /* the socket that turns clocks; only with FRESHET_CONTROL */
+    /* purge: at least one tag, one URL or `all`; `all` excludes the others */
+    struct strs tags, urls;
+    bool all, soft;
+    /* explain */
+    struct str url;
+    struct strs headers; /* "Name: value", the name is a token */
+    /* status */
+    bool json;
+    /* purge, explain, status: where the running freshet is. In run and check these are overrides. */
+    struct str admin, token, state, site;
+};
+
+/* argv[0] is the program's name. Arrays live in `a`. false: wrong usage, one sentence with its newline is added to
+ * `error`. */
+bool cli_parse(int argc, char *const argv[], struct arena *a, struct cli *out, struct buf *error);
+/* The help of a verb; of CLI_HELP: what verbs there are. */
+void cli_help(enum cli_verb verb, struct buf *out);
+/* A setting as a flag: "--first-byte-timeout". In the arena. */
+struct str cli_flag_of_setting(struct str name, struct arena *a);
+
+#endif
