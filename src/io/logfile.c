@@ -1,1 +1,351 @@
 #include "io/logfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#define FLUSH_BYTES 65536
+#define FLUSH_MS    1000
+#define MOST_BYTES  (8 << 20)
+#define KEEP_BYTES  (256 << 10) /* a buffer that had to grow beyond this is given back */
+#define TURN_MS     20          /* until a pipe that is full or another worker's is tried again */
+#define GIVE_UP_MS  1000        /* after logfile_close, for a pipe without progress */
+
+struct logfile {
+    struct loop *loop;
+    char *path; /* NULL: standard output */
+    int fd;
+    int next_fd;    /* reopened while a write runs; -1: none */
+    bool takes_all; /* a file, which takes whole buffers: no turns */
+    struct buf filling, writing;
+    size_t line_at; /* where the line begins that is being added */
+    size_t written; /* of `writing` */
+    size_t seen;    /* of it, when we last looked */
+    bool torn;      /* the file ends within a line, whose rest was lost */
+    bool busy;      /* `writing` is not done: a thread is at it, or we wait for our turn */
+    bool due;       /* the second passed while it was busy */
+    bool warned;
+    int status; /* of the thread: 0, UV_EAGAIN when the pipe is full, or what went wrong */
+    uint64_t dropped, dropped_before;
+    struct timer timer, turn;
+    uv_work_t work;
+    int64_t give_up_ms;
+    bool closing;
+    struct letter end;
+    void (*closed)(void *ctx);
+    void *ctx;
+};
+
+/* Pipes, terminals and sockets take a buffer in pieces, between which another worker's could slip in, mid-line. The one
+ * that is named here writes; it stays until its buffer is done, over as many calls as that takes. */
+static _Atomic(struct logfile *) pipe_owner;
+
+static void flush(struct logfile *f);
+
+/* ---- opening ---- */
+
+static int open_path(const char *path)
+{
+    /* O_NONBLOCK: a FIFO without a reader is an error rather than a stalled loop. */
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    return fd < 0 ? -errno : fd;
+}
+
+static void use(struct logfile *f, int fd)
+{
+    struct stat st;
+    f->fd = fd;
+    f->takes_all = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+struct logfile *logfile_open(struct loop *l, struct str path, int *error)
+{
+    char c[PATH_MAX];
+    bool standard = str_eq(path, STR("-"));
+    *error = 0;
+    if (path.n == 0 || path.n >= sizeof(c) || memchr(path.p, '\0', path.n)) {
+        *error = UV_EINVAL;
+        return NULL;
+    }
+    memcpy(c, path.p, path.n);
+    c[path.n] = '\0';
+    int fd = standard ? STDOUT_FILENO : open_path(c);
+    if (fd < 0) {
+        *error = fd;
+        return NULL;
+    }
+    struct logfile *f = mem_alloc(sizeof(*f));
+    f->loop = l;
+    f->next_fd = -1;
+    f->work.data = f;
+    use(f, fd);
+    if (!standard) {
+        f->path = mem_alloc(path.n + 1);
+        memcpy(f->path, c, path.n + 1);
+    }
+    return f;
+}
+
+static void use_next(struct logfile *f)
+{
+    close(f->fd);
+    use(f, f->next_fd);
+    f->next_fd = -1;
+    f->torn = false;
+}
+
+void logfile_reopen(struct logfile *f)
+{
+    if (!f->path || f->closing)
+        return;
+    int fd = open_path(f->path);
+    if (fd < 0) {
+        log_warning(f->loop->log, "access log", "cannot reopen %s: %s. The old file is still written to.",
+                    f->path, uv_strerror(fd));
+        return;
+    }
+    if (f->next_fd >= 0)
+        close(f->next_fd);
+    f->next_fd = fd;
+    if (!f->busy)
+        use_next(f);
+}
+
+/* ---- adding ---- */
+
+static const char *name_of(const struct logfile *f)
+{
+    return f->path ? f->path : "standard output";
+}
+
+static void warn_once(struct logfile *f, const char *why)
+{
+    if (f->warned)
+        return;
+    f->warned = true;
+    log_warning(f->loop->log, "access log", "%s: %s. Lines are dropped.", name_of(f), why);
+}
+
+static void on_timer(struct timer *t)
+{
+    flush(CONTAINER_OF(t, struct logfile, timer));
+}
+
+struct buf *logfile_line(struct logfile *f)
+{
+    f->line_at = f->filling.n;
+    return &f->filling;
+}
+
+void logfile_added(struct logfile *f)
+{
+    CHECK(!f->closing && f->filling.n > f->line_at && f->filling.p[f->filling.n - 1] == '\n');
+    if (f->filling.n > MOST_BYTES) {
+        f->filling.n = f->line_at;
+        f->dropped++;
+        warn_once(f, "cannot be written fast enough");
+    } else if (f->filling.n >= FLUSH_BYTES) {
+        flush(f);
+    } else if (!timer_is_running(&f->timer)) {
+        timer_start(f->loop, &f->timer, FLUSH_MS, on_timer);
+    }
+}
+
+uint64_t logfile_dropped(const struct logfile *f)
+{
+    return f->dropped;
+}
+
+/* ---- writing: in libuv's thread pool ---- */
+
+static ssize_t write_piece(struct logfile *f)
+{
+    struct str rest = str_from_index(buf_str(&f->writing), f->written);
+    char newline = '\n';
+    /* The line that a full disk cut short is ended by the same write that begins the next. */
+    struct iovec iov[2] = { { &newline, f->torn ? 1 : 0 },
+                            { f->writing.p + f->written,
+                              f->takes_all || rest.n < PIPE_BUF ? rest.n : PIPE_BUF - 1 } };
+    struct pollfd ready = { .fd = f->fd, .events = POLLOUT };
+    /* A pipe that polls as writable takes PIPE_BUF bytes without blocking, whether it is O_NONBLOCK or not. */
+    if (!f->takes_all && poll(&ready, 1, 0) == 0)
+        return -EAGAIN;
+    ssize_t n = writev(f->fd, iov, 2);
+    if (n < 0)
+        return -errno;
+    if (f->torn && n > 0) {
+        f->torn = false;
+        n--;
+    }
+    return n;
+}
+
+static void write_all(uv_work_t *work)
+{
+    struct logfile *f = work->data;
+    f->status = 0;
+    while (f->written < f->writing.n) {
+        ssize_t n = write_piece(f);
+        if (n == -EINTR)
+            continue;
+        if (n < 0) {
+            f->status = (int)n;
+            return;
+        }
+        f->written += (size_t)n;
+    }
+}
+
+/* ---- writing: on the loop ---- */
+
+static uint64_t count_lines(struct str text)
+{
+    uint64_t n = 0;
+    while (text.n) {
+        n++;
+        text = str_from_index(text, str_index(text, '\n') + 1);
+    }
+    return n;
+}
+
+static void drop_rest(struct logfile *f, const char *why)
+{
+    /* A line of which a part is written counts as lost, too. */
+    f->dropped += count_lines(str_from_index(buf_str(&f->writing), f->written));
+    if (f->written > 0)
+        f->torn = f->writing.p[f->written - 1] != '\n';
+    warn_once(f, why);
+}
+
+static void all_is_well(struct logfile *f)
+{
+    if (f->warned)
+        log_warning(f->loop->log, "access log", "%s is written again; %llu lines were lost.", name_of(f),
+                    (unsigned long long)(f->dropped - f->dropped_before));
+    f->warned = false;
+    f->dropped_before = f->dropped;
+}
+
+static void on_written(uv_work_t *work, int status);
+static void await_turn(struct logfile *f);
+static void finish_write(struct logfile *f);
+
+static void start_thread(struct logfile *f)
+{
+    CHECK(uv_queue_work(&f->loop->uv, &f->work, write_all, on_written) == 0);
+}
+
+static void on_turn(struct timer *t)
+{
+    struct logfile *f = CONTAINER_OF(t, struct logfile, turn);
+    struct logfile *nobody = NULL;
+    if (f->takes_all || atomic_load(&pipe_owner) == f ||
+        atomic_compare_exchange_strong(&pipe_owner, &nobody, f))
+        start_thread(f);
+    else
+        await_turn(f);
+}
+
+static void await_turn(struct logfile *f)
+{
+    bool moved = f->written > f->seen;
+    f->seen = f->written;
+    if (moved || !f->closing)
+        f->give_up_ms = f->loop->now.mono_ms + GIVE_UP_MS;
+    if (f->loop->now.mono_ms < f->give_up_ms) {
+        timer_start(f->loop, &f->turn, TURN_MS, on_turn);
+    } else {
+        drop_rest(f, "nobody reads it");
+        finish_write(f);
+    }
+}
+
+static void flush(struct logfile *f)
+{
+    if (f->busy) {
+        f->due = true;
+        return;
+    }
+    timer_stop(f->loop, &f->timer);
+    f->due = false;
+    if (f->filling.n == 0)
+        return;
+    struct buf done = f->writing;
+    f->writing = f->filling;
+    f->filling = done;
+    f->written = f->seen = 0;
+    f->busy = true;
+    f->give_up_ms = f->loop->now.mono_ms + GIVE_UP_MS;
+    on_turn(&f->turn);
+}
+
+static void end(struct letter *letter)
+{
+    struct logfile *f = CONTAINER_OF(letter, struct logfile, end);
+    void (*closed)(void *) = f->closed;
+    void *ctx = f->ctx;
+    if (f->path)
+        close(f->fd);
+    buf_fini(&f->filling);
+    buf_fini(&f->writing);
+    mem_free(f->path);
+    mem_free(f);
+    if (closed)
+        closed(ctx);
+}
+
+static void finish_write(struct logfile *f)
+{
+    struct logfile *self = f;
+    atomic_compare_exchange_strong(&pipe_owner, &self, NULL);
+    f->busy = false;
+    if (f->writing.cap > KEEP_BYTES)
+        buf_fini(&f->writing);
+    buf_clear(&f->writing);
+    if (f->next_fd >= 0)
+        use_next(f);
+    if (f->due || f->closing || f->filling.n >= FLUSH_BYTES)
+        flush(f);
+    if (f->closing && !f->busy)
+        end(&f->end);
+}
+
+static void on_written(uv_work_t *work, int status)
+{
+    struct logfile *f = work->data;
+    loop_awake(f->loop);
+    CHECK(status == 0); /* we never cancel it */
+    if (f->status == UV_EAGAIN) {
+        await_turn(f);
+        return;
+    }
+    if (f->status == 0)
+        all_is_well(f);
+    else
+        drop_rest(f, uv_strerror(f->status));
+    finish_write(f);
+}
+
+/* ---- closing ---- */
+
+void logfile_close(struct logfile *f, void (*closed)(void *ctx), void *ctx)
+{
+    CHECK(!f->closing);
+    f->closing = true;
+    f->closed = closed;
+    f->ctx = ctx;
+    f->give_up_ms = f->loop->now.mono_ms + GIVE_UP_MS;
+    f->end.open = end;
+    flush(f);
+    timer_stop(f->loop, &f->timer);
+    if (!f->busy)
+        loop_defer(f->loop, &f->end);
+}

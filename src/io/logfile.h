@@ -1,6 +1,7 @@
 /*
  * A file of lines that a loop appends to: the access log of one worker. Lines are collected and written whole with one
  * O_APPEND write in libuv's thread pool, so that workers share a file without torn lines and without a stalled loop.
+ * Pipes and terminals take little at a time: there the workers of a process write in turns.
  */
 #ifndef IO_LOGFILE_H
 #define IO_LOGFILE_H
@@ -10,16 +11,20 @@
 
 struct logfile;
 
-/* `path`: "-" is standard output. NULL and *error (a libuv code) when it cannot be opened. */
+/* `path`: "-" is standard output; a new file gets mode 0640. NULL and *error (a libuv code) when it cannot be opened. */
 struct logfile *logfile_open(struct loop *l, struct str path, int *error);
 /* A buffer to add one whole line to (newline included); then logfile_added. Written when 64 KiB are together or a second
- * has passed. When the disk cannot keep up, more than 8 MiB of lines are dropped and counted, with one warning. */
+ * has passed. When the disk cannot keep up, lines above 8 MiB are dropped and counted, as are those that it
+ * refuses (a full disk), with one warning until it works again. */
 struct buf *logfile_line(struct logfile *f);
 void logfile_added(struct logfile *f);
-/* SIGUSR1: opens the path anew. Keeps the old file when that fails, with a warning. */
+/* SIGUSR1: opens the path anew. Keeps the old file when that fails, with a warning. What is being written still goes to the
+ * old file. */
 void logfile_reopen(struct logfile *f);
-/* Writes what is left and frees it; `closed(ctx)` follows, NULL is allowed. */
+/* Writes what is left and frees it; `closed(ctx)` follows, NULL is allowed. A pipe that nobody empties is given up after a
+ * second. */
 void logfile_close(struct logfile *f, void (*closed)(void *ctx), void *ctx);
+/* Lines lost so far. */
 uint64_t logfile_dropped(const struct logfile *f);
 
 #endif

@@ -14,9 +14,13 @@ void system_random(void *out, size_t bytes);
 uint64_t system_raise_files_limit(void);
 /* Cores that this process may run on (affinity, cgroup quota rounded up), at least 1. */
 unsigned system_cores(void);
-/* Appends the whole file. 0 or a negative errno; -EFBIG above `max`. */
+/* The whole cores in a quota as cgroup v2's cpu.max states it: "QUOTA PERIOD", rounded up; 0: "max", no limit, or not
+ * such a text. */
+unsigned system_quota_cores(struct str cpu_max);
+/* Appends the whole file. 0 or a negative errno, then `out` is as it was; -EFBIG above `max`. */
 int system_read_file(const char *path, size_t max, struct buf *out);
-/* Writes a new file beside it, fsyncs, renames. 0 or a negative errno. */
+/* Writes a new file beside it, fsyncs, renames: after a crash there is the old content or the new, whole. The mode is
+ * exact, whatever the umask. 0 or a negative errno, then the old file is untouched. */
 int system_write_file(const char *path, struct str content, mode_t mode);
 /* mkdir -p with `mode` for what is made. 0 or a negative errno. */
 int system_make_dirs(const char *path, mode_t mode);

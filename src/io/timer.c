@@ -50,9 +50,9 @@ static int64_t tick_for(const struct loop *l, int64_t due_ms)
 
 static void arm(struct loop *l, int64_t tick)
 {
-    /* Both libuv and base/clock read CLOCK_MONOTONIC; only base/clock adds the shift. */
-    int64_t shift_ms = atomic_load_explicit(&l->clock->mono_shift_ms, memory_order_relaxed);
-    int64_t wait_ms = tick * TICK_MS - shift_ms - (int64_t)uv_now(&l->uv);
+    /* libuv's clock is not ours, which can be turned and counts suspended time; but both were read at about the same
+     * moment. The millisecond is for their rounding: a wake-up too early would only be followed by another. */
+    int64_t wait_ms = tick * TICK_MS - l->now.mono_ms + 1;
     l->wheel.armed = tick;
     uv_timer_start(&l->wheel.tick, on_tick, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }

@@ -1,0 +1,28 @@
+/*
+ * The process's signals, as notices of one loop: SIGTERM, SIGINT, SIGHUP and SIGUSR1. The main thread's loop has
+ * them; the other threads need not block any. (SIGPIPE is ignored from the first loop_init on.)
+ */
+#ifndef IO_SIGNALS_H
+#define IO_SIGNALS_H
+
+#include "io/loop.h"
+
+#define SIGNALS 4
+
+/* Embedded in its owner, who keeps it until `closed`. */
+struct signals {
+    /* Several of one kind that come together may be one notice. */
+    void (*received)(struct signals *s, int signo);
+    void (*closed)(struct signals *s); /* the last notice; NULL is allowed */
+    struct loop *loop;
+    uv_signal_t handles[SIGNALS];
+    unsigned open;
+};
+
+/* From here on they no longer end the process. 0, or a libuv error (no descriptors are left) and nothing is to be
+ * closed. */
+int signals_init(struct signals *s, struct loop *l, void (*received)(struct signals *, int signo));
+/* Back to the system's way with them; `closed` follows. */
+void signals_close(struct signals *s, void (*closed)(struct signals *));
+
+#endif
