@@ -9,15 +9,12 @@
 #include "http/field.h"
 
 struct chunked {
-    int state;         /* private to http/chunked.c */
-    uint64_t left;     /* bytes of chunk data still to come */
-    unsigned digits;   /* of the size being read */
-    size_t line_bytes; /* of the extension or trailer line being read */
-    size_t ext_bytes;  /* of all extensions so far: the message's budget */
-    size_t trailer_bytes;
-    /* more private members as the state machine needs */
-    bool in_quotes, escaped;
-    char name[64];
+    int state;                       /* private to http/chunked.c */
+    uint64_t left;                   /* the size being read, then the bytes of chunk data still to come */
+    unsigned digits;                 /* of the size being read */
+    size_t ext_bytes, trailer_bytes; /* of the message so far */
+    enum http_error error;           /* once bad, always bad */
+    char name[40];                   /* of the trailer field being read */
     size_t name_n;
 };
 
@@ -33,10 +30,11 @@ void chunked_init(struct chunked *c);
  * Takes bytes from *in (which moves on) until something is to be told. Call again until CHUNKED_MORE, DONE or BAD.
  * Sizes: 1*HEXDIG, at most 16 digits, at most INT64_MAX. Extensions are checked against their grammar (token, token
  * or quoted string), a bounded number of bytes a message, and dropped. Trailer fields are checked as strictly as
- * header fields, are bounded, forbidden ones (Content-Length, Transfer-Encoding, Host, Trailer, Connection, and the
- * other framing and routing fields of RFC 9110 §6.5.1) are an error, the others are dropped.
+ * header fields, are bounded, forbidden ones (RFC 9110 §6.5.1: those of class F and H in tbl/headers.h) are an error,
+ * the others are dropped. After DONE and BAD further calls say the same and take nothing.
  */
-enum chunked_event chunked_decode(struct chunked *c, struct str *in, struct str *data, enum http_error *error);
+enum chunked_event chunked_decode(struct chunked *c, struct str *in, struct str *data,
+                                  enum http_error *error);
 
 /* "1a2b\r\n" for a chunk of `bytes` > 0; `out` has room for CHUNK_HEAD_MAX. Returns its length. */
 #define CHUNK_HEAD_MAX 18

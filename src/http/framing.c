@@ -1,1 +1,85 @@
 #include "http/framing.h"
+
+#include "base/check.h"
+
+/* 1*DIGIT without leading zeros: "010" is eight to some. At most INT64_MAX, so that sums of it stay harmless. */
+static bool parse_length(struct str value, uint64_t *out)
+{
+    if (value.n > 1 && value.p[0] == '0')
+        return false;
+    return str_to_u64(value, INT64_MAX, out);
+}
+
+/* Content-Length and Transfer-Encoding of either kind of message. FRAMING_NONE when there is neither. */
+static enum http_error framing_of_fields(const struct fields *f, int minor, struct framing *out)
+{
+    *out = (struct framing){ .kind = FRAMING_NONE };
+    bool length = fields_has(f, FIELD_CONTENT_LENGTH), encoding = fields_has(f, FIELD_TRANSFER_ENCODING);
+    if (!length && !encoding)
+        return HTTP_ERROR_NONE;
+    if (length && encoding)
+        return HTTP_ERROR_LENGTH_AND_ENCODING;
+    if (encoding) {
+        if (minor == 0)
+            return HTTP_ERROR_TRANSFER_ENCODING_1_0;
+        if (fields_count(f, FIELD_TRANSFER_ENCODING) != 1 ||
+            !str_eq_nocase(fields_value(f, FIELD_TRANSFER_ENCODING), STR("chunked")))
+            return HTTP_ERROR_TRANSFER_ENCODING;
+        out->kind = FRAMING_CHUNKED;
+        return HTTP_ERROR_NONE;
+    }
+    if (fields_count(f, FIELD_CONTENT_LENGTH) != 1 ||
+        !parse_length(fields_value(f, FIELD_CONTENT_LENGTH), &out->length))
+        return HTTP_ERROR_CONTENT_LENGTH;
+    out->kind = FRAMING_LENGTH;
+    return HTTP_ERROR_NONE;
+}
+
+/* Removing these would change what the message means or whose it is; nobody honest lists them. */
+static bool connection_names_critical(const struct fields *f)
+{
+    static const enum field_id critical[] = { FIELD_HOST, FIELD_CONTENT_LENGTH, FIELD_TRANSFER_ENCODING,
+                                              FIELD_COOKIE, FIELD_AUTHORIZATION };
+    if (!fields_has(f, FIELD_CONNECTION))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(critical); i++)
+        if (fields_list_has(f, FIELD_CONNECTION, field_name(critical[i])))
+            return true;
+    return false;
+}
+
+enum http_error framing_of_request(const struct request_head *h, struct framing *out)
+{
+    enum http_error e = framing_of_fields(&h->fields, h->minor, out);
+    if (e)
+        return e;
+    if (connection_names_critical(&h->fields))
+        return HTTP_ERROR_CONNECTION_NAMES;
+    if (fields_has(&h->fields, FIELD_CONTENT_TYPE) && fields_count(&h->fields, FIELD_CONTENT_TYPE) > 1)
+        return HTTP_ERROR_CONTENT_TYPE;
+    return HTTP_ERROR_NONE;
+}
+
+enum http_error framing_of_response(enum method asked, const struct response_head *h, struct framing *out)
+{
+    *out = (struct framing){ .kind = FRAMING_NONE };
+    if (h->status < 200 || h->status == 204)
+        return HTTP_ERROR_NONE;
+    enum http_error e = framing_of_fields(&h->fields, h->minor, out);
+    if (e)
+        return e;
+    if (asked == METHOD_HEAD || h->status == 304)
+        *out = (struct framing){ .kind = FRAMING_NONE };
+    else if (out->kind == FRAMING_NONE)
+        out->kind = FRAMING_CLOSE;
+    return HTTP_ERROR_NONE;
+}
+
+bool wants_keep_alive(int minor, const struct fields *f)
+{
+    if (!fields_has(f, FIELD_CONNECTION))
+        return minor > 0;
+    if (fields_list_has(f, FIELD_CONNECTION, STR("close")))
+        return false;
+    return minor > 0 || fields_list_has(f, FIELD_CONNECTION, STR("keep-alive"));
+}

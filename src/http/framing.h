@@ -19,13 +19,12 @@ struct framing {
     uint64_t length; /* for FRAMING_LENGTH; at most INT64_MAX */
 };
 
-/* HTTP_ERROR_NONE and *out, or what is wrong. `Content-Length: 0` gives FRAMING_LENGTH with 0. Also checks that
- * Connection does not name Host, Content-Length, Transfer-Encoding, Cookie or Authorization (caching.md 4.2).
- * "5, 5" and two equal lines are errors as well. */
+/* HTTP_ERROR_NONE and *out, or what is wrong. `Content-Length: 0` gives FRAMING_LENGTH with 0; "5, 5", two equal lines
+ * and leading zeros are errors. Also checks that Connection does not name Host, Content-Length, Transfer-Encoding,
+ * Cookie or Authorization, and that there is at most one Content-Type: two readers could take the body for two things. */
 enum http_error framing_of_request(const struct request_head *h, struct framing *out);
 /* `asked`: the method of the request that this answers. HEAD, 1xx, 204 and 304 have no body whatever they claim; for
- * HEAD and 304 a valid Content-Length is still checked for syntax. A response to HTTP/1.0 with Transfer-Encoding is
- * an error. */
+ * HEAD and 304 what they claim must still be well-formed. Transfer-Encoding in an HTTP/1.0 response is an error. */
 enum http_error framing_of_response(enum method asked, const struct response_head *h, struct framing *out);
 
 /* May the connection carry another message after this one (RFC 9112 §9.3)? Version and Connection only; the
