@@ -29,7 +29,7 @@ static uint64_t word_at(const char *p)
 }
 
 /* ASCII lower case of eight bytes at once; bytes above 0x7f stay. */
-static uint64_t word_lower(uint64_t w)
+static inline uint64_t word_lower(uint64_t w)
 {
     const uint64_t ones = 0x0101010101010101;
     uint64_t low = w & 0x7f * ones;
@@ -39,14 +39,14 @@ static uint64_t word_lower(uint64_t w)
     return w | upper >> 2;
 }
 
-static bool word_same(const char *a, const char *b)
+static inline bool word_same(const char *a, const char *b)
 {
     uint64_t x = word_at(a), y = word_at(b);
     return x == y || word_lower(x) == word_lower(y);
 }
 
 /* Equal without case; n > 0. The last word overlaps the one before it, so that nothing behind the names is read. */
-static bool name_same(const char *a, const char *b, size_t n)
+static inline bool name_same(const char *a, const char *b, size_t n)
 {
     if (n < 8) {
         for (size_t i = 0; i < n; i++)
@@ -61,7 +61,7 @@ static bool name_same(const char *a, const char *b, size_t n)
 }
 
 /* n > 0. Letters and factors were searched for: with the names of today one pair shares a slot. */
-static size_t slot_of(const char *p, size_t n)
+static inline size_t slot_of(const char *p, size_t n)
 {
     const unsigned char *u = (const unsigned char *)p;
     unsigned first = u[0] | 0x20, last = u[n - 1] | 0x20, fourth = u[n < 4 ? 0 : n - 4] | 0x20;

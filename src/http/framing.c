@@ -36,15 +36,22 @@ static enum http_error framing_of_fields(const struct fields *f, int minor, stru
 }
 
 /* Removing these would change what the message means or whose it is; nobody honest lists them. */
+static bool is_critical(enum field_id id)
+{
+    return id == FIELD_HOST || id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING ||
+           id == FIELD_COOKIE || id == FIELD_AUTHORIZATION;
+}
+
 static bool connection_names_critical(const struct fields *f)
 {
-    static const enum field_id critical[] = { FIELD_HOST, FIELD_CONTENT_LENGTH, FIELD_TRANSFER_ENCODING,
-                                              FIELD_COOKIE, FIELD_AUTHORIZATION };
     if (!fields_has(f, FIELD_CONNECTION))
         return false;
-    for (size_t i = 0; i < COUNT_OF(critical); i++)
-        if (fields_list_has(f, FIELD_CONNECTION, field_name(critical[i])))
-            return true;
+    for (size_t i = 0; i < f->n; i++) {
+        struct str rest = f->v[i].value, member;
+        while (f->v[i].id == FIELD_CONNECTION && list_next(&rest, &member))
+            if (is_critical(field_id_of(member)))
+                return true;
+    }
     return false;
 }
 

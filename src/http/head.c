@@ -60,66 +60,129 @@ static enum head_result take_crlf(struct cursor *c, enum http_error usual)
     return HEAD_DONE;
 }
 
-/* Scanning. Each returns the first byte that does not belong, or `end`, and reads nothing behind it. */
+/*
+ * Scanning. Each skip_ function returns the first byte that does not belong, or `end`, and reads nothing behind it.
+ * Most bytes are taken a word at a time; a _stops function says which bytes of a word do not belong, or may not.
+ */
+#ifdef __SSE2__
+#define WORD 16
 
-static bool is_value_char(char c)
+static inline __m128i word_at(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* 0xff for each byte from lo to hi. */
+static inline __m128i word_within(__m128i x, char lo, char hi)
+{
+    __m128i above = _mm_sub_epi8(x, _mm_set1_epi8(lo));
+    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(hi - lo))), above);
+}
+
+/* Control characters but HTAB. */
+static inline unsigned value_stops(const char *p)
+{
+    __m128i x = word_at(p), is_tab = _mm_cmpeq_epi8(x, _mm_set1_epi8('\t'));
+    __m128i is_del = _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f));
+    return (unsigned)_mm_movemask_epi8(
+        _mm_or_si128(_mm_andnot_si128(is_tab, word_within(x, 0, 0x1f)), is_del));
+}
+
+/* All but visible ASCII; as signed bytes those above 0x7f are below zero. */
+static inline unsigned target_stops(const char *p)
+{
+    __m128i x = word_at(p), is_del = _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmplt_epi8(x, _mm_set1_epi8(0x21)), is_del));
+}
+
+/* All but letters, digits and "-": the rest of a token is rare. */
+static inline unsigned token_stops(const char *p)
+{
+    __m128i x = word_at(p), is_letter = word_within(_mm_or_si128(x, _mm_set1_epi8(0x20)), 'a', 'z');
+    __m128i is_other = _mm_or_si128(word_within(x, '0', '9'), _mm_cmpeq_epi8(x, _mm_set1_epi8('-')));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(is_letter, is_other)) ^ 0xffff;
+}
+
+static inline size_t first_stop(unsigned stops)
+{
+    return (size_t)__builtin_ctz(stops);
+}
+#else
+#define WORD 8
+
+static inline uint64_t word_at(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+#define EACH(byte) ((byte) * (uint64_t)0x0101010101010101)
+
+/* The top bit of a byte that is below `n`, and perhaps of others then. */
+static inline uint64_t word_below(uint64_t w, uint64_t n)
+{
+    return (w - EACH(n)) & ~w & EACH(0x80);
+}
+
+/* These say only that there is a byte to look at, and count HTAB and all above 0x7f as such where that is cheaper. */
+static inline uint64_t value_stops(const char *p)
+{
+    uint64_t w = word_at(p);
+    return word_below(w, 0x20) | word_below(w ^ EACH(0x7f), 1);
+}
+
+static inline uint64_t target_stops(const char *p)
+{
+    uint64_t w = word_at(p);
+    return word_below(w, 0x21) | word_below(w ^ EACH(0x7f), 1) | (w & EACH(0x80));
+}
+
+static inline uint64_t token_stops(const char *p)
+{
+    (void)p;
+    return 1;
+}
+
+static inline size_t first_stop(uint64_t stops)
+{
+    (void)stops;
+    return 0;
+}
+#endif
+
+#define SKIP_WORDS(p, end, stops)                                                                            \
+    for (; (end) - (p) >= WORD; (p) += WORD)                                                                 \
+        if (stops(p)) {                                                                                      \
+            (p) += first_stop(stops(p));                                                                     \
+            break;                                                                                           \
+        }
+
+static inline bool is_value_char(char c)
 {
     unsigned char u = (unsigned char)c;
     return (u >= 0x20 && u != 0x7f) || u == '\t';
 }
 
-static bool is_target_char(char c)
+static inline const char *skip_value(const char *p, const char *end)
 {
-    return c > 0x20 && c < 0x7f;
-}
-
-#ifdef __SSE2__
-static const char *skip_value_words(const char *p, const char *end)
-{
-    const __m128i control = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
-    for (; end - p >= 16; p += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, control), x);
-        __m128i stop = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), low), _mm_cmpeq_epi8(x, del));
-        int mask = _mm_movemask_epi8(stop);
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
-    }
-    return p;
-}
-#else
-/* Eight bytes at once, to the first word that may hold a control character. */
-static const char *skip_value_words(const char *p, const char *end)
-{
-    const uint64_t ones = 0x0101010101010101;
-    for (; end - p >= 8; p += 8) {
-        uint64_t w, x;
-        memcpy(&w, p, sizeof(w));
-        x = w ^ 0x7f * ones;
-        if ((((w - 0x20 * ones) & ~w) | ((x - ones) & ~x)) & 0x80 * ones)
-            break;
-    }
-    return p;
-}
-#endif
-
-static const char *skip_value(const char *p, const char *end)
-{
-    p = skip_value_words(p, end);
+    SKIP_WORDS(p, end, value_stops);
     while (p < end && is_value_char(*p))
         p++;
     return p;
 }
 
-static const char *skip_target(const char *p, const char *end)
+static inline const char *skip_target(const char *p, const char *end)
 {
-    while (p < end && is_target_char(*p))
+    SKIP_WORDS(p, end, target_stops);
+    while (p<end && * p> 0x20 && *p < 0x7f)
         p++;
     return p;
 }
 
-static const char *skip_token(const char *p, const char *end, unsigned *kinds)
+static inline const char *skip_token(const char *p, const char *end, unsigned *kinds)
 {
+    SKIP_WORDS(p, end, token_stops);
     while (p < end && token_chars[(unsigned char)*p])
         *kinds |= token_chars[(unsigned char)*p++];
     return p;
