@@ -137,8 +137,8 @@ void loop_run(struct loop *l)
 {
     loop_read_clock(l);
     while (!l->stopped) {
-        uv_run(&l->uv, UV_RUN_DEFAULT);
-        if (l->stopped || !has_letters(l))
+        bool more = uv_run(&l->uv, UV_RUN_DEFAULT);
+        if (l->stopped || (!more && !has_letters(l)))
             break;
         /* The last handle's end was a reason to write more letters, and libuv sees no reason to go on. */
         loop_read_clock(l);
@@ -152,6 +152,7 @@ void loop_run_once(struct loop *l, bool wait)
 {
     loop_read_clock(l);
     uv_run(&l->uv, wait && !l->mail.deferred ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    l->stopped = false;
 }
 
 void loop_stop(struct loop *l)

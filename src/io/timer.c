@@ -52,9 +52,9 @@ static void arm(struct loop *l, int64_t tick)
 {
     /* libuv's clock is not ours, which can be turned and counts suspended time; but both were read at about the same
      * moment. The millisecond is for their rounding: a wake-up too early would only be followed by another. */
-    int64_t wait_ms = tick * TICK_MS - l->now.mono_ms + 1;
+    int64_t wait_ms = tick * TICK_MS - l->now.mono_ms;
     l->wheel.armed = tick;
-    uv_timer_start(&l->wheel.tick, on_tick, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+    uv_timer_start(&l->wheel.tick, on_tick, wait_ms > 0 ? (uint64_t)wait_ms + 1 : 0, 0);
 }
 
 static void disarm(struct loop *l)

@@ -1,0 +1,70 @@
+/* What the tests of io/ share: a loop with a clock that can be turned and a log that remembers. */
+#ifndef IO_TEST_H
+#define IO_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "io/loop.h"
+
+struct world {
+    struct clock clock;
+    struct log log;
+    struct buf logged;
+    unsigned log_lines;
+    struct loop loop;
+};
+
+static void world_log(struct log *log, struct str line)
+{
+    struct world *w = CONTAINER_OF(log, struct world, log);
+    buf_add(&w->logged, line);
+    w->log_lines++;
+}
+
+static inline void world_init(struct world *w)
+{
+    memset(w, 0, sizeof(*w));
+    w->log = (struct log){ .write = world_log, .clock = &w->clock, .most = LOG_INFO };
+    assert_int_equal(loop_init(&w->loop, &w->clock, &w->log), 0);
+    alarm(60); /* a test that waits for what never comes must end */
+}
+
+/* All that the test opened must be closed: loop_fini checks that. */
+static inline void world_fini(struct world *w)
+{
+    loop_close(&w->loop);
+    loop_run(&w->loop);
+    loop_fini(&w->loop);
+    buf_fini(&w->logged);
+}
+
+static inline void world_turn(struct world *w, int64_t ms)
+{
+    atomic_fetch_add(&w->clock.mono_shift_ms, ms);
+    timers_recheck(&w->loop);
+}
+
+/* Runs the loop until the expression holds; the alarm ends what never does. */
+#define RUN_UNTIL(w, expr)                                                                                   \
+    do {                                                                                                     \
+        while (!(expr))                                                                                      \
+            loop_run_once(&(w)->loop, true);                                                                 \
+    } while (0)
+
+/* Runs what is ready now, a few turns of the loop, without waiting. */
+static inline void world_settle(struct world *w)
+{
+    for (int i = 0; i < 5; i++)
+        loop_run_once(&w->loop, false);
+}
+
+#endif
