@@ -70,7 +70,11 @@ static size_t utf8_length(struct str s)
 {
     const unsigned char *u = (const unsigned char *)s.p;
     unsigned char c = u[0];
-    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    size_t n = c < 0x80                ? 1
+               : c >= 0xc2 && c < 0xe0 ? 2
+               : (c & 0xf0) == 0xe0    ? 3
+               : c >= 0xf0 && c < 0xf5 ? 4
+                                       : 0;
     if (n == 0 || n > s.n)
         return 0;
     for (size_t i = 1; i < n; i++)

@@ -21,7 +21,7 @@ _Noreturn void check_failed(const char *expr, const char *file, int line);
 #define UNREACHABLE() check_failed("unreachable", __FILE__, __LINE__)
 
 /* The struct that a member is embedded in. */
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -12,12 +12,14 @@ static int64_t read_us(clockid_t id)
 struct now clock_now(const struct clock *c)
 {
     return (struct now){
-        .mono_ms = read_us(CLOCK_MONOTONIC) / 1000 + atomic_load_explicit(&c->mono_shift_ms, memory_order_relaxed),
-        .wall_ms = read_us(CLOCK_REALTIME) / 1000 + atomic_load_explicit(&c->wall_shift_ms, memory_order_relaxed),
+        .mono_ms =
+            read_us(CLOCK_BOOTTIME) / 1000 + atomic_load_explicit(&c->mono_shift_ms, memory_order_relaxed),
+        .wall_ms =
+            read_us(CLOCK_REALTIME) / 1000 + atomic_load_explicit(&c->wall_shift_ms, memory_order_relaxed),
     };
 }
 
 int64_t clock_mono_us(const struct clock *c)
 {
-    return read_us(CLOCK_MONOTONIC) + 1000 * atomic_load_explicit(&c->mono_shift_ms, memory_order_relaxed);
+    return read_us(CLOCK_BOOTTIME) + 1000 * atomic_load_explicit(&c->mono_shift_ms, memory_order_relaxed);
 }

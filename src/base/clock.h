@@ -1,7 +1,7 @@
 /*
  * The two clocks. Monotonic for every duration, age and timer; wall only for HTTP dates and log records. Both in
  * milliseconds. Test builds can turn them (the control socket adds to the shifts); everything else gets the time
- * as an argument.
+ * as an argument. The monotonic one counts the time that a machine was suspended: pages age while a laptop sleeps.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

@@ -19,6 +19,14 @@ struct hash_secret {
 
 struct hash128 hash128(const struct hash_secret *s, struct str data);
 uint64_t hash64(const struct hash_secret *s, struct str data);
+
+/* A hash of many pieces without a secret: equal for equal bytes in every process and however they were cut. For entity
+ * tags, not for tables. */
+struct hasher;
+struct hasher *hasher_new(void);
+void hasher_add(struct hasher *h, struct str data);
+struct hash128 hasher_finish(struct hasher **h); /* ends it and clears the pointer */
+
 static inline bool hash128_eq(struct hash128 a, struct hash128 b)
 {
     return a.lo == b.lo && a.hi == b.hi;

@@ -76,8 +76,8 @@ static inline void list_move_all(struct list *to, struct list *from)
 
 #define LIST_EACH(it, list) for (struct link *it = (list)->head.next; it != &(list)->head; it = it->next)
 /* The element may be removed in the loop; others may not. */
-#define LIST_EACH_SAFE(it, list)                                                                                       \
-    for (struct link *it = (list)->head.next, *it##_next = it->next; it != &(list)->head;                              \
+#define LIST_EACH_SAFE(it, list)                                                                             \
+    for (struct link *it = (list)->head.next, *it##_next = it->next; it != &(list)->head;                    \
          it = it##_next, it##_next = it->next)
 
 #endif

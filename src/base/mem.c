@@ -5,7 +5,9 @@
 
 static _Noreturn void out_of_memory(size_t bytes)
 {
-    fprintf(stderr, "freshet: out of memory: %zu bytes refused by the system. Lower --memory or the limits.\n", bytes);
+    fprintf(stderr,
+            "freshet: out of memory: %zu bytes refused by the system. Lower --memory or the limits.\n",
+            bytes);
     abort();
 }
 

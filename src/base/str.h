@@ -15,9 +15,12 @@ struct str {
     size_t n;
 };
 
-#define STR(literal)      ((struct str){ (literal), sizeof(literal) - 1 })
-#define STR_INIT(literal) { (literal), sizeof(literal) - 1 } /* for static tables */
-#define STR_NONE          ((struct str){ NULL, 0 })
+#define STR(literal) ((struct str){ (literal), sizeof(literal) - 1 })
+#define STR_INIT(literal)                                                                                    \
+    {                                                                                                        \
+        (literal), sizeof(literal) - 1                                                                       \
+    } /* for static tables */
+#define STR_NONE ((struct str){ NULL, 0 })
 /* For printf's "%.*s". Long strings are cut at INT_MAX. */
 #define STR_ARG(s) (int)((s).n > 0x7fffffff ? 0x7fffffff : (s).n), ((s).p ? (s).p : "")
 

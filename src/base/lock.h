@@ -1,0 +1,32 @@
+/*
+ * Locks. They guard pointer moves, never I/O; their order is in docs/ARCHITECTURE.md.
+ */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+
+#include <pthread.h>
+
+#include "base/check.h"
+
+struct lock {
+    pthread_mutex_t m;
+};
+
+static inline void lock_init(struct lock *l)
+{
+    CHECK(pthread_mutex_init(&l->m, NULL) == 0);
+}
+static inline void lock_fini(struct lock *l)
+{
+    CHECK(pthread_mutex_destroy(&l->m) == 0);
+}
+static inline void lock_take(struct lock *l)
+{
+    CHECK(pthread_mutex_lock(&l->m) == 0);
+}
+static inline void lock_give(struct lock *l)
+{
+    CHECK(pthread_mutex_unlock(&l->m) == 0);
+}
+
+#endif

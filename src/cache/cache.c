@@ -1,0 +1,54 @@
+#include "cache/cache.h"
+
+#include "base/mem.h"
+#include "cache/index.h"
+#include "cache/object.h"
+
+#define NAMES_MAX ((size_t)1 << 20) /* purged names remembered: 40 bytes each */
+
+struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes)
+{
+    struct cache *c = mem_alloc(sizeof(*c));
+    c->secret = secret;
+    memory_init(&c->memory, memory_bytes);
+    c->epochs = epochs_new(secret, NAMES_MAX);
+    c->evict = evict_new((uint64_t)memory_bytes, &c->memory);
+    for (size_t i = 0; i < CACHE_OBJECT_LOCKS; i++)
+        lock_init(&c->object_locks[i]);
+    index_init(c);
+    return c;
+}
+
+void cache_free(struct cache *c)
+{
+    index_fini(c);
+    for (size_t i = 0; i < CACHE_OBJECT_LOCKS; i++)
+        lock_fini(&c->object_locks[i]);
+    evict_free(c->evict);
+    epochs_free(c->epochs);
+    mem_free(c);
+}
+
+static void hold(struct evict_item *i)
+{
+    object_ref(CONTAINER_OF(i, struct object, evict));
+}
+
+bool cache_make_room(struct cache *c, size_t bytes)
+{
+    while (memory_excess(&c->memory, (int64_t)bytes) > 0) {
+        struct evict_item *i = evict_take(c->evict, hold);
+        if (!i)
+            return false;
+        struct object *o = CONTAINER_OF(i, struct object, evict);
+        index_withdraw(o);
+        object_unref(o);
+        atomic_fetch_add_explicit(&c->evicted, 1, memory_order_relaxed);
+    }
+    return true;
+}
+
+struct lock *cache_object_lock(struct cache *c, const void *object)
+{
+    return &c->object_locks[((uintptr_t)object >> 6) % CACHE_OBJECT_LOCKS];
+}

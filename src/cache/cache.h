@@ -1,0 +1,48 @@
+/*
+ * The cache: what the process shares between its workers. Index shards, eviction queues, epochs and the memory budget, each
+ * with its own lock; the order in which locks are taken is shard, then object, then eviction, and epochs alone.
+ */
+#ifndef CACHE_CACHE_H
+#define CACHE_CACHE_H
+
+#include "cache/epoch.h"
+#include "cache/evict.h"
+#include "store/memory.h"
+
+#define CACHE_SHARDS       256
+#define CACHE_OBJECT_LOCKS 64
+
+struct resource;
+
+struct shard {
+    _Alignas(64) struct lock lock;
+    struct resource **buckets;
+    size_t mask, n;
+};
+
+struct cache {
+    const struct hash_secret *secret;
+    struct memory memory;
+    struct epochs *epochs;
+    struct evict *evict;
+    struct shard shards[CACHE_SHARDS];
+    struct lock object_locks[CACHE_OBJECT_LOCKS];
+    _Atomic int64_t objects, resources; /* gauges; objects: in the index and sealed */
+    _Atomic uint64_t evicted, swept;
+    /* the sweep's, one thread */
+    size_t sweep_shard, sweep_bucket;
+    uint64_t sweep_oldest, sweep_purged_upto;
+};
+
+/* The secret outlives the cache. Never NULL. */
+struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes);
+/* All objects must be unreferenced but for the index. */
+void cache_free(struct cache *c);
+
+/* Evicts until `bytes` more fit into the budget. false: they do not, nothing more can be evicted. Any thread, no lock held. */
+bool cache_make_room(struct cache *c, size_t bytes);
+
+/* The lock that guards an object's fill and watches. */
+struct lock *cache_object_lock(struct cache *c, const void *object);
+
+#endif

@@ -1,0 +1,263 @@
+#include "cache/epoch.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+/* A purged name. Open addressing, linear probing; hash 0 is an empty slot. */
+struct epoch {
+    uint64_t name;
+    uint64_t last[PURGE_KINDS]; /* latest number of each kind, 0: none */
+    int64_t soft_at_ms;         /* of last[PURGE_SOFT] */
+};
+
+/*
+ * The journal: which name each of the latest numbers purged. A hit whose object was last looked at a few purges ago
+ * compares these few with its own names instead of looking up all of its names; so a site that purges all the time
+ * keeps its hits cheap. Slot N is written before N is published and says its own number, so a reader that was overtaken by a
+ * whole round sees a wrong number and falls back to the table.
+ */
+#define JOURNAL 1024
+
+struct journal_slot {
+    _Atomic uint64_t number;
+    _Atomic uint64_t name;
+};
+
+struct epochs {
+    const struct hash_secret *secret;
+    _Atomic uint64_t published;
+    _Atomic uint64_t floor; /* all that began before this number counts as purged */
+    struct journal_slot journal[JOURNAL];
+
+    struct lock lock; /* the table */
+    struct epoch *slots;
+    size_t mask, used, names_max;
+};
+
+#define SLOTS_FIRST 256
+
+struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
+{
+    struct epochs *e = mem_alloc(sizeof(*e));
+    e->secret = secret;
+    e->names_max = names_max < 16 ? 16 : names_max;
+    e->slots = mem_alloc(SLOTS_FIRST * sizeof(*e->slots));
+    e->mask = SLOTS_FIRST - 1;
+    /* Numbers start at 1, so that 0 can say "never". */
+    atomic_init(&e->published, 1);
+    lock_init(&e->lock);
+    return e;
+}
+
+void epochs_free(struct epochs *e)
+{
+    lock_fini(&e->lock);
+    mem_free(e->slots);
+    mem_free(e);
+}
+
+uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name)
+{
+    char small[512];
+    uint32_t scope_bytes = (uint32_t)scope.n;
+    size_t bytes = 1 + sizeof(scope_bytes) + scope.n + name.n;
+    struct buf big = BUF_INIT;
+    char *p = bytes <= sizeof(small) ? small : buf_room(&big, bytes);
+    p[0] = (char)kind;
+    memcpy(p + 1, &scope_bytes, sizeof(scope_bytes));
+    if (scope.n)
+        memcpy(p + 1 + sizeof(scope_bytes), scope.p, scope.n);
+    if (name.n)
+        memcpy(p + 1 + sizeof(scope_bytes) + scope.n, name.p, name.n);
+    uint64_t h = hash64(e->secret, (struct str){ p, bytes });
+    buf_fini(&big);
+    return h ? h : 1;
+}
+
+uint64_t epochs_published(const struct epochs *e)
+{
+    return atomic_load_explicit(&e->published, memory_order_acquire);
+}
+
+/* The slot of the name, or the empty one where it would stand. */
+static struct epoch *slot_of(struct epoch *slots, size_t mask, uint64_t name)
+{
+    size_t i = name & mask;
+    while (slots[i].name && slots[i].name != name)
+        i = (i + 1) & mask;
+    return &slots[i];
+}
+
+static uint64_t latest(const struct epoch *s)
+{
+    uint64_t n = 0;
+    for (int k = 0; k < PURGE_KINDS; k++)
+        n = s->last[k] > n ? s->last[k] : n;
+    return n;
+}
+
+/* Moves all names whose latest purge is above `oldest` into a table with room to spare. */
+static void rebuild(struct epochs *e, uint64_t oldest)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i <= e->mask; i++)
+        kept += e->slots[i].name && latest(&e->slots[i]) > oldest;
+    size_t size = SLOTS_FIRST;
+    while (size < kept * 3)
+        size *= 2;
+    struct epoch *slots = mem_alloc(size * sizeof(*slots));
+    for (size_t i = 0; i <= e->mask; i++)
+        if (e->slots[i].name && latest(&e->slots[i]) > oldest)
+            *slot_of(slots, size - 1, e->slots[i].name) = e->slots[i];
+    mem_free(e->slots);
+    e->slots = slots;
+    e->mask = size - 1;
+    e->used = kept;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Too many names: forgets the half that was purged longest ago and raises the floor above it. */
+static void raise_floor(struct epochs *e)
+{
+    uint64_t *numbers = mem_alloc(e->used * sizeof(*numbers));
+    size_t n = 0;
+    for (size_t i = 0; i <= e->mask; i++)
+        if (e->slots[i].name)
+            numbers[n++] = latest(&e->slots[i]);
+    qsort(numbers, n, sizeof(*numbers), by_number);
+    uint64_t floor = numbers[n / 2];
+    mem_free(numbers);
+    atomic_store_explicit(&e->floor, floor, memory_order_release);
+    rebuild(e, floor);
+}
+
+uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
+                      int64_t now_mono_ms)
+{
+    lock_take(&e->lock);
+    uint64_t number = atomic_load_explicit(&e->published, memory_order_relaxed);
+    for (size_t i = 0; i < n; i++) {
+        number++;
+        struct epoch *s = slot_of(e->slots, e->mask, names[i]);
+        if (!s->name) {
+            if (e->used >= e->names_max)
+                raise_floor(e);
+            else if (e->used * 2 > e->mask)
+                rebuild(e, 0);
+            s = slot_of(e->slots, e->mask, names[i]);
+            *s = (struct epoch){ .name = names[i] };
+            e->used++;
+        }
+        s->last[kind] = number;
+        if (kind == PURGE_SOFT)
+            s->soft_at_ms = now_mono_ms;
+        struct journal_slot *j = &e->journal[number % JOURNAL];
+        atomic_store_explicit(&j->number, 0, memory_order_release);
+        atomic_store_explicit(&j->name, names[i], memory_order_release);
+        atomic_store_explicit(&j->number, number, memory_order_release);
+    }
+    atomic_store_explicit(&e->published, number, memory_order_release);
+    lock_give(&e->lock);
+    return number;
+}
+
+static bool has_name(const uint64_t *names, size_t n, uint64_t name)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (names[middle] < name)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && names[low] == name;
+}
+
+/* Does the journal prove that none of the names was purged in (since, upto]? */
+static bool journal_clears(struct epochs *e, const uint64_t *names, size_t n, uint64_t since, uint64_t upto)
+{
+    if (upto - since > JOURNAL / 2)
+        return false;
+    for (uint64_t number = since + 1; number <= upto; number++) {
+        struct journal_slot *j = &e->journal[number % JOURNAL];
+        if (atomic_load_explicit(&j->number, memory_order_acquire) != number)
+            return false;
+        uint64_t name = atomic_load_explicit(&j->name, memory_order_acquire);
+        if (atomic_load_explicit(&j->number, memory_order_relaxed) != number || has_name(names, n, name))
+            return false;
+    }
+    return true;
+}
+
+bool epochs_touched(struct epochs *e, const uint64_t *names, size_t n, uint64_t begin, uint64_t since,
+                    uint64_t upto, struct purged *out)
+{
+    if (since >= upto)
+        return false;
+    uint64_t floor = atomic_load_explicit(&e->floor, memory_order_acquire);
+    if (begin >= floor && journal_clears(e, names, n, since, upto))
+        return false;
+
+    *out = (struct purged){ 0 };
+    lock_take(&e->lock);
+    floor = atomic_load_explicit(&e->floor, memory_order_relaxed);
+    if (begin < floor)
+        out->hard = floor;
+    for (size_t i = 0; i < n; i++) {
+        const struct epoch *s = slot_of(e->slots, e->mask, names[i]);
+        if (!s->name)
+            continue;
+        if (s->last[PURGE_HARD] > begin)
+            out->hard = s->last[PURGE_HARD];
+        if (s->last[PURGE_INVALIDATE] > begin)
+            out->invalidated = s->last[PURGE_INVALIDATE];
+        if (s->last[PURGE_SOFT] > begin && (!out->soft || s->soft_at_ms < out->soft_at_ms)) {
+            out->soft = s->last[PURGE_SOFT];
+            out->soft_at_ms = s->soft_at_ms;
+        }
+    }
+    lock_give(&e->lock);
+    return out->hard || out->invalidated || out->soft;
+}
+
+void epochs_forget(struct epochs *e, uint64_t oldest)
+{
+    lock_take(&e->lock);
+    size_t gone = 0;
+    for (size_t i = 0; i <= e->mask; i++)
+        gone += e->slots[i].name && latest(&e->slots[i]) <= oldest;
+    if (gone > e->used / 4 || e->mask > 8 * (e->used - gone + SLOTS_FIRST))
+        rebuild(e, oldest);
+    lock_give(&e->lock);
+}
+
+size_t epochs_count(struct epochs *e)
+{
+    lock_take(&e->lock);
+    size_t n = e->used;
+    lock_give(&e->lock);
+    return n;
+}
+
+size_t epochs_bytes(struct epochs *e)
+{
+    lock_take(&e->lock);
+    size_t bytes = sizeof(*e) + (e->mask + 1) * sizeof(*e->slots);
+    lock_give(&e->lock);
+    return bytes;
+}
+
+uint64_t epochs_floor(struct epochs *e)
+{
+    return atomic_load_explicit(&e->floor, memory_order_acquire);
+}

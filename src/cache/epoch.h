@@ -1,0 +1,66 @@
+/*
+ * Epochs: a purge is a number. Everything that can be purged (a site, a host, a URL, a tag, a cache ID, a cache group)
+ * is a name, here its keyed hash, with the numbers of its latest purges. An object holds the number at which its fetch
+ * began and the hashes of its names; it is usable while it is younger than all of them. A purge therefore costs the same
+ * for one object or a million, holds from the next look-up on, and cannot miss a response in flight.
+ *
+ * Two names whose hashes are equal are purged together: more than asked, never less (caching.md 5.3).
+ * Any thread.
+ */
+#ifndef CACHE_EPOCH_H
+#define CACHE_EPOCH_H
+
+#include "base/hash.h"
+#include "base/lock.h"
+
+enum purge_kind {
+    PURGE_HARD,       /* gone: the next request misses */
+    PURGE_SOFT,       /* stale from now on; its stale windows count from the purge */
+    PURGE_INVALIDATE, /* must be revalidated before reuse: an unsafe method was answered (RFC 9111 §4.4) */
+};
+#define PURGE_KINDS 3
+
+enum epoch_kind { EPOCH_SITE, EPOCH_HOST, EPOCH_PATH, EPOCH_URL, EPOCH_TAG, EPOCH_GROUP };
+
+struct epochs;
+
+/* `names_max`: how many purged names are remembered; over it the older half goes and a floor rises: all that began
+ * before it counts as purged. */
+struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max);
+void epochs_free(struct epochs *e);
+
+/* The hash of a name. `scope` is the site for sites, hosts, paths, URLs and tags, the origin for groups; tags are
+ * compared without ASCII case: pass them in lower case. */
+uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name);
+
+/* The number of the latest purge that is in force. A fetch takes it when it begins; a request when it arrives. */
+uint64_t epochs_published(const struct epochs *e);
+
+/* Purges n names at once. In force for every look-up that begins after it returns. Returns the sequence. */
+uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
+                      int64_t now_mono_ms);
+
+/* What the purges say of an object: a number of each kind after `begin`, or 0. Of several purges of one name only the
+ * latest is known, so nothing may be concluded from how large a number is, only that it is there. */
+struct purged {
+    uint64_t hard, soft, invalidated;
+    int64_t soft_at_ms; /* monotonic time of the earliest soft purge that is still known */
+};
+
+/*
+ * `names` in rising order. `since`: the object was found untouched at that number (at first: `begin`); `upto`: a number
+ * read by epochs_published before this call. false: nothing of it was purged in (since, upto], *out is not set; the caller may
+ * remember `upto` as the new `since`. true: *out says what was purged after `begin`.
+ */
+bool epochs_touched(struct epochs *e, const uint64_t *names, size_t n, uint64_t begin, uint64_t since,
+                    uint64_t upto, struct purged *out);
+
+/* All objects and fetches that live are at least as young as `oldest`: names purged before may be forgotten. */
+void epochs_forget(struct epochs *e, uint64_t oldest);
+
+/* For status and metrics. */
+size_t epochs_count(struct epochs *e);
+size_t epochs_bytes(struct epochs *e);
+uint64_t epochs_floor(struct epochs *e);
+
+#endif

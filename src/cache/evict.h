@@ -1,0 +1,53 @@
+/*
+ * Eviction: S3-FIFO (Yang et al., SOSP 2023). A small queue takes what is new, the main one what was asked for again, and a
+ * ghost remembers what left the small queue, so that it goes straight to main when it returns. A hit only bumps a counter;
+ * the queues are touched on insert and eviction, under one lock. Weights are bytes; with weight 1 it is the paper's
+ * algorithm. Any thread.
+ */
+#ifndef CACHE_EVICT_H
+#define CACHE_EVICT_H
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/lock.h"
+#include "store/memory.h"
+
+enum evict_queue { EVICT_NONE, EVICT_SMALL, EVICT_MAIN };
+
+/* Embedded in what is evicted. Zeroed before its first insert. */
+struct evict_item {
+    struct link link;
+    uint64_t fingerprint; /* of its key: the same when it returns */
+    uint64_t weight;      /* not 0; fixed while it is queued */
+    _Atomic uint8_t uses; /* saturates at 3 */
+    uint8_t queue;        /* enum evict_queue, under the lock */
+};
+
+struct evict;
+
+/* `capacity`: the weight of all that may be queued; the small queue's share is a tenth of it. `memory`: what the ghost takes
+ * is charged there; NULL: not charged. */
+struct evict *evict_new(uint64_t capacity, struct memory *memory);
+void evict_free(struct evict *e);
+
+/* A hit. */
+static inline void evict_touch(struct evict_item *i)
+{
+    uint8_t uses = atomic_load_explicit(&i->uses, memory_order_relaxed);
+    if (uses < 3)
+        atomic_store_explicit(&i->uses, (uint8_t)(uses + 1), memory_order_relaxed);
+}
+
+void evict_insert(struct evict *e, struct evict_item *i);
+/* Harmless when it is not queued. */
+void evict_remove(struct evict *e, struct evict_item *i);
+/* Takes the next one to go out of its queue, or NULL when nothing is queued. `hold` is called under the lock, so that the caller
+ * can secure a reference before anybody else removes it. */
+struct evict_item *evict_take(struct evict *e, void (*hold)(struct evict_item *));
+
+/* For status. */
+uint64_t evict_weight(struct evict *e);
+size_t evict_count(struct evict *e);
+
+#endif

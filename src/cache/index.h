@@ -1,0 +1,90 @@
+/*
+ * The index: resources and their variants. A resource is what is known of a URL without its query: its vary rule, whether
+ * its pages are too large or not to be shared; a variant is one object under that rule. Sharded by primary key, so that a resource
+ * and its variants share a shard and one short lock. Full key material is compared. Any thread.
+ */
+#ifndef CACHE_INDEX_H
+#define CACHE_INDEX_H
+
+#include "base/clock.h"
+#include "cache/cache.h"
+#include "cache/object.h"
+
+enum outcome {
+#define OUTCOME(id, name, step) OUTCOME_##id,
+#include "tbl/outcomes.h"
+#undef OUTCOME
+    OUTCOME_COUNT
+};
+
+struct str outcome_name(enum outcome o);
+
+/* Where a response belongs. The strings are the caller's; the index copies what it keeps. */
+struct place {
+    struct str primary;
+    struct hash128 hash; /* of primary */
+    struct str variant;
+    uint64_t variant_hash;
+    const struct rule *rule; /* under which the variant was computed; NULL: the default */
+};
+
+void place_hash(const struct cache *c, struct place *p);
+
+struct look {
+    struct place place;
+    const struct directives *request; /* honoured ones, see policy_request_directives */
+    struct now now;
+    uint64_t published; /* the purge number when the request arrived */
+    bool may_fetch;     /* false: create nothing (HEAD of what is not known, only-if-cached) */
+    bool
+        may_join; /* false: what is running is not waited for (Authorization, after a wait that was in vain) */
+    bool authorization;
+};
+
+struct found {
+    enum outcome outcome;
+    struct object *
+        stored; /* a reference: what is served (HIT, STALE, STALE_JOIN) or revalidated and served on error (EXPIRED, JOIN,
+                              PASS); or NULL */
+    struct object *
+        busy; /* a reference: to be filled by a fetch that the caller starts (STALE, EXPIRED, MISS), or to wait for
+                              (JOIN); NULL: a private one is to be made */
+    struct rule *rule; /* a reference: RULE */
+    struct age age;    /* of `stored` */
+    bool invalidated;  /* `stored` was, by an unsafe method */
+    bool backing_off;  /* STALE_JOIN without a running refresh */
+    bool known;        /* the resource is known: it has or had a stored response */
+    bool over_size, no_queue;
+};
+
+/* The one answer (DESIGN.md §3). */
+void index_look(struct cache *c, const struct look *look, struct found *out);
+
+/* The fetch's side; `o` is its object, in the index or private. */
+
+/* At the head, when it is to be stored: the resource has `rule` from now on and the object stands under its final key (`place`,
+ * computed under `rule`). Nothing joins it under the old one any more. */
+void index_settle(struct object *o, const struct place *place, struct rule *rule);
+/* The rule is remembered although nothing is stored. */
+void index_learn(struct cache *c, const struct place *place, struct rule *rule, int64_t now_mono_ms);
+/* After the seal: what a look-up finds from now on; the older one goes. false: purged meanwhile, or a younger one is there. */
+bool index_publish(struct object *o, const struct place *place, size_t variants_max);
+/* Out of the index; harmless when it is not in it. */
+void index_withdraw(struct object *o);
+/* Remembered until these monotonic times; 0: no change. */
+void index_mark(struct cache *c, const struct place *place, int64_t no_queue_until_ms,
+                int64_t over_size_until_ms, int64_t now_mono_ms);
+
+/* The resource's rule: a reference, or NULL; *known: is there a resource; *busy: does a fetch run for it. For purges by URL and explain. */
+struct rule *index_rule(struct cache *c, const struct place *place, bool *known, bool *busy);
+/* The stored object of that key, without any check or effect: a reference or NULL. For explain, and for answers to HEAD. */
+struct object *index_peek(struct cache *c, const struct place *place);
+
+/* A slice of the sweep: looks at up to `resources` of them and gives back what is purged or long expired. Returns true when
+ * a round ended. One thread. */
+bool index_sweep(struct cache *c, size_t resources, struct now now);
+
+void index_init(struct cache *c);
+void index_fini(struct cache *c);
+
+#endif

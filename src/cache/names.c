@@ -1,0 +1,118 @@
+#include "cache/names.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "http/url.h"
+
+/* Groups are of an origin (RFC 9875 §2): scheme, host and port. */
+static struct str origin_text(const struct key_request *r, struct arena *a)
+{
+    return arena_printf(a, "%s://%.*s:%u", r->https ? "https" : "http", STR_ARG(r->host), r->port);
+}
+
+uint64_t name_of_site(const struct cache *c, struct str site)
+{
+    return epoch_hash(c->epochs, EPOCH_SITE, site, STR_NONE);
+}
+
+uint64_t name_of_host(const struct cache *c, struct str site, struct str host)
+{
+    return epoch_hash(c->epochs, EPOCH_HOST, site, host);
+}
+
+uint64_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a)
+{
+    return epoch_hash(c->epochs, EPOCH_TAG, site, arena_dup_lower(a, tag));
+}
+
+uint64_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a)
+{
+    return epoch_hash(c->epochs, EPOCH_GROUP, origin_text(r, a), group);
+}
+
+/* Without the scheme: a purge of http://a/ is meant for https://a/ too. */
+static struct str path_text(const struct key_request *r, struct arena *a)
+{
+    return arena_printf(a, "%.*s:%u%.*s", STR_ARG(r->host), r->port, STR_ARG(r->path));
+}
+
+uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a)
+{
+    return epoch_hash(c->epochs, EPOCH_PATH, r->site, path_text(r, a));
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* The part of the query that counts under the rule, in an order that does not depend on how it was written. */
+static struct str query_text(const struct key_request *r, const struct rule *rule, struct arena *a)
+{
+    bool dropped;
+    struct str query = query_keep_listed(r->query, rule, a, &dropped);
+    if (query.n == 0 || r->order == QUERY_RAW)
+        return query;
+    size_t n = 1;
+    for (size_t i = 0; i < query.n; i++)
+        n += query.p[i] == '&';
+    struct str *pieces = arena_alloc(a, n * sizeof(*pieces));
+    struct query_param p;
+    n = 0;
+    for (struct str rest = query; query_next(&rest, &p);)
+        pieces[n++] = p.raw;
+    qsort(pieces, n, sizeof(*pieces), by_bytes);
+    char *text = arena_alloc(a, query.n + 1), *at = text;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < pieces[i].n; k++)
+            *at++ = pieces[i].p[k];
+        *at++ = '&';
+    }
+    return (struct str){ text, (size_t)(at - text) };
+}
+
+static uint64_t url_name(const struct cache *c, const struct key_request *r, const struct rule *rule,
+                         struct arena *a)
+{
+    struct str path = path_text(r, a), query = query_text(r, rule, a);
+    /* The path ends at the '?': it cannot hold one itself. */
+    return epoch_hash(c->epochs, EPOCH_URL, r->site,
+                      arena_printf(a, "%.*s?%.*s", STR_ARG(path), STR_ARG(query)));
+}
+
+bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name)
+{
+    struct place place = { .primary = key_primary(r, a) };
+    bool known, busy, dropped;
+    place_hash(c, &place);
+    struct rule *rule = index_rule(c, &place, &known, &busy);
+    bool touches = true;
+    if (busy)
+        *name = name_of_path(c, r, a);
+    else if (r->query.n && query_keep_listed(r->query, rule, a, &dropped).n == 0 && dropped)
+        touches = false;
+    else
+        *name = url_name(c, r, rule, a);
+    rule_unref(rule);
+    return touches;
+}
+
+#define FIXED_NAMES 4
+
+void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
+                       const struct verdict *v, struct arena *a, const uint64_t **names, size_t *n)
+{
+    uint64_t *all = arena_alloc(a, (FIXED_NAMES + v->tags.n + v->groups.n) * sizeof(*all));
+    size_t k = 0;
+    all[k++] = name_of_site(c, r->site);
+    all[k++] = name_of_host(c, r->site, r->host);
+    all[k++] = name_of_path(c, r, a);
+    all[k++] = url_name(c, r, rule, a);
+    for (size_t i = 0; i < v->tags.n; i++)
+        all[k++] = name_of_tag(c, r->site, v->tags.v[i], a);
+    for (size_t i = 0; i < v->groups.n; i++)
+        all[k++] = name_of_group(c, r, v->groups.v[i], a);
+    *names = all;
+    *n = k;
+}

@@ -1,0 +1,30 @@
+/*
+ * What a response can be purged by: the names (cache/epoch) of one object, and the names that a purge of a URL means. Pure but for the
+ * index that is asked for a rule.
+ */
+#ifndef CACHE_NAMES_H
+#define CACHE_NAMES_H
+
+#include "cache/index.h"
+#include "cache/key.h"
+
+/* Site, host, path, URL, tags and groups of a response. `rule`: the one that it is stored under. The array is in the arena. */
+void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
+                       const struct verdict *v, struct arena *a, const uint64_t **names, size_t *n);
+
+uint64_t name_of_site(const struct cache *c, struct str site);
+uint64_t name_of_host(const struct cache *c, struct str site, struct str host);
+/* `tag` in any case. */
+uint64_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a);
+uint64_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a);
+/* Everything of the path, whatever its query. */
+uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a);
+
+/*
+ * What a GET of that URL is answered with, in every variant: the name of the URL under its resource's rule, or of the whole path when
+ * a fetch runs whose rule is not known yet (more than asked, never less). false: under a query= rule a query that has none of
+ * the listed names: nothing is stored for it that an empty query is not (caching.md 5.5).
+ */
+bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name);
+
+#endif

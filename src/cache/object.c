@@ -1,0 +1,346 @@
+#include "cache/object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cache/cache.h"
+
+/* What is only needed while the object is filled. Guarded by the object's lock, but `paused`. */
+struct fill {
+    struct list watches;
+    struct notice *room; /* the fetch's; NULL before and after it */
+    const void *sender;  /* whose thread the fetch runs on */
+    unsigned readers;
+    bool closed;
+    _Atomic bool paused;
+};
+
+static struct lock *lock_of(struct object *o)
+{
+    return cache_object_lock(o->cache, o);
+}
+
+struct object *object_new(struct cache *c, uint64_t begin)
+{
+    struct object *o = mem_alloc(sizeof(*o));
+    atomic_init(&o->refs, 1);
+    o->cache = c;
+    o->begin = begin;
+    atomic_init(&o->good_at, begin);
+    link_init(&o->evict.link);
+    o->fill = mem_alloc(sizeof(*o->fill));
+    list_init(&o->fill->watches);
+    return o;
+}
+
+struct object *object_ref(struct object *o)
+{
+    atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
+    return o;
+}
+
+void object_unref(struct object *o)
+{
+    if (!o || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    CHECK(!o->resource && o->evict.queue == EVICT_NONE);
+    CHECK(!o->fill || list_is_empty(&o->fill->watches));
+    memory_charge(&o->cache->memory, -(int64_t)o->charged);
+    mem_free(o->fill);
+    response_free(o->response);
+    body_unref(o->body);
+    mem_free(o->names);
+    mem_free((char *)(uintptr_t)o->variant.p);
+    mem_free(o);
+}
+
+/* ---- its fetch ---- */
+
+void object_set_fetch(struct object *o, struct notice *room, const void *sender)
+{
+    lock_take(lock_of(o));
+    if (o->fill) {
+        o->fill->room = room;
+        o->fill->sender = sender;
+    }
+    lock_give(lock_of(o));
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void set_names(struct object *o, const uint64_t *names, size_t n)
+{
+    if (n == 0)
+        return;
+    CHECK(n <= UINT32_MAX);
+    o->names = mem_alloc(n * sizeof(*names));
+    memcpy(o->names, names, n * sizeof(*names));
+    qsort(o->names, n, sizeof(*names), by_value);
+    o->names_n = (uint32_t)n;
+}
+
+static size_t own_bytes(const struct object *o)
+{
+    size_t bytes = memory_cost(sizeof(*o)) + memory_cost(o->response->bytes);
+    if (o->names_n)
+        bytes += memory_cost(o->names_n * sizeof(*o->names));
+    if (o->variant.n)
+        bytes += memory_cost(o->variant.n);
+    return bytes;
+}
+
+void object_set_head(struct object *o, const struct object_head *head)
+{
+    CHECK(object_state(o) == OBJECT_NEW);
+    o->response = *head->response;
+    *head->response = NULL;
+    o->fresh = head->verdict->fresh;
+    o->stored = head->verdict->store;
+    o->verdict_reason = (uint8_t)head->verdict->reason;
+    o->received_mono_ms = head->received_mono_ms;
+    set_names(o, head->names, head->names_n);
+    if (o->stored) {
+        size_t bytes = own_bytes(o);
+        o->charged = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+        memory_charge(&o->cache->memory, o->charged);
+    }
+    lock_take(lock_of(o));
+    o->body = *head->body;
+    *head->body = NULL;
+    atomic_store_explicit(&o->state, OBJECT_HEAD, memory_order_release);
+    lock_give(lock_of(o));
+}
+
+static void publish_locked(struct object *o)
+{
+    if (!o->fill)
+        return;
+    LIST_EACH(l, &o->fill->watches)
+        notice_send(CONTAINER_OF(l, struct watch, link)->notice, o->fill->sender);
+}
+
+void object_publish(struct object *o)
+{
+    lock_take(lock_of(o));
+    publish_locked(o);
+    lock_give(lock_of(o));
+}
+
+static void free_fill_locked(struct object *o)
+{
+    if (!o->fill || !list_is_empty(&o->fill->watches))
+        return;
+    mem_free(o->fill);
+    o->fill = NULL;
+}
+
+/* The last change of state: the fetch is heard of no more. */
+static void finish(struct object *o, enum object_state state)
+{
+    lock_take(lock_of(o));
+    atomic_store_explicit(&o->state, (uint8_t)state, memory_order_release);
+    publish_locked(o);
+    if (o->fill)
+        o->fill->room = NULL;
+    free_fill_locked(o);
+    lock_give(lock_of(o));
+}
+
+static struct hash128 digest(const struct body *b)
+{
+    struct body_cursor cursor = { NULL };
+    struct hasher *h = hasher_new();
+    uint64_t length = body_length(b), at = 0;
+    while (at < length) {
+        struct iovec iov[16];
+        uint64_t bytes;
+        unsigned n = body_lease(b, &cursor, at, length, iov, 16, &bytes);
+        for (unsigned i = 0; i < n; i++)
+            hasher_add(h, (struct str){ iov[i].iov_base, iov[i].iov_len });
+        at += bytes;
+    }
+    return hasher_finish(&h);
+}
+
+void object_seal(struct object *o, bool make_etag)
+{
+    CHECK(object_state(o) == OBJECT_HEAD);
+    if (o->body && o->stored) {
+        struct body *compact = body_compact(o->body);
+        lock_take(lock_of(o));
+        struct body *old = o->body;
+        o->body = compact;
+        lock_give(lock_of(o));
+        body_unref(old);
+    }
+    if (make_etag && o->stored && o->body && o->response->status == 200 &&
+        !o->response->validators.etag.opaque.n && o->response->validators.last_modified_s == INT64_MIN &&
+        !o->partial) {
+        o->etag = digest(o->body);
+        o->has_generated_etag = true;
+    }
+    finish(o, OBJECT_SEALED);
+}
+
+void object_fail(struct object *o, enum reason reason, int status)
+{
+    CHECK(!object_is_done(o));
+    o->fail_reason = (uint8_t)reason;
+    o->fail_status = (uint16_t)status;
+    finish(o, OBJECT_FAILED);
+}
+
+void object_close(struct object *o)
+{
+    lock_take(lock_of(o));
+    if (o->fill)
+        o->fill->closed = true;
+    lock_give(lock_of(o));
+}
+
+bool object_is_closed(struct object *o)
+{
+    lock_take(lock_of(o));
+    bool closed = o->fill && o->fill->closed;
+    lock_give(lock_of(o));
+    return closed;
+}
+
+uint64_t object_slowest(struct object *o)
+{
+    uint64_t slowest = UINT64_MAX;
+    lock_take(lock_of(o));
+    if (o->fill)
+        LIST_EACH(l, &o->fill->watches) {
+            struct watch *w = CONTAINER_OF(l, struct watch, link);
+            uint64_t position = atomic_load_explicit(&w->slowest, memory_order_acquire);
+            if (position < slowest)
+                slowest = position;
+        }
+    lock_give(lock_of(o));
+    return slowest;
+}
+
+unsigned object_readers(struct object *o)
+{
+    lock_take(lock_of(o));
+    unsigned n = o->fill ? o->fill->readers : 0;
+    lock_give(lock_of(o));
+    return n;
+}
+
+void object_set_paused(struct object *o, bool paused)
+{
+    lock_take(lock_of(o));
+    if (o->fill)
+        atomic_store_explicit(&o->fill->paused, paused, memory_order_release);
+    lock_give(lock_of(o));
+}
+
+/* ---- its readers ---- */
+
+enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch)
+{
+    enum object_watch answer = OBJECT_WATCHED;
+    lock_take(lock_of(o));
+    if (object_is_done(o))
+        answer = OBJECT_DONE;
+    else if (o->fill->closed && !own_fetch)
+        answer = OBJECT_CLOSED;
+    else {
+        if (!link_is_in(&w->link))
+            list_push_back(&o->fill->watches, &w->link);
+        atomic_store_explicit(&w->slowest, 0, memory_order_release);
+        w->readers++;
+        o->fill->readers++;
+    }
+    lock_give(lock_of(o));
+    return answer;
+}
+
+bool object_unwatch(struct object *o, struct watch *w)
+{
+    lock_take(lock_of(o));
+    CHECK(w->readers > 0 && o->fill);
+    bool out = --w->readers == 0;
+    if (out)
+        link_remove(&w->link);
+    o->fill->readers--;
+    if (o->fill->room &&
+        (o->fill->readers == 0 || atomic_load_explicit(&o->fill->paused, memory_order_acquire)))
+        notice_send(o->fill->room, w->owner);
+    if (object_is_done(o))
+        free_fill_locked(o);
+    lock_give(lock_of(o));
+    return out;
+}
+
+struct watch *object_watch_of(struct object *o, const void *owner)
+{
+    struct watch *found = NULL;
+    lock_take(lock_of(o));
+    if (o->fill)
+        LIST_EACH(l, &o->fill->watches) {
+            struct watch *w = CONTAINER_OF(l, struct watch, link);
+            if (w->owner == owner)
+                found = w;
+        }
+    lock_give(lock_of(o));
+    return found;
+}
+
+void object_reader_moved(struct object *o, const void *owner)
+{
+    if (object_is_done(o))
+        return;
+    lock_take(lock_of(o));
+    if (o->fill && o->fill->room && atomic_load_explicit(&o->fill->paused, memory_order_acquire))
+        notice_send(o->fill->room, owner);
+    lock_give(lock_of(o));
+}
+
+struct body *object_body(struct object *o)
+{
+    if (object_state(o) == OBJECT_SEALED)
+        return o->body ? body_ref(o->body) : NULL;
+    lock_take(lock_of(o));
+    struct body *b = o->body ? body_ref(o->body) : NULL;
+    lock_give(lock_of(o));
+    return b;
+}
+
+/* ---- look-ups ---- */
+
+struct object_purged object_check_purged(struct object *o, uint64_t published, int64_t now_mono_ms)
+{
+    struct object_purged answer = { .soft_ms = -1 };
+    struct purged p;
+    CHECK(object_state(o) != OBJECT_NEW); /* its names are not known yet */
+    uint64_t since = atomic_load_explicit(&o->good_at, memory_order_acquire);
+    if (since >= published)
+        return answer;
+    if (!epochs_touched(o->cache->epochs, o->names, o->names_n, o->begin, since, published, &p)) {
+        /* Two readers may store different numbers; both are true. */
+        atomic_store_explicit(&o->good_at, published, memory_order_release);
+        return answer;
+    }
+    answer.gone = p.hard != 0;
+    answer.invalidated = p.invalidated != 0;
+    if (p.soft)
+        answer.soft_ms = now_mono_ms > p.soft_at_ms ? now_mono_ms - p.soft_at_ms : 0;
+    return answer;
+}
+
+uint64_t object_length(struct object *o)
+{
+    if (o->partial)
+        return o->part.whole;
+    if (object_state(o) == OBJECT_SEALED)
+        return o->body ? body_length(o->body) : 0;
+    return o->expected_bytes;
+}

@@ -1,0 +1,155 @@
+/*
+ * An object: one response. One fetch fills it; any number of requests deliver it, on any thread, also while it grows.
+ * A request and a fetch meet only here.
+ *
+ * Counted: the index holds one reference, each reader one, its fetch one; the last unref may happen on any thread.
+ * Written only by its fetch; what a state promises is visible to whoever reads that state (acquire):
+ *
+ *   NEW      nothing yet; wait
+ *   HEAD     response, body, freshness, names and verdict are set; the body grows
+ *   SEALED   the body is whole; all is immutable from here on
+ *   FAILED   reason and status say why; a body that had begun is cut
+ *
+ * What is only needed while it is filled (watches, the fetch's notice, the mode) stands in a struct fill, which goes when it is
+ * sealed and nobody watches any more.
+ */
+#ifndef CACHE_OBJECT_H
+#define CACHE_OBJECT_H
+
+#include "base/hash.h"
+#include "base/notice.h"
+#include "cache/evict.h"
+#include "cache/policy.h"
+#include "cache/response.h"
+#include "store/body.h"
+
+enum object_state { OBJECT_NEW, OBJECT_HEAD, OBJECT_SEALED, OBJECT_FAILED };
+
+struct cache;
+struct resource;
+struct shard;
+struct fill;
+
+struct object {
+    atomic_uint refs;
+    _Atomic uint8_t state;   /* enum object_state */
+    bool stored;             /* from HEAD on: the verdict was to store it. Else private: for one request */
+    bool has_generated_etag; /* from SEALED on */
+    bool partial;            /* a 206: the body is the part `part` of a whole of `whole_bytes` */
+    uint8_t fail_reason;     /* enum reason; from FAILED on */
+    uint8_t verdict_reason;  /* enum reason; from HEAD on: why not stored */
+    uint16_t fail_status;    /* 502, 503, 504; from FAILED on */
+    _Atomic uint32_t hits;   /* for explain */
+    struct cache *cache;
+    struct object *next;           /* the index's */
+    struct resource *resource;     /* the index's, under its shard's lock; NULL: not in it */
+    _Atomic(struct shard *) shard; /* where it was first put; NULL: never in the index */
+    struct evict_item evict;       /* a weight says that it was published */
+    uint64_t variant_hash;
+    struct str variant;       /* key material, owned */
+    uint64_t begin;           /* the purge number at which its fetch began */
+    _Atomic uint64_t good_at; /* the purge number at which it was last found untouched */
+    uint64_t *names;          /* epochs, in rising order, owned */
+    uint32_t names_n;
+    uint32_t charged; /* bytes of this struct and what it owns, but the body */
+    struct response *response;
+    struct body *body;       /* NULL: none */
+    uint64_t expected_bytes; /* of the body by its framing; BODY_LENGTH_UNKNOWN */
+    struct freshness fresh;
+    int64_t received_mono_ms;
+    _Atomic int64_t next_refresh_ms; /* after a failed refresh: not before */
+    struct hash128 etag;             /* generated */
+    struct {
+        uint64_t first, last, whole; /* of a partial one */
+    } part;
+    struct fill *fill; /* guarded by the object's lock */
+};
+
+/* A private object: not in the index (index_look makes the others). One reference, the caller's. `begin`: read by
+ * epochs_published before anything was decided. */
+struct object *object_new(struct cache *c, uint64_t begin);
+struct object *object_ref(struct object *o);
+void object_unref(struct object *o);
+static inline enum object_state object_state(const struct object *o)
+{
+    return (enum object_state)atomic_load_explicit(&o->state, memory_order_acquire);
+}
+static inline bool object_is_done(const struct object *o)
+{
+    return object_state(o) >= OBJECT_SEALED;
+}
+
+/* ---- its fetch, one thread ---- */
+
+/* `room`: told when a reader of a passing body moved on, or when the last reader left. `sender` as in base/notice. */
+void object_set_fetch(struct object *o, struct notice *room, const void *sender);
+
+struct object_head {
+    struct response **response; /* taken over and cleared */
+    struct body **body;         /* taken over and cleared; NULL inside: no body */
+    const struct verdict *verdict;
+    const uint64_t *names; /* copied and sorted */
+    size_t names_n;
+    int64_t received_mono_ms;
+};
+/* NEW -> HEAD. Readers are told by object_publish. */
+void object_set_head(struct object *o, const struct object_head *head);
+/* Tells all watches to look again. */
+void object_publish(struct object *o);
+/* -> SEALED, and publishes. Compacts the body and makes an ETag when `make_etag` and the response has no validator. */
+void object_seal(struct object *o, bool make_etag);
+/* -> FAILED, and publishes. */
+void object_fail(struct object *o, enum reason reason, int status);
+
+/* The body turns into a passing one: no more joiners. Also the way to begin one. */
+void object_close(struct object *o);
+bool object_is_closed(struct object *o);
+/* Position of the slowest reader; UINT64_MAX without readers. */
+uint64_t object_slowest(struct object *o);
+unsigned object_readers(struct object *o);
+/* The fetch waits for readers to move on (true) or not: only then are they asked to tell. */
+void object_set_paused(struct object *o, bool paused);
+
+/* ---- its readers: one watch for each object and loop ---- */
+
+/* Embedded in the watcher, which belongs to one loop. It must stay until object_unwatch said that it is out and no notice is
+ * pending. Zeroed, `link` initialised, owner and notice set before its first use. */
+struct watch {
+    struct link link;  /* in the object's list, under its lock */
+    const void *owner; /* whose thread it belongs to */
+    struct notice *notice;
+    _Atomic uint64_t slowest; /* smallest position of its readers */
+    unsigned readers;         /* under the object's lock */
+};
+
+enum object_watch {
+    OBJECT_WATCHED, /* a notice comes whenever something changed; look at the object now nevertheless */
+    OBJECT_DONE,    /* sealed or failed: there is nothing to wait for. Not counted as a reader */
+    OBJECT_CLOSED,  /* no more joiners: look up again. Not counted as a reader */
+};
+/* One more reader of w, at position 0. `own_fetch`: the request that started the fetch gets in although it is closed. */
+enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch);
+/* One reader of w less. true: it was the last, and w is out of the object's list. */
+bool object_unwatch(struct object *o, struct watch *w);
+/* The owner's watch that is in the object's list, or NULL. */
+struct watch *object_watch_of(struct object *o, const void *owner);
+/* A reader moved on, w->slowest was updated: tells the fetch if it waits for that. */
+void object_reader_moved(struct object *o, const void *owner);
+
+/* The body as a reader holds it: a new reference, or NULL. */
+struct body *object_body(struct object *o);
+
+/* ---- what a look-up asks ---- */
+
+/* When was it softly purged: -1 never, else milliseconds since. `gone`: hard purged or below the floor. */
+struct object_purged {
+    bool gone, invalidated;
+    int64_t soft_ms;
+};
+/* Compares with the purges up to `published`; remembers when nothing touched it. */
+struct object_purged object_check_purged(struct object *o, uint64_t published, int64_t now_mono_ms);
+
+/* Bytes of the whole representation; UINT64_MAX while it is not known. */
+uint64_t object_length(struct object *o);
+
+#endif

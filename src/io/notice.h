@@ -1,0 +1,26 @@
+/*
+ * A notice that arrives on a loop: what the rooms below io/ send through base/notice comes out here, on the receiver's own
+ * thread, from its loop.
+ */
+#ifndef IO_NOTICE_H
+#define IO_NOTICE_H
+
+#include "base/notice.h"
+#include "io/loop.h"
+
+struct loop_notice {
+    struct notice notice;
+    struct letter letter;
+    struct loop *loop;
+    /* On the loop's thread, once for each notice; the pending mark is cleared before. */
+    void (*run)(struct loop_notice *n);
+};
+
+void loop_notice_init(struct loop_notice *n, struct loop *loop, void (*run)(struct loop_notice *));
+/* While it is pending its owner must not be freed: `run` is still to come. */
+static inline bool loop_notice_is_pending(const struct loop_notice *n)
+{
+    return notice_is_pending(&n->notice);
+}
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Counters and gauges, one set a worker; the reader sums them.
+ * Columns: id, name in /metrics (prefix freshet_), kind (counter, gauge), help.
+ * Users: origin, request, front (count); admin (status, metrics).
+ */
+/* clang-format off */
+COUNTER(CONNECTIONS_ACCEPTED, "client_connections_accepted_total", counter, "Client connections accepted")
+COUNTER(CONNECTIONS_OPEN,     "client_connections_open",           gauge,   "Client connections open")
+COUNTER(REQUESTS,             "requests_total",                    counter, "Requests begun")
+COUNTER(REQUESTS_OPEN,        "requests_open",                     gauge,   "Requests in flight")
+COUNTER(REQUESTS_REFUSED,     "requests_refused_total",            counter, "Requests refused as malformed or over a limit")
+COUNTER(HITS,                 "hits_total",                        counter, "Requests answered from a fresh stored response")
+COUNTER(STALE_HITS,           "stale_hits_total",                  counter, "Requests answered from a stale stored response")
+COUNTER(MISSES,               "misses_total",                      counter, "Requests that started a fetch which may be stored")
+COUNTER(JOINS,                "joins_total",                       counter, "Requests that waited for another's fetch")
+COUNTER(PASSES,               "passes_total",                      counter, "Requests that went to the origin alone")
+COUNTER(REVALIDATED,          "revalidated_total",                 counter, "Stored responses confirmed by a 304")
+COUNTER(REFRESHES,            "refreshes_total",                   counter, "Background refreshes started")
+COUNTER(REFRESHES_FAILED,     "refreshes_failed_total",            counter, "Background refreshes that failed")
+COUNTER(STORED,               "stored_total",                      counter, "Responses stored")
+COUNTER(NOT_STORED,           "not_stored_total",                  counter, "Responses not stored")
+COUNTER(ERRORS,               "errors_total",                      counter, "Requests answered with an error page of freshet's own")
+COUNTER(ABORTS,               "client_aborts_total",               counter, "Requests whose client went away early")
+COUNTER(BYTES_SENT,           "response_body_bytes_total",         counter, "Bytes of response bodies sent to clients")
+COUNTER(BYTES_RECEIVED,       "request_body_bytes_total",          counter, "Bytes of request bodies received")
+COUNTER(FETCHES,              "fetches_total",                     counter, "Requests to origins")
+COUNTER(FETCHES_OPEN,         "fetches_open",                      gauge,   "Requests to origins in flight")
+COUNTER(FETCHES_FAILED,       "fetches_failed_total",              counter, "Requests to origins that failed")
+COUNTER(FETCH_RETRIES,        "fetch_retries_total",               counter, "Silent retries on a dead idle connection")
+COUNTER(ORIGIN_CONNECTIONS,   "origin_connections_open",           gauge,   "Connections to origins open")
+COUNTER(ORIGIN_CONNECTS,      "origin_connects_total",             counter, "Connections to origins made")
+COUNTER(ORIGIN_BYTES,         "origin_body_bytes_total",           counter, "Bytes of response bodies received from origins")
+COUNTER(TUNNELS_OPEN,         "tunnels_open",                      gauge,   "Upgraded connections open")
+COUNTER(VARY_IGNORED,         "vary_headers_ignored_total",        counter, "Names in Netlify-Vary: header= that were ignored")
+COUNTER(COUNTRY_MISSING,      "country_lookups_missing_total",     counter, "country= rules without a country database")
+/* clang-format on */
