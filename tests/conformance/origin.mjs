@@ -1,0 +1,38 @@
+// The suite's origin server on loopback: its own handlers for /config, /test and /state, and two things that its
+// definitions cannot say and ours in additional.mjs need: `interim_responses` before the answer, `response_pause` seconds
+// of waiting. Started by run.mjs as a process of its own, to which it reports its port; it ends with its parent.
+
+import { createServer, STATUS_CODES } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import handleConfig from 'http-cache-tests/server/handle-config.mjs';
+import handleState from 'http-cache-tests/server/handle-state.mjs';
+import handleTest from 'http-cache-tests/server/handle-test.mjs';
+import { configs, sendResponse } from 'http-cache-tests/server/utils.mjs';
+
+const sendInterim = (response, [status, fields = []]) => {
+  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  response.socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n${lines}\r\n`, 'latin1');
+};
+
+async function answerTest(segments, request, response) {
+  const config = configs.get(segments[0])?.[Number(request.headers['req-num']) - 1] ?? {};
+  for (const interim of config.interim_responses ?? []) sendInterim(response, interim);
+  if (config.response_pause) await wait(config.response_pause * 1000);
+  handleTest(segments, request, response);
+}
+
+const server = createServer(async (request, response) => {
+  const [kind, ...segments] = new URL(request.url, 'http://origin').pathname.slice(1).split('/');
+  try {
+    if (kind === 'config') handleConfig(segments, request, response);
+    else if (kind === 'test') await answerTest(segments, request, response);
+    else if (kind === 'state') handleState(segments, request, response);
+    else sendResponse(response, 404, `nothing at ${request.url}`);
+  } catch (error) {
+    console.log(`ERROR: ${request.method} ${request.url}: ${error.stack}`);
+    if (!response.headersSent) response.writeHead(500);
+    response.end();
+  }
+});
+server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => process.send({ port: server.address().port }));
+process.on('disconnect', () => process.exit());
