@@ -114,13 +114,15 @@ struct parse {
 
 #define REFUSE(p, ...) (report_add(&(p)->report, PLACE_LINE(0), __VA_ARGS__), false)
 
-struct str cli_flag_of_setting(struct str name, struct arena *a)
+/* "--first-byte-timeout" for "first_byte_timeout". */
+static const char *flag_of_setting(struct str name, struct arena *a)
 {
-    char *p = arena_alloc(a, name.n + 2);
+    char *p = arena_alloc(a, name.n + 3);
     p[0] = p[1] = '-';
     for (size_t i = 0; i < name.n; i++)
         p[i + 2] = name.p[i] == '_' ? '-' : name.p[i];
-    return (struct str){ p, name.n + 2 };
+    p[name.n + 2] = '\0';
+    return p;
 }
 
 static enum cli_verb verb_by_name(struct str name)
@@ -133,15 +135,15 @@ static enum cli_verb verb_by_name(struct str name)
 
 static bool refuse_verb(struct parse *p, struct str word)
 {
-    struct str quoted = report_quote(&p->report, word);
+    const char *quoted = report_quote(&p->report, word);
     struct nearest near = nearest_to(word);
     for (enum cli_verb v = 0; v < CLI_VERB_COUNT; v++)
         nearest_offer(&near, verbs[v].name);
     if (near.name.n)
-        return REFUSE(p, "unknown verb %.*s; did you mean \"%.*s\"?", STR_ARG(quoted), STR_ARG(near.name));
+        return REFUSE(p, "unknown verb %s; did you mean \"%.*s\"?", quoted, STR_ARG(near.name));
     if (str_starts(word, STR("-")) || str_index(word, '.') < word.n)
-        return REFUSE(p, "a verb comes before %.*s; did you mean \"freshet run\"?", STR_ARG(quoted));
-    return REFUSE(p, "unknown verb %.*s; \"freshet help\" lists them", STR_ARG(quoted));
+        return REFUSE(p, "a verb comes before %s; did you mean \"freshet run\"?", quoted);
+    return REFUSE(p, "unknown verb %s; \"freshet help\" lists them", quoted);
 }
 
 /* Looks a flag up in the verb's own table. NULL: it is none of them. */
@@ -171,7 +173,7 @@ static bool is_extra_setting(struct str name)
 
 static bool refuse_flag(struct parse *p, struct str word, struct str name)
 {
-    struct str quoted = report_quote(&p->report, word);
+    const char *quoted = report_quote(&p->report, word);
     struct nearest near = nearest_to(name);
     for (size_t i = 0; i < COUNT_OF(flags); i++)
         if (flags[i].verbs & ON(p->cli->verb))
@@ -181,10 +183,9 @@ static bool refuse_flag(struct parse *p, struct str word, struct str name)
     for (size_t i = 0; p->verb->takes_settings && i < COUNT_OF(extra_settings); i++)
         nearest_offer(&near, extra_settings[i].name);
     if (near.name.n)
-        return REFUSE(p, "unknown flag %.*s; did you mean \"%.*s\"?", STR_ARG(quoted),
-                      STR_ARG(cli_flag_of_setting(near.name, p->arena)));
-    return REFUSE(p, "unknown flag %.*s; \"freshet %.*s --help\" lists them", STR_ARG(quoted),
-                  STR_ARG(p->verb->name));
+        return REFUSE(p, "unknown flag %s; did you mean \"%s\"?", quoted,
+                      flag_of_setting(near.name, p->arena));
+    return REFUSE(p, "unknown flag %s; \"freshet %.*s --help\" lists them", quoted, STR_ARG(p->verb->name));
 }
 
 /* The value of `word`: behind its '=' (inline_value.p is set then) or the next word. */
@@ -229,7 +230,7 @@ static bool put_flag(struct parse *p, const struct flag *f, struct str word, str
     if (wrong && f->form == FORM_SECRET)
         return REFUSE(p, "%.*s: the value %s", STR_ARG(word), wrong);
     if (wrong)
-        return REFUSE(p, "%.*s: %.*s %s", STR_ARG(word), STR_ARG(report_quote(&p->report, value)), wrong);
+        return REFUSE(p, "%.*s: %s %s", STR_ARG(word), report_quote(&p->report, value), wrong);
     if (f->kind == FLAG_MANY)
         return put_many(p, at, value);
     *(struct str *)at = value;
@@ -304,8 +305,8 @@ static bool take_word(struct parse *p, char *arg)
 {
     struct str word = str_from(arg);
     if (p->words++ >= p->verb->args_most)
-        return REFUSE(p, "%.*s is one word too many; usage: freshet %.*s %s",
-                      STR_ARG(report_quote(&p->report, word)), STR_ARG(p->verb->name), p->verb->usage);
+        return REFUSE(p, "%s is one word too many; usage: freshet %.*s %s", report_quote(&p->report, word),
+                      STR_ARG(p->verb->name), p->verb->usage);
     if (word.n == 0)
         return REFUSE(p, "an empty argument; usage: freshet %.*s %s", STR_ARG(p->verb->name), p->verb->usage);
     switch (p->cli->verb) {
@@ -456,7 +457,7 @@ static const char *value_name(const struct setting *s)
 static void add_setting_help(struct buf *out, enum setting_id id, struct arena *a)
 {
     const struct setting *s = &setting_table[id];
-    buf_printf(out, "  %.*s %s%s\n", STR_ARG(cli_flag_of_setting(s->name, a)), value_name(s),
+    buf_printf(out, "  %s %s%s\n", flag_of_setting(s->name, a), value_name(s),
                s->type == TYPE_LIST ? "..." : "");
     struct str text = s->text;
     if (s->initial.n)
@@ -468,9 +469,9 @@ static void add_settings_help(struct buf *out)
 {
     struct arena a;
     arena_init(&a, 4096);
-    buf_add(out, STR("\nSettings. One word of a list at a time: the flag again adds one. Times: 500ms, 10s, "
-                     "5m, 2h, 1d. "
-                     "Sizes: 64K, 256M, 2G.\n"));
+    buf_add(out,
+            STR("\nSettings. A flag with ... may come again, each adds one to the list; of others the last "
+                "counts.\nTimes: 500ms, 10s, 5m, 2h, 1d. Sizes: 64K, 256M, 2G.\n"));
     for (size_t i = 0; i < COUNT_OF(extra_settings); i++) {
         buf_printf(out, "  --%.*s %s\n", STR_ARG(extra_settings[i].name), extra_settings[i].value);
         add_wrapped(out, 6, str_from(extra_settings[i].text));

@@ -45,7 +45,5 @@ struct cli {
 bool cli_parse(int argc, char *const argv[], struct arena *a, struct cli *out, struct buf *error);
 /* The help of a verb; of CLI_HELP: what verbs there are. */
 void cli_help(enum cli_verb verb, struct buf *out);
-/* A setting as a flag: "--first-byte-timeout". In the arena. */
-struct str cli_flag_of_setting(struct str name, struct arena *a);
 
 #endif

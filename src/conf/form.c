@@ -125,14 +125,14 @@ static bool is_host(struct str s)
 static const char *check_hosts(struct str s)
 {
     struct str host, port;
+    if (memchr(s.p ? s.p : "", '/', s.n))
+        return "is a URL or a path; write the host alone";
     if (split_port(s, &host, &port) && port.p && is_host(host))
         return "has a port; write the host alone, a site is found by its host on every port";
     if (str_starts(s, STR("*.")))
         s = str_from_index(s, 2);
     if (memchr(s.p ? s.p : "", '*', s.n))
         return "has a * in the wrong place; only *.NAME is possible, for all hosts below NAME";
-    if (memchr(s.p ? s.p : "", '/', s.n))
-        return "is a URL or a path; write the host alone";
     return is_host(s) ? NULL : "is not a host name; write shop.example, *.shop.example or an address";
 }
 
@@ -146,7 +146,7 @@ static const char *check_host(struct str s)
 
 /* ---- origins ---- */
 
-static const char *origin_parse_local(struct str path, struct arena *a, struct origin_address *out)
+static const char *parse_local_origin(struct str path, struct arena *a, struct origin_address *out)
 {
     if (!is_local_path(path))
         return "is not the path of a Unix socket; write unix:/path/to/socket (107 bytes at most)";
@@ -154,7 +154,7 @@ static const char *origin_parse_local(struct str path, struct arena *a, struct o
     return NULL;
 }
 
-static const char *origin_parse_http(struct str authority, struct arena *a, struct origin_address *out)
+static const char *parse_http_origin(struct str authority, struct arena *a, struct origin_address *out)
 {
     struct str host, port;
     uint16_t number = 80;
@@ -180,12 +180,12 @@ static const char *origin_parse_http(struct str authority, struct arena *a, stru
     return NULL;
 }
 
-const char *origin_parse(struct str s, struct arena *a, struct origin_address *out)
+const char *form_origin(struct str s, struct arena *a, struct origin_address *out)
 {
     if (str_starts_nocase(s, STR("unix:")))
-        return origin_parse_local(str_from_index(s, 5), a, out);
+        return parse_local_origin(str_from_index(s, 5), a, out);
     if (str_starts_nocase(s, STR("http://")))
-        return origin_parse_http(str_from_index(s, 7), a, out);
+        return parse_http_origin(str_from_index(s, 7), a, out);
     if (str_starts_nocase(s, STR("https://")))
         return "wants TLS to the origin, which comes later; use http:// on a network that you trust";
     return "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket";
@@ -196,14 +196,14 @@ static const char *check_origin(struct str s)
     struct arena a;
     struct origin_address unused;
     arena_init(&a, 512);
-    const char *wrong = origin_parse(s, &a, &unused);
+    const char *wrong = form_origin(s, &a, &unused);
     arena_fini(&a);
     return wrong;
 }
 
 /* ---- words ---- */
 
-const char *tag_header_parse(struct str s, struct tag_header *out)
+const char *form_tag_header(struct str s, struct tag_header *out)
 {
     static const struct {
         struct str word;
@@ -230,7 +230,7 @@ const char *tag_header_parse(struct str s, struct tag_header *out)
 static const char *check_tag_header(struct str s)
 {
     struct tag_header unused;
-    return tag_header_parse(s, &unused);
+    return form_tag_header(s, &unused);
 }
 
 static const char *check_field(struct str s)
@@ -268,7 +268,7 @@ static const char *check_secret(struct str s)
     return NULL;
 }
 
-const char *site_name_check(struct str s)
+const char *form_site_name(struct str s)
 {
     bool good = s.n >= 1 && s.n <= SITE_BYTES_MAX;
     for (size_t i = 0; good && i < s.n; i++)

@@ -29,9 +29,9 @@ const char *form_check(enum text_form form, struct str s);
 struct str form_normal(enum text_form form, struct str s, struct arena *a);
 
 /* Both as form_check; *out is set when NULL is returned, its strings in the arena or literals. */
-const char *origin_parse(struct str s, struct arena *a, struct origin_address *out);
-const char *tag_header_parse(struct str s, struct tag_header *out);
+const char *form_origin(struct str s, struct arena *a, struct origin_address *out);
+const char *form_tag_header(struct str s, struct tag_header *out);
 /* The name of a site: letters, digits, "-", "_", ".", at most 128. */
-const char *site_name_check(struct str s);
+const char *form_site_name(struct str s);
 
 #endif

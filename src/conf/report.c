@@ -45,21 +45,16 @@ static size_t cut_length(struct str s, size_t most)
     return most;
 }
 
-struct str report_quote(struct report *r, struct str s)
+const char *report_quote(struct report *r, struct str s)
 {
-    struct str head = str_first(s, cut_length(s, QUOTE_MAX));
-    char *p = arena_alloc(r->arena, head.n + 5);
+    size_t n = cut_length(s, QUOTE_MAX);
+    char *p = arena_alloc(r->arena, QUOTE_MAX + sizeof("\"...\""));
     p[0] = '"';
-    if (head.n)
-        memcpy(p + 1, head.p, head.n);
-    make_printable(p + 1, head.n); /* here already: a NUL would end the "%.*s" that this is put in */
-    size_t n = head.n + 1;
-    if (head.n < s.n) {
-        memcpy(p + n, "...", 3);
-        n += 3;
-    }
-    p[n++] = '"';
-    return (struct str){ p, n };
+    if (n)
+        memcpy(p + 1, s.p, n);
+    make_printable(p + 1, n); /* not only at the end: a NUL would end the text that this is put in */
+    strcpy(p + 1 + n, n < s.n ? "...\"" : "\"");
+    return p;
 }
 
 /* The file's lines in order, then the flags as they came. */

@@ -35,8 +35,8 @@ void report_init(struct report *r, struct arena *a, struct str file);
 /* One problem: "what is wrong; what to do", without the place. Control characters become '?'. */
 __attribute__((format(printf, 3, 4))) void report_add(struct report *r, struct place at, const char *fmt,
                                                       ...);
-/* The text in quotes, cut when long, for a message. A literal or in the arena. */
-struct str report_quote(struct report *r, struct str s);
+/* The text in quotes, cut when long, for a message. In the arena. */
+const char *report_quote(struct report *r, struct str s);
 /* Adds "FILE:LINE: text\n" or "--flag: text\n" for each. */
 void report_write(struct report *r, struct buf *out);
 

@@ -132,7 +132,7 @@ struct str setting_initial(enum setting_id id, enum profile p)
     return setting_table[id].initial;
 }
 
-bool profile_parse(struct str name, enum profile *out)
+bool setting_profile_by_name(struct str name, enum profile *out)
 {
     for (enum profile p = 0; p < PROFILE_COUNT; p++)
         if (str_eq(name, profile_names[p])) {

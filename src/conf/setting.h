@@ -43,7 +43,7 @@ enum setting_id setting_by_name(struct str name, bool flag);
 /* The default under a profile. */
 struct str setting_initial(enum setting_id id, enum profile p);
 /* false: no such profile. */
-bool profile_parse(struct str name, enum profile *out);
+bool setting_profile_by_name(struct str name, enum profile *out);
 /* A number as people write it in the file: "256M", "10s", "100ms", "4096". */
 void setting_write_number(enum setting_type type, int64_t number, struct buf *out);
 

@@ -99,7 +99,7 @@ static bool check_needed(struct build *b, const struct setting *s, const union v
 static bool read_profile(struct build *b, struct str text, struct place at, union value *out)
 {
     enum profile p;
-    if (profile_parse(text, &p)) {
+    if (setting_profile_by_name(text, &p)) {
         out->choice = (int)p;
         return true;
     }
@@ -107,8 +107,8 @@ static bool read_profile(struct build *b, struct str text, struct place at, unio
     for (p = 0; p < PROFILE_COUNT; p++)
         nearest_offer(&near, profile_name(p));
     struct str name = near.name.n ? near.name : STR("isr");
-    report_add(&b->report, at, "%s%.*s is no profile (isr, rfc9111, dev); did you mean \"%.*s\"?",
-               at.flag.n ? "" : "profile: ", STR_ARG(report_quote(&b->report, text)), STR_ARG(name));
+    report_add(&b->report, at, "%s%s is no profile (isr, rfc9111, dev); did you mean \"%.*s\"?",
+               at.flag.n ? "" : "profile: ", report_quote(&b->report, text), STR_ARG(name));
     return false;
 }
 
@@ -118,8 +118,8 @@ static bool is_first(struct build *b, const struct entry *e, const struct tree *
 {
     if (e->state == ENTRY_NONE || !e->node)
         return true;
-    report_add(&b->report, PLACE_LINE(t->line), "%.*s is set twice, first in line %u; remove one",
-               STR_ARG(report_quote(&b->report, t->key)), e->at.line);
+    report_add(&b->report, PLACE_LINE(t->line), "%s is set twice, first in line %u; remove one",
+               report_quote(&b->report, t->key), e->at.line);
     return false;
 }
 
@@ -139,14 +139,14 @@ static void report_unknown(struct build *b, struct layer *l, bool in_site, const
     nearest_offer(&near, STR("profile"));
     if (!in_site)
         nearest_offer(&near, STR("sites"));
-    struct str quoted = report_quote(&b->report, t->key);
+    const char *quoted = report_quote(&b->report, t->key);
     if (!near.name.n) {
         report_add(&b->report, PLACE_LINE(t->line),
-                   "unknown setting %.*s; the known ones are in docs/CONFIGURATION.md", STR_ARG(quoted));
+                   "unknown setting %s; the known ones are in docs/CONFIGURATION.md", quoted);
         return;
     }
-    report_add(&b->report, PLACE_LINE(t->line), "unknown setting %.*s; did you mean \"%.*s\"?",
-               STR_ARG(quoted), STR_ARG(near.name));
+    report_add(&b->report, PLACE_LINE(t->line), "unknown setting %s; did you mean \"%.*s\"?", quoted,
+               STR_ARG(near.name));
     /* Given, though badly: nobody should read that `origin` is missing as well. */
     enum setting_id id = setting_by_name(near.name, false);
     if (id < SETTING_COUNT && l->v[id].state == ENTRY_NONE)
@@ -165,8 +165,8 @@ static void read_setting(struct build *b, struct layer *l, bool in_site, const s
         report_unknown(b, l, in_site, t);
     } else if (in_site && setting_table[id].scope == SCOPE_PROCESS) {
         report_add(&b->report, PLACE_LINE(t->line),
-                   "%.*s belongs to the whole process; move it to the top of the file",
-                   STR_ARG(report_quote(&b->report, t->key)));
+                   "%s belongs to the whole process; move it to the top of the file",
+                   report_quote(&b->report, t->key));
     } else if (is_first(b, &l->v[id], t)) {
         const struct setting *s = &setting_table[id];
         union value *v = &l->v[id].value;
@@ -189,14 +189,12 @@ static void read_sites(struct build *b, const struct tree *t)
         report_add(&b->report, PLACE_LINE(t->line), "sites: %zu are too many; at most %d", t->n, SITES_MAX);
 }
 
-static void read_top(struct build *b, const struct tree *root)
+static bool read_top(struct build *b, const struct tree *root)
 {
-    if (root->kind == TREE_NULL)
-        return;
-    if (root->kind != TREE_MAP) {
+    if (root->kind == TREE_TEXT || root->kind == TREE_LIST) {
         report_add(&b->report, PLACE_LINE(root->line),
                    "this is not a configuration; write lines like origin: http://HOST");
-        return;
+        return false;
     }
     for (const struct tree *t = root->first; t; t = t->next) {
         if (str_eq(t->key, STR("sites")))
@@ -204,6 +202,7 @@ static void read_top(struct build *b, const struct tree *root)
         else
             read_setting(b, &b->top, false, t);
     }
+    return true;
 }
 
 /* ---- the flags ---- */
@@ -362,14 +361,14 @@ static void finish_tag_headers(struct build *b, struct site_settings *site)
 {
     site->tag_header_list = arena_alloc(&b->s->arena, site->tag_headers.n * sizeof(struct tag_header));
     for (size_t i = 0; i < site->tag_headers.n; i++)
-        CHECK(!tag_header_parse(site->tag_headers.v[i], &site->tag_header_list[i]));
+        CHECK(!form_tag_header(site->tag_headers.v[i], &site->tag_header_list[i]));
 }
 
 static void finish_origin(struct build *b, struct site_settings *site, const struct entry *origin,
                           struct place at)
 {
     if (site->origin.n) {
-        CHECK(!origin_parse(site->origin, &b->s->arena, &site->origin_address));
+        CHECK(!form_origin(site->origin, &b->s->arena, &site->origin_address));
         return;
     }
     if (origin->state == ENTRY_BAD)
@@ -379,8 +378,8 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
                    "is missing; say where the site runs, like --origin http://127.0.0.1:3000, or name a "
                    "configuration file");
     else if (b->sites)
-        report_add(&b->report, at, "site %.*s has no origin; add origin: http://HOST[:PORT]",
-                   STR_ARG(report_quote(&b->report, site->name)));
+        report_add(&b->report, at, "site %s has no origin; add origin: http://HOST[:PORT]",
+                   report_quote(&b->report, site->name));
     else
         report_add(&b->report, at, "no origin; add the line origin: http://HOST[:PORT] or give --origin");
 }
@@ -426,13 +425,13 @@ static struct place place_of_item(const struct entry *e, size_t i)
 static void report_host_twice(struct build *b, const struct host_seen *first, const struct host_seen *again)
 {
     const struct site_settings *sites = b->s->sites;
-    struct str host = report_quote(&b->report, again->pattern);
+    const char *host = report_quote(&b->report, again->pattern);
     if (first->site == again->site)
-        report_add(&b->report, again->at, "host %.*s is listed twice; remove one", STR_ARG(host));
+        report_add(&b->report, again->at, "host %s is listed twice; remove one", host);
     else
         report_add(&b->report, again->at,
-                   "host %.*s belongs to site \"%.*s\" already, in line %u; a host has one site",
-                   STR_ARG(host), STR_ARG(sites[first->site].name), first->at.line);
+                   "host %s belongs to site \"%.*s\" already, in line %u; a host has one site", host,
+                   STR_ARG(sites[first->site].name), first->at.line);
 }
 
 /* The table that requests look into. */
@@ -494,10 +493,9 @@ static void make_only_site(struct build *b)
     struct str name = STR("default");
     if (b->site_name.state == ENTRY_GOOD) {
         name = b->site_name.value.text;
-        const char *wrong = site_name_check(name);
+        const char *wrong = form_site_name(name);
         if (wrong)
-            report_add(&b->report, b->site_name.at, "%.*s %s", STR_ARG(report_quote(&b->report, name)),
-                       wrong);
+            report_add(&b->report, b->site_name.at, "%s %s", report_quote(&b->report, name), wrong);
     }
     s->sites = arena_zero(&s->arena, sizeof(*s->sites));
     s->sites_n = 1;
@@ -525,15 +523,14 @@ static void check_shared(struct build *b)
 
 static void check_site_name(struct build *b, const struct tree *t)
 {
-    const char *wrong = site_name_check(t->key);
+    const char *wrong = form_site_name(t->key);
     if (wrong)
-        report_add(&b->report, PLACE_LINE(t->line), "%.*s %s", STR_ARG(report_quote(&b->report, t->key)),
-                   wrong);
+        report_add(&b->report, PLACE_LINE(t->line), "%s %s", report_quote(&b->report, t->key), wrong);
     for (const struct tree *u = b->sites->first; u != t; u = u->next)
         if (str_eq(u->key, t->key)) {
             report_add(&b->report, PLACE_LINE(t->line),
-                       "site %.*s is there twice, first in line %u; rename one",
-                       STR_ARG(report_quote(&b->report, t->key)), u->line);
+                       "site %s is there twice, first in line %u; rename one",
+                       report_quote(&b->report, t->key), u->line);
             return;
         }
 }
@@ -547,8 +544,8 @@ static void read_site(struct build *b, struct layer *l, const struct tree *t)
             read_setting(b, l, true, u);
     else if (t->kind != TREE_NULL)
         report_add(&b->report, PLACE_LINE(t->line),
-                   "site %.*s is not a block of settings; indent them below its name",
-                   STR_ARG(report_quote(&b->report, t->key)));
+                   "site %s is not a block of settings; indent them below its name",
+                   report_quote(&b->report, t->key));
 }
 
 static void make_sites(struct build *b)
@@ -579,9 +576,8 @@ static void make_settings(struct build *b, struct str yaml, const struct overrid
     make_profiles(b);
     read_flags(b, overrides, n);
     const struct tree *root = tree_read(yaml, &b->scratch, &b->report);
-    if (!root)
-        return; /* what a torn file lacks is not worth saying */
-    read_top(b, root);
+    if (!root || !read_top(b, root))
+        return; /* what such a file lacks is not worth saying */
     merge(b, SCOPE_PROCESS, NULL, &b->s->process);
     if (b->sites)
         make_sites(b);

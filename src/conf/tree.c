@@ -1,8 +1,13 @@
 #include "conf/tree.h"
 
+#include <string.h>
 #include <yaml.h>
 
 #include "base/check.h"
+
+static const char no_anchors[] =
+    "anchors (&), aliases (*) and tags (!) are not used here; write the value out, in "
+    "quotes if it starts with such a sign";
 
 struct reader {
     yaml_parser_t parser;
@@ -54,7 +59,10 @@ static bool refuse_syntax(struct reader *r)
     }
     if (is_indented_by_tab(r->yaml, line))
         return refuse(r, line, "indented with a tab; YAML wants spaces");
-    report_add(r->report, PLACE_LINE(line), "not valid YAML: %s", p->problem ? p->problem : "out of memory");
+    if (p->context && (strstr(p->context, "alias") || strstr(p->context, "anchor")))
+        return refuse(r, line, no_anchors); /* "*.example" without quotes, mostly */
+    report_add(r->report, PLACE_LINE(line), "not valid YAML: %s; values with special characters go in quotes",
+               p->problem ? p->problem : "out of memory");
     return false;
 }
 

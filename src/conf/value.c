@@ -81,7 +81,7 @@ static bool parse_in_range(const struct setting *s, struct str text, union value
                            struct place at)
 {
     if (!parse_number_of_type(s->type, text, &out->number)) {
-        value_problem(s, r, at, "%.*s %s", STR_ARG(report_quote(r, text)), number_advice(s->type));
+        value_problem(s, r, at, "%s %s", report_quote(r, text), number_advice(s->type));
         return false;
     }
     if (out->number >= s->least && out->number <= s->most)
@@ -90,7 +90,7 @@ static bool parse_in_range(const struct setting *s, struct str text, union value
     setting_write_number(s->type, s->least, &range);
     buf_add(&range, STR(" to "));
     setting_write_number(s->type, s->most, &range);
-    value_problem(s, r, at, "%.*s is out of range; allowed is %.*s", STR_ARG(report_quote(r, text)),
+    value_problem(s, r, at, "%s is out of range; allowed is %.*s", report_quote(r, text),
                   STR_ARG(buf_str(&range)));
     buf_fini(&range);
     return false;
@@ -104,8 +104,7 @@ static bool parse_bool(const struct setting *s, struct str text, union value *ou
     out->yes = str_eq(text, STR("true"));
     if (out->yes || str_eq(text, STR("false")))
         return true;
-    value_problem(s, r, at, "%.*s is neither true nor false; write one of them",
-                  STR_ARG(report_quote(r, text)));
+    value_problem(s, r, at, "%s is neither true nor false; write one of them", report_quote(r, text));
     return false;
 }
 
@@ -126,12 +125,13 @@ static bool parse_choice(const struct setting *s, struct str text, union value *
     CHECK(s->words.n < sizeof(words));
     for (size_t i = 0; i < s->words.n; i++)
         words[i] = s->words.p[i] == '|' ? '/' : s->words.p[i];
-    struct str quoted = report_quote(r, text), all = { words, s->words.n };
+    const char *quoted = report_quote(r, text);
+    struct str all = { words, s->words.n };
     if (near.name.n)
-        value_problem(s, r, at, "%.*s is none of %.*s; did you mean \"%.*s\"?", STR_ARG(quoted), STR_ARG(all),
+        value_problem(s, r, at, "%s is none of %.*s; did you mean \"%.*s\"?", quoted, STR_ARG(all),
                       STR_ARG(near.name));
     else
-        value_problem(s, r, at, "%.*s is none of %.*s; write one of them", STR_ARG(quoted), STR_ARG(all));
+        value_problem(s, r, at, "%s is none of %.*s; write one of them", quoted, STR_ARG(all));
     return false;
 }
 
@@ -163,7 +163,7 @@ static bool check_string(const struct setting *s, struct str text, struct report
     if (s->form == FORM_SECRET)
         value_problem(s, r, at, "the value %s", wrong);
     else
-        value_problem(s, r, at, "%.*s %s", STR_ARG(report_quote(r, text)), wrong);
+        value_problem(s, r, at, "%s %s", report_quote(r, text), wrong);
     return false;
 }
 

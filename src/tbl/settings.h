@@ -23,7 +23,7 @@
 #define SETTING_SECTION(scope, title)
 #endif
 
-SETTING_SECTION(PROCESS, "Listening, administration, memory")
+  SETTING_SECTION(PROCESS, "Listening, administration, memory")
 SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START, "Addresses to serve on: ADDR:PORT, [V6]:PORT, :PORT for all, or unix:/path.")
 SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", ADDRESS, 0, START, "Address of the admin listener (purge, explain, status, metrics). \"\" turns it off.")
 SETTING(PROCESS, TEXT,  token,               "", SECRET, 0, START, "The admin token. Better in FRESHET_TOKEN or token_file. Empty: made on first start and kept in the state folder.")
@@ -32,10 +32,10 @@ SETTING(PROCESS, TEXT,  state,               "", PATH, 0, START, "The state fold
 SETTING(PROCESS, COUNT, workers,             "0",              0, 256, START, "Worker threads; 0: one per core.")
 SETTING(PROCESS, BYTES, memory,              "256M",           1048576, 1099511627776, START, "Memory for the cache: heads, bodies, keys and index together.")
 SETTING(PROCESS, TEXT,  access_log,          "", PATH, 0, START, "Where the access log goes: a path, - for standard output, empty for none. One JSON object a line; SIGUSR1 reopens it.")
-SETTING(PROCESS, LIST,  trusted_proxies,     "", NETWORK, 0, SERVE, "Networks of the proxies in front (10.0.0.0/8, ::1, unix): only theirs are the X-Forwarded-* fields believed.")
-SETTING(PROCESS, TEXT,  country_database,    "", PATH, 0, START, "A MaxMind DB file with countries, for Netlify-Vary: country=.")
+SETTING(PROCESS, LIST,  trusted_proxies,     "", NETWORK, 0, SERVE, "Networks of the proxies in front, like 10.0.0.0/8, \"::1\" or unix: only theirs are the X-Forwarded-* fields believed.")
+SETTING(PROCESS, TEXT,  country_database,    "", PATH, 0, START, "A MaxMind DB file with countries, for `country=` in Netlify-Vary.")
 
-SETTING_SECTION(PROCESS, "Limits for clients")
+  SETTING_SECTION(PROCESS, "Limits and time-outs")
 SETTING(PROCESS, COUNT, connections,         "0",              0, 10000000, START, "Client connections at once, all workers together; 0: what the descriptor limit allows. At the limit accepting pauses.")
 SETTING(PROCESS, TIME,  header_timeout,      "10s",            100, 3600000, SERVE, "From the first byte of a request to the end of its head, or from the connection's start.")
 SETTING(PROCESS, TIME,  idle_timeout,        "60s",            100, 86400000, SERVE, "How long a client's connection may be idle between requests.")
@@ -53,7 +53,7 @@ SETTING(PROCESS, COUNT, tunnels,             "1024",           0, 1000000, SERVE
 SETTING(PROCESS, TIME,  tunnel_timeout,      "10m",            100, 86400000, SERVE, "How long a tunnel may be silent in both directions.")
 SETTING(PROCESS, COUNT, purge_rate,          "0",              0, 1000000, SERVE, "Purge requests a second before the admin answers 429; 0: no limit. A refused purge is a page that stays stale.")
 
-SETTING_SECTION(SITE, "Site and origin")
+  SETTING_SECTION(SITE, "Site and origin")
 SETTING(SITE, LIST,  hosts,                  "", HOSTS, 0, KEY, "Host names of this site; *.example.com for all below. Empty: every host that no other site names.")
 SETTING(SITE, TEXT,  origin,                 "", ORIGIN, 1, KEY, "Where the site runs: http://HOST[:PORT] or unix:/path/to/socket.")
 SETTING(SITE, TEXT,  host,                   "", HOST, 0, KEY, "Host that the origin is sent instead of the visitor's.")
@@ -65,12 +65,12 @@ SETTING(SITE, COUNT, origin_connections,     "256",            1, 100000, SERVE,
 SETTING(SITE, COUNT, origin_queue,           "1024",           0, 1000000, SERVE, "Fetches that may wait for a connection to the origin. More: 503.")
 SETTING(SITE, TIME,  queue_timeout,          "10s",            10, 600000, SERVE, "How long a fetch waits for a connection to the origin. Over: 503.")
 
-SETTING_SECTION(SITE, "Which headers rule")
+  SETTING_SECTION(SITE, "Which headers rule")
 SETTING(SITE, LIST,  cdn_cache_control,      "[Netlify-CDN-Cache-Control, CDN-Cache-Control]", FIELD, 0, STORE, "Targeted fields, best first; the first that is present and parses rules alone, else Cache-Control.")
 SETTING(SITE, BOOL,  strip_cdn_headers,      "false",          0, 0, SERVE, "Remove all cache control meant for CDNs from responses, CDN-Cache-Control, Cache-Tag and Netlify-Vary too.")
 SETTING(SITE, TEXT,  debug_secret,           "", SECRET, 0, SERVE, "A request with X-Freshet-Debug: SECRET sees the removed fields with the prefix Debug-.")
 
-SETTING_SECTION(SITE, "What is stored")
+  SETTING_SECTION(SITE, "What is stored")
 SETTING(SITE, BOOL,  store,                  "true",           0, 0, STORE, "false: nothing is stored; Cache-Status says what would have been.")
 SETTING(SITE, BOOL,  explicit_only,          "true",           0, 0, STORE, "Store only what the origin's headers permit explicitly; false: also by heuristics (RFC 9111 4.2.2).")
 SETTING(SITE, BOOL,  all_statuses,           "false",          0, 0, STORE, "Store any final status with explicit permission; false: 2xx, 3xx, 404, 410, 451.")
@@ -82,30 +82,30 @@ SETTING(SITE, BOOL,  client_directives,      "false",          0, 0, SERVE, "Hon
 SETTING(SITE, BOOL,  store_post,             "false",          0, 0, STORE, "Store a POST's answer for GET when its Content-Location is its own URL (RFC 9110 9.3.3).")
 SETTING(SITE, BOOL,  combine_parts,          "false",          0, 0, STORE, "Store and combine partial content (RFC 9111 3.3, 3.4).")
 
-SETTING_SECTION(SITE, "Answers")
+  SETTING_SECTION(SITE, "Answers")
 SETTING(SITE, BOOL,  default_browser_revalidate, "true",       0, 0, SERVE, "Without Cache-Control and Expires from the origin, tell browsers to ask again each time.")
 SETTING(SITE, BOOL,  generate_etag,          "true",           0, 0, SERVE, "Make an ETag of the body when the origin gives no validator.")
 SETTING(SITE, COUNT, ranges,                 "8",              1, 64, SERVE, "Most ranges of one request answered as multipart; with more the whole body is sent.")
 SETTING(SITE, BOOL,  netlify_status,         "false",          0, 0, SERVE, "Cache-Status as Netlify writes it (\"Netlify Edge\"; hit; fwd=stale), for clients that look for it.")
 
-SETTING_SECTION(SITE, "Cache key")
+  SETTING_SECTION(SITE, "Cache key")
 SETTING(SITE, CHOICE, query,                 "sorted",         0, "sorted|raw", KEY, "How the whole query is compared: parameters in any order, or byte for byte.")
 SETTING(SITE, CHOICE, unkeyed_query,         "strip",          0, "strip|forward", KEY, "Query parameters that the page's rule leaves out: removed from the request to the origin, or forwarded.")
 SETTING(SITE, LIST,  ignore_query,           "[tracking]", PARAM, 0, KEY, "Query parameters removed from key and request; `tracking` is the list of the known ones.")
 
-SETTING_SECTION(SITE, "Tags and purges")
+  SETTING_SECTION(SITE, "Tags and purges")
 SETTING(SITE, LIST,  tag_headers,            "[Netlify-Cache-Tag, Cache-Tag]", TAG_HEADER, 0, STORE, "Response fields with cache tags, the first present counts. NAME, or NAME:space, NAME:either for other separators than a comma.")
 SETTING(SITE, COUNT, tags,                   "500",            0, 10000, STORE, "Most tags of one response; with more it is not stored.")
 SETTING(SITE, COUNT, tag_bytes,              "1024",           1, 8192, STORE, "Longest tag; with a longer one a response is not stored.")
 SETTING(SITE, BOOL,  invalidate_unsafe,      "true",           0, 0, SERVE, "An answered POST, PUT, PATCH or DELETE makes what is stored for its URL revalidate (RFC 9111 4.4).")
 
-SETTING_SECTION(SITE, "Bodies and variants")
+  SETTING_SECTION(SITE, "Bodies and variants")
 SETTING(SITE, BYTES, object_bytes,           "64M",            0, 1099511627776, STORE, "Largest stored body. Larger ones pass through.")
 SETTING(SITE, BYTES, window_bytes,           "256K",           16384, 67108864, SERVE, "What is read ahead of the slowest reader of a body that is not kept.")
 SETTING(SITE, TIME,  window_stall,           "30s",            100, 3600000, SERVE, "How long a reader of a body that is not kept may hold it up.")
 SETTING(SITE, COUNT, variants,               "1024",           1, 1000000, SERVE, "Most variants of one URL path; the least used goes.")
 
-SETTING_SECTION(SITE, "Waiting and refreshing")
+  SETTING_SECTION(SITE, "Waiting and refreshing")
 SETTING(SITE, COUNT, waiters,                "20000",          0, 1000000, SERVE, "Requests that may wait for one fetch. More go to the origin on their own.")
 SETTING(SITE, TIME,  wait_timeout,           "30s",            1, 3600000, SERVE, "How long a request waits for another's fetch before it goes on its own, unstored.")
 SETTING(SITE, TIME,  refresh_backoff,        "5s",             0, 3600000, SERVE, "After a failed background refresh: the time until the next try.")

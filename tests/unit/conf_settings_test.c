@@ -1,0 +1,971 @@
+// A configuration becomes one snapshot: values of every type, layers in their order, all mistakes found at once with
+// their lines, hosts found by name and pattern, and nothing left when the last user is done.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "conf/nearest.h"
+#include "conf/setting.h"
+#include "conf/settings.h"
+#include "conf/tree.h"
+#include "conf/value.h"
+
+#define ORIGIN "origin: http://127.0.0.1:4321\n"
+
+struct flag {
+    const char *name, *value;
+};
+
+#define FLAGS_MAX 8
+
+static struct settings *parse_with(const char *yaml, const struct flag *flags, size_t n, struct buf *errors)
+{
+    static char words[FLAGS_MAX][64];
+    struct override o[FLAGS_MAX];
+    assert_true(n <= FLAGS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(words[i], sizeof(words[i]), "--%s", flags[i].name);
+        o[i] = (struct override){ str_from(words[i]), str_from(flags[i].name), str_from(flags[i].value) };
+    }
+    struct str name = yaml ? STR("t.yaml") : STR_NONE;
+    return settings_parse(str_from(yaml), name, o, n, errors);
+}
+
+/* What must be good. */
+static struct settings *good_with(const char *yaml, const struct flag *flags, size_t n)
+{
+    struct buf errors = BUF_INIT;
+    struct settings *s = parse_with(yaml, flags, n, &errors);
+    if (!s)
+        print_message("%.*s", STR_ARG(buf_str(&errors)));
+    assert_non_null(s);
+    assert_int_equal(errors.n, 0);
+    buf_fini(&errors);
+    return s;
+}
+
+static struct settings *good(const char *yaml)
+{
+    return good_with(yaml, NULL, 0);
+}
+
+/* What must be refused, with exactly these lines. */
+static void bad_with(const char *yaml, const struct flag *flags, size_t n, const char *lines)
+{
+    struct buf errors = BUF_INIT;
+    struct settings *s = parse_with(yaml, flags, n, &errors);
+    assert_null(s);
+    buf_add_char(&errors, '\0');
+    assert_string_equal(errors.p, lines);
+    buf_fini(&errors);
+}
+
+static void bad(const char *yaml, const char *lines)
+{
+    bad_with(yaml, NULL, 0, lines);
+}
+
+static void assert_str(struct str s, const char *expected)
+{
+    if (!str_eq(s, str_from(expected)))
+        print_message("\"%.*s\" instead of \"%s\"\n", STR_ARG(s), expected);
+    assert_true(str_eq(s, str_from(expected)));
+}
+
+/* ---- values ---- */
+
+static void defaults_are_the_tables(void **state)
+{
+    (void)state;
+    struct settings *s = good(ORIGIN);
+    assert_int_equal(s->process.listen.n, 1);
+    assert_str(s->process.listen.v[0], "127.0.0.1:8080");
+    assert_str(s->process.admin, "127.0.0.1:8081");
+    assert_str(s->process.token, "");
+    assert_int_equal(s->process.workers, 0);
+    assert_int_equal(s->process.memory, 256 << 20);
+    assert_int_equal(s->process.trusted_proxies.n, 0);
+    assert_int_equal(s->process.header_timeout, 10000);
+    assert_int_equal(s->sites_n, 1);
+    const struct site_settings *site = &s->sites[0];
+    assert_str(site->name, "default");
+    assert_int_equal(site->profile, PROFILE_ISR);
+    assert_int_equal(site->hosts.n, 0);
+    assert_int_equal(site->first_byte_timeout, 60000);
+    assert_true(site->explicit_only);
+    assert_false(site->all_statuses);
+    assert_int_equal(site->set_cookie, SET_COOKIE_REFUSE);
+    assert_int_equal(site->query, QUERY_SORTED);
+    assert_int_equal(site->unkeyed_query, UNKEYED_STRIP);
+    assert_int_equal(site->cdn_cache_control.n, 2);
+    assert_str(site->cdn_cache_control.v[0], "Netlify-CDN-Cache-Control");
+    assert_str(site->cdn_cache_control.v[1], "CDN-Cache-Control");
+    assert_int_equal(site->tag_headers.n, 2);
+    assert_str(s->path, "t.yaml");
+    settings_unref(s);
+}
+
+static void values_of_every_type(void **state)
+{
+    (void)state;
+    struct settings *s = good(ORIGIN "listen: [\":80\", '[::1]:81', 82, unix:/run/f.sock]\n"
+                                     "admin: ''\n"
+                                     "token: abc\n"
+                                     "token_file: /etc/token\n"
+                                     "workers: '3'\n"
+                                     "memory: 2G\n"
+                                     "request_line: 4096\n"
+                                     "request_body: 0\n"
+                                     "trusted_proxies: [10.0.0.0/8, '::1', 'fe80::/10', unix]\n"
+                                     "header_timeout: 500ms\n"
+                                     "idle_timeout: 5\n"
+                                     "body_timeout: 2m\n"
+                                     "send_timeout: 1h\n"
+                                     "tunnel_timeout: 1d\n"
+                                     "store: false\n"
+                                     "strip_cdn_headers: true\n"
+                                     "set_cookie: store\n"
+                                     "host: Example.com:8080\n"
+                                     "cdn_cache_control: Surrogate-Control\n"
+                                     "tag_headers: [Cache-Tag, 'Surrogate-Key:space', xkey:either, A:comma]\n"
+                                     "ignore_query: []\n"
+                                     "object_bytes: 512k\n");
+    const struct process_settings *p = &s->process;
+    const struct site_settings *site = &s->sites[0];
+    assert_int_equal(p->listen.n, 4);
+    assert_str(p->listen.v[0], ":80");
+    assert_str(p->listen.v[1], "[::1]:81");
+    assert_str(p->listen.v[2], "82");
+    assert_str(p->listen.v[3], "unix:/run/f.sock");
+    assert_int_equal(p->admin.n, 0);
+    assert_str(p->token, "abc");
+    assert_str(p->token_file, "/etc/token");
+    assert_int_equal(p->workers, 3);
+    assert_int_equal(p->memory, (int64_t)2 << 30);
+    assert_int_equal(p->request_line, 4096);
+    assert_int_equal(p->request_body, 0);
+    assert_int_equal(p->trusted_proxies.n, 4);
+    assert_int_equal(p->header_timeout, 500);
+    assert_int_equal(p->idle_timeout, 5000);
+    assert_int_equal(p->body_timeout, 120000);
+    assert_int_equal(p->send_timeout, 3600000);
+    assert_int_equal(p->tunnel_timeout, 86400000);
+    assert_false(site->store);
+    assert_true(site->strip_cdn_headers);
+    assert_int_equal(site->set_cookie, SET_COOKIE_STORE);
+    assert_str(site->host, "Example.com:8080");
+    assert_int_equal(site->cdn_cache_control.n, 1);
+    assert_str(site->cdn_cache_control.v[0], "Surrogate-Control");
+    static const struct {
+        const char *name;
+        int separator;
+    } tags[] = { { "Cache-Tag", TAG_SEPARATOR_COMMA },
+                 { "Surrogate-Key", TAG_SEPARATOR_SPACE },
+                 { "xkey", TAG_SEPARATOR_EITHER },
+                 { "A", TAG_SEPARATOR_COMMA } };
+    assert_int_equal(site->tag_headers.n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_str(site->tag_header_list[i].name, tags[i].name);
+        assert_int_equal(site->tag_header_list[i].separator, tags[i].separator);
+    }
+    assert_int_equal(site->ignored_params.n, 0);
+    assert_int_equal(site->object_bytes, 512 << 10);
+    settings_unref(s);
+}
+
+static void numbers_hold_to_their_range(void **state)
+{
+    (void)state;
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+        const struct setting *t = &setting_table[id];
+        if (t->type != TYPE_COUNT && t->type != TYPE_BYTES && t->type != TYPE_TIME)
+            continue;
+        const char *unit = t->type == TYPE_TIME ? "ms" : "";
+        const struct {
+            int64_t value;
+            bool fits;
+        } edges[] = {
+            { t->least, true }, { t->most, true }, { t->least - 1, false }, { t->most + 1, false }
+        };
+        for (size_t i = 0; i < COUNT_OF(edges); i++) {
+            char yaml[128];
+            struct buf errors = BUF_INIT;
+            snprintf(yaml, sizeof(yaml), ORIGIN "%.*s: %lld%s\n", STR_ARG(t->name), (long long)edges[i].value,
+                     unit);
+            struct settings *s = parse_with(yaml, NULL, 0, &errors);
+            assert_int_equal(s != NULL, edges[i].fits);
+            if (s) {
+                const void *base = t->scope == SCOPE_PROCESS ? (void *)&s->process : (void *)&s->sites[0];
+                assert_int_equal(*(const int64_t *)((const char *)base + t->offset), edges[i].value);
+                settings_unref(s);
+            }
+            buf_fini(&errors);
+        }
+    }
+}
+
+static void numbers_are_written_as_people_do(void **state)
+{
+    (void)state;
+    static const struct {
+        enum setting_type type;
+        int64_t number;
+        const char *text;
+    } rows[] = {
+        { TYPE_BYTES, 0, "0" },
+        { TYPE_BYTES, 1023, "1023" },
+        { TYPE_BYTES, 1024, "1K" },
+        { TYPE_BYTES, 1536, "1536" },
+        { TYPE_BYTES, 3 << 20, "3M" },
+        { TYPE_BYTES, (int64_t)1 << 40, "1T" },
+        { TYPE_TIME, 999, "999ms" },
+        { TYPE_TIME, 90000, "90s" },
+        { TYPE_TIME, 3600000, "1h" },
+        { TYPE_TIME, 86400000, "1d" },
+        { TYPE_COUNT, 86400000, "86400000" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf out = BUF_INIT;
+        setting_write_number(rows[i].type, rows[i].number, &out);
+        assert_str(buf_str(&out), rows[i].text);
+        buf_fini(&out);
+    }
+}
+
+static void wrong_values_are_explained(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *error;
+    } rows[] = {
+        { "store: yes", "store: \"yes\" is neither true nor false; write one of them" },
+        { "store: True", "store: \"True\" is neither true nor false; write one of them" },
+        { "workers: -1", "workers: \"-1\" is not a whole number; write digits only" },
+        { "workers: 1.5", "workers: \"1.5\" is not a whole number; write digits only" },
+        { "workers: 2K", "workers: \"2K\" is not a whole number; write digits only" },
+        { "workers: ''", "workers: \"\" is not a whole number; write digits only" },
+        { "workers: 257", "workers: \"257\" is out of range; allowed is 0 to 256" },
+        { "workers: 99999999999999999999999",
+          "workers: \"99999999999999999999999\" is out of range; allowed is 0 to 256" },
+        { "memory: 512MB",
+          "memory: \"512MB\" is not a size; write bytes, or a number with K, M, G or T, like 512M" },
+        { "memory: M", "memory: \"M\" is not a size; write bytes, or a number with K, M, G or T, like 512M" },
+        { "memory: 12", "memory: \"12\" is out of range; allowed is 1M to 1T" },
+        { "memory: 9223372036854775807T",
+          "memory: \"9223372036854775807T\" is out of range; allowed is 1M to 1T" },
+        { "idle_timeout: 5M",
+          "idle_timeout: \"5M\" is not a time; write seconds, or a number with ms, s, m, h or d, like 10s" },
+        { "idle_timeout: 1 s",
+          "idle_timeout: \"1 s\" is not a time; write seconds, or a number with ms, s, m, h or d, like 10s" },
+        { "idle_timeout: 2d", "idle_timeout: \"2d\" is out of range; allowed is 100ms to 1d" },
+        { "connect_timeout: 1ms", "connect_timeout: \"1ms\" is out of range; allowed is 10ms to 10m" },
+        { "set_cookie: stor", "set_cookie: \"stor\" is none of refuse/strip/store; did you mean \"store\"?" },
+        { "set_cookie: never", "set_cookie: \"never\" is none of refuse/strip/store; write one of them" },
+        { "listen: localhost:80", "listen: \"localhost:80\" is not an address; write 127.0.0.1:8080, "
+                                  "[::1]:8080, :8080 or unix:/path" },
+        { "listen: ::1:80",
+          "listen: \"::1:80\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path" },
+        { "listen: 127.0.0.1:65536", "listen: \"127.0.0.1:65536\" is not an address; write 127.0.0.1:8080, "
+                                     "[::1]:8080, :8080 or unix:/path" },
+        { "listen: 127.0.0.1",
+          "listen: \"127.0.0.1\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path" },
+        { "admin: 'unix:run'",
+          "admin: \"unix:run\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path" },
+        { "listen: []", "listen: is empty; write a value" },
+        { "listen: ''", "listen: is empty; write a value" },
+        { "listen: [':80', '']", "listen: an empty entry; remove it" },
+        { "listen: [[':80']]", "listen: an entry is not a text; write it in quotes" },
+        { "listen: [~]", "listen: an entry is not a text; write it in quotes" },
+        { "listen:", "listen: has no value; write one or remove the line" },
+        { "admin: null", "admin: has no value; write one or remove the line" },
+        { "admin: ~", "admin: has no value; write one or remove the line" },
+        { "admin: [':80']", "admin: is a list; write one value" },
+        { "admin: {a: b}", "admin: is a block of settings; write a value" },
+        { "listen: {a: b}", "listen: is a block of settings; write a value" },
+        { "trusted_proxies: 10.0.0.0/33",
+          "trusted_proxies: \"10.0.0.0/33\" is not a network; write 10.0.0.0/8, ::1 or unix" },
+        { "trusted_proxies: '::1/129'",
+          "trusted_proxies: \"::1/129\" is not a network; write 10.0.0.0/8, ::1 or unix" },
+        { "trusted_proxies: 10.0.0.0/",
+          "trusted_proxies: \"10.0.0.0/\" is not a network; write 10.0.0.0/8, ::1 or unix" },
+        { "trusted_proxies: proxy",
+          "trusted_proxies: \"proxy\" is not a network; write 10.0.0.0/8, ::1 or unix" },
+        { "state: ~/freshet",
+          "state: \"~/freshet\" starts with ~, which nothing expands here; write the whole path" },
+        { "state: \"a\\nb\"", "state: \"a?b\" holds a control character; write one line of text" },
+        { "token: 'se cret'", "token: the value holds a space or a character that a header cannot carry; use "
+                              "letters and digits" },
+        { "debug_secret: \"\\0\"",
+          "debug_secret: the value holds a control character; write one line of text" },
+        { "host: 'a b'", "host: \"a b\" is not a host; write HOST or HOST:PORT" },
+        { "host: 'a:0'", "host: \"a:0\" is not a host; write HOST or HOST:PORT" },
+        { "cdn_cache_control: 'A B'",
+          "cdn_cache_control: \"A B\" is not a field name; write it as in CDN-Cache-Control" },
+        { "tag_headers: ':space'", "tag_headers: \":space\" does not begin with a field name; write "
+                                   "Cache-Tag, or Surrogate-Key:space" },
+        { "tag_headers: 'xkey:tab'",
+          "tag_headers: \"xkey:tab\" has an unknown separator; they are :comma, :space and :either" },
+        { "ignore_query: 'utm_*'", "ignore_query: \"utm_*\" has a *; parameters are named one by one" },
+        { "ignore_query: 'a=b'", "ignore_query: \"a=b\" is not the name of a query parameter; write it as it "
+                                 "stands in the URL, without = and &" },
+        { "hosts: 'a.example:80'", "hosts: \"a.example:80\" has a port; write the host alone, a site is "
+                                   "found by its host on every port" },
+        { "hosts: 'a.*.example'", "hosts: \"a.*.example\" has a * in the wrong place; only *.NAME is "
+                                  "possible, for all hosts below NAME" },
+        { "hosts: '*'",
+          "hosts: \"*\" has a * in the wrong place; only *.NAME is possible, for all hosts below NAME" },
+        { "hosts: 'http://a.example'",
+          "hosts: \"http://a.example\" is a URL or a path; write the host alone" },
+        { "hosts: '*.'",
+          "hosts: \"*.\" is not a host name; write shop.example, *.shop.example or an address" },
+        { "hosts: 'a..b'",
+          "hosts: \"a..b\" is not a host name; write shop.example, *.shop.example or an address" },
+        { "hosts: '-a.b'",
+          "hosts: \"-a.b\" is not a host name; write shop.example, *.shop.example or an address" },
+        { "hosts: '1.2.3'",
+          "hosts: \"1.2.3\" is not a host name; write shop.example, *.shop.example or an address" },
+        { "hosts: '[::g]'",
+          "hosts: \"[::g]\" is not a host name; write shop.example, *.shop.example or an address" },
+        { "profile: isrr", "profile: \"isrr\" is no profile (isr, rfc9111, dev); did you mean \"isr\"?" },
+        { "profile: [dev]", "profile: \"\" is no profile (isr, rfc9111, dev); did you mean \"isr\"?" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char yaml[256], error[320];
+        snprintf(yaml, sizeof(yaml), ORIGIN "%s\n", rows[i].line);
+        snprintf(error, sizeof(error), "t.yaml:2: %s\n", rows[i].error);
+        bad(yaml, error);
+    }
+}
+
+static void long_and_many_have_limits(void **state)
+{
+    (void)state;
+    struct buf yaml = BUF_INIT, errors = BUF_INIT;
+    buf_add(&yaml, STR(ORIGIN "state: /"));
+    for (size_t i = 0; i < VALUE_BYTES_MAX; i++)
+        buf_add_char(&yaml, 'x');
+    assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
+    assert_non_null(strstr(errors.p, "xxx...\" is too long; 4096 bytes at most\n"));
+    assert_true(errors.n < 200);
+
+    buf_clear(&yaml);
+    buf_clear(&errors);
+    buf_add(&yaml, STR(ORIGIN "ignore_query: ["));
+    for (size_t i = 0; i <= VALUE_ITEMS_MAX; i++)
+        buf_add(&yaml, STR("a,"));
+    buf_add(&yaml, STR("]\n"));
+    assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
+    assert_str(buf_str(&errors), "t.yaml:2: ignore_query: 1001 entries are too many; at most 1000\n");
+
+    buf_clear(&yaml);
+    buf_clear(&errors);
+    buf_add(&yaml, STR("sites:\n"));
+    for (size_t i = 0; i <= 1000; i++)
+        buf_printf(&yaml, "  s%zu: {origin: 'http://a', hosts: h%zu}\n", i, i);
+    assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
+    assert_str(buf_str(&errors), "t.yaml:1: sites: 1001 are too many; at most 1000\n");
+
+    buf_clear(&yaml);
+    buf_clear(&errors);
+    for (size_t i = 0; i < REPORT_MAX + 7; i++)
+        buf_printf(&yaml, "zzzzzzzzz%zu: 1\n", i);
+    buf_add(&yaml, STR(ORIGIN));
+    assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
+    buf_add_char(&errors, '\0');
+    assert_non_null(strstr(errors.p, "\nt.yaml:100: unknown setting"));
+    assert_null(strstr(errors.p, "t.yaml:101:"));
+    assert_non_null(strstr(errors.p, "\nt.yaml: 7 more problems are not shown\n"));
+    buf_fini(&yaml);
+    buf_fini(&errors);
+}
+
+/* ---- the file ---- */
+
+static void files_that_are_no_configuration(void **state)
+{
+    (void)state;
+    bad("", "t.yaml: no origin; add the line origin: http://HOST[:PORT] or give --origin\n");
+    bad("# nothing\n", "t.yaml: no origin; add the line origin: http://HOST[:PORT] or give --origin\n");
+    bad("- a\n", "t.yaml:1: this is not a configuration; write lines like origin: http://HOST\n");
+    bad("origin\n", "t.yaml:1: this is not a configuration; write lines like origin: http://HOST\n");
+    bad(ORIGIN "\tmemory: 1G\n", "t.yaml:2: indented with a tab; YAML wants spaces\n");
+    bad(ORIGIN "a: &x 1\n",
+        "t.yaml:2: anchors (&), aliases (*) and tags (!) are not used here; write the value out, in "
+        "quotes if it starts with such a sign\n");
+    bad(ORIGIN "hosts: [*.example]\n", "t.yaml:2: anchors (&), aliases (*) and tags (!) are not used here; "
+                                       "write the value out, in quotes if it starts "
+                                       "with such a sign\n");
+    bad(ORIGIN "workers: !!int 3\n", "t.yaml:2: anchors (&), aliases (*) and tags (!) are not used here; "
+                                     "write the value out, in quotes if it starts "
+                                     "with such a sign\n");
+    bad(ORIGIN "---\nmemory: 1G\n", "t.yaml:2: a second document (---); a configuration is one\n");
+    bad(ORIGIN "? [a]\n: b\n",
+        "t.yaml:2: a list or block stands where a name is expected; start with NAME:\n");
+    bad(ORIGIN "memory: \xff\n", "t.yaml:2: the file is not UTF-8 text\n");
+    bad(ORIGIN "x: [[[[[[[[[1]]]]]]]]]\n", "t.yaml:2: nested too deeply\n");
+    struct buf errors = BUF_INIT;
+    assert_null(settings_parse(STR(ORIGIN "a: [b\n"), STR("t.yaml"), NULL, 0, &errors));
+    assert_true(str_starts(buf_str(&errors), STR("t.yaml:3: not valid YAML: ")));
+    assert_true(str_ends(buf_str(&errors), STR("; values with special characters go in quotes\n")));
+    buf_fini(&errors);
+}
+
+static void large_files_are_refused(void **state)
+{
+    (void)state;
+    struct buf yaml = BUF_INIT, errors = BUF_INIT;
+    while (yaml.n <= TREE_BYTES_MAX)
+        buf_add(&yaml, STR("# a line of a comment that is long enough to be worth its while\n"));
+    assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
+    assert_str(buf_str(&errors), "t.yaml: larger than 1048576 bytes; this is not a configuration\n");
+    buf_clear(&yaml);
+    buf_clear(&errors);
+    buf_add(&yaml, STR("a:\n"));
+    for (size_t i = 0; i < TREE_NODES_MAX; i++)
+        buf_add(&yaml, STR("- 1\n"));
+    assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
+    assert_str(buf_str(&errors), "t.yaml:19999: the file has too many values\n");
+    buf_fini(&yaml);
+    buf_fini(&errors);
+}
+
+static void unknown_and_repeated_names(void **state)
+{
+    (void)state;
+    bad("orgin: http://127.0.0.1:4321\n", "t.yaml:1: unknown setting \"orgin\"; did you mean \"origin\"?\n");
+    bad(ORIGIN "first-byte-timeout: 5s\n",
+        "t.yaml:2: unknown setting \"first-byte-timeout\"; did you mean \"first_byte_timeout\"?\n");
+    bad(ORIGIN "site: {}\n", "t.yaml:2: unknown setting \"site\"; did you mean \"sites\"?\n");
+    bad(ORIGIN "colour: red\n",
+        "t.yaml:2: unknown setting \"colour\"; the known ones are in docs/CONFIGURATION.md\n");
+    bad(ORIGIN "\"a\\nb\\e\": 1\n",
+        "t.yaml:2: unknown setting \"a?b?\"; the known ones are in docs/CONFIGURATION.md\n");
+    bad(ORIGIN "memory: 1G\nmemory: 2G\n",
+        "t.yaml:3: \"memory\" is set twice, first in line 2; remove one\n");
+    bad(ORIGIN "profile: isr\nprofile: dev\n",
+        "t.yaml:3: \"profile\" is set twice, first in line 2; remove one\n");
+    bad("sites: {a: {origin: 'http://a'}}\nsites: {b: {origin: 'http://b'}}\n",
+        "t.yaml:2: \"sites\" is set twice, first in line 1; remove one\n");
+}
+
+static void all_problems_come_at_once_in_order(void **state)
+{
+    (void)state;
+    static const struct flag flags[] = { { "workers", "x" }, { "frist-byte-timeout", "1s" } };
+    bad_with("sites:\n"
+             "  a:\n"
+             "    orgin: http://a\n"
+             "    store: maybe\n"
+             "memory: 1\n"
+             "listen: nowhere\n",
+             flags, 2,
+             "t.yaml:3: unknown setting \"orgin\"; did you mean \"origin\"?\n"
+             "t.yaml:4: store: \"maybe\" is neither true nor false; write one of them\n"
+             "t.yaml:5: memory: \"1\" is out of range; allowed is 1M to 1T\n"
+             "t.yaml:6: listen: \"nowhere\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or "
+             "unix:/path\n"
+             "--workers: \"x\" is not a whole number; write digits only\n"
+             "--frist-byte-timeout: unknown setting; did you mean \"first_byte_timeout\"?\n");
+}
+
+/* ---- origins ---- */
+
+static void origins_are_taken_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *origin, *host_name, *local_path, *authority;
+        unsigned port;
+    } rows[] = {
+        { "http://127.0.0.1:4321", "127.0.0.1", "", "127.0.0.1:4321", 4321 },
+        { "http://127.0.0.1:4321/", "127.0.0.1", "", "127.0.0.1:4321", 4321 },
+        { "HTTP://Origin.Example.", "origin.example", "", "origin.example", 80 },
+        { "http://origin.example:80", "origin.example", "", "origin.example", 80 },
+        { "http://my_app-1:65535", "my_app-1", "", "my_app-1:65535", 65535 },
+        { "http://[::1]:81", "::1", "", "[::1]:81", 81 },
+        { "http://[2001:DB8::1]", "2001:db8::1", "", "[2001:db8::1]", 80 },
+        { "unix:/run/site.sock", "", "/run/site.sock", "localhost", 0 },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct flag flag = { "origin", rows[i].origin };
+        struct settings *s = good_with(NULL, &flag, 1);
+        const struct origin_address *o = &s->sites[0].origin_address;
+        assert_str(s->sites[0].origin, rows[i].origin);
+        assert_str(o->host_name, rows[i].host_name);
+        assert_str(o->local_path, rows[i].local_path);
+        assert_str(o->authority, rows[i].authority);
+        assert_int_equal(o->port, rows[i].port);
+        settings_unref(s);
+    }
+}
+
+static void wrong_origins_are_explained(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *origin, *error;
+    } rows[] = {
+        { "https://a.example",
+          "wants TLS to the origin, which comes later; use http:// on a network that you trust" },
+        { "a.example:80", "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket" },
+        { "ftp://a", "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket" },
+        { "http://", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "http:///", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "http://a b", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "http://256.1.1.1", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "http://[::1", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "http://[127.0.0.1]", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "http://::1", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "http://a:", "has no valid port; ports are 1 to 65535" },
+        { "http://a:0", "has no valid port; ports are 1 to 65535" },
+        { "http://a:65536", "has no valid port; ports are 1 to 65535" },
+        { "http://a:8x", "has no valid port; ports are 1 to 65535" },
+        { "http://a/b", "has a path; an origin is http://HOST[:PORT], requests keep their own paths" },
+        { "http://a//", "has a path; an origin is http://HOST[:PORT], requests keep their own paths" },
+        { "http://u:p@a", "holds a user or password; write http://HOST[:PORT]" },
+        { "unix:run", "is not the path of a Unix socket; write unix:/path/to/socket (107 bytes at most)" },
+        { "unix:/", "is not the path of a Unix socket; write unix:/path/to/socket (107 bytes at most)" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct flag flag = { "origin", rows[i].origin };
+        char error[256];
+        snprintf(error, sizeof(error), "--origin: \"%s\" %s\n", rows[i].origin, rows[i].error);
+        bad_with(NULL, &flag, 1, error);
+    }
+    bad_with(NULL, NULL, 0,
+             "--origin: is missing; say where the site runs, like --origin http://127.0.0.1:3000, or name a "
+             "configuration "
+             "file\n");
+    bad("origin: ''\n", "t.yaml:1: origin: is empty; write a value\n");
+}
+
+static void unix_paths_have_a_length(void **state)
+{
+    (void)state;
+    char path[128] = "unix:/";
+    memset(path + 6, 'x', 106);
+    const struct flag fits = { "origin", path };
+    struct settings *s = good_with(NULL, &fits, 1);
+    assert_int_equal(s->sites[0].origin_address.local_path.n, 107);
+    settings_unref(s);
+    path[112] = 'x';
+    struct buf errors = BUF_INIT;
+    assert_null(parse_with(NULL, &fits, 1, &errors));
+    buf_fini(&errors);
+}
+
+/* ---- profiles and layers ---- */
+
+static void profiles_are_other_defaults(void **state)
+{
+    (void)state;
+    struct settings *s = good(ORIGIN "profile: rfc9111\n");
+    const struct site_settings *site = &s->sites[0];
+    assert_int_equal(site->profile, PROFILE_RFC9111);
+    assert_false(site->explicit_only);
+    assert_true(site->combine_parts);
+    assert_int_equal(site->set_cookie, SET_COOKIE_STORE);
+    assert_int_equal(site->query, QUERY_RAW);
+    assert_int_equal(site->unkeyed_query, UNKEYED_FORWARD);
+    assert_int_equal(site->ignored_params.n, 0);
+    assert_true(site->store);
+    settings_unref(s);
+
+    s = good(ORIGIN "profile: dev\nexplicit_only: false\n");
+    assert_int_equal(s->sites[0].profile, PROFILE_DEV);
+    assert_false(s->sites[0].store);
+    assert_false(s->sites[0].explicit_only);
+    settings_unref(s);
+
+    assert_str(profile_name(PROFILE_ISR), "isr");
+    assert_str(profile_name(PROFILE_RFC9111), "rfc9111");
+    assert_str(profile_name(PROFILE_DEV), "dev");
+}
+
+static void a_setting_is_the_first_layers_that_gives_it(void **state)
+{
+    (void)state;
+    static const char yaml[] = "first_byte_timeout: 20s\n"
+                               "set_cookie: strip\n"
+                               "profile: rfc9111\n"
+                               "origin: http://top.example\n"
+                               "sites:\n"
+                               "  a:\n"
+                               "    hosts: a.example\n"
+                               "    first_byte_timeout: 5s\n"
+                               "  b:\n"
+                               "    hosts: b.example\n"
+                               "    profile: dev\n"
+                               "    origin: http://b.example\n"
+                               "  c:\n"
+                               "wait_timeout: 7s\n";
+    struct settings *s = good(yaml);
+    const struct site_settings *a = settings_site_by_name(s, STR("a")),
+                               *b = settings_site_by_name(s, STR("b"));
+    const struct site_settings *c = settings_site_by_name(s, STR("c"));
+    assert_int_equal(s->sites_n, 3);
+    assert_null(settings_site_by_name(s, STR("d")));
+    assert_int_equal(a->profile, PROFILE_RFC9111);
+    assert_int_equal(b->profile, PROFILE_DEV);
+    assert_int_equal(c->profile, PROFILE_RFC9111);
+    assert_int_equal(a->first_byte_timeout, 5000);
+    assert_int_equal(b->first_byte_timeout, 20000);
+    assert_str(a->origin_address.host_name, "top.example");
+    assert_str(b->origin_address.host_name, "b.example");
+    assert_int_equal(a->set_cookie, SET_COOKIE_STRIP);
+    assert_int_equal(b->set_cookie,
+                     SET_COOKIE_STRIP); /* what stands at the top counts more than any profile */
+    assert_int_equal(a->query, QUERY_RAW);
+    assert_int_equal(b->query, QUERY_SORTED);
+    assert_int_equal(c->wait_timeout, 7000); /* also when the top goes on behind the sites */
+    settings_unref(s);
+
+    static const struct flag flags[] = { { "first-byte-timeout", "1s" },
+                                         { "profile", "isr" },
+                                         { "first_byte_timeout", "2s" } };
+    s = good_with(yaml, flags, 3);
+    for (size_t i = 0; i < s->sites_n; i++) {
+        assert_int_equal(s->sites[i].profile, PROFILE_ISR);
+        assert_int_equal(s->sites[i].first_byte_timeout, 2000); /* of flags the last */
+        assert_int_equal(s->sites[i].query, QUERY_SORTED);
+    }
+    settings_unref(s);
+}
+
+static void flags_make_and_replace_lists(void **state)
+{
+    (void)state;
+    static const struct flag flags[] = { { "listen", ":80" },
+                                         { "memory", "1G" },
+                                         { "listen", ":81" },
+                                         { "origin", "http://b" },
+                                         { "ignore-query", "" } };
+    struct settings *s = good_with(ORIGIN "listen: ':79'\n", flags, 5);
+    assert_int_equal(s->process.listen.n, 2);
+    assert_str(s->process.listen.v[0], ":80");
+    assert_str(s->process.listen.v[1], ":81");
+    assert_int_equal(s->process.memory, 1 << 30);
+    assert_str(s->sites[0].origin, "http://b");
+    assert_int_equal(s->sites[0].ignored_params.n, 0);
+    settings_unref(s);
+}
+
+static void wrong_flags_are_explained(void **state)
+{
+    (void)state;
+    static const char two[] =
+        "sites:\n  a: {origin: 'http://a', hosts: a}\n  b: {origin: 'http://b', hosts: b}\n";
+    static const struct {
+        const char *yaml;
+        struct flag flag;
+        const char *error;
+    } rows[] = {
+        { ORIGIN, { "memory", "12" }, "--memory: \"12\" is out of range; allowed is 1M to 1T\n" },
+        { ORIGIN, { "listen", "" }, "--listen: is empty; write a value\n" },
+        { ORIGIN, { "origin", "" }, "--origin: is empty; write a value\n" },
+        { ORIGIN,
+          { "token", "a b" },
+          "--token: the value holds a space or a character that a header cannot carry; use letters and "
+          "digits\n" },
+        { ORIGIN,
+          { "profile", "x" },
+          "--profile: \"x\" is no profile (isr, rfc9111, dev); did you mean \"isr\"?\n" },
+        { ORIGIN,
+          { "site", "a b" },
+          "--site: \"a b\" is not a name for a site; use letters, digits, - _ and . (128 at most)\n" },
+        { ORIGIN,
+          { "colour", "1" },
+          "--colour: unknown setting; the known ones are in docs/CONFIGURATION.md\n" },
+        { two, { "origin", "http://c" }, "--origin: the file has 2 sites; change it there\n" },
+        { two, { "hosts", "c" }, "--hosts: the file has 2 sites; change it there\n" },
+        { two,
+          { "site", "a" },
+          "--site: the file names its sites itself, under sites:; leave the flag out\n" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf errors = BUF_INIT;
+        assert_null(parse_with(rows[i].yaml, &rows[i].flag, 1, &errors));
+        buf_add_char(&errors, '\0');
+        assert_non_null(strstr(errors.p, rows[i].error));
+        buf_fini(&errors);
+    }
+}
+
+static void the_one_site_can_be_named(void **state)
+{
+    (void)state;
+    static const struct flag flag = { "site", "shop" };
+    struct settings *s = good_with(ORIGIN, &flag, 1);
+    assert_str(s->sites[0].name, "shop");
+    settings_unref(s);
+}
+
+/* ---- sites ---- */
+
+static void wrong_sites_are_explained(void **state)
+{
+    (void)state;
+    static const char shape[] =
+        "sites: is not a block of sites; write below it NAME: and, indented, the site's settings\n";
+    char error[256];
+    snprintf(error, sizeof(error), "t.yaml:1: %s", shape);
+    bad("sites: []\n", error);
+    bad("sites: {}\n", error);
+    bad("sites:\n", error);
+    bad("sites: shop\n", error);
+    bad("sites:\n  a: 5\norigin: http://a\n",
+        "t.yaml:2: site \"a\" is not a block of settings; indent them below its name\n");
+    bad("sites:\n  'a b': {origin: 'http://a'}\n",
+        "t.yaml:2: \"a b\" is not a name for a site; use letters, digits, - _ and . (128 at most)\n");
+    bad("sites:\n  a: {hosts: x}\n", "t.yaml:2: site \"a\" has no origin; add origin: http://HOST[:PORT]\n");
+    bad("sites:\n  a: {origin: 'http://a', hosts: x}\n  a: {origin: 'http://b', hosts: y}\n",
+        "t.yaml:3: site \"a\" is there twice, first in line 2; rename one\n");
+    bad("sites:\n  a:\n    origin: http://a\n    memory: 1G\n",
+        "t.yaml:4: \"memory\" belongs to the whole process; move it to the top of the file\n");
+    bad("hosts: x\nsites: {a: {origin: 'http://a'}}\n",
+        "t.yaml:1: hosts: stands at the top, for all sites; move it into the site that it names\n");
+    bad("sites:\n  a: {origin: 'http://a'}\n  b: {origin: 'http://b'}\n",
+        "t.yaml:3: site \"b\" has no hosts, and neither has \"a\" in line 2; only one site can take the "
+        "rest\n");
+    bad("sites:\n"
+        "  a:\n    origin: http://a\n    hosts:\n      - x.example\n      - y.example\n"
+        "  b:\n    origin: http://b\n    hosts: [z.example,\n            X.example.]\n",
+        "t.yaml:10: host \"x.example\" belongs to site \"a\" already, in line 5; a host has one site\n");
+    bad(ORIGIN "hosts: [a.example, b.example, A.example]\n",
+        "t.yaml:2: host \"a.example\" is listed twice; remove one\n");
+}
+
+static const struct {
+    const char *host, *site;
+} host_rows[] = {
+    { "shop.example", "shop" },
+    { "www.shop.example", "shop" },
+    { "a.shop.example", "below" },
+    { "b.a.shop.example", "below" },
+    { "x.deep.shop.example", "deep" },
+    { "y.x.deep.shop.example", "deep" },
+    { "deep.shop.example", "below" }, /* a pattern does not match its own name */
+    { "xshop.example", "rest" },
+    { "example", "rest" },
+    { "10.0.0.1", "address" },
+    { "[::1]", "address" },
+    { "", "rest" },
+    { ".", "rest" },
+    { ".shop.example", "below" },
+    { "*.shop.example", "below" },
+};
+
+#define HOST_SITES                                                                                           \
+    "origin: http://o\n"                                                                                     \
+    "sites:\n"                                                                                               \
+    "  shop: {hosts: [Shop.Example, www.shop.example.]}\n"                                                   \
+    "  below: {hosts: '*.shop.example'}\n"                                                                   \
+    "  deep: {hosts: ['*.deep.shop.example', '*.other']}\n"                                                  \
+    "  address: {hosts: [10.0.0.1, '[::1]']}\n"
+
+static void a_host_finds_its_site(void **state)
+{
+    (void)state;
+    struct settings *s = good(HOST_SITES "  rest:\n");
+    for (size_t i = 0; i < COUNT_OF(host_rows); i++) {
+        const struct site_settings *site = settings_site_of_host(s, str_from(host_rows[i].host));
+        assert_non_null(site);
+        assert_str(site->name, host_rows[i].site);
+    }
+    settings_unref(s);
+    s = good(HOST_SITES);
+    for (size_t i = 0; i < COUNT_OF(host_rows); i++) {
+        const struct site_settings *site = settings_site_of_host(s, str_from(host_rows[i].host));
+        bool known = strcmp(host_rows[i].site, "rest") != 0;
+        assert_int_equal(site != NULL, known);
+    }
+    settings_unref(s);
+}
+
+/* ---- query parameters ---- */
+
+static bool is_ignored(const struct site_settings *site, const char *name)
+{
+    for (size_t i = 0; i < site->ignored_params.n; i++)
+        if (str_eq(site->ignored_params.v[i], str_from(name)))
+            return true;
+    return false;
+}
+
+static void tracking_is_a_list(void **state)
+{
+    (void)state;
+    struct settings *s = good(ORIGIN "ignore_query: [zz, tracking, ref, fbclid]\n");
+    const struct site_settings *site = &s->sites[0];
+    assert_int_equal(site->ignored_params.n, 26 + 2);
+    assert_true(is_ignored(site, "utm_source"));
+    assert_true(is_ignored(site, "igshid"));
+    assert_true(is_ignored(site, "fbclid"));
+    assert_true(is_ignored(site, "ref"));
+    assert_true(is_ignored(site, "zz"));
+    assert_false(is_ignored(site, "tracking"));
+    for (size_t i = 1; i < site->ignored_params.n; i++)
+        assert_true(str_cmp(site->ignored_params.v[i - 1], site->ignored_params.v[i]) < 0);
+    settings_unref(s);
+    s = good(ORIGIN "ignore_query: ref\n");
+    assert_int_equal(s->sites[0].ignored_params.n, 1);
+    settings_unref(s);
+}
+
+/* ---- snapshots ---- */
+
+static void a_snapshot_lives_until_its_last_user(void **state)
+{
+    (void)state;
+    struct settings *s = good(ORIGIN);
+    struct settings *again = settings_ref(s);
+    assert_ptr_equal(again, s);
+    settings_unref(s);
+    assert_str(again->sites[0].name, "default"); /* the address sanitizer would speak */
+    settings_unref(again);
+}
+
+/* A value that differs from both defaults, for each type. */
+static const char *other_value(const struct setting *t, char *out, size_t n)
+{
+    static const char *const by_form[] = {
+        [FORM_ANY] = "x",           [FORM_ADDRESS] = "\":9\"", [FORM_NETWORK] = "unix",
+        [FORM_HOSTS] = "x.example", [FORM_HOST] = "x.example", [FORM_ORIGIN] = "http://x",
+        [FORM_FIELD] = "X",         [FORM_TAG_HEADER] = "X",   [FORM_PARAM] = "x",
+        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",
+    };
+    switch (t->type) {
+    case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";
+    case TYPE_TEXT:
+    case TYPE_LIST: return by_form[t->form];
+    case TYPE_CHOICE: snprintf(out, n, "%s", strrchr(t->words.p, '|') + 1); return out;
+    default: snprintf(out, n, "%lld%s", (long long)t->most, t->type == TYPE_TIME ? "ms" : ""); return out;
+    }
+}
+
+static void a_reload_knows_what_changed(void **state)
+{
+    (void)state;
+    struct settings *before = good(ORIGIN), *same = good(ORIGIN);
+    struct buf names = BUF_INIT;
+    assert_false(site_settings_store_changed(&before->sites[0], &same->sites[0]));
+    assert_false(settings_start_changed(before, same, &names));
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+        const struct setting *t = &setting_table[id];
+        char yaml[256], value[32];
+        snprintf(yaml, sizeof(yaml), "%s%.*s: %s\n", id == SETTING_origin ? "" : ORIGIN, STR_ARG(t->name),
+                 other_value(t, value, sizeof(value)));
+        struct settings *after = good(yaml);
+        bool counts = t->class == CLASS_KEY || t->class == CLASS_STORE;
+        assert_int_equal(site_settings_store_changed(&before->sites[0], &after->sites[0]), counts);
+        buf_clear(&names);
+        assert_int_equal(settings_start_changed(before, after, &names), t->class == CLASS_START);
+        assert_true(str_eq(buf_str(&names), t->class == CLASS_START ? t->name : STR_NONE));
+        settings_unref(after);
+    }
+    struct settings *two = good(ORIGIN "memory: 1G\nlisten: ':1'\n");
+    buf_clear(&names);
+    assert_true(settings_start_changed(before, two, &names));
+    assert_str(buf_str(&names), "listen, memory");
+    settings_unref(two);
+    settings_unref(before);
+    settings_unref(same);
+    buf_fini(&names);
+}
+
+/* ---- files ---- */
+
+static void files_are_read(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/freshet-conf-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, ORIGIN, sizeof(ORIGIN) - 1), sizeof(ORIGIN) - 1);
+    close(fd);
+    struct buf errors = BUF_INIT;
+    struct settings *s = settings_read(path, NULL, 0, &errors);
+    assert_non_null(s);
+    assert_str(s->path, path);
+    assert_str(s->sites[0].origin, "http://127.0.0.1:4321");
+    settings_unref(s);
+    unlink(path);
+    assert_null(settings_read(path, NULL, 0, &errors));
+    assert_true(str_starts(buf_str(&errors), str_from(path)));
+    assert_true(str_ends(buf_str(&errors), STR(": cannot be read: No such file or directory\n")));
+    buf_clear(&errors);
+    assert_null(settings_read("/tmp", NULL, 0, &errors));
+    assert_str(buf_str(&errors), "/tmp: cannot be read: Is a directory\n");
+    buf_clear(&errors);
+    assert_null(settings_read("/dev/zero", NULL, 0, &errors));
+    assert_str(buf_str(&errors), "/dev/zero: larger than 1048576 bytes; this is not a configuration\n");
+    buf_fini(&errors);
+}
+
+/* ---- did you mean ---- */
+
+static void distances_between_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        unsigned edits;
+    } rows[] = { { "origin", "origin", 0 }, { "orgin", "origin", 1 }, { "oirgin", "origin", 1 },
+                 { "ORIGIN", "origin", 0 }, { "a-b", "a_b", 0 },      { "", "abc", 3 },
+                 { "abc", "", 3 },          { "abc", "cab", 2 },      { "kitten", "sitting", 3 },
+                 { "abcdef", "ghijkl", 5 } };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(edit_distance(str_from(rows[i].a), str_from(rows[i].b), 4), rows[i].edits);
+    char long_name[66];
+    memset(long_name, 'a', 65);
+    long_name[65] = '\0';
+    assert_int_equal(edit_distance(str_from(long_name), str_from(long_name), 2), 3);
+    struct nearest n = nearest_to(STR("a"));
+    nearest_offer(&n, STR("b"));
+    assert_int_equal(n.name.n, 0); /* all of it was changed: nobody meant that */
+    n = nearest_to(STR("purg"));
+    nearest_offer(&n, STR("help"));
+    nearest_offer(&n, STR("purge"));
+    nearest_offer(&n, STR("urge"));
+    assert_str(n.name, "purge");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_the_tables),
+        cmocka_unit_test(values_of_every_type),
+        cmocka_unit_test(numbers_hold_to_their_range),
+        cmocka_unit_test(numbers_are_written_as_people_do),
+        cmocka_unit_test(wrong_values_are_explained),
+        cmocka_unit_test(long_and_many_have_limits),
+        cmocka_unit_test(files_that_are_no_configuration),
+        cmocka_unit_test(large_files_are_refused),
+        cmocka_unit_test(unknown_and_repeated_names),
+        cmocka_unit_test(all_problems_come_at_once_in_order),
+        cmocka_unit_test(origins_are_taken_apart),
+        cmocka_unit_test(wrong_origins_are_explained),
+        cmocka_unit_test(unix_paths_have_a_length),
+        cmocka_unit_test(profiles_are_other_defaults),
+        cmocka_unit_test(a_setting_is_the_first_layers_that_gives_it),
+        cmocka_unit_test(flags_make_and_replace_lists),
+        cmocka_unit_test(wrong_flags_are_explained),
+        cmocka_unit_test(the_one_site_can_be_named),
+        cmocka_unit_test(wrong_sites_are_explained),
+        cmocka_unit_test(a_host_finds_its_site),
+        cmocka_unit_test(tracking_is_a_list),
+        cmocka_unit_test(a_snapshot_lives_until_its_last_user),
+        cmocka_unit_test(a_reload_knows_what_changed),
+        cmocka_unit_test(files_are_read),
+        cmocka_unit_test(distances_between_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
