@@ -193,10 +193,10 @@ static void on_written(uv_write_t *req, int status)
 
 enum stream_write stream_write(struct stream *s, const struct iovec *iov, unsigned n)
 {
-    CHECK(n >= 1 && n <= STREAM_IOV_MAX && !s->writing && !s->fin);
-    CHECK(s->state == STREAM_OPEN || s->state == STREAM_CLOSING);
-    if (s->state != STREAM_OPEN)
+    CHECK(n >= 1 && n <= STREAM_IOV_MAX);
+    if (s->state == STREAM_CLOSING)
         return STREAM_BROKEN;
+    CHECK(s->state == STREAM_OPEN && !s->writing && !s->fin);
     int result = uv_try_write(&s->uv.stream, (const uv_buf_t *)(const void *)iov, n);
     if (result < 0 && result != UV_EAGAIN)
         return STREAM_BROKEN;

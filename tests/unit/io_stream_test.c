@@ -1,0 +1,932 @@
+/* Streams deliver every byte once and in order, say how the peer ended, and close from anywhere with one last notice:
+ * on TCP and on Unix sockets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "io_test.h"
+#include "io/stream.h"
+
+/* One end is the stream under test, with its loop; the other a plain socket that the test reads and writes itself. */
+struct end {
+    struct stream stream;
+    struct world *world;
+    int peer;
+    char room[4096];
+    size_t room_bytes; /* what `space` gives; 0: refuses */
+    struct buf got;
+    int connected, connected_status;
+    int spaces, datas, ended, ended_status, written, written_status, closed;
+    bool close_in_connected, close_in_space, close_in_data, close_in_ended, close_in_written;
+    bool stop_in_space, stop_in_data;
+};
+
+static void on_connected(struct stream *s, int status)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    assert_int_equal(e->closed, 0);
+    e->connected++;
+    e->connected_status = status;
+    if (e->close_in_connected)
+        stream_close(s);
+}
+
+static size_t on_space(struct stream *s, char **p)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    assert_int_equal(e->closed + e->ended, 0);
+    e->spaces++;
+    if (e->close_in_space)
+        stream_close(s);
+    if (e->stop_in_space)
+        stream_read_stop(s);
+    *p = e->room;
+    return e->room_bytes;
+}
+
+static void on_data(struct stream *s, size_t n)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    assert_int_equal(e->closed + e->ended, 0);
+    assert_true(n > 0 && n <= e->room_bytes && s->reading);
+    e->datas++;
+    buf_add(&e->got, (struct str){ e->room, n });
+    if (e->close_in_data)
+        stream_close(s);
+    if (e->stop_in_data)
+        stream_read_stop(s);
+}
+
+static void on_ended(struct stream *s, int status)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    assert_int_equal(e->closed + e->ended, 0);
+    assert_false(s->reading);
+    e->ended++;
+    e->ended_status = status;
+    if (e->close_in_ended)
+        stream_close(s);
+}
+
+static void on_written(struct stream *s, int status)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    assert_int_equal(e->closed, 0);
+    assert_int_equal(s->state, STREAM_OPEN);
+    assert_false(s->writing);
+    e->written++;
+    e->written_status = status;
+    if (e->close_in_written)
+        stream_close(s);
+}
+
+static void on_closed(struct stream *s)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    assert_int_equal(s->state, STREAM_CLOSED);
+    e->closed++;
+}
+
+static const struct stream_notices notices = {
+    .connected = on_connected,
+    .space = on_space,
+    .data = on_data,
+    .ended = on_ended,
+    .written = on_written,
+    .closed = on_closed,
+};
+
+/* ---- pairs of sockets ---- */
+
+static int tcp_listener(struct address *at)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t bytes = sizeof(at->sa);
+    assert_true(fd >= 0);
+    assert_true(address_parse(STR("127.0.0.1:0"), at));
+    assert_int_equal(bind(fd, &at->sa.any, at->bytes), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, &at->sa.any, &bytes), 0);
+    return fd;
+}
+
+static void tcp_pair(int fds[2])
+{
+    struct address at;
+    int listening = tcp_listener(&at);
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fds[0], &at.sa.any, at.bytes), 0);
+    fds[1] = accept(listening, NULL, NULL);
+    assert_true(fds[1] >= 0);
+    close(listening);
+}
+
+static void make_pair(bool tcp, int fds[2])
+{
+    if (tcp)
+        tcp_pair(fds);
+    else
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(fcntl(fds[i], F_SETFL, O_NONBLOCK), 0);
+}
+
+static void open_end(struct end *e, struct world *w, bool tcp)
+{
+    int fds[2];
+    memset(e, 0, sizeof(*e));
+    e->world = w;
+    e->room_bytes = sizeof(e->room);
+    make_pair(tcp, fds);
+    e->peer = fds[1];
+    assert_int_equal(stream_open(&e->stream, &w->loop, &notices, fds[0]), 0);
+}
+
+static void close_end(struct end *e)
+{
+    if (e->stream.state != STREAM_CLOSED)
+        stream_close(&e->stream);
+    RUN_UNTIL(e->world, e->closed);
+    world_settle(e->world);
+    assert_int_equal(e->closed, 1);
+    if (e->peer >= 0)
+        close(e->peer);
+    buf_fini(&e->got);
+}
+
+/* An end with RST: what a crashed process or a broken box in between looks like. */
+static void reset_peer(struct end *e)
+{
+    struct linger linger = { 1, 0 };
+    assert_int_equal(setsockopt(e->peer, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+    close(e->peer);
+    e->peer = -1;
+}
+
+static void send_text(struct end *e, const char *text)
+{
+    assert_int_equal(write(e->peer, text, strlen(text)), strlen(text));
+}
+
+static enum stream_write write_text(struct end *e, const char *text)
+{
+    char *p = strdup(text);
+    struct iovec iov = { p, strlen(text) };
+    enum stream_write result = stream_write(&e->stream, &iov, 1);
+    if (result == STREAM_WRITTEN)
+        memset(p, '#', strlen(text)); /* it is with the kernel: the memory is ours again */
+    free(p);
+    return result;
+}
+
+/* What the peer can read now; "" at the end of the stream, "-" when there is nothing. */
+static const char *peer_reads(struct end *e)
+{
+    static char text[1024];
+    ssize_t n = read(e->peer, text, sizeof(text) - 1);
+    if (n < 0 && errno == EAGAIN)
+        return "-";
+    assert_true(n >= 0);
+    text[n] = '\0';
+    return text;
+}
+
+static void assert_got(struct end *e, const char *text)
+{
+    assert_int_equal(e->got.n, strlen(text));
+    assert_memory_equal(e->got.p, text, e->got.n);
+}
+
+/* Runs each test on both kinds of sockets. */
+#define BOTH(name)                                                                                           \
+    static void name##_on(struct world *w, bool tcp);                                                        \
+    static void name(void **state)                                                                           \
+    {                                                                                                        \
+        static struct world w;                                                                               \
+        (void)state;                                                                                         \
+        for (int tcp = 0; tcp < 2; tcp++) {                                                                  \
+            world_init(&w);                                                                                  \
+            name##_on(&w, tcp);                                                                              \
+            world_fini(&w);                                                                                  \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void name##_on(struct world *w, bool tcp)
+
+/* ---- the plain way ---- */
+
+BOTH(reads_and_writes)
+{
+    struct end e;
+    open_end(&e, w, tcp);
+    stream_read_start(&e.stream);
+    for (int i = 1; i <= 3; i++) {
+        send_text(&e, "ask.");
+        assert_int_equal(e.datas, i - 1); /* never inside a call */
+        RUN_UNTIL(w, e.datas == i);
+        assert_int_equal(write_text(&e, "answer"), STREAM_WRITTEN);
+        assert_string_equal(peer_reads(&e), "answer");
+    }
+    assert_got(&e, "ask.ask.ask.");
+    assert_int_equal(e.written, 0);
+    stream_close(&e.stream);
+    stream_close(&e.stream);
+    assert_int_equal(e.closed, 0);
+    RUN_UNTIL(w, e.closed);
+    assert_string_equal(peer_reads(&e), "");
+    assert_int_equal(e.ended, 0);
+    close_end(&e);
+}
+
+static void fill(char *p, size_t n)
+{
+    uint32_t x = 1;
+    for (size_t i = 0; i < n; i++) {
+        x = x * 1664525 + 1013904223;
+        p[i] = (char)(x >> 24);
+    }
+}
+
+#define BIG (6u << 20)
+
+/* Cuts the bytes into pieces of odd sizes, some of them empty. */
+static unsigned cut(char *p, size_t n, struct iovec iov[STREAM_IOV_MAX])
+{
+    size_t at = 0;
+    for (unsigned i = 0; i < STREAM_IOV_MAX; i++) {
+        size_t piece = i == STREAM_IOV_MAX - 1 ? n - at : i % 5 == 2 ? 0 : (n / 20) | 1;
+        iov[i] = (struct iovec){ p + at, piece };
+        at += piece;
+    }
+    return STREAM_IOV_MAX;
+}
+
+static void read_all_of(struct end *e, struct buf *out, size_t n)
+{
+    while (out->n < n) {
+        ssize_t got = read(e->peer, buf_room(out, 65536), 65536);
+        if (got > 0)
+            out->n += (size_t)got;
+        else
+            assert_true(got < 0 && errno == EAGAIN);
+        loop_run_once(&e->world->loop, false);
+    }
+}
+
+BOTH(a_big_write_is_sent_whole)
+{
+    struct end e;
+    struct iovec iov[STREAM_IOV_MAX];
+    struct buf out = BUF_INIT;
+    char *big = malloc(BIG);
+    fill(big, BIG);
+    open_end(&e, w, tcp);
+    for (int round = 1; round <= 2; round++) {
+        unsigned n = cut(big, BIG, iov);
+        assert_int_equal(stream_write(&e.stream, iov, n), STREAM_PENDING);
+        memset(iov, 0, sizeof(iov)); /* the bytes must stay, not the list of them */
+        assert_true(e.stream.writing);
+        assert_true(stream_unsent(&e.stream) > 0);
+        assert_int_equal(e.written, round - 1);
+        out.n = 0;
+        read_all_of(&e, &out, BIG);
+        RUN_UNTIL(w, e.written == round);
+        assert_int_equal(e.written_status, 0);
+        assert_int_equal(out.n, BIG);
+        assert_memory_equal(out.p, big, BIG);
+    }
+    assert_string_equal(peer_reads(&e), "-");
+    assert_int_equal(stream_unsent(&e.stream), 0);
+    close_end(&e);
+    buf_fini(&out);
+    free(big);
+}
+
+/* With little room in the kernel the rest begins in the middle of pieces and between them. */
+BOTH(a_write_may_be_cut_anywhere)
+{
+    const size_t all = 300000;
+    char *bytes = malloc(all);
+    fill(bytes, all);
+    for (size_t extra = 0; extra < 40; extra++) {
+        struct end e;
+        struct iovec iov[3];
+        struct buf out = BUF_INIT;
+        int little = 4096;
+        uv_os_fd_t fd;
+        open_end(&e, w, tcp);
+        assert_int_equal(uv_fileno(&e.stream.uv.handle, &fd), 0);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), 0);
+        size_t first = 1 + extra * 977, second = 10000 - extra;
+        iov[0] = (struct iovec){ bytes, first };
+        iov[1] = (struct iovec){ bytes + first, second };
+        iov[2] = (struct iovec){ bytes + first + second, all - first - second };
+        assert_int_equal(stream_write(&e.stream, iov, 3), STREAM_PENDING);
+        read_all_of(&e, &out, all);
+        assert_memory_equal(out.p, bytes, all);
+        RUN_UNTIL(w, e.written == 1);
+        close_end(&e);
+        buf_fini(&out);
+    }
+    free(bytes);
+}
+
+BOTH(reads_more_than_fits_at_once)
+{
+    struct end e;
+    size_t sent = 0;
+    char *big = malloc(1 << 20);
+    fill(big, 1 << 20);
+    open_end(&e, w, tcp);
+    e.room_bytes = 1000;
+    stream_read_start(&e.stream);
+    while (e.got.n < 1 << 20) {
+        ssize_t n = write(e.peer, big + sent, (1 << 20) - sent);
+        if (n > 0)
+            sent += (size_t)n;
+        loop_run_once(&w->loop, false);
+    }
+    assert_memory_equal(e.got.p, big, 1 << 20);
+    close_end(&e);
+    free(big);
+}
+
+/* ---- stopping ---- */
+
+BOTH(stopping_stops_at_once_and_starting_goes_on)
+{
+    struct end e;
+    open_end(&e, w, tcp);
+    stream_read_start(&e.stream);
+    stream_read_stop(&e.stream);
+    send_text(&e, "early");
+    world_settle(w);
+    assert_int_equal(e.datas + e.spaces, 0);
+    stream_read_start(&e.stream);
+    RUN_UNTIL(w, e.got.n == 5);
+
+    e.stop_in_data = true;
+    e.room_bytes = 1;
+    send_text(&e, "abc");
+    RUN_UNTIL(w, e.got.n == 6);
+    world_settle(w);
+    assert_int_equal(e.got.n, 6);
+    assert_false(e.stream.reading);
+    e.stop_in_data = false;
+    stream_read_start(&e.stream);
+    RUN_UNTIL(w, e.got.n == 8);
+
+    e.stop_in_space = true;
+    int spaces = e.spaces;
+    send_text(&e, "def");
+    RUN_UNTIL(w, e.spaces > spaces);
+    world_settle(w);
+    assert_int_equal(e.spaces, spaces + 1); /* it does not ask again and again */
+    assert_int_equal(e.got.n, 8);
+    e.stop_in_space = false;
+    stream_read_start(&e.stream);
+    RUN_UNTIL(w, e.got.n == 11);
+    assert_got(&e, "earlyabcdef");
+    close_end(&e);
+}
+
+BOTH(no_space_stops_reading)
+{
+    struct end e;
+    open_end(&e, w, tcp);
+    e.room_bytes = 0;
+    stream_read_start(&e.stream);
+    send_text(&e, "waits");
+    RUN_UNTIL(w, e.spaces == 1);
+    assert_false(e.stream.reading);
+    world_settle(w);
+    assert_int_equal(e.spaces, 1);
+    assert_int_equal(e.datas + e.ended, 0);
+    e.room_bytes = 3;
+    stream_read_start(&e.stream);
+    RUN_UNTIL(w, e.got.n == 5);
+    assert_got(&e, "waits");
+    close_end(&e);
+}
+
+BOTH(while_stopped_the_end_waits)
+{
+    struct end e;
+    open_end(&e, w, tcp);
+    stream_read_start(&e.stream);
+    e.stop_in_data = true;
+    send_text(&e, "last");
+    shutdown(e.peer, SHUT_WR);
+    RUN_UNTIL(w, e.datas == 1);
+    world_settle(w);
+    assert_int_equal(e.ended, 0);
+    stream_read_start(&e.stream);
+    RUN_UNTIL(w, e.ended == 1);
+    assert_int_equal(e.ended_status, 0);
+    close_end(&e);
+}
+
+/* The same when both directions are shut, which epoll reports as a hang-up. */
+BOTH(while_stopped_a_hang_up_waits)
+{
+    struct end e;
+    open_end(&e, w, tcp);
+    stream_shutdown(&e.stream);
+    assert_string_equal(peer_reads(&e), "");
+    stream_read_start(&e.stream);
+    e.stop_in_data = true;
+    send_text(&e, "last");
+    shutdown(e.peer, SHUT_WR);
+    RUN_UNTIL(w, e.datas == 1);
+    world_settle(w);
+    assert_int_equal(e.ended, 0);
+    assert_int_equal(e.spaces, 1);
+    stream_read_start(&e.stream);
+    RUN_UNTIL(w, e.ended == 1);
+    assert_int_equal(e.ended_status, 0);
+    close_end(&e);
+}
+
+/* ---- ends ---- */
+
+BOTH(after_the_peers_end_one_can_still_write)
+{
+    struct end e;
+    open_end(&e, w, tcp);
+    stream_read_start(&e.stream);
+    send_text(&e, "bye");
+    shutdown(e.peer, SHUT_WR);
+    RUN_UNTIL(w, e.ended == 1);
+    assert_got(&e, "bye");
+    assert_int_equal(e.ended_status, 0);
+    stream_read_start(&e.stream); /* does nothing: `ended` comes once */
+    assert_false(e.stream.reading);
+    world_settle(w);
+    assert_int_equal(e.ended, 1);
+    assert_int_equal(write_text(&e, "well"), STREAM_WRITTEN);
+    assert_string_equal(peer_reads(&e), "well");
+    stream_shutdown(&e.stream);
+    stream_shutdown(&e.stream);
+    assert_string_equal(peer_reads(&e), "");
+    close_end(&e);
+}
+
+BOTH(a_shutdown_leaves_the_other_direction_open)
+{
+    struct end e;
+    open_end(&e, w, tcp);
+    stream_read_start(&e.stream);
+    assert_int_equal(write_text(&e, "ask"), STREAM_WRITTEN);
+    stream_shutdown(&e.stream);
+    assert_string_equal(peer_reads(&e), "ask");
+    assert_string_equal(peer_reads(&e), "");
+    send_text(&e, "answer");
+    RUN_UNTIL(w, e.got.n == 6);
+    close(e.peer);
+    e.peer = -1;
+    RUN_UNTIL(w, e.ended == 1);
+    assert_int_equal(e.ended_status, 0);
+    close_end(&e);
+}
+
+BOTH(a_shutdown_waits_for_the_pending_write)
+{
+    struct end e;
+    struct buf out = BUF_INIT;
+    char *big = malloc(BIG);
+    fill(big, BIG);
+    open_end(&e, w, tcp);
+    struct iovec iov = { big, BIG };
+    assert_int_equal(stream_write(&e.stream, &iov, 1), STREAM_PENDING);
+    stream_shutdown(&e.stream);
+    read_all_of(&e, &out, BIG);
+    RUN_UNTIL(w, e.written == 1);
+    assert_memory_equal(out.p, big, BIG);
+    assert_string_equal(peer_reads(&e), "");
+    close_end(&e);
+    buf_fini(&out);
+    free(big);
+}
+
+static void a_reset_is_an_error(void **state)
+{
+    static struct world w;
+    struct end e;
+    (void)state;
+    world_init(&w);
+    open_end(&e, &w, true);
+    stream_read_start(&e.stream);
+    world_settle(&w);
+    reset_peer(&e);
+    RUN_UNTIL(&w, e.ended == 1);
+    assert_int_equal(e.ended_status, UV_ECONNRESET);
+    assert_int_equal(write_text(&e, "x"), STREAM_BROKEN);
+    close_end(&e);
+    world_fini(&w);
+}
+
+/* Bytes and the reset behind them come in one wake-up. A body that was cut must not look whole. */
+static void a_reset_behind_data_is_an_error(void **state)
+{
+    static struct world w;
+    (void)state;
+    world_init(&w);
+    for (int half_closed = 0; half_closed < 2; half_closed++) {
+        struct end e;
+        open_end(&e, &w, true);
+        if (half_closed)
+            stream_shutdown(&e.stream);
+        send_text(&e, "half a body");
+        reset_peer(&e);
+        stream_read_start(&e.stream);
+        RUN_UNTIL(&w, e.ended == 1);
+        assert_got(&e, "half a body");
+        assert_int_equal(e.ended_status, UV_ECONNRESET);
+        close_end(&e);
+    }
+    world_fini(&w);
+}
+
+/* A peer that closes with our bytes unread resets; on Unix sockets behind what it sent. */
+BOTH(a_peer_that_throws_our_bytes_away_is_an_error)
+{
+    struct end e;
+    open_end(&e, w, tcp);
+    assert_int_equal(write_text(&e, "unread"), STREAM_WRITTEN);
+    struct pollfd ready = { .fd = e.peer, .events = POLLIN };
+    assert_int_equal(poll(&ready, 1, -1), 1); /* they are there before it closes */
+    send_text(&e, "part");
+    close(e.peer);
+    e.peer = -1;
+    stream_read_start(&e.stream);
+    RUN_UNTIL(w, e.ended == 1);
+    assert_int_equal(e.ended_status, UV_ECONNRESET);
+    assert_got(&e, "part");
+    close_end(&e);
+}
+
+BOTH(a_pending_write_is_told_that_the_peer_has_gone)
+{
+    struct end e;
+    char *big = malloc(BIG);
+    fill(big, BIG);
+    open_end(&e, w, tcp);
+    struct iovec iov = { big, BIG };
+    assert_int_equal(stream_write(&e.stream, &iov, 1), STREAM_PENDING);
+    world_settle(w);
+    reset_peer(&e);
+    RUN_UNTIL(w, e.written == 1);
+    assert_true(e.written_status == UV_ECONNRESET || e.written_status == UV_EPIPE);
+    assert_int_equal(write_text(&e, "x"), STREAM_BROKEN);
+    close_end(&e);
+    free(big);
+}
+
+/* ---- closing ---- */
+
+BOTH(closing_forgets_the_pending_write)
+{
+    char *big = malloc(BIG);
+    fill(big, BIG);
+    for (int reset = 0; reset < 2; reset++) {
+        struct end e;
+        open_end(&e, w, tcp);
+        stream_read_start(&e.stream);
+        struct iovec iov = { big, BIG };
+        assert_int_equal(stream_write(&e.stream, &iov, 1), STREAM_PENDING);
+        stream_shutdown(&e.stream);
+        if (reset)
+            stream_reset(&e.stream);
+        else
+            stream_close(&e.stream);
+        assert_int_equal(e.closed, 0);
+        assert_int_equal(stream_write(&e.stream, &iov, 1), STREAM_BROKEN);
+        close_end(&e);
+        assert_int_equal(e.written + e.ended, 0);
+    }
+    free(big);
+}
+
+BOTH(may_be_closed_in_any_notice)
+{
+    struct end e;
+
+    open_end(&e, w, tcp);
+    e.close_in_space = true;
+    stream_read_start(&e.stream);
+    send_text(&e, "x");
+    RUN_UNTIL(w, e.closed);
+    assert_int_equal(e.spaces, 1);
+    assert_int_equal(e.datas + e.ended, 0);
+    close_end(&e);
+
+    open_end(&e, w, tcp); /* and it refuses the space as well */
+    e.close_in_space = true;
+    e.room_bytes = 0;
+    stream_read_start(&e.stream);
+    send_text(&e, "x");
+    RUN_UNTIL(w, e.closed);
+    close_end(&e);
+
+    open_end(&e, w, tcp); /* while more bytes wait */
+    e.close_in_data = true;
+    e.room_bytes = 1;
+    stream_read_start(&e.stream);
+    send_text(&e, "xyz");
+    RUN_UNTIL(w, e.closed);
+    assert_int_equal(e.datas, 1);
+    close_end(&e);
+
+    open_end(&e, w, tcp);
+    e.close_in_ended = true;
+    stream_read_start(&e.stream);
+    close(e.peer);
+    e.peer = -1;
+    RUN_UNTIL(w, e.closed);
+    assert_int_equal(e.ended, 1);
+    close_end(&e);
+
+    open_end(&e, w, tcp); /* data and hang-up in one wake-up */
+    e.close_in_data = true;
+    stream_read_start(&e.stream);
+    send_text(&e, "x");
+    close(e.peer);
+    e.peer = -1;
+    RUN_UNTIL(w, e.closed);
+    assert_int_equal(e.ended, 0);
+    close_end(&e);
+
+    struct buf out = BUF_INIT;
+    char *big = malloc(BIG);
+    fill(big, BIG);
+    open_end(&e, w, tcp);
+    e.close_in_written = true;
+    struct iovec iov = { big, BIG };
+    assert_int_equal(stream_write(&e.stream, &iov, 1), STREAM_PENDING);
+    read_all_of(&e, &out, BIG);
+    RUN_UNTIL(w, e.closed);
+    assert_int_equal(e.written, 1);
+    close_end(&e);
+    buf_fini(&out);
+    free(big);
+}
+
+static void a_reset_reaches_the_peer(void **state)
+{
+    static struct world w;
+    (void)state;
+    world_init(&w);
+    for (int after_shutdown = 0; after_shutdown < 2; after_shutdown++) {
+        struct end e;
+        char c;
+        open_end(&e, &w, true);
+        assert_int_equal(write_text(&e, "half"), STREAM_WRITTEN);
+        if (after_shutdown)
+            stream_shutdown(&e.stream);
+        else
+            assert_string_equal(peer_reads(&e), "half");
+        stream_reset(&e.stream);
+        RUN_UNTIL(&w, e.closed);
+        /* After a FIN the peer has an end already; its own writing breaks. */
+        if (after_shutdown) {
+            int error = 0;
+            socklen_t bytes = sizeof(error);
+            getsockopt(e.peer, SOL_SOCKET, SO_ERROR, &error, &bytes);
+            assert_int_equal(error, EPIPE);
+        } else {
+            assert_int_equal(read(e.peer, &c, 1), -1);
+            assert_int_equal(errno, ECONNRESET);
+        }
+        close_end(&e);
+    }
+
+    struct end e; /* a Unix socket knows no RST: a plain end */
+    open_end(&e, &w, false);
+    assert_int_equal(write_text(&e, "half"), STREAM_WRITTEN);
+    stream_reset(&e.stream);
+    RUN_UNTIL(&w, e.closed);
+    assert_string_equal(peer_reads(&e), "half");
+    assert_string_equal(peer_reads(&e), "");
+    close_end(&e);
+    world_fini(&w);
+}
+
+/* ---- connecting ---- */
+
+static void connect_end(struct end *e, struct world *w, const struct address *to)
+{
+    memset(e, 0, sizeof(*e));
+    e->world = w;
+    e->peer = -1;
+    e->room_bytes = sizeof(e->room);
+    assert_int_equal(stream_connect(&e->stream, &w->loop, &notices, to), 0);
+    assert_int_equal(e->stream.state, STREAM_CONNECTING);
+    assert_int_equal(e->connected, 0);
+}
+
+static char folder[] = "/tmp/io_stream_test.XXXXXX";
+
+static int local_listener(struct address *at)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unlink(path);
+    assert_true(address_local(str_from(path), at));
+    assert_int_equal(bind(fd, &at->sa.any, at->bytes), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    return fd;
+}
+
+BOTH(connects)
+{
+    struct end e;
+    struct address at, name;
+    char text[ADDRESS_TEXT_MAX], wanted[ADDRESS_TEXT_MAX];
+    int listening = tcp ? tcp_listener(&at) : local_listener(&at);
+    connect_end(&e, w, &at);
+    RUN_UNTIL(w, e.connected);
+    assert_int_equal(e.connected_status, 0);
+    assert_int_equal(e.stream.state, STREAM_OPEN);
+    e.peer = accept(listening, NULL, NULL);
+    assert_true(e.peer >= 0);
+    assert_int_equal(fcntl(e.peer, F_SETFL, O_NONBLOCK), 0);
+    stream_peer(&e.stream, &name);
+    size_t n = address_write(&name, text);
+    assert_int_equal(n, address_write(&at, wanted));
+    assert_memory_equal(text, wanted, n);
+    stream_local(&e.stream, &name);
+    assert_int_equal(name.sa.any.sa_family, tcp ? AF_INET : AF_UNIX);
+
+    assert_int_equal(write_text(&e, "ask"), STREAM_WRITTEN);
+    assert_string_equal(peer_reads(&e), "ask");
+    stream_read_start(&e.stream);
+    send_text(&e, "answer");
+    RUN_UNTIL(w, e.got.n == 6);
+    close_end(&e);
+    assert_int_equal(e.connected, 1);
+    close(listening);
+}
+
+BOTH(a_refused_connection_is_told)
+{
+    struct end e;
+    struct address at;
+    close(tcp ? tcp_listener(&at) : local_listener(&at));
+    for (int close_at_once = 0; close_at_once < 2; close_at_once++) {
+        connect_end(&e, w, &at);
+        e.close_in_connected = close_at_once;
+        RUN_UNTIL(w, e.connected);
+        assert_int_equal(e.connected_status, UV_ECONNREFUSED);
+        close_end(&e);
+        assert_int_equal(e.connected, 1);
+    }
+}
+
+static void what_fails_at_once_is_told_from_the_loop(void **state)
+{
+    static struct world w;
+    struct end e;
+    struct address at;
+    (void)state;
+    world_init(&w);
+
+    assert_true(address_local(STR("/nowhere/at/all"), &at));
+    connect_end(&e, &w, &at);
+    RUN_UNTIL(&w, e.connected);
+    assert_int_equal(e.connected_status, UV_ENOENT);
+    close_end(&e);
+
+    assert_true(address_parse(STR("255.255.255.255:80"), &at)); /* TCP cannot broadcast */
+    for (int close_at_once = 0; close_at_once < 2; close_at_once++) {
+        connect_end(&e, &w, &at);
+        e.close_in_connected = close_at_once;
+        RUN_UNTIL(&w, e.connected);
+        assert_true(e.connected_status < 0);
+        close_end(&e);
+        assert_int_equal(e.connected, 1);
+    }
+    connect_end(&e, &w, &at); /* closed before it was told */
+    close_end(&e);
+    assert_int_equal(e.connected, 0);
+
+    at.bytes = 0;
+    assert_int_equal(stream_connect(&e.stream, &w.loop, &notices, &at), UV_EINVAL);
+    world_fini(&w);
+}
+
+/* No descriptor is left for the socket: that, too, comes from the loop, and nothing leaks. */
+static void without_descriptors_connecting_fails(void **state)
+{
+    static struct world w;
+    struct end e;
+    struct address at;
+    struct rlimit before, none;
+    (void)state;
+    world_init(&w);
+    int listening = tcp_listener(&at);
+    int first_free = dup(0);
+    close(first_free);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){ .rlim_cur = (rlim_t)first_free, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    connect_end(&e, &w, &at);
+    RUN_UNTIL(&w, e.connected);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(e.connected_status, UV_EMFILE);
+    close_end(&e);
+    close(listening);
+    world_fini(&w);
+}
+
+BOTH(closing_cancels_a_connection)
+{
+    struct end e;
+    struct address at;
+    int listening = tcp ? tcp_listener(&at) : local_listener(&at);
+    for (int reset = 0; reset < 2; reset++) {
+        connect_end(&e, w, &at);
+        if (reset)
+            stream_reset(&e.stream);
+        else
+            stream_close(&e.stream);
+        close_end(&e);
+        assert_int_equal(e.connected, 0);
+    }
+    connect_end(&e, w, &at);
+    e.close_in_connected = true;
+    RUN_UNTIL(w, e.closed);
+    assert_int_equal(e.connected, 1);
+    close_end(&e);
+    close(listening);
+}
+
+static void what_is_no_socket_is_refused(void **state)
+{
+    static struct world w;
+    struct stream s;
+    int fds[2];
+    (void)state;
+    world_init(&w);
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(stream_open(&s, &w.loop, &notices, fds[0]), UV_ENOTSOCK);
+    assert_int_equal(fcntl(fds[0], F_GETFD), -1); /* closed */
+    assert_int_equal(stream_open(&s, &w.loop, &notices, fds[0]), UV_EBADF);
+    close(fds[1]);
+    world_fini(&w);
+}
+
+static void an_idle_connection_is_small(void **state)
+{
+    (void)state;
+    assert_true(sizeof(struct stream) <= 544);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char path[64];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    unlink(path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_and_writes),
+        cmocka_unit_test(a_big_write_is_sent_whole),
+        cmocka_unit_test(a_write_may_be_cut_anywhere),
+        cmocka_unit_test(reads_more_than_fits_at_once),
+        cmocka_unit_test(stopping_stops_at_once_and_starting_goes_on),
+        cmocka_unit_test(no_space_stops_reading),
+        cmocka_unit_test(while_stopped_the_end_waits),
+        cmocka_unit_test(while_stopped_a_hang_up_waits),
+        cmocka_unit_test(after_the_peers_end_one_can_still_write),
+        cmocka_unit_test(a_shutdown_leaves_the_other_direction_open),
+        cmocka_unit_test(a_shutdown_waits_for_the_pending_write),
+        cmocka_unit_test(a_reset_is_an_error),
+        cmocka_unit_test(a_reset_behind_data_is_an_error),
+        cmocka_unit_test(a_peer_that_throws_our_bytes_away_is_an_error),
+        cmocka_unit_test(a_pending_write_is_told_that_the_peer_has_gone),
+        cmocka_unit_test(closing_forgets_the_pending_write),
+        cmocka_unit_test(may_be_closed_in_any_notice),
+        cmocka_unit_test(a_reset_reaches_the_peer),
+        cmocka_unit_test(connects),
+        cmocka_unit_test(a_refused_connection_is_told),
+        cmocka_unit_test(what_fails_at_once_is_told_from_the_loop),
+        cmocka_unit_test(without_descriptors_connecting_fails),
+        cmocka_unit_test(closing_cancels_a_connection),
+        cmocka_unit_test(what_is_no_socket_is_refused),
+        cmocka_unit_test(an_idle_connection_is_small),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
