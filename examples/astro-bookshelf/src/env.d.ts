@@ -1,0 +1,6 @@
+declare namespace App {
+  interface Locals {
+    /** When and as which of this process's renders the page is made. */
+    render: { number: number; at: Date };
+  }
+}
