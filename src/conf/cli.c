@@ -20,27 +20,28 @@ struct verb {
 };
 
 static const struct verb verbs[CLI_VERB_COUNT] = {
-    [CLI_RUN] = { STR_INIT("run"), "[CONFIG] [--SETTING VALUE]...",
+    [CLI_RUN] = { STR_INIT("run"), "run [CONFIG] [--SETTING VALUE]...",
                   "Serves the sites of CONFIG. Without a file: one site, whose origin is --origin. Every "
                   "setting of the "
                   "file is a flag; a flag counts more than the file.",
                   0, 1, true },
-    [CLI_PURGE] = { STR_INIT("purge"), "[--tag T]... [--url U]... [--all] [--soft] [--site S]",
+    [CLI_PURGE] = { STR_INIT("purge"), "purge [--tag T]... [--url U]... [--all] [--soft] [--site S]",
                     "Makes a running freshet forget pages: those with a tag, those of a URL (without a "
                     "query: of its "
                     "whole path), or all of a site. Returns when the purge is in force.",
                     0, 0, false },
-    [CLI_EXPLAIN] = { STR_INIT("explain"), "URL [-H 'Name: value']...",
+    [CLI_EXPLAIN] = { STR_INIT("explain"), "explain URL [-H 'Name: value']...",
                       "Says what a running freshet would answer to a request and why: site, key, rule, what "
                       "is stored, "
                       "how long it is good for.",
                       1, 1, false },
-    [CLI_STATUS] = { STR_INIT("status"), "[--json]", "Says how a running freshet is doing.", 0, 0, false },
-    [CLI_CHECK] = { STR_INIT("check"), "CONFIG [--SETTING VALUE]...",
+    [CLI_STATUS] = { STR_INIT("status"), "status [--json]", "Says how a running freshet is doing.", 0, 0,
+                     false },
+    [CLI_CHECK] = { STR_INIT("check"), "check CONFIG [--SETTING VALUE]...",
                     "Reads CONFIG as run would, says everything that is wrong with it and serves nothing.", 1,
                     1, true },
-    [CLI_VERSION] = { STR_INIT("version"), "", "Prints the version.", 0, 0, false },
-    [CLI_HELP] = { STR_INIT("help"), "[VERB]", "Prints the help of a verb.", 0, 1, false },
+    [CLI_VERSION] = { STR_INIT("version"), "version", "Prints the version.", 0, 0, false },
+    [CLI_HELP] = { STR_INIT("help"), "help [VERB]", "Prints the help of a verb.", 0, 1, false },
 };
 
 enum flag_kind {
@@ -305,10 +306,10 @@ static bool take_word(struct parse *p, char *arg)
 {
     struct str word = str_from(arg);
     if (p->words++ >= p->verb->args_most)
-        return REFUSE(p, "%s is one word too many; usage: freshet %.*s %s", report_quote(&p->report, word),
-                      STR_ARG(p->verb->name), p->verb->usage);
+        return REFUSE(p, "%s is one word too many; usage: freshet %s", report_quote(&p->report, word),
+                      p->verb->usage);
     if (word.n == 0)
-        return REFUSE(p, "an empty argument; usage: freshet %.*s %s", STR_ARG(p->verb->name), p->verb->usage);
+        return REFUSE(p, "an empty argument; usage: freshet %s", p->verb->usage);
     switch (p->cli->verb) {
     case CLI_RUN:
     case CLI_CHECK: p->cli->config = arg; return true;
@@ -349,8 +350,7 @@ static bool check_whole(struct parse *p)
     if (c->help)
         return true;
     if (p->words < p->verb->args_least)
-        return REFUSE(p, "an argument is missing; usage: freshet %.*s %s", STR_ARG(p->verb->name),
-                      p->verb->usage);
+        return REFUSE(p, "an argument is missing; usage: freshet %s", p->verb->usage);
     if (c->verb == CLI_PURGE && c->all && (c->tags.n || c->urls.n))
         return REFUSE(p, "--all is the whole site; leave out --all, or --tag and --url");
     if (c->verb == CLI_PURGE && !c->all && !c->tags.n && !c->urls.n)
@@ -487,8 +487,7 @@ static void add_verbs_help(struct buf *out)
 {
     buf_add(out, STR("\n"));
     for (enum cli_verb v = 0; v < CLI_VERB_COUNT; v++) {
-        buf_printf(out, "  freshet %.*s%s%s\n", STR_ARG(verbs[v].name), verbs[v].usage[0] ? " " : "",
-                   verbs[v].usage);
+        buf_printf(out, "  freshet %s\n", verbs[v].usage);
         add_wrapped(out, 6, str_from(verbs[v].text));
     }
     buf_add(out, STR("\nThe shortest way: freshet run --origin http://127.0.0.1:3000\n"
@@ -504,7 +503,7 @@ void cli_help(enum cli_verb verb, struct buf *out)
         add_verbs_help(out);
         return;
     }
-    buf_printf(out, "usage: freshet %.*s%s%s\n\n", STR_ARG(v->name), v->usage[0] ? " " : "", v->usage);
+    buf_printf(out, "usage: freshet %s\n\n", v->usage);
     add_wrapped(out, 0, str_from(v->text));
     buf_add_char(out, '\n');
     for (size_t i = 0; i < COUNT_OF(flags); i++)
