@@ -65,12 +65,10 @@ static struct civil civil_of(int64_t seconds, int *weekday)
     struct civil c = { .hour = in_day / 3600, .minute = in_day / 60 % 60, .second = in_day % 60 };
 
     *weekday = (int)((day + 1) % 7); /* 0001-01-01 was a Monday */
-    /* The mean year has 365.2425 days, so this is the year or the one before it. */
+    /* By the mean year of 365.2425 days: never a year too late, sometimes one too early. */
     c.year = day * 10000 / 3652425 + 1;
     if (day >= days_before_year(c.year + 1))
         c.year++;
-    else if (day < days_before_year(c.year))
-        c.year--;
     int left = (int)(day - days_before_year(c.year));
     for (c.month = 1; left >= days_of_month(c.year, c.month); c.month++)
         left -= days_of_month(c.year, c.month);

@@ -106,14 +106,17 @@ struct member {
     bool has_argument;
 };
 
-/* The content of a quoted string that has no escapes; false: not that. No known directive needs an escape,
- * and one that has them is no number. */
+/* The content of a quoted string, escapes left as they are: no known directive has any. false: not one
+ * whole quoted string. */
 static bool unquote(struct str s, struct str *out)
 {
-    if (s.n < 2 || s.p[0] != '"' || s.p[s.n - 1] != '"')
+    size_t end = 1;
+    while (end < s.n && s.p[end] != '"')
+        end += s.p[end] == '\\' ? 2 : 1;
+    if (s.n < 2 || s.p[0] != '"' || end != s.n - 1)
         return false;
     *out = (struct str){ s.p + 1, s.n - 2 };
-    return str_index(*out, '"') == out->n && str_index(*out, '\\') == out->n;
+    return true;
 }
 
 /* Takes a list member apart; false: not what the grammar has, *out is what can be said of it. */

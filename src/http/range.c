@@ -77,12 +77,12 @@ static bool overlaps_another(const struct range *r, size_t n, size_t which)
     return false;
 }
 
-/* Several ranges that cost more than the whole would (RFC 9110 §17.15). */
+/* Ranges that cost more than the whole would (RFC 9110 §17.15); a single one never does. */
 static bool is_abusive(const struct range *r, size_t n, uint64_t length)
 {
     uint64_t sum = 0;
     size_t overlapping = 0;
-    for (size_t i = 0; n > 1 && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         uint64_t bytes = r[i].last - r[i].first + 1;
         if (bytes > length - sum)
             return true;

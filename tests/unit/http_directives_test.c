@@ -158,6 +158,8 @@ static void reads_no_directive_inside_a_string(void **state)
     expect("max-age=1, extension=\"max-age=3600\"", "max-age=1");
     expect("extension=\"max-age=3600\", max-age=\"1\"", "max-age=1");
     expect("extension=\"a\\\", max-age=3600, b=\\\"\", max-age=1", "max-age=1");
+    expect("extension=\"say \\\"no-store\\\"\", max-age=1", "max-age=1");
+    expect("extension=\"\\\\\", private", "private");
 }
 
 static void takes_a_lifetime_that_is_no_number_for_stale(void **state)
@@ -259,6 +261,8 @@ static void reads_restrictions_out_of_malformed_members(void **state)
     expect("no-store =x", "no-store");
     expect("foo bar=no-stored, no-private", "-");
     expect("foo/no-store-at-all", "-");
+    expect("foo bar no-store_x x_private", "-");
+    expect("foo=\"no-store\\\"", "no-store");
 }
 
 static void expect_delta(const char *text, bool ok, int64_t seconds)
