@@ -1,7 +1,7 @@
 /*
- * Writes keys. Material is a sequence of parts in an order that the rule's text, its first part, determines; a part is
- * a byte, a 32-bit number, or a string behind its length (numbers with the lowest byte first). So no byte inside a part
- * can pass for the end of it.
+ * Writes keys. Material is a sequence of parts in an order that the rule's text, its first part, determines;
+ * a part is a byte, a 32-bit number, or a string behind its length (numbers with the lowest byte first). So
+ * no byte inside a part can pass for the end of it.
  */
 #include "cache/key.h"
 
@@ -91,7 +91,7 @@ static struct str material_str(const struct material *m)
 
 struct str key_primary(const struct key_request *r, struct arena *a)
 {
-    /* Of every request, so: one allocation of the right size. The path is the last part and needs no length. */
+    /* Made for every request: one allocation of the right size. The path comes last and needs no length. */
     size_t bytes = 4 + r->site.n + 1 + 4 + r->host.n + 2 + r->path.n;
     struct material m = { .arena = a, .p = arena_alloc(a, bytes), .cap = bytes };
     put_str(&m, r->site);
@@ -260,7 +260,7 @@ static struct str query_part(const struct key_request *r, const struct rule *rul
 
 /* ---- variants ---- */
 
-/* Every line of the field on its own. A list of cookies or credentials joined by commas could be read in two ways. */
+/* Every line of the field on its own, as sent. */
 static void put_lines(struct material *m, const struct fields *f, struct str name)
 {
     uint32_t n = 0;
@@ -303,11 +303,6 @@ static uint32_t country_group(const struct key_request *r, const struct rule *ru
     return NO_GROUP;
 }
 
-static bool is_kept_by_line(struct str name)
-{
-    return str_eq(name, STR("cookie")) || str_eq(name, STR("authorization"));
-}
-
 static void put_netlify(struct material *m, const struct key_request *r, const struct rule *rule)
 {
     const struct netlify_vary *v = &rule->netlify;
@@ -329,7 +324,7 @@ static void put_vary(struct material *m, const struct key_request *r, const stru
         put_maybe(m, accept_language_normalize(r->fields, m->arena));
     for (size_t i = 0; i < rule->vary.n; i++) {
         struct str name = rule->vary.v[i];
-        if (is_kept_by_line(name))
+        if (rule_keys_lines(name))
             put_lines(m, r->fields, name);
         else
             put_maybe(m, field_value_normalize(r->fields, name, m->arena));
@@ -385,11 +380,11 @@ static void say_group(struct material *m, const struct vary_groups *groups, uint
 
 static void say_cookie(struct material *m, const struct fields *f, const struct vary_name *name)
 {
-    struct cookies all = cookies_of(f);
+    struct cookies all = cookie_list(f);
     struct cookie c;
     size_t n = 0;
     say(m, "cookie ", name->name);
-    while (cookies_next(&all, &c)) {
+    while (cookie_next(&all, &c)) {
         if (!str_eq(c.name, name->name))
             continue;
         if (n++ && !name->presence)
@@ -482,14 +477,14 @@ static const struct vary_name *cookie_rule(const struct rule *rule, struct str n
     return NULL;
 }
 
-/* One line with the cookies that the rule names. Of a :presence cookie the value is not in the key: "1" says that it
- * is there. */
+/* One line with the cookies that the rule names. Of a :presence cookie the value is not in the key: "1" says
+ * that it is there. */
 static struct str cookies_reduce(const struct fields *in, const struct rule *rule, struct arena *a)
 {
     struct material m = { .arena = a };
-    struct cookies all = cookies_of(in);
+    struct cookies all = cookie_list(in);
     struct cookie c;
-    while (cookies_next(&all, &c)) {
+    while (cookie_next(&all, &c)) {
         const struct vary_name *name = cookie_rule(rule, c.name);
         if (!name)
             continue;

@@ -1,6 +1,6 @@
 /*
- * Rules are made once a response, on the worker of its fetch, and read by every request for the resource: everything
- * that a key needs is sorted and spelled here.
+ * Rules are made once a response, on the worker of its fetch, and read by every request for the resource:
+ * everything that a key needs is sorted and spelled here.
  */
 #include "cache/rule.h"
 
@@ -17,7 +17,8 @@ static int compare_str(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* Such a field is not sent as the visitor sent it (caching.md 3.7, 4.2), or is in the primary key: it makes no page. */
+/* Such a field is not sent as the visitor sent it (caching.md 3.7, 4.2), or is in the primary key: it makes
+ * no page. */
 static bool is_never_sent(enum field_id id)
 {
     enum field_class class = field_class_of(id);
@@ -318,6 +319,11 @@ bool rule_has_field(const struct rule *r, struct str name)
     return r && (names_have(&r->vary, name) || vary_names_find(&r->netlify.headers, name));
 }
 
+bool rule_keys_lines(struct str name)
+{
+    return str_eq(name, STR("cookie")) || str_eq(name, STR("authorization"));
+}
+
 static bool groups_equal(const struct vary_groups *a, const struct vary_groups *b)
 {
     if (a->n != b->n)
@@ -357,11 +363,16 @@ static bool cookies_name_more(const struct rule *r, const struct rule *known)
     return false;
 }
 
+/* Vary's normal form of a field says less than the lines themselves that header= keys, credentials
+ * excepted. */
 static bool fields_name_more(const struct rule *r, const struct rule *known)
 {
-    for (size_t i = 0; i < r->netlify.headers.n; i++)
-        if (!rule_has_field(known, r->netlify.headers.v[i].name))
+    for (size_t i = 0; i < r->netlify.headers.n; i++) {
+        struct str name = r->netlify.headers.v[i].name;
+        bool vary = names_have(&known->vary, name) && rule_keys_lines(name);
+        if (!vary && !vary_names_find(&known->netlify.headers, name))
             return true;
+    }
     for (size_t i = 0; i < r->vary.n; i++)
         if (!rule_has_field(known, r->vary.v[i]))
             return true;

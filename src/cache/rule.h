@@ -1,7 +1,8 @@
 /*
- * The rule of a resource: what in a request makes another page of it (caching.md §4). It has a part from Netlify-Vary
- * and a part from Vary, is immutable and counted, and belongs to the resource in the index; requests and fetches hold
- * references. Any thread. NULL stands for the default rule: the whole query and nothing else.
+ * The rule of a resource: what in a request makes another page of it (caching.md §4). It has a part from
+ * Netlify-Vary and a part from Vary, is immutable and counted, and belongs to the resource in the index;
+ * requests and fetches hold references. Any thread. NULL stands for the default rule: the whole query and
+ * nothing else.
  */
 #ifndef CACHE_RULE_H
 #define CACHE_RULE_H
@@ -30,14 +31,14 @@ struct rule {
 enum rule_result {
     RULE_OK,
     RULE_STAR,    /* Vary: * */
-    RULE_INVALID, /* malformed Netlify-Vary, a name in Vary that is no token, or beyond the limits: vary-invalid */
+    RULE_INVALID, /* vary-invalid: malformed Netlify-Vary, no token in Vary, or beyond the limits */
 };
 
-/* The rule that `response` makes of the `known` one: a field that is absent inherits its part (caching.md 4.6), and that
- * a Content-Encoding was stored is not forgotten. *out is a new reference (NULL: the default rule); it is `known`
- * itself when the two are equal. After another result than RULE_OK *out is NULL. Names that never reach the origin as
- * the visitor sent them (Host, Range, If-*, hop-by-hop) are left out of Vary's part. Which statuses may set a rule is
- * the caller's business. */
+/* The rule that `response` makes of the `known` one: a field that is absent inherits its part (caching.md
+ * 4.6), and that a Content-Encoding was stored is not forgotten. *out is a new reference (NULL: the default
+ * rule); it is `known` itself when the two are equal. After another result than RULE_OK *out is NULL. Names
+ * that never reach the origin as the visitor sent them (Host, Range, If-*, hop-by-hop) are left out of Vary's
+ * part. Which statuses may set a rule is the caller's business. */
 enum rule_result rule_of_response(const struct fields *response, const struct rule *known, struct arena *a,
                                   struct rule **out);
 
@@ -53,7 +54,8 @@ size_t rule_bytes(const struct rule *r);
 /* Canonical: equal rules have equal texts. Key material, and for people: "query=a|b,cookie=theme; vary:
  * accept-encoding, cookie". Empty for the default rule. Lives as long as the rule. */
 struct str rule_text(const struct rule *r);
-/* Does r name anything that `known` does not? Then an answer under `known` would mix up pages (vary-conflict). */
+/* Does r name anything that `known` does not? Then an answer under `known` would mix up pages
+ * (vary-conflict). */
 bool rule_names_more(const struct rule *r, const struct rule *known);
 
 /* Does the key hold the normalised Accept-Encoding? */
@@ -63,5 +65,8 @@ static inline bool rule_has_encoding(const struct rule *r)
 }
 /* Is a field (lower case) keyed whole, by Vary or by header=? Not for Accept-Encoding and Accept-Language. */
 bool rule_has_field(const struct rule *r, struct str name);
+/* Under Vary, is the field (lower case) compared line by line, as sent? Credentials are: their lines joined
+ * by commas could be read in two ways. */
+bool rule_keys_lines(struct str name);
 
 #endif

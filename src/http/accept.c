@@ -1,6 +1,6 @@
 /*
- * Content negotiation as key material. Visitors send these fields in hundreds of spellings; each spelling that is not
- * brought to the common one is another copy of every page.
+ * Content negotiation as key material. Visitors send these fields in hundreds of spellings; each spelling
+ * that is not brought to the common one is another copy of every page.
  */
 #include "http/accept.h"
 
@@ -132,8 +132,8 @@ static int compare_weight(const void *a, const void *b)
     return x->weight != y->weight ? y->weight - x->weight : x->place - y->place;
 }
 
-/* The languages of all lines, best first. false: something was malformed, or there were too many; what was good and
- * fitted is in `out` all the same. */
+/* The languages of all lines, best first. false: something was malformed, or there were too many; what was
+ * good and fitted is in `out` all the same. */
 static bool languages_read(const struct fields *request, struct weighted out[LANGUAGES_MAX], size_t *n)
 {
     bool good = true;
@@ -198,8 +198,8 @@ static bool is_refused(const struct weighted *languages, size_t n, struct str la
     return false;
 }
 
-/* Without its last subtag, and without a single letter before it (RFC 4647 §3.4): "zh-hant-x-a" -> "zh-hant". Empty
- * when there is no more. */
+/* Without its last subtag, and without a single letter before it (RFC 4647 §3.4): "zh-hant-x-a" -> "zh-hant".
+ * Empty when there is no more. */
 static struct str language_shorten(struct str s)
 {
     while (s.n && s.p[s.n - 1] != '-')
@@ -236,8 +236,8 @@ size_t cookie_values(const struct fields *request, struct str name,
 {
     size_t count = 0;
     struct cookie c;
-    struct cookies all = cookies_of(request);
-    while (cookies_next(&all, &c)) {
+    struct cookies all = cookie_list(request);
+    while (cookie_next(&all, &c)) {
         if (!str_eq(c.name, name))
             continue;
         count++;
@@ -247,12 +247,12 @@ size_t cookie_values(const struct fields *request, struct str name,
     return count;
 }
 
-struct cookies cookies_of(const struct fields *request)
+struct cookies cookie_list(const struct fields *request)
 {
     return (struct cookies){ .fields = request, .line = fields_has(request, FIELD_COOKIE) ? 0 : request->n };
 }
 
-bool cookies_next(struct cookies *c, struct cookie *out)
+bool cookie_next(struct cookies *c, struct cookie *out)
 {
     for (;;) {
         while (c->rest.p) {
@@ -274,7 +274,8 @@ bool cookies_next(struct cookies *c, struct cookie *out)
     }
 }
 
-/* One line without white space around its commas, written to `to` (NULL: only measured). Returns its length. */
+/* One line without white space around its commas, written to `to` (NULL: only measured). Returns its
+ * length. */
 static size_t value_squeeze(struct str s, char *to)
 {
     bool quoted = false, after_comma = true;

@@ -1,6 +1,6 @@
 /*
- * Parses Netlify-Vary. The grammar is small, so every doubt is an error: a typo that was overlooked would give one
- * visitor's page to another, an error only costs the storing and says so.
+ * Parses Netlify-Vary. The grammar is small, so every doubt is an error: a typo that was overlooked would
+ * give one visitor's page to another, an error only costs the storing and says so.
  */
 #include "http/netlify_vary.h"
 
@@ -20,7 +20,8 @@ struct parser {
     size_t names_cap; /* no list can get longer: the separators of the value, plus one */
 };
 
-/* Names that would make a variant of nearly every visitor, or that do not reach the origin as they were sent. */
+/* Names that would make a variant of nearly every visitor, or that do not reach the origin as they were
+ * sent. */
 static const struct str header_ignored[] = {
     STR_INIT("accept"),          STR_INIT("accept-charset"),  STR_INIT("accept-datetime"),
     STR_INIT("accept-encoding"), STR_INIT("accept-language"), STR_INIT("cache-control"),
@@ -37,7 +38,8 @@ static bool is_header_ignored(struct str lower)
     return str_starts(lower, STR("if-"));
 }
 
-/* Visible ASCII without what separates in this field and in a query; ';' is refused as a likely typo for '|'. */
+/* Visible ASCII without what separates in this field and in a query; ';' is refused as a likely typo for
+ * '|'. */
 static bool is_query_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)

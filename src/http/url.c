@@ -1,6 +1,6 @@
 /*
- * Request targets, hosts and queries. Everything is decided by looking at bytes; what is accepted comes out in one
- * spelling, so that the key and the origin can never be of two opinions about what was asked for.
+ * Request targets, hosts and queries. Everything is decided by looking at bytes; what is accepted comes out
+ * in one spelling, so that the key and the origin can never be of two opinions about what was asked for.
  */
 #include "http/url.h"
 
@@ -121,7 +121,8 @@ static bool is_dot_segment(struct str path, size_t at)
 
 enum path_state { PATH_BAD, PATH_NORMAL, PATH_CHANGES };
 
-/* Checks every byte, and whether anything must be rewritten: most paths come in normal form and are not copied. */
+/* Checks every byte, and whether anything must be rewritten: most paths come in normal form and are not
+ * copied. */
 static enum path_state path_look(struct str path)
 {
     enum path_state state = PATH_NORMAL;
@@ -144,8 +145,8 @@ static enum path_state path_look(struct str path)
     return state;
 }
 
-/* Writes the path with its percent-encodings in normal form to `to`, which has room for path.n bytes. Encodings were
- * checked before. */
+/* Writes the path with its percent-encodings in normal form to `to`, which has room for path.n bytes.
+ * Encodings were checked before. */
 static size_t path_decode(struct str path, char *to)
 {
     static const char hex[] = "0123456789ABCDEF";

@@ -1,6 +1,7 @@
 /*
- * Request targets and hosts (RFC 9112 §3.2, RFC 3986): taken apart, checked, and brought to the one spelling that is
- * both the key and what the origin is sent (caching.md 4.1). Results live in the arena or point into the input. Pure.
+ * Request targets and hosts (RFC 9112 §3.2, RFC 3986): taken apart, checked, and brought to the one spelling
+ * that is both the key and what the origin is sent (caching.md 4.1). Results live in the arena or point into
+ * the input. Pure.
  */
 #ifndef HTTP_URL_H
 #define HTTP_URL_H
@@ -19,30 +20,31 @@ struct target {
     bool has_query;       /* "/a?" has an empty query, "/a" none */
 };
 
-/* origin-form, absolute-form (http and https only, no userinfo), "*" (the caller checks for OPTIONS). A fragment, bytes
- * outside 0x21..0x7e: an error. authority-form is CONNECT's, which is refused: an error. */
+/* origin-form, absolute-form (http and https only, no userinfo), "*" (the caller checks for OPTIONS). A
+ * fragment, bytes outside 0x21..0x7e: an error. authority-form is CONNECT's, which is refused: an error. */
 enum http_error target_parse(struct str raw, struct target *out);
 
-/* Percent-encoding in upper case, unreserved characters decoded, dot segments removed (RFC 3986 §6.2.2), nothing else
- * touched: empty segments, %2F and a trailing slash stay. Bad encodings, %00 to %1F, %7F: TARGET_ENCODING. When nothing
- * had to change *out points into `path`: no copy. A path that does not begin with "/" is TARGET; "*" stays "*". */
+/* Percent-encoding in upper case, unreserved characters decoded, dot segments removed (RFC 3986 §6.2.2),
+ * nothing else touched: empty segments, %2F and a trailing slash stay. Bad encodings, %00 to %1F, %7F:
+ * TARGET_ENCODING. When nothing had to change *out points into `path`: no copy. A path that does not begin
+ * with "/" is TARGET; "*" stays "*". */
 enum http_error path_normalize(struct str path, struct arena *a, struct str *out);
-/* Checks a query: visible ASCII, whole percent-encodings, no encoded control character but %09 %0A %0D (forms send them). The bytes
- * are not touched. */
+/* Checks a query: visible ASCII, whole percent-encodings, no encoded control character but %09 %0A %0D (forms
+ * send them). The bytes are not touched. */
 enum http_error query_check(struct str query);
 
 struct host {
-    struct str name; /* lower case, no trailing dot, IPv6 in brackets; points into the input when nothing changed */
+    struct str name; /* lower case, no trailing dot, IPv6 in brackets; not copied when nothing changed */
     uint16_t port;   /* 0: none given, or the scheme's own */
 };
 
-/* uri-host [ ":" port ] (RFC 9112 §3.2): registered name of letters, digits, "-", "_", ".", IPv4, [IPv6]; at most 255
- * bytes; no empty label; port 1 to 65535, an empty one is none (RFC 3986 §3.2.3). IPv6 comes out in the spelling of
- * RFC 5952. `https` says which default port is dropped. */
+/* uri-host [ ":" port ] (RFC 9112 §3.2): registered name of letters, digits, "-", "_", ".", IPv4, [IPv6]; at
+ * most 255 bytes; no empty label; port 1 to 65535, an empty one is none (RFC 3986 §3.2.3). IPv6 comes out in
+ * the spelling of RFC 5952. `https` says which default port is dropped. */
 enum http_error host_parse(struct str raw, bool https, struct arena *a, struct host *out);
 
-/* One "name=value" of a query, undecoded; split at '&' and the first '='. has_value tells "a=" from "a". false at the
- * end. Empty pieces ("a&&b") are skipped. */
+/* One "name=value" of a query, undecoded; split at '&' and the first '='. has_value tells "a=" from "a".
+ * false at the end. Empty pieces ("a&&b") are skipped. */
 struct query_param {
     struct str name, value;
     bool has_value;

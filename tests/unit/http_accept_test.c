@@ -1,4 +1,5 @@
-/* Accept-Encoding, Accept-Language, cookies and other fields come out in one spelling, as key material (caching.md 4.9). */
+/* Accept-Encoding, Accept-Language, cookies and other fields come out in one spelling, as key material
+ * (caching.md 4.9). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -217,7 +218,8 @@ static void finds_cookies(void **state)
     assert_int_equal(cookie_values(&none, STR("a"), note, &s), 0);
 }
 
-/* caching.md 4.9: lines joined by ",", white space around commas outside quotes removed; missing and empty differ. */
+/* caching.md 4.9: lines joined by ",", white space around commas outside quotes removed; missing and empty
+ * differ. */
 static void normalizes_other_fields(void **state)
 {
     static const struct {

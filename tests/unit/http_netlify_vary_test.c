@@ -1,5 +1,5 @@
-/* Netlify-Vary is read by its grammar (caching.md 4); whatever is doubtful is refused, and rules that mean the same have
- * the same canonical text. */
+/* Netlify-Vary is read by its grammar (caching.md 4); whatever is doubtful is refused, and rules that mean
+ * the same have the same canonical text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

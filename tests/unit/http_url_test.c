@@ -93,8 +93,8 @@ static void refuses_targets(void **state)
     assert_int_equal(target_parse((struct str){ "/a\0b", 4 }, &t), HTTP_ERROR_TARGET);
 }
 
-/* caching.md 4.1: percent-encoding in upper case, unreserved characters decoded, dot segments removed, nothing else
- * touched. */
+/* caching.md 4.1: percent-encoding in upper case, unreserved characters decoded, dot segments removed,
+ * nothing else touched. */
 static void normalizes_paths(void **state)
 {
     static const struct {

@@ -1,0 +1,126 @@
+/* Content negotiation: every normal form is its own normal form, and no cookie is lost or invented. Input:
+ * lines; the first byte of each says which field it belongs to. */
+#include <string.h>
+
+#include "base/check.h"
+#include "http/accept.h"
+#include "http/netlify_vary.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct str field_of(char c)
+{
+    static const struct str names[] = { STR_INIT("Accept-Encoding"), STR_INIT("Accept-Language"),
+                                        STR_INIT("Cookie"), STR_INIT("X-Other"), STR_INIT("Origin") };
+    return names[(unsigned char)c % COUNT_OF(names)];
+}
+
+static struct fields lines_read(struct str text, struct arena *a)
+{
+    struct fields f = { 0 };
+    while (text.p) {
+        struct str line = str_cut(&text, '\n');
+        if (line.n == 0)
+            continue;
+        fields_add(&f, a, field_of(line.p[0]), str_trim((struct str){ line.p + 1, line.n - 1 }));
+    }
+    return f;
+}
+
+static struct fields one(struct arena *a, struct str name, struct str value)
+{
+    struct fields f = { 0 };
+    if (value.p)
+        fields_add(&f, a, name, value);
+    return f;
+}
+
+static void check_encoding(const struct fields *f, struct arena *a)
+{
+    static const struct str forms[] = { STR_INIT(""),           STR_INIT("br"),
+                                        STR_INIT("gzip"),       STR_INIT("zstd"),
+                                        STR_INIT("br, gzip"),   STR_INIT("br, zstd"),
+                                        STR_INIT("gzip, zstd"), STR_INIT("br, gzip, zstd") };
+    struct str text = accept_encoding_normalize(f);
+    struct fields normal = one(a, STR("Accept-Encoding"), text);
+    size_t i = 0;
+    while (i < COUNT_OF(forms) && !str_eq(forms[i], text))
+        i++;
+    CHECK(i < COUNT_OF(forms));
+    CHECK(str_eq(accept_encoding_normalize(&normal), text));
+}
+
+static void check_language(const struct fields *f, struct arena *a)
+{
+    struct netlify_vary rule;
+    struct str text = accept_language_normalize(f, a);
+    struct fields normal = one(a, STR("Accept-Language"), text);
+    CHECK((text.p != NULL) == fields_has(f, FIELD_ACCEPT_LANGUAGE));
+    for (size_t i = 0; i < text.n; i++)
+        CHECK(text.p[i] == ascii_lower(text.p[i]));
+    CHECK(netlify_vary_parse(STR("language=a+bb|b|a-b|bb-a"), 64, a, &rule));
+    int group = language_best_group(f, &rule.languages, a);
+    CHECK(group >= -1 && group < 4);
+    /* a quote that is open at the end of a line goes on in the joined one: then the members are others */
+    if (str_index(text, '"') < text.n)
+        return;
+    CHECK(str_eq(accept_language_normalize(&normal, a), text));
+    CHECK(language_best_group(&normal, &rule.languages, a) == group);
+}
+
+static void check_cookies(const struct fields *f)
+{
+    struct cookies all = cookie_list(f);
+    struct cookie c;
+    size_t bytes = 0, found = 0, cut = 0;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].id == FIELD_COOKIE)
+            for (size_t k = 0; k < f->v[i].value.n; k++) {
+                char at = f->v[i].value.p[k];
+                bytes += at != ';' && at != ' ' && at != '\t';
+            }
+    while (cookie_next(&all, &c)) {
+        CHECK(c.raw.n && str_index(c.raw, ';') == c.raw.n && str_index(c.name, '=') == c.name.n);
+        CHECK(str_eq(str_trim(c.name), c.name) && str_eq(str_trim(c.value), c.value));
+        CHECK(cookie_values(f, c.name, NULL, NULL) > 0);
+        for (size_t k = 0; k < c.raw.n; k++)
+            found += c.raw.p[k] != ' ' && c.raw.p[k] != '\t';
+        cut++;
+    }
+    CHECK(found == bytes && cut <= bytes);
+}
+
+static void check_other(const struct fields *f, struct str name, struct arena *a)
+{
+    struct str text = field_value_normalize(f, name, a);
+    struct fields normal = one(a, name, text);
+    size_t lines = 0, bytes = 0, quotes = 0;
+    for (size_t i = 0; i < f->n; i++)
+        if (str_eq_nocase(f->v[i].name, name)) {
+            lines++;
+            bytes += f->v[i].value.n + 1;
+        }
+    CHECK((text.p != NULL) == (lines > 0) && text.n + (lines > 0) <= bytes);
+    for (size_t i = 0; i < text.n; i++)
+        quotes += text.p[i] == '"';
+    if (quotes == 0)
+        for (size_t i = 0; i + 1 < text.n; i++)
+            CHECK(!(text.p[i] == ',' && (text.p[i + 1] == ' ' || text.p[i + 1] == '\t')) &&
+                  !(text.p[i + 1] == ',' && (text.p[i] == ' ' || text.p[i] == '\t')));
+    if (lines == 1 || quotes == 0)
+        CHECK(str_eq(field_value_normalize(&normal, name, a), text));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena a;
+    arena_init(&a, 4096);
+    struct fields f = lines_read((struct str){ (const char *)data, size }, &a);
+    check_encoding(&f, &a);
+    check_language(&f, &a);
+    check_cookies(&f);
+    check_other(&f, STR("x-other"), &a);
+    check_other(&f, STR("Origin"), &a);
+    arena_fini(&a);
+    return 0;
+}
