@@ -217,7 +217,9 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *info
     loop_awake(r->loop);
     size_t n = status == 0 ? take_answers(info, r->port, v) : 0;
     uv_freeaddrinfo(info);
-    if (status == 0 && n == 0)
+    if (status == UV_EAI_CANCELED)
+        status = UV_ECANCELED;
+    else if (status == 0 && n == 0)
         status = UV_EAI_NODATA;
     r->done(r, status, v, n);
 }

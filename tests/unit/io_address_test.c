@@ -1,0 +1,311 @@
+/* Addresses and networks are read strictly and written as they are read; names and literal addresses resolve through the
+ * loop. */
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "io_test.h"
+#include "io/address.h"
+
+static void expect_written(const struct address *a, const char *text)
+{
+    char out[ADDRESS_TEXT_MAX];
+    size_t n = address_write(a, out);
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(out, text, n);
+}
+
+static void expect_ip(const struct address *a, const char *text)
+{
+    char out[ADDRESS_TEXT_MAX];
+    size_t n = address_write_ip(a, out);
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(out, text, n);
+}
+
+static void reads_and_writes_addresses(void **state)
+{
+    static const struct {
+        const char *text, *written, *ip;
+        int family;
+    } rows[] = {
+        { "127.0.0.1:80", "127.0.0.1:80", "127.0.0.1", AF_INET },
+        { "0.0.0.0:0", "0.0.0.0:0", "0.0.0.0", AF_INET },
+        { "255.255.255.255:65535", "255.255.255.255:65535", "255.255.255.255", AF_INET },
+        { "[::1]:8080", "[::1]:8080", "::1", AF_INET6 },
+        { "[2001:DB8::0:1]:1", "[2001:db8::1]:1", "2001:db8::1", AF_INET6 },
+        { "[::ffff:192.0.2.7]:5", "[::ffff:192.0.2.7]:5", "192.0.2.7", AF_INET6 },
+        { ":80", "[::]:80", "::", AF_INET6 },
+        { "80", "[::]:80", "::", AF_INET6 },
+        { "unix:/run/a b", "unix:/run/a b", "", AF_UNIX },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct address a;
+        assert_true(address_parse(str_from(rows[i].text), &a));
+        assert_int_equal(a.sa.any.sa_family, rows[i].family);
+        expect_written(&a, rows[i].written);
+        expect_ip(&a, rows[i].ip);
+    }
+    struct address none = { .bytes = 0 };
+    expect_written(&none, "");
+    expect_ip(&none, "");
+    struct address unnamed = { .bytes = sizeof(sa_family_t), .sa.any.sa_family = AF_UNIX };
+    expect_written(&unnamed, "unix:");
+}
+
+static void refuses_what_is_no_address(void **state)
+{
+    static const struct str rows[] = {
+        STR_INIT(""),
+        STR_INIT(":"),
+        STR_INIT("localhost:80"),
+        STR_INIT("127.0.0.1"),
+        STR_INIT("127.0.0.1:"),
+        STR_INIT("127.0.0.1:x"),
+        STR_INIT("127.0.0.1:+1"),
+        STR_INIT("127.0.0.1: 1"),
+        STR_INIT("127.0.0.1:65536"),
+        STR_INIT("127.0.0.1:000080"),
+        STR_INIT("127.0.0.1:80:80"),
+        STR_INIT("127.0.0:80"),
+        STR_INIT("127.0.0.256:80"),
+        STR_INIT("0127.0.0.1:80"),
+        STR_INIT("0x7f.0.0.1:80"),
+        STR_INIT(" 127.0.0.1:80"),
+        STR_INIT("127.0.0.1\0:80"),
+        STR_INIT("127.0.0.1 :80"),
+        STR_INIT("::1:80"),
+        STR_INIT("[::1]"),
+        STR_INIT("[::1]80"),
+        STR_INIT("[::1:80"),
+        STR_INIT("[]:80"),
+        STR_INIT("["),
+        STR_INIT("[127.0.0.1]:80"),
+        STR_INIT("[::1%lo]:80"),
+        STR_INIT("[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001]:80"),
+        STR_INIT("unix:"),
+        STR_INIT("unix:/a\0b"),
+        STR_INIT("unix:/"
+                 "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
+                 "123456789012345678"),
+        STR_INIT("*:80"),
+    };
+    struct address a;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (address_parse(rows[i], &a))
+            fail_msg("taken: %.*s", STR_ARG(rows[i]));
+    assert_false(address_parse(STR_NONE, &a));
+    assert_false(address_parse_ip(STR_NONE, 1, &a));
+    assert_false(address_parse_ip(STR("[::1]"), 1, &a));
+    assert_false(address_local(STR_NONE, &a));
+
+    /* The longest path that fits is written whole. */
+    char path[ADDRESS_TEXT_MAX];
+    memset(path, 'p', sizeof(path));
+    memcpy(path, "unix:/", 6);
+    assert_true(address_parse((struct str){ path, 5 + 107 }, &a));
+    path[5 + 107] = '\0';
+    expect_written(&a, path);
+    path[5 + 107] = 'p';
+    assert_false(address_parse((struct str){ path, 5 + 108 }, &a));
+}
+
+static void networks_hold_addresses(void **state)
+{
+    static const struct {
+        const char *network, *address;
+        bool in;
+    } rows[] = {
+        { "10.0.0.0/8", "10.255.255.255:1", true },
+        { "10.0.0.0/8", "11.0.0.0:1", false },
+        { "10.1.2.3/8", "10.9.9.9:1", true },
+        { "192.0.2.128/25", "192.0.2.128:1", true },
+        { "192.0.2.128/25", "192.0.2.127:1", false },
+        { "192.0.2.7", "192.0.2.7:1", true },
+        { "192.0.2.7", "192.0.2.6:1", false },
+        { "192.0.2.7/32", "192.0.2.6:1", false },
+        { "0.0.0.0/0", "255.1.2.3:1", true },
+        { "0.0.0.0/0", "[::1]:1", false },
+        { "::/0", "[2001:db8::1]:1", true },
+        { "::/0", "127.0.0.1:1", false },
+        { "::/0", "[::ffff:127.0.0.1]:1", false },
+        { "::1/128", "[::1]:1", true },
+        { "::1", "[::2]:1", false },
+        { "2001:db8::/33", "[2001:db8:7fff::1]:1", true },
+        { "2001:db8::/33", "[2001:db8:8000::1]:1", false },
+        { "127.0.0.0/8", "[::ffff:127.0.0.1]:1", true },
+        { "::ffff:127.0.0.0/104", "127.0.0.1:1", true },
+        { "::ffff:127.0.0.0/104", "[::ffff:128.0.0.1]:1", false },
+        { "::ffff:0:0/96", "1.2.3.4:1", true },
+        { "unix", "unix:/run/x", true },
+        { "unix", "127.0.0.1:1", false },
+        { "127.0.0.1", "unix:/run/x", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct network n;
+        struct address a;
+        assert_true(network_parse(str_from(rows[i].network), &n));
+        assert_true(address_parse(str_from(rows[i].address), &a));
+        if (network_has(&n, &a) != rows[i].in)
+            fail_msg("%s and %s", rows[i].network, rows[i].address);
+    }
+    struct network n;
+    struct address none = { .bytes = 0 };
+    assert_true(network_parse(STR("unix"), &n));
+    assert_false(network_has(&n, &none));
+
+    static const char *const wrong[] = {
+        "",       "/8",      "10.0.0.0/",   "10.0.0.0/33", "10.0.0.0/8/8", "::/129",
+        "10.0.0", "::1/x",   "10.0.0.0/+8", "unix/8",      "UNIX",         "10.0.0.0/0008",
+        "all",    "[::1]/8", "10.0.0.0:80"
+    };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        if (network_parse(str_from(wrong[i]), &n))
+            fail_msg("taken: %s", wrong[i]);
+}
+
+/* Each length of prefix against a bit-by-bit comparison. */
+static void every_prefix_length_counts(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits <= 32; bits++) {
+        for (unsigned flipped = 0; flipped < 32; flipped++) {
+            char text[32];
+            struct network n;
+            struct address a;
+            snprintf(text, sizeof(text), "170.85.170.85/%u", bits);
+            assert_true(network_parse(str_from(text), &n));
+            assert_true(address_parse(STR("170.85.170.85:1"), &a));
+            a.sa.v4.sin_addr.s_addr ^= htonl(1u << (31 - flipped));
+            assert_int_equal(network_has(&n, &a), flipped >= bits);
+        }
+    }
+}
+
+/* ---- resolving ---- */
+
+struct question {
+    struct resolve resolve;
+    int done, status;
+    struct address v[RESOLVE_MAX];
+    size_t n;
+};
+
+static void on_done(struct resolve *r, int status, const struct address *v, size_t n)
+{
+    struct question *q = CONTAINER_OF(r, struct question, resolve);
+    assert_true(n <= RESOLVE_MAX);
+    assert_true((status == 0) == (n > 0));
+    q->done++;
+    q->status = status;
+    q->n = n;
+    if (n)
+        memcpy(q->v, v, n * sizeof(v[0]));
+}
+
+static void resolves_names_and_addresses(void **state)
+{
+    static struct world w;
+    static const struct {
+        const char *name, *written;
+    } rows[] = {
+        { "127.0.0.1", "127.0.0.1:81" },
+        { "192.0.2.1", "192.0.2.1:81" },
+        { "::1", "[::1]:81" },
+        { "[2001:db8::1]", "[2001:db8::1]:81" },
+    };
+    (void)state;
+    world_init(&w);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct question q = { .done = 0 };
+        char name[64];
+        strcpy(name, rows[i].name);
+        assert_int_equal(resolve_start(&w.loop, &q.resolve, str_from(name), 81, on_done), 0);
+        memset(name, '#', sizeof(name)); /* it need not stay */
+        assert_int_equal(q.done, 0);
+        RUN_UNTIL(&w, q.done);
+        assert_int_equal(q.status, 0);
+        assert_int_equal(q.n, 1);
+        expect_written(&q.v[0], rows[i].written);
+    }
+    struct question q = { .done = 0 };
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("localhost"), 443, on_done), 0);
+    RUN_UNTIL(&w, q.done);
+    assert_int_equal(q.status, 0);
+    for (size_t i = 0; i < q.n; i++) {
+        struct network loopback;
+        bool v4 = q.v[i].sa.any.sa_family == AF_INET;
+        assert_true(network_parse(v4 ? STR("127.0.0.0/8") : STR("::1"), &loopback));
+        assert_true(network_has(&loopback, &q.v[i]));
+        assert_int_equal(ntohs(v4 ? q.v[i].sa.v4.sin_port : q.v[i].sa.v6.sin6_port), 443);
+    }
+    world_fini(&w);
+}
+
+static void refuses_what_is_no_name(void **state)
+{
+    static struct world w;
+    struct question q = { .done = 0 };
+    char longest[300];
+    (void)state;
+    world_init(&w);
+    memset(longest, 'a', sizeof(longest));
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, STR_NONE, 1, on_done), UV_EINVAL);
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("[]"), 1, on_done), UV_EINVAL);
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("127.0.0.1\0.example"), 1, on_done), UV_EINVAL);
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, (struct str){ longest, sizeof(longest) }, 1, on_done),
+                     UV_EINVAL);
+    world_settle(&w);
+    assert_int_equal(q.done, 0);
+    world_fini(&w);
+}
+
+/* Keeps all of libuv's threads busy, so that the look-up is still in the queue when it is cancelled. */
+#define POOL_MOST 128
+static struct {
+    uv_work_t work[POOL_MOST];
+    pthread_mutex_t lock;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void occupy(uv_work_t *work)
+{
+    (void)work;
+    pthread_mutex_lock(&pool.lock);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+static void a_cancelled_look_up_is_done_nevertheless(void **state)
+{
+    static struct world w;
+    struct question q = { .done = 0 };
+    (void)state;
+    world_init(&w);
+    pthread_mutex_lock(&pool.lock);
+    for (int i = 0; i < POOL_MOST; i++)
+        assert_int_equal(uv_queue_work(&w.loop.uv, &pool.work[i], occupy, NULL), 0);
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("127.0.0.1"), 1, on_done), 0);
+    resolve_cancel(&q.resolve);
+    assert_int_equal(q.done, 0);
+    RUN_UNTIL(&w, q.done);
+    assert_int_equal(q.status, UV_ECANCELED);
+    pthread_mutex_unlock(&pool.lock);
+    world_settle(&w);
+    assert_int_equal(q.done, 1);
+    world_fini(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_and_writes_addresses),
+        cmocka_unit_test(refuses_what_is_no_address),
+        cmocka_unit_test(networks_hold_addresses),
+        cmocka_unit_test(every_prefix_length_counts),
+        cmocka_unit_test(resolves_names_and_addresses),
+        cmocka_unit_test(refuses_what_is_no_name),
+        cmocka_unit_test(a_cancelled_look_up_is_done_nevertheless),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
