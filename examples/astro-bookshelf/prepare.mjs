@@ -3,7 +3,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -29,9 +29,9 @@ function findNode() {
 }
 
 async function install(say) {
-  const stamp = join(HERE, 'node_modules', '.installed-for');
-  const wanted = digest([join(HERE, 'package.json'), join(HERE, 'package-lock.json')]);
-  if (isStamped(stamp, wanted)) return;
+  // npm writes its own copy of the lock file last, so that an interrupted install is seen as one.
+  const [wanted, installed] = ['package-lock.json', join('node_modules', '.package-lock.json')].map((name) => join(HERE, name));
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
   say('installing the app’s packages from the lock file (npm ci)');
   // npm's own patience is minutes; a person without a network should not wait for that long in front of nothing.
   const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
@@ -42,7 +42,6 @@ async function install(say) {
     const why = code ? `npm cannot reach its registry (${code}). The first start needs the network; later ones do not.` : 'npm ci failed:';
     throw new Trouble(code ? why : `${why}\n${npm.output.trim().split('\n').slice(0, 12).join('\n')}`);
   }
-  writeFileSync(stamp, wanted);
 }
 
 async function build(node, say) {

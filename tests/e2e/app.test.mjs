@@ -2,11 +2,9 @@
 // edit in the CMS asks for exactly the tags of the pages that show what was edited.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { startWorld, until } from './lib/world.mjs';
-import { Receiver } from './lib/receiver.mjs';
+import { standInFor } from './lib/receiver.mjs';
 
 const PURGED = [{ status: 202, body: '{"sequence":1,"durable":false}' }];
 const PAGES = [
@@ -26,9 +24,7 @@ let freshet;
 
 before(async () => {
   world = await startWorld({ freshet: false });
-  freshet = await new Receiver().listen(world.stack.ports.admin);
-  mkdirSync(dirname(world.tokenFile), { recursive: true });
-  writeFileSync(world.tokenFile, 'the-token\n');
+  freshet = await standInFor(world);
 });
 
 after(async () => {

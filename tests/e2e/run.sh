@@ -9,11 +9,9 @@ FRESHET=$(realpath -m -- "${FRESHET:-../../build/freshet}")
 NODE=$("$shelf/find-node.sh")
 export FRESHET NODE
 
-wanted=$(cat package.json package-lock.json | cksum)
-if [ "$(cat node_modules/.installed-for 2>/dev/null)" != "$wanted" ]; then
+if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     echo "e2e: installing the tests' packages from the lock file (npm ci)"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-    echo "$wanted" >node_modules/.installed-for
 fi
 "$NODE" "$shelf/prepare.mjs"
 

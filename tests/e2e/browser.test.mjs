@@ -1,0 +1,132 @@
+// A person with a browser: reads the shelf, changes a title in the CMS, reloads, and sees it. Screenshots in out/.
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { standInFor } from './lib/receiver.mjs';
+import { startWorld, until } from './lib/world.mjs';
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+// E2E_WITHOUT_FRESHET=1 walks through the site and its CMS alone, for work on those.
+const throughFreshet = !process.env.E2E_WITHOUT_FRESHET;
+const OUT = fileURLToPath(new URL('out', import.meta.url));
+
+let world;
+let browser;
+let page;
+let standIn;
+const troubles = [];
+
+before(async () => {
+  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing: apt-get install chromium, or set CHROMIUM`);
+  mkdirSync(OUT, { recursive: true });
+  world = await startWorld({ freshet: throughFreshet });
+  if (!throughFreshet) standIn = await standInFor(world);
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+  page = await (await browser.newContext({ viewport: { width: 1100, height: 850 }, colorScheme: 'light' })).newPage();
+  page.on('pageerror', (error) => troubles.push(String(error)));
+  page.on('requestfailed', (request) => troubles.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on('response', (response) => response.status() >= 500 && troubles.push(`${response.url()}: ${response.status()}`));
+});
+
+after(async () => {
+  await browser?.close();
+  await world?.stop();
+  await standIn?.close();
+});
+
+const shot = (name) => page.screenshot({ path: join(OUT, `${name}.png`), fullPage: true });
+const render = async () => Number(await page.locator('#render').textContent());
+
+test('home, a book, an edit in the CMS, and the new title after a reload', async () => {
+  await page.goto(world.site);
+  assert.equal(await page.locator('h1').textContent(), '12 books');
+  assert.equal(await page.locator('.card').count(), 6);
+  await shot('1-home');
+
+  await page.getByRole('link', { name: 'Emma' }).first().click();
+  await page.getByRole('heading', { name: 'Emma', exact: true }).waitFor();
+  await shot('2-book');
+  const before = await render();
+  const hit = await page.reload();
+  if (throughFreshet) {
+    assert.equal(await render(), before);
+    assert.match((await hit.headerValue('cache-status')) ?? '', /freshet;\s*hit/);
+  }
+
+  const cms = await page.context().newPage();
+  await cms.goto(world.cms);
+  await cms.screenshot({ path: join(OUT, '3-cms-list.png'), fullPage: true });
+  await cms.getByRole('link', { name: 'Emma' }).click();
+  await cms.getByLabel('Title').fill('Emma, as edited');
+  await cms.screenshot({ path: join(OUT, '4-cms-form.png'), fullPage: true });
+  await cms.getByRole('button', { name: 'Publish' }).click();
+  await cms.getByRole('status').waitFor();
+  assert.match(await cms.getByRole('status').textContent(), /“Emma, as edited” is published/);
+  await until('the webhook to be delivered', async () => (await world.webhooks())[0]?.state === 'delivered');
+  await cms.reload();
+  assert.match(await cms.locator('#webhooks').textContent(), /delivered, 1 try/);
+  await cms.screenshot({ path: join(OUT, '5-cms-published.png'), fullPage: true });
+  await cms.close();
+
+  await page.reload();
+  assert.equal(await page.locator('h1').textContent(), 'Emma, as edited');
+  assert.ok((await render()) > before);
+  await shot('6-book-edited');
+
+  await page.getByRole('link', { name: 'Jane Austen' }).click();
+  await page.locator('.card-title', { hasText: 'Emma, as edited' }).waitFor();
+  await shot('7-author');
+  await page.getByRole('link', { name: 'Bookshelf', exact: true }).click();
+  await page.locator('.card-title', { hasText: 'Emma, as edited' }).waitFor();
+});
+
+test('the theme is kept, on every page, and the way back leads to where it was chosen', async () => {
+  await page.goto(`${world.site}/?sort=year`);
+  await page.getByRole('button', { name: 'Switch to the dark theme' }).click();
+  await page.locator('html[data-theme=dark]').waitFor();
+  assert.equal(page.url(), `${world.site}/?sort=year`);
+  await shot('8-home-dark');
+  await page.getByRole('link', { name: 'Typee' }).first().click();
+  await page.locator('html[data-theme=dark]').waitFor();
+  await shot('9-book-dark');
+  await page.getByRole('button', { name: 'Switch to the light theme' }).click();
+  await page.locator('html[data-theme=light]').waitFor();
+});
+
+test('sorting, leafing and the page in numbers', async () => {
+  await page.goto(world.site);
+  await page.getByRole('link', { name: 'By year' }).click();
+  await page.waitForURL('**/?sort=year');
+  assert.match(await page.locator('.card-title').first().textContent(), /Pride and Prejudice/);
+  await page.getByRole('link', { name: '2', exact: true }).click();
+  await page.waitForURL('**/?sort=year&page=2');
+  assert.match(await page.locator('.card-title').last().textContent(), /The War of the Worlds/);
+  await page.goto(`${world.site}/slow`);
+  await page.getByRole('heading', { name: 'The shelf in numbers' }).waitFor();
+  await shot('10-slow');
+});
+
+test('a book that is not there', async () => {
+  const response = await page.goto(`${world.site}/books/not-there`);
+  assert.equal(response.status(), 404);
+  await page.getByRole('heading', { name: 'No such book' }).waitFor();
+  await shot('11-not-found');
+});
+
+test('no page had a script error, a failed request or a server error', () => {
+  assert.deepEqual(troubles, []);
+});
