@@ -233,9 +233,22 @@ export class Raw {
     this.socket.destroy();
   }
 
-  // The responses so far: {status, head, fields, body}, bodies by Content-Length or chunked.
+  // The responses so far: {status, head, fields, body}, bodies by Content-Length or chunked. `methods`: of the requests,
+  // since answers to HEAD have no body.
   responses(methods = []) {
     return parse(this.text, methods);
+  }
+
+  // Waits until n final responses are whole; returns all.
+  async answers(n = 1, methods = [], ms = patience_ms) {
+    const whole = () => this.responses(methods).filter((r) => !r.cut && r.status >= 200).length >= n;
+    await this.when(`${n} answers`, whole, ms);
+    return this.responses(methods);
+  }
+
+  // Waits until the other side has ended the connection.
+  closed(ms = patience_ms) {
+    return this.when('the end of the connection', () => this.ended, ms);
   }
 }
 
@@ -373,6 +386,52 @@ export function reply(body, fields = {}, status = '200 OK') {
   return `HTTP/1.1 ${status}\r\n${head}\r\n${body}`;
 }
 
+// A request's bytes: fields are [name, value] pairs or an object; Host is there unless given or null.
+export function request(target = '/', fields = {}, { method = 'GET', body = '' } = {}) {
+  const pairs = Array.isArray(fields) ? fields : Object.entries(fields);
+  const has = (name) => pairs.some(([n]) => n.toLowerCase() === name);
+  const all = [...(has('host') ? [] : [['Host', 'test']]), ...pairs,
+    ...(body !== '' && !has('content-length') && !has('transfer-encoding') ? [['Content-Length', body.length]] : [])];
+  const lines = all.filter(([, v]) => v !== null).map(([n, v]) => `${n}: ${v}\r\n`);
+  return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
+}
+
+export function check(is, text) {
+  if (!is) throw new Error(text);
+}
+
+export function equal(is, should, what = 'value') {
+  if (is !== should) throw new Error(`${what} is ${JSON.stringify(is)}, not ${JSON.stringify(should)}`);
+}
+
+// The frame of a node scenario: an origin, a freshet in front of it, cases; at the end what holds after every scenario.
+export async function scenario({ answer = () => reply('x'), flags = [], yaml }, body) {
+  const cases = new Cases();
+  const origin = await new Origin(answer).listen();
+  const freshet = new Freshet('.');
+  const world = { cases, origin, freshet, connect: () => new Raw('front') };
+  // One request on a connection of its own; the answer, or throws.
+  world.ask = async (target, fields, options = {}) => {
+    const c = world.connect();
+    try {
+      await c.send(request(target, fields, options));
+      return (await c.answers(1, [options.method], options.ms)).at(-1);
+    } finally {
+      c.close();
+    }
+  };
+  try {
+    await freshet.start(yaml ? ['--yaml', yaml(origin.url), ...flags] : ['--origin', origin.url, ...flags]);
+    await body(world);
+    await cases.check('what holds after every scenario', () => freshet.stop());
+  } catch (e) {
+    cases.failed++;
+    console.log(`FAILED ${e.stack}`);
+  }
+  await origin.close();
+  cases.end();
+}
+
 // The cases of a node scenario. Each is a name and a function that throws when the behaviour is not there.
 export class Cases {
   constructor() {
@@ -386,7 +445,8 @@ export class Cases {
       this.passed++;
     } catch (e) {
       this.failed++;
-      if (this.failed <= 20) console.log(`FAILED ${name}: ${e.message}`);
+      console.log(`FAILED ${name}: ${e.message}`);
+      if (this.failed >= 20) this.end(); // more would only hide the first
     }
   }
 

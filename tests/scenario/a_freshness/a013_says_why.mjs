@@ -1,0 +1,43 @@
+// Every response that is not stored says why in the detail of Cache-Status, and is indeed not stored.
+// CACHING.md 6.5; each reason of tbl/reasons.h that an origin's head can cause
+import { equal, reply, scenario } from '../lib.mjs';
+
+const rows = [
+  ['no-store', { 'Cache-Control': 'max-age=60, no-store' }],
+  ['private', { 'Cache-Control': 'max-age=60, private' }],
+  ['set-cookie', { 'Cache-Control': 'max-age=60', 'Set-Cookie': 'a=b' }],
+  ['set-cookie', { 'Cache-Control': 'max-age=60', 'Set-Cookie2': 'a=b' }],
+  ['authorization', { 'Cache-Control': 'max-age=60' }, { Authorization: 'Basic x' }],
+  ['no-permission', {}],
+  ['no-permission', { 'Last-Modified': 'Thu, 01 Jan 2015 00:00:00 GMT' }],
+  ['no-permission', { 'Cache-Control': 'must-revalidate' }],
+  ['no-lifetime', { 'Cache-Control': 'public' }],
+  ['no-lifetime', { 'Cache-Control': 'max-age=0' }],
+  ['no-lifetime', { 'CDN-Cache-Control': 's-maxage=-1' }],
+  ['status', { 'Cache-Control': 'max-age=60' }, {}, '400 Bad Request'],
+  ['status', { 'Cache-Control': 'max-age=60' }, {}, '500 Oh'],
+  ['vary-star', { 'Cache-Control': 'max-age=60', Vary: '*' }],
+  ['vary-star', { 'Cache-Control': 'max-age=60', Vary: 'Accept, *' }],
+  ['vary-invalid', { 'Cache-Control': 'max-age=60', 'Netlify-Vary': 'cookies=a' }],
+  ['vary-invalid', { 'Cache-Control': 'max-age=60', 'Netlify-Vary': 'query=' }],
+  ['vary-invalid', { 'Cache-Control': 'max-age=60', 'Netlify-Vary': 'header=Cookie' }],
+  ['vary-invalid', { 'Cache-Control': 'max-age=60', 'Netlify-Vary': 'query=a b' }],
+  ['tags-limit', { 'Cache-Control': 'max-age=60', 'Cache-Tag': Array.from({ length: 501 }, (_, i) => i).join() }],
+  ['tags-limit', { 'Cache-Control': 'max-age=60', 'Cache-Tag': 'x'.repeat(1025) }],
+  ['targeted-invalid', { 'Cache-Control': 'max-age=60', 'CDN-Cache-Control': 'no-store;;' }],
+];
+let current;
+let n = 0;
+await scenario({ answer: () => reply(`body ${++n}`, current[1], current[3]) }, async ({ ask, cases }) => {
+  for (const [i, row] of rows.entries()) {
+    current = row;
+    await cases.check(`${row[0]}: ${JSON.stringify(row[1]).slice(0, 100)}`, async () => {
+      const first = await ask(`/${i}`, row[2]);
+      const second = await ask(`/${i}`, row[2]);
+      equal(first.fields['cache-status'], `freshet; fwd=uri-miss; detail=${row[0]}`, 'Cache-Status');
+      equal(second.body !== first.body, true, 'answered by the origin again');
+      // Nobody learns why from the store: the second, too, says it itself.
+      equal(/; detail=[a-z-]+$/.test(second.fields['cache-status']), true, `second Cache-Status ${second.fields['cache-status']}`);
+    });
+  }
+});

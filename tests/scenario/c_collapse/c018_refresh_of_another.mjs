@@ -1,0 +1,27 @@
+// While one variant is refreshed, a visitor with another cookie value gets his own variant, never the one refreshed.
+// scenarios C18, CACHING.md 3.7
+import { equal, reply, scenario } from '../lib.mjs';
+
+let hold = false;
+const release = [];
+let n = 0;
+const answer = async (r) => {
+  if (hold && r.fields.cookie === 'who=a') await new Promise((resolve) => release.push(resolve));
+  return reply(`${++n} for ${r.fields.cookie}`, { 'Cache-Control': 's-maxage=10, stale-while-revalidate=600', 'Netlify-Vary': 'cookie=who' });
+};
+await scenario({ answer, flags: ['--workers', '2'] }, async ({ ask, cases, freshet, origin }) => {
+  equal((await ask('/', { Cookie: 'who=a; other=1' })).body, '1 for who=a; other=1');
+  await freshet.advance('15s');
+  hold = true;
+  await cases.check('stale for a', async () => equal((await ask('/', { Cookie: 'other=2; who=a' })).body, '1 for who=a; other=1'));
+  await freshet.until('fetches', '==', 1);
+  await cases.check('b gets his own', async () => equal((await ask('/', { Cookie: 'who=b' })).body, '2 for who=b'));
+  while (release.length === 0) await new Promise(setImmediate);
+  release.shift()();
+  await freshet.settle();
+  hold = false;
+  await cases.check('a is new', async () => equal((await ask('/', { Cookie: 'who=a' })).body, '3 for who=a'));
+  await cases.check('b is still his', async () => equal((await ask('/', { Cookie: 'who=b' })).body, '2 for who=b'));
+  await cases.check('the refresh carried the key value and nothing else', () => equal(origin.requests[1].fields.cookie ?? origin.requests[2].fields.cookie, 'who=a'));
+  await cases.check('three requests', () => equal(origin.requests.length, 3));
+});
