@@ -6,6 +6,7 @@ import { HERE, Trouble, prepare } from './prepare.mjs';
 import { Stack } from './stack.mjs';
 
 const { env } = process;
+let ending = false;
 
 function port(variable, fallback) {
   const text = env[variable] ?? String(fallback);
@@ -43,7 +44,6 @@ async function main() {
   const say = (text) => console.log(`demo: ${text}`);
 
   let stack;
-  let ending = false;
   const end = async (status) => {
     if (ending) return;
     ending = true;
@@ -70,6 +70,8 @@ async function main() {
 }
 
 main().catch((error) => {
+  // Whatever fails because we are ending already is no news.
+  if (ending) return;
   console.error(error instanceof Trouble ? `demo: ${error.message}` : error);
   process.exit(1);
 });

@@ -74,6 +74,9 @@ function digest(files) {
 function run(command, args, env = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: HERE, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const end = () => child.kill();
+    process.once('exit', end);
+    child.on('close', () => process.removeListener('exit', end));
     let output = '';
     const keep = (chunk) => (output = (output + chunk).slice(-20000));
     child.stdout.on('data', keep);

@@ -23,6 +23,7 @@ export class Stack {
   constructor({ freshet, node, ports, folder, env = {}, freshetArgs = [], onLine = () => {}, onDeath = () => {} }) {
     Object.assign(this, { freshet, node, ports, folder, env, freshetArgs, onLine, onDeath });
     this.children = new Map();
+    this.started = false;
     this.stopping = false;
     this.state = join(folder, 'freshet');
     this.app = `http://127.0.0.1:${ports.app}`;
@@ -41,7 +42,15 @@ export class Stack {
       this.startCms();
       this.startApp();
       if (this.freshet) this.startFreshet();
-      await Promise.all([...this.children.values()].map((child) => this.waitUntilReady(child)));
+      const children = [...this.children.values()];
+      const deaths = children.map((child) =>
+        child.done.then(() => {
+          throw new Trouble(describeDeath(child));
+        }),
+      );
+      for (const death of deaths) death.catch(() => {});
+      await Promise.race([Promise.all(children.map((child) => this.waitUntilReady(child))), ...deaths]);
+      this.started = true;
     } catch (error) {
       await this.stop();
       throw error;
@@ -125,13 +134,13 @@ export class Stack {
 
   async waitUntilReady(child) {
     const deadline = Date.now() + READY_MS;
-    while (!(await answers(child.probe))) {
-      if (child.ended) throw new Trouble(describeDeath(child));
+    while (!(await answers(child.probe)) && !this.stopping) {
       if (Date.now() > deadline) throw new Trouble(`${child.name} does not answer at ${child.probe}.\n${child.lines.join('\n')}`);
       await Promise.race([child.done, new Promise((resolve) => setTimeout(resolve, 50))]);
     }
-    if (child.name === 'freshet' && (await refuses(this.ports.site))) throw new Trouble(`freshet does not listen at ${this.site}.`);
-    this.started = [...this.children.values()].every(({ ended }) => !ended);
+    if (child.name === 'freshet' && !this.stopping && (await refuses(this.ports.site))) {
+      throw new Trouble(`freshet does not listen at ${this.site}.`);
+    }
   }
 
   /** Ends all three, the one in front first; kills what does not end in time. */

@@ -61,7 +61,7 @@ ${refresh && html`<meta http-equiv="refresh" content="1">`}
 <style>${new Html(STYLE)}</style>
 </head>
 <body>
-<header><div><a href="/">Bookshelf CMS</a><span>stands in for Contentful: same API, same webhooks</span></div></header>
+<header><div><a href="/">Bookshelf CMS</a><span>stands in for Contentful</span></div></header>
 <main>
 ${content}
 </main>
