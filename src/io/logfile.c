@@ -17,6 +17,7 @@
 #define MOST_BYTES  (8 << 20)
 #define KEEP_BYTES  (256 << 10) /* a buffer that had to grow beyond this is given back */
 #define TURN_MS     20          /* until a pipe that is full or another worker's is tried again */
+#define FULL_MS     100         /* how long one of the pool's threads waits for a full pipe, once */
 #define GIVE_UP_MS  1000        /* after logfile_close, for a pipe without progress */
 
 struct logfile {
@@ -28,7 +29,7 @@ struct logfile {
     struct buf filling, writing;
     size_t line_at; /* where the line begins that is being added */
     size_t written; /* of `writing` */
-    size_t seen;    /* of it, when we last looked */
+    uint64_t seen;  /* pipe_written when we last looked */
     bool torn;      /* the file ends within a line, whose rest was lost */
     bool busy;      /* `writing` is not done: a thread is at it, or we wait for our turn */
     bool due;       /* the second passed while it was busy */
@@ -47,6 +48,8 @@ struct logfile {
 /* Pipes, terminals and sockets take a buffer in pieces, between which another worker's could slip in, mid-line. The one
  * that is named here writes; it stays until its buffer is done, over as many calls as that takes. */
 static _Atomic(struct logfile *) pipe_owner;
+/* Bytes that pipes have taken: who waits for its turn sees that it makes sense to wait. */
+static _Atomic uint64_t pipe_written;
 
 static void flush(struct logfile *f);
 
@@ -176,7 +179,7 @@ static ssize_t write_piece(struct logfile *f)
                               f->takes_all || rest.n < PIPE_BUF ? rest.n : PIPE_BUF - 1 } };
     struct pollfd ready = { .fd = f->fd, .events = POLLOUT };
     /* A pipe that polls as writable takes PIPE_BUF bytes without blocking, whether it is O_NONBLOCK or not. */
-    if (!f->takes_all && poll(&ready, 1, 0) == 0)
+    if (!f->takes_all && poll(&ready, 1, FULL_MS) == 0)
         return -EAGAIN;
     ssize_t n = writev(f->fd, iov, 2);
     if (n < 0)
@@ -201,6 +204,8 @@ static void write_all(uv_work_t *work)
             return;
         }
         f->written += (size_t)n;
+        if (!f->takes_all)
+            atomic_fetch_add(&pipe_written, (uint64_t)n);
     }
 }
 
@@ -256,8 +261,9 @@ static void on_turn(struct timer *t)
 
 static void await_turn(struct logfile *f)
 {
-    bool moved = f->written > f->seen;
-    f->seen = f->written;
+    uint64_t taken = atomic_load(&pipe_written);
+    bool moved = taken != f->seen;
+    f->seen = taken;
     if (moved || !f->closing)
         f->give_up_ms = f->loop->now.mono_ms + GIVE_UP_MS;
     if (f->loop->now.mono_ms < f->give_up_ms) {
@@ -281,7 +287,7 @@ static void flush(struct logfile *f)
     struct buf done = f->writing;
     f->writing = f->filling;
     f->filling = done;
-    f->written = f->seen = 0;
+    f->written = 0;
     f->busy = true;
     f->give_up_ms = f->loop->now.mono_ms + GIVE_UP_MS;
     on_turn(&f->turn);
