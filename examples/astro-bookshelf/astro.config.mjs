@@ -6,7 +6,4 @@ export default defineConfig({
   adapter: node({ mode: 'standalone' }),
   image: { service: passthroughImageService() },
   devToolbar: { enabled: false },
-  // Astro compares a form's origin with a host that it must be told beforehand. The one form here (src/pages/theme.ts)
-  // compares it with the host that was asked for instead, so that the example works behind any address.
-  security: { checkOrigin: false },
 });

@@ -11,6 +11,10 @@ before(async () => {
 });
 after(() => world?.stop());
 
+// By message: a whole page in an error helps nobody.
+const assertShows = (page, text) => assert.ok(page.text.includes(text), `${page.path} does not show “${text}”`);
+const isStale = ({ cacheStatus }) => /ttl=-[1-9]|refreshing/.test(cacheStatus);
+
 describe('a page', () => {
   test('is a miss, stored, and from then on a hit', async () => {
     const first = await world.getMiss('/books/frankenstein');
@@ -23,7 +27,7 @@ describe('a page', () => {
       assert.equal(again.status, 200);
       assert.equal(again.render, first.render);
       assert.equal(again.renderedAt, first.renderedAt);
-      assert.equal(again.text, first.text);
+      assert.ok(again.text === first.text);
       assert.match(again.headers.get('age'), /^\d+$/);
     }
     assert.equal((await world.renders()).total, rendered);
@@ -82,7 +86,7 @@ describe('variants', () => {
     const byYear = await world.get('/?sort=year');
     const second = await world.get('/?page=2');
     assert.equal(new Set([home.render, byYear.render, second.render]).size, 3);
-    assert.notEqual(home.text, byYear.text);
+    assert.ok(home.text !== byYear.text);
 
     assert.equal((await world.getHit('/?utm_source=letter')).render, home.render);
     assert.equal((await world.getHit('/?whatever=1')).render, home.render);
@@ -111,13 +115,16 @@ describe('variants', () => {
     assert.equal((await world.renders()).pages['/books/emma'], 3);
   });
 
-  test('the choice of a theme passes through, cookie and all', async () => {
-    const body = new URLSearchParams({ to: 'dark', back: '/books/emma' });
-    const answer = await world.get('/theme', { method: 'POST', body, headers: { Origin: world.site } });
-    assert.equal(answer.status, 303);
-    assert.equal(answer.headers.get('location'), '/books/emma');
-    assert.match(answer.headers.get('set-cookie'), /^theme=dark;/);
-    assert.match(answer.cacheStatus, /freshet;\s*fwd=method/);
+  test('the choice of a theme is each visitor’s own, and costs no page', async () => {
+    const page = await world.get('/books/emma');
+    for (const to of ['dark', 'light', 'dark']) {
+      const answer = await world.getMiss(`/theme?to=${to}&back=/books/emma`);
+      assert.equal(answer.status, 303);
+      assert.equal(answer.headers.get('location'), '/books/emma');
+      assert.ok(answer.headers.get('set-cookie').startsWith(`theme=${to};`));
+      assert.ok(!answer.stored, answer.cacheStatus);
+    }
+    assert.equal((await world.getHit('/books/emma')).render, page.render);
   });
 });
 
@@ -154,13 +161,13 @@ describe('an edit in the CMS', () => {
   test('of a book renders its page, the lists and its author’s page anew, and no other', async () => {
     const changed = await changedBy(() => world.publish('book', 'bk-persuasion', { title: 'Persuasion, second edition' }));
     assert.deepEqual(changed, ['/', '/?page=2', '/books/persuasion', '/author/jane-austen']);
-    for (const path of changed.slice(1)) assert.match((await world.getHit(path)).text, /Persuasion, second edition/);
+    for (const path of ['/', '/books/persuasion', '/author/jane-austen']) assertShows(await world.getHit(path), 'Persuasion, second edition');
   });
 
   test('of an author renders their page, their books and the lists anew', async () => {
     const changed = await changedBy(() => world.publish('author', 'au-austen', { name: 'J. Austen' }));
     assert.deepEqual(changed, ['/', '/?page=2', '/books/persuasion', '/books/emma', '/author/jane-austen']);
-    assert.match((await world.getHit('/books/emma')).text, /J\. Austen/);
+    assertShows(await world.getHit('/books/emma'), 'J. Austen');
   });
 
   test('reaches every variant of a page', async () => {
@@ -182,8 +189,8 @@ describe('an edit in the CMS', () => {
     await world.getHit('/author/mary-shelley');
     await world.publish('book', null, { title: 'Mathilda', slug: 'mathilda', author: 'au-shelley', year: '1820' });
     assert.equal((await world.getMiss('/books/mathilda')).status, 200);
-    assert.match((await world.getMiss('/author/mary-shelley')).text, /Mathilda/);
-    assert.match((await world.getMiss('/')).text, /13 books/);
+    assertShows(await world.getMiss('/author/mary-shelley'), 'Mathilda');
+    assertShows(await world.getMiss('/'), '13 books');
   });
 
   test('that deletes a book makes it vanish', async () => {
@@ -191,7 +198,7 @@ describe('an edit in the CMS', () => {
     await world.getHit('/books/typee');
     await world.unpublish('book', 'bk-typee');
     assert.equal((await world.getMiss('/books/typee')).status, 404);
-    assert.doesNotMatch((await world.get('/author/herman-melville')).text, /Typee/);
+    assert.ok(!(await world.get('/author/herman-melville')).text.includes('Typee'));
   });
 
   test('is taken only with the webhook’s secret, through freshet as well', async () => {
@@ -220,7 +227,7 @@ describe('a slow page', () => {
     // Its one fresh second passes; then one visitor gets it stale, at once.
     const stale = await until('a stale page', async () => {
       const page = await world.getHit('/slow');
-      return /ttl=-\d/.test(page.cacheStatus) && page;
+      return isStale(page) && page;
     });
     assert.equal(stale.render, first.render);
     assert.ok(stale.tookMs < slowMs - 50, `a stale page took ${stale.tookMs} ms`);
@@ -239,7 +246,7 @@ describe('a slow page', () => {
     const before = (await world.renders()).pages['/slow'];
     const stale = await until('a stale page', async () => {
       const pages = await Promise.all(Array.from({ length: 8 }, () => world.getHit('/slow')));
-      return pages.every(({ cacheStatus }) => /ttl=-\d/.test(cacheStatus)) && pages[0];
+      return pages.every(isStale) && pages[0];
     });
     await until('the new page', async () => (await world.getHit('/slow')).render !== stale.render);
     // Polling may have seen further seconds pass; each may have cost one render, eight visitors never eight.
