@@ -139,15 +139,16 @@ static void reopening_follows_a_rename(void **state)
     expect_file(old, "before\n");
     expect_file(path, "after\n");
 
-    /* While a write is under way: that one ends in the old file. */
-    add(f, "late\n");
-    world_turn(&w, 1000);
-    world_settle(&w);
+    /* While a write is under way, which 64 KiB start at once: that one ends in the old file. */
+    static char line[65537];
+    memset(line, 'x', 65536);
+    line[65535] = '\n';
     assert_int_equal(rename(path, old), 0);
+    add(f, line);
     logfile_reopen(f);
     add(f, "new\n");
     close_log(&w, f);
-    expect_file(old, "after\nlate\n");
+    assert_int_equal(size_of(old), 6 + 65536);
     expect_file(path, "new\n");
 
     /* When it cannot be opened the old one stays. */

@@ -237,6 +237,33 @@ static void endless_deferring_starves_neither_letters_nor_timers(void **state)
     world_fini(&w);
 }
 
+static void open_stop(struct letter *letter);
+
+/* More letters than are opened at one go, and nothing else that would end a wait. */
+static void what_is_left_over_is_opened_without_waiting(void **state)
+{
+    (void)state;
+    static struct world w;
+    static struct note notes[5000];
+    world_init(&w);
+    received = 0;
+    opened_count = 0;
+    for (int i = 0; i < SENDERS; i++)
+        senders[i].next = 0;
+    for (int i = 0; i < 4999; i++) {
+        notes[i] = (struct note){ .letter.open = open_numbered, .number = i };
+        loop_defer(&w.loop, &notes[i].letter);
+    }
+    notes[4999] = (struct note){ .letter.open = open_stop, .world = &w };
+    loop_defer(&w.loop, &notes[4999].letter);
+    loop_run(&w.loop);
+    assert_int_equal(received, 4999);
+    assert_int_equal(opened_count, 1);
+    world_settle(&w);
+    assert_false(uv_is_active((uv_handle_t *)&w.loop.mail.again)); /* and then it sleeps */
+    world_fini(&w);
+}
+
 static void open_stop(struct letter *letter)
 {
     struct note *n = CONTAINER_OF(letter, struct note, letter);
@@ -394,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_letter_may_be_posted_again_once_opened),
         cmocka_unit_test(deferred_letters_follow_the_callback),
         cmocka_unit_test(endless_deferring_starves_neither_letters_nor_timers),
+        cmocka_unit_test(what_is_left_over_is_opened_without_waiting),
         cmocka_unit_test(runs_until_stopped_or_closed),
         cmocka_unit_test(the_first_callback_after_a_wait_sees_the_new_time),
         cmocka_unit_test(a_letter_after_a_wait_sees_the_new_time),

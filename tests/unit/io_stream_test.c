@@ -785,6 +785,11 @@ BOTH(a_refused_connection_is_told)
     }
 }
 
+static void open_nothing(struct letter *letter)
+{
+    (void)letter;
+}
+
 static void what_fails_at_once_is_told_from_the_loop(void **state)
 {
     static struct world w;
@@ -809,6 +814,21 @@ static void what_fails_at_once_is_told_from_the_loop(void **state)
         assert_int_equal(e.connected, 1);
     }
     connect_end(&e, &w, &at); /* closed before it was told */
+    close_end(&e);
+    assert_int_equal(e.connected, 0);
+
+    /* And when so many other letters were before it that the handle is closed first. */
+    static struct letter others[3000];
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        others[i].open = open_nothing;
+        loop_defer(&w.loop, &others[i]);
+    }
+    connect_end(&e, &w, &at);
+    stream_close(&e.stream);
+    loop_run_once(&w.loop, true);
+    assert_int_equal(e.stream.state, STREAM_CLOSED);
+    assert_int_equal(e.closed, 0); /* the letter is still in the memory that the owner would free */
+    RUN_UNTIL(&w, e.closed);
     close_end(&e);
     assert_int_equal(e.connected, 0);
 
