@@ -295,10 +295,16 @@ static const struct entry *entry_of(const struct build *b, enum setting_id id, c
 
 static void make_profiles(struct build *b)
 {
+    struct layer *isr = &b->profiles[PROFILE_ISR];
     for (enum profile p = 0; p < PROFILE_COUNT; p++)
         for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
-            union value v = value_of_default(&setting_table[id], setting_initial(id, p), &b->s->arena);
-            b->profiles[p].v[id] = (struct entry){ .state = ENTRY_GOOD, .value = v };
+            struct str initial = setting_initial(id, p);
+            struct entry *e = &b->profiles[p].v[id];
+            e->state = ENTRY_GOOD;
+            if (p != PROFILE_ISR && str_eq(initial, setting_table[id].initial))
+                e->value = isr->v[id].value;
+            else
+                e->value = value_of_default(&setting_table[id], initial, &b->s->arena);
         }
 }
 
