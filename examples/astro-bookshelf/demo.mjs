@@ -10,7 +10,8 @@ let ending = false;
 
 function port(variable, fallback) {
   const text = env[variable] ?? String(fallback);
-  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65535) throw new Trouble(`${variable}=${text} is no port number.`);
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65535)
+    throw new Trouble(`${variable}=${text} is no port number.`);
   return Number(text);
 }
 

@@ -22,7 +22,10 @@ export async function prepare(say) {
 
 function findNode() {
   try {
-    return execFileSync(join(HERE, 'find-node.sh'), { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' }).trim();
+    return execFileSync(join(HERE, 'find-node.sh'), {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      encoding: 'utf8',
+    }).trim();
   } catch {
     throw new Trouble('There is no Node that can run the app; find-node.sh has said why.');
   }
@@ -30,16 +33,29 @@ function findNode() {
 
 async function install(say) {
   // npm writes its own copy of the lock file last, so that an interrupted install is seen as one.
-  const [wanted, installed] = ['package-lock.json', join('node_modules', '.package-lock.json')].map((name) => join(HERE, name));
+  const [wanted, installed] = ['package-lock.json', join('node_modules', '.package-lock.json')].map((name) =>
+    join(HERE, name),
+  );
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
   say('installing the app’s packages from the lock file (npm ci)');
   // npm's own patience is minutes; a person without a network should not wait for that long in front of nothing.
   const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
-  const npm = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...patience]);
+  const npm = await run('npm', [
+    'ci',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    ...patience,
+  ]);
   if (npm.error?.code === 'ENOENT') throw new Trouble('npm is not installed. On Debian: apt-get install npm');
   if (npm.status !== 0) {
-    const code = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)\b/.exec(npm.output)?.[1];
-    const why = code ? `npm cannot reach its registry (${code}). The first start needs the network; later ones do not.` : 'npm ci failed:';
+    const code = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)\b/.exec(
+      npm.output,
+    )?.[1];
+    const why = code
+      ? `npm cannot reach its registry (${code}). The first start needs the network; later ones do not.`
+      : 'npm ci failed:';
     throw new Trouble(code ? why : `${why}\n${npm.output.trim().split('\n').slice(0, 12).join('\n')}`);
   }
 }
@@ -51,7 +67,9 @@ async function build(node, say) {
   if (isStamped(stamp, wanted) && existsSync(join(HERE, 'dist', 'server', 'entry.mjs'))) return;
   say('building the app (astro build)');
   rmSync(join(HERE, 'dist'), { recursive: true, force: true });
-  const astro = await run(node, [join(HERE, 'node_modules', 'astro', 'astro.js'), 'build'], { ASTRO_TELEMETRY_DISABLED: '1' });
+  const astro = await run(node, [join(HERE, 'node_modules', 'astro', 'astro.js'), 'build'], {
+    ASTRO_TELEMETRY_DISABLED: '1',
+  });
   if (astro.status !== 0) throw new Trouble(`astro build failed:\n${astro.output.trim()}`);
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
@@ -67,13 +85,21 @@ const filesIn = (folder) =>
 
 function digest(files) {
   const hash = createHash('sha256');
-  for (const file of files.sort()) hash.update(`${relative(HERE, file)}\0`).update(readFileSync(file)).update('\0');
+  for (const file of files.sort())
+    hash
+      .update(`${relative(HERE, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
   return hash.digest('hex');
 }
 
 function run(command, args, env = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: HERE, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      cwd: HERE,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const end = () => child.kill();
     process.once('exit', end);
     child.on('close', () => process.removeListener('exit', end));

@@ -20,7 +20,16 @@ export class Stack {
    * `ports` are { site, admin, app, cms }, `folder` holds what must last, `env` goes to the CMS and the app,
    * `onLine(name, line)` gets what they print, `onDeath(message)` is told when one ends by itself.
    */
-  constructor({ freshet, node, ports, folder, env = {}, freshetArgs = [], onLine = () => {}, onDeath = () => {} }) {
+  constructor({
+    freshet,
+    node,
+    ports,
+    folder,
+    env = {},
+    freshetArgs = [],
+    onLine = () => {},
+    onDeath = () => {},
+  }) {
     Object.assign(this, { freshet, node, ports, folder, env, freshetArgs, onLine, onDeath });
     this.children = new Map();
     this.started = false;
@@ -35,7 +44,8 @@ export class Stack {
 
   /** Resolves when all answer; rejects with a Trouble, everything stopped, when one cannot. */
   async start() {
-    if (this.freshet && !existsSync(this.freshet)) throw new Trouble(`${this.freshet} is missing: run make first.`);
+    if (this.freshet && !existsSync(this.freshet))
+      throw new Trouble(`${this.freshet} is missing: run make first.`);
     await this.checkPorts();
     mkdirSync(this.folder, { recursive: true });
     try {
@@ -63,7 +73,8 @@ export class Stack {
     for (const [name, variable] of Object.entries(names)) {
       const port = this.ports[name];
       const code = await tryPort(port);
-      if (code === 'EADDRINUSE') throw new Trouble(`Port ${port} is taken by another program: ${variable}=… sets another.`);
+      if (code === 'EADDRINUSE')
+        throw new Trouble(`Port ${port} is taken by another program: ${variable}=… sets another.`);
       if (code) throw new Trouble(`Port ${port} cannot be used (${code}): ${variable}=… sets another.`);
     }
   }
@@ -90,15 +101,34 @@ export class Stack {
 
   startFreshet() {
     const { site, admin } = this.ports;
-    const args = ['run', '--origin', this.app, '--listen', `127.0.0.1:${site}`, '--admin', `127.0.0.1:${admin}`];
-    this.spawn('freshet', `${this.admin}/healthz`, this.freshet, [...args, '--state', this.state, ...this.freshetArgs], {});
+    const args = [
+      'run',
+      '--origin',
+      this.app,
+      '--listen',
+      `127.0.0.1:${site}`,
+      '--admin',
+      `127.0.0.1:${admin}`,
+    ];
+    this.spawn(
+      'freshet',
+      `${this.admin}/healthz`,
+      this.freshet,
+      [...args, '--state', this.state, ...this.freshetArgs],
+      {},
+    );
   }
 
   spawn(name, probe, command, args, env) {
-    const secrets = { WEBHOOK_SECRET: 'bookshelf-webhook-secret', CONTENTFUL_DELIVERY_TOKEN: 'bookshelf-delivery-token' };
+    const secrets = {
+      WEBHOOK_SECRET: 'bookshelf-webhook-secret',
+      CONTENTFUL_DELIVERY_TOKEN: 'bookshelf-delivery-token',
+    };
     // A group of its own, so that Ctrl-C reaches us alone and we end them in order; setpriv, so that the system ends them
     // even when we are killed outright.
-    const guarded = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'TERM', '--', command, ...args] : [command, ...args];
+    const guarded = existsSync(SETPRIV)
+      ? [SETPRIV, '--pdeathsig', 'TERM', '--', command, ...args]
+      : [command, ...args];
     const process_ = spawn(guarded[0], guarded.slice(1), {
       env: { ...process.env, ...secrets, ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -115,7 +145,9 @@ export class Stack {
         if (!this.stopping && this.started) this.onDeath(describeDeath(child));
       };
       process_.on('error', (error) => end(`could not be started (${error.code})`));
-      process_.on('close', (code, signal) => end(signal ? `was ended by ${signal}` : `ended with exit code ${code}`));
+      process_.on('close', (code, signal) =>
+        end(signal ? `was ended by ${signal}` : `ended with exit code ${code}`),
+      );
     });
   }
 
@@ -135,7 +167,8 @@ export class Stack {
   async waitUntilReady(child) {
     const deadline = Date.now() + READY_MS;
     while (!(await answers(child.probe)) && !this.stopping) {
-      if (Date.now() > deadline) throw new Trouble(`${child.name} does not answer at ${child.probe}.\n${child.lines.join('\n')}`);
+      if (Date.now() > deadline)
+        throw new Trouble(`${child.name} does not answer at ${child.probe}.\n${child.lines.join('\n')}`);
       await Promise.race([child.done, new Promise((resolve) => setTimeout(resolve, 50))]);
     }
     if (child.name === 'freshet' && !this.stopping && (await refuses(this.ports.site))) {

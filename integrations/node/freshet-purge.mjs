@@ -56,20 +56,35 @@ async function purge(originalFetch, input, init) {
 
   let response;
   try {
-    response = await originalFetch(admin + PATH, { method: 'POST', headers, body, redirect: 'error', signal });
+    response = await originalFetch(admin + PATH, {
+      method: 'POST',
+      headers,
+      body,
+      redirect: 'error',
+      signal,
+    });
   } catch (cause) {
     original.signal.throwIfAborted();
-    const reason = timeout.aborted ? `no answer within ${TIMEOUT_MS / 1000} s` : cause.cause?.code ?? cause.cause?.message ?? cause.message;
-    throw new Error(`freshet does not answer at ${admin} (${reason}). Is it running? FRESHET_ADMIN names its admin address.`, { cause });
+    const reason = timeout.aborted
+      ? `no answer within ${TIMEOUT_MS / 1000} s`
+      : (cause.cause?.code ?? cause.cause?.message ?? cause.message);
+    throw new Error(
+      `freshet does not answer at ${admin} (${reason}). Is it running? FRESHET_ADMIN names its admin address.`,
+      { cause },
+    );
   }
   if (response.ok) return response;
   const said = (await response.text().catch(() => '')).trim().slice(0, 500);
-  throw new Error(`freshet at ${admin} refused to purge with ${response.status}: ${said || response.statusText}${hint(response.status, from)}`);
+  throw new Error(
+    `freshet at ${admin} refused to purge with ${response.status}: ${said || response.statusText}${hint(response.status, from)}`,
+  );
 }
 
 function hint(status, from) {
-  if (status === 401) return ` (the token came from ${from}; it must be the one that this freshet was started with)`;
-  if (status === 404) return ` (the site asked for was "${env.SITE_ID}" unless purgeCache() named another; FRESHET_SITE sets it)`;
+  if (status === 401)
+    return ` (the token came from ${from}; it must be the one that this freshet was started with)`;
+  if (status === 404)
+    return ` (the site asked for was "${env.SITE_ID}" unless purgeCache() named another; FRESHET_SITE sets it)`;
   return '';
 }
 
@@ -93,9 +108,13 @@ function findToken() {
   try {
     token = readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    throw new Error(`freshet's token cannot be read from ${file} (${cause.code}). Set FRESHET_TOKEN or FRESHET_TOKEN_FILE.`, { cause });
+    throw new Error(
+      `freshet's token cannot be read from ${file} (${cause.code}). Set FRESHET_TOKEN or FRESHET_TOKEN_FILE.`,
+      { cause },
+    );
   }
   // Neither an empty nor a garbled file may become a header.
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error(`${file} holds no token. Set FRESHET_TOKEN or FRESHET_TOKEN_FILE.`);
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new Error(`${file} holds no token. Set FRESHET_TOKEN or FRESHET_TOKEN_FILE.`);
   return { token, from: file };
 }

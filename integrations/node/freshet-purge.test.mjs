@@ -76,7 +76,10 @@ test('a Request object and a URL object are recognised too', async () => {
     await fetch(url, { method: 'post', body: '{"n":1}' });
     await fetch(new Request(url, { method: 'POST', body: '{"n":2}' }));
     report({});`);
-  assert.deepEqual(seen.map(({ body }) => JSON.parse(body).n), [1, 2]);
+  assert.deepEqual(
+    seen.map(({ body }) => JSON.parse(body).n),
+    [1, 2],
+  );
 });
 
 test('every other request is handed on as it came', async () => {
@@ -91,10 +94,13 @@ test('every other request is handed on as it came', async () => {
     for (const [url, init] of [['http://api.netlify.com.invalid/api/v1/purge', { method: 'POST' }], ['not a url', { method: 'POST' }]])
       await fetch(url, init).then(() => failures.push('answered'), (error) => failures.push(error.message));
     report(failures);`);
-  assert.deepEqual(seen.map(({ url, headers }) => [url, headers.authorization]), [
-    ['/api/v1/purge', 'Bearer theirs'],
-    ['/other', undefined],
-  ]);
+  assert.deepEqual(
+    seen.map(({ url, headers }) => [url, headers.authorization]),
+    [
+      ['/api/v1/purge', 'Bearer theirs'],
+      ['/other', undefined],
+    ],
+  );
   assert.equal(said.length, 2);
   for (const message of said) assert.doesNotMatch(message, /freshet|answered/);
 });
@@ -121,7 +127,10 @@ test('the token comes from a file, read at each purge, or from the state folder'
      report({});`,
     { FRESHET_TOKEN: '', FRESHET_TOKEN_FILE: file },
   );
-  for (const [folder, env] of [['.local/state', {}], ['xdg', { XDG_STATE_HOME: join(home, 'xdg') }]]) {
+  for (const [folder, env] of [
+    ['.local/state', {}],
+    ['xdg', { XDG_STATE_HOME: join(home, 'xdg') }],
+  ]) {
     mkdirSync(join(home, folder, 'freshet'), { recursive: true });
     writeFileSync(join(home, folder, 'freshet', 'token'), `from-${folder}\n`);
     await run(`await purge(); report({});`, { FRESHET_TOKEN: '', ...env });
@@ -136,7 +145,10 @@ test('errors say what is wrong and what to do', async () => {
   const noToken = await run(`await purge();`, { FRESHET_TOKEN: '', FRESHET_TOKEN_FILE: '/nowhere/token' });
   assert.match(noToken.error, /\/nowhere\/token.*ENOENT.*FRESHET_TOKEN/);
   const nobody = await run(`await purge();`, { FRESHET_ADMIN: 'http://127.0.0.1:1' });
-  assert.match(nobody.error, /does not answer at http:\/\/127\.0\.0\.1:1 \((ECONNREFUSED|bad port)\).*FRESHET_ADMIN/);
+  assert.match(
+    nobody.error,
+    /does not answer at http:\/\/127\.0\.0\.1:1 \((ECONNREFUSED|bad port)\).*FRESHET_ADMIN/,
+  );
   const garbled = await run(`await purge();`, { FRESHET_ADMIN: 'http://:::' });
   assert.match(garbled.error, /FRESHET_ADMIN is "http:\/\/:::"/);
 

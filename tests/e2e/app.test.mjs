@@ -37,15 +37,31 @@ beforeEach(() => {
   freshet.answers = PURGED.slice();
 });
 
-const tagsOf = (page) => (page.headers.get('netlify-cache-tag') ?? '').split(',').map((tag) => tag.trim()).filter(Boolean);
+const tagsOf = (page) =>
+  (page.headers.get('netlify-cache-tag') ?? '')
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter(Boolean);
 
 describe('the header recipe', () => {
   const RECIPES = [
     // path, status, seconds on the CDN, tags, vary
     ['/', 200, 'max-age=31536000', 'books, book, author', 'query=sort|page|per_page, cookie=theme'],
-    ['/?sort=year&page=2&per_page=3', 200, 'max-age=31536000', 'books, book, author', 'query=sort|page|per_page, cookie=theme'],
+    [
+      '/?sort=year&page=2&per_page=3',
+      200,
+      'max-age=31536000',
+      'books, book, author',
+      'query=sort|page|per_page, cookie=theme',
+    ],
     ['/books/emma', 200, 'max-age=31536000', 'bk-emma, au-austen', 'cookie=theme'],
-    ['/author/mary-shelley', 200, 'max-age=31536000', 'au-shelley, books-by-au-shelley, bk-frankenstein, bk-last-man', 'cookie=theme'],
+    [
+      '/author/mary-shelley',
+      200,
+      'max-age=31536000',
+      'au-shelley, books-by-au-shelley, bk-frankenstein, bk-last-man',
+      'cookie=theme',
+    ],
     ['/slow', 200, 'max-age=1, stale-while-revalidate=86400', null, 'cookie=theme'],
     ['/books/none', 404, 'max-age=60', 'books, book', null],
     ['/author/none', 404, 'max-age=60', 'authors, author', null],
@@ -83,7 +99,8 @@ describe('the theme', () => {
 
   test('follows the cookie', async () => {
     assert.equal((await world.get('/')).theme, null);
-    for (const theme of ['dark', 'light']) assert.equal((await world.get('/', { headers: { Cookie: `theme=${theme}` } })).theme, theme);
+    for (const theme of ['dark', 'light'])
+      assert.equal((await world.get('/', { headers: { Cookie: `theme=${theme}` } })).theme, theme);
     assert.equal((await world.get('/', { headers: { Cookie: 'theme=x"><script>' } })).theme, null);
   });
 
@@ -96,7 +113,13 @@ describe('the theme', () => {
   });
 
   test('never sends anyone to another site', async () => {
-    for (const back of ['//elsewhere.example', '/\\elsewhere.example', 'http://elsewhere.example', 'x', '/a\r\nb: c']) {
+    for (const back of [
+      '//elsewhere.example',
+      '/\\elsewhere.example',
+      'http://elsewhere.example',
+      'x',
+      '/a\r\nb: c',
+    ]) {
       assert.equal((await choose({ to: 'dark', back })).headers.get('location'), '/');
     }
     assert.equal((await choose({ to: 'red' })).status, 400);
@@ -111,7 +134,11 @@ describe('the webhook', () => {
     'X-Webhook-Secret': 'bookshelf-webhook-secret',
   };
   const hook = (body, changed = {}) =>
-    world.get('/api/webhook.json', { method: 'POST', headers: { ...headers, ...changed }, body: typeof body === 'string' ? body : JSON.stringify(body) });
+    world.get('/api/webhook.json', {
+      method: 'POST',
+      headers: { ...headers, ...changed },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
 
   test('purges the entry’s id and its content type, by freshet’s API', async () => {
     const answer = await hook(entry);
@@ -133,7 +160,13 @@ describe('the webhook', () => {
 
   test('what is no published entry purges nothing', async () => {
     assert.equal((await hook(entry, { 'X-Contentful-Topic': 'ContentManagement.Entry.save' })).status, 200);
-    for (const body of ['{', 'null', {}, { sys: { id: 'a' } }, { sys: { id: 'a, books', contentType: { sys: { id: 'book' } } } }]) {
+    for (const body of [
+      '{',
+      'null',
+      {},
+      { sys: { id: 'a' } },
+      { sys: { id: 'a, books', contentType: { sys: { id: 'book' } } } },
+    ]) {
       assert.equal((await hook(body)).status, 400);
     }
     assert.equal((await hook(' '.repeat(1024 * 1024 + 1))).status, 413);
@@ -183,7 +216,13 @@ describe('an edit purges the pages that show it, and no other', () => {
 
   test('a book that moves to another author: the pages of both', async () => {
     const purged = await purgedBy(() => world.publish('book', 'bk-typee', { author: 'au-austen' }));
-    assert.deepEqual(purged, ['/', '/?page=2', '/books/typee', '/author/jane-austen', '/author/herman-melville']);
+    assert.deepEqual(purged, [
+      '/',
+      '/?page=2',
+      '/books/typee',
+      '/author/jane-austen',
+      '/author/herman-melville',
+    ]);
   });
 
   test('a book that is deleted: its page, the lists, its author’s page', async () => {
@@ -200,6 +239,8 @@ describe('without its CMS', () => {
     assert.equal(page.status, 503);
     assert.equal(page.headers.get('cache-control'), 'no-store');
     assert.equal(page.headers.get('netlify-cdn-cache-control'), null);
-    await until('the reason in the log', () => world.lines.some((line) => /The CMS at .* does not answer/.test(line)));
+    await until('the reason in the log', () =>
+      world.lines.some((line) => /The CMS at .* does not answer/.test(line)),
+    );
   });
 });

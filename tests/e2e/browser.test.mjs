@@ -36,10 +36,15 @@ before(async () => {
       '--no-first-run',
     ],
   });
-  page = await (await browser.newContext({ viewport: { width: 1100, height: 850 }, colorScheme: 'light' })).newPage();
+  page = await (
+    await browser.newContext({ viewport: { width: 1100, height: 850 }, colorScheme: 'light' })
+  ).newPage();
   page.on('pageerror', (error) => troubles.push(String(error)));
   page.on('requestfailed', (request) => troubles.push(`${request.url()}: ${request.failure()?.errorText}`));
-  page.on('response', (response) => response.status() >= 500 && troubles.push(`${response.url()}: ${response.status()}`));
+  page.on(
+    'response',
+    (response) => response.status() >= 500 && troubles.push(`${response.url()}: ${response.status()}`),
+  );
 });
 
 after(async () => {

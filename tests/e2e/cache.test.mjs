@@ -12,7 +12,8 @@ before(async () => {
 after(() => world?.stop());
 
 // By message: a whole page in an error helps nobody.
-const assertShows = (page, text) => assert.ok(page.text.includes(text), `${page.path} does not show “${text}”`);
+const assertShows = (page, text) =>
+  assert.ok(page.text.includes(text), `${page.path} does not show “${text}”`);
 const isStale = ({ cacheStatus }) => /ttl=-[1-9]|refreshing/.test(cacheStatus);
 
 describe('a page', () => {
@@ -107,7 +108,11 @@ describe('variants', () => {
     const [plain, dark, light] = [await page(), await page('theme=dark'), await page('theme=light')];
     assert.deepEqual([plain.theme, dark.theme, light.theme], [null, 'dark', 'light']);
     assert.equal(new Set([plain.render, dark.render, light.render]).size, 3);
-    for (const [cookie, first] of [['visits=7', plain], ['visits=7; theme=dark', dark], ['theme=light; a=b', light]]) {
+    for (const [cookie, first] of [
+      ['visits=7', plain],
+      ['visits=7; theme=dark', dark],
+      ['theme=light; a=b', light],
+    ]) {
       const again = await page(cookie);
       assert.ok(again.isHit, `${cookie}: ${again.cacheStatus}`);
       assert.equal(again.render, first.render);
@@ -129,7 +134,15 @@ describe('variants', () => {
 });
 
 describe('an edit in the CMS', () => {
-  const PAGES = ['/', '/?page=2', '/books/persuasion', '/books/emma', '/books/the-time-machine', '/author/jane-austen', '/author/jules-verne'];
+  const PAGES = [
+    '/',
+    '/?page=2',
+    '/books/persuasion',
+    '/books/emma',
+    '/books/the-time-machine',
+    '/author/jane-austen',
+    '/author/jules-verne',
+  ];
 
   /** Warms all pages, does `edit`, and returns the paths whose page was rendered anew. The others must still be hits. */
   async function changedBy(edit) {
@@ -159,9 +172,12 @@ describe('an edit in the CMS', () => {
   }
 
   test('of a book renders its page, the lists and its author’s page anew, and no other', async () => {
-    const changed = await changedBy(() => world.publish('book', 'bk-persuasion', { title: 'Persuasion, second edition' }));
+    const changed = await changedBy(() =>
+      world.publish('book', 'bk-persuasion', { title: 'Persuasion, second edition' }),
+    );
     assert.deepEqual(changed, ['/', '/?page=2', '/books/persuasion', '/author/jane-austen']);
-    for (const path of ['/', '/books/persuasion', '/author/jane-austen']) assertShows(await world.getHit(path), 'Persuasion, second edition');
+    for (const path of ['/', '/books/persuasion', '/author/jane-austen'])
+      assertShows(await world.getHit(path), 'Persuasion, second edition');
   });
 
   test('of an author renders their page, their books and the lists anew', async () => {
@@ -172,9 +188,15 @@ describe('an edit in the CMS', () => {
 
   test('reaches every variant of a page', async () => {
     const dark = { headers: { Cookie: 'theme=dark' } };
-    const [plain, themed] = [await world.get('/books/the-time-machine'), await world.get('/books/the-time-machine', dark)];
+    const [plain, themed] = [
+      await world.get('/books/the-time-machine'),
+      await world.get('/books/the-time-machine', dark),
+    ];
     await world.publish('book', 'bk-machine', { title: 'The Time Machine, bound in blue' });
-    for (const [options, old] of [[{}, plain], [dark, themed]]) {
+    for (const [options, old] of [
+      [{}, plain],
+      [dark, themed],
+    ]) {
       const now = await world.getMiss('/books/the-time-machine', options);
       assert.equal(now.title, 'The Time Machine, bound in blue');
       assert.equal(now.theme, old.theme);
@@ -187,7 +209,12 @@ describe('an edit in the CMS', () => {
     assert.equal((await world.getHit('/books/mathilda')).status, 404);
     await world.get('/author/mary-shelley');
     await world.getHit('/author/mary-shelley');
-    await world.publish('book', null, { title: 'Mathilda', slug: 'mathilda', author: 'au-shelley', year: '1820' });
+    await world.publish('book', null, {
+      title: 'Mathilda',
+      slug: 'mathilda',
+      author: 'au-shelley',
+      year: '1820',
+    });
     assert.equal((await world.getMiss('/books/mathilda')).status, 200);
     assertShows(await world.getMiss('/author/mary-shelley'), 'Mathilda');
     assertShows(await world.getMiss('/'), '13 books');

@@ -29,7 +29,12 @@ async function startCms(file) {
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  await until('the CMS to answer', () => fetch(`${base}/healthz`).then(({ ok }) => ok, () => false));
+  await until('the CMS to answer', () =>
+    fetch(`${base}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
 }
 
 async function stopCms(signal = 'SIGTERM') {
@@ -40,14 +45,23 @@ async function stopCms(signal = 'SIGTERM') {
 }
 
 async function post(body, { token = 'bookshelf-delivery-token', path = PATH } = {}) {
-  const response = await fetch(base + path, { method: 'POST', headers: { Authorization: `Bearer ${token}` }, body });
+  const response = await fetch(base + path, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${token}` },
+    body,
+  });
   return { status: response.status, ...(await response.json()) };
 }
 
 const query = (source, variables) => post(JSON.stringify({ query: source, variables }));
 
 async function submit(path, fields, headers = {}) {
-  return fetch(base + path, { method: 'POST', body: new URLSearchParams(fields), headers, redirect: 'manual' });
+  return fetch(base + path, {
+    method: 'POST',
+    body: new URLSearchParams(fields),
+    headers,
+    redirect: 'manual',
+  });
 }
 
 const webhooks = async () => (await fetch(`${base}/webhooks.json`)).json();
@@ -103,13 +117,19 @@ describe('its GraphQL', () => {
 
   const FILTERS = [
     ['where: { slug: "none" }', []],
-    ['where: { author: { slug: "jane-austen" } }, order: year_DESC', ['Persuasion', 'Emma', 'Pride and Prejudice']],
+    [
+      'where: { author: { slug: "jane-austen" } }, order: year_DESC',
+      ['Persuasion', 'Emma', 'Pride and Prejudice'],
+    ],
     ['where: { author: { sys: { id: "au-shelley" } } }, order: [year_ASC]', ['Frankenstein', 'The Last Man']],
     ['where: { year_gte: 1895 }, order: [year_ASC]', ['The Time Machine', 'The War of the Worlds']],
     ['where: { title_contains: "WORLD", year_lt: 1890 }', ['Around the World in Eighty Days']],
     ['where: { slug_in: ["emma", "typee"] }, order: [slug_DESC]', ['Typee', 'Emma']],
     ['where: { OR: [{ slug: "emma" }, { sys: { id: "bk-typee" } }] }, order: [title_ASC]', ['Emma', 'Typee']],
-    ['where: { slug_not_in: ["emma"], author: { slug: "jane-austen" } }, order: [title_ASC]', ['Persuasion', 'Pride and Prejudice']],
+    [
+      'where: { slug_not_in: ["emma"], author: { slug: "jane-austen" } }, order: [title_ASC]',
+      ['Persuasion', 'Pride and Prejudice'],
+    ],
     ['order: [title_ASC], skip: 1, limit: 2', ['Emma', 'Frankenstein']],
     ['limit: 0', []],
     ['where: { pages_exists: false }', []],
@@ -123,7 +143,10 @@ describe('its GraphQL', () => {
   test('pages of a list are complete and do not overlap, also in an order that is not one', async () => {
     const seen = [];
     for (let skip = 0; skip < 12; skip += 5) {
-      const answer = await query('query($skip: Int) { bookCollection(order: [sys_publishedVersion_ASC], skip: $skip, limit: 5) { items { title } } }', { skip });
+      const answer = await query(
+        'query($skip: Int) { bookCollection(order: [sys_publishedVersion_ASC], skip: $skip, limit: 5) { items { title } } }',
+        { skip },
+      );
       seen.push(...titles(answer));
     }
     assert.equal(seen.length, 12);
@@ -131,7 +154,9 @@ describe('its GraphQL', () => {
   });
 
   test('one entry by its id; an unknown one is null', async () => {
-    const answer = await query('{ a: book(id: "bk-typee") { title } b: book(id: "no") { title } c: author(id: "bk-typee") { name } }');
+    const answer = await query(
+      '{ a: book(id: "bk-typee") { title } b: book(id: "no") { title } c: author(id: "bk-typee") { name } }',
+    );
     assert.deepEqual(answer.data, { a: { title: 'Typee' }, b: null, c: null });
   });
 
@@ -140,7 +165,11 @@ describe('its GraphQL', () => {
     ['{ magazineCollection { total } }', {}, /Cannot query field "magazineCollection" on type "Query"/],
     ['{ __schema { types { name } } }', {}, /Cannot query field "__schema"/],
     ['{ bookCollection(first: 1) { total } }', {}, /Unknown argument "first"/],
-    ['{ bookCollection(where: { isbn: "1" }) { total } }', {}, /Field "isbn" is not defined by type "BookFilter"/],
+    [
+      '{ bookCollection(where: { isbn: "1" }) { total } }',
+      {},
+      /Field "isbn" is not defined by type "BookFilter"/,
+    ],
     ['{ bookCollection(where: { __proto__: {} }) { total } }', {}, /Field "__proto__" is not defined/],
     ['{ bookCollection(order: [isbn_ASC]) { total } }', {}, /not a valid BookOrder/],
     ['{ bookCollection(limit: "1") { total } }', {}, /argument "limit" is not a valid Int/],
@@ -150,12 +179,28 @@ describe('its GraphQL', () => {
     ['{ book { title } }', {}, /needs the argument "id"/],
     ['{ bookCollection }', {}, /must have a selection/],
     ['{ book(id: "bk-emma") { title { text } } }', {}, /has no subfields/],
-    ['query($slug: String!) { bookCollection(where: { slug: $slug }) { total } }', {}, /"\$slug" of type "String!" was not provided/],
-    ['query($slug: String!) { bookCollection(where: { slug: $slug }) { total } }', { slug: 7 }, /not a valid String/],
-    ['query($slug: Int) { bookCollection(where: { slug: $slug }) { total } }', { slug: 7 }, /"Int" stands where "String" is expected/],
+    [
+      'query($slug: String!) { bookCollection(where: { slug: $slug }) { total } }',
+      {},
+      /"\$slug" of type "String!" was not provided/,
+    ],
+    [
+      'query($slug: String!) { bookCollection(where: { slug: $slug }) { total } }',
+      { slug: 7 },
+      /not a valid String/,
+    ],
+    [
+      'query($slug: Int) { bookCollection(where: { slug: $slug }) { total } }',
+      { slug: 7 },
+      /"Int" stands where "String" is expected/,
+    ],
     ['{ bookCollection(where: { slug: $slug }) { total } }', { slug: 'emma' }, /"\$slug" is not declared/],
     ['query($slug: String) { bookCollection { total } }', { slug: 'emma' }, /"\$slug" is never used/],
-    ['query($order: [BookOrder]) { bookCollection(order: $order) { total } }', { order: ['isbn_ASC'] }, /not a valid BookOrder/],
+    [
+      'query($order: [BookOrder]) { bookCollection(order: $order) { total } }',
+      { order: ['isbn_ASC'] },
+      /not a valid BookOrder/,
+    ],
     ['{ bookCollection { ...fields } }', {}, /Fragments are not supported/],
     ['{ bookCollection @include(if: true) { total } }', {}, /Directives are not supported/],
     ['mutation { publish }', {}, /"mutation" is not supported/],
@@ -164,7 +209,11 @@ describe('its GraphQL', () => {
     ['{ bookCollection { total } } { authorCollection { total } }', {}, /Only one operation/],
     ['{ bookCollection(where: { slug: "a\nb" }) { total } }', {}, /unexpected character/],
     ['', {}, /no query/],
-    [`{ bookCollection(where: ${'{ AND: '.repeat(20)}[]${' }'.repeat(20)}) { total } }`, {}, /nested too deeply/],
+    [
+      `{ bookCollection(where: ${'{ AND: '.repeat(20)}[]${' }'.repeat(20)}) { total } }`,
+      {},
+      /nested too deeply/,
+    ],
     [`{ ${'bookCollection { items { author '.repeat(20)}`, {}, /nested too deeply/],
     [`{ ${'a '.repeat(2100)} }`, {}, /too many tokens/],
     [`# ${'x'.repeat(9000)}\n{ a }`, {}, /longer than/],
@@ -188,7 +237,10 @@ describe('its GraphQL', () => {
     const wrong = await post('{"query":"{ bookCollection { total } }"}', { token: 'guess' });
     assert.equal(wrong.status, 401);
     assert.equal(wrong.errors[0].extensions.contentful.code, 'ACCESS_TOKEN_INVALID');
-    const space = await fetch(`${base}/content/v1/spaces/other/environments/master`, { method: 'POST', body: '{}' });
+    const space = await fetch(`${base}/content/v1/spaces/other/environments/master`, {
+      method: 'POST',
+      body: '{}',
+    });
     assert.equal(space.status, 404);
     assert.equal((await post('not json')).status, 400);
     assert.equal((await post('null')).status, 400);
@@ -202,7 +254,14 @@ describe('its GraphQL', () => {
 });
 
 describe('its editing pages and webhooks', () => {
-  const EMMA = { title: 'Emma', slug: 'emma', author: 'au-austen', year: '1815', pages: '474', description: 'Wrong every time.' };
+  const EMMA = {
+    title: 'Emma',
+    slug: 'emma',
+    author: 'au-austen',
+    year: '1815',
+    pages: '474',
+    description: 'Wrong every time.',
+  };
   let file = 0;
 
   beforeEach(async () => {
@@ -233,7 +292,9 @@ describe('its editing pages and webhooks', () => {
     assert.deepEqual(body.sys.contentType, { sys: { type: 'Link', linkType: 'ContentType', id: 'book' } });
     assert.deepEqual(body.fields.title, { 'en-US': 'Emma, revised' });
     assert.deepEqual(body.fields.year, { 'en-US': 1815 });
-    assert.deepEqual(body.fields.author, { 'en-US': { sys: { type: 'Link', linkType: 'Entry', id: 'au-austen' } } });
+    assert.deepEqual(body.fields.author, {
+      'en-US': { sys: { type: 'Link', linkType: 'Entry', id: 'au-austen' } },
+    });
     const answer = await query('{ book(id: "bk-emma") { title sys { publishedVersion } } }');
     assert.deepEqual(answer.data.book, { title: 'Emma, revised', sys: { publishedVersion: 2 } });
   });
@@ -297,7 +358,11 @@ describe('its editing pages and webhooks', () => {
   ];
   test('a form that is filled in wrong comes back with the reason, what was typed, and no webhook', async () => {
     for (const [change, message] of WRONG) {
-      const response = await submit('/edit/book/bk-emma', { ...EMMA, description: 'kept as typed', ...change });
+      const response = await submit('/edit/book/bk-emma', {
+        ...EMMA,
+        description: 'kept as typed',
+        ...change,
+      });
       const text = await response.text();
       assert.equal(response.status, 400);
       assert.match(text, message);

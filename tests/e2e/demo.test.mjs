@@ -45,15 +45,21 @@ function start({ program = STUB, env = {} } = {}) {
   });
   demo = { process: child, output: '', ended: null };
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (demo.output += chunk));
-  demo.done = new Promise((resolve) => child.on('close', (code, signal) => resolve((demo.ended = { code, signal }))));
+  demo.done = new Promise((resolve) =>
+    child.on('close', (code, signal) => resolve((demo.ended = { code, signal }))),
+  );
   return demo;
 }
 
 const ready = () =>
-  until('the demo to be ready', () => {
-    assert.ok(!demo.ended, `it ended instead:\n${demo.output}`);
-    return demo.output.includes('Ctrl-C ends all three');
-  }, 60_000);
+  until(
+    'the demo to be ready',
+    () => {
+      assert.ok(!demo.ended, `it ended instead:\n${demo.output}`);
+      return demo.output.includes('Ctrl-C ends all three');
+    },
+    60_000,
+  );
 
 const listens = (port) =>
   new Promise((resolve) => {
@@ -100,7 +106,11 @@ test('when the demo itself is killed, the system ends all three', async () => {
   await until('the three to end', async () => (await listening()) === 0);
 });
 
-for (const [word, name] of [['cms/server.mjs', 'cms'], ['entry.mjs', 'app'], ['stub-freshet', 'freshet']]) {
+for (const [word, name] of [
+  ['cms/server.mjs', 'cms'],
+  ['entry.mjs', 'app'],
+  ['stub-freshet', 'freshet'],
+]) {
   test(`when ${name} dies, the demo says so and ends the others`, async () => {
     start();
     await ready();
@@ -112,7 +122,12 @@ for (const [word, name] of [['cms/server.mjs', 'cms'], ['entry.mjs', 'app'], ['s
 }
 
 test('a port that is taken is named, with the variable that sets another', async () => {
-  for (const [name, variable] of [['site', 'FRESHET_PORT'], ['admin', 'FRESHET_ADMIN_PORT'], ['app', 'APP_PORT'], ['cms', 'CMS_PORT']]) {
+  for (const [name, variable] of [
+    ['site', 'FRESHET_PORT'],
+    ['admin', 'FRESHET_ADMIN_PORT'],
+    ['app', 'APP_PORT'],
+    ['cms', 'CMS_PORT'],
+  ]) {
     const server = createServer();
     await new Promise((resolve) => server.listen(ports[name], '127.0.0.1', resolve));
     start();

@@ -40,7 +40,8 @@ async function purgedPages() {
 }
 
 describe('with address and token in the call', () => {
-  const call = (options = {}) => purgeCache({ siteID: 'default', apiURL: world.admin, token: world.token, ...options });
+  const call = (options = {}) =>
+    purgeCache({ siteID: 'default', apiURL: world.admin, token: world.token, ...options });
 
   test('a tag purges what carries it', async () => {
     await call({ tags: ['bk-emma'] });
@@ -83,7 +84,10 @@ describe('with address and token in the call', () => {
   });
 
   test('a wrong token is rejected, and purges nothing', async () => {
-    await assert.rejects(call({ token: `${world.token}x`, tags: ['bk-emma'] }), /unexpected status code: 401/);
+    await assert.rejects(
+      call({ token: `${world.token}x`, tags: ['bk-emma'] }),
+      /unexpected status code: 401/,
+    );
     await assert.rejects(call({ token: 'guess' }), /unexpected status code: 401/);
     assert.deepEqual(await purgedPages(), []);
   });
@@ -120,9 +124,19 @@ describe('through the preload', () => {
   const purger = fileURLToPath(new URL('lib/purger.mjs', import.meta.url));
 
   async function call(options, env = {}) {
-    const { stdout } = await promisify(execFile)(NODE, ['--import', preload, purger, JSON.stringify(options)], {
-      env: { PATH: process.env.PATH, HOME: world.folder, FRESHET_ADMIN: world.admin, FRESHET_TOKEN_FILE: world.tokenFile, ...env },
-    });
+    const { stdout } = await promisify(execFile)(
+      NODE,
+      ['--import', preload, purger, JSON.stringify(options)],
+      {
+        env: {
+          PATH: process.env.PATH,
+          HOME: world.folder,
+          FRESHET_ADMIN: world.admin,
+          FRESHET_TOKEN_FILE: world.tokenFile,
+          ...env,
+        },
+      },
+    );
     return JSON.parse(stdout);
   }
 
@@ -132,7 +146,10 @@ describe('through the preload', () => {
   });
 
   test('the token from the state folder, where freshet keeps it', async () => {
-    assert.deepEqual(await call({ tags: ['bk-typee'] }, { FRESHET_TOKEN_FILE: '', XDG_STATE_HOME: world.folder }), { purged: true });
+    assert.deepEqual(
+      await call({ tags: ['bk-typee'] }, { FRESHET_TOKEN_FILE: '', XDG_STATE_HOME: world.folder }),
+      { purged: true },
+    );
     assert.deepEqual(await purgedPages(), [TYPEE]);
   });
 

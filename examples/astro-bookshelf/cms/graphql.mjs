@@ -51,8 +51,20 @@ function describe(error, source) {
 
 // ---- Reading: characters to tokens to one operation
 
-const TOKEN =
-  /[\s,\uFEFF]+|#[^\n]*|(?<name>[_A-Za-z][_0-9A-Za-z]*)|(?<float>-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))|(?<int>-?\d+)|(?<block>""")|(?<string>"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*")|(?<spread>\.\.\.)|(?<mark>[!$():=@[\]{|}])/y;
+const TOKEN = new RegExp(
+  [
+    String.raw`[\s,\uFEFF]+`,
+    String.raw`#[^\n]*`,
+    String.raw`(?<name>[_A-Za-z][_0-9A-Za-z]*)`,
+    String.raw`(?<float>-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))`,
+    String.raw`(?<int>-?\d+)`,
+    String.raw`(?<block>""")`,
+    String.raw`(?<string>"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*")`,
+    String.raw`(?<spread>\.\.\.)`,
+    String.raw`(?<mark>[!$():=@[\]{|}])`,
+  ].join('|'),
+  'y',
+);
 
 function tokenize(source) {
   const tokens = [];
@@ -60,13 +72,15 @@ function tokenize(source) {
   while (TOKEN.lastIndex < source.length) {
     const at = TOKEN.lastIndex;
     const match = TOKEN.exec(source);
-    if (!match) throw new QueryError(`Syntax error: unexpected character "${source[at]}".`, 'INVALID_QUERY', at);
+    if (!match)
+      throw new QueryError(`Syntax error: unexpected character "${source[at]}".`, 'INVALID_QUERY', at);
     const kind = Object.keys(match.groups).find((name) => match.groups[name] !== undefined);
     if (!kind) continue;
     if (kind === 'block') throw new QueryError('Block strings are not supported here.', 'NOT_SUPPORTED', at);
     if (kind === 'spread') throw new QueryError('Fragments are not supported here.', 'NOT_SUPPORTED', at);
     tokens.push({ kind, text: match[0], at });
-    if (tokens.length > LIMITS.tokens) throw new QueryError('The query has too many tokens.', 'QUERY_TOO_BIG', at);
+    if (tokens.length > LIMITS.tokens)
+      throw new QueryError('The query has too many tokens.', 'QUERY_TOO_BIG', at);
   }
   tokens.push({ kind: 'end', text: 'the end of the query', at: source.length });
   return tokens;
@@ -104,14 +118,19 @@ class Reader {
 
   /** Every recursion of the parser passes here, so that a hostile query cannot exhaust the stack. */
   nested(read) {
-    if (++this.depth > LIMITS.depth) throw new QueryError('The query is nested too deeply.', 'QUERY_TOO_BIG', this.token.at);
+    if (++this.depth > LIMITS.depth)
+      throw new QueryError('The query is nested too deeply.', 'QUERY_TOO_BIG', this.token.at);
     const result = read();
     this.depth--;
     return result;
   }
 
   fail(expected) {
-    throw new QueryError(`Syntax error: ${expected}, found ${JSON.stringify(this.token.text)}.`, 'INVALID_QUERY', this.token.at);
+    throw new QueryError(
+      `Syntax error: ${expected}, found ${JSON.stringify(this.token.text)}.`,
+      'INVALID_QUERY',
+      this.token.at,
+    );
   }
 }
 
@@ -143,7 +162,8 @@ function readDeclarations(reader) {
     const at = reader.token.at;
     reader.expect('$');
     const name = reader.name();
-    if (declared.has(name)) throw new QueryError(`Variable "$${name}" is declared twice.`, 'INVALID_QUERY', at);
+    if (declared.has(name))
+      throw new QueryError(`Variable "$${name}" is declared twice.`, 'INVALID_QUERY', at);
     reader.expect(':');
     const type = readType(reader);
     const fallback = reader.take('=') ? readValue(reader) : undefined;
@@ -180,7 +200,8 @@ function readField(reader) {
   if (reader.take('(')) {
     do {
       const argument = reader.name();
-      if (args.has(argument)) throw new QueryError(`Argument "${argument}" is given twice.`, 'INVALID_QUERY', at);
+      if (args.has(argument))
+        throw new QueryError(`Argument "${argument}" is given twice.`, 'INVALID_QUERY', at);
       reader.expect(':');
       args.set(argument, readValue(reader));
     } while (!reader.take(')'));
@@ -190,7 +211,8 @@ function readField(reader) {
 }
 
 function refuseDirective(reader) {
-  if (reader.is('@')) throw new QueryError('Directives are not supported here.', 'NOT_SUPPORTED', reader.token.at);
+  if (reader.is('@'))
+    throw new QueryError('Directives are not supported here.', 'NOT_SUPPORTED', reader.token.at);
 }
 
 function readValue(reader) {
@@ -206,7 +228,8 @@ function readValue(reader) {
       const fields = new Map();
       while (!reader.take('}')) {
         const name = reader.name();
-        if (fields.has(name)) throw new QueryError(`Input field "${name}" is given twice.`, 'INVALID_QUERY', at);
+        if (fields.has(name))
+          throw new QueryError(`Input field "${name}" is given twice.`, 'INVALID_QUERY', at);
         reader.expect(':');
         fields.set(name, readValue(reader));
       }
@@ -228,10 +251,12 @@ const inner = (type) => type.slice(1, -1);
 const bare = (type) => type.replace(/[[\]!]/g, '');
 
 function bindVariables(schema, operation, sent) {
-  if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) throw new QueryError('"variables" is not an object.');
+  if (typeof sent !== 'object' || sent === null || Array.isArray(sent))
+    throw new QueryError('"variables" is not an object.');
   const values = { declared: new Map(), bound: new Map(), used: new Set() };
   for (const [name, { type, fallback, at }] of operation.declared) {
-    if (!isInputType(schema, type)) throw new QueryError(`Unknown type "${bare(type)}".`, 'INVALID_QUERY', at);
+    if (!isInputType(schema, type))
+      throw new QueryError(`Unknown type "${bare(type)}".`, 'INVALID_QUERY', at);
     if (Object.hasOwn(sent, name)) {
       values.bound.set(name, coerce(schema, type, literal(sent[name], at, 1), `variable "$${name}"`, values));
     } else if (fallback !== undefined) {
@@ -254,7 +279,8 @@ function isInputType(schema, type) {
 function literal(value, at, depth) {
   if (depth > LIMITS.depth) throw new QueryError('A variable is nested too deeply.', 'QUERY_TOO_BIG', at);
   if (value === null) return { kind: 'null', value, at };
-  if (Array.isArray(value)) return { kind: 'list', value: value.map((item) => literal(item, at, depth + 1)), at };
+  if (Array.isArray(value))
+    return { kind: 'list', value: value.map((item) => literal(item, at, depth + 1)), at };
   if (typeof value === 'object') {
     const fields = Object.entries(value).map(([name, item]) => [name, literal(item, at, depth + 1)]);
     return { kind: 'object', value: new Map(fields), at };
@@ -274,16 +300,23 @@ const SCALARS = {
 function coerce(schema, type, node, where, values) {
   if (node.kind === 'variable') {
     values.used.add(node.value);
-    if (!values.declared.has(node.value)) throw new QueryError(`Variable "$${node.value}" is not declared.`, 'INVALID_QUERY', node.at);
+    if (!values.declared.has(node.value))
+      throw new QueryError(`Variable "$${node.value}" is not declared.`, 'INVALID_QUERY', node.at);
     const declared = values.declared.get(node.value).type;
     if (bare(declared) !== bare(type) || (declared.startsWith('[') && !type.startsWith('['))) {
-      throw new QueryError(`Variable "$${node.value}" of type "${declared}" stands where "${type}" is expected.`, 'INVALID_QUERY', node.at);
+      throw new QueryError(
+        `Variable "$${node.value}" of type "${declared}" stands where "${type}" is expected.`,
+        'INVALID_QUERY',
+        node.at,
+      );
     }
     const value = values.bound.get(node.value);
     if ((value === undefined || value === null) && type.endsWith('!')) {
       throw new QueryError(`${where} must not be null.`, 'INVALID_QUERY', node.at);
     }
-    return type.startsWith('[') && !declared.startsWith('[') && value !== undefined && value !== null ? [value] : value;
+    return type.startsWith('[') && !declared.startsWith('[') && value !== undefined && value !== null
+      ? [value]
+      : value;
   }
   if (type.endsWith('!')) {
     if (node.kind === 'null') throw new QueryError(`${where} must not be null.`, 'INVALID_QUERY', node.at);
@@ -296,7 +329,8 @@ function coerce(schema, type, node, where, values) {
   }
   if (Object.hasOwn(schema.inputs, type)) return coerceInput(schema, type, node, where, values);
   if (Object.hasOwn(schema.enums, type)) {
-    if ((node.kind === 'enum' || node.kind === 'json-string') && schema.enums[type].has(node.value)) return node.value;
+    if ((node.kind === 'enum' || node.kind === 'json-string') && schema.enums[type].has(node.value))
+      return node.value;
   } else if (SCALARS[type]?.(node)) {
     return type === 'ID' ? String(node.value) : node.value;
   }
@@ -304,11 +338,13 @@ function coerce(schema, type, node, where, values) {
 }
 
 function coerceInput(schema, type, node, where, values) {
-  if (node.kind !== 'object') throw new QueryError(`${where} is not a valid ${type}.`, 'INVALID_QUERY', node.at);
+  if (node.kind !== 'object')
+    throw new QueryError(`${where} is not a valid ${type}.`, 'INVALID_QUERY', node.at);
   const result = {};
   for (const [name, item] of node.value) {
     const fieldType = Object.hasOwn(schema.inputs[type], name) ? schema.inputs[type][name] : null;
-    if (!fieldType) throw new QueryError(`Field "${name}" is not defined by type "${type}".`, 'INVALID_QUERY', item.at);
+    if (!fieldType)
+      throw new QueryError(`Field "${name}" is not defined by type "${type}".`, 'INVALID_QUERY', item.at);
     const value = coerce(schema, fieldType, item, `"${name}" in ${where}`, values);
     if (value !== undefined) result[name] = value;
   }
@@ -325,23 +361,33 @@ function planSelection(schema, typeName, selection, values) {
     if (other && (other.name !== step.name || JSON.stringify(other.args) !== JSON.stringify(step.args))) {
       throw new QueryError(`Fields "${field.key}" conflict: use an alias.`, 'INVALID_QUERY', field.at);
     }
-    if (other?.plan) throw new QueryError(`Field "${field.key}" is asked for twice.`, 'NOT_SUPPORTED', field.at);
+    if (other?.plan)
+      throw new QueryError(`Field "${field.key}" is asked for twice.`, 'NOT_SUPPORTED', field.at);
     plan.set(field.key, step);
   }
   return plan;
 }
 
 function planField(schema, typeName, field, values) {
-  if (field.name === '__typename') return { name: field.name, args: {}, plan: null, list: false, resolve: () => typeName };
+  if (field.name === '__typename')
+    return { name: field.name, args: {}, plan: null, list: false, resolve: () => typeName };
   const fields = schema.types[typeName];
   if (!Object.hasOwn(fields, field.name)) {
-    throw new QueryError(`Cannot query field "${field.name}" on type "${typeName}".`, 'UNKNOWN_FIELD', field.at);
+    throw new QueryError(
+      `Cannot query field "${field.name}" on type "${typeName}".`,
+      'UNKNOWN_FIELD',
+      field.at,
+    );
   }
   const { type, args: known = {}, resolve } = fields[field.name];
   const args = {};
   for (const [name, node] of field.args) {
     if (!Object.hasOwn(known, name)) {
-      throw new QueryError(`Unknown argument "${name}" on field "${typeName}.${field.name}".`, 'INVALID_QUERY', node.at);
+      throw new QueryError(
+        `Unknown argument "${name}" on field "${typeName}.${field.name}".`,
+        'INVALID_QUERY',
+        node.at,
+      );
     }
     const value = coerce(schema, known[name], node, `argument "${name}"`, values);
     if (value !== undefined) args[name] = value;
@@ -353,13 +399,27 @@ function planField(schema, typeName, field, values) {
   }
   const composite = Object.hasOwn(schema.types, bare(type));
   if (composite && !field.selection) {
-    throw new QueryError(`Field "${field.name}" of type "${type}" must have a selection of subfields.`, 'INVALID_QUERY', field.at);
+    throw new QueryError(
+      `Field "${field.name}" of type "${type}" must have a selection of subfields.`,
+      'INVALID_QUERY',
+      field.at,
+    );
   }
   if (!composite && field.selection) {
-    throw new QueryError(`Field "${field.name}" of type "${type}" has no subfields.`, 'INVALID_QUERY', field.at);
+    throw new QueryError(
+      `Field "${field.name}" of type "${type}" has no subfields.`,
+      'INVALID_QUERY',
+      field.at,
+    );
   }
   const plan = composite ? planSelection(schema, bare(type), field.selection, values) : null;
-  return { name: field.name, args, plan, list: type.startsWith('['), resolve: resolve ?? ((parent) => parent[field.name]) };
+  return {
+    name: field.name,
+    args,
+    plan,
+    list: type.startsWith('['),
+    resolve: resolve ?? ((parent) => parent[field.name]),
+  };
 }
 
 function complete(plan, parent) {

@@ -90,8 +90,11 @@ ${notice && html`<p class="notice" role="status">${notice}</p>`}
 </tbody></table>
 <h2>Webhooks</h2>
 ${deliveries.length === 0 && html`<p class="soft">None yet: publishing an entry sends one.</p>`}
-${deliveries.length > 0 && html`<table id="webhooks"><tbody>${deliveries.map(deliveryRow)}
-</tbody></table>`}`;
+${
+  deliveries.length > 0 &&
+  html`<table id="webhooks"><tbody>${deliveries.map(deliveryRow)}
+</tbody></table>`
+}`;
   return page('Books', content, pending);
 }
 
@@ -105,7 +108,7 @@ function deliveryRow({ about, topic, state, tries, last, at }) {
 
 /** `entry` is null for a new one; `values` are what the fields show, `problem` why they were not taken. */
 export function formPage({ store, type, entry, values, problem }) {
-  const title = entry ? entry.fields.title ?? entry.fields.name : `New ${type}`;
+  const title = entry ? (entry.fields.title ?? entry.fields.name) : `New ${type}`;
   const fields = Object.entries(MODEL[type]).map(
     ([name, field]) => html`
 <label for="${name}">${field.label}</label>
@@ -125,19 +128,23 @@ ${entry && html`<button class="plain" name="action" value="delete" formnovalidat
 function control(store, name, field, value) {
   const required = field.required && new Html(' required');
   if (field.kind === 'link') {
-    const options = store.all(field.to).map(
-      ({ id, fields }) =>
-        html`<option value="${id}"${id === value && new Html(' selected')}>${fields.title ?? fields.name}</option>`,
-    );
+    const options = store
+      .all(field.to)
+      .map(
+        ({ id, fields }) =>
+          html`<option value="${id}"${id === value && new Html(' selected')}>${fields.title ?? fields.name}</option>`,
+      );
     return html`<select id="${name}" name="${name}"${required}>${options}</select>`;
   }
-  if (field.kind === 'long') return html`<textarea id="${name}" name="${name}" maxlength="${field.max}">${value}</textarea>`;
+  if (field.kind === 'long')
+    return html`<textarea id="${name}" name="${name}" maxlength="${field.max}">${value}</textarea>`;
   if (field.kind === 'number') {
     return html`<input id="${name}" name="${name}" type="number" min="${field.min}" max="${field.max}" value="${value}"${required}>`;
   }
   return html`<input id="${name}" name="${name}" maxlength="${field.max}" value="${value}"${required}>`;
 }
 
-export const messagePage = (title, text) => page(title, html`<h1>${title}</h1><p>${text}</p><p><a href="/">All books</a></p>`);
+export const messagePage = (title, text) =>
+  page(title, html`<h1>${title}</h1><p>${text}</p><p><a href="/">All books</a></p>`);
 
 const stamp = (iso) => `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;

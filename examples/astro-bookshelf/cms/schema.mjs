@@ -63,7 +63,10 @@ export function makeSchema(store, spaceId, environmentId) {
   function view(entry) {
     if (!entry) return null;
     const { id, publishedAt, firstPublishedAt, version } = entry;
-    return { ...entry.fields, sys: { id, spaceId, environmentId, publishedAt, firstPublishedAt, publishedVersion: version } };
+    return {
+      ...entry.fields,
+      sys: { id, spaceId, environmentId, publishedAt, firstPublishedAt, publishedVersion: version },
+    };
   }
 
   function entryType(store, type) {
@@ -82,7 +85,10 @@ export function makeSchema(store, spaceId, environmentId) {
     limit ??= 100;
     if (skip < 0) throw new QueryError('"skip" must not be negative.');
     if (limit < 0 || limit > MAX_LIMIT) throw new QueryError(`"limit" must be from 0 to ${MAX_LIMIT}.`);
-    const found = store.all(type).map(view).filter((entry) => matches(type, entry, where));
+    const found = store
+      .all(type)
+      .map(view)
+      .filter((entry) => matches(type, entry, where));
     found.sort(comparison(order ?? []));
     return { total: found.length, skip, limit, items: found.slice(skip, skip + limit) };
   }
@@ -92,7 +98,8 @@ export function makeSchema(store, spaceId, environmentId) {
       if (key === 'AND' && !(operand ?? []).every((part) => matches(type, entry, part))) return false;
       if (key === 'OR' && !(operand ?? []).some((part) => matches(type, entry, part))) return false;
       if (key === 'AND' || key === 'OR' || operand === null) continue;
-      if (key === 'sys' ? !compare(entry.sys, SYS, operand) : !matchesField(type, entry, key, operand)) return false;
+      if (key === 'sys' ? !compare(entry.sys, SYS, operand) : !matchesField(type, entry, key, operand))
+        return false;
     }
     return true;
   }
@@ -106,14 +113,18 @@ export function makeSchema(store, spaceId, environmentId) {
 }
 
 function checkCommon({ locale, preview }) {
-  if (locale && locale !== LOCALE) throw new QueryError(`Query with unknown locale "${locale}".`, 'UNKNOWN_LOCALE');
-  if (preview) throw new QueryError('Previews are not supported here: nothing is unpublished.', 'NOT_SUPPORTED');
+  if (locale && locale !== LOCALE)
+    throw new QueryError(`Query with unknown locale "${locale}".`, 'UNKNOWN_LOCALE');
+  if (preview)
+    throw new QueryError('Previews are not supported here: nothing is unpublished.', 'NOT_SUPPORTED');
 }
 
 /** Holds every `name + operator` of `where` against `values`; names are those of `known`. */
 function compare(values, known, where) {
   return Object.entries(where).every(([key, operand]) => {
-    const name = Object.keys(known).find((name) => key.startsWith(name) && Object.hasOwn(OPERATORS, key.slice(name.length)));
+    const name = Object.keys(known).find(
+      (name) => key.startsWith(name) && Object.hasOwn(OPERATORS, key.slice(name.length)),
+    );
     return operand === null || OPERATORS[key.slice(name.length)](values[name] ?? null, operand);
   });
 }

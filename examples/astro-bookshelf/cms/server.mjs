@@ -46,9 +46,11 @@ const send = (response, status, type, body, headers = {}) =>
   response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store', ...headers }).end(body);
 const sendHtml = (response, status, body) =>
   send(response, status, 'text/html; charset=utf-8', body, {
-    'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    'Content-Security-Policy':
+      "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
   });
-const sendJson = (response, status, value) => send(response, status, 'application/json', JSON.stringify(value));
+const sendJson = (response, status, value) =>
+  send(response, status, 'application/json', JSON.stringify(value));
 
 async function readBody(request) {
   const chunks = [];
@@ -65,7 +67,8 @@ const sha256 = (text) => createHash('sha256').update(text).digest();
 const sameSecret = (given, known) => timingSafeEqual(sha256(given), sha256(known));
 
 async function answerQuery(request, response) {
-  const refuse = (status, code, message) => sendJson(response, status, { errors: [{ message, extensions: { contentful: { code } } }] });
+  const refuse = (status, code, message) =>
+    sendJson(response, status, { errors: [{ message, extensions: { contentful: { code } } }] });
   const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
   if (!sameSecret(given, token)) {
     return refuse(401, 'ACCESS_TOKEN_INVALID', 'The access token you sent could not be found or is invalid.');
@@ -79,7 +82,11 @@ async function answerQuery(request, response) {
   }
   const { operation, ...answer } = runQuery(schema, asked?.query, asked?.variables, {});
   queries.total++;
-  queries.last.unshift({ at: new Date().toISOString(), operation: operation ?? null, variables: asked?.variables ?? {} });
+  queries.last.unshift({
+    at: new Date().toISOString(),
+    operation: operation ?? null,
+    variables: asked?.variables ?? {},
+  });
   queries.last.length = Math.min(queries.last.length, REMEMBERED_QUERIES);
   sendJson(response, answer.errors ? 400 : 200, answer);
 }
@@ -87,7 +94,8 @@ async function answerQuery(request, response) {
 /** Takes a form only from a page of ours: any web page may make the visitor's browser post to this machine. */
 async function readForm(request) {
   const { origin, host } = request.headers;
-  if (origin !== undefined && origin !== `http://${host}`) throw new Refusal(403, 'This form came from another site.');
+  if (origin !== undefined && origin !== `http://${host}`)
+    throw new Refusal(403, 'This form came from another site.');
   return new URLSearchParams(await readBody(request));
 }
 
@@ -106,7 +114,10 @@ async function edit(request, response, type, id) {
       ? store.unpublish(type, id, announce('unpublish'))
       : store.publish(type, id, values, announce('publish'));
     courier.deliverOwed();
-    const query = new URLSearchParams({ done: removes ? 'deleted' : 'published', what: changed.fields.title ?? changed.fields.name });
+    const query = new URLSearchParams({
+      done: removes ? 'deleted' : 'published',
+      what: changed.fields.title ?? changed.fields.name,
+    });
     send(response, 303, 'text/plain', '', { Location: `/?${query}` });
   } catch (error) {
     if (!(error instanceof EntryError)) throw error;
@@ -124,17 +135,24 @@ function list(response, url) {
 
 async function route(request, response) {
   // By name only as this machine: a foreign name that resolves to loopback is somebody's attempt to read the pages.
-  if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? '')) throw new Refusal(403, 'Unknown host name.');
+  if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? ''))
+    throw new Refusal(403, 'Unknown host name.');
   const url = new URL(request.url, 'http://cms');
   const reads = request.method === 'GET';
   if (url.pathname === graphqlPath && request.method === 'POST') return answerQuery(request, response);
-  if (url.pathname.startsWith('/content/')) throw new Refusal(404, 'Unknown space or environment, or not a POST.');
+  if (url.pathname.startsWith('/content/'))
+    throw new Refusal(404, 'Unknown space or environment, or not a POST.');
   if (url.pathname === '/' && reads) return list(response, url);
   if (url.pathname === '/healthz' && reads) return send(response, 200, 'text/plain', 'ok\n');
   if (url.pathname === '/queries.json' && reads) return sendJson(response, 200, queries);
   if (url.pathname === '/webhooks.json' && reads) return sendJson(response, 200, courier.deliveries);
   const [, verb, type, id = null] = /^\/(new|edit)\/([a-z]+)(?:\/([\w.-]{1,64}))?$/.exec(url.pathname) ?? [];
-  if (verb && Object.hasOwn(MODEL, type) && (verb === 'edit') === (id !== null) && (reads || request.method === 'POST')) {
+  if (
+    verb &&
+    Object.hasOwn(MODEL, type) &&
+    (verb === 'edit') === (id !== null) &&
+    (reads || request.method === 'POST')
+  ) {
     return edit(request, response, type, id);
   }
   throw new Refusal(404, 'There is no such page.');
@@ -145,7 +163,11 @@ const server = createServer((request, response) => {
     if (!(error instanceof Refusal)) console.error(error);
     if (response.headersSent) return response.destroy();
     const status = error instanceof Refusal ? error.status : 500;
-    sendHtml(response, status, messagePage(`Error ${status}`, error instanceof Refusal ? error.message : 'See the log.'));
+    sendHtml(
+      response,
+      status,
+      messagePage(`Error ${status}`, error instanceof Refusal ? error.message : 'See the log.'),
+    );
   });
 });
 

@@ -46,14 +46,24 @@ export class Store {
       try {
         this.state = JSON.parse(text);
       } catch {
-        throw new Error(`${file} is not JSON: mend it, or remove it to begin again with the books of the seed`);
+        throw new Error(
+          `${file} is not JSON: mend it, or remove it to begin again with the books of the seed`,
+        );
       }
       return;
     }
     const now = new Date().toISOString();
     this.state = { entries: {}, owed: [] };
     for (const { id, type, fields } of JSON.parse(readFileSync(seedFile, 'utf8'))) {
-      this.state.entries[id] = { id, type, fields, version: 1, createdAt: now, firstPublishedAt: now, publishedAt: now };
+      this.state.entries[id] = {
+        id,
+        type,
+        fields,
+        version: 1,
+        createdAt: now,
+        firstPublishedAt: now,
+        publishedAt: now,
+      };
     }
     this.save();
   }
@@ -84,7 +94,8 @@ export class Store {
     const now = new Date().toISOString();
     const before = id === null ? null : this.get(type, id);
     if (id !== null && !before) throw new EntryError('This entry no longer exists.');
-    if (!before && Object.keys(this.state.entries).length >= MAX_ENTRIES) throw new EntryError('The shelf is full.');
+    if (!before && Object.keys(this.state.entries).length >= MAX_ENTRIES)
+      throw new EntryError('The shelf is full.');
     const entry = {
       id: before?.id ?? randomBytes(11).toString('hex'),
       type,
@@ -104,7 +115,8 @@ export class Store {
     const entry = this.get(type, id);
     if (!entry) throw new EntryError('This entry no longer exists.');
     const users = this.all('book').filter((book) => book.fields.author === id);
-    if (users.length > 0) throw new EntryError(`${users.length} of the books are still by this author: delete those first.`);
+    if (users.length > 0)
+      throw new EntryError(`${users.length} of the books are still by this author: delete those first.`);
     delete this.state.entries[id];
     this.state.owed.push(announce(entry));
     this.save();
@@ -144,7 +156,8 @@ export class Store {
       if (!this.get(field.to, text)) throw new EntryError(`${field.label} is unknown.`);
       return text;
     }
-    if (text.length > field.max) throw new EntryError(`${field.label} is longer than ${field.max} characters.`);
+    if (text.length > field.max)
+      throw new EntryError(`${field.label} is longer than ${field.max} characters.`);
     if (field.kind === 'slug' && !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(text)) {
       throw new EntryError('A slug is made of small letters, digits and single hyphens.');
     }

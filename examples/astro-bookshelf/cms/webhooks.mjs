@@ -24,9 +24,18 @@ export function webhookFor(topic, entry, spaceId, environmentId) {
   const now = new Date().toISOString();
   const body =
     topic === 'publish'
-      ? { metadata: { tags: [] }, sys: { type: 'Entry', ...common, updatedAt: entry.publishedAt }, fields: localized(entry) }
+      ? {
+          metadata: { tags: [] },
+          sys: { type: 'Entry', ...common, updatedAt: entry.publishedAt },
+          fields: localized(entry),
+        }
       : { sys: { type: 'DeletedEntry', ...common, updatedAt: now, deletedAt: now } };
-  return { id: randomBytes(8).toString('hex'), topic: `ContentManagement.Entry.${topic}`, about: titleOf(entry), body };
+  return {
+    id: randomBytes(8).toString('hex'),
+    topic: `ContentManagement.Entry.${topic}`,
+    about: titleOf(entry),
+    body,
+  };
 }
 
 function localized(entry) {
@@ -52,12 +61,21 @@ export class Courier {
     for (const webhook of this.store.owed) {
       if (this.deliveries.some((delivery) => delivery.id === webhook.id)) continue;
       const { id, topic, about } = webhook;
-      const delivery = { id, topic, about, at: new Date().toISOString(), tries: 0, state: 'pending', last: '' };
+      const delivery = {
+        id,
+        topic,
+        about,
+        at: new Date().toISOString(),
+        tries: 0,
+        state: 'pending',
+        last: '',
+      };
       this.deliveries.unshift(delivery);
       this.attempt(webhook, delivery);
     }
     const settled = this.deliveries.filter((delivery) => delivery.state !== 'pending').slice(REMEMBERED);
-    if (settled.length > 0) this.deliveries = this.deliveries.filter((delivery) => !settled.includes(delivery));
+    if (settled.length > 0)
+      this.deliveries = this.deliveries.filter((delivery) => !settled.includes(delivery));
   }
 
   async attempt(webhook, delivery) {

@@ -17,7 +17,11 @@ export const onRequest = defineMiddleware(async ({ locals, url }, next) => {
     console.error(error.message, (error.cause as Error | undefined)?.cause ?? '');
     return new Response('The bookshelf cannot reach its CMS. Please come back in a moment.\n', {
       status: 503,
-      headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', 'Retry-After': '5' },
+      headers: {
+        'Content-Type': 'text/plain; charset=utf-8',
+        'Cache-Control': 'no-store',
+        'Retry-After': '5',
+      },
     });
   }
 });

@@ -13,14 +13,21 @@ export class Receiver {
       let body = '';
       for await (const chunk of request) body += chunk;
       const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
-      this.received.push({ url: request.url, headers: request.headers, body: JSON.parse(body || 'null'), at: Date.now() });
+      this.received.push({
+        url: request.url,
+        headers: request.headers,
+        body: JSON.parse(body || 'null'),
+        at: Date.now(),
+      });
       if (answer.cut) return request.socket.destroy();
       response.writeHead(answer.status, { 'Content-Type': 'application/json' }).end(answer.body ?? '{}');
     });
   }
 
   async listen(port = 0) {
-    await new Promise((resolve, reject) => this.server.on('error', reject).listen(port, '127.0.0.1', resolve));
+    await new Promise((resolve, reject) =>
+      this.server.on('error', reject).listen(port, '127.0.0.1', resolve),
+    );
     this.port = this.server.address().port;
     return this;
   }

@@ -26,7 +26,9 @@ export async function until(what, look, ms = 15_000) {
 
 export async function freePorts(count) {
   const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))));
+  await Promise.all(
+    servers.map((server) => new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))),
+  );
   const ports = servers.map((server) => server.address().port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
@@ -59,7 +61,15 @@ export async function startWorld({ freshet = true, env = {}, freshetArgs = [] } 
 
 class World {
   constructor(stack, folder, lines) {
-    Object.assign(this, { stack, folder, lines, site: stack.site, app: stack.app, cms: stack.cms, admin: stack.admin });
+    Object.assign(this, {
+      stack,
+      folder,
+      lines,
+      site: stack.site,
+      app: stack.app,
+      cms: stack.cms,
+      admin: stack.admin,
+    });
     this.tokenFile = stack.tokenFile;
   }
 
@@ -129,12 +139,20 @@ class World {
 
   async submit(path, fields) {
     const known = new Set((await this.webhooks()).map(({ id }) => id));
-    const response = await fetch(this.cms + path, { method: 'POST', body: new URLSearchParams(fields), redirect: 'manual' });
+    const response = await fetch(this.cms + path, {
+      method: 'POST',
+      body: new URLSearchParams(fields),
+      redirect: 'manual',
+    });
     assert.equal(response.status, 303, await response.text());
     const webhook = await until('the webhook to be settled', async () =>
       (await this.webhooks()).find(({ id, state }) => !known.has(id) && state !== 'pending'),
     );
-    assert.equal(webhook.state, 'delivered', `the webhook was ${webhook.state}: ${webhook.last}\n${this.lines.join('\n')}`);
+    assert.equal(
+      webhook.state,
+      'delivered',
+      `the webhook was ${webhook.state}: ${webhook.last}\n${this.lines.join('\n')}`,
+    );
     return webhook;
   }
 

@@ -43,7 +43,8 @@ async function ask<T>(query: string, variables: Record<string, unknown>): Promis
   } catch (error) {
     throw new ContentError(`The CMS at ${base} does not answer.`, { cause: error });
   }
-  if (answer.errors || !answer.data) throw new ContentError(`The CMS refused: ${answer.errors?.[0]?.message ?? 'no data'}`);
+  if (answer.errors || !answer.data)
+    throw new ContentError(`The CMS refused: ${answer.errors?.[0]?.message ?? 'no data'}`);
   return answer.data;
 }
 

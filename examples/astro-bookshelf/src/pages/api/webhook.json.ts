@@ -8,9 +8,12 @@ import { booksBy } from '../../lib/cdn';
 
 const MAX_BODY = 1024 * 1024;
 const ID = /^[\w.-]{1,64}$/;
-const TOPICS = ['publish', 'unpublish', 'archive', 'unarchive', 'delete'].map((verb) => `ContentManagement.Entry.${verb}`);
+const TOPICS = ['publish', 'unpublish', 'archive', 'unarchive', 'delete'].map(
+  (verb) => `ContentManagement.Entry.${verb}`,
+);
 
-const answer = (status: number, value: object) => Response.json(value, { status, headers: { 'Cache-Control': 'no-store' } });
+const answer = (status: number, value: object) =>
+  Response.json(value, { status, headers: { 'Cache-Control': 'no-store' } });
 
 /** Compares digests, so that neither the length nor the first wrong letter shows in the time that it takes. */
 function isSecret(given: string): boolean {
@@ -44,7 +47,8 @@ function tagsOf(entry: any): string[] | null {
 }
 
 export const POST: APIRoute = async ({ request }) => {
-  if (!isSecret(request.headers.get('x-webhook-secret') ?? '')) return answer(401, { error: 'wrong or missing secret' });
+  if (!isSecret(request.headers.get('x-webhook-secret') ?? ''))
+    return answer(401, { error: 'wrong or missing secret' });
   const topic = request.headers.get('x-contentful-topic') ?? '';
   if (!TOPICS.includes(topic)) return answer(200, { ignored: topic });
 
