@@ -403,6 +403,9 @@ static void files_that_are_no_configuration(void **state)
     bad(ORIGIN "hosts: [*.example]\n", "t.yaml:2: anchors (&), aliases (*) and tags (!) are not used here; "
                                        "write the value out, in quotes if it starts "
                                        "with such a sign\n");
+    bad(ORIGIN "host: *x\n", "t.yaml:2: anchors (&), aliases (*) and tags (!) are not used here; write the "
+                             "value out, in quotes if it starts "
+                             "with such a sign\n");
     bad(ORIGIN "workers: !!int 3\n", "t.yaml:2: anchors (&), aliases (*) and tags (!) are not used here; "
                                      "write the value out, in quotes if it starts "
                                      "with such a sign\n");
@@ -454,6 +457,17 @@ static void unknown_and_repeated_names(void **state)
         "t.yaml:3: \"profile\" is set twice, first in line 2; remove one\n");
     bad("sites: {a: {origin: 'http://a'}}\nsites: {b: {origin: 'http://b'}}\n",
         "t.yaml:2: \"sites\" is set twice, first in line 1; remove one\n");
+}
+
+static void a_long_name_is_cut_between_characters(void **state)
+{
+    (void)state;
+    char yaml[128], error[256], name[80] = "";
+    memset(name, 'x', 63); /* of the two bytes of the next character only one is below the limit */
+    snprintf(yaml, sizeof(yaml), ORIGIN "%s\u00e4\u00e4: 1\n", name);
+    snprintf(error, sizeof(error),
+             "t.yaml:2: unknown setting \"%s...\"; the known ones are in docs/CONFIGURATION.md\n", name);
+    bad(yaml, error);
 }
 
 static void all_problems_come_at_once_in_order(void **state)
@@ -902,6 +916,9 @@ static void files_are_read(void **state)
     assert_true(str_starts(buf_str(&errors), str_from(path)));
     assert_true(str_ends(buf_str(&errors), STR(": cannot be read: No such file or directory\n")));
     buf_clear(&errors);
+    assert_null(settings_read(NULL, NULL, 0, &errors));
+    assert_true(str_starts(buf_str(&errors), STR("--origin: is missing; ")));
+    buf_clear(&errors);
     assert_null(settings_read("/tmp", NULL, 0, &errors));
     assert_str(buf_str(&errors), "/tmp: cannot be read: Is a directory\n");
     buf_clear(&errors);
@@ -950,6 +967,7 @@ int main(void)
         cmocka_unit_test(files_that_are_no_configuration),
         cmocka_unit_test(large_files_are_refused),
         cmocka_unit_test(unknown_and_repeated_names),
+        cmocka_unit_test(a_long_name_is_cut_between_characters),
         cmocka_unit_test(all_problems_come_at_once_in_order),
         cmocka_unit_test(origins_are_taken_apart),
         cmocka_unit_test(wrong_origins_are_explained),
