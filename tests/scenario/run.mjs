@@ -1,5 +1,5 @@
 // Runs scenarios, two at a time. Usage: node tests/scenario/run.mjs [--build FOLDER] [--keep] [PATTERN]...
-// A pattern is part of a path (b001, hostile/). Failing ones show the end of their log and of freshet's.
+// A pattern is how a folder's or a file's name begins (b, b_stale, b001). Failing ones show the end of their log and of freshet's.
 // Last line: N passed, N failed, N skipped.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -31,7 +31,7 @@ if (!fs.existsSync(binary)) {
 const scenarios = fs.readdirSync(here, { withFileTypes: true }).filter((d) => d.isDirectory())
   .flatMap((d) => fs.readdirSync(path.join(here, d.name)).map((f) => `${d.name}/${f}`))
   .filter((f) => /\.(vtc|mjs)$/.test(f)).sort()
-  .filter((f) => patterns.length === 0 || patterns.some((p) => f.includes(p)));
+  .filter((f) => patterns.length === 0 || patterns.some((p) => f.startsWith(p) || path.basename(f).startsWith(p)));
 // Node programs take longest: first, so that the others fill up beside them.
 scenarios.sort((a, b) => b.endsWith('.mjs') - a.endsWith('.mjs'));
 
