@@ -54,9 +54,13 @@ export async function startWorld({ freshet = true, env = {}, freshetArgs = [] } 
     onLine: (name, line) => lines.push(`${name}: ${line}`),
     onDeath: (message) => lines.push(message),
   });
-  await stack.start();
-  const world = new World(stack, folder, lines);
-  return world;
+  try {
+    await stack.start();
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return new World(stack, folder, lines);
 }
 
 class World {
@@ -73,7 +77,7 @@ class World {
     this.tokenFile = stack.tokenFile;
   }
 
-  /** Ends it all. Call it with the test context's result, so that a failure shows what the programs said. */
+  /** Ends it all. VERBOSE=1 shows what the programs said. */
   async stop() {
     await this.stack.stop();
     rmSync(this.folder, { recursive: true, force: true });
