@@ -59,13 +59,6 @@ static bool is_white(char b)
     return b == ' ' || b == '\t';
 }
 
-/* VCHAR, SP, HTAB, obs-text. */
-static bool is_text(char b)
-{
-    unsigned char u = (unsigned char)b;
-    return (u >= 0x20 && u != 0x7f) || u == '\t';
-}
-
 static int hex_value(char b)
 {
     if (is_digit(b))
@@ -140,8 +133,8 @@ static enum http_error step_extension(struct chunked *c, char b)
             return go(c, EXT_CLOSED);
         if (b == '\\')
             return go(c, EXT_ESCAPED);
-        return is_text(b) ? HTTP_ERROR_NONE : fault(b, HTTP_ERROR_CHUNK_EXTENSION);
-    case EXT_ESCAPED: return is_text(b) ? go(c, EXT_QUOTED) : fault(b, HTTP_ERROR_CHUNK_EXTENSION);
+        return is_field_text(b) ? HTTP_ERROR_NONE : fault(b, HTTP_ERROR_CHUNK_EXTENSION);
+    case EXT_ESCAPED: return is_field_text(b) ? go(c, EXT_QUOTED) : fault(b, HTTP_ERROR_CHUNK_EXTENSION);
     case EXT_CLOSED: return step_behind(c, b);
     default: UNREACHABLE();
     }
@@ -193,7 +186,7 @@ static enum http_error step_trailer(struct chunked *c, char b)
     case TRAILER_VALUE:
         if (b == '\r')
             return go(c, TRAILER_LF);
-        return is_text(b) ? HTTP_ERROR_NONE : fault(b, HTTP_ERROR_TRAILER);
+        return is_field_text(b) ? HTTP_ERROR_NONE : fault(b, HTTP_ERROR_TRAILER);
     default: UNREACHABLE();
     }
 }

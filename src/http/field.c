@@ -102,24 +102,26 @@ enum field_class field_class_of(enum field_id id)
     return known[id].class;
 }
 
+const uint8_t token_chars[256] = {
+    ['0' ... '9'] = TOKEN_PLAIN, ['A' ... 'Z'] = TOKEN_PLAIN, ['a' ... 'z'] = TOKEN_PLAIN,
+    ['-'] = TOKEN_PLAIN,         ['!'] = TOKEN_MARK,          ['#' ... '\''] = TOKEN_MARK,
+    ['*'] = TOKEN_MARK,          ['+'] = TOKEN_MARK,          ['.'] = TOKEN_MARK,
+    ['^' ... '`'] = TOKEN_MARK,  ['|'] = TOKEN_MARK,          ['~'] = TOKEN_MARK,
+};
+
 bool field_name_is_disguised(struct str name)
 {
     char spelled[32];
-    if (name.n > sizeof(spelled) || str_index(name, '_') == name.n)
+    bool disguised = false;
+    if (name.n > sizeof(spelled))
         return false;
-    for (size_t i = 0; i < name.n; i++)
-        spelled[i] = name.p[i] == '_' ? '-' : name.p[i];
-    return field_class_of(field_id_of((struct str){ spelled, name.n })) != FIELD_CLASS_E;
+    for (size_t i = 0; i < name.n; i++) {
+        bool mark = token_chars[(unsigned char)name.p[i]] == TOKEN_MARK;
+        spelled[i] = mark ? '-' : name.p[i];
+        disguised |= mark;
+    }
+    return disguised && field_class_of(field_id_of((struct str){ spelled, name.n })) != FIELD_CLASS_E;
 }
-
-const uint8_t token_chars[256] = {
-    ['0' ... '9'] = TOKEN_CHAR, ['A' ... 'Z'] = TOKEN_CHAR, ['a' ... 'z'] = TOKEN_CHAR,
-    ['!'] = TOKEN_CHAR,         ['#'] = TOKEN_CHAR,         ['$'] = TOKEN_CHAR,
-    ['%'] = TOKEN_CHAR,         ['&'] = TOKEN_CHAR,         ['\''] = TOKEN_CHAR,
-    ['*'] = TOKEN_CHAR,         ['+'] = TOKEN_CHAR,         ['-'] = TOKEN_CHAR,
-    ['.'] = TOKEN_CHAR,         ['^'] = TOKEN_CHAR,         ['_'] = TOKEN_CHAR | TOKEN_UNDERSCORE,
-    ['`'] = TOKEN_CHAR,         ['|'] = TOKEN_CHAR,         ['~'] = TOKEN_CHAR,
-};
 
 bool is_token_char(char c)
 {

@@ -54,16 +54,23 @@ enum field_id field_id_of(struct str name);
 /* "Cache-Control" for FIELD_CACHE_CONTROL; empty for FIELD_OTHER. */
 struct str field_name(enum field_id id);
 enum field_class field_class_of(enum field_id id);
-/* Is it a framing, routing, hop-by-hop or removed field's name with "_" for "-" (Transfer_Encoding)? Programs behind
- * CGI's naming read it as that field, so no parser lets it pass (docs/decisions/001). */
+/* Is it the name of a framing, routing, hop-by-hop or removed field with another mark for "-" (Transfer_Encoding,
+ * Content.Length)? CGI and its heirs turn marks into "_" and read it as that field, so no parser lets it pass
+ * (docs/decisions/001). */
 bool field_name_is_disguised(struct str name);
+/* VCHAR, SP, HTAB, obs-text: what a field value consists of (RFC 9110 §5.5). */
+static inline bool is_field_text(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return (u >= 0x20 && u != 0x7f) || u == '\t';
+}
 /* tchar+ of RFC 9110 §5.6.2. */
 bool is_token(struct str s);
 bool is_token_char(char c);
 
 /* What a byte is in a token, for parsers' loops; 0 when it may not stand in one. */
-#define TOKEN_CHAR       1
-#define TOKEN_UNDERSCORE 2
+#define TOKEN_PLAIN 1 /* a letter, a digit, "-" */
+#define TOKEN_MARK  2 /* another tchar */
 extern const uint8_t token_chars[256];
 
 static inline bool fields_has(const struct fields *f, enum field_id id)

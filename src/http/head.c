@@ -66,6 +66,7 @@ static enum head_result take_crlf(struct cursor *c, enum http_error usual)
  */
 #ifdef __SSE2__
 #define WORD 16
+typedef unsigned stops_type; /* a bit for each byte */
 
 static inline __m128i word_at(const char *p)
 {
@@ -80,7 +81,7 @@ static inline __m128i word_within(__m128i x, char lo, char hi)
 }
 
 /* Control characters but HTAB. */
-static inline unsigned value_stops(const char *p)
+static inline stops_type value_stops(const char *p)
 {
     __m128i x = word_at(p), is_tab = _mm_cmpeq_epi8(x, _mm_set1_epi8('\t'));
     __m128i is_del = _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f));
@@ -89,26 +90,27 @@ static inline unsigned value_stops(const char *p)
 }
 
 /* All but visible ASCII; as signed bytes those above 0x7f are below zero. */
-static inline unsigned target_stops(const char *p)
+static inline stops_type target_stops(const char *p)
 {
     __m128i x = word_at(p), is_del = _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f));
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmplt_epi8(x, _mm_set1_epi8(0x21)), is_del));
 }
 
 /* All but letters, digits and "-": the rest of a token is rare. */
-static inline unsigned token_stops(const char *p)
+static inline stops_type token_stops(const char *p)
 {
     __m128i x = word_at(p), is_letter = word_within(_mm_or_si128(x, _mm_set1_epi8(0x20)), 'a', 'z');
     __m128i is_other = _mm_or_si128(word_within(x, '0', '9'), _mm_cmpeq_epi8(x, _mm_set1_epi8('-')));
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(is_letter, is_other)) ^ 0xffff;
 }
 
-static inline size_t first_stop(unsigned stops)
+static inline size_t first_stop(stops_type stops)
 {
     return (size_t)__builtin_ctz(stops);
 }
 #else
 #define WORD 8
+typedef uint64_t stops_type; /* not 0: there is one */
 
 static inline uint64_t word_at(const char *p)
 {
@@ -126,63 +128,69 @@ static inline uint64_t word_below(uint64_t w, uint64_t n)
 }
 
 /* These say only that there is a byte to look at, and count HTAB and all above 0x7f as such where that is cheaper. */
-static inline uint64_t value_stops(const char *p)
+static inline stops_type value_stops(const char *p)
 {
     uint64_t w = word_at(p);
     return word_below(w, 0x20) | word_below(w ^ EACH(0x7f), 1);
 }
 
-static inline uint64_t target_stops(const char *p)
+static inline stops_type target_stops(const char *p)
 {
     uint64_t w = word_at(p);
     return word_below(w, 0x21) | word_below(w ^ EACH(0x7f), 1) | (w & EACH(0x80));
 }
 
-static inline uint64_t token_stops(const char *p)
+static inline stops_type token_stops(const char *p)
 {
     (void)p;
     return 1;
 }
 
-static inline size_t first_stop(uint64_t stops)
+static inline size_t first_stop(stops_type stops)
 {
     (void)stops;
     return 0;
 }
 #endif
 
-#define SKIP_WORDS(p, end, stops)                                                                            \
-    for (; (end) - (p) >= WORD; (p) += WORD)                                                                 \
-        if (stops(p)) {                                                                                      \
-            (p) += first_stop(stops(p));                                                                     \
-            break;                                                                                           \
-        }
+typedef stops_type stops_fn(const char *p);
 
-static inline bool is_value_char(char c)
+/* Inlined with its `stops`, so that it is a loop of its own for each. */
+__attribute__((always_inline)) static inline const char *skip_words(const char *p, const char *end,
+                                                                    stops_fn *stops)
 {
-    unsigned char u = (unsigned char)c;
-    return (u >= 0x20 && u != 0x7f) || u == '\t';
+    for (; end - p >= WORD; p += WORD) {
+        stops_type found = stops(p);
+        if (found)
+            return p + first_stop(found);
+    }
+    return p;
 }
 
-static inline const char *skip_value(const char *p, const char *end)
+static const char *skip_value(const char *p, const char *end)
 {
-    SKIP_WORDS(p, end, value_stops);
-    while (p < end && is_value_char(*p))
+    p = skip_words(p, end, value_stops);
+    while (p < end && is_field_text(*p))
         p++;
     return p;
 }
 
-static inline const char *skip_target(const char *p, const char *end)
+static bool is_target_char(char c)
 {
-    SKIP_WORDS(p, end, target_stops);
-    while (p<end && * p> 0x20 && *p < 0x7f)
+    return c > 0x20 && c < 0x7f;
+}
+
+static const char *skip_target(const char *p, const char *end)
+{
+    p = skip_words(p, end, target_stops);
+    while (p < end && is_target_char(*p))
         p++;
     return p;
 }
 
-static inline const char *skip_token(const char *p, const char *end, unsigned *kinds)
+static const char *skip_token(const char *p, const char *end, unsigned *kinds)
 {
-    SKIP_WORDS(p, end, token_stops);
+    p = skip_words(p, end, token_stops);
     while (p < end && token_chars[(unsigned char)*p])
         *kinds |= token_chars[(unsigned char)*p++];
     return p;
@@ -200,7 +208,7 @@ static enum head_result parse_field_line(struct cursor *c, const char *lim, stru
     if (*colon != ':' || colon == name)
         return bad(c, fault_of(*colon, HTTP_ERROR_FIELD_NAME));
     out->name = (struct str){ name, (size_t)(colon - name) };
-    if (kinds & TOKEN_UNDERSCORE && field_name_is_disguised(out->name))
+    if (kinds & TOKEN_MARK && field_name_is_disguised(out->name))
         return bad(c, HTTP_ERROR_FIELD_NAME);
 
     for (value = colon + 1; value < lim && (*value == ' ' || *value == '\t'); value++)

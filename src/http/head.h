@@ -74,8 +74,8 @@ struct response_head {
  * 0x7f are refused). Versions other than 1.0 and 1.1 are refused: a line without one is REQUEST_LINE, another major
  * version VERSION_UNSUPPORTED, another minor one VERSION: nobody speaks it, and those who claim to are probing.
  * Status line: RFC 9112 §4; the reason may be empty, and the SP before it may then be missing.
- * Field values: VCHAR, SP, HTAB and obs-text (0x80 to 0xff). Names: tokens, but no framing or hop-by-hop field, or
- * one that is removed from requests, with "_" for "-" (field_name_is_disguised).
+ * Field values: VCHAR, SP, HTAB and obs-text (0x80 to 0xff). Names: tokens, but not the name of a framing
+ * or hop-by-hop field, or of one that is removed from requests, with another mark for "-" (field_name_is_disguised).
  */
 enum head_result request_head_parse(struct str in, struct head_scan *scan, const struct head_limits *limits,
                                     struct request_head *out, enum http_error *error);
