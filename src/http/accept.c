@@ -4,7 +4,6 @@
  */
 #include "http/accept.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -18,7 +17,6 @@
 struct weighted {
     struct str name;
     int weight;
-    int place; /* in the order sent */
 };
 
 /* qvalue (RFC 9110 §12.4.2): "0" [ "." 0*3DIGIT ] or "1" [ "." 0*3"0" ]. -1: malformed. */
@@ -65,11 +63,26 @@ static unsigned coding_of(struct str name)
     return str_eq_nocase(name, STR("zstd")) ? CODING_ZSTD : 0;
 }
 
+/* What the browsers send, to the letter: a look instead of a parse on nearly every hit. */
+static const struct {
+    struct str line;
+    unsigned codings;
+} usual_encodings[] = {
+    { STR_INIT("gzip, deflate, br, zstd"), CODING_ALL },
+    { STR_INIT("gzip, deflate, br"), CODING_BR | CODING_GZIP },
+    { STR_INIT("gzip, deflate"), CODING_GZIP },
+};
+
 /* What one field line says. A coding that is refused anywhere is refused: identity is always right. */
 static void codings_read(struct str line, unsigned *accepted, unsigned *refused, bool *star)
 {
     struct str member;
     struct weighted w;
+    for (size_t i = 0; i < COUNT_OF(usual_encodings); i++)
+        if (str_eq(line, usual_encodings[i].line)) {
+            *accepted |= usual_encodings[i].codings;
+            return;
+        }
     while (list_next(&line, &member)) {
         if (!weighted_parse(member, &w))
             continue;
@@ -126,10 +139,14 @@ static bool is_language_range(struct str s)
     return subtag > 0 && s.n <= LANGUAGE_BYTES_MAX;
 }
 
-static int compare_weight(const void *a, const void *b)
+/* Behind all that are as good or better. */
+static void language_insert(struct weighted *list, size_t n, const struct weighted *w)
 {
-    const struct weighted *x = a, *y = b;
-    return x->weight != y->weight ? y->weight - x->weight : x->place - y->place;
+    while (n > 0 && list[n - 1].weight < w->weight) {
+        list[n] = list[n - 1];
+        n--;
+    }
+    list[n] = *w;
 }
 
 /* The languages of all lines, best first. false: something was malformed, or there were too many; what was
@@ -148,11 +165,9 @@ static bool languages_read(const struct fields *request, struct weighted out[LAN
                 good = false;
                 continue;
             }
-            w.place = (int)*n;
-            out[(*n)++] = w;
+            language_insert(out, (*n)++, &w);
         }
     }
-    qsort(out, *n, sizeof(*out), compare_weight);
     return good;
 }
 
@@ -198,16 +213,13 @@ static bool is_refused(const struct weighted *languages, size_t n, struct str la
     return false;
 }
 
-/* Without its last subtag, and without a single letter before it (RFC 4647 §3.4): "zh-hant-x-a" -> "zh-hant".
- * Empty when there is no more. */
+/* Without its last subtag (RFC 4647 §3.4); empty when there is no more. */
 static struct str language_shorten(struct str s)
 {
     while (s.n && s.p[s.n - 1] != '-')
         s.n--;
     if (s.n)
         s.n--;
-    if (s.n > 2 && s.p[s.n - 2] == '-')
-        s.n -= 2;
     return s;
 }
 
@@ -292,7 +304,7 @@ static size_t value_squeeze(struct str s, char *to)
             i++; /* what is escaped means nothing here */
         else if (c == '"')
             quoted = !quoted;
-        after_comma = !quoted && c == ',';
+        after_comma = c == ',';
         if (to)
             memcpy(to + n, s.p + from, i + 1 - from);
         n += i + 1 - from;

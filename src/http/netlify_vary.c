@@ -179,10 +179,10 @@ static int compare_str(const void *a, const void *b)
 /* One group, "de+nl". A code that an earlier group has can never choose this one: it is left out. */
 static bool group_parse(struct parser *p, struct str rest, bool country, struct vary_groups *groups)
 {
-    struct vary_group *g = &groups->v[groups->n++];
     size_t cap = str_count(rest, '+') + 1;
     if (cap > p->names_left)
         return false;
+    struct vary_group *g = &groups->v[groups->n++];
     *g = (struct vary_group){ arena_alloc(p->arena, cap * sizeof(*g->codes)), 0 };
     while (rest.p) {
         struct str code;
@@ -204,7 +204,7 @@ static bool groups_parse(struct parser *p, struct str rest, bool country)
     if (!groups->v)
         groups->v = arena_alloc(p->arena, p->names_cap * sizeof(*groups->v));
     while (rest.p) {
-        if (p->names_left == 0 || !group_parse(p, str_cut(&rest, '|'), country, groups))
+        if (!group_parse(p, str_cut(&rest, '|'), country, groups))
             return false;
     }
     return true;

@@ -35,6 +35,23 @@ static struct fields one(struct arena *a, struct str name, struct str value)
     return f;
 }
 
+/* An empty member at the end of each line changes nothing, but nobody sends one: no short cut knows it. */
+static struct fields with_commas(const struct fields *f, enum field_id id, struct arena *a)
+{
+    struct fields out = { 0 };
+    for (size_t i = 0; i < f->n; i++) {
+        struct str value = f->v[i].value;
+        if (f->v[i].id != id)
+            continue;
+        char *p = arena_alloc(a, value.n + 1);
+        if (value.n)
+            memcpy(p, value.p, value.n);
+        p[value.n] = ',';
+        fields_add(&out, a, f->v[i].name, (struct str){ p, value.n + 1 });
+    }
+    return out;
+}
+
 static void check_encoding(const struct fields *f, struct arena *a)
 {
     static const struct str forms[] = { STR_INIT(""),           STR_INIT("br"),
@@ -48,6 +65,8 @@ static void check_encoding(const struct fields *f, struct arena *a)
         i++;
     CHECK(i < COUNT_OF(forms));
     CHECK(str_eq(accept_encoding_normalize(&normal), text));
+    struct fields longer = with_commas(f, FIELD_ACCEPT_ENCODING, a);
+    CHECK(str_eq(accept_encoding_normalize(&longer), text));
 }
 
 static void check_language(const struct fields *f, struct arena *a)

@@ -306,6 +306,7 @@ static void keys_headers(void **state)
     assert_null(rule);
     rule = rule_of("Netlify-Vary: header=A|B");
     expect_fields(rule, "A: 1", "B: 1", false);
+    expect_fields(rule, "A:", "B:", false);
     expect_fields(rule, "A: 12\nB: 3", "A: 1\nB: 23", false);
     rule_unref(rule);
 }
@@ -326,6 +327,7 @@ static void keys_cookies(void **state)
     expect_fields(rule, "Cookie: theme=a; theme=b", "Cookie: theme=a", false);
     expect_fields(rule, "Cookie: theme=a; theme=b", "Cookie: theme=a\nCookie: theme=b", true);
     expect_fields(rule, "Cookie: theme=a", "Cookie: lang=a", false);
+    expect_fields(rule, "Cookie: theme=", "Cookie: lang=", false);
     rule_unref(rule);
 
     rule = rule_of("Netlify-Vary: cookie=s:presence");
@@ -469,6 +471,12 @@ static void inherits_parts(void **state)
     assert_true(rule_bytes(a) > sizeof(*a));
     rule_unref(c);
     rule_unref(b);
+    rule_unref(a);
+
+    a = rule_of("Vary: Accept-Encoding, Accept-Language");
+    assert_int_equal(rule_of_response(fields_of("Vary: X"), a, &arena, &d), RULE_OK);
+    assert_str(rule_text(d), "vary: x");
+    rule_unref(d);
     rule_unref(a);
 }
 

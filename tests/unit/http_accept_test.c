@@ -51,6 +51,10 @@ static void normalizes_encodings(void **state)
     } cases[] = {
         { "gzip, deflate, br, zstd", "br, gzip, zstd" },
         { "gzip, deflate, br", "br, gzip" },
+        { "gzip, deflate", "gzip" },
+        { "gzip,deflate,br,zstd", "br, gzip, zstd" },
+        { "gzip,deflate", "gzip" },
+        { "gzip, deflate\nzstd", "gzip, zstd" },
         { "br,gzip", "br, gzip" },
         { "GZIP", "gzip" },
         { "x-gzip", "gzip" },
