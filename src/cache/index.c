@@ -262,7 +262,9 @@ static void find_variant(struct resource *r, const struct place *p, struct objec
 
 static struct object *begin_busy(struct cache *c, struct resource *r, const struct look *l)
 {
-    struct object *o = object_new(c, epochs_published(c->epochs));
+    /* The number at which what is stored was looked at: a purge between that look and now would be missed by a refresh
+     * that is confirmed by a 304. */
+    struct object *o = object_new(c, l->published);
     set_variant(o, &l->place);
     link_object(c, r, o); /* the index has this reference */
     r->used_ms = l->now.mono_ms;

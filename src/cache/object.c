@@ -12,7 +12,6 @@ struct fill {
     struct notice *room; /* the fetch's; NULL before and after it */
     const void *sender;  /* whose thread the fetch runs on */
     unsigned readers;
-    bool closed;
     _Atomic bool paused;
 };
 
@@ -103,6 +102,12 @@ void object_set_head(struct object *o, const struct object_head *head)
     o->stored = head->verdict->store;
     o->verdict_reason = (uint8_t)head->verdict->reason;
     o->received_mono_ms = head->received_mono_ms;
+    o->fetched_status = (uint16_t)head->fetched_status;
+    o->expected_bytes = head->expected_bytes;
+    if (head->successor_of && head->successor_of->has_generated_etag) {
+        o->etag = head->successor_of->etag;
+        o->has_generated_etag = true;
+    }
     set_names(o, head->names, head->names_n);
     if (o->stored) {
         size_t bytes = own_bytes(o);
@@ -114,6 +119,22 @@ void object_set_head(struct object *o, const struct object_head *head)
     *head->body = NULL;
     atomic_store_explicit(&o->state, OBJECT_HEAD, memory_order_release);
     lock_give(lock_of(o));
+}
+
+void object_begin_again(struct object *o, uint64_t begin)
+{
+    CHECK(object_state(o) == OBJECT_NEW && !o->resource);
+    o->begin = begin;
+    atomic_store_explicit(&o->good_at, begin, memory_order_release);
+}
+
+void object_set_part(struct object *o, uint64_t first, uint64_t last, uint64_t whole)
+{
+    CHECK(object_state(o) == OBJECT_HEAD);
+    o->partial = true;
+    o->part.first = first;
+    o->part.last = last;
+    o->part.whole = whole;
 }
 
 static void publish_locked(struct object *o)
@@ -178,7 +199,7 @@ void object_seal(struct object *o, bool make_etag)
         lock_give(lock_of(o));
         body_unref(old);
     }
-    if (make_etag && o->stored && o->body && o->response->status == 200 &&
+    if (make_etag && !o->has_generated_etag && o->stored && o->body && o->response->status == 200 &&
         !o->response->validators.etag.opaque.n && o->response->validators.last_modified_s == INT64_MIN &&
         !o->partial) {
         o->etag = digest(o->body);
@@ -197,18 +218,15 @@ void object_fail(struct object *o, enum reason reason, int status)
 
 void object_close(struct object *o)
 {
+    /* Under the lock: who is let in afterwards has seen it. */
     lock_take(lock_of(o));
-    if (o->fill)
-        o->fill->closed = true;
+    atomic_store_explicit(&o->closed, true, memory_order_release);
     lock_give(lock_of(o));
 }
 
-bool object_is_closed(struct object *o)
+bool object_is_closed(const struct object *o)
 {
-    lock_take(lock_of(o));
-    bool closed = o->fill && o->fill->closed;
-    lock_give(lock_of(o));
-    return closed;
+    return atomic_load_explicit(&o->closed, memory_order_acquire);
 }
 
 uint64_t object_slowest(struct object *o)
@@ -250,7 +268,7 @@ enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch
     lock_take(lock_of(o));
     if (object_is_done(o))
         answer = OBJECT_DONE;
-    else if (o->fill->closed && !own_fetch)
+    else if (object_is_closed(o) && !own_fetch)
         answer = OBJECT_CLOSED;
     else {
         if (!link_is_in(&w->link))

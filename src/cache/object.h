@@ -33,12 +33,14 @@ struct fill;
 struct object {
     atomic_uint refs;
     _Atomic uint8_t state;   /* enum object_state */
+    _Atomic bool closed;     /* no more joiners; its body is, or becomes, a passing one */
     bool stored;             /* from HEAD on: the verdict was to store it. Else private: for one request */
     bool has_generated_etag; /* from SEALED on */
     bool partial;            /* a 206: the body is the part `part` of a whole of `whole_bytes` */
     uint8_t fail_reason;     /* enum reason; from FAILED on */
     uint8_t verdict_reason;  /* enum reason; from HEAD on: why not stored */
     uint16_t fail_status;    /* 502, 503, 504; from FAILED on */
+    uint16_t fetched_status; /* what the origin answered: 304 for a confirmed one; from HEAD on */
     _Atomic uint32_t hits;   /* for explain */
     struct cache *cache;
     struct object *next;           /* the index's */
@@ -91,9 +93,16 @@ struct object_head {
     const uint64_t *names; /* copied and sorted */
     size_t names_n;
     int64_t received_mono_ms;
+    int fetched_status;
+    uint64_t expected_bytes;    /* of the body; BODY_LENGTH_UNKNOWN */
+    const struct object *successor_of; /* confirmed by a 304: its generated ETag stays; NULL */
 };
 /* NEW -> HEAD. Readers are told by object_publish. */
 void object_set_head(struct object *o, const struct object_head *head);
+/* NEW, private: it counts as begun at that purge number. */
+void object_begin_again(struct object *o, uint64_t begin);
+/* HEAD: the body is bytes first to last of a whole (UINT64_MAX: of unknown length). */
+void object_set_part(struct object *o, uint64_t first, uint64_t last, uint64_t whole);
 /* Tells all watches to look again. */
 void object_publish(struct object *o);
 /* -> SEALED, and publishes. Compacts the body and makes an ETag when `make_etag` and the response has no validator. */
@@ -103,7 +112,7 @@ void object_fail(struct object *o, enum reason reason, int status);
 
 /* The body turns into a passing one: no more joiners. Also the way to begin one. */
 void object_close(struct object *o);
-bool object_is_closed(struct object *o);
+bool object_is_closed(const struct object *o);
 /* Position of the slowest reader; UINT64_MAX without readers. */
 uint64_t object_slowest(struct object *o);
 unsigned object_readers(struct object *o);

@@ -226,6 +226,7 @@ struct response *response_new(const struct response_plan *p)
     for (size_t i = 0; i < p->fields->n; i++)
         if (is_kept(p, &p->fields->v[i]) && response_hides(p->site, &p->fields->v[i]))
             put_field(&b, &r->fields, &p->fields->v[i]);
+    r->note = put(&b, p->note);
     find_validators(r, p->received_wall_ms / 1000);
     return r;
 }

@@ -21,6 +21,7 @@ struct response {
     bool has_age;            /* the origin sent Age */
     bool has_default_cc;     /* h1 has a Cache-Control that the origin did not send (caching.md 1.5) */
     int64_t declared_length; /* Content-Length of an answer to HEAD or of a 304; -1: none */
+    struct str note;         /* for Cache-Status: what the dev profile would have done; usually empty */
     size_t bytes;            /* of the allocation */
 };
 
@@ -32,6 +33,7 @@ struct response_plan {
     int64_t received_wall_ms;
     int64_t declared_length;
     bool strip_cookies;
+    struct str note;
     bool add_default_cc; /* when neither Cache-Control nor Expires is there */
 };
 

@@ -1,0 +1,74 @@
+/*
+ * A fetch: one request to an origin, whose answer fills one object. Started by a request (or for a background refresh), owned by
+ * its worker, survives the client that started it. It meets requests only at the object; the one that started it may
+ * also give it an upload and hear of interim responses and of an upgrade.
+ */
+#ifndef ORIGIN_FETCH_H
+#define ORIGIN_FETCH_H
+
+#include "cache/index.h"
+#include "cache/key.h"
+#include "origin/pool.h"
+#include "origin/upload.h"
+
+struct fetch;
+
+/* What a worker's fetches share. */
+struct fetcher {
+    struct loop *loop;
+    struct log *log;
+    struct cache *cache;
+    struct pool *pool;
+    struct counters *counters;
+    struct list live; /* all fetches */
+    char *scratch;    /* FETCH_SCRATCH_BYTES, for decoding; used within one callback */
+};
+
+#define FETCH_SCRATCH_BYTES ((size_t)65536)
+
+void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct cache *cache, struct pool *pool,
+                  struct counters *counters);
+void fetcher_fini(struct fetcher *f);
+/* The drain's deadline: all fetches fail now. */
+void fetcher_cancel_all(struct fetcher *f);
+
+/* The request that started it, while it is there. From the loop. */
+struct fetch_client {
+    struct fetch *fetch; /* NULL when the fetch is over */
+    /* A 1xx other than 100 and 101; the strings live during the call. */
+    void (*interim)(struct fetch_client *c, int status, const struct fields *fields);
+    /* 101: the connection is the client's from here on, with `rest` already read from it. The fetch is over. */
+    void (*upgraded)(struct fetch_client *c, struct connection *connection, const struct response_head *head, struct str rest);
+};
+
+/* Everything a fetch needs of the request that starts it; copied. */
+struct fetch_plan {
+    struct settings *settings; /* a reference is taken */
+    const struct site_settings *site;
+    struct origin *origin;
+    enum method method;
+    struct str method_name;
+    struct key_request key;  /* as sent: path, query and fields are what goes to the origin */
+    struct str host;         /* the Host field */
+    const struct rule *rule; /* that the key was computed under */
+    struct place place;
+    struct object *object;   /* to fill: NEW; a reference is taken */
+    struct object *stale;    /* to be revalidated; NULL: none; a reference is taken */
+    struct object *part;     /* a stored part from position 0, of which the rest is asked for; NULL; a reference is taken */
+    const struct directives *request; /* honoured ones: for stale-if-error */
+    struct upload *upload;   /* NULL: no body */
+    struct fetch_client *client; /* NULL: background */
+    bool may_store;          /* GET that may be stored: conditional fields and Range are ours alone */
+    bool background;
+    bool upgrade;            /* Upgrade is asked for */
+    enum reason not_stored;  /* although it might: why; REASON_NONE: it may */
+    struct str range;        /* forwarded although it may be stored (combine_parts); empty: none */
+    struct str request_id;
+};
+
+/* Starts. The outcome shows at the object, from the loop, never inside this call. */
+void fetch_start(struct fetcher *f, const struct fetch_plan *plan);
+/* The client or its upload is going away. */
+void fetch_detach(struct fetch_client *c);
+
+#endif

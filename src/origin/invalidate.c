@@ -1,0 +1,103 @@
+#include "origin/invalidate.h"
+
+#include "http/sf.h"
+#include "http/url.h"
+
+#define GROUPS_MAX 64
+
+static void set_query(struct key_request *out, struct str reference)
+{
+    struct str rest = str_first(reference, str_index(reference, '#'));
+    size_t mark = str_index(rest, '?');
+    out->has_query = mark < rest.n;
+    out->query = str_from_index(rest, mark + 1);
+}
+
+static bool absolute(const struct key_request *at, struct str reference, struct arena *a, struct key_request *out)
+{
+    struct target t;
+    struct host h;
+    /* A fragment is not part of what is stored; target_parse refuses one. */
+    if (target_parse(str_first(reference, str_index(reference, '#')), &t) != HTTP_ERROR_NONE ||
+        t.form != TARGET_ABSOLUTE)
+        return false;
+    bool https = str_eq(t.scheme, STR("https"));
+    if (https != at->https || host_parse(t.authority, https, a, &h) != HTTP_ERROR_NONE ||
+        !str_eq(h.name, at->host) || h.port != at->port)
+        return false;
+    out->query = t.query;
+    out->has_query = t.has_query;
+    return path_normalize(t.path, a, &out->path) == HTTP_ERROR_NONE;
+}
+
+/* The directory of a path: up to its last slash. */
+static struct str directory(struct str path)
+{
+    while (path.n && path.p[path.n - 1] != '/')
+        path.n--;
+    return path;
+}
+
+bool same_origin_reference(const struct key_request *at, struct str reference, struct arena *a,
+                           struct key_request *out)
+{
+    *out = *at;
+    if (str_starts_nocase(reference, STR("http:")) || str_starts_nocase(reference, STR("https:")))
+        return absolute(at, reference, a, out);
+    if (str_starts(reference, STR("//")))
+        return absolute(at, arena_printf(a, "%s:%.*s", at->https ? "https" : "http", STR_ARG(reference)), a, out);
+    size_t path_n = 0;
+    while (path_n < reference.n && reference.p[path_n] != '?' && reference.p[path_n] != '#')
+        path_n++;
+    struct str path = str_first(reference, path_n);
+    /* Another scheme, "mailto:x". */
+    size_t colon = str_index(path, ':');
+    if (colon < path.n && str_index(path, '/') > colon)
+        return false;
+    if (path.n == 0)
+        path = at->path;
+    else if (path.p[0] != '/')
+        path = arena_printf(a, "%.*s%.*s", STR_ARG(directory(at->path)), STR_ARG(path));
+    set_query(out, reference);
+    return path_normalize(path, a, &out->path) == HTTP_ERROR_NONE;
+}
+
+static void invalidate_url(struct cache *c, const struct key_request *url, struct arena *a, int64_t now_mono_ms)
+{
+    uint64_t name;
+    if (name_of_url(c, url, a, &name))
+        epochs_purge(c->epochs, PURGE_INVALIDATE, &name, 1, now_mono_ms);
+}
+
+static void invalidate_reference(struct cache *c, const struct key_request *at, struct str reference,
+                                 struct arena *a, int64_t now_mono_ms)
+{
+    struct key_request url;
+    if (reference.n && same_origin_reference(at, reference, a, &url))
+        invalidate_url(c, &url, a, now_mono_ms);
+}
+
+static void invalidate_groups(struct cache *c, const struct key_request *at, const struct fields *response,
+                              struct arena *a, int64_t now_mono_ms)
+{
+    struct sf_members groups;
+    uint64_t names[GROUPS_MAX];
+    size_t n = 0;
+    if (!fields_has(response, FIELD_CACHE_GROUP_INVALIDATION) ||
+        !sf_parse_list(fields_joined(response, FIELD_CACHE_GROUP_INVALIDATION, a), a, &groups))
+        return;
+    for (size_t i = 0; i < groups.n && n < GROUPS_MAX; i++)
+        if (groups.v[i].value.type == SF_STRING)
+            names[n++] = name_of_group(c, at, groups.v[i].value.text, a);
+    if (n)
+        epochs_purge(c->epochs, PURGE_INVALIDATE, names, n, now_mono_ms);
+}
+
+void invalidate_by_answer(struct cache *c, const struct key_request *at, const struct fields *response,
+                          struct arena *a, int64_t now_mono_ms)
+{
+    invalidate_url(c, at, a, now_mono_ms);
+    invalidate_reference(c, at, fields_value(response, FIELD_LOCATION), a, now_mono_ms);
+    invalidate_reference(c, at, fields_value(response, FIELD_CONTENT_LOCATION), a, now_mono_ms);
+    invalidate_groups(c, at, response, a, now_mono_ms);
+}

@@ -1,0 +1,93 @@
+#include "origin/origin.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+void origins_init(struct origins *o)
+{
+    lock_init(&o->lock);
+    list_init(&o->all);
+}
+
+static struct str own(struct str s)
+{
+    if (s.n == 0)
+        return STR_NONE;
+    char *copy = mem_alloc(s.n + 1);
+    memcpy(copy, s.p, s.n);
+    return (struct str){ copy, s.n };
+}
+
+static void disown(struct str s)
+{
+    mem_free((char *)(uintptr_t)s.p);
+}
+
+void origins_fini(struct origins *o)
+{
+    struct link *l;
+    while ((l = list_pop(&o->all)) != NULL) {
+        struct origin *origin = CONTAINER_OF(l, struct origin, link);
+        CHECK(list_is_empty(&origin->pools));
+        disown(origin->at.host_name);
+        disown(origin->at.local_path);
+        disown(origin->at.authority);
+        lock_fini(&origin->lock);
+        mem_free(origin);
+    }
+    lock_fini(&o->lock);
+}
+
+static bool is_same(const struct origin_address *a, const struct origin_address *b)
+{
+    return a->port == b->port && str_eq(a->host_name, b->host_name) && str_eq(a->local_path, b->local_path);
+}
+
+static struct origin *make(const struct origin_address *at)
+{
+    struct origin *origin = mem_alloc(sizeof(*origin));
+    origin->at = (struct origin_address){ own(at->host_name), at->port, own(at->local_path), own(at->authority) };
+    lock_init(&origin->lock);
+    list_init(&origin->pools);
+    return origin;
+}
+
+struct origin *origins_get(struct origins *o, const struct origin_address *at)
+{
+    struct origin *found = NULL;
+    lock_take(&o->lock);
+    LIST_EACH (l, &o->all) {
+        struct origin *origin = CONTAINER_OF(l, struct origin, link);
+        if (is_same(&origin->at, at))
+            found = origin;
+    }
+    if (!found) {
+        found = make(at);
+        list_push_back(&o->all, &found->link);
+    }
+    lock_give(&o->lock);
+    return found;
+}
+
+void origins_each(struct origins *o, void (*each)(struct origin *, void *), void *ctx)
+{
+    lock_take(&o->lock);
+    LIST_EACH (l, &o->all)
+        each(CONTAINER_OF(l, struct origin, link), ctx);
+    lock_give(&o->lock);
+}
+
+void origin_answered(struct origin *o)
+{
+    atomic_fetch_add_explicit(&o->answered, 1, memory_order_relaxed);
+    atomic_store_explicit(&o->failed_in_row, 0, memory_order_relaxed);
+}
+
+void origin_failed(struct origin *o, enum reason why, int64_t now_wall_ms)
+{
+    atomic_fetch_add_explicit(&o->failed, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&o->failed_in_row, 1, memory_order_relaxed);
+    atomic_store_explicit(&o->last_reason, (int)why, memory_order_relaxed);
+    atomic_store_explicit(&o->last_failed_wall_ms, now_wall_ms, memory_order_relaxed);
+}

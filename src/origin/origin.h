@@ -1,0 +1,42 @@
+/*
+ * Origins: where sites run. One struct for each address, shared by all workers: how many of its connections are in use, who
+ * waits for one, how it did lately. Connections themselves belong to a worker's pool (origin/pool).
+ */
+#ifndef ORIGIN_ORIGIN_H
+#define ORIGIN_ORIGIN_H
+
+#include "base/list.h"
+#include "base/lock.h"
+#include "cache/reason.h"
+#include "conf/settings.h"
+
+struct origin {
+    struct link link;
+    struct origin_address at; /* strings owned */
+    _Atomic int64_t in_use;   /* connections in use or being made, all workers */
+    _Atomic int64_t waiting;  /* fetches that wait for one, all workers */
+    struct lock lock;         /* of `pools` */
+    struct list pools;        /* the workers' entries, for telling them of a free place */
+    /* health, for status: relaxed */
+    _Atomic uint64_t answered, failed;
+    _Atomic int64_t last_failed_wall_ms;
+    _Atomic int last_reason; /* enum reason */
+    _Atomic uint64_t failed_in_row;
+};
+
+struct origins {
+    struct lock lock;
+    struct list all;
+};
+
+void origins_init(struct origins *o);
+void origins_fini(struct origins *o);
+/* The origin of that address, made when it is new; stays until origins_fini (as many as configurations ever named). Any thread. */
+struct origin *origins_get(struct origins *o, const struct origin_address *at);
+/* Calls `each` for all, under the lock. */
+void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
+
+void origin_answered(struct origin *o);
+void origin_failed(struct origin *o, enum reason why, int64_t now_wall_ms);
+
+#endif

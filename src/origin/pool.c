@@ -1,0 +1,473 @@
+#include "origin/pool.h"
+
+#include "base/mem.h"
+
+#define RESOLVED_KEPT_MS ((int64_t)30000)
+#define IDLE_MAX         1024 /* connections to one origin on one worker */
+
+/* What this worker knows of one origin. */
+struct pool_entry {
+    struct link in_pool;
+    struct link in_origin; /* under the origin's lock */
+    struct pool *pool;
+    struct origin *origin;
+    struct list idle;    /* connections, the latest used first */
+    size_t idle_n;
+    struct list queue;   /* tickets that wait for a place */
+    struct list resolving; /* tickets that wait for an address */
+    struct loop_notice place; /* another worker gave one back */
+    struct resolve resolve;
+    bool is_resolving, is_literal;
+    struct address addresses[RESOLVE_MAX];
+    size_t addresses_n, first;
+    int64_t resolved_ms;
+    int64_t limit; /* origin_connections, from the latest request */
+};
+
+static void serve_queue(struct pool_entry *e);
+static bool begin_connect(struct ticket *t, enum reason *why);
+
+/* ---- places: the limit of connections in use, over all workers ---- */
+
+static bool take_place(struct pool_entry *e)
+{
+    int64_t n = atomic_fetch_add_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
+    if (n < e->limit)
+        return true;
+    atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
+    return false;
+}
+
+static void tell_the_others(struct pool_entry *e)
+{
+    lock_take(&e->origin->lock);
+    LIST_EACH (l, &e->origin->pools) {
+        struct pool_entry *other = CONTAINER_OF(l, struct pool_entry, in_origin);
+        notice_send(&other->place.notice, e->pool->loop);
+    }
+    lock_give(&e->origin->lock);
+}
+
+static void give_place(struct pool_entry *e)
+{
+    atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
+    if (!list_is_empty(&e->queue))
+        serve_queue(e);
+    else if (atomic_load_explicit(&e->origin->waiting, memory_order_acquire) > 0)
+        tell_the_others(e);
+}
+
+static void place_noticed(struct loop_notice *n)
+{
+    serve_queue(CONTAINER_OF(n, struct pool_entry, place));
+}
+
+/* ---- entries ---- */
+
+static struct pool_entry *entry_of(struct pool *p, struct origin *o)
+{
+    LIST_EACH (l, &p->entries) {
+        struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
+        if (e->origin == o)
+            return e;
+    }
+    struct pool_entry *e = mem_alloc(sizeof(*e));
+    e->pool = p;
+    e->origin = o;
+    list_init(&e->idle);
+    list_init(&e->queue);
+    list_init(&e->resolving);
+    loop_notice_init(&e->place, p->loop, place_noticed);
+    list_push_back(&p->entries, &e->in_pool);
+    lock_take(&o->lock);
+    list_push_back(&o->pools, &e->in_origin);
+    lock_give(&o->lock);
+    return e;
+}
+
+void pool_init(struct pool *p, struct loop *loop, struct log *log, struct counters *counters)
+{
+    *p = (struct pool){ .loop = loop, .log = log, .counters = counters };
+    list_init(&p->entries);
+}
+
+void pool_close(struct pool *p)
+{
+    p->closing = true;
+    LIST_EACH (l, &p->entries) {
+        struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
+        LIST_EACH_SAFE (k, &e->idle)
+            pool_drop(CONTAINER_OF(k, struct connection, link));
+        if (e->is_resolving)
+            resolve_cancel(&e->resolve);
+    }
+}
+
+void pool_fini(struct pool *p)
+{
+    struct link *l;
+    while ((l = list_pop(&p->entries)) != NULL) {
+        struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
+        lock_take(&e->origin->lock);
+        link_remove(&e->in_origin);
+        lock_give(&e->origin->lock);
+        mem_free(e);
+    }
+}
+
+size_t pool_idle(const struct pool *p)
+{
+    size_t n = 0;
+    LIST_EACH (l, &p->entries)
+        n += CONTAINER_OF(l, struct pool_entry, in_pool)->idle_n;
+    return n;
+}
+
+/* ---- connections ---- */
+
+static size_t on_space(struct stream *s, char **p)
+{
+    static char nothing[16];
+    struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    if (c->user)
+        return c->user->space(c, p);
+    *p = nothing; /* idle: whatever comes, it is not wanted */
+    return sizeof(nothing);
+}
+
+static void on_data(struct stream *s, size_t n)
+{
+    struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    if (c->user)
+        c->user->data(c, n);
+    else
+        pool_drop(c); /* an origin that talks without being asked is out of step */
+}
+
+static void on_ended(struct stream *s, int status)
+{
+    struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    if (c->user)
+        c->user->ended(c, status);
+    else
+        pool_drop(c);
+}
+
+static void on_written(struct stream *s, int status)
+{
+    struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    if (c->user)
+        c->user->written(c, status);
+}
+
+static void on_closed(struct stream *s)
+{
+    struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    count_add(c->entry->pool->counters, COUNTER_ORIGIN_CONNECTIONS, -1);
+    mem_free(c);
+}
+
+static void on_connected(struct stream *s, int status);
+
+static const struct stream_notices notices = { on_connected, on_space, on_data, on_ended, on_written, on_closed };
+
+static void stop_idling(struct connection *c)
+{
+    timer_stop(c->entry->pool->loop, &c->idle);
+    if (link_is_in(&c->link)) {
+        link_remove(&c->link);
+        c->entry->idle_n--;
+    }
+}
+
+void pool_drop(struct connection *c)
+{
+    stop_idling(c);
+    c->user = NULL;
+    stream_close(&c->stream);
+    if (c->counted) {
+        c->counted = false;
+        give_place(c->entry);
+    }
+}
+
+static void idle_too_long(struct timer *t)
+{
+    pool_drop(CONTAINER_OF(t, struct connection, idle));
+}
+
+void pool_keep(struct connection *c, int64_t idle_ms)
+{
+    struct pool_entry *e = c->entry;
+    if (e->pool->closing || idle_ms == 0 || e->idle_n >= IDLE_MAX || c->stream.state != STREAM_OPEN) {
+        pool_drop(c);
+        return;
+    }
+    c->user = NULL;
+    c->ctx = NULL;
+    c->reused = true;
+    list_push_front(&e->idle, &c->link);
+    e->idle_n++;
+    timer_start(e->pool->loop, &c->idle, idle_ms, idle_too_long);
+    stream_read_start(&c->stream);
+    c->counted = false;
+    give_place(e);
+}
+
+/* ---- tickets ---- */
+
+static void finish(struct ticket *t)
+{
+    timer_stop(t->entry->pool->loop, &t->timer);
+    link_remove(&t->link);
+    t->state = TICKET_NONE;
+}
+
+static void leave_queue(struct ticket *t)
+{
+    finish(t);
+    atomic_fetch_sub_explicit(&t->entry->origin->waiting, 1, memory_order_acq_rel);
+}
+
+/* The place that it held is free again. */
+static void give_up(struct ticket *t, enum reason why)
+{
+    struct pool_entry *e = t->entry;
+    finish(t);
+    t->failed(t, why);
+    give_place(e);
+}
+
+static void queue_too_long(struct timer *timer)
+{
+    struct ticket *t = CONTAINER_OF(timer, struct ticket, timer);
+    leave_queue(t);
+    t->failed(t, REASON_QUEUE_TIMEOUT);
+}
+
+static struct connection *take_idle(struct pool_entry *e)
+{
+    struct link *l = list_first(&e->idle);
+    if (!l)
+        return NULL;
+    struct connection *c = CONTAINER_OF(l, struct connection, link);
+    stop_idling(c);
+    c->counted = true;
+    return c;
+}
+
+/* A place is free: those who wait longest go first. */
+static void serve_queue(struct pool_entry *e)
+{
+    while (!list_is_empty(&e->queue) && take_place(e)) {
+        struct ticket *t = CONTAINER_OF(list_first(&e->queue), struct ticket, link);
+        enum reason why;
+        leave_queue(t);
+        struct connection *c = take_idle(e);
+        if (c)
+            t->ready(t, c);
+        else if (!begin_connect(t, &why))
+            give_up(t, why);
+    }
+}
+
+enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_settings *site, bool fresh,
+                          struct ticket *t, struct connection **c, enum reason *why)
+{
+    struct pool_entry *e = entry_of(p, o);
+    CHECK(t->state == TICKET_NONE);
+    e->limit = site->origin_connections;
+    link_init(&t->link);
+    t->entry = e;
+    t->connecting = NULL;
+    t->connect_timeout_ms = site->connect_timeout;
+    /* Those who wait already go first. */
+    if (list_is_empty(&e->queue) && take_place(e)) {
+        *c = fresh ? NULL : take_idle(e);
+        if (*c)
+            return POOL_READY;
+        if (begin_connect(t, why))
+            return POOL_WAIT;
+        finish(t);
+        give_place(e);
+        return POOL_REFUSED;
+    }
+    if (atomic_fetch_add_explicit(&o->waiting, 1, memory_order_acq_rel) >= site->origin_queue) {
+        atomic_fetch_sub_explicit(&o->waiting, 1, memory_order_acq_rel);
+        *why = REASON_QUEUE_FULL;
+        return POOL_REFUSED;
+    }
+    t->state = TICKET_QUEUED;
+    list_push_back(&e->queue, &t->link);
+    timer_start(p->loop, &t->timer, site->queue_timeout, queue_too_long);
+    /* A place may have become free on another worker before it could see that somebody waits here. */
+    notice_send(&e->place.notice, p->loop);
+    return POOL_WAIT;
+}
+
+void pool_cancel(struct ticket *t)
+{
+    struct connection *c = t->connecting;
+    switch (t->state) {
+    case TICKET_NONE: break;
+    case TICKET_QUEUED: leave_queue(t); break;
+    case TICKET_RESOLVING:
+        finish(t);
+        give_place(t->entry);
+        break;
+    case TICKET_CONNECTING:
+        finish(t);
+        t->connecting = NULL;
+        c->ctx = NULL;
+        pool_drop(c);
+        break;
+    }
+}
+
+/* ---- connecting ---- */
+
+static bool try_address(struct ticket *t);
+
+static void connect_too_long(struct timer *timer)
+{
+    struct ticket *t = CONTAINER_OF(timer, struct ticket, timer);
+    struct connection *c = t->connecting;
+    enum reason why = t->state == TICKET_RESOLVING ? REASON_RESOLVE_FAILED : REASON_CONNECT_TIMEOUT;
+    if (c) {
+        /* The place stays with the ticket, which gives it back itself. */
+        t->connecting = NULL;
+        c->ctx = NULL;
+        c->counted = false;
+        pool_drop(c);
+    }
+    t->entry->resolved_ms = 0;
+    give_up(t, why);
+}
+
+static void on_connected(struct stream *s, int status)
+{
+    struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    struct ticket *t = c->ctx;
+    if (!t)
+        return;
+    t->connecting = NULL;
+    c->ctx = NULL;
+    if (status < 0) {
+        c->counted = false;
+        pool_drop(c);
+        if (!try_address(t))
+            give_up(t, REASON_CONNECT_FAILED);
+        return;
+    }
+    finish(t);
+    t->ready(t, c);
+}
+
+static struct connection *open_connection(struct pool_entry *e, const struct address *to)
+{
+    struct connection *c = mem_alloc(sizeof(*c));
+    c->entry = e;
+    link_init(&c->link);
+    if (stream_connect(&c->stream, e->pool->loop, &notices, to) < 0) {
+        mem_free(c);
+        return NULL;
+    }
+    c->counted = true;
+    count_add(e->pool->counters, COUNTER_ORIGIN_CONNECTIONS, 1);
+    count(e->pool->counters, COUNTER_ORIGIN_CONNECTS);
+    return c;
+}
+
+/* Begins to connect to the next address that was not tried; false: none is left. */
+static bool try_address(struct ticket *t)
+{
+    struct pool_entry *e = t->entry;
+    while (t->addresses_left > 0) {
+        t->addresses_left--;
+        struct connection *c = open_connection(e, &e->addresses[t->next_address++ % e->addresses_n]);
+        if (!c)
+            continue;
+        t->connecting = c;
+        c->ctx = t;
+        return true;
+    }
+    e->resolved_ms = 0; /* ask for the addresses again: they may have changed */
+    return false;
+}
+
+static bool start_trying(struct ticket *t)
+{
+    t->state = TICKET_CONNECTING;
+    t->next_address = 0;
+    t->addresses_left = t->entry->addresses_n;
+    return try_address(t);
+}
+
+static void resolved(struct resolve *r, int status, const struct address *v, size_t n)
+{
+    struct pool_entry *e = CONTAINER_OF(r, struct pool_entry, resolve);
+    e->is_resolving = false;
+    if (status == 0 && n > 0) {
+        e->addresses_n = n < RESOLVE_MAX ? n : RESOLVE_MAX;
+        for (size_t i = 0; i < e->addresses_n; i++)
+            e->addresses[i] = v[i];
+        e->resolved_ms = e->pool->loop->now.mono_ms;
+    } else if (!e->pool->closing) {
+        log_warning(e->pool->log, "origin", "cannot resolve \"%.*s\": %s", STR_ARG(e->origin->at.host_name),
+                    uv_strerror(status));
+    }
+    struct list waiting;
+    list_init(&waiting);
+    list_move_all(&waiting, &e->resolving);
+    struct link *l;
+    while ((l = list_pop(&waiting)) != NULL) {
+        struct ticket *t = CONTAINER_OF(l, struct ticket, link);
+        /* An address that was good before is better than none. */
+        if (e->addresses_n == 0)
+            give_up(t, REASON_RESOLVE_FAILED);
+        else if (!start_trying(t))
+            give_up(t, REASON_CONNECT_FAILED);
+    }
+}
+
+/* Addresses that need no resolver, once. */
+static void find_literal(struct pool_entry *e)
+{
+    const struct origin_address *at = &e->origin->at;
+    if (at->local_path.n ? address_local(at->local_path, &e->addresses[0])
+                         : address_parse_ip(at->host_name, at->port, &e->addresses[0])) {
+        e->addresses_n = 1;
+        e->is_literal = true;
+    }
+}
+
+static bool start_resolving(struct pool_entry *e)
+{
+    if (e->is_resolving)
+        return true;
+    int status = resolve_start(e->pool->loop, &e->resolve, e->origin->at.host_name, e->origin->at.port, resolved);
+    e->is_resolving = status == 0;
+    return status == 0;
+}
+
+/* The ticket has a place. false: it failed at once, *why; the caller gives the place back. */
+static bool begin_connect(struct ticket *t, enum reason *why)
+{
+    struct pool_entry *e = t->entry;
+    struct loop *loop = e->pool->loop;
+    timer_start(loop, &t->timer, t->connect_timeout_ms, connect_too_long);
+    if (!e->is_literal && e->addresses_n == 0)
+        find_literal(e);
+    bool old = !e->is_literal && (e->resolved_ms == 0 || loop->now.mono_ms - e->resolved_ms > RESOLVED_KEPT_MS);
+    if (old && !start_resolving(e) && e->addresses_n == 0) {
+        *why = REASON_RESOLVE_FAILED;
+        return false;
+    }
+    if (e->addresses_n == 0 || (old && e->resolved_ms == 0)) {
+        t->state = TICKET_RESOLVING;
+        list_push_back(&e->resolving, &t->link);
+        return true;
+    }
+    *why = REASON_CONNECT_FAILED;
+    return start_trying(t);
+}

@@ -1,0 +1,86 @@
+/*
+ * A worker's connections to origins: made, kept while idle, reused, counted. A fetch asks for one with a ticket and gets it at
+ * once, later, or a reason why not; it gives it back in a state to be used again, or closes it.
+ * All on the worker's thread.
+ */
+#ifndef ORIGIN_POOL_H
+#define ORIGIN_POOL_H
+
+#include "io/notice.h"
+#include "io/stream.h"
+#include "origin/counters.h"
+#include "origin/origin.h"
+
+struct pool {
+    struct loop *loop;
+    struct log *log;
+    struct counters *counters;
+    struct list entries; /* one for each origin used by this worker */
+    bool closing;
+};
+
+struct connection;
+
+/* What the user of a connection is told; from the loop. */
+struct connection_user {
+    size_t (*space)(struct connection *c, char **p);
+    void (*data)(struct connection *c, size_t n);
+    void (*ended)(struct connection *c, int status);
+    void (*written)(struct connection *c, int status);
+};
+
+struct pool_entry;
+
+/* A connection to an origin. `user` and `ctx` are the holder's; NULL while it is idle. */
+struct connection {
+    struct stream stream;
+    struct pool_entry *entry;
+    struct link link; /* idle ones */
+    struct timer idle;
+    const struct connection_user *user;
+    void *ctx;
+    bool reused;   /* it served a request before */
+    bool counted;  /* in origin->in_use */
+};
+
+enum ticket_state { TICKET_NONE, TICKET_QUEUED, TICKET_RESOLVING, TICKET_CONNECTING };
+
+/* A request for a connection, embedded in a fetch. Zeroed before its first use. */
+struct ticket {
+    enum ticket_state state;
+    struct link link; /* in the queue, or among those who wait for an address */
+    struct pool_entry *entry;
+    struct connection *connecting;
+    struct timer timer; /* of the queue, then of the connect */
+    int64_t connect_timeout_ms;
+    size_t next_address, addresses_left;
+    /* Exactly one, once, when pool_ask said WAIT; unless the ticket is cancelled before. */
+    void (*ready)(struct ticket *t, struct connection *c);
+    void (*failed)(struct ticket *t, enum reason why);
+};
+
+void pool_init(struct pool *p, struct loop *loop, struct log *log, struct counters *counters);
+/* Closes all idle connections and lets nothing idle any more; the loop ends when the last is closed. */
+void pool_close(struct pool *p);
+/* After the loop ended. */
+void pool_fini(struct pool *p);
+
+enum pool_answer {
+    POOL_READY,   /* *c is an idle connection */
+    POOL_WAIT,    /* the ticket's `ready` or `failed` follows */
+    POOL_REFUSED, /* *why */
+};
+/* `fresh`: no idle connection, it is for a retry. The site gives the limits and times. */
+enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_settings *site, bool fresh,
+                          struct ticket *t, struct connection **c, enum reason *why);
+/* Neither callback comes any more. Harmless when the ticket is not under way. */
+void pool_cancel(struct ticket *t);
+
+/* For another request: it must be between two messages. `idle_ms`: how long it may stay; 0: closed. */
+void pool_keep(struct connection *c, int64_t idle_ms);
+/* Not fit for reuse. */
+void pool_drop(struct connection *c);
+
+size_t pool_idle(const struct pool *p);
+
+#endif

@@ -1,0 +1,87 @@
+#include "origin/upload.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+void upload_init(struct upload *u, struct framing framing, void *request, void (*room)(struct upload *))
+{
+    *u = (struct upload){ .framing = framing, .request = request, .room = room };
+    if (framing.kind == FRAMING_NONE || (framing.kind == FRAMING_LENGTH && framing.length == 0))
+        u->state = UPLOAD_ENDED;
+}
+
+void upload_fini(struct upload *u)
+{
+    mem_free(u->ring);
+    u->ring = NULL;
+}
+
+size_t upload_space(const struct upload *u)
+{
+    return u->state == UPLOAD_OPEN ? UPLOAD_RING_BYTES - u->n : 0;
+}
+
+void upload_put(struct upload *u, struct str data)
+{
+    CHECK(data.n <= upload_space(u));
+    if (!u->ring)
+        u->ring = mem_resize(NULL, UPLOAD_RING_BYTES);
+    u->received += data.n;
+    while (data.n) {
+        size_t at = (u->head + u->n) % UPLOAD_RING_BYTES;
+        size_t run = UPLOAD_RING_BYTES - at < data.n ? UPLOAD_RING_BYTES - at : data.n;
+        memcpy(u->ring + at, data.p, run);
+        u->n += run;
+        data = str_from_index(data, run);
+    }
+    if (u->ready)
+        u->ready(u);
+}
+
+void upload_end(struct upload *u, enum upload_state how)
+{
+    if (u->state != UPLOAD_OPEN)
+        return;
+    u->state = how;
+    if (u->ready)
+        u->ready(u);
+}
+
+unsigned upload_lease(const struct upload *u, struct iovec iov[2], size_t *bytes)
+{
+    *bytes = u->n;
+    if (u->n == 0)
+        return 0;
+    size_t run = UPLOAD_RING_BYTES - u->head < u->n ? UPLOAD_RING_BYTES - u->head : u->n;
+    iov[0] = (struct iovec){ u->ring + u->head, run };
+    if (run == u->n)
+        return 1;
+    iov[1] = (struct iovec){ u->ring, u->n - run };
+    return 2;
+}
+
+static void tell_of_room(struct upload *u)
+{
+    if (!u->waiting_for_room)
+        return;
+    u->waiting_for_room = false;
+    u->room(u);
+}
+
+void upload_taken(struct upload *u, size_t bytes)
+{
+    CHECK(bytes <= u->n);
+    u->head = (u->head + bytes) % UPLOAD_RING_BYTES;
+    u->n -= bytes;
+    tell_of_room(u);
+}
+
+void upload_leave(struct upload *u)
+{
+    u->ready = NULL;
+    u->fetch = NULL;
+    u->unwanted = true;
+    tell_of_room(u);
+}

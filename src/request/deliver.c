@@ -1,0 +1,405 @@
+#include "request/deliver.h"
+
+#include "http/date.h"
+#include "http/range.h"
+#include "http/sf.h"
+#include "http/status.h"
+
+/* ---- extra fields ---- */
+
+static void add_extra(struct reply *reply, struct str name, struct str value)
+{
+    if (reply->extra_n < REPLY_EXTRA_MAX)
+        reply->extra[reply->extra_n++] = (struct field){ name, value, field_id_of(name) };
+}
+
+static void add_extra_id(struct reply *reply, enum field_id id, struct str value)
+{
+    if (reply->extra_n < REPLY_EXTRA_MAX)
+        reply->extra[reply->extra_n++] = (struct field){ field_name(id), value, id };
+}
+
+/* Digits into the arena: cheaper than printf on the hit path. */
+static struct str number(struct request *r, int64_t n)
+{
+    char *end = (char *)arena_alloc(&r->arena, 24) + 24, *at = end;
+    uint64_t v = n < 0 ? (uint64_t)-n : (uint64_t)n;
+    do {
+        *--at = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    if (n < 0)
+        *--at = '-';
+    return (struct str){ at, (size_t)(end - at) };
+}
+
+struct age deliver_age(const struct request *r)
+{
+    int64_t now_ms = r->w->loop->now.mono_ms;
+    return policy_age(&r->object->fresh, now_ms - r->object->received_mono_ms, -1);
+}
+
+/* Was it there before the request came? */
+static bool is_from_store(const struct request *r)
+{
+    return r->outcome == OUTCOME_HIT || r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN ||
+           r->stale_error;
+}
+
+static void add_age(struct request *r)
+{
+    if (!is_from_store(r) && !r->object->response->has_age && r->object->fetched_status != 304)
+        return;
+    int64_t age_s = deliver_age(r).age_ms / 1000;
+    add_extra_id(&r->reply, FIELD_AGE, number(r, age_s > DELTA_MAX ? DELTA_MAX : age_s));
+}
+
+/* ---- Cache-Status (RFC 9211; caching.md 6.5) ---- */
+
+static int64_t ttl(const struct request *r)
+{
+    int64_t left_ms = -deliver_age(r).stale_ms;
+    if (r->found.stored == r->object && -r->found.age.stale_ms < left_ms)
+        left_ms = -r->found.age.stale_ms; /* a soft purge made it stale */
+    /* Whole seconds, rounded down: what is stale by a moment is not fresh for 0 s. */
+    return left_ms >= 0 ? left_ms / 1000 : -((-left_ms + 999) / 1000);
+}
+
+static struct str forward_reason(const struct request *r)
+{
+    switch (r->outcome) {
+    case OUTCOME_EXPIRED: return STR("stale");
+    case OUTCOME_PASS:
+        if (r->pass_reason == REASON_METHOD)
+            return STR("method");
+        if (r->pass_reason == REASON_CLIENT_DIRECTIVE || r->pass_reason == REASON_REQUEST_NO_STORE)
+            return STR("request");
+        if (r->pass_reason != REASON_NONE)
+            return STR("bypass");
+        break;
+    default: break;
+    }
+    if (r->stale || r->found.stored)
+        return STR("stale");
+    return r->found.known ? STR("vary-miss") : STR("uri-miss");
+}
+
+static void write_hit(const struct request *r, struct buf *b)
+{
+    buf_add(b, STR("; hit"));
+    if (r->site && r->site->netlify_status && r->outcome != OUTCOME_HIT)
+        buf_add(b, STR("; fwd=stale"));
+    int64_t seconds = ttl(r);
+    buf_add(b, STR("; ttl="));
+    if (seconds < 0)
+        buf_add_char(b, '-');
+    buf_add_u64(b, (uint64_t)(seconds < 0 ? -seconds : seconds));
+}
+
+static void write_forward(const struct request *r, struct buf *b)
+{
+    const struct object *o = r->object;
+    if (o && object_state(o) != OBJECT_NEW && o->verdict_reason == REASON_DEV && r->status == 0) {
+        buf_add(b, STR("; fwd=bypass; detail="));
+        sf_write_string(b, o->response->note);
+        return;
+    }
+    buf_add(b, STR("; fwd="));
+    buf_add(b, r->site && r->site->netlify_status && r->outcome == OUTCOME_MISS ? STR("miss") : forward_reason(r));
+    if (o && o->response && o->fetched_status == 304)
+        buf_add(b, STR("; fwd-status=304"));
+    if (o && o->response && o->stored)
+        buf_add(b, STR("; stored"));
+    if (r->collapsed)
+        buf_add(b, STR("; collapsed"));
+}
+
+static enum reason detail_of(const struct request *r)
+{
+    if (r->reason != REASON_NONE)
+        return r->reason;
+    if (r->stale_error)
+        return REASON_STALE_ERROR;
+    if (r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN)
+        return r->found.backing_off ? REASON_STALE_BACKOFF : REASON_REFRESHING;
+    if (is_from_store(r) || !r->object || !r->object->response)
+        return REASON_NONE;
+    enum reason why = (enum reason)r->object->verdict_reason;
+    return why == REASON_METHOD || why == REASON_DEV ? r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason
+                                                      : why;
+}
+
+static bool is_token_like(struct str s)
+{
+    return s.n > 0 && is_alpha(s.p[0]);
+}
+
+#define STATUS_MOST 192
+
+static void add_cache_status(struct request *r)
+{
+    /* All that is written fits, so the buffer never grows, which it could not; a dev note gets its own. */
+    struct buf b = { .p = arena_alloc(&r->arena, STATUS_MOST), .cap = STATUS_MOST };
+    struct buf big = BUF_INIT;
+    struct buf *to = r->object && r->object->response && r->object->response->note.n ? &big : &b;
+    buf_add(to, r->site && r->site->netlify_status ? STR("\"Netlify Edge\"") : STR("freshet"));
+    if (is_from_store(r) && r->reason == REASON_NONE)
+        write_hit(r, to);
+    else if (r->looks > 0 || r->pass)
+        write_forward(r, to);
+    struct str detail = reason_detail(detail_of(r));
+    if (is_token_like(detail)) {
+        buf_add(to, STR("; detail="));
+        buf_add(to, detail);
+    }
+    r->cache_status = to == &big ? arena_dup(&r->arena, buf_str(&big)) : buf_str(&b);
+    buf_fini(&big);
+    add_extra_id(&r->reply, FIELD_CACHE_STATUS, r->cache_status);
+}
+
+/* ---- what was removed, for those who know the secret (caching.md 1.4) ---- */
+
+static void add_debug(struct request *r)
+{
+    const struct response *response = r->object->response;
+    if (!r->debug)
+        return;
+    for (size_t i = response->visible_n; i < response->fields.n; i++) {
+        const struct field *f = &response->fields.v[i];
+        add_extra(&r->reply, arena_printf(&r->arena, "Debug-%.*s", STR_ARG(f->name)), f->value);
+    }
+}
+
+/* ---- validators ---- */
+
+static struct str generated_etag(struct request *r)
+{
+    static const char hex[] = "0123456789abcdef";
+    char *p = arena_alloc(&r->arena, 34);
+    p[0] = p[33] = '"';
+    for (int i = 0; i < 16; i++) {
+        p[1 + i] = hex[r->object->etag.hi >> (60 - 4 * i) & 15];
+        p[17 + i] = hex[r->object->etag.lo >> (60 - 4 * i) & 15];
+    }
+    return (struct str){ p, 34 };
+}
+
+static bool is_complete(const struct object *o)
+{
+    return object_state(o) == OBJECT_SEALED;
+}
+
+static struct validators validators_of(struct request *r)
+{
+    struct validators v = r->object->response->validators;
+    if (!v.etag.opaque.n && is_complete(r->object) && r->object->has_generated_etag)
+        v.etag = (struct etag){ generated_etag(r), false };
+    return v;
+}
+
+static void add_etag(struct request *r)
+{
+    if (is_complete(r->object) && r->object->has_generated_etag)
+        add_extra_id(&r->reply, FIELD_ETAG, generated_etag(r));
+}
+
+/* ---- 206 and 416 ---- */
+
+/* The head of the stored response with another status, and without the fields that another status words differently. */
+static struct str other_head(struct request *r, int status, bool without_type)
+{
+    const struct response *response = r->object->response;
+    struct buf b = BUF_INIT;
+    buf_printf(&b, "HTTP/1.1 %d %.*s\r\n", status, STR_ARG(status_reason(status)));
+    for (size_t i = 0; i < response->visible_n; i++) {
+        const struct field *f = &response->fields.v[i];
+        if (f->id == FIELD_CONTENT_RANGE || (without_type && f->id == FIELD_CONTENT_TYPE))
+            continue;
+        buf_add(&b, f->name);
+        buf_add(&b, STR(": "));
+        buf_add(&b, f->value);
+        buf_add(&b, STR("\r\n"));
+    }
+    if (response->has_default_cc)
+        buf_add(&b, STR("Cache-Control: public, max-age=0, must-revalidate\r\n"));
+    struct str head = arena_dup(&r->arena, buf_str(&b));
+    buf_fini(&b);
+    return head;
+}
+
+static struct str content_range(struct request *r, struct range range, uint64_t whole)
+{
+    struct buf b = BUF_INIT;
+    content_range_write(&b, range, whole);
+    struct str s = arena_dup(&r->arena, buf_str(&b));
+    buf_fini(&b);
+    return s;
+}
+
+/* Where the object's body begins in the whole. */
+static uint64_t base_of(const struct object *o)
+{
+    return o->partial ? o->part.first : 0;
+}
+
+static void deliver_one_range(struct request *r, struct range range, uint64_t whole)
+{
+    r->reply.status = 206;
+    r->reply.h1 = other_head(r, 206, false);
+    add_extra_id(&r->reply, FIELD_CONTENT_RANGE, content_range(r, range, whole));
+    r->reply.length = (int64_t)(range.last - range.first + 1);
+    r->at = range.first - base_of(r->object);
+    r->end = range.last + 1 - base_of(r->object);
+}
+
+static void deliver_ranges(struct request *r, const struct range *v, size_t n, uint64_t whole)
+{
+    struct parts *parts = arena_zero(&r->arena, sizeof(*parts));
+    struct str type = fields_value(&r->object->response->fields, FIELD_CONTENT_TYPE);
+    /* The request id is unique and no body was made knowing it. */
+    struct str boundary = arena_printf(&r->arena, "freshet-%.*s", STR_ARG(r->request_id));
+    uint64_t length = 0;
+    parts->v = arena_alloc(&r->arena, n * sizeof(*parts->v));
+    parts->n = n;
+    for (size_t i = 0; i < n; i++) {
+        struct str where = content_range(r, v[i], whole);
+        parts->v[i].range = v[i];
+        parts->v[i].head = arena_printf(&r->arena, "%s--%.*s\r\n%s%.*s%sContent-Range: %.*s\r\n\r\n", i ? "\r\n" : "",
+                                        STR_ARG(boundary), type.n ? "Content-Type: " : "", STR_ARG(type),
+                                        type.n ? "\r\n" : "", STR_ARG(where));
+        length += parts->v[i].head.n + (v[i].last - v[i].first + 1);
+    }
+    parts->tail = arena_printf(&r->arena, "\r\n--%.*s--\r\n", STR_ARG(boundary));
+    r->parts = parts;
+    r->at = v[0].first;
+    r->end = v[0].last + 1;
+    r->reply.status = 206;
+    r->reply.h1 = other_head(r, 206, true);
+    r->reply.length = (int64_t)(length + parts->tail.n);
+    add_extra_id(&r->reply, FIELD_CONTENT_TYPE,
+                 arena_printf(&r->arena, "multipart/byteranges; boundary=%.*s", STR_ARG(boundary)));
+}
+
+static void deliver_unsatisfiable(struct request *r, uint64_t whole)
+{
+    r->reply.status = 416;
+    r->reply.h1 = other_head(r, 416, true);
+    r->reply.length = 0;
+    r->at = r->end = 0;
+    add_extra_id(&r->reply, FIELD_CONTENT_RANGE,
+                 arena_printf(&r->arena, "bytes */%llu", (unsigned long long)whole));
+}
+
+/* true: the request's ranges decided the answer. */
+static bool deliver_range(struct request *r, const struct validators *validators)
+{
+    struct range v[64];
+    size_t n, max = (size_t)r->site->ranges;
+    uint64_t whole = object_length(r->object);
+    if (!r->range.n || whole == BODY_LENGTH_UNKNOWN || r->pass_reason == REASON_RANGE ||
+        !if_range_holds(&r->fields, validators, r->w->loop->now.wall_ms / 1000))
+        return false;
+    switch (range_parse(r->range, whole, v, max < COUNT_OF(v) ? max : COUNT_OF(v), &n)) {
+    case RANGE_IGNORE: return false;
+    case RANGE_UNSATISFIABLE: deliver_unsatisfiable(r, whole); return true;
+    case RANGE_OK: break;
+    }
+    if (n == 1)
+        deliver_one_range(r, v[0], whole);
+    else if (is_complete(r->object))
+        deliver_ranges(r, v, n, whole);
+    else
+        return false; /* several ranges of what is still growing: the whole */
+    return true;
+}
+
+bool deliver_part_suffices(const struct request *r, const struct object *part)
+{
+    struct range v[1];
+    size_t n;
+    if (!r->range.n || part->part.whole == UINT64_MAX ||
+        !if_range_holds(&r->fields, &part->response->validators, r->w->loop->now.wall_ms / 1000))
+        return false;
+    return range_parse(r->range, part->part.whole, v, 1, &n) == RANGE_OK && n == 1 &&
+           v[0].first >= part->part.first && v[0].last <= part->part.last;
+}
+
+/* ---- the whole ---- */
+
+static bool status_has_body(int status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
+
+static void deliver_whole(struct request *r)
+{
+    const struct response *response = r->object->response;
+    uint64_t length = r->object->partial ? r->object->part.last - r->object->part.first + 1 : object_length(r->object);
+    r->reply.status = response->status;
+    r->reply.h1 = response->h1;
+    r->reply.fields = &response->fields;
+    r->reply.fields_n = response->visible_n;
+    r->reply.length = length == BODY_LENGTH_UNKNOWN ? -1 : (int64_t)length;
+    if (!status_has_body(response->status) || (!r->object->body && r->head_only))
+        r->reply.length = response->status == 204 ? -1 : response->declared_length;
+    r->at = 0;
+    r->end = length;
+}
+
+static void deliver_not_modified(struct request *r)
+{
+    r->reply.status = 304;
+    r->reply.h1 = r->object->response->h1_304;
+    r->reply.length = -1;
+    r->at = r->end = 0;
+}
+
+void deliver_object(struct request *r)
+{
+    const struct response *response = r->object->response;
+    r->reply = (struct reply){ .has_body = true };
+    bool ours = !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && !r->object->stored);
+    bool decided = false;
+    if (ours && (response->status == 200 || r->object->partial)) {
+        struct validators validators = validators_of(r);
+        if (response->status == 200 && condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==
+                                           CONDITION_NOT_MODIFIED) {
+            deliver_not_modified(r);
+            decided = true;
+        } else {
+            decided = deliver_range(r, &validators);
+        }
+    }
+    if (!decided)
+        deliver_whole(r);
+    r->reply.has_body = !r->head_only && status_has_body(r->reply.status);
+    if (!r->reply.has_body)
+        r->at = r->end = 0;
+    add_age(r);
+    add_etag(r);
+    add_cache_status(r);
+    add_debug(r);
+    if (r->reply.has_body)
+        r->body = object_body(r->object);
+}
+
+/* ---- pages of our own ---- */
+
+void deliver_page(struct request *r)
+{
+    const struct answer_page *page = &r->answer;
+    struct str type = page->content_type.n ? page->content_type : STR("text/plain; charset=utf-8");
+    r->reply = (struct reply){ .status = page->status, .has_body = !r->head_only, .length = (int64_t)page->body.n };
+    char date[HTTP_DATE_BYTES];
+    http_date_write(date, r->w->loop->now.wall_ms / 1000);
+    r->reply.h1 = arena_printf(&r->arena,
+                               "HTTP/1.1 %d %.*s\r\nDate: %.*s\r\nContent-Type: %.*s\r\n"
+                               "Cache-Control: no-store\r\n",
+                               page->status, STR_ARG(status_reason(page->status)), HTTP_DATE_BYTES, date, STR_ARG(type));
+    for (unsigned i = 0; i < page->extra_n; i++)
+        add_extra(&r->reply, page->extra[i].name, page->extra[i].value);
+    if (!r->w->source)
+        add_cache_status(r);
+    r->at = 0;
+    r->end = page->body.n;
+}

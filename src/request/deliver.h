@@ -1,0 +1,33 @@
+/*
+ * Choosing the answer: 200, 206, 304, 416, HEAD, and the fields that are written for each answer: Age, Cache-Status, ETag.
+ */
+#ifndef REQUEST_DELIVER_H
+#define REQUEST_DELIVER_H
+
+#include "http/range.h"
+#include "request/request.h"
+
+/* Several ranges in one answer (RFC 9110 §15.3.7.2). */
+struct part_of_many {
+    struct str head; /* boundary and part header, CR LF in front but for the first */
+    struct range range;
+};
+struct parts {
+    struct part_of_many *v;
+    size_t n, at;
+    bool head_sent; /* of the current one */
+    struct str tail;
+};
+
+/* From r->object (HEAD or SEALED) makes r->reply, r->at, r->end, r->parts. */
+void deliver_object(struct request *r);
+/* From r->answer: a page of our own. r->body stays NULL; r->reply and the page's bytes are all. */
+void deliver_page(struct request *r);
+
+/* May this stored part (a 206) answer the request? */
+bool deliver_part_suffices(const struct request *r, const struct object *part);
+
+/* The current age of what is delivered. */
+struct age deliver_age(const struct request *r);
+
+#endif

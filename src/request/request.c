@@ -1,0 +1,795 @@
+#include "request/request.h"
+
+#include <string.h>
+
+#include "http/status.h"
+#include "request/deliver.h"
+#include "request/reader.h"
+#include "request/route.h"
+#include "request/tunnel.h"
+
+#define ARENA_BYTES     4096
+#define LOOKS_MOST      8    /* then it goes alone: something keeps changing under it */
+#define LEASE_FIRST     ((uint64_t)1 << 20)
+#define LEASE_NEXT      ((uint64_t)1 << 18) /* once the client turned out to be slow */
+#define REQUEST_ID_MOST 128
+
+/* A step that cannot go on now says so; it is entered again when something comes. */
+#define WAIT STEP_COUNT
+
+static enum step fail(struct request *r, enum reason why, int status)
+{
+    r->reason = why;
+    r->status = status;
+    return STEP_FAIL;
+}
+
+/* ---- route: whose request is it, and may it be answered from the cache ---- */
+
+static void find_request_id(struct request *r)
+{
+    struct str given = fields_value(&r->fields, FIELD_X_REQUEST_ID);
+    if (given.n > 0 && given.n <= REQUEST_ID_MOST && is_token(given))
+        r->request_id = given;
+    else
+        r->request_id = arena_printf(&r->arena, "%.*s-%llx", STR_ARG(str_from_index(r->w->self, 8)),
+                                     (unsigned long long)(*r->w->next_id)++);
+}
+
+static bool has_request_body(const struct request *r)
+{
+    return r->framing.kind == FRAMING_CHUNKED || (r->framing.kind == FRAMING_LENGTH && r->framing.length > 0);
+}
+
+/* An internal site: the whole body first, then one call. */
+static enum step answer_internally(struct request *r)
+{
+    size_t most = r->w->source->body_max;
+    if ((r->framing.kind == FRAMING_LENGTH && r->framing.length > most) || r->collected.n > most) {
+        r->answer = (struct answer_page){ .status = 413, .body = STR("The body is too large.\n") };
+        r->reply.close = true;
+    } else if (has_request_body(r) && !r->body_ended) {
+        r->front->want_body(r);
+        return WAIT;
+    } else {
+        r->w->source->answer(r->w->source, r, buf_str(&r->collected));
+    }
+    deliver_page(r);
+    return STEP_SEND;
+}
+
+static enum step do_route(struct request *r)
+{
+    if (!r->request_id.n)
+        find_request_id(r);
+    enum http_error e = r->refused;
+    if (e == HTTP_ERROR_NONE)
+        e = route_request(r);
+    if (e != HTTP_ERROR_NONE) {
+        r->refused = e;
+        count(r->w->counters, COUNTER_REQUESTS_REFUSED);
+        return fail(r, REASON_BAD_REQUEST, http_error_status(e));
+    }
+    if (r->w->source)
+        return answer_internally(r);
+    if (r->status)
+        return STEP_FAIL;
+    if (r->framing.kind == FRAMING_LENGTH && r->framing.length > (uint64_t)r->settings->process.request_body) {
+        r->refused = HTTP_ERROR_BODY_TOO_LARGE;
+        return fail(r, REASON_BAD_REQUEST, 413);
+    }
+    if (!r->pass)
+        return STEP_LOOKUP;
+    r->outcome = OUTCOME_PASS;
+    return STEP_FETCH;
+}
+
+/* ---- lookup: one question to the index ---- */
+
+static void drop_found(struct request *r)
+{
+    object_unref(r->found.stored);
+    object_unref(r->found.busy);
+    object_unref(r->stale);
+    object_unref(r->object);
+    r->found.stored = r->found.busy = r->stale = r->object = NULL;
+}
+
+static void compute_place(struct request *r)
+{
+    struct place *p = &r->look.place;
+    if (!p->primary.n)
+        p->primary = key_primary(&r->key, &r->arena);
+    if (r->rule)
+        request_fields(r);
+    p->variant = key_variant(&r->key, r->rule, &r->arena);
+    p->rule = r->rule;
+    place_hash(r->w->cache, p);
+}
+
+static void set_rule(struct request *r, struct rule *rule)
+{
+    rule_unref(r->rule);
+    r->rule = rule;
+}
+
+/* What is not in the key does not reach the origin (caching.md 4.5). */
+static void reduce_query(struct request *r)
+{
+    bool dropped = false;
+    if (r->rule && r->site->unkeyed_query == UNKEYED_STRIP && r->key.has_query) {
+        r->key.query = query_keep_listed(r->key.query, r->rule, &r->arena, &dropped);
+        if (dropped && r->key.query.n == 0)
+            r->key.has_query = false;
+    }
+}
+
+/* Reasons to go to the origin alone that the request itself gives. */
+static enum reason own_reason(const struct request *r)
+{
+    if (r->directives.no_store)
+        return REASON_REQUEST_NO_STORE;
+    if (r->found.over_size && r->range.n)
+        return REASON_RANGE;
+    if (r->found.no_queue && r->range.n && !r->found.stored)
+        return REASON_RANGE;
+    return REASON_NONE;
+}
+
+static void start_fetch(struct request *r, bool background);
+
+static enum step hit(struct request *r, struct object **from)
+{
+    r->object = *from;
+    *from = NULL;
+    /* `found.stored` is still asked for its age: keep it, it is the same object. */
+    r->found.stored = object_ref(r->object);
+    atomic_fetch_add_explicit(&r->object->hits, 1, memory_order_relaxed);
+    return STEP_DELIVER;
+}
+
+/* A stored part of a page answers a range inside it; else it is what a whole may be completed from. */
+static enum step part_found(struct request *r)
+{
+    if (deliver_part_suffices(r, r->found.stored))
+        return hit(r, &r->found.stored);
+    object_unref(r->found.busy);
+    r->found.busy = NULL;
+    r->outcome = OUTCOME_PASS;
+    return STEP_FETCH;
+}
+
+static enum step do_lookup(struct request *r)
+{
+    drop_found(r);
+    if (++r->looks > LOOKS_MOST)
+        r->alone = true;
+    compute_place(r);
+    bool head_first = r->head_only;
+    r->look.request = &r->directives;
+    r->look.now = r->w->loop->now;
+    r->look.published = epochs_published(r->w->cache->epochs);
+    r->look.authorization = fields_has(&r->fields, FIELD_AUTHORIZATION);
+    r->look.may_join = !r->alone;
+    r->look.may_fetch = !head_first && !r->directives.only_if_cached && !r->directives.no_store;
+    index_look(r->w->cache, &r->look, &r->found);
+    if (r->found.outcome == OUTCOME_PASS && head_first && r->found.known && !r->found.stored &&
+        !r->directives.only_if_cached && !r->directives.no_store) {
+        /* A page that is known to be stored: what a HEAD asks for is fetched as a GET (caching.md 6.3). */
+        object_unref(r->found.stored);
+        r->look.may_fetch = true;
+        index_look(r->w->cache, &r->look, &r->found);
+    }
+    r->outcome = r->found.outcome;
+    switch (r->found.outcome) {
+    case OUTCOME_RULE:
+        set_rule(r, r->found.rule);
+        r->found.rule = NULL;
+        return STEP_LOOKUP;
+    case OUTCOME_HIT:
+        if (r->found.stored->partial)
+            return part_found(r);
+        count(r->w->counters, COUNTER_HITS);
+        return hit(r, &r->found.stored);
+    case OUTCOME_STALE:
+    case OUTCOME_STALE_JOIN:
+        if (r->found.stored->partial) {
+            if (r->found.busy)
+                index_withdraw(r->found.busy);
+            return part_found(r);
+        }
+        count(r->w->counters, COUNTER_STALE_HITS);
+        if (r->found.busy)
+            start_fetch(r, true);
+        return hit(r, &r->found.stored);
+    case OUTCOME_JOIN:
+        r->stale = r->found.stored ? object_ref(r->found.stored) : NULL;
+        if (object_readers(r->found.busy) >= (unsigned)r->site->waiters) {
+            r->alone = true;
+            return STEP_LOOKUP;
+        }
+        count(r->w->counters, COUNTER_JOINS);
+        r->object = r->found.busy;
+        r->found.busy = NULL;
+        r->collapsed = true;
+        r->own_fetch = false;
+        return STEP_AWAIT;
+    case OUTCOME_EXPIRED:
+    case OUTCOME_MISS: count(r->w->counters, COUNTER_MISSES); break;
+    case OUTCOME_PASS: count(r->w->counters, COUNTER_PASSES); break;
+    default: UNREACHABLE();
+    }
+    if (r->directives.only_if_cached)
+        return fail(r, REASON_ONLY_IF_CACHED, 504);
+    r->stale = r->found.stored ? object_ref(r->found.stored) : NULL;
+    return STEP_FETCH;
+}
+
+/* ---- fetch: start one that fills an object ---- */
+
+static struct str origin_host(const struct request *r)
+{
+    if (r->site->host.n)
+        return r->site->host;
+    return r->authority.n ? r->authority : r->site->origin_address.authority;
+}
+
+static void upload_room(struct upload *u)
+{
+    struct request *r = u->request;
+    if (!r->body_ended)
+        r->front->want_body(r);
+}
+
+static void make_upload(struct request *r)
+{
+    r->upload = arena_alloc(&r->arena, sizeof(*r->upload));
+    upload_init(r->upload, r->framing, r, upload_room);
+}
+
+static void interim(struct fetch_client *c, int status, const struct fields *fields)
+{
+    struct request *r = CONTAINER_OF(c, struct request, fetch_client);
+    if (!r->head_sent)
+        r->front->interim(r, status, fields);
+}
+
+static void upgraded(struct fetch_client *c, struct connection *connection, const struct response_head *head,
+                     struct str rest)
+{
+    tunnel_begin(CONTAINER_OF(c, struct request, fetch_client), connection, head, rest);
+}
+
+/* May what a fetch of this request brings be stored, by what the request says? Else the visitor's own conditions and
+ * ranges go to the origin, and the answer is his alone. */
+static bool answer_may_be_stored(const struct request *r)
+{
+    return !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && r->outcome == OUTCOME_PASS);
+}
+
+static void start_fetch(struct request *r, bool background)
+{
+    struct fields *fields = (struct fields *)(uintptr_t)request_fields(r);
+    struct fields reduced;
+    struct key_request key = r->key;
+    bool may_store = answer_may_be_stored(r);
+    if (background) {
+        key_fields_for_refresh(fields, r->rule, &r->arena, &reduced);
+        key.fields = &reduced;
+    }
+    struct fetch_plan plan = {
+        .settings = r->settings,
+        .site = r->site,
+        .origin = origins_get(r->w->origins, &r->site->origin_address),
+        .method = may_store && r->head_only ? METHOD_GET : r->method,
+        .method_name = may_store && r->head_only ? STR("GET") : r->method_name,
+        .key = key,
+        .host = origin_host(r),
+        .rule = r->rule,
+        .place = r->look.place,
+        .object = background ? r->found.busy : r->object,
+        .stale = background ? r->found.stored : r->stale,
+        .request = &r->directives,
+        .upload = background ? NULL : r->upload,
+        .client = background ? NULL : &r->fetch_client,
+        .may_store = may_store,
+        .background = background,
+        .upgrade = r->upgrade,
+        .not_stored = background || !may_store    ? REASON_NONE
+                      : r->directives.no_store    ? REASON_REQUEST_NO_STORE
+                      : r->alone                  ? REASON_NOT_SHARED
+                                                  : REASON_NONE,
+        .request_id = r->request_id,
+    };
+    if (may_store && !background && r->site->combine_parts) {
+        bool part = r->stale && r->stale->partial;
+        if (r->range.n && !r->head_only)
+            plan.range = r->range;
+        else if (part && r->stale->part.first == 0)
+            plan.part = r->stale;
+        if (part)
+            plan.stale = NULL;
+    }
+    r->background_started |= background;
+    fetch_start(r->w->fetcher, &plan);
+}
+
+static enum step do_fetch(struct request *r)
+{
+    if (r->pass_reason == REASON_NONE)
+        r->pass_reason = r->outcome == OUTCOME_PASS ? own_reason(r) : REASON_NONE;
+    if (r->upgrade && atomic_load_explicit(r->w->tunnels, memory_order_relaxed) >= r->settings->process.tunnels)
+        return fail(r, REASON_TUNNEL_LIMIT, 503);
+    if (r->pass) {
+        count(r->w->counters, COUNTER_PASSES);
+        compute_place(r);
+        r->look.published = epochs_published(r->w->cache->epochs);
+    }
+    request_fields(r);
+    reduce_query(r);
+    r->object = r->found.busy;
+    r->found.busy = NULL;
+    if (!r->object)
+        r->object = object_new(r->w->cache, r->look.published);
+    r->own_fetch = true;
+    if (has_request_body(r))
+        make_upload(r);
+    r->fetch_started_us = clock_mono_us(r->w->loop->clock);
+    start_fetch(r, false);
+    if (r->upload)
+        r->front->want_body(r);
+    return STEP_AWAIT;
+}
+
+/* ---- await: until the object has a head, or failed ---- */
+
+static void waited_too_long(struct timer *t)
+{
+    struct request *r = CONTAINER_OF(t, struct request, timer);
+    r->timed_out = true;
+    request_wake(r);
+}
+
+static enum step look_again(struct request *r)
+{
+    reader_leave(r);
+    timer_stop(r->w->loop, &r->timer);
+    r->collapsed = false;
+    return STEP_LOOKUP;
+}
+
+/* What a fetch that somebody else started brings: is it for this request too (DESIGN.md §5)? */
+static bool is_for_me(struct request *r)
+{
+    struct object *o = r->object;
+    if (!o->stored || (object_is_closed(o) && object_state(o) != OBJECT_SEALED))
+        return false;
+    if (o->begin < r->look.published &&
+        object_check_purged(o, r->look.published, r->w->loop->now.mono_ms).gone)
+        return false;
+    if (str_eq(o->variant, r->look.place.variant))
+        return true;
+    bool known, busy;
+    set_rule(r, index_rule(r->w->cache, &r->look.place, &known, &busy));
+    compute_place(r);
+    return str_eq(o->variant, r->look.place.variant);
+}
+
+static enum step fetch_failed(struct request *r)
+{
+    struct object *o = r->object;
+    enum reason why = (enum reason)o->fail_reason;
+    int status = o->fail_status;
+    if (why == REASON_UPLOAD_FAILED && r->refused == HTTP_ERROR_BODY_TOO_LARGE)
+        return fail(r, REASON_BAD_REQUEST, 413);
+    if (!r->own_fetch && (why == REASON_CANCELLED || why == REASON_CLIENT_GONE))
+        return look_again(r);
+    reader_leave(r);
+    timer_stop(r->w->loop, &r->timer);
+    if (r->stale && !r->stale->partial && r->stale->response->status < 500) {
+        struct now now = r->w->loop->now;
+        struct object_purged p = object_check_purged(r->stale, epochs_published(r->w->cache->epochs), now.mono_ms);
+        struct age age = policy_age(&r->stale->fresh, now.mono_ms - r->stale->received_mono_ms, p.soft_ms);
+        if (!p.gone && policy_stale_on_error(&r->stale->fresh, age, p.invalidated, &r->directives)) {
+            r->stale_error = true;
+            count(r->w->counters, COUNTER_STALE_HITS);
+            object_unref(r->object);
+            r->object = r->stale;
+            r->stale = NULL;
+            return STEP_DELIVER;
+        }
+    }
+    object_unref(r->object);
+    r->object = NULL;
+    return fail(r, why, status);
+}
+
+static enum step do_await(struct request *r)
+{
+    struct object *o = r->object;
+    if (r->tunnel)
+        return tunnel_is_over(r) ? STEP_FINISH : WAIT;
+    if (!r->reader && !object_is_done(o)) {
+        if (reader_join(r, o, r->own_fetch) == OBJECT_CLOSED)
+            return look_again(r);
+        if (!r->own_fetch)
+            timer_start(r->w->loop, &r->timer, r->site->wait_timeout, waited_too_long);
+    }
+    switch (object_state(o)) {
+    case OBJECT_NEW:
+        if (!r->timed_out)
+            return WAIT;
+        r->timed_out = false;
+        r->alone = true;
+        return look_again(r);
+    case OBJECT_FAILED: return fetch_failed(r);
+    default: break;
+    }
+    timer_stop(r->w->loop, &r->timer);
+    if (!r->own_fetch && !is_for_me(r))
+        return look_again(r);
+    if (r->fetch_started_us)
+        r->fetch_ms = (clock_mono_us(r->w->loop->clock) - r->fetch_started_us) / 1000;
+    return STEP_DELIVER;
+}
+
+/* ---- deliver: 200, 206, 304, 416, HEAD ---- */
+
+static enum step do_deliver(struct request *r)
+{
+    deliver_object(r);
+    return STEP_SEND;
+}
+
+/* ---- send: lease, write, give back ---- */
+
+static void send_too_slow(struct timer *t)
+{
+    struct request *r = CONTAINER_OF(t, struct request, timer);
+    r->gone = true;
+    request_wake(r);
+}
+
+static bool at_end(const struct request *r, bool sealed, uint64_t there)
+{
+    if (r->parts)
+        return r->parts->at == r->parts->n;
+    return r->at >= r->end || (sealed && r->at >= there);
+}
+
+/* Pieces of a body that is one run of bytes. */
+static unsigned lease_run(struct request *r, struct iovec *iov, unsigned max, bool *last)
+{
+    bool sealed = object_state(r->object) == OBJECT_SEALED; /* before the length: then the length is final */
+    uint64_t there = r->body ? body_length(r->body) : 0;
+    uint64_t to = there < r->end ? there : r->end;
+    uint64_t most = r->bytes_sent ? LEASE_NEXT : LEASE_FIRST;
+    unsigned n = 0;
+    r->leased = 0;
+    if (to > r->at + most)
+        to = r->at + most;
+    if (r->at < to)
+        n = body_lease(r->body, &r->cursor, r->at, to, iov, max, &r->leased);
+    uint64_t then = r->at + r->leased;
+    *last = then >= r->end || (sealed && then >= there);
+    return n;
+}
+
+/* Several ranges: the current part's header when it is new, then a run of its bytes; the tail behind the last. */
+static unsigned lease_parts(struct request *r, struct iovec *iov, unsigned max, bool *last)
+{
+    struct parts *p = r->parts;
+    struct part_of_many *part = &p->v[p->at];
+    unsigned n = 0;
+    if (!p->head_sent)
+        iov[n++] = (struct iovec){ (char *)(uintptr_t)part->head.p, part->head.n };
+    uint64_t to = r->at + LEASE_NEXT < r->end ? r->at + LEASE_NEXT : r->end;
+    n += body_lease(r->body, &r->cursor, r->at, to, iov + n, max - n - 1, &r->leased);
+    *last = r->at + r->leased == r->end && p->at + 1 == p->n;
+    if (*last)
+        iov[n++] = (struct iovec){ (char *)(uintptr_t)p->tail.p, p->tail.n };
+    return n;
+}
+
+static unsigned lease(struct request *r, struct iovec *iov, unsigned max, bool *last)
+{
+    r->leased = 0;
+    if (!r->object) { /* a page of our own */
+        *last = true;
+        if (!r->reply.has_body || r->answer.body.n == 0)
+            return 0;
+        iov[0] = (struct iovec){ (char *)(uintptr_t)r->answer.body.p, r->answer.body.n };
+        r->leased = r->answer.body.n;
+        return 1;
+    }
+    if (r->parts)
+        return lease_parts(r, iov, max, last);
+    return lease_run(r, iov, max, last);
+}
+
+/* What was leased is with the kernel. */
+static void sent(struct request *r)
+{
+    r->head_sent = true;
+    r->at += r->leased;
+    r->bytes_sent += r->leased;
+    count_add(r->w->counters, COUNTER_BYTES_SENT, (int64_t)r->leased);
+    r->leased = 0;
+    if (!r->parts) {
+        reader_moved(r, r->at);
+        return;
+    }
+    r->parts->head_sent = true;
+    if (r->at == r->end && ++r->parts->at < r->parts->n) {
+        const struct part_of_many *next = &r->parts->v[r->parts->at];
+        r->parts->head_sent = false;
+        r->cursor.block = NULL;
+        r->at = next->range.first;
+        r->end = next->range.last + 1;
+    }
+}
+
+/* The reply cannot be whole any more: the object failed after its head was sent. */
+static enum step cut(struct request *r)
+{
+    r->cut = true;
+    r->reason = (enum reason)r->object->fail_reason;
+    return STEP_FINISH;
+}
+
+static enum step do_send(struct request *r)
+{
+    if (r->gone)
+        return STEP_FINISH;
+    if (r->sending)
+        return WAIT;
+    timer_stop(r->w->loop, &r->timer);
+    for (;;) {
+        struct iovec iov[12];
+        bool last = false;
+        if (r->last_sent)
+            return STEP_FINISH;
+        if (r->object && object_state(r->object) == OBJECT_FAILED && !at_end(r, false, 0)) {
+            if (!r->head_sent) {
+                r->own_fetch = true;
+                return STEP_AWAIT;
+            }
+            return cut(r);
+        }
+        unsigned n = lease(r, iov, COUNT_OF(iov), &last);
+        if (n == 0 && r->head_sent && !last)
+            return WAIT; /* the fetch has not brought more */
+        if (!r->first_byte_us)
+            r->first_byte_us = clock_mono_us(r->w->loop->clock);
+        r->last_sent = last;
+        switch (r->front->send(r, r->head_sent ? NULL : &r->reply, iov, n, last)) {
+        case FRONT_SENT: sent(r); break;
+        case FRONT_PENDING:
+            r->sending = true;
+            timer_start(r->w->loop, &r->timer,
+                        r->object && object_is_closed(r->object) ? r->site->window_stall
+                                                                 : r->settings->process.send_timeout,
+                        send_too_slow);
+            return WAIT;
+        case FRONT_BROKEN: r->gone = true; return STEP_FINISH;
+        }
+    }
+}
+
+/* ---- fail: a page of our own ---- */
+
+static void write_error_page(struct request *r)
+{
+    struct arena *a = &r->arena;
+    struct answer_page *page = &r->answer;
+    const char *what = r->refused ? http_error_text(r->refused) : reason_sentence(r->reason).p;
+    *page = (struct answer_page){ .status = r->status };
+    page->body = arena_printf(a, "%d %.*s\n\n%s.\n%s%.*s%s", r->status, STR_ARG(status_reason(r->status)), what,
+                              r->request_id.n ? "Request " : "", STR_ARG(r->request_id), r->request_id.n ? "\n" : "");
+    if (r->status == 503)
+        page->extra[page->extra_n++] =
+            (struct field){ field_name(FIELD_RETRY_AFTER), STR("5"), FIELD_RETRY_AFTER };
+    if (r->status == 405)
+        page->extra[page->extra_n++] = (struct field){ STR("Allow"), STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+                                                       FIELD_OTHER };
+}
+
+static enum step do_fail(struct request *r)
+{
+    count(r->w->counters, COUNTER_ERRORS);
+    reader_leave(r);
+    write_error_page(r);
+    deliver_page(r);
+    /* After a malformed request nothing on the connection can be trusted. */
+    r->reply.close |= r->refused != HTTP_ERROR_NONE;
+    return STEP_SEND;
+}
+
+/* ---- finish: the record, the counters, the references ---- */
+
+static enum step do_finish(struct request *r)
+{
+    struct requests *w = r->w;
+    if (r->gone)
+        count(w->counters, COUNTER_ABORTS);
+    if (!r->status)
+        r->status = r->reply.status;
+    if (r->gone && r->reason == REASON_NONE && !r->last_sent)
+        r->reason = REASON_CLIENT_GONE;
+    tunnel_end(r);
+    timer_stop(w->loop, &r->timer);
+    reader_leave(r);
+    fetch_detach(&r->fetch_client);
+    if (w->log_request)
+        w->log_request(w, r);
+    if (r->upload)
+        upload_fini(r->upload);
+    drop_found(r);
+    rule_unref(r->rule);
+    body_unref(r->body);
+    buf_fini(&r->collected);
+    settings_unref(r->settings);
+    link_remove(&r->link);
+    count_add(w->counters, COUNTER_REQUESTS_OPEN, -1);
+    return STEP_DONE;
+}
+
+/* ---- the driver ---- */
+
+#define TO(id) (1u << STEP_##id)
+static const struct {
+    struct str name;
+    unsigned next;
+    enum step (*run)(struct request *);
+} steps[STEP_COUNT] = {
+#define STEP(id, text, nexts) [STEP_##id] = { .name = STR_INIT(text), .next = (nexts) },
+#include "tbl/steps.h"
+#undef STEP
+};
+#undef TO
+
+static enum step run_step(struct request *r)
+{
+    switch (r->step) {
+    case STEP_ROUTE: return do_route(r);
+    case STEP_LOOKUP: return do_lookup(r);
+    case STEP_FETCH: return do_fetch(r);
+    case STEP_AWAIT: return do_await(r);
+    case STEP_DELIVER: return do_deliver(r);
+    case STEP_SEND: return do_send(r);
+    case STEP_FINISH: return do_finish(r);
+    case STEP_FAIL: return do_fail(r);
+    default: UNREACHABLE();
+    }
+}
+
+static enum request_result run(struct request *r)
+{
+    while (r->step != STEP_DONE) {
+        enum step next = run_step(r);
+        if (next == WAIT)
+            return REQUEST_WAIT;
+        CHECK(steps[r->step].next & (1u << next));
+        r->step = next;
+    }
+    return REQUEST_DONE;
+}
+
+struct str step_name(enum step s)
+{
+    CHECK((unsigned)s < STEP_COUNT);
+    return steps[s].name;
+}
+
+/* ---- entries ---- */
+
+void request_init(struct request *r, struct requests *w, const struct front_ops *front)
+{
+    memset(r, 0, sizeof(*r));
+    r->w = w;
+    r->front = front;
+    r->step = STEP_DONE;
+    link_init(&r->link);
+    arena_init(&r->arena, ARENA_BYTES);
+}
+
+void request_fini(struct request *r)
+{
+    CHECK(r->step == STEP_DONE);
+    arena_fini(&r->arena);
+}
+
+enum request_result request_start(struct request *r)
+{
+    CHECK(r->step == STEP_DONE);
+    r->step = STEP_ROUTE;
+    r->settings = settings_ref(r->w->settings);
+    r->started_us = clock_mono_us(r->w->loop->clock);
+    r->key.https = r->https;
+    r->fetch_client = (struct fetch_client){ .interim = interim, .upgraded = upgraded };
+    list_push_back(&r->w->open, &r->link);
+    count(r->w->counters, COUNTER_REQUESTS);
+    count_add(r->w->counters, COUNTER_REQUESTS_OPEN, 1);
+    return run(r);
+}
+
+void request_wake(struct request *r)
+{
+    /* A notice may come for a step that does not wait for it: entering it again is harmless. */
+    if (r->step != STEP_DONE && run(r) == REQUEST_DONE)
+        r->front->done(r);
+}
+
+enum request_result request_sent(struct request *r, int status)
+{
+    if (r->tunnel) {
+        if (status < 0)
+            r->gone = true;
+        tunnel_client_took(r);
+        return REQUEST_WAIT;
+    }
+    CHECK(r->sending);
+    r->sending = false;
+    if (status < 0)
+        r->gone = true;
+    else
+        sent(r);
+    return run(r);
+}
+
+void request_abort(struct request *r)
+{
+    if (r->step == STEP_DONE)
+        return;
+    r->gone = true;
+    if (r->upload)
+        upload_end(r->upload, UPLOAD_FAILED);
+    r->step = STEP_FINISH;
+    CHECK(run(r) == REQUEST_DONE);
+}
+
+/* ---- the request's body ---- */
+
+size_t request_body(struct request *r, struct str data)
+{
+    count_add(r->w->counters, COUNTER_BYTES_RECEIVED, (int64_t)data.n);
+    if (r->w->source) {
+        if (r->collected.n <= r->w->source->body_max)
+            buf_add(&r->collected, data);
+        return data.n;
+    }
+    if (!r->upload || r->upload->unwanted)
+        return data.n; /* the answer came first: what is left is of no use */
+    if (r->upload->received + data.n > (uint64_t)r->settings->process.request_body) {
+        r->refused = HTTP_ERROR_BODY_TOO_LARGE;
+        upload_end(r->upload, UPLOAD_FAILED);
+        return data.n;
+    }
+    size_t space = upload_space(r->upload), n = data.n < space ? data.n : space;
+    if (n)
+        upload_put(r->upload, str_first(data, n));
+    if (n < data.n)
+        r->upload->waiting_for_room = true;
+    return n;
+}
+
+void request_body_end(struct request *r, bool whole)
+{
+    r->body_ended = true;
+    if (r->upload)
+        upload_end(r->upload, whole ? UPLOAD_ENDED : UPLOAD_FAILED);
+    if (r->w->source)
+        request_wake(r);
+}
+
+/* ---- tunnels ---- */
+
+size_t request_raw(struct request *r, struct str data)
+{
+    return tunnel_from_client(r, data);
+}
+
+void request_raw_ended(struct request *r)
+{
+    tunnel_client_ended(r);
+}

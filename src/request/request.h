@@ -1,0 +1,205 @@
+/*
+ * A request: from its head to its access-log record, as a machine of steps (tbl/steps.h, request/request.c). It knows nothing
+ * of the protocol that the client speaks: a front turns bytes into this struct and replies into bytes. Lives on its worker; all
+ * that it allocates is in its arena, rewound when it ends.
+ */
+#ifndef REQUEST_REQUEST_H
+#define REQUEST_REQUEST_H
+
+#include "io/address.h"
+#include "io/notice.h"
+#include "origin/fetch.h"
+
+struct request;
+struct tunnel;
+struct country;
+
+enum step {
+#define TO(id) 0
+#define STEP(id, name, next) STEP_##id,
+#include "tbl/steps.h"
+#undef STEP
+#undef TO
+    STEP_COUNT
+};
+
+/* What the client gets in front of the body. */
+#define REPLY_EXTRA_MAX 24
+struct reply {
+    int status;
+    struct str h1;          /* status line and prepared field lines for HTTP/1.1 (cache/response) */
+    const struct fields *fields; /* the same as a table, for other protocols: the first fields_n of it */
+    size_t fields_n;
+    struct field extra[REPLY_EXTRA_MAX]; /* written behind them */
+    unsigned extra_n;
+    bool has_body;          /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
+    int64_t length;         /* Content-Length; -1: not known, or not to be stated */
+    bool close;             /* the connection is of no more use to the client */
+};
+
+enum front_sent {
+    FRONT_SENT,    /* all is with the kernel */
+    FRONT_PENDING, /* request_sent follows; the memory must stay */
+    FRONT_BROKEN,  /* the client is gone */
+};
+
+/* What a request asks of its front. From the request's own calls; none of them calls back. */
+struct front_ops {
+    /* The head (NULL: it was sent) and pieces of the body; `last`: the body is whole with them. */
+    enum front_sent (*send)(struct request *r, const struct reply *head, const struct iovec *iov, unsigned n, bool last);
+    /* A 1xx; dropped when the client cannot take one now. */
+    void (*interim)(struct request *r, int status, const struct fields *fields);
+    /* Body bytes are wanted: request_body follows, from the loop. */
+    void (*want_body)(struct request *r);
+    /* After an upgrade: bytes as they are. */
+    enum front_sent (*send_raw)(struct request *r, const struct iovec *iov, unsigned n);
+    /* Tunnel: start or stop reading from the client; end the sending side. */
+    void (*read_raw)(struct request *r, bool on);
+    void (*end_raw)(struct request *r);
+    /* The request is over, from the loop: reply whole (true), or the connection must end without a proper end. Not called when an entry point
+     * below returned REQUEST_DONE itself. */
+    void (*done)(struct request *r);
+};
+
+/* An internal site (the admin listener): answers instead of the cache. */
+struct source {
+    size_t body_max; /* of requests, bytes; more: 413 */
+    /* Fills r->answer. `body` is whole. */
+    void (*answer)(struct source *s, struct request *r, struct str body);
+};
+
+/* What a worker's requests share. */
+struct requests {
+    struct loop *loop;
+    struct log *log;
+    struct cache *cache;
+    struct fetcher *fetcher;
+    struct origins *origins;
+    struct counters *counters;
+    struct settings *settings; /* for new requests; swapped at reload, on this thread */
+    struct country *country;   /* NULL: no database */
+    struct source *source;     /* the admin listener's; NULL: sites */
+    struct str self;           /* "freshet-1a2b3c4d": our name in Via and CDN-Loop */
+    /* The access log: called once for each finished request; NULL: off. */
+    void (*log_request)(struct requests *w, const struct request *r);
+    void *log_ctx;
+    bool draining;
+    uint64_t *next_id;         /* of X-Request-Id, this worker's */
+    _Atomic int64_t *tunnels;  /* open ones, all workers */
+    struct list open;          /* requests in flight, for the drain */
+};
+
+/* A page of freshet's own. */
+struct answer_page {
+    int status;
+    struct str content_type; /* empty: text/plain */
+    struct str body;         /* in the request's arena */
+    struct field extra[4];
+    unsigned extra_n;
+};
+
+enum request_result { REQUEST_WAIT, REQUEST_DONE };
+
+struct request {
+    struct requests *w;
+    const struct front_ops *front;
+    struct link link;
+    struct arena arena;
+    struct settings *settings; /* the snapshot that it began with */
+
+    /* ---- from the front, before request_start ---- */
+    enum method method;
+    struct str method_name, target;
+    int minor;                /* HTTP/1.minor */
+    struct fields fields;     /* as received; strings live until the request is done */
+    struct framing framing;   /* of its body */
+    bool https;               /* the connection is */
+    const struct address *peer;
+    enum http_error refused;  /* found by the front: answer it and close */
+
+    /* ---- route ---- */
+    enum step step;
+    const struct site_settings *site;
+    struct key_request key;   /* key.fields is set by request_fields */
+    struct str authority;     /* host[:port] as the visitor asked for it */
+    struct str client_ip;
+    struct str request_id;
+    bool trusted, pass, upgrade, debug, head_only;
+    bool fields_made;
+    struct fields sent;       /* to the origin */
+    enum reason pass_reason;
+    struct directives directives;
+    struct str range;
+
+    /* ---- lookup ---- */
+    struct look look;
+    struct rule *rule;        /* a reference */
+    struct found found;       /* references are the request's: `stored` and `busy` */
+    unsigned looks;
+    bool alone;               /* does not wait for another's fetch any more */
+    enum outcome outcome;     /* of the first look that counted */
+
+    /* ---- object and delivery ---- */
+    struct object *object;    /* what is delivered, a reference */
+    struct object *stale;     /* what may be served when the fetch fails, a reference */
+    struct reader *reader;    /* NULL: not waiting on the object */
+    bool own_fetch;
+    struct fetch_client fetch_client;
+    struct upload *upload;
+    bool collapsed, background_started, stale_error;
+    struct timer timer;       /* waiting for a head, or for the client to take bytes */
+    bool timed_out;
+    struct body *body;        /* a reference */
+    struct body_cursor cursor;
+    uint64_t at, end;         /* of the body: next byte, and where to stop (BODY_LENGTH_UNKNOWN: the end) */
+    uint64_t leased;          /* bytes of the write under way */
+    struct parts *parts;      /* several ranges; NULL */
+    struct reply reply;
+    bool head_sent, sending, last_sent;
+    bool cut;                 /* the body could not be sent whole: no proper end */
+    bool gone;                /* the client is */
+    struct tunnel *tunnel;
+    struct answer_page answer; /* error pages and internal sources */
+    struct buf collected;     /* an internal source's request body */
+    bool body_ended;
+
+    /* ---- for the record ---- */
+    enum reason reason;
+    int status;
+    uint64_t bytes_sent;
+    int64_t started_us, first_byte_us, fetch_started_us, fetch_ms;
+    struct str cache_status;
+};
+
+/* Once for each front connection or stream; `front` and `w` stay. */
+void request_init(struct request *r, struct requests *w, const struct front_ops *front);
+void request_fini(struct request *r);
+
+/* Starts; the "from the front" part must be set. */
+enum request_result request_start(struct request *r);
+/* A pending send ended: 0, or the client is gone. */
+enum request_result request_sent(struct request *r, int status);
+/* The client is gone, or the drain's deadline came. Always ends it. */
+void request_abort(struct request *r);
+/* Body bytes: returns how many were taken; less than data.n: the front stops until want_body. */
+size_t request_body(struct request *r, struct str data);
+/* The body is whole (true) or will never be. */
+void request_body_end(struct request *r, bool whole);
+/* Bytes of a tunnel from the client; returns how many were taken. `request_raw_ended`: the client's side ended. */
+size_t request_raw(struct request *r, struct str data);
+void request_raw_ended(struct request *r);
+static inline bool request_is_tunnel(const struct request *r)
+{
+    return r->tunnel != NULL;
+}
+
+/* ---- for the steps, in other files of this room ---- */
+
+/* Something came that the machine waits for; from the loop. */
+void request_wake(struct request *r);
+/* The fields for the origin, made when they are first needed. */
+const struct fields *request_fields(struct request *r);
+
+struct str step_name(enum step s);
+
+#endif

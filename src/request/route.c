@@ -1,0 +1,271 @@
+#include "request/route.h"
+
+#include "http/accept.h"
+#include "http/url.h"
+#include "request/country.h"
+
+/* ---- the peer ---- */
+
+bool route_peer_is_trusted(const struct settings *s, const struct address *peer)
+{
+    for (size_t i = 0; i < s->process.trusted_proxies.n; i++) {
+        struct network n;
+        if (network_parse(s->process.trusted_proxies.v[i], &n) && network_has(&n, peer))
+            return true;
+    }
+    return false;
+}
+
+static struct str last_member(const struct fields *f, enum field_id id, struct arena *a)
+{
+    struct str rest = fields_joined(f, id, a), member, last = STR_NONE;
+    while (list_next(&rest, &member))
+        last = member;
+    return last;
+}
+
+static struct str first_member(const struct fields *f, enum field_id id, struct arena *a)
+{
+    struct str rest = fields_joined(f, id, a), member;
+    return list_next(&rest, &member) ? member : STR_NONE;
+}
+
+/* The visitor's address: the last one in X-Forwarded-For that is not itself a trusted proxy's; else the peer's. */
+static struct str client_address(struct request *r)
+{
+    struct address address;
+    char text[ADDRESS_TEXT_MAX];
+    struct str found = STR_NONE;
+    if (r->trusted) {
+        struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member, believed = STR_NONE;
+        while (list_next(&rest, &member)) {
+            if (!address_parse_ip(member, 0, &address))
+                believed = STR_NONE;
+            else if (!believed.n || !route_peer_is_trusted(r->settings, &address))
+                believed = member;
+        }
+        found = believed;
+    }
+    if (found.n)
+        return found;
+    return arena_dup(&r->arena, (struct str){ text, address_write_ip(r->peer, text) });
+}
+
+/* ---- host and target ---- */
+
+static enum http_error find_host(struct request *r, const struct target *t)
+{
+    size_t hosts = fields_count(&r->fields, FIELD_HOST);
+    if (hosts > 1)
+        return HTTP_ERROR_HOST_REPEATED;
+    if (hosts == 0 && r->minor > 0)
+        return HTTP_ERROR_HOST_MISSING;
+    struct str named = fields_value(&r->fields, FIELD_HOST);
+    struct host host = { 0 }, other;
+    enum http_error e = HTTP_ERROR_NONE;
+    if (hosts || t->form == TARGET_ABSOLUTE)
+        e = host_parse(t->form == TARGET_ABSOLUTE ? t->authority : named, r->key.https, &r->arena, &host);
+    if (e == HTTP_ERROR_NONE && hosts && t->form == TARGET_ABSOLUTE) {
+        e = host_parse(named, r->key.https, &r->arena, &other);
+        if (e == HTTP_ERROR_NONE && (!str_eq(other.name, host.name) || other.port != host.port))
+            e = HTTP_ERROR_HOST_MISMATCH;
+    }
+    if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_HOST) && e == HTTP_ERROR_NONE)
+        e = host_parse(first_member(&r->fields, FIELD_X_FORWARDED_HOST, &r->arena), r->key.https, &r->arena, &host);
+    if (e != HTTP_ERROR_NONE)
+        return e;
+    r->key.host = host.name;
+    r->key.port = host.port;
+    r->authority = host.port ? arena_printf(&r->arena, "%.*s:%u", STR_ARG(host.name), host.port) : host.name;
+    return HTTP_ERROR_NONE;
+}
+
+static enum http_error find_target(struct request *r, struct target *t)
+{
+    enum http_error e = target_parse(r->target, t);
+    if (e != HTTP_ERROR_NONE)
+        return e;
+    if (t->form == TARGET_ASTERISK && r->method != METHOD_OPTIONS)
+        return HTTP_ERROR_TARGET;
+    r->key.https = r->https || (t->form == TARGET_ABSOLUTE && str_eq(t->scheme, STR("https")) && r->trusted);
+    if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_PROTO))
+        r->key.https = str_eq_nocase(last_member(&r->fields, FIELD_X_FORWARDED_PROTO, &r->arena), STR("https"));
+    if (t->form == TARGET_ASTERISK)
+        r->key.path = t->path;
+    else if ((e = path_normalize(t->path, &r->arena, &r->key.path)) != HTTP_ERROR_NONE)
+        return e;
+    if (t->has_query && (e = query_check(t->query)) != HTTP_ERROR_NONE)
+        return e;
+    return HTTP_ERROR_NONE;
+}
+
+static void find_query(struct request *r, const struct target *t)
+{
+    r->key.has_query = t->has_query && t->query.n > 0; /* an empty query is no query (caching.md 4.3) */
+    r->key.query = t->query;
+    if (r->key.has_query)
+        r->key.query = query_strip_ignored(t->query, &r->site->ignored_params, &r->arena, &r->key.has_query);
+}
+
+/* ---- the mode ---- */
+
+static bool is_loop(const struct request *r)
+{
+    for (size_t i = 0; i < r->fields.n; i++) {
+        const struct field *f = &r->fields.v[i];
+        if (f->id != FIELD_VIA && f->id != FIELD_CDN_LOOP)
+            continue;
+        /* Our name has 8 random digits: where it stands in the value does not matter. */
+        for (size_t at = 0; at + r->w->self.n <= f->value.n; at++)
+            if (str_starts_nocase(str_from_index(f->value, at), r->w->self))
+                return true;
+    }
+    return false;
+}
+
+static bool wants_upgrade(const struct request *r)
+{
+    if (!fields_has(&r->fields, FIELD_UPGRADE) || r->method != METHOD_GET || r->minor == 0 ||
+        r->framing.kind != FRAMING_NONE)
+        return false;
+    /* h2c would carry other requests past every rule (RFC 9113 §3.1 took it back). */
+    return fields_list_has(&r->fields, FIELD_CONNECTION, STR("upgrade")) &&
+           !fields_list_has(&r->fields, FIELD_UPGRADE, STR("h2c"));
+}
+
+static void find_mode(struct request *r)
+{
+    bool has_body = r->framing.kind == FRAMING_CHUNKED || (r->framing.kind == FRAMING_LENGTH && r->framing.length > 0);
+    r->head_only = r->method == METHOD_HEAD;
+    r->upgrade = wants_upgrade(r);
+    if (r->method != METHOD_GET && r->method != METHOD_HEAD)
+        r->pass_reason = REASON_METHOD;
+    else if (has_body)
+        r->pass_reason = REASON_REQUEST_BODY;
+    else if (r->upgrade)
+        r->pass_reason = REASON_UPGRADE;
+    r->pass = r->pass_reason != REASON_NONE;
+    r->range = r->method == METHOD_GET && fields_count(&r->fields, FIELD_RANGE) == 1
+                   ? fields_value(&r->fields, FIELD_RANGE)
+                   : STR_NONE;
+}
+
+static void find_debug(struct request *r)
+{
+    struct str secret = r->site->debug_secret, given = fields_value(&r->fields, FIELD_X_FRESHET_DEBUG);
+    unsigned char differs = secret.n == 0 || secret.n != given.n;
+    for (size_t i = 0; i < given.n && i < secret.n; i++)
+        differs |= (unsigned char)(secret.p[i] ^ given.p[i]);
+    r->debug = !differs;
+}
+
+enum http_error route_request(struct request *r)
+{
+    struct target t;
+    if (r->method == METHOD_CONNECT || r->method == METHOD_TRACE)
+        return HTTP_ERROR_METHOD_REFUSED;
+    r->trusted = r->settings->process.trusted_proxies.n > 0 && route_peer_is_trusted(r->settings, r->peer);
+    enum http_error e = find_target(r, &t);
+    if (e == HTTP_ERROR_NONE)
+        e = find_host(r, &t);
+    if (e != HTTP_ERROR_NONE)
+        return e;
+    if (r->w->source) {
+        r->key.query = t.query;
+        r->key.has_query = t.has_query;
+        return HTTP_ERROR_NONE;
+    }
+    r->site = settings_site_of_host(r->settings, r->key.host);
+    if (!r->site) {
+        r->reason = REASON_NO_SITE;
+        r->status = 421;
+        return HTTP_ERROR_NONE;
+    }
+    if ((fields_has(&r->fields, FIELD_VIA) || fields_has(&r->fields, FIELD_CDN_LOOP)) && is_loop(r)) {
+        r->reason = REASON_LOOP;
+        r->status = 508;
+        return HTTP_ERROR_NONE;
+    }
+    r->key.site = r->site->name;
+    r->key.order = (enum query_order)r->site->query;
+    find_query(r, &t);
+    find_mode(r);
+    if (fields_has(&r->fields, FIELD_X_FRESHET_DEBUG))
+        find_debug(r);
+    policy_request_directives(r->site, &r->fields, &r->directives);
+    return HTTP_ERROR_NONE;
+}
+
+/* ---- what the origin is sent ---- */
+
+static bool is_untrusted_field(const struct field *f)
+{
+    return field_class_of(f->id) == FIELD_CLASS_U || str_starts_nocase(f->name, STR("Netlify-")) ||
+           str_starts_nocase(f->name, STR("X-Freshet-"));
+}
+
+static bool is_passed_on(const struct request *r, const struct field *f, bool has_connection)
+{
+    switch (f->id) {
+    case FIELD_EXPECT: /* answered by the front */
+    case FIELD_ACCEPT_ENCODING:
+    case FIELD_VIA:
+    case FIELD_CDN_LOOP:
+    case FIELD_X_REQUEST_ID:
+    case FIELD_X_FORWARDED_FOR:
+    case FIELD_X_FORWARDED_HOST:
+    case FIELD_X_FORWARDED_PROTO:
+    case FIELD_X_FRESHET_DEBUG:
+    case FIELD_X_COUNTRY: return false; /* written below, or for us */
+    case FIELD_UPGRADE: return r->upgrade;
+    default: break;
+    }
+    enum field_class class = field_class_of(f->id);
+    if (class == FIELD_CLASS_H || class == FIELD_CLASS_F || (is_untrusted_field(f) && !r->trusted))
+        return false;
+    return !has_connection || r->upgrade || !fields_list_has(&r->fields, FIELD_CONNECTION, f->name);
+}
+
+static void add_forwarding(struct request *r)
+{
+    struct arena *a = &r->arena;
+    char ip[ADDRESS_TEXT_MAX];
+    struct str peer = { ip, address_write_ip(r->peer, ip) };
+    struct str before = r->trusted ? fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, a) : STR_NONE;
+    struct str chain = before.n && peer.n ? arena_printf(a, "%.*s, %.*s", STR_ARG(before), STR_ARG(peer))
+                       : before.n         ? before
+                                          : arena_dup(a, peer);
+    if (chain.n)
+        fields_add_id(&r->sent, a, FIELD_X_FORWARDED_FOR, chain);
+    if (r->authority.n)
+        fields_add_id(&r->sent, a, FIELD_X_FORWARDED_HOST, r->authority);
+    fields_add_id(&r->sent, a, FIELD_X_FORWARDED_PROTO, r->key.https ? STR("https") : STR("http"));
+    if (r->key.country.n)
+        fields_add_id(&r->sent, a, FIELD_X_COUNTRY, r->key.country);
+
+    struct str via = fields_joined(&r->fields, FIELD_VIA, a), loop = fields_joined(&r->fields, FIELD_CDN_LOOP, a);
+    fields_add_id(&r->sent, a, FIELD_VIA,
+                  arena_printf(a, "%.*s%s1.%d %.*s", STR_ARG(via), via.n ? ", " : "", r->minor, STR_ARG(r->w->self)));
+    fields_add_id(&r->sent, a, FIELD_CDN_LOOP,
+                  arena_printf(a, "%.*s%s%.*s", STR_ARG(loop), loop.n ? ", " : "", STR_ARG(r->w->self)));
+    fields_add_id(&r->sent, a, FIELD_X_REQUEST_ID, r->request_id);
+}
+
+const struct fields *request_fields(struct request *r)
+{
+    if (r->fields_made)
+        return &r->sent;
+    r->fields_made = true;
+    bool has_connection = fields_has(&r->fields, FIELD_CONNECTION);
+    for (size_t i = 0; i < r->fields.n; i++)
+        if (is_passed_on(r, &r->fields.v[i], has_connection))
+            fields_add(&r->sent, &r->arena, r->fields.v[i].name, r->fields.v[i].value);
+    r->client_ip = client_address(r);
+    r->key.country = country_of(r->w->country, r->client_ip, &r->arena);
+    struct str encodings = accept_encoding_normalize(&r->fields);
+    if (encodings.n)
+        fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
+    add_forwarding(r);
+    r->key.fields = &r->sent;
+    return &r->sent;
+}

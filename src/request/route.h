@@ -1,0 +1,16 @@
+/*
+ * The first step: whose request is it, what is asked for, and what of it may be believed. Fills the route part of the request.
+ */
+#ifndef REQUEST_ROUTE_H
+#define REQUEST_ROUTE_H
+
+#include "request/request.h"
+
+/* HTTP_ERROR_NONE, or what is wrong with the request; r->reason and r->status are set when it is refused for another reason
+ * (unknown host, loop): then the status is not 0. */
+enum http_error route_request(struct request *r);
+
+/* Is the peer one whose X-Forwarded-* are believed? */
+bool route_peer_is_trusted(const struct settings *s, const struct address *peer);
+
+#endif

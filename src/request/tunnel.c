@@ -1,0 +1,258 @@
+#include "request/tunnel.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "cache/response.h"
+
+#define BUFFER_BYTES ((size_t)16384)
+
+/* One direction. */
+struct flow {
+    char bytes[BUFFER_BYTES];
+    size_t n;      /* bytes in it, or being written */
+    bool writing;  /* they are with the writer until it is done */
+    bool ended;    /* its source ended; told on when the buffer is empty */
+    bool told;
+};
+
+struct tunnel {
+    struct request *request;
+    struct connection *origin;
+    struct timer silence;
+    struct flow down, up; /* origin to client, client to origin */
+    size_t held;          /* bytes in `down` that wait for the 101 to be sent */
+    bool over;
+    struct letter end; /* tells the request, from the loop */
+    bool end_posted;
+};
+
+static void tell_end(struct letter *l)
+{
+    struct tunnel *t = CONTAINER_OF(l, struct tunnel, end);
+    t->end_posted = false;
+    if (t->request)
+        request_wake(t->request);
+    else
+        mem_free(t);
+}
+
+static void finish(struct tunnel *t)
+{
+    t->over = true;
+    if (t->end_posted)
+        return;
+    t->end_posted = true;
+    t->end.open = tell_end;
+    loop_defer(t->request->w->loop, &t->end);
+}
+
+bool tunnel_is_over(const struct request *r)
+{
+    return r->tunnel->over;
+}
+
+static void silent(struct timer *timer)
+{
+    finish(CONTAINER_OF(timer, struct tunnel, silence));
+}
+
+static void stir(struct tunnel *t)
+{
+    struct request *r = t->request;
+    timer_start(r->w->loop, &t->silence, r->settings->process.tunnel_timeout, silent);
+}
+
+static void check_end(struct tunnel *t)
+{
+    if (t->down.told && t->up.told)
+        finish(t);
+}
+
+/* ---- origin to client ---- */
+
+static void push_down(struct tunnel *t)
+{
+    struct flow *f = &t->down;
+    struct request *r = t->request;
+    if (f->writing || t->over)
+        return;
+    if (f->n) {
+        struct iovec iov = { f->bytes, f->n };
+        switch (r->front->send_raw(r, &iov, 1)) {
+        case FRONT_SENT: f->n = 0; break;
+        case FRONT_PENDING: f->writing = true; return;
+        case FRONT_BROKEN: finish(t); return;
+        }
+    }
+    if (f->ended && !f->told) {
+        f->told = true;
+        r->front->end_raw(r);
+        check_end(t);
+    } else if (!f->ended) {
+        stream_read_start(&t->origin->stream);
+    }
+}
+
+void tunnel_client_took(struct request *r)
+{
+    struct tunnel *t = r->tunnel;
+    t->down.writing = false;
+    t->down.n = t->held;
+    t->held = 0;
+    stir(t);
+    push_down(t);
+}
+
+static size_t on_space(struct connection *c, char **p)
+{
+    struct tunnel *t = c->ctx;
+    if (t->down.n || t->held)
+        return 0; /* the client is slower */
+    *p = t->down.bytes;
+    return BUFFER_BYTES;
+}
+
+static void on_data(struct connection *c, size_t n)
+{
+    struct tunnel *t = c->ctx;
+    t->down.n = n;
+    stir(t);
+    push_down(t);
+}
+
+static void on_ended(struct connection *c, int status)
+{
+    struct tunnel *t = c->ctx;
+    t->down.ended = true;
+    if (status < 0)
+        finish(t);
+    else
+        push_down(t);
+}
+
+/* ---- client to origin ---- */
+
+static void push_up(struct tunnel *t)
+{
+    struct flow *f = &t->up;
+    struct request *r = t->request;
+    if (f->writing || t->over)
+        return;
+    if (f->n) {
+        struct iovec iov = { f->bytes, f->n };
+        switch (stream_write(&t->origin->stream, &iov, 1)) {
+        case STREAM_WRITTEN: f->n = 0; break;
+        case STREAM_PENDING: f->writing = true; return;
+        case STREAM_BROKEN: finish(t); return;
+        }
+    }
+    if (f->ended && !f->told) {
+        f->told = true;
+        stream_shutdown(&t->origin->stream);
+        check_end(t);
+    } else if (!f->ended) {
+        r->front->read_raw(r, true);
+    }
+}
+
+static void on_written(struct connection *c, int status)
+{
+    struct tunnel *t = c->ctx;
+    t->up.writing = false;
+    t->up.n = 0;
+    if (status < 0)
+        finish(t);
+    else
+        push_up(t);
+}
+
+size_t tunnel_from_client(struct request *r, struct str data)
+{
+    struct tunnel *t = r->tunnel;
+    struct flow *f = &t->up;
+    if (t->over)
+        return data.n;
+    if (f->n) {
+        r->front->read_raw(r, false); /* the origin is slower */
+        return 0;
+    }
+    size_t n = data.n < BUFFER_BYTES ? data.n : BUFFER_BYTES;
+    memcpy(f->bytes, data.p, n);
+    f->n = n;
+    stir(t);
+    push_up(t);
+    return n;
+}
+
+void tunnel_client_ended(struct request *r)
+{
+    r->tunnel->up.ended = true;
+    push_up(r->tunnel);
+}
+
+/* ---- life ---- */
+
+static const struct connection_user user = { on_space, on_data, on_ended, on_written };
+
+static void send_101(struct request *r, const struct response_head *head)
+{
+    struct fields fields;
+    response_end_to_end(&head->fields, &r->arena, &fields);
+    r->reply = (struct reply){ .status = 101, .length = -1 };
+    struct buf b = BUF_INIT;
+    buf_add(&b, STR("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"));
+    buf_printf(&b, "Upgrade: %.*s\r\n", STR_ARG(fields_joined(&head->fields, FIELD_UPGRADE, &r->arena)));
+    for (size_t i = 0; i < fields.n; i++)
+        if (fields.v[i].id != FIELD_UPGRADE)
+            buf_printf(&b, "%.*s: %.*s\r\n", STR_ARG(fields.v[i].name), STR_ARG(fields.v[i].value));
+    buf_add(&b, STR("\r\n"));
+    struct str text = arena_dup(&r->arena, buf_str(&b));
+    buf_fini(&b);
+    struct iovec iov = { (char *)(uintptr_t)text.p, text.n };
+    switch (r->front->send_raw(r, &iov, 1)) {
+    case FRONT_SENT: break;
+    case FRONT_PENDING: r->tunnel->down.writing = true; break;
+    case FRONT_BROKEN: finish(r->tunnel); break;
+    }
+}
+
+void tunnel_begin(struct request *r, struct connection *c, const struct response_head *head, struct str rest)
+{
+    struct tunnel *t = mem_alloc(sizeof(*t));
+    t->request = r;
+    t->origin = c;
+    r->tunnel = t;
+    r->status = 101;
+    c->user = &user;
+    c->ctx = t;
+    count_add(r->w->counters, COUNTER_TUNNELS_OPEN, 1);
+    atomic_fetch_add_explicit(r->w->tunnels, 1, memory_order_relaxed);
+    stir(t);
+    send_101(r, head);
+    /* What came with the 101 waits behind it. */
+    if (rest.n > BUFFER_BYTES) {
+        finish(t);
+    } else if (rest.n) {
+        memcpy(t->down.bytes, rest.p, rest.n);
+        *(t->down.writing ? &t->held : &t->down.n) = rest.n;
+    }
+    push_down(t);
+    push_up(t);
+}
+
+void tunnel_end(struct request *r)
+{
+    struct tunnel *t = r->tunnel;
+    if (!t)
+        return;
+    r->tunnel = NULL;
+    timer_stop(r->w->loop, &t->silence);
+    pool_drop(t->origin);
+    count_add(r->w->counters, COUNTER_TUNNELS_OPEN, -1);
+    atomic_fetch_sub_explicit(r->w->tunnels, 1, memory_order_relaxed);
+    if (t->end_posted)
+        t->request = NULL; /* the letter frees it */
+    else
+        mem_free(t);
+}
