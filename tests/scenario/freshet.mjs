@@ -32,6 +32,8 @@ const verbs = {
   grep() {
     if (!new RegExp(args[0], 'm').test(freshet.log())) throw new Error(`the log does not say ${args[0]}:\n${freshet.log()}`);
   },
+  // Waits until the log says it, so many times: `saying reloaded 2`.
+  saying: () => freshet.saying(args[0], +(args[1] ?? 1)),
   nogrep() {
     const m = new RegExp(args[0], 'm').exec(freshet.log());
     if (m) throw new Error(`the log says ${m[0]}`);

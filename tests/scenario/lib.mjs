@@ -81,6 +81,10 @@ export class Freshet {
     return exists(this.at('log')) ? fs.readFileSync(this.at('log'), 'utf8') : '';
   }
 
+  saying(pattern, times = 1) {
+    return eventually(`the log says ${pattern}`, () => (this.log().match(new RegExp(pattern, 'g')) ?? []).length >= times);
+  }
+
   // One line to the control socket, one line back.
   control(line) {
     return new Promise((resolve, reject) => {
@@ -373,6 +377,7 @@ export class Origin {
     }
   }
 
+  // Nobody is there any more: connections are refused.
   close() {
     for (const s of this.sockets) s.destroy();
     return new Promise((r) => this.server.close(r));
@@ -428,7 +433,6 @@ export async function scenario({ answer = () => reply('x'), flags = [], yaml }, 
     cases.failed++;
     console.log(`FAILED ${e.stack}`);
   }
-  await origin.close();
   cases.end();
 }
 

@@ -121,8 +121,13 @@ async function run(scenario) {
       process.kill(+fs.readFileSync(`${i}/pid`, 'utf8'), 'SIGKILL');
     } catch { /* it ended meanwhile */ }
   }
-  if (keep) console.log(`kept ${folder}`);
-  else fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  if (keep) {
+    console.log(`kept ${folder}`);
+  } else {
+    try {
+      fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    } catch { /* a last process still writes there; it is in the temporary folder anyway */ }
+  }
 }
 
 async function work() {

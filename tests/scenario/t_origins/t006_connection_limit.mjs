@@ -1,0 +1,40 @@
+// No more connections to an origin than allowed; who waits for one waits in order, not for ever, and not in any number.
+// scenarios T6
+import { check, equal, reply, scenario } from '../lib.mjs';
+
+const release = [];
+let open = 0;
+let most = 0;
+let queued;
+await scenario({ answer: async (r) => {
+  most = Math.max(most, ++open);
+  await new Promise((resolve) => release.push(resolve));
+  open--;
+  return reply(r.target, { 'Cache-Control': 'no-store' });
+}, flags: ['--origin-connections', '3', '--origin-queue', '4', '--queue-timeout', '30s'] }, async ({ ask, cases, freshet, origin }) => {
+  const all = Array.from({ length: 3 }, (_, i) => ask(`/${i}`));
+  while (release.length < 3) await new Promise(setImmediate);
+  queued = Array.from({ length: 4 }, (_, i) => ask(`/q${i}`));
+  await freshet.until('requests', '==', 7);
+  await cases.check('the queue is full: 503', async () => {
+    const r = await ask('/more');
+    equal(r.status, 503);
+    check(/detail=origin-queue-full/.test(r.fields['cache-status']), r.fields['cache-status']);
+    check(r.fields['retry-after'] !== undefined, 'no Retry-After');
+  });
+  release.shift()();
+  while (release.length < 3) await new Promise(setImmediate);
+  await cases.check('one of the queue goes on', () => freshet.until('requests', '==', 6));
+  await freshet.advance('31s');
+  await cases.check('the others wait no longer: 503', async () => {
+    const got = await Promise.all(queued.slice(1));
+    got.forEach((r) => equal(r.status, 503));
+  });
+  while (release.length) release.shift()();
+  await cases.check('all that were let through are answered', async () => {
+    (await Promise.all(all)).forEach((r, i) => equal(r.body, `/${i}`));
+    equal((await queued[0]).body, '/q0');
+  });
+  await cases.check('never more than three at once', () => equal(most, 3));
+  await cases.check('four requests', () => equal(origin.requests.length, 4));
+});

@@ -1,0 +1,24 @@
+// An origin that is gone costs a fast 502 each, not a timeout; when it is back all is well.
+// scenarios T9
+import { check, equal, Origin, reply, scenario } from '../lib.mjs';
+
+await scenario({ answer: () => reply('x') }, async ({ ask, cases, origin }) => {
+  equal((await ask('/')).body, 'x');
+  const port = origin.port;
+  await origin.close();
+  const began = Date.now();
+  for (let i = 0; i < 20; i++) {
+    await cases.check('502', async () => {
+      const r = await ask('/');
+      equal(r.status, 502);
+      equal(r.fields['cache-control'], 'no-store');
+      check(/^text\/html|^text\/plain/.test(r.fields['content-type']), r.fields['content-type']);
+    });
+  }
+  await cases.check('fast', () => check(Date.now() - began < 5000, `${Date.now() - began} ms`));
+  const again = new Origin(() => reply('back'));
+  again.server = (await import('node:net')).createServer((s) => s.once('data', () => s.end(reply('back', { Connection: 'close' }))));
+  await new Promise((r) => again.server.listen(port, '127.0.0.1', r));
+  await cases.check('back again', async () => equal((await ask('/')).body, 'back'));
+  again.server.close();
+});
