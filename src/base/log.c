@@ -8,13 +8,14 @@
 
 static const char *const level_names[] = { "error", "warning", "info" };
 
-static void add_time(struct buf *line, int64_t wall_ms)
+size_t log_time_write(char out[32], int64_t wall_ms)
 {
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    buf_printf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-               tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(wall_ms % 1000));
+    int n = snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000, tm.tm_mon + 1,
+                     tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(wall_ms % 1000));
+    return n < 0 ? 0 : n < 32 ? (size_t)n : 31;
 }
 
 void log_record(struct log *log, enum log_level level, const char *area, const char *fmt, ...)
@@ -31,7 +32,8 @@ void log_record(struct log *log, enum log_level level, const char *area, const c
     size_t length = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
 
     struct buf line = BUF_INIT;
-    add_time(&line, clock_now(log->clock).wall_ms);
+    char time[32];
+    buf_add(&line, (struct str){ time, log_time_write(time, clock_now(log->clock).wall_ms) });
     buf_printf(&line, " %s %s: ", level_names[level], area);
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];

@@ -23,6 +23,9 @@ struct log {
 __attribute__((format(printf, 4, 5))) void log_record(struct log *log, enum log_level level, const char *area,
                                                       const char *fmt, ...);
 
+/* "2026-11-22T19:06:00.123Z" into at least 32 bytes; returns its length. */
+size_t log_time_write(char out[32], int64_t wall_ms);
+
 #define log_error(log, area, ...)   log_record(log, LOG_ERROR, area, __VA_ARGS__)
 #define log_warning(log, area, ...) log_record(log, LOG_WARNING, area, __VA_ARGS__)
 #define log_info(log, area, ...)    log_record(log, LOG_INFO, area, __VA_ARGS__)

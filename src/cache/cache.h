@@ -31,7 +31,9 @@ struct cache {
     _Atomic uint64_t evicted, swept;
     /* the sweep's, one thread */
     size_t sweep_shard, sweep_bucket;
-    uint64_t sweep_oldest, sweep_purged_upto;
+    uint64_t sweep_oldest, sweep_began, sweep_purged_upto;
+    uint64_t sweep_marked, sweep_hour_ago; /* purge numbers, now and an hour ago */
+    int64_t sweep_marked_ms;
 };
 
 /* The secret outlives the cache. Never NULL. */

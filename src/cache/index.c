@@ -29,6 +29,7 @@ struct resource {
 #define EXPIRED_KEPT_MS    (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
 #define LEAST_USED_LOOK_AT 16
 #define RESOURCES_IDLE_MAX 65536
+#define PRIVATE_MOST_MS    (3600 * (int64_t)1000) /* purges before that may be forgotten (cache/sweep) */
 
 static const struct str names[OUTCOME_COUNT] = {
 #define OUTCOME(id, name, step) STR_INIT(name),
@@ -478,14 +479,15 @@ static struct object *least_used(struct resource *r, const struct object *but)
 
 #define GONE_MAX 4
 
-bool index_publish(struct object *o, const struct place *place, size_t variants_max)
+bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms)
 {
     struct cache *c = o->cache;
     struct shard *s = shard_of(c, &place->hash);
     struct object *gone[GONE_MAX];
     unsigned gone_n = 0;
     bool published = true;
-    if (object_check_purged(o, epochs_published(c->epochs), o->received_mono_ms).gone) {
+    bool too_old = !atomic_load_explicit(&o->shard, memory_order_relaxed) && now_mono_ms - o->received_mono_ms > PRIVATE_MOST_MS;
+    if (too_old || object_check_purged(o, epochs_published(c->epochs), now_mono_ms).gone) {
         index_withdraw(o);
         return false;
     }

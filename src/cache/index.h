@@ -68,7 +68,7 @@ void index_settle(struct object *o, const struct place *place, struct rule *rule
 /* The rule is remembered although nothing is stored. */
 void index_learn(struct cache *c, const struct place *place, struct rule *rule, int64_t now_mono_ms);
 /* After the seal: what a look-up finds from now on; the older one goes. false: purged meanwhile, or a younger one is there. */
-bool index_publish(struct object *o, const struct place *place, size_t variants_max);
+bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms);
 /* Out of the index; harmless when it is not in it. */
 void index_withdraw(struct object *o);
 /* Remembered until these monotonic times; 0: no change. */

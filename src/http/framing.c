@@ -67,15 +67,40 @@ enum http_error framing_of_request(const struct request_head *h, struct framing 
     return HTTP_ERROR_NONE;
 }
 
+/* One transfer coding that nobody registered (RFC 9112 §7): the body then ends with the connection (§6.3, 4), and no
+ * decoder is asked to guess. Codings that somebody decodes, lists, and a length beside it stay errors. */
+static bool is_unknown_coding(const struct fields *f)
+{
+    static const struct str known[] = { STR_INIT("chunked"),  STR_INIT("gzip"),       STR_INIT("x-gzip"),
+                                        STR_INIT("deflate"),  STR_INIT("compress"),   STR_INIT("x-compress"),
+                                        STR_INIT("identity"), STR_INIT("trailers") };
+    struct str value = fields_value(f, FIELD_TRANSFER_ENCODING);
+    if (fields_count(f, FIELD_TRANSFER_ENCODING) != 1 || fields_has(f, FIELD_CONTENT_LENGTH) || !is_token(value))
+        return false;
+    /* "xchunked" and the like are tricks, not codings. */
+    for (size_t i = 0; i + known[0].n <= value.n; i++)
+        if (str_starts_nocase(str_from_index(value, i), known[0]))
+            return false;
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (str_eq_nocase(value, known[i]))
+            return false;
+    return true;
+}
+
 enum http_error framing_of_response(enum method asked, const struct response_head *h, struct framing *out)
 {
     *out = (struct framing){ .kind = FRAMING_NONE };
     if (h->status < 200 || h->status == 204)
         return HTTP_ERROR_NONE;
+    bool has_body = asked != METHOD_HEAD && h->status != 304;
+    if (h->minor > 0 && fields_has(&h->fields, FIELD_TRANSFER_ENCODING) && is_unknown_coding(&h->fields)) {
+        out->kind = has_body ? FRAMING_CLOSE : FRAMING_NONE;
+        return HTTP_ERROR_NONE;
+    }
     enum http_error e = framing_of_fields(&h->fields, h->minor, out);
     if (e)
         return e;
-    if (asked == METHOD_HEAD || h->status == 304)
+    if (!has_body)
         *out = (struct framing){ .kind = FRAMING_NONE };
     else if (out->kind == FRAMING_NONE)
         out->kind = FRAMING_CLOSE;

@@ -24,7 +24,8 @@ struct framing {
  * Cookie or Authorization, and that there is at most one Content-Type: two readers could take the body for two things. */
 enum http_error framing_of_request(const struct request_head *h, struct framing *out);
 /* `asked`: the method of the request that this answers. HEAD, 1xx, 204 and 304 have no body whatever they claim; for
- * HEAD and 304 what they claim must still be well-formed. Transfer-Encoding in an HTTP/1.0 response is an error. */
+ * HEAD and 304 what they claim must still be well-formed. Transfer-Encoding in an HTTP/1.0 response is an error.
+ * A single coding that nobody knows (RFC 9112 §6.3, 4): FRAMING_CLOSE. */
 enum http_error framing_of_response(enum method asked, const struct response_head *h, struct framing *out);
 
 /* May the connection carry another message after this one (RFC 9112 §9.3)? Version and Connection only; the

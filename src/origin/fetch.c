@@ -266,7 +266,7 @@ static void complete(struct fetch *f)
         f->store = false;
     object_seal(f->object, f->store && f->plan.site->generate_etag);
     if (f->store) {
-        if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants))
+        if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms))
             count(f->f->counters, COUNTER_STORED);
     } else {
         index_withdraw(f->object);
@@ -1046,7 +1046,9 @@ static void handle_head(struct fetch *f)
                 fail(f, REASON_ORIGIN_INVALID, 502);
                 return;
             }
-            if (f->framing.kind == FRAMING_CLOSE)
+            /* A 204 that claims a body may send one: what follows on the connection cannot be trusted. */
+            bool claims = fields_has(&h.fields, FIELD_TRANSFER_ENCODING) || declared_length(&h) > 0;
+            if (f->framing.kind == FRAMING_CLOSE || (h.status == 204 && claims))
                 f->keep_alive = false;
             final_head(f, &h, h.bytes);
             return;

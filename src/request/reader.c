@@ -7,6 +7,7 @@ struct hub {
     struct loop_notice notice;
     struct object *object; /* a reference */
     struct list readers;
+    bool telling;          /* its readers are being told: some are in another list, and it must stay */
 };
 
 struct reader {
@@ -19,7 +20,7 @@ struct reader {
 static void free_if_empty(struct hub *h)
 {
     /* A notice under way comes back here. */
-    if (!list_is_empty(&h->readers) || loop_notice_is_pending(&h->notice))
+    if (h->telling || !list_is_empty(&h->readers) || loop_notice_is_pending(&h->notice))
         return;
     object_unref(h->object);
     mem_free(h);
@@ -28,7 +29,7 @@ static void free_if_empty(struct hub *h)
 /* Only a passing body needs to know; a kept one with a thousand readers does not go through them all. */
 static void update_slowest(struct hub *h)
 {
-    if (!object_is_closed(h->object))
+    if (h->telling || !object_is_closed(h->object))
         return;
     uint64_t slowest = UINT64_MAX;
     LIST_EACH (l, &h->readers) {
@@ -46,12 +47,14 @@ static void progressed(struct loop_notice *n)
     struct list turn;
     list_init(&turn);
     list_move_all(&turn, &h->readers);
+    h->telling = true;
     struct link *l;
     while ((l = list_pop(&turn)) != NULL) {
         struct reader *reader = CONTAINER_OF(l, struct reader, link);
         list_push_back(&h->readers, l);
         request_wake(reader->request);
     }
+    h->telling = false;
     if (!list_is_empty(&h->readers))
         update_slowest(h);
     free_if_empty(h);

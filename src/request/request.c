@@ -271,6 +271,7 @@ static void start_fetch(struct request *r, bool background)
 {
     struct fields *fields = (struct fields *)(uintptr_t)request_fields(r);
     struct fields reduced;
+    reduce_query(r);
     struct key_request key = r->key;
     bool may_store = answer_may_be_stored(r);
     if (background) {
@@ -325,8 +326,6 @@ static enum step do_fetch(struct request *r)
         compute_place(r);
         r->look.published = epochs_published(r->w->cache->epochs);
     }
-    request_fields(r);
-    reduce_query(r);
     r->object = r->found.busy;
     r->found.busy = NULL;
     if (!r->object)
@@ -380,8 +379,8 @@ static enum step fetch_failed(struct request *r)
     struct object *o = r->object;
     enum reason why = (enum reason)o->fail_reason;
     int status = o->fail_status;
-    if (why == REASON_UPLOAD_FAILED && r->refused == HTTP_ERROR_BODY_TOO_LARGE)
-        return fail(r, REASON_BAD_REQUEST, 413);
+    if (why == REASON_UPLOAD_FAILED && r->refused != HTTP_ERROR_NONE)
+        return fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
     if (!r->own_fetch && (why == REASON_CANCELLED || why == REASON_CLIENT_GONE))
         return look_again(r);
     reader_leave(r);
@@ -697,6 +696,21 @@ void request_fini(struct request *r)
 {
     CHECK(r->step == STEP_DONE);
     arena_fini(&r->arena);
+}
+
+void request_reset(struct request *r)
+{
+    CHECK(r->step == STEP_DONE);
+    struct requests *w = r->w;
+    const struct front_ops *front = r->front;
+    struct arena arena = r->arena;
+    arena_rewind(&arena);
+    memset(r, 0, sizeof(*r));
+    r->w = w;
+    r->front = front;
+    r->arena = arena;
+    r->step = STEP_DONE;
+    link_init(&r->link);
 }
 
 enum request_result request_start(struct request *r)

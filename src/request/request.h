@@ -175,6 +175,8 @@ struct request {
 void request_init(struct request *r, struct requests *w, const struct front_ops *front);
 void request_fini(struct request *r);
 
+/* After it is done: its memory is given back, everything but `w` and `front` is cleared. */
+void request_reset(struct request *r);
 /* Starts; the "from the front" part must be set. */
 enum request_result request_start(struct request *r);
 /* A pending send ended: 0, or the client is gone. */

@@ -30,13 +30,15 @@ static struct str first_member(const struct fields *f, enum field_id id, struct 
     return list_next(&rest, &member) ? member : STR_NONE;
 }
 
-/* The visitor's address: the last one in X-Forwarded-For that is not itself a trusted proxy's; else the peer's. */
-static struct str client_address(struct request *r)
+/* The last address in X-Forwarded-For that is not itself a trusted proxy's; else the peer's. */
+struct str request_client_ip(struct request *r)
 {
+    if (r->client_ip.p)
+        return r->client_ip;
     struct address address;
     char text[ADDRESS_TEXT_MAX];
     struct str found = STR_NONE;
-    if (r->trusted) {
+    if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_FOR)) {
         struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member, believed = STR_NONE;
         while (list_next(&rest, &member)) {
             if (!address_parse_ip(member, 0, &address))
@@ -46,9 +48,8 @@ static struct str client_address(struct request *r)
         }
         found = believed;
     }
-    if (found.n)
-        return found;
-    return arena_dup(&r->arena, (struct str){ text, address_write_ip(r->peer, text) });
+    r->client_ip = found.n ? found : arena_dup(&r->arena, (struct str){ text, address_write_ip(r->peer, text) });
+    return r->client_ip;
 }
 
 /* ---- host and target ---- */
@@ -260,8 +261,7 @@ const struct fields *request_fields(struct request *r)
     for (size_t i = 0; i < r->fields.n; i++)
         if (is_passed_on(r, &r->fields.v[i], has_connection))
             fields_add(&r->sent, &r->arena, r->fields.v[i].name, r->fields.v[i].value);
-    r->client_ip = client_address(r);
-    r->key.country = country_of(r->w->country, r->client_ip, &r->arena);
+    r->key.country = country_of(r->w->country, request_client_ip(r), &r->arena);
     struct str encodings = accept_encoding_normalize(&r->fields);
     if (encodings.n)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);

@@ -13,4 +13,7 @@ enum http_error route_request(struct request *r);
 /* Is the peer one whose X-Forwarded-* are believed? */
 bool route_peer_is_trusted(const struct settings *s, const struct address *peer);
 
+/* The visitor's address, for the log and the country. In the arena or the fields. */
+struct str request_client_ip(struct request *r);
+
 #endif

@@ -1,0 +1,63 @@
+#include "access_log.h"
+
+#include "request/route.h"
+
+/* "2026-11-22T19:06:00.123Z" */
+static void add_time(struct buf *b, int64_t wall_ms)
+{
+    char text[32];
+    size_t n = log_time_write(text, wall_ms);
+    buf_add(b, (struct str){ text, n });
+}
+
+static void add_text(struct buf *b, struct str name, struct str value)
+{
+    buf_add(b, name);
+    buf_add_json(b, value);
+}
+
+static void add_number(struct buf *b, struct str name, int64_t value)
+{
+    buf_add(b, name);
+    buf_add_u64(b, value > 0 ? (uint64_t)value : 0);
+}
+
+static struct str cache_word(const struct request *r)
+{
+    if (r->w->source || r->looks + (unsigned)r->pass == 0)
+        return STR("none");
+    return r->stale_error ? STR("stale-error") : outcome_name(r->outcome);
+}
+
+static enum reason reason_of(const struct request *r)
+{
+    if (r->reason != REASON_NONE)
+        return r->reason;
+    if (r->object && object_state(r->object) != OBJECT_NEW && r->outcome != OUTCOME_HIT)
+        return (enum reason)r->object->verdict_reason;
+    return REASON_NONE;
+}
+
+void access_log_request(struct requests *w, const struct request *r)
+{
+    struct logfile *f = w->log_ctx;
+    struct buf *b = logfile_line(f);
+    int64_t now_us = clock_mono_us(w->loop->clock);
+    buf_add(b, STR("{\"time\":\""));
+    add_time(b, w->loop->now.wall_ms);
+    add_text(b, STR("\",\"client\":"), request_client_ip((struct request *)(uintptr_t)r));
+    add_text(b, STR(",\"site\":"), r->site ? r->site->name : STR_NONE);
+    add_text(b, STR(",\"host\":"), r->authority);
+    add_text(b, STR(",\"method\":"), r->method_name);
+    add_text(b, STR(",\"url\":"), r->target);
+    add_number(b, STR(",\"status\":"), r->status);
+    add_number(b, STR(",\"bytes\":"), (int64_t)r->bytes_sent);
+    add_number(b, STR(",\"duration_us\":"), now_us - r->started_us);
+    add_number(b, STR(",\"first_byte_us\":"), r->first_byte_us ? r->first_byte_us - r->started_us : 0);
+    add_number(b, STR(",\"origin_ms\":"), r->fetch_ms);
+    add_text(b, STR(",\"cache\":"), cache_word(r));
+    add_text(b, STR(",\"reason\":"), reason_detail(reason_of(r)));
+    add_text(b, STR(",\"request_id\":"), r->request_id);
+    buf_add(b, STR("}\n"));
+    logfile_added(f);
+}

@@ -1,0 +1,43 @@
+/*
+ * The admin site: an internal source behind the same front as all other requests. Purge API, explain, status, health, readiness,
+ * metrics (DESIGN.md §7). One for the process, called on any worker's thread; r->settings is the snapshot to go by; what it changes (epochs, the list of latest
+ * purges) has its own locks.
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "request/request.h"
+
+#define ADMIN_PURGES_KEPT 20
+
+/* A purge that was made, for status. */
+struct admin_purge {
+    uint64_t sequence;
+    int64_t wall_ms;
+    char what[200]; /* "site default: tags book-1 books (soft)", cut */
+};
+
+struct admin {
+    struct source source;
+    /* set by main */
+    struct cache *cache;
+    struct origins *origins;
+    struct counters **counters; /* one for each worker */
+    size_t workers;
+    const struct clock *clock;
+    struct str token;           /* never empty */
+    int64_t started_wall_ms, started_mono_ms;
+    _Atomic bool ready;         /* false before all listeners are up, and from the drain on */
+    /* its own */
+    struct lock lock;
+    struct admin_purge purges[ADMIN_PURGES_KEPT];
+    size_t purges_n; /* ever */
+    int64_t rate_second; /* purge_rate */
+    int64_t rate_used;
+};
+
+/* The fields "set by main" are set before. */
+void admin_init(struct admin *a);
+void admin_fini(struct admin *a);
+
+#endif

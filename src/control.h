@@ -1,0 +1,25 @@
+/*
+ * The control socket of test builds (-Dcontrol=true): turns the clocks and reads the gauges, so that scenarios need not sleep. One
+ * command a line, one line back:
+ *
+ *   advance MS   both clocks go forward; "ok" when every worker has looked at its timers
+ *   wall MS      the wall clock alone, either way
+ *   gauges       a JSON object: what is open, in flight and held now
+ *
+ * A release build has none of it.
+ */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include "process.h"
+
+struct control;
+
+/* On main's loop. NULL and *status when the socket cannot be made. */
+struct control *control_open(struct process *p, struct str path, int *status);
+/* A worker has looked at its timers. */
+void control_rechecked(struct control *c);
+/* Frees itself when all is closed. */
+void control_close(struct control *c);
+
+#endif

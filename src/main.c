@@ -1,0 +1,68 @@
+/*
+ * The program: which verb, and what it answers to wrong usage. Each verb is a file of its own.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+#include "conf/cli.h"
+#include "run.h"
+
+static void print(FILE *to, struct buf *text)
+{
+    fwrite(text->p, 1, text->n, to);
+    buf_fini(text);
+}
+
+static int help(enum cli_verb verb)
+{
+    struct buf text = BUF_INIT;
+    cli_help(verb, &text);
+    print(stdout, &text);
+    return 0;
+}
+
+static int check(const struct cli *cli)
+{
+    struct buf errors = BUF_INIT;
+    struct settings *s = settings_read(cli->config, cli->overrides, cli->overrides_n, &errors);
+    if (!s) {
+        print(stderr, &errors);
+        return 1;
+    }
+    buf_fini(&errors);
+    printf("%s: good, %zu site%s\n", cli->config ? cli->config : "settings", s->sites_n, s->sites_n == 1 ? "" : "s");
+    settings_unref(s);
+    return 0;
+}
+
+static int dispatch(const struct cli *cli)
+{
+    if (cli->help)
+        return help(cli->verb);
+    switch (cli->verb) {
+    case CLI_RUN: return run_verb(cli);
+    case CLI_CHECK: return check(cli);
+    case CLI_PURGE: return client_purge(cli);
+    case CLI_EXPLAIN: return client_explain(cli);
+    case CLI_STATUS: return client_status(cli);
+    case CLI_VERSION: printf("freshet %s\n", FRESHET_VERSION); return 0;
+    default: return help(CLI_HELP);
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    struct arena arena;
+    struct cli cli;
+    struct buf error = BUF_INIT;
+    arena_init(&arena, 4096);
+    int code = 2;
+    if (cli_parse(argc, argv, &arena, &cli, &error))
+        code = dispatch(&cli);
+    else
+        print(stderr, &error);
+    buf_fini(&error);
+    arena_fini(&arena);
+    return code;
+}

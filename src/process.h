@@ -1,0 +1,29 @@
+/*
+ * What the process has once and its workers share. Made by main before the workers start, freed after they ended.
+ */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "admin/admin.h"
+#include "origin/origin.h"
+#include "request/country.h"
+
+struct worker;
+
+struct process {
+    struct clock clock;
+    struct log log;
+    struct hash_secret secret;
+    struct cache *cache;
+    struct origins origins;
+    struct country *country; /* NULL: none */
+    struct admin admin;
+    struct str self;         /* our name in Via and CDN-Loop */
+    struct loop loop;        /* main's own: signals, sweep, control */
+    struct settings *settings;
+    struct worker *workers;
+    size_t workers_n;
+    _Atomic int64_t tunnels;
+};
+
+#endif

@@ -1,0 +1,396 @@
+#include "run.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cache/names.h"
+#include "cache/sweep.h"
+#include "io/signals.h"
+#include "io/system.h"
+#include "state.h"
+#include "worker.h"
+#ifdef FRESHET_CONTROL
+#include "control.h"
+#endif
+
+#define TOKEN_BYTES      24
+#define SWEEP_US         4000
+#define DESCRIPTORS_KEPT 512 /* of the limit, for origins and files */
+
+struct run {
+    struct process p;
+    const struct cli *cli;
+    struct signals signals;
+    struct timer sweep;
+#ifdef FRESHET_CONTROL
+    struct control *control;
+#endif
+    size_t gone; /* workers */
+    bool draining, signals_open;
+    char self[24], state[PATH_MAX];
+    struct buf token;
+    int *fds; /* workers_n for each address */
+    int admin_fd;
+};
+
+/* ---- the log of errors and warnings ---- */
+
+static void write_record(struct log *log, struct str line)
+{
+    (void)log;
+    /* One write, so that records of several threads are not torn; to whom else could a failure be told? */
+    ssize_t n = write(STDERR_FILENO, line.p, line.n);
+    (void)n;
+}
+
+static int say(const char *what, struct str about, int status)
+{
+    fprintf(stderr, "freshet: %s \"%.*s\": %s\n", what, STR_ARG(about), uv_strerror(status));
+    return 1;
+}
+
+/* ---- the sweep ---- */
+
+static void sweep(struct timer *t)
+{
+    struct run *r = CONTAINER_OF(t, struct run, sweep);
+    int64_t wait_ms = cache_sweep(r->p.cache, &r->p.clock, SWEEP_US);
+    timer_start(&r->p.loop, t, wait_ms, sweep);
+}
+
+/* ---- the end ---- */
+
+static void signals_closed(struct signals *s)
+{
+    struct run *r = CONTAINER_OF(s, struct run, signals);
+    r->signals_open = false;
+}
+
+static void worker_gone(struct worker *w)
+{
+    struct run *r = CONTAINER_OF(w->process, struct run, p);
+    if (++r->gone < r->p.workers_n)
+        return;
+    timer_stop(&r->p.loop, &r->sweep);
+    signals_close(&r->signals, signals_closed);
+#ifdef FRESHET_CONTROL
+    if (r->control)
+        control_close(r->control);
+    r->control = NULL;
+#endif
+    loop_close(&r->p.loop);
+}
+
+#ifdef FRESHET_CONTROL
+static void worker_rechecked(struct worker *w)
+{
+    struct run *r = CONTAINER_OF(w->process, struct run, p);
+    if (r->control)
+        control_rechecked(r->control);
+}
+#endif
+
+static void drain(struct run *r)
+{
+    if (r->draining) {
+        /* Asked twice: do not wait for anybody. */
+        log_warning(&r->p.log, "main", "stopping at once");
+        _exit(1);
+    }
+    r->draining = true;
+    atomic_store(&r->p.admin.ready, false);
+    log_info(&r->p.log, "main", "draining");
+    for (size_t i = 0; i < r->p.workers_n; i++)
+        worker_post_drain(&r->p.workers[i]);
+}
+
+/* ---- reload ---- */
+
+static void purge_changed_sites(struct run *r, const struct settings *before, const struct settings *after)
+{
+    for (size_t i = 0; i < before->sites_n; i++) {
+        const struct site_settings *old = &before->sites[i], *new = settings_site_by_name(after, old->name);
+        if (new && !site_settings_store_changed(old, new))
+            continue;
+        uint64_t name = name_of_site(r->p.cache, old->name);
+        epochs_purge(r->p.cache->epochs, PURGE_HARD, &name, 1, r->p.loop.now.mono_ms);
+        log_info(&r->p.log, "main", "site %.*s: its stored responses are of no more use", STR_ARG(old->name));
+    }
+}
+
+static void reload(struct run *r)
+{
+    struct buf errors = BUF_INIT, names = BUF_INIT;
+    struct settings *s = settings_read(r->cli->config, r->cli->overrides, r->cli->overrides_n, &errors);
+    if (!s) {
+        log_error(&r->p.log, "main", "reload: the old settings stay, the new ones have errors:");
+        for (struct str rest = buf_str(&errors), line; rest.p && (line = str_cut(&rest, '\n')).n;)
+            log_error(&r->p.log, "main", "%.*s", STR_ARG(line));
+        buf_fini(&errors);
+        return;
+    }
+    buf_fini(&errors);
+    if (settings_start_changed(r->p.settings, s, &names))
+        log_warning(&r->p.log, "main", "reload: these need a restart: %.*s", STR_ARG(buf_str(&names)));
+    buf_fini(&names);
+    for (size_t i = 0; i < r->p.workers_n; i++)
+        worker_post_reload(&r->p.workers[i], s);
+    purge_changed_sites(r, r->p.settings, s);
+    settings_unref(r->p.settings);
+    r->p.settings = s;
+    log_info(&r->p.log, "main", "reloaded");
+}
+
+static void received(struct signals *s, int signo)
+{
+    struct run *r = CONTAINER_OF(s, struct run, signals);
+    switch (signo) {
+    case SIGHUP:
+        if (!r->draining)
+            reload(r);
+        break;
+    case SIGUSR1:
+        for (size_t i = 0; i < r->p.workers_n; i++)
+            worker_post_reopen(&r->p.workers[i]);
+        break;
+    default: drain(r);
+    }
+}
+
+/* ---- set-up ---- */
+
+static void make_self(struct run *r)
+{
+    unsigned char id[4];
+    system_random(id, sizeof(id));
+    int n = snprintf(r->self, sizeof(r->self), "freshet-%02x%02x%02x%02x", id[0], id[1], id[2], id[3]);
+    r->p.self = (struct str){ r->self, (size_t)n };
+}
+
+static void make_token(struct buf *out)
+{
+    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
+    unsigned char bytes[TOKEN_BYTES * 4];
+    size_t letter_n = sizeof(letters) - 1, most = 256 - 256 % letter_n;
+    while (out->n < TOKEN_BYTES) {
+        system_random(bytes, sizeof(bytes));
+        for (size_t i = 0; i < sizeof(bytes) && out->n < TOKEN_BYTES; i++)
+            if (bytes[i] < most)
+                buf_add_char(out, letters[bytes[i] % letter_n]);
+    }
+}
+
+/* By flag or file, environment, token file, state folder; else a new one, kept and shown once. */
+static int find_token(struct run *r)
+{
+    const struct process_settings *s = &r->p.settings->process;
+    const char *environment = getenv("FRESHET_TOKEN");
+    if (s->token.n) {
+        buf_add(&r->token, s->token);
+    } else if (environment && *environment) {
+        buf_add(&r->token, str_from(environment));
+    } else if (s->token_file.n) {
+        char path[PATH_MAX];
+        snprintf(path, sizeof(path), "%.*s", STR_ARG(s->token_file));
+        int status = system_read_file(path, 4096, &r->token);
+        if (status < 0)
+            return say("cannot read token_file", s->token_file, status);
+        struct str all = buf_str(&r->token);
+        r->token.n = str_trim(str_first(all, str_index(all, '\n'))).n;
+        if (r->token.n == 0)
+            return say("no token in the first line of token_file", s->token_file, UV_EINVAL);
+    } else if (state_read_token(r->state, &r->token) < 0) {
+        make_token(&r->token);
+        int status = state_write_token(r->state, buf_str(&r->token));
+        if (status < 0)
+            return say("cannot keep the admin token in the state folder", str_from(r->state), status);
+        fprintf(stderr, "freshet: made an admin token, kept in %s/token: %.*s\n", r->state, STR_ARG(buf_str(&r->token)));
+    }
+    r->p.admin.token = buf_str(&r->token);
+    return 0;
+}
+
+static int open_sockets(struct run *r)
+{
+    const struct process_settings *s = &r->p.settings->process;
+    size_t n = r->p.workers_n;
+    char text[ADDRESS_TEXT_MAX];
+    struct address at, bound;
+    if (s->listen.n > WORKER_LISTENERS_MAX) {
+        fprintf(stderr, "freshet: --listen: at most %d addresses\n", WORKER_LISTENERS_MAX);
+        return 2;
+    }
+    r->fds = mem_alloc((s->listen.n * n + 1) * sizeof(*r->fds));
+    for (size_t i = 0; i < s->listen.n; i++) {
+        if (!address_parse(s->listen.v[i], &at))
+            return say("--listen: not an address", s->listen.v[i], UV_EINVAL);
+        int status = listener_sockets(&at, r->fds + i * n, n, &bound);
+        if (status == UV_EADDRINUSE)
+            fprintf(stderr, "freshet: something listens on this address already; stop it or choose another with --listen.\n");
+        if (status < 0)
+            return say("cannot listen on", s->listen.v[i], status);
+        size_t length = address_write(&bound, text);
+        fprintf(stderr, "freshet: listening on %.*s\n", (int)length, text);
+    }
+    r->admin_fd = -1;
+    if (s->admin.n == 0)
+        return 0;
+    if (!address_parse(s->admin, &at))
+        return say("--admin: not an address", s->admin, UV_EINVAL);
+    int status = listener_sockets(&at, &r->admin_fd, 1, &bound);
+    if (status == UV_EADDRINUSE)
+        fprintf(stderr, "freshet: something listens on this address already; stop it or choose another with --admin.\n");
+    if (status < 0)
+        return say("cannot listen for the admin on", s->admin, status);
+    size_t length = address_write(&bound, text);
+    fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
+    status = state_write_admin(r->state, (struct str){ text, length });
+    if (status < 0)
+        log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->state, uv_strerror(status));
+    return 0;
+}
+
+static void init_admin(struct run *r)
+{
+    struct admin *a = &r->p.admin;
+    a->cache = r->p.cache;
+    a->origins = &r->p.origins;
+    a->workers = r->p.workers_n;
+    a->counters = mem_alloc(a->workers * sizeof(struct counters *));
+    for (size_t i = 0; i < a->workers; i++)
+        a->counters[i] = &r->p.workers[i].counters;
+    a->clock = &r->p.clock;
+    struct now now = clock_now(&r->p.clock);
+    a->started_wall_ms = now.wall_ms;
+    a->started_mono_ms = now.mono_ms;
+    admin_init(a);
+}
+
+static int init_process(struct run *r)
+{
+    struct process *p = &r->p;
+    const struct process_settings *s = &p->settings->process;
+    p->log = (struct log){ .write = write_record, .clock = &p->clock, .most = LOG_INFO };
+    system_random(p->secret.bytes, sizeof(p->secret.bytes));
+    make_self(r);
+    p->workers_n = s->workers ? (size_t)s->workers : system_cores();
+    p->workers = mem_alloc(p->workers_n * sizeof(*p->workers));
+    p->cache = cache_new(&p->secret, s->memory);
+    origins_init(&p->origins);
+    if (s->country_database.n) {
+        char path[PATH_MAX];
+        const char *error = "";
+        snprintf(path, sizeof(path), "%.*s", STR_ARG(s->country_database));
+        p->country = country_open(path, &error);
+        if (!p->country) {
+            fprintf(stderr, "freshet: country_database \"%s\": %s\n", path, error);
+            return 1;
+        }
+    }
+    int status = loop_init(&p->loop, &p->clock, &p->log);
+    return status < 0 ? say("cannot make an event loop", STR("main"), status) : 0;
+}
+
+static int start_workers(struct run *r)
+{
+    struct process *p = &r->p;
+    const struct process_settings *s = &p->settings->process;
+    uint64_t files = system_raise_files_limit();
+    int64_t most = s->connections ? s->connections
+                   : files > 2 * DESCRIPTORS_KEPT ? (int64_t)files - DESCRIPTORS_KEPT
+                                                  : (int64_t)files / 2;
+    for (size_t i = 0; i < p->workers_n; i++) {
+        int fds[WORKER_LISTENERS_MAX];
+        for (size_t k = 0; k < s->listen.n; k++)
+            fds[k] = r->fds[k * p->workers_n + i];
+        struct worker *w = &p->workers[i];
+        int status = worker_init(w, p, (unsigned)i, fds, s->listen.n, i == 0 ? r->admin_fd : -1);
+        if (status < 0)
+            return say("cannot start a worker; its access log is", s->access_log, status);
+        w->connections_max = most / (int64_t)p->workers_n > 0 ? most / (int64_t)p->workers_n : 1;
+        w->on_gone = worker_gone;
+#ifdef FRESHET_CONTROL
+        w->on_rechecked = worker_rechecked;
+#endif
+    }
+    for (size_t i = 0; i < p->workers_n; i++)
+        worker_start(&p->workers[i]);
+    return 0;
+}
+
+static void greet(const struct run *r)
+{
+    const struct settings *s = r->p.settings;
+    for (size_t i = 0; i < s->sites_n; i++)
+        fprintf(stderr, "freshet: site %.*s: %.*s (profile %.*s)\n", STR_ARG(s->sites[i].name), STR_ARG(s->sites[i].origin),
+                STR_ARG(profile_name(s->sites[i].profile)));
+}
+
+static void fini(struct run *r)
+{
+    struct process *p = &r->p;
+    for (size_t i = 0; i < p->workers_n; i++)
+        worker_join(&p->workers[i]);
+    for (size_t i = 0; i < p->workers_n; i++)
+        worker_fini(&p->workers[i]);
+    admin_fini(&p->admin);
+    mem_free(p->admin.counters);
+    cache_free(p->cache);
+    origins_fini(&p->origins);
+    country_close(p->country);
+    loop_fini(&p->loop);
+    settings_unref(p->settings);
+    mem_free(p->workers);
+    mem_free(r->fds);
+    buf_fini(&r->token);
+}
+
+int run_verb(const struct cli *cli)
+{
+    static struct run run;
+    struct run *r = &run;
+    struct buf errors = BUF_INIT;
+    r->cli = cli;
+    r->p.settings = settings_read(cli->config, cli->overrides, cli->overrides_n, &errors);
+    if (!r->p.settings) {
+        fwrite(errors.p, 1, errors.n, stderr);
+        buf_fini(&errors);
+        return 2;
+    }
+    buf_fini(&errors);
+    int code = init_process(r);
+    if (code == 0 && state_folder(r->p.settings->process.state, r->state) < 0)
+        code = say("no state folder: name one with", STR("--state"), UV_ENOENT);
+    if (code == 0)
+        code = find_token(r);
+    if (code == 0)
+        code = open_sockets(r);
+    if (code == 0) {
+        init_admin(r);
+        code = start_workers(r);
+    }
+    if (code != 0)
+        return code; /* the process ends: the system takes everything back */
+    int status = signals_init(&r->signals, &r->p.loop, received);
+    if (status < 0)
+        return say("cannot receive signals", STR("main"), status);
+    r->signals_open = true;
+#ifdef FRESHET_CONTROL
+    if (cli->control.n) {
+        r->control = control_open(&r->p, cli->control, &status);
+        if (!r->control)
+            return say("--control: cannot listen on", cli->control, status);
+    }
+#endif
+    timer_start(&r->p.loop, &r->sweep, 1000, sweep);
+    greet(r);
+    atomic_store(&r->p.admin.ready, true);
+    loop_run(&r->p.loop);
+    fini(r);
+    return 0;
+}

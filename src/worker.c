@@ -1,0 +1,255 @@
+#include "worker.h"
+
+#include "access_log.h"
+
+static void end_if_quiet(struct worker *w);
+
+/* ---- listeners ---- */
+
+static void check_limit(struct worker *w)
+{
+    bool full = w->connections_max && (int64_t)w->front.open >= w->connections_max;
+    if (full == w->accepting_paused || w->draining)
+        return;
+    w->accepting_paused = full;
+    for (size_t i = 0; i < w->listeners_n; i++)
+        (full ? listener_pause : listener_resume)(&w->listeners[i]);
+}
+
+static void accepted(struct listener *l, int fd, const struct address *peer)
+{
+    struct worker *w = l->owner;
+    h1_accept(&w->front, fd, peer);
+    check_limit(w);
+}
+
+static void admin_accepted(struct listener *l, int fd, const struct address *peer)
+{
+    struct worker *w = l->owner;
+    h1_accept(&w->admin_front, fd, peer);
+}
+
+static void front_closed(struct h1_front *f)
+{
+    struct worker *w = f->owner;
+    check_limit(w);
+    end_if_quiet(w);
+}
+
+static void listener_closed(struct listener *l)
+{
+    struct worker *w = l->owner;
+    if (l == &w->admin_listener)
+        w->admin_open = false;
+    else
+        w->listeners_open--;
+    end_if_quiet(w);
+}
+
+/* ---- the end ---- */
+
+static void tell_gone(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, gone);
+    w->on_gone(w);
+}
+
+static void log_closed(void *ctx)
+{
+    struct worker *w = ctx;
+    w->log_closed = true;
+}
+
+/* Drained: nothing is left but background fetches and idle connections; they end the loop. */
+static void end_if_quiet(struct worker *w)
+{
+    if (!w->draining || w->ending || w->listeners_open || w->admin_open || w->front.open || w->admin_front.open)
+        return;
+    w->ending = true;
+    timer_stop(&w->loop, &w->deadline);
+    fetcher_cancel_all(&w->fetcher);
+    pool_close(&w->pool);
+    if (w->access_log)
+        logfile_close(w->access_log, log_closed, w);
+    w->access_log = NULL;
+    w->sites.log_request = NULL;
+    loop_close(&w->loop);
+}
+
+static void cut_off(struct timer *t)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, deadline);
+    log_warning(&w->process->log, "worker", "drain_timeout is over: %zu connections are cut", w->front.open);
+    h1_close_all(&w->front);
+    h1_close_all(&w->admin_front);
+}
+
+static void open_drain(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, drain);
+    w->draining = w->sites.draining = w->internal.draining = true;
+    timer_start(&w->loop, &w->deadline, w->sites.settings->process.drain_timeout, cut_off);
+    for (size_t i = 0; i < w->listeners_n; i++)
+        listener_close(&w->listeners[i], listener_closed);
+    if (w->has_admin)
+        listener_close(&w->admin_listener, listener_closed);
+    h1_drain(&w->front);
+    h1_drain(&w->admin_front);
+    end_if_quiet(w);
+}
+
+/* ---- other letters ---- */
+
+static void open_reopen(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, reopen);
+    if (w->access_log)
+        logfile_reopen(w->access_log);
+}
+
+static void open_rechecked(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, rechecked);
+    w->on_rechecked(w);
+}
+
+static void open_recheck(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, recheck);
+    timers_recheck(&w->loop);
+    w->rechecked.open = open_rechecked;
+    loop_post(&w->process->loop, &w->rechecked);
+}
+
+static void open_reload(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, reload);
+    struct settings *s = w->next_settings;
+    w->next_settings = NULL;
+    settings_unref(w->sites.settings);
+    settings_unref(w->internal.settings);
+    w->sites.settings = settings_ref(s);
+    w->internal.settings = s;
+}
+
+void worker_post_drain(struct worker *w)
+{
+    w->drain.open = open_drain;
+    loop_post(&w->loop, &w->drain);
+}
+
+void worker_post_reopen(struct worker *w)
+{
+    w->reopen.open = open_reopen;
+    loop_post(&w->loop, &w->reopen);
+}
+
+void worker_post_recheck(struct worker *w)
+{
+    w->recheck.open = open_recheck;
+    loop_post(&w->loop, &w->recheck);
+}
+
+void worker_post_reload(struct worker *w, struct settings *s)
+{
+    w->next_settings = settings_ref(s);
+    w->reload.open = open_reload;
+    loop_post(&w->loop, &w->reload);
+}
+
+/* ---- life ---- */
+
+static void init_requests(struct worker *w, struct requests *r, struct source *source)
+{
+    struct process *p = w->process;
+    *r = (struct requests){
+        .loop = &w->loop,
+        .log = &p->log,
+        .cache = p->cache,
+        .fetcher = &w->fetcher,
+        .origins = &p->origins,
+        .counters = &w->counters,
+        .settings = settings_ref(p->settings),
+        .country = p->country,
+        .source = source,
+        .self = p->self,
+        .next_id = &w->next_id,
+        .tunnels = &p->tunnels,
+    };
+    list_init(&r->open);
+}
+
+static int start_listeners(struct worker *w, const int *fds, size_t n, int admin_fd)
+{
+    CHECK(n <= WORKER_LISTENERS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        int status = listener_start(&w->listeners[i], &w->loop, fds[i], accepted, w);
+        if (status < 0)
+            return status;
+        w->listeners_n++;
+        w->listeners_open++;
+    }
+    if (admin_fd < 0)
+        return 0;
+    int status = listener_start(&w->admin_listener, &w->loop, admin_fd, admin_accepted, w);
+    w->has_admin = w->admin_open = status == 0;
+    return status;
+}
+
+int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd)
+{
+    *w = (struct worker){ .process = p, .index = index };
+    int status = loop_init(&w->loop, &p->clock, &p->log);
+    if (status < 0)
+        return status;
+    /* Numbers of different workers never meet. */
+    w->next_id = (uint64_t)index << 48;
+    pool_init(&w->pool, &w->loop, &p->log, &w->counters);
+    fetcher_init(&w->fetcher, &w->loop, &p->log, p->cache, &w->pool, &w->counters);
+    init_requests(w, &w->sites, NULL);
+    init_requests(w, &w->internal, &p->admin.source);
+    h1_front_init(&w->front, &w->sites);
+    h1_front_init(&w->admin_front, &w->internal);
+    w->front.owner = w->admin_front.owner = w;
+    w->front.closed = w->admin_front.closed = front_closed;
+    if (p->settings->process.access_log.n) {
+        int error = 0;
+        w->access_log = logfile_open(&w->loop, p->settings->process.access_log, &error);
+        if (!w->access_log)
+            return error;
+        w->sites.log_ctx = w->access_log;
+        w->sites.log_request = access_log_request;
+    }
+    return start_listeners(w, fds, n, admin_fd);
+}
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    loop_run(&w->loop);
+    w->gone.open = tell_gone;
+    loop_post(&w->process->loop, &w->gone);
+    return NULL;
+}
+
+void worker_start(struct worker *w)
+{
+    CHECK(pthread_create(&w->thread, NULL, run, w) == 0);
+}
+
+void worker_join(struct worker *w)
+{
+    CHECK(pthread_join(w->thread, NULL) == 0);
+}
+
+void worker_fini(struct worker *w)
+{
+    h1_front_fini(&w->front);
+    h1_front_fini(&w->admin_front);
+    fetcher_fini(&w->fetcher);
+    pool_fini(&w->pool);
+    settings_unref(w->sites.settings);
+    settings_unref(w->internal.settings);
+    settings_unref(w->next_settings);
+    loop_fini(&w->loop);
+}

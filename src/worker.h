@@ -1,0 +1,56 @@
+/*
+ * A worker: one thread, one loop, and everything that belongs to it. Ties the rooms together. Main makes them, starts their
+ * threads, and talks to them by letters only.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <pthread.h>
+
+#include "front/h1.h"
+#include "io/logfile.h"
+#include "process.h"
+
+#define WORKER_LISTENERS_MAX 16
+
+struct worker {
+    struct process *process;
+    unsigned index;
+    pthread_t thread;
+    struct loop loop;
+    struct counters counters;
+    struct pool pool;
+    struct fetcher fetcher;
+    struct requests sites, internal; /* internal: the admin listener's, on worker 0 */
+    struct h1_front front, admin_front;
+    struct listener listeners[WORKER_LISTENERS_MAX];
+    size_t listeners_n, listeners_open;
+    struct listener admin_listener;
+    bool has_admin, admin_open;
+    struct logfile *access_log;
+    uint64_t next_id;
+    int64_t connections_max; /* this worker's share; 0: no limit */
+    bool accepting_paused;
+    /* letters from main; the worker answers each with one to main's loop where main waits */
+    struct letter drain, cut, reopen, recheck, reload, rechecked, gone;
+    struct settings *next_settings; /* with `reload` */
+    void (*on_gone)(struct worker *w);     /* on main's loop */
+    void (*on_rechecked)(struct worker *w);
+    struct timer deadline;
+    bool draining, ending, log_closed;
+};
+
+/* On main's thread, before it starts. fds: one listening socket for each address; admin_fd: -1 for none. 0 or a libuv error. */
+int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd);
+/* Starts its thread; CHECKs that there is one. */
+void worker_start(struct worker *w);
+/* Posted by main; each at most once until it was opened. */
+void worker_post_drain(struct worker *w);   /* stop accepting, finish, end; `on_gone` follows */
+void worker_post_reopen(struct worker *w);  /* the access log */
+void worker_post_recheck(struct worker *w); /* clocks were turned; `on_rechecked` follows */
+void worker_post_reload(struct worker *w, struct settings *s); /* takes a reference of its own */
+/* After on_gone. */
+void worker_join(struct worker *w);
+void worker_fini(struct worker *w);
+
+#endif
