@@ -1,0 +1,51 @@
+// Paths: the key is what the origin is sent. Every spelling answers with the page of exactly the path that the origin saw; no two
+// paths that differ there share one; what cannot be a path is refused.
+// hostile 4 "Normalisation", "Key injection"; CACHING.md 4.1
+import { check, equal, reply, scenario } from '../lib.mjs';
+
+const answer = (r) => reply(r.target, { 'Cache-Control': 'max-age=60' });
+await scenario({ answer }, async ({ ask, cases, origin }) => {
+  // spelling, what the origin must be sent; null: 400
+  const rows = [['/a/b', '/a/b'], ['/a/../b', '/b'], ['/a/./b', '/a/b'], ['/../b', '/b'], ['/a/..', '/'], ['/%2e%2e/b', '/b'], ['/a/%2E./b', '/b'], ['/a/.%2e/b', '/b'], ['//b', '//b'],
+    ['/a//b', '/a//b'], ['/b%2f', '/b%2F'], ['/b%2F', '/b%2F'], ['/%61', '/a'], ['/%7Euser', '/~user'], ['/%41', '/A'], ['/a%20b', '/a%20b'], ['/a%c3%a9', '/a%C3%A9'],
+    ['/a;x=1', '/a;x=1'], ['/a%3bx', '/a%3Bx'], ['/a,b', '/a,b'], ['/a%3F', '/a%3F'], ['/a%23', '/a%23'], ['/a%25', '/a%25'], ['/a%2561', '/a%2561'], ['/a:b@c', '/a:b@c'],
+    ['/a/', '/a/'], ['/a/../../../b/', '/b/'], ['/...', '/...'], ['/..a', '/..a'], ['/a/..b/', '/a/..b/'], ['/%2e%2e%2fb', '/..%2Fb'], ['/a?../b', '/a?../b'], ['/a?%61', '/a?%61'],
+    ['/%zz', null], ['/%', null], ['/%2', null], ['/%00', null], ['/%0A', null], ['/%0d%0a', null], ['/%1f', null], ['/%7f', null], ['/a#b', null], ['/a%g0', null]];
+  for (const [target, sent] of rows) {
+    await cases.check(`${target} is ${sent ?? 'refused'}`, async () => {
+      const before = origin.requests.length;
+      const r = await ask(target);
+      if (sent === null) {
+        equal(r.status, 400);
+        equal(origin.requests.length, before, 'requests at the origin');
+        return;
+      }
+      equal(r.body, sent);
+      equal((await ask(target)).body, sent, 'the second time');
+    });
+  }
+  // Everything that can go wrong together: no answer may be the page of another path than the one sent for it.
+  const parts = ['a', '..', '.', '%2e%2e', '', 'b%2f', '%61', 'x;y', '%5c', 'a%00b'.slice(0, 1), '~', '%7e'];
+  for (const x of parts) {
+    for (const y of parts) {
+      await cases.check(`/${x}/${y}`, async () => {
+        const seen = origin.requests.length;
+        const r = await ask(`/k/${x}/${y}?q=${x}`);
+        if (origin.requests.length > seen) equal(r.body, origin.requests.at(-1).target);
+        else check(origin.requests.some((o) => o.target === r.body), `a page that nobody made: ${r.body}`);
+        check(!/\/\.\.?(\/|\?|$)/.test(r.body.split('?')[0]), `dots at the origin: ${r.body}`);
+        equal(r.body.split('?')[1], `q=${x}`, 'query');
+      });
+    }
+  }
+  // Pairs whose parts, put together without care, would make one key.
+  const pairs = [[['/a', 'b'], ['/ab', '']], [['/x', 'h'], ['/', 'hx']], [['/a?b', 'h'], ['/a%3Fb', 'h']], [['/a', 'h:81'], ['/81/a', 'h']], [['/a?', 'h'], ['/a', 'h']], [['/a&b', 'h'], ['/a?b', 'h']]];
+  for (const [p, q] of pairs) {
+    await cases.check(`${p} and ${q}`, async () => {
+      if (q[1] === '') return;
+      const [r, s] = [await ask(p[0], { Host: p[1] }), await ask(q[0], { Host: q[1] })];
+      if (p[0].replace(/\?$/, '') === q[0]) equal(s.body, r.body);
+      else check(s.body !== r.body && s.body === q[0], `${r.body} and ${s.body}`);
+    });
+  }
+});
