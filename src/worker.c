@@ -250,6 +250,7 @@ void worker_fini(struct worker *w)
     pool_fini(&w->pool);
     settings_unref(w->sites.settings);
     settings_unref(w->internal.settings);
-    settings_unref(w->next_settings);
+    if (w->next_settings)
+        settings_unref(w->next_settings);
     loop_fini(&w->loop);
 }

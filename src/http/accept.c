@@ -17,6 +17,7 @@
 struct weighted {
     struct str name;
     int weight;
+    struct str raw; /* the whole member */
 };
 
 /* qvalue (RFC 9110 §12.4.2): "0" [ "." 0*3DIGIT ] or "1" [ "." 0*3"0" ]. -1: malformed. */
@@ -140,9 +141,23 @@ static bool is_language_range(struct str s)
 }
 
 /* Behind all that are as good or better. */
+/* By falling quality; equal ones by name: their order says nothing (RFC 9110 §12.5.4), so it must not make another page. */
+static bool language_is_behind(const struct weighted *a, const struct weighted *b)
+{
+    if (a->weight != b->weight)
+        return a->weight < b->weight;
+    size_t n = a->name.n < b->name.n ? a->name.n : b->name.n;
+    for (size_t i = 0; i < n; i++) {
+        char x = ascii_lower(a->name.p[i]), y = ascii_lower(b->name.p[i]);
+        if (x != y)
+            return x > y;
+    }
+    return a->name.n > b->name.n;
+}
+
 static void language_insert(struct weighted *list, size_t n, const struct weighted *w)
 {
-    while (n > 0 && list[n - 1].weight < w->weight) {
+    while (n > 0 && language_is_behind(&list[n - 1], w)) {
         list[n] = list[n - 1];
         n--;
     }
@@ -165,6 +180,7 @@ static bool languages_read(const struct fields *request, struct weighted out[LAN
                 good = false;
                 continue;
             }
+            w.raw = member;
             language_insert(out, (*n)++, &w);
         }
     }
@@ -193,6 +209,24 @@ struct str accept_language_normalize(const struct fields *request, struct arena 
         }
     }
     CHECK(at <= bytes);
+    return (struct str){ p, at };
+}
+
+struct str accept_language_ordered(const struct fields *request, struct arena *a)
+{
+    struct weighted languages[LANGUAGES_MAX];
+    size_t n, bytes = 0, at = 0;
+    if (!languages_read(request, languages, &n))
+        return fields_joined(request, FIELD_ACCEPT_LANGUAGE, a);
+    for (size_t i = 0; i < n; i++)
+        bytes += languages[i].raw.n + 1;
+    char *p = arena_alloc(a, bytes + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            p[at++] = ',';
+        memcpy(p + at, languages[i].raw.p, languages[i].raw.n);
+        at += languages[i].raw.n;
+    }
     return (struct str){ p, at };
 }
 

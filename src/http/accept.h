@@ -12,10 +12,14 @@
  * field: the empty string. Static literals, never copied. */
 struct str accept_encoding_normalize(const struct fields *request);
 
-/* Lower case, white space removed, ordered by falling quality (equal: as sent), q=0 kept at the end as
+/* Lower case, white space removed, ordered by falling quality (equal: by name), q=0 kept at the end as
  * "xx;q=0"; other parameters dropped. "de-ch,de;q=0.9" -> "de-ch,de". No field: empty with p == NULL.
  * Malformed or more than 64 languages: the joined lines in lower case. */
 struct str accept_language_normalize(const struct fields *request, struct arena *a);
+
+/* The same order with every member as it was sent: what the origin gets, so that requests with equal keys are equal to
+ * it too, also to one that takes the first of several equals. Malformed: the joined lines. */
+struct str accept_language_ordered(const struct fields *request, struct arena *a);
 
 /* The visitor's best group for `groups` (http/netlify_vary): index, or -1 for no match. `de-CH` matches `de`
  * when no group names `de-ch`; languages in falling quality, q=0 never; "*" matches none. Malformed members,

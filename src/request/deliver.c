@@ -334,7 +334,7 @@ static bool status_has_body(int status)
 static void deliver_whole(struct request *r)
 {
     const struct response *response = r->object->response;
-    uint64_t length = r->object->partial ? r->object->part.last - r->object->part.first + 1 : object_length(r->object);
+    uint64_t length = r->object->partial ? body_length(r->object->body) : object_length(r->object);
     r->reply.status = response->status;
     r->reply.h1 = response->h1;
     r->reply.fields = &response->fields;
@@ -360,7 +360,8 @@ void deliver_object(struct request *r)
     r->reply = (struct reply){ .has_body = true };
     bool ours = !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && !r->object->stored);
     bool decided = false;
-    if (ours && (response->status == 200 || r->object->partial)) {
+    /* A part that was fetched for this very request goes out as the origin sent it. */
+    if (ours && (response->status == 200 || (r->object->partial && is_from_store(r)))) {
         struct validators validators = validators_of(r);
         if (response->status == 200 && condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==
                                            CONDITION_NOT_MODIFIED) {

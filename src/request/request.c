@@ -155,6 +155,7 @@ static enum step part_found(struct request *r)
         return hit(r, &r->found.stored);
     object_unref(r->found.busy);
     r->found.busy = NULL;
+    r->stale = object_ref(r->found.stored);
     r->outcome = OUTCOME_PASS;
     return STEP_FETCH;
 }

@@ -210,6 +210,7 @@ static bool is_passed_on(const struct request *r, const struct field *f, bool ha
     switch (f->id) {
     case FIELD_EXPECT: /* answered by the front */
     case FIELD_ACCEPT_ENCODING:
+    case FIELD_ACCEPT_LANGUAGE:
     case FIELD_VIA:
     case FIELD_CDN_LOOP:
     case FIELD_X_REQUEST_ID:
@@ -265,6 +266,8 @@ const struct fields *request_fields(struct request *r)
     struct str encodings = accept_encoding_normalize(&r->fields);
     if (encodings.n)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
+    if (fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE))
+        fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_LANGUAGE, accept_language_ordered(&r->fields, &r->arena));
     add_forwarding(r);
     r->key.fields = &r->sent;
     return &r->sent;

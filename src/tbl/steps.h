@@ -4,13 +4,13 @@
  * Users: request/request (driver, counters, trace).
  */
 /* clang-format off */
-STEP(ROUTE,   "route",   TO(LOOKUP) | TO(FETCH) | TO(FAIL) | TO(FINISH))
+STEP(ROUTE,   "route",   TO(LOOKUP) | TO(FETCH) | TO(SEND) | TO(FAIL)) /* SEND: an internal site's answer */
 STEP(LOOKUP,  "lookup",  TO(LOOKUP) | TO(FETCH) | TO(AWAIT) | TO(DELIVER) | TO(FAIL))
 STEP(FETCH,   "fetch",   TO(AWAIT) | TO(FAIL))
-STEP(AWAIT,   "await",   TO(DELIVER) | TO(LOOKUP) | TO(FETCH) | TO(FAIL) | TO(FINISH))
-STEP(DELIVER, "deliver", TO(SEND) | TO(FETCH) | TO(FAIL))
-STEP(SEND,    "send",    TO(FINISH))
+STEP(AWAIT,   "await",   TO(DELIVER) | TO(LOOKUP) | TO(FAIL) | TO(FINISH)) /* FINISH: a tunnel ended */
+STEP(DELIVER, "deliver", TO(SEND))
+STEP(SEND,    "send",    TO(AWAIT) | TO(FINISH)) /* AWAIT: it failed before the first byte was sent */
 STEP(FINISH,  "finish",  TO(DONE))
-STEP(FAIL,    "fail",    TO(DELIVER) | TO(FINISH))
+STEP(FAIL,    "fail",    TO(SEND))
 STEP(DONE,    "done",    0)
 /* clang-format on */
