@@ -20,6 +20,7 @@ struct resource {
     int64_t used_ms; /* when an object was last added or it was last marked */
     uint32_t charged;
     uint32_t primary_n;
+    uint8_t last_reason; /* enum reason */
     char primary[];
 };
 
@@ -220,7 +221,7 @@ static void drop_if_idle(struct cache *c, struct resource *r)
 {
     if (r->n > 0)
         return;
-    bool tells = r->rule || r->no_queue_until_ms || r->over_size_until_ms;
+    bool tells = r->rule || r->no_queue_until_ms || r->over_size_until_ms || r->last_reason;
     if (tells && atomic_load_explicit(&c->resources, memory_order_relaxed) <
                      atomic_load_explicit(&c->objects, memory_order_relaxed) + RESOURCES_IDLE_MAX)
         return;
@@ -515,6 +516,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
             link_object(c, r, o);
         }
         r->used_ms = o->received_mono_ms;
+        r->last_reason = REASON_NONE;
         o->evict.fingerprint = r->hash.lo ^ (o->variant_hash * 0x9e3779b97f4a7c15u);
         o->evict.weight = o->charged + (o->body ? body_charged(o->body) : 0) + 1;
         evict_insert(c->evict, &o->evict);
@@ -550,18 +552,40 @@ void index_withdraw(struct object *o)
         object_unref(o);
 }
 
-void index_mark(struct cache *c, const struct place *place, int64_t no_queue_until_ms,
-                int64_t over_size_until_ms, int64_t now_mono_ms)
+void index_mark(struct cache *c, const struct place *place, const struct index_note *note, int64_t now_mono_ms)
 {
     struct shard *s = shard_of(c, &place->hash);
     lock_take(&s->lock);
     struct resource *r = find_or_add(c, s, place, now_mono_ms);
-    if (no_queue_until_ms)
-        r->no_queue_until_ms = no_queue_until_ms;
-    if (over_size_until_ms)
-        r->over_size_until_ms = over_size_until_ms;
+    if (note->no_queue_until_ms)
+        r->no_queue_until_ms = note->no_queue_until_ms;
+    if (note->over_size_until_ms)
+        r->over_size_until_ms = note->over_size_until_ms;
+    r->last_reason = (uint8_t)note->reason;
+    r->used_ms = now_mono_ms;
     drop_if_idle(c, r);
     lock_give(&s->lock);
+}
+
+struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms)
+{
+    struct index_facts f = { 0 };
+    struct shard *s = shard_of(c, &place->hash);
+    lock_take(&s->lock);
+    struct resource *r = find_resource(s, place);
+    if (r) {
+        f.known = true;
+        f.last_reason = (enum reason)r->last_reason;
+        f.no_queue_left_ms = r->no_queue_until_ms > now_mono_ms ? r->no_queue_until_ms - now_mono_ms : 0;
+        f.over_size_left_ms = r->over_size_until_ms > now_mono_ms ? r->over_size_until_ms - now_mono_ms : 0;
+        for (uint32_t i = 0; i <= r->mask; i++)
+            for (struct object *o = r->buckets[i]; o; o = o->next) {
+                f.busy |= object_state(o) < OBJECT_SEALED;
+                f.variants += object_state(o) == OBJECT_SEALED;
+            }
+    }
+    lock_give(&s->lock);
+    return f;
 }
 
 struct rule *index_rule(struct cache *c, const struct place *place, bool *known, bool *busy)

@@ -71,9 +71,22 @@ void index_learn(struct cache *c, const struct place *place, struct rule *rule, 
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms);
 /* Out of the index; harmless when it is not in it. */
 void index_withdraw(struct object *o);
-/* Remembered until these monotonic times; 0: no change. */
-void index_mark(struct cache *c, const struct place *place, int64_t no_queue_until_ms,
-                int64_t over_size_until_ms, int64_t now_mono_ms);
+/* What was learnt of a resource whose answer is not stored. */
+struct index_note {
+    int64_t no_queue_until_ms, over_size_until_ms; /* monotonic; 0: no change */
+    enum reason reason;                            /* why, for explain */
+};
+void index_mark(struct cache *c, const struct place *place, const struct index_note *note, int64_t now_mono_ms);
+
+/* What is known of a resource, for explain. */
+struct index_facts {
+    bool known;             /* there is one */
+    bool busy;              /* a fetch runs for it */
+    unsigned variants;      /* stored ones */
+    int64_t no_queue_left_ms, over_size_left_ms; /* 0: not so */
+    enum reason last_reason; /* why its latest answer was not stored; REASON_NONE: it was, or nothing was asked */
+};
+struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms);
 
 /* The resource's rule: a reference, or NULL; *known: is there a resource; *busy: does a fetch run for it. For purges by URL and explain. */
 struct rule *index_rule(struct cache *c, const struct place *place, bool *known, bool *busy);

@@ -248,6 +248,7 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
         out->rule = in->known ? rule_ref(in->known) : NULL;
         return more ? REASON_VARY_CONFLICT : REASON_NONE;
     }
+    out->vary_ignored = rule_headers_ignored(in->response, a);
     out->rule = rule;
     out->rule_changed = !rule_equal(rule, in->known);
     bool left_out = false;

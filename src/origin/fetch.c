@@ -522,7 +522,8 @@ static void turn_passing(struct fetch *f, enum reason why)
     index_withdraw(f->object);
     body_pass(f->body);
     if (why == REASON_TOO_LARGE)
-        index_mark(f->f->cache, &f->plan.place, 0, now_ms + OVER_SIZE_KEPT_MS, now_ms);
+        index_mark(f->f->cache, &f->plan.place,
+                   &(struct index_note){ .over_size_until_ms = now_ms + OVER_SIZE_KEPT_MS, .reason = why }, now_ms);
     count(f->f->counters, COUNTER_NOT_STORED);
 }
 
@@ -760,9 +761,14 @@ static void settle(struct fetch *f, const struct verdict *v)
         index_learn(c, &f->place, v->rule, now_ms);
     index_withdraw(f->object);
     object_close(f->object);
-    if (f->plan.may_store && should_not_queue(v->reason))
-        index_mark(c, &f->place, now_ms + f->plan.site->no_queue_time,
-                   v->reason == REASON_TOO_LARGE ? now_ms + OVER_SIZE_KEPT_MS : 0, now_ms);
+    if (f->plan.may_store) {
+        struct index_note note = { .reason = v->reason };
+        if (should_not_queue(v->reason))
+            note.no_queue_until_ms = now_ms + f->plan.site->no_queue_time;
+        if (v->reason == REASON_TOO_LARGE)
+            note.over_size_until_ms = now_ms + OVER_SIZE_KEPT_MS;
+        index_mark(c, &f->place, &note, now_ms);
+    }
     /* The origin's word on this page is newer than what is stored: that is dropped, not kept (caching.md 3.6). */
     if (f->stale)
         index_withdraw(f->stale);
@@ -935,6 +941,24 @@ static int64_t declared_length(const struct response_head *h)
     return str_to_u64(fields_value(&h->fields, FIELD_CONTENT_LENGTH), INT64_MAX, &n) ? (int64_t)n : -1;
 }
 
+/* A HEAD that tells of another length or validator than what is stored makes that stale (RFC 9111 §4.3.5). */
+static void compare_with_stored(struct fetch *f, const struct response_head *h)
+{
+    uint64_t name;
+    struct object *o = index_peek(f->f->cache, &f->plan.place);
+    if (!o)
+        return;
+    const struct fields *stored = &o->response->fields;
+    struct str etag = fields_value(&h->fields, FIELD_ETAG), modified = fields_value(&h->fields, FIELD_LAST_MODIFIED);
+    int64_t length = declared_length(h);
+    bool differs = (etag.n && !str_eq(etag, fields_value(stored, FIELD_ETAG))) ||
+                   (modified.n && !str_eq(modified, fields_value(stored, FIELD_LAST_MODIFIED))) ||
+                   (length >= 0 && (uint64_t)length != object_length(o));
+    object_unref(o);
+    if (differs && name_of_url(f->f->cache, &f->plan.key, &f->arena, &name))
+        epochs_purge(f->f->cache->epochs, PURGE_INVALIDATE, &name, 1, f->f->loop->now.mono_ms);
+}
+
 /* A 206 to a Range that this fetch sent. false: it is not to be delivered, the whole was asked for again. */
 static bool take_part(struct fetch *f, const struct fields *fields, struct verdict *v)
 {
@@ -980,6 +1004,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     else
         origin_answered(f->plan.origin);
     response_end_to_end(&h->fields, &f->arena, &fields);
+    if (f->plan.method == METHOD_HEAD && status == 200)
+        compare_with_stored(f, h);
     if (!is_safe(f->plan.method) && status >= 200 && status < 400 && f->plan.site->invalidate_unsafe) {
         invalidate_by_answer(f->f->cache, &f->plan.key, &fields, &f->arena, f->f->loop->now.mono_ms);
         /* What a POST itself brings counts as begun after its own invalidation. */
