@@ -770,7 +770,7 @@ static void settle(struct fetch *f, const struct verdict *v)
         index_mark(c, &f->place, &note, now_ms);
     }
     /* The origin's word on this page is newer than what is stored: that is dropped, not kept (caching.md 3.6). */
-    if (f->stale)
+    if (f->stale && f->plan.may_store && !f->plan.not_stored)
         index_withdraw(f->stale);
 }
 
