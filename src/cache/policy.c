@@ -242,7 +242,11 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
     case RULE_INVALID: return REASON_VARY_INVALID;
     case RULE_OK: break;
     }
-    if (in->status < 200 || in->status > 299) {
+    bool good = in->status >= 200 && in->status <= 299;
+    /* A compressed 404 of a URL that never had a 2xx: what it varies on is in no visitor's hand, since all are sent
+     * the same normal form. Without this a site that compresses would have none of its errors and redirects stored. */
+    bool harmless = !in->known && rule_is_encoding_only(rule);
+    if (!good && !harmless) {
         bool more = rule_names_more(rule, in->known);
         rule_unref(rule);
         out->rule = in->known ? rule_ref(in->known) : NULL;

@@ -58,6 +58,8 @@ struct str rule_text(const struct rule *r);
  * (vary-conflict). */
 bool rule_names_more(const struct rule *r, const struct rule *known);
 
+/* Nothing but Accept-Encoding, whose key value is also what every origin is sent? */
+bool rule_is_encoding_only(const struct rule *r);
 /* Does the key hold the normalised Accept-Encoding? */
 static inline bool rule_has_encoding(const struct rule *r)
 {

@@ -439,6 +439,9 @@ static unsigned upload_pieces(struct fetch *f, struct iovec *iov, char *chunk)
 static void wrote(struct fetch *f)
 {
     f->head_sent = true;
+    /* The origin takes the upload: the time to its answer counts from the last byte. */
+    if (f->step == STEP_HEAD)
+        set_timer(f, f->plan.site->first_byte_timeout);
     struct upload *u = f->plan.upload;
     size_t leased = f->upload_leased;
     f->upload_leased = 0;

@@ -95,6 +95,18 @@ static void drop_found(struct request *r)
     r->found.stored = r->found.busy = r->stale = r->object = NULL;
 }
 
+/* A page varies by country and nobody can tell one: every visitor is a no-match. Said once for the process. */
+static void warn_of_country(struct request *r)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    count(r->w->counters, COUNTER_COUNTRY_MISSING);
+    if (!atomic_flag_test_and_set(&said))
+        log_warning(r->w->log, "request",
+                    "%.*s%.*s has Netlify-Vary: country=, but there is no country_database: every visitor gets the"
+                    " page for no country",
+                    STR_ARG(r->authority), STR_ARG(r->key.path));
+}
+
 static void compute_place(struct request *r)
 {
     struct place *p = &r->look.place;
@@ -102,6 +114,8 @@ static void compute_place(struct request *r)
         p->primary = key_primary(&r->key, &r->arena);
     if (r->rule)
         request_fields(r);
+    if (r->rule && r->rule->netlify.countries.n && !r->w->country)
+        warn_of_country(r);
     p->variant = key_variant(&r->key, r->rule, &r->arena);
     p->rule = r->rule;
     place_hash(r->w->cache, p);
