@@ -394,8 +394,6 @@ static enum step fetch_failed(struct request *r)
     struct object *o = r->object;
     enum reason why = (enum reason)o->fail_reason;
     int status = o->fail_status;
-    if (why == REASON_UPLOAD_FAILED && r->refused != HTTP_ERROR_NONE)
-        return fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
     if (!r->own_fetch && (why == REASON_CANCELLED || why == REASON_CLIENT_GONE))
         return look_again(r);
     reader_leave(r);
@@ -413,8 +411,8 @@ static enum step fetch_failed(struct request *r)
             return STEP_DELIVER;
         }
     }
-    object_unref(r->object);
-    r->object = NULL;
+    if (why == REASON_UPLOAD_FAILED && r->refused != HTTP_ERROR_NONE)
+        return fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
     return fail(r, why, status);
 }
 
@@ -612,6 +610,8 @@ static enum step do_fail(struct request *r)
 {
     count(r->w->counters, COUNTER_ERRORS);
     reader_leave(r);
+    object_unref(r->object); /* the page is all that is delivered from here on */
+    r->object = NULL;
     write_error_page(r);
     deliver_page(r);
     /* After a malformed request nothing on the connection can be trusted. */
