@@ -449,6 +449,11 @@ static enum step do_await(struct request *r)
 
 static enum step do_deliver(struct request *r)
 {
+    /* An answer that failed before its first byte may have been chosen before. */
+    body_unref(r->body);
+    r->body = NULL;
+    r->cursor.block = NULL;
+    r->parts = NULL;
     deliver_object(r);
     return STEP_SEND;
 }
@@ -677,9 +682,13 @@ static enum step run_step(struct request *r)
     }
 }
 
+/* Far more than any request can need in one go: it would turn for ever. */
+#define TURNS_MOST 100
+
 static enum request_result run(struct request *r)
 {
-    while (r->step != STEP_DONE) {
+    for (unsigned turns = 0; r->step != STEP_DONE; turns++) {
+        CHECK(turns < TURNS_MOST);
         enum step next = run_step(r);
         if (next == WAIT)
             return REQUEST_WAIT;
