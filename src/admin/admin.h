@@ -1,20 +1,21 @@
 /*
  * The admin site: an internal source behind the same front as all other requests. Purge API, explain, status, health, readiness,
- * metrics (DESIGN.md §7). One for the process, called on any worker's thread; r->settings is the snapshot to go by; what it changes (epochs, the list of latest
- * purges) has its own locks.
+ * metrics (docs/ADMIN.md). One for the process, called on any worker's thread; r->settings is the snapshot to go by; what it
+ * changes (epochs, the list of latest purges) has its own locks.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
 #include "request/request.h"
 
-#define ADMIN_PURGES_KEPT 20
+#define ADMIN_PURGES_KEPT  20
+#define ADMIN_DIGEST_BYTES 32
 
 /* A purge that was made, for status. */
 struct admin_purge {
     uint64_t sequence;
     int64_t wall_ms;
-    char what[200]; /* "site default: tags book-1 books (soft)", cut */
+    char what[200]; /* "site default: tags book-1, books (soft)", cut; NUL-terminated */
 };
 
 struct admin {
@@ -25,19 +26,27 @@ struct admin {
     struct counters **counters; /* one for each worker */
     size_t workers;
     const struct clock *clock;
-    struct str token;           /* never empty */
+    struct str token; /* never empty */
     int64_t started_wall_ms, started_mono_ms;
-    _Atomic bool ready;         /* false before all listeners are up, and from the drain on */
+    _Atomic bool ready; /* false before all listeners are up, and from the drain on */
     /* its own */
-    struct lock lock;
+    unsigned char digest[ADMIN_DIGEST_BYTES]; /* of the token */
+    struct lock lock;                         /* what follows */
     struct admin_purge purges[ADMIN_PURGES_KEPT];
-    size_t purges_n; /* ever */
+    size_t purges_n;     /* ever */
     int64_t rate_second; /* purge_rate */
     int64_t rate_used;
 };
 
-/* The fields "set by main" are set before. */
+/* The fields "set by main" are set before, but `ready`. */
 void admin_init(struct admin *a);
 void admin_fini(struct admin *a);
+
+/* ---- for the other files of this room ---- */
+
+/* May one more purge be made in this second (setting purge_rate)? */
+bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms);
+/* Remembers a purge for status. */
+void admin_purged(struct admin *a, uint64_t sequence, struct str what, int64_t now_wall_ms);
 
 #endif

@@ -1,0 +1,161 @@
+#include "admin/admin.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include "admin/answer.h"
+#include "admin/explain.h"
+#include "admin/metrics.h"
+#include "admin/purge.h"
+#include "admin/status.h"
+
+#define BODY_MAX ((size_t)1 << 20)
+
+/* ---- health ---- */
+
+static void health(struct admin *a, struct request *r, struct str body)
+{
+    (void)a;
+    (void)body;
+    answer_text(r, 200, STR("ok\n"));
+}
+
+static void readiness(struct admin *a, struct request *r, struct str body)
+{
+    (void)body;
+    if (atomic_load_explicit(&a->ready, memory_order_acquire))
+        answer_text(r, 200, STR("ready\n"));
+    else
+        answer_text(r, 503, STR("not ready: starting or stopping\n"));
+}
+
+static void explain(struct admin *a, struct request *r, struct str body)
+{
+    (void)body;
+    explain_answer(a, r);
+}
+
+static void status(struct admin *a, struct request *r, struct str body)
+{
+    (void)body;
+    status_answer(a, r);
+}
+
+static void metrics(struct admin *a, struct request *r, struct str body)
+{
+    (void)body;
+    metrics_answer(a, r);
+}
+
+/* ---- what there is ---- */
+
+static const struct {
+    struct str path;
+    enum method method; /* HEAD comes with GET */
+    bool needs_token;
+    void (*answer)(struct admin *a, struct request *r, struct str body);
+} pages[] = {
+    { STR_INIT("/api/v1/purge"), METHOD_POST, true, purge_answer },
+    { STR_INIT("/api/v1/explain"), METHOD_GET, true, explain },
+    { STR_INIT("/api/v1/status"), METHOD_GET, true, status },
+    { STR_INIT("/healthz"), METHOD_GET, false, health },
+    { STR_INIT("/readyz"), METHOD_GET, false, readiness },
+    { STR_INIT("/metrics"), METHOD_GET, false, metrics },
+};
+
+static void digest_of(struct str text, unsigned char out[ADMIN_DIGEST_BYTES])
+{
+    SHA256((const unsigned char *)(text.p ? text.p : ""), text.n, out);
+}
+
+/* Digests are compared, so that neither the token's bytes nor its length can be measured. */
+static bool has_token(const struct admin *a, const struct request *r)
+{
+    unsigned char given[ADMIN_DIGEST_BYTES];
+    if (fields_count(&r->fields, FIELD_AUTHORIZATION) != 1)
+        return false;
+    struct str value = fields_value(&r->fields, FIELD_AUTHORIZATION);
+    if (!str_starts_nocase(value, STR("Bearer ")))
+        return false;
+    digest_of(str_trim(str_from_index(value, 7)), given);
+    return CRYPTO_memcmp(given, a->digest, sizeof(given)) == 0;
+}
+
+static void refuse_token(struct request *r)
+{
+    bool given = fields_has(&r->fields, FIELD_AUTHORIZATION);
+    answer_error(
+        r, 401,
+        "%s; send \"Authorization: Bearer TOKEN\" with the token that freshet was started with (the file "
+        "\"token\" in its state folder, unless one was given)",
+        given ? "this is not the admin token" : "the admin token is missing");
+    answer_field(r, STR("WWW-Authenticate"), STR("Bearer"));
+}
+
+static void answer(struct source *s, struct request *r, struct str body)
+{
+    struct admin *a = CONTAINER_OF(s, struct admin, source);
+    r->head_only = r->method == METHOD_HEAD;
+    for (size_t i = 0; i < COUNT_OF(pages); i++) {
+        if (!str_eq(r->key.path, pages[i].path))
+            continue;
+        if (r->method != pages[i].method && !(r->head_only && pages[i].method == METHOD_GET)) {
+            bool post = pages[i].method == METHOD_POST;
+            answer_error(r, 405, "%.*s takes %s only", STR_ARG(pages[i].path), post ? "POST" : "GET");
+            answer_field(r, STR("Allow"), post ? STR("POST") : STR("GET, HEAD"));
+        } else if (pages[i].needs_token && !has_token(a, r)) {
+            refuse_token(r);
+        } else {
+            pages[i].answer(a, r, body);
+        }
+        return;
+    }
+    answer_error(
+        r, 404,
+        "nothing is here; there are POST /api/v1/purge, GET /api/v1/explain?url=URL, GET /api/v1/status, "
+        "GET /healthz, GET /readyz and GET /metrics");
+}
+
+void admin_init(struct admin *a)
+{
+    CHECK(a->token.n > 0);
+    digest_of(a->token, a->digest);
+    lock_init(&a->lock);
+    a->purges_n = 0;
+    a->rate_second = a->rate_used = 0;
+    a->source = (struct source){ .body_max = BODY_MAX, .answer = answer };
+}
+
+void admin_fini(struct admin *a)
+{
+    OPENSSL_cleanse(a->digest, sizeof(a->digest));
+    lock_fini(&a->lock);
+}
+
+bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms)
+{
+    if (most == 0)
+        return true;
+    lock_take(&a->lock);
+    if (a->rate_second != now_mono_ms / 1000) {
+        a->rate_second = now_mono_ms / 1000;
+        a->rate_used = 0;
+    }
+    bool may = a->rate_used < most;
+    a->rate_used += may;
+    lock_give(&a->lock);
+    return may;
+}
+
+void admin_purged(struct admin *a, uint64_t sequence, struct str what, int64_t now_wall_ms)
+{
+    lock_take(&a->lock);
+    struct admin_purge *p = &a->purges[a->purges_n++ % ADMIN_PURGES_KEPT];
+    size_t n = what.n < sizeof(p->what) ? what.n : sizeof(p->what) - 1;
+    p->sequence = sequence;
+    p->wall_ms = now_wall_ms;
+    for (size_t i = 0; i < n; i++)
+        p->what[i] = what.p[i];
+    p->what[n] = '\0';
+    lock_give(&a->lock);
+}

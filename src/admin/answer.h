@@ -1,0 +1,37 @@
+/*
+ * Answers of the admin site: how they are put into the request, and the writer of their JSON.
+ */
+#ifndef ADMIN_ANSWER_H
+#define ADMIN_ANSWER_H
+
+#include "request/request.h"
+
+/* `body` is in the request's arena or a literal. */
+void answer_json(struct request *r, int status, struct str body);
+void answer_text(struct request *r, int status, struct str body);
+/* {"code": status, "message": "..."}: what is wrong and what to do. Bytes of a stranger in it come out as JSON text. */
+__attribute__((format(printf, 3, 4))) void answer_error(struct request *r, int status, const char *fmt, ...);
+/* One more header field; `value` as the body. */
+void answer_field(struct request *r, struct str name, struct str value);
+
+/* Writes a JSON text, laid out for people. `key`: of a member of an object; NULL inside an array and at the top. */
+struct answer_writer {
+    struct buf text;
+    unsigned depth;
+    bool begun; /* the innermost object or array has a member */
+};
+
+void answer_open(struct answer_writer *w, const char *key, char bracket); /* '{' or '[' */
+void answer_close(struct answer_writer *w, char bracket);                 /* '}' or ']' */
+void answer_str(struct answer_writer *w, const char *key, struct str value);
+void answer_int(struct answer_writer *w, const char *key, int64_t value);
+void answer_bool(struct answer_writer *w, const char *key, bool value);
+void answer_null(struct answer_writer *w, const char *key);
+/* "2026-11-22T19:06:00.123Z" */
+void answer_time(struct answer_writer *w, const char *key, int64_t wall_ms);
+/* Four digits behind the point. */
+void answer_ratio(struct answer_writer *w, const char *key, double value);
+/* All is closed: the text moves into the arena. */
+struct str answer_finish(struct answer_writer *w, struct arena *a);
+
+#endif

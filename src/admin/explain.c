@@ -1,0 +1,414 @@
+#include "admin/explain.h"
+
+#include "admin/answer.h"
+#include "admin/named.h"
+#include "request/route.h"
+
+#define HEADERS_MAX 100
+#define QUOTED_MAX  200
+
+/* ---- the question ---- */
+
+struct question {
+    struct str url;
+    struct fields fields; /* of the request that is explained */
+};
+
+/* "%20" and "+" of a form's value (the URL standard's application/x-www-form-urlencoded); a bad encoding stays as it is. */
+static struct str form_decode(struct str s, struct arena *a)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *p = arena_alloc(a, s.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        size_t high = 16, low = 16;
+        if (s.p[i] == '%' && s.n - i > 2) {
+            high = str_index((struct str){ digits, 16 }, ascii_lower(s.p[i + 1]));
+            low = str_index((struct str){ digits, 16 }, ascii_lower(s.p[i + 2]));
+        }
+        if (high < 16 && low < 16) {
+            p[n++] = (char)(high << 4 | low);
+            i += 2;
+        } else {
+            p[n++] = s.p[i] == '+' ? ' ' : s.p[i];
+        }
+    }
+    return (struct str){ p, n };
+}
+
+static bool is_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!is_field_text(s.p[i]))
+            return false;
+    return true;
+}
+
+static bool take_header(struct request *r, struct str line, struct question *q)
+{
+    size_t colon = str_index(line, ':');
+    struct str name = str_first(line, colon), value = str_trim(str_from_index(line, colon + 1));
+    if (colon == line.n || !is_token(name) || !is_text(value)) {
+        answer_error(r, 400, "header \"%.*s\" is no header field; write header=NAME:%%20VALUE",
+                     STR_ARG(str_first(line, QUOTED_MAX)));
+        return false;
+    }
+    if (q->fields.n == HEADERS_MAX) {
+        answer_error(r, 400, "more than %d header parameters", HEADERS_MAX);
+        return false;
+    }
+    fields_add(&q->fields, &r->arena, name, value);
+    return true;
+}
+
+static bool take_question(struct request *r, struct question *q)
+{
+    struct query_param p;
+    *q = (struct question){ 0 };
+    for (struct str rest = r->key.has_query ? r->key.query : STR_NONE; query_next(&rest, &p);) {
+        struct str value = form_decode(p.value, &r->arena);
+        if (str_eq(p.name, STR("url")) && !q->url.n) {
+            q->url = value;
+        } else if (str_eq(p.name, STR("header"))) {
+            if (!take_header(r, value, q))
+                return false;
+        } else {
+            answer_error(r, 400,
+                         "\"%.*s\" is no parameter here; an & inside of url or header is written %%26",
+                         STR_ARG(str_first(p.name, QUOTED_MAX)));
+            return false;
+        }
+    }
+    if (!q->url.n)
+        answer_error(r, 400, "the parameter url is missing; write ?url=http://HOST/PATH, percent-encoded");
+    return q->url.n > 0;
+}
+
+/* ---- the request that it stands for ---- */
+
+/* Through request/route as if a visitor had sent it. false: `r` has an answer that says why not. */
+static bool make_request(struct request *r, struct question *q, struct requests *sites, struct request *out)
+{
+    struct named url;
+    enum http_error e = named_parse(q->url, &r->arena, &url);
+    if (e != HTTP_ERROR_NONE || !url.has_host) {
+        answer_error(r, 400, "url \"%.*s\": %s; write the whole URL as visitors see it, http://HOST/PATH",
+                     STR_ARG(str_first(q->url, QUOTED_MAX)),
+                     e == HTTP_ERROR_NONE ? "it has no host" : http_error_text(e));
+        return false;
+    }
+    if (!fields_has(&q->fields, FIELD_HOST))
+        fields_add_id(&q->fields, &r->arena, FIELD_HOST, url.target.authority);
+    *sites = *r->w;
+    sites->source = NULL;
+    request_init(out, sites, NULL);
+    out->settings = r->settings;
+    out->peer = r->peer;
+    out->method = METHOD_GET;
+    out->method_name = STR("GET");
+    out->minor = 1;
+    out->https = url.https;
+    out->key.https = url.https;
+    out->fields = q->fields;
+    out->request_id = STR("explain");
+    out->target = url.target.path;
+    if (url.target.has_query)
+        out->target =
+            arena_printf(&r->arena, "%.*s?%.*s", STR_ARG(url.target.path), STR_ARG(url.target.query));
+    e = route_request(out);
+    if (e != HTTP_ERROR_NONE)
+        answer_error(r, 400, "such a request is refused: %s", http_error_text(e));
+    else if (out->reason == REASON_NO_SITE)
+        answer_error(
+            r, 404,
+            "no site has the host \"%.*s\": such a request is answered with 421; a site's setting hosts "
+            "names its hosts",
+            STR_ARG(out->key.host));
+    else if (out->status)
+        answer_error(r, 400, "such a request is answered with %d: %s", out->status,
+                     reason_sentence(out->reason).p);
+    else
+        request_fields(out);
+    return r->answer.status == 0;
+}
+
+/* ---- what the cache knows ---- */
+
+struct facts {
+    struct now now;
+    struct index_facts resource;
+    struct rule *rule;
+    struct object *stored; /* a reference, or NULL */
+    struct object_purged purged;
+    struct age age;
+    enum outcome outcome;
+    enum reason reason; /* why nothing is stored, as far as it is known */
+};
+
+static void find_place(struct request *x, struct cache *c, struct facts *f)
+{
+    struct place place = { .primary = key_primary(&x->key, &x->arena) };
+    bool known, busy;
+    place_hash(c, &place);
+    f->rule = index_rule(c, &place, &known, &busy);
+    f->resource = index_facts(c, &place, f->now.mono_ms);
+    place.rule = f->rule;
+    place.variant = key_variant(&x->key, f->rule, &x->arena);
+    place_hash(c, &place);
+    f->stored = index_peek(c, &place);
+    if (!f->stored)
+        return;
+    const struct object *o = f->stored;
+    f->purged = object_check_purged(f->stored, epochs_published(c->epochs), f->now.mono_ms);
+    f->age = policy_age(&o->fresh, f->now.mono_ms - o->received_mono_ms, f->purged.soft_ms);
+}
+
+/* What the look-up of such a request will say (DESIGN: outcomes), without asking it: it would begin a fetch. */
+static enum outcome foresee(const struct request *x, const struct facts *f)
+{
+    bool authorization = fields_has(&x->fields, FIELD_AUTHORIZATION);
+    if (x->pass || x->directives.no_store)
+        return OUTCOME_PASS;
+    if (f->stored && !f->purged.gone)
+        switch (policy_reuse(&f->stored->fresh, f->age, f->purged.invalidated, &x->directives)) {
+        case REUSE_FRESH: return OUTCOME_HIT;
+        case REUSE_STALE:
+            return f->resource.busy || atomic_load_explicit(&f->stored->next_refresh_ms,
+                                                            memory_order_relaxed) > f->now.mono_ms
+                       ? OUTCOME_STALE_JOIN
+                       : OUTCOME_STALE;
+        case REUSE_REVALIDATE:
+            return authorization ? OUTCOME_PASS : f->resource.busy ? OUTCOME_JOIN : OUTCOME_EXPIRED;
+        }
+    if (authorization || f->resource.no_queue_left_ms > 0)
+        return OUTCOME_PASS;
+    return f->resource.busy ? OUTCOME_JOIN : OUTCOME_MISS;
+}
+
+static void find_facts(struct request *x, struct cache *c, struct facts *f)
+{
+    find_place(x, c, f);
+    f->outcome = foresee(x, f);
+    if (x->pass)
+        f->reason = x->pass_reason;
+    else if (x->directives.no_store)
+        f->reason = REASON_REQUEST_NO_STORE;
+    else if (!x->site->store)
+        f->reason = REASON_DEV;
+    else if (f->stored && f->purged.gone)
+        f->reason = REASON_PURGED;
+    else if (!f->stored)
+        f->reason = f->resource.last_reason;
+}
+
+/* ---- in words ---- */
+
+static struct str text_of(const struct facts *f)
+{
+    switch (f->outcome) {
+    case OUTCOME_HIT: return STR("answered from memory, the stored page is fresh");
+    case OUTCOME_STALE:
+        return STR("answered from memory though stale, and a refresh starts in the background");
+    case OUTCOME_STALE_JOIN:
+        return f->resource.busy ? STR("answered from memory though stale, a fetch runs already")
+                                : STR("answered from memory though stale; the last refresh failed, the next "
+                                      "one waits a little");
+    case OUTCOME_EXPIRED: return STR("the stored page must be revalidated: the origin is asked first");
+    case OUTCOME_JOIN: return STR("waits for the fetch that runs, if it turns out to be for the same page");
+    case OUTCOME_PASS: return STR("goes to the origin alone");
+    default: break;
+    }
+    if (f->stored)
+        return STR("the stored page was purged: the origin is asked");
+    return f->resource.variants
+               ? STR("other variants of this page are stored, this one is not: the origin is asked")
+               : STR("nothing is stored: the origin is asked");
+}
+
+/* What is not stored has a reason, or nobody asked for it yet. */
+static struct str advice_of(const struct facts *f)
+{
+    if (f->reason == REASON_PURGED)
+        return STR("purged since it was stored; the next request brings a new one");
+    if (f->reason != REASON_NONE)
+        return reason_sentence(f->reason);
+    if (f->stored)
+        return STR_NONE;
+    if (f->resource.no_queue_left_ms > 0)
+        return STR("its latest answer could not be shared; requests do not wait for each other for a while");
+    if (!f->resource.known)
+        return STR("it was not requested since the start, or what was known of it was forgotten; request it "
+                   "once and look at "
+                   "Cache-Status in the answer");
+    return STR("request it once and look at Cache-Status in the answer");
+}
+
+/* ---- the answer ---- */
+
+static void write_request(const struct request *x, struct answer_writer *w)
+{
+    answer_open(w, "request", '{');
+    answer_str(w, "site", x->site->name);
+    answer_str(w, "profile", profile_name(x->site->profile));
+    answer_bool(w, "https", x->key.https);
+    answer_str(w, "host", x->authority);
+    answer_str(w, "path", x->key.path);
+    if (x->key.has_query)
+        answer_str(w, "query", x->key.query);
+    else
+        answer_null(w, "query");
+    if (x->key.country.n)
+        answer_str(w, "country", x->key.country);
+    answer_close(w, '}');
+}
+
+static void write_resource(struct request *x, const struct facts *f, struct answer_writer *w)
+{
+    answer_open(w, "resource", '{');
+    answer_bool(w, "known", f->resource.known);
+    answer_bool(w, "fetch_running", f->resource.busy);
+    answer_int(w, "variants", f->resource.variants);
+    if (f->resource.no_queue_left_ms)
+        answer_int(w, "no_queue_left_s", (f->resource.no_queue_left_ms + 999) / 1000);
+    if (f->resource.over_size_left_ms)
+        answer_int(w, "over_size_left_s", (f->resource.over_size_left_ms + 999) / 1000);
+    answer_str(w, "rule", f->rule ? rule_text(f->rule) : STR("the whole query"));
+    answer_str(w, "rule_from",
+               f->rule ? STR("Netlify-Vary and Vary of its latest 2xx answers")
+                       : STR("no Netlify-Vary and no Vary were seen"));
+    answer_close(w, '}');
+    answer_str(w, "key", key_describe(&x->key, f->rule, &x->arena));
+}
+
+/* Whole seconds, rounded down, as in Cache-Status: what is stale by a moment is not fresh for 0 s. */
+static int64_t seconds(int64_t ms)
+{
+    return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
+}
+
+static void write_window(struct answer_writer *w, const char *window, const char *left, int64_t window_ms,
+                         int64_t stale_ms)
+{
+    int64_t left_ms = stale_ms > 0 ? window_ms - stale_ms : window_ms;
+    answer_int(w, window, seconds(window_ms));
+    answer_int(w, left, left_ms > 0 ? seconds(left_ms) : 0);
+}
+
+static void write_list(struct answer_writer *w, const char *key, const struct strs *list)
+{
+    answer_open(w, key, '[');
+    for (size_t i = 0; i < list->n; i++)
+        answer_str(w, NULL, list->v[i]);
+    answer_close(w, ']');
+}
+
+/* Tags and the ruling header, read again from the stored head. */
+static void write_verdict(struct request *x, const struct facts *f, struct answer_writer *w)
+{
+    const struct object *o = f->stored;
+    struct judge judge = {
+        .site = x->site,
+        .method = METHOD_GET,
+        .request = x->key.fields,
+        .query = x->key.query,
+        .status = o->response->status,
+        .response = &o->response->fields,
+        .known = f->rule,
+        .received_wall_ms = f->now.wall_ms - (f->now.mono_ms - o->received_mono_ms),
+    };
+    struct verdict v;
+    policy_judge(&judge, &x->arena, &v);
+    if (v.ruled_by.n) {
+        struct str value = fields_joined_by_name(&o->response->fields, v.ruled_by, &x->arena);
+        answer_str(w, "ruled_by", arena_printf(&x->arena, "%.*s: %.*s", STR_ARG(v.ruled_by), STR_ARG(value)));
+    } else {
+        answer_null(w, "ruled_by");
+    }
+    write_list(w, "tags", &v.tags);
+    write_list(w, "groups", &v.groups);
+    rule_unref(v.rule);
+}
+
+static struct str purged_text(const struct facts *f)
+{
+    return f->purged.gone           ? STR("hard")
+           : f->purged.invalidated  ? STR("invalidated by an unsafe method")
+           : f->purged.soft_ms >= 0 ? STR("soft")
+                                    : STR_NONE;
+}
+
+static void write_stored(struct request *x, const struct facts *f, struct answer_writer *w)
+{
+    struct object *o = f->stored;
+    if (!o) {
+        answer_null(w, "stored");
+        return;
+    }
+    const struct response *response = o->response;
+    uint64_t length = object_length(o);
+    struct str type = fields_value(&response->fields, FIELD_CONTENT_TYPE);
+    struct str etag = fields_value(&response->fields, FIELD_ETAG);
+    answer_open(w, "stored", '{');
+    answer_int(w, "status", response->status);
+    answer_time(w, "received", f->now.wall_ms - (f->now.mono_ms - o->received_mono_ms));
+    answer_int(w, "age_s", seconds(f->age.age_ms));
+    answer_int(w, "lifetime_s", seconds(o->fresh.lifetime_ms));
+    answer_int(w, "ttl_s", seconds(-f->age.stale_ms));
+    write_window(w, "stale_while_revalidate_s", "stale_while_revalidate_left_s", o->fresh.stale_while_ms,
+                 f->age.stale_ms);
+    write_window(w, "stale_if_error_s", "stale_if_error_left_s", o->fresh.stale_error_ms, f->age.stale_ms);
+    answer_bool(w, "always_revalidate", o->fresh.always_revalidate);
+    struct str purged = purged_text(f);
+    if (purged.n)
+        answer_str(w, "purged", purged);
+    else
+        answer_null(w, "purged");
+    write_verdict(x, f, w);
+    if (type.n)
+        answer_str(w, "content_type", type);
+    if (etag.n)
+        answer_str(w, "etag", etag);
+    answer_bool(w, "etag_is_generated", o->has_generated_etag);
+    if (length != BODY_LENGTH_UNKNOWN)
+        answer_int(w, "body_bytes", (int64_t)length);
+    answer_int(w, "head_bytes", (int64_t)response->h1.n);
+    answer_int(w, "memory_bytes", (int64_t)(o->charged + (o->body ? body_charged(o->body) : 0)));
+    answer_int(w, "hits", atomic_load_explicit(&o->hits, memory_order_relaxed));
+    answer_close(w, '}');
+}
+
+static struct str write_answer(struct request *x, const struct facts *f, struct arena *a)
+{
+    struct answer_writer w = { .depth = 0 };
+    struct str advice = advice_of(f);
+    answer_open(&w, NULL, '{');
+    answer_str(&w, "outcome", outcome_name(f->outcome));
+    answer_str(&w, "text", text_of(f));
+    if (f->reason != REASON_NONE)
+        answer_str(&w, "reason", reason_detail(f->reason));
+    if (advice.n)
+        answer_str(&w, "advice", advice);
+    write_request(x, &w);
+    write_resource(x, f, &w);
+    write_stored(x, f, &w);
+    answer_close(&w, '}');
+    return answer_finish(&w, a);
+}
+
+void explain_answer(struct admin *a, struct request *r)
+{
+    struct question q;
+    struct requests sites; /* the site's side of this worker */
+    struct request *x = arena_zero(&r->arena, sizeof(*x));
+    if (!take_question(r, &q))
+        return;
+    if (make_request(r, &q, &sites, x)) {
+        struct facts f = { .now = clock_now(a->clock), .purged.soft_ms = -1 };
+        find_facts(x, a->cache, &f);
+        answer_json(r, 200, write_answer(x, &f, &r->arena));
+        object_unref(f.stored);
+        rule_unref(f.rule);
+    }
+    if (x->w == &sites)
+        request_fini(x);
+}

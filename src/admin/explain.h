@@ -1,0 +1,12 @@
+/*
+ * GET /api/v1/explain: what a request for a URL is answered with, and why. It goes the way of a real request (request/route) up to
+ * the look-up, then asks the index without changing anything.
+ */
+#ifndef ADMIN_EXPLAIN_H
+#define ADMIN_EXPLAIN_H
+
+#include "admin/admin.h"
+
+void explain_answer(struct admin *a, struct request *r);
+
+#endif

@@ -1,0 +1,144 @@
+#include "admin/metrics.h"
+
+#include "admin/answer.h"
+
+int64_t metrics_sum(const struct admin *a, enum counter which)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < a->workers; i++)
+        sum += counter_read(a->counters[i], which);
+    return sum;
+}
+
+static void begin(struct buf *b, const char *name, const char *kind, const char *help)
+{
+    buf_printf(b, "# HELP freshet_%s %s\n# TYPE freshet_%s %s\n", name, help, name, kind);
+}
+
+static void add(struct buf *b, const char *name, const char *kind, int64_t value, const char *help)
+{
+    begin(b, name, kind, help);
+    buf_printf(b, "freshet_%s %lld\n", name, (long long)value);
+}
+
+static void add_counters(const struct admin *a, struct buf *b)
+{
+    static const struct {
+        const char *name, *kind, *help;
+    } rows[COUNTER_COUNT] = {
+#define COUNTER(id, name, kind, help) { name, #kind, help },
+#include "tbl/counters.h"
+#undef COUNTER
+    };
+    for (enum counter i = 0; i < COUNTER_COUNT; i++)
+        add(b, rows[i].name, rows[i].kind, metrics_sum(a, i), rows[i].help);
+}
+
+static void add_cache(const struct admin *a, struct buf *b)
+{
+    struct cache *c = a->cache;
+    add(b, "memory_used_bytes", "gauge", memory_used(&c->memory), "Bytes that the cache holds");
+    add(b, "memory_budget_bytes", "gauge", c->memory.budget_bytes,
+        "Bytes that the cache may hold (setting memory)");
+    add(b, "memory_passing_bytes", "gauge",
+        atomic_load_explicit(&c->memory.passing_bytes, memory_order_relaxed),
+        "Bytes of bodies that pass through and are not kept");
+    add(b, "objects", "gauge", atomic_load_explicit(&c->objects, memory_order_relaxed), "Responses stored");
+    add(b, "resources", "gauge", atomic_load_explicit(&c->resources, memory_order_relaxed), "URLs known");
+    add(b, "evicted_total", "counter", (int64_t)atomic_load_explicit(&c->evicted, memory_order_relaxed),
+        "Stored responses that made room for others");
+    add(b, "swept_total", "counter", (int64_t)atomic_load_explicit(&c->swept, memory_order_relaxed),
+        "Stored responses that the sweep gave back, purged or long expired");
+    add(b, "purged_names", "gauge", (int64_t)epochs_count(c->epochs),
+        "Names whose latest purge is remembered");
+    add(b, "purge_sequence", "gauge", (int64_t)epochs_published(c->epochs), "Number of the latest purge");
+}
+
+/* ---- origins: one sample each, metric by metric ---- */
+
+/* A label's value: backslash, quote and line feed are escaped. */
+static void add_label(struct buf *b, struct str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        char c = value.p[i];
+        if (c == '\n')
+            buf_add(b, STR("\\n"));
+        else if (c == '"' || c == '\\')
+            buf_printf(b, "\\%c", c);
+        else
+            buf_add_char(b, c);
+    }
+}
+
+struct origin_metric {
+    const char *name, *kind, *help;
+    int64_t (*value)(struct origin *o);
+    struct buf *to;
+};
+
+static int64_t in_use(struct origin *o)
+{
+    return atomic_load_explicit(&o->in_use, memory_order_relaxed);
+}
+
+static int64_t waiting(struct origin *o)
+{
+    return atomic_load_explicit(&o->waiting, memory_order_relaxed);
+}
+
+static int64_t answered(struct origin *o)
+{
+    return (int64_t)atomic_load_explicit(&o->answered, memory_order_relaxed);
+}
+
+static int64_t failed(struct origin *o)
+{
+    return (int64_t)atomic_load_explicit(&o->failed, memory_order_relaxed);
+}
+
+static int64_t failed_in_row(struct origin *o)
+{
+    return (int64_t)atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
+}
+
+static void add_origin(struct origin *o, void *ctx)
+{
+    const struct origin_metric *m = ctx;
+    bool local = o->at.local_path.n > 0;
+    buf_printf(m->to, "freshet_%s{origin=\"%s", m->name, local ? "unix:" : "http://");
+    add_label(m->to, local ? o->at.local_path : o->at.authority);
+    buf_printf(m->to, "\"} %lld\n", (long long)m->value(o));
+}
+
+static void add_origins(const struct admin *a, struct buf *b)
+{
+    struct origin_metric metrics[] = {
+        { "origin_in_use", "gauge", "Connections to this origin in use or being made", in_use, b },
+        { "origin_waiting", "gauge", "Fetches that wait for a connection to this origin", waiting, b },
+        { "origin_answered_total", "counter", "Answers of this origin", answered, b },
+        { "origin_failed_total", "counter", "Failures of this origin", failed, b },
+        { "origin_failed_in_row", "gauge", "Failures of this origin since its last answer", failed_in_row,
+          b },
+    };
+    for (size_t i = 0; i < COUNT_OF(metrics); i++) {
+        begin(b, metrics[i].name, metrics[i].kind, metrics[i].help);
+        origins_each(a->origins, add_origin, &metrics[i]);
+    }
+}
+
+void metrics_answer(struct admin *a, struct request *r)
+{
+    struct buf b = BUF_INIT;
+    add_counters(a, &b);
+    add_cache(a, &b);
+    add_origins(a, &b);
+    add(&b, "workers", "gauge", (int64_t)a->workers, "Worker threads");
+    add(&b, "uptime_seconds", "gauge", (clock_now(a->clock).mono_ms - a->started_mono_ms) / 1000,
+        "Since the start");
+    add(&b, "ready", "gauge", atomic_load_explicit(&a->ready, memory_order_acquire), "1 while it serves");
+    begin(&b, "build_info", "gauge", "What runs");
+    buf_add(&b, STR("freshet_build_info{version=\"" FRESHET_VERSION "\"} 1\n"));
+    answer_text(r, 200, arena_dup(&r->arena, buf_str(&b)));
+    r->answer.content_type = STR("text/plain; version=0.0.4; charset=utf-8");
+    buf_fini(&b);
+}

@@ -1,0 +1,14 @@
+/*
+ * GET /metrics: all counters and gauges as Prometheus text (exposition format 0.0.4).
+ */
+#ifndef ADMIN_METRICS_H
+#define ADMIN_METRICS_H
+
+#include "admin/admin.h"
+
+void metrics_answer(struct admin *a, struct request *r);
+
+/* The sum of a counter over all workers. */
+int64_t metrics_sum(const struct admin *a, enum counter which);
+
+#endif

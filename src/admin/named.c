@@ -1,0 +1,64 @@
+#include "admin/named.h"
+
+static struct str clean(struct str url, struct arena *a)
+{
+    url = str_trim(url);
+    url = str_first(url, str_index(url, '#'));
+    size_t more = 0;
+    for (size_t i = 0; i < url.n; i++)
+        more += (unsigned char)url.p[i] >= 0x80 ? 2 : 0;
+    if (more == 0)
+        return url;
+    char *p = arena_alloc(a, url.n + more), *at = p;
+    for (size_t i = 0; i < url.n; i++) {
+        unsigned char c = (unsigned char)url.p[i];
+        if (c < 0x80) {
+            *at++ = (char)c;
+            continue;
+        }
+        *at++ = '%';
+        *at++ = "0123456789ABCDEF"[c >> 4];
+        *at++ = "0123456789ABCDEF"[c & 15];
+    }
+    return (struct str){ p, (size_t)(at - p) };
+}
+
+enum http_error named_parse(struct str url, struct arena *a, struct named *out)
+{
+    *out = (struct named){ 0 };
+    struct target *t = &out->target;
+    enum http_error e = target_parse(clean(url, a), t);
+    if (e == HTTP_ERROR_NONE && t->form == TARGET_ASTERISK)
+        e = HTTP_ERROR_TARGET;
+    if (e == HTTP_ERROR_NONE)
+        e = path_normalize(t->path, a, &out->path);
+    if (e == HTTP_ERROR_NONE && t->has_query)
+        e = query_check(t->query);
+    if (e != HTTP_ERROR_NONE || t->form != TARGET_ABSOLUTE)
+        return e;
+    out->has_host = true;
+    out->https = str_eq(t->scheme, STR("https"));
+    return host_parse(t->authority, out->https, a, &out->host);
+}
+
+enum http_error named_host(struct str text, struct arena *a, struct host *out)
+{
+    return host_parse(str_trim(text), false, a, out);
+}
+
+void named_request(const struct named *n, const struct site_settings *site, const struct host *host,
+                   struct arena *a, struct key_request *out)
+{
+    *out = (struct key_request){
+        .site = site->name,
+        .https = n->https,
+        .host = host->name,
+        .port = host->port,
+        .path = n->path,
+        .query = n->target.query,
+        .has_query = n->target.query.n > 0, /* an empty query is no query (caching.md 4.3) */
+        .order = (enum query_order)site->query,
+    };
+    if (out->has_query)
+        out->query = query_strip_ignored(out->query, &site->ignored_params, a, &out->has_query);
+}

@@ -1,0 +1,139 @@
+#include "admin/status.h"
+
+#include "admin/answer.h"
+#include "admin/metrics.h"
+
+static void write_requests(const struct admin *a, struct answer_writer *w)
+{
+    int64_t hits = metrics_sum(a, COUNTER_HITS), stale = metrics_sum(a, COUNTER_STALE_HITS);
+    int64_t misses = metrics_sum(a, COUNTER_MISSES), joins = metrics_sum(a, COUNTER_JOINS);
+    int64_t passes = metrics_sum(a, COUNTER_PASSES), all = hits + stale + misses + joins + passes;
+    answer_open(w, "requests", '{');
+    answer_int(w, "total", metrics_sum(a, COUNTER_REQUESTS));
+    answer_int(w, "open", metrics_sum(a, COUNTER_REQUESTS_OPEN));
+    if (all)
+        answer_ratio(w, "hit_ratio", (double)(hits + stale) / (double)all);
+    else
+        answer_null(w, "hit_ratio");
+    answer_int(w, "hits", hits);
+    answer_int(w, "stale_hits", stale);
+    answer_int(w, "misses", misses);
+    answer_int(w, "joins", joins);
+    answer_int(w, "passes", passes);
+    answer_close(w, '}');
+}
+
+static void write_cache(struct cache *c, struct answer_writer *w)
+{
+    answer_open(w, "memory", '{');
+    answer_int(w, "used_bytes", memory_used(&c->memory));
+    answer_int(w, "budget_bytes", c->memory.budget_bytes);
+    answer_int(w, "passing_bytes", atomic_load_explicit(&c->memory.passing_bytes, memory_order_relaxed));
+    answer_close(w, '}');
+    answer_open(w, "cache", '{');
+    answer_int(w, "objects", atomic_load_explicit(&c->objects, memory_order_relaxed));
+    answer_int(w, "resources", atomic_load_explicit(&c->resources, memory_order_relaxed));
+    answer_int(w, "evicted", (int64_t)atomic_load_explicit(&c->evicted, memory_order_relaxed));
+    answer_int(w, "swept", (int64_t)atomic_load_explicit(&c->swept, memory_order_relaxed));
+    answer_close(w, '}');
+}
+
+/* The latest first. */
+static void write_purges(struct admin *a, struct answer_writer *w)
+{
+    answer_open(w, "purges", '{');
+    answer_int(w, "sequence", (int64_t)epochs_published(a->cache->epochs));
+    answer_int(w, "names", (int64_t)epochs_count(a->cache->epochs));
+    answer_open(w, "latest", '[');
+    lock_take(&a->lock);
+    for (size_t i = a->purges_n; i > 0 && i + ADMIN_PURGES_KEPT > a->purges_n; i--) {
+        const struct admin_purge *p = &a->purges[(i - 1) % ADMIN_PURGES_KEPT];
+        answer_open(w, NULL, '{');
+        answer_int(w, "sequence", (int64_t)p->sequence);
+        answer_time(w, "time", p->wall_ms);
+        answer_str(w, "what", str_from(p->what));
+        answer_close(w, '}');
+    }
+    lock_give(&a->lock);
+    answer_close(w, ']');
+    answer_close(w, '}');
+}
+
+static void write_sites(const struct settings *s, struct answer_writer *w)
+{
+    answer_open(w, "sites", '[');
+    for (size_t i = 0; i < s->sites_n; i++) {
+        const struct site_settings *site = &s->sites[i];
+        answer_open(w, NULL, '{');
+        answer_str(w, "name", site->name);
+        answer_str(w, "profile", profile_name(site->profile));
+        answer_open(w, "hosts", '[');
+        for (size_t k = 0; k < site->hosts.n; k++)
+            answer_str(w, NULL, site->hosts.v[k]);
+        answer_close(w, ']');
+        answer_str(w, "origin", site->origin);
+        answer_close(w, '}');
+    }
+    answer_close(w, ']');
+}
+
+static void write_origin(struct origin *o, void *ctx)
+{
+    struct answer_writer *w = ctx;
+    uint64_t in_row = atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
+    int reason = atomic_load_explicit(&o->last_reason, memory_order_relaxed);
+    int64_t failed_at = atomic_load_explicit(&o->last_failed_wall_ms, memory_order_relaxed);
+    char address[300];
+    bool local = o->at.local_path.n > 0;
+    int n = snprintf(address, sizeof(address), "%s%.*s", local ? "unix:" : "http://",
+                     STR_ARG(local ? o->at.local_path : o->at.authority));
+    answer_open(w, NULL, '{');
+    answer_str(w, "address",
+               (struct str){ address, n < (int)sizeof(address) ? (size_t)n : sizeof(address) - 1 });
+    answer_str(w, "health", in_row ? STR("failing") : STR("good"));
+    answer_int(w, "in_use", atomic_load_explicit(&o->in_use, memory_order_relaxed));
+    answer_int(w, "waiting", atomic_load_explicit(&o->waiting, memory_order_relaxed));
+    answer_int(w, "answered", (int64_t)atomic_load_explicit(&o->answered, memory_order_relaxed));
+    answer_int(w, "failed", (int64_t)atomic_load_explicit(&o->failed, memory_order_relaxed));
+    answer_int(w, "failed_in_row", (int64_t)in_row);
+    if (failed_at) {
+        answer_time(w, "last_failed", failed_at);
+        answer_str(w, "last_reason", reason_detail((enum reason)reason));
+        answer_str(w, "last_reason_text", reason_sentence((enum reason)reason));
+    }
+    answer_close(w, '}');
+}
+
+static void write_counters(const struct admin *a, struct answer_writer *w)
+{
+    static const char *const names[COUNTER_COUNT] = {
+#define COUNTER(id, name, kind, help) name,
+#include "tbl/counters.h"
+#undef COUNTER
+    };
+    answer_open(w, "counters", '{');
+    for (enum counter i = 0; i < COUNTER_COUNT; i++)
+        answer_int(w, names[i], metrics_sum(a, i));
+    answer_close(w, '}');
+}
+
+void status_answer(struct admin *a, struct request *r)
+{
+    struct answer_writer w = { .depth = 0 };
+    answer_open(&w, NULL, '{');
+    answer_str(&w, "version", STR(FRESHET_VERSION));
+    answer_bool(&w, "ready", atomic_load_explicit(&a->ready, memory_order_acquire));
+    answer_time(&w, "started", a->started_wall_ms);
+    answer_int(&w, "uptime_s", (clock_now(a->clock).mono_ms - a->started_mono_ms) / 1000);
+    answer_int(&w, "workers", (int64_t)a->workers);
+    write_requests(a, &w);
+    write_cache(a->cache, &w);
+    write_purges(a, &w);
+    write_sites(r->settings, &w);
+    answer_open(&w, "origins", '[');
+    origins_each(a->origins, write_origin, &w);
+    answer_close(&w, ']');
+    write_counters(a, &w);
+    answer_close(&w, '}');
+    answer_json(r, 200, answer_finish(&w, &r->arena));
+}
