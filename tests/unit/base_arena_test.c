@@ -1,0 +1,115 @@
+/* An arena gives aligned memory that does not overlap, whatever the sizes, and gives all of it back at once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+
+/* Sizes around the limits of a block of 256 bytes, and above. */
+static const size_t sizes[] = { 0, 1, 15, 16, 17, 100, 240, 255, 256, 257, 1000, 4096, 3, 241, 16, 0 };
+
+static void gives_memory_of_every_size(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 256);
+    assert_null(a.first);
+    for (int round = 0; round < 3; round++) {
+        unsigned char *p[COUNT_OF(sizes)];
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            p[i] = arena_alloc(&a, sizes[i]);
+            assert_int_equal((uintptr_t)p[i] % 16, 0);
+            memset(p[i], (int)i + 1, sizes[i]);
+        }
+        for (size_t i = 0; i < COUNT_OF(sizes); i++)
+            for (size_t k = 0; k < sizes[i]; k++)
+                assert_int_equal(p[i][k], i + 1);
+        arena_rewind(&a);
+    }
+    arena_fini(&a);
+}
+
+static void keeps_its_first_block_over_rewinds(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 256);
+    arena_rewind(&a); /* before the first allocation: nothing to do */
+    assert_null(a.first);
+    char *first = arena_alloc(&a, 64);
+    arena_alloc(&a, 5000);
+    arena_alloc(&a, 64);
+    arena_rewind(&a);
+    assert_ptr_equal(arena_alloc(&a, 64), first);
+    arena_fini(&a);
+    /* After the end it may be used again. */
+    memset(arena_alloc(&a, 10), 1, 10);
+    arena_fini(&a);
+    arena_fini(&a);
+}
+
+static void zeroes(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 256);
+    memset(arena_alloc(&a, 256), 0xff, 256);
+    arena_rewind(&a);
+    const char *p = arena_zero(&a, 256);
+    for (size_t i = 0; i < 256; i++)
+        assert_int_equal(p[i], 0);
+    arena_fini(&a);
+}
+
+static void copies_strings(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 64);
+    char text[] = "ABC\0def";
+    struct str s = arena_dup(&a, (struct str){ text, 7 }), lower = arena_dup_lower(&a, (struct str){ text, 7 });
+    text[0] = 'x';
+    assert_int_equal(s.n, 7);
+    assert_memory_equal(s.p, "ABC\0def", 8); /* with a NUL behind it */
+    assert_int_equal(lower.n, 7);
+    assert_memory_equal(lower.p, "abc\0def", 8);
+    struct str none = arena_dup(&a, STR_NONE);
+    assert_int_equal(none.n, 0);
+    assert_int_equal(none.p[0], 0);
+    assert_int_equal(arena_dup_lower(&a, STR_NONE).n, 0);
+    arena_fini(&a);
+}
+
+static void prints(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 64);
+    char big[1000];
+    memset(big, 'y', sizeof(big));
+    struct str s = arena_printf(&a, "%d-%.*s-%s", 7, STR_ARG(STR("two")), "x");
+    assert_true(str_eq(s, STR("7-two-x")));
+    s = arena_printf(&a, "%.*s", (int)sizeof(big), big);
+    assert_int_equal(s.n, sizeof(big));
+    assert_memory_equal(s.p, big, sizeof(big));
+    s = arena_printf(&a, "%.*s", STR_ARG(STR_NONE));
+    assert_int_equal(s.n, 0);
+    arena_fini(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gives_memory_of_every_size),
+        cmocka_unit_test(keeps_its_first_block_over_rewinds),
+        cmocka_unit_test(zeroes),
+        cmocka_unit_test(copies_strings),
+        cmocka_unit_test(prints),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
