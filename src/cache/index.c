@@ -273,6 +273,15 @@ static struct object *begin_busy(struct cache *c, struct resource *r, const stru
     return object_ref(o);
 }
 
+bool index_is_outdated(struct object *o, const struct look *l)
+{
+    struct object_purged p = object_check_purged(o, l->published, l->now.mono_ms);
+    if (p.gone || (p.soft_ms < 0 && !p.invalidated))
+        return p.gone;
+    struct age age = policy_age(&o->fresh, l->now.mono_ms - o->received_mono_ms, p.soft_ms);
+    return policy_reuse(&o->fresh, age, p.invalidated, l->request) == REUSE_REVALIDATE;
+}
+
 /* May a request wait for it? Not when what it brings was purged before the request arrived. */
 static bool is_joinable(struct object *o, const struct look *l)
 {
@@ -280,7 +289,7 @@ static bool is_joinable(struct object *o, const struct look *l)
         return false;
     if (object_state(o) == OBJECT_NEW)
         return !l->authorization;
-    return o->stored && !object_check_purged(o, l->published, l->now.mono_ms).gone;
+    return o->stored && !index_is_outdated(o, l);
 }
 
 /*
@@ -295,9 +304,7 @@ static void join_or_begin(struct cache *c, struct resource *r, const struct look
         out->busy = object_ref(busy);
         return;
     }
-    bool purged = busy && object_state(busy) != OBJECT_NEW &&
-                  object_check_purged(busy, l->published, l->now.mono_ms).gone;
-    if (purged) {
+    if (busy && object_state(busy) != OBJECT_NEW && index_is_outdated(busy, l)) {
         /* It goes on for those who asked before the purge; nobody finds it any more. */
         take_out(c, busy);
         *withdrawn = busy;

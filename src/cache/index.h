@@ -60,6 +60,10 @@ struct found {
 /* The one answer (DESIGN.md §3). */
 void index_look(struct cache *c, const struct look *look, struct found *out);
 
+/* Of an object that has a head: was it purged before the request arrived, so that it may not be what this one waits for? A softly
+ * purged or invalidated one may, if it could be served stale. */
+bool index_is_outdated(struct object *o, const struct look *look);
+
 /* The fetch's side; `o` is its object, in the index or private. */
 
 /* At the head, when it is to be stored: the resource has `rule` from now on and the object stands under its final key (`place`,

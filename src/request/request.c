@@ -378,8 +378,7 @@ static bool is_for_me(struct request *r)
     struct object *o = r->object;
     if (!o->stored || (object_is_closed(o) && object_state(o) != OBJECT_SEALED))
         return false;
-    if (o->begin < r->look.published &&
-        object_check_purged(o, r->look.published, r->w->loop->now.mono_ms).gone)
+    if (o->begin < r->look.published && index_is_outdated(o, &r->look))
         return false;
     if (str_eq(o->variant, r->look.place.variant))
         return true;
