@@ -31,6 +31,11 @@ async function eventually(what, look, ms = patience_ms) {
   }
 }
 
+// The same for what happens in this process, where the event is somebody else's.
+export function soon(look, ms = patience_ms) {
+  return eventually(`soon: ${look}`, look, ms);
+}
+
 function exists(file) {
   return fs.existsSync(file);
 }
@@ -432,6 +437,8 @@ export async function scenario({ answer = () => reply('x'), flags = [], yaml }, 
   const origin = await new Origin(answer).listen();
   const freshet = new Freshet('.');
   const world = { cases, origin, freshet, connect: () => new Raw('front') };
+  // Waits until the origin has had n requests.
+  world.arrived = (n) => soon(() => origin.requests.length >= n);
   // One request on a connection of its own; the answer, or throws.
   world.ask = async (target, fields, options = {}) => {
     const c = world.connect();

@@ -1,6 +1,6 @@
 // After an answer that may not be shared all waiters go at once, in parallel, and the next hundred do not queue at all.
 // scenarios C5, CACHING.md 6.4
-import { equal, reply, scenario } from '../lib.mjs';
+import { equal, reply, scenario, soon } from '../lib.mjs';
 
 const release = [];
 let n = 0;
@@ -17,11 +17,12 @@ const answer = async (r) => {
 await scenario({ answer, flags: ['--workers', '2'] }, async ({ ask, cases, freshet, origin }) => {
   const first = Array.from({ length: 20 }, (_, i) => ask('/', { Cookie: `v=${i}` }));
   await freshet.until('requests', '==', 20);
+  await soon(() => release.length > 0);
   equal(origin.requests.length, 1, 'requests before the head');
   release.shift()();
   // All nineteen are let go and stand at the origin together.
   await freshet.until('fetches', '==', 19);
-  while (open < 19) await new Promise(setImmediate);
+  await soon(() => open >= 19);
   release.forEach((r) => r());
   hold = false;
   const got = await Promise.all(first);
@@ -31,7 +32,7 @@ await scenario({ answer, flags: ['--workers', '2'] }, async ({ ask, cases, fresh
   release.length = 0;
   const next = Array.from({ length: 100 }, (_, i) => ask('/', { Cookie: `w=${i}` }));
   await freshet.until('fetches', '==', 100);
-  while (open < 100) await new Promise(setImmediate);
+  await soon(() => open >= 100);
   release.forEach((r) => r());
   for (const [i, p] of next.entries()) {
     const r = await p;

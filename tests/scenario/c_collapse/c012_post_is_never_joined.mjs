@@ -1,6 +1,6 @@
 // POST and PUT are never joined: each reaches the origin with its own body.
 // scenarios C12, CACHING.md 2.1
-import { equal, reply, scenario } from '../lib.mjs';
+import { equal, reply, scenario, soon } from '../lib.mjs';
 
 const release = [];
 const answer = async (r) => {
@@ -10,7 +10,7 @@ const answer = async (r) => {
 await scenario({ answer, flags: ['--workers', '2'] }, async ({ ask, cases, freshet, origin }) => {
   const all = Array.from({ length: 10 }, (_, i) => ask('/', {}, { method: i % 2 ? 'PUT' : 'POST', body: `body ${i}` }));
   await freshet.until('fetches', '==', 10);
-  while (release.length < 10) await new Promise(setImmediate);
+  await soon(() => release.length >= 10);
   release.forEach((r) => r());
   for (const [i, r] of (await Promise.all(all)).entries()) {
     await cases.check('his own answer', () => equal(r.body, `${i % 2 ? 'PUT' : 'POST'} body ${i}`));

@@ -1,7 +1,7 @@
 // Two visitors with different values of a cookie that the page varies on ask for the cold page at once: each gets his own
 // page, two requests. The rule is unknown when the second joins.
 // scenarios C17, CACHING.md 4.4, 6.4
-import { equal, reply, scenario } from '../lib.mjs';
+import { equal, reply, scenario, soon } from '../lib.mjs';
 
 const release = [];
 const answer = async (r) => {
@@ -15,9 +15,9 @@ for (const workers of ['2']) {
       const visitors = ['who=a', 'who=b', 'who=a', 'who=b', 'who=a'].map((c) => [c, ask(`/${round}`, { Cookie: c })]);
       await freshet.until('requests', '==', visitors.length);
       // Whoever came first leads; the others of his kind are answered with him, the rest look up again.
-      while (release.length === 0) await new Promise(setImmediate);
+      await soon(() => release.length !== 0);
       release.shift()();
-      while (release.length === 0) await new Promise(setImmediate);
+      await soon(() => release.length !== 0);
       release.shift()();
       for (const [c, p] of visitors) {
         const r = await p;

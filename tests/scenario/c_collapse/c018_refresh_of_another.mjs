@@ -1,6 +1,6 @@
 // While one variant is refreshed, a visitor with another cookie value gets his own variant, never the one refreshed.
 // scenarios C18, CACHING.md 3.7
-import { equal, reply, scenario } from '../lib.mjs';
+import { equal, reply, scenario, soon } from '../lib.mjs';
 
 let hold = false;
 const release = [];
@@ -16,7 +16,7 @@ await scenario({ answer, flags: ['--workers', '2'] }, async ({ ask, cases, fresh
   await cases.check('stale for a', async () => equal((await ask('/', { Cookie: 'other=2; who=a' })).body, '1 for who=a; other=1'));
   await freshet.until('fetches', '==', 1);
   await cases.check('b gets his own', async () => equal((await ask('/', { Cookie: 'who=b' })).body, '2 for who=b'));
-  while (release.length === 0) await new Promise(setImmediate);
+  await soon(() => release.length !== 0);
   release.shift()();
   await freshet.settle();
   hold = false;

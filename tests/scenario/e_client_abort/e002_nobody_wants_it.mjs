@@ -1,6 +1,6 @@
 // The client of an answer that is not stored leaves: the origin's transfer stops and its connection is not used again.
 // scenarios E2, E6
-import { check, equal, reply, scenario } from '../lib.mjs';
+import { check, equal, reply, scenario, soon } from '../lib.mjs';
 
 let ended = 0;
 const answer = (r) => (r.target === '/next' ? reply('next') :
@@ -14,7 +14,7 @@ await scenario({ answer }, async ({ connect, ask, cases, freshet, origin }) => {
   c.close();
   await cases.check('the fetch ends', () => freshet.settle());
   await cases.check('the origin sees it', async () => {
-    while (ended === 0) await new Promise(setImmediate);
+    await soon(() => ended !== 0);
   });
   await cases.check('another connection for the next', async () => equal((await ask('/next')).body, 'next'));
   await cases.check('not the old one', () => check(!origin.sockets.has(socket), 'still open'));

@@ -1,7 +1,7 @@
 // An upload streams to the origin while it comes; what the origin does not read is not buffered.
 // scenarios L3, D3 for uploads
 import fs from 'node:fs';
-import { check, equal, reply, scenario } from '../lib.mjs';
+import { check, equal, reply, scenario, soon } from '../lib.mjs';
 
 const size = 300 << 20;
 const block = Buffer.alloc(1 << 20, 'y');
@@ -37,7 +37,7 @@ await scenario({ answer: () => null }, async ({ connect, cases, freshet, origin 
   while (sent < size && c.socket.write(block)) sent += block.length;
   await freshet.until('fetches', '==', 1);
   await cases.check('the head arrives before the body is whole', async () => {
-    while (socket === undefined || !head.includes('\r\n\r\n')) await new Promise(setImmediate);
+    await soon(() => socket && head.includes('\r\n\r\n'));
   });
   await cases.check('the backlog is not buffered', () => check(rss() - before < 100, `${rss() - before} MB`));
   paused = false;

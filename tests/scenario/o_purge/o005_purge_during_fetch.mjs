@@ -1,6 +1,6 @@
 // A fetch begun before a purge is delivered to those who asked before it, and to nobody after it: waiters, variants, stored.
 // scenarios O3, CACHING.md 5.4
-import { equal, reply, scenario } from '../lib.mjs';
+import { equal, reply, scenario, soon } from '../lib.mjs';
 
 const release = [];
 let n = 0;
@@ -18,9 +18,9 @@ await scenario({ answer, flags: ['--workers', '2'] }, async ({ ask, cases, fresh
     equal((await freshet.api('POST', '/api/v1/purge', body)).status, 202);
     const after = [ask('/'), ask('/')];
     await freshet.until('requests', '==', 4);
-    while (!release[1]) await new Promise(setImmediate);
+    await soon(() => release[1]);
     release[1]();
-    while (!release[2]) await new Promise(setImmediate);
+    await soon(() => release[2]);
     release[2]();
     for (const p of before) await cases.check(`${body}: who asked before`, async () => equal((await p).body, 'page 1'));
     for (const p of after) await cases.check(`${body}: who asked after`, async () => equal((await p).body, 'page 2'));

@@ -1,6 +1,6 @@
 // A reader that takes little but steadily is not cut, one that takes nothing for longer than send_timeout is.
 // scenarios S4, S2
-import { equal, scenario } from '../lib.mjs';
+import { equal, scenario, soon } from '../lib.mjs';
 
 const size = 3_000_000;
 const answer = () => `HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nContent-Length: ${size}\r\n\r\n${'x'.repeat(size)}`;
@@ -18,7 +18,8 @@ await scenario({ answer, flags: ['--send-timeout', '60s'] }, async ({ connect, a
     // A good part, then a pause of the other side's clock below the limit.
     steady.socket.resume();
     const goal = got + 500_000;
-    while ((got = steady.text.length) < goal) await new Promise(setImmediate);
+    await soon(() => steady.text.length >= goal);
+    got = steady.text.length;
     steady.socket.pause();
     await freshet.advance('40s');
   }

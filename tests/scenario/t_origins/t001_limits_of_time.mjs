@@ -30,5 +30,6 @@ await scenario({ answer, flags: ['--first-byte-timeout', '20s', '--between-bytes
   const again = await get('/pause');
   await cases.check('and was not stored', () => again.when('half', () => again.text.endsWith('half') && !/hit/.test(again.text)));
   again.close();
+  await freshet.advance('11s');
   await freshet.settle();
 });

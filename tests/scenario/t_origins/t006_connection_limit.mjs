@@ -1,6 +1,6 @@
 // No more connections to an origin than allowed; who waits for one waits in order, not for ever, and not in any number.
 // scenarios T6
-import { check, equal, reply, scenario } from '../lib.mjs';
+import { check, equal, reply, scenario, soon } from '../lib.mjs';
 
 const release = [];
 let open = 0;
@@ -13,7 +13,7 @@ await scenario({ answer: async (r) => {
   return reply(r.target, { 'Cache-Control': 'no-store' });
 }, flags: ['--origin-connections', '3', '--origin-queue', '4', '--queue-timeout', '30s'] }, async ({ ask, cases, freshet, origin }) => {
   const all = Array.from({ length: 3 }, (_, i) => ask(`/${i}`));
-  while (release.length < 3) await new Promise(setImmediate);
+  await soon(() => release.length >= 3);
   queued = Array.from({ length: 4 }, (_, i) => ask(`/q${i}`));
   await freshet.until('requests', '==', 7);
   await cases.check('the queue is full: 503', async () => {
@@ -23,7 +23,7 @@ await scenario({ answer: async (r) => {
     check(r.fields['retry-after'] !== undefined, 'no Retry-After');
   });
   release.shift()();
-  while (release.length < 3) await new Promise(setImmediate);
+  await soon(() => release.length >= 3);
   await cases.check('one of the queue goes on', () => freshet.until('requests', '==', 6));
   await freshet.advance('31s');
   await cases.check('the others wait no longer: 503', async () => {

@@ -37,7 +37,12 @@ for (const [place, line] of Object.entries(places)) {
   for (const b of odd) row(`${show(b)} ${place}`, post([line(b), 'Content-Length: 5'], '0\r\n\r\n'), [400, 501]);
   for (const b of odd) row(`${show(b)} ${place}, second`, post(['Content-Length: 5', 'X: y', line(b)], '0\r\n\r\n'), [400, 501]);
   const few = ['\0', '\t', '\n', '\x0b', '\x0c', '\r', ' ', '\x85', '\xa0', ':', ','];
-  for (const a of few) for (const b of few) row(`${show(a + b)} ${place}`, post([line(a + b), 'Content-Length: 5'], '0\r\n\r\n'), [400, 501]);
+  for (const a of few) for (const b of few) {
+    // What is right in other ways: an empty line ends the head, a colon ends a name.
+    if (place === 'before the name' && a + b === '\r\n') continue;
+    if (place === 'in the name' && a === ':') continue;
+    row(`${show(a + b)} ${place}`, post([line(a + b), 'Content-Length: 5'], '0\r\n\r\n'), [400, 501]);
+  }
 }
 // The same for Content-Length: hidden, it would turn the body into a request.
 const lengths = { 'before the name': (b) => `${b}Content-Length: 5`, 'in the name': (b) => `Content${b}Length: 5`, 'before the colon': (b) => `Content-Length${b}: 5`,
