@@ -42,7 +42,9 @@ void response_merge_304(const struct fields *stored, const struct fields *update
         const struct field *f = &stored->v[i];
         bool replaced = !describes_the_bytes(f->id) && fields_index_of(update, f->name, 0) < update->n &&
                         (keep_cookies || (f->id != FIELD_SET_COOKIE && f->id != FIELD_SET_COOKIE2));
-        if (!replaced)
+        /* A 304 without Date was made when it was received (RFC 9110 §6.6.1): with the stored one the page would be old at
+         * once, each time. */
+        if (!replaced && f->id != FIELD_DATE)
             fields_add(out, a, f->name, f->value);
     }
     for (size_t i = 0; i < update->n; i++) {
@@ -151,7 +153,7 @@ static bool is_in_304(const struct field *f)
 static size_t bytes_needed(const struct response_plan *p, struct str reason)
 {
     size_t bytes =
-        STATUS_LINE_MOST(reason) + STATUS_LINE_MOST(STR("Not Modified")) + 2 * DATE_LINE + 2 * default_cc.n;
+        STATUS_LINE_MOST(reason) + STATUS_LINE_MOST(STR("Not Modified")) + 2 * DATE_LINE + 2 * default_cc.n + p->note.n;
     for (size_t i = 0; i < p->fields->n; i++) {
         const struct field *f = &p->fields->v[i];
         size_t line = f->name.n + f->value.n + 4;

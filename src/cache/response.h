@@ -49,7 +49,7 @@ bool response_hides(const struct site_settings *site, const struct field *f);
 void response_end_to_end(const struct fields *received, struct arena *a, struct fields *out);
 
 /* The stored fields updated by those of a 304 (RFC 9111 §3.2; caching.md 3.6): replaced by name, but for those that describe the
- * stored bytes. `keep_cookies`: false leaves Set-Cookie of the 304 out. */
+ * stored bytes. `keep_cookies`: false leaves Set-Cookie of the 304 out. Date is the 304's or none. */
 void response_merge_304(const struct fields *stored, const struct fields *update, bool keep_cookies,
                         struct arena *a, struct fields *out);
 

@@ -72,7 +72,8 @@ static void copies_strings(void **state)
     struct arena a;
     arena_init(&a, 64);
     char text[] = "ABC\0def";
-    struct str s = arena_dup(&a, (struct str){ text, 7 }), lower = arena_dup_lower(&a, (struct str){ text, 7 });
+    struct str s = arena_dup(&a, (struct str){ text, 7 }),
+               lower = arena_dup_lower(&a, (struct str){ text, 7 });
     text[0] = 'x';
     assert_int_equal(s.n, 7);
     assert_memory_equal(s.p, "ABC\0def", 8); /* with a NUL behind it */

@@ -38,7 +38,7 @@ static int number(struct link *l)
 static void holds(struct list *l, const char *digits)
 {
     size_t n = strlen(digits), i = 0;
-    LIST_EACH (it, l) {
+    LIST_EACH(it, l) {
         assert_true(i < n);
         assert_int_equal(number(it), digits[i++] - '0');
     }
@@ -106,7 +106,7 @@ static void may_lose_the_element_in_the_loop(void **state)
     for (int i = 0; i < 6; i++)
         list_push_back(&list, &items[i].link);
     int seen = 0;
-    LIST_EACH_SAFE (it, &list) {
+    LIST_EACH_SAFE(it, &list) {
         seen++;
         if (number(it) % 2)
             link_remove(it);

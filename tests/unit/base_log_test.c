@@ -123,10 +123,8 @@ static void writes_times(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_one_line),
-        cmocka_unit_test(drops_what_is_not_wanted),
-        cmocka_unit_test(cannot_be_forged),
-        cmocka_unit_test(cuts_long_records),
+        cmocka_unit_test(writes_one_line),  cmocka_unit_test(drops_what_is_not_wanted),
+        cmocka_unit_test(cannot_be_forged), cmocka_unit_test(cuts_long_records),
         cmocka_unit_test(writes_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,8 @@ static void fill(struct body *b, uint64_t length, size_t piece)
 }
 
 /* Checks one lease; returns its bytes. */
-static uint64_t read_some(const struct body *b, struct body_cursor *c, uint64_t from, uint64_t to, unsigned max)
+static uint64_t read_some(const struct body *b, struct body_cursor *c, uint64_t from, uint64_t to,
+                          unsigned max)
 {
     struct iovec iov[8];
     uint64_t bytes = 77, sum = 0;
@@ -169,7 +170,8 @@ static void leases_at_every_boundary(void **state)
     enum { LENGTH = 40000 };
     struct body *b = body_new(&memory, BODY_LENGTH_UNKNOWN);
     fill(b, LENGTH, 1500);
-    static const uint64_t near[] = { 0, 1, 4095, 4096, 4097, 8191, 8192, 8193, 16384, 32767, 32768, LENGTH - 1, LENGTH };
+    static const uint64_t near[] = { 0,    1,     4095,  4096,  4097,       8191,  8192,
+                                     8193, 16384, 32767, 32768, LENGTH - 1, LENGTH };
     for (size_t i = 0; i < COUNT_OF(near); i++)
         for (size_t k = i; k < COUNT_OF(near); k++)
             for (unsigned max = 1; max <= 8; max++)
@@ -297,7 +299,8 @@ static void passes_from_the_start(void **state)
 static void compacts(void **state)
 {
     (void)state;
-    static const uint64_t lengths[] = { 0, 1, 50, 4095, 4096, 4097, 5000, 9000, 16384, 20000, 500000, BODY_BLOCK_MAX };
+    static const uint64_t lengths[] = { 0,    1,    50,    4095,  4096,   4097,
+                                        5000, 9000, 16384, 20000, 500000, BODY_BLOCK_MAX };
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
         struct body *b = body_new(&memory, BODY_LENGTH_UNKNOWN);
         size_t room;
