@@ -1,0 +1,476 @@
+/* A purge request that is good becomes exactly the names that it says; one that is not is refused with the reason, and
+ * purges nothing. */
+#include "admin_test.h"
+
+#include "admin/purge.h"
+
+#define TWO_SITES                                                                                            \
+    "listen: [\"127.0.0.1:8080\", \"unix:/tmp/s\"]\n"                                                        \
+    "sites:\n"                                                                                               \
+    "  one:\n"                                                                                               \
+    "    hosts: [one.example, www.one.example]\n"                                                            \
+    "    origin: http://127.0.0.1:1\n"                                                                       \
+    "  two:\n"                                                                                               \
+    "    hosts: [\"*.two.example\", two.example]\n"                                                          \
+    "    origin: http://127.0.0.1:2\n"
+#define ONE_SITE                                                                                             \
+    "sites:\n"                                                                                               \
+    "  only:\n"                                                                                              \
+    "    origin: http://127.0.0.1:1\n"
+#define KEPT "Netlify-CDN-Cache-Control: public, s-maxage=60, stale-while-revalidate=60\n"
+
+static struct world world;
+
+static int setup(void **state)
+{
+    (void)state;
+    world_init(&world, TWO_SITES);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_fini(&world);
+    return 0;
+}
+
+/* ---- the body ---- */
+
+static void expect_refused(const char *json, int status, const char *says)
+{
+    struct purge_ask ask;
+    struct purge_error error = { 0 };
+    if (purge_parse(str_from(json), &world.arena, &ask, &error))
+        fail_msg("%s was taken", json);
+    struct str want = str_from(says);
+    bool found = false;
+    for (size_t i = 0; i + want.n <= error.text.n; i++)
+        found |= str_starts(str_from_index(error.text, i), want);
+    if (!found)
+        fail_msg("%s: \"%.*s\" does not say \"%s\"", json, STR_ARG(error.text), says);
+    assert_int_equal(error.status, status);
+}
+
+static struct purge_ask expect_taken(const char *json)
+{
+    struct purge_ask ask;
+    struct purge_error error = { 0 };
+    if (!purge_parse(str_from(json), &world.arena, &ask, &error))
+        fail_msg("%s: %.*s", json, STR_ARG(error.text));
+    return ask;
+}
+
+static void what_is_no_purge_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *says;
+    } rows[] = {
+        { "", "is empty" },
+        { "  ", "is empty" },
+        { "purge it", "not good JSON" },
+        { "{\"cache_tags\":[\"t\"", "not good JSON" },
+        { "{} {}", "not good JSON" },
+        { "[]", "JSON object" },
+        { "\"all\"", "JSON object" },
+        { "null", "JSON object" },
+        { "{\"cache_tags\":[],\"cache_tags\":[\"t\"]}", "duplicate" },
+        { "{\"cache_tags\":\"t\"}", "cache_tags must be a list" },
+        { "{\"cache_tags\":{}}", "cache_tags must be a list" },
+        { "{\"cache_tags\":[\"a\",1]}", "cache_tags[1]" },
+        { "{\"cache_tags\":[null]}", "cache_tags[0]" },
+        { "{\"cache_tags\":[[\"a\"]]}", "cache_tags[0]" },
+        { "{\"cache_tags\":[\"a\\u0000b\"]}", "not good JSON" },
+        { "{\"cache_tags\":[\"a\\nb\"]}", "control character" },
+        { "{\"cache_tags\":[\"\xff\"]}", "not good JSON" },
+        { "{\"urls\":\"/\"}", "urls must be a list" },
+        { "{\"urls\":[true]}", "urls[0]" },
+        { "{\"soft\":\"yes\"}", "soft must be true or false" },
+        { "{\"soft\":1}", "soft must be true or false" },
+        { "{\"site_id\":\"\"}", "site_id must be a string" },
+        { "{\"site_slug\":7}", "site_slug must be a string" },
+        { "{\"domain\":[\"a\"]}", "domain must be a string" },
+        { "{\"deploy_alias\":false}", "deploy_alias must be a string" },
+        { "{\"site_id\":\"a\",\"site_slug\":\"b\"}", "different sites" },
+        { "{\"cache_tag\":[\"a\"]}", "did you mean \"cache_tags\"" },
+        { "{\"tags\":[\"a\"]}", "unknown member \"tags\"" },
+        { "{\"everything\":true}", "unknown member \"everything\"" },
+        { "[[[[[[[[[[[[]]]]]]]]]]]]", "nested too deeply" },
+        { "{\"cache_tags\":[[[[[[[[\"]]]]]]]]\"", "nested too deeply" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        expect_refused(rows[i].json, 400, rows[i].says);
+}
+
+static void brackets_in_strings_are_no_nesting(void **state)
+{
+    (void)state;
+    struct purge_ask ask = expect_taken("{\"cache_tags\":[\"[[[[[[[[[[[[[[\",\"\\\"[[[[[[[[[[[[\"]}");
+    assert_int_equal(ask.tags.n, 2);
+    assert_true(str_eq(ask.tags.v[1], STR("\"[[[[[[[[[[[[")));
+}
+
+static void what_netlify_sends_is_taken(void **state)
+{
+    (void)state;
+    struct purge_ask ask = expect_taken("{\"cache_tags\":[\"a\",\" b \",\"\"],\"site_id\":\"one\"}");
+    assert_true(ask.has_tags && !ask.has_urls && !ask.soft);
+    assert_int_equal(ask.tags.n, 2);
+    assert_true(str_eq(ask.tags.v[0], STR("a")) && str_eq(ask.tags.v[1], STR("b")));
+    assert_true(str_eq(ask.site, STR("one")));
+
+    ask = expect_taken("{\"deploy_alias\":\"preview\",\"site_slug\":\"one\"}");
+    assert_true(!ask.has_tags && str_eq(ask.site, STR("one")));
+    ask = expect_taken("{\"domain\":\"one.example\"}");
+    assert_true(str_eq(ask.domain, STR("one.example")) && !ask.site.n);
+    ask = expect_taken("{\"cache_tags\":null,\"deploy_alias\":null,\"site_id\":\"a\",\"site_slug\":\"a\"}");
+    assert_true(!ask.has_tags && str_eq(ask.site, STR("a")));
+    ask = expect_taken("{\"cache_tags\":[],\"soft\":true}");
+    assert_true(ask.has_tags && ask.tags.n == 0 && ask.soft);
+    ask = expect_taken("{\"urls\":[\"\"]}");
+    assert_int_equal(ask.urls.n, 1); /* to be refused by name */
+}
+
+static void lists_have_an_end(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    buf_add(&b, STR("{\"cache_tags\":[\"t\""));
+    for (int i = 1; i < PURGE_LIST_MAX; i++)
+        buf_add(&b, STR(",\"t\""));
+    size_t n = b.n;
+    buf_add(&b, STR("]}\0"));
+    assert_int_equal(expect_taken(b.p).tags.n, PURGE_LIST_MAX);
+    b.n = n;
+    buf_add(&b, STR(",\"t\"]}\0"));
+    buf_add_char(&b, '\0');
+    expect_refused(b.p, 413, "more than");
+    buf_fini(&b);
+}
+
+/* ---- what it means ---- */
+
+static struct purge_plan plan_of(const char *json)
+{
+    struct purge_ask ask = expect_taken(json);
+    struct purge_plan plan;
+    struct purge_error error = { 0 };
+    if (!purge_translate(&ask, world.settings, world.cache, &world.arena, &plan, &error))
+        fail_msg("%s: %.*s", json, STR_ARG(error.text));
+    assert_true(plan.what.n > 0 && plan.what.n < sizeof(((struct admin_purge *)0)->what));
+    return plan;
+}
+
+static void expect_names(const char *json, const uint64_t *names, size_t n)
+{
+    struct purge_plan plan = plan_of(json);
+    if (plan.n != n)
+        fail_msg("%s: %zu names instead of %zu", json, plan.n, n);
+    for (size_t i = 0; i < n; i++)
+        if (plan.names[i] != names[i])
+            fail_msg("%s: name %zu is another", json, i);
+}
+
+static uint64_t tag(const char *site, const char *name)
+{
+    return name_of_tag(world.cache, str_from(site), str_from(name), &world.arena);
+}
+
+static uint64_t path(const char *site, const char *host, uint16_t port, const char *name)
+{
+    struct key_request key = {
+        .site = str_from(site), .host = str_from(host), .port = port, .path = str_from(name)
+    };
+    return name_of_path(world.cache, &key, &world.arena);
+}
+
+#define EXPECT(json, ...)                                                                                    \
+    expect_names(json, (const uint64_t[]){ __VA_ARGS__ },                                                    \
+                 sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
+
+static void sites_and_tags_become_names(void **state)
+{
+    (void)state;
+    uint64_t one = name_of_site(world.cache, STR("one")), two = name_of_site(world.cache, STR("two"));
+    assert_true(one != two);
+    EXPECT("{\"site_id\":\"one\"}", one);
+    EXPECT("{\"site_slug\":\"two\"}", two);
+    EXPECT("{\"domain\":\"ONE.example.\"}", one);
+    EXPECT("{\"domain\":\"www.two.example:8443\"}", two);
+    EXPECT("{\"site_id\":\"two\",\"domain\":\"two.example\"}", two);
+    EXPECT("{\"site_id\":\"one\",\"deploy_alias\":\"x\",\"soft\":true}", one);
+    EXPECT("{\"site_id\":\"one\",\"cache_tags\":[\"Book-1\"]}", tag("one", "book-1"));
+    EXPECT("{\"domain\":\"two.example\",\"cache_tags\":[\"b\",\"a\"]}", tag("two", "b"), tag("two", "a"));
+    EXPECT("{\"site_id\":\"one\",\"cache_tags\":[\"a, b\"]}", tag("one", "a, b"), tag("one", "a"),
+           tag("one", "b"));
+    expect_names("{\"site_id\":\"one\",\"cache_tags\":[]}", NULL, 0);
+    expect_names("{\"site_id\":\"one\",\"urls\":[]}", NULL, 0);
+    expect_names("{\"site_id\":\"one\",\"urls\":[],\"cache_tags\":[\"\"]}", NULL, 0);
+}
+
+static void urls_become_names(void **state)
+{
+    (void)state;
+    uint64_t a = path("one", "one.example", 0, "/a");
+    EXPECT("{\"urls\":[\"http://one.example/a\"]}", a);
+    EXPECT("{\"urls\":[\"https://ONE.example.:443/%61\"]}", a);
+    EXPECT("{\"urls\":[\" http://one.example/x/../a?#top \"]}", a);
+    EXPECT("{\"urls\":[\"http://one.example\"],\"site_id\":\"one\"}", path("one", "one.example", 0, "/"));
+    EXPECT("{\"urls\":[\"http://one.example:8080/a\"]}", path("one", "one.example", 8080, "/a"));
+    EXPECT("{\"urls\":[\"http://one.example/\xc3\xbc\"]}", path("one", "one.example", 0, "/%C3%BC"));
+    /* each finds its site */
+    EXPECT("{\"urls\":[\"http://one.example/a\",\"http://x.two.example/b\"]}", a,
+           path("two", "x.two.example", 0, "/b"));
+    EXPECT("{\"urls\":[\"http://one.example/a\"],\"cache_tags\":[\"t\"],\"site_id\":\"one\"}",
+           tag("one", "t"), a);
+    /* a path alone: every host of the site, on the default port and the one that is listened on */
+    EXPECT("{\"site_id\":\"one\",\"urls\":[\"/a\"]}", a, path("one", "one.example", 8080, "/a"),
+           path("one", "www.one.example", 0, "/a"), path("one", "www.one.example", 8080, "/a"));
+    EXPECT("{\"domain\":\"b.two.example\",\"urls\":[\"/a\"]}", path("two", "b.two.example", 0, "/a"),
+           path("two", "b.two.example", 8080, "/a"));
+    EXPECT("{\"domain\":\"b.two.example:99\",\"urls\":[\"/a\"]}", path("two", "b.two.example", 99, "/a"));
+}
+
+static void expect_unknown(const char *json, int status, const char *says)
+{
+    struct purge_ask ask = expect_taken(json);
+    struct purge_plan plan;
+    struct purge_error error = { 0 };
+    if (purge_translate(&ask, world.settings, world.cache, &world.arena, &plan, &error))
+        fail_msg("%s means something", json);
+    struct str want = str_from(says);
+    bool found = false;
+    for (size_t i = 0; i + want.n <= error.text.n; i++)
+        found |= str_starts(str_from_index(error.text, i), want);
+    if (!found || error.status != status)
+        fail_msg("%s: %d \"%.*s\"", json, error.status, STR_ARG(error.text));
+}
+
+static void what_cannot_be_found_is_refused(void **state)
+{
+    (void)state;
+    expect_unknown("{}", 400, "several sites");
+    expect_unknown("{\"cache_tags\":[\"t\"]}", 400, "several sites");
+    expect_unknown("{\"cache_tags\":[\"t\"],\"urls\":[\"http://one.example/\"]}", 400, "several sites");
+    expect_unknown("{\"site_id\":\"three\"}", 404, "one, two");
+    expect_unknown("{\"domain\":\"three.example\"}", 404, "three.example");
+    expect_unknown("{\"domain\":\"http://one.example\"}", 400, "is no host name");
+    expect_unknown("{\"domain\":\"two.example\",\"site_id\":\"one\"}", 400, "belongs to the site two");
+    expect_unknown("{\"urls\":[\"\"]}", 400, "urls[0]");
+    expect_unknown("{\"urls\":[\"http://one.example/\",\"no url\"]}", 400, "urls[1]");
+    expect_unknown("{\"urls\":[\"http://\"]}", 400, "urls[0]");
+    expect_unknown("{\"urls\":[\"ftp://one.example/\"]}", 400, "urls[0]");
+    expect_unknown("{\"urls\":[\"http://one.example/%zz\"]}", 400, "percent-encoding");
+    expect_unknown("{\"urls\":[\"http://one.example/?%zz\"]}", 400, "urls[0]");
+    expect_unknown("{\"urls\":[\"*\"]}", 400, "urls[0]");
+    expect_unknown("{\"urls\":[\"http://three.example/\"]}", 404, "three.example");
+    expect_unknown("{\"urls\":[\"http://two.example/\"],\"site_id\":\"one\"}", 400,
+                   "belongs to the site two");
+    expect_unknown("{\"urls\":[\"/a\"]}", 400, "several sites");
+    expect_unknown("{\"urls\":[\"/a\"],\"site_id\":\"two\"}", 400, "has no list of all its hosts");
+    world_configure(&world, ONE_SITE);
+    expect_unknown("{\"urls\":[\"/a\"]}", 400, "has no list of all its hosts");
+    EXPECT("{}", name_of_site(world.cache, STR("only")));
+    EXPECT("{\"urls\":[\"http://any.thing/a\"]}", path("only", "any.thing", 0, "/a"));
+}
+
+static void expect_said(const char *json, const char *what)
+{
+    struct purge_plan plan = plan_of(json);
+    if (!str_eq(plan.what, str_from(what)))
+        fail_msg("\"%.*s\"", STR_ARG(plan.what));
+}
+
+static void people_are_told_what_was_purged(void **state)
+{
+    (void)state;
+    expect_said("{\"site_id\":\"one\"}", "site one: everything");
+    expect_said("{\"site_id\":\"one\",\"soft\":true}", "site one: everything (soft)");
+    expect_said("{\"site_id\":\"one\",\"cache_tags\":[\"A\"]}", "site one: tag A");
+    expect_said("{\"site_id\":\"one\",\"cache_tags\":[]}", "site one: nothing, the list is empty");
+    expect_said("{\"site_id\":\"one\",\"cache_tags\":[\"a\",\"b\"],\"urls\":[\"http://one.example/\"]}",
+                "site one: tags a, b; URL http://one.example/");
+    expect_said("{\"urls\":[\"http://one.example/\",\"http://two.example/\"]}",
+                "URLs http://one.example/, http://two.example/");
+
+    /* Cut between characters, and still said to be soft. */
+    struct buf b = BUF_INIT;
+    for (int shift = 0; shift < 3; shift++) {
+        buf_clear(&b);
+        buf_printf(&b, "{\"site_id\":\"one\",\"soft\":true,\"cache_tags\":[\"%.*s", shift, "xx");
+        for (int i = 0; i < 200; i++)
+            buf_add(&b, STR("\xe2\x82\xac"));
+        buf_add(&b, STR("\"]}"));
+        buf_add_char(&b, '\0');
+        struct str what = plan_of(b.p).what;
+        assert_true(str_ends(what, STR("... (soft)")));
+        json_t *valid = json_stringn(what.p, what.n); /* NULL when it is not UTF-8 */
+        assert_non_null(valid);
+        json_decref(valid);
+    }
+    buf_fini(&b);
+}
+
+/* ---- in force ---- */
+
+static void a_purge_takes_what_it_names_and_nothing_else(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_store(w, "http://one.example/a", NULL, KEPT "Cache-Tag: t, u");
+    world_store(w, "http://one.example/a?x=1&y=2", NULL, KEPT "Cache-Tag: u");
+    world_store(w, "http://two.example/a", NULL, KEPT "Cache-Tag: t");
+    assert_true(world_has(w, "http://one.example/a") && world_has(w, "http://two.example/a"));
+    assert_true(world_has(w, "http://one.example/a?y=2&x=1"));
+
+    assert_int_equal(world_post(w, "{\"site_id\":\"one\",\"cache_tags\":[]}")->status, 202);
+    assert_int_equal(world_post(w, "{\"site_id\":\"one\",\"cache_tags\":[\"nothing\"]}")->status, 202);
+    assert_int_equal(world_post(w, "{\"urls\":[\"http://one.example/b\"]}")->status, 202);
+    assert_int_equal(world_post(w, "{\"urls\":[\"http://one.example/a?x=1\"]}")->status, 202);
+    assert_int_equal(world_post(w, "{\"site_id\":\"three\"}")->status, 404);
+    assert_int_equal(world_post(w, "{\"site_id\":\"one\",\"tags\":[\"t\"]}")->status, 400);
+    assert_true(world_has(w, "http://one.example/a") && world_has(w, "http://two.example/a"));
+    assert_true(world_has(w, "http://one.example/a?x=1&y=2"));
+
+    assert_int_equal(world_post(w, "{\"site_id\":\"one\",\"cache_tags\":[\"T\"]}")->status, 202);
+    assert_true(!world_has(w, "http://one.example/a") && world_has(w, "http://two.example/a"));
+    assert_true(world_has(w, "http://one.example/a?x=1&y=2"));
+
+    assert_int_equal(world_post(w, "{\"urls\":[\"https://one.example/a?y=2&x=1&utm_source=q\"]}")->status,
+                     202);
+    assert_false(world_has(w, "http://one.example/a?x=1&y=2"));
+
+    world_store(w, "http://one.example/a?x=1", NULL, KEPT "Cache-Tag: u");
+    assert_int_equal(world_post(w, "{\"site_id\":\"one\",\"urls\":[\"/a\"]}")->status, 202);
+    assert_false(world_has(w, "http://one.example/a?x=1"));
+
+    world_store(w, "http://one.example/a", NULL, KEPT);
+    assert_int_equal(world_post(w, "{\"domain\":\"www.one.example\"}")->status, 202);
+    assert_true(!world_has(w, "http://one.example/a") && world_has(w, "http://two.example/a"));
+}
+
+static void a_url_takes_all_its_variants_and_only_what_it_is_answered_with(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    const char *rule = KEPT "Netlify-Vary: query=page,cookie=theme";
+    world_store(w, "http://one.example/l?page=1", NULL, rule);
+    world_store(w, "http://one.example/l?page=1", "Cookie: theme=dark", rule);
+    world_store(w, "http://one.example/l?page=2", NULL, rule);
+    world_store(w, "http://one.example/l", NULL, rule);
+    assert_int_equal(world_post(w, "{\"urls\":[\"http://one.example/l?page=1&other=3\"]}")->status, 202);
+    assert_true(world_look(w, "http://one.example/l?page=1", NULL) != OUTCOME_HIT);
+    assert_true(world_look(w, "http://one.example/l?page=1", "Cookie: theme=dark") != OUTCOME_HIT);
+    assert_true(world_has(w, "http://one.example/l?page=2") && world_has(w, "http://one.example/l"));
+    /* None of its parameters counts: it is answered as the plain URL is. */
+    assert_int_equal(world_post(w, "{\"urls\":[\"http://one.example/l?other=3\"]}")->status, 202);
+    assert_true(world_has(w, "http://one.example/l?page=2") && !world_has(w, "http://one.example/l"));
+}
+
+static void rules_of_http_and_https_may_differ(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_store(w, "http://one.example/s?a=1", NULL, KEPT "Netlify-Vary: query=a");
+    world_store(w, "https://one.example/s?b=2", NULL, KEPT "Netlify-Vary: query=b");
+    assert_true(world_has(w, "http://one.example/s?a=1&b=2") &&
+                world_has(w, "https://one.example/s?a=1&b=2"));
+    assert_int_equal(world_post(w, "{\"urls\":[\"http://one.example/s?a=1&b=2\"]}")->status, 202);
+    assert_false(world_has(w, "http://one.example/s?a=1&b=2"));
+    assert_false(world_has(w, "https://one.example/s?a=1&b=2"));
+}
+
+static void soft_leaves_it_to_be_served_stale(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_store(w, "http://one.example/a", NULL, KEPT "Cache-Tag: t");
+    assert_int_equal(world_post(w, "{\"site_id\":\"one\",\"cache_tags\":[\"t\"],\"soft\":true}")->status,
+                     202);
+    assert_int_equal(world_look(w, "http://one.example/a", NULL), OUTCOME_STALE_JOIN);
+    assert_int_equal(world_post(w, "{\"site_id\":\"one\",\"cache_tags\":[\"t\"],\"soft\":false}")->status,
+                     202);
+    assert_int_equal(world_look(w, "http://one.example/a", NULL), OUTCOME_PASS);
+}
+
+static void the_answer_has_the_number_which_only_grows(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    uint64_t before = epochs_published(w->cache->epochs);
+    static const struct {
+        const char *json;
+        unsigned names;
+    } rows[] = {
+        { "{\"site_id\":\"one\"}", 1 },
+        { "{\"site_id\":\"one\",\"cache_tags\":[]}", 0 },
+        { "{\"site_id\":\"one\",\"cache_tags\":[\"a\",\"b\"]}", 2 },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct answer_page *page = world_post(w, rows[i].json);
+        assert_int_equal(page->status, 202);
+        json_t *json = world_json(page);
+        before += rows[i].names;
+        assert_int_equal(number_at(json, "sequence"), before);
+        assert_int_equal(epochs_published(w->cache->epochs), before);
+        assert_true(json_is_false(json_at(json, "durable")));
+        json_decref(json);
+    }
+    /* Each that purged something is in the log, and no token. */
+    struct str log = buf_str(&w->logged), rest = log;
+    size_t lines = 0;
+    while (rest.n && str_cut(&rest, '\n').n)
+        lines++;
+    assert_int_equal(lines, 2);
+    assert_null(memmem(log.p, log.n, TOKEN, strlen(TOKEN)));
+    assert_non_null(memmem(log.p, log.n, "site one: tags a, b", 19));
+}
+
+static void more_than_the_rate_is_429_and_purges_nothing(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_configure(w, "purge_rate: 2\n" ONE_SITE);
+    /* A second may end between two requests, but not between all. */
+    int refused = 0;
+    uint64_t sequence = epochs_published(w->cache->epochs);
+    for (int i = 0; i < 1000 && !refused; i++) {
+        const struct answer_page *page = world_post(w, "{}");
+        uint64_t now = epochs_published(w->cache->epochs);
+        if (page->status == 429) {
+            assert_true(str_eq(world_field(page, "Retry-After"), STR("1")));
+            assert_int_equal(now, sequence);
+            refused++;
+        } else {
+            assert_int_equal(page->status, 202);
+            assert_int_equal(now, sequence + 1);
+        }
+        sequence = now;
+    }
+    assert_int_equal(refused, 1);
+    atomic_fetch_add(&w->clock.mono_shift_ms, 1000);
+    assert_int_equal(world_post(w, "{}")->status, 202);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_no_purge_is_refused),
+        TEST(brackets_in_strings_are_no_nesting),
+        TEST(what_netlify_sends_is_taken),
+        TEST(lists_have_an_end),
+        TEST(sites_and_tags_become_names),
+        TEST(urls_become_names),
+        TEST(what_cannot_be_found_is_refused),
+        TEST(people_are_told_what_was_purged),
+        TEST(a_purge_takes_what_it_names_and_nothing_else),
+        TEST(a_url_takes_all_its_variants_and_only_what_it_is_answered_with),
+        TEST(rules_of_http_and_https_may_differ),
+        TEST(soft_leaves_it_to_be_served_stale),
+        TEST(the_answer_has_the_number_which_only_grows),
+        TEST(more_than_the_rate_is_429_and_purges_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
