@@ -370,10 +370,10 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
         return true;
     }
     if (r) {
-        out->known = r->n > 0;
         out->no_queue = r->no_queue_until_ms > l->now.mono_ms;
         out->over_size = r->over_size_until_ms > l->now.mono_ms;
         find_variant(r, &l->place, &sealed, &busy);
+        out->known = r->n > (busy ? 1u : 0u);
         if (sealed)
             out->stored = object_ref(sealed);
         else

@@ -188,7 +188,7 @@ static enum step do_lookup(struct request *r)
     r->look.may_join = !r->alone;
     r->look.may_fetch = !head_first && !r->directives.only_if_cached && !r->directives.no_store;
     index_look(r->w->cache, &r->look, &r->found);
-    if (r->found.outcome == OUTCOME_PASS && head_first && r->found.known && !r->found.stored &&
+    if (r->found.outcome == OUTCOME_PASS && head_first && r->found.known && !r->found.no_queue &&
         !r->directives.only_if_cached && !r->directives.no_store) {
         /* A page that is known to be stored: what a HEAD asks for is fetched as a GET (caching.md 6.3). */
         object_unref(r->found.stored);
