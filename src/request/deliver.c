@@ -331,6 +331,14 @@ static bool status_has_body(int status)
     return status >= 200 && status != 204 && status != 304;
 }
 
+/* The fetch may be replacing the body by a compact copy, so the object's own pointer is not looked at. */
+static bool has_body(struct object *o)
+{
+    struct body *b = object_body(o);
+    body_unref(b);
+    return b != NULL;
+}
+
 static void deliver_whole(struct request *r)
 {
     const struct response *response = r->object->response;
@@ -340,7 +348,7 @@ static void deliver_whole(struct request *r)
     r->reply.fields = &response->fields;
     r->reply.fields_n = response->visible_n;
     r->reply.length = length == BODY_LENGTH_UNKNOWN ? -1 : (int64_t)length;
-    if (!status_has_body(response->status) || (!r->object->body && r->head_only))
+    if (!status_has_body(response->status) || (r->head_only && !has_body(r->object)))
         r->reply.length = response->status == 204 ? -1 : response->declared_length;
     r->at = 0;
     r->end = length;
