@@ -136,9 +136,13 @@ export class Freshet {
     }));
   }
 
-  async advance(ms) {
-    const answer = await this.control(`advance ${ms}`);
-    if (answer !== 'ok') throw new Error(`advance: ${answer}`);
+  // Both clocks forward. One at a time.
+  advance(ms) {
+    this.turned = (this.turned ?? Promise.resolve()).then(async () => {
+      const answer = await this.control(`advance ${ms}`);
+      if (answer !== 'ok') throw new Error(`advance: ${answer}`);
+    });
+    return this.turned;
   }
 
   async gauges() {
