@@ -47,9 +47,10 @@ static int read_line(const char *folder, const char *name, bool visible_only, st
     if (status == 0)
         status = system_read_file(path, FILE_MAX, &content);
     if (status == 0) {
-        struct str rest = buf_str(&content), line = str_trim(str_cut(&rest, '\n'));
-        while (line.n && line.p[line.n - 1] == '\r')
+        struct str rest = buf_str(&content), line = str_cut(&rest, '\n');
+        if (str_ends(line, STR("\r")))
             line.n--;
+        line = str_trim(line);
         if (line.n == 0 || (visible_only && !is_visible(line)))
             status = -EINVAL;
         else
