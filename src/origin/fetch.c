@@ -849,9 +849,9 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
     };
     struct response *response = response_new(&plan);
     names_of_response(f->f->cache, &f->plan.key, v->rule, v, &f->arena, &names, &names_n);
-    uint64_t expected = !*body                                ? 0
-                        : f->framing.kind == FRAMING_LENGTH   ? f->framing.length
-                                                              : BODY_LENGTH_UNKNOWN;
+    uint64_t expected = !*body                              ? 0
+                        : f->framing.kind == FRAMING_LENGTH ? body_length(*body) + f->framing.length
+                                                            : BODY_LENGTH_UNKNOWN;
     object_set_head(f->object, &(struct object_head){
                                    .response = &response,
                                    .body = body,
@@ -865,6 +865,20 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
                                });
 }
 
+/* The bytes that are there already stand in front of those that come. false: the fetch failed. */
+static bool copy_part(struct fetch *f)
+{
+    struct body_cursor cursor = { NULL };
+    struct body *part = f->part->body;
+    for (uint64_t at = 0, bytes; at < body_length(part); at += bytes) {
+        struct iovec iov;
+        body_lease(part, &cursor, at, body_length(part), &iov, 1, &bytes);
+        if (!append(f, (struct str){ iov.iov_base, iov.iov_len }))
+            return false;
+    }
+    return true;
+}
+
 static void begin_body(struct fetch *f, const struct answer *a, struct verdict *v, size_t head_bytes)
 {
     struct body *shared = NULL;
@@ -874,6 +888,10 @@ static void begin_body(struct fetch *f, const struct answer *a, struct verdict *
                            f->framing.kind == FRAMING_LENGTH ? f->framing.length : BODY_LENGTH_UNKNOWN);
         if (!f->store)
             body_pass(f->body);
+        if (f->part && !copy_part(f)) {
+            rule_unref(v->rule);
+            return;
+        }
         shared = body_ref(f->body);
     }
     f->left = f->framing.length;
@@ -962,22 +980,45 @@ static void compare_with_stored(struct fetch *f, const struct response_head *h)
         epochs_purge(f->f->cache->epochs, PURGE_INVALIDATE, &name, 1, f->f->loop->now.mono_ms);
 }
 
-/* A 206 to a Range that this fetch sent. false: it is not to be delivered, the whole was asked for again. */
-static bool take_part(struct fetch *f, const struct fields *fields, struct verdict *v)
+/* The rest of a stored part: both carry the same strong validator, and fit (RFC 9111 §3.4). */
+static bool completes_part(struct fetch *f, const struct fields *fields)
+{
+    uint64_t whole;
+    struct range r;
+    if (!content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole))
+        return false;
+    struct etag theirs = etag_parse(fields_value(fields, FIELD_ETAG));
+    return r.first == f->part->part.last + 1 && r.last + 1 == whole && f->part->part.whole == whole &&
+           theirs.opaque.n && etag_match_strong(theirs, f->part->response->validators.etag);
+}
+
+/* A whole of a stored part and the 206 that brings its rest. */
+static void complete_part(struct fetch *f, const struct response_head *h, const struct fields *rest)
+{
+    struct fields merged;
+    struct verdict v;
+    response_merge_304(&f->part->response->fields, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE, &f->arena,
+                       &merged);
+    fields_remove(&merged, FIELD_CONTENT_RANGE);
+    judge(f, 200, &merged, &v);
+    settle(f, &v);
+    struct answer a = { 200, STR("OK"), &merged, -1, 206 };
+    begin_body(f, &a, &v, h->bytes);
+}
+
+/* A 206 to a Range that this fetch forwarded, judged as if it were whole: what may be stored of a page may be stored of its
+ * parts (RFC 9111 §3.3). */
+static void judge_part(struct fetch *f, const struct fields *fields, struct verdict *v)
 {
     uint64_t whole;
     struct range r;
     bool parsed = content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole);
-    if (f->part) {
-        ask_unconditionally(f);
-        return false;
-    }
-    /* Judged as if it were whole: what may be stored of a page may be stored of its parts (RFC 9111 §3.3). */
     judge(f, parsed && f->plan.range.n ? 200 : 206, fields, v);
     f->part_of.is = v->store;
-    f->part_of.range = r;
-    f->part_of.whole = whole;
-    return true;
+    if (v->store) {
+        f->part_of.range = r;
+        f->part_of.whole = whole;
+    }
 }
 
 static void final_head(struct fetch *f, const struct response_head *h, size_t head_bytes)
@@ -1014,12 +1055,19 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
         /* What a POST itself brings counts as begun after its own invalidation. */
         object_begin_again(f->object, epochs_published(f->f->cache->epochs));
     }
-    if (status == 206 && f->plan.may_store) {
-        if (!take_part(f, &fields, &v))
-            return;
-    } else {
-        judge(f, status, &fields, &v);
+    if (status == 206 && f->part) {
+        if (completes_part(f, &fields))
+            complete_part(f, h, &fields);
+        else
+            ask_unconditionally(f);
+        return;
     }
+    object_unref(f->part); /* the whole comes anew */
+    f->part = NULL;
+    if (status == 206 && f->plan.may_store)
+        judge_part(f, &fields, &v);
+    else
+        judge(f, status, &fields, &v);
     settle(f, &v);
     struct answer a = { status, h->reason, &fields, declared_length(h), status };
     begin_body(f, &a, &v, head_bytes);
