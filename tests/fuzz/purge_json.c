@@ -1,0 +1,164 @@
+/* A purge request's body is either refused with a sentence, or means exactly what it says: tags, URLs or a site, no name
+ * more and none less; read again from what was understood it means the same. Input: the body. */
+#include <jansson.h>
+#include <string.h>
+
+#include "admin/purge.h"
+#include "cache/names.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct hash_secret secret;
+static struct settings *settings;
+static struct cache *cache;
+
+static void set_up(void)
+{
+    struct buf errors = BUF_INIT;
+    if (settings)
+        return;
+    for (size_t i = 0; i < sizeof(secret.bytes); i++)
+        secret.bytes[i] = (unsigned char)(i * 31 + 7);
+    settings = settings_parse(STR("listen: [\"127.0.0.1:8080\"]\n"
+                                  "sites:\n"
+                                  "  one:\n"
+                                  "    hosts: [one.example, www.one.example]\n"
+                                  "    origin: http://127.0.0.1:1\n"
+                                  "  two:\n"
+                                  "    hosts: [\"*.two.example\"]\n"
+                                  "    query: raw\n"
+                                  "    origin: http://127.0.0.1:2\n"),
+                              STR("t.yaml"), NULL, 0, &errors);
+    CHECK(settings && errors.n == 0);
+    cache = cache_new(&secret, 1 << 20);
+}
+
+static void check_error(const struct purge_error *e, bool translated)
+{
+    CHECK(e->status == 400 || (e->status == 413 && !translated) || (e->status == 404 && translated));
+    CHECK(e->text.n > 0);
+}
+
+static bool is_clean(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return false;
+    return str_trim(s).n == s.n;
+}
+
+static void check_list(const struct strs *list, bool has, bool may_be_empty)
+{
+    CHECK(has || list->n == 0);
+    CHECK(list->n <= PURGE_LIST_MAX);
+    for (size_t i = 0; i < list->n; i++)
+        CHECK(is_clean(list->v[i]) && (list->v[i].n || may_be_empty));
+}
+
+static bool has_name(const struct purge_plan *plan, uint64_t name)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->names[i] == name)
+            return true;
+    return false;
+}
+
+/* Tags in capitals are the same tags; the names of the plan are those of the tags, and one or more for each URL. */
+static void check_plan(const struct purge_ask *ask, const struct purge_plan *plan, struct arena *a)
+{
+    const struct site_settings *site = ask->site.n ? settings_site_by_name(settings, ask->site) : NULL;
+    CHECK(plan->what.n > 0 && plan->what.n < sizeof(((struct admin_purge *)0)->what));
+    json_t *valid = json_stringn(plan->what.p, plan->what.n);
+    CHECK(valid);
+    json_decref(valid);
+    if (!ask->has_tags && !ask->has_urls)
+        CHECK(plan->n == 1 && (!site || plan->names[0] == name_of_site(cache, site->name)));
+    if (ask->tags.n == 0 && ask->urls.n == 0)
+        CHECK(plan->n == (!ask->has_tags && !ask->has_urls));
+    else
+        CHECK(plan->n > 0);
+    size_t commas = 0;
+    for (size_t i = 0; i < ask->tags.n; i++) {
+        struct str tag = ask->tags.v[i];
+        for (size_t k = 0; k < tag.n; k++)
+            commas += tag.p[k] == ',';
+        CHECK(!site || has_name(plan, name_of_tag(cache, site->name, tag, a)));
+    }
+    if (ask->urls.n == 0 && ask->tags.n > 0)
+        CHECK(plan->n <= ask->tags.n * 2 + commas);
+    if (ask->has_tags || ask->has_urls)
+        for (size_t i = 0; i < settings->sites_n; i++)
+            CHECK(!has_name(plan, name_of_site(cache, settings->sites[i].name)));
+}
+
+static json_t *list_of(const struct strs *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->n; i++)
+        CHECK(json_array_append_new(array, json_stringn(list->v[i].p, list->v[i].n)) == 0);
+    return array;
+}
+
+static bool same_list(const struct strs *a, const struct strs *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; i < a->n && same; i++)
+        same = str_eq(a->v[i], b->v[i]);
+    return same;
+}
+
+/* Written again and read again. */
+static void check_again(const struct purge_ask *ask, struct arena *a)
+{
+    json_t *o = json_object();
+    struct purge_ask again;
+    struct purge_error error;
+    if (ask->has_tags)
+        json_object_set_new(o, "cache_tags", list_of(&ask->tags));
+    if (ask->has_urls)
+        json_object_set_new(o, "urls", list_of(&ask->urls));
+    if (ask->site.n)
+        CHECK(json_object_set_new(o, "site_slug", json_stringn(ask->site.p, ask->site.n)) == 0);
+    if (ask->domain.n)
+        CHECK(json_object_set_new(o, "domain", json_stringn(ask->domain.p, ask->domain.n)) == 0);
+    json_object_set_new(o, "soft", json_boolean(ask->soft));
+    char *text = json_dumps(o, JSON_INDENT(1));
+    CHECK(text);
+    CHECK(purge_parse(str_from(text), a, &again, &error));
+    CHECK(again.has_tags == ask->has_tags && again.has_urls == ask->has_urls && again.soft == ask->soft);
+    CHECK(same_list(&again.tags, &ask->tags) && same_list(&again.urls, &ask->urls));
+    CHECK(str_eq(again.site, ask->site) && str_eq(again.domain, ask->domain));
+    free(text);
+    json_decref(o);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str body = { (const char *)data, size };
+    struct arena a;
+    struct purge_ask ask;
+    struct purge_plan plan;
+    struct purge_error error = { 0 };
+    set_up();
+    arena_init(&a, 4096);
+    uint64_t before = epochs_published(cache->epochs);
+    if (!purge_parse(body, &a, &ask, &error)) {
+        check_error(&error, false);
+    } else {
+        json_t *json = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
+        CHECK(json_is_object(json));
+        json_decref(json);
+        CHECK(is_clean(ask.site) && is_clean(ask.domain));
+        check_list(&ask.tags, ask.has_tags, false);
+        check_list(&ask.urls, ask.has_urls, true);
+        check_again(&ask, &a);
+        if (purge_translate(&ask, settings, cache, &a, &plan, &error))
+            check_plan(&ask, &plan, &a);
+        else
+            check_error(&error, true);
+    }
+    /* Understanding is not yet purging. */
+    CHECK(epochs_published(cache->epochs) == before && atomic_load(&cache->resources) == 0);
+    arena_fini(&a);
+    return 0;
+}
