@@ -220,7 +220,7 @@ static enum reason refused_for_want(const struct judge *in, const struct ruling 
     bool heuristic = !in->site->explicit_only && policy_status_is_heuristic(in->status);
     if (!explicit_word && !heuristic)
         return REASON_NO_PERMISSION;
-    bool windows = f->stale_while_ms > 0 || d->stale_if_error > 0;
+    bool windows = f->stale_while_ms > 0 || (d->stale_if_error > 0 && !f->never_stale);
     if (lifetime <= 0 && !windows && !has_validator(in))
         return REASON_NO_LIFETIME;
     return REASON_NONE;
@@ -265,16 +265,21 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
 
 struct collector {
     struct strs *to;
-    size_t cap;
+    size_t most, room;
     struct arena *arena;
 };
 
 static bool collect(struct collector *c, struct str item, bool lower)
 {
-    if (c->to->n == c->cap)
+    if (c->to->n == c->most)
         return false;
-    if (!c->to->v)
-        c->to->v = arena_alloc(c->arena, c->cap * sizeof(*c->to->v));
+    if (c->to->n == c->room) {
+        c->room = c->room ? 2 * c->room : 8;
+        struct str *v = arena_alloc(c->arena, c->room * sizeof(*v));
+        for (size_t i = 0; i < c->to->n; i++)
+            v[i] = c->to->v[i];
+        c->to->v = v;
+    }
     c->to->v[c->to->n++] = lower ? arena_dup_lower(c->arena, item) : item;
     return true;
 }
@@ -313,7 +318,8 @@ static bool add_tags_of(const struct judge *in, struct str name, const struct ta
 
 static enum reason find_tags(const struct judge *in, struct arena *a, struct verdict *out)
 {
-    struct collector tags = { &out->tags, (size_t)in->site->tags, a };
+    size_t most = (size_t)in->site->tags;
+    struct collector tags = { &out->tags, most, 0, a };
     for (size_t i = 0; i < in->site->tag_headers.n; i++) {
         const struct tag_header *h = &in->site->tag_header_list[i];
         if (fields_index_of(in->response, h->name, 0) == in->response->n)
@@ -323,10 +329,11 @@ static enum reason find_tags(const struct judge *in, struct arena *a, struct ver
         break; /* not merged: the first that is present counts */
     }
     static const struct tag_header ids = { .separator = TAG_SEPARATOR_COMMA };
+    tags.most = out->tags.n + most; /* so many of each (caching.md 2.13) */
     if (!add_tags_of(in, field_name(FIELD_NETLIFY_CACHE_ID), &ids, &tags))
         return REASON_TAGS_LIMIT;
     /* RFC 9875 §2: a list of strings; case matters. */
-    struct collector groups = { &out->groups, IDS_MAX, a };
+    struct collector groups = { &out->groups, IDS_MAX, 0, a };
     struct sf_members members;
     if (fields_has(in->response, FIELD_CACHE_GROUPS) &&
         sf_parse_list(fields_joined(in->response, FIELD_CACHE_GROUPS, a), a, &members))
@@ -359,6 +366,9 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
         why = refused_by_status(in, &r, is_explicit);
     if (why == REASON_NONE)
         why = refused_for_want(in, &r, &t, lifetime, &out->fresh);
+    /* A POST's answer is never stored on a guess (RFC 9110 §9.3.3). */
+    if (why == REASON_NONE && in->method == METHOD_POST && !is_explicit)
+        why = REASON_NO_PERMISSION;
     /* The rule is wanted whatever the answer so far: waiters and the next request go by it. */
     enum reason why_rule = find_rule(in, a, out);
     if (why == REASON_NONE)
@@ -376,7 +386,8 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
 
 struct age policy_age(const struct freshness *f, int64_t resident_ms, int64_t soft_ms)
 {
-    struct age age = { .age_ms = f->age_ms + resident_ms };
+    /* Another worker may have read the clock a moment later when it was received. */
+    struct age age = { .age_ms = f->age_ms + (resident_ms > 0 ? resident_ms : 0) };
     age.stale_ms = age.age_ms - f->lifetime_ms;
     if (soft_ms >= 0 && age.stale_ms < soft_ms)
         age.stale_ms = soft_ms;
