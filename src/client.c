@@ -793,7 +793,9 @@ static void print_sites(const json_t *sites)
             printf("%s", k ? ", " : "");
             print_safe(stdout, str_from(json_string_value(json_array_get(hosts, k))));
         }
-        printf("%s from ", json_array_size(hosts) ? "" : "every other host");
+        printf("%s from ", json_array_size(hosts)       ? ""
+                           : json_array_size(sites) > 1 ? "every other host"
+                                                        : "every host");
         print_safe(stdout, text_at(s, "origin"));
         putchar('\n');
     }
