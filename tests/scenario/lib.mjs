@@ -436,6 +436,7 @@ export async function scenario({ answer = () => reply('x'), flags = [], yaml }, 
   const cases = new Cases();
   const origin = await new Origin(answer).listen();
   const freshet = new Freshet('.');
+  cases.alive = () => freshet.note('status') === undefined || freshet.note('ended') !== undefined;
   const world = { cases, origin, freshet, connect: () => new Raw('front') };
   // Waits until the origin has had n requests.
   world.arrived = (n) => soon(() => origin.requests.length >= n);
@@ -465,6 +466,7 @@ export class Cases {
   constructor() {
     this.passed = 0;
     this.failed = 0;
+    this.alive = () => true;
   }
 
   async check(name, f) {
@@ -474,7 +476,7 @@ export class Cases {
     } catch (e) {
       this.failed++;
       console.log(`FAILED ${name}: ${e.message}`);
-      if (this.failed >= 20) this.end(); // more would only hide the first
+      if (this.failed >= 20 || !this.alive()) this.end(); // more would only hide the first
     }
   }
 

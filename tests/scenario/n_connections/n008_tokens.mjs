@@ -4,9 +4,14 @@
 import { check, reply, scenario } from '../lib.mjs';
 
 let seed = 12345;
+const strange = []; // requests that no client sent
 const random = (n) => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
 const answer = (r, origin) => {
   const token = /token=(\w+)/.exec(r.target)?.[1] ?? r.fields['x-token'];
+  if (token === undefined) {
+    strange.push(JSON.stringify(r.line + '\n' + r.head));
+    return reply('strange');
+  }
   const text = `[${token}]`.repeat(1 + (token.length * 37) % 400);
   if (random(50) === 0) {
     for (const s of origin.sockets) {
@@ -42,6 +47,7 @@ await scenario({ answer, flags: ['--workers', '2'] }, async ({ connect, cases, f
     }
   };
   await cases.check('every answer is its own', () => Promise.all(Array.from({ length: 20 }, (_, i) => one(i))));
+  await cases.check('the origin saw no request that nobody sent', () => check(strange.length === 0, strange[0]));
   await cases.check('most were answered', () => check(answered > 2000, `${answered} answers`));
   await freshet.settle();
 });
