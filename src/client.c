@@ -663,6 +663,18 @@ static void print_list(const char *name, const json_t *list)
     putchar('\n');
 }
 
+static void print_origin(const json_t *o)
+{
+    label("origin");
+    print_safe(stdout, text_at(o, "address"));
+    if (number_at(o, "failed_in_row")) {
+        printf(" (failing: ");
+        print_safe(stdout, text_at(o, "last_reason_text"));
+        putchar(')');
+    }
+    putchar('\n');
+}
+
 static void print_resource(const json_t *resource)
 {
     label("rule");
@@ -699,6 +711,7 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
     printf(" (profile ");
     print_safe(stdout, text_at(request, "profile"));
     printf(")\n");
+    print_origin(json_object_get(answer, "origin"));
     print_key(text_at(answer, "key"));
     print_resource(json_object_get(answer, "resource"));
     print_stored(stored);

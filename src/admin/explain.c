@@ -2,6 +2,7 @@
 
 #include "admin/answer.h"
 #include "admin/named.h"
+#include "admin/status.h"
 #include "request/route.h"
 
 #define HEADERS_MAX 100
@@ -137,6 +138,7 @@ static bool make_request(struct request *r, struct question *q, struct requests 
 struct facts {
     struct now now;
     struct index_facts resource;
+    bool other_scheme; /* unknown, but known as https instead of http or the other way */
     struct rule *rule;
     struct object *stored; /* a reference, or NULL */
     struct object_purged purged;
@@ -145,6 +147,16 @@ struct facts {
     enum reason reason; /* why nothing is stored, as far as it is known */
 };
 
+/* Behind a proxy that is not trusted everything is http, whatever the visitor sees. */
+static bool is_known_otherwise(struct request *x, struct cache *c, int64_t now_ms)
+{
+    struct key_request key = x->key;
+    key.https = !key.https;
+    struct place place = { .primary = key_primary(&key, &x->arena) };
+    place_hash(c, &place);
+    return index_facts(c, &place, now_ms).known;
+}
+
 static void find_place(struct request *x, struct cache *c, struct facts *f)
 {
     struct place place = { .primary = key_primary(&x->key, &x->arena) };
@@ -152,6 +164,7 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     place_hash(c, &place);
     f->rule = index_rule(c, &place, &known, &busy);
     f->resource = index_facts(c, &place, f->now.mono_ms);
+    f->other_scheme = !f->resource.known && is_known_otherwise(x, c, f->now.mono_ms);
     place.rule = f->rule;
     place.variant = key_variant(&x->key, f->rule, &x->arena);
     place_hash(c, &place);
@@ -236,10 +249,14 @@ static struct str advice_of(const struct facts *f)
         return STR_NONE;
     if (f->resource.no_queue_left_ms > 0)
         return STR("its latest answer could not be shared; requests do not wait for each other for a while");
+    if (f->other_scheme)
+        return STR("known with the other scheme only, http or https; behind a proxy, X-Forwarded-Proto "
+                   "counts when the "
+                   "setting trusted_proxies has its address");
     if (!f->resource.known)
-        return STR("it was not requested since the start, or what was known of it was forgotten; request it "
-                   "once and look at "
-                   "Cache-Status in the answer");
+        return STR("not requested since the start (scheme and port count), or what was known of it was "
+                   "forgotten; request "
+                   "it once and look at Cache-Status in the answer");
     return STR("request it once and look at Cache-Status in the answer");
 }
 
@@ -377,7 +394,7 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     answer_close(w, '}');
 }
 
-static struct str write_answer(struct request *x, const struct facts *f, struct arena *a)
+static struct str write_answer(struct admin *admin, struct request *x, const struct facts *f, struct arena *a)
 {
     struct answer_writer w = { .depth = 0 };
     struct str advice = advice_of(f);
@@ -389,6 +406,9 @@ static struct str write_answer(struct request *x, const struct facts *f, struct 
     if (advice.n)
         answer_str(&w, "advice", advice);
     write_request(x, &w);
+    answer_open(&w, "origin", '{');
+    status_origin(origins_get(admin->origins, &x->site->origin_address), &w);
+    answer_close(&w, '}');
     write_resource(x, f, &w);
     write_stored(x, f, &w);
     answer_close(&w, '}');
@@ -405,7 +425,7 @@ void explain_answer(struct admin *a, struct request *r)
     if (make_request(r, &q, &sites, x)) {
         struct facts f = { .now = clock_now(a->clock), .purged.soft_ms = -1 };
         find_facts(x, a->cache, &f);
-        answer_json(r, 200, write_answer(x, &f, &r->arena));
+        answer_json(r, 200, write_answer(a, x, &f, &r->arena));
         object_unref(f.stored);
         rule_unref(f.rule);
     }

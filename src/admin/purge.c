@@ -234,17 +234,17 @@ static void add_name(struct translate *t, uint64_t name)
     t->names[t->n++] = name;
 }
 
-static bool refuse_site(struct translate *t)
+/* "shop, blog" */
+static struct str site_names(const struct translate *t)
 {
-    struct buf known = BUF_INIT;
+    struct buf b = BUF_INIT;
     for (size_t i = 0; i < t->settings->sites_n && i < SITES_LISTED; i++)
-        buf_printf(&known, "%s%.*s", i ? ", " : "", STR_ARG(t->settings->sites[i].name));
+        buf_printf(&b, "%s%.*s", i ? ", " : "", STR_ARG(t->settings->sites[i].name));
     if (t->settings->sites_n > SITES_LISTED)
-        buf_add(&known, STR(", ..."));
-    refuse(t->error, t->arena, 404, "no site is named \"%.*s\"; this freshet has: %.*s",
-           STR_ARG(str_first(t->ask->site, QUOTED_MAX)), STR_ARG(buf_str(&known)));
-    buf_fini(&known);
-    return false;
+        buf_add(&b, STR(", ..."));
+    struct str names = arena_dup(t->arena, buf_str(&b));
+    buf_fini(&b);
+    return names;
 }
 
 /* By name, by domain, or the only one there is. */
@@ -268,7 +268,8 @@ static bool find_site(struct translate *t)
     if (ask->site.n) {
         t->site = settings_site_by_name(t->settings, ask->site);
         if (!t->site)
-            return refuse_site(t);
+            return refuse(t->error, t->arena, 404, "no site is named \"%.*s\"; this freshet has: %.*s",
+                          STR_ARG(str_first(ask->site, QUOTED_MAX)), STR_ARG(site_names(t)));
         if (of_domain && of_domain != t->site)
             return refuse(t->error, t->arena, 400,
                           "domain \"%.*s\" belongs to the site %.*s, not to %.*s; leave one out",
@@ -279,7 +280,9 @@ static bool find_site(struct translate *t)
     bool urls_alone = ask->has_urls && !ask->has_tags;
     if (!t->site && !urls_alone)
         return refuse(t->error, t->arena, 400,
-                      "there are several sites; name one with site_id, site_slug or domain");
+                      "there are several sites (%.*s); name one with site_id, site_slug or domain (freshet "
+                      "purge: --site)",
+                      STR_ARG(site_names(t)));
     return true;
 }
 
@@ -356,7 +359,7 @@ static bool add_path_alone(struct translate *t, const struct named *url, size_t 
     if (!t->site)
         return refuse(t->error, t->arena, 400,
                       "urls[%zu] has no host and there are several sites; write the whole URL, or "
-                      "name the site with site_id",
+                      "name the site with site_id (freshet purge: --site)",
                       i);
     if (t->domain.name.n) {
         add_url_on_ports(t, url, t->site, t->domain);

@@ -1,6 +1,5 @@
 #include "admin/status.h"
 
-#include "admin/answer.h"
 #include "admin/metrics.h"
 
 static void write_requests(const struct admin *a, struct answer_writer *w)
@@ -77,9 +76,8 @@ static void write_sites(const struct settings *s, struct answer_writer *w)
     answer_close(w, ']');
 }
 
-static void write_origin(struct origin *o, void *ctx)
+void status_origin(struct origin *o, struct answer_writer *w)
 {
-    struct answer_writer *w = ctx;
     uint64_t in_row = atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
     int reason = atomic_load_explicit(&o->last_reason, memory_order_relaxed);
     int64_t failed_at = atomic_load_explicit(&o->last_failed_wall_ms, memory_order_relaxed);
@@ -87,7 +85,6 @@ static void write_origin(struct origin *o, void *ctx)
     bool local = o->at.local_path.n > 0;
     int n = snprintf(address, sizeof(address), "%s%.*s", local ? "unix:" : "http://",
                      STR_ARG(local ? o->at.local_path : o->at.authority));
-    answer_open(w, NULL, '{');
     answer_str(w, "address",
                (struct str){ address, n < (int)sizeof(address) ? (size_t)n : sizeof(address) - 1 });
     answer_str(w, "health", in_row ? STR("failing") : STR("good"));
@@ -101,6 +98,13 @@ static void write_origin(struct origin *o, void *ctx)
         answer_str(w, "last_reason", reason_detail((enum reason)reason));
         answer_str(w, "last_reason_text", reason_sentence((enum reason)reason));
     }
+}
+
+static void write_origin(struct origin *o, void *ctx)
+{
+    struct answer_writer *w = ctx;
+    answer_open(w, NULL, '{');
+    status_origin(o, w);
     answer_close(w, '}');
 }
 

@@ -5,7 +5,11 @@
 #define ADMIN_STATUS_H
 
 #include "admin/admin.h"
+#include "admin/answer.h"
 
 void status_answer(struct admin *a, struct request *r);
+
+/* The members of an object that tell of an origin. */
+void status_origin(struct origin *o, struct answer_writer *w);
 
 #endif

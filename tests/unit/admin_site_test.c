@@ -334,6 +334,8 @@ static void explain_of_what_nobody_asked_for_changes_nothing(void **state)
         assert_string_equal(text_at(json, "request.host"), "one.example");
         assert_string_equal(text_at(json, "request.path"), "/a");
         assert_string_equal(text_at(json, "request.query"), "b=2&a=1");
+        assert_string_equal(text_at(json, "origin.address"), "http://127.0.0.1:1");
+        assert_string_equal(text_at(json, "origin.health"), "good");
         assert_string_equal(text_at(json, "resource.rule"), "the whole query");
         assert_true(json_is_false(json_at(json, "resource.known")));
         assert_true(json_is_null(json_at(json, "stored")));
@@ -409,6 +411,20 @@ static void explain_of_a_page_says_how_long_and_why(void **state)
     json_decref(json);
 }
 
+static void explain_tells_http_from_https(void **state)
+{
+    (void)state;
+    world_store(&world, "http://one.example/a", NULL, KEPT);
+    json_t *json = explain("url=https://one.example/a");
+    assert_string_equal(text_at(json, "outcome"), "miss");
+    assert_true(json_is_true(json_at(json, "request.https")));
+    assert_non_null(strstr(text_at(json, "advice"), "trusted_proxies"));
+    json_decref(json);
+    json = explain("url=https://one.example/b");
+    assert_null(strstr(text_at(json, "advice"), "trusted_proxies"));
+    json_decref(json);
+}
+
 static void explain_repeats_why_it_was_not_stored(void **state)
 {
     (void)state;
@@ -467,6 +483,7 @@ int main(void)
         TEST(explain_needs_a_whole_url),
         TEST(explain_of_what_nobody_asked_for_changes_nothing),
         TEST(explain_of_a_page_says_how_long_and_why),
+        TEST(explain_tells_http_from_https),
         TEST(explain_repeats_why_it_was_not_stored),
         TEST(explain_honours_what_the_site_honours),
     };

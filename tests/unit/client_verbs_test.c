@@ -386,18 +386,20 @@ static void explain_prints_what_is_known(void **state)
     (void)state;
     struct str headers[] = { STR("Cookie: a=b; c=\"d\"") };
     struct buf answer = BUF_INIT;
-    const char *json = "{\"outcome\": \"hit\", \"text\": \"answered from memory\", \"request\": {\"site\": "
-                       "\"default\", \"profile\": \"isr\"},"
-                       "\"resource\": {\"rule\": \"query=a\", \"rule_from\": \"Netlify-Vary\", \"variants\": "
-                       "2, \"fetch_running\": true},"
-                       "\"key\": \"site: default; url: http://a/; query: a=1\", \"stored\": {\"status\": "
-                       "200, \"content_type\": \"text/html\","
-                       "\"body_bytes\": 2048, \"head_bytes\": 100, \"hits\": 1, \"received\": "
-                       "\"2026-01-01T00:00:00.000Z\", \"age_s\": 3700,"
-                       "\"lifetime_s\": 60, \"ttl_s\": -3640, \"stale_while_revalidate_s\": 7200, "
-                       "\"stale_while_revalidate_left_s\": 3560,"
-                       "\"ruled_by\": \"Cache-Control: max-age=60\", \"tags\": [\"t\\u001b\", \"u\"], "
-                       "\"purged\": \"soft\"}}";
+    const char *json =
+        "{\"outcome\": \"hit\", \"text\": \"answered from memory\", \"request\": {\"site\": "
+        "\"default\", \"profile\": \"isr\"},"
+        "\"origin\": {\"address\": \"http://o\", \"failed_in_row\": 2, \"last_reason_text\": \"it is away\"},"
+        "\"resource\": {\"rule\": \"query=a\", \"rule_from\": \"Netlify-Vary\", \"variants\": "
+        "2, \"fetch_running\": true},"
+        "\"key\": \"site: default; url: http://a/; query: a=1\", \"stored\": {\"status\": "
+        "200, \"content_type\": \"text/html\","
+        "\"body_bytes\": 2048, \"head_bytes\": 100, \"hits\": 1, \"received\": "
+        "\"2026-01-01T00:00:00.000Z\", \"age_s\": 3700,"
+        "\"lifetime_s\": 60, \"ttl_s\": -3640, \"stale_while_revalidate_s\": 7200, "
+        "\"stale_while_revalidate_left_s\": 3560,"
+        "\"ruled_by\": \"Cache-Control: max-age=60\", \"tags\": [\"t\\u001b\", \"u\"], "
+        "\"purged\": \"soft\"}}";
     buf_printf(&answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(json), json);
     buf_add_char(&answer, '\0');
     server_start(answer.p, 0);
@@ -413,6 +415,7 @@ static void explain_prints_what_is_known(void **state)
     assert_int_equal(strncmp(asked, target, strlen(target)), 0);
     expect_in(said, "hit: answered from memory");
     expect_in(said, "url: http://a/\n");
+    expect_in(said, "origin      http://o (failing: it is away)\n");
     expect_in(said, "status 200, text/html, body 2.0 KiB, head 100 bytes, 1 hit\n");
     expect_in(said, "1 h 1 m of 1 m, stale for 1 h, stale-while-revalidate 2 h (59 m 20 s left)");
     expect_in(said, "ruled by    Cache-Control: max-age=60\n");
