@@ -16,7 +16,8 @@ struct ghost_entry {
 
 struct ghost {
     struct ghost_entry *ring;
-    size_t ring_size, head, n;
+    size_t ring_size, head, n; /* n: cleared ones too */
+    size_t live;
     uint64_t weight;
     uint32_t *set; /* ring index + 1; 0: empty. Twice the ring's size */
 };
@@ -76,6 +77,7 @@ static void ghost_resize(struct evict *e, size_t size)
         size_t slot = set_slot(g, entry.fingerprint);
         g->set[slot] = (uint32_t)g->n + 1;
         g->n++;
+        g->live++;
     }
     if (e->memory)
         memory_charge(e->memory, (int64_t)ghost_bytes(size) - (int64_t)ghost_bytes(old.ring_size));
@@ -89,6 +91,7 @@ static void ghost_forget_oldest(struct ghost *g)
     if (entry->fingerprint) {
         set_clear(g, set_slot(g, entry->fingerprint));
         g->weight -= entry->weight;
+        g->live--;
         entry->fingerprint = 0;
     }
     g->head = (g->head + 1) % g->ring_size;
@@ -104,6 +107,7 @@ static bool ghost_take(struct ghost *g, uint64_t fingerprint)
     struct ghost_entry *entry = &g->ring[g->set[slot] - 1];
     set_clear(g, slot);
     g->weight -= entry->weight;
+    g->live--;
     entry->fingerprint = 0;
     return true;
 }
@@ -112,7 +116,10 @@ static void ghost_add(struct evict *e, uint64_t fingerprint, uint64_t weight)
 {
     struct ghost *g = &e->ghost;
     ghost_take(g, fingerprint);
-    if (g->n == g->ring_size && g->ring_size < GHOST_MOST)
+    /* Full of entries: a larger ring; full of cleared ones: the same without them. */
+    if (g->n == g->ring_size && g->live <= g->ring_size / 2)
+        ghost_resize(e, g->ring_size);
+    else if (g->n == g->ring_size && g->ring_size < GHOST_MOST)
         ghost_resize(e, g->ring_size * 2);
     uint64_t most = e->capacity - e->capacity / 10;
     while (g->n && (g->n == g->ring_size || g->weight + weight > most))
@@ -123,6 +130,7 @@ static void ghost_add(struct evict *e, uint64_t fingerprint, uint64_t weight)
     g->ring[at].fingerprint = fingerprint;
     g->set[slot] = (uint32_t)at + 1;
     g->n++;
+    g->live++;
     g->weight += weight;
 }
 
