@@ -1,0 +1,539 @@
+/* A purge holds for everything that began before it and for nothing that began later, however many purges there were since, on every
+ * thread from the moment it returns. */
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "cache/epoch.h"
+
+static const struct hash_secret secret = { "a secret that everybody knows" };
+static struct epochs *e;
+
+static void begin(size_t names_max)
+{
+    alarm(100);
+    e = epochs_new(&secret, names_max);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    begin(1000000);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    epochs_free(e);
+    return 0;
+}
+
+/* A name that is one number: what objects and the table hold. */
+static uint64_t purge(enum purge_kind kind, uint64_t name, int64_t now_ms)
+{
+    return epochs_purge(e, kind, &name, 1, now_ms);
+}
+
+/* Of an object with this one name. */
+static bool touched(uint64_t name, uint64_t began, uint64_t since, struct purged *p)
+{
+    return epochs_touched(e, &name, 1, began, since, epochs_published(e), p);
+}
+
+static void names_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        enum epoch_kind kind;
+        struct str scope, name;
+    } rows[] = {
+        { EPOCH_SITE, STR_INIT("s"), STR_INIT("") },   { EPOCH_HOST, STR_INIT("s"), STR_INIT("") },
+        { EPOCH_TAG, STR_INIT("s"), STR_INIT("a") },   { EPOCH_PATH, STR_INIT("s"), STR_INIT("a") },
+        { EPOCH_URL, STR_INIT("s"), STR_INIT("a") },   { EPOCH_GROUP, STR_INIT("s"), STR_INIT("a") },
+        { EPOCH_TAG, STR_INIT("sa"), STR_INIT("") },   { EPOCH_TAG, STR_INIT(""), STR_INIT("sa") },
+        { EPOCH_TAG, STR_INIT("t"), STR_INIT("a") },   { EPOCH_TAG, STR_INIT("s"), STR_INIT("A") },
+        { EPOCH_TAG, STR_INIT("s"), STR_INIT("a\0") }, { EPOCH_TAG, STR_INIT(""), STR_INIT("") },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        for (size_t k = 0; k < COUNT_OF(rows); k++) {
+            bool same = epoch_hash(e, rows[i].kind, rows[i].scope, rows[i].name) ==
+                        epoch_hash(e, rows[k].kind, rows[k].scope, rows[k].name);
+            assert_int_equal(same, i == k);
+        }
+    assert_true(epoch_hash(e, EPOCH_TAG, STR_NONE, STR_NONE) == epoch_hash(e, EPOCH_TAG, STR(""), STR("")));
+    /* Lengths on both sides of the buffer on the stack: 512 bytes, 5 of them for kind and length. */
+    char text[600];
+    memset(text, 'x', sizeof(text));
+    uint64_t last = 0;
+    for (size_t n = 500; n < 516; n++) {
+        uint64_t h = epoch_hash(e, EPOCH_TAG, (struct str){ text, 1 }, (struct str){ text, n });
+        assert_true(h != 0 && h != last);
+        assert_true(h == epoch_hash(e, EPOCH_TAG, (struct str){ text, 1 }, (struct str){ text, n }));
+        last = h;
+    }
+}
+
+static void purges_what_began_before(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e);
+    assert_true(before > 0); /* 0 means never */
+    uint64_t n = purge(PURGE_HARD, 7, 0);
+    assert_int_equal(n, before + 1);
+    assert_int_equal(epochs_published(e), n);
+    assert_true(touched(7, before, before, &p));
+    assert_int_equal(p.hard, n);
+    assert_int_equal(p.soft | p.invalidated, 0);
+    /* Began at the number, so with the data behind it. */
+    assert_false(touched(7, n, n, &p));
+    assert_false(touched(8, before, before, &p));
+    assert_int_equal(epochs_count(e), 1);
+    /* Again: the same name, a new number. */
+    uint64_t again = purge(PURGE_HARD, 7, 0);
+    assert_int_equal(epochs_count(e), 1);
+    assert_true(touched(7, n, n, &p));
+    assert_int_equal(p.hard, again);
+}
+
+static void kinds_are_told_apart(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e), soft = purge(PURGE_SOFT, 1, 5000),
+             gone = purge(PURGE_INVALIDATE, 2, 6000);
+    const uint64_t both[] = { 1, 2 };
+    assert_true(touched(1, before, before, &p));
+    assert_int_equal(p.soft, soft);
+    assert_int_equal(p.soft_at_ms, 5000);
+    assert_int_equal(p.hard | p.invalidated, 0);
+    assert_true(touched(2, before, before, &p));
+    assert_int_equal(p.invalidated, gone);
+    assert_int_equal(p.hard | p.soft, 0);
+    assert_true(epochs_touched(e, both, 2, before, before, epochs_published(e), &p));
+    assert_true(p.soft == soft && p.invalidated == gone && !p.hard);
+    /* A hard one does not hide the soft one that came before, nor the other way round. */
+    uint64_t hard = purge(PURGE_HARD, 1, 7000);
+    assert_true(touched(1, before, before, &p));
+    assert_true(p.hard == hard && p.soft == soft);
+    assert_true(touched(1, soft, soft, &p));
+    assert_true(p.hard == hard && !p.soft);
+}
+
+/* The windows count from the earliest soft purge that is known. */
+static void remembers_the_earliest_soft_purge(void **state)
+{
+    (void)state;
+    struct purged p;
+    const uint64_t names[] = { 1, 2, 3 };
+    uint64_t before = epochs_published(e);
+    purge(PURGE_SOFT, 2, 9000);
+    purge(PURGE_SOFT, 3, 7000); /* a clock of another worker, read a little earlier */
+    purge(PURGE_SOFT, 1, 8000);
+    assert_true(epochs_touched(e, names, 3, before, before, epochs_published(e), &p));
+    assert_int_equal(p.soft_at_ms, 7000);
+    assert_true(epochs_touched(e, names, 2, before, before, epochs_published(e), &p));
+    assert_int_equal(p.soft_at_ms, 8000);
+}
+
+static void purges_several_names_at_once(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e);
+    const uint64_t names[] = { 30, 10, 20, 10 };
+    uint64_t n = epochs_purge(e, PURGE_HARD, names, 4, 0);
+    assert_int_equal(epochs_published(e), n);
+    assert_int_equal(epochs_count(e), 3);
+    for (uint64_t name = 10; name <= 30; name += 10)
+        assert_true(touched(name, before, before, &p));
+    /* Who began while it was under way began before it. */
+    for (uint64_t began = before; began < n; began++)
+        assert_true(touched(10, began, began, &p));
+    assert_int_equal(epochs_purge(e, PURGE_HARD, names, 0, 0), n);
+}
+
+/* `since` is only where to look from: the answer speaks of all since `begin`. */
+static void looks_only_at_what_is_new(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e), soft = purge(PURGE_SOFT, 1, 100);
+    uint64_t other = purge(PURGE_HARD, 99, 0);
+    assert_false(touched(1, before, other, &p)); /* nothing in (other, other] */
+    assert_true(touched(1, before, before, &p));
+    uint64_t inval = purge(PURGE_INVALIDATE, 1, 0);
+    assert_true(touched(1, before, other, &p));
+    assert_true(p.soft == soft && p.invalidated == inval);
+    /* A number read before a purge does not see it yet. */
+    assert_false(epochs_touched(e, &(uint64_t){ 1 }, 1, other, other, other, &p));
+}
+
+static void has_objects_without_names(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e);
+    purge(PURGE_HARD, 1, 0);
+    assert_false(epochs_touched(e, NULL, 0, before, before, epochs_published(e), &p));
+    for (uint64_t i = 0; i < 5000; i++)
+        purge(PURGE_HARD, i + 10, 0);
+    assert_false(epochs_touched(e, NULL, 0, before, before, epochs_published(e), &p));
+}
+
+/* The journal answers for a few hundred numbers, the table for more: they must agree, at each distance and for each position
+ * among the names of an object. */
+static void journal_and_table_agree(void **state)
+{
+    (void)state;
+    static const unsigned distances[] = { 1,    2,    3,    500,  511,  512,  513, 514,
+                                          1000, 1022, 1023, 1024, 1025, 1026, 3000 };
+    uint64_t names[9];
+    for (size_t d = 0; d < COUNT_OF(distances); d++)
+        for (size_t at = 0; at < COUNT_OF(names); at++) {
+            struct purged p;
+            uint64_t before = epochs_published(e);
+            for (size_t i = 0; i < COUNT_OF(names); i++)
+                names[i] = 100 * (i + 1) + d * 10000;
+            uint64_t n = purge(PURGE_HARD, names[at] + at % 2, 0); /* every other one is not his */
+            for (unsigned i = 1; i < distances[d]; i++)
+                purge(PURGE_HARD, 50, 0);
+            bool is = epochs_touched(e, names, COUNT_OF(names), before, before, epochs_published(e), &p);
+            assert_int_equal(is, at % 2 == 0);
+            if (is)
+                assert_int_equal(p.hard, n);
+        }
+}
+
+/* More purges between two looks than the journal holds, and an object that is looked at all the time. */
+static void survives_the_journals_overrun(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e), since = before;
+    for (uint64_t i = 0; i < 5000; i++) {
+        purge(PURGE_HARD, 1000 + i, 0);
+        if (i % 7 == 0) {
+            assert_false(touched(1, before, since, &p));
+            since = epochs_published(e);
+        }
+    }
+    uint64_t n = purge(PURGE_HARD, 1, 0);
+    assert_true(touched(1, before, since, &p));
+    for (uint64_t i = 0; i < 5000; i++)
+        purge(PURGE_HARD, 1000 + i, 0);
+    assert_true(touched(1, before, since, &p));
+    assert_int_equal(p.hard, n);
+    assert_false(touched(2, before, before, &p));
+}
+
+/* Ten thousand names in a table that grows; none is lost. */
+static void remembers_many_names(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e);
+    for (uint64_t i = 0; i < 10000; i++)
+        purge(PURGE_HARD, i * 256 + 1, 0); /* all in one run of slots at first */
+    assert_int_equal(epochs_count(e), 10000);
+    assert_true(epochs_bytes(e) > 10000 * 40);
+    for (uint64_t i = 0; i < 10000; i++) {
+        assert_true(touched(i * 256 + 1, before, before, &p));
+        assert_int_equal(p.hard, before + 1 + i);
+        assert_false(touched(i * 256 + 2, before, before, &p));
+    }
+}
+
+/* Over the cap the older half goes, and all that began before counts as purged: more than asked, never less. */
+static void raises_the_floor_over_the_cap(void **state)
+{
+    (void)state;
+    struct purged p;
+    epochs_free(e);
+    begin(100);
+    uint64_t first = epochs_published(e);
+    for (uint64_t i = 1; i <= 100; i++)
+        purge(PURGE_SOFT, i, 0);
+    assert_int_equal(epochs_floor(e), 0);
+    assert_int_equal(epochs_count(e), 100);
+    /* A name that is there needs no room. */
+    purge(PURGE_SOFT, 100, 0);
+    assert_int_equal(epochs_floor(e), 0);
+    uint64_t middle = epochs_published(e);
+    purge(PURGE_SOFT, 101, 0);
+    uint64_t floor = epochs_floor(e);
+    assert_true(floor > first && floor < middle);
+    assert_true(epochs_count(e) <= 60 && epochs_count(e) >= 40);
+    /* Whatever its names: it may have had one of those that were forgotten. */
+    assert_true(touched(5000, first, first, &p));
+    assert_int_equal(p.hard, floor);
+    assert_true(touched(5000, floor - 1, floor - 1, &p));
+    assert_false(touched(5000, floor, floor, &p));
+    assert_true(epochs_touched(e, NULL, 0, first, first, epochs_published(e), &p));
+    /* What was found good a moment ago is looked at again, for the published number is another one. */
+    assert_true(touched(5000, first, middle, &p));
+    /* What was not forgotten is still known. */
+    assert_true(touched(99, floor, floor, &p));
+    assert_false(p.hard);
+    assert_true(p.soft);
+    /* On and on. */
+    for (uint64_t i = 0; i < 1000; i++)
+        purge(PURGE_HARD, 7000 + i, 0);
+    assert_true(epochs_count(e) <= 100);
+    assert_true(epochs_floor(e) > middle);
+    assert_true(touched(7999, epochs_published(e) - 1, epochs_published(e) - 1, &p));
+}
+
+/* In one purge there may be more names than are remembered. */
+static void purges_more_names_than_it_remembers(void **state)
+{
+    (void)state;
+    struct purged p;
+    epochs_free(e);
+    begin(16);
+    uint64_t names[1000], before = epochs_published(e);
+    for (uint64_t i = 0; i < 1000; i++)
+        names[i] = i + 1;
+    epochs_purge(e, PURGE_HARD, names, 1000, 0);
+    assert_true(epochs_count(e) <= 16);
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_true(touched(names[i], before, before, &p));
+    uint64_t now = epochs_published(e);
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_false(touched(names[i], now, now, &p));
+}
+
+static void forgets_what_nothing_is_older_than(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e);
+    for (uint64_t i = 0; i < 2000; i++)
+        purge(PURGE_HARD, i + 1, 0);
+    size_t large = epochs_bytes(e);
+    uint64_t oldest = before + 1500; /* lives: began at the number of name 1500 */
+    epochs_forget(e, oldest);
+    assert_int_equal(epochs_count(e), 500);
+    assert_int_equal(epochs_floor(e), 0);
+    assert_false(touched(1500, oldest, oldest, &p));
+    assert_true(touched(1501, oldest, oldest, &p));
+    assert_true(touched(2000, oldest, oldest, &p));
+    assert_true(epochs_bytes(e) < large);
+    epochs_forget(e, epochs_published(e));
+    assert_int_equal(epochs_count(e), 0);
+    /* It goes on. */
+    uint64_t now = epochs_published(e);
+    purge(PURGE_HARD, 1, 0);
+    assert_true(touched(1, now, now, &p));
+    /* Nothing to forget. */
+    epochs_forget(e, 0);
+    assert_true(touched(1, now, now, &p));
+}
+
+/* A name stays while one of its kinds is young. */
+static void forgets_a_name_as_a_whole(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t before = epochs_published(e);
+    purge(PURGE_SOFT, 1, 10);
+    uint64_t middle = purge(PURGE_HARD, 2, 0);
+    purge(PURGE_INVALIDATE, 1, 0);
+    epochs_forget(e, middle);
+    assert_true(touched(1, middle, middle, &p));
+    assert_true(p.invalidated && !p.soft);
+    assert_true(touched(1, before, before, &p));
+}
+
+/* ---- against a simple model ---- */
+
+enum { NAMES = 40, STEPS = 20000, ALIVE = 30 };
+
+struct model_object {
+    uint64_t names[4], begin, since;
+    size_t n;
+};
+
+static uint64_t dice_now = 7;
+
+static uint64_t dice(uint64_t below)
+{
+    dice_now = dice_now * 6364136223846793005u + 1442695040888963407u;
+    return (dice_now >> 33) % below;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void renew(struct model_object *o)
+{
+    o->n = (size_t)dice(5);
+    for (size_t i = 0; i < o->n; i++)
+        o->names[i] = 1 + dice(NAMES);
+    qsort(o->names, o->n, sizeof(o->names[0]), by_value);
+    o->begin = o->since = epochs_published(e);
+}
+
+/* Objects come and go, look seldom or often; names are purged one by one or in bursts, and forgotten. */
+static void agrees_with_a_model(void **state)
+{
+    (void)state;
+    uint64_t last[PURGE_KINDS][NAMES + 1] = { { 0 } };
+    struct model_object objects[ALIVE];
+    for (size_t i = 0; i < ALIVE; i++)
+        renew(&objects[i]);
+    for (int step = 0; step < STEPS; step++) {
+        struct model_object *o = &objects[dice(ALIVE)];
+        uint64_t oldest = epochs_published(e);
+        switch (dice(40)) {
+        case 0:
+            for (uint64_t i = dice(3000); i > 0; i--)
+                purge(PURGE_HARD, NAMES + 1 + dice(500), 0); /* nobody's */
+            break;
+        case 1:
+        case 2:
+        case 3: {
+            enum purge_kind kind = (enum purge_kind)dice(PURGE_KINDS);
+            uint64_t name = 1 + dice(NAMES);
+            last[kind][name] = purge(kind, name, step);
+            break;
+        }
+        case 4:
+            for (size_t i = 0; i < ALIVE; i++)
+                oldest = objects[i].begin < oldest ? objects[i].begin : oldest;
+            epochs_forget(e, oldest);
+            break;
+        case 5: renew(o); break;
+        default: {
+            struct purged p = { 0 };
+            uint64_t upto = epochs_published(e), expected[PURGE_KINDS] = { 0 };
+            bool is = epochs_touched(e, o->names, o->n, o->begin, o->since, upto, &p), should = false;
+            for (int k = 0; k < PURGE_KINDS; k++)
+                for (size_t i = 0; i < o->n; i++)
+                    if (last[k][o->names[i]] > o->begin) {
+                        expected[k] = 1;
+                        should = true;
+                    }
+            assert_int_equal(is, should);
+            if (is) {
+                assert_int_equal(p.hard != 0, expected[PURGE_HARD]);
+                assert_int_equal(p.soft != 0, expected[PURGE_SOFT]);
+                assert_int_equal(p.invalidated != 0, expected[PURGE_INVALIDATE]);
+            } else {
+                o->since = upto;
+            }
+        }
+        }
+    }
+}
+
+/* ---- threads ---- */
+
+enum { READERS = 3, PURGES = 30000 };
+
+struct crowd {
+    _Atomic uint64_t told; /* the number of the latest purge of name 1 that has returned */
+    atomic_bool over;
+    atomic_uint missed, invented;
+};
+
+/* Looks all the time, as hits do: whatever has returned must be seen, and what was never purged must not. */
+static void *look(void *ctx)
+{
+    struct crowd *c = ctx;
+    const uint64_t hers[] = { 1, 1ull << 40 }, never[] = { 2, 3, 1ull << 41 };
+    uint64_t begin = epochs_published(e), since = begin;
+    while (!atomic_load(&c->over)) {
+        struct purged p;
+        uint64_t told = atomic_load(&c->told);
+        uint64_t upto = epochs_published(e);
+        if (epochs_touched(e, hers, 2, begin, since, upto, &p)) {
+            if (!p.hard)
+                atomic_fetch_add(&c->invented, 1);
+            begin = since = upto; /* a new object */
+        } else {
+            if (told > begin)
+                atomic_fetch_add(&c->missed, 1);
+            since = upto;
+        }
+        if (begin >= epochs_floor(e) && epochs_touched(e, never, 3, begin, since, upto, &p))
+            atomic_fetch_add(&c->invented, 1);
+    }
+    return NULL;
+}
+
+static void looks_and_purges_at_once(size_t names_max)
+{
+    epochs_free(e);
+    begin(names_max);
+    struct crowd c = { 0 };
+    pthread_t readers[READERS];
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, look, &c), 0);
+    for (uint64_t i = 0; i < PURGES; i++) {
+        if (i % 50 == 0)
+            atomic_store(&c.told, purge(PURGE_HARD, 1, 0));
+        else
+            purge(PURGE_HARD, 1000 + i % 997 * 64, 0);
+        if (i % 64 == 0)
+            sched_yield();
+    }
+    atomic_store(&c.over, true);
+    for (int i = 0; i < READERS; i++)
+        pthread_join(readers[i], NULL);
+    assert_int_equal(c.missed, 0);
+    if (names_max > 1000)
+        assert_int_equal(c.invented, 0);
+}
+
+static void several_threads_miss_nothing(void **state)
+{
+    (void)state;
+    looks_and_purges_at_once(1000000);
+}
+
+static void several_threads_miss_nothing_while_the_floor_rises(void **state)
+{
+    (void)state;
+    looks_and_purges_at_once(64);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(names_are_told_apart),
+        T(purges_what_began_before),
+        T(kinds_are_told_apart),
+        T(remembers_the_earliest_soft_purge),
+        T(purges_several_names_at_once),
+        T(looks_only_at_what_is_new),
+        T(has_objects_without_names),
+        T(journal_and_table_agree),
+        T(survives_the_journals_overrun),
+        T(remembers_many_names),
+        T(raises_the_floor_over_the_cap),
+        T(purges_more_names_than_it_remembers),
+        T(forgets_what_nothing_is_older_than),
+        T(forgets_a_name_as_a_whole),
+        T(agrees_with_a_model),
+        T(several_threads_miss_nothing),
+        T(several_threads_miss_nothing_while_the_floor_rises),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
