@@ -5,7 +5,7 @@ import { check, reply, scenario } from '../lib.mjs';
 
 let seed = 12345;
 const strange = []; // requests that no client sent
-const random = (n) => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
+const random = (n) => ((seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) >>> 10) % n;
 const answer = (r, origin) => {
   const token = /token=(\w+)/.exec(r.target)?.[1] ?? r.fields['x-token'];
   if (token === undefined) {
