@@ -151,6 +151,9 @@ static void linger(struct h1 *c)
 static void free_connection(struct h1 *c)
 {
     struct h1_front *f = c->front;
+    /* A request that was aborted still holds what it knew of its visitor. */
+    if (c->x)
+        request_reset(&c->x->request);
     give_exchange(c);
     link_remove(&c->link);
     f->open--;
