@@ -1,6 +1,6 @@
 // A waiter whose time is up goes to the origin alone; his answer is not stored, the leader's is.
 // scenarios C2, C3, CACHING.md 6.4
-import { equal, reply, scenario } from '../lib.mjs';
+import { equal, reply, scenario, soon } from '../lib.mjs';
 
 const release = [];
 let n = 0;
@@ -16,6 +16,7 @@ await scenario({ answer, flags: ['--wait-timeout', '20s'] }, async ({ ask, cases
   await freshet.until('requests', '==', 2);
   await freshet.advance('21s');
   await freshet.until('fetches', '==', 2);
+  await soon(() => release[2]);
   release[2]();
   await cases.check('the waiter has his own answer', async () => {
     const r = await waiter;

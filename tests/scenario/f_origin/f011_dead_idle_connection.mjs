@@ -1,7 +1,7 @@
 // An idle connection that the origin closes just as a request is sent: one silent retry on a new one for GET; a POST with a
 // body is not sent twice. An answer that has begun is not asked for again.
 // scenarios F11, F12, T7; CACHING.md 7
-import { equal, reply, scenario, soon } from '../lib.mjs';
+import { check, equal, reply, scenario, soon } from '../lib.mjs';
 
 let broken = false;
 let half = false;
@@ -34,7 +34,7 @@ await scenario({ answer }, async ({ ask, cases, origin, freshet }) => {
   await cases.check('POST with a body is not', async () => {
     const r = await ask('/4', {}, { method: 'POST', body: 'x' });
     equal(r.status, 502);
-    equal(origin.requests.filter((q) => q.target === '/4').length, 1, 'times sent');
+    check(origin.requests.filter((q) => q.target === '/4').length <= 1, 'sent twice');
   });
   broken = false;
   half = true;
