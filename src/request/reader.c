@@ -107,7 +107,7 @@ void reader_leave(struct request *r)
 
 void reader_moved(struct request *r, uint64_t position)
 {
-    if (!r->reader)
+    if (!r->reader || r->reader->position == position)
         return;
     r->reader->position = position;
     update_slowest(r->reader->hub);

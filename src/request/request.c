@@ -530,11 +530,13 @@ static void sent(struct request *r)
     r->at += r->leased;
     r->bytes_sent += r->leased;
     count_add(r->w->counters, COUNTER_BYTES_SENT, (int64_t)r->leased);
-    r->leased = 0;
     if (!r->parts) {
-        reader_moved(r, r->at);
+        if (r->leased)
+            reader_moved(r, r->at);
+        r->leased = 0;
         return;
     }
+    r->leased = 0;
     r->parts->head_sent = true;
     if (r->at == r->end && ++r->parts->at < r->parts->n) {
         const struct part_of_many *next = &r->parts->v[r->parts->at];
@@ -543,6 +545,18 @@ static void sent(struct request *r)
         r->at = next->range.first;
         r->end = next->range.last + 1;
     }
+}
+
+/* What stands in front of a range is passed over as it comes, with the cursor: the window of a passing body moves on, and never in front
+ * of what is there. */
+static void pass_over(struct request *r)
+{
+    struct iovec iov;
+    uint64_t there = r->body ? body_length(r->body) : 0, bytes;
+    if (r->parts || there == 0 || there > r->at)
+        return;
+    body_lease(r->body, &r->cursor, there - 1, there, &iov, 1, &bytes);
+    reader_moved(r, there);
 }
 
 /* The reply cannot be whole any more: the object failed after its head was sent. */
@@ -573,8 +587,10 @@ static enum step do_send(struct request *r)
             return cut(r);
         }
         unsigned n = lease(r, iov, COUNT_OF(iov), &last);
-        if (n == 0 && r->head_sent && !last)
+        if (n == 0 && r->head_sent && !last) {
+            pass_over(r);
             return WAIT; /* the fetch has not brought more */
+        }
         if (!r->first_byte_us)
             r->first_byte_us = clock_mono_us(r->w->loop->clock);
         r->last_sent = last;
