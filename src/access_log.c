@@ -57,7 +57,7 @@ void access_log_request(struct requests *w, const struct request *r)
     add_number(b, STR(",\"origin_ms\":"), r->fetch_ms);
     add_text(b, STR(",\"cache\":"), cache_word(r));
     add_text(b, STR(",\"reason\":"), reason_detail(reason_of(r)));
-    add_text(b, STR(",\"request_id\":"), r->request_id);
+    add_text(b, STR(",\"request_id\":"), request_id((struct request *)(uintptr_t)r));
     buf_add(b, STR("}\n"));
     logfile_added(f);
 }

@@ -31,6 +31,9 @@ struct run {
     struct control *control;
 #endif
     size_t gone; /* workers */
+    struct settings *before; /* while workers still take the new ones: the old, a reference */
+    size_t reloaded;         /* workers that have them */
+    bool reload_again;
     bool draining, signals_open;
     char self[24], state[PATH_MAX];
     struct buf token;
@@ -111,6 +114,8 @@ static void drain(struct run *r)
 
 /* ---- reload ---- */
 
+static void reload(struct run *r);
+
 static void purge_changed_sites(struct run *r, const struct settings *before, const struct settings *after)
 {
     for (size_t i = 0; i < before->sites_n; i++) {
@@ -123,8 +128,26 @@ static void purge_changed_sites(struct run *r, const struct settings *before, co
     }
 }
 
+/* The workers have all taken the new settings: what is fetched from now on is made under them, and what was made under the
+ * old ones, or is on its way, is older than the purge. */
+static void worker_reloaded(struct worker *w)
+{
+    struct run *r = CONTAINER_OF(w->process, struct run, p);
+    if (!r->before || ++r->reloaded < r->p.workers_n)
+        return;
+    purge_changed_sites(r, r->before, r->p.settings);
+    settings_unref(r->before);
+    r->before = NULL;
+    log_info(&r->p.log, "main", "reloaded");
+    if (r->reload_again)
+        reload(r);
+}
+
 static void reload(struct run *r)
 {
+    r->reload_again = r->before != NULL;
+    if (r->reload_again)
+        return; /* one after the other */
     struct buf errors = BUF_INIT, names = BUF_INIT;
     struct settings *s = settings_read(r->cli->config, r->cli->overrides, r->cli->overrides_n, &errors);
     if (!s) {
@@ -138,12 +161,11 @@ static void reload(struct run *r)
     if (settings_start_changed(r->p.settings, s, &names))
         log_warning(&r->p.log, "main", "reload: these need a restart: %.*s", STR_ARG(buf_str(&names)));
     buf_fini(&names);
+    r->reloaded = 0;
     for (size_t i = 0; i < r->p.workers_n; i++)
         worker_post_reload(&r->p.workers[i], s);
-    purge_changed_sites(r, r->p.settings, s);
-    settings_unref(r->p.settings);
+    r->before = r->p.settings;
     r->p.settings = s;
-    log_info(&r->p.log, "main", "reloaded");
 }
 
 static void received(struct signals *s, int signo)
@@ -314,6 +336,7 @@ static int start_workers(struct run *r)
             return say("cannot start a worker; its access log is", s->access_log, status);
         w->connections_max = most / (int64_t)p->workers_n > 0 ? most / (int64_t)p->workers_n : 1;
         w->on_gone = worker_gone;
+        w->on_reloaded = worker_reloaded;
 #ifdef FRESHET_CONTROL
         w->on_rechecked = worker_rechecked;
 #endif
@@ -344,6 +367,8 @@ static void fini(struct run *r)
     origins_fini(&p->origins);
     country_close(p->country);
     loop_fini(&p->loop);
+    if (r->before)
+        settings_unref(r->before);
     settings_unref(p->settings);
     mem_free(p->workers);
     mem_free(r->fds);

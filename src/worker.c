@@ -2,6 +2,8 @@
 
 #include "access_log.h"
 
+#define ADMIN_CONNECTIONS 256
+
 static void end_if_quiet(struct worker *w);
 
 /* ---- listeners ---- */
@@ -27,12 +29,20 @@ static void admin_accepted(struct listener *l, int fd, const struct address *pee
 {
     struct worker *w = l->owner;
     h1_accept(&w->admin_front, fd, peer);
+    if (w->admin_front.open >= ADMIN_CONNECTIONS && !w->admin_paused && !w->draining) {
+        w->admin_paused = true;
+        listener_pause(l);
+    }
 }
 
 static void front_closed(struct h1_front *f)
 {
     struct worker *w = f->owner;
     check_limit(w);
+    if (w->admin_paused && w->admin_front.open < ADMIN_CONNECTIONS && !w->draining) {
+        w->admin_paused = false;
+        listener_resume(&w->admin_listener);
+    }
     end_if_quiet(w);
 }
 
@@ -100,9 +110,9 @@ static void open_drain(struct letter *l)
 
 /* ---- other letters ---- */
 
-static void open_reopen(struct letter *l)
+static void open_reopen(struct loop_notice *n)
 {
-    struct worker *w = CONTAINER_OF(l, struct worker, reopen);
+    struct worker *w = CONTAINER_OF(n, struct worker, reopen);
     if (w->access_log)
         logfile_reopen(w->access_log);
 }
@@ -121,11 +131,19 @@ static void open_recheck(struct letter *l)
     loop_post(&w->process->loop, &w->rechecked);
 }
 
-static void open_reload(struct letter *l)
+static void open_reloaded(struct loop_notice *n)
 {
-    struct worker *w = CONTAINER_OF(l, struct worker, reload);
-    struct settings *s = w->next_settings;
-    w->next_settings = NULL;
+    struct worker *w = CONTAINER_OF(n, struct worker, reloaded);
+    w->on_reloaded(w);
+}
+
+static void open_reload(struct loop_notice *n)
+{
+    struct worker *w = CONTAINER_OF(n, struct worker, reload);
+    struct settings *s = atomic_exchange(&w->next_settings, NULL);
+    if (!s)
+        return;
+    notice_send(&w->reloaded.notice, &w->loop);
     settings_unref(w->sites.settings);
     settings_unref(w->internal.settings);
     w->sites.settings = settings_ref(s);
@@ -140,8 +158,7 @@ void worker_post_drain(struct worker *w)
 
 void worker_post_reopen(struct worker *w)
 {
-    w->reopen.open = open_reopen;
-    loop_post(&w->loop, &w->reopen);
+    notice_send(&w->reopen.notice, &w->process->loop);
 }
 
 void worker_post_recheck(struct worker *w)
@@ -152,9 +169,10 @@ void worker_post_recheck(struct worker *w)
 
 void worker_post_reload(struct worker *w, struct settings *s)
 {
-    w->next_settings = settings_ref(s);
-    w->reload.open = open_reload;
-    loop_post(&w->loop, &w->reload);
+    struct settings *unread = atomic_exchange(&w->next_settings, settings_ref(s));
+    if (unread)
+        settings_unref(unread);
+    notice_send(&w->reload.notice, &w->process->loop);
 }
 
 /* ---- life ---- */
@@ -202,6 +220,9 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     int status = loop_init(&w->loop, &p->clock, &p->log);
     if (status < 0)
         return status;
+    loop_notice_init(&w->reopen, &w->loop, open_reopen);
+    loop_notice_init(&w->reload, &w->loop, open_reload);
+    loop_notice_init(&w->reloaded, &p->loop, open_reloaded);
     /* Numbers of different workers never meet. */
     w->next_id = (uint64_t)index << 48;
     pool_init(&w->pool, &w->loop, &p->log, &w->counters);
@@ -250,7 +271,8 @@ void worker_fini(struct worker *w)
     pool_fini(&w->pool);
     settings_unref(w->sites.settings);
     settings_unref(w->internal.settings);
-    if (w->next_settings)
-        settings_unref(w->next_settings);
+    struct settings *unread = atomic_exchange(&w->next_settings, NULL);
+    if (unread)
+        settings_unref(unread);
     loop_fini(&w->loop);
 }

@@ -30,12 +30,15 @@ struct worker {
     struct logfile *access_log;
     uint64_t next_id;
     int64_t connections_max; /* this worker's share; 0: no limit */
-    bool accepting_paused;
+    bool accepting_paused, admin_paused;
     /* letters from main; the worker answers each with one to main's loop where main waits */
-    struct letter drain, cut, reopen, recheck, reload, rechecked, gone;
-    struct settings *next_settings; /* with `reload` */
-    void (*on_gone)(struct worker *w);     /* on main's loop */
+    struct letter drain, recheck, rechecked, gone;
+    struct loop_notice reopen, reload; /* signals may come faster than they are handled */
+    struct loop_notice reloaded;       /* to main's loop */
+    _Atomic(struct settings *) next_settings; /* with `reload`, a reference */
+    void (*on_gone)(struct worker *w); /* on main's loop */
     void (*on_rechecked)(struct worker *w);
+    void (*on_reloaded)(struct worker *w);
     struct timer deadline;
     bool draining, ending, log_closed;
 };
@@ -44,11 +47,12 @@ struct worker {
 int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd);
 /* Starts its thread; CHECKs that there is one. */
 void worker_start(struct worker *w);
-/* Posted by main; each at most once until it was opened. */
+/* Posted by main. Drain and recheck at most once until they are answered. */
 void worker_post_drain(struct worker *w);   /* stop accepting, finish, end; `on_gone` follows */
 void worker_post_reopen(struct worker *w);  /* the access log */
 void worker_post_recheck(struct worker *w); /* clocks were turned; `on_rechecked` follows */
-void worker_post_reload(struct worker *w, struct settings *s); /* takes a reference of its own */
+/* Takes a reference of its own; `on_reloaded` follows, once for several that came together. */
+void worker_post_reload(struct worker *w, struct settings *s);
 /* After on_gone. */
 void worker_join(struct worker *w);
 void worker_fini(struct worker *w);

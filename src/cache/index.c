@@ -311,7 +311,7 @@ static void join_or_begin(struct cache *c, struct resource *r, const struct look
         busy = NULL;
     }
     /* With Authorization nobody joins until the answer is known to be for all, so it is not announced either. */
-    if (!l->may_fetch || busy || out->no_queue || l->authorization || !l->may_join) {
+    if (!l->may_fetch || busy || out->no_queue || (out->over_size && l->has_range) || l->authorization || !l->may_join) {
         out->outcome = OUTCOME_PASS;
         return;
     }
@@ -494,7 +494,10 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
     struct object *gone[GONE_MAX];
     unsigned gone_n = 0;
     bool published = true;
-    bool too_old = !atomic_load_explicit(&o->shard, memory_order_relaxed) && now_mono_ms - o->received_mono_ms > PRIVATE_MOST_MS;
+    /* Out of the index, the sweep does not see its number. */
+    lock_take(&s->lock);
+    bool too_old = !o->resource && now_mono_ms - o->begun_mono_ms > PRIVATE_MOST_MS;
+    lock_give(&s->lock);
     if (too_old || object_check_purged(o, epochs_published(c->epochs), now_mono_ms).gone) {
         index_withdraw(o);
         return false;

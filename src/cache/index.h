@@ -39,6 +39,7 @@ struct look {
     bool
         may_join; /* false: what is running is not waited for (Authorization, after a wait that was in vain) */
     bool authorization;
+    bool has_range; /* of a page that is known as too large it passes */
 };
 
 struct found {

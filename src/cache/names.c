@@ -98,10 +98,10 @@ bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, 
     return touches;
 }
 
-#define FIXED_NAMES 4
+#define FIXED_NAMES 5
 
 void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
-                       const struct verdict *v, struct arena *a, const uint64_t **names, size_t *n)
+                       const struct rule *before, const struct verdict *v, struct arena *a, const uint64_t **names, size_t *n)
 {
     uint64_t *all = arena_alloc(a, (FIXED_NAMES + v->tags.n + v->groups.n) * sizeof(*all));
     size_t k = 0;
@@ -109,6 +109,8 @@ void names_of_response(const struct cache *c, const struct key_request *r, const
     all[k++] = name_of_host(c, r->site, r->host);
     all[k++] = name_of_path(c, r, a);
     all[k++] = url_name(c, r, rule, a);
+    if (!rule_equal(rule, before))
+        all[k++] = url_name(c, r, before, a);
     for (size_t i = 0; i < v->tags.n; i++)
         all[k++] = name_of_tag(c, r->site, v->tags.v[i], a);
     for (size_t i = 0; i < v->groups.n; i++)

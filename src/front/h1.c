@@ -25,6 +25,7 @@ enum h1_state {
 #define LINGER_MS      2000
 #define LINGER_MOST    ((size_t)1 << 20)
 #define EXCHANGES_KEPT 64
+#define DRAIN_GRACE_MS 100
 #define IOV_MOST       STREAM_IOV_MAX
 
 struct exchange {
@@ -54,7 +55,8 @@ struct h1 {
     struct chunked chunked;
     uint64_t body_left;
     struct str piece; /* decoded and not yet taken, in the buffer */
-    bool body_done, body_wanted, expects_continue, tunnel, raw_wanted;
+    bool body_done, body_wanted, expects_continue, tunnel;
+    bool raw_ended; /* the client's side of a tunnel: told behind its last byte */
     /* the reply */
     bool keep_alive, chunked_reply, interim_writing;
     int minor;
@@ -239,8 +241,7 @@ static void write_head(struct h1 *c, const struct reply *reply)
     add_framing(c, reply, out);
     c->keep_alive = c->keep_alive && !reply->close && !c->front->draining;
     /* An upload that was not taken whole, and is too long to read over, ends the connection. */
-    if (!c->body_done && (c->expects_continue || c->framing.kind != FRAMING_LENGTH || c->body_left > DISCARD_MOST) &&
-        !c->body_wanted)
+    if (!c->body_done && (c->expects_continue || c->framing.kind != FRAMING_LENGTH || c->body_left > DISCARD_MOST))
         c->keep_alive = false;
     if (!c->keep_alive)
         buf_add(out, STR("Connection: close\r\n"));
@@ -321,7 +322,11 @@ static void h1_done(struct request *r)
 {
     struct h1 *c = connection_of(r);
     c->request_done = true;
-    go_on_later(c);
+    /* It ended with a write under way, whose memory goes with it: the kernel must not be given the rest. */
+    if (c->stream.writing && c->state == H1_BUSY)
+        break_off(c);
+    else
+        go_on_later(c);
 }
 
 static void on_written(struct stream *s, int status)
@@ -438,9 +443,10 @@ static void feed_body(struct h1 *c)
     }
     if (c->x && !c->piece.n)
         compact(c->x);
-    if (c->body_wanted && c->state == H1_BUSY)
+    if (c->body_wanted && c->state == H1_BUSY) {
+        stream_read_start(&c->stream);
         timer_start(c->stream.loop, &c->timer, r->settings->process.body_timeout, close_on_time);
-    else if (c->state == H1_BUSY)
+    } else if (c->state == H1_BUSY)
         timer_stop(c->stream.loop, &c->timer);
 }
 
@@ -472,9 +478,8 @@ static void discard_body(struct h1 *c)
 static void too_slow_head(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
-    static const struct str text = STR_INIT("HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain\r\n"
-                                            "Content-Length: 45\r\nConnection: close\r\n\r\n"
-                                            "The request's head did not arrive in time.\r\n\r\n");
+    static const struct str text = STR_INIT("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
+                                            "Cache-Control: no-store\r\nConnection: close\r\n\r\n");
     struct iovec iov = piece_of(text);
     if (c->state == H1_HEAD && !c->stream.writing && stream_write(&c->stream, &iov, 1) == STREAM_WRITTEN)
         linger(c);
@@ -487,8 +492,13 @@ static void become_idle(struct h1 *c)
     const struct process_settings *p = &c->front->requests->settings->process;
     c->state = H1_IDLE;
     give_exchange(c);
-    if (c->front->draining) {
+    if (c->front->draining && c->served) {
         linger(c);
+        return;
+    }
+    if (c->front->draining) { /* from the backlog: what it asked is already here, or is not answered */
+        timer_start(c->stream.loop, &c->timer, DRAIN_GRACE_MS, close_on_time);
+        stream_read_start(&c->stream);
         return;
     }
     timer_start(c->stream.loop, &c->timer, c->served ? p->idle_timeout : p->header_timeout, close_on_time);
@@ -503,7 +513,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     r->peer = &c->peer;
     r->refused = error;
     c->body_done = true;
-    c->body_wanted = c->expects_continue = c->tunnel = c->raw_wanted = c->request_done = false;
+    c->body_wanted = c->expects_continue = c->tunnel = c->raw_ended = c->request_done = false;
     c->piece = STR_NONE;
     c->minor = 1;
     c->keep_alive = false;
@@ -582,6 +592,7 @@ static bool begin_request(struct h1 *c)
             c->state = H1_HEAD;
             timer_start(c->stream.loop, &c->timer, p->header_timeout, too_slow_head);
         }
+        stream_read_start(&c->stream); /* a full buffer may have stopped it */
         return false;
     }
     timer_stop(c->stream.loop, &c->timer);
@@ -610,6 +621,8 @@ static void feed_raw(struct h1 *c)
         x->at += taken;
     }
     compact(x);
+    if (c->raw_ended && x->at == x->in.n && c->state == H1_BUSY && !c->request_done)
+        request_raw_ended(&x->request);
 }
 
 /* Goes on as far as what has come allows. */
@@ -689,9 +702,10 @@ static void on_data(struct stream *s, size_t n)
 static void on_ended(struct stream *s, int status)
 {
     struct h1 *c = CONTAINER_OF(s, struct h1, stream);
-    if (c->state == H1_BUSY && c->tunnel && status == 0)
-        request_raw_ended(&c->x->request);
-    else
+    if (c->state == H1_BUSY && c->tunnel && status == 0) {
+        c->raw_ended = true;
+        feed_raw(c);
+    } else
         close_now(c);
 }
 
@@ -730,8 +744,14 @@ static void h1_end_raw(struct request *r)
     stream_shutdown(&connection_of(r)->stream);
 }
 
+static size_t h1_unsent(const struct request *r)
+{
+    return stream_queued(&connection_of((struct request *)(uintptr_t)r)->stream);
+}
+
 static const struct front_ops ops = {
     .send = h1_send,
+    .unsent = h1_unsent,
     .interim = h1_interim,
     .want_body = h1_want_body,
     .send_raw = h1_send_raw,
@@ -779,8 +799,9 @@ void h1_drain(struct h1_front *f)
     f->draining = true;
     LIST_EACH_SAFE (l, &f->connections) {
         struct h1 *c = CONTAINER_OF(l, struct h1, link);
+        /* The kernel may hold a request that was sent before anybody knew: it is answered, then the connection ends. */
         if (c->state == H1_IDLE)
-            close_now(c);
+            timer_start(c->stream.loop, &c->timer, DRAIN_GRACE_MS, close_on_time);
     }
 }
 

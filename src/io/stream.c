@@ -291,3 +291,8 @@ size_t stream_unsent(const struct stream *s)
     int bytes = 0;
     return ioctl(fd_of(s), SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
+
+size_t stream_queued(const struct stream *s)
+{
+    return s->writing ? uv_stream_get_write_queue_size(&s->uv.stream) : 0;
+}

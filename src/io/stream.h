@@ -91,6 +91,8 @@ void stream_reset(struct stream *s);
 /* The peer's address; bytes == 0 when unknown. */
 void stream_peer(const struct stream *s, struct address *out);
 void stream_local(const struct stream *s, struct address *out);
+/* Bytes of a pending write that the kernel has not taken. */
+size_t stream_queued(const struct stream *s);
 /* Bytes of body the kernel still holds for sending; 0 when unknown. */
 size_t stream_unsent(const struct stream *s);
 

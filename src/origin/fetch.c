@@ -22,6 +22,7 @@ enum fetch_step { STEP_CONNECT, STEP_HEAD, STEP_BODY, STEP_OVER };
 #define ARENA_BYTES   4096
 #define HEAD_READ     4096
 #define INTERIM_MOST  64
+#define HEAD_COST     1024
 #define OVER_SIZE_KEPT_MS (600 * (int64_t)1000)
 
 struct fetch {
@@ -46,6 +47,7 @@ struct fetch {
     size_t upload_leased;      /* bytes of the write under way that are the upload's */
     bool upload_ended;         /* they are its last */
     char chunk_text[CHUNK_HEAD_MAX];
+    bool has_upload;           /* it had one, even if nobody feeds it any more: not to be sent again */
     bool conditional;          /* carries validators of `stale` */
     bool retried, unconditional;
 
@@ -208,7 +210,7 @@ static void connection_lost(struct fetch *f, enum reason why, int status)
                       f->plan.method == METHOD_OPTIONS || f->plan.method == METHOD_PUT ||
                       f->plan.method == METHOD_DELETE;
     bool can_retry = f->step == STEP_HEAD && f->connection->reused && !f->retried && f->in.n == 0 &&
-                     f->interims == 0 && idempotent && !f->plan.upload && !f->plan.upgrade;
+                     f->interims == 0 && idempotent && !f->has_upload && !f->send_broken && !f->plan.upgrade;
     if (!can_retry) {
         fail(f, why, status);
         return;
@@ -262,11 +264,14 @@ static bool settle_part(struct fetch *f)
 static void complete(struct fetch *f)
 {
     give_back(f);
-    if (f->part_of.is && !settle_part(f))
+    if (f->part_of.is && !settle_part(f)) {
         f->store = false;
+        index_withdraw(f->object); /* before it is sealed: then it would be found */
+    }
     object_seal(f->object, f->store && f->plan.site->generate_etag);
     if (f->store) {
-        if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms))
+        if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants,
+                          f->f->loop->now.mono_ms))
             count(f->f->counters, COUNTER_STORED);
     } else {
         index_withdraw(f->object);
@@ -382,8 +387,11 @@ static void add_range(struct fetch *f)
 static void add_framing(struct fetch *f)
 {
     const struct upload *u = f->plan.upload;
-    if (!u)
+    if (!u) {
+        if (f->plan.empty_body)
+            buf_add(&f->out, STR("Content-Length: 0\r\n"));
         return;
+    }
     if (u->framing.kind == FRAMING_LENGTH)
         buf_printf(&f->out, "Content-Length: %llu\r\n", (unsigned long long)u->framing.length);
     else
@@ -747,8 +755,15 @@ static bool should_not_queue(enum reason why)
     }
 }
 
+/* Says something of the origin's state, or of one visitor, and nothing of the page. */
+static bool is_passing_trouble(int status, enum reason why)
+{
+    return status >= 500 || status == 408 || status == 425 || status == 429 || why == REASON_AUTHORIZATION ||
+           why == REASON_NO_MEMORY;
+}
+
 /* What the verdict means to the index. */
-static void settle(struct fetch *f, const struct verdict *v)
+static void settle(struct fetch *f, int status, const struct verdict *v)
 {
     struct cache *c = f->f->cache;
     int64_t now_ms = f->f->loop->now.mono_ms;
@@ -773,12 +788,37 @@ static void settle(struct fetch *f, const struct verdict *v)
         index_mark(c, &f->place, &note, now_ms);
     }
     /* The origin's word on this page is newer than what is stored: that is dropped, not kept (caching.md 3.6). */
-    if (f->stale && f->plan.may_store && !f->plan.not_stored)
+    if (is_passing_trouble(status, v->reason))
+        back_off(f);
+    else if (f->stale && f->plan.may_store && !f->plan.not_stored)
         index_withdraw(f->stale);
+}
+
+/* The resource may have learnt another rule since this fetch began: that is what the answer is judged by. */
+static void update_rule(struct fetch *f)
+{
+    bool known, busy;
+    struct rule *now = index_rule(f->f->cache, &f->plan.place, &known, &busy);
+    if (known) {
+        rule_unref((struct rule *)(uintptr_t)f->plan.rule);
+        f->plan.rule = f->plan.place.rule = now;
+    } else {
+        rule_unref(now);
+    }
+}
+
+/* What a head takes of the budget, with some room to spare. */
+static size_t head_cost(const struct fields *fields)
+{
+    size_t bytes = HEAD_COST;
+    for (size_t i = 0; i < fields->n; i++)
+        bytes += 2 * (fields->v[i].name.n + fields->v[i].value.n) + sizeof(struct field);
+    return bytes;
 }
 
 static void judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v)
 {
+    update_rule(f);
     struct key_request self;
     struct str content_location = fields_value(fields, FIELD_CONTENT_LOCATION);
     bool names_itself = content_location.n &&
@@ -805,6 +845,8 @@ static void judge(struct fetch *f, int status, const struct fields *fields, stru
         v->reason = f->plan.not_stored;
     if (v->store && f->framing.kind == FRAMING_LENGTH && f->framing.length > (uint64_t)f->plan.site->object_bytes)
         v->reason = REASON_TOO_LARGE;
+    if (v->store && v->reason == REASON_NONE && !cache_make_room(f->f->cache, head_cost(fields)))
+        v->reason = REASON_NO_MEMORY;
     v->store = v->store && v->reason == REASON_NONE;
 }
 
@@ -830,6 +872,21 @@ struct answer {
     int fetched_status;
 };
 
+/* A confirmed response stays purgeable by what it was purgeable by when the 304 was asked for. */
+static void add_names(struct fetch *f, const struct object *before, const uint64_t **names, size_t *n)
+{
+    uint64_t *all = arena_alloc(&f->arena, (*n + before->names_n) * sizeof(*all));
+    memcpy(all, *names, *n * sizeof(*all));
+    for (uint32_t i = 0; i < before->names_n; i++) {
+        bool there = false;
+        for (size_t k = 0; k < *n && !there; k++)
+            there = all[k] == before->names[i];
+        if (!there)
+            all[(*n)++] = before->names[i];
+    }
+    *names = all;
+}
+
 /* The object gets its head. `body` is taken over; `successor_of`: a confirmed response whose generated ETag stays. */
 static void publish_head(struct fetch *f, const struct answer *a, struct verdict *v, struct body **body,
                          const struct object *successor_of)
@@ -848,7 +905,9 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
         .note = dev_note(f, v),
     };
     struct response *response = response_new(&plan);
-    names_of_response(f->f->cache, &f->plan.key, v->rule, v, &f->arena, &names, &names_n);
+    names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, &names, &names_n);
+    if (successor_of)
+        add_names(f, successor_of, &names, &names_n);
     uint64_t expected = !*body                              ? 0
                         : f->framing.kind == FRAMING_LENGTH ? body_length(*body) + f->framing.length
                                                             : BODY_LENGTH_UNKNOWN;
@@ -929,7 +988,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
         v.store = false;
         v.reason = REASON_SET_COOKIE;
     }
-    settle(f, &v);
+    settle(f, stored->status, &v);
     count(f->f->counters, COUNTER_REVALIDATED);
     struct answer a = { stored->status, stored->reason, &merged, -1, 304 };
     struct body *body = object_body(f->stale);
@@ -1001,7 +1060,7 @@ static void complete_part(struct fetch *f, const struct response_head *h, const 
                        &merged);
     fields_remove(&merged, FIELD_CONTENT_RANGE);
     judge(f, 200, &merged, &v);
-    settle(f, &v);
+    settle(f, 200, &v);
     struct answer a = { 200, STR("OK"), &merged, -1, 206 };
     begin_body(f, &a, &v, h->bytes);
 }
@@ -1051,9 +1110,12 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     if (f->plan.method == METHOD_HEAD && status == 200)
         compare_with_stored(f, h);
     if (!is_safe(f->plan.method) && status >= 200 && status < 400 && f->plan.site->invalidate_unsafe) {
+        struct epochs *epochs = f->f->cache->epochs;
+        bool undisturbed = epochs_published(epochs) == f->object->begin;
         invalidate_by_answer(f->f->cache, &f->plan.key, &fields, &f->arena, f->f->loop->now.mono_ms);
-        /* What a POST itself brings counts as begun after its own invalidation. */
-        object_begin_again(f->object, epochs_published(f->f->cache->epochs));
+        /* What a POST itself brings counts as begun after its own invalidation, but not after anybody else's purge. */
+        if (undisturbed)
+            object_begin_again(f->object, epochs_published(epochs));
     }
     if (status == 206 && f->part) {
         if (completes_part(f, &fields))
@@ -1068,7 +1130,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
         judge_part(f, &fields, &v);
     else
         judge(f, status, &fields, &v);
-    settle(f, &v);
+    settle(f, status, &v);
     struct answer a = { status, h->reason, &fields, declared_length(h), status };
     begin_body(f, &a, &v, head_bytes);
 }
@@ -1182,6 +1244,8 @@ void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
     fetch->f = f;
     arena_init(&fetch->arena, ARENA_BYTES);
     copy_plan(fetch, plan);
+    fetch->object->begun_mono_ms = f->loop->now.mono_ms;
+    fetch->has_upload = plan->upload != NULL;
     fetch->table_cap = (size_t)plan->settings->process.response_header_count;
     fetch->table = arena_alloc(&fetch->arena, fetch->table_cap * sizeof(*fetch->table));
     list_push_back(&f->live, &fetch->link);

@@ -31,10 +31,12 @@ static bool begin_connect(struct ticket *t, enum reason *why);
 
 static bool take_place(struct pool_entry *e)
 {
-    int64_t n = atomic_fetch_add_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
-    if (n < e->limit)
-        return true;
-    atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
+    /* Never above the limit, not even for a moment: another worker would see no place where there is one. */
+    int64_t n = atomic_load_explicit(&e->origin->in_use, memory_order_acquire);
+    while (n < e->limit)
+        if (atomic_compare_exchange_weak_explicit(&e->origin->in_use, &n, n + 1, memory_order_acq_rel,
+                                                  memory_order_acquire))
+            return true;
     return false;
 }
 
@@ -51,8 +53,10 @@ static void tell_the_others(struct pool_entry *e)
 static void give_place(struct pool_entry *e)
 {
     atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
+    /* From the loop, not from here: an idle connection must first show that nothing is left in it, and a crowd that fails
+     * at once must not nest. */
     if (!list_is_empty(&e->queue))
-        serve_queue(e);
+        notice_send(&e->place.notice, e->pool->loop);
     else if (atomic_load_explicit(&e->origin->waiting, memory_order_acquire) > 0)
         tell_the_others(e);
 }
@@ -263,7 +267,7 @@ static void serve_queue(struct pool_entry *e)
         struct ticket *t = CONTAINER_OF(list_first(&e->queue), struct ticket, link);
         enum reason why;
         leave_queue(t);
-        struct connection *c = take_idle(e);
+        struct connection *c = t->fresh ? NULL : take_idle(e);
         if (c)
             t->ready(t, c);
         else if (!begin_connect(t, &why))
@@ -279,6 +283,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     e->limit = site->origin_connections;
     link_init(&t->link);
     t->entry = e;
+    t->fresh = fresh;
     t->connecting = NULL;
     t->connect_timeout_ms = site->connect_timeout;
     /* Those who wait already go first. */

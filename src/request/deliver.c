@@ -257,7 +257,7 @@ static void deliver_ranges(struct request *r, const struct range *v, size_t n, u
     struct parts *parts = arena_zero(&r->arena, sizeof(*parts));
     struct str type = fields_value(&r->object->response->fields, FIELD_CONTENT_TYPE);
     /* The request id is unique and no body was made knowing it. */
-    struct str boundary = arena_printf(&r->arena, "freshet-%.*s", STR_ARG(r->request_id));
+    struct str boundary = arena_printf(&r->arena, "freshet-%.*s", STR_ARG(request_id(r)));
     uint64_t length = 0;
     parts->v = arena_alloc(&r->arena, n * sizeof(*parts->v));
     parts->n = n;

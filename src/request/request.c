@@ -14,6 +14,9 @@
 #define LEASE_NEXT      ((uint64_t)1 << 18) /* once the client turned out to be slow */
 #define REQUEST_ID_MOST 128
 
+static const struct field allow = { STR_INIT("Allow"), STR_INIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+                                    FIELD_OTHER };
+
 /* A step that cannot go on now says so; it is entered again when something comes. */
 #define WAIT STEP_COUNT
 
@@ -26,14 +29,17 @@ static enum step fail(struct request *r, enum reason why, int status)
 
 /* ---- route: whose request is it, and may it be answered from the cache ---- */
 
-static void find_request_id(struct request *r)
+struct str request_id(struct request *r)
 {
+    if (r->request_id.n)
+        return r->request_id;
     struct str given = fields_value(&r->fields, FIELD_X_REQUEST_ID);
     if (given.n > 0 && given.n <= REQUEST_ID_MOST && is_token(given))
         r->request_id = given;
     else
         r->request_id = arena_printf(&r->arena, "%.*s-%llx", STR_ARG(str_from_index(r->w->self, 8)),
                                      (unsigned long long)(*r->w->next_id)++);
+    return r->request_id;
 }
 
 static bool has_request_body(const struct request *r)
@@ -60,8 +66,6 @@ static enum step answer_internally(struct request *r)
 
 static enum step do_route(struct request *r)
 {
-    if (!r->request_id.n)
-        find_request_id(r);
     enum http_error e = r->refused;
     if (e == HTTP_ERROR_NONE)
         e = route_request(r);
@@ -77,6 +81,13 @@ static enum step do_route(struct request *r)
     if (r->framing.kind == FRAMING_LENGTH && r->framing.length > (uint64_t)r->settings->process.request_body) {
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
         return fail(r, REASON_BAD_REQUEST, 413);
+    }
+    uint64_t hops;
+    if (route_max_forwards(r, &hops) && hops == 0) {
+        r->answer = (struct answer_page){ .status = 200, .extra_n = 1 };
+        r->answer.extra[0] = allow;
+        deliver_page(r);
+        return STEP_SEND;
     }
     if (!r->pass)
         return STEP_LOOKUP;
@@ -185,7 +196,9 @@ static enum step do_lookup(struct request *r)
     r->look.now = r->w->loop->now;
     r->look.published = epochs_published(r->w->cache->epochs);
     r->look.authorization = fields_has(&r->fields, FIELD_AUTHORIZATION);
-    r->look.may_join = !r->alone;
+    /* A part that one visitor asks for is not what another one waits for. */
+    r->look.may_join = !r->alone && !(r->range.n && r->site->combine_parts);
+    r->look.has_range = r->range.n > 0;
     r->look.may_fetch = !head_first && !r->directives.only_if_cached && !r->directives.no_store;
     index_look(r->w->cache, &r->look, &r->found);
     if (r->found.outcome == OUTCOME_PASS && head_first && r->found.known && !r->found.no_queue &&
@@ -209,8 +222,11 @@ static enum step do_lookup(struct request *r)
     case OUTCOME_STALE:
     case OUTCOME_STALE_JOIN:
         if (r->found.stored->partial) {
-            if (r->found.busy)
+            if (r->found.busy) {
+                /* Nobody is going to fill it: who joined it already looks again. */
                 index_withdraw(r->found.busy);
+                object_fail(r->found.busy, REASON_CANCELLED, 502);
+            }
             return part_found(r);
         }
         count(r->w->counters, COUNTER_STALE_HITS);
@@ -308,14 +324,17 @@ static void start_fetch(struct request *r, bool background)
         .request = &r->directives,
         .upload = background ? NULL : r->upload,
         .client = background ? NULL : &r->fetch_client,
+        .empty_body = r->framing.kind == FRAMING_LENGTH && r->framing.length == 0,
         .may_store = may_store,
         .background = background,
         .upgrade = r->upgrade,
         .not_stored = background || !may_store    ? REASON_NONE
                       : r->directives.no_store    ? REASON_REQUEST_NO_STORE
                       : r->alone                  ? REASON_NOT_SHARED
+                      /* A reload came between: the purge of what the old settings made must not miss this. */
+                      : r->settings != r->w->settings ? REASON_NOT_SHARED
                                                   : REASON_NONE,
-        .request_id = r->request_id,
+        .request_id = request_id(r),
     };
     if (may_store && !background && r->site->combine_parts) {
         bool part = r->stale && r->stale->partial;
@@ -376,7 +395,7 @@ static enum step look_again(struct request *r)
 static bool is_for_me(struct request *r)
 {
     struct object *o = r->object;
-    if (!o->stored || (object_is_closed(o) && object_state(o) != OBJECT_SEALED))
+    if (!o->stored || object_is_closed(o))
         return false;
     if (o->begin < r->look.published && index_is_outdated(o, &r->look))
         return false;
@@ -459,9 +478,25 @@ static enum step do_deliver(struct request *r)
 
 /* ---- send: lease, write, give back ---- */
 
+static void send_too_slow(struct timer *t);
+
+static void watch_sending(struct request *r)
+{
+    /* A body that is not kept holds up its origin, and with it all who read it. */
+    bool passing = r->object && object_is_closed(r->object);
+    r->unsent = r->front->unsent(r);
+    timer_start(r->w->loop, &r->timer,
+                passing ? r->site->window_stall : r->settings->process.send_timeout, send_too_slow);
+}
+
+/* Slow is not gone: only a client that took no byte at all is. */
 static void send_too_slow(struct timer *t)
 {
     struct request *r = CONTAINER_OF(t, struct request, timer);
+    if (r->sending && r->front->unsent(r) < r->unsent) {
+        watch_sending(r);
+        return;
+    }
     r->gone = true;
     request_wake(r);
 }
@@ -598,10 +633,7 @@ static enum step do_send(struct request *r)
         case FRONT_SENT: sent(r); break;
         case FRONT_PENDING:
             r->sending = true;
-            timer_start(r->w->loop, &r->timer,
-                        r->object && object_is_closed(r->object) ? r->site->window_stall
-                                                                 : r->settings->process.send_timeout,
-                        send_too_slow);
+            watch_sending(r);
             return WAIT;
         case FRONT_BROKEN: r->gone = true; return STEP_FINISH;
         }
@@ -617,13 +649,12 @@ static void write_error_page(struct request *r)
     const char *what = r->refused ? http_error_text(r->refused) : reason_sentence(r->reason).p;
     *page = (struct answer_page){ .status = r->status };
     page->body = arena_printf(a, "%d %.*s\n\n%s.\n%s%.*s%s", r->status, STR_ARG(status_reason(r->status)), what,
-                              r->request_id.n ? "Request " : "", STR_ARG(r->request_id), r->request_id.n ? "\n" : "");
+                              "Request ", STR_ARG(request_id(r)), "\n");
     if (r->status == 503)
         page->extra[page->extra_n++] =
             (struct field){ field_name(FIELD_RETRY_AFTER), STR("5"), FIELD_RETRY_AFTER };
     if (r->status == 405)
-        page->extra[page->extra_n++] = (struct field){ STR("Allow"), STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-                                                       FIELD_OTHER };
+        page->extra[page->extra_n++] = allow;
 }
 
 static enum step do_fail(struct request *r)
@@ -754,7 +785,7 @@ void request_reset(struct request *r)
 
 enum request_result request_start(struct request *r)
 {
-    CHECK(r->step == STEP_DONE);
+    CHECK(r->step == STEP_DONE && !r->settings && !r->rule && !r->body && !r->fields_made);
     r->step = STEP_ROUTE;
     r->settings = settings_ref(r->w->settings);
     r->started_us = clock_mono_us(r->w->loop->clock);
@@ -807,8 +838,11 @@ size_t request_body(struct request *r, struct str data)
 {
     count_add(r->w->counters, COUNTER_BYTES_RECEIVED, (int64_t)data.n);
     if (r->w->source) {
-        if (r->collected.n <= r->w->source->body_max)
-            buf_add(&r->collected, data);
+        if (r->collected.n > r->w->source->body_max)
+            return data.n;
+        buf_add(&r->collected, data);
+        if (r->collected.n > r->w->source->body_max)
+            request_wake(r); /* 413 */
         return data.n;
     }
     if (!r->upload || r->upload->unwanted)

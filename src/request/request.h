@@ -47,6 +47,8 @@ enum front_sent {
 struct front_ops {
     /* The head (NULL: it was sent) and pieces of the body; `last`: the body is whole with them. */
     enum front_sent (*send)(struct request *r, const struct reply *head, const struct iovec *iov, unsigned n, bool last);
+    /* Bytes of a pending send that the kernel has not taken yet. */
+    size_t (*unsent)(const struct request *r);
     /* A 1xx; dropped when the client cannot take one now. */
     void (*interim)(struct request *r, int status, const struct fields *fields);
     /* Body bytes are wanted: request_body follows, from the loop. */
@@ -153,6 +155,7 @@ struct request {
     struct body_cursor cursor;
     uint64_t at, end;         /* of the body: next byte, and where to stop (BODY_LENGTH_UNKNOWN: the end) */
     uint64_t leased;          /* bytes of the write under way */
+    size_t unsent;            /* of it, when it was last looked at */
     struct parts *parts;      /* several ranges; NULL */
     struct reply reply;
     bool head_sent, sending, last_sent;
@@ -199,6 +202,8 @@ static inline bool request_is_tunnel(const struct request *r)
 
 /* Something came that the machine waits for; from the loop. */
 void request_wake(struct request *r);
+/* The client's X-Request-Id, or one of ours, made when it is first needed. */
+struct str request_id(struct request *r);
 /* The fields for the origin, made when they are first needed. */
 const struct fields *request_fields(struct request *r);
 

@@ -197,6 +197,12 @@ enum http_error route_request(struct request *r)
     return HTTP_ERROR_NONE;
 }
 
+bool route_max_forwards(const struct request *r, uint64_t *hops)
+{
+    return r->method == METHOD_OPTIONS && fields_has(&r->fields, FIELD_MAX_FORWARDS) &&
+           str_to_u64(fields_value(&r->fields, FIELD_MAX_FORWARDS), INT64_MAX, hops);
+}
+
 /* ---- what the origin is sent ---- */
 
 static bool is_untrusted_field(const struct field *f)
@@ -220,12 +226,15 @@ static bool is_passed_on(const struct request *r, const struct field *f, bool ha
     case FIELD_X_FRESHET_DEBUG:
     case FIELD_X_COUNTRY: return false; /* written below, or for us */
     case FIELD_UPGRADE: return r->upgrade;
+    case FIELD_MAX_FORWARDS: return r->method != METHOD_OPTIONS;
     default: break;
     }
     enum field_class class = field_class_of(f->id);
     if (class == FIELD_CLASS_H || class == FIELD_CLASS_F || (is_untrusted_field(f) && !r->trusted))
         return false;
-    return !has_connection || r->upgrade || !fields_list_has(&r->fields, FIELD_CONNECTION, f->name);
+    if (r->upgrade && f->id == FIELD_UPGRADE)
+        return true;
+    return !has_connection || !fields_list_has(&r->fields, FIELD_CONNECTION, f->name);
 }
 
 static void add_forwarding(struct request *r)
@@ -250,7 +259,7 @@ static void add_forwarding(struct request *r)
                   arena_printf(a, "%.*s%s1.%d %.*s", STR_ARG(via), via.n ? ", " : "", r->minor, STR_ARG(r->w->self)));
     fields_add_id(&r->sent, a, FIELD_CDN_LOOP,
                   arena_printf(a, "%.*s%s%.*s", STR_ARG(loop), loop.n ? ", " : "", STR_ARG(r->w->self)));
-    fields_add_id(&r->sent, a, FIELD_X_REQUEST_ID, r->request_id);
+    fields_add_id(&r->sent, a, FIELD_X_REQUEST_ID, request_id(r));
 }
 
 const struct fields *request_fields(struct request *r)
@@ -268,6 +277,10 @@ const struct fields *request_fields(struct request *r)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
     if (fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE))
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_LANGUAGE, accept_language_ordered(&r->fields, &r->arena));
+    uint64_t hops;
+    if (route_max_forwards(r, &hops) && hops > 0)
+        fields_add_id(&r->sent, &r->arena, FIELD_MAX_FORWARDS,
+                      arena_printf(&r->arena, "%llu", (unsigned long long)hops - 1));
     add_forwarding(r);
     r->key.fields = &r->sent;
     return &r->sent;

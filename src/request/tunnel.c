@@ -107,7 +107,7 @@ void tunnel_client_took(struct request *r)
 static size_t on_space(struct connection *c, char **p)
 {
     struct tunnel *t = c->ctx;
-    if (t->down.n || t->held)
+    if (t->down.n || t->held || t->down.writing)
         return 0; /* the client is slower */
     *p = t->down.bytes;
     return BUFFER_BYTES;
@@ -171,7 +171,7 @@ size_t tunnel_from_client(struct request *r, struct str data)
 {
     struct tunnel *t = r->tunnel;
     struct flow *f = &t->up;
-    if (t->over)
+    if (t->over || f->ended)
         return data.n;
     if (f->n) {
         r->front->read_raw(r, false); /* the origin is slower */

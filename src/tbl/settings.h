@@ -67,7 +67,7 @@ SETTING(SITE, TIME,  queue_timeout,          "10s",            10, 600000, SERVE
 
   SETTING_SECTION(SITE, "Which headers rule")
 SETTING(SITE, LIST,  cdn_cache_control,      "[Netlify-CDN-Cache-Control, CDN-Cache-Control]", FIELD, 0, STORE, "Targeted fields, best first; the first that is present and parses rules alone, else Cache-Control.")
-SETTING(SITE, BOOL,  strip_cdn_headers,      "false",          0, 0, SERVE, "Remove all cache control meant for CDNs from responses, CDN-Cache-Control, Cache-Tag and Netlify-Vary too.")
+SETTING(SITE, BOOL,  strip_cdn_headers,      "false",          0, 0, STORE, "Remove all cache control meant for CDNs from responses, CDN-Cache-Control, Cache-Tag and Netlify-Vary too.")
 SETTING(SITE, TEXT,  debug_secret,           "", SECRET, 0, SERVE, "A request with X-Freshet-Debug: SECRET sees the removed fields with the prefix Debug-.")
 
   SETTING_SECTION(SITE, "What is stored")
@@ -83,7 +83,7 @@ SETTING(SITE, BOOL,  store_post,             "false",          0, 0, STORE, "Sto
 SETTING(SITE, BOOL,  combine_parts,          "false",          0, 0, STORE, "Store and combine partial content (RFC 9111 3.3, 3.4).")
 
   SETTING_SECTION(SITE, "Answers")
-SETTING(SITE, BOOL,  default_browser_revalidate, "true",       0, 0, SERVE, "Without Cache-Control and Expires from the origin, tell browsers to ask again each time.")
+SETTING(SITE, BOOL,  default_browser_revalidate, "true",       0, 0, STORE, "Without Cache-Control and Expires from the origin, tell browsers to ask again each time.")
 SETTING(SITE, BOOL,  generate_etag,          "true",           0, 0, SERVE, "Make an ETag of the body when the origin gives no validator.")
 SETTING(SITE, COUNT, ranges,                 "8",              1, 64, SERVE, "Most ranges of one request answered as multipart; with more the whole body is sent.")
 SETTING(SITE, BOOL,  netlify_status,         "false",          0, 0, SERVE, "Cache-Status as Netlify writes it (\"Netlify Edge\"; hit; fwd=stale), for clients that look for it.")

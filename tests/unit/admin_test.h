@@ -244,7 +244,7 @@ static inline void world_store(struct world *w, const char *url, const char *req
     assert_int_equal(body_append(body, STR("hello")), 5);
     const uint64_t *names;
     size_t names_n;
-    names_of_response(w->cache, &p.key, v.rule, &v, a, &names, &names_n);
+    names_of_response(w->cache, &p.key, v.rule, v.rule, &v, a, &names, &names_n);
     struct object *o = object_new(w->cache, epochs_published(w->cache->epochs));
     object_set_head(o, &(struct object_head){ .response = &response,
                                               .body = &body,
