@@ -142,9 +142,9 @@ static bool is_language_range(struct str s)
 
 /* Behind all that are as good or better. */
 /* By falling quality; equal ones by name: their order says nothing (RFC 9110 §12.5.4), so it must not make another page. */
-static bool language_is_behind(const struct weighted *a, const struct weighted *b)
+static bool language_is_behind(const struct weighted *a, const struct weighted *b, bool ties_by_name)
 {
-    if (a->weight != b->weight)
+    if (a->weight != b->weight || !ties_by_name)
         return a->weight < b->weight;
     size_t n = a->name.n < b->name.n ? a->name.n : b->name.n;
     for (size_t i = 0; i < n; i++) {
@@ -155,9 +155,9 @@ static bool language_is_behind(const struct weighted *a, const struct weighted *
     return a->name.n > b->name.n;
 }
 
-static void language_insert(struct weighted *list, size_t n, const struct weighted *w)
+static void language_insert(struct weighted *list, size_t n, const struct weighted *w, bool ties_by_name)
 {
-    while (n > 0 && language_is_behind(&list[n - 1], w)) {
+    while (n > 0 && language_is_behind(&list[n - 1], w, ties_by_name)) {
         list[n] = list[n - 1];
         n--;
     }
@@ -166,7 +166,8 @@ static void language_insert(struct weighted *list, size_t n, const struct weight
 
 /* The languages of all lines, best first. false: something was malformed, or there were too many; what was
  * good and fitted is in `out` all the same. */
-static bool languages_read(const struct fields *request, struct weighted out[LANGUAGES_MAX], size_t *n)
+static bool languages_read(const struct fields *request, bool ties_by_name, struct weighted out[LANGUAGES_MAX],
+                           size_t *n)
 {
     bool good = true;
     *n = 0;
@@ -181,7 +182,7 @@ static bool languages_read(const struct fields *request, struct weighted out[LAN
                 continue;
             }
             w.raw = member;
-            language_insert(out, (*n)++, &w);
+            language_insert(out, (*n)++, &w, ties_by_name);
         }
     }
     return good;
@@ -193,7 +194,7 @@ struct str accept_language_normalize(const struct fields *request, struct arena 
     size_t n, bytes = 0, at = 0;
     if (!fields_has(request, FIELD_ACCEPT_LANGUAGE))
         return STR_NONE;
-    if (!languages_read(request, languages, &n))
+    if (!languages_read(request, true, languages, &n))
         return arena_dup_lower(a, fields_joined(request, FIELD_ACCEPT_LANGUAGE, a));
     for (size_t i = 0; i < n; i++)
         bytes += languages[i].name.n + sizeof(",;q=0");
@@ -216,7 +217,7 @@ struct str accept_language_ordered(const struct fields *request, struct arena *a
 {
     struct weighted languages[LANGUAGES_MAX];
     size_t n, bytes = 0, at = 0;
-    if (!languages_read(request, languages, &n))
+    if (!languages_read(request, true, languages, &n))
         return fields_joined(request, FIELD_ACCEPT_LANGUAGE, a);
     for (size_t i = 0; i < n; i++)
         bytes += languages[i].raw.n + 1;
@@ -264,7 +265,7 @@ int language_best_group(const struct fields *request, const struct vary_groups *
     (void)a;
     if (groups->n == 0 || !fields_has(request, FIELD_ACCEPT_LANGUAGE))
         return -1;
-    languages_read(request, languages, &n);
+    languages_read(request, false, languages, &n); /* the first of equals is the visitor's first */
     for (size_t i = 0; i < n && languages[i].weight > 0; i++) {
         if (str_eq(languages[i].name, STR("*")))
             continue;

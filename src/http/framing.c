@@ -78,8 +78,8 @@ static bool is_unknown_coding(const struct fields *f)
     if (fields_count(f, FIELD_TRANSFER_ENCODING) != 1 || fields_has(f, FIELD_CONTENT_LENGTH) || !is_token(value))
         return false;
     /* "xchunked" and the like are tricks, not codings. */
-    for (size_t i = 0; i + known[0].n <= value.n; i++)
-        if (str_starts_nocase(str_from_index(value, i), known[0]))
+    for (size_t i = 0; i < value.n; i++)
+        if (str_starts_nocase(str_from_index(value, i), STR("chunk")))
             return false;
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (str_eq_nocase(value, known[i]))

@@ -254,6 +254,7 @@ static inline void world_store(struct world *w, const char *url, const char *req
                                               .received_mono_ms = now.mono_ms,
                                               .fetched_status = 200,
                                               .expected_bytes = 5 });
+    o->begun_mono_ms = now.mono_ms;
     object_seal(o, site->generate_etag);
     index_settle(o, &p.place, v.rule);
     assert_true(index_publish(o, &p.place, (size_t)site->variants, now.mono_ms));
