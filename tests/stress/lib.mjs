@@ -311,10 +311,10 @@ class Parser {
 
 // One connection to freshet. `ask` resolves with {status, fields, body, cut}; several may be under way (pipelined).
 export class Client {
-  constructor(at) {
+  constructor(at, options = {}) {
     this.waiting = [];
     this.ended = false;
-    this.socket = net.connect(at);
+    this.socket = net.connect({ ...at, ...options });
     this.socket.setNoDelay(true);
     this.parser = new Parser({ head: (m) => this.#head(m), data: (m, d) => this.#data(m, d), end: (m) => this.#end(m) }, false);
     this.socket.on('data', (d) => {
@@ -531,35 +531,40 @@ export function reply(body, fields = {}, status = '200 OK') {
 
 // ---- one test ----
 
-// Starts an origin and a freshet in front of it, runs the body, and checks that all is as it was. The last line is the sum.
-export async function stress(title, { answer, flags = [], ms = 120_000, slack = 0 }, body) {
+const began = Date.now();
+
+// The last lines: how long it took, and the sum.
+export function done() {
+  console.log(`${((Date.now() - began) / 1000).toFixed(1)} s`);
+  console.log(`${passed} passed, ${failed} failed, 0 skipped`);
+  process.exit(failed === 0 && passed > 0 ? 0 : 1);
+}
+
+// A promise that nobody waited for yet when something else had failed.
+process.on('unhandledRejection', (e) => check(false, 'it runs', e.stack));
+
+// Starts an origin and a freshet in front of it, runs the body, and checks that all is as it was. `slack`: bytes by which the
+// index and the eviction's memory of what it evicted may have grown.
+export async function stress(title, { answer, flags = [], ms = 60_000, slack = 0 }, body) {
   console.log(`${title} (STRESS_SEED=${seed})`);
-  const began = Date.now();
   const origin = await new Origin(answer).listen();
   const freshet = new Freshet(['--origin', origin.url, ...flags]);
   freshet.slack = slack;
-  const finish = () => {
-    console.log(`${((Date.now() - began) / 1000).toFixed(1)} s`);
-    console.log(`${passed} passed, ${failed} failed, 0 skipped`);
-    process.exit(failed === 0 && passed > 0 ? 0 : 1);
-  };
-  // A promise that nobody waited for yet when something else had failed.
-  process.on('unhandledRejection', (e) => check(false, 'it runs', e.message));
   const watchdog = setTimeout(async () => {
     check(false, 'it ends in time', `${ms / 1000} s are over`);
     console.log(await freshet.gauges().then(JSON.stringify, String));
     await freshet.clean();
-    finish();
+    done();
   }, ms);
   try {
     await freshet.start();
     await body({ freshet, origin, at: freshet.at });
-    await freshet.stop();
+    if (!freshet.ended) await freshet.stop();
   } catch (e) {
     check(false, 'it runs', e.stack);
     if (freshet.child) console.log(await freshet.gauges().then(JSON.stringify, String), freshet.errors.slice(-2000));
   }
   await freshet.clean();
   clearTimeout(watchdog);
-  finish();
+  origin.close();
 }
