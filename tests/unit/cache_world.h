@@ -117,6 +117,8 @@ struct page {
 /* NEW -> HEAD, and the body's bytes. The object's own reference stays the caller's. */
 static inline void object_answer(struct object *o, const struct page *p)
 {
+    if (!o->begun_mono_ms)
+        o->begun_mono_ms = now.mono_ms;
     struct response *response = response_new(&(struct response_plan){ .status = p->status ? p->status : 200,
                                                                       .fields = fields_of(p->lines),
                                                                       .received_wall_ms = now.wall_ms,

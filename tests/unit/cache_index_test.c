@@ -1,0 +1,1052 @@
+/* A look-up has one answer, whatever is stored, runs or was purged; what is replaced, purged or evicted leaves nothing behind; and
+ * threads that look, publish, purge and evict at once see nothing that they must not. */
+#include "cache_world.h"
+
+#include <pthread.h>
+
+#include "cache/sweep.h"
+
+static struct rule *rule_with(const char *lines)
+{
+    struct rule *rule;
+    assert_int_equal(rule_of_response(fields_of(lines), NULL, &arena, &rule), RULE_OK);
+    return rule;
+}
+
+static const struct page minute = { .body_bytes = 10 };
+
+static void names_outcomes(void **state)
+{
+    (void)state;
+    assert_str(outcome_name(OUTCOME_HIT), "hit");
+    assert_str(outcome_name(OUTCOME_STALE_JOIN), "stale-join");
+    assert_str(outcome_name(OUTCOME_PASS), "pass");
+}
+
+/* ---- outcomes ---- */
+
+static void miss_join_hit(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    struct found first = look_as(&l, OUTCOME_MISS);
+    assert_null(first.stored);
+    assert_int_equal(object_state(first.busy), OBJECT_NEW);
+    assert_int_equal(first.busy->begin, l.published);
+    assert_false(first.known);
+    /* Others wait for it, in every state that it has until it is there. */
+    struct found second = look("/a", OUTCOME_JOIN);
+    assert_ptr_equal(second.busy, first.busy);
+    assert_null(second.stored);
+    found_drop(&second);
+    index_settle(first.busy, &l.place, NULL);
+    object_answer(first.busy, &minute);
+    second = look("/a", OUTCOME_JOIN);
+    assert_ptr_equal(second.busy, first.busy);
+    found_drop(&second);
+    assert_int_equal(cache->objects, 0);
+    object_seal(first.busy, false);
+    assert_true(index_publish(first.busy, &l.place, 1024, now.mono_ms));
+    assert_int_equal(cache->objects, 1);
+    second = look("/a", OUTCOME_HIT);
+    assert_ptr_equal(second.stored, first.busy);
+    assert_null(second.busy);
+    assert_true(second.known);
+    assert_int_equal(second.age.stale_ms, -60000);
+    found_drop(&second);
+    found_drop(&first);
+    looks("/b", OUTCOME_MISS);
+}
+
+/* Sealed and not yet published: it is what it will be. */
+static void a_sealed_one_is_a_hit_at_once(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_MISS);
+    index_settle(f.busy, &l.place, NULL);
+    object_answer(f.busy, &minute);
+    object_seal(f.busy, false);
+    looks("/a", OUTCOME_HIT);
+    assert_true(index_publish(f.busy, &l.place, 1024, now.mono_ms));
+    looks("/a", OUTCOME_HIT);
+    found_drop(&f);
+}
+
+static void a_failed_fetch_is_gone(void **state)
+{
+    (void)state;
+    struct found f = look("/a", OUTCOME_MISS);
+    index_withdraw(f.busy);
+    object_fail(f.busy, REASON_CONNECT_FAILED, 502);
+    found_drop(&f);
+    f = look("/a", OUTCOME_MISS);
+    /* Also between the failure and its withdrawal. */
+    object_fail(f.busy, REASON_CONNECT_FAILED, 502);
+    struct found other = look("/a", OUTCOME_MISS);
+    assert_ptr_not_equal(other.busy, f.busy);
+    index_withdraw(f.busy);
+    found_drop(&f);
+    found_drop(&other);
+}
+
+static void stale_is_served_and_refreshed_once(void **state)
+{
+    (void)state;
+    store("/a", &(struct page){ .stale_while_ms = 10000 });
+    now.mono_ms += 60000;
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_STALE), other = look("/a", OUTCOME_STALE_JOIN);
+    assert_non_null(f.stored);
+    assert_non_null(f.busy);
+    assert_int_equal(f.age.stale_ms, 0);
+    assert_ptr_equal(other.stored, f.stored);
+    assert_null(other.busy);
+    assert_false(other.backing_off);
+    found_drop(&other);
+    /* The refresh failed: nobody tries again for a while. */
+    index_withdraw(f.busy);
+    object_fail(f.busy, REASON_CONNECT_FAILED, 502);
+    f.stored->next_refresh_ms = now.mono_ms + 5000;
+    other = look("/a", OUTCOME_STALE_JOIN);
+    assert_true(other.backing_off);
+    found_drop(&other);
+    now.mono_ms += 4999;
+    looks("/a", OUTCOME_STALE_JOIN);
+    now.mono_ms += 1;
+    found_drop(&f);
+    /* The next one brings a fresh page. */
+    l = look_of("/a");
+    f = look_as(&l, OUTCOME_STALE);
+    assert_true(object_store(f.busy, &l.place, &minute));
+    f.busy = NULL;
+    other = look("/a", OUTCOME_HIT);
+    assert_ptr_not_equal(other.stored, f.stored);
+    found_drop(&other);
+    found_drop(&f);
+    assert_int_equal(cache->objects, 1);
+}
+
+/* A request that starts nothing is served what is stale all the same. */
+static void stale_without_a_refresh(void **state)
+{
+    (void)state;
+    store("/a", &(struct page){ .stale_while_ms = 10000 });
+    now.mono_ms += 60000;
+    struct look l = look_of("/a");
+    l.may_fetch = false;
+    struct found f = look_as(&l, OUTCOME_STALE_JOIN);
+    assert_false(f.backing_off);
+    assert_null(f.busy);
+    found_drop(&f);
+    looks("/a", OUTCOME_STALE);
+}
+
+static void expired_waits_for_one_fetch(void **state)
+{
+    (void)state;
+    store("/a", &(struct page){ .stale_while_ms = 10000 });
+    now.mono_ms += 70001;
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_EXPIRED), other = look("/a", OUTCOME_JOIN);
+    assert_non_null(f.stored);
+    assert_int_equal(f.age.stale_ms, 10001);
+    assert_ptr_equal(other.busy, f.busy);
+    assert_ptr_equal(other.stored, f.stored); /* for when the origin fails */
+    found_drop(&other);
+    assert_true(object_store(f.busy, &l.place, &minute));
+    f.busy = NULL;
+    found_drop(&f);
+    looks("/a", OUTCOME_HIT);
+}
+
+static void always_revalidated(void **state)
+{
+    (void)state;
+    store("/a", &(struct page){ .always_revalidate = true });
+    looks("/a", OUTCOME_EXPIRED);
+}
+
+/* What the request says (rfc9111). */
+static void by_the_requests_directives(void **state)
+{
+    (void)state;
+    struct directives d = no_directives;
+    store("/a", &(struct page){ .lifetime_ms = 60000 });
+    struct look l = look_of("/a");
+    l.request = &d;
+    now.mono_ms += 5001;
+    l.now = now;
+    d.max_age = 5;
+    struct found f = look_as(&l, OUTCOME_EXPIRED);
+    index_withdraw(f.busy);
+    found_drop(&f);
+    d.max_age = 6;
+    f = look_as(&l, OUTCOME_HIT);
+    found_drop(&f);
+    d.max_age = DELTA_NONE;
+    d.no_cache = true;
+    f = look_as(&l, OUTCOME_EXPIRED);
+    index_withdraw(f.busy);
+    found_drop(&f);
+}
+
+static void pass_creates_nothing(void **state)
+{
+    (void)state;
+    int64_t resources = cache->resources;
+    struct look l = look_of("/a");
+    l.may_fetch = false;
+    struct found f = look_as(&l, OUTCOME_PASS);
+    assert_true(!f.busy && !f.stored && !f.known);
+    found_drop(&f);
+    l.may_fetch = true;
+    l.authorization = true; /* not announced: nobody could join */
+    f = look_as(&l, OUTCOME_PASS);
+    assert_null(f.busy);
+    found_drop(&f);
+    l.authorization = false;
+    l.may_join = false; /* it goes alone */
+    f = look_as(&l, OUTCOME_PASS);
+    found_drop(&f);
+    assert_int_equal(cache->resources, resources);
+    looks("/a", OUTCOME_MISS);
+}
+
+static void authorization_joins_only_what_is_for_all(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_MISS), other;
+    l.authorization = true;
+    other = look_as(&l, OUTCOME_PASS);
+    found_drop(&other);
+    index_settle(f.busy, &l.place, NULL);
+    object_answer(f.busy, &minute);
+    other = look_as(&l, OUTCOME_JOIN);
+    found_drop(&other);
+    object_seal(f.busy, false);
+    assert_true(index_publish(f.busy, &l.place, 1024, now.mono_ms));
+    other = look_as(&l, OUTCOME_HIT);
+    found_drop(&other);
+    found_drop(&f);
+    /* It may revalidate what is stored, on its own. */
+    now.mono_ms += 60000;
+    l.now = now;
+    other = look_as(&l, OUTCOME_PASS);
+    assert_non_null(other.stored);
+    assert_null(other.busy);
+    found_drop(&other);
+}
+
+static void nobody_joins_what_is_closed(void **state)
+{
+    (void)state;
+    struct found f = look("/a", OUTCOME_MISS), other;
+    object_close(f.busy);
+    other = look("/a", OUTCOME_PASS);
+    assert_null(other.busy);
+    found_drop(&other);
+    index_withdraw(f.busy);
+    found_drop(&f);
+    looks("/a", OUTCOME_MISS);
+}
+
+static void nobody_joins_what_is_not_stored(void **state)
+{
+    (void)state;
+    struct found f = look("/a", OUTCOME_MISS);
+    object_answer(f.busy, &(struct page){ .not_stored = true });
+    looks("/a", OUTCOME_PASS);
+    index_withdraw(f.busy);
+    found_drop(&f);
+}
+
+static void no_queue_for_a_while(void **state)
+{
+    (void)state;
+    struct place p = place_of("/a", NULL, NULL);
+    index_mark(cache, &p,
+               &(struct index_note){ .no_queue_until_ms = now.mono_ms + 1000, .reason = REASON_PRIVATE },
+               now.mono_ms);
+    struct found f = look("/a", OUTCOME_PASS), other;
+    assert_true(f.no_queue);
+    assert_false(f.over_size);
+    assert_false(f.known);
+    found_drop(&f);
+    struct index_facts facts = index_facts(cache, &p, now.mono_ms);
+    assert_true(facts.known && !facts.busy);
+    assert_int_equal(facts.no_queue_left_ms, 1000);
+    assert_int_equal(facts.last_reason, REASON_PRIVATE);
+    assert_int_equal(facts.variants, 0);
+    now.mono_ms += 1000;
+    f = look("/a", OUTCOME_MISS);
+    assert_false(f.no_queue);
+    /* One that does not queue still stores when an answer allows it. */
+    index_mark(cache, &p,
+               &(struct index_note){ .over_size_until_ms = now.mono_ms + 1000, .reason = REASON_TOO_LARGE },
+               now.mono_ms);
+    other = look("/a", OUTCOME_JOIN);
+    assert_true(other.over_size);
+    found_drop(&other);
+    assert_true(object_store(f.busy, &p, &minute));
+    f.busy = NULL;
+    found_drop(&f);
+    other = look("/a", OUTCOME_HIT);
+    found_drop(&other);
+    facts = index_facts(cache, &p, now.mono_ms);
+    assert_int_equal(facts.last_reason, REASON_NONE);
+    assert_int_equal(facts.variants, 1);
+    assert_int_equal(facts.over_size_left_ms, 1000);
+    facts = index_facts(cache, &(struct place){ .primary = STR("/none") }, now.mono_ms);
+    assert_false(facts.known);
+}
+
+/* ---- rules and variants ---- */
+
+static void another_rule_means_another_key(void **state)
+{
+    (void)state;
+    struct rule *cookie = rule_with("Vary: Cookie"), *same = rule_with("Vary: Cookie"),
+                *other = rule_with("Vary: X-A");
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_MISS);
+    struct place final = place_of("/a", "cookie: x", cookie);
+    assert_true(object_store(f.busy, &final, &minute));
+    f.busy = NULL;
+    found_drop(&f);
+    f = look_as(&l, OUTCOME_RULE);
+    assert_ptr_equal(f.rule, cookie);
+    assert_true(!f.stored && !f.busy);
+    found_drop(&f);
+    /* An equal rule is the rule. */
+    l.place = place_of("/a", "cookie: x", same);
+    f = look_as(&l, OUTCOME_HIT);
+    found_drop(&f);
+    l.place = place_of("/a", "cookie: y", cookie);
+    f = look_as(&l, OUTCOME_MISS);
+    assert_true(f.known);
+    /* The answer brings another rule: what is stored under the old one is not found any more. */
+    final = place_of("/a", "x-a: 1", other);
+    assert_true(object_store(f.busy, &final, &minute));
+    f.busy = NULL;
+    found_drop(&f);
+    l.place = place_of("/a", "cookie: x", cookie);
+    f = look_as(&l, OUTCOME_RULE);
+    assert_ptr_equal(f.rule, other);
+    found_drop(&f);
+    l.place = final;
+    f = look_as(&l, OUTCOME_HIT);
+    found_drop(&f);
+    /* A rule that the request remembers of a resource that is forgotten. */
+    l.place = place_of("/unknown", "x-a: 1", other);
+    f = look_as(&l, OUTCOME_RULE);
+    assert_null(f.rule);
+    found_drop(&f);
+    looks("/unknown", OUTCOME_MISS);
+    rule_unref(cookie);
+    rule_unref(same);
+    rule_unref(other);
+}
+
+static void a_rule_is_learnt_without_a_page(void **state)
+{
+    (void)state;
+    struct rule *rule = rule_with("Vary: Cookie");
+    struct place p = place_of("/a", NULL, NULL);
+    bool known, busy;
+    assert_null(index_rule(cache, &p, &known, &busy));
+    assert_false(known);
+    index_learn(cache, &p, rule, now.mono_ms);
+    struct rule *learnt = index_rule(cache, &p, &known, &busy);
+    assert_ptr_equal(learnt, rule);
+    assert_true(known && !busy);
+    rule_unref(learnt);
+    struct found f = look("/a", OUTCOME_RULE);
+    found_drop(&f);
+    /* Back to the default: then nothing is known any more. */
+    index_learn(cache, &p, NULL, now.mono_ms);
+    assert_int_equal(cache->resources, 0);
+    f = look("/a", OUTCOME_MISS);
+    learnt = index_rule(cache, &p, &known, &busy);
+    assert_true(!learnt && known && busy);
+    found_drop(&f);
+    rule_unref(rule);
+}
+
+/* Joiners of the first key do not find it under the final one's old name. */
+static void a_settled_one_is_found_under_its_final_key(void **state)
+{
+    (void)state;
+    struct rule *rule = rule_with("Vary: Cookie");
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_MISS), other;
+    struct place final = place_of("/a", "cookie: x", rule);
+    index_settle(f.busy, &final, rule);
+    object_answer(f.busy, &minute);
+    other = look_as(&l, OUTCOME_RULE);
+    found_drop(&other);
+    l.place = final;
+    other = look_as(&l, OUTCOME_JOIN);
+    assert_ptr_equal(other.busy, f.busy);
+    found_drop(&other);
+    l.place = place_of("/a", "cookie: y", rule);
+    other = look_as(&l, OUTCOME_MISS);
+    found_drop(&other);
+    index_withdraw(f.busy);
+    found_drop(&f);
+    rule_unref(rule);
+}
+
+static void tells_resources_and_variants_apart(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    l.place = place_of("/a", "q=1", NULL);
+    struct found f = look_as(&l, OUTCOME_MISS);
+    assert_true(object_store(f.busy, &l.place, &minute));
+    f.busy = NULL;
+    found_drop(&f);
+    looks("/a", OUTCOME_MISS);
+    looks("/aq=1", OUTCOME_MISS);
+    f = look_as(&l, OUTCOME_HIT);
+    found_drop(&f);
+    /* Equal hashes are not equal keys: the material is compared. */
+    struct look forged = l;
+    forged.place.variant = STR("q=2");
+    f = look_as(&forged, OUTCOME_MISS);
+    index_withdraw(f.busy);
+    found_drop(&f);
+    forged = l;
+    forged.place.primary = STR("/b");
+    f = look_as(&forged, OUTCOME_MISS);
+    found_drop(&f);
+}
+
+static struct look variant(const char *url, unsigned number)
+{
+    struct look l = look_of(url);
+    l.place = place_of(url, arena_printf(&arena, "v%u", number).p, NULL);
+    return l;
+}
+
+static bool store_variant(const char *url, unsigned number, size_t variants_max)
+{
+    struct look l = variant(url, number);
+    struct found f = look_as(&l, OUTCOME_MISS);
+    index_settle(f.busy, &l.place, NULL);
+    object_answer(f.busy, &minute);
+    object_seal(f.busy, false);
+    bool published = index_publish(f.busy, &l.place, variants_max, now.mono_ms);
+    found_drop(&f);
+    return published;
+}
+
+static void has_thousands_of_variants(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    for (unsigned i = 0; i < MANY; i++)
+        assert_true(store_variant("/a", i, 1000000));
+    assert_int_equal(cache->objects, MANY);
+    assert_int_equal(cache->resources, 1);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct look l = variant("/a", i);
+        struct found f = look_as(&l, OUTCOME_HIT);
+        found_drop(&f);
+    }
+    /* All gone, and the resource with them. */
+    for (unsigned i = 0; i < MANY; i++) {
+        struct look l = variant("/a", i);
+        struct object *o = index_peek(cache, &l.place);
+        index_withdraw(o);
+        object_unref(o);
+    }
+    assert_int_equal(cache->resources, 0);
+    assert_int_equal(memory_used(&cache->memory), used_at_first);
+}
+
+/* caching.md, setting `variants`: the least used goes. */
+static void has_a_limit_of_variants(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        now.mono_ms++;
+        assert_true(store_variant("/a", i, 4));
+    }
+    for (unsigned i = 0; i < 4; i++)
+        if (i != 2) {
+            struct look l = variant("/a", i);
+            struct found f = look_as(&l, OUTCOME_HIT);
+            found_drop(&f);
+        }
+    assert_true(store_variant("/a", 4, 4));
+    assert_int_equal(cache->objects, 4);
+    for (unsigned i = 0; i < 5; i++) {
+        struct look l = variant("/a", i);
+        struct object *o = index_peek(cache, &l.place);
+        assert_int_equal(o != NULL, i != 2);
+        object_unref(o);
+    }
+    /* Of equals the oldest; never the one that has just come. */
+    for (unsigned i = 100; i < 200; i++) {
+        now.mono_ms++;
+        assert_true(store_variant("/b", i, 1));
+        struct look l = variant("/b", i);
+        struct found f = look_as(&l, OUTCOME_HIT);
+        found_drop(&f);
+        assert_int_equal(cache->objects, 5);
+    }
+    for (unsigned i = 0; i < 500; i++)
+        assert_true(store_variant("/c", i, 100));
+    assert_int_equal(cache->objects, 105);
+}
+
+/* ---- publishing ---- */
+
+static void replaces_the_older_one(void **state)
+{
+    (void)state;
+    store("/a", &minute);
+    struct look l = look_of("/a");
+    struct found old = look_as(&l, OUTCOME_HIT);
+    /* A fetch of somebody who went alone, begun later. */
+    struct object *o = object_new(cache, epochs_published(cache->epochs));
+    assert_true(object_store(object_ref(o), &l.place, &minute));
+    struct found f = look_as(&l, OUTCOME_HIT);
+    assert_ptr_equal(f.stored, o);
+    assert_null(old.stored->resource);
+    assert_int_equal(cache->objects, 1);
+    found_drop(&f);
+    found_drop(&old);
+    object_unref(o);
+}
+
+static void does_not_replace_a_younger_one(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    struct object *old = object_new(cache, epochs_published(cache->epochs));
+    struct found busy = look_as(&l, OUTCOME_MISS);
+    purge(PURGE_HARD, 12345);
+    struct object *young = object_new(cache, epochs_published(cache->epochs));
+    assert_true(object_store(object_ref(young), &l.place, &minute));
+    assert_false(object_store(old, &l.place, &minute));       /* private */
+    assert_false(object_store(busy.busy, &l.place, &minute)); /* in the index */
+    busy.busy = NULL;
+    found_drop(&busy);
+    struct found f = look_as(&l, OUTCOME_HIT);
+    assert_ptr_equal(f.stored, young);
+    found_drop(&f);
+    object_unref(young);
+    assert_int_equal(cache->objects, 1);
+}
+
+/* What a request that asked an hour ago brings may have been purged by a name that is forgotten. */
+static void does_not_publish_what_took_too_long(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    now.mono_ms += 100000000;
+    for (int late = 0; late < 2; late++) {
+        struct object *o = object_new(cache, epochs_published(cache->epochs));
+        o->begun_mono_ms = now.mono_ms;
+        index_settle(o, &l.place, NULL);
+        object_answer(o, &minute);
+        object_seal(o, false);
+        assert_int_equal(index_publish(o, &l.place, 1024, now.mono_ms + 3600000 + late), !late);
+        index_withdraw(o);
+        object_unref(o);
+    }
+    /* One that was announced and then withdrawn, when it was purged say, is not seen by the sweep either. */
+    struct found f = look_as(&l, OUTCOME_MISS);
+    f.busy->begun_mono_ms = now.mono_ms - 3600001;
+    index_settle(f.busy, &l.place, NULL);
+    index_withdraw(f.busy);
+    object_answer(f.busy, &minute);
+    object_seal(f.busy, false);
+    assert_false(index_publish(f.busy, &l.place, 1024, now.mono_ms));
+    found_drop(&f);
+}
+
+static void withdraws_in_every_state(void **state)
+{
+    (void)state;
+    struct object *private = object_new(cache, 1);
+    index_withdraw(private);
+    object_unref(private);
+    for (int stage = 0; stage < 6; stage++) {
+        struct look l = look_of("/a");
+        struct found f = look_as(&l, OUTCOME_MISS);
+        if (stage > 0)
+            index_settle(f.busy, &l.place, NULL);
+        if (stage > 1)
+            object_answer(f.busy, &minute);
+        if (stage == 3)
+            object_fail(f.busy, REASON_CANCELLED, 502);
+        if (stage > 3)
+            object_seal(f.busy, false);
+        if (stage > 4)
+            assert_true(index_publish(f.busy, &l.place, 1024, now.mono_ms));
+        index_withdraw(f.busy);
+        assert_null(f.busy->resource);
+        assert_int_equal(f.busy->evict.queue, EVICT_NONE);
+        index_withdraw(f.busy);
+        if (stage < 3)
+            object_fail(f.busy, REASON_CANCELLED, 502);
+        assert_int_equal(cache->objects, 0);
+        assert_int_equal(cache->resources, 0);
+        found_drop(&f);
+        assert_int_equal(memory_used(&cache->memory), used_at_first);
+    }
+}
+
+static void peeks_without_effect(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    assert_null(index_peek(cache, &l.place));
+    assert_int_equal(cache->resources, 0);
+    store("/a", &minute);
+    now.mono_ms += 100000;
+    struct object *o = index_peek(cache, &l.place);
+    assert_int_equal(o->evict.uses, 0);
+    object_unref(o);
+}
+
+/* ---- purges ---- */
+
+static void a_hard_purge_makes_it_a_miss(void **state)
+{
+    (void)state;
+    store("/a", &(struct page){ .name = 7, .body_bytes = 5000, .stale_while_ms = 1000 });
+    looks("/a", OUTCOME_HIT);
+    /* A request that came before the purge may have it. */
+    struct look before = look_of("/a");
+    purge(PURGE_HARD, 7);
+    struct found f = look_as(&before, OUTCOME_HIT);
+    found_drop(&f);
+    looks("/a", OUTCOME_MISS);
+    assert_int_equal(cache->objects, 0);
+}
+
+static void a_soft_purge_makes_it_stale(void **state)
+{
+    (void)state;
+    store("/a", &(struct page){ .name = 7, .stale_while_ms = 1000 });
+    store("/b", &(struct page){ .name = 7 });
+    purge(PURGE_SOFT, 7);
+    now.mono_ms += 1000;
+    looks("/a", OUTCOME_STALE);
+    looks("/b", OUTCOME_EXPIRED);
+    now.mono_ms += 1;
+    store("/c", &(struct page){ .name = 7, .stale_while_ms = 1000 });
+    looks("/c", OUTCOME_HIT);
+    struct found f = look("/a", OUTCOME_JOIN); /* beyond its window, and the refresh runs */
+    assert_int_equal(f.age.stale_ms, 1001);
+    assert_false(f.invalidated);
+    found_drop(&f);
+}
+
+static void an_invalidated_one_is_revalidated(void **state)
+{
+    (void)state;
+    store("/a", &(struct page){ .name = 7, .stale_while_ms = 1000 });
+    purge(PURGE_INVALIDATE, 7);
+    struct found f = look("/a", OUTCOME_EXPIRED);
+    assert_true(f.invalidated);
+    assert_non_null(f.stored);
+    found_drop(&f);
+}
+
+/* A fetch begun before the purge is for those who asked before it, and for nobody after it; its end stores nothing. */
+static void a_purge_detaches_a_running_fetch(void **state)
+{
+    (void)state;
+    struct look before = look_of("/a");
+    struct found f = look_as(&before, OUTCOME_MISS), other, mine;
+    index_settle(f.busy, &before.place, NULL);
+    object_answer(f.busy, &(struct page){ .name = 7 });
+    purge(PURGE_HARD, 7);
+    other = look_as(&before, OUTCOME_JOIN);
+    assert_ptr_equal(other.busy, f.busy);
+    found_drop(&other);
+    struct look after = look_of("/a");
+    mine = look_as(&after, OUTCOME_MISS);
+    assert_ptr_not_equal(mine.busy, f.busy);
+    other = look_as(&after, OUTCOME_JOIN);
+    assert_ptr_equal(other.busy, mine.busy);
+    found_drop(&other);
+    object_seal(f.busy, false);
+    assert_false(index_publish(f.busy, &before.place, 1024, now.mono_ms));
+    found_drop(&f);
+    assert_true(object_store(mine.busy, &after.place, &(struct page){ .name = 7 }));
+    mine.busy = NULL;
+    found_drop(&mine);
+    looks("/a", OUTCOME_HIT);
+    assert_int_equal(cache->objects, 1);
+}
+
+/* The same when the answer's names are not known at the purge: the end of the fetch sees it. */
+static void a_purge_before_the_head_counts(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_MISS), other;
+    purge(PURGE_HARD, 7);
+    /* It may turn out to be joinable: who waits looks again at its head. */
+    struct look after = look_of("/a");
+    other = look_as(&after, OUTCOME_JOIN);
+    index_settle(f.busy, &l.place, NULL);
+    object_answer(f.busy, &(struct page){ .name = 7 });
+    assert_true(index_is_outdated(f.busy, &after));
+    assert_false(index_is_outdated(f.busy, &l));
+    object_seal(f.busy, false);
+    assert_false(index_publish(f.busy, &l.place, 1024, now.mono_ms));
+    found_drop(&f);
+    found_drop(&other);
+    looks("/a", OUTCOME_MISS);
+}
+
+/* A refresh that began before a purge does not revive what was purged. */
+static void a_refresh_does_not_revive(void **state)
+{
+    (void)state;
+    store("/a", &(struct page){ .name = 7, .stale_while_ms = 100000 });
+    now.mono_ms += 60000;
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_STALE);
+    purge(PURGE_HARD, 7);
+    assert_false(object_store(f.busy, &l.place, &(struct page){ .name = 7 }));
+    f.busy = NULL;
+    found_drop(&f);
+    looks("/a", OUTCOME_MISS);
+    assert_int_equal(cache->objects, 0);
+}
+
+/* A purge between the look and the start of the fetch is not missed: the fetch begins at the request's number. */
+static void a_fetch_begins_when_its_request_came(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    purge(PURGE_HARD, 7);
+    struct found f = look_as(&l, OUTCOME_MISS);
+    assert_int_equal(f.busy->begin, l.published);
+    assert_false(object_store(f.busy, &l.place, &(struct page){ .name = 7 }));
+    f.busy = NULL;
+    found_drop(&f);
+}
+
+/* ---- eviction ---- */
+
+static void makes_room(void **state)
+{
+    (void)state;
+    world_end(NULL);
+    world_begin_with(1 << 20);
+    for (int i = 0; i < 1000; i++) {
+        assert_true(cache_make_room(cache, 6000));
+        store(arena_printf(&arena, "/%d", i).p, &(struct page){ .body_bytes = 5000 });
+        assert_true(memory_used(&cache->memory) <= 1 << 20);
+    }
+    assert_true(cache->objects > 120 && cache->objects < 200);
+    assert_int_equal(cache->evicted, 1000 - cache->objects);
+    assert_int_equal(cache->resources, cache->objects);
+    /* All of it, and not a byte more than there is. */
+    assert_true(cache_make_room(cache, (1 << 20) - 200000));
+    assert_false(cache_make_room(cache, 1 << 20));
+    assert_int_equal(cache->objects, 0);
+    assert_int_equal(evict_count(cache->evict), 0);
+}
+
+/* What somebody reads is counted until he has it. */
+static void an_evicted_body_is_counted_while_it_is_read(void **state)
+{
+    (void)state;
+    world_end(NULL);
+    world_begin_with(1 << 20);
+    store("/a", &(struct page){ .body_bytes = 600000 });
+    struct found f = look("/a", OUTCOME_HIT);
+    int64_t used = memory_used(&cache->memory);
+    assert_false(cache_make_room(cache, 600000));
+    assert_true(memory_used(&cache->memory) > used - 1000);
+    looks("/a", OUTCOME_MISS);
+    found_drop(&f);
+    assert_true(cache_make_room(cache, 600000));
+}
+
+static void busy_objects_are_not_evicted(void **state)
+{
+    (void)state;
+    struct found f = look("/a", OUTCOME_MISS);
+    index_settle(f.busy, &(struct place){ .primary = STR("/a"), .hash = place_of("/a", NULL, NULL).hash },
+                 NULL);
+    object_answer(f.busy, &minute);
+    assert_false(cache_make_room(cache, (size_t)1 << 31));
+    looks("/a", OUTCOME_JOIN);
+    index_withdraw(f.busy);
+    object_fail(f.busy, REASON_CANCELLED, 502);
+    found_drop(&f);
+}
+
+static const char *url_of(unsigned i)
+{
+    static char url[32];
+    snprintf(url, sizeof(url), "/%u", i * 2654435761u);
+    return url;
+}
+
+static void holds_a_hundred_thousand_objects(void **state)
+{
+    (void)state;
+    enum { MANY = 100000 };
+    for (unsigned i = 0; i < MANY; i++) {
+        store(url_of(i), &(struct page){ .name = i % 100 + 1 });
+        if (i % 1000 == 0)
+            arena_rewind(&arena);
+    }
+    assert_int_equal(cache->objects, MANY);
+    assert_int_equal(cache->resources, MANY);
+    assert_int_equal(evict_count(cache->evict), MANY);
+    for (unsigned i = 0; i < MANY; i++)
+        looks(url_of(i), OUTCOME_HIT);
+    /* One purge for a thousand of them. */
+    purge(PURGE_HARD, 8);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct look l = look_of(url_of(i));
+        l.may_fetch = false;
+        struct found f = look_as(&l, i % 100 == 7 ? OUTCOME_PASS : OUTCOME_HIT);
+        found_drop(&f);
+    }
+    assert_int_equal(cache->objects, MANY - MANY / 100);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, STEPS = 4000, URLS = 40, NAMES = 8 };
+
+struct crowd {
+    _Atomic uint64_t told[NAMES + 1]; /* the latest hard purge of a name that has returned */
+    struct clock clock;
+    atomic_bool over;
+};
+
+struct worker {
+    struct crowd *c;
+    unsigned number;
+    pthread_t thread;
+    struct arena arena;
+    unsigned hits, stored, refused, old, wrong;
+};
+
+static uint64_t dice(uint64_t *now_at, uint64_t below)
+{
+    *now_at = *now_at * 6364136223846793005u + 1442695040888963407u;
+    return (*now_at >> 33) % below;
+}
+
+/* The fetch of one object: head, body, seal, publish; or it fails. */
+static void fill(struct worker *w, struct object *o, const struct place *p, uint64_t name, uint64_t *at,
+                 const struct now *n)
+{
+    struct fields none = { 0 };
+    struct response *response = response_new(&(struct response_plan){ .status = 200, .fields = &none });
+    struct body *body = body_new(&cache->memory, BODY_LENGTH_UNKNOWN), *mine = body_ref(body);
+    struct verdict v = { .store = true, .fresh = { .lifetime_ms = 50000, .stale_while_ms = 50000 } };
+    char bytes[700];
+    memset(bytes, 'b', sizeof(bytes));
+    uint64_t how = dice(at, 10);
+    o->begun_mono_ms = n->mono_ms;
+    if (how == 0) {
+        response_free(response);
+        body_unref(body);
+        index_withdraw(o);
+        object_fail(o, REASON_CONNECT_FAILED, 502);
+    } else {
+        index_settle(o, p, NULL);
+        object_set_head(o, &(struct object_head){ .response = &response,
+                                                  .body = &body,
+                                                  .verdict = &v,
+                                                  .names = &name,
+                                                  .names_n = 1,
+                                                  .received_mono_ms = n->mono_ms,
+                                                  .expected_bytes = BODY_LENGTH_UNKNOWN });
+        object_publish(o);
+        cache_make_room(cache, 5000);
+        for (uint64_t k = dice(at, 6); k > 0; k--)
+            body_append(mine, (struct str){ bytes, sizeof(bytes) });
+        if (how == 1) {
+            index_withdraw(o);
+            object_fail(o, REASON_INCOMPLETE, 502);
+        } else {
+            object_seal(o, how == 2);
+            if (index_publish(o, p, 3, n->mono_ms))
+                w->stored++;
+            else
+                w->refused++;
+        }
+    }
+    body_unref(mine);
+}
+
+/* One request: looks, checks what it gets, fills what it is given. */
+static void ask(struct worker *w, uint64_t *at)
+{
+    char url[16], variant_text[16];
+    uint64_t u = dice(at, URLS) * dice(at, URLS) / URLS, name = 1 + u % NAMES;
+    snprintf(url, sizeof(url), "/%u", (unsigned)(u / 2));
+    snprintf(variant_text, sizeof(variant_text), "v%u", (unsigned)(u % 2));
+    struct look l = { .place = { .primary = str_from(url), .variant = str_from(variant_text) },
+                      .request = &no_directives,
+                      .may_fetch = dice(at, 10) > 0,
+                      .may_join = dice(at, 10) > 0,
+                      .authorization = dice(at, 20) == 0 };
+    place_hash(cache, &l.place);
+    uint64_t told = atomic_load(&w->c->told[name]);
+    l.now = clock_now(&w->c->clock);
+    l.published = epochs_published(cache->epochs);
+    struct found f;
+    index_look(cache, &l, &f);
+    bool serves = f.outcome == OUTCOME_HIT || f.outcome == OUTCOME_STALE || f.outcome == OUTCOME_STALE_JOIN;
+    if (f.stored) {
+        /* A purge that had returned before the request came holds. */
+        if (f.stored->begin < told)
+            w->old++;
+        if (!str_eq(f.stored->variant, l.place.variant) || object_state(f.stored) != OBJECT_SEALED)
+            w->wrong++;
+        struct body *b = object_body(f.stored);
+        w->wrong += !b || (body_length(b) % 700);
+        body_unref(b);
+    }
+    w->hits += serves;
+    w->wrong += serves && !f.stored;
+    switch (f.outcome) {
+    case OUTCOME_MISS:
+    case OUTCOME_EXPIRED:
+    case OUTCOME_STALE:
+        w->wrong += object_state(f.busy) != OBJECT_NEW;
+        fill(w, f.busy, &l.place, name, at, &l.now);
+        break;
+    case OUTCOME_PASS:
+        if (l.may_fetch) {
+            struct object *o = object_new(cache, l.published);
+            fill(w, o, &l.place, name, at, &l.now);
+            object_unref(o);
+        }
+        break;
+    case OUTCOME_JOIN: w->wrong += !f.busy; break;
+    default: break;
+    }
+    object_unref(f.stored);
+    object_unref(f.busy);
+    rule_unref(f.rule);
+}
+
+static void *ask_on_and_on(void *ctx)
+{
+    struct worker *w = ctx;
+    uint64_t at = w->number + 1;
+    for (int step = 0; step < STEPS; step++) {
+        ask(w, &at);
+        if (dice(&at, 100) == 0) {
+            uint64_t name = 1 + dice(&at, NAMES),
+                     number = epochs_purge(cache->epochs, PURGE_HARD, &name, 1, 0);
+            uint64_t before = atomic_load(&w->c->told[name]);
+            while (before < number && !atomic_compare_exchange_weak(&w->c->told[name], &before, number))
+                ;
+        }
+        if (dice(&at, 50) == 0) {
+            uint64_t name = 1 + dice(&at, NAMES);
+            epochs_purge(cache->epochs, dice(&at, 2) ? PURGE_SOFT : PURGE_INVALIDATE, &name, 1,
+                         clock_now(&w->c->clock).mono_ms);
+        }
+    }
+    return NULL;
+}
+
+static void *sweep_on_and_on(void *ctx)
+{
+    struct crowd *c = ctx;
+    while (!atomic_load(&c->over)) {
+        /* Time flies: pages expire and names are forgotten while the others look. But no fetch may take an hour. */
+        atomic_fetch_add(&c->clock.mono_shift_ms, 10000);
+        cache_sweep(cache, &c->clock, 500);
+    }
+    return NULL;
+}
+
+static void threads_look_publish_purge_and_evict(void **state)
+{
+    (void)state;
+    world_end(NULL);
+    world_begin_with(100000); /* room for about forty */
+    static struct crowd c;
+    memset(&c, 0, sizeof(c));
+    struct worker workers[THREADS] = { 0 };
+    pthread_t sweeper;
+    unsigned hits = 0, stored = 0;
+    for (unsigned i = 0; i < THREADS; i++) {
+        workers[i].c = &c;
+        workers[i].number = i;
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, ask_on_and_on, &workers[i]), 0);
+    }
+    assert_int_equal(pthread_create(&sweeper, NULL, sweep_on_and_on, &c), 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_int_equal(workers[i].old, 0);
+        assert_int_equal(workers[i].wrong, 0);
+        hits += workers[i].hits;
+        stored += workers[i].stored;
+    }
+    atomic_store(&c.over, true);
+    pthread_join(sweeper, NULL);
+    print_message("%u hits, %u stored, %llu evicted, %llu swept\n", hits, stored,
+                  (unsigned long long)cache->evicted, (unsigned long long)cache->swept);
+    assert_true(hits > 100 && stored > 100 && cache->evicted > 10);
+    assert_int_equal(evict_count(cache->evict), cache->objects);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, world_begin, world_end)
+    const struct CMUnitTest tests[] = {
+        T(names_outcomes),
+        T(miss_join_hit),
+        T(a_sealed_one_is_a_hit_at_once),
+        T(a_failed_fetch_is_gone),
+        T(stale_is_served_and_refreshed_once),
+        T(stale_without_a_refresh),
+        T(expired_waits_for_one_fetch),
+        T(always_revalidated),
+        T(by_the_requests_directives),
+        T(pass_creates_nothing),
+        T(authorization_joins_only_what_is_for_all),
+        T(nobody_joins_what_is_closed),
+        T(nobody_joins_what_is_not_stored),
+        T(no_queue_for_a_while),
+        T(another_rule_means_another_key),
+        T(a_rule_is_learnt_without_a_page),
+        T(a_settled_one_is_found_under_its_final_key),
+        T(tells_resources_and_variants_apart),
+        T(has_thousands_of_variants),
+        T(has_a_limit_of_variants),
+        T(replaces_the_older_one),
+        T(does_not_replace_a_younger_one),
+        T(does_not_publish_what_took_too_long),
+        T(withdraws_in_every_state),
+        T(peeks_without_effect),
+        T(a_hard_purge_makes_it_a_miss),
+        T(a_soft_purge_makes_it_stale),
+        T(an_invalidated_one_is_revalidated),
+        T(a_purge_detaches_a_running_fetch),
+        T(a_purge_before_the_head_counts),
+        T(a_refresh_does_not_revive),
+        T(a_fetch_begins_when_its_request_came),
+        T(makes_room),
+        T(an_evicted_body_is_counted_while_it_is_read),
+        T(busy_objects_are_not_evicted),
+        T(holds_a_hundred_thousand_objects),
+        T(threads_look_publish_purge_and_evict),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
