@@ -67,7 +67,8 @@ static void reply_gauges(struct caller *c)
         buf_printf(&c->out, "\"%s\":%lld,", counters[i].name, (long long)total(p, counters[i].counter));
     buf_printf(&c->out, "\"objects\":%lld,\"resources\":%lld,\"memory_bytes\":%lld,\"passing_bytes\":%lld}\n",
                (long long)atomic_load(&p->cache->objects), (long long)atomic_load(&p->cache->resources),
-               (long long)memory_used(&p->cache->memory), (long long)atomic_load(&p->cache->memory.passing_bytes));
+               (long long)memory_used(&p->cache->memory),
+               (long long)atomic_load(&p->cache->memory.passing_bytes));
     reply(c);
 }
 
@@ -178,7 +179,8 @@ static void on_connected(struct stream *s, int status)
     (void)status;
 }
 
-static const struct stream_notices notices = { on_connected, on_space, on_data, on_ended, on_written, on_closed };
+static const struct stream_notices notices = { on_connected, on_space,   on_data,
+                                               on_ended,     on_written, on_closed };
 
 static void accepted(struct listener *l, int fd, const struct address *peer)
 {
@@ -221,7 +223,7 @@ static void listener_closed(struct listener *l)
 void control_close(struct control *c)
 {
     c->closing = true;
-    LIST_EACH_SAFE (l, &c->callers)
+    LIST_EACH_SAFE(l, &c->callers)
         stream_close(&CONTAINER_OF(l, struct caller, link)->stream);
     listener_close(&c->listener, listener_closed);
 }

@@ -31,7 +31,8 @@ static int check(const struct cli *cli)
         return 1;
     }
     buf_fini(&errors);
-    printf("%s: good, %zu site%s\n", cli->config ? cli->config : "settings", s->sites_n, s->sites_n == 1 ? "" : "s");
+    printf("%s: good, %zu site%s\n", cli->config ? cli->config : "settings", s->sites_n,
+           s->sites_n == 1 ? "" : "s");
     settings_unref(s);
     return 0;
 }

@@ -18,8 +18,8 @@ struct process {
     struct origins origins;
     struct country *country; /* NULL: none */
     struct admin admin;
-    struct str self;         /* our name in Via and CDN-Loop */
-    struct loop loop;        /* main's own: signals, sweep, control */
+    struct str self;  /* our name in Via and CDN-Loop */
+    struct loop loop; /* main's own: signals, sweep, control */
     struct settings *settings;
     struct worker *workers;
     size_t workers_n;

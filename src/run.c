@@ -30,7 +30,7 @@ struct run {
 #ifdef FRESHET_CONTROL
     struct control *control;
 #endif
-    size_t gone; /* workers */
+    size_t gone;             /* workers */
     struct settings *before; /* while workers still take the new ones: the old, a reference */
     size_t reloaded;         /* workers that have them */
     bool reload_again;
@@ -53,7 +53,7 @@ static void write_record(struct log *log, struct str line)
 
 static int say(const char *what, struct str about, int status)
 {
-    fprintf(stderr, "freshet: %s \"%.*s\": %s\n", what, STR_ARG(about), uv_strerror(status));
+    fprintf(stderr, "freshet: %s \"%.*s\": %s\n", what, STR_ARG(about), system_strerror(status));
     return 1;
 }
 
@@ -231,7 +231,8 @@ static int find_token(struct run *r)
         int status = state_write_token(r->state, buf_str(&r->token));
         if (status < 0)
             return say("cannot keep the admin token in the state folder", str_from(r->state), status);
-        fprintf(stderr, "freshet: made an admin token, kept in %s/token: %.*s\n", r->state, STR_ARG(buf_str(&r->token)));
+        fprintf(stderr, "freshet: made an admin token, kept in %s/token: %.*s\n", r->state,
+                STR_ARG(buf_str(&r->token)));
     }
     r->p.admin.token = buf_str(&r->token);
     return 0;
@@ -253,7 +254,8 @@ static int open_sockets(struct run *r)
             return say("--listen: not an address", s->listen.v[i], UV_EINVAL);
         int status = listener_sockets(&at, r->fds + i * n, n, &bound);
         if (status == UV_EADDRINUSE)
-            fprintf(stderr, "freshet: something listens on this address already; stop it or choose another with --listen.\n");
+            fprintf(stderr, "freshet: something listens on this address already; stop it or choose another "
+                            "with --listen.\n");
         if (status < 0)
             return say("cannot listen on", s->listen.v[i], status);
         size_t length = address_write(&bound, text);
@@ -266,14 +268,17 @@ static int open_sockets(struct run *r)
         return say("--admin: not an address", s->admin, UV_EINVAL);
     int status = listener_sockets(&at, &r->admin_fd, 1, &bound);
     if (status == UV_EADDRINUSE)
-        fprintf(stderr, "freshet: something listens on this address already; stop it or choose another with --admin.\n");
+        fprintf(
+            stderr,
+            "freshet: something listens on this address already; stop it or choose another with --admin.\n");
     if (status < 0)
         return say("cannot listen for the admin on", s->admin, status);
     size_t length = address_write(&bound, text);
     fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
     status = state_write_admin(r->state, (struct str){ text, length });
     if (status < 0)
-        log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->state, uv_strerror(status));
+        log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->state,
+                    system_strerror(status));
     return 0;
 }
 
@@ -323,7 +328,7 @@ static int start_workers(struct run *r)
     struct process *p = &r->p;
     const struct process_settings *s = &p->settings->process;
     uint64_t files = system_raise_files_limit();
-    int64_t most = s->connections ? s->connections
+    int64_t most = s->connections                 ? s->connections
                    : files > 2 * DESCRIPTORS_KEPT ? (int64_t)files - DESCRIPTORS_KEPT
                                                   : (int64_t)files / 2;
     for (size_t i = 0; i < p->workers_n; i++) {
@@ -350,8 +355,8 @@ static void greet(const struct run *r)
 {
     const struct settings *s = r->p.settings;
     for (size_t i = 0; i < s->sites_n; i++)
-        fprintf(stderr, "freshet: site %.*s: %.*s (profile %.*s)\n", STR_ARG(s->sites[i].name), STR_ARG(s->sites[i].origin),
-                STR_ARG(profile_name(s->sites[i].profile)));
+        fprintf(stderr, "freshet: site %.*s: %.*s (profile %.*s)\n", STR_ARG(s->sites[i].name),
+                STR_ARG(s->sites[i].origin), STR_ARG(profile_name(s->sites[i].profile)));
 }
 
 static void fini(struct run *r)

@@ -73,7 +73,8 @@ static void log_closed(void *ctx)
 /* Drained: nothing is left but background fetches and idle connections; they end the loop. */
 static void end_if_quiet(struct worker *w)
 {
-    if (!w->draining || w->ending || w->listeners_open || w->admin_open || w->front.open || w->admin_front.open)
+    if (!w->draining || w->ending || w->listeners_open || w->admin_open || w->front.open ||
+        w->admin_front.open)
         return;
     w->ending = true;
     timer_stop(&w->loop, &w->deadline);

@@ -33,10 +33,10 @@ struct worker {
     bool accepting_paused, admin_paused;
     /* letters from main; the worker answers each with one to main's loop where main waits */
     struct letter drain, recheck, rechecked, gone;
-    struct loop_notice reopen, reload; /* signals may come faster than they are handled */
-    struct loop_notice reloaded;       /* to main's loop */
+    struct loop_notice reopen, reload;        /* signals may come faster than they are handled */
+    struct loop_notice reloaded;              /* to main's loop */
     _Atomic(struct settings *) next_settings; /* with `reload`, a reference */
-    void (*on_gone)(struct worker *w); /* on main's loop */
+    void (*on_gone)(struct worker *w);        /* on main's loop */
     void (*on_rechecked)(struct worker *w);
     void (*on_reloaded)(struct worker *w);
     struct timer deadline;

@@ -15,8 +15,8 @@ size_t log_time_write(char out[32], int64_t wall_ms)
     time_t seconds = (time_t)((wall_ms - ms) / 1000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    int n = snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000, tm.tm_mon + 1,
-                     tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ms);
+    int n = snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000,
+                     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ms);
     return n < 0 ? 0 : n < 32 ? (size_t)n : 31;
 }
 

@@ -311,7 +311,8 @@ static void join_or_begin(struct cache *c, struct resource *r, const struct look
         busy = NULL;
     }
     /* With Authorization nobody joins until the answer is known to be for all, so it is not announced either. */
-    if (!l->may_fetch || busy || out->no_queue || (out->over_size && l->has_range) || l->authorization || !l->may_join) {
+    if (!l->may_fetch || busy || out->no_queue || (out->over_size && l->has_range) || l->authorization ||
+        !l->may_join) {
         out->outcome = OUTCOME_PASS;
         return;
     }
@@ -562,7 +563,8 @@ void index_withdraw(struct object *o)
         object_unref(o);
 }
 
-void index_mark(struct cache *c, const struct place *place, const struct index_note *note, int64_t now_mono_ms)
+void index_mark(struct cache *c, const struct place *place, const struct index_note *note,
+                int64_t now_mono_ms)
 {
     struct shard *s = shard_of(c, &place->hash);
     lock_take(&s->lock);

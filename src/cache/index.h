@@ -81,15 +81,17 @@ struct index_note {
     int64_t no_queue_until_ms, over_size_until_ms; /* monotonic; 0: no change */
     enum reason reason;                            /* why, for explain */
 };
-void index_mark(struct cache *c, const struct place *place, const struct index_note *note, int64_t now_mono_ms);
+void index_mark(struct cache *c, const struct place *place, const struct index_note *note,
+                int64_t now_mono_ms);
 
 /* What is known of a resource, for explain. */
 struct index_facts {
-    bool known;             /* there is one */
-    bool busy;              /* a fetch runs for it */
-    unsigned variants;      /* stored ones */
+    bool known;                                  /* there is one */
+    bool busy;                                   /* a fetch runs for it */
+    unsigned variants;                           /* stored ones */
     int64_t no_queue_left_ms, over_size_left_ms; /* 0: not so */
-    enum reason last_reason; /* why its latest answer was not stored; REASON_NONE: it was, or nothing was asked */
+    enum reason
+        last_reason; /* why its latest answer was not stored; REASON_NONE: it was, or nothing was asked */
 };
 struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms);
 

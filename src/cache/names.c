@@ -101,7 +101,8 @@ bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, 
 #define FIXED_NAMES 5
 
 void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
-                       const struct rule *before, const struct verdict *v, struct arena *a, const uint64_t **names, size_t *n)
+                       const struct rule *before, const struct verdict *v, struct arena *a,
+                       const uint64_t **names, size_t *n)
 {
     uint64_t *all = arena_alloc(a, (FIXED_NAMES + v->tags.n + v->groups.n) * sizeof(*all));
     size_t k = 0;

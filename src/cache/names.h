@@ -11,7 +11,8 @@
 /* Site, host, path, URL, tags and groups of a response. `rule`: the one that it is stored under; `before`: the one that was
  * known when it came, under which a purge of its URL may have been asked for. The array is in the arena. */
 void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
-                       const struct rule *before, const struct verdict *v, struct arena *a, const uint64_t **names, size_t *n);
+                       const struct rule *before, const struct verdict *v, struct arena *a,
+                       const uint64_t **names, size_t *n);
 
 uint64_t name_of_site(const struct cache *c, struct str site);
 uint64_t name_of_host(const struct cache *c, struct str site, struct str host);

@@ -95,7 +95,7 @@ struct object_head {
     size_t names_n;
     int64_t received_mono_ms;
     int fetched_status;
-    uint64_t expected_bytes;    /* of the body; BODY_LENGTH_UNKNOWN */
+    uint64_t expected_bytes;           /* of the body; BODY_LENGTH_UNKNOWN */
     const struct object *successor_of; /* confirmed by a 304: its generated ETag stays; NULL */
 };
 /* NEW -> HEAD. Readers are told by object_publish. */

@@ -152,8 +152,8 @@ static bool is_in_304(const struct field *f)
 
 static size_t bytes_needed(const struct response_plan *p, struct str reason)
 {
-    size_t bytes =
-        STATUS_LINE_MOST(reason) + STATUS_LINE_MOST(STR("Not Modified")) + 2 * DATE_LINE + 2 * default_cc.n + p->note.n;
+    size_t bytes = STATUS_LINE_MOST(reason) + STATUS_LINE_MOST(STR("Not Modified")) + 2 * DATE_LINE +
+                   2 * default_cc.n + p->note.n;
     for (size_t i = 0; i < p->fields->n; i++) {
         const struct field *f = &p->fields->v[i];
         size_t line = f->name.n + f->value.n + 4;

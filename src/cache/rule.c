@@ -395,6 +395,6 @@ bool rule_names_more(const struct rule *r, const struct rule *known)
 bool rule_is_encoding_only(const struct rule *r)
 {
     const struct netlify_vary *n = r ? &r->netlify : NULL;
-    return r && rule_has_encoding(r) && !r->vary_language && r->vary.n == 0 && !n->query_some && n->headers.n == 0 &&
-           n->cookies.n == 0 && n->languages.n == 0 && n->countries.n == 0;
+    return r && rule_has_encoding(r) && !r->vary_language && r->vary.n == 0 && !n->query_some &&
+           n->headers.n == 0 && n->cookies.n == 0 && n->languages.n == 0 && n->countries.n == 0;
 }

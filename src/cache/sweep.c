@@ -1,7 +1,7 @@
 #include "cache/sweep.h"
 
 #define SLICE_RESOURCES 256
-#define BUSY_PAUSE_MS   10   /* while there may be purged memory to give back */
+#define BUSY_PAUSE_MS   10 /* while there may be purged memory to give back */
 #define IDLE_PAUSE_MS   1000
 #define FETCH_MOST_MS   (3600 * (int64_t)1000)
 

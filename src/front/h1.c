@@ -15,12 +15,12 @@ enum h1_state {
     H1_HEAD,    /* part of a head */
     H1_BUSY,    /* a request is in flight */
     H1_DISCARD, /* the reply is sent, the rest of the request's body is read over */
-    H1_LINGER,  /* the last reply is sent; what still comes is read over, so that a reset does not destroy the reply */
+    H1_LINGER, /* the last reply is sent; what still comes is read over, so that a reset does not destroy the reply */
     H1_CLOSING,
 };
 
 #define IN_BYTES       ((size_t)8192)
-#define BODY_ROOM      ((size_t)4096)  /* behind the head, for a body */
+#define BODY_ROOM      ((size_t)4096) /* behind the head, for a body */
 #define DISCARD_MOST   ((uint64_t)65536)
 #define LINGER_MS      2000
 #define LINGER_MOST    ((size_t)1 << 20)
@@ -32,10 +32,10 @@ struct exchange {
     struct link link;
     struct h1 *connection;
     struct request request;
-    struct buf in;      /* received: the head, then body bytes or the next requests */
-    size_t at;          /* of `in`: bytes before it are done with */
-    size_t head_bytes;  /* they must stay while the request is in flight: its strings point there */
-    struct buf out;     /* what is written of the reply's head */
+    struct buf in;     /* received: the head, then body bytes or the next requests */
+    size_t at;         /* of `in`: bytes before it are done with */
+    size_t head_bytes; /* they must stay while the request is in flight: its strings point there */
+    struct buf out;    /* what is written of the reply's head */
     struct field *table;
     size_t table_cap;
 };
@@ -241,7 +241,8 @@ static void write_head(struct h1 *c, const struct reply *reply)
     add_framing(c, reply, out);
     c->keep_alive = c->keep_alive && !reply->close && !c->front->draining;
     /* An upload that was not taken whole, and is too long to read over, ends the connection. */
-    if (!c->body_done && (c->expects_continue || c->framing.kind != FRAMING_LENGTH || c->body_left > DISCARD_MOST))
+    if (!c->body_done &&
+        (c->expects_continue || c->framing.kind != FRAMING_LENGTH || c->body_left > DISCARD_MOST))
         c->keep_alive = false;
     if (!c->keep_alive)
         buf_add(out, STR("Connection: close\r\n"));
@@ -269,8 +270,8 @@ static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsig
     }
 }
 
-static enum front_sent h1_send(struct request *r, const struct reply *head, const struct iovec *body, unsigned body_n,
-                               bool last)
+static enum front_sent h1_send(struct request *r, const struct reply *head, const struct iovec *body,
+                               unsigned body_n, bool last)
 {
     struct h1 *c = connection_of(r);
     struct iovec iov[IOV_MOST];
@@ -532,7 +533,8 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
         return;
     r->framing = c->framing;
     c->body_left = c->framing.length;
-    c->body_done = c->framing.kind == FRAMING_NONE || (c->framing.kind == FRAMING_LENGTH && c->body_left == 0);
+    c->body_done =
+        c->framing.kind == FRAMING_NONE || (c->framing.kind == FRAMING_LENGTH && c->body_left == 0);
     chunked_init(&c->chunked);
     if (fields_has(&h->fields, FIELD_EXPECT)) {
         if (!str_eq_nocase(fields_value(&h->fields, FIELD_EXPECT), STR("100-continue")) ||
@@ -563,7 +565,8 @@ static void after_request(struct h1 *c)
     } else {
         c->state = H1_DISCARD;
         if (!c->body_done)
-            timer_start(c->stream.loop, &c->timer, c->front->requests->settings->process.body_timeout, close_on_time);
+            timer_start(c->stream.loop, &c->timer, c->front->requests->settings->process.body_timeout,
+                        close_on_time);
     }
 }
 
@@ -716,7 +719,8 @@ static void on_connected(struct stream *s, int status)
     UNREACHABLE();
 }
 
-static const struct stream_notices notices = { on_connected, on_space, on_data, on_ended, on_written, on_closed };
+static const struct stream_notices notices = { on_connected, on_space,   on_data,
+                                               on_ended,     on_written, on_closed };
 
 /* ---- tunnels ---- */
 
@@ -797,7 +801,7 @@ void h1_accept(struct h1_front *f, int fd, const struct address *peer)
 void h1_drain(struct h1_front *f)
 {
     f->draining = true;
-    LIST_EACH_SAFE (l, &f->connections) {
+    LIST_EACH_SAFE(l, &f->connections) {
         struct h1 *c = CONTAINER_OF(l, struct h1, link);
         /* The kernel may hold a request that was sent before anybody knew: it is answered, then the connection ends. */
         if (c->state == H1_IDLE)
@@ -807,6 +811,6 @@ void h1_drain(struct h1_front *f)
 
 void h1_close_all(struct h1_front *f)
 {
-    LIST_EACH_SAFE (l, &f->connections)
+    LIST_EACH_SAFE(l, &f->connections)
         close_now(CONTAINER_OF(l, struct h1, link));
 }

@@ -166,8 +166,8 @@ static void language_insert(struct weighted *list, size_t n, const struct weight
 
 /* The languages of all lines, best first. false: something was malformed, or there were too many; what was
  * good and fitted is in `out` all the same. */
-static bool languages_read(const struct fields *request, bool ties_by_name, struct weighted out[LANGUAGES_MAX],
-                           size_t *n)
+static bool languages_read(const struct fields *request, bool ties_by_name,
+                           struct weighted out[LANGUAGES_MAX], size_t *n)
 {
     bool good = true;
     *n = 0;

@@ -71,11 +71,12 @@ enum http_error framing_of_request(const struct request_head *h, struct framing 
  * decoder is asked to guess. Codings that somebody decodes, lists, and a length beside it stay errors. */
 static bool is_unknown_coding(const struct fields *f)
 {
-    static const struct str known[] = { STR_INIT("chunked"),  STR_INIT("gzip"),       STR_INIT("x-gzip"),
-                                        STR_INIT("deflate"),  STR_INIT("compress"),   STR_INIT("x-compress"),
+    static const struct str known[] = { STR_INIT("chunked"),  STR_INIT("gzip"),     STR_INIT("x-gzip"),
+                                        STR_INIT("deflate"),  STR_INIT("compress"), STR_INIT("x-compress"),
                                         STR_INIT("identity"), STR_INIT("trailers") };
     struct str value = fields_value(f, FIELD_TRANSFER_ENCODING);
-    if (fields_count(f, FIELD_TRANSFER_ENCODING) != 1 || fields_has(f, FIELD_CONTENT_LENGTH) || !is_token(value))
+    if (fields_count(f, FIELD_TRANSFER_ENCODING) != 1 || fields_has(f, FIELD_CONTENT_LENGTH) ||
+        !is_token(value))
         return false;
     /* "xchunked" and the like are tricks, not codings. */
     for (size_t i = 0; i < value.n; i++)

@@ -23,8 +23,9 @@ struct listener {
     struct letter drain;
     int64_t logged_ms;
     /* A connection: `fd` is non-blocking and close-on-exec and now the owner's. */
-    void (*accepted)(struct listener *l, int fd, const struct address *peer); /* may pause and close the listener */
-    void (*closed)(struct listener *l); /* the last notice */
+    void (*accepted)(struct listener *l, int fd,
+                     const struct address *peer); /* may pause and close the listener */
+    void (*closed)(struct listener *l);           /* the last notice */
     void *owner;
 };
 

@@ -24,9 +24,9 @@ struct letter {
 /* A deadline, embedded in its owner. Zero it before its first use; stop it before its owner ends. */
 struct timer {
     struct link link;
-    int64_t due_ms;                 /* monotonic; 0: not running */
-    int64_t slot_ms;                /* private: when the wheel looks at it; 0: it is not filed */
-    void (*fire)(struct timer *t);  /* called once, from the loop; the timer is stopped by then */
+    int64_t due_ms;                /* monotonic; 0: not running */
+    int64_t slot_ms;               /* private: when the wheel looks at it; 0: it is not filed */
+    void (*fire)(struct timer *t); /* called once, from the loop; the timer is stopped by then */
 };
 
 #define WHEEL_SLOTS 512 /* a power of two */
@@ -50,7 +50,7 @@ struct loop {
     /* the mailbox: private to io/loop.c */
     struct {
         uv_async_t bell;
-        _Atomic(struct letter *) posted; /* from any thread, newest first */
+        _Atomic(struct letter *) posted;         /* from any thread, newest first */
         struct letter *deferred, **deferred_end; /* from this thread, oldest first */
         uv_prepare_t before_poll;
         uv_check_t after_poll;

@@ -40,11 +40,11 @@ struct stream {
     bool reading; /* the owner wants bytes */
     bool writing; /* `written` is still to come */
     /* private to io/stream.c */
-    bool polled;     /* libuv waits for bytes: it goes on after stream_read_stop until some come */
-    bool in_space;   /* libuv must not be told of a stop or a close before it has its answer */
-    bool ended;      /* `ended` came */
-    bool fin;        /* stream_shutdown was called */
-    bool failing;    /* the letter below is under way */
+    bool polled;   /* libuv waits for bytes: it goes on after stream_read_stop until some come */
+    bool in_space; /* libuv must not be told of a stop or a close before it has its answer */
+    bool ended;    /* `ended` came */
+    bool fin;      /* stream_shutdown was called */
+    bool failing;  /* the letter below is under way */
     union {
         uv_handle_t handle;
         uv_stream_t stream;
@@ -66,7 +66,8 @@ struct stream {
 int stream_open(struct stream *s, struct loop *l, const struct stream_notices *n, int fd);
 /* Starts to connect; `connected` follows, also for what fails at once. A libuv error (the address is none): nothing
  * follows, nothing is to be closed. */
-int stream_connect(struct stream *s, struct loop *l, const struct stream_notices *n, const struct address *to);
+int stream_connect(struct stream *s, struct loop *l, const struct stream_notices *n,
+                   const struct address *to);
 
 /* Both cost nothing while no bytes come: a stop is only noticed when they do, so a connection may stop and start reading
  * with each request. When stopped, `ended` waits too. After `ended` a start does nothing. */

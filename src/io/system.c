@@ -1,5 +1,7 @@
 #include "io/system.h"
 
+#include <uv.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -238,4 +240,9 @@ int system_make_dirs(const char *path, mode_t mode)
         folder[i] = '/';
     }
     return make_dir(folder, mode);
+}
+
+const char *system_strerror(int code)
+{
+    return uv_strerror(code);
 }

@@ -10,6 +10,8 @@
 
 /* getrandom(2); stops the process when the kernel has none. */
 void system_random(void *out, size_t bytes);
+/* What went wrong, for people: of any negative code that io/ returns. A literal. */
+const char *system_strerror(int code);
 /* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */
 uint64_t system_raise_files_limit(void);
 /* Cores that this process may run on (affinity, cgroup quota rounded up), at least 1. */

@@ -19,10 +19,10 @@
  */
 enum fetch_step { STEP_CONNECT, STEP_HEAD, STEP_BODY, STEP_OVER };
 
-#define ARENA_BYTES   4096
-#define HEAD_READ     4096
-#define INTERIM_MOST  64
-#define HEAD_COST     1024
+#define ARENA_BYTES       4096
+#define HEAD_READ         4096
+#define INTERIM_MOST      64
+#define HEAD_COST         1024
 #define OVER_SIZE_KEPT_MS (600 * (int64_t)1000)
 
 struct fetch {
@@ -47,8 +47,8 @@ struct fetch {
     size_t upload_leased;      /* bytes of the write under way that are the upload's */
     bool upload_ended;         /* they are its last */
     char chunk_text[CHUNK_HEAD_MAX];
-    bool has_upload;           /* it had one, even if nobody feeds it any more: not to be sent again */
-    bool conditional;          /* carries validators of `stale` */
+    bool has_upload;  /* it had one, even if nobody feeds it any more: not to be sent again */
+    bool conditional; /* carries validators of `stale` */
     bool retried, unconditional;
 
     /* the answer */
@@ -62,13 +62,13 @@ struct fetch {
     struct chunked chunked;
     uint64_t left; /* bytes of a body with a length */
     struct body *body;
-    bool keep_alive; /* the connection may serve another request */
-    bool store;      /* the body is kept, and published when it is whole */
-    bool paused;     /* the readers of a passing body are behind: the origin is not read */
-    bool ended;      /* the origin's side is closed */
+    bool keep_alive;    /* the connection may serve another request */
+    bool store;         /* the body is kept, and published when it is whole */
+    bool paused;        /* the readers of a passing body are behind: the origin is not read */
+    bool ended;         /* the origin's side is closed */
     struct place place; /* final */
     struct {
-        bool is;     /* the answer is a part (206), to be stored as one */
+        bool is; /* the answer is a part (206), to be stored as one */
         struct range range;
         uint64_t whole;
     } part_of;
@@ -80,8 +80,8 @@ static void set_timer(struct fetch *f, int64_t ms);
 
 /* ---- life ---- */
 
-void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct cache *cache, struct pool *pool,
-                  struct counters *counters)
+void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct cache *cache,
+                  struct pool *pool, struct counters *counters)
 {
     *f = (struct fetcher){ .loop = loop, .log = log, .cache = cache, .pool = pool, .counters = counters };
     list_init(&f->live);
@@ -96,7 +96,7 @@ void fetcher_fini(struct fetcher *f)
 
 void fetcher_cancel_all(struct fetcher *f)
 {
-    LIST_EACH_SAFE (l, &f->live) {
+    LIST_EACH_SAFE(l, &f->live) {
         struct fetch *fetch = CONTAINER_OF(l, struct fetch, link);
         if (fetch->step != STEP_OVER)
             fail(fetch, REASON_DRAINING, 503);
@@ -193,9 +193,9 @@ static void fail(struct fetch *f, enum reason why, int status)
     if (is_origins_fault(why)) {
         origin_failed(f->plan.origin, why, f->f->loop->now.wall_ms);
         log_warning(f->f->log, "origin", "%.*s: %.*s %.*s%.*s: %.*s (site %.*s, request %.*s)",
-                    STR_ARG(f->plan.origin->at.authority), STR_ARG(f->plan.method_name), STR_ARG(f->plan.host),
-                    STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), STR_ARG(f->plan.site->name),
-                    STR_ARG(f->plan.request_id));
+                    STR_ARG(f->plan.origin->at.authority), STR_ARG(f->plan.method_name),
+                    STR_ARG(f->plan.host), STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)),
+                    STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
     }
     index_withdraw(f->object);
     object_fail(f->object, why, status);
@@ -270,8 +270,7 @@ static void complete(struct fetch *f)
     }
     object_seal(f->object, f->store && f->plan.site->generate_etag);
     if (f->store) {
-        if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants,
-                          f->f->loop->now.mono_ms))
+        if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms))
             count(f->f->counters, COUNTER_STORED);
     } else {
         index_withdraw(f->object);
@@ -487,9 +486,7 @@ static void send_more(struct fetch *f)
         switch (stream_write(&f->connection->stream, iov, n)) {
         case STREAM_WRITTEN: wrote(f); break;
         case STREAM_PENDING: return;
-        case STREAM_BROKEN:
-            cannot_send(f);
-            return;
+        case STREAM_BROKEN: cannot_send(f); return;
         }
     }
 }
@@ -534,7 +531,8 @@ static void turn_passing(struct fetch *f, enum reason why)
     body_pass(f->body);
     if (why == REASON_TOO_LARGE)
         index_mark(f->f->cache, &f->plan.place,
-                   &(struct index_note){ .over_size_until_ms = now_ms + OVER_SIZE_KEPT_MS, .reason = why }, now_ms);
+                   &(struct index_note){ .over_size_until_ms = now_ms + OVER_SIZE_KEPT_MS, .reason = why },
+                   now_ms);
     count(f->f->counters, COUNTER_NOT_STORED);
 }
 
@@ -843,7 +841,8 @@ static void judge(struct fetch *f, int status, const struct fields *fields, stru
         v->reason = f->plan.not_stored ? f->plan.not_stored : REASON_METHOD;
     if (v->store && f->plan.not_stored)
         v->reason = f->plan.not_stored;
-    if (v->store && f->framing.kind == FRAMING_LENGTH && f->framing.length > (uint64_t)f->plan.site->object_bytes)
+    if (v->store && f->framing.kind == FRAMING_LENGTH &&
+        f->framing.length > (uint64_t)f->plan.site->object_bytes)
         v->reason = REASON_TOO_LARGE;
     if (v->store && v->reason == REASON_NONE && !cache_make_room(f->f->cache, head_cost(fields)))
         v->reason = REASON_NO_MEMORY;
@@ -1029,7 +1028,8 @@ static void compare_with_stored(struct fetch *f, const struct response_head *h)
     if (!o)
         return;
     const struct fields *stored = &o->response->fields;
-    struct str etag = fields_value(&h->fields, FIELD_ETAG), modified = fields_value(&h->fields, FIELD_LAST_MODIFIED);
+    struct str etag = fields_value(&h->fields, FIELD_ETAG),
+               modified = fields_value(&h->fields, FIELD_LAST_MODIFIED);
     int64_t length = declared_length(h);
     bool differs = (etag.n && !str_eq(etag, fields_value(stored, FIELD_ETAG))) ||
                    (modified.n && !str_eq(modified, fields_value(stored, FIELD_LAST_MODIFIED))) ||
@@ -1056,8 +1056,8 @@ static void complete_part(struct fetch *f, const struct response_head *h, const 
 {
     struct fields merged;
     struct verdict v;
-    response_merge_304(&f->part->response->fields, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE, &f->arena,
-                       &merged);
+    response_merge_304(&f->part->response->fields, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE,
+                       &f->arena, &merged);
     fields_remove(&merged, FIELD_CONTENT_RANGE);
     judge(f, 200, &merged, &v);
     settle(f, 200, &v);

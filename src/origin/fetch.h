@@ -26,8 +26,8 @@ struct fetcher {
 
 #define FETCH_SCRATCH_BYTES ((size_t)65536)
 
-void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct cache *cache, struct pool *pool,
-                  struct counters *counters);
+void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct cache *cache,
+                  struct pool *pool, struct counters *counters);
 void fetcher_fini(struct fetcher *f);
 /* The drain's deadline: all fetches fail now. */
 void fetcher_cancel_all(struct fetcher *f);
@@ -38,7 +38,8 @@ struct fetch_client {
     /* A 1xx other than 100 and 101; the strings live during the call. */
     void (*interim)(struct fetch_client *c, int status, const struct fields *fields);
     /* 101: the connection is the client's from here on, with `rest` already read from it. The fetch is over. */
-    void (*upgraded)(struct fetch_client *c, struct connection *connection, const struct response_head *head, struct str rest);
+    void (*upgraded)(struct fetch_client *c, struct connection *connection, const struct response_head *head,
+                     struct str rest);
 };
 
 /* Everything a fetch needs of the request that starts it; copied. */
@@ -52,18 +53,19 @@ struct fetch_plan {
     struct str host;         /* the Host field */
     const struct rule *rule; /* that the key was computed under */
     struct place place;
-    struct object *object;   /* to fill: NEW; a reference is taken */
-    struct object *stale;    /* to be revalidated; NULL: none; a reference is taken */
-    struct object *part;     /* a stored part from position 0, of which the rest is asked for; NULL; a reference is taken */
+    struct object *object; /* to fill: NEW; a reference is taken */
+    struct object *stale;  /* to be revalidated; NULL: none; a reference is taken */
+    struct object
+        *part; /* a stored part from position 0, of which the rest is asked for; NULL; a reference is taken */
     const struct directives *request; /* honoured ones: for stale-if-error */
-    struct upload *upload;   /* NULL: no body */
-    struct fetch_client *client; /* NULL: background */
-    bool empty_body;         /* Content-Length: 0 was sent: say so too */
-    bool may_store;          /* GET that may be stored: conditional fields and Range are ours alone */
+    struct upload *upload;            /* NULL: no body */
+    struct fetch_client *client;      /* NULL: background */
+    bool empty_body;                  /* Content-Length: 0 was sent: say so too */
+    bool may_store; /* GET that may be stored: conditional fields and Range are ours alone */
     bool background;
-    bool upgrade;            /* Upgrade is asked for */
-    enum reason not_stored;  /* although it might: why; REASON_NONE: it may */
-    struct str range;        /* forwarded although it may be stored (combine_parts); empty: none */
+    bool upgrade;           /* Upgrade is asked for */
+    enum reason not_stored; /* although it might: why; REASON_NONE: it may */
+    struct str range;       /* forwarded although it may be stored (combine_parts); empty: none */
     struct str request_id;
 };
 

@@ -13,7 +13,8 @@ static void set_query(struct key_request *out, struct str reference)
     out->query = str_from_index(rest, mark + 1);
 }
 
-static bool absolute(const struct key_request *at, struct str reference, struct arena *a, struct key_request *out)
+static bool absolute(const struct key_request *at, struct str reference, struct arena *a,
+                     struct key_request *out)
 {
     struct target t;
     struct host h;
@@ -45,7 +46,8 @@ bool same_origin_reference(const struct key_request *at, struct str reference, s
     if (str_starts_nocase(reference, STR("http:")) || str_starts_nocase(reference, STR("https:")))
         return absolute(at, reference, a, out);
     if (str_starts(reference, STR("//")))
-        return absolute(at, arena_printf(a, "%s:%.*s", at->https ? "https" : "http", STR_ARG(reference)), a, out);
+        return absolute(at, arena_printf(a, "%s:%.*s", at->https ? "https" : "http", STR_ARG(reference)), a,
+                        out);
     size_t path_n = 0;
     while (path_n < reference.n && reference.p[path_n] != '?' && reference.p[path_n] != '#')
         path_n++;
@@ -62,7 +64,8 @@ bool same_origin_reference(const struct key_request *at, struct str reference, s
     return path_normalize(path, a, &out->path) == HTTP_ERROR_NONE;
 }
 
-static void invalidate_url(struct cache *c, const struct key_request *url, struct arena *a, int64_t now_mono_ms)
+static void invalidate_url(struct cache *c, const struct key_request *url, struct arena *a,
+                           int64_t now_mono_ms)
 {
     uint64_t name;
     if (name_of_url(c, url, a, &name))

@@ -47,7 +47,8 @@ static bool is_same(const struct origin_address *a, const struct origin_address 
 static struct origin *make(const struct origin_address *at)
 {
     struct origin *origin = mem_alloc(sizeof(*origin));
-    origin->at = (struct origin_address){ own(at->host_name), at->port, own(at->local_path), own(at->authority) };
+    origin->at =
+        (struct origin_address){ own(at->host_name), at->port, own(at->local_path), own(at->authority) };
     lock_init(&origin->lock);
     list_init(&origin->pools);
     return origin;
@@ -57,7 +58,7 @@ struct origin *origins_get(struct origins *o, const struct origin_address *at)
 {
     struct origin *found = NULL;
     lock_take(&o->lock);
-    LIST_EACH (l, &o->all) {
+    LIST_EACH(l, &o->all) {
         struct origin *origin = CONTAINER_OF(l, struct origin, link);
         if (is_same(&origin->at, at))
             found = origin;
@@ -73,7 +74,7 @@ struct origin *origins_get(struct origins *o, const struct origin_address *at)
 void origins_each(struct origins *o, void (*each)(struct origin *, void *), void *ctx)
 {
     lock_take(&o->lock);
-    LIST_EACH (l, &o->all)
+    LIST_EACH(l, &o->all)
         each(CONTAINER_OF(l, struct origin, link), ctx);
     lock_give(&o->lock);
 }

@@ -1,6 +1,7 @@
 #include "origin/pool.h"
 
 #include "base/mem.h"
+#include "io/system.h"
 
 #define RESOLVED_KEPT_MS ((int64_t)30000)
 #define IDLE_MAX         1024 /* connections to one origin on one worker */
@@ -11,10 +12,10 @@ struct pool_entry {
     struct link in_origin; /* under the origin's lock */
     struct pool *pool;
     struct origin *origin;
-    struct list idle;    /* connections, the latest used first */
+    struct list idle; /* connections, the latest used first */
     size_t idle_n;
-    struct list queue;   /* tickets that wait for a place */
-    struct list resolving; /* tickets that wait for an address */
+    struct list queue;        /* tickets that wait for a place */
+    struct list resolving;    /* tickets that wait for an address */
     struct loop_notice place; /* another worker gave one back */
     struct resolve resolve;
     bool is_resolving, is_literal;
@@ -43,7 +44,7 @@ static bool take_place(struct pool_entry *e)
 static void tell_the_others(struct pool_entry *e)
 {
     lock_take(&e->origin->lock);
-    LIST_EACH (l, &e->origin->pools) {
+    LIST_EACH(l, &e->origin->pools) {
         struct pool_entry *other = CONTAINER_OF(l, struct pool_entry, in_origin);
         notice_send(&other->place.notice, e->pool->loop);
     }
@@ -70,7 +71,7 @@ static void place_noticed(struct loop_notice *n)
 
 static struct pool_entry *entry_of(struct pool *p, struct origin *o)
 {
-    LIST_EACH (l, &p->entries) {
+    LIST_EACH(l, &p->entries) {
         struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
         if (e->origin == o)
             return e;
@@ -98,9 +99,9 @@ void pool_init(struct pool *p, struct loop *loop, struct log *log, struct counte
 void pool_close(struct pool *p)
 {
     p->closing = true;
-    LIST_EACH (l, &p->entries) {
+    LIST_EACH(l, &p->entries) {
         struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
-        LIST_EACH_SAFE (k, &e->idle)
+        LIST_EACH_SAFE(k, &e->idle)
             pool_drop(CONTAINER_OF(k, struct connection, link));
         if (e->is_resolving)
             resolve_cancel(&e->resolve);
@@ -122,7 +123,7 @@ void pool_fini(struct pool *p)
 size_t pool_idle(const struct pool *p)
 {
     size_t n = 0;
-    LIST_EACH (l, &p->entries)
+    LIST_EACH(l, &p->entries)
         n += CONTAINER_OF(l, struct pool_entry, in_pool)->idle_n;
     return n;
 }
@@ -173,7 +174,8 @@ static void on_closed(struct stream *s)
 
 static void on_connected(struct stream *s, int status);
 
-static const struct stream_notices notices = { on_connected, on_space, on_data, on_ended, on_written, on_closed };
+static const struct stream_notices notices = { on_connected, on_space,   on_data,
+                                               on_ended,     on_written, on_closed };
 
 static void stop_idling(struct connection *c)
 {
@@ -419,7 +421,7 @@ static void resolved(struct resolve *r, int status, const struct address *v, siz
         e->resolved_ms = e->pool->loop->now.mono_ms;
     } else if (!e->pool->closing) {
         log_warning(e->pool->log, "origin", "cannot resolve \"%.*s\": %s", STR_ARG(e->origin->at.host_name),
-                    uv_strerror(status));
+                    system_strerror(status));
     }
     struct list waiting;
     list_init(&waiting);
@@ -450,7 +452,8 @@ static bool start_resolving(struct pool_entry *e)
 {
     if (e->is_resolving)
         return true;
-    int status = resolve_start(e->pool->loop, &e->resolve, e->origin->at.host_name, e->origin->at.port, resolved);
+    int status =
+        resolve_start(e->pool->loop, &e->resolve, e->origin->at.host_name, e->origin->at.port, resolved);
     e->is_resolving = status == 0;
     return status == 0;
 }
@@ -463,7 +466,8 @@ static bool begin_connect(struct ticket *t, enum reason *why)
     timer_start(loop, &t->timer, t->connect_timeout_ms, connect_too_long);
     if (!e->is_literal && e->addresses_n == 0)
         find_literal(e);
-    bool old = !e->is_literal && (e->resolved_ms == 0 || loop->now.mono_ms - e->resolved_ms > RESOLVED_KEPT_MS);
+    bool old =
+        !e->is_literal && (e->resolved_ms == 0 || loop->now.mono_ms - e->resolved_ms > RESOLVED_KEPT_MS);
     if (old && !start_resolving(e) && e->addresses_n == 0) {
         *why = REASON_RESOLVE_FAILED;
         return false;

@@ -39,8 +39,8 @@ struct connection {
     struct timer idle;
     const struct connection_user *user;
     void *ctx;
-    bool reused;   /* it served a request before */
-    bool counted;  /* in origin->in_use */
+    bool reused;  /* it served a request before */
+    bool counted; /* in origin->in_use */
 };
 
 enum ticket_state { TICKET_NONE, TICKET_QUEUED, TICKET_RESOLVING, TICKET_CONNECTING };
@@ -51,7 +51,7 @@ struct ticket {
     struct link link; /* in the queue, or among those who wait for an address */
     struct pool_entry *entry;
     struct connection *connecting;
-    bool fresh; /* no idle connection */
+    bool fresh;         /* no idle connection */
     struct timer timer; /* of the queue, then of the connect */
     int64_t connect_timeout_ms;
     size_t next_address, addresses_left;

@@ -20,7 +20,8 @@ enum upload_state {
 };
 
 struct upload {
-    struct framing framing; /* as the client declared it: a length is passed on, anything else is sent chunked */
+    struct framing
+        framing; /* as the client declared it: a length is passed on, anything else is sent chunked */
     enum upload_state state;
     char *ring; /* made with the first byte */
     size_t head, n;

@@ -53,8 +53,8 @@ struct str country_of(const struct country *c, struct str ip, struct arena *a)
         return STR_NONE;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         MMDB_entry_data_s data;
-        if (MMDB_aget_value(&found.entry, &data, (const char *const *)paths[i]) == MMDB_SUCCESS && data.has_data &&
-            data.type == MMDB_DATA_TYPE_UTF8_STRING && data.data_size == 2)
+        if (MMDB_aget_value(&found.entry, &data, (const char *const *)paths[i]) == MMDB_SUCCESS &&
+            data.has_data && data.type == MMDB_DATA_TYPE_UTF8_STRING && data.data_size == 2)
             return upper((struct str){ data.utf8_string, data.data_size }, a);
     }
     return STR_NONE;

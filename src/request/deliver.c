@@ -105,7 +105,8 @@ static void write_forward(const struct request *r, struct buf *b)
         return;
     }
     buf_add(b, STR("; fwd="));
-    buf_add(b, r->site && r->site->netlify_status && r->outcome == OUTCOME_MISS ? STR("miss") : forward_reason(r));
+    buf_add(b, r->site && r->site->netlify_status && r->outcome == OUTCOME_MISS ? STR("miss")
+                                                                                : forward_reason(r));
     if (o && o->response && o->fetched_status == 304)
         buf_add(b, STR("; fwd-status=304"));
     if (o && o->response && o->stored)
@@ -125,8 +126,9 @@ static enum reason detail_of(const struct request *r)
     if (is_from_store(r) || !r->object || !r->object->response)
         return REASON_NONE;
     enum reason why = (enum reason)r->object->verdict_reason;
-    return why == REASON_METHOD || why == REASON_DEV ? r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason
-                                                      : why;
+    return why == REASON_METHOD || why == REASON_DEV
+               ? r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason
+               : why;
 }
 
 static bool is_token_like(struct str s)
@@ -264,9 +266,9 @@ static void deliver_ranges(struct request *r, const struct range *v, size_t n, u
     for (size_t i = 0; i < n; i++) {
         struct str where = content_range(r, v[i], whole);
         parts->v[i].range = v[i];
-        parts->v[i].head = arena_printf(&r->arena, "%s--%.*s\r\n%s%.*s%sContent-Range: %.*s\r\n\r\n", i ? "\r\n" : "",
-                                        STR_ARG(boundary), type.n ? "Content-Type: " : "", STR_ARG(type),
-                                        type.n ? "\r\n" : "", STR_ARG(where));
+        parts->v[i].head = arena_printf(&r->arena, "%s--%.*s\r\n%s%.*s%sContent-Range: %.*s\r\n\r\n",
+                                        i ? "\r\n" : "", STR_ARG(boundary), type.n ? "Content-Type: " : "",
+                                        STR_ARG(type), type.n ? "\r\n" : "", STR_ARG(where));
         length += parts->v[i].head.n + (v[i].last - v[i].first + 1);
     }
     parts->tail = arena_printf(&r->arena, "\r\n--%.*s--\r\n", STR_ARG(boundary));
@@ -371,8 +373,9 @@ void deliver_object(struct request *r)
     /* A part that was fetched for this very request goes out as the origin sent it. */
     if (ours && (response->status == 200 || (r->object->partial && is_from_store(r)))) {
         struct validators validators = validators_of(r);
-        if (response->status == 200 && condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==
-                                           CONDITION_NOT_MODIFIED) {
+        if (response->status == 200 &&
+            condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==
+                CONDITION_NOT_MODIFIED) {
             deliver_not_modified(r);
             decided = true;
         } else {
@@ -398,13 +401,15 @@ void deliver_page(struct request *r)
 {
     const struct answer_page *page = &r->answer;
     struct str type = page->content_type.n ? page->content_type : STR("text/plain; charset=utf-8");
-    r->reply = (struct reply){ .status = page->status, .has_body = !r->head_only, .length = (int64_t)page->body.n };
+    r->reply =
+        (struct reply){ .status = page->status, .has_body = !r->head_only, .length = (int64_t)page->body.n };
     char date[HTTP_DATE_BYTES];
     http_date_write(date, r->w->loop->now.wall_ms / 1000);
     r->reply.h1 = arena_printf(&r->arena,
                                "HTTP/1.1 %d %.*s\r\nDate: %.*s\r\nContent-Type: %.*s\r\n"
                                "Cache-Control: no-store\r\n",
-                               page->status, STR_ARG(status_reason(page->status)), HTTP_DATE_BYTES, date, STR_ARG(type));
+                               page->status, STR_ARG(status_reason(page->status)), HTTP_DATE_BYTES, date,
+                               STR_ARG(type));
     for (unsigned i = 0; i < page->extra_n; i++)
         add_extra(&r->reply, page->extra[i].name, page->extra[i].value);
     if (!r->w->source)

@@ -7,7 +7,7 @@ struct hub {
     struct loop_notice notice;
     struct object *object; /* a reference */
     struct list readers;
-    bool telling;          /* its readers are being told: some are in another list, and it must stay */
+    bool telling; /* its readers are being told: some are in another list, and it must stay */
 };
 
 struct reader {
@@ -32,7 +32,7 @@ static void update_slowest(struct hub *h)
     if (h->telling || !object_is_closed(h->object))
         return;
     uint64_t slowest = UINT64_MAX;
-    LIST_EACH (l, &h->readers) {
+    LIST_EACH(l, &h->readers) {
         struct reader *reader = CONTAINER_OF(l, struct reader, link);
         slowest = reader->position < slowest ? reader->position : slowest;
     }

@@ -9,13 +9,13 @@
 #include "request/tunnel.h"
 
 #define ARENA_BYTES     4096
-#define LOOKS_MOST      8    /* then it goes alone: something keeps changing under it */
+#define LOOKS_MOST      8 /* then it goes alone: something keeps changing under it */
 #define LEASE_FIRST     ((uint64_t)1 << 20)
 #define LEASE_NEXT      ((uint64_t)1 << 18) /* once the client turned out to be slow */
 #define REQUEST_ID_MOST 128
 
-static const struct field allow = { STR_INIT("Allow"), STR_INIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-                                    FIELD_OTHER };
+static const struct field allow = { STR_INIT("Allow"),
+                                    STR_INIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"), FIELD_OTHER };
 
 /* A step that cannot go on now says so; it is entered again when something comes. */
 #define WAIT STEP_COUNT
@@ -78,7 +78,8 @@ static enum step do_route(struct request *r)
         return answer_internally(r);
     if (r->status)
         return STEP_FAIL;
-    if (r->framing.kind == FRAMING_LENGTH && r->framing.length > (uint64_t)r->settings->process.request_body) {
+    if (r->framing.kind == FRAMING_LENGTH &&
+        r->framing.length > (uint64_t)r->settings->process.request_body) {
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
         return fail(r, REASON_BAD_REQUEST, 413);
     }
@@ -112,10 +113,11 @@ static void warn_of_country(struct request *r)
     static atomic_flag said = ATOMIC_FLAG_INIT;
     count(r->w->counters, COUNTER_COUNTRY_MISSING);
     if (!atomic_flag_test_and_set(&said))
-        log_warning(r->w->log, "request",
-                    "%.*s%.*s has Netlify-Vary: country=, but there is no country_database: every visitor gets the"
-                    " page for no country",
-                    STR_ARG(r->authority), STR_ARG(r->key.path));
+        log_warning(
+            r->w->log, "request",
+            "%.*s%.*s has Netlify-Vary: country=, but there is no country_database: every visitor gets the"
+            " page for no country",
+            STR_ARG(r->authority), STR_ARG(r->key.path));
 }
 
 static void compute_place(struct request *r)
@@ -328,12 +330,12 @@ static void start_fetch(struct request *r, bool background)
         .may_store = may_store,
         .background = background,
         .upgrade = r->upgrade,
-        .not_stored = background || !may_store    ? REASON_NONE
-                      : r->directives.no_store    ? REASON_REQUEST_NO_STORE
-                      : r->alone                  ? REASON_NOT_SHARED
+        .not_stored = background || !may_store ? REASON_NONE
+                      : r->directives.no_store ? REASON_REQUEST_NO_STORE
+                      : r->alone               ? REASON_NOT_SHARED
                       /* A reload came between: the purge of what the old settings made must not miss this. */
                       : r->settings != r->w->settings ? REASON_NOT_SHARED
-                                                  : REASON_NONE,
+                                                      : REASON_NONE,
         .request_id = request_id(r),
     };
     if (may_store && !background && r->site->combine_parts) {
@@ -353,7 +355,8 @@ static enum step do_fetch(struct request *r)
 {
     if (r->pass_reason == REASON_NONE)
         r->pass_reason = r->outcome == OUTCOME_PASS ? own_reason(r) : REASON_NONE;
-    if (r->upgrade && atomic_load_explicit(r->w->tunnels, memory_order_relaxed) >= r->settings->process.tunnels)
+    if (r->upgrade &&
+        atomic_load_explicit(r->w->tunnels, memory_order_relaxed) >= r->settings->process.tunnels)
         return fail(r, REASON_TUNNEL_LIMIT, 503);
     if (r->pass) {
         count(r->w->counters, COUNTER_PASSES);
@@ -418,7 +421,8 @@ static enum step fetch_failed(struct request *r)
     timer_stop(r->w->loop, &r->timer);
     if (r->stale && !r->stale->partial && r->stale->response->status < 500) {
         struct now now = r->w->loop->now;
-        struct object_purged p = object_check_purged(r->stale, epochs_published(r->w->cache->epochs), now.mono_ms);
+        struct object_purged p =
+            object_check_purged(r->stale, epochs_published(r->w->cache->epochs), now.mono_ms);
         struct age age = policy_age(&r->stale->fresh, now.mono_ms - r->stale->received_mono_ms, p.soft_ms);
         if (!p.gone && policy_stale_on_error(&r->stale->fresh, age, p.invalidated, &r->directives)) {
             r->stale_error = true;
@@ -485,8 +489,8 @@ static void watch_sending(struct request *r)
     /* A body that is not kept holds up its origin, and with it all who read it. */
     bool passing = r->object && object_is_closed(r->object);
     r->unsent = r->front->unsent(r);
-    timer_start(r->w->loop, &r->timer,
-                passing ? r->site->window_stall : r->settings->process.send_timeout, send_too_slow);
+    timer_start(r->w->loop, &r->timer, passing ? r->site->window_stall : r->settings->process.send_timeout,
+                send_too_slow);
 }
 
 /* Slow is not gone: only a client that took no byte at all is. */
@@ -648,8 +652,8 @@ static void write_error_page(struct request *r)
     struct answer_page *page = &r->answer;
     const char *what = r->refused ? http_error_text(r->refused) : reason_sentence(r->reason).p;
     *page = (struct answer_page){ .status = r->status };
-    page->body = arena_printf(a, "%d %.*s\n\n%s.\n%s%.*s%s", r->status, STR_ARG(status_reason(r->status)), what,
-                              "Request ", STR_ARG(request_id(r)), "\n");
+    page->body = arena_printf(a, "%d %.*s\n\n%s.\n%s%.*s%s", r->status, STR_ARG(status_reason(r->status)),
+                              what, "Request ", STR_ARG(request_id(r)), "\n");
     if (r->status == 503)
         page->extra[page->extra_n++] =
             (struct field){ field_name(FIELD_RETRY_AFTER), STR("5"), FIELD_RETRY_AFTER };

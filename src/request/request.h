@@ -15,7 +15,7 @@ struct tunnel;
 struct country;
 
 enum step {
-#define TO(id) 0
+#define TO(id)               0
 #define STEP(id, name, next) STEP_##id,
 #include "tbl/steps.h"
 #undef STEP
@@ -27,14 +27,14 @@ enum step {
 #define REPLY_EXTRA_MAX 24
 struct reply {
     int status;
-    struct str h1;          /* status line and prepared field lines for HTTP/1.1 (cache/response) */
+    struct str h1;               /* status line and prepared field lines for HTTP/1.1 (cache/response) */
     const struct fields *fields; /* the same as a table, for other protocols: the first fields_n of it */
     size_t fields_n;
     struct field extra[REPLY_EXTRA_MAX]; /* written behind them */
     unsigned extra_n;
-    bool has_body;          /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
-    int64_t length;         /* Content-Length; -1: not known, or not to be stated */
-    bool close;             /* the connection is of no more use to the client */
+    bool has_body;  /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
+    int64_t length; /* Content-Length; -1: not known, or not to be stated */
+    bool close;     /* the connection is of no more use to the client */
 };
 
 enum front_sent {
@@ -46,7 +46,8 @@ enum front_sent {
 /* What a request asks of its front. From the request's own calls; none of them calls back. */
 struct front_ops {
     /* The head (NULL: it was sent) and pieces of the body; `last`: the body is whole with them. */
-    enum front_sent (*send)(struct request *r, const struct reply *head, const struct iovec *iov, unsigned n, bool last);
+    enum front_sent (*send)(struct request *r, const struct reply *head, const struct iovec *iov, unsigned n,
+                            bool last);
     /* Bytes of a pending send that the kernel has not taken yet. */
     size_t (*unsent)(const struct request *r);
     /* A 1xx; dropped when the client cannot take one now. */
@@ -86,9 +87,9 @@ struct requests {
     void (*log_request)(struct requests *w, const struct request *r);
     void *log_ctx;
     bool draining;
-    uint64_t *next_id;         /* of X-Request-Id, this worker's */
-    _Atomic int64_t *tunnels;  /* open ones, all workers */
-    struct list open;          /* requests in flight, for the drain */
+    uint64_t *next_id;        /* of X-Request-Id, this worker's */
+    _Atomic int64_t *tunnels; /* open ones, all workers */
+    struct list open;         /* requests in flight, for the drain */
 };
 
 /* A page of freshet's own. */
@@ -112,58 +113,58 @@ struct request {
     /* ---- from the front, before request_start ---- */
     enum method method;
     struct str method_name, target;
-    int minor;                /* HTTP/1.minor */
-    struct fields fields;     /* as received; strings live until the request is done */
-    struct framing framing;   /* of its body */
-    bool https;               /* the connection is */
+    int minor;              /* HTTP/1.minor */
+    struct fields fields;   /* as received; strings live until the request is done */
+    struct framing framing; /* of its body */
+    bool https;             /* the connection is */
     const struct address *peer;
-    enum http_error refused;  /* found by the front: answer it and close */
+    enum http_error refused; /* found by the front: answer it and close */
 
     /* ---- route ---- */
     enum step step;
     const struct site_settings *site;
-    struct key_request key;   /* key.fields is set by request_fields */
-    struct str authority;     /* host[:port] as the visitor asked for it */
+    struct key_request key; /* key.fields is set by request_fields */
+    struct str authority;   /* host[:port] as the visitor asked for it */
     struct str client_ip;
     struct str request_id;
     bool trusted, pass, upgrade, debug, head_only;
     bool fields_made;
-    struct fields sent;       /* to the origin */
+    struct fields sent; /* to the origin */
     enum reason pass_reason;
     struct directives directives;
     struct str range;
 
     /* ---- lookup ---- */
     struct look look;
-    struct rule *rule;        /* a reference */
-    struct found found;       /* references are the request's: `stored` and `busy` */
+    struct rule *rule;  /* a reference */
+    struct found found; /* references are the request's: `stored` and `busy` */
     unsigned looks;
-    bool alone;               /* does not wait for another's fetch any more */
-    enum outcome outcome;     /* of the first look that counted */
+    bool alone;           /* does not wait for another's fetch any more */
+    enum outcome outcome; /* of the first look that counted */
 
     /* ---- object and delivery ---- */
-    struct object *object;    /* what is delivered, a reference */
-    struct object *stale;     /* what may be served when the fetch fails, a reference */
-    struct reader *reader;    /* NULL: not waiting on the object */
+    struct object *object; /* what is delivered, a reference */
+    struct object *stale;  /* what may be served when the fetch fails, a reference */
+    struct reader *reader; /* NULL: not waiting on the object */
     bool own_fetch;
     struct fetch_client fetch_client;
     struct upload *upload;
     bool collapsed, background_started, stale_error;
-    struct timer timer;       /* waiting for a head, or for the client to take bytes */
+    struct timer timer; /* waiting for a head, or for the client to take bytes */
     bool timed_out;
-    struct body *body;        /* a reference */
+    struct body *body; /* a reference */
     struct body_cursor cursor;
-    uint64_t at, end;         /* of the body: next byte, and where to stop (BODY_LENGTH_UNKNOWN: the end) */
-    uint64_t leased;          /* bytes of the write under way */
-    size_t unsent;            /* of it, when it was last looked at */
-    struct parts *parts;      /* several ranges; NULL */
+    uint64_t at, end;    /* of the body: next byte, and where to stop (BODY_LENGTH_UNKNOWN: the end) */
+    uint64_t leased;     /* bytes of the write under way */
+    size_t unsent;       /* of it, when it was last looked at */
+    struct parts *parts; /* several ranges; NULL */
     struct reply reply;
     bool head_sent, sending, last_sent;
-    bool cut;                 /* the body could not be sent whole: no proper end */
-    bool gone;                /* the client is */
+    bool cut;  /* the body could not be sent whole: no proper end */
+    bool gone; /* the client is */
     struct tunnel *tunnel;
     struct answer_page answer; /* error pages and internal sources */
-    struct buf collected;     /* an internal source's request body */
+    struct buf collected;      /* an internal source's request body */
     bool body_ended;
 
     /* ---- for the record ---- */

@@ -39,7 +39,8 @@ struct str request_client_ip(struct request *r)
     char text[ADDRESS_TEXT_MAX];
     struct str found = STR_NONE;
     if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_FOR)) {
-        struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member, believed = STR_NONE;
+        struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member,
+                   believed = STR_NONE;
         while (list_next(&rest, &member)) {
             if (!address_parse_ip(member, 0, &address))
                 believed = STR_NONE;
@@ -48,7 +49,8 @@ struct str request_client_ip(struct request *r)
         }
         found = believed;
     }
-    r->client_ip = found.n ? found : arena_dup(&r->arena, (struct str){ text, address_write_ip(r->peer, text) });
+    r->client_ip =
+        found.n ? found : arena_dup(&r->arena, (struct str){ text, address_write_ip(r->peer, text) });
     return r->client_ip;
 }
 
@@ -72,7 +74,8 @@ static enum http_error find_host(struct request *r, const struct target *t)
             e = HTTP_ERROR_HOST_MISMATCH;
     }
     if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_HOST) && e == HTTP_ERROR_NONE)
-        e = host_parse(first_member(&r->fields, FIELD_X_FORWARDED_HOST, &r->arena), r->key.https, &r->arena, &host);
+        e = host_parse(first_member(&r->fields, FIELD_X_FORWARDED_HOST, &r->arena), r->key.https, &r->arena,
+                       &host);
     if (e != HTTP_ERROR_NONE)
         return e;
     r->key.host = host.name;
@@ -90,7 +93,8 @@ static enum http_error find_target(struct request *r, struct target *t)
         return HTTP_ERROR_TARGET;
     r->key.https = r->https || (t->form == TARGET_ABSOLUTE && str_eq(t->scheme, STR("https")) && r->trusted);
     if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_PROTO))
-        r->key.https = str_eq_nocase(last_member(&r->fields, FIELD_X_FORWARDED_PROTO, &r->arena), STR("https"));
+        r->key.https =
+            str_eq_nocase(last_member(&r->fields, FIELD_X_FORWARDED_PROTO, &r->arena), STR("https"));
     if (t->form == TARGET_ASTERISK)
         r->key.path = t->path;
     else if ((e = path_normalize(t->path, &r->arena, &r->key.path)) != HTTP_ERROR_NONE)
@@ -136,7 +140,8 @@ static bool wants_upgrade(const struct request *r)
 
 static void find_mode(struct request *r)
 {
-    bool has_body = r->framing.kind == FRAMING_CHUNKED || (r->framing.kind == FRAMING_LENGTH && r->framing.length > 0);
+    bool has_body =
+        r->framing.kind == FRAMING_CHUNKED || (r->framing.kind == FRAMING_LENGTH && r->framing.length > 0);
     r->head_only = r->method == METHOD_HEAD;
     r->upgrade = wants_upgrade(r);
     if (r->method != METHOD_GET && r->method != METHOD_HEAD)
@@ -254,9 +259,11 @@ static void add_forwarding(struct request *r)
     if (r->key.country.n)
         fields_add_id(&r->sent, a, FIELD_X_COUNTRY, r->key.country);
 
-    struct str via = fields_joined(&r->fields, FIELD_VIA, a), loop = fields_joined(&r->fields, FIELD_CDN_LOOP, a);
-    fields_add_id(&r->sent, a, FIELD_VIA,
-                  arena_printf(a, "%.*s%s1.%d %.*s", STR_ARG(via), via.n ? ", " : "", r->minor, STR_ARG(r->w->self)));
+    struct str via = fields_joined(&r->fields, FIELD_VIA, a),
+               loop = fields_joined(&r->fields, FIELD_CDN_LOOP, a);
+    fields_add_id(
+        &r->sent, a, FIELD_VIA,
+        arena_printf(a, "%.*s%s1.%d %.*s", STR_ARG(via), via.n ? ", " : "", r->minor, STR_ARG(r->w->self)));
     fields_add_id(&r->sent, a, FIELD_CDN_LOOP,
                   arena_printf(a, "%.*s%s%.*s", STR_ARG(loop), loop.n ? ", " : "", STR_ARG(r->w->self)));
     fields_add_id(&r->sent, a, FIELD_X_REQUEST_ID, request_id(r));
@@ -276,7 +283,8 @@ const struct fields *request_fields(struct request *r)
     if (encodings.n)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
     if (fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE))
-        fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_LANGUAGE, accept_language_ordered(&r->fields, &r->arena));
+        fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_LANGUAGE,
+                      accept_language_ordered(&r->fields, &r->arena));
     uint64_t hops;
     if (route_max_forwards(r, &hops) && hops > 0)
         fields_add_id(&r->sent, &r->arena, FIELD_MAX_FORWARDS,

@@ -10,9 +10,9 @@
 /* One direction. */
 struct flow {
     char bytes[BUFFER_BYTES];
-    size_t n;      /* bytes in it, or being written */
-    bool writing;  /* they are with the writer until it is done */
-    bool ended;    /* its source ended; told on when the buffer is empty */
+    size_t n;     /* bytes in it, or being written */
+    bool writing; /* they are with the writer until it is done */
+    bool ended;   /* its source ended; told on when the buffer is empty */
     bool told;
 };
 

@@ -113,13 +113,31 @@ static void refuses_bad_lengths(void **state)
     }
 }
 
+/* RFC 9112 §6.3, 4: nobody can decode it, so it ends with the connection. A request has no such end. */
+static void reads_an_unknown_coding_of_a_response_until_the_end(void **state)
+{
+    (void)state;
+    struct framing f;
+    assert_int_equal(frame_request("1.1", "Transfer-Encoding: cow\r\n", &f), HTTP_ERROR_TRANSFER_ENCODING);
+    assert_int_equal(frame_response(METHOD_GET, "1.1", 200, "Transfer-Encoding: cow\r\n", &f),
+                     HTTP_ERROR_NONE);
+    assert_int_equal(f.kind, FRAMING_CLOSE);
+    assert_int_equal(frame_response(METHOD_HEAD, "1.1", 200, "Transfer-Encoding: cow\r\n", &f),
+                     HTTP_ERROR_NONE);
+    assert_int_equal(f.kind, FRAMING_NONE);
+    assert_int_equal(frame_response(METHOD_GET, "1.0", 200, "Transfer-Encoding: cow\r\n", &f),
+                     HTTP_ERROR_TRANSFER_ENCODING_1_0);
+    assert_int_equal(
+        frame_response(METHOD_GET, "1.1", 200, "Transfer-Encoding: cow\r\nContent-Length: 5\r\n", &f),
+        HTTP_ERROR_LENGTH_AND_ENCODING);
+}
+
 static void refuses_other_encodings(void **state)
 {
     (void)state;
     static const char *const values[] = {
         "",
         "identity",
-        "cow",
         "gzip",
         "gzip, chunked",
         "gzip,chunked",
@@ -341,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_what_is_certain),
         cmocka_unit_test(refuses_bad_lengths),
+        cmocka_unit_test(reads_an_unknown_coding_of_a_response_until_the_end),
         cmocka_unit_test(refuses_other_encodings),
         cmocka_unit_test(refuses_length_and_encoding),
         cmocka_unit_test(no_byte_hides_an_encoding),
