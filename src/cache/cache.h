@@ -28,6 +28,7 @@ struct cache {
     struct shard shards[CACHE_SHARDS];
     struct lock object_locks[CACHE_OBJECT_LOCKS];
     _Atomic int64_t objects, resources; /* gauges; objects: in the index and sealed */
+    _Atomic int64_t idle_bytes;         /* of resources without objects */
     _Atomic uint64_t evicted, swept;
     /* the sweep's, one thread */
     size_t sweep_shard, sweep_bucket;

@@ -19,6 +19,7 @@ struct resource {
     int64_t no_queue_until_ms, over_size_until_ms;
     int64_t used_ms; /* when an object was last added or it was last marked */
     uint32_t charged;
+    uint32_t idle_bytes; /* counted in the cache's: it has no objects */
     uint32_t primary_n;
     uint8_t last_reason; /* enum reason */
     char primary[];
@@ -30,6 +31,7 @@ struct resource {
 #define EXPIRED_KEPT_MS    (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
 #define LEAST_USED_LOOK_AT 16
 #define RESOURCES_IDLE_MAX 65536
+#define IDLE_PART          16 /* of the memory, at most, for resources without objects */
 #define PRIVATE_MOST_MS    (3600 * (int64_t)1000) /* purges before that may be forgotten (cache/sweep) */
 
 static const struct str names[OUTCOME_COUNT] = {
@@ -130,9 +132,22 @@ static void set_rule(struct cache *c, struct resource *r, struct rule *rule)
     rule_unref(old);
 }
 
+static uint32_t idle_cost(const struct resource *r)
+{
+    return r->charged + (uint32_t)rule_bytes(r->rule);
+}
+
+static void count_idle(struct cache *c, struct resource *r, uint32_t bytes)
+{
+    if (r->idle_bytes != bytes)
+        atomic_fetch_add_explicit(&c->idle_bytes, (int64_t)bytes - r->idle_bytes, memory_order_relaxed);
+    r->idle_bytes = bytes;
+}
+
 static void free_resource(struct cache *c, struct resource *r)
 {
     CHECK(r->n == 0);
+    count_idle(c, r, 0);
     set_rule(c, r, NULL);
     memory_charge(&c->memory, -(int64_t)r->charged);
     if (r->buckets != &r->one) {
@@ -190,6 +205,7 @@ static void link_object(struct cache *c, struct resource *r, struct object *o)
     o->resource = r;
     atomic_store_explicit(&o->shard, r->shard, memory_order_release);
     r->n++;
+    count_idle(c, r, 0);
 }
 
 static void unlink_object(struct object *o)
@@ -216,15 +232,42 @@ static void take_out(struct cache *c, struct object *o)
     }
 }
 
-/* A resource without objects is kept for a while for what is known of it, if that is anything and there are not too many. */
+static bool may_be_idle(struct cache *c, const struct resource *r)
+{
+    int64_t others = atomic_load_explicit(&c->idle_bytes, memory_order_relaxed) - r->idle_bytes;
+    return others + idle_cost(r) <= c->memory.budget_bytes / IDLE_PART &&
+           atomic_load_explicit(&c->resources, memory_order_relaxed) <
+               atomic_load_explicit(&c->objects, memory_order_relaxed) + RESOURCES_IDLE_MAX;
+}
+
+/* Those without objects in the bucket of r, but r itself. */
+static void drop_idle_neighbours(struct cache *c, struct resource *r)
+{
+    struct resource **at = &r->shard->buckets[r->hash.lo & r->shard->mask];
+    while (*at) {
+        struct resource *k = *at;
+        if (k == r || k->n > 0) {
+            at = &k->next;
+            continue;
+        }
+        *at = k->next;
+        free_resource(c, k);
+    }
+}
+
+/* A resource without objects is kept for a while for what is known of it, if that is anything. What a stranger makes us
+ * remember by asking for URLs that store nothing is bounded: the newcomer takes the place of neighbours, or is not kept. */
 static void drop_if_idle(struct cache *c, struct resource *r)
 {
     if (r->n > 0)
         return;
     bool tells = r->rule || r->no_queue_until_ms || r->over_size_until_ms || r->last_reason;
-    if (tells && atomic_load_explicit(&c->resources, memory_order_relaxed) <
-                     atomic_load_explicit(&c->objects, memory_order_relaxed) + RESOURCES_IDLE_MAX)
+    if (tells && !may_be_idle(c, r))
+        drop_idle_neighbours(c, r);
+    if (tells && may_be_idle(c, r)) {
+        count_idle(c, r, idle_cost(r));
         return;
+    }
     struct resource **at = &r->shard->buckets[r->hash.lo & r->shard->mask];
     while (*at != r)
         at = &(*at)->next;
@@ -681,6 +724,8 @@ bool index_sweep(struct cache *c, size_t resources, struct now now)
             struct resource *r = *at;
             gone_n = sweep_resource(c, r, published, now, gone, gone_n);
             resources -= resources > 0;
+            if (r->n == 0)
+                count_idle(c, r, idle_cost(r));
             bool idle = r->n == 0 && now.mono_ms - r->used_ms > RESOURCE_KEPT_MS;
             if (idle && now.mono_ms > r->no_queue_until_ms && now.mono_ms > r->over_size_until_ms) {
                 *at = r->next;

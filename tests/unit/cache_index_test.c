@@ -789,6 +789,37 @@ static void busy_objects_are_not_evicted(void **state)
     found_drop(&f);
 }
 
+/* Of a URL whose answers are not stored something is remembered, for a while and in a small part of the memory: a stranger who asks
+ * for many long ones must not take the place of pages. */
+static void what_is_remembered_of_strange_urls_is_bounded(void **state)
+{
+    (void)state;
+    world_end(NULL);
+    world_begin_with(16 << 20);
+    char url[8001];
+    memset(url, 'x', 8000);
+    url[8000] = '\0';
+    for (unsigned i = 0; i < 20000; i++) {
+        char number[16];
+        int n = snprintf(number, sizeof(number), "/%u", i);
+        memcpy(url, number, (size_t)n);
+        struct place p = place_of(url, NULL, NULL);
+        index_mark(cache, &p,
+                   &(struct index_note){ .no_queue_until_ms = now.mono_ms + 60000, .reason = REASON_STATUS },
+                   now.mono_ms);
+    }
+    assert_true(memory_used(&cache->memory) - used_at_first < 2 << 20);
+    assert_true(cache_make_room(cache, 13 << 20));
+    /* Short ones have their place. */
+    struct place p = place_of("/short", NULL, NULL);
+    index_mark(cache, &p,
+               &(struct index_note){ .no_queue_until_ms = now.mono_ms + 60000, .reason = REASON_STATUS },
+               now.mono_ms);
+    struct found f = look("/short", OUTCOME_PASS);
+    assert_true(f.no_queue);
+    found_drop(&f);
+}
+
 static const char *url_of(unsigned i)
 {
     static char url[32];
@@ -877,7 +908,7 @@ static void fill(struct worker *w, struct object *o, const struct place *p, uint
             body_append(mine, (struct str){ bytes, sizeof(bytes) });
         if (how == 1) {
             index_withdraw(o);
-            object_fail(o, REASON_INCOMPLETE, 502);
+            object_fail(o, REASON_ORIGIN_CLOSED, 502);
         } else {
             object_seal(o, how == 2);
             if (index_publish(o, p, 3, n->mono_ms))
@@ -1045,6 +1076,7 @@ int main(void)
         T(makes_room),
         T(an_evicted_body_is_counted_while_it_is_read),
         T(busy_objects_are_not_evicted),
+        T(what_is_remembered_of_strange_urls_is_bounded),
         T(holds_a_hundred_thousand_objects),
         T(threads_look_publish_purge_and_evict),
     };
