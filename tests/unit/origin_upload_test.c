@@ -1,0 +1,173 @@
+/* An upload's ring passes every byte on once and in order, whatever the sizes of what comes and goes, never holds more than its size, and
+ * tells each side what it waits for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "origin/upload.h"
+
+static struct upload upload;
+static unsigned rooms, readies;
+
+static void on_room(struct upload *u)
+{
+    assert_ptr_equal(u, &upload);
+    rooms++;
+}
+
+static void on_ready(struct upload *u)
+{
+    assert_ptr_equal(u, &upload);
+    readies++;
+}
+
+static void begin(enum framing_kind kind, uint64_t length)
+{
+    rooms = readies = 0;
+    upload_init(&upload, (struct framing){ kind, length }, NULL, on_room);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    upload_fini(&upload);
+    upload_fini(&upload);
+    return 0;
+}
+
+static char byte_at(uint64_t position)
+{
+    return (char)(position * 2654435761u >> 13);
+}
+
+static void knows_when_there_is_no_body(void **state)
+{
+    (void)state;
+    begin(FRAMING_NONE, 0);
+    assert_int_equal(upload.state, UPLOAD_ENDED);
+    begin(FRAMING_LENGTH, 0);
+    assert_int_equal(upload.state, UPLOAD_ENDED);
+    assert_int_equal(upload_space(&upload), 0);
+    begin(FRAMING_LENGTH, 1);
+    assert_int_equal(upload.state, UPLOAD_OPEN);
+    begin(FRAMING_CHUNKED, 0);
+    assert_int_equal(upload.state, UPLOAD_OPEN);
+    assert_int_equal(upload_space(&upload), UPLOAD_RING_BYTES);
+    /* Nothing is allocated before the first byte. */
+    assert_null(upload.ring);
+    struct iovec iov[2];
+    size_t bytes = 1;
+    assert_int_equal(upload_lease(&upload, iov, &bytes), 0);
+    assert_int_equal(bytes, 0);
+}
+
+/* Sizes that meet the ring's end at every offset around it. */
+static void passes_all_bytes_on(void **state)
+{
+    (void)state;
+    static char data[UPLOAD_RING_BYTES];
+    static const size_t puts[] = { 1, 4096, 65536, 60000, 3, 65535, 32768, 7, 65534 };
+    static const size_t takes[] = { 65536, 1, 5000, 65535, 40000, 2 };
+    uint64_t in = 0, out = 0;
+    begin(FRAMING_CHUNKED, 0);
+    upload.ready = on_ready;
+    for (size_t step = 0; step < 5000; step++) {
+        size_t n = puts[step % COUNT_OF(puts)], space = upload_space(&upload);
+        assert_int_equal(space, UPLOAD_RING_BYTES - (in - out));
+        n = n < space ? n : space;
+        for (size_t i = 0; i < n; i++)
+            data[i] = byte_at(in + i);
+        upload_put(&upload, (struct str){ data, n });
+        in += n;
+        struct iovec iov[2];
+        size_t bytes, sum = 0;
+        unsigned pieces = upload_lease(&upload, iov, &bytes);
+        assert_int_equal(bytes, in - out);
+        assert_true(pieces <= 2 && (bytes == 0) == (pieces == 0));
+        for (unsigned k = 0; k < pieces; k++) {
+            assert_true(iov[k].iov_len > 0);
+            for (size_t i = 0; i < iov[k].iov_len; i++)
+                assert_true(((char *)iov[k].iov_base)[i] == byte_at(out + sum + i));
+            sum += iov[k].iov_len;
+        }
+        assert_int_equal(sum, bytes);
+        size_t take = takes[step % COUNT_OF(takes)];
+        take = take < bytes ? take : bytes;
+        upload_taken(&upload, take);
+        out += take;
+    }
+    assert_int_equal(upload.received, in);
+    assert_int_equal(readies, 5000);
+    assert_true(out > 1000000);
+}
+
+static void tells_of_room_when_somebody_waits(void **state)
+{
+    (void)state;
+    begin(FRAMING_CHUNKED, 0);
+    upload_put(&upload, STR("abc"));
+    upload_taken(&upload, 1);
+    assert_int_equal(rooms, 0);
+    upload.waiting_for_room = true;
+    upload_taken(&upload, 1);
+    assert_int_equal(rooms, 1);
+    upload_taken(&upload, 1);
+    assert_int_equal(rooms, 1);
+}
+
+static void tells_of_its_end_once(void **state)
+{
+    (void)state;
+    begin(FRAMING_CHUNKED, 0);
+    upload_put(&upload, STR("abc")); /* nobody takes them yet */
+    assert_int_equal(readies, 0);
+    upload.ready = on_ready;
+    upload_end(&upload, UPLOAD_ENDED);
+    assert_int_equal(readies, 1);
+    assert_int_equal(upload.state, UPLOAD_ENDED);
+    assert_int_equal(upload_space(&upload), 0);
+    /* What came before is still there, and the first end counts. */
+    upload_end(&upload, UPLOAD_FAILED);
+    assert_int_equal(upload.state, UPLOAD_ENDED);
+    assert_int_equal(readies, 1);
+    struct iovec iov[2];
+    size_t bytes;
+    assert_int_equal(upload_lease(&upload, iov, &bytes), 1);
+    assert_int_equal(bytes, 3);
+    upload_taken(&upload, 3);
+    assert_int_equal(upload_lease(&upload, iov, &bytes), 0);
+}
+
+static void a_fetch_that_leaves_tells_it(void **state)
+{
+    (void)state;
+    begin(FRAMING_LENGTH, 10);
+    upload.ready = on_ready;
+    upload.waiting_for_room = true;
+    upload_put(&upload, STR("abc"));
+    upload_leave(&upload);
+    assert_true(upload.unwanted);
+    assert_int_equal(rooms, 1); /* else it would wait for ever */
+    assert_null(upload.fetch);
+    upload_end(&upload, UPLOAD_FAILED);
+    assert_int_equal(readies, 1);
+    upload_leave(&upload);
+    assert_int_equal(rooms, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(knows_when_there_is_no_body, end),
+        cmocka_unit_test_teardown(passes_all_bytes_on, end),
+        cmocka_unit_test_teardown(tells_of_room_when_somebody_waits, end),
+        cmocka_unit_test_teardown(tells_of_its_end_once, end),
+        cmocka_unit_test_teardown(a_fetch_that_leaves_tells_it, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
