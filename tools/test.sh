@@ -1,7 +1,7 @@
 #!/bin/bash
 # All tests (make test), each part with its log in build-test/logs. A part that fails shows the end of its log; one that
 # ran no test has failed. The last line, alone, is the sum: "N passed, N failed, N skipped".
-# Usage: tools/test.sh [PART]...   parts: checks unit fuzz scenario conformance e2e; none given: all of them
+# Usage: tools/test.sh [PART]...   parts: checks unit fuzz scenario stress conformance e2e; none given: all of them
 set -u
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -16,7 +16,7 @@ logs=build-test/logs
 mkdir -p $logs
 rm -f $logs/*
 total_passed=0 total_failed=0 total_skipped=0
-wanted=${*:-checks unit fuzz scenario conformance e2e}
+wanted=${*:-checks unit fuzz scenario stress conformance e2e}
 
 is_wanted() {
     case " $wanted " in *" $1 "*) return 0 ;; esac
@@ -92,7 +92,7 @@ echo 'int main(void){return 0;}' | cc -fsanitize=thread -x c -o $thread_probe - 
 if ! ./$thread_probe 2>/dev/null && setarch -R ./$thread_probe 2>/dev/null; then plainly="setarch -R"; fi
 
 is_wanted checks && part checks node tests/check/run.mjs
-if is_wanted unit || is_wanted scenario; then
+if is_wanted unit || is_wanted scenario || is_wanted stress; then
     build dev dev
     build tsan tsan
 fi
@@ -107,6 +107,10 @@ is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 20
 if is_wanted scenario; then
     part scenario node tests/scenario/run.mjs
     part scenario-tsan $plainly node tests/scenario/run.mjs --build build-tsan
+fi
+if is_wanted stress; then
+    part stress tests/stress/run.sh build-dev/src/freshet
+    part stress-tsan env STRESS_SCALE=0.3 $plainly tests/stress/run.sh build-tsan/src/freshet
 fi
 is_wanted conformance && part conformance node tests/conformance/run.mjs
 is_wanted e2e && part e2e bash tests/e2e/run.sh

@@ -56,7 +56,7 @@ void named_request(const struct named *n, const struct site_settings *site, cons
         .port = host->port,
         .path = n->path,
         .query = n->target.query,
-        .has_query = n->target.query.n > 0, /* an empty query is no query (caching.md 4.3) */
+        .has_query = n->target.query.n > 0, /* an empty query is no query (CACHING.md 4.3) */
         .order = (enum query_order)site->query,
     };
     if (out->has_query)

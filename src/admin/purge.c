@@ -128,7 +128,7 @@ static bool take_soft(struct parse *p, const json_t *v)
     return true;
 }
 
-/* Netlify's deploys are not told apart yet: more is purged than asked (caching.md 5.3). */
+/* Netlify's deploys are not told apart yet: more is purged than asked (CACHING.md 5.3). */
 static bool take_deploy(struct parse *p, const json_t *v)
 {
     struct str ignored;
@@ -304,7 +304,7 @@ static void add_tag(struct translate *t, struct str tag)
 
 /* ---- URLs ---- */
 
-/* With a query: what that URL is answered with, in every variant; without, everything of its path (caching.md 5.3). */
+/* With a query: what that URL is answered with, in every variant; without, everything of its path (CACHING.md 5.3). */
 static void add_url_at(struct translate *t, const struct named *url, const struct site_settings *site,
                        const struct host *host)
 {

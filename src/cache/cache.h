@@ -1,6 +1,7 @@
 /*
- * The cache: what the process shares between its workers. Index shards, eviction queues, epochs and the memory budget, each
- * with its own lock; the order in which locks are taken is shard, then object, then eviction, and epochs alone.
+ * The cache: what the process shares between its workers. Index shards, eviction queues, epochs and the memory
+ * budget, each with its own lock: an object's is taken alone; under a shard's the eviction's or the epochs' may be taken, never
+ * the other way round.
  */
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H

@@ -4,7 +4,7 @@
  * began and the hashes of its names; it is usable while it is younger than all of them. A purge therefore costs the same
  * for one object or a million, holds from the next look-up on, and cannot miss a response in flight.
  *
- * Two names whose hashes are equal are purged together: more than asked, never less (caching.md 5.3).
+ * Two names whose hashes are equal are purged together: more than asked, never less (CACHING.md 5.3).
  * Any thread.
  */
 #ifndef CACHE_EPOCH_H

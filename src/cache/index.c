@@ -31,7 +31,7 @@ struct resource {
 #define EXPIRED_KEPT_MS    (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
 #define LEAST_USED_LOOK_AT 16
 #define RESOURCES_IDLE_MAX 65536
-#define IDLE_PART          16 /* of the memory, at most, for resources without objects */
+#define IDLE_PART          16                     /* of the memory, at most, for resources without objects */
 #define PRIVATE_MOST_MS    (3600 * (int64_t)1000) /* purges before that may be forgotten (cache/sweep) */
 
 static const struct str names[OUTCOME_COUNT] = {

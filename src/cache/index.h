@@ -58,7 +58,7 @@ struct found {
     bool over_size, no_queue;
 };
 
-/* The one answer (DESIGN.md §3). */
+/* The one answer (ARCHITECTURE.md). */
 void index_look(struct cache *c, const struct look *look, struct found *out);
 
 /* Of an object that has a head: was it purged before the request arrived, so that it may not be what this one waits for? A softly

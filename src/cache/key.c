@@ -14,7 +14,7 @@
 
 #define NO_GROUP UINT32_MAX
 
-/* Frameworks answer these with something else than the page (caching.md 4.7). Sorted by bytes. */
+/* Frameworks answer these with something else than the page (CACHING.md 4.7). Sorted by bytes. */
 static const struct str never_dropped[] = {
     STR_INIT("__nextDataReq"),
     STR_INIT("_routes"),
@@ -220,7 +220,7 @@ static bool is_query_sorted(struct str query)
     return bytes == query.n + 1;
 }
 
-/* Parameters by name, the order among equal names kept (caching.md 4.3). */
+/* Parameters by name, the order among equal names kept (CACHING.md 4.3). */
 static struct str query_sort(struct str query, struct arena *a)
 {
     size_t n = 0, bytes = 0, cap = 1;

@@ -1,5 +1,5 @@
 /*
- * Keys (caching.md §4): which stored response a request means. The primary key is the resource; the variant
+ * Keys (CACHING.md §4): which stored response a request means. The primary key is the resource; the variant
  * key is what the resource's rule makes of the request. Both are length-prefixed material: equal exactly when
  * every part is, whatever bytes the parts hold. Also the other side of the same coin: which parameters and
  * fields may be sent to the origin, since what is not in the key must not reach it. Pure; results live in the
@@ -12,7 +12,7 @@
 #include "conf/settings.h"
 #include "http/field.h"
 
-/* What keys are computed from: the request as it will be sent to the origin (caching.md 4.2). */
+/* What keys are computed from: the request as it will be sent to the origin (CACHING.md 4.2). */
 struct key_request {
     struct str site;
     bool https;
@@ -36,15 +36,15 @@ struct str key_describe(const struct key_request *r, const struct rule *rule, st
 
 /* Without the parameters whose names are in `ignored` (sorted by bytes). *has_query is cleared when none is
  * left; nothing dropped: `query` itself, nothing is copied. Parameters that frameworks answer other bodies
- * for (_rsc, x-sveltekit-invalidated, _routes, __nextDataReq) are never dropped, here and below (caching.md
+ * for (_rsc, x-sveltekit-invalidated, _routes, __nextDataReq) are never dropped, here and below (CACHING.md
  * 4.7). */
 struct str query_strip_ignored(struct str query, const struct strs *ignored, struct arena *a,
                                bool *has_query);
-/* Only the parameters that are in the key under `rule`, in the order sent (caching.md 4.5). *dropped: there
+/* Only the parameters that are in the key under `rule`, in the order sent (CACHING.md 4.5). *dropped: there
  * were others. An empty result with *dropped set is sent without "?". */
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped);
 
-/* The fields of a background refresh, from those of the request that started it (caching.md 3.7): nothing of
+/* The fields of a background refresh, from those of the request that started it (CACHING.md 3.7): nothing of
  * a visitor that is not in the variant's key, and the key under `rule` stays what it was. Cookies only as the
  * rule names them (`name:presence`: "name=1"); no Authorization and no Expect unless named; Accept-Encoding
  * in its normal form; no Range, If-*, Host and other framing, or hop-by-hop fields. Names and values point

@@ -25,7 +25,7 @@ uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct
 /*
  * What a GET of that URL is answered with, in every variant: the name of the URL under its resource's rule, or of the whole path when
  * a fetch runs whose rule is not known yet (more than asked, never less). false: under a query= rule a query that has none of
- * the listed names: nothing is stored for it that an empty query is not (caching.md 5.5).
+ * the listed names: nothing is stored for it that an empty query is not (CACHING.md 5.5).
  */
 bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name);
 

@@ -123,7 +123,11 @@ void object_set_head(struct object *o, const struct object_head *head)
 
 void object_begin_again(struct object *o, uint64_t begin)
 {
-    CHECK(object_state(o) == OBJECT_NEW && !o->resource);
+    struct purged p;
+    CHECK(object_state(o) == OBJECT_HEAD && !o->resource);
+    if (epochs_touched(o->cache->epochs, o->names, o->names_n, o->begin, o->begin, begin, &p) &&
+        (p.hard || p.soft))
+        return;
     o->begin = begin;
     atomic_store_explicit(&o->good_at, begin, memory_order_release);
 }

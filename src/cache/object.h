@@ -100,7 +100,8 @@ struct object_head {
 };
 /* NEW -> HEAD. Readers are told by object_publish. */
 void object_set_head(struct object *o, const struct object_head *head);
-/* NEW, private: it counts as begun at that purge number. */
+/* HEAD, private, before it is published: what its own answer invalidated up to that purge number is not meant for it; it
+ * counts as begun then, unless somebody else purged it meanwhile. */
 void object_begin_again(struct object *o, uint64_t begin);
 /* HEAD: the body is bytes first to last of a whole (UINT64_MAX: of unknown length). */
 void object_set_part(struct object *o, uint64_t first, uint64_t last, uint64_t whole);

@@ -9,7 +9,7 @@
 #define HEURISTIC_MOST (86400 * SECOND_MS)
 #define IDS_MAX        64 /* cache groups of one response */
 
-/* ---- which header rules (caching.md §1) ---- */
+/* ---- which header rules (CACHING.md §1) ---- */
 
 enum ruled { RULED_NONE, RULED_CACHE_CONTROL, RULED_TARGETED };
 
@@ -146,7 +146,7 @@ static void set_freshness(const struct judge *in, const struct ruling *r, const 
         if (in->site->stale_on_error && d->stale_if_error < 0)
             f->stale_error_ms = DELTA_MAX * SECOND_MS;
     }
-    /* The origin itself answered from a stale copy: it is old already (caching.md 2.11). */
+    /* The origin itself answered from a stale copy: it is old already (CACHING.md 2.11). */
     if (str_eq_nocase(fields_value(in->response, FIELD_X_NEXTJS_CACHE), STR("STALE")))
         f->lifetime_ms = 0;
 }
@@ -329,7 +329,7 @@ static enum reason find_tags(const struct judge *in, struct arena *a, struct ver
         break; /* not merged: the first that is present counts */
     }
     static const struct tag_header ids = { .separator = TAG_SEPARATOR_COMMA };
-    tags.most = out->tags.n + most; /* so many of each (caching.md 2.13) */
+    tags.most = out->tags.n + most; /* so many of each (CACHING.md 2.13) */
     if (!add_tags_of(in, field_name(FIELD_NETLIFY_CACHE_ID), &ids, &tags))
         return REASON_TAGS_LIMIT;
     /* RFC 9875 §2: a list of strings; case matters. */
@@ -400,7 +400,7 @@ void policy_request_directives(const struct site_settings *site, const struct fi
     static const struct fields none;
     directives_parse(site->client_directives ? request : &none, out);
     if (!site->client_directives) {
-        /* only-if-cached alone is honoured in every profile (caching.md 6.6). */
+        /* only-if-cached alone is honoured in every profile (CACHING.md 6.6). */
         if (fields_has(request, FIELD_CACHE_CONTROL))
             out->only_if_cached = fields_list_has(request, FIELD_CACHE_CONTROL, STR("only-if-cached"));
         return;

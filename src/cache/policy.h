@@ -1,6 +1,6 @@
 /*
  * Policy: may a response be stored, for how long, under which rule, and may a stored response answer a request. Pure
- * functions of heads, times and settings (caching.md §1 to §4; RFC 9111): no I/O, no clock, no allocation outside the
+ * functions of heads, times and settings (CACHING.md §1 to §4; RFC 9111): no I/O, no clock, no allocation outside the
  * arena given.
  */
 #ifndef CACHE_POLICY_H
@@ -69,7 +69,7 @@ struct age {
 /* `resident_ms`: since it was received. `soft_ms`: since the earliest soft purge, -1: none. */
 struct age policy_age(const struct freshness *f, int64_t resident_ms, int64_t soft_ms);
 
-/* The request's directives, all absent when the site does not honour them (caching.md 6.6). Pragma: no-cache counts when
+/* The request's directives, all absent when the site does not honour them (CACHING.md 6.6). Pragma: no-cache counts when
  * there is no Cache-Control (RFC 9111 §5.4). */
 void policy_request_directives(const struct site_settings *site, const struct fields *request,
                                struct directives *out);
@@ -78,7 +78,7 @@ void policy_request_directives(const struct site_settings *site, const struct fi
 enum reuse policy_reuse(const struct freshness *f, struct age age, bool invalidated,
                         const struct directives *request);
 
-/* May it be served although the origin failed (RFC 5861 §4; caching.md 3.5)? */
+/* May it be served although the origin failed (RFC 5861 §4; CACHING.md 3.5)? */
 bool policy_stale_on_error(const struct freshness *f, struct age age, bool invalidated,
                            const struct directives *request);
 

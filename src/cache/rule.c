@@ -17,7 +17,7 @@ static int compare_str(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* Such a field is not sent as the visitor sent it (caching.md 3.7, 4.2), or is in the primary key: it makes
+/* Such a field is not sent as the visitor sent it (CACHING.md 3.7, 4.2), or is in the primary key: it makes
  * no page. */
 static bool is_never_sent(enum field_id id)
 {

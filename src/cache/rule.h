@@ -1,5 +1,5 @@
 /*
- * The rule of a resource: what in a request makes another page of it (caching.md §4). It has a part from
+ * The rule of a resource: what in a request makes another page of it (CACHING.md §4). It has a part from
  * Netlify-Vary and a part from Vary, is immutable and counted, and belongs to the resource in the index;
  * requests and fetches hold references. Any thread. NULL stands for the default rule: the whole query and
  * nothing else.
@@ -34,7 +34,7 @@ enum rule_result {
     RULE_INVALID, /* vary-invalid: malformed Netlify-Vary, no token in Vary, or beyond the limits */
 };
 
-/* The rule that `response` makes of the `known` one: a field that is absent inherits its part (caching.md
+/* The rule that `response` makes of the `known` one: a field that is absent inherits its part (CACHING.md
  * 4.6), and that a Content-Encoding was stored is not forgotten. *out is a new reference (NULL: the default
  * rule); it is `known` itself when the two are equal. After another result than RULE_OK *out is NULL. Names
  * that never reach the origin as the visitor sent them (Host, Range, If-*, hop-by-hop) are left out of Vary's

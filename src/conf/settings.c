@@ -323,7 +323,7 @@ static void merge(struct build *b, enum setting_scope scope, const struct layer 
 
 /* ---- what is made of settings ---- */
 
-/* caching.md 4.7: parameters that tell where a visitor came from and never what the page shows. */
+/* CACHING.md 4.7: parameters that tell where a visitor came from and never what the page shows. */
 static const struct str tracking_params[] = {
     STR_INIT("utm_source"),  STR_INIT("utm_medium"), STR_INIT("utm_campaign"), STR_INIT("utm_term"),
     STR_INIT("utm_content"), STR_INIT("utm_id"),     STR_INIT("fbclid"),       STR_INIT("gclid"),

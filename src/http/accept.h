@@ -1,5 +1,5 @@
 /*
- * Content negotiation as key material (caching.md 4.9): values of Accept-Encoding and Accept-Language brought
+ * Content negotiation as key material (CACHING.md 4.9): values of Accept-Encoding and Accept-Language brought
  * to one spelling, cookies found by name. Pure; results live in the arena.
  */
 #ifndef HTTP_ACCEPT_H

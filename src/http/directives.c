@@ -2,7 +2,7 @@
 
 #include "http/sf.h"
 
-/* What a bare stale-while-revalidate means (caching.md 2.10). */
+/* What a bare stale-while-revalidate means (CACHING.md 2.10). */
 #define STALE_WHILE_REVALIDATE_S 31536000
 
 enum directive_kind {

@@ -16,9 +16,9 @@ struct directives {
     bool no_store, no_cache, no_transform, only_if_cached;
     bool private_, public_;
     bool must_revalidate, proxy_revalidate, must_understand, immutable;
-    /* seconds, or DELTA_NONE. A lifetime that is present but not a number counts as 0 (caching.md 1.3). */
+    /* seconds, or DELTA_NONE. A lifetime that is present but not a number counts as 0 (CACHING.md 1.3). */
     int64_t max_age, s_maxage;
-    int64_t stale_while_revalidate; /* without a value: 31536000 (caching.md 2.10) */
+    int64_t stale_while_revalidate; /* without a value: 31536000 (CACHING.md 2.10) */
     int64_t stale_if_error;         /* not a number: absent */
     int64_t max_stale, min_fresh;   /* requests; max_stale may be DELTA_ANY */
     bool any;                       /* at least one known directive was present */
@@ -34,7 +34,7 @@ void directives_parse(const struct fields *f, struct directives *out);
 enum targeted_result {
     TARGETED_ABSENT,  /* no such line, or empty: the next field of the list is asked */
     TARGETED_INVALID, /* does not parse as a dictionary: ignored whole. out->no_store is true when it held
-                         no-store, private or no-cache as a word (caching.md 1.2), all else in *out is empty */
+                         no-store, private or no-cache as a word (CACHING.md 1.2), all else in *out is empty */
     TARGETED_OK,
 };
 /* One targeted field (RFC 9213), by name, all lines one dictionary. A directive of the wrong type is

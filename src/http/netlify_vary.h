@@ -1,5 +1,5 @@
 /*
- * Netlify-Vary (caching.md §4, grammar there): which parts of a request make another page. Parsed into sets
+ * Netlify-Vary (CACHING.md §4, grammar there): which parts of a request make another page. Parsed into sets
  * of names; what they mean for a key is cache/rule's business. Pure; results live in the arena.
  */
 #ifndef HTTP_NETLIFY_VARY_H
@@ -42,7 +42,7 @@ struct netlify_vary {
     struct vary_names cookies;    /* sorted, each once; a name with and without :presence counts without */
     struct vary_groups languages; /* in the order given; codes lower-case */
     struct vary_groups countries; /* codes upper-case */
-    unsigned headers_ignored;     /* names dropped because they may not be varied on (caching.md) */
+    unsigned headers_ignored;     /* names dropped because they may not be varied on (CACHING.md) */
 };
 
 /* `value`: all lines joined with ",". false: malformed, no or an unknown instruction, header=Cookie, an empty

@@ -1,6 +1,6 @@
 /*
  * Request targets and hosts (RFC 9112 §3.2, RFC 3986): taken apart, checked, and brought to the one spelling
- * that is both the key and what the origin is sent (caching.md 4.1). Results live in the arena or point into
+ * that is both the key and what the origin is sent (CACHING.md 4.1). Results live in the arena or point into
  * the input. Pure.
  */
 #ifndef HTTP_URL_H

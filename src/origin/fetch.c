@@ -47,6 +47,7 @@ struct fetch {
     size_t upload_leased;      /* bytes of the write under way that are the upload's */
     bool upload_ended;         /* they are its last */
     char chunk_text[CHUNK_HEAD_MAX];
+    bool invalidated; /* its answer did: what it brings counts as begun afterwards */
     bool has_upload;  /* it had one, even if nobody feeds it any more: not to be sent again */
     bool conditional; /* carries validators of `stale` */
     bool retried, unconditional;
@@ -168,7 +169,7 @@ static void drop_connection(struct fetch *f)
 
 /* ---- failure ---- */
 
-/* A refresh failed: the stored response stays, and the next one waits a little (caching.md 3.6). */
+/* A refresh failed: the stored response stays, and the next one waits a little (CACHING.md 3.6). */
 static void back_off(struct fetch *f)
 {
     if (!f->stale)
@@ -351,7 +352,7 @@ static void add_line(struct buf *b, struct str name, struct str value)
     buf_add(b, STR("\r\n"));
 }
 
-/* Fields that only this fetch may set when the answer may be stored (caching.md 3.7). */
+/* Fields that only this fetch may set when the answer may be stored (CACHING.md 3.7). */
 static bool is_ours_alone(enum field_id id)
 {
     return id == FIELD_IF_NONE_MATCH || id == FIELD_IF_MODIFIED_SINCE || id == FIELD_IF_MATCH ||
@@ -785,7 +786,7 @@ static void settle(struct fetch *f, int status, const struct verdict *v)
             note.over_size_until_ms = now_ms + OVER_SIZE_KEPT_MS;
         index_mark(c, &f->place, &note, now_ms);
     }
-    /* The origin's word on this page is newer than what is stored: that is dropped, not kept (caching.md 3.6). */
+    /* The origin's word on this page is newer than what is stored: that is dropped, not kept (CACHING.md 3.6). */
     if (is_passing_trouble(status, v->reason))
         back_off(f);
     else if (f->stale && f->plan.may_store && !f->plan.not_stored)
@@ -921,6 +922,8 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
                                    .expected_bytes = successor_of ? object_length(f->stale) : expected,
                                    .successor_of = successor_of,
                                });
+    if (f->invalidated && v->store)
+        object_begin_again(f->object, epochs_published(f->f->cache->epochs));
 }
 
 /* The bytes that are there already stand in front of those that come. false: the fetch failed. */
@@ -1110,12 +1113,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     if (f->plan.method == METHOD_HEAD && status == 200)
         compare_with_stored(f, h);
     if (!is_safe(f->plan.method) && status >= 200 && status < 400 && f->plan.site->invalidate_unsafe) {
-        struct epochs *epochs = f->f->cache->epochs;
-        bool undisturbed = epochs_published(epochs) == f->object->begin;
         invalidate_by_answer(f->f->cache, &f->plan.key, &fields, &f->arena, f->f->loop->now.mono_ms);
-        /* What a POST itself brings counts as begun after its own invalidation, but not after anybody else's purge. */
-        if (undisturbed)
-            object_begin_again(f->object, epochs_published(epochs));
+        f->invalidated = true;
     }
     if (status == 206 && f->part) {
         if (completes_part(f, &fields))

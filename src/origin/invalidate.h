@@ -1,5 +1,5 @@
 /*
- * What an answered unsafe method makes of the cache (RFC 9111 §4.4, RFC 9875 §3; caching.md 5.5): what is stored for its target URI, and
+ * What an answered unsafe method makes of the cache (RFC 9111 §4.4, RFC 9875 §3; CACHING.md 5.5): what is stored for its target URI, and
  * for same-origin Location and Content-Location, must be revalidated, and so must what is in the groups that it names.
  */
 #ifndef ORIGIN_INVALIDATE_H

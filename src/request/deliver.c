@@ -54,7 +54,7 @@ static void add_age(struct request *r)
     add_extra_id(&r->reply, FIELD_AGE, number(r, age_s > DELTA_MAX ? DELTA_MAX : age_s));
 }
 
-/* ---- Cache-Status (RFC 9211; caching.md 6.5) ---- */
+/* ---- Cache-Status (RFC 9211; CACHING.md 6.5) ---- */
 
 static int64_t ttl(const struct request *r)
 {
@@ -72,7 +72,7 @@ static struct str forward_reason(const struct request *r)
     case OUTCOME_PASS:
         if (r->pass_reason == REASON_METHOD)
             return STR("method");
-        if (r->pass_reason == REASON_CLIENT_DIRECTIVE || r->pass_reason == REASON_REQUEST_NO_STORE)
+        if (r->pass_reason == REASON_REQUEST_NO_STORE)
             return STR("request");
         if (r->pass_reason != REASON_NONE)
             return STR("bypass");
@@ -123,6 +123,8 @@ static enum reason detail_of(const struct request *r)
         return REASON_STALE_ERROR;
     if (r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN)
         return r->found.backing_off ? REASON_STALE_BACKOFF : REASON_REFRESHING;
+    if (r->pass)
+        return r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason;
     if (is_from_store(r) || !r->object || !r->object->response)
         return REASON_NONE;
     enum reason why = (enum reason)r->object->verdict_reason;
@@ -159,7 +161,7 @@ static void add_cache_status(struct request *r)
     add_extra_id(&r->reply, FIELD_CACHE_STATUS, r->cache_status);
 }
 
-/* ---- what was removed, for those who know the secret (caching.md 1.4) ---- */
+/* ---- what was removed, for those who know the secret (CACHING.md 1.4) ---- */
 
 static void add_debug(struct request *r)
 {

@@ -140,7 +140,7 @@ static void set_rule(struct request *r, struct rule *rule)
     r->rule = rule;
 }
 
-/* What is not in the key does not reach the origin (caching.md 4.5). */
+/* What is not in the key does not reach the origin (CACHING.md 4.5). */
 static void reduce_query(struct request *r)
 {
     bool dropped = false;
@@ -205,7 +205,7 @@ static enum step do_lookup(struct request *r)
     index_look(r->w->cache, &r->look, &r->found);
     if (r->found.outcome == OUTCOME_PASS && head_first && r->found.known && !r->found.no_queue &&
         !r->directives.only_if_cached && !r->directives.no_store) {
-        /* A page that is known to be stored: what a HEAD asks for is fetched as a GET (caching.md 6.3). */
+        /* A page that is known to be stored: what a HEAD asks for is fetched as a GET (CACHING.md 6.3). */
         object_unref(r->found.stored);
         r->look.may_fetch = true;
         index_look(r->w->cache, &r->look, &r->found);
@@ -394,7 +394,7 @@ static enum step look_again(struct request *r)
     return STEP_LOOKUP;
 }
 
-/* What a fetch that somebody else started brings: is it for this request too (DESIGN.md §5)? */
+/* What a fetch that somebody else started brings: is it for this request too (ARCHITECTURE.md)? */
 static bool is_for_me(struct request *r)
 {
     struct object *o = r->object;

@@ -106,7 +106,7 @@ static enum http_error find_target(struct request *r, struct target *t)
 
 static void find_query(struct request *r, const struct target *t)
 {
-    r->key.has_query = t->has_query && t->query.n > 0; /* an empty query is no query (caching.md 4.3) */
+    r->key.has_query = t->has_query && t->query.n > 0; /* an empty query is no query (CACHING.md 4.3) */
     r->key.query = t->query;
     if (r->key.has_query)
         r->key.query = query_strip_ignored(t->query, &r->site->ignored_params, &r->arena, &r->key.has_query);

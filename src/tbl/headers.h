@@ -1,9 +1,9 @@
 /*
  * Header fields that freshet knows by name.
  * Columns: id, name as we write it, class.
- *   class  H  hop-by-hop: never stored or forwarded (RFC 9110 §7.6.1; caching.md 1.6)
+ *   class  H  hop-by-hop: never stored or forwarded (RFC 9110 §7.6.1; CACHING.md 1.6)
  *          E  end-to-end
- *          U  end-to-end, but removed from requests unless a trusted proxy sent them (caching.md 4.8)
+ *          U  end-to-end, but removed from requests unless a trusted proxy sent them (CACHING.md 4.8)
  *          F  framing and routing: written anew from what was parsed, never copied
  * Users: http/field (look-up by name, class), everything that names FIELD_x.
  * Fewer than 128 rows: http/field keeps a bit for each.
