@@ -96,12 +96,12 @@ static void charges_what_is_stored(void **state)
     assert_false(private->has_generated_etag);
     object_unref(private);
     assert_int_equal(cache->memory.passing_bytes, 0);
-    object_fail(stored, REASON_INCOMPLETE, 502);
+    object_fail(stored, REASON_ORIGIN_CLOSED, 502);
     object_unref(stored);
     assert_int_equal(memory_used(&cache->memory), used_at_first);
 }
 
-/* caching.md 6.1: a strong ETag of the sealed body, only when the origin gave no validator. */
+/* CACHING.md 6.1: a strong ETag of the sealed body, only when the origin gave no validator. */
 static void makes_an_etag(void **state)
 {
     (void)state;
@@ -367,11 +367,25 @@ static void may_begin_again(void **state)
     (void)state;
     struct object *o = object_new(cache, epochs_published(cache->epochs));
     uint64_t n = purge(PURGE_INVALIDATE, 42);
-    object_begin_again(o, n);
     object_answer(o, &(struct page){ .name = 42 });
+    object_begin_again(o, n);
     assert_false(object_check_purged(o, epochs_published(cache->epochs), now.mono_ms).invalidated);
     purge(PURGE_INVALIDATE, 42);
     assert_true(object_check_purged(o, epochs_published(cache->epochs), now.mono_ms).invalidated);
+    object_fail(o, REASON_CANCELLED, 502);
+    object_unref(o);
+}
+
+/* What somebody else purged while it was on its way stays purged. */
+static void does_not_begin_again_past_a_purge(void **state)
+{
+    (void)state;
+    struct object *o = object_new(cache, epochs_published(cache->epochs));
+    purge(PURGE_HARD, 42);
+    uint64_t n = purge(PURGE_INVALIDATE, 42);
+    object_answer(o, &(struct page){ .name = 42 });
+    object_begin_again(o, n);
+    assert_true(object_check_purged(o, epochs_published(cache->epochs), now.mono_ms).gone);
     object_fail(o, REASON_CANCELLED, 502);
     object_unref(o);
 }
@@ -513,6 +527,7 @@ int main(void)
         T(readers_tell_the_fetch),
         T(knows_what_was_purged),
         T(may_begin_again),
+        T(does_not_begin_again_past_a_purge),
         T(is_read_by_others_while_it_is_filled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
