@@ -466,7 +466,7 @@ static void has_thousands_of_variants(void **state)
     assert_int_equal(memory_used(&cache->memory), used_at_first);
 }
 
-/* caching.md, setting `variants`: the least used goes. */
+/* CACHING.md, setting `variants`: the least used goes. */
 static void has_a_limit_of_variants(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Two requests have equal keys exactly when the resource's rule says that they mean the same page (caching.md
+/* Two requests have equal keys exactly when the resource's rule says that they mean the same page (CACHING.md
  * 4). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,7 +91,7 @@ static void expect_fields(const struct rule *rule, const char *a, const char *b,
                  equal ? "match" : "differ");
 }
 
-/* caching.md 4.1: site, scheme, host, port and path are the resource; no byte can move from one part to the
+/* CACHING.md 4.1: site, scheme, host, port and path are the resource; no byte can move from one part to the
  * next. */
 static void tells_resources_apart(void **state)
 {
@@ -121,7 +121,7 @@ static void tells_resources_apart(void **state)
     assert_false(str_eq(key_primary(&changed[3], &arena), key_primary(&other, &arena)));
 }
 
-/* caching.md 4.3: parameters compared by name, order ignored, the order among equal names kept; ?a, ?a= and
+/* CACHING.md 4.3: parameters compared by name, order ignored, the order among equal names kept; ?a, ?a= and
  * no a are three things; an empty query is none; ";" separates nothing; bytes are compared undecoded. */
 static void compares_whole_queries(void **state)
 {
@@ -145,7 +145,7 @@ static void compares_whole_queries(void **state)
     expect_queries(NULL, "a-b=1&a=2", "a=2&a-b=1", true);
 }
 
-/* caching.md 4.3, rfc9111: byte for byte. */
+/* CACHING.md 4.3, rfc9111: byte for byte. */
 static void compares_raw_queries(void **state)
 {
     (void)state;
@@ -162,7 +162,7 @@ static void compares_raw_queries(void **state)
     assert_false(same(NULL, b, none));
 }
 
-/* DESIGN.md 3: the hit path allocates nothing for a plain request. */
+/* ARCHITECTURE.md: the hit path allocates nothing for a plain request. */
 static void makes_the_plain_key_for_nothing(void **state)
 {
     (void)state;
@@ -177,7 +177,7 @@ static void makes_the_plain_key_for_nothing(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4.4: only a `query` instruction replaces the whole query. */
+/* CACHING.md 4.4: only a `query` instruction replaces the whole query. */
 static void keys_listed_parameters(void **state)
 {
     (void)state;
@@ -202,7 +202,7 @@ static void keys_listed_parameters(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4.7: _rsc and its like make another body, whatever the rule says. */
+/* CACHING.md 4.7: _rsc and its like make another body, whatever the rule says. */
 static void always_keys_framework_parameters(void **state)
 {
     (void)state;
@@ -223,7 +223,7 @@ static void always_keys_framework_parameters(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4.7: ignored parameters go, byte for byte by name; nothing else is touched. */
+/* CACHING.md 4.7: ignored parameters go, byte for byte by name; nothing else is touched. */
 static void strips_ignored_parameters(void **state)
 {
     (void)state;
@@ -263,7 +263,7 @@ static void strips_ignored_parameters(void **state)
     assert_str(query_strip_ignored(STR("_ga"), &(struct strs){ NULL, 0 }, &arena, &has_query), "_ga");
 }
 
-/* caching.md 4.5: only what is in the key is sent to the origin, in the visitor's order. */
+/* CACHING.md 4.5: only what is in the key is sent to the origin, in the visitor's order. */
 static void keeps_listed_parameters(void **state)
 {
     (void)state;
@@ -289,7 +289,7 @@ static void keeps_listed_parameters(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4, header=: names without case, values trimmed; missing, empty and repeated differ. */
+/* CACHING.md 4, header=: names without case, values trimmed; missing, empty and repeated differ. */
 static void keys_headers(void **state)
 {
     (void)state;
@@ -311,7 +311,7 @@ static void keys_headers(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4, cookie=: names and values case-sensitive, order ignored, other cookies do not count. */
+/* CACHING.md 4, cookie=: names and values case-sensitive, order ignored, other cookies do not count. */
 static void keys_cookies(void **state)
 {
     (void)state;
@@ -337,7 +337,7 @@ static void keys_cookies(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4, language=: the group counts, not the spelling. */
+/* CACHING.md 4, language=: the group counts, not the spelling. */
 static void keys_language_groups(void **state)
 {
     (void)state;
@@ -349,7 +349,7 @@ static void keys_language_groups(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4, country=: without a known country no match. */
+/* CACHING.md 4, country=: without a known country no match. */
 static void keys_country_groups(void **state)
 {
     (void)state;
@@ -367,7 +367,7 @@ static void keys_country_groups(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4.9: Vary's fields in their normal form; missing and empty differ. */
+/* CACHING.md 4.9: Vary's fields in their normal form; missing and empty differ. */
 static void keys_vary(void **state)
 {
     (void)state;
@@ -399,7 +399,7 @@ static void keys_vary(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4.9: a stored Content-Encoding varies on Accept-Encoding even without Vary, and stays so. */
+/* CACHING.md 4.9: a stored Content-Encoding varies on Accept-Encoding even without Vary, and stays so. */
 static void varies_on_a_stored_encoding(void **state)
 {
     (void)state;
@@ -421,7 +421,7 @@ static void varies_on_a_stored_encoding(void **state)
     rule_unref(rule);
 }
 
-/* caching.md 4.4: the rule's own text is key material, so that two rules never share a variant. */
+/* CACHING.md 4.4: the rule's own text is key material, so that two rules never share a variant. */
 static void keys_the_rule_itself(void **state)
 {
     (void)state;
@@ -451,7 +451,7 @@ static void keys_the_rule_itself(void **state)
     }
 }
 
-/* caching.md 4.6: each field of a response sets its part, an absent one inherits it. */
+/* CACHING.md 4.6: each field of a response sets its part, an absent one inherits it. */
 static void inherits_parts(void **state)
 {
     (void)state;
@@ -503,7 +503,7 @@ static void knows_equal_rules(void **state)
     rule_unref(NULL);
 }
 
-/* caching.md 4, 2.3: what makes no rule. */
+/* CACHING.md 4, 2.3: what makes no rule. */
 static void refuses_rules(void **state)
 {
     (void)state;
@@ -583,7 +583,7 @@ static void counts_ignored_headers(void **state)
     assert_int_equal(rule_headers_ignored(fields_of("Vary: Range"), &arena), 0);
 }
 
-/* caching.md 4.6: an answer that names more than the known rule may not be stored under it. */
+/* CACHING.md 4.6: an answer that names more than the known rule may not be stored under it. */
 static void sees_when_a_rule_names_more(void **state)
 {
     (void)state;
@@ -640,7 +640,7 @@ static struct str lines_of(const struct fields *f)
     return text;
 }
 
-/* caching.md 3.7: a background refresh carries nothing of a visitor that is not in the variant's key. */
+/* CACHING.md 3.7: a background refresh carries nothing of a visitor that is not in the variant's key. */
 static void reduces_fields_for_a_refresh(void **state)
 {
     (void)state;

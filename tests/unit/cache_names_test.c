@@ -1,5 +1,5 @@
 /* What a response can be purged by, and what a purge of a URL means: everything that a GET of it would be answered with, and under a
- * query= rule nothing that it would not (caching.md 5.2 to 5.5). */
+ * query= rule nothing that it would not (CACHING.md 5.2 to 5.5). */
 #include "cache_world.h"
 
 #include "cache/names.h"
@@ -130,7 +130,7 @@ static void a_url_without_a_rule_is_its_whole_query(void **state)
     assert_true(reaches(&url, &r, NULL));
 }
 
-/* caching.md 5.5: under a query= rule what counts are the listed names. */
+/* CACHING.md 5.5: under a query= rule what counts are the listed names. */
 static void under_a_rule_the_listed_names_count(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* What each response means to the cache: every rule of caching.md §1 to §3 that is policy's, by its number, in both profiles and at
+/* What each response means to the cache: every rule of CACHING.md §1 to §3 that is policy's, by its number, in both profiles and at
  * its limits. */
 #include "cache_test.h"
 

@@ -1,5 +1,5 @@
 /* The head of a stored response: what of a received one is kept, what a client sees of it, byte for byte, and what a 304 changes
- * (caching.md 1.4 to 1.6, 3.6). */
+ * (CACHING.md 1.4 to 1.6, 3.6). */
 #include "cache_test.h"
 
 #include "base/mem.h"
@@ -131,7 +131,7 @@ static void adds_a_date(void **state)
     assert_lines(r->h1_304, "HTTP/1.1 304 Not Modified\n" DATE "\n");
     assert_int_equal(r->validators.date_s, WALL_S);
     assert_true(fields_has(&r->fields, FIELD_DATE));
-    /* caching.md 1.6: one that is there is left alone, a bad one as well. */
+    /* CACHING.md 1.6: one that is there is left alone, a bad one as well. */
     assert_lines(of("", 200, "Date: yesterday")->h1, "HTTP/1.1 200 OK\nDate: yesterday\n");
 }
 
@@ -152,7 +152,7 @@ static void leaves_out_age_and_length(void **state)
     "Netlify-CDN-Cache-Control: s-maxage=9\nNetlify-Cache-Tag: a\nnetlify-cache-id: b\n"                     \
     "CDN-Cache-Control: s-maxage=8\nCache-Tag: c\nNetlify-Vary: query\nVary: Cookie\nCache-Control: public"
 
-/* caching.md 1.4 */
+/* CACHING.md 1.4 */
 static void hides_what_is_for_the_cache(void **state)
 {
     (void)state;
@@ -192,7 +192,7 @@ static void shows_all_of_its_own_pages(void **state)
     assert_int_equal(r->visible_n, r->fields.n);
 }
 
-/* caching.md 1.5 */
+/* CACHING.md 1.5 */
 static void tells_browsers_to_ask_again(void **state)
 {
     (void)state;
@@ -283,7 +283,7 @@ static void has_room_for_all(void **state)
     assert_int_equal(r->fields.n, 501);
 }
 
-/* ---- what is end-to-end (caching.md 1.6) ---- */
+/* ---- what is end-to-end (CACHING.md 1.6) ---- */
 
 static void end_to_end(const char *received, const char *kept)
 {
@@ -320,7 +320,7 @@ static void drops_what_connection_lists(void **state)
     end_to_end("Connection: X\nX-A: 1", "X-A: 1");
 }
 
-/* ---- 304 (caching.md 3.6, RFC 9111 §3.2) ---- */
+/* ---- 304 (CACHING.md 3.6, RFC 9111 §3.2) ---- */
 
 static void merge(const char *stored, const char *update, bool keep_cookies, const char *merged)
 {

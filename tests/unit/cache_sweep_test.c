@@ -134,7 +134,7 @@ static void gives_back_idle_resources(void **state)
     wait_ms(2 * HOUR_MS);
     sweep();
     assert_int_equal(cache->resources, 1);
-    /* The rule outlives its last variant for a while (caching.md 4.6). */
+    /* The rule outlives its last variant for a while (CACHING.md 4.6). */
     struct object *o = index_peek(cache, &live);
     index_withdraw(o);
     object_unref(o);

@@ -1,5 +1,5 @@
 /* Accept-Encoding, Accept-Language, cookies and other fields come out in one spelling, as key material
- * (caching.md 4.9). */
+ * (CACHING.md 4.9). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static struct fields lines(struct arena *a, const char *name, const char *text)
     return f;
 }
 
-/* caching.md 4.9: the sorted list of br, zstd, gzip with q > 0. */
+/* CACHING.md 4.9: the sorted list of br, zstd, gzip with q > 0. */
 static void normalizes_encodings(void **state)
 {
     static const struct {
@@ -83,7 +83,7 @@ static void normalizes_encodings(void **state)
     assert_int_equal(accept_encoding_normalize(&none).n, 0);
 }
 
-/* caching.md 4.9: lower-cased, white space removed, ordered by quality. */
+/* CACHING.md 4.9: lower-cased, white space removed, ordered by quality. */
 static void normalizes_languages(void **state)
 {
     static const struct {
@@ -138,7 +138,7 @@ static int best(struct arena *a, const char *accept, const char *rule)
     return language_best_group(&f, &v.languages, a);
 }
 
-/* caching.md 4, language=: the first group that holds the visitor's best language. */
+/* CACHING.md 4, language=: the first group that holds the visitor's best language. */
 static void finds_the_best_group(void **state)
 {
     static const struct {
@@ -188,7 +188,7 @@ static void note(struct str value, void *ctx)
     s->text[s->n] = '\0';
 }
 
-/* caching.md 4.9: a cookie that occurs twice gives all its values in order. */
+/* CACHING.md 4.9: a cookie that occurs twice gives all its values in order. */
 static void finds_cookies(void **state)
 {
     static const struct {
@@ -222,7 +222,7 @@ static void finds_cookies(void **state)
     assert_int_equal(cookie_values(&none, STR("a"), note, &s), 0);
 }
 
-/* caching.md 4.9: lines joined by ",", white space around commas outside quotes removed; missing and empty
+/* CACHING.md 4.9: lines joined by ",", white space around commas outside quotes removed; missing and empty
  * differ. */
 static void normalizes_other_fields(void **state)
 {

@@ -356,7 +356,7 @@ static void knows_an_absent_targeted_field(void **state)
     expect_targeted("  \t", TARGETED_ABSENT, "-");
 }
 
-/* RFC 9213 §2.1, RFC 9651; caching.md 1.2. */
+/* RFC 9213 §2.1, RFC 9651; CACHING.md 1.2. */
 static void heeds_the_types_of_targeted_directives(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* Netlify-Vary is read by its grammar (caching.md 4); whatever is doubtful is refused, and rules that mean
+/* Netlify-Vary is read by its grammar (CACHING.md 4); whatever is doubtful is refused, and rules that mean
  * the same have the same canonical text. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -102,7 +102,7 @@ static void keeps_the_order_of_groups(void **state)
     assert_false(str_eq(netlify_vary_canonical(&a, *state), netlify_vary_canonical(&b, *state)));
 }
 
-/* caching.md 4, header=: this list is ignored, each with a count for the warning. */
+/* CACHING.md 4, header=: this list is ignored, each with a count for the warning. */
 static void ignores_headers_that_vary_with_everyone(void **state)
 {
     struct netlify_vary v;

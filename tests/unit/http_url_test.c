@@ -93,7 +93,7 @@ static void refuses_targets(void **state)
     assert_int_equal(target_parse((struct str){ "/a\0b", 4 }, &t), HTTP_ERROR_TARGET);
 }
 
-/* caching.md 4.1: percent-encoding in upper case, unreserved characters decoded, dot segments removed,
+/* CACHING.md 4.1: percent-encoding in upper case, unreserved characters decoded, dot segments removed,
  * nothing else touched. */
 static void normalizes_paths(void **state)
 {
@@ -177,7 +177,7 @@ static void checks_queries(void **state)
             fail_msg("accepted: %s", bad[i]);
 }
 
-/* caching.md 4.1: host in lower case, no trailing dot, port if not default. */
+/* CACHING.md 4.1: host in lower case, no trailing dot, port if not default. */
 static void normalizes_hosts(void **state)
 {
     static const struct {
@@ -234,7 +234,7 @@ static void refuses_hosts(void **state)
     assert_int_equal(host_parse((struct str){ longest, 256 }, false, *state, &h), HTTP_ERROR_HOST_INVALID);
 }
 
-/* caching.md 4.3: split at "&" and the first "="; ";" is no separator; ?a and ?a= are two things. */
+/* CACHING.md 4.3: split at "&" and the first "="; ";" is no separator; ?a and ?a= are two things. */
 static void walks_queries(void **state)
 {
     (void)state;
