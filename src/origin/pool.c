@@ -16,7 +16,8 @@ struct pool_entry {
     size_t idle_n;
     struct list queue;        /* tickets that wait for a place */
     struct list resolving;    /* tickets that wait for an address */
-    struct loop_notice place; /* another worker gave one back */
+    struct loop_notice place; /* one was given back */
+    bool gave_place;          /* here, and nobody else was told */
     struct resolve resolve;
     bool is_resolving, is_literal;
     struct address addresses[RESOLVE_MAX];
@@ -56,7 +57,8 @@ static void give_place(struct pool_entry *e)
     atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
     /* From the loop, not from here: an idle connection must first show that nothing is left in it, and a crowd that fails
      * at once must not nest. */
-    if (!list_is_empty(&e->queue))
+    e->gave_place = !list_is_empty(&e->queue);
+    if (e->gave_place)
         notice_send(&e->place.notice, e->pool->loop);
     else if (atomic_load_explicit(&e->origin->waiting, memory_order_acquire) > 0)
         tell_the_others(e);
@@ -64,7 +66,14 @@ static void give_place(struct pool_entry *e)
 
 static void place_noticed(struct loop_notice *n)
 {
-    serve_queue(CONTAINER_OF(n, struct pool_entry, place));
+    struct pool_entry *e = CONTAINER_OF(n, struct pool_entry, place);
+    bool gave = e->gave_place;
+    e->gave_place = false;
+    serve_queue(e);
+    /* Who was to have the place may have left meanwhile, while others wait. */
+    if (gave && list_is_empty(&e->queue) &&
+        atomic_load_explicit(&e->origin->waiting, memory_order_acquire) > 0)
+        tell_the_others(e);
 }
 
 /* ---- entries ---- */
