@@ -1,7 +1,7 @@
 // A purge that is acknowledged while a fetch is in flight: whoever asked before gets what was fetched, whoever asks after never gets
 // it. At each point of a fetch's life, for a cold page, a revalidation (304) and a background refresh, hard and soft, by tag, URL
 // and site, whichever of the two fetches ends first.
-import { Client, check, equal, eventually, gate, stress, within } from './lib.mjs';
+import { Client, check, done, equal, eventually, gate, stress, within } from './lib.mjs';
 
 const size = 60_000;
 let version = 1; // of the data behind the page
@@ -154,3 +154,4 @@ await stress('a purge at each point of a fetch', { answer, flags: ['--origin-con
     }
   }
 });
+done();

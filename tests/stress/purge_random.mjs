@@ -1,7 +1,7 @@
 // A thousand purges at random moments, by tag, URL and site, hard and soft, and unsafe methods, while visitors ask and the origin
 // takes its time: no request that begins after the acknowledgement gets what was older than the change. Pages that are kept long,
 // revalidated (304), refreshed in the background, in variants, in chunks; some answers are errors or cut.
-import { Client, below, chance, check, equal, pause, pick, random, scaled, stress } from './lib.mjs';
+import { Client, below, chance, check, done, equal, pause, pick, random, scaled, stress } from './lib.mjs';
 
 const purges = scaled(1000, 100);
 const visitors = 32;
@@ -181,3 +181,4 @@ await stress(`${purges} purges at random moments`, { answer, slack: 0 }, async (
   }
   c.close();
 });
+done();

@@ -2,7 +2,7 @@
 // HEAD, ranges, conditions, pipelined or not, while clients leave in the middle and the origin closes, cuts, stalls, says too much or
 // talks out of turn. Every whole answer carries its own token, and every byte of it is right.
 import crypto from 'node:crypto';
-import { Client, below, chance, check, pause, pick, random, scaled, stress } from './lib.mjs';
+import { Client, below, chance, check, done, pause, pick, random, scaled, stress } from './lib.mjs';
 
 const total = scaled(10_000, 1000);
 const connections = 48;
@@ -52,8 +52,18 @@ async function answer(request, c) {
   if (fault > 0.02 && fault < 0.03) framing = 'close';
   if (request.method === 'HEAD') framing = 'length';
   if (fault > 0.03 && fault < 0.05) fields += 'Connection: close\r\n';
+  // Bytes behind the end that nobody asked for, together with it: the next request must not take them for its answer.
+  const surplus = fault > 0.09 && fault < 0.1 && framing !== 'close' && body.length < 4000 && request.method !== 'HEAD'
+    ? 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmore' : '';
   fields += framing === 'length' ? `Content-Length: ${body.length}\r\n` : framing === 'chunked' ? 'Transfer-Encoding: chunked\r\n' : '';
   if (chance(0.02)) await write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n');
+  if (surplus) {
+    const end = framing === 'chunked' ? `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n` : body;
+    await write(`HTTP/1.1 200 OK\r\n${fields}\r\n`);
+    await pause(below(3));
+    await write(end + surplus);
+    return;
+  }
   await write(`HTTP/1.1 200 OK\r\n${fields}\r\n`);
   if (request.method !== 'HEAD') {
     const cut = fault > 0.05 && fault < 0.07 && framing !== 'close' ? below(body.length) : -1;
@@ -227,3 +237,4 @@ await stress(`${total} requests with tokens of their own`, { answer, slack: 1 <<
   extra.forEach((c) => c.close());
   check(broken === before, 'nothing fails when nobody misbehaves', `${broken - before} did`);
 });
+done();

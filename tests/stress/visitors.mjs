@@ -1,7 +1,7 @@
 // Two visitors who differ in what a page varies on (cookie, header, language) ask at the same moment on different workers: each gets
 // his own page, when it is cold, when it is refreshed, and when its rule changes. What the rule leaves out of the query reaches
 // nobody else. A refresh carries nothing of the visitor but what the rule names.
-import { Client, below, chance, check, equal, pause, pick, scaled, stress } from './lib.mjs';
+import { Client, below, chance, check, done, equal, pause, pick, scaled, stress } from './lib.mjs';
 
 const rounds = scaled(150, 25);
 // By what a page varies: its header, what a visitor sends to be a or b, and how the origin reads it back.
@@ -129,3 +129,4 @@ await stress(`${rounds} rounds of two visitors at the same moment`, { answer, fl
   }
   on.flat().forEach((c) => c.close());
 });
+done();
