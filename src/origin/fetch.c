@@ -23,6 +23,7 @@ enum fetch_step { STEP_CONNECT, STEP_HEAD, STEP_BODY, STEP_OVER };
 #define HEAD_READ         4096
 #define INTERIM_MOST      64
 #define HEAD_COST         1024
+#define NAMES_CARRIED     8192 /* over confirmations; a page has some thousand of its own at most */
 #define OVER_SIZE_KEPT_MS (600 * (int64_t)1000)
 
 struct fetch {
@@ -984,6 +985,11 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
         return;
     }
     response_merge_304(&stored->fields, &update, keep_cookies, &f->arena, &merged);
+    /* Fields and names add up when each confirmation brings others: at some point the page is fetched anew. */
+    if (merged.n > 2 * f->table_cap || f->stale->names_n > NAMES_CARRIED) {
+        ask_unconditionally(f);
+        return;
+    }
     judge(f, stored->status, &merged, &v);
     bool cookie = fields_has(&update, FIELD_SET_COOKIE) || fields_has(&update, FIELD_SET_COOKIE2);
     if (v.store && cookie && !keep_cookies) {
