@@ -1,5 +1,5 @@
 // An origin that is gone costs a fast 502 each, not a timeout; when it is back all is well.
-// scenarios T9
+// scenarios T9; CACHING.md 6.7
 import { check, equal, Origin, reply, scenario } from '../lib.mjs';
 
 await scenario({ answer: () => reply('x') }, async ({ ask, cases, origin }) => {
@@ -12,6 +12,7 @@ await scenario({ answer: () => reply('x') }, async ({ ask, cases, origin }) => {
       const r = await ask('/');
       equal(r.status, 502);
       equal(r.fields['cache-control'], 'no-store');
+      equal(r.fields['cache-status'], 'freshet; fwd=uri-miss; detail=connect-failed');
       check(/^text\/html|^text\/plain/.test(r.fields['content-type']), r.fields['content-type']);
     });
   }
