@@ -4,14 +4,23 @@
 #include "cache/index.h"
 #include "cache/object.h"
 
-#define NAMES_MAX ((size_t)1 << 20) /* purged names remembered: 40 bytes each */
+/* Purged names remembered: they may take about a sixteenth of what pages may, at 40 bytes and two free places each. */
+#define NAMES_LEAST ((size_t)1 << 14)
+#define NAMES_MOST  ((size_t)1 << 20)
+#define NAME_BYTES  120
+
+static size_t names_max(int64_t memory_bytes)
+{
+    size_t n = (size_t)memory_bytes / 16 / NAME_BYTES;
+    return n < NAMES_LEAST ? NAMES_LEAST : n > NAMES_MOST ? NAMES_MOST : n;
+}
 
 struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes)
 {
     struct cache *c = mem_alloc(sizeof(*c));
     c->secret = secret;
     memory_init(&c->memory, memory_bytes);
-    c->epochs = epochs_new(secret, NAMES_MAX);
+    c->epochs = epochs_new(secret, names_max(memory_bytes));
     c->evict = evict_new((uint64_t)memory_bytes, &c->memory);
     for (size_t i = 0; i < CACHE_OBJECT_LOCKS; i++)
         lock_init(&c->object_locks[i]);

@@ -30,12 +30,13 @@ struct journal_slot {
 struct epochs {
     const struct hash_secret *secret;
     _Atomic uint64_t published;
-    _Atomic uint64_t floor; /* all that began before this number counts as purged */
+    _Atomic uint64_t floor; /* all that began before this number counts as purged, in one way or another */
     struct journal_slot journal[JOURNAL];
 
     struct lock lock; /* the table */
     struct epoch *slots;
     size_t mask, used, names_max;
+    uint64_t floors[PURGE_KINDS]; /* the latest number of each kind that was forgotten over the cap */
 };
 
 #define SLOTS_FIRST 256
@@ -125,7 +126,8 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Too many names: forgets the half that was purged longest ago and raises the floor above it. */
+/* Too many names: forgets the half that was purged longest ago and raises the floor above it. Each kind has its own: a
+ * flood of unsafe requests, which anybody may send, makes older pages be revalidated, but takes none away. */
 static void raise_floor(struct epochs *e)
 {
     uint64_t *numbers = mem_alloc(e->used * sizeof(*numbers));
@@ -136,6 +138,10 @@ static void raise_floor(struct epochs *e)
     qsort(numbers, n, sizeof(*numbers), by_number);
     uint64_t floor = numbers[n / 2];
     mem_free(numbers);
+    for (size_t i = 0; i <= e->mask; i++)
+        for (int k = 0; k < PURGE_KINDS && e->slots[i].name && latest(&e->slots[i]) <= floor; k++)
+            if (e->slots[i].last[k] > e->floors[k])
+                e->floors[k] = e->slots[i].last[k];
     atomic_store_explicit(&e->floor, floor, memory_order_release);
     rebuild(e, floor);
 }
@@ -210,9 +216,13 @@ bool epochs_touched(struct epochs *e, const uint64_t *names, size_t n, uint64_t 
 
     *out = (struct purged){ 0 };
     lock_take(&e->lock);
-    floor = atomic_load_explicit(&e->floor, memory_order_relaxed);
-    if (begin < floor)
-        out->hard = floor;
+    if (begin < e->floors[PURGE_HARD])
+        out->hard = e->floors[PURGE_HARD];
+    /* When it was softly purged is not known any more: it is asked for. */
+    uint64_t asked = e->floors[PURGE_SOFT] > e->floors[PURGE_INVALIDATE] ? e->floors[PURGE_SOFT]
+                                                                         : e->floors[PURGE_INVALIDATE];
+    if (begin < asked)
+        out->invalidated = asked;
     for (size_t i = 0; i < n; i++) {
         const struct epoch *s = slot_of(e->slots, e->mask, names[i]);
         if (!s->name)

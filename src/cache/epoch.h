@@ -25,7 +25,7 @@ enum epoch_kind { EPOCH_SITE, EPOCH_HOST, EPOCH_PATH, EPOCH_URL, EPOCH_TAG, EPOC
 struct epochs;
 
 /* `names_max`: how many purged names are remembered; over it the older half goes and a floor rises: all that began
- * before it counts as purged. */
+ * before it counts as purged, hard if hard purges are among the forgotten ones, else as invalidated. */
 struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max);
 void epochs_free(struct epochs *e);
 

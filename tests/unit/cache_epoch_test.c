@@ -265,7 +265,7 @@ static void raises_the_floor_over_the_cap(void **state)
     begin(100);
     uint64_t first = epochs_published(e);
     for (uint64_t i = 1; i <= 100; i++)
-        purge(PURGE_SOFT, i, 0);
+        purge(i % 3 ? PURGE_SOFT : PURGE_HARD, i, 0);
     assert_int_equal(epochs_floor(e), 0);
     assert_int_equal(epochs_count(e), 100);
     /* A name that is there needs no room. */
@@ -278,22 +278,47 @@ static void raises_the_floor_over_the_cap(void **state)
     assert_true(epochs_count(e) <= 60 && epochs_count(e) >= 40);
     /* Whatever its names: it may have had one of those that were forgotten. */
     assert_true(touched(5000, first, first, &p));
-    assert_int_equal(p.hard, floor);
+    assert_true(p.hard && p.hard <= floor);
     assert_true(touched(5000, floor - 1, floor - 1, &p));
+    assert_true(p.hard || p.invalidated);
     assert_false(touched(5000, floor, floor, &p));
     assert_true(epochs_touched(e, NULL, 0, first, first, epochs_published(e), &p));
     /* What was found good a moment ago is looked at again, for the published number is another one. */
     assert_true(touched(5000, first, middle, &p));
     /* What was not forgotten is still known. */
-    assert_true(touched(99, floor, floor, &p));
-    assert_false(p.hard);
-    assert_true(p.soft);
+    assert_true(touched(98, floor, floor, &p));
+    assert_true(!p.hard && p.soft);
     /* On and on. */
     for (uint64_t i = 0; i < 1000; i++)
         purge(PURGE_HARD, 7000 + i, 0);
     assert_true(epochs_count(e) <= 100);
     assert_true(epochs_floor(e) > middle);
     assert_true(touched(7999, epochs_published(e) - 1, epochs_published(e) - 1, &p));
+}
+
+/* Anybody can invalidate names, by unsafe requests for URLs that do not matter: pages are revalidated, and none is lost. */
+static void a_flood_of_unsafe_requests_takes_nothing_away(void **state)
+{
+    (void)state;
+    struct purged p;
+    epochs_free(e);
+    begin(100);
+    uint64_t first = epochs_published(e), hard = purge(PURGE_HARD, 1, 0), later = hard;
+    for (uint64_t i = 0; i < 1000; i++)
+        purge(PURGE_INVALIDATE, 7000 + i, 0);
+    assert_true(touched(5000, later, later, &p));
+    assert_true(p.invalidated && !p.hard && !p.soft);
+    /* The hard purge among them still counts. */
+    assert_true(touched(1, first, first, &p));
+    assert_int_equal(p.hard, hard);
+    assert_true(touched(5000, first, first, &p));
+    assert_int_equal(p.hard, hard);
+    /* When a soft purge was is forgotten with its name: it must be asked for. */
+    later = epochs_published(e);
+    for (uint64_t i = 0; i < 1000; i++)
+        purge(PURGE_SOFT, 7000 + i, 0);
+    assert_true(touched(5000, later, later, &p));
+    assert_true(p.invalidated && !p.hard && !p.soft);
 }
 
 /* In one purge there may be more names than are remembered. */
@@ -528,6 +553,7 @@ int main(void)
         T(survives_the_journals_overrun),
         T(remembers_many_names),
         T(raises_the_floor_over_the_cap),
+        T(a_flood_of_unsafe_requests_takes_nothing_away),
         T(purges_more_names_than_it_remembers),
         T(forgets_what_nothing_is_older_than),
         T(forgets_a_name_as_a_whole),
