@@ -25,6 +25,7 @@ struct visitor {
     bool own;
     int least; /* the oldest version that it may see */
     int saw;   /* 0: nothing yet */
+    unsigned looks;
 };
 
 #define FETCHES_MAX  64
@@ -94,9 +95,10 @@ static void set_head(struct fetch *f)
     object_publish(f->object);
 }
 
-/* The next step of its life; after the last it is gone. */
+/* The next step of its life; after the last it is gone. Other things are purged all the time. */
 static void step(struct fetch *f)
 {
+    purge(PURGE_HARD, 1);
     switch (f->step) {
     case BEGUN: index_settle(f->object, &f->place, NULL); break;
     case SETTLED: set_head(f); break;
@@ -126,6 +128,9 @@ static void finish_fetch(struct fetch *f)
 static void look_up(struct visitor *v)
 {
     struct found found;
+    if (++v->looks > 4)
+        fail_msg("%s: a visitor looks again and again", w.url);
+    purge(PURGE_SOFT, 2);
     v->look = look_of(w.url);
     index_look(cache, &v->look, &found);
     switch (found.outcome) {
