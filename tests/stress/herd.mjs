@@ -1,6 +1,6 @@
 // A thousand visitors of a cold page at the same moment, on both workers: one request at the origin, a thousand equal
 // bodies, and all of them read the first part while the origin still sends.
-import { Client, check, done, equal, gate, scaled, stress, within } from './lib.mjs';
+import { Client, check, done, equal, eventually, gate, scaled, stress, within } from './lib.mjs';
 
 const visitors = scaled(1000, 100);
 const part = Buffer.alloc(70_000, 'a');
@@ -42,6 +42,7 @@ await stress('a thousand visitors of one cold page', { answer }, async ({ freshe
   clients.forEach((c) => c.close());
   await freshet.settle();
   // The number of a request begins with its worker's.
+  await eventually('all records are written', () => freshet.records().length === visitors + 1);
   const workers = new Set(freshet.records().map((r) => r.request_id.split('-')[1].length > 10));
   equal(workers.size, 2, 'both workers had visitors');
 });

@@ -220,7 +220,11 @@ await stress(`${total} requests with tokens of their own`, { answer, slack: 1 <<
     return c;
   }
 
+  let most = 0;
+  const watch = setInterval(async () => (most = Math.max(most, (await freshet.gauges()).memory_bytes)), 50);
   await Promise.all(Array.from({ length: connections }, visit));
+  clearInterval(watch);
+  check(most > 2 << 20 && most <= (4 << 20) + 65_536, 'the memory is used and not exceeded', most);
   extra.forEach((c) => c.close());
   console.log(`${whole} whole, ${broken} left, cut or failed; ${[...kinds].map(([k, v]) => `${k} ${v}`).join(', ')}`);
   check(whole > total * 0.85, 'most are answered in spite of it all', `${whole} of ${total}`);

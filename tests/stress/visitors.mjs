@@ -18,12 +18,33 @@ const seen = new Map(); // target: requests at the origin
 let rules_on = true;
 let held = null; // answers wait until the test lets them go
 
+// Pages that are somebody's: who is logged in gets his own, marked as such in one way or another; who is not gets the public one.
+async function mine(request, c) {
+  const who = request.fields.authorization ?? /session=(\w+)/.exec(request.fields.cookie ?? '')?.[1];
+  const how = request.target.split('/')[2];
+  const body = `<${who ?? 'anybody'}> ${request.target}`;
+  const session = `s${below(1e9)}`;
+  const fields = { private: who ? 'Cache-Control: private, max-age=60' : 'Cache-Control: s-maxage=60', 'no-store': who ? 'Cache-Control: no-store' : 'Cache-Control: s-maxage=60',
+    // A cookie of his own for everyone who has none.
+    cookie: `Cache-Control: s-maxage=60${who ? '' : `\r\nSet-Cookie: session=${session}\r\nX-Session: ${session}`}`,
+    authorization: 'Cache-Control: max-age=60' }[how];
+  if (how === 'cookie' && who) {
+    await c.write(`HTTP/1.1 200 OK\r\nCache-Control: private\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    return;
+  }
+  if (chance(0.5)) await pause(below(6));
+  await c.write(`HTTP/1.1 200 OK\r\n${fields}\r\nContent-Length: ${body.length}\r\n\r\n`);
+  if (chance(0.5)) await pause(below(4));
+  await c.write(body);
+}
+
 async function answer(request, c) {
   const id = request.fields['x-request-id'];
   if (request.target === '/who') { // which worker is at the other end
     await c.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX-Worker: ${id.split('-')[1].length > 10 ? 1 : 0}\r\n\r\n.`);
     return;
   }
+  if (request.target.startsWith('/mine/')) return void (await mine(request, c));
   const url = new URL(request.target, 'http://test');
   const way = ways[url.pathname.split('/')[1]];
   seen.set(request.target, [...(seen.get(request.target) ?? []), request.fields]);
@@ -127,6 +148,31 @@ await stress(`${rounds} rounds of two visitors at the same moment`, { answer, fl
     await freshet.settle();
     check(/; hit/.test((await on[0][0].ask(target)).fields['cache-status']), 'and it is stored in the end');
   }
+
+  // What is somebody's own goes to nobody else: not to who waited for the same page, and not to who comes later.
+  const sessions = new Set();
+  for (let round = 0; round < scaled(60, 15); round++) {
+    for (const how of ['private', 'no-store', 'cookie', 'authorization']) {
+      const target = `/mine/${how}/${round}`;
+      const order = Array.from({ length: 10 }, (_, i) => (chance(0.5) ? null : `w${round}i${i}`));
+      for (let turn = 0; turn < 2; turn++) {
+        const got = await Promise.all(order.map((who, i) => on[i % 2][Math.floor(i / 2)].ask(target, !who ? {}
+          : how === 'authorization' ? { Authorization: who } : { Cookie: `session=${who}` })));
+        got.forEach((r, i) => {
+          const whose = /^<(\w+)>/.exec(r.body.toString())?.[1];
+          // A stored public page may also go to who is logged in: the origin did not say that it varies.
+          check(whose === (order[i] ?? 'anybody') || (order[i] && whose === 'anybody'), `${how}: nobody gets what is another's`, () =>
+            `${whose} for ${order[i]}: ${r.fields['cache-status']}`);
+          const session = r.fields['x-session'];
+          if (how !== 'cookie' || !session) return;
+          check(!sessions.has(session), 'nobody gets the cookie made for another', () => `${session}: ${r.fields['cache-status']}`);
+          sessions.add(session);
+        });
+      }
+      await freshet.settle();
+    }
+  }
+  check(sessions.size > 50, 'cookies were made', sessions.size);
   on.flat().forEach((c) => c.close());
 });
 done();
