@@ -19,6 +19,7 @@ struct shard {
     _Alignas(64) struct lock lock;
     struct resource **buckets;
     size_t mask, n;
+    _Atomic uint32_t unsafe; /* answered unsafe requests for URLs of which nothing was known */
 };
 
 struct cache {

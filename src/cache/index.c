@@ -469,6 +469,24 @@ void index_look(struct cache *c, const struct look *look, struct found *out)
 
 /* ---- the fetch's side ---- */
 
+void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms)
+{
+    o->begun_mono_ms = now_mono_ms;
+    o->unsafe = atomic_load_explicit(&shard_of(o->cache, &place->hash)->unsafe, memory_order_acquire);
+}
+
+bool index_invalidates(struct cache *c, const struct place *place)
+{
+    struct shard *s = shard_of(c, &place->hash);
+    lock_take(&s->lock);
+    bool known = find_resource(s, place) != NULL;
+    /* Under the lock: a publishing is before it, and then it is known, or after it, and then it sees the count. */
+    if (!known)
+        atomic_fetch_add_explicit(&s->unsafe, 1, memory_order_release);
+    lock_give(&s->lock);
+    return known;
+}
+
 static struct resource *find_or_add(struct cache *c, struct shard *s, const struct place *p, int64_t now_ms)
 {
     struct resource *r = find_resource(s, p);
@@ -547,6 +565,11 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         return false;
     }
     lock_take(&s->lock);
+    if (!o->resource && atomic_load_explicit(&s->unsafe, memory_order_relaxed) != o->unsafe) {
+        /* It may be of the URL that one of them was for. */
+        lock_give(&s->lock);
+        return false;
+    }
     struct resource *r = find_or_add(c, s, place, o->received_mono_ms);
     for (struct object *k = *bucket_of(r, place->variant_hash), *next; k && gone_n < GONE_MAX - 1; k = next) {
         next = k->next;

@@ -67,6 +67,9 @@ bool index_is_outdated(struct object *o, const struct look *look);
 
 /* The fetch's side; `o` is its object, in the index or private. */
 
+/* The fetch begins: what happens from now on counts for what it brings. */
+void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms);
+
 /* At the head, when it is to be stored: the resource has `rule` from now on and the object stands under its final key (`place`,
  * computed under `rule`). Nothing joins it under the old one any more. */
 void index_settle(struct object *o, const struct place *place, struct rule *rule);
@@ -83,6 +86,10 @@ struct index_note {
 };
 void index_mark(struct cache *c, const struct place *place, const struct index_note *note,
                 int64_t now_mono_ms);
+
+/* An unsafe request for that URL was answered. false: nothing is known of it, so there is nothing to invalidate; what a fetch that
+ * is not in the index brings of it will not be published. So a flood of such requests costs no purges. */
+bool index_invalidates(struct cache *c, const struct place *place);
 
 /* What is known of a resource, for explain. */
 struct index_facts {

@@ -98,6 +98,13 @@ bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, 
     return touches;
 }
 
+bool name_of_unsafe(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name)
+{
+    struct place place = { .primary = key_primary(r, a) };
+    place_hash(c, &place);
+    return index_invalidates(c, &place) && name_of_url(c, r, a, name);
+}
+
 #define FIXED_NAMES 5
 
 void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,

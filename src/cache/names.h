@@ -28,5 +28,7 @@ uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct
  * the listed names: nothing is stored for it that an empty query is not (CACHING.md 5.5).
  */
 bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name);
+/* The same for an answered unsafe request; false also when nothing can be stored for it (index_invalidates). */
+bool name_of_unsafe(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name);
 
 #endif

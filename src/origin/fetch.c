@@ -923,8 +923,10 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
                                    .expected_bytes = successor_of ? object_length(f->stale) : expected,
                                    .successor_of = successor_of,
                                });
-    if (f->invalidated && v->store)
+    if (f->invalidated && v->store) {
         object_begin_again(f->object, epochs_published(f->f->cache->epochs));
+        index_begin(f->object, &f->place, f->object->begun_mono_ms);
+    }
 }
 
 /* The bytes that are there already stand in front of those that come. false: the fetch failed. */
@@ -1249,7 +1251,7 @@ void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
     fetch->f = f;
     arena_init(&fetch->arena, ARENA_BYTES);
     copy_plan(fetch, plan);
-    fetch->object->begun_mono_ms = f->loop->now.mono_ms;
+    index_begin(fetch->object, &fetch->plan.place, f->loop->now.mono_ms);
     fetch->has_upload = plan->upload != NULL;
     fetch->table_cap = (size_t)plan->settings->process.response_header_count;
     fetch->table = arena_alloc(&fetch->arena, fetch->table_cap * sizeof(*fetch->table));

@@ -70,7 +70,7 @@ static void invalidate_url(struct cache *c, const struct key_request *url, struc
                            int64_t now_mono_ms)
 {
     uint64_t name;
-    if (name_of_url(c, url, a, &name))
+    if (name_of_unsafe(c, url, a, &name))
         epochs_purge(c->epochs, PURGE_INVALIDATE, &name, 1, now_mono_ms);
 }
 

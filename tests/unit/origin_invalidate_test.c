@@ -244,6 +244,36 @@ static void the_url_and_what_the_answer_names(void **state)
     answer("Location: :::\nContent-Location:", (const char *[]){ "/b/c/d;p?q" }, 1);
 }
 
+/* Of a URL that nothing is known of nothing is stored: no purge is made of it, however many such requests come. But a fetch that no
+ * look-up can see may bring it, and what it brings is older than the unsafe request. */
+static void an_unknown_url_costs_nothing(void **state)
+{
+    (void)state;
+    struct key_request at = base();
+    struct look l = look_of("");
+    l.place = place_of_request(&at);
+    l.authorization = true;
+    for (int before = 0; before < 2; before++) {
+        struct found f = look_as(&l, OUTCOME_PASS);
+        found_drop(&f);
+        struct object *o = object_new(cache, l.published);
+        uint64_t published = epochs_published(cache->epochs);
+        if (!before)
+            index_begin(o, &l.place, now.mono_ms);
+        for (int i = 0; i < 1000; i++)
+            invalidate_by_answer(cache, &at, fields_of("Location: g\nContent-Location: /g?y"), &arena,
+                                 now.mono_ms);
+        assert_int_equal(epochs_published(cache->epochs), published);
+        assert_int_equal(cache->resources, 0);
+        if (before)
+            index_begin(o, &l.place, now.mono_ms);
+        assert_int_equal(object_store(o, &l.place, &(struct page){ .body_bytes = 10 }), before);
+    }
+    assert_int_equal(cache->objects, 1);
+    invalidate_by_answer(cache, &at, fields_of(NULL), &arena, now.mono_ms);
+    assert_int_equal(epochs_count(cache->epochs), 1);
+}
+
 /* RFC 9875 §3. */
 static void the_groups_that_the_answer_names(void **state)
 {
@@ -299,6 +329,7 @@ int main(void)
         T(only_of_the_same_origin),
         T(odd_references),
         T(the_url_and_what_the_answer_names),
+        T(an_unknown_url_costs_nothing),
         T(the_groups_that_the_answer_names),
         T(groups_are_bounded),
     };
