@@ -65,6 +65,10 @@ static void check_encoding(const struct fields *f, struct arena *a)
         i++;
     CHECK(i < COUNT_OF(forms));
     CHECK(str_eq(accept_encoding_normalize(&normal), text));
+    /* Behind a quote that is open at the end of a line a comma ends no member. */
+    for (size_t k = 0; k < f->n; k++)
+        if (str_index(f->v[k].value, '"') < f->v[k].value.n)
+            return;
     struct fields longer = with_commas(f, FIELD_ACCEPT_ENCODING, a);
     CHECK(str_eq(accept_encoding_normalize(&longer), text));
 }
