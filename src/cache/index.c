@@ -443,13 +443,16 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
     withdrawn = NULL;
     lock_take(&s->lock);
     r = find_resource(s, &l->place);
-    if (!r || !out->stored->resource) {
-        /* Replaced or withdrawn while the lock was not held. */
+    sealed = NULL;
+    if (r)
+        find_variant(r, &l->place, &sealed, &busy);
+    if (sealed != out->stored) {
+        /* Withdrawn while the lock was not held, or a younger one stands there, sealed and perhaps not yet published: it needs no second
+         * refresh. */
         lock_give(&s->lock);
         object_unref(out->stored);
         return false;
     }
-    find_variant(r, &l->place, &sealed, &busy);
     if (usable == USABLE_STALE) {
         evict_touch(&out->stored->evict);
         refresh_or_not(c, r, l, busy, out);
