@@ -141,7 +141,7 @@ size_t pool_idle(const struct pool *p)
 
 static size_t on_space(struct stream *s, char **p)
 {
-    static char nothing[16];
+    static _Thread_local char nothing[16];
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     if (c->user)
         return c->user->space(c, p);
