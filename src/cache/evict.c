@@ -174,14 +174,44 @@ static void dequeue(struct evict *e, struct evict_item *i)
     e->count--;
 }
 
-void evict_insert(struct evict *e, struct evict_item *i)
+static void insert(struct evict *e, struct evict_item *i)
 {
+    CHECK(i->queue == EVICT_NONE && i->weight > 0);
     /* 0 marks a cleared entry of the ghost. */
     if (!i->fingerprint)
         i->fingerprint = 1;
-    lock_take(&e->lock);
-    CHECK(i->queue == EVICT_NONE && i->weight > 0);
     enqueue(e, i, ghost_take(&e->ghost, i->fingerprint) ? EVICT_MAIN : EVICT_SMALL);
+}
+
+void evict_insert(struct evict *e, struct evict_item *i)
+{
+    lock_take(&e->lock);
+    insert(e, i);
+    lock_give(&e->lock);
+}
+
+static uint8_t uses_of(const struct evict_item *i)
+{
+    return atomic_load_explicit(&i->uses, memory_order_relaxed);
+}
+
+void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i)
+{
+    lock_take(&e->lock);
+    if (old->queue == EVICT_NONE) {
+        insert(e, i);
+    } else {
+        CHECK(i->queue == EVICT_NONE && i->weight > 0);
+        if (!i->fingerprint)
+            i->fingerprint = 1;
+        if (uses_of(old) > uses_of(i))
+            atomic_store_explicit(&i->uses, uses_of(old), memory_order_relaxed);
+        i->queue = old->queue;
+        link_put_before(&old->link, &i->link);
+        *(i->queue == EVICT_SMALL ? &e->small_weight : &e->main_weight) += i->weight;
+        e->count++;
+        dequeue(e, old);
+    }
     lock_give(&e->lock);
 }
 
@@ -191,11 +221,6 @@ void evict_remove(struct evict *e, struct evict_item *i)
     if (i->queue != EVICT_NONE)
         dequeue(e, i);
     lock_give(&e->lock);
-}
-
-static uint8_t uses_of(const struct evict_item *i)
-{
-    return atomic_load_explicit(&i->uses, memory_order_relaxed);
 }
 
 static struct evict_item *first_of(struct list *queue)

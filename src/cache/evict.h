@@ -40,6 +40,8 @@ static inline void evict_touch(struct evict_item *i)
 }
 
 void evict_insert(struct evict *e, struct evict_item *i);
+/* The successor of `old` takes its place and its uses; an insert when that is not queued. */
+void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i);
 /* Harmless when it is not queued. */
 void evict_remove(struct evict *e, struct evict_item *i);
 /* Takes the next one to go out of its queue, or NULL when nothing is queued. `hold` is called under the lock, so that the caller

@@ -574,18 +574,24 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         return false;
     }
     struct resource *r = find_or_add(c, s, place, o->received_mono_ms);
+    struct object *old = NULL; /* the one whose place among those to be evicted it takes */
     for (struct object *k = *bucket_of(r, place->variant_hash), *next; k && gone_n < GONE_MAX - 1; k = next) {
         next = k->next;
         if (k == o || object_state(k) != OBJECT_SEALED || !is_variant(k, place))
             continue;
         if (k->begin > o->begin && k->evict.weight) {
             published = false;
-        } else {
-            take_out(c, k);
-            gone[gone_n++] = k;
+            continue;
         }
+        if (!old && k->evict.weight)
+            old = k;
+        else
+            take_out(c, k);
+        gone[gone_n++] = k;
     }
     if (!published) {
+        if (old)
+            take_out(c, old);
         if (o->resource) {
             take_out(c, o);
             gone[gone_n++] = o;
@@ -599,8 +605,13 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         r->last_reason = REASON_NONE;
         o->evict.fingerprint = r->hash.lo ^ (o->variant_hash * 0x9e3779b97f4a7c15u);
         o->evict.weight = o->charged + (o->body ? body_charged(o->body) : 0) + 1;
-        evict_insert(c->evict, &o->evict);
         atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
+        if (old) {
+            evict_replace(c->evict, &old->evict, &o->evict);
+            take_out(c, old);
+        } else {
+            evict_insert(c->evict, &o->evict);
+        }
         struct object *least = r->n > variants_max && gone_n < GONE_MAX ? least_used(r, o) : NULL;
         if (least) {
             take_out(c, least);

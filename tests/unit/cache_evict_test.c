@@ -279,6 +279,47 @@ static void removes(void **state)
     evict_free(e);
 }
 
+/* A refreshed page is the same page: it stands where the old one stood, and is as much used. */
+static void a_successor_takes_the_place(void **state)
+{
+    (void)state;
+    struct evict *e = evict_new(100, NULL);
+    struct evict_item items[4], next[2];
+    for (int i = 0; i < 4; i++) {
+        items[i] = item_of((uint64_t)i + 1, 10);
+        link_init(&items[i].link);
+        evict_insert(e, &items[i]);
+    }
+    /* 1 to main, 0 out. */
+    for (int k = 0; k < 3; k++)
+        evict_touch(&items[1]);
+    assert_ptr_equal(evict_take(e, NULL), &items[0]);
+    assert_ptr_equal(evict_take(e, NULL), &items[2]);
+    assert_int_equal(items[1].queue, EVICT_MAIN);
+    evict_touch(&items[1]);
+    for (int i = 0; i < 2; i++) {
+        next[i] = item_of(i ? 4 : 2, 25);
+        link_init(&next[i].link);
+    }
+    evict_replace(e, &items[1], &next[0]);
+    assert_int_equal(next[0].queue, EVICT_MAIN);
+    assert_int_equal(next[0].uses, 1);
+    assert_int_equal(items[1].queue, EVICT_NONE);
+    evict_replace(e, &items[3], &next[1]);
+    assert_int_equal(next[1].queue, EVICT_SMALL);
+    assert_int_equal(evict_weight(e), 50);
+    assert_int_equal(evict_count(e), 2);
+    /* Of what is not queued: an insert, through the ghost. */
+    evict_replace(e, &items[3], &items[2]);
+    assert_int_equal(items[2].queue, EVICT_MAIN);
+    assert_ptr_equal(evict_take(e, NULL), &next[1]);
+    assert_ptr_equal(evict_take(e, NULL), &items[2]);
+    assert_ptr_equal(evict_take(e, NULL), &next[0]);
+    assert_null(evict_take(e, NULL));
+    assert_int_equal(evict_weight(e), 0);
+    evict_free(e);
+}
+
 static void counts_uses_to_three(void **state)
 {
     (void)state;
@@ -511,6 +552,7 @@ int main(void)
         cmocka_unit_test_setup(beats_lru_with_weights, setup),
         cmocka_unit_test_setup(leaves_in_order, setup),
         cmocka_unit_test_setup(removes, setup),
+        cmocka_unit_test_setup(a_successor_takes_the_place, setup),
         cmocka_unit_test_setup(counts_uses_to_three, setup),
         cmocka_unit_test_setup(holds_what_it_gives, setup),
         cmocka_unit_test_setup(bears_odd_sizes, setup),

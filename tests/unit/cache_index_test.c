@@ -759,6 +759,39 @@ static void makes_room(void **state)
     assert_int_equal(evict_count(cache->evict), 0);
 }
 
+static void store_strangers(unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        cache_make_room(cache, 6000);
+        store(arena_printf(&arena, "/%u", i).p, &(struct page){ .body_bytes = 5000 });
+    }
+}
+
+/* A page that proved its worth does not have to prove it again when it is refreshed. */
+static void a_refreshed_page_keeps_its_place(void **state)
+{
+    (void)state;
+    world_end(NULL);
+    world_begin_with(1 << 20);
+    for (unsigned i = 0; i < 140; i++) {
+        struct str url = arena_printf(&arena, "/often/%u", i);
+        store(url.p, &(struct page){ .body_bytes = 5000, .lifetime_ms = 1000 });
+        looks(url.p, OUTCOME_HIT);
+        looks(url.p, OUTCOME_HIT);
+    }
+    store_strangers(0, 200);
+    now.mono_ms += 1000;
+    struct look l = look_of("/often/7");
+    struct found f = look_as(&l, OUTCOME_EXPIRED);
+    assert_int_equal(f.stored->evict.queue, EVICT_MAIN);
+    assert_true(object_store(f.busy, &l.place, &(struct page){ .body_bytes = 5000 }));
+    f.busy = NULL;
+    found_drop(&f);
+    store_strangers(200, 400);
+    looks("/often/7", OUTCOME_HIT);
+    assert_int_equal(evict_count(cache->evict), cache->objects);
+}
+
 /* What somebody reads is counted until he has it. */
 static void an_evicted_body_is_counted_while_it_is_read(void **state)
 {
@@ -1074,6 +1107,7 @@ int main(void)
         T(a_refresh_does_not_revive),
         T(a_fetch_begins_when_its_request_came),
         T(makes_room),
+        T(a_refreshed_page_keeps_its_place),
         T(an_evicted_body_is_counted_while_it_is_read),
         T(busy_objects_are_not_evicted),
         T(what_is_remembered_of_strange_urls_is_bounded),
