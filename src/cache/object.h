@@ -48,8 +48,9 @@ struct object {
     _Atomic(struct shard *) shard; /* where it was first put; NULL: never in the index */
     struct evict_item evict;       /* a weight says that it was published */
     uint64_t variant_hash;
-    struct str variant;       /* key material, owned */
-    int64_t begun_mono_ms;    /* when its fetch began, and its shard's count of unsafe requests then: index_begin */
+    struct str variant; /* key material, owned */
+    int64_t
+        begun_mono_ms; /* when its fetch began, and its shard's count of unsafe requests then: index_begin */
     uint32_t unsafe;
     uint64_t begin;           /* the purge number at which its fetch began */
     _Atomic uint64_t good_at; /* the purge number at which it was last found untouched */
