@@ -18,6 +18,12 @@
 #include "conf/tree.h"
 #include "conf/value.h"
 
+/* A buffer is not NUL-terminated. */
+static const char *text_in(const struct buf *b, const char *text)
+{
+    return b->n ? memmem(b->p, b->n, text, strlen(text)) : NULL;
+}
+
 #define ORIGIN "origin: http://127.0.0.1:4321\n"
 
 struct flag {
@@ -353,7 +359,7 @@ static void long_and_many_have_limits(void **state)
     for (size_t i = 0; i < VALUE_BYTES_MAX; i++)
         buf_add_char(&yaml, 'x');
     assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
-    assert_non_null(strstr(errors.p, "xxx...\" is too long; 4096 bytes at most\n"));
+    assert_non_null(text_in(&errors, "xxx...\" is too long; 4096 bytes at most\n"));
     assert_true(errors.n < 200);
 
     buf_clear(&yaml);
@@ -380,9 +386,9 @@ static void long_and_many_have_limits(void **state)
     buf_add(&yaml, STR(ORIGIN));
     assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
     buf_add_char(&errors, '\0');
-    assert_non_null(strstr(errors.p, "\nt.yaml:100: unknown setting"));
-    assert_null(strstr(errors.p, "t.yaml:101:"));
-    assert_non_null(strstr(errors.p, "\nt.yaml: 7 more problems are not shown\n"));
+    assert_non_null(text_in(&errors, "\nt.yaml:100: unknown setting"));
+    assert_null(text_in(&errors, "t.yaml:101:"));
+    assert_non_null(text_in(&errors, "\nt.yaml: 7 more problems are not shown\n"));
     buf_fini(&yaml);
     buf_fini(&errors);
 }
@@ -708,7 +714,7 @@ static void wrong_flags_are_explained(void **state)
         struct buf errors = BUF_INIT;
         assert_null(parse_with(rows[i].yaml, &rows[i].flag, 1, &errors));
         buf_add_char(&errors, '\0');
-        assert_non_null(strstr(errors.p, rows[i].error));
+        assert_non_null(text_in(&errors, rows[i].error));
         buf_fini(&errors);
     }
 }
