@@ -91,7 +91,7 @@ async function answer(request, c) {
 }
 
 await stress(`${total} requests with tokens of their own`, { answer, slack: 1 << 20, ms: 150_000,
-  flags: ['--memory', '4M', '--object-bytes', '150000', '--window-bytes', '16K'] }, async ({ freshet, at, origin }) => {
+  flags: ['--memory', '1M', '--object-bytes', '150000', '--window-bytes', '16K'] }, async ({ freshet, at, origin }) => {
   let left = total;
   let whole = 0;
   let broken = 0;
@@ -224,7 +224,8 @@ await stress(`${total} requests with tokens of their own`, { answer, slack: 1 <<
   const watch = setInterval(async () => (most = Math.max(most, (await freshet.gauges()).memory_bytes)), 50);
   await Promise.all(Array.from({ length: connections }, visit));
   clearInterval(watch);
-  check(most > 2 << 20 && most <= (4 << 20) + 65_536, 'the memory is used and not exceeded', most);
+  // On each worker a body may be copied into one block when it is whole: for a moment it is there twice.
+  check(most > 900_000 && most <= (1 << 20) + 2 * 150_000, 'the memory is used and not exceeded', most);
   extra.forEach((c) => c.close());
   console.log(`${whole} whole, ${broken} left, cut or failed; ${[...kinds].map(([k, v]) => `${k} ${v}`).join(', ')}`);
   check(whole > total * 0.85, 'most are answered in spite of it all', `${whole} of ${total}`);
