@@ -16,6 +16,7 @@ struct resource {
     struct object *one; /* the only bucket while buckets == &one */
     struct object **buckets;
     uint32_t mask, n; /* n: objects, busy ones too */
+    uint32_t busy;    /* those that are not published */
     int64_t no_queue_until_ms, over_size_until_ms;
     int64_t used_ms; /* when an object was last added or it was last marked */
     uint32_t charged;
@@ -31,7 +32,9 @@ struct resource {
 #define EXPIRED_KEPT_MS    (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
 #define LEAST_USED_LOOK_AT 16
 #define RESOURCES_IDLE_MAX 65536
-#define IDLE_PART          16                     /* of the memory, at most, for resources without objects */
+#define IDLE_PART          16 /* of the memory, at most, for resources without objects */
+#define IDLE_LONG          1024
+#define IDLE_NEIGHBOURS    16
 #define PRIVATE_MOST_MS    (3600 * (int64_t)1000) /* purges before that may be forgotten (cache/sweep) */
 
 static const struct str names[OUTCOME_COUNT] = {
@@ -146,7 +149,7 @@ static void count_idle(struct cache *c, struct resource *r, uint32_t bytes)
 
 static void free_resource(struct cache *c, struct resource *r)
 {
-    CHECK(r->n == 0);
+    CHECK(r->n == 0 && r->busy == 0);
     count_idle(c, r, 0);
     set_rule(c, r, NULL);
     memory_charge(&c->memory, -(int64_t)r->charged);
@@ -205,6 +208,7 @@ static void link_object(struct cache *c, struct resource *r, struct object *o)
     o->resource = r;
     atomic_store_explicit(&o->shard, r->shard, memory_order_release);
     r->n++;
+    r->busy += !o->evict.weight;
     count_idle(c, r, 0);
 }
 
@@ -218,6 +222,7 @@ static void unlink_object(struct object *o)
     o->next = NULL;
     o->resource = NULL;
     r->n--;
+    r->busy -= !o->evict.weight;
 }
 
 /* Takes the index's reference with it: the caller unrefs when the lock is given back. */
@@ -235,23 +240,28 @@ static void take_out(struct cache *c, struct object *o)
 static bool may_be_idle(struct cache *c, const struct resource *r)
 {
     int64_t others = atomic_load_explicit(&c->idle_bytes, memory_order_relaxed) - r->idle_bytes;
-    return others + idle_cost(r) <= c->memory.budget_bytes / IDLE_PART &&
+    /* Long ones share half of it, so that a few of them do not keep out many short ones. */
+    int64_t most = c->memory.budget_bytes / IDLE_PART / (idle_cost(r) > IDLE_LONG ? 2 : 1);
+    return others + idle_cost(r) <= most &&
            atomic_load_explicit(&c->resources, memory_order_relaxed) <
                atomic_load_explicit(&c->objects, memory_order_relaxed) + RESOURCES_IDLE_MAX;
 }
 
-/* Those without objects in the bucket of r, but r itself. */
+/* Others without objects that stand near r, until there is room for it. */
 static void drop_idle_neighbours(struct cache *c, struct resource *r)
 {
-    struct resource **at = &r->shard->buckets[r->hash.lo & r->shard->mask];
-    while (*at) {
-        struct resource *k = *at;
-        if (k == r || k->n > 0) {
-            at = &k->next;
-            continue;
+    const struct shard *s = r->shard;
+    for (size_t i = 0; i <= s->mask && i < IDLE_NEIGHBOURS && !may_be_idle(c, r); i++) {
+        struct resource **at = &s->buckets[(r->hash.lo + i) & s->mask];
+        while (*at) {
+            struct resource *k = *at;
+            if (k == r || k->n > 0) {
+                at = &k->next;
+                continue;
+            }
+            *at = k->next;
+            free_resource(c, k);
         }
-        *at = k->next;
-        free_resource(c, k);
     }
 }
 
@@ -605,6 +615,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         r->last_reason = REASON_NONE;
         o->evict.fingerprint = r->hash.lo ^ (o->variant_hash * 0x9e3779b97f4a7c15u);
         o->evict.weight = o->charged + (o->body ? body_charged(o->body) : 0) + 1;
+        r->busy--;
         atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
         if (old) {
             evict_replace(c->evict, &old->evict, &o->evict);
@@ -689,10 +700,8 @@ struct rule *index_rule(struct cache *c, const struct place *place, bool *known,
     struct resource *r = find_resource(s, place);
     if (r) {
         *known = true;
+        *busy = r->busy > 0;
         rule = rule_ref(r->rule);
-        for (uint32_t i = 0; i <= r->mask; i++)
-            for (struct object *o = r->buckets[i]; o; o = o->next)
-                *busy |= object_state(o) < OBJECT_SEALED;
     }
     lock_give(&s->lock);
     return rule;
