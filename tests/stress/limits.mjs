@@ -1,5 +1,5 @@
-// At the limits of an origin and of a connection: no more requests at the origin than allowed, and all are served; bytes behind an
-// answer are nobody's answer; answers that are none are told as 502 and not kept; pipelined requests are answered in order.
+// At the limits of an origin and of a connection: no more requests at the origin than allowed, and all are served or told why not; bytes behind an
+// answer are nobody's answer; answers that are none are told as 502 and not kept; a crowd shares a failure; pipelined requests are answered in order.
 import { Client, check, done, equal, gate, once, pause, reply, scaled, stress, within } from './lib.mjs';
 
 {
@@ -20,7 +20,7 @@ import { Client, check, done, equal, gate, once, pause, reply, scaled, stress, w
 }
 
 {
-  const go_on = gate();
+  let go_on = gate();
   const answer = async (request, c) => {
     await go_on.opened;
     await c.write(reply('page', { 'Cache-Control': 's-maxage=60' }));
@@ -33,11 +33,19 @@ import { Client, check, done, equal, gate, once, pause, reply, scaled, stress, w
     equal(got.filter((r) => r.status === 200).length, 12, 'two at the origin and ten that waited');
     check(got.every((r) => r.status === 200 || (r.status === 503 && /detail=origin-queue-full/.test(r.fields['cache-status']))), 'the others hear why',
       () => got.map((r) => r.status));
-    // Who waits too long gives up, and its place is nobody's.
-    const more = gate();
+    // Who waits too long gives up; the others are served.
+    go_on = gate();
+    const first = [once(at, '/first-1'), once(at, '/first-2')];
+    await freshet.until('two are at the origin', (g) => g.fetches_open === 2);
     const late = Array.from({ length: 5 }, (_, i) => once(at, `/late-${i}`));
-    for (const r of await Promise.all(late)) equal(r.status, 200, 'the next ones are served');
-    more.open();
+    await freshet.until('five wait', (g) => g.fetches_open === 7);
+    await freshet.advance(11_000);
+    for (const r of await within('those who gave up', Promise.all(late))) {
+      check(r.status === 503 && /detail=origin-queue-timeout/.test(r.fields['cache-status']), 'they waited too long', () => `${r.status} ${r.fields['cache-status']}`);
+    }
+    go_on.open();
+    for (const r of await Promise.all(first)) equal(r.status, 200, 'those at the origin are answered');
+    equal((await once(at, '/next')).status, 200, 'and the next one');
   });
 }
 
@@ -147,6 +155,40 @@ import { Client, check, done, equal, gate, once, pause, reply, scaled, stress, w
     for (const { name, target } of all) {
       const r = await once(at, target);
       equal(r.body.toString(), `good ${name}`, 'nothing of it was kept');
+    }
+  });
+}
+
+{
+  // An origin that fails while a crowd waits: the crowd shares the failure, or gets the stale page where that is allowed; then all is well again.
+  let failing = null;
+  const answer = async (request, c) => {
+    await pause(2);
+    if (failing === 'close') return void c.destroy();
+    if (failing) return void (await c.write(reply('oh', { 'Cache-Control': 's-maxage=60' }, `${failing} Oh`)));
+    const life = request.target.startsWith('/spare') ? 's-maxage=1, stale-if-error=600' : 's-maxage=1';
+    await c.write(reply(`page ${request.target}`, { 'Cache-Control': life }));
+  };
+  await stress('an origin that fails while a crowd waits', { answer }, async ({ at, freshet, origin }) => {
+    const crowd = (target) => within(`the crowd of ${target}`, Promise.all(Array.from({ length: 40 }, () => once(at, target))));
+    for (const how of [500, 503, 'close']) {
+      failing = how;
+      const before = origin.requests;
+      for (const r of await crowd(`/cold-${how}`)) equal(r.status, how === 'close' ? 502 : how, 'the failure is told');
+      check(origin.requests - before <= 50, 'it is not asked more often than there are visitors', origin.requests - before);
+      failing = null;
+      for (const target of [`/cold-${how}`, `/spare-${how}`, `/bare-${how}`]) equal((await once(at, target)).body.toString(), `page ${target}`, 'the failure was not kept');
+      await freshet.settle();
+      await freshet.advance(2000);
+      failing = how;
+      for (const r of await crowd(`/spare-${how}`)) check(r.status === 200 && /stale-error/.test(r.fields['cache-status']), 'the stale page', () => `${r.status} ${r.fields['cache-status']}`);
+      for (const r of await crowd(`/bare-${how}`)) equal(r.status, how === 'close' ? 502 : how, 'no stale page without permission');
+      failing = null;
+      await freshet.settle();
+      for (const target of [`/spare-${how}`, `/bare-${how}`]) {
+        const r = await once(at, target);
+        check(r.body.toString() === `page ${target}` && !/stale-error/.test(r.fields['cache-status']), 'all is well again', r.fields['cache-status']);
+      }
     }
   });
 }
