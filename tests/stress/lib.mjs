@@ -34,20 +34,17 @@ export const pick = (list) => list[below(list.length)];
 
 // ---- checks ----
 
-let passed = 0;
-let failed = 0;
-const complaints = new Map();
+let title_now = '';
+const checks = new Map(); // what must hold: how often it was looked at, how often it did not hold
 
-// One thing that must hold. The first complaints of each kind are shown, all are counted.
+// One thing that must hold, looked at as often as it matters. The first complaints of each kind are shown.
 export function check(ok, what, detail = '') {
-  if (ok) {
-    passed++;
-    return true;
-  }
-  failed++;
-  const n = (complaints.get(what) ?? 0) + 1;
-  complaints.set(what, n);
-  if (n <= 5) console.log(`FAILED: ${what}${detail === '' ? '' : `: ${typeof detail === 'function' ? detail() : detail}`}`);
+  const key = `${title_now}: ${what}`;
+  const c = checks.get(key) ?? { looked: 0, failed: 0 };
+  checks.set(key, c);
+  c.looked++;
+  if (ok) return true;
+  if (++c.failed <= 5) console.log(`FAILED: ${what}${detail === '' ? '' : `: ${typeof detail === 'function' ? detail() : detail}`}`);
   return false;
 }
 export const equal = (is, should, what) =>
@@ -533,9 +530,12 @@ export function reply(body, fields = {}, status = '200 OK') {
 
 const began = Date.now();
 
-// The last lines: how long it took, and the sum.
+// The last lines: how often was looked and how long it took; the sum of what held and what did not.
 export function done() {
-  console.log(`${((Date.now() - began) / 1000).toFixed(1)} s`);
+  const all = [...checks.values()];
+  const failed = all.filter((c) => c.failed).length;
+  const passed = all.length - failed;
+  console.log(`${all.reduce((n, c) => n + c.looked, 0)} checks in ${((Date.now() - began) / 1000).toFixed(1)} s`);
   console.log(`${passed} passed, ${failed} failed, 0 skipped`);
   process.exit(failed === 0 && passed > 0 ? 0 : 1);
 }
@@ -546,6 +546,7 @@ process.on('unhandledRejection', (e) => check(false, 'it runs', e.stack));
 // Starts an origin and a freshet in front of it, runs the body, and checks that all is as it was. `slack`: bytes by which the
 // index and the eviction's memory of what it evicted may have grown.
 export async function stress(title, { answer, flags = [], ms = 60_000, slack = 0 }, body) {
+  title_now = title;
   console.log(`${title} (STRESS_SEED=${seed})`);
   const origin = await new Origin(answer).listen();
   const freshet = new Freshet(['--origin', origin.url, ...flags]);
