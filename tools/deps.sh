@@ -64,6 +64,7 @@ group_test() {
     need command chromium chromium
     need command curl curl
     need command git git
+    need command valgrind valgrind
     need_npm tests/conformance
     need_npm tests/e2e
     need_npm integrations/node

@@ -1,7 +1,7 @@
 #!/bin/bash
 # All tests (make test), each part with its log in build-test/logs. A part that fails shows the end of its log; one that
 # ran no test has failed. The last line, alone, is the sum: "N passed, N failed, N skipped".
-# Usage: tools/test.sh [PART]...   parts: checks unit fuzz scenario stress conformance e2e; none given: all of them
+# Usage: tools/test.sh [PART]...   parts: checks unit fuzz scenario stress conformance e2e bench; none given: all of them
 set -u
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -16,7 +16,7 @@ logs=build-test/logs
 mkdir -p $logs
 rm -f $logs/*
 total_passed=0 total_failed=0 total_skipped=0
-wanted=${*:-checks unit fuzz scenario stress conformance e2e}
+wanted=${*:-checks unit fuzz scenario stress conformance e2e bench}
 
 is_wanted() {
     case " $wanted " in *" $1 "*) return 0 ;; esac
@@ -96,7 +96,7 @@ if is_wanted unit || is_wanted scenario || is_wanted stress; then
     build dev dev
     build tsan tsan
 fi
-if is_wanted conformance || is_wanted e2e; then
+if is_wanted conformance || is_wanted e2e || is_wanted bench; then
     build release all
 fi
 if is_wanted unit; then
@@ -114,4 +114,5 @@ if is_wanted stress; then
 fi
 is_wanted conformance && part conformance node tests/conformance/run.mjs
 is_wanted e2e && part e2e bash tests/e2e/run.sh
+is_wanted bench && part bench node tests/bench/instructions.mjs --check
 finish

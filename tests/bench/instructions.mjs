@@ -1,0 +1,198 @@
+// How many instructions a hit costs in freshet itself (user mode, counted by callgrind): a figure without noise, so that a change
+// of one per cent is seen on any machine, however busy.
+//
+// Each case runs twice, with few and with many hits of one keep-alive client; the difference of the two, divided by
+// the hits between them, is one hit. Start-up, the fetch and the end fall out of it.
+//
+// Usage: node tests/bench/instructions.mjs [CASE]...
+//   --check      compare with instructions.json: a case that grew by more than 5 % is a failure. Last line: N passed, ...
+//   --update     write what was measured into instructions.json
+//   --functions  for each case the functions that cost most, in instructions a hit
+//   --freshet P  another program than build/freshet
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client } from './lib/client.mjs';
+import { browser, request, vary } from './lib/heads.mjs';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const stored = path.join(here, 'instructions.json');
+const few = 500, many = 2500;
+const tolerance = 0.05;
+
+const cases = {
+  plain: { target: '/plain', title: '1 KB' },
+  large: { target: '/large', title: '10 KB' },
+  browser: { target: '/plain', fields: browser, title: '1 KB, a browser\'s head' },
+  vary: { target: `/vary${vary.query}`, fields: vary.fields, title: 'Netlify-Vary, four query names and a cookie' },
+  not_modified: { target: '/plain', fields: { 'If-None-Match': '"v1"' }, status: 304, title: '304' },
+  log: { target: '/plain', flags: (out) => ['--access-log', `${out}.log`], title: '1 KB, JSON log on' },
+};
+
+// ---- what was asked for ----
+
+const argv = process.argv.slice(2);
+const flag = (name) => argv.includes(name) && argv.splice(argv.indexOf(name), 1).length > 0;
+const value = (name, otherwise) => (argv.includes(name) ? argv.splice(argv.indexOf(name), 2)[1] : otherwise);
+const check = flag('--check'), update = flag('--update'), functions = flag('--functions');
+const program = path.resolve(value('--freshet', path.join(here, '../../build/freshet')));
+const wanted = argv.length > 0 ? argv : Object.keys(cases);
+const unknown = wanted.filter((c) => !cases[c]);
+if (unknown.length > 0) {
+  console.error(`no case ${unknown.join(', ')}; there are ${Object.keys(cases).join(', ')}`);
+  process.exit(2);
+}
+
+// ---- one run ----
+
+const origin = http.createServer((q, r) => {
+  const body = Buffer.alloc(q.url.startsWith('/large') ? 10240 : 1024, 'x');
+  r.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': body.length, ETag: '"v1"',
+    'Cache-Control': 'public, max-age=0, must-revalidate', 'CDN-Cache-Control': 'max-age=86400', 'Cache-Tag': 'bench, page-1',
+    ...(q.url.startsWith('/vary') ? { 'Netlify-Vary': vary.rule } : {}) });
+  r.end(body);
+});
+
+// Runs freshet under callgrind for so many hits. Returns the name with which the files of counts begin, one a
+// thread.
+async function run(name, hits, folder) {
+  const c = cases[name], out = path.join(folder, `${name}.${hits}`);
+  const child = spawn('valgrind', ['--tool=callgrind', '--separate-threads=yes', `--callgrind-out-file=${out}`, program, 'run',
+    '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', '127.0.0.1:0', '--admin', '', '--workers', '1',
+    '--memory', '32M', '--state', `${out}.state`, ...(c.flags?.(out) ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '', wake = () => {};
+  child.stderr.on('data', (d) => (said += d, wake()));
+  const ended = new Promise((done) => child.once('exit', done));
+  try {
+    const port = await new Promise((done, fail) => {
+      wake = () => {
+        const m = /listening on \S+:(\d+)\n/.exec(said);
+        if (m) done(+m[1]);
+      };
+      ended.then(() => fail(new Error('it ended at once')));
+    });
+    await hit(c, hits, await Client.open(port));
+  } catch (e) {
+    throw new Error(`${name}: ${e.message}\n${said.slice(-2000)}`);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+  return out;
+}
+
+// The first request is the fetch, if it is one; all the others must be hits.
+async function hit(c, hits, client) {
+  const bytes = request(c.target, c.fields);
+  await client.ask(bytes);
+  for (let i = 0; i < hits; i++) {
+    const r = await client.ask(bytes);
+    if (r.status !== (c.status ?? 200)) throw new Error(`status ${r.status} instead of ${c.status ?? 200}`);
+    if (!/^cache-status: freshet; hit/im.test(r.head)) throw new Error(`no hit:\n${r.head}`);
+  }
+  client.close();
+}
+
+// The counts of the only worker. Main's thread is the first and left out: it sweeps by the clock.
+function worker(out) {
+  const threads = fs.readdirSync(path.dirname(out)).filter((f) => f.startsWith(`${path.basename(out)}-`) && !f.endsWith('-01'));
+  return threads.map((f) => path.join(path.dirname(out), f)).sort((a, b) => total(b) - total(a))[0];
+}
+
+function total(file) {
+  const m = /^(?:totals|summary): (\d+)/m.exec(fs.readFileSync(file, 'utf8'));
+  if (!m) throw new Error(`${file}: no sum in it`);
+  return +m[1];
+}
+
+// Instructions of each function itself, without those that it calls: name to number.
+function selves(file) {
+  const text = execFileSync('callgrind_annotate', ['--threshold=100', file], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const found = new Map();
+  for (const m of text.matchAll(/^ *([\d,]+) (?:\( *[\d.]+%\) +)?\S*?:(\S+?)(?:'\d+)?(?: \[(.*)\])?$/gm)) {
+    const name = m[2].startsWith('0x') ? `${path.basename(m[3] ?? '?')} ${m[2].replace(/^0x0+/, '0x')}` : m[2];
+    found.set(name, (found.get(name) ?? 0) + +m[1].replaceAll(',', ''));
+  }
+  return found;
+}
+
+async function measure(name, folder) {
+  const a = worker(await run(name, few, folder)), b = worker(await run(name, many, folder));
+  const hit = (total(b) - total(a)) / (many - few);
+  if (!functions) return { hit };
+  const before = selves(a);
+  const top = [...selves(b)].map(([f, n]) => [f, (n - (before.get(f) ?? 0)) / (many - few)])
+    .filter(([, n]) => Math.abs(n) >= 1).sort((x, y) => y[1] - x[1]);
+  return { hit, top };
+}
+
+// ---- all cases ----
+
+// The same program on another compiler or C library is another program: no comparison then.
+function build() {
+  const compiler = execFileSync('cc', ['--version'], { encoding: 'utf8' }).split('\n')[0];
+  const libc = execFileSync('getconf', ['GNU_LIBC_VERSION'], { encoding: 'utf8' }).trim();
+  return `${compiler}, ${libc}, ${os.arch()}`;
+}
+
+async function main() {
+  if (spawnSync('valgrind', ['--version']).status !== 0) throw new Error('there is no valgrind (package valgrind)');
+  if (!fs.existsSync(program)) throw new Error(`there is no ${program}: \`make\` builds it`);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'freshet-instructions-'));
+  origin.listen(0, '127.0.0.1');
+  await new Promise((done) => origin.once('listening', done));
+  const results = {};
+  try {
+    const queue = [...wanted];
+    const errors = [];
+    await Promise.all([1, 2].map(async () => {
+      for (let name; (name = queue.shift());) {
+        await measure(name, folder).then((r) => (results[name] = r), (e) => errors.push(e));
+      }
+    }));
+    if (errors.length > 0) throw errors[0];
+  } finally {
+    origin.closeAllConnections?.();
+    origin.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+
+  const baseline = fs.existsSync(stored) ? JSON.parse(fs.readFileSync(stored, 'utf8')) : { build: '', hit: {} };
+  const comparable = baseline.build === build();
+  const count = { passed: 0, failed: 0, skipped: 0 };
+  console.log('case           a hit    baseline  change');
+  for (const name of wanted) {
+    const { hit, top } = results[name], old = baseline.hit[name];
+    const change = old === undefined ? undefined : hit / old - 1;
+    const percent = change === undefined ? '' : `${change < 0 ? '' : '+'}${(100 * change).toFixed(2)} %`;
+    console.log(`${name.padEnd(13)} ${hit.toFixed(0).padStart(7)}  ${String(old ?? '-').padStart(8)}  ${percent.padStart(8)}   ${cases[name].title}`);
+    if (old === undefined || !comparable) count.skipped++;
+    else if (change > tolerance) {
+      count.failed++;
+      console.log(`FAILED: ${name} grew by more than ${100 * tolerance} %. What grew: node tests/bench/instructions.mjs --functions ${name}`);
+    } else count.passed++;
+    const rest = hit - (top?.slice(0, 50).reduce((sum, [, n]) => sum + n, 0) ?? 0);
+    for (const [f, n] of top ? [...top.slice(0, 50), ['all others', rest]] : []) console.log(`      ${n.toFixed(1).padStart(9)}  ${f}`);
+  }
+  if (!comparable && baseline.build !== '') console.log(`not compared: the baseline is of ${baseline.build}; this is ${build()}`);
+  if (update) {
+    const hit = { ...baseline.hit };
+    for (const name of wanted) hit[name] = Math.round(results[name].hit);
+    fs.writeFileSync(stored, JSON.stringify({ about: 'instructions a hit, written by `node tests/bench/instructions.mjs --update`',
+      build: build(), hit }, null, 2) + '\n');
+    console.log(`written: ${path.relative(process.cwd(), stored)}`);
+  }
+  if (check) {
+    console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+    process.exitCode = count.failed > 0 ? 1 : 0;
+  }
+}
+
+main().catch((e) => {
+  console.error(`instructions: ${e.message}`);
+  if (check) console.log('0 passed, 1 failed, 0 skipped');
+  process.exitCode = 1;
+});
