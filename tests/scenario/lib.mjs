@@ -267,7 +267,14 @@ export class Raw {
 
   // Waits until n final responses are whole; returns all.
   async answers(n = 1, methods = [], ms = patience_ms) {
-    const whole = () => this.responses(methods).filter((r) => !r.cut && r.status >= 200).length >= n;
+    let need = 0; // bytes before which another look is of no use: a long body is not taken apart with each of its pieces
+    const whole = () => {
+      if (this.text.length < need) return false;
+      const all = this.responses(methods);
+      const last = all.at(-1);
+      if (last?.cut && last.fields?.['content-length']) need = this.text.length + +last.fields['content-length'] - last.body.length;
+      return all.filter((r) => !r.cut && r.status >= 200).length >= n;
+    };
     await this.when(`${n} answers`, whole, ms);
     return this.responses(methods);
   }
