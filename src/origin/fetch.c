@@ -531,6 +531,9 @@ static void turn_passing(struct fetch *f, enum reason why)
     object_close(f->object);
     index_withdraw(f->object);
     body_pass(f->body);
+    /* The page is what it is by now: what is stored of it is older (CACHING.md 3.6). */
+    if (why == REASON_TOO_LARGE && f->stale)
+        index_withdraw(f->stale);
     if (why == REASON_TOO_LARGE)
         index_mark(f->f->cache, &f->plan.place,
                    &(struct index_note){ .over_size_until_ms = now_ms + OVER_SIZE_KEPT_MS, .reason = why },
@@ -596,8 +599,11 @@ static bool append(struct fetch *f, struct str data)
 static void throttle(struct fetch *f)
 {
     uint64_t slowest = object_slowest(f->object), length = body_length(f->body);
-    if (slowest == UINT64_MAX)
-        return; /* nobody reads: the room notice ends it */
+    if (slowest == UINT64_MAX) {
+        /* Nobody reads what is not kept, and nobody will. Readers that left tell of it themselves; a refresh never had one. */
+        fail(f, REASON_CANCELLED, 502);
+        return;
+    }
     body_forget(f->body, slowest);
     bool behind = length - slowest > (uint64_t)f->plan.site->window_bytes;
     if (behind && !f->paused) {
