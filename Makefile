@@ -12,7 +12,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e fuzz cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e fuzz bench cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -74,6 +74,17 @@ fuzz:
 	@tools/deps.sh build test
 	@tests/fuzz/run.sh --seconds $(SECONDS) $(F)
 
+# Measures freshet beside its peers and writes docs/BENCHMARKS.md: about half an hour on an idle machine.
+# TABLES=hits,purges: only these; QUICK=1: a minute, bare and freshet only, nothing is written.
+bench: all build-bench/build.ninja
+	@tools/deps.sh bench
+	ninja -C build-bench bench-programs
+	@node tests/bench/run.mjs $(if $(TABLES),--tables $(TABLES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
+
+build-bench/build.ninja:
+	@tools/deps.sh build bench
+	meson setup build-bench --werror -Dbuildtype=release -Dbench=true
+
 # Which lines the unit tests and scenarios reach: build-cover/index.html
 cover:
 	@tools/deps.sh build test cover
@@ -97,4 +108,4 @@ install: all
 	meson install -C build
 
 clean:
-	rm -rf build build-dev build-tsan build-fuzz build-cover build-test compile_commands.json
+	rm -rf build build-dev build-tsan build-fuzz build-cover build-bench build-test compile_commands.json

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building and testing need: says what, then does it; does nothing when all is there.
-# Usage: tools/deps.sh [GROUP]...   groups: build test demo cover; none given: build test demo
+# Usage: tools/deps.sh [GROUP]...   groups: build test demo cover bench; none given: build test demo
 #
 # What is there is found by asking for the thing itself (a command, a pkg-config file, a header), not for a package,
 # so that this works wherever the things come from. Only installing knows Debian.
@@ -81,12 +81,27 @@ group_cover() {
     need command gcovr gcovr
 }
 
+# What freshet is measured with and against; h2load is in nghttp2-client.
+group_bench() {
+    need command node nodejs
+    need command wrk wrk
+    need command h2load nghttp2-client
+    need command valgrind valgrind
+    need command xz xz-utils
+    need library liburing liburing-dev
+    need file /usr/sbin/nginx nginx
+    need file /usr/sbin/haproxy haproxy
+    need file /usr/sbin/varnishd varnish
+    need command traffic_server trafficserver
+    need command h2o h2o
+}
+
 [ $# -gt 0 ] || set -- build test demo
 for group; do
     case $group in
-    build | test | demo | cover) "group_$group" ;;
+    build | test | demo | cover | bench) "group_$group" ;;
     *)
-        echo "tools/deps.sh: no group '$group'; there are build, test, demo, cover" >&2
+        echo "tools/deps.sh: no group '$group'; there are build, test, demo, cover, bench" >&2
         exit 2
         ;;
     esac
@@ -107,6 +122,33 @@ if [ -n "$missing" ]; then
             exit 1
         fi
     fi
+    # Debian starts a service that it installs, now and at each boot. We want the programs only: while we install, a policy
+    # forbids starting (where there is none yet; ours goes again), and afterwards the new services are disabled.
+    services=''
+    for service in nginx haproxy varnish trafficserver h2o; do
+        case " $missing " in
+        *" $service "*) services="$services $service" ;;
+        esac
+    done
+    case "$services" in *varnish*) services="$services varnishncsa" ;; esac
+    policy=/usr/sbin/policy-rc.d
+    ours=
+    release_services() {
+        [ -z "$ours" ] || $as_root rm -f $policy
+        ours=
+        for service in $services; do
+            $as_root systemctl disable "$service" >/dev/null 2>&1 || true
+            $as_root update-rc.d "$service" disable >/dev/null 2>&1 || true
+        done
+    }
+    if [ -n "$services" ] && [ ! -e $policy ]; then
+        ours=yes
+        trap release_services EXIT
+        trap 'exit 1' INT TERM HUP
+        printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+        $as_root chmod 755 $policy
+    fi
+
     echo "Installing Debian packages:$missing"
     install_missing() {
         # shellcheck disable=SC2086
@@ -121,6 +163,7 @@ if [ -n "$missing" ]; then
         echo "Is there a network, and do the package sources work? \`apt-get update\` says more." >&2
         exit 1
     fi
+    release_services
 fi
 
 for dir in $npm_dirs; do
