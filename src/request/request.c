@@ -144,11 +144,38 @@ static void set_rule(struct request *r, struct rule *rule)
 static void reduce_query(struct request *r)
 {
     bool dropped = false;
-    if (r->rule && r->site->unkeyed_query == UNKEYED_STRIP && r->key.has_query) {
-        r->key.query = query_keep_listed(r->key.query, r->rule, &r->arena, &dropped);
-        if (dropped && r->key.query.n == 0)
-            r->key.has_query = false;
-    }
+    if (!r->rule || r->site->unkeyed_query != UNKEYED_STRIP || !r->key.has_query)
+        return;
+    struct str kept = query_keep_listed(r->key.query, r->rule, &r->arena, &dropped);
+    if (!dropped)
+        return;
+    r->whole_query = r->key.query;
+    r->key.query = kept;
+    r->key.has_query = kept.n > 0;
+}
+
+/* The answer may bring a rule that names what the old one left out, and what was therefore not sent: then it is another's page, and
+ * this visitor asks again. Once: a rule may change with each answer. */
+static bool was_cut_short(struct request *r)
+{
+    bool known, busy, dropped;
+    if (!r->whole_query.n || r->asked_whole)
+        return false;
+    struct rule *rule = index_rule(r->w->cache, &r->look.place, &known, &busy);
+    bool short_of_it = !str_eq(query_keep_listed(r->whole_query, rule, &r->arena, &dropped),
+                               query_keep_listed(r->key.query, rule, &r->arena, &dropped));
+    rule_unref(rule);
+    return known && short_of_it;
+}
+
+static void restore_query(struct request *r)
+{
+    if (!r->whole_query.n)
+        return;
+    r->key.query = r->whole_query;
+    r->key.has_query = true;
+    r->whole_query = STR_NONE;
+    r->asked_whole = true;
 }
 
 /* Reasons to go to the origin alone that the request itself gives. */
@@ -389,8 +416,10 @@ static void waited_too_long(struct timer *t)
 static enum step look_again(struct request *r)
 {
     reader_leave(r);
+    fetch_detach(&r->fetch_client); /* its own one goes on for others */
     timer_stop(r->w->loop, &r->timer);
     r->collapsed = false;
+    restore_query(r);
     return STEP_LOOKUP;
 }
 
@@ -460,7 +489,7 @@ static enum step do_await(struct request *r)
     default: break;
     }
     timer_stop(r->w->loop, &r->timer);
-    if (!r->own_fetch && !is_for_me(r))
+    if (r->own_fetch ? was_cut_short(r) : !is_for_me(r))
         return look_again(r);
     if (r->fetch_started_us)
         r->fetch_ms = (clock_mono_us(r->w->loop->clock) - r->fetch_started_us) / 1000;

@@ -139,8 +139,10 @@ struct request {
     struct rule *rule;  /* a reference */
     struct found found; /* references are the request's: `stored` and `busy` */
     unsigned looks;
-    bool alone;           /* does not wait for another's fetch any more */
-    enum outcome outcome; /* of the first look that counted */
+    struct str whole_query; /* as the visitor sent it, when the rule left out some of it for the origin */
+    bool asked_whole;       /* it was asked for again, under a rule that names more */
+    bool alone;             /* does not wait for another's fetch any more */
+    enum outcome outcome;   /* of the first look that counted */
 
     /* ---- object and delivery ---- */
     struct object *object; /* what is delivered, a reference */
