@@ -99,6 +99,42 @@ struct str arena_dup_lower(struct arena *a, struct str s)
     return (struct str){ p, s.n };
 }
 
+struct str arena_join(struct arena *a, const struct str *parts, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += parts[i].n;
+    char *p = arena_alloc(a, bytes), *at = p;
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].n)
+            memcpy(at, parts[i].p, parts[i].n);
+        at += parts[i].n;
+    }
+    return (struct str){ p, bytes };
+}
+
+#define DIGITS_MOST 20 /* of 2^64 */
+
+static struct str digits(struct arena *a, uint64_t value, unsigned base)
+{
+    char *end = (char *)arena_alloc(a, DIGITS_MOST) + DIGITS_MOST, *at = end;
+    do {
+        *--at = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value);
+    return (struct str){ at, (size_t)(end - at) };
+}
+
+struct str arena_decimal(struct arena *a, uint64_t value)
+{
+    return digits(a, value, 10);
+}
+
+struct str arena_hex(struct arena *a, uint64_t value)
+{
+    return digits(a, value, 16);
+}
+
 struct str arena_printf(struct arena *a, const char *fmt, ...)
 {
     va_list ap;

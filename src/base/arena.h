@@ -28,6 +28,15 @@ void *arena_zero(struct arena *a, size_t bytes);
 /* A copy, also NUL-terminated behind its end. */
 struct str arena_dup(struct arena *a, struct str s);
 struct str arena_dup_lower(struct arena *a, struct str s);
+/* The parts one behind the other, in one piece. */
+struct str arena_join(struct arena *a, const struct str *parts, size_t n);
+#define ARENA_JOIN(a, ...)                                                                                   \
+    arena_join((a), (const struct str[]){ __VA_ARGS__ },                                                     \
+               sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str))
+/* In decimal digits, and in lower-case hexadecimal ones. */
+struct str arena_decimal(struct arena *a, uint64_t value);
+struct str arena_hex(struct arena *a, uint64_t value);
+/* For what is rare: some ten times the cost of arena_join. */
 __attribute__((format(printf, 2, 3))) struct str arena_printf(struct arena *a, const char *fmt, ...);
 
 #endif

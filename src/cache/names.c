@@ -8,7 +8,8 @@
 /* Groups are of an origin (RFC 9875 §2): scheme, host and port. */
 static struct str origin_text(const struct key_request *r, struct arena *a)
 {
-    return arena_printf(a, "%s://%.*s:%u", r->https ? "https" : "http", STR_ARG(r->host), r->port);
+    return ARENA_JOIN(a, r->https ? STR("https://") : STR("http://"), r->host, STR(":"),
+                      arena_decimal(a, r->port));
 }
 
 uint64_t name_of_site(const struct cache *c, struct str site)
@@ -34,7 +35,7 @@ uint64_t name_of_group(const struct cache *c, const struct key_request *r, struc
 /* Without the scheme: a purge of http://a/ is meant for https://a/ too. */
 static struct str path_text(const struct key_request *r, struct arena *a)
 {
-    return arena_printf(a, "%.*s:%u%.*s", STR_ARG(r->host), r->port, STR_ARG(r->path));
+    return ARENA_JOIN(a, r->host, STR(":"), arena_decimal(a, r->port), r->path);
 }
 
 uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a)
@@ -77,8 +78,7 @@ static uint64_t url_name(const struct cache *c, const struct key_request *r, con
 {
     struct str path = path_text(r, a), query = query_text(r, rule, a);
     /* The path ends at the '?': it cannot hold one itself. */
-    return epoch_hash(c->epochs, EPOCH_URL, r->site,
-                      arena_printf(a, "%.*s?%.*s", STR_ARG(path), STR_ARG(query)));
+    return epoch_hash(c->epochs, EPOCH_URL, r->site, ARENA_JOIN(a, path, STR("?"), query));
 }
 
 bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name)

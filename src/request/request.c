@@ -37,8 +37,8 @@ struct str request_id(struct request *r)
     if (given.n > 0 && given.n <= REQUEST_ID_MOST && is_token(given))
         r->request_id = given;
     else
-        r->request_id = arena_printf(&r->arena, "%.*s-%llx", STR_ARG(str_from_index(r->w->self, 8)),
-                                     (unsigned long long)(*r->w->next_id)++);
+        r->request_id = ARENA_JOIN(&r->arena, str_from_index(r->w->self, 8), STR("-"),
+                                   arena_hex(&r->arena, (*r->w->next_id)++));
     return r->request_id;
 }
 

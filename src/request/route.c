@@ -30,13 +30,18 @@ static struct str first_member(const struct fields *f, enum field_id id, struct 
     return list_next(&rest, &member) ? member : STR_NONE;
 }
 
+static struct str peer_ip(struct request *r)
+{
+    char *text = arena_alloc(&r->arena, ADDRESS_TEXT_MAX);
+    return (struct str){ text, address_write_ip(r->peer, text) };
+}
+
 /* The last address in X-Forwarded-For that is not itself a trusted proxy's; else the peer's. */
 struct str request_client_ip(struct request *r)
 {
     if (r->client_ip.p)
         return r->client_ip;
     struct address address;
-    char text[ADDRESS_TEXT_MAX];
     struct str found = STR_NONE;
     if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_FOR)) {
         struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member,
@@ -49,8 +54,7 @@ struct str request_client_ip(struct request *r)
         }
         found = believed;
     }
-    r->client_ip =
-        found.n ? found : arena_dup(&r->arena, (struct str){ text, address_write_ip(r->peer, text) });
+    r->client_ip = found.n ? found : peer_ip(r);
     return r->client_ip;
 }
 
@@ -245,12 +249,9 @@ static bool is_passed_on(const struct request *r, const struct field *f, bool ha
 static void add_forwarding(struct request *r)
 {
     struct arena *a = &r->arena;
-    char ip[ADDRESS_TEXT_MAX];
-    struct str peer = { ip, address_write_ip(r->peer, ip) };
     struct str before = r->trusted ? fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, a) : STR_NONE;
-    struct str chain = before.n && peer.n ? arena_printf(a, "%.*s, %.*s", STR_ARG(before), STR_ARG(peer))
-                       : before.n         ? before
-                                          : arena_dup(a, peer);
+    struct str peer = peer_ip(r);
+    struct str chain = before.n && peer.n ? ARENA_JOIN(a, before, STR(", "), peer) : before.n ? before : peer;
     if (chain.n)
         fields_add_id(&r->sent, a, FIELD_X_FORWARDED_FOR, chain);
     if (r->authority.n)
@@ -263,9 +264,9 @@ static void add_forwarding(struct request *r)
                loop = fields_joined(&r->fields, FIELD_CDN_LOOP, a);
     fields_add_id(
         &r->sent, a, FIELD_VIA,
-        arena_printf(a, "%.*s%s1.%d %.*s", STR_ARG(via), via.n ? ", " : "", r->minor, STR_ARG(r->w->self)));
+        ARENA_JOIN(a, via, via.n ? STR(", ") : STR_NONE, r->minor ? STR("1.1 ") : STR("1.0 "), r->w->self));
     fields_add_id(&r->sent, a, FIELD_CDN_LOOP,
-                  arena_printf(a, "%.*s%s%.*s", STR_ARG(loop), loop.n ? ", " : "", STR_ARG(r->w->self)));
+                  loop.n ? ARENA_JOIN(a, loop, STR(", "), r->w->self) : r->w->self);
     fields_add_id(&r->sent, a, FIELD_X_REQUEST_ID, request_id(r));
 }
 
@@ -278,7 +279,8 @@ const struct fields *request_fields(struct request *r)
     for (size_t i = 0; i < r->fields.n; i++)
         if (is_passed_on(r, &r->fields.v[i], has_connection))
             fields_add(&r->sent, &r->arena, r->fields.v[i].name, r->fields.v[i].value);
-    r->key.country = country_of(r->w->country, request_client_ip(r), &r->arena);
+    if (r->w->country)
+        r->key.country = country_of(r->w->country, request_client_ip(r), &r->arena);
     struct str encodings = accept_encoding_normalize(&r->fields);
     if (encodings.n)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
@@ -287,8 +289,7 @@ const struct fields *request_fields(struct request *r)
                       accept_language_ordered(&r->fields, &r->arena));
     uint64_t hops;
     if (route_max_forwards(r, &hops) && hops > 0)
-        fields_add_id(&r->sent, &r->arena, FIELD_MAX_FORWARDS,
-                      arena_printf(&r->arena, "%llu", (unsigned long long)hops - 1));
+        fields_add_id(&r->sent, &r->arena, FIELD_MAX_FORWARDS, arena_decimal(&r->arena, hops - 1));
     add_forwarding(r);
     r->key.fields = &r->sent;
     return &r->sent;

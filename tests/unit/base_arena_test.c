@@ -86,6 +86,33 @@ static void copies_strings(void **state)
     arena_fini(&a);
 }
 
+static void joins(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 64);
+    struct str s = ARENA_JOIN(&a, STR("one"), STR_NONE, STR(", "), STR("two"));
+    assert_true(str_eq(s, STR("one, two")));
+    assert_int_equal(ARENA_JOIN(&a, STR_NONE, STR("")).n, 0);
+    assert_non_null(ARENA_JOIN(&a, STR_NONE).p);
+    assert_int_equal(arena_join(&a, NULL, 0).n, 0);
+    arena_fini(&a);
+}
+
+static void writes_numbers(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 64);
+    assert_true(str_eq(arena_decimal(&a, 0), STR("0")));
+    assert_true(str_eq(arena_decimal(&a, 8080), STR("8080")));
+    assert_true(str_eq(arena_decimal(&a, UINT64_MAX), STR("18446744073709551615")));
+    assert_true(str_eq(arena_hex(&a, 0), STR("0")));
+    assert_true(str_eq(arena_hex(&a, 0x1af), STR("1af")));
+    assert_true(str_eq(arena_hex(&a, UINT64_MAX), STR("ffffffffffffffff")));
+    arena_fini(&a);
+}
+
 static void prints(void **state)
 {
     (void)state;
@@ -110,6 +137,8 @@ int main(void)
         cmocka_unit_test(keeps_its_first_block_over_rewinds),
         cmocka_unit_test(zeroes),
         cmocka_unit_test(copies_strings),
+        cmocka_unit_test(joins),
+        cmocka_unit_test(writes_numbers),
         cmocka_unit_test(prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
