@@ -363,7 +363,8 @@ static bool is_ours_alone(enum field_id id)
 static void add_validators(struct fetch *f)
 {
     f->conditional = false;
-    if (!f->stale || f->unconditional || f->plan.method != METHOD_GET || f->plan.range.n || f->stale->partial)
+    if (!f->stale || !f->plan.may_store || f->unconditional || f->plan.method != METHOD_GET ||
+        f->plan.range.n || f->stale->partial)
         return;
     /* The origin's own values, byte for byte; a generated ETag is not its own. */
     const struct fields *stored = &f->stale->response->fields;
