@@ -203,29 +203,68 @@ static struct validators validators_of(struct request *r)
 
 static void add_etag(struct request *r)
 {
-    if (is_complete(r->object) && r->object->has_generated_etag)
+    if (r->reply.status != 416 && is_complete(r->object) && r->object->has_generated_etag)
         add_extra_id(&r->reply, FIELD_ETAG, generated_etag(r));
 }
 
 /* ---- 206 and 416 ---- */
 
-/* The head of the stored response with another status, and without the fields that another status words differently. */
-static struct str other_head(struct request *r, int status, bool without_type)
+static void add_line(struct buf *b, struct str name, struct str value)
+{
+    buf_add(b, name);
+    buf_add(b, STR(": "));
+    buf_add(b, value);
+    buf_add(b, STR("\r\n"));
+}
+
+/* The head of the stored response with another status, and without the fields that a 206 words differently. */
+static struct str partial_head(struct request *r, bool without_type)
 {
     const struct response *response = r->object->response;
     struct buf b = BUF_INIT;
-    buf_printf(&b, "HTTP/1.1 %d %.*s\r\n", status, STR_ARG(status_reason(status)));
+    buf_printf(&b, "HTTP/1.1 206 %.*s\r\n", STR_ARG(status_reason(206)));
     for (size_t i = 0; i < response->visible_n; i++) {
         const struct field *f = &response->fields.v[i];
-        if (f->id == FIELD_CONTENT_RANGE || (without_type && f->id == FIELD_CONTENT_TYPE))
-            continue;
-        buf_add(&b, f->name);
-        buf_add(&b, STR(": "));
-        buf_add(&b, f->value);
-        buf_add(&b, STR("\r\n"));
+        if (f->id != FIELD_CONTENT_RANGE && !(without_type && f->id == FIELD_CONTENT_TYPE))
+            add_line(&b, f->name, f->value);
     }
     if (response->has_default_cc)
         buf_add(&b, STR("Cache-Control: public, max-age=0, must-revalidate\r\n"));
+    struct str head = arena_dup(&r->arena, buf_str(&b));
+    buf_fini(&b);
+    return head;
+}
+
+/* Says something of the page's bytes, or how long and by whom they may be kept: not of a 416, which a cache in front of us
+ * would then give to those who want the page. */
+static bool is_of_the_page(const struct site_settings *site, const struct field *f)
+{
+    switch (f->id) {
+    case FIELD_CACHE_CONTROL:
+    case FIELD_CONTENT_ENCODING:
+    case FIELD_CONTENT_LOCATION:
+    case FIELD_CONTENT_RANGE:
+    case FIELD_CONTENT_TYPE:
+    case FIELD_ETAG:
+    case FIELD_EXPIRES:
+    case FIELD_LAST_MODIFIED: return true;
+    default: break;
+    }
+    for (size_t i = 0; i < site->cdn_cache_control.n; i++)
+        if (str_eq_nocase(f->name, site->cdn_cache_control.v[i]))
+            return true;
+    return false;
+}
+
+static struct str unsatisfiable_head(struct request *r)
+{
+    const struct response *response = r->object->response;
+    struct buf b = BUF_INIT;
+    buf_printf(&b, "HTTP/1.1 416 %.*s\r\n", STR_ARG(status_reason(416)));
+    for (size_t i = 0; i < response->visible_n; i++)
+        if (!is_of_the_page(r->site, &response->fields.v[i]))
+            add_line(&b, response->fields.v[i].name, response->fields.v[i].value);
+    buf_add(&b, STR("Cache-Control: no-store\r\n"));
     struct str head = arena_dup(&r->arena, buf_str(&b));
     buf_fini(&b);
     return head;
@@ -249,7 +288,7 @@ static uint64_t base_of(const struct object *o)
 static void deliver_one_range(struct request *r, struct range range, uint64_t whole)
 {
     r->reply.status = 206;
-    r->reply.h1 = other_head(r, 206, false);
+    r->reply.h1 = partial_head(r, false);
     add_extra_id(&r->reply, FIELD_CONTENT_RANGE, content_range(r, range, whole));
     r->reply.length = (int64_t)(range.last - range.first + 1);
     r->at = range.first - base_of(r->object);
@@ -278,7 +317,7 @@ static void deliver_ranges(struct request *r, const struct range *v, size_t n, u
     r->at = v[0].first;
     r->end = v[0].last + 1;
     r->reply.status = 206;
-    r->reply.h1 = other_head(r, 206, true);
+    r->reply.h1 = partial_head(r, true);
     r->reply.length = (int64_t)(length + parts->tail.n);
     add_extra_id(&r->reply, FIELD_CONTENT_TYPE,
                  arena_printf(&r->arena, "multipart/byteranges; boundary=%.*s", STR_ARG(boundary)));
@@ -287,7 +326,7 @@ static void deliver_ranges(struct request *r, const struct range *v, size_t n, u
 static void deliver_unsatisfiable(struct request *r, uint64_t whole)
 {
     r->reply.status = 416;
-    r->reply.h1 = other_head(r, 416, true);
+    r->reply.h1 = unsatisfiable_head(r);
     r->reply.length = 0;
     r->at = r->end = 0;
     add_extra_id(&r->reply, FIELD_CONTENT_RANGE,

@@ -42,6 +42,9 @@ await scenario({ answer }, async ({ ask, cases, origin }) => {
       const r = await range(text);
       equal(r.status, 416, 'status');
       equal(r.fields['content-range'], 'bytes */1000', 'Content-Range');
+      // A cache in front must not give it to those who want the page.
+      equal(r.fields['cache-control'], 'no-store', 'Cache-Control');
+      for (const name of ['cdn-cache-control', 'etag', 'last-modified', 'content-type']) equal(r.fields[name], undefined, name);
     });
   }
   await cases.check('an empty body', async () => check([200, 416].includes((await range('0-0', {}, '/empty')).status), 'status'));
