@@ -40,6 +40,11 @@ uint64_t epochs_published(const struct epochs *e);
 uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
                       int64_t now_mono_ms);
 
+/* The names of an object as epochs_touched wants them. Room for `n` of them, in words of eight bytes, with what helps to look for
+ * one; and the first `n` put in order, with that behind them. */
+size_t epoch_names_room(size_t n);
+void epoch_names_sort(uint64_t *names, size_t n);
+
 /* What the purges say of an object: a number of each kind after `begin`, or 0. Of several purges of one name only the
  * latest is known, so nothing may be concluded from how large a number is, only that it is there. */
 struct purged {
@@ -48,7 +53,7 @@ struct purged {
 };
 
 /*
- * `names` in rising order. `since`: the object was found untouched at that number (at first: `begin`); `upto`: a number
+ * `names`: n of them, as epoch_names_sort left them. `since`: the object was found untouched at that number (at first: `begin`); `upto`: a number
  * read by epochs_published before this call. false: nothing of it was purged in (since, upto], *out is not set; the caller may
  * remember `upto` as the new `since`. true: *out says what was purged after `begin`.
  */

@@ -1,6 +1,5 @@
 #include "cache/object.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -66,20 +65,14 @@ void object_set_fetch(struct object *o, struct notice *room, const void *sender)
     lock_give(lock_of(o));
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static void set_names(struct object *o, const uint64_t *names, size_t n)
 {
     if (n == 0)
         return;
     CHECK(n <= UINT32_MAX);
-    o->names = mem_alloc(n * sizeof(*names));
+    o->names = mem_alloc(epoch_names_room(n) * sizeof(*names));
     memcpy(o->names, names, n * sizeof(*names));
-    qsort(o->names, n, sizeof(*names), by_value);
+    epoch_names_sort(o->names, n);
     o->names_n = (uint32_t)n;
 }
 
@@ -87,7 +80,7 @@ static size_t own_bytes(const struct object *o)
 {
     size_t bytes = memory_cost(sizeof(*o)) + memory_cost(o->response->bytes);
     if (o->names_n)
-        bytes += memory_cost(o->names_n * sizeof(*o->names));
+        bytes += memory_cost(epoch_names_room(o->names_n) * sizeof(*o->names));
     if (o->variant.n)
         bytes += memory_cost(o->variant.n);
     return bytes;

@@ -217,6 +217,36 @@ static void journal_and_table_agree(void **state)
         }
 }
 
+/* With few names and with many, which have a filter: the journal finds each of them, the first and the last too, and no other. */
+static void finds_each_of_many_names(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 1, 2, 15, 16, 17, 18, 64, 100, 1000 };
+    uint64_t names[1200];
+    for (size_t k = 0; k < COUNT_OF(sizes); k++) {
+        size_t n = sizes[k];
+        struct purged p;
+        assert_true(epoch_names_room(n) >= n && epoch_names_room(n) <= COUNT_OF(names));
+        for (size_t i = 0; i < n; i++)
+            names[i] = (i + 1) * 0x9e3779b97f4a7c15u;
+        names[0] = k % 2 ? 1 : UINT64_MAX;
+        epoch_names_sort(names, n);
+        for (size_t i = 1; i < n; i++)
+            assert_true(names[i - 1] < names[i]);
+        uint64_t before = epochs_published(e);
+        for (size_t i = 0; i < n; i++) {
+            assert_false(epochs_touched(e, names, n, before, before, before, &p));
+            purge(PURGE_HARD, names[i] + 2, 0);
+            uint64_t since = epochs_published(e);
+            assert_false(epochs_touched(e, names, n, before, before, since, &p));
+            purge(PURGE_HARD, names[i], 0);
+            before = epochs_published(e);
+            assert_true(epochs_touched(e, names, n, since, since, before, &p));
+            assert_int_equal(p.hard, before);
+        }
+    }
+}
+
 /* More purges between two looks than the journal holds, and an object that is looked at all the time. */
 static void survives_the_journals_overrun(void **state)
 {
@@ -384,10 +414,10 @@ static void forgets_a_name_as_a_whole(void **state)
 
 /* ---- against a simple model ---- */
 
-enum { NAMES = 40, STEPS = 20000, ALIVE = 30 };
+enum { NAMES = 400, STEPS = 20000, ALIVE = 30, MOST = 60 };
 
 struct model_object {
-    uint64_t names[4], begin, since;
+    uint64_t names[MOST + (MOST + 7) / 8], begin, since;
     size_t n;
 };
 
@@ -399,19 +429,28 @@ static uint64_t dice(uint64_t below)
     return (dice_now >> 33) % below;
 }
 
-static int by_value(const void *a, const void *b)
+/* Of the model's names: small numbers, as no hash is, and numbers all over. */
+static uint64_t name_of(uint64_t i)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
+    return i % 2 ? i : i * 0x9e3779b97f4a7c15u;
 }
 
 static void renew(struct model_object *o)
 {
-    o->n = (size_t)dice(5);
+    o->n = (size_t)(dice(2) ? dice(5) : dice(MOST + 1));
+    assert_true(epoch_names_room(o->n) <= COUNT_OF(o->names));
     for (size_t i = 0; i < o->n; i++)
-        o->names[i] = 1 + dice(NAMES);
-    qsort(o->names, o->n, sizeof(o->names[0]), by_value);
+        o->names[i] = name_of(1 + dice(NAMES));
+    epoch_names_sort(o->names, o->n);
     o->begin = o->since = epochs_published(e);
+}
+
+static bool is_among(const struct model_object *o, uint64_t name)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (o->names[i] == name)
+            return true;
+    return false;
 }
 
 /* Objects come and go, look seldom or often; names are purged one by one or in bursts, and forgotten. */
@@ -428,14 +467,14 @@ static void agrees_with_a_model(void **state)
         switch (dice(40)) {
         case 0:
             for (uint64_t i = dice(3000); i > 0; i--)
-                purge(PURGE_HARD, NAMES + 1 + dice(500), 0); /* nobody's */
+                purge(PURGE_HARD, name_of(NAMES + 1 + dice(500)), 0); /* nobody's */
             break;
         case 1:
         case 2:
         case 3: {
             enum purge_kind kind = (enum purge_kind)dice(PURGE_KINDS);
             uint64_t name = 1 + dice(NAMES);
-            last[kind][name] = purge(kind, name, step);
+            last[kind][name] = purge(kind, name_of(name), step);
             break;
         }
         case 4:
@@ -449,8 +488,8 @@ static void agrees_with_a_model(void **state)
             uint64_t upto = epochs_published(e), expected[PURGE_KINDS] = { 0 };
             bool is = epochs_touched(e, o->names, o->n, o->begin, o->since, upto, &p), should = false;
             for (int k = 0; k < PURGE_KINDS; k++)
-                for (size_t i = 0; i < o->n; i++)
-                    if (last[k][o->names[i]] > o->begin) {
+                for (uint64_t name = 1; name <= NAMES; name++)
+                    if (last[k][name] > o->begin && is_among(o, name_of(name))) {
                         expected[k] = 1;
                         should = true;
                     }
@@ -550,6 +589,7 @@ int main(void)
         T(looks_only_at_what_is_new),
         T(has_objects_without_names),
         T(journal_and_table_agree),
+        T(finds_each_of_many_names),
         T(survives_the_journals_overrun),
         T(remembers_many_names),
         T(raises_the_floor_over_the_cap),
