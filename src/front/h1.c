@@ -27,6 +27,8 @@ enum h1_state {
 #define EXCHANGES_KEPT 64
 #define DRAIN_GRACE_MS 100
 #define IOV_MOST       STREAM_IOV_MAX
+/* Who has ended his side may be gone altogether: so long the head of his answer is waited for. */
+#define HALF_CLOSED_MS 30000
 
 struct exchange {
     struct link link;
@@ -56,7 +58,8 @@ struct h1 {
     uint64_t body_left;
     struct str piece; /* decoded and not yet taken, in the buffer */
     bool body_done, body_wanted, expects_continue, tunnel;
-    bool raw_ended; /* the client's side of a tunnel: told behind its last byte */
+    bool raw_ended;   /* the client's side of a tunnel: told behind its last byte */
+    bool half_closed; /* the client sends no more, but may wait for answers */
     /* the reply */
     bool keep_alive, chunked_reply, interim_writing;
     int minor;
@@ -144,6 +147,10 @@ static void close_on_time(struct timer *t)
 
 static void linger(struct h1 *c)
 {
+    if (c->half_closed) { /* nothing more comes */
+        close_now(c);
+        return;
+    }
     c->state = H1_LINGER;
     stream_shutdown(&c->stream);
     stream_read_start(&c->stream);
@@ -423,6 +430,19 @@ static void compact(struct exchange *x)
     x->at = x->head_bytes;
 }
 
+/* The client has ended its side: does the body wait for bytes that will not come? Of chunks, the decoder says it. */
+static bool lacks_body(const struct h1 *c)
+{
+    return !c->body_done && c->framing.kind == FRAMING_LENGTH && c->body_left > c->x->in.n - c->x->at;
+}
+
+static void waited_for_nobody(struct timer *t)
+{
+    struct h1 *c = CONTAINER_OF(t, struct h1, timer);
+    if (!c->x->request.head_sent && !c->x->request.sending)
+        close_now(c);
+}
+
 static void feed_body(struct h1 *c)
 {
     struct request *r = &c->x->request;
@@ -444,10 +464,16 @@ static void feed_body(struct h1 *c)
     }
     if (c->x && !c->piece.n)
         compact(c->x);
-    if (c->body_wanted && c->state == H1_BUSY) {
+    if (c->state != H1_BUSY || c->request_done)
+        return;
+    if (c->half_closed && c->body_wanted && !c->body_done)
+        close_now(c);
+    else if (c->half_closed)
+        timer_start(c->stream.loop, &c->timer, HALF_CLOSED_MS, waited_for_nobody);
+    else if (c->body_wanted) {
         stream_read_start(&c->stream);
         timer_start(c->stream.loop, &c->timer, r->settings->process.body_timeout, close_on_time);
-    } else if (c->state == H1_BUSY)
+    } else
         timer_stop(c->stream.loop, &c->timer);
 }
 
@@ -493,6 +519,10 @@ static void become_idle(struct h1 *c)
     const struct process_settings *p = &c->front->requests->settings->process;
     c->state = H1_IDLE;
     give_exchange(c);
+    if (c->half_closed) {
+        close_now(c);
+        return;
+    }
     if (c->front->draining && c->served) {
         linger(c);
         return;
@@ -591,6 +621,10 @@ static bool begin_request(struct h1 *c)
     enum http_error error = HTTP_ERROR_NONE;
     enum head_result result = request_head_parse(buf_str(&x->in), &c->scan, &limits, &h, &error);
     if (result == HEAD_MORE) {
+        if (c->half_closed) {
+            close_now(c);
+            return false;
+        }
         if (c->state == H1_IDLE) {
             c->state = H1_HEAD;
             timer_start(c->stream.loop, &c->timer, p->header_timeout, too_slow_head);
@@ -658,6 +692,10 @@ static void advance(struct h1 *c)
             discard_body(c);
             if (c->state != H1_DISCARD)
                 break;
+            if (!c->body_done && c->half_closed) {
+                close_now(c);
+                return;
+            }
             if (!c->body_done) {
                 stream_read_start(&c->stream);
                 return;
@@ -708,6 +746,12 @@ static void on_ended(struct stream *s, int status)
     if (c->state == H1_BUSY && c->tunnel && status == 0) {
         c->raw_ended = true;
         feed_raw(c);
+    } else if (c->state == H1_BUSY && status == 0 && !c->x->request.upgrade && !stream_is_dead(s)) {
+        c->half_closed = true;
+        if (lacks_body(c))
+            close_now(c);
+        else
+            advance(c);
     } else
         close_now(c);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -284,6 +285,12 @@ void stream_peer(const struct stream *s, struct address *out)
 void stream_local(const struct stream *s, struct address *out)
 {
     ask_address(s, out, getsockname);
+}
+
+bool stream_is_dead(const struct stream *s)
+{
+    struct pollfd p = { .fd = fd_of(s) };
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR));
 }
 
 size_t stream_unsent(const struct stream *s)
