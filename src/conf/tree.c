@@ -190,8 +190,16 @@ static bool read_events(struct reader *r)
     return true;
 }
 
+/* libyaml, told the encoding, takes a byte-order mark for a part of the first name. */
+static struct str without_mark(struct str yaml)
+{
+    static const struct str mark = STR_INIT("\xef\xbb\xbf");
+    return str_starts(yaml, mark) ? str_from_index(yaml, mark.n) : yaml;
+}
+
 struct tree *tree_read(struct str yaml, struct arena *a, struct report *report)
 {
+    yaml = without_mark(yaml);
     struct reader r = { .arena = a, .report = report, .yaml = yaml };
     if (yaml.n > TREE_BYTES_MAX) {
         report_add(report, PLACE_LINE(0), "larger than %zu bytes; this is not a configuration",

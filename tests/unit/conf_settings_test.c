@@ -933,6 +933,18 @@ static void files_are_read(void **state)
     buf_fini(&errors);
 }
 
+/* Some editors put a byte-order mark before the first name, and end lines with CR LF. */
+static void files_of_other_systems(void **state)
+{
+    (void)state;
+    struct settings *s = good("\xef\xbb\xbforigin: http://127.0.0.1:1\r\nmemory: 64M\r\n");
+    assert_int_equal(s->process.memory, 64 << 20);
+    settings_unref(s);
+    bad("\xef\xbb\xbforigin: http://127.0.0.1:1\r\nmemroy: 64M\r\n",
+        "t.yaml:2: unknown setting \"memroy\"; did you mean \"memory\"?\n");
+    bad("\xef\xbb\xbf", "t.yaml: no origin; add the line origin: http://HOST[:PORT] or give --origin\n");
+}
+
 /* ---- did you mean ---- */
 
 static void distances_between_names(void **state)
@@ -989,6 +1001,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_lives_until_its_last_user),
         cmocka_unit_test(a_reload_knows_what_changed),
         cmocka_unit_test(files_are_read),
+        cmocka_unit_test(files_of_other_systems),
         cmocka_unit_test(distances_between_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
