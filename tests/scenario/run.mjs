@@ -69,8 +69,9 @@ function execute(command, argv, cwd, limit) {
 
 // The folders of the freshets that a scenario started.
 function instances(folder) {
-  return fs.readdirSync(folder, { recursive: true }).filter((f) => path.basename(f) === 'pid')
-    .map((f) => path.join(folder, path.dirname(f)));
+  // Not readdirSync's `recursive`: Node 18 takes sockets for folders there.
+  const entries = fs.readdirSync(folder, { withFileTypes: true });
+  return entries.flatMap((e) => (e.isDirectory() ? instances(path.join(folder, e.name)) : e.name === 'pid' ? [folder] : []));
 }
 
 function last(text, lines) {
