@@ -288,6 +288,7 @@ static void connected(struct stream *s, int status)
         return;
     }
     struct iovec all = { x->out.p, x->out.n };
+    x->failure[0] = '\0'; /* of an address before this one */
     stream_read_start(s);
     if (stream_write(s, &all, 1) == STREAM_BROKEN)
         give_up(x, "the connection broke");
@@ -349,7 +350,7 @@ static void start(struct exchange *x, struct str admin)
     size_t colon = str_index(admin, ':');
     uint64_t port = 80;
     if (colon < admin.n && !str_to_u64(str_from_index(admin, colon + 1), UINT16_MAX, &port)) {
-        give_up(x, "that is no address; write ADDR:PORT or unix:/path");
+        give_up(x, "that is no address; write ADDR:PORT, http://HOST:PORT or unix:/path");
         return;
     }
     int status = resolve_start(&x->loop, &x->resolve, str_first(admin, colon), (uint16_t)port, resolved);
