@@ -79,7 +79,7 @@ static const struct flag flags[] = {
     { ON(CLI_STATUS), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json), "", "As JSON, for programs." },
     { ON(CLI_PURGE), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
       "The site. Default: the one site, or the one of the URL's host." },
-    { ON_CLIENT, STR_INIT("admin"), 0, FLAG_TEXT, FORM_ADDRESS, AT(admin), "ADDRESS",
+    { ON_CLIENT, STR_INIT("admin"), 0, FLAG_TEXT, FORM_DOOR, AT(admin), "ADDRESS",
       "Address of its admin listener. Default: $FRESHET_ADMIN, the one in the state folder, "
       "127.0.0.1:8081." },
     { ON_CLIENT, STR_INIT("token"), 0, FLAG_TEXT, FORM_SECRET, AT(token), "TOKEN",
@@ -426,7 +426,8 @@ static void add_flag_help(struct buf *out, const struct flag *f)
 static const char *string_name(enum text_form form)
 {
     switch (form) {
-    case FORM_ADDRESS: return "ADDRESS";
+    case FORM_ADDRESS:
+    case FORM_DOOR: return "ADDRESS";
     case FORM_NETWORK: return "NETWORK";
     case FORM_HOSTS:
     case FORM_HOST: return "HOST";

@@ -201,6 +201,19 @@ static const char *check_origin(struct str s)
     return wrong;
 }
 
+/* ---- the door of a running freshet ---- */
+
+static const char *check_door(struct str s)
+{
+    struct str host, port;
+    uint16_t number;
+    if (is_address(s) || (str_starts_nocase(s, STR("http://")) && !check_origin(s)))
+        return NULL;
+    if (split_port(s, &host, &port) && is_host(host) && port.p && is_port(port, 1, &number))
+        return NULL;
+    return "is not an address; write ADDR:PORT, http://HOST:PORT or unix:/path";
+}
+
 /* ---- words ---- */
 
 const char *form_tag_header(struct str s, struct tag_header *out)
@@ -284,6 +297,7 @@ const char *form_check(enum text_form form, struct str s)
         return is_address(s) ? NULL
                              : "is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path";
     case FORM_NETWORK: return is_network(s) ? NULL : "is not a network; write 10.0.0.0/8, ::1 or unix";
+    case FORM_DOOR: return check_door(s);
     case FORM_HOSTS: return check_hosts(s);
     case FORM_HOST: return check_host(s);
     case FORM_ORIGIN: return check_origin(s);

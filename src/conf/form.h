@@ -10,6 +10,7 @@
 enum text_form {
     FORM_ANY,
     FORM_ADDRESS,    /* ADDR:PORT, [V6]:PORT, :PORT, PORT, unix:/path; port 0: the system chooses */
+    FORM_DOOR,       /* of a running freshet: ADDR:PORT, HOST:PORT, http://HOST[:PORT][/], unix:/path */
     FORM_NETWORK,    /* ADDR, ADDR/BITS, unix */
     FORM_HOSTS,      /* host name, address, [V6]; "*." in front for all below */
     FORM_HOST,       /* HOST[:PORT] as in a Host field */

@@ -227,6 +227,15 @@ static void the_other_verbs(void **state)
     assert_true(f.cli.json);
     assert_str(f.cli.admin, "unix:/run/admin.sock");
     forget(&f);
+    static const char *const doors[] = { "[::1]:80", "localhost:8081", "http://127.0.0.1:8081/",
+                                         "HTTP://inside.example" };
+    for (size_t i = 0; i < COUNT_OF(doors); i++) {
+        char line[64];
+        snprintf(line, sizeof(line), "status --admin %s", doors[i]);
+        good(&f, line);
+        assert_str(f.cli.admin, doors[i]);
+        forget(&f);
+    }
     good(&f, "check f.yaml --memory 1G");
     assert_int_equal(f.cli.verb, CLI_CHECK);
     assert_string_equal(f.cli.config, "f.yaml");
@@ -305,7 +314,11 @@ static void mistakes_are_explained(void **state)
         { "purge --memory 1G",
           "freshet purge: unknown flag \"--memory\"; \"freshet purge --help\" lists them" },
         { "purge --all --admin here", "freshet purge: --admin: \"here\" is not an address; write "
-                                      "127.0.0.1:8080, [::1]:8080, :8080 or unix:/path" },
+                                      "ADDR:PORT, http://HOST:PORT or unix:/path" },
+        { "purge --all --admin https://here/", "freshet purge: --admin: \"https://here/\" is not an address; "
+                                               "write ADDR:PORT, http://HOST:PORT or unix:/path" },
+        { "status --admin here:0", "freshet status: --admin: \"here:0\" is not an address; "
+                                   "write ADDR:PORT, http://HOST:PORT or unix:/path" },
         { "purge --all --token a^b", "freshet purge: --token: the value holds a space or a character that a "
                                      "header cannot carry; use letters and digits" },
         { "purge --all --state ~/x",
