@@ -27,8 +27,9 @@ static int check(const struct cli *cli)
     struct buf errors = BUF_INIT;
     struct settings *s = settings_read(cli->config, cli->overrides, cli->overrides_n, &errors);
     if (!s) {
+        int code = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
         print(stderr, &errors);
-        return 1;
+        return code;
     }
     buf_fini(&errors);
     printf("%s: good, %zu site%s\n", cli->config ? cli->config : "settings", s->sites_n,

@@ -238,6 +238,15 @@ static int find_token(struct run *r)
     return 0;
 }
 
+static int cannot_listen(const char *how, struct str address, int status, const char *flag)
+{
+    fprintf(stderr, "freshet: cannot listen %s \"%.*s\": %s", how, STR_ARG(address), system_strerror(status));
+    if (status == UV_EADDRINUSE)
+        fprintf(stderr, "; stop what listens there, or choose another address with %s", flag);
+    fputs("\n", stderr);
+    return 1;
+}
+
 static int open_sockets(struct run *r)
 {
     const struct process_settings *s = &r->p.settings->process;
@@ -253,11 +262,8 @@ static int open_sockets(struct run *r)
         if (!address_parse(s->listen.v[i], &at))
             return say("--listen: not an address", s->listen.v[i], UV_EINVAL);
         int status = listener_sockets(&at, r->fds + i * n, n, &bound);
-        if (status == UV_EADDRINUSE)
-            fprintf(stderr, "freshet: something listens on this address already; stop it or choose another "
-                            "with --listen.\n");
         if (status < 0)
-            return say("cannot listen on", s->listen.v[i], status);
+            return cannot_listen("on", s->listen.v[i], status, "--listen");
         size_t length = address_write(&bound, text);
         fprintf(stderr, "freshet: listening on %.*s\n", (int)length, text);
     }
@@ -267,12 +273,8 @@ static int open_sockets(struct run *r)
     if (!address_parse(s->admin, &at))
         return say("--admin: not an address", s->admin, UV_EINVAL);
     int status = listener_sockets(&at, &r->admin_fd, 1, &bound);
-    if (status == UV_EADDRINUSE)
-        fprintf(
-            stderr,
-            "freshet: something listens on this address already; stop it or choose another with --admin.\n");
     if (status < 0)
-        return say("cannot listen for the admin on", s->admin, status);
+        return cannot_listen("for the admin on", s->admin, status, "--admin");
     size_t length = address_write(&bound, text);
     fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
     status = state_write_admin(r->state, (struct str){ text, length });
@@ -388,9 +390,10 @@ int run_verb(const struct cli *cli)
     r->cli = cli;
     r->p.settings = settings_read(cli->config, cli->overrides, cli->overrides_n, &errors);
     if (!r->p.settings) {
+        int wrong = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
         fwrite(errors.p, 1, errors.n, stderr);
         buf_fini(&errors);
-        return 2;
+        return wrong;
     }
     buf_fini(&errors);
     int code = init_process(r);

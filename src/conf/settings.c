@@ -648,6 +648,14 @@ struct settings *settings_read(const char *path, const struct override *override
     return s;
 }
 
+bool settings_errors_name_flag(struct str errors)
+{
+    while (errors.p)
+        if (str_starts(str_cut(&errors, '\n'), STR("--")))
+            return true;
+    return false;
+}
+
 struct settings *settings_ref(struct settings *s)
 {
     CHECK(atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed) > 0);

@@ -97,6 +97,8 @@ struct override {
  */
 struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
                                struct buf *errors);
+/* Is one of these errors about a flag? Then the usage was wrong, not only the file. */
+bool settings_errors_name_flag(struct str errors);
 /* The same from memory; `name` stands for the file in messages. For tests and fuzzing. */
 struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
                                 struct buf *errors);
