@@ -103,9 +103,10 @@ format:
 	@tools/deps.sh test
 	@node tests/check/format.mjs --write
 
+# A DESTDIR that is no absolute path is seen from here, not from Meson's folder.
 install: all
 	meson configure build --prefix "$(PREFIX)"
-	meson install -C build
+	meson install -C build $${DESTDIR:+--destdir "$$(realpath -m -- "$$DESTDIR")"}
 
 clean:
 	rm -rf build build-dev build-tsan build-fuzz build-cover build-bench build-test compile_commands.json

@@ -74,6 +74,7 @@ group_test() {
 group_demo() {
     need command node nodejs
     need command npm npm
+    need command curl curl
     need_npm examples/astro-bookshelf
 }
 
@@ -168,7 +169,9 @@ fi
 
 for dir in $npm_dirs; do
     echo "Installing npm packages of $dir (npm ci)"
-    if ! (cd "$dir" && npm ci --no-audit --no-fund --loglevel=error); then
+    # None of them needs its scripts. npm's own patience with a network that is not there is minutes.
+    if ! (cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+        --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000); then
         echo "npm ci failed in $dir. Is there a network? Its package-lock.json names what is needed." >&2
         exit 1
     fi
