@@ -214,10 +214,27 @@ bool route_max_forwards(const struct request *r, uint64_t *hops)
 
 /* ---- what the origin is sent ---- */
 
+/* Families of fields by which proxies tell an application who asks for what: each of their names is a way to make another page of
+ * the same URL. Frameworks behind CGI's naming cannot tell "_" from "-". */
+static bool is_untrusted_name(struct str name)
+{
+    static const struct str families[] = { STR_INIT("netlify-"), STR_INIT("x-freshet-"),
+                                           STR_INIT("x-forwarded"), STR_INIT("x-original-"),
+                                           STR_INIT("x-rewrite-") };
+    for (size_t i = 0; i < COUNT_OF(families); i++) {
+        size_t n = 0;
+        while (n < families[i].n && n < name.n &&
+               (name.p[n] == '_' ? '-' : ascii_lower(name.p[n])) == families[i].p[n])
+            n++;
+        if (n == families[i].n)
+            return true;
+    }
+    return false;
+}
+
 static bool is_untrusted_field(const struct field *f)
 {
-    return field_class_of(f->id) == FIELD_CLASS_U || str_starts_nocase(f->name, STR("Netlify-")) ||
-           str_starts_nocase(f->name, STR("X-Freshet-"));
+    return field_class_of(f->id) == FIELD_CLASS_U || (f->id == FIELD_OTHER && is_untrusted_name(f->name));
 }
 
 static bool is_passed_on(const struct request *r, const struct field *f, bool has_connection)

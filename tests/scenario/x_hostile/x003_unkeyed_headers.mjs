@@ -4,7 +4,9 @@ import { check, equal, reply, scenario } from '../lib.mjs';
 
 const names = ['Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Port', 'X-Forwarded-Server', 'X-Forwarded-Prefix', 'X-Forwarded-Scheme',
   'X-Host', 'X-Original-URL', 'X-Rewrite-URL', 'X-HTTP-Method', 'X-HTTP-Method-Override', 'X-Method-Override', 'X-Real-IP', 'X-Country', 'x-now-route-matches',
-  'Netlify-Vary', 'Netlify-Cache-Tag', 'Netlify-CDN-Cache-Control', 'Netlify-Anything', 'X-Freshet-Anything', 'X-Freshet-Debug', 'NETLIFY-x', 'x-freshet-'];
+  'Netlify-Vary', 'Netlify-Cache-Tag', 'Netlify-CDN-Cache-Control', 'Netlify-Anything', 'X-Freshet-Anything', 'X-Freshet-Debug', 'NETLIFY-x', 'x-freshet-',
+  'X-Forwarded', 'X-Forwarded-Ssl', 'X-Forwarded-Uri', 'x-forwarded-method', 'X-Original-Host', 'X-Original-Uri', 'X-Rewrite-Path', 'X_Forwarded_Ssl',
+  'X-Original_Host', 'Netlify_Anything'];
 const answer = (r) => reply(r.line + '\n' + r.head.split('\r\n').slice(1).sort().join('\n'), { 'Cache-Control': 'max-age=60' });
 await scenario({ answer }, async ({ ask, cases, origin }) => {
   for (const [i, name] of names.entries()) {
