@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "access_log.h"
+#include "io/system.h"
 
 #define ADMIN_CONNECTIONS 256
 
@@ -215,10 +216,32 @@ static int start_listeners(struct worker *w, const int *fds, size_t n, int admin
     return status;
 }
 
+/* Said once for all workers: which way their sockets go, when it is not the faster one. */
+static int choose_io(struct worker *w)
+{
+    struct process *p = w->process;
+    if (p->settings->process.io == IO_EPOLL)
+        return 0;
+    int status = loop_use_ring(&w->loop);
+    if (status == 0)
+        return 0;
+    if (p->settings->process.io == IO_URING) {
+        log_error(&p->log, "worker", "io: io_uring: %s. Linux 6.1 has what is needed; containers often forbid it. `io: auto` does without",
+                  system_strerror(status));
+        return status;
+    }
+    if (w->index == 0)
+        log_info(&p->log, "worker", "sockets by epoll: no io_uring here (%s)", system_strerror(status));
+    return 0;
+}
+
 int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd)
 {
     *w = (struct worker){ .process = p, .index = index };
     int status = loop_init(&w->loop, &p->clock, &p->log);
+    if (status < 0)
+        return status;
+    status = choose_io(w);
     if (status < 0)
         return status;
     loop_notice_init(&w->reopen, &w->loop, open_reopen);

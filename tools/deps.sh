@@ -44,6 +44,7 @@ group_build() {
     need command ninja ninja-build
     need command pkg-config pkg-config
     need library libuv libuv1-dev
+    need library liburing liburing-dev
     need library yaml-0.1 libyaml-dev
     need library jansson libjansson-dev
     need library libcrypto libssl-dev

@@ -50,6 +50,7 @@ struct h1 {
     struct address peer;
     enum h1_state state;
     struct timer timer;
+    bool waiting; /* `timer` means something */
     struct head_scan scan;
     uint64_t served;
     /* the request's body */
@@ -127,9 +128,10 @@ static void close_now(struct h1 *c)
         return;
     c->state = H1_CLOSING;
     timer_stop(c->stream.loop, &c->timer);
+    /* First the stream: what it still sends goes with the request. */
+    stream_close(&c->stream);
     if (c->x)
         request_abort(&c->x->request);
-    stream_close(&c->stream);
 }
 
 /* A reply that is not whole must not look whole (RFC 9112 §8). */
@@ -140,9 +142,26 @@ static void break_off(struct h1 *c)
     stream_reset(&c->stream);
 }
 
+/*
+ * The connection's deadline. What it waited for came: that is only noted. The wheel looks by once an idle time-out, instead
+ * of being told twice with each request.
+ */
+static void wait_at_most(struct h1 *c, int64_t ms, void (*too_late)(struct timer *))
+{
+    c->waiting = true;
+    timer_start(c->stream.loop, &c->timer, ms, too_late);
+}
+
+static void wait_no_more(struct h1 *c)
+{
+    c->waiting = false;
+}
+
 static void close_on_time(struct timer *t)
 {
-    close_now(CONTAINER_OF(t, struct h1, timer));
+    struct h1 *c = CONTAINER_OF(t, struct h1, timer);
+    if (c->waiting)
+        close_now(c);
 }
 
 static void linger(struct h1 *c)
@@ -154,7 +173,7 @@ static void linger(struct h1 *c)
     c->state = H1_LINGER;
     stream_shutdown(&c->stream);
     stream_read_start(&c->stream);
-    timer_start(c->stream.loop, &c->timer, LINGER_MS, close_on_time);
+    wait_at_most(c, LINGER_MS, close_on_time);
 }
 
 static void free_connection(struct h1 *c)
@@ -377,7 +396,7 @@ static void h1_want_body(struct request *r)
         if (c->x->at == c->x->in.n) /* it has not begun on its own */
             write_interim(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
     }
-    timer_start(c->stream.loop, &c->timer, r->settings->process.body_timeout, close_on_time);
+    wait_at_most(c, r->settings->process.body_timeout, close_on_time);
     stream_read_start(&c->stream);
     go_on_later(c);
 }
@@ -387,7 +406,7 @@ static void end_body(struct h1 *c, enum http_error error)
     struct request *r = &c->x->request;
     c->body_done = true;
     c->body_wanted = false;
-    timer_stop(c->stream.loop, &c->timer);
+    wait_no_more(c);
     if (error != HTTP_ERROR_NONE) {
         c->keep_alive = false;
         r->refused = error;
@@ -439,7 +458,7 @@ static bool lacks_body(const struct h1 *c)
 static void waited_for_nobody(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
-    if (!c->x->request.head_sent && !c->x->request.sending)
+    if (c->waiting && !c->x->request.head_sent && !c->x->request.sending)
         close_now(c);
 }
 
@@ -469,12 +488,12 @@ static void feed_body(struct h1 *c)
     if (c->half_closed && c->body_wanted && !c->body_done)
         close_now(c);
     else if (c->half_closed)
-        timer_start(c->stream.loop, &c->timer, HALF_CLOSED_MS, waited_for_nobody);
+        wait_at_most(c, HALF_CLOSED_MS, waited_for_nobody);
     else if (c->body_wanted) {
         stream_read_start(&c->stream);
-        timer_start(c->stream.loop, &c->timer, r->settings->process.body_timeout, close_on_time);
+        wait_at_most(c, r->settings->process.body_timeout, close_on_time);
     } else
-        timer_stop(c->stream.loop, &c->timer);
+        wait_no_more(c);
 }
 
 /* After the reply: what is left of the body is read over. */
@@ -505,10 +524,12 @@ static void discard_body(struct h1 *c)
 static void too_slow_head(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
+    if (!c->waiting)
+        return;
     static const struct str text = STR_INIT("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
                                             "Cache-Control: no-store\r\nConnection: close\r\n\r\n");
     struct iovec iov = piece_of(text);
-    if (c->state == H1_HEAD && !c->stream.writing && stream_write(&c->stream, &iov, 1) == STREAM_WRITTEN)
+    if (c->state == H1_HEAD && !c->stream.writing && stream_write(&c->stream, &iov, 1) != STREAM_BROKEN)
         linger(c);
     else
         close_now(c);
@@ -528,11 +549,11 @@ static void become_idle(struct h1 *c)
         return;
     }
     if (c->front->draining) { /* from the backlog: what it asked is already here, or is not answered */
-        timer_start(c->stream.loop, &c->timer, DRAIN_GRACE_MS, close_on_time);
+        wait_at_most(c, DRAIN_GRACE_MS, close_on_time);
         stream_read_start(&c->stream);
         return;
     }
-    timer_start(c->stream.loop, &c->timer, c->served ? p->idle_timeout : p->header_timeout, close_on_time);
+    wait_at_most(c, c->served ? p->idle_timeout : p->header_timeout, close_on_time);
     stream_read_start(&c->stream);
 }
 
@@ -587,7 +608,7 @@ static void after_request(struct h1 *c)
     c->served++;
     x->out.n = 0;
     request_reset(r);
-    timer_stop(c->stream.loop, &c->timer);
+    wait_no_more(c);
     if (cut || gone) {
         break_off(c);
     } else if (tunnel || !c->keep_alive) {
@@ -595,7 +616,7 @@ static void after_request(struct h1 *c)
     } else {
         c->state = H1_DISCARD;
         if (!c->body_done)
-            timer_start(c->stream.loop, &c->timer, c->front->requests->settings->process.body_timeout,
+            wait_at_most(c, c->front->requests->settings->process.body_timeout,
                         close_on_time);
     }
 }
@@ -627,12 +648,12 @@ static bool begin_request(struct h1 *c)
         }
         if (c->state == H1_IDLE) {
             c->state = H1_HEAD;
-            timer_start(c->stream.loop, &c->timer, p->header_timeout, too_slow_head);
+            wait_at_most(c, p->header_timeout, too_slow_head);
         }
         stream_read_start(&c->stream); /* a full buffer may have stopped it */
         return false;
     }
-    timer_stop(c->stream.loop, &c->timer);
+    wait_no_more(c);
     c->state = H1_BUSY;
     x->at = x->head_bytes = result == HEAD_DONE ? h.bytes : x->in.n;
     set_request(c, result == HEAD_DONE ? &h : NULL, error);
@@ -849,7 +870,7 @@ void h1_drain(struct h1_front *f)
         struct h1 *c = CONTAINER_OF(l, struct h1, link);
         /* The kernel may hold a request that was sent before anybody knew: it is answered, then the connection ends. */
         if (c->state == H1_IDLE)
-            timer_start(c->stream.loop, &c->timer, DRAIN_GRACE_MS, close_on_time);
+            wait_at_most(c, DRAIN_GRACE_MS, close_on_time);
     }
 }
 

@@ -1,9 +1,12 @@
 #include "io/loop.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
+#include "io/ring.h"
 
 /* Deferred letters opened before each poll. More than any burst of one iteration, few enough that sockets and timers
  * are not kept waiting by letters that defer each other for ever. */
@@ -115,9 +118,59 @@ int loop_init(struct loop *l, const struct clock *clock, struct log *log)
     return 0;
 }
 
+/*
+ * With a ring the loop waits there, and libuv's own descriptor is one of the things it waits for: timers, signals, name
+ * look-ups, accepting and letters from other threads stay libuv's business.
+ */
+struct ring_watch {
+    struct ring_op op;
+    bool armed, ready;
+};
+
+static void on_watch(struct ring_op *op, int result, unsigned flags)
+{
+    struct ring_watch *w = CONTAINER_OF(op, struct ring_watch, op);
+    (void)result;
+    (void)flags;
+    w->armed = false;
+    w->ready = true;
+}
+
+/* Once a time, not for ever: arming looks again, so that what libuv left over is not forgotten. */
+static void arm_watch(struct loop *l)
+{
+    if (l->watch->armed)
+        return;
+    struct io_uring_sqe *sqe = ring_place(l->ring);
+    io_uring_prep_poll_add(sqe, uv_backend_fd(&l->uv), POLLIN);
+    ring_submit(sqe, &l->watch->op);
+    l->watch->armed = true;
+}
+
+int loop_use_ring(struct loop *l)
+{
+    int error;
+    CHECK(!l->ring);
+    l->ring = ring_new(&error);
+    if (!l->ring)
+        return error;
+    l->watch = mem_alloc(sizeof(*l->watch));
+    l->watch->op.done = on_watch;
+    return 0;
+}
+
+static void free_ring(struct loop *l)
+{
+    ring_free(l->ring);
+    mem_free(l->watch);
+    l->ring = NULL;
+    l->watch = NULL;
+}
+
 void loop_fini(struct loop *l)
 {
     CHECK(l->wheel.running == 0);
+    free_ring(l);
     uv_close((uv_handle_t *)&l->mail.bell, NULL);
     uv_close((uv_handle_t *)&l->mail.before_poll, NULL);
     uv_close((uv_handle_t *)&l->mail.after_poll, NULL);
@@ -133,11 +186,52 @@ static bool has_letters(struct loop *l)
     return l->mail.deferred || atomic_load_explicit(&l->mail.posted, memory_order_relaxed);
 }
 
+/* How long libuv may be left alone: until its next timer; 0: it has something to do; negative: for ever. */
+static int wait_of_libuv(struct loop *l)
+{
+    if (!uv_loop_alive(&l->uv))
+        return -1;
+    uv_update_time(&l->uv);
+    return uv_backend_timeout(&l->uv);
+}
+
+static bool is_alive(const struct loop *l)
+{
+    return uv_loop_alive(&l->uv) || l->ring->streams > 0 || l->mail.deferred;
+}
+
+/* One iteration. false: nothing is left to wait for. */
+static bool turn_ring(struct loop *l, bool wait)
+{
+    open_deferred(l);
+    if (!is_alive(l))
+        return false;
+    arm_watch(l);
+    l->now_is_old = true;
+    ring_turn(l->ring, !wait || l->mail.deferred ? 0 : wait_of_libuv(l));
+    if (l->watch->ready || wait_of_libuv(l) == 0) {
+        l->watch->ready = false;
+        loop_awake(l);
+        uv_run(&l->uv, UV_RUN_NOWAIT);
+    }
+    return is_alive(l);
+}
+
+static bool run_some(struct loop *l)
+{
+    if (!l->ring)
+        return uv_run(&l->uv, UV_RUN_DEFAULT);
+    while (!l->stopped)
+        if (!turn_ring(l, true))
+            return false;
+    return true;
+}
+
 void loop_run(struct loop *l)
 {
     loop_read_clock(l);
     while (!l->stopped) {
-        bool more = uv_run(&l->uv, UV_RUN_DEFAULT);
+        bool more = run_some(l);
         if (l->stopped || (!more && !has_letters(l)))
             break;
         /* The last handle's end was a reason to write more letters, and libuv sees no reason to go on. */
@@ -151,7 +245,10 @@ void loop_run(struct loop *l)
 void loop_run_once(struct loop *l, bool wait)
 {
     loop_read_clock(l);
-    uv_run(&l->uv, wait && !l->mail.deferred ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    if (l->ring)
+        turn_ring(l, wait && !l->mail.deferred);
+    else
+        uv_run(&l->uv, wait && !l->mail.deferred ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     l->stopped = false;
 }
 

@@ -1,6 +1,6 @@
 /*
- * A worker's event loop: the only way that anything happens. Wraps libuv; nobody outside io/ calls uv_*.
- * All functions run on the loop's own thread, but loop_post.
+ * A worker's event loop: the only way that anything happens. Wraps libuv, and io_uring for streams where the kernel has
+ * it; nobody outside io/ calls either. All functions run on the loop's own thread, but loop_post.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
@@ -11,6 +11,9 @@
 #include "base/list.h"
 #include "base/log.h"
 
+struct ring;
+struct ring_watch;
+
 /*
  * A letter: a notice to a loop, embedded in the struct that it is about. One letter is in at most one mailbox at a
  * time; whoever posts it keeps track of that (a "pending" mark). It is opened on the receiving loop's thread, once,
@@ -19,6 +22,13 @@
 struct letter {
     struct letter *next;
     void (*open)(struct letter *l);
+};
+
+/* An operation of the loop's ring (io/ring.h), embedded in its owner, which must stay until `done` was called for the last
+ * time: each one submitted calls it once, one with many results (IORING_CQE_F_MORE in `flags`) once for each. From the
+ * loop. Private to io/. */
+struct ring_op {
+    void (*done)(struct ring_op *op, int result, unsigned flags);
 };
 
 /* A deadline, embedded in its owner. Zero it before its first use; stop it before its owner ends. */
@@ -38,6 +48,8 @@ struct loop {
     struct now now;  /* read once an iteration, before the first callback; what all callbacks use */
     bool now_is_old; /* it was read before the loop waited: the next callback reads it anew */
     bool stopped;
+    struct ring *ring;        /* NULL: streams go by readiness. Private to io/ */
+    struct ring_watch *watch; /* with a ring: what tells that libuv has something. Private to io/loop.c */
     /* the timer wheel: private to io/timer.c */
     struct {
         uv_timer_t tick;
@@ -61,6 +73,9 @@ struct loop {
 /* 0 or a libuv error code. The clock and the log outlive the loop. SIGPIPE is ignored from here on: a peer that has gone
  * is an error of the write, not the end of the process. */
 int loop_init(struct loop *l, const struct clock *clock, struct log *log);
+/* From now on streams use io_uring. Before the first of them is opened. 0, or a negative errno: the kernel has none that
+ * would do, or does not allow it, and all stays as it is. */
+int loop_use_ring(struct loop *l);
 /* loop_run has returned, all handles were closed and all timers stopped by their owners, no thread posts any more.
  * Letters that were not opened by then never are. */
 void loop_fini(struct loop *l);

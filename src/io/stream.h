@@ -14,6 +14,8 @@
 #define STREAM_IOV_MAX 16
 
 struct stream;
+struct ring_write;
+struct kept_bytes;
 
 /* Each may close the stream, start or stop reading, and write. */
 struct stream_notices {
@@ -39,27 +41,47 @@ struct stream {
     enum stream_state state;
     bool reading; /* the owner wants bytes */
     bool writing; /* `written` is still to come */
-    /* private to io/stream.c */
-    bool polled;   /* libuv waits for bytes: it goes on after stream_read_stop until some come */
-    bool in_space; /* libuv must not be told of a stop or a close before it has its answer */
-    bool ended;    /* `ended` came */
-    bool fin;      /* stream_shutdown was called */
-    bool failing;  /* the letter below is under way */
+    /* private to io/stream*.c */
+    bool ended; /* `ended` came */
+    bool fin;   /* stream_shutdown was called */
+    bool local; /* a Unix socket */
+    int fd;     /* -1: not yet, or closed */
     union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } uv;
-    /* Only one at a time. */
-    union {
-        uv_connect_t connect;
-        uv_write_t write;
+        /* By readiness, through libuv: io/stream_poll.c. */
         struct {
-            struct letter letter;
-            int status;
-        } failure; /* of a connection that failed at once */
-    } req;
+            bool polled;   /* libuv waits for bytes: it goes on after stream_read_stop until some come */
+            bool in_space; /* libuv must not be told of a stop or a close before it has its answer */
+            bool failing;  /* the letter below is under way */
+            union {
+                uv_handle_t handle;
+                uv_stream_t stream;
+                uv_tcp_t tcp;
+                uv_pipe_t pipe;
+            } uv;
+            /* Only one at a time. */
+            union {
+                uv_connect_t connect;
+                uv_write_t write;
+                struct {
+                    struct letter letter;
+                    int status;
+                } failure; /* of a connection that failed at once */
+            } req;
+        } poll;
+        /* By completion, through the loop's ring: io/stream_ring.c. */
+        struct {
+            struct ring_op receiving, sending, connecting;
+            unsigned pending; /* operations that the kernel has */
+            bool armed;       /* one of them receives */
+            bool bulk;        /* receives much at a time: straight into the owner's memory */
+            bool letter_pending;
+            bool has_end; /* the peer's side has ended, and `ended` is still to come */
+            int end_status;
+            struct letter letter;      /* what is kept is to be told, or `closed` */
+            struct ring_write *write;  /* under way */
+            struct kept_bytes *kept;   /* received while the owner did not read */
+        } ring;
+    };
 };
 
 /* Takes over a connected, non-blocking socket. 0, or a libuv error and the descriptor is closed. TCP_NODELAY is set. */
@@ -76,9 +98,8 @@ void stream_read_stop(struct stream *s);
 
 enum stream_write { STREAM_WRITTEN, STREAM_PENDING, STREAM_BROKEN };
 /*
- * Sends all of iov (1 to STREAM_IOV_MAX pieces), with one writev when the kernel takes them. WRITTEN: all is with the kernel.
- * PENDING: part of it; the bytes must stay where they are until `written` comes, and no other write may be started.
- * BROKEN: the connection is dead; close it.
+ * Sends all of iov (1 to STREAM_IOV_MAX pieces). WRITTEN: all is with the kernel. PENDING: not yet; the bytes must stay
+ * where they are until `written` comes, and no other write may be started. BROKEN: the connection is dead; close it.
  */
 enum stream_write stream_write(struct stream *s, const struct iovec *iov, unsigned n);
 /* Sends a FIN after all that was written; nothing may be written any more. Reading goes on. */

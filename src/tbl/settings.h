@@ -30,6 +30,7 @@ SETTING(PROCESS, TEXT,  token,               "", SECRET, 0, START, "The admin to
 SETTING(PROCESS, TEXT,  token_file,          "", PATH, 0, START, "A file whose first line is the admin token.")
 SETTING(PROCESS, TEXT,  state,               "", PATH, 0, START, "The state folder. Empty: $XDG_STATE_HOME/freshet or ~/.local/state/freshet.")
 SETTING(PROCESS, COUNT, workers,             "0",              0, 256, START, "Worker threads; 0: one per core.")
+SETTING(PROCESS, CHOICE, io,                 "auto",           0, "auto|io_uring|epoll", START, "How sockets are read and written: io_uring where the kernel allows it (Linux 6.1), else epoll; or just one of them.")
 SETTING(PROCESS, BYTES, memory,              "256M",           1048576, 1099511627776, START, "Memory for the cache: heads, bodies, keys and index together.")
 SETTING(PROCESS, TEXT,  access_log,          "", PATH, 0, START, "Where the access log goes: a path, - for standard output, empty for none. One JSON object a line; SIGUSR1 reopens it.")
 SETTING(PROCESS, LIST,  trusted_proxies,     "", NETWORK, 0, SERVE, "Networks of the proxies in front, like 10.0.0.0/8, \"::1\" or unix: only theirs are the X-Forwarded-* fields believed.")

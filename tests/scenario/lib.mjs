@@ -67,7 +67,8 @@ export class Freshet {
       config.push(this.at('config.yaml'));
     }
     const usual = { '--listen': `unix:${path.resolve(this.at('front'))}`, '--admin': `unix:${path.resolve(this.at('admin'))}`,
-      '--control': this.at('control'), '--state': this.at('state'), '--token': token, '--workers': '1' };
+      '--control': this.at('control'), '--state': this.at('state'), '--token': token, '--workers': '1',
+      ...(process.env.FRESHET_IO ? { '--io': process.env.FRESHET_IO } : {}) };
     const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f)).flat(), ...flags];
     for (const old of ['pid', 'status', 'ended', 'files']) fs.rmSync(this.at(old), { force: true });
     // A shell stays beside it, to note how it ended.

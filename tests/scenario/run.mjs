@@ -1,4 +1,5 @@
 // Runs scenarios, two at a time. Usage: node tests/scenario/run.mjs [--build FOLDER] [--keep] [PATTERN]...
+// FRESHET_IO=epoll in the environment: sockets without io_uring.
 // A pattern is how a folder's or a file's name begins (b, b_stale, b001). Failing ones show the end of their log and of freshet's.
 // Last line: N passed, N failed, N skipped.
 import { spawn } from 'node:child_process';

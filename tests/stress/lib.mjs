@@ -89,7 +89,8 @@ export class Freshet {
     const binary = process.env.FRESHET;
     if (!binary) throw new Error('FRESHET: which binary?');
     const usual = { '--listen': '127.0.0.1:0', '--admin': `unix:${this.folder}/admin`, '--control': `${this.folder}/control`,
-      '--state': `${this.folder}/state`, '--token': token, '--workers': '2', '--access-log': `${this.folder}/access` };
+      '--state': `${this.folder}/state`, '--token': token, '--workers': '2', '--access-log': `${this.folder}/access`,
+      ...(process.env.FRESHET_IO ? { '--io': process.env.FRESHET_IO } : {}) };
     const args = ['run', ...Object.entries(usual).filter(([f]) => !this.flags.includes(f)).flat(), ...this.flags];
     this.child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.child.stderr.setEncoding('utf8').on('data', (d) => (this.errors += d));

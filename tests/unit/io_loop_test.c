@@ -426,5 +426,5 @@ int main(void)
         cmocka_unit_test(the_first_callback_after_a_wait_sees_the_new_time),
         cmocka_unit_test(a_letter_after_a_wait_sees_the_new_time),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    RUN_ALL_WAYS(tests, NULL, NULL);
 }

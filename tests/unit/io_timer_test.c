@@ -53,6 +53,7 @@ static void fires_once_and_never_early(void **state)
     static const int64_t delays[] = { 0, 1, 5, 31, 32, 33, 64, 100, 150 };
     static struct alarm_clock v[COUNT_OF(delays)];
     world_init(&w);
+    memset(v, 0, sizeof(v));
     fired_total = 0;
     for (size_t i = 0; i < COUNT_OF(delays); i++) {
         v[i].again_ms = -1;
@@ -72,6 +73,7 @@ static void is_looked_at_soon_after_it_is_due(void **state)
     static struct world w;
     static struct alarm_clock a;
     world_init(&w);
+    memset(&a, 0, sizeof(a));
     for (int i = 0; i < 20000; i++) {
         int64_t most = i % 2 ? 20000 : 100 * 3600 * INT64_C(1000);
         int64_t ms = random_below(most);
@@ -94,6 +96,7 @@ static void re_arming_later_is_one_store(void **state)
     static struct world w;
     static struct alarm_clock a;
     world_init(&w);
+    memset(&a, 0, sizeof(a));
     a.again_ms = -1;
     set(&a, &w, 10000);
     int64_t filed_ms = a.timer.slot_ms;
@@ -118,6 +121,7 @@ static void a_moved_deadline_is_filed_again(void **state)
     static struct world w;
     static struct alarm_clock a;
     world_init(&w);
+    memset(&a, 0, sizeof(a));
     a.again_ms = -1;
     set(&a, &w, 1);
     set(&a, &w, 120);
@@ -133,6 +137,7 @@ static void re_arming_earlier_fires_earlier(void **state)
     static struct world w;
     static struct alarm_clock a;
     world_init(&w);
+    memset(&a, 0, sizeof(a));
     a.again_ms = -1;
     set(&a, &w, 3600000);
     set(&a, &w, 1000);
@@ -152,6 +157,7 @@ static void a_callback_may_stop_others_and_start_itself(void **state)
     static struct world w;
     static struct alarm_clock v[3];
     world_init(&w);
+    memset(v, 0, sizeof(v));
     fired_total = 0;
     for (int i = 0; i < 3; i++) {
         v[i].again_ms = -1;
@@ -185,6 +191,7 @@ static void a_jump_of_days_fires_all_that_is_due_at_once(void **state)
     static struct world w;
     static struct alarm_clock v[MANY];
     world_init(&w);
+    memset(v, 0, sizeof(v));
     for (int i = 0; i < MANY; i++) {
         v[i].again_ms = -1;
         set(&v[i], &w, random_below(4 * 86400 * INT64_C(1000)));
@@ -215,6 +222,7 @@ static void agrees_with_a_plain_model(void **state)
     bool running[COUNT_OF(v)] = { false };
     int64_t turned_ms;
     world_init(&w);
+    memset(v, 0, sizeof(v));
     for (size_t i = 0; i < COUNT_OF(v); i++)
         v[i].again_ms = -1;
     for (int step = 0; step < 20000; step++) {
@@ -257,6 +265,8 @@ static void a_clock_that_goes_back_delays(void **state)
     static struct world w;
     static struct alarm_clock a, b;
     world_init(&w);
+    memset(&a, 0, sizeof(a));
+    memset(&b, 0, sizeof(b));
     a.again_ms = b.again_ms = -1;
     world_turn(&w, 3600000);
     set(&a, &w, 1000);
@@ -278,6 +288,7 @@ static void an_idle_wheel_sleeps(void **state)
     static struct world w;
     static struct alarm_clock v[MANY];
     world_init(&w);
+    memset(v, 0, sizeof(v));
     uv_handle_t *tick = (uv_handle_t *)&w.loop.wheel.tick;
     assert_false(uv_is_active(tick));
     set(&v[0], &w, 1000);
@@ -316,5 +327,5 @@ int main(void)
         cmocka_unit_test(a_clock_that_goes_back_delays),
         cmocka_unit_test(an_idle_wheel_sleeps),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    RUN_ALL_WAYS(tests, NULL, NULL);
 }

@@ -1,0 +1,414 @@
+/*
+ * Streams by completion: each operation is handed to the loop's ring, and its result comes from there.
+ *
+ * Receiving. A client's stream has one operation that stands: whatever comes is put into one of the ring's buffers, from
+ * which it is copied to where the owner wants it (a request's head, mostly: some hundred bytes). A stream that receives
+ * much (an origin's) takes one buffer, then reads the rest itself, straight into the owner's memory, and only then waits
+ * again; the kernel is never given memory of an owner who may go away.
+ *
+ * What comes while the owner does not read is kept here, and the operation is ended: that is a few buffers at most.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "io/ring.h"
+#include "io/stream_engine.h"
+
+/* Read directly after a full buffer, before others have their turn. */
+#define BULK_MOST ((size_t)1 << 20)
+
+struct kept_bytes {
+    struct kept_bytes *next;
+    size_t at, n;
+    char bytes[];
+};
+
+static void quiet(struct stream *s);
+static void arm(struct stream *s);
+
+static struct ring *ring_of(const struct stream *s)
+{
+    return s->loop->ring;
+}
+
+/* ---- going on later ---- */
+
+static void open_letter(struct letter *l);
+
+static void go_on_later(struct stream *s)
+{
+    if (s->ring.letter_pending)
+        return;
+    s->ring.letter_pending = true;
+    s->ring.letter.open = open_letter;
+    loop_defer(s->loop, &s->ring.letter);
+}
+
+/* ---- receiving ---- */
+
+/* Gives the owner what it takes; returns how much. */
+static size_t offer(struct stream *s, const char *bytes, size_t n)
+{
+    size_t taken = 0;
+    while (taken < n && s->reading) {
+        char *to = NULL;
+        size_t room = s->notices->space(s, &to);
+        if (room == 0)
+            s->reading = false;
+        if (!s->reading)
+            break;
+        if (room > n - taken)
+            room = n - taken;
+        memcpy(to, bytes + taken, room);
+        taken += room;
+        s->notices->data(s, room);
+    }
+    return taken;
+}
+
+static void keep(struct stream *s, const char *bytes, size_t n)
+{
+    struct kept_bytes *k = mem_resize(NULL, sizeof(*k) + n), **end = &s->ring.kept;
+    *k = (struct kept_bytes){ .n = n };
+    memcpy(k->bytes, bytes, n);
+    while (*end)
+        end = &(*end)->next;
+    *end = k;
+}
+
+static void free_kept(struct stream *s)
+{
+    while (s->ring.kept) {
+        struct kept_bytes *k = s->ring.kept;
+        s->ring.kept = k->next;
+        mem_free(k);
+    }
+}
+
+static void receive(struct stream *s, const char *bytes, size_t n)
+{
+    size_t taken = s->ring.kept ? 0 : offer(s, bytes, n);
+    if (taken == n || s->state != STREAM_OPEN)
+        return;
+    keep(s, bytes + taken, n - taken);
+    if (s->ring.armed)
+        ring_cancel(ring_of(s), &s->ring.receiving);
+}
+
+static void tell_end(struct stream *s)
+{
+    s->ring.has_end = false;
+    s->reading = false;
+    s->ended = true;
+    s->notices->ended(s, s->ring.end_status);
+}
+
+/* More than a buffer is there: the rest without the ring. Nothing else receives meanwhile. */
+static void receive_bulk(struct stream *s)
+{
+    for (size_t got = 0; got < BULK_MOST && s->reading && !s->ring.kept;) {
+        char *to = NULL;
+        size_t room = s->notices->space(s, &to);
+        if (room == 0)
+            s->reading = false;
+        if (!s->reading)
+            return;
+        ssize_t n = recv(s->fd, to, room, MSG_DONTWAIT);
+        if (n <= 0)
+            return; /* the next wait says what it is */
+        got += (size_t)n;
+        s->notices->data(s, (size_t)n);
+        if ((size_t)n < room)
+            return;
+    }
+}
+
+static void on_received(struct ring_op *op, int result, unsigned flags)
+{
+    struct stream *s = CONTAINER_OF(op, struct stream, ring.receiving);
+    loop_awake(s->loop);
+    if (!(flags & IORING_CQE_F_MORE)) {
+        s->ring.armed = false;
+        s->ring.pending--;
+    }
+    if (flags & IORING_CQE_F_BUFFER) {
+        char *buffer = ring_buffer(ring_of(s), flags);
+        if (result > 0 && s->state == STREAM_OPEN)
+            receive(s, buffer, (size_t)result);
+        ring_give_buffer(ring_of(s), buffer);
+    }
+    if (s->state == STREAM_CLOSING) {
+        quiet(s);
+        return;
+    }
+    if (s->ring.bulk && result == RING_BUFFER_BYTES)
+        receive_bulk(s);
+    if (s->state == STREAM_CLOSING) {
+        quiet(s);
+        return;
+    }
+    /* ENOBUFS: all buffers were full, they are free again by now. ECANCELED: we did. */
+    bool ended = result <= 0 && result != -ENOBUFS && result != -ECANCELED;
+    if (ended) {
+        s->ring.has_end = true;
+        s->ring.end_status = result;
+    }
+    if (ended && s->reading && !s->ring.kept)
+        tell_end(s);
+    else if (s->reading)
+        arm(s);
+}
+
+/* Waits for bytes, unless there are some that were kept, or no more will come. */
+static void arm(struct stream *s)
+{
+    if (s->ring.armed || s->ring.kept || s->ring.has_end || s->ended)
+        return;
+    struct io_uring_sqe *sqe = ring_place(ring_of(s));
+    if (s->ring.bulk) {
+        io_uring_prep_recv(sqe, s->fd, NULL, RING_BUFFER_BYTES, 0);
+        sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    } else {
+        io_uring_prep_recv_multishot(sqe, s->fd, NULL, 0, 0);
+    }
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = 0;
+    ring_submit(sqe, &s->ring.receiving);
+    s->ring.armed = true;
+    s->ring.pending++;
+}
+
+static void ring_read_start(struct stream *s)
+{
+    if (s->ring.kept || s->ring.has_end)
+        go_on_later(s);
+    else
+        arm(s);
+}
+
+/* ---- sending ---- */
+
+_Static_assert(STREAM_IOV_MAX <= RING_IOV_MAX, "a write has room for all pieces");
+
+static void give_write(struct stream *s)
+{
+    ring_give_write(ring_of(s), s->ring.write);
+    s->ring.write = NULL;
+}
+
+static void submit_write(struct stream *s)
+{
+    struct ring_write *w = s->ring.write;
+    struct io_uring_sqe *sqe = ring_place(ring_of(s));
+    if (w->message.msg_iovlen == 1)
+        io_uring_prep_send(sqe, s->fd, w->message.msg_iov->iov_base, w->message.msg_iov->iov_len, MSG_NOSIGNAL);
+    else
+        io_uring_prep_sendmsg(sqe, s->fd, &w->message, MSG_NOSIGNAL);
+    ring_submit(sqe, &s->ring.sending);
+    s->ring.pending++;
+}
+
+/* Those bytes are with the kernel. */
+static void advance(struct ring_write *w, size_t sent)
+{
+    struct msghdr *m = &w->message;
+    w->left -= sent;
+    while (m->msg_iovlen && sent >= m->msg_iov->iov_len) {
+        sent -= m->msg_iov->iov_len;
+        m->msg_iov++;
+        m->msg_iovlen--;
+    }
+    if (m->msg_iovlen) {
+        m->msg_iov->iov_base = (char *)m->msg_iov->iov_base + sent;
+        m->msg_iov->iov_len -= sent;
+    }
+}
+
+static void on_sent(struct ring_op *op, int result, unsigned flags)
+{
+    struct stream *s = CONTAINER_OF(op, struct stream, ring.sending);
+    (void)flags;
+    loop_awake(s->loop);
+    s->ring.pending--;
+    if (s->state == STREAM_CLOSING) {
+        quiet(s);
+        return;
+    }
+    if (result > 0) {
+        advance(s->ring.write, (size_t)result);
+        if (s->ring.write->left) {
+            submit_write(s);
+            return;
+        }
+    }
+    give_write(s);
+    s->writing = false;
+    if (s->fin && result > 0)
+        stream_send_fin(s);
+    s->notices->written(s, result > 0 ? 0 : result < 0 ? result : -EPIPE);
+}
+
+/* false: the connection is dead. */
+static bool write_directly(struct stream *s)
+{
+    struct ring_write *w = s->ring.write;
+    ssize_t sent = stream_send_now(s, w->message.msg_iov, (unsigned)w->message.msg_iovlen);
+    if (sent > 0)
+        advance(w, (size_t)sent);
+    return sent >= 0;
+}
+
+static enum stream_write ring_write(struct stream *s, const struct iovec *iov, unsigned n)
+{
+    struct ring_write *w = ring_take_write(ring_of(s));
+    bool alive = true;
+    w->left = 0;
+    for (unsigned i = 0; i < n; i++) {
+        w->iov[i] = iov[i];
+        w->left += iov[i].iov_len;
+    }
+    w->message = (struct msghdr){ .msg_iov = w->iov, .msg_iovlen = n };
+    s->ring.write = w;
+    if (ring_of(s)->batch < ring_of(s)->direct_below)
+        alive = write_directly(s);
+    if (!alive || w->left == 0) {
+        give_write(s);
+        return alive ? STREAM_WRITTEN : STREAM_BROKEN;
+    }
+    s->writing = true;
+    submit_write(s);
+    return STREAM_PENDING;
+}
+
+static size_t ring_queued(const struct stream *s)
+{
+    return s->ring.write->left;
+}
+
+/* ---- opening and closing ---- */
+
+static void on_connected(struct ring_op *op, int result, unsigned flags)
+{
+    struct stream *s = CONTAINER_OF(op, struct stream, ring.connecting);
+    (void)flags;
+    loop_awake(s->loop);
+    s->ring.pending--;
+    if (s->state == STREAM_CLOSING) {
+        quiet(s);
+        return;
+    }
+    give_write(s);
+    if (result == 0)
+        s->state = STREAM_OPEN;
+    s->notices->connected(s, result);
+}
+
+static void open_letter(struct letter *l)
+{
+    struct stream *s = CONTAINER_OF(l, struct stream, ring.letter);
+    s->ring.letter_pending = false;
+    if (s->state == STREAM_CLOSING) {
+        if (s->fd >= 0 || s->ring.pending)
+            return;
+        s->state = STREAM_CLOSED;
+        ring_of(s)->streams--;
+        s->notices->closed(s);
+        return;
+    }
+    if (s->state == STREAM_CONNECTING) { /* there was no socket to connect */
+        s->notices->connected(s, s->ring.end_status);
+        return;
+    }
+    while (s->ring.kept && s->reading) {
+        struct kept_bytes *k = s->ring.kept;
+        size_t taken = offer(s, k->bytes + k->at, k->n - k->at);
+        if (s->state != STREAM_OPEN)
+            return; /* and k is gone */
+        k->at += taken;
+        if (k->at < k->n)
+            return;
+        s->ring.kept = k->next;
+        mem_free(k);
+    }
+    if (!s->reading)
+        return;
+    if (s->ring.has_end)
+        tell_end(s);
+    else
+        arm(s);
+}
+
+/* An owner's memory is the kernel's only while it sends, and not beyond stream_close: what is not yet submitted then does
+ * nothing, and the cancellation is submitted before the kernel goes on with what it has. */
+static void begin(struct stream *s)
+{
+    s->ring.receiving.done = on_received;
+    s->ring.sending.done = on_sent;
+    s->ring.connecting.done = on_connected;
+    ring_of(s)->streams++;
+}
+
+static void ring_open(struct stream *s)
+{
+    begin(s);
+}
+
+static void ring_connect(struct stream *s, const struct address *to)
+{
+    begin(s);
+    s->ring.bulk = true;
+    s->fd = socket(to->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->fd < 0) {
+        s->ring.end_status = -errno;
+        go_on_later(s);
+        return;
+    }
+    /* The address is the caller's and may be gone when the loop submits. */
+    struct ring_write *w = ring_take_write(ring_of(s));
+    _Static_assert(sizeof(w->iov) >= sizeof(to->sa), "an address fits into the pieces of a write");
+    memcpy(w->iov, &to->sa, to->bytes);
+    s->ring.write = w;
+    struct io_uring_sqe *sqe = ring_place(ring_of(s));
+    io_uring_prep_connect(sqe, s->fd, (struct sockaddr *)(void *)w->iov, to->bytes);
+    ring_submit(sqe, &s->ring.connecting);
+    s->ring.pending++;
+}
+
+/* Closing: all that was under way has come back. */
+static void quiet(struct stream *s)
+{
+    if (s->ring.pending)
+        return;
+    if (s->ring.write)
+        give_write(s);
+    free_kept(s);
+    if (s->fd >= 0)
+        close(s->fd);
+    s->fd = -1;
+    go_on_later(s);
+}
+
+static void ring_close(struct stream *s)
+{
+    if (s->writing)
+        ring_void(ring_of(s), &s->ring.sending);
+    if (s->ring.pending) {
+        struct io_uring_sqe *sqe = ring_place(ring_of(s));
+        io_uring_prep_cancel_fd(sqe, s->fd, IORING_ASYNC_CANCEL_ALL);
+        ring_submit(sqe, NULL);
+    }
+    quiet(s);
+}
+
+const struct stream_engine stream_ring = {
+    .open = ring_open,
+    .connect = ring_connect,
+    .read_start = ring_read_start,
+    .write = ring_write,
+    .close = ring_close,
+    .queued = ring_queued,
+};
