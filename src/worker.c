@@ -226,7 +226,9 @@ static int choose_io(struct worker *w)
     if (status == 0)
         return 0;
     if (p->settings->process.io == IO_URING) {
-        log_error(&p->log, "worker", "io: io_uring: %s. Linux 6.1 has what is needed; containers often forbid it. `io: auto` does without",
+        log_error(&p->log, "worker",
+                  "io: io_uring: %s. Linux 6.1 has what is needed; containers often forbid it. `io: auto` "
+                  "does without",
                   system_strerror(status));
         return status;
     }

@@ -106,6 +106,7 @@ fi
 is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 20
 if is_wanted scenario; then
     part scenario node tests/scenario/run.mjs
+    part scenario-epoll env FRESHET_IO=epoll node tests/scenario/run.mjs
     part scenario-tsan $plainly node tests/scenario/run.mjs --build build-tsan
 fi
 if is_wanted stress; then

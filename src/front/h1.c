@@ -616,8 +616,7 @@ static void after_request(struct h1 *c)
     } else {
         c->state = H1_DISCARD;
         if (!c->body_done)
-            wait_at_most(c, c->front->requests->settings->process.body_timeout,
-                        close_on_time);
+            wait_at_most(c, c->front->requests->settings->process.body_timeout, close_on_time);
     }
 }
 

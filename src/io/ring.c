@@ -239,7 +239,8 @@ static void tell_owners(struct ring *r)
     struct io_uring_cqe *cqe;
     unsigned head, n = 0;
     r->batch = io_uring_cq_ready(&r->uring);
-    io_uring_for_each_cqe(&r->uring, head, cqe) {
+    io_uring_for_each_cqe(&r->uring, head, cqe)
+    {
         struct ring_op *op = io_uring_cqe_get_data(cqe);
         n++;
         if (op)
@@ -255,9 +256,10 @@ void ring_turn(struct ring *r, int timeout_ms)
     enable(r);
     if (r->surplus)
         queue_surplus(r);
-    int status = timeout_ms == 0 || r->surplus
-                     ? io_uring_submit_and_get_events(&r->uring)
-                     : io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1, timeout_ms > 0 ? &time : NULL, NULL);
+    int status =
+        timeout_ms == 0 || r->surplus
+            ? io_uring_submit_and_get_events(&r->uring)
+            : io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1, timeout_ms > 0 ? &time : NULL, NULL);
     /* ETIME: nothing came. EAGAIN, EBUSY: as above. */
     CHECK(status >= 0 || status == -ETIME || status == -EINTR || status == -EAGAIN || status == -EBUSY);
     tell_owners(r);

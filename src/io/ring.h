@@ -27,12 +27,12 @@ struct ring {
     struct io_uring uring;
     bool enabled; /* it belongs to the thread that first submits */
     struct io_uring_buf_ring *buffers;
-    char *bytes; /* of the buffers */
+    char *bytes;                          /* of the buffers */
     struct places *surplus, *surplus_end; /* operations that the queue has no room for, in order */
     unsigned batch;                       /* results of this turn: how busy it is */
     unsigned direct_below; /* a batch: then writes are made at once, a system call each either way */
-    size_t streams;                       /* open ones: they keep the loop running */
-    struct list writes;                   /* unused ones */
+    size_t streams;        /* open ones: they keep the loop running */
+    struct list writes;    /* unused ones */
     size_t writes_n;
 };
 

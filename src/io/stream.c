@@ -78,7 +78,7 @@ enum stream_write stream_write(struct stream *s, const struct iovec *iov, unsign
 }
 
 /* Not uv_try_write: the socket's own calls cost 2 to 4 % of a cached hit less than read and writev. */
-ssize_t stream_send_now(const struct stream *s, const struct iovec *iov, unsigned n)
+ssize_t stream_engine_send_now(const struct stream *s, const struct iovec *iov, unsigned n)
 {
     struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n };
     ssize_t sent;
@@ -89,7 +89,7 @@ ssize_t stream_send_now(const struct stream *s, const struct iovec *iov, unsigne
     return sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) ? 0 : sent;
 }
 
-void stream_send_fin(struct stream *s)
+void stream_engine_send_fin(struct stream *s)
 {
     /* ENOTCONN: the peer has reset it; the reader will hear of that. */
     shutdown(s->fd, SHUT_WR);
@@ -102,7 +102,7 @@ void stream_shutdown(struct stream *s)
         return;
     s->fin = true;
     if (!s->writing)
-        stream_send_fin(s);
+        stream_engine_send_fin(s);
 }
 
 void stream_close(struct stream *s)

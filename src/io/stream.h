@@ -77,9 +77,9 @@ struct stream {
             bool letter_pending;
             bool has_end; /* the peer's side has ended, and `ended` is still to come */
             int end_status;
-            struct letter letter;      /* what is kept is to be told, or `closed` */
-            struct ring_write *write;  /* under way */
-            struct kept_bytes *kept;   /* received while the owner did not read */
+            struct letter letter;     /* what is kept is to be told, or `closed` */
+            struct ring_write *write; /* under way */
+            struct kept_bytes *kept;  /* received while the owner did not read */
         } ring;
     };
 };

@@ -24,8 +24,8 @@ struct stream_engine {
 extern const struct stream_engine stream_poll, stream_ring;
 
 /* Sends what the kernel takes at once: the number of bytes, 0 when it takes none now, negative: the connection is dead. */
-ssize_t stream_send_now(const struct stream *s, const struct iovec *iov, unsigned n);
+ssize_t stream_engine_send_now(const struct stream *s, const struct iovec *iov, unsigned n);
 /* After the last byte of the last write. */
-void stream_send_fin(struct stream *s);
+void stream_engine_send_fin(struct stream *s);
 
 #endif

@@ -27,8 +27,7 @@ static void poll_open(struct stream *s)
 {
     init_handle(s);
     /* Fails for what is no socket or is in this loop already. */
-    int status =
-        s->local ? uv_pipe_open(&s->poll.uv.pipe, s->fd) : uv_tcp_open(&s->poll.uv.tcp, s->fd);
+    int status = s->local ? uv_pipe_open(&s->poll.uv.pipe, s->fd) : uv_tcp_open(&s->poll.uv.tcp, s->fd);
     CHECK(status == 0);
 }
 
@@ -152,13 +151,13 @@ static void on_written(uv_write_t *req, int status)
     if (s->state == STREAM_CLOSING)
         return;
     if (s->fin && status == 0)
-        stream_send_fin(s);
+        stream_engine_send_fin(s);
     s->notices->written(s, status);
 }
 
 static enum stream_write poll_write(struct stream *s, const struct iovec *iov, unsigned n)
 {
-    ssize_t result = stream_send_now(s, iov, n);
+    ssize_t result = stream_engine_send_now(s, iov, n);
     if (result < 0)
         return STREAM_BROKEN;
 

@@ -205,7 +205,8 @@ static void submit_write(struct stream *s)
     struct ring_write *w = s->ring.write;
     struct io_uring_sqe *sqe = ring_place(ring_of(s));
     if (w->message.msg_iovlen == 1)
-        io_uring_prep_send(sqe, s->fd, w->message.msg_iov->iov_base, w->message.msg_iov->iov_len, MSG_NOSIGNAL);
+        io_uring_prep_send(sqe, s->fd, w->message.msg_iov->iov_base, w->message.msg_iov->iov_len,
+                           MSG_NOSIGNAL);
     else
         io_uring_prep_sendmsg(sqe, s->fd, &w->message, MSG_NOSIGNAL);
     ring_submit(sqe, &s->ring.sending);
@@ -248,7 +249,7 @@ static void on_sent(struct ring_op *op, int result, unsigned flags)
     give_write(s);
     s->writing = false;
     if (s->fin && result > 0)
-        stream_send_fin(s);
+        stream_engine_send_fin(s);
     s->notices->written(s, result > 0 ? 0 : result < 0 ? result : -EPIPE);
 }
 
@@ -256,7 +257,7 @@ static void on_sent(struct ring_op *op, int result, unsigned flags)
 static bool write_directly(struct stream *s)
 {
     struct ring_write *w = s->ring.write;
-    ssize_t sent = stream_send_now(s, w->message.msg_iov, (unsigned)w->message.msg_iovlen);
+    ssize_t sent = stream_engine_send_now(s, w->message.msg_iov, (unsigned)w->message.msg_iovlen);
     if (sent > 0)
         advance(w, (size_t)sent);
     return sent >= 0;
