@@ -12,7 +12,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e fuzz bench cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e fuzz bench bench-programs cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -76,13 +76,17 @@ fuzz:
 
 # Measures freshet beside its peers and writes docs/BENCHMARKS.md: about half an hour on an idle machine.
 # TABLES=hits,purges: only these; QUICK=1: a minute, bare and freshet only, nothing is written.
-bench: all build-bench/build.ninja
+bench: all
 	@tools/deps.sh bench
-	ninja -C build-bench bench-programs
+	@$(MAKE) --no-print-directory bench-programs
 	@node tests/bench/run.mjs $(if $(TABLES),--tables $(TABLES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
+# What the bench measures with.
+bench-programs: build-bench/build.ninja
+	ninja -C build-bench bench-programs
+
 build-bench/build.ninja:
-	@tools/deps.sh build bench
+	@tools/deps.sh build test
 	meson setup build-bench --werror -Dbuildtype=release -Dbench=true
 
 # Which lines the unit tests and scenarios reach: build-cover/index.html

@@ -66,6 +66,8 @@ group_test() {
     need command curl curl
     need command git git
     need command valgrind valgrind
+    need command wrk wrk
+    need library liburing liburing-dev
     need_npm tests/conformance
     need_npm tests/e2e
     need_npm integrations/node
@@ -83,11 +85,10 @@ group_cover() {
     need command gcovr gcovr
 }
 
-# What freshet is measured with and against; h2load is in nghttp2-client.
+# What freshet is measured with and against.
 group_bench() {
     need command node nodejs
     need command wrk wrk
-    need command h2load nghttp2-client
     need command valgrind valgrind
     need command xz xz-utils
     need library liburing liburing-dev

@@ -99,6 +99,7 @@ fi
 if is_wanted conformance || is_wanted e2e || is_wanted bench; then
     build release all
 fi
+is_wanted bench && build bench bench-programs
 if is_wanted unit; then
     part unit node tools/unit.mjs
     part unit-tsan $plainly node tools/unit.mjs --build build-tsan
@@ -115,5 +116,5 @@ if is_wanted stress; then
 fi
 is_wanted conformance && part conformance node tests/conformance/run.mjs
 is_wanted e2e && part e2e bash tests/e2e/run.sh
-is_wanted bench && part bench node tests/bench/instructions.mjs --check
+is_wanted bench && part bench node tests/bench/smoke.mjs
 finish

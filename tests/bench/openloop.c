@@ -2,6 +2,7 @@
  * Load at a rate: requests are due at times that do not depend on the answers (exponential gaps, the same at each run), and a latency
  * counts from the time at which its request was due, so that a server that stalls cannot hide how many it kept waiting.
  * Usage: openloop PORT REQUEST_FILE RATE CONNECTIONS SECONDS [MODULO]
+ *        openloop PORT REQUEST_FILE 0 CONNECTIONS REQUESTS     so many, as fast as they are answered
  *
  * The request is sent as it stands in the file; "########" in it becomes the request's number (modulo MODULO). Answers have a
  * Content-Length or no body. Prints one line of JSON. The first tenth of the time is not counted.
@@ -188,6 +189,15 @@ static void run(int poll, double rate, double seconds)
     }
 }
 
+static void run_all(int poll, uint64_t requests)
+{
+    count_from_ns = bench_now_ns();
+    for (uint64_t i = 0; i < requests; i++)
+        request(count_from_ns);
+    while (answered < requests)
+        wait_for_input(poll, 1000000000u);
+}
+
 static int by_size(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -209,9 +219,10 @@ int main(int argc, char **argv)
     port = argv[1];
     text = bench_read_file(argv[2], &text_bytes);
     placeholder = memmem(text, text_bytes, "########", 8);
-    double rate = (double)bench_number(argv[3], 10000000), seconds = (double)bench_number(argv[5], 3600);
+    double rate = (double)bench_number(argv[3], 10000000),
+           seconds = (double)bench_number(argv[5], rate > 0 ? 3600 : 100000000);
     modulo = argc > 6 ? bench_number(argv[6], 100000000) : 0;
-    most = (uint64_t)(rate * seconds * 1.5) + 1000;
+    most = rate > 0 ? (uint64_t)(rate * seconds * 1.5) + 1000 : (uint64_t)seconds;
     latency = malloc(most * sizeof(*latency));
     queue = malloc(most * sizeof(*queue));
     int poll = epoll_create1(0);
@@ -220,7 +231,10 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_TIMERSLACK, 1000);
     open_connections(poll, (unsigned)bench_number(argv[4], 20000));
-    run(poll, rate, seconds);
+    if (rate > 0)
+        run(poll, rate, seconds);
+    else
+        run_all(poll, most);
     qsort(latency, counted, sizeof(*latency), by_size);
     printf("{\"sent\":%llu,\"answered\":%llu,\"counted\":%llu,\"errors\":%llu,\"p50_us\":%.1f,\"p90_us\":%."
            "1f,\"p99_us\":%.1f,"

@@ -3,6 +3,7 @@
  * letters with numbers, so that a table asks for what it needs and any number of URLs exists:
  *   GET /b10240,t100/page-7      10 KB with 100 tags
  *     bN  body of N bytes (1024)           tN  Cache-Tag: "all" and N others, made of the number at the end of the path (0)
+ *     u   no Cache-Tag
  *     n   may not be stored                v   Netlify-Vary with four query names and one cookie
  *     wN  N ms before the head             pN  N ms between the first KB of the body and the rest
  *     f   note when the first byte goes out
@@ -49,7 +50,7 @@ struct connection {
 
 struct wish {
     uint64_t body, tags, wait, pause;
-    bool private, vary, note;
+    bool private, vary, note, untagged;
 };
 
 static char filler[PIECE];
@@ -72,6 +73,7 @@ static struct wish read_wish(const char **path)
         case 'w': w.wait = n; break;
         case 'p': w.pause = n; break;
         case 'n': w.private = true; break;
+        case 'u': w.untagged = true; break;
         case 'v': w.vary = true; break;
         case 'f': w.note = true; break;
         default: break;
@@ -106,7 +108,8 @@ static void write_head(struct connection *c, const struct wish *w, uint64_t page
                          "Cache-Control: %s\r\nETag: \"v1\"\r\n%s",
                          w->private ? "private, no-store" : "public, max-age=86400",
                          w->vary ? "Netlify-Vary: query=sort|page|per_page|lang, cookie=theme\r\n" : "");
-    n += write_tags(c->head + n, HEAD - n, w->tags, page);
+    if (!w->untagged)
+        n += write_tags(c->head + n, HEAD - n, w->tags, page);
     n += n < HEAD ? (size_t)snprintf(c->head + n, HEAD - n, "Content-Length: %" PRIu64 "\r\n\r\n", w->body)
                   : 0;
     if (n >= HEAD) {

@@ -6,23 +6,21 @@ import { peers } from './peers.mjs';
 import { number, table } from './text.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-export const out = path.join(here, '../out');
-const document = path.join(here, '../../../docs/BENCHMARKS.md');
+const usual = { out: path.join(here, '../out'), notes: path.join(here, '../notes.md'), document: path.join(here, '../../../docs/BENCHMARKS.md') };
 
 // Sections of notes.md by their heading: a table's name, or `musts`.
-function notes() {
-  const found = {};
-  const text = fs.readFileSync(path.join(here, '../notes.md'), 'utf8');
+function sections(file) {
+  const found = {}, text = fs.readFileSync(file, 'utf8');
   for (const m of text.matchAll(/^## (\S+)\n([\s\S]*?)(?=^## |(?![\s\S]))/gm)) found[m[1]] = m[2].trim();
   return found;
 }
 
-export function store(name, result) {
+export function store(name, result, { out } = usual) {
   fs.mkdirSync(out, { recursive: true });
   fs.writeFileSync(path.join(out, `${name}.json`), JSON.stringify(result, null, 1) + '\n');
 }
 
-export function load(name) {
+function load(name, out) {
   const file = path.join(out, `${name}.json`);
   return fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : undefined;
 }
@@ -36,8 +34,9 @@ function mustTable(list) {
   return table(['what', 'must', 'measured', 'holds'], list.map((m) => [m.what, m.must, m.measured, m.holds ? 'yes' : '**no**']));
 }
 
-export function write(tables) {
-  const results = tables.map((t) => ({ t, r: load(t.name) })).filter((x) => x.r), note = notes();
+// Other files than the usual ones are for tests. Returns the document's name and what must hold.
+export function write(tables, { out, notes, document } = usual) {
+  const results = tables.map((t) => ({ t, r: load(t.name, out) })).filter((x) => x.r), note = sections(notes);
   if (results.length === 0) throw new Error('no results yet');
   const { machine: m, versions: v } = results.reduce((a, b) => (a.r.when > b.r.when ? a : b)).r;
   const musts = results.flatMap(({ t, r }) => t.musts?.(r.data) ?? []);

@@ -1,5 +1,11 @@
-// Load, from the cores given: wrk for as many requests as go through.
-import { execFile } from 'node:child_process';
+// Load, from the cores given: wrk for as many requests as go through, and two programs of ours.
+import { execFile, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { programs } from './peers.mjs';
+
+const lua = fileURLToPath(new URL('../lua', import.meta.url));
 
 const units = { us: 1e-3, ms: 1, s: 1000, m: 60_000 };
 
@@ -10,10 +16,11 @@ function run(command, ms) {
   });
 }
 
-// { requests, seconds, rps, p50, p99 (ms), errors }. `fields` are sent with each request; `script` is a Lua file of wrk's.
+// { requests, seconds, rps, p50, p99 (ms), errors }. `fields` are sent with each request; `script` is a Lua file of ../lua, called with
+// `scriptArgs`.
 export async function wrk({ port, target, cores = '1', threads = 1, connections, seconds, fields = {}, script, scriptArgs = [] }) {
   const out = await run(['taskset', '-c', cores, 'wrk', `-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '10s',
-    ...Object.entries(fields).flatMap(([n, v]) => ['-H', `${n}: ${v}`]), ...(script ? ['-s', script] : []),
+    ...Object.entries(fields).flatMap(([n, v]) => ['-H', `${n}: ${v}`]), ...(script ? ['-s', path.join(lua, script)] : []),
     `http://127.0.0.1:${port}${target}`, ...(scriptArgs.length > 0 ? ['--', ...scriptArgs] : [])], (seconds + 30) * 1000);
   const sum = /(\d+) requests in ([\d.]+)(us|ms|s|m)/.exec(out);
   if (!sum) throw new Error(`wrk said nothing of use:\n${out}`);
@@ -27,4 +34,54 @@ export async function wrk({ port, target, cores = '1', threads = 1, connections,
     p50: percentile(50), p99: percentile(99),
     errors: (sockets?.slice(1).reduce((a, b) => a + +b, 0) ?? 0) + +(/Non-2xx or 3xx responses: (\d+)/.exec(out)?.[1] ?? 0),
   };
+}
+
+// Requests at a rate, latencies from when each was due: { sent, answered, errors, p50_us, p90_us, p99_us, p999_us, max_us }.
+export async function openLoop({ port, request, folder, rate, connections, seconds, modulo, cores = '1' }) {
+  const file = path.join(folder, `request.${port}`);
+  fs.writeFileSync(file, request);
+  return JSON.parse(await run(['taskset', '-c', cores, path.join(programs, 'openloop'), `${port}`, file, `${rate}`, `${connections}`, `${seconds}`,
+    ...(modulo ? [`${modulo}`] : [])], (rate > 0 ? seconds + 30 : 300) * 1000));
+}
+
+// So many requests, as fast as they are answered; "########" in one becomes its number.
+export async function flood({ port, request, folder, requests, connections = 64, cores = '1' }) {
+  const r = await openLoop({ port, request, folder, rate: 0, connections, seconds: requests, cores });
+  if (r.errors > 0 || r.answered !== requests) throw new Error(`not all were answered well: ${JSON.stringify(r)}`);
+  return r;
+}
+
+// Many connections that stand before the first of them asks; see crowd.c.
+export class Crowd {
+  static async gather({ port, request, folder, connections, rate, cores = '1' }) {
+    const c = new Crowd(), file = path.join(folder, `crowd.${port}`);
+    fs.writeFileSync(file, request);
+    c.child = spawn('taskset', ['-c', cores, path.join(programs, 'crowd'), `${port}`, file, `${connections}`, ...(rate ? [`${rate}`] : [])],
+      { stdio: ['pipe', 'pipe', 'inherit'] });
+    c.said = '';
+    c.wake = () => {};
+    c.child.stdout.on('data', (d) => (c.said += d, c.wake()));
+    c.ended = new Promise((done) => c.child.once('close', (code) => done((c.code = code))));
+    await Promise.race([c.ended, new Promise((done) => (c.wake = () => c.said.startsWith('ready') && done()))]);
+    if (c.code !== undefined) throw new Error(`the crowd did not come together (${c.code})`);
+    return c;
+  }
+
+  // All of them ask now. With a rate they read until `leave`.
+  ask() {
+    this.child.stdin.write('go\n');
+  }
+
+  // When all have read everything (a slow crowd: when it has left): what crowd.c prints.
+  async over() {
+    await this.ended;
+    const line = this.said.split('\n')[1];
+    if (!line) throw new Error(`the crowd said nothing (${this.code})`);
+    return JSON.parse(line);
+  }
+
+  async leave() {
+    this.child.stdin.end();
+    await this.ended;
+  }
 }

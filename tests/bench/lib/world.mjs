@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { ask } from './client.mjs';
+import { ask, Client } from './client.mjs';
 import { request } from './heads.mjs';
 import { peers, startOrigin } from './peers.mjs';
 
@@ -58,6 +58,16 @@ export class World {
       await new Promise((done) => setTimeout(done, 20));
     }
     throw new Error(`${name}: ${target}: no hit after 50 requests`);
+  }
+
+  // Asks for each target once, on one connection.
+  async fill(name, targets) {
+    const client = await Client.open(this.servers[name].port);
+    for (const t of targets) {
+      const r = await client.ask(request(t, {}, this.servers[name].port));
+      if (r.status !== 200) throw new Error(`${name}: ${t}: status ${r.status}`);
+    }
+    client.close();
   }
 
   // What the bare servers answer: freshet's answer to the same request, byte by byte. Returns the file.

@@ -1,0 +1,74 @@
+// What goes to the origin: answers that may not be stored, and storing misses.
+import { wrk } from '../lib/load.mjs';
+import { peers } from '../lib/peers.mjs';
+import { interleaved, median, ratio } from '../lib/rounds.mjs';
+import { number, size, table } from '../lib/text.mjs';
+import { World } from '../lib/world.mjs';
+
+export const name = 'fetches';
+export const title = 'Pass and miss';
+
+const sizes = [1024, 10240];
+const connections = 64;
+let unique = 0; // each run has URLs of its own
+
+// Every request must reach the origin; the few that are under way when wrk stops may be one more each.
+function checked(name, r) {
+  if (r.errors > 0) throw new Error(`${name}: ${r.errors} errors`);
+  if (r.asked < r.requests || r.asked > r.requests + 2 * connections) {
+    throw new Error(`${name}: ${r.requests} answers, but ${r.asked} requests reached the origin`);
+  }
+  return { cpu_us: r.cpu_us, rps: r.rps, p99: r.p99 };
+}
+
+export async function run({ rounds, seconds, quick, have, say }) {
+  const cells = [], world = await World.open();
+  try {
+    const names = have.filter((n) => !['bare', 'uring', 'h2o'].includes(n));
+    for (const n of names) await world.start(n, { cores: '0', workers: 1 });
+    for (const bytes of quick ? [1024] : sizes) {
+      const target = `/b${bytes},n/pass`;
+      for (const n of names) await world.warm(n, target, {}, { hits: false });
+      const pass = await interleaved(names, rounds, async (n) => checked(n, await world.measured(n, (s) =>
+        wrk({ port: s.plain ?? s.port, target, connections, seconds }))));
+      const miss = await interleaved(names, rounds, async (n) => checked(n, await world.measured(n, (s) =>
+        wrk({ port: s.port, target: '/', connections, seconds, script: 'unique.lua', scriptArgs: [`/b${bytes}/miss-${unique++}-`] }))));
+      cells.push({ bytes, pass, miss });
+      for (const [what, cell] of [['pass', pass], ['miss', miss]]) {
+        say(`${what}, ${size(bytes)}: ${names.map((n) => `${n} ${number(median(cell[n].cpu_us))}`).join(', ')}`);
+      }
+    }
+  } finally {
+    await world.close();
+  }
+  return { cells };
+}
+
+export function render({ cells }) {
+  const parts = [`${connections} connections, one worker; origin and load on the other core. Pass: an answer with \`private, no-store\`; nginx and HAProxy
+are plain proxies here, without a cache. Miss: a URL that was never asked for, each time; the answer is stored. Each request
+reached the origin.`];
+  for (const { bytes, pass, miss } of cells) {
+    for (const [what, cell] of [['Pass', pass], ['Storing miss', miss]]) {
+      const rows = Object.entries(cell).map(([n, f]) => [what === 'Pass' ? peers[n].title.replace(/ (proxy_cache|cache)$/, '') : peers[n].title,
+        number(median(f.cpu_us)), number(ratio(f.cpu_us, cell.freshet.cpu_us)), number(median(f.rps), 0), number(median(f.p99))]);
+      parts.push(`**${what}, ${size(bytes)}**\n\n${table(['', 'CPU µs', '× freshet', 'requests/s', 'p99 ms'], rows)}`);
+    }
+  }
+  return parts.join('\n\n');
+}
+
+export function musts({ cells }) {
+  const list = [];
+  const below = (id, what, cell, other) => {
+    if (!cell[other]) return;
+    const x = ratio(cell.freshet.cpu_us, cell[other].cpu_us);
+    list.push({ id, what, must: `less CPU than ${peers[other].title}`, measured: `${number(x)} ×`, holds: x < 1 });
+  };
+  for (const { bytes, pass, miss } of cells) {
+    below(`pass-nginx-${bytes}`, `pass, ${size(bytes)} (plain proxy)`, pass, 'nginx');
+    below(`pass-haproxy-${bytes}`, `pass, ${size(bytes)} (plain proxy)`, pass, 'haproxy');
+    below(`miss-${bytes}`, `storing miss, ${size(bytes)}`, miss, 'nginx');
+  }
+  return list;
+}

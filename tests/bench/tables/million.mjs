@@ -1,0 +1,76 @@
+// One tag on very many objects is purged: what the acknowledgement costs, and what visitors of another page notice of it.
+import { ask } from '../lib/client.mjs';
+import { Admin } from '../lib/freshet.mjs';
+import { request } from '../lib/heads.mjs';
+import { flood, openLoop } from '../lib/load.mjs';
+import { number, size, table } from '../lib/text.mjs';
+import { World } from '../lib/world.mjs';
+
+export const name = 'million';
+export const title = 'A purge of one tag on very many objects';
+
+const rate = 5000, connections = 64, patience_ms = 10_000;
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+export async function run({ quick, say }) {
+  const many = quick ? 20_000 : 1_000_000, world = await World.open();
+  try {
+    const server = await world.start('freshet', { cores: '0', workers: 1, memory: '4G' });
+    const hot = '/b1024,u/hot', load = (seconds) => openLoop({ port: server.port, request: request(hot, {}, server.port), folder: world.folder, rate,
+      connections, seconds });
+    await world.warm('freshet', hot);
+    const empty = { rss: server.rss() };
+    await flood({ port: server.port, request: request('/b64,t1/p########', {}, server.port), folder: world.folder, requests: many });
+    const admin = await Admin.open(server), { cache, memory } = await admin.status();
+    const full = { rss: server.rss(), used: memory.used_bytes, objects: cache.objects };
+    if (full.objects < many) throw new Error(`${full.objects} objects instead of ${many}`);
+    say(`${full.objects} objects, ${size(full.used)}, RSS ${size(full.rss)}`);
+    const before = await load(quick ? 1 : 5);
+
+    // The first of a process's threads is main, which sweeps; the acknowledgement is the worker's.
+    const worker = () => server.threadsNs().slice(1).reduce((a, b) => a + b, 0);
+    const cpu = worker(), began = process.hrtime.bigint();
+    await admin.purge(['all']);
+    const acknowledged_us = Number(process.hrtime.bigint() - began) / 1000, acknowledged_cpu_us = (worker() - cpu) / 1000;
+    const end = Date.now() + patience_ms, asked = await world.asked();
+    const during = load(quick ? 1 : 5), page = '/b64,t1/p00000001';
+    await ask(server.port, request(page, {}, server.port));
+    const missed = (await world.asked()) - asked;
+    let given_back_ms;
+    while (Date.now() < end && given_back_ms === undefined) {
+      // What is known of the URLs stays for a while, within a sixteenth of the memory.
+      if ((await admin.status()).cache.objects < many / 1000) given_back_ms = patience_ms - (end - Date.now());
+      else await pause(100);
+    }
+    const loaded = await during, left = (await admin.status()).memory.used_bytes;
+    const rss = server.rss();
+    admin.close();
+    say(`acknowledged in ${number(acknowledged_us, 0)} µs (CPU ${number(acknowledged_cpu_us, 0)}), given back after ${given_back_ms} ms; ` +
+      `p99 ${number(before.p99_us, 0)} -> ${number(loaded.p99_us, 0)} µs, largest ${number(before.max_us, 0)} -> ${number(loaded.max_us, 0)} µs`);
+    return { many, empty, full, before, loaded, acknowledged_us, acknowledged_cpu_us, missed, given_back_ms, left, rss };
+  } finally {
+    await world.close();
+  }
+}
+
+export function render(d) {
+  return `${number(d.full.objects, 0)} objects of 64 bytes with two tags, all with the same first one; it is purged while a page without tags is asked for ${number(rate, 0)} times
+a second over ${connections} connections (openloop.c). One worker.\n\n` + table(['', 'before', 'from the purge on'], [
+    ['hits: p50 ms', number(d.before.p50_us / 1000, 3), number(d.loaded.p50_us / 1000, 3)],
+    ['hits: p99 ms', number(d.before.p99_us / 1000, 3), number(d.loaded.p99_us / 1000, 3)],
+    ['hits: largest ms', number(d.before.max_us / 1000, 3), number(d.loaded.max_us / 1000, 3)],
+    ['counted memory', size(d.full.used), size(d.left)],
+    ['RSS', size(d.full.rss), size(d.rss)],
+  ]) + `\n\nAcknowledged after ${number(d.acknowledged_us / 1000, 3)} ms, of which ${number(d.acknowledged_cpu_us / 1000, 3)} ms were CPU of the worker; all objects were given back after ${number(d.given_back_ms / 1000)} s.`;
+}
+
+export function musts(d) {
+  const what = `purge of a tag on ${number(d.many, 0)} objects: `, p99 = d.loaded.p99_us / d.before.p99_us;
+  return [
+    { id: 'million-ack', what: `${what}acknowledged`, must: 'in under 1 ms of CPU', measured: `${number(d.acknowledged_cpu_us / 1000, 3)} ms`, holds: d.acknowledged_cpu_us < 1000 },
+    { id: 'million-miss', what: `${what}the next request`, must: 'misses', measured: d.missed === 1 ? 'a miss' : `${d.missed} requests reached the origin`, holds: d.missed === 1 },
+    { id: 'million-p99', what: `${what}hit p99 during it`, must: '≤ 1.2 × of before', measured: `${number(p99)} ×`, holds: p99 <= 1.2 },
+    { id: 'million-memory', what: `${what}memory given back`, must: 'within 10 s', measured: d.given_back_ms === undefined ? 'not yet' : `${number(d.given_back_ms / 1000)} s`, holds: d.given_back_ms !== undefined },
+    { id: 'million-stall', what: `${what}longest stall`, must: '≤ 2 ms', measured: `${number(d.loaded.max_us / 1000, 3)} ms (before: ${number(d.before.max_us / 1000, 3)} ms)`, holds: d.loaded.max_us <= 2000 },
+  ];
+}
