@@ -188,7 +188,6 @@ static const struct stream_notices notices = { on_connected, on_space,   on_data
 
 static void stop_idling(struct connection *c)
 {
-    timer_stop(c->entry->pool->loop, &c->idle);
     if (link_is_in(&c->link)) {
         link_remove(&c->link);
         c->entry->idle_n--;
@@ -198,6 +197,7 @@ static void stop_idling(struct connection *c)
 void pool_drop(struct connection *c)
 {
     stop_idling(c);
+    timer_stop(c->entry->pool->loop, &c->idle);
     c->user = NULL;
     stream_close(&c->stream);
     if (c->counted) {
@@ -208,7 +208,10 @@ void pool_drop(struct connection *c)
 
 static void idle_too_long(struct timer *t)
 {
-    pool_drop(CONTAINER_OF(t, struct connection, idle));
+    struct connection *c = CONTAINER_OF(t, struct connection, idle);
+    /* It runs on while the connection is in use: stopping and starting it again for each fetch costs more than this look. */
+    if (link_is_in(&c->link))
+        pool_drop(c);
 }
 
 void pool_keep(struct connection *c, int64_t idle_ms)
