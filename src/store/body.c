@@ -94,10 +94,11 @@ static size_t room_in_last(const struct body *b)
 static size_t next_block_bytes(const struct body *b)
 {
     uint64_t length = atomic_load_explicit(&b->length, memory_order_relaxed);
-    if (b->passing)
-        return BLOCK_WINDOW;
     uint64_t want;
-    if (b->expected != BODY_LENGTH_UNKNOWN && b->expected > length)
+    if (b->passing)
+        want =
+            b->expected - length < BLOCK_WINDOW && b->expected > length ? b->expected - length : BLOCK_WINDOW;
+    else if (b->expected != BODY_LENGTH_UNKNOWN && b->expected > length)
         want = b->expected - length;
     else
         want = length < BLOCK_FIRST ? BLOCK_FIRST : length;
