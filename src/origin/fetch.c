@@ -20,7 +20,9 @@
 enum fetch_step { STEP_CONNECT, STEP_HEAD, STEP_BODY, STEP_OVER };
 
 #define ARENA_BYTES       4096
-#define HEAD_READ         4096
+#define HEAD_READ         ((size_t)16384) /* a small answer comes whole, with one read */
+#define LINE_MOST         8192            /* of a status line */
+#define FETCHES_KEPT      64
 #define INTERIM_MOST      64
 #define HEAD_COST         1024
 #define NAMES_CARRIED     8192 /* over confirmations; a page has some thousand of its own at most */
@@ -54,10 +56,9 @@ struct fetch {
     bool retried, unconditional;
 
     /* the answer */
-    struct buf in; /* the head, and what came with it */
+    struct str got; /* the head, and what came with it: in the scratch or in `in`, within one callback */
+    struct buf in;  /* a head that came in pieces */
     struct head_scan scan;
-    struct field *table;
-    size_t table_cap;
     unsigned interims;
     int64_t sent_ms;
     struct framing framing;
@@ -87,12 +88,24 @@ void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct 
 {
     *f = (struct fetcher){ .loop = loop, .log = log, .cache = cache, .pool = pool, .counters = counters };
     list_init(&f->live);
+    list_init(&f->spare);
     f->scratch = mem_resize(NULL, FETCH_SCRATCH_BYTES);
+}
+
+static void free_memory(struct fetch *f)
+{
+    buf_fini(&f->out);
+    arena_fini(&f->arena);
+    mem_free(f);
 }
 
 void fetcher_fini(struct fetcher *f)
 {
     CHECK(list_is_empty(&f->live));
+    struct link *l;
+    while ((l = list_pop(&f->spare)) != NULL)
+        free_memory(CONTAINER_OF(l, struct fetch, link));
+    mem_free(f->table);
     mem_free(f->scratch);
 }
 
@@ -103,6 +116,41 @@ void fetcher_cancel_all(struct fetcher *f)
         if (fetch->step != STEP_OVER)
             fail(fetch, REASON_DRAINING, 503);
     }
+}
+
+/* The memory of the fetch that ended last is warm and is taken first. */
+static struct fetch *take_memory(struct fetcher *f)
+{
+    struct link *l = list_pop(&f->spare);
+    if (l) {
+        f->spare_n--;
+        return CONTAINER_OF(l, struct fetch, link);
+    }
+    struct fetch *fetch = mem_alloc(sizeof(*fetch));
+    arena_init(&fetch->arena, ARENA_BYTES);
+    return fetch;
+}
+
+static void give_memory(struct fetcher *f, struct fetch *fetch)
+{
+    if (f->spare_n >= FETCHES_KEPT || fetch->out.cap > ARENA_BYTES) {
+        free_memory(fetch);
+        return;
+    }
+    arena_rewind(&fetch->arena);
+    *fetch = (struct fetch){ .arena = fetch->arena, .out = fetch->out };
+    list_push_front(&f->spare, &fetch->link);
+    f->spare_n++;
+}
+
+/* Of a head under way: its lines. Used within one callback, like the scratch. */
+static struct field *table_of(struct fetcher *f, size_t lines)
+{
+    if (f->table_cap != lines) {
+        f->table = mem_resize(f->table, lines * sizeof(*f->table));
+        f->table_cap = lines;
+    }
+    return f->table;
 }
 
 static void free_fetch(struct letter *l)
@@ -118,12 +166,10 @@ static void free_fetch(struct letter *l)
     object_unref(f->part);
     rule_unref((struct rule *)(uintptr_t)f->plan.rule);
     body_unref(f->body);
-    buf_fini(&f->out);
     buf_fini(&f->in);
     settings_unref(f->plan.settings);
-    arena_fini(&f->arena);
     count_add(f->f->counters, COUNTER_FETCHES_OPEN, -1);
-    mem_free(f);
+    give_memory(f->f, f);
 }
 
 /* The last thing of a fetch: nobody hears of it any more. The connection must have been given back. */
@@ -333,6 +379,7 @@ static void ask(struct fetch *f)
     struct connection *c;
     enum reason why;
     f->step = STEP_CONNECT;
+    f->got = STR_NONE;
     f->in.n = 0;
     f->scan = (struct head_scan){ 0 };
     f->ticket = (struct ticket){ .ready = ticket_ready, .failed = ticket_failed };
@@ -345,12 +392,23 @@ static void ask(struct fetch *f)
 
 /* ---- the request: always written anew from its parsed form ---- */
 
+static char *put(char *to, struct str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
 static void add_line(struct buf *b, struct str name, struct str value)
 {
-    buf_add(b, name);
-    buf_add(b, STR(": "));
-    buf_add(b, value);
-    buf_add(b, STR("\r\n"));
+    char *to = buf_room(b, name.n + value.n + 4);
+    to = put(to, name);
+    *to++ = ':';
+    *to++ = ' ';
+    to = put(to, value);
+    *to++ = '\r';
+    *to = '\n';
+    b->n += name.n + value.n + 4;
 }
 
 /* Fields that only this fetch may set when the answer may be stored (CACHING.md 3.7). */
@@ -560,6 +618,10 @@ static size_t body_space(struct fetch *f, char **p)
 static size_t on_space(struct connection *c, char **p)
 {
     struct fetch *f = c->ctx;
+    if (f->step == STEP_HEAD && f->in.n == 0) {
+        *p = f->f->scratch;
+        return HEAD_READ;
+    }
     if (f->step == STEP_HEAD) {
         *p = buf_room(&f->in, HEAD_READ);
         return f->in.cap - f->in.n;
@@ -664,7 +726,11 @@ static void on_data(struct connection *c, size_t n)
 {
     struct fetch *f = c->ctx;
     if (f->step == STEP_HEAD) {
-        f->in.n += n;
+        f->got = (struct str){ f->f->scratch, n };
+        if (f->in.n) {
+            f->in.n += n;
+            f->got = buf_str(&f->in);
+        }
         handle_head(f);
         return;
     }
@@ -719,7 +785,7 @@ static void ask_unconditionally(struct fetch *f)
 /* Bytes that came behind the head belong to the body. */
 static void take_rest(struct fetch *f, size_t head_bytes)
 {
-    struct str rest = str_from_index(buf_str(&f->in), head_bytes);
+    struct str rest = str_from_index(f->got, head_bytes);
     f->in.n = 0; /* the bytes stay until the buffer is used again */
     if (f->framing.kind == FRAMING_NONE || (f->framing.kind == FRAMING_LENGTH && f->left == 0)) {
         f->keep_alive &= rest.n == 0;
@@ -728,7 +794,9 @@ static void take_rest(struct fetch *f, size_t head_bytes)
     }
     if (f->framing.kind == FRAMING_CHUNKED) {
         chunked_data(f, rest);
-    } else if (rest.n) {
+    } else if (rest.n == 0) {
+        object_publish(f->object);
+    } else {
         struct str mine = f->framing.kind == FRAMING_LENGTH ? str_first(rest, f->left) : rest;
         f->keep_alive &= mine.n == rest.n;
         if (append(f, mine))
@@ -899,8 +967,8 @@ static void add_names(struct fetch *f, const struct object *before, const uint64
 static void publish_head(struct fetch *f, const struct answer *a, struct verdict *v, struct body **body,
                          const struct object *successor_of)
 {
-    const uint64_t *names;
-    size_t names_n;
+    const uint64_t *names = NULL;
+    size_t names_n = 0;
     struct response_plan plan = {
         .status = a->status,
         .reason = a->reason,
@@ -913,8 +981,10 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
         .note = dev_note(f, v),
     };
     struct response *response = response_new(&plan);
-    names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, &names, &names_n);
-    if (successor_of)
+    /* What nobody else gets need not be purged. */
+    if (v->store)
+        names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, &names, &names_n);
+    if (v->store && successor_of)
         add_names(f, successor_of, &names, &names_n);
     uint64_t expected = !*body                              ? 0
                         : f->framing.kind == FRAMING_LENGTH ? body_length(*body) + f->framing.length
@@ -968,7 +1038,6 @@ static void begin_body(struct fetch *f, const struct answer *a, struct verdict *
     f->left = f->framing.length;
     chunked_init(&f->chunked);
     f->step = STEP_BODY;
-    set_timer(f, f->plan.site->between_bytes_timeout);
     publish_head(f, a, v, &shared, NULL);
     rule_unref(v->rule);
     v->rule = NULL;
@@ -976,8 +1045,9 @@ static void begin_body(struct fetch *f, const struct answer *a, struct verdict *
         fail(f, REASON_CANCELLED, 502);
         return;
     }
-    object_publish(f->object);
     take_rest(f, head_bytes);
+    if (f->step == STEP_BODY && !f->paused)
+        set_timer(f, f->plan.site->between_bytes_timeout);
 }
 
 /* 304: the stored response is confirmed. A new object with its body and the updated head (RFC 9111 §4.3.4). */
@@ -995,7 +1065,8 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     }
     response_merge_304(&stored->fields, &update, keep_cookies, &f->arena, &merged);
     /* Fields and names add up when each confirmation brings others: at some point the page is fetched anew. */
-    if (merged.n > 2 * f->table_cap || f->stale->names_n > NAMES_CARRIED) {
+    if (merged.n > 2 * (size_t)f->plan.settings->process.response_header_count ||
+        f->stale->names_n > NAMES_CARRIED) {
         ask_unconditionally(f);
         return;
     }
@@ -1012,7 +1083,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     f->store = v.store;
     publish_head(f, &a, &v, &body, f->stale);
     rule_unref(v.rule);
-    f->keep_alive &= f->in.n == head_bytes;
+    f->keep_alive &= f->got.n == head_bytes;
     f->in.n = 0;
     complete(f);
 }
@@ -1160,7 +1231,7 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
         client->fetch = NULL;
         timer_stop(f->f->loop, &f->timer);
         origin_answered(f->plan.origin);
-        client->upgraded(client, c, h, str_from_index(buf_str(&f->in), h->bytes));
+        client->upgraded(client, c, h, str_from_index(f->got, h->bytes));
         object_fail(f->object, REASON_UPGRADE, 502);
         over(f);
         return false;
@@ -1177,15 +1248,28 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
     return true;
 }
 
+/* Part of a head: the rest comes behind it. */
+static void keep_part(struct fetch *f)
+{
+    if (f->in.n) { /* it is there, perhaps behind an interim one */
+        memmove(f->in.p, f->got.p, f->got.n);
+        f->in.n = f->got.n;
+    } else {
+        buf_add(&f->in, f->got);
+    }
+    f->got = STR_NONE;
+}
+
 static void handle_head(struct fetch *f)
 {
     const struct process_settings *process = &f->plan.settings->process;
-    struct head_limits limits = { 8192, (size_t)process->response_header_bytes, f->table_cap };
-    for (;;) {
-        struct response_head h = { .fields = { .v = f->table, .cap = f->table_cap } };
+    size_t lines = (size_t)process->response_header_count;
+    struct head_limits limits = { LINE_MOST, (size_t)process->response_header_bytes, lines };
+    while (f->got.n) {
+        struct response_head h = { .fields = { .v = table_of(f->f, lines), .cap = lines } };
         enum http_error error = HTTP_ERROR_NONE;
-        switch (response_head_parse(buf_str(&f->in), &f->scan, &limits, &h, &error)) {
-        case HEAD_MORE: return;
+        switch (response_head_parse(f->got, &f->scan, &limits, &h, &error)) {
+        case HEAD_MORE: keep_part(f); return;
         case HEAD_BAD:
             log_warning(f->f->log, "origin", "%.*s: %s", STR_ARG(f->plan.origin->at.authority),
                         http_error_text(error));
@@ -1208,42 +1292,55 @@ static void handle_head(struct fetch *f)
         }
         if (!interim_head(f, &h))
             return;
-        memmove(f->in.p, f->in.p + h.bytes, f->in.n - h.bytes);
-        f->in.n -= h.bytes;
+        f->got = str_from_index(f->got, h.bytes);
         f->scan = (struct head_scan){ 0 };
-        if (f->in.n == 0)
-            return;
     }
+    f->in.n = 0;
 }
 
 /* ---- starting ---- */
 
-static struct fields *copy_fields(const struct fields *from, struct arena *a)
+/* Moves the string's bytes to *at, which moves on. */
+static void move_bytes(struct str *s, char **at)
 {
-    struct fields *to = arena_zero(a, sizeof(*to));
+    if (s->n)
+        memcpy(*at, s->p, s->n);
+    s->p = *at;
+    *at += s->n;
+}
+
+/* All strings of the plan stand in one piece of the arena. */
+static void copy_strings(struct fetch_plan *p, struct arena *a)
+{
+    struct str *one[] = { &p->method_name,   &p->host,         &p->range,     &p->request_id,
+                          &p->key.host,      &p->key.path,     &p->key.query, &p->key.country,
+                          &p->place.primary, &p->place.variant };
+    const struct fields *from = p->key.fields;
+    struct fields *to = arena_alloc(a, sizeof(*to) + from->n * sizeof(*to->v));
+    size_t bytes = 0;
+    for (size_t i = 0; i < COUNT_OF(one); i++)
+        bytes += one[i]->n;
     for (size_t i = 0; i < from->n; i++)
-        fields_add(to, a, arena_dup(a, from->v[i].name), arena_dup(a, from->v[i].value));
-    return to;
+        bytes += from->v[i].name.n + from->v[i].value.n;
+    char *at = arena_alloc(a, bytes);
+    for (size_t i = 0; i < COUNT_OF(one); i++)
+        move_bytes(one[i], &at);
+    *to = (struct fields){ (struct field *)(void *)(to + 1), from->n, from->n, from->present };
+    for (size_t i = 0; i < from->n; i++) {
+        to->v[i] = from->v[i];
+        move_bytes(&to->v[i].name, &at);
+        move_bytes(&to->v[i].value, &at);
+    }
+    p->key.fields = to;
 }
 
 static void copy_plan(struct fetch *f, const struct fetch_plan *p)
 {
-    struct arena *a = &f->arena;
     struct fetch_plan *to = &f->plan;
     *to = *p;
     to->settings = settings_ref(p->settings);
     to->rule = rule_ref(p->rule);
-    to->method_name = arena_dup(a, p->method_name);
-    to->host = arena_dup(a, p->host);
-    to->range = arena_dup(a, p->range);
-    to->request_id = arena_dup(a, p->request_id);
-    to->key.host = arena_dup(a, p->key.host);
-    to->key.path = arena_dup(a, p->key.path);
-    to->key.query = arena_dup(a, p->key.query);
-    to->key.country = arena_dup(a, p->key.country);
-    to->key.fields = copy_fields(p->key.fields, a);
-    to->place.primary = arena_dup(a, p->place.primary);
-    to->place.variant = arena_dup(a, p->place.variant);
+    copy_strings(to, &f->arena);
     to->place.rule = to->rule;
     f->request = *p->request;
     to->request = &f->request;
@@ -1254,14 +1351,11 @@ static void copy_plan(struct fetch *f, const struct fetch_plan *p)
 
 void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
 {
-    struct fetch *fetch = mem_alloc(sizeof(*fetch));
+    struct fetch *fetch = take_memory(f);
     fetch->f = f;
-    arena_init(&fetch->arena, ARENA_BYTES);
     copy_plan(fetch, plan);
     index_begin(fetch->object, &fetch->plan.place, f->loop->now.mono_ms);
     fetch->has_upload = plan->upload != NULL;
-    fetch->table_cap = (size_t)plan->settings->process.response_header_count;
-    fetch->table = arena_alloc(&fetch->arena, fetch->table_cap * sizeof(*fetch->table));
     list_push_back(&f->live, &fetch->link);
     count(f->counters, COUNTER_FETCHES);
     count_add(f->counters, COUNTER_FETCHES_OPEN, 1);

@@ -20,8 +20,13 @@ struct fetcher {
     struct cache *cache;
     struct pool *pool;
     struct counters *counters;
-    struct list live; /* all fetches */
-    char *scratch;    /* FETCH_SCRATCH_BYTES, for decoding; used within one callback */
+    struct list live;  /* all fetches */
+    struct list spare; /* memory of ended ones, for the next */
+    size_t spare_n;
+    /* Used within one callback: */
+    char *scratch;       /* FETCH_SCRATCH_BYTES, for heads and for decoding */
+    struct field *table; /* of a head's lines */
+    size_t table_cap;
 };
 
 #define FETCH_SCRATCH_BYTES ((size_t)65536)
