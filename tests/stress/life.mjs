@@ -1,6 +1,6 @@
 // The end comes in the middle of everything: downloads, uploads, waiters, tunnels, slow readers, refreshes, purges. Freshet ends in time,
 // with status 0, without a leak, and what was under way is whole or visibly cut.
-import { Client, below, chance, check, done, equal, pause, pick, reply, scaled, stress, within } from './lib.mjs';
+import { Client, below, chance, check, done, equal, eventually, pause, pick, reply, scaled, stress, within } from './lib.mjs';
 
 const body_of = (target, n) => `${target} `.repeat(Math.ceil(n / (target.length + 1))).slice(0, n);
 const size_of = (target) => +/-(\d+)$/.exec(target)[1];
@@ -80,8 +80,8 @@ for (let round = 0; round < scaled(6, 3); round++) {
           await pause(below(20));
         }
       })();
-      await pause(400 + below(300));
-      check(whole > 0, 'there was life', whole);
+      await eventually('there is life', () => whole > 0);
+      await pause(below(500));
       stop = true;
       freshet.child.kill('SIGTERM');
       freshet.ended = true;
