@@ -121,7 +121,7 @@ if [ -n "$missing" ]; then
         as_root=sudo
         if ! command -v sudo >/dev/null 2>&1; then
             echo "Missing Debian packages:$missing" >&2
-            echo "Neither root nor sudo here. As root: apt-get install$missing" >&2
+            echo "Neither root nor sudo here. As root: apt-get update && apt-get install --no-install-recommends$missing" >&2
             exit 1
         fi
     fi
