@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "access_log.h"
+#include "base/mem.h"
 #include "io/system.h"
 
 #define ADMIN_CONNECTIONS 256
@@ -19,11 +20,77 @@ static void check_limit(struct worker *w)
         (full ? listener_pause : listener_resume)(&w->listeners[i]);
 }
 
+static void publish_load(struct worker *w)
+{
+    atomic_store_explicit(&w->load, (int64_t)w->front.open, memory_order_relaxed);
+}
+
+static void take_connection(struct worker *w, int fd, const struct address *peer)
+{
+    h1_accept(&w->front, fd, peer);
+    publish_load(w);
+    check_limit(w);
+}
+
+/*
+ * The kernel spreads connections over the listeners by chance: of eight, one worker may get seven, and keep them for hours.
+ * So who has more than another gives it what it has just accepted. Of many connections chance is fair enough: a sixteenth
+ * more is no reason.
+ */
+struct handover {
+    struct letter letter;
+    struct worker *to;
+    int fd;
+    struct address peer;
+};
+
+static int64_t load_of(const struct worker *w)
+{
+    return atomic_load_explicit(&w->load, memory_order_relaxed) +
+           atomic_load_explicit(&w->arriving, memory_order_relaxed);
+}
+
+static struct worker *least_loaded(struct worker *w)
+{
+    struct worker *least = w;
+    int64_t own = load_of(w);
+    for (size_t i = 0; i < w->process->workers_n; i++) {
+        struct worker *other = &w->process->workers[i];
+        if (load_of(other) < load_of(least))
+            least = other;
+    }
+    return own > load_of(least) + own / 16 ? least : w;
+}
+
+static void open_handover(struct letter *l)
+{
+    struct handover *h = CONTAINER_OF(l, struct handover, letter);
+    struct worker *w = h->to;
+    take_connection(w, h->fd, &h->peer);
+    mem_free(h);
+    atomic_fetch_sub(&w->arriving, 1);
+    end_if_quiet(w);
+}
+
+/* false: it is about to end. Either it sees that something arrives, or we see that it ends. */
+static bool hand_over(struct worker *to, int fd, const struct address *peer)
+{
+    atomic_fetch_add(&to->arriving, 1);
+    if (atomic_load(&to->ending)) {
+        atomic_fetch_sub(&to->arriving, 1);
+        return false;
+    }
+    struct handover *h = mem_alloc(sizeof(*h));
+    *h = (struct handover){ .letter.open = open_handover, .to = to, .fd = fd, .peer = *peer };
+    loop_post(&to->loop, &h->letter);
+    return true;
+}
+
 static void accepted(struct listener *l, int fd, const struct address *peer)
 {
-    struct worker *w = l->owner;
-    h1_accept(&w->front, fd, peer);
-    check_limit(w);
+    struct worker *w = l->owner, *to = w->draining ? w : least_loaded(w);
+    if (to == w || !hand_over(to, fd, peer))
+        take_connection(w, fd, peer);
 }
 
 static void admin_accepted(struct listener *l, int fd, const struct address *peer)
@@ -39,6 +106,7 @@ static void admin_accepted(struct listener *l, int fd, const struct address *pee
 static void front_closed(struct h1_front *f)
 {
     struct worker *w = f->owner;
+    publish_load(w);
     check_limit(w);
     if (w->admin_paused && w->admin_front.open < ADMIN_CONNECTIONS && !w->draining) {
         w->admin_paused = false;
@@ -71,13 +139,34 @@ static void log_closed(void *ctx)
     w->log_closed = true;
 }
 
+static void open_look_again(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, look_again);
+    w->looks_again = false;
+    end_if_quiet(w);
+}
+
+static void look_again(struct worker *w)
+{
+    if (w->looks_again)
+        return;
+    w->looks_again = true;
+    w->look_again.open = open_look_again;
+    loop_defer(&w->loop, &w->look_again);
+}
+
 /* Drained: nothing is left but background fetches and idle connections; they end the loop. */
 static void end_if_quiet(struct worker *w)
 {
-    if (!w->draining || w->ending || w->listeners_open || w->admin_open || w->front.open ||
+    if (!w->draining || atomic_load(&w->ending) || w->listeners_open || w->admin_open || w->front.open ||
         w->admin_front.open)
         return;
-    w->ending = true;
+    atomic_store(&w->ending, true);
+    if (atomic_load(&w->arriving)) {
+        atomic_store(&w->ending, false);
+        look_again(w);
+        return;
+    }
     timer_stop(&w->loop, &w->deadline);
     fetcher_cancel_all(&w->fetcher);
     pool_close(&w->pool);

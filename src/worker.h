@@ -6,6 +6,7 @@
 #define WORKER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "front/h1.h"
 #include "io/logfile.h"
@@ -29,7 +30,9 @@ struct worker {
     bool has_admin, admin_open;
     struct logfile *access_log;
     uint64_t next_id;
-    int64_t connections_max; /* this worker's share; 0: no limit */
+    int64_t connections_max;  /* this worker's share; 0: no limit */
+    _Atomic int64_t load;     /* front.open, for other workers */
+    _Atomic int64_t arriving; /* connections on their way from other workers */
     bool accepting_paused, admin_paused;
     /* letters from main; the worker answers each with one to main's loop where main waits */
     struct letter drain, recheck, rechecked, gone;
@@ -40,7 +43,9 @@ struct worker {
     void (*on_rechecked)(struct worker *w);
     void (*on_reloaded)(struct worker *w);
     struct timer deadline;
-    bool draining, ending, log_closed;
+    struct letter look_again; /* something was arriving when it wanted to end */
+    bool looks_again, draining, log_closed;
+    atomic_bool ending; /* takes no connections from others any more */
 };
 
 /* On main's thread, before it starts. fds: one listening socket for each address; admin_fd: -1 for none. 0 or a libuv error. */

@@ -34,6 +34,25 @@ static void add_counters(const struct admin *a, struct buf *b)
         add(b, rows[i].name, rows[i].kind, metrics_sum(a, i), rows[i].help);
 }
 
+/* How evenly the work is spread. */
+static void add_workers(const struct admin *a, struct buf *b)
+{
+    static const struct {
+        enum counter counter;
+        const char *name, *kind, *help;
+    } rows[] = {
+        { COUNTER_CONNECTIONS_OPEN, "worker_connections_open", "gauge",
+          "Client connections open on this worker" },
+        { COUNTER_REQUESTS, "worker_requests_total", "counter", "Requests begun on this worker" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin(b, rows[i].name, rows[i].kind, rows[i].help);
+        for (size_t k = 0; k < a->workers; k++)
+            buf_printf(b, "freshet_%s{worker=\"%zu\"} %lld\n", rows[i].name, k,
+                       (long long)counter_read(a->counters[k], rows[i].counter));
+    }
+}
+
 static void add_cache(const struct admin *a, struct buf *b)
 {
     struct cache *c = a->cache;
@@ -130,6 +149,7 @@ void metrics_answer(struct admin *a, struct request *r)
 {
     struct buf b = BUF_INIT;
     add_counters(a, &b);
+    add_workers(a, &b);
     add_cache(a, &b);
     add_origins(a, &b);
     add(&b, "workers", "gauge", (int64_t)a->workers, "Worker threads");
