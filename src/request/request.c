@@ -681,8 +681,9 @@ static void write_error_page(struct request *r)
     struct answer_page *page = &r->answer;
     const char *what = r->refused ? http_error_text(r->refused) : reason_sentence(r->reason).p;
     *page = (struct answer_page){ .status = r->status };
-    page->body = arena_printf(a, "%d %.*s\n\n%s.\n%s%.*s%s", r->status, STR_ARG(status_reason(r->status)),
-                              what, "Request ", STR_ARG(request_id(r)), "\n");
+    char first = is_alpha(what[0]) ? (char)(what[0] & ~0x20) : what[0]; /* a sentence, as decision 019 has it */
+    page->body = arena_printf(a, "%d %.*s\n\n%c%s.\nRequest %.*s\n", r->status,
+                              STR_ARG(status_reason(r->status)), first, what + 1, STR_ARG(request_id(r)));
     if (r->status == 503)
         page->extra[page->extra_n++] =
             (struct field){ field_name(FIELD_RETRY_AFTER), STR("5"), FIELD_RETRY_AFTER };

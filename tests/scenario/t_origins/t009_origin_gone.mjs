@@ -13,7 +13,8 @@ await scenario({ answer: () => reply('x') }, async ({ ask, cases, origin }) => {
       equal(r.status, 502);
       equal(r.fields['cache-control'], 'no-store');
       equal(r.fields['cache-status'], 'freshet; fwd=uri-miss; detail=connect-failed');
-      check(/^text\/html|^text\/plain/.test(r.fields['content-type']), r.fields['content-type']);
+      equal(r.fields['content-type'], 'text/plain; charset=utf-8');
+      check(/^502 Bad Gateway\n\nThe origin does not accept connections\.\nRequest [0-9a-f]+-[0-9a-f]+\n$/.test(r.body), r.body);
     });
   }
   await cases.check('fast', () => check(Date.now() - began < 5000, `${Date.now() - began} ms`));
