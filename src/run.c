@@ -19,14 +19,16 @@
 #endif
 
 #define TOKEN_BYTES      24
-#define SWEEP_US         4000
-#define DESCRIPTORS_KEPT 512 /* of the limit, for origins and files */
+#define SWEEP_US         250
+#define NAP_MOST_US      5000 /* shorter than a timer */
+#define DESCRIPTORS_KEPT 512  /* of the limit, for origins and files */
 
 struct run {
     struct process p;
     const struct cli *cli;
     struct signals signals;
     struct timer sweep;
+    struct letter sweep_on;
 #ifdef FRESHET_CONTROL
     struct control *control;
 #endif
@@ -59,11 +61,25 @@ static int say(const char *what, struct str about, int status)
 
 /* ---- the sweep ---- */
 
+/* Slices of a quarter of a millisecond, so that a worker on the same core is never held up for long. Between two of them main's loop
+ * looks for signals. */
 static void sweep(struct timer *t)
 {
     struct run *r = CONTAINER_OF(t, struct run, sweep);
-    int64_t wait_ms = cache_sweep(r->p.cache, &r->p.clock, SWEEP_US);
-    timer_start(&r->p.loop, t, wait_ms, sweep);
+    int64_t wait_us = cache_sweep(r->p.cache, &r->p.clock, SWEEP_US);
+    if (wait_us > NAP_MOST_US) {
+        timer_start(&r->p.loop, t, wait_us / 1000, sweep);
+        return;
+    }
+    loop_nap(wait_us);
+    loop_post(&r->p.loop, &r->sweep_on);
+}
+
+static void sweep_on(struct letter *l)
+{
+    struct run *r = CONTAINER_OF(l, struct run, sweep_on);
+    if (r->gone < r->p.workers_n)
+        sweep(&r->sweep);
 }
 
 /* ---- the end ---- */
@@ -420,6 +436,7 @@ int run_verb(const struct cli *cli)
             return say("--control: cannot listen on", cli->control, status);
     }
 #endif
+    r->sweep_on.open = sweep_on;
     timer_start(&r->p.loop, &r->sweep, 1000, sweep);
     greet(r);
     atomic_store(&r->p.admin.ready, true);

@@ -8,6 +8,7 @@
 
 #include "cache/epoch.h"
 #include "cache/evict.h"
+#include "cache/table.h"
 #include "store/memory.h"
 
 #define CACHE_SHARDS       256
@@ -17,8 +18,7 @@ struct resource;
 
 struct shard {
     _Alignas(64) struct lock lock;
-    struct resource **buckets;
-    size_t mask, n;
+    struct table resources;
     _Atomic uint32_t unsafe; /* answered unsafe requests for URLs of which nothing was known */
 };
 
@@ -32,8 +32,11 @@ struct cache {
     _Atomic int64_t objects, resources; /* gauges; objects: in the index and sealed */
     _Atomic int64_t idle_bytes;         /* of resources without objects */
     _Atomic uint64_t evicted, swept;
-    /* the sweep's, one thread */
-    size_t sweep_shard, sweep_bucket;
+    /* the sweep's, one thread: where it is */
+    uint32_t sweep_shard, sweep_bucket, sweep_list;
+    struct resource *sweep_in; /* amid its objects; only compared, it may have gone */
+    int64_t sweep_round_us;    /* worked in this round, and what it gave back */
+    uint64_t sweep_round_swept;
     uint64_t sweep_oldest, sweep_began, sweep_purged_upto;
     uint64_t sweep_marked, sweep_hour_ago; /* purge numbers, now and an hour ago */
     int64_t sweep_marked_ms;

@@ -3,31 +3,33 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cache/table.h"
 
 /*
- * A resource. Its objects hang in buckets by variant hash: one bucket while there are few, more when there are many,
- * so that a page with a thousand query strings is found as fast as one with none. In a bucket the youngest comes first.
+ * A resource. Its objects are a short list, or a table when they are many, so that a page with a thousand query strings is found as
+ * fast as one with none. Of one variant the youngest comes first. Times are in seconds of the monotonic clock: there may be
+ * millions of resources.
  */
 struct resource {
-    struct resource *next;
-    struct hash128 hash;
-    struct shard *shard;
+    struct table_node node; /* in its shard's table; own: bytes of its primary key */
     struct rule *rule;
-    struct object *one; /* the only bucket while buckets == &one */
-    struct object **buckets;
-    uint32_t mask, n; /* n: objects, busy ones too */
-    uint32_t busy;    /* those that are not published */
-    int64_t no_queue_until_ms, over_size_until_ms;
-    int64_t used_ms; /* when an object was last added or it was last marked */
-    uint32_t charged;
-    uint32_t idle_bytes; /* counted in the cache's: it has no objects */
-    uint32_t primary_n;
+    union {
+        struct table_node *few;
+        struct table *many;
+    } objects;
+    uint32_t n;    /* objects, busy ones too */
+    uint32_t busy; /* those that are not published */
+    uint32_t no_queue_until_s, over_size_until_s;
+    uint32_t used_s; /* when an object was last added or it was last marked */
+    uint8_t shard;
     uint8_t last_reason; /* enum reason */
+    bool has_many : 1;
+    bool idle : 1;  /* counted in the cache's idle_bytes: it has no objects */
+    bool swept : 1; /* the sweep is somewhere in its table: it does not get smaller */
     char primary[];
 };
 
-#define BUCKETS_FIRST      64
-#define VARIANTS_A_BUCKET  4
+#define FEW                8
 #define RESOURCE_KEPT_MS   (3600 * (int64_t)1000) /* without a variant */
 #define EXPIRED_KEPT_MS    (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
 #define LEAST_USED_LOOK_AT 16
@@ -52,174 +54,208 @@ struct str outcome_name(enum outcome o)
 void place_hash(const struct cache *c, struct place *p)
 {
     p->hash = hash128(c->secret, p->primary);
-    p->variant_hash = p->variant.n ? hash64(c->secret, p->variant) : 0;
+    p->variant_hash = p->variant.n ? (uint32_t)hash64(c->secret, p->variant) : 0;
 }
 
 /* ---- shards and resources ---- */
+
+static uint32_t seconds(int64_t ms)
+{
+    return (uint32_t)(ms / 1000);
+}
+
+/* Milliseconds until then; 0: it is over. */
+static int64_t left_ms(uint32_t until_s, int64_t now_ms)
+{
+    int64_t left = (int64_t)until_s * 1000 - now_ms;
+    return left > 0 ? left : 0;
+}
 
 static struct shard *shard_of(struct cache *c, const struct hash128 *hash)
 {
     return &c->shards[hash->hi % CACHE_SHARDS];
 }
 
-static void charge_buckets(struct cache *c, int64_t buckets)
+static uint32_t hash_of(const struct place *p)
 {
-    memory_charge(&c->memory, buckets * (int64_t)sizeof(struct resource *));
+    return (uint32_t)p->hash.lo;
 }
 
 void index_init(struct cache *c)
 {
+    CHECK(CACHE_SHARDS - 1 <= UINT8_MAX);
     for (size_t i = 0; i < CACHE_SHARDS; i++) {
         struct shard *s = &c->shards[i];
         lock_init(&s->lock);
-        s->mask = 15;
-        s->buckets = mem_alloc((s->mask + 1) * sizeof(*s->buckets));
-        charge_buckets(c, (int64_t)s->mask + 1);
+        table_init(&s->resources, &c->memory);
     }
+}
+
+static struct resource *resource_of(struct table_node *node)
+{
+    return CONTAINER_OF(node, struct resource, node);
 }
 
 static struct resource *find_resource(const struct shard *s, const struct place *p)
 {
-    struct resource *r = s->buckets[p->hash.lo & s->mask];
-    while (r && !(hash128_eq(r->hash, p->hash) && r->primary_n == p->primary.n &&
-                  memcmp(r->primary, p->primary.p, p->primary.n) == 0))
-        r = r->next;
-    return r;
+    struct table_node *node = *table_chain(&s->resources, hash_of(p));
+    while (node && !(node->hash == hash_of(p) && node->own == p->primary.n &&
+                     memcmp(resource_of(node)->primary, p->primary.p, p->primary.n) == 0))
+        node = node->next;
+    return node ? resource_of(node) : NULL;
 }
 
-static void grow_shard(struct cache *c, struct shard *s)
+static size_t resource_bytes(const struct resource *r)
 {
-    size_t mask = s->mask * 2 + 1;
-    struct resource **buckets = mem_alloc((mask + 1) * sizeof(*buckets));
-    for (size_t i = 0; i <= s->mask; i++)
-        for (struct resource *r = s->buckets[i]; r;) {
-            struct resource *next = r->next;
-            r->next = buckets[r->hash.lo & mask];
-            buckets[r->hash.lo & mask] = r;
-            r = next;
-        }
-    mem_free(s->buckets);
-    charge_buckets(c, (int64_t)(mask - s->mask));
-    s->buckets = buckets;
-    s->mask = mask;
+    return offsetof(struct resource, primary) + r->node.own;
 }
 
 static struct resource *add_resource(struct cache *c, struct shard *s, const struct place *p, int64_t now_ms)
 {
-    if (s->n > s->mask)
-        grow_shard(c, s);
-    struct resource *r = mem_alloc(sizeof(*r) + p->primary.n);
-    r->hash = p->hash;
-    r->shard = s;
-    r->buckets = &r->one;
-    r->used_ms = now_ms;
-    r->primary_n = (uint32_t)p->primary.n;
+    CHECK(p->primary.n <= UINT32_MAX);
+    struct resource *r = mem_alloc(offsetof(struct resource, primary) + p->primary.n);
+    r->node.hash = hash_of(p);
+    r->node.own = (uint32_t)p->primary.n;
+    r->shard = (uint8_t)(s - c->shards);
+    r->used_s = seconds(now_ms);
     memcpy(r->primary, p->primary.p, p->primary.n);
-    r->charged = (uint32_t)memory_cost(sizeof(*r) + p->primary.n);
-    memory_charge(&c->memory, r->charged);
-    struct resource **bucket = &s->buckets[p->hash.lo & s->mask];
-    r->next = *bucket;
-    *bucket = r;
-    s->n++;
+    memory_charge(&c->memory, (int64_t)memory_cost(resource_bytes(r)));
+    table_add(&s->resources, &c->memory, &r->node);
     atomic_fetch_add_explicit(&c->resources, 1, memory_order_relaxed);
     return r;
+}
+
+static void count_idle(struct cache *c, int64_t bytes)
+{
+    atomic_fetch_add_explicit(&c->idle_bytes, bytes, memory_order_relaxed);
 }
 
 static void set_rule(struct cache *c, struct resource *r, struct rule *rule)
 {
     if (r->rule == rule)
         return;
-    memory_charge(&c->memory, (int64_t)rule_bytes(rule) - (int64_t)rule_bytes(r->rule));
+    int64_t more = (int64_t)rule_bytes(rule) - (int64_t)rule_bytes(r->rule);
+    memory_charge(&c->memory, more);
+    if (r->idle)
+        count_idle(c, more);
     struct rule *old = r->rule;
     r->rule = rule_ref(rule);
     rule_unref(old);
 }
 
-static uint32_t idle_cost(const struct resource *r)
+static int64_t idle_cost(const struct resource *r)
 {
-    return r->charged + (uint32_t)rule_bytes(r->rule);
+    return (int64_t)(memory_cost(resource_bytes(r)) + rule_bytes(r->rule));
 }
 
-static void count_idle(struct cache *c, struct resource *r, uint32_t bytes)
+static void set_idle(struct cache *c, struct resource *r, bool idle)
 {
-    if (r->idle_bytes != bytes)
-        atomic_fetch_add_explicit(&c->idle_bytes, (int64_t)bytes - r->idle_bytes, memory_order_relaxed);
-    r->idle_bytes = bytes;
+    if (r->idle != idle)
+        count_idle(c, idle ? idle_cost(r) : -idle_cost(r));
+    r->idle = idle;
 }
 
 static void free_resource(struct cache *c, struct resource *r)
 {
     CHECK(r->n == 0 && r->busy == 0);
-    count_idle(c, r, 0);
+    set_idle(c, r, false);
     set_rule(c, r, NULL);
-    memory_charge(&c->memory, -(int64_t)r->charged);
-    if (r->buckets != &r->one) {
-        charge_buckets(c, -((int64_t)r->mask + 1));
-        mem_free(r->buckets);
+    if (r->has_many) {
+        table_fini(r->objects.many, &c->memory);
+        memory_charge(&c->memory, -(int64_t)memory_cost(sizeof(struct table)));
+        mem_free(r->objects.many);
     }
-    r->shard->n--;
+    table_remove(&c->shards[r->shard].resources, &r->node);
+    memory_charge(&c->memory, -(int64_t)memory_cost(resource_bytes(r)));
     atomic_fetch_sub_explicit(&c->resources, 1, memory_order_relaxed);
     mem_free(r);
 }
 
 /* ---- a resource's objects ---- */
 
-static struct object **bucket_of(struct resource *r, uint64_t variant_hash)
+static struct object *object_of(struct table_node *node)
 {
-    return &r->buckets[variant_hash & r->mask];
+    return node ? CONTAINER_OF(node, struct object, node) : NULL;
+}
+
+/* All that may be of that variant. */
+static struct object *first_of_variant(const struct resource *r, const struct place *p)
+{
+    return object_of(r->has_many ? *table_chain(r->objects.many, p->variant_hash) : r->objects.few);
+}
+
+/* A walk over all objects: lists from 0 to lists_of - 1. */
+static uint32_t lists_of(const struct resource *r)
+{
+    return r->has_many ? r->objects.many->buckets : 1;
+}
+
+static struct object *first_of_list(const struct resource *r, uint32_t list)
+{
+    return object_of(r->has_many ? *table_bucket(r->objects.many, list) : r->objects.few);
+}
+
+static struct object *next_of(struct object *o)
+{
+    return object_of(o->node.next);
 }
 
 static bool is_variant(const struct object *o, const struct place *p)
 {
-    return o->variant_hash == p->variant_hash && str_eq(o->variant, p->variant);
+    return o->node.hash == p->variant_hash && str_eq(o->variant, p->variant);
 }
 
-static void grow_resource(struct cache *c, struct resource *r)
+/* From a list to a table: the oldest first, so that the youngest comes to stand in front. */
+static void make_table(struct cache *c, struct resource *r)
 {
-    uint32_t size = r->mask ? (r->mask + 1) * 4 : BUCKETS_FIRST;
-    struct object **buckets = mem_alloc(size * sizeof(struct object *));
-    struct object **old = r->buckets;
-    uint32_t old_size = r->mask + 1;
-    for (uint32_t i = 0; i < old_size; i++) {
-        /* The order in a bucket has a meaning: append. */
-        for (struct object *o = old[i], *next; o; o = next) {
-            next = o->next;
-            o->next = NULL;
-            struct object **end = &buckets[o->variant_hash & (size - 1)];
-            while (*end)
-                end = &(*end)->next;
-            *end = o;
-        }
+    struct table_node *oldest = NULL;
+    for (struct table_node *node = r->objects.few, *next; node; node = next) {
+        next = node->next;
+        node->next = oldest;
+        oldest = node;
     }
-    if (old != &r->one)
-        mem_free(old);
-    charge_buckets(c, (int64_t)size - (old == &r->one ? 0 : (int64_t)old_size));
-    r->buckets = buckets;
-    r->mask = size - 1;
+    struct table *t = mem_alloc(sizeof(*t));
+    memory_charge(&c->memory, (int64_t)memory_cost(sizeof(*t)));
+    table_init(t, &c->memory);
+    for (struct table_node *node = oldest, *next; node; node = next) {
+        next = node->next;
+        table_add(t, &c->memory, node);
+    }
+    r->objects.many = t;
+    r->has_many = true;
 }
 
 static void link_object(struct cache *c, struct resource *r, struct object *o)
 {
-    if (r->n >= (r->mask + 1) * VARIANTS_A_BUCKET)
-        grow_resource(c, r);
-    struct object **bucket = bucket_of(r, o->variant_hash);
-    o->next = *bucket;
-    *bucket = o;
+    if (r->n == FEW && !r->has_many)
+        make_table(c, r);
+    if (r->has_many) {
+        table_add(r->objects.many, &c->memory, &o->node);
+    } else {
+        o->node.next = r->objects.few;
+        r->objects.few = &o->node;
+    }
     o->resource = r;
-    atomic_store_explicit(&o->shard, r->shard, memory_order_release);
+    atomic_store_explicit(&o->shard, &c->shards[r->shard], memory_order_release);
     r->n++;
     r->busy += !o->evict.weight;
-    count_idle(c, r, 0);
+    set_idle(c, r, false);
 }
 
 static void unlink_object(struct object *o)
 {
     struct resource *r = o->resource;
-    struct object **at = bucket_of(r, o->variant_hash);
-    while (*at != o)
-        at = &(*at)->next;
-    *at = o->next;
-    o->next = NULL;
+    if (r->has_many) {
+        table_remove(r->objects.many, &o->node);
+        if (!r->swept)
+            table_shrink(r->objects.many, &o->cache->memory, 2);
+    } else {
+        struct table_node **at = &r->objects.few;
+        while (*at != &o->node)
+            at = &(*at)->next;
+        *at = o->node.next;
+        o->node.next = NULL;
+    }
     o->resource = NULL;
     r->n--;
     r->busy -= !o->evict.weight;
@@ -239,30 +275,39 @@ static void take_out(struct cache *c, struct object *o)
 
 static bool may_be_idle(struct cache *c, const struct resource *r)
 {
-    int64_t others = atomic_load_explicit(&c->idle_bytes, memory_order_relaxed) - r->idle_bytes;
+    int64_t cost = idle_cost(r);
+    int64_t others = atomic_load_explicit(&c->idle_bytes, memory_order_relaxed) - (r->idle ? cost : 0);
     /* Long ones share half of it, so that a few of them do not keep out many short ones. */
-    int64_t most = c->memory.budget_bytes / IDLE_PART / (idle_cost(r) > IDLE_LONG ? 2 : 1);
-    return others + idle_cost(r) <= most &&
+    int64_t most = c->memory.budget_bytes / IDLE_PART / (cost > IDLE_LONG ? 2 : 1);
+    return others + cost <= most &&
            atomic_load_explicit(&c->resources, memory_order_relaxed) <
                atomic_load_explicit(&c->objects, memory_order_relaxed) + RESOURCES_IDLE_MAX;
+}
+
+/* What is known of it beside its objects, if that is anything. */
+static bool tells(const struct resource *r)
+{
+    return r->rule || r->no_queue_until_s || r->over_size_until_s || r->last_reason;
+}
+
+static void keep_or_free(struct cache *c, struct resource *r)
+{
+    if (tells(r) && may_be_idle(c, r))
+        set_idle(c, r, true);
+    else
+        free_resource(c, r);
 }
 
 /* Others without objects that stand near r, until there is room for it. */
 static void drop_idle_neighbours(struct cache *c, struct resource *r)
 {
-    const struct shard *s = r->shard;
-    for (size_t i = 0; i <= s->mask && i < IDLE_NEIGHBOURS && !may_be_idle(c, r); i++) {
-        struct resource **at = &s->buckets[(r->hash.lo + i) & s->mask];
-        while (*at) {
-            struct resource *k = *at;
-            if (k == r || k->n > 0) {
-                at = &k->next;
-                continue;
-            }
-            *at = k->next;
-            free_resource(c, k);
+    const struct table *t = &c->shards[r->shard].resources;
+    for (uint32_t i = 0; i < t->buckets && i < IDLE_NEIGHBOURS && !may_be_idle(c, r); i++)
+        for (struct table_node *node = *table_chain(t, r->node.hash + i), *next; node; node = next) {
+            next = node->next;
+            if (node != &r->node && resource_of(node)->n == 0)
+                free_resource(c, resource_of(node));
         }
-    }
 }
 
 /* A resource without objects is kept for a while for what is known of it, if that is anything. What a stranger makes us
@@ -271,18 +316,9 @@ static void drop_if_idle(struct cache *c, struct resource *r)
 {
     if (r->n > 0)
         return;
-    bool tells = r->rule || r->no_queue_until_ms || r->over_size_until_ms || r->last_reason;
-    if (tells && !may_be_idle(c, r))
+    if (tells(r) && !may_be_idle(c, r))
         drop_idle_neighbours(c, r);
-    if (tells && may_be_idle(c, r)) {
-        count_idle(c, r, idle_cost(r));
-        return;
-    }
-    struct resource **at = &r->shard->buckets[r->hash.lo & r->shard->mask];
-    while (*at != r)
-        at = &(*at)->next;
-    *at = r->next;
-    free_resource(c, r);
+    keep_or_free(c, r);
 }
 
 static void set_variant(struct object *o, const struct place *p)
@@ -294,7 +330,7 @@ static void set_variant(struct object *o, const struct place *p)
         memcpy(copy, p->variant.p, p->variant.n);
         o->variant = (struct str){ copy, p->variant.n };
     }
-    o->variant_hash = p->variant_hash;
+    o->node.hash = p->variant_hash;
 }
 
 /* ---- looking up ---- */
@@ -304,7 +340,7 @@ static void find_variant(struct resource *r, const struct place *p, struct objec
                          struct object **busy)
 {
     *sealed = *busy = NULL;
-    for (struct object *o = *bucket_of(r, p->variant_hash); o; o = o->next) {
+    for (struct object *o = first_of_variant(r, p); o; o = next_of(o)) {
         if (!is_variant(o, p))
             continue;
         enum object_state state = object_state(o);
@@ -322,7 +358,7 @@ static struct object *begin_busy(struct cache *c, struct resource *r, const stru
     struct object *o = object_new(c, l->published);
     set_variant(o, &l->place);
     link_object(c, r, o); /* the index has this reference */
-    r->used_ms = l->now.mono_ms;
+    r->used_s = seconds(l->now.mono_ms);
     return object_ref(o);
 }
 
@@ -424,8 +460,8 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
         return true;
     }
     if (r) {
-        out->no_queue = r->no_queue_until_ms > l->now.mono_ms;
-        out->over_size = r->over_size_until_ms > l->now.mono_ms;
+        out->no_queue = left_ms(r->no_queue_until_s, l->now.mono_ms) > 0;
+        out->over_size = left_ms(r->over_size_until_s, l->now.mono_ms) > 0;
         find_variant(r, &l->place, &sealed, &busy);
         out->known = r->n > (busy ? 1u : 0u);
         if (sealed)
@@ -542,10 +578,10 @@ static struct object *least_used(struct resource *r, const struct object *but)
 {
     struct object *least = NULL;
     unsigned looked_at = 0;
-    /* Where to begin changes with each new variant, so that all buckets have their turn. */
-    uint32_t first = (uint32_t)(but->variant_hash >> 32);
-    for (uint32_t i = 0; i <= r->mask && looked_at < LEAST_USED_LOOK_AT; i++)
-        for (struct object *o = r->buckets[(first + i) & r->mask]; o; o = o->next) {
+    /* Where to begin changes with each new variant, so that all have their turn. */
+    uint32_t lists = lists_of(r);
+    for (uint32_t i = 0; i < lists && looked_at < LEAST_USED_LOOK_AT; i++)
+        for (struct object *o = first_of_list(r, (but->node.hash + i) % lists); o; o = next_of(o)) {
             if (o == but || object_state(o) != OBJECT_SEALED)
                 continue;
             looked_at++;
@@ -585,8 +621,8 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
     }
     struct resource *r = find_or_add(c, s, place, o->received_mono_ms);
     struct object *old = NULL; /* the one whose place among those to be evicted it takes */
-    for (struct object *k = *bucket_of(r, place->variant_hash), *next; k && gone_n < GONE_MAX - 1; k = next) {
-        next = k->next;
+    for (struct object *k = first_of_variant(r, place), *next; k && gone_n < GONE_MAX - 1; k = next) {
+        next = next_of(k);
         if (k == o || object_state(k) != OBJECT_SEALED || !is_variant(k, place))
             continue;
         if (k->begin > o->begin && k->evict.weight) {
@@ -611,9 +647,9 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
             object_ref(o);
             link_object(c, r, o);
         }
-        r->used_ms = o->received_mono_ms;
+        r->used_s = seconds(o->received_mono_ms);
         r->last_reason = REASON_NONE;
-        o->evict.fingerprint = r->hash.lo ^ (o->variant_hash * 0x9e3779b97f4a7c15u);
+        o->evict.fingerprint = place->hash.lo ^ (o->node.hash * 0x9e3779b97f4a7c15u);
         o->evict.weight = o->charged + (o->body ? body_charged(o->body) : 0) + 1;
         r->busy--;
         atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
@@ -661,11 +697,11 @@ void index_mark(struct cache *c, const struct place *place, const struct index_n
     lock_take(&s->lock);
     struct resource *r = find_or_add(c, s, place, now_mono_ms);
     if (note->no_queue_until_ms)
-        r->no_queue_until_ms = note->no_queue_until_ms;
+        r->no_queue_until_s = seconds(note->no_queue_until_ms);
     if (note->over_size_until_ms)
-        r->over_size_until_ms = note->over_size_until_ms;
+        r->over_size_until_s = seconds(note->over_size_until_ms);
     r->last_reason = (uint8_t)note->reason;
-    r->used_ms = now_mono_ms;
+    r->used_s = seconds(now_mono_ms);
     drop_if_idle(c, r);
     lock_give(&s->lock);
 }
@@ -679,10 +715,10 @@ struct index_facts index_facts(struct cache *c, const struct place *place, int64
     if (r) {
         f.known = true;
         f.last_reason = (enum reason)r->last_reason;
-        f.no_queue_left_ms = r->no_queue_until_ms > now_mono_ms ? r->no_queue_until_ms - now_mono_ms : 0;
-        f.over_size_left_ms = r->over_size_until_ms > now_mono_ms ? r->over_size_until_ms - now_mono_ms : 0;
-        for (uint32_t i = 0; i <= r->mask; i++)
-            for (struct object *o = r->buckets[i]; o; o = o->next) {
+        f.no_queue_left_ms = left_ms(r->no_queue_until_s, now_mono_ms);
+        f.over_size_left_ms = left_ms(r->over_size_until_s, now_mono_ms);
+        for (uint32_t i = 0; i < lists_of(r); i++)
+            for (struct object *o = first_of_list(r, i); o; o = next_of(o)) {
                 f.busy |= object_state(o) < OBJECT_SEALED;
                 f.variants += object_state(o) == OBJECT_SEALED;
             }
@@ -735,59 +771,105 @@ static bool is_spent(struct object *o, uint64_t published, int64_t now_ms)
     return age.stale_ms > window + EXPIRED_KEPT_MS;
 }
 
-#define SWEEP_OBJECTS 256 /* most given back in one hold of a lock */
+/*
+ * In one hold of a shard's lock: so few that a hit does not wait long for it, though each is somewhere else in memory.
+ * A resource with many variants takes several holds: `sweep_list` says where to go on in it.
+ */
+#define SWEEP_HOLD 32
 
-static size_t sweep_resource(struct cache *c, struct resource *r, uint64_t published, struct now now,
-                             struct object **gone, size_t gone_n)
+struct sweep {
+    uint64_t published;
+    struct now now;
+    unsigned looked_at; /* resources and objects */
+    struct object *gone[SWEEP_HOLD];
+    unsigned gone_n;
+};
+
+static bool is_full(const struct sweep *w)
 {
-    for (uint32_t i = 0; i <= r->mask && gone_n < SWEEP_OBJECTS; i++)
-        for (struct object *o = r->buckets[i], *next; o && gone_n < SWEEP_OBJECTS; o = next) {
-            next = o->next;
+    return w->looked_at >= SWEEP_HOLD || w->gone_n == SWEEP_HOLD;
+}
+
+/* true: it was looked at to its end. */
+static bool sweep_objects(struct cache *c, struct resource *r, struct sweep *w)
+{
+    uint32_t list = c->sweep_list;
+    for (; list < lists_of(r) && !is_full(w); list++)
+        for (struct object *o = first_of_list(r, list), *next; o && w->gone_n < SWEEP_HOLD; o = next) {
+            next = next_of(o);
+            w->looked_at++;
             /* A fetch in flight keeps its own number alive, and so does what it becomes. */
             if (o->begin < c->sweep_oldest)
                 c->sweep_oldest = o->begin;
-            if (object_state(o) != OBJECT_SEALED || !is_spent(o, published, now.mono_ms))
-                continue;
-            take_out(c, o);
-            gone[gone_n++] = o;
-        }
-    return gone_n;
-}
-
-bool index_sweep(struct cache *c, size_t resources, struct now now)
-{
-    struct object *gone[SWEEP_OBJECTS];
-    size_t gone_n = 0;
-    uint64_t published = epochs_published(c->epochs);
-    struct shard *s = &c->shards[c->sweep_shard];
-    if (c->sweep_shard == 0 && c->sweep_bucket == 0)
-        c->sweep_oldest = published;
-
-    lock_take(&s->lock);
-    while (c->sweep_bucket <= s->mask && resources > 0 && gone_n < SWEEP_OBJECTS) {
-        struct resource **at = &s->buckets[c->sweep_bucket];
-        while (*at && gone_n < SWEEP_OBJECTS) {
-            struct resource *r = *at;
-            gone_n = sweep_resource(c, r, published, now, gone, gone_n);
-            resources -= resources > 0;
-            if (r->n == 0)
-                count_idle(c, r, idle_cost(r));
-            bool idle = r->n == 0 && now.mono_ms - r->used_ms > RESOURCE_KEPT_MS;
-            if (idle && now.mono_ms > r->no_queue_until_ms && now.mono_ms > r->over_size_until_ms) {
-                *at = r->next;
-                free_resource(c, r);
-            } else {
-                at = &r->next;
+            if (object_state(o) == OBJECT_SEALED && is_spent(o, w->published, w->now.mono_ms)) {
+                r->swept = true;
+                take_out(c, o);
+                w->gone[w->gone_n++] = o;
             }
         }
-        if (gone_n < SWEEP_OBJECTS)
-            c->sweep_bucket++;
+    /* The latest list may not have been seen to its end. */
+    c->sweep_list = w->gone_n == SWEEP_HOLD ? list - 1 : list;
+    r->swept = c->sweep_list < lists_of(r);
+    return !r->swept && (!r->has_many || table_shrink(r->objects.many, &c->memory, SWEEP_HOLD));
+}
+
+/* true: it was looked at to its end; it may be freed. */
+static bool sweep_resource(struct cache *c, struct resource *r, struct sweep *w)
+{
+    w->looked_at++;
+    if (!sweep_objects(c, r, w))
+        return false;
+    if (r->n > 0)
+        return true;
+    bool over = w->now.mono_ms - (int64_t)r->used_s * 1000 > RESOURCE_KEPT_MS;
+    if (over && !left_ms(r->no_queue_until_s, w->now.mono_ms) &&
+        !left_ms(r->over_size_until_s, w->now.mono_ms))
+        free_resource(c, r);
+    else
+        keep_or_free(c, r); /* not neighbours, of whom one may be the next */
+    return true;
+}
+
+static void sweep_bucket(struct cache *c, struct shard *s, struct sweep *w)
+{
+    struct table_node *first = *table_bucket(&s->resources, c->sweep_bucket), *node = first;
+    while (c->sweep_in && node && node != &c->sweep_in->node)
+        node = node->next;
+    if (!node) { /* it has gone since, or moved to a bucket that is yet to come */
+        c->sweep_in = NULL;
+        node = first;
     }
-    bool shard_done = c->sweep_bucket > s->mask;
+    for (struct table_node *next; node; node = next) {
+        next = node->next;
+        if (!c->sweep_in) {
+            c->sweep_in = resource_of(node);
+            c->sweep_list = 0;
+        }
+        if (is_full(w) || !sweep_resource(c, c->sweep_in, w)) {
+            w->looked_at = SWEEP_HOLD;
+            return;
+        }
+        c->sweep_in = NULL;
+    }
+    c->sweep_bucket++;
+}
+
+bool index_sweep(struct cache *c, struct now now)
+{
+    struct sweep w = { .published = epochs_published(c->epochs), .now = now };
+    struct shard *s = &c->shards[c->sweep_shard];
+    if (c->sweep_shard == 0 && c->sweep_bucket == 0 && !c->sweep_in)
+        c->sweep_oldest = w.published;
+
+    lock_take(&s->lock);
+    while (c->sweep_bucket < s->resources.buckets && !is_full(&w))
+        sweep_bucket(c, s, &w);
+    bool shard_done =
+        c->sweep_bucket >= s->resources.buckets && table_shrink(&s->resources, &c->memory, SWEEP_HOLD);
     lock_give(&s->lock);
-    for (size_t i = 0; i < gone_n; i++)
-        object_unref(gone[i]);
-    atomic_fetch_add_explicit(&c->swept, gone_n, memory_order_relaxed);
+    for (unsigned i = 0; i < w.gone_n; i++)
+        object_unref(w.gone[i]);
+    atomic_fetch_add_explicit(&c->swept, w.gone_n, memory_order_relaxed);
     if (!shard_done)
         return false;
     c->sweep_bucket = 0;
@@ -795,24 +877,25 @@ bool index_sweep(struct cache *c, size_t resources, struct now now)
     return c->sweep_shard == 0;
 }
 
+static void drop_all(struct cache *c, struct resource *r)
+{
+    r->swept = true;
+    for (uint32_t i = 0; i < lists_of(r); i++)
+        for (struct object *o; (o = first_of_list(r, i)) != NULL;) {
+            take_out(c, o);
+            object_unref(o);
+        }
+    free_resource(c, r);
+}
+
 void index_fini(struct cache *c)
 {
     for (size_t i = 0; i < CACHE_SHARDS; i++) {
         struct shard *s = &c->shards[i];
-        for (size_t b = 0; b <= s->mask; b++)
-            while (s->buckets[b]) {
-                struct resource *r = s->buckets[b];
-                for (uint32_t k = 0; k <= r->mask; k++)
-                    while (r->buckets[k]) {
-                        struct object *o = r->buckets[k];
-                        take_out(c, o);
-                        object_unref(o);
-                    }
-                s->buckets[b] = r->next;
-                free_resource(c, r);
-            }
-        charge_buckets(c, -((int64_t)s->mask + 1));
-        mem_free(s->buckets);
+        for (uint32_t b = 0; b < s->resources.buckets; b++)
+            while (*table_bucket(&s->resources, b))
+                drop_all(c, resource_of(*table_bucket(&s->resources, b)));
+        table_fini(&s->resources, &c->memory);
         lock_fini(&s->lock);
     }
 }

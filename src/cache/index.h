@@ -24,7 +24,7 @@ struct place {
     struct str primary;
     struct hash128 hash; /* of primary */
     struct str variant;
-    uint64_t variant_hash;
+    uint32_t variant_hash;
     const struct rule *rule; /* under which the variant was computed; NULL: the default */
 };
 
@@ -107,9 +107,9 @@ struct rule *index_rule(struct cache *c, const struct place *place, bool *known,
 /* The stored object of that key, without any check or effect: a reference or NULL. For explain, and for answers to HEAD. */
 struct object *index_peek(struct cache *c, const struct place *place);
 
-/* A slice of the sweep: looks at up to `resources` of them and gives back what is purged or long expired. Returns true when
- * a round ended. One thread. */
-bool index_sweep(struct cache *c, size_t resources, struct now now);
+/* A step of the sweep, under one shard's lock for some ten microseconds: gives back what is purged or long expired. Returns true
+ * when a round ended. One thread. */
+bool index_sweep(struct cache *c, struct now now);
 
 void index_init(struct cache *c);
 void index_fini(struct cache *c);

@@ -21,6 +21,7 @@
 #include "cache/evict.h"
 #include "cache/policy.h"
 #include "cache/response.h"
+#include "cache/table.h"
 #include "store/body.h"
 
 enum object_state { OBJECT_NEW, OBJECT_HEAD, OBJECT_SEALED, OBJECT_FAILED };
@@ -43,12 +44,11 @@ struct object {
     uint16_t fetched_status; /* what the origin answered: 304 for a confirmed one; from HEAD on */
     _Atomic uint32_t hits;   /* for explain */
     struct cache *cache;
-    struct object *next;           /* the index's */
+    struct table_node node;        /* the index's; the hash is its variant's */
     struct resource *resource;     /* the index's, under its shard's lock; NULL: not in it */
     _Atomic(struct shard *) shard; /* where it was first put; NULL: never in the index */
     struct evict_item evict;       /* a weight says that it was published */
-    uint64_t variant_hash;
-    struct str variant; /* key material, owned */
+    struct str variant;            /* key material, owned */
     int64_t
         begun_mono_ms; /* when its fetch began, and its shard's count of unsafe requests then: index_begin */
     uint32_t unsafe;

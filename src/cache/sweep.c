@@ -1,9 +1,18 @@
 #include "cache/sweep.h"
 
-#define SLICE_RESOURCES 256
-#define BUSY_PAUSE_MS   10 /* while there may be purged memory to give back */
-#define IDLE_PAUSE_MS   1000
-#define FETCH_MOST_MS   (3600 * (int64_t)1000)
+/* While there may be purged memory to give back: a fifth of one core. */
+#define PAUSE_FOR_WORK 4
+#define PAUSE_LEAST_US ((int64_t)1000)
+#define PAUSE_MOST_US  ((int64_t)2000)  /* a slice is longer when others had the core meanwhile */
+#define PAUSE_AMID_US  ((int64_t)50000) /* nothing was purged: it is not urgent */
+#define PAUSE_IDLE_US  ((int64_t)1000000)
+/* Between two rounds, when things are purged all the time: short after one that gave much back, else by its length. */
+#define PAUSE_ROUND_US      ((int64_t)100000)
+#define PAUSE_ROUND_FOR     8
+#define PAUSE_ROUND_MOST_US ((int64_t)4000000)
+#define MUCH                16 /* one of so many objects */
+
+#define FETCH_MOST_MS (3600 * (int64_t)1000)
 
 /* A fetch that is not in the index yet holds a begin number that the sweep cannot see. None is stored that took longer than
  * an hour (index_publish), so what was purged more than an hour ago may be forgotten as far as they go. */
@@ -17,22 +26,54 @@ static uint64_t hour_ago(struct cache *c, struct now now, uint64_t published)
     return c->sweep_hour_ago;
 }
 
+static bool is_amid(const struct cache *c)
+{
+    return c->sweep_shard != 0 || c->sweep_bucket != 0 || c->sweep_in;
+}
+
+static void begin_round(struct cache *c, uint64_t published)
+{
+    c->sweep_began = published;
+    c->sweep_round_us = 0;
+    c->sweep_round_swept = atomic_load_explicit(&c->swept, memory_order_relaxed);
+}
+
+static void end_round(struct cache *c, struct now now, uint64_t published)
+{
+    uint64_t oldest = c->sweep_oldest, hour = hour_ago(c, now, published);
+    epochs_forget(c->epochs, oldest < hour ? oldest : hour);
+    c->sweep_purged_upto = c->sweep_began;
+}
+
+static int64_t pause_after_round(const struct cache *c)
+{
+    int64_t gone = (int64_t)(atomic_load_explicit(&c->swept, memory_order_relaxed) - c->sweep_round_swept);
+    int64_t pause_us = c->sweep_round_us * PAUSE_ROUND_FOR;
+    if (pause_us < PAUSE_ROUND_US || gone * MUCH > atomic_load_explicit(&c->objects, memory_order_relaxed))
+        return PAUSE_ROUND_US;
+    return pause_us < PAUSE_ROUND_MOST_US ? pause_us : PAUSE_ROUND_MOST_US;
+}
+
 int64_t cache_sweep(struct cache *c, const struct clock *clock, int64_t budget_us)
 {
-    int64_t until_us = clock_mono_us(clock) + budget_us;
+    int64_t start_us = clock_mono_us(clock), worked_us;
     struct now now = clock_now(clock);
     uint64_t published = epochs_published(c->epochs);
+    bool over;
+    if (!is_amid(c))
+        begin_round(c, published);
     do {
-        if (c->sweep_shard == 0 && c->sweep_bucket == 0)
-            c->sweep_began = published;
-        if (index_sweep(c, SLICE_RESOURCES, now)) {
-            uint64_t oldest = c->sweep_oldest, hour = hour_ago(c, now, published);
-            epochs_forget(c->epochs, oldest < hour ? oldest : hour);
-            c->sweep_purged_upto = c->sweep_began;
-            break;
-        }
-    } while (clock_mono_us(clock) < until_us);
+        over = index_sweep(c, now);
+        worked_us = clock_mono_us(clock) - start_us;
+    } while (!over && worked_us < budget_us);
+    c->sweep_round_us += worked_us;
+    if (over)
+        end_round(c, now, published);
     bool behind = c->sweep_purged_upto < epochs_published(c->epochs);
-    bool amid = c->sweep_shard != 0 || c->sweep_bucket != 0;
-    return behind ? BUSY_PAUSE_MS : amid ? 5 * BUSY_PAUSE_MS : IDLE_PAUSE_MS;
+    if (!behind)
+        return over ? PAUSE_IDLE_US : PAUSE_AMID_US;
+    if (over)
+        return pause_after_round(c);
+    int64_t pause_us = worked_us * PAUSE_FOR_WORK;
+    return pause_us < PAUSE_LEAST_US ? PAUSE_LEAST_US : pause_us > PAUSE_MOST_US ? PAUSE_MOST_US : pause_us;
 }

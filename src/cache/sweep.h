@@ -7,8 +7,8 @@
 
 #include "cache/index.h"
 
-/* Works for about `budget_us`; returns how long to wait until the next slice, in milliseconds: little while purged objects
- * may still be there, long when a round found nothing to do. */
+/* Works for about `budget_us`; returns how long to wait until the next slice, in microseconds: little while purged objects may still
+ * be there, long when a round found nothing to do. */
 int64_t cache_sweep(struct cache *c, const struct clock *clock, int64_t budget_us);
 
 #endif

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -281,4 +282,10 @@ void loop_defer(struct loop *l, struct letter *letter)
     letter->next = NULL;
     *l->mail.deferred_end = letter;
     l->mail.deferred_end = &letter->next;
+}
+
+void loop_nap(int64_t us)
+{
+    struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+    nanosleep(&t, NULL); /* woken early by a signal: no harm */
 }

@@ -108,6 +108,9 @@ static inline bool timer_is_running(const struct timer *t)
  * at its next turn. Any thread may post a letter that calls it. */
 void timers_recheck(struct loop *l);
 
+/* The calling thread sleeps for less than a timer can: for work in slices on a loop that nobody waits for. */
+void loop_nap(int64_t us);
+
 /* Private to io/: */
 void loop_read_clock(struct loop *l);
 /* First in each callback from libuv, which has no hook between waiting and the first callback. */

@@ -22,12 +22,17 @@ static void wait_ms(int64_t ms)
     now = clock_now(&clock_turned);
 }
 
+static bool is_amid(void)
+{
+    return cache->sweep_shard != 0 || cache->sweep_bucket != 0 || cache->sweep_in;
+}
+
 /* A whole round: from the first shard to the last. */
 static void sweep(void)
 {
     do
         cache_sweep(cache, &clock_turned, 0);
-    while (cache->sweep_shard != 0 || cache->sweep_bucket != 0);
+    while (is_amid());
 }
 
 static void gives_back_what_was_purged(void **state)
@@ -193,14 +198,73 @@ static void forgets_purges(void **state)
 static void hurries_while_there_is_something_to_do(void **state)
 {
     (void)state;
-    int64_t idle_ms = cache_sweep(cache, &clock_turned, 1000000);
-    assert_int_equal(cache->sweep_shard, 0);
-    assert_true(idle_ms >= 100);
+    int64_t idle_us = cache_sweep(cache, &clock_turned, 1000000);
+    assert_false(is_amid());
+    assert_true(idle_us >= 500000);
+    for (unsigned i = 0; i < 2000; i++)
+        store(arena_printf(&arena, "/%u", i).p, &(struct page){ .name = i % 20 + 1 });
     purge(PURGE_HARD, 1);
-    int64_t busy_ms = cache_sweep(cache, &clock_turned, 0);
-    assert_true(busy_ms > 0 && busy_ms < idle_ms);
+    int64_t busy_us = cache_sweep(cache, &clock_turned, 0);
+    assert_true(busy_us > 0 && busy_us <= 2000);
     sweep();
-    assert_true(cache_sweep(cache, &clock_turned, 1000000) >= 100);
+    assert_int_equal(cache->swept, 100);
+    idle_us = cache_sweep(cache, &clock_turned, 0); /* amid a round in which nothing was purged */
+    assert_true(idle_us > busy_us && idle_us < 500000);
+    sweep();
+    assert_true(cache_sweep(cache, &clock_turned, 10000000) >= 500000);
+}
+
+/* Rounds that give nothing back, for purges of other things, wait for as long as they are long; after one that did the next is near. */
+static void does_not_go_round_and_round(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3000; i++)
+        store(arena_printf(&arena, "/%u", i).p, &(struct page){ .name = i % 2 + 1 });
+    int64_t pause_us = 0;
+    for (int twice = 0; twice < 2; twice++) {
+        sweep();
+        purge(PURGE_HARD, twice ? 1 : 100);
+        cache_sweep(cache, &clock_turned, 0);
+        purge(PURGE_HARD, 200); /* after this round has begun */
+        cache->sweep_round_us = 300000;
+        do
+            pause_us = cache_sweep(cache, &clock_turned, 0);
+        while (is_amid());
+        assert_true(twice ? pause_us <= 200000 : pause_us >= 2000000 && pause_us < 10000000);
+    }
+}
+
+static struct place variant_of(const char *url, unsigned i)
+{
+    return place_of(url, arena_printf(&arena, "v%u", i).p, NULL);
+}
+
+static void store_variant(const char *url, unsigned i, uint64_t name)
+{
+    struct look l = look_of(url);
+    l.place = variant_of(url, i);
+    struct found f = look_as(&l, OUTCOME_MISS);
+    index_settle(f.busy, &l.place, NULL);
+    object_answer(f.busy, &(struct page){ .name = name });
+    object_seal(f.busy, false);
+    assert_true(index_publish(f.busy, &l.place, 1000000, now.mono_ms));
+    found_drop(&f);
+}
+
+static bool has_variant(const char *url, unsigned i)
+{
+    struct place p = variant_of(url, i);
+    struct object *o = index_peek(cache, &p);
+    object_unref(o);
+    return o != NULL;
+}
+
+static void withdraw_variant(const char *url, unsigned i)
+{
+    struct place p = variant_of(url, i);
+    struct object *o = index_peek(cache, &p);
+    index_withdraw(o);
+    object_unref(o);
 }
 
 /* A slice is bounded, however many pages of one URL were purged at once. */
@@ -208,26 +272,21 @@ static void takes_slices(void **state)
 {
     (void)state;
     enum { MANY = 3000 };
-    for (unsigned i = 0; i < MANY; i++) {
-        struct look l = look_of("/a");
-        l.place = place_of("/a", arena_printf(&arena, "v%u", i).p, NULL);
-        struct found f = look_as(&l, OUTCOME_MISS);
-        index_settle(f.busy, &l.place, NULL);
-        object_answer(f.busy, &(struct page){ .name = 1 });
-        object_seal(f.busy, false);
-        assert_true(index_publish(f.busy, &l.place, 1000000, now.mono_ms));
-        found_drop(&f);
-    }
+    int64_t before_bytes = memory_used(&cache->memory);
+    for (unsigned i = 0; i < MANY; i++)
+        store_variant("/a", i, 1);
     purge(PURGE_HARD, 1);
     uint64_t most = 0;
     do {
         uint64_t before = cache->swept;
-        index_sweep(cache, 100000, now);
+        index_sweep(cache, now);
         most = cache->swept - before > most ? cache->swept - before : most;
-    } while (cache->sweep_shard != 0 || cache->sweep_bucket != 0);
+    } while (is_amid());
     assert_int_equal(cache->swept, MANY);
-    assert_true(most > 0 && most <= 256);
+    assert_true(most > 0 && most <= 64);
     assert_int_equal(cache->objects, 0);
+    assert_int_equal(cache->resources, 0);
+    assert_int_equal(memory_used(&cache->memory), before_bytes);
 }
 
 /* The table of a shard may grow between two slices: nothing is skipped. */
@@ -239,12 +298,63 @@ static void nothing_is_skipped_when_a_shard_grows(void **state)
     purge(PURGE_HARD, 1);
     unsigned more = 0;
     do {
-        index_sweep(cache, 3, now);
+        index_sweep(cache, now);
         for (int k = 0; k < 5; k++)
             store(arena_printf(&arena, "/more/%u", more++).p, &(struct page){ .name = 2 });
-    } while (cache->sweep_shard != 0 || cache->sweep_bucket != 0);
+    } while (is_amid());
     assert_int_equal(cache->swept, 2000);
     assert_int_equal(cache->objects, more);
+}
+
+/* Millions of purged URLs: what was made for them goes too, but for what their rules and notes tell, within its bound. */
+static void gives_back_the_resources_of_what_was_purged(void **state)
+{
+    (void)state;
+    enum { PAGES = 5000 };
+    int64_t before_bytes = memory_used(&cache->memory);
+    struct rule *rule;
+    assert_int_equal(rule_of_response(fields_of("Vary: Cookie"), NULL, &arena, &rule), RULE_OK);
+    for (unsigned i = 0; i < PAGES; i++)
+        store(arena_printf(&arena, "/%u", i).p, &(struct page){ .name = 1 });
+    struct place ruled = place_of("/ruled", "x", rule);
+    struct found f = look("/ruled", OUTCOME_MISS);
+    assert_true(object_store(f.busy, &ruled, &(struct page){ .name = 1 }));
+    f.busy = NULL;
+    found_drop(&f);
+    purge(PURGE_HARD, 1);
+    sweep();
+    assert_int_equal(cache->objects, 0);
+    assert_int_equal(cache->resources, 1);
+    bool known, busy;
+    struct rule *still = index_rule(cache, &ruled, &known, &busy);
+    assert_ptr_equal(still, rule);
+    rule_unref(still);
+    rule_unref(rule);
+    assert_true(memory_used(&cache->memory) - before_bytes < 1000);
+}
+
+/* The sweep stands amid the variants of one URL while others come and go: it meets all that were there. */
+static void skips_no_variant_while_others_come_and_go(void **state)
+{
+    (void)state;
+    enum { MANY = 2000 };
+    for (unsigned i = 0; i < MANY; i++)
+        store_variant("/a", i, 1);
+    purge(PURGE_HARD, 1);
+    unsigned more = MANY, withdrawn = 0;
+    do {
+        index_sweep(cache, now);
+        store_variant("/a", more++, 2);
+        store_variant("/a", more++, 2);
+        if (more % 4 == 0) {
+            withdraw_variant("/a", more - 1);
+            withdrawn++;
+        }
+    } while (is_amid());
+    assert_int_equal(cache->swept, MANY);
+    assert_int_equal(cache->objects, more - MANY - withdrawn);
+    for (unsigned i = 0; i < MANY; i++)
+        assert_false(has_variant("/a", i));
 }
 
 int main(void)
@@ -259,7 +369,10 @@ int main(void)
         T(forgets_purges),
         T(hurries_while_there_is_something_to_do),
         T(takes_slices),
+        T(does_not_go_round_and_round),
         T(nothing_is_skipped_when_a_shard_grows),
+        T(skips_no_variant_while_others_come_and_go),
+        T(gives_back_the_resources_of_what_was_purged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
