@@ -116,7 +116,7 @@ static void put_field(struct builder *b, struct fields *to, const struct field *
     put(b, STR(": "));
     placed->value = put(b, f->value);
     put(b, STR("\r\n"));
-    field_set_add(&to->present, f->id);
+    fields_note(to, f->id);
 }
 
 static void put_status_line(struct builder *b, int status, struct str reason)

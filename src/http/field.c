@@ -18,7 +18,7 @@ _Static_assert(FIELD_COUNT <= 128, "struct field_set has 128 bits");
 /* Looking a name up. Every field of every request passes here, so: one small hash of the length and three letters,
  * one slot, one comparison of whole words. The slots are filled before main() and never change. */
 
-#define SLOTS 256 /* a power of two; one byte each */
+#define SLOTS 256 /* one byte each; as many as slot_of tells apart */
 static uint8_t slots[SLOTS];
 
 static uint64_t word_at(const char *p)
@@ -45,14 +45,27 @@ static inline bool word_same(const char *a, const char *b)
     return x == y || word_lower(x) == word_lower(y);
 }
 
+/* The same of names of four to eight bytes: the halves overlap. */
+static inline uint64_t word_short(const char *p, size_t n)
+{
+    uint32_t first, last;
+    memcpy(&first, p, sizeof(first));
+    memcpy(&last, p + n - sizeof(last), sizeof(last));
+    return (uint64_t)last << 32 | first;
+}
+
 /* Equal without case; n > 0. The last word overlaps the one before it, so that nothing behind the names is read. */
 static inline bool name_same(const char *a, const char *b, size_t n)
 {
-    if (n < 8) {
+    if (n < 4) {
         for (size_t i = 0; i < n; i++)
             if (ascii_lower(a[i]) != ascii_lower(b[i]))
                 return false;
         return true;
+    }
+    if (n < 8) {
+        uint64_t x = word_short(a, n), y = word_short(b, n);
+        return x == y || word_lower(x) == word_lower(y);
     }
     for (size_t i = 0; i + 8 < n; i += 8)
         if (!word_same(a + i, b + i))
@@ -60,12 +73,13 @@ static inline bool name_same(const char *a, const char *b, size_t n)
     return word_same(a + n - 8, b + n - 8);
 }
 
-/* n > 0. Letters and factors were searched for: with the names of today one pair shares a slot. */
+/* n > 0. The factor was searched for: the names of today share no slot, and few of those that browsers send besides have
+ * one that is taken. */
 static inline size_t slot_of(const char *p, size_t n)
 {
     const unsigned char *u = (const unsigned char *)p;
-    unsigned first = u[0] | 0x20, last = u[n - 1] | 0x20, fourth = u[n < 4 ? 0 : n - 4] | 0x20;
-    return (first * 99 + last * 26 + fourth * 39 + (unsigned)n * 38) % SLOTS;
+    uint32_t letters = u[0] | (uint32_t)u[n - 1] << 8 | (uint32_t)u[n < 4 ? 0 : n - 4] << 16 | 0x202020;
+    return ((letters | (uint32_t)n << 24) * 0x8a004dddu) >> 24;
 }
 
 __attribute__((constructor)) static void slots_fill(void)
@@ -78,16 +92,20 @@ __attribute__((constructor)) static void slots_fill(void)
     }
 }
 
+static inline bool is_known_as(uint8_t id, struct str name)
+{
+    struct str k = known[id].name;
+    return k.n == name.n && name_same(k.p, name.p, name.n);
+}
+
 enum field_id field_id_of(struct str name)
 {
     if (name.n == 0)
         return FIELD_OTHER;
-    for (size_t at = slot_of(name.p, name.n); slots[at]; at = (at + 1) % SLOTS) {
-        const struct str *k = &known[slots[at]].name;
-        if (k->n == name.n && name_same(k->p, name.p, name.n))
-            return slots[at];
-    }
-    return FIELD_OTHER;
+    size_t at = slot_of(name.p, name.n);
+    while (slots[at] && !is_known_as(slots[at], name))
+        at = (at + 1) % SLOTS;
+    return slots[at];
 }
 
 struct str field_name(enum field_id id)
@@ -156,10 +174,11 @@ struct str fields_value(const struct fields *f, enum field_id id)
 size_t fields_count(const struct fields *f, enum field_id id)
 {
     CHECK(id != FIELD_OTHER && (unsigned)id < FIELD_COUNT);
+    if (!field_set_has(&f->repeated, id))
+        return fields_has(f, id);
     size_t count = 0;
-    if (fields_has(f, id))
-        for (size_t i = 0; i < f->n; i++)
-            count += f->v[i].id == id;
+    for (size_t i = 0; i < f->n; i++)
+        count += f->v[i].id == id;
     return count;
 }
 
@@ -189,7 +208,7 @@ static struct str joined(const struct fields *f, enum field_id id, struct str na
     size_t first = index_of(f, id, name, 0);
     if (first == f->n)
         return STR_NONE;
-    if (index_of(f, id, name, first + 1) == f->n)
+    if (!field_set_has(&f->repeated, id) || index_of(f, id, name, first + 1) == f->n)
         return f->v[first].value;
     size_t bytes = 0;
     for (size_t i = first; i < f->n; i = index_of(f, id, name, i + 1))
@@ -233,7 +252,7 @@ static void append(struct fields *f, struct arena *a, struct field line)
     if (!line.value.p)
         line.value = STR("");
     f->v[f->n++] = line;
-    field_set_add(&f->present, line.id);
+    fields_note(f, line.id);
 }
 
 void fields_add(struct fields *f, struct arena *a, struct str name, struct str value)
@@ -276,12 +295,12 @@ void fields_remove_by_name(struct fields *f, struct str name)
 void fields_remove_if(struct fields *f, bool (*drop)(const struct field *, void *), void *ctx)
 {
     size_t kept = 0;
-    f->present = (struct field_set){ { 0 } };
+    fields_note_none(f);
     for (size_t i = 0; i < f->n; i++) {
         if (drop(&f->v[i], ctx))
             continue;
         f->v[kept] = f->v[i];
-        field_set_add(&f->present, f->v[kept].id);
+        fields_note(f, f->v[kept].id);
         kept++;
     }
     f->n = kept;

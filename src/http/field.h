@@ -37,7 +37,7 @@ struct field_set {
 struct fields {
     struct field *v;
     size_t n, cap;
-    struct field_set present;
+    struct field_set present, repeated; /* repeated: on more than one line */
 };
 
 static inline void field_set_add(struct field_set *s, enum field_id id)
@@ -47,6 +47,18 @@ static inline void field_set_add(struct field_set *s, enum field_id id)
 static inline bool field_set_has(const struct field_set *s, enum field_id id)
 {
     return s->bits[id >> 6] >> (id & 63) & 1;
+}
+
+/* A line of that name stands in the table now: whoever fills one without fields_add says so. */
+static inline void fields_note(struct fields *f, enum field_id id)
+{
+    uint64_t bit = (uint64_t)1 << (id & 63);
+    f->repeated.bits[id >> 6] |= f->present.bits[id >> 6] & bit;
+    f->present.bits[id >> 6] |= bit;
+}
+static inline void fields_note_none(struct fields *f)
+{
+    f->present = f->repeated = (struct field_set){ { 0 } };
 }
 
 /* FIELD_OTHER when unknown; ASCII case does not matter. */

@@ -3,10 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include "http/scan.h"
 
 #define EMPTY_LINES_MAX 4 /* CR LF in front of a request line; old clients send one after a body */
 
@@ -17,7 +14,7 @@
  * most `end`.
  */
 struct cursor {
-    const char *at, *end;
+    const char *from, *at, *end; /* from: the start of the input */
     enum http_error *error;
 };
 
@@ -60,138 +57,41 @@ static enum head_result take_crlf(struct cursor *c, enum http_error usual)
     return HEAD_DONE;
 }
 
-/*
- * Scanning. Each skip_ function returns the first byte that does not belong, or `end`, and reads nothing behind it.
- * Most bytes are taken a word at a time; a _stops function says which bytes of a word do not belong, or may not.
- */
-#ifdef __SSE2__
-#define WORD 16
-typedef unsigned stops_type; /* a bit for each byte */
-
-static inline __m128i word_at(const char *p)
-{
-    return _mm_loadu_si128((const __m128i *)(const void *)p);
-}
-
-/* 0xff for each byte from lo to hi. */
-static inline __m128i word_within(__m128i x, char lo, char hi)
-{
-    __m128i above = _mm_sub_epi8(x, _mm_set1_epi8(lo));
-    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(hi - lo))), above);
-}
+/* Scanning. Each skip_ function returns the first byte that does not belong, or `lim`, and reads nothing behind it. */
 
 /* Control characters but HTAB. */
-static inline stops_type value_stops(const char *p)
+static inline unsigned value_stops(word w)
 {
-    __m128i x = word_at(p), is_tab = _mm_cmpeq_epi8(x, _mm_set1_epi8('\t'));
-    __m128i is_del = _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f));
-    return (unsigned)_mm_movemask_epi8(
-        _mm_or_si128(_mm_andnot_si128(is_tab, word_within(x, 0, 0x1f)), is_del));
+    return word_bits((word_within(w, 0, 0x1f) & ~word_is(w, '\t')) | word_is(w, 0x7f));
 }
 
-/* All but visible ASCII; as signed bytes those above 0x7f are below zero. */
-static inline stops_type target_stops(const char *p)
+/* All but visible ASCII. */
+static inline unsigned target_stops(word w)
 {
-    __m128i x = word_at(p), is_del = _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmplt_epi8(x, _mm_set1_epi8(0x21)), is_del));
+    return word_bits(~word_within(w, 0x21, 0x7e));
 }
 
 /* All but letters, digits and "-": the rest of a token is rare. */
-static inline stops_type token_stops(const char *p)
+static inline unsigned token_stops(word w)
 {
-    __m128i x = word_at(p), is_letter = word_within(_mm_or_si128(x, _mm_set1_epi8(0x20)), 'a', 'z');
-    __m128i is_other = _mm_or_si128(word_within(x, '0', '9'), _mm_cmpeq_epi8(x, _mm_set1_epi8('-')));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(is_letter, is_other)) ^ 0xffff;
+    return word_bits(
+        ~(word_within(w | word_of(0x20), 'a', 'z') | word_within(w, '0', '9') | word_is(w, '-')));
 }
 
-static inline size_t first_stop(stops_type stops)
+static const char *skip_value(const struct cursor *c, const char *p, const char *lim)
 {
-    return (size_t)__builtin_ctz(stops);
-}
-#else
-#define WORD 8
-typedef uint64_t stops_type; /* not 0: there is one */
-
-static inline uint64_t word_at(const char *p)
-{
-    uint64_t w;
-    memcpy(&w, p, sizeof(w));
-    return w;
+    return scan_for(c->from, p, lim, value_stops);
 }
 
-#define EACH(byte) ((byte) * (uint64_t)0x0101010101010101)
-
-/* The top bit of a byte that is below `n`, and perhaps of others then. */
-static inline uint64_t word_below(uint64_t w, uint64_t n)
+static const char *skip_target(const struct cursor *c, const char *p, const char *lim)
 {
-    return (w - EACH(n)) & ~w & EACH(0x80);
+    return scan_for(c->from, p, lim, target_stops);
 }
 
-/* These say only that there is a byte to look at, and count HTAB and all above 0x7f as such where that is cheaper. */
-static inline stops_type value_stops(const char *p)
+static const char *skip_token(const struct cursor *c, const char *p, const char *lim, unsigned *kinds)
 {
-    uint64_t w = word_at(p);
-    return word_below(w, 0x20) | word_below(w ^ EACH(0x7f), 1);
-}
-
-static inline stops_type target_stops(const char *p)
-{
-    uint64_t w = word_at(p);
-    return word_below(w, 0x21) | word_below(w ^ EACH(0x7f), 1) | (w & EACH(0x80));
-}
-
-static inline stops_type token_stops(const char *p)
-{
-    (void)p;
-    return 1;
-}
-
-static inline size_t first_stop(stops_type stops)
-{
-    (void)stops;
-    return 0;
-}
-#endif
-
-typedef stops_type stops_fn(const char *p);
-
-/* Inlined with its `stops`, so that it is a loop of its own for each. */
-__attribute__((always_inline)) static inline const char *skip_words(const char *p, const char *end,
-                                                                    stops_fn *stops)
-{
-    for (; end - p >= WORD; p += WORD) {
-        stops_type found = stops(p);
-        if (found)
-            return p + first_stop(found);
-    }
-    return p;
-}
-
-static const char *skip_value(const char *p, const char *end)
-{
-    p = skip_words(p, end, value_stops);
-    while (p < end && is_field_text(*p))
-        p++;
-    return p;
-}
-
-static bool is_target_char(char c)
-{
-    return c > 0x20 && c < 0x7f;
-}
-
-static const char *skip_target(const char *p, const char *end)
-{
-    p = skip_words(p, end, target_stops);
-    while (p < end && is_target_char(*p))
-        p++;
-    return p;
-}
-
-static const char *skip_token(const char *p, const char *end, unsigned *kinds)
-{
-    p = skip_words(p, end, token_stops);
-    while (p < end && token_chars[(unsigned char)*p])
+    p = scan_for(c->from, p, lim, token_stops);
+    while (p < lim && token_chars[(unsigned char)*p])
         *kinds |= token_chars[(unsigned char)*p++];
     return p;
 }
@@ -202,7 +102,7 @@ static enum head_result parse_field_line(struct cursor *c, const char *lim, stru
 {
     const char *name = c->at, *colon, *value, *stop;
     unsigned kinds = 0;
-    colon = skip_token(name, lim, &kinds);
+    colon = skip_token(c, name, lim, &kinds);
     if (colon == lim)
         return out_of_bytes(c, lim, HTTP_ERROR_FIELDS_TOO_LARGE);
     if (*colon != ':' || colon == name)
@@ -213,13 +113,16 @@ static enum head_result parse_field_line(struct cursor *c, const char *lim, stru
 
     for (value = colon + 1; value < lim && (*value == ' ' || *value == '\t'); value++)
         ;
-    stop = skip_value(value, lim);
-    if (stop == lim || (*stop == '\r' && stop + 1 == lim))
-        return out_of_bytes(c, lim, HTTP_ERROR_FIELDS_TOO_LARGE);
-    c->at = stop;
-    enum head_result r = take_crlf(c, HTTP_ERROR_FIELD_VALUE);
-    if (r != HEAD_DONE)
+    stop = skip_value(c, value, lim);
+    c->at = stop + 2;
+    if (lim - stop < 2 || stop[0] != '\r' || stop[1] != '\n') {
+        c->at = stop;
+        if (stop == lim || (*stop == '\r' && stop + 1 == lim))
+            return out_of_bytes(c, lim, HTTP_ERROR_FIELDS_TOO_LARGE);
+        enum head_result r = take_crlf(c, HTTP_ERROR_FIELD_VALUE);
+        CHECK(r != HEAD_DONE);
         return r;
+    }
     while (stop > value && (stop[-1] == ' ' || stop[-1] == '\t'))
         stop--;
     out->value = (struct str){ value, (size_t)(stop - value) };
@@ -232,7 +135,7 @@ static enum head_result parse_fields(struct cursor *c, const struct head_limits 
     const char *lim = limit_of(c, limits->fields_bytes);
     CHECK(limits->fields_count <= out->cap);
     out->n = 0;
-    out->present = (struct field_set){ { 0 } };
+    fields_note_none(out);
     for (;;) {
         if (c->at == c->end)
             return HEAD_MORE;
@@ -247,7 +150,7 @@ static enum head_result parse_fields(struct cursor *c, const struct head_limits 
         enum head_result r = parse_field_line(c, lim, &out->v[out->n]);
         if (r != HEAD_DONE)
             return r;
-        field_set_add(&out->present, out->v[out->n].id);
+        fields_note(out, out->v[out->n].id);
         out->n++;
     }
 }
@@ -258,6 +161,11 @@ static enum head_result parse_version(struct cursor *c, const char *lim, char af
 {
     static const char form[] = "HTTP/d.d";
     const char *v = c->at;
+    if (lim - v >= 8 && memcmp(v, "HTTP/1.", 7) == 0 && (v[7] == '0' || v[7] == '1')) {
+        *minor = v[7] - '0';
+        c->at += 8;
+        return HEAD_DONE;
+    }
     for (size_t i = 0; i < 8; i++) {
         if (v + i == lim)
             return out_of_bytes(c, lim, HTTP_ERROR_LINE_TOO_LONG);
@@ -265,10 +173,6 @@ static enum head_result parse_version(struct cursor *c, const char *lim, char af
             return bad(c, fault_of(v[i], HTTP_ERROR_VERSION));
     }
     c->at += 8;
-    if (v[5] == '1' && v[7] <= '1') {
-        *minor = v[7] - '0';
-        return HEAD_DONE;
-    }
     if (c->at == c->end)
         return HEAD_MORE;
     return bad(c, *c->at == after && v[5] != '1' ? HTTP_ERROR_VERSION_UNSUPPORTED : HTTP_ERROR_VERSION);
@@ -299,7 +203,7 @@ static enum head_result parse_request_line(struct cursor *c, size_t line_bytes, 
 {
     const char *lim = limit_of(c, line_bytes), *method = c->at, *target, *stop;
     unsigned kinds = 0;
-    stop = skip_token(method, lim, &kinds);
+    stop = skip_token(c, method, lim, &kinds);
     if (stop == lim)
         return out_of_bytes(c, lim, HTTP_ERROR_LINE_TOO_LONG);
     if (*stop != ' ' || stop == method)
@@ -308,7 +212,7 @@ static enum head_result parse_request_line(struct cursor *c, size_t line_bytes, 
     out->method = method_of(out->method_name);
 
     target = stop + 1;
-    stop = skip_target(target, lim);
+    stop = skip_target(c, target, lim);
     if (stop == lim)
         return out_of_bytes(c, lim, HTTP_ERROR_LINE_TOO_LONG);
     if (*stop != ' ' || stop == target) {
@@ -344,7 +248,7 @@ static enum head_result parse_status_line(struct cursor *c, size_t line_bytes, s
     out->reason = (struct str){ c->at, 0 };
     if (c->at < lim && *c->at == ' ') {
         reason = c->at + 1;
-        stop = skip_value(reason, lim);
+        stop = skip_value(c, reason, lim);
         if (stop == lim && lim < c->end && *stop != '\r')
             return bad(c, HTTP_ERROR_LINE_TOO_LONG);
         out->reason = (struct str){ reason, (size_t)(stop - reason) };
@@ -414,7 +318,7 @@ enum head_result request_head_parse(struct str in, struct head_scan *scan, const
 {
     if (!is_worth_parsing(in, scan, limits))
         return HEAD_MORE;
-    struct cursor c = { in.p, in.p + in.n, error };
+    struct cursor c = { in.p, in.p, in.p + in.n, error };
     enum head_result r = skip_empty_lines(&c);
     if (r == HEAD_DONE)
         r = parse_request_line(&c, limits->line_bytes, out);
@@ -431,7 +335,7 @@ enum head_result response_head_parse(struct str in, struct head_scan *scan, cons
 {
     if (!is_worth_parsing(in, scan, limits))
         return HEAD_MORE;
-    struct cursor c = { in.p, in.p + in.n, error };
+    struct cursor c = { in.p, in.p, in.p + in.n, error };
     enum head_result r = parse_status_line(&c, limits->line_bytes, out);
     if (r == HEAD_DONE)
         r = parse_fields(&c, limits, &out->fields);

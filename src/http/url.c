@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "http/scan.h"
 
 /* The longest host: RFC 1035 allows 253 bytes without and 254 with the last dot. */
 #define HOST_BYTES_MAX 255
@@ -46,18 +47,35 @@ static int percent_byte(struct str s, size_t at)
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-static bool is_target_text(struct str s)
+/* What the bytes of a target are, found in one pass. */
+struct target_look {
+    bool good;      /* visible ASCII without '#' */
+    bool is_normal; /* no percent-encoding, and no segment that begins with a dot */
+    size_t mark;    /* the first '?', or the length */
+};
+
+static struct target_look target_look(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_visible(s.p[i]) || s.p[i] == '#')
-            return false;
-    return true;
+    word bad = { 0 }, percent = { 0 };
+    unsigned dots = 0, slash = 0; /* slash: was the last byte one */
+    size_t mark = s.n;
+    for (size_t at = 0; at < s.n; at += WORD_BYTES) {
+        size_t left = s.n - at;
+        word w = left >= WORD_BYTES ? word_load(s.p + at) : word_load_short(s.p + at, left, 'a');
+        bad |= ~word_within(w, 0x21, 0x7e) | word_is(w, '#');
+        percent |= word_is(w, '%');
+        unsigned slashes = word_bits(word_is(w, '/')), marks = word_bits(word_is(w, '?'));
+        dots |= word_bits(word_is(w, '.')) & (slashes << 1 | slash);
+        slash = slashes >> (WORD_BYTES - 1);
+        if (marks && mark == s.n)
+            mark = at + (size_t)__builtin_ctz(marks);
+    }
+    return (struct target_look){ !word_bits(bad), !word_bits(percent) && !dots, mark };
 }
 
-/* Takes "/path?query" apart; an empty path is "/". */
-static void target_split(struct str rest, struct target *out)
+/* Takes "/path?query" apart at its first '?'; an empty path is "/". */
+static void target_split(struct str rest, size_t mark, struct target *out)
 {
-    size_t mark = str_index(rest, '?');
     out->path = mark ? str_first(rest, mark) : STR("/");
     out->has_query = mark < rest.n;
     /* Not str_from_index: an empty query still points to its place in the input. */
@@ -89,17 +107,18 @@ static enum http_error absolute_parse(struct str raw, struct target *out)
         return HTTP_ERROR_TARGET;
     rest.p += out->authority.n;
     rest.n -= out->authority.n;
-    target_split(rest, out);
+    target_split(rest, str_index(rest, '?'), out);
     return HTTP_ERROR_NONE;
 }
 
 enum http_error target_parse(struct str raw, struct target *out)
 {
-    *out = (struct target){ .form = TARGET_ORIGIN };
-    if (raw.n == 0 || !is_target_text(raw))
+    struct target_look look = target_look(raw);
+    *out = (struct target){ .form = TARGET_ORIGIN, .is_normal = look.is_normal };
+    if (raw.n == 0 || !look.good)
         return HTTP_ERROR_TARGET;
     if (raw.p[0] == '/') {
-        target_split(raw, out);
+        target_split(raw, look.mark, out);
         return HTTP_ERROR_NONE;
     }
     if (str_eq(raw, STR("*"))) {
@@ -229,25 +248,6 @@ enum http_error query_check(struct str query)
     return HTTP_ERROR_NONE;
 }
 
-/* Letters, digits, "-" and "_" in labels of at least one byte. */
-static bool is_registered_name(struct str s)
-{
-    bool in_label = false;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if (c == '.') {
-            if (!in_label)
-                return false;
-            in_label = false;
-        } else if (is_alpha(c) || is_digit(c) || c == '-' || c == '_') {
-            in_label = true;
-        } else {
-            return false;
-        }
-    }
-    return in_label;
-}
-
 /* An IPv6 address has many spellings: the one of RFC 5952 is the key. `s`: without brackets. */
 static bool ipv6_normalize(struct str s, struct arena *a, struct str *out)
 {
@@ -265,61 +265,72 @@ static bool ipv6_normalize(struct str s, struct arena *a, struct str *out)
     return true;
 }
 
-static bool has_upper(struct str s)
+/* "name:port" of what was not spelled so. */
+static struct str authority_write(struct host host, struct arena *a)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] >= 'A' && s.p[i] <= 'Z')
-            return true;
-    return false;
+    char digits[5];
+    size_t n = sizeof(digits);
+    for (unsigned port = host.port; port; port /= 10)
+        digits[--n] = (char)('0' + port % 10);
+    char *p = arena_alloc(a, host.name.n + 1 + sizeof(digits) - n);
+    memcpy(p, host.name.p, host.name.n);
+    p[host.name.n] = ':';
+    memcpy(p + host.name.n + 1, digits + n, sizeof(digits) - n);
+    return (struct str){ p, host.name.n + 1 + sizeof(digits) - n };
 }
 
-/* Splits "name[:port]" at the right colon; false: brackets without an end, or something behind them. */
-static bool host_split(struct str raw, struct str *name, struct str *port)
+/* What stands behind the name, `at` of raw: nothing, or ":" and a port that may be empty. */
+static enum http_error port_parse(struct str raw, size_t at, bool https, struct arena *a, struct host *out)
 {
-    bool bracket = raw.n && raw.p[0] == '[';
-    size_t end = str_index(raw, bracket ? ']' : ':');
-    if (bracket && end++ == raw.n)
-        return false;
-    *name = str_first(raw, end);
-    *port = str_from_index(raw, end);
-    if (port->n == 0)
-        return true;
-    if (port->p[0] != ':')
-        return false;
-    *port = str_from_index(*port, 1);
-    return true;
+    uint64_t port = 0;
+    struct str digits = str_from_index(raw, at + 1);
+    if (at < raw.n && raw.p[at] != ':')
+        return HTTP_ERROR_HOST_INVALID;
+    if (digits.n && (digits.n > 5 || !str_to_u64(digits, 65535, &port) || port == 0))
+        return HTTP_ERROR_HOST_INVALID;
+    out->port = port == (https ? 443 : 80) ? 0 : (uint16_t)port;
+    bool as_spelled = out->name.p == raw.p && out->name.n == at && digits.n && digits.p[0] != '0';
+    out->authority = !out->port ? out->name : as_spelled ? raw : authority_write(*out, a);
+    return HTTP_ERROR_NONE;
 }
 
-static bool port_parse(struct str s, bool https, uint16_t *out)
+/* What a byte is in a registered name; 0: it ends it. */
+enum { NAME_LOWER = 1, NAME_UPPER = 2, NAME_DOT = 4 };
+static const uint8_t name_chars[256] = {
+    ['0' ... '9'] = NAME_LOWER, ['a' ... 'z'] = NAME_LOWER, ['-'] = NAME_LOWER,
+    ['_'] = NAME_LOWER,         ['A' ... 'Z'] = NAME_UPPER, ['.'] = NAME_DOT,
+};
+
+/* The registered name or IPv4 address at the front of raw: its length, or 0 when it has an empty label. */
+static size_t name_scan(struct str raw, unsigned *kinds)
 {
-    uint64_t port;
-    *out = 0;
-    if (s.n == 0)
-        return true;
-    if (s.n > 5 || !str_to_u64(s, 65535, &port) || port == 0)
-        return false;
-    if (port != (https ? 443 : 80))
-        *out = (uint16_t)port;
-    return true;
+    size_t n = 0;
+    unsigned kind, before = NAME_DOT;
+    for (; n < raw.n && (kind = name_chars[(unsigned char)raw.p[n]]) != 0; n++) {
+        if (kind & before & NAME_DOT)
+            return 0;
+        *kinds |= before = kind;
+    }
+    return n;
 }
 
 enum http_error host_parse(struct str raw, bool https, struct arena *a, struct host *out)
 {
-    struct str name, port;
-    *out = (struct host){ STR_NONE, 0 };
-    if (!host_split(raw, &name, &port) || name.n == 0 || name.n > HOST_BYTES_MAX ||
-        !port_parse(port, https, &out->port))
-        return HTTP_ERROR_HOST_INVALID;
-    if (name.p[0] == '[') {
-        bool good = ipv6_normalize((struct str){ name.p + 1, name.n - 2 }, a, &out->name);
-        return good ? HTTP_ERROR_NONE : HTTP_ERROR_HOST_INVALID;
+    size_t n;
+    *out = (struct host){ 0 };
+    if (raw.n && raw.p[0] == '[') {
+        n = str_index(raw, ']') + 1;
+        if (n > raw.n || !ipv6_normalize((struct str){ raw.p + 1, n - 2 }, a, &out->name))
+            return HTTP_ERROR_HOST_INVALID;
+    } else {
+        unsigned kinds = 0;
+        n = name_scan(raw, &kinds);
+        if (n == 0 || n > HOST_BYTES_MAX)
+            return HTTP_ERROR_HOST_INVALID;
+        struct str name = str_first(raw, n - (raw.p[n - 1] == '.'));
+        out->name = kinds & NAME_UPPER ? arena_dup_lower(a, name) : name;
     }
-    if (str_ends(name, STR(".")))
-        name.n--;
-    if (!is_registered_name(name))
-        return HTTP_ERROR_HOST_INVALID;
-    out->name = has_upper(name) ? arena_dup_lower(a, name) : name;
-    return HTTP_ERROR_NONE;
+    return port_parse(raw, n, https, a, out);
 }
 
 bool query_next(struct str *rest, struct query_param *out)

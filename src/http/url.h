@@ -18,6 +18,7 @@ struct target {
     struct str path;      /* as received; "/" when an absolute-form has none; "*" for asterisk-form */
     struct str query;     /* behind the first '?', without it */
     bool has_query;       /* "/a?" has an empty query, "/a" none */
+    bool is_normal;       /* path_normalize and query_check would change and refuse nothing; false: perhaps */
 };
 
 /* origin-form, absolute-form (http and https only, no userinfo), "*" (the caller checks for OPTIONS). A
@@ -34,8 +35,9 @@ enum http_error path_normalize(struct str path, struct arena *a, struct str *out
 enum http_error query_check(struct str query);
 
 struct host {
-    struct str name; /* lower case, no trailing dot, IPv6 in brackets; not copied when nothing changed */
-    uint16_t port;   /* 0: none given, or the scheme's own */
+    struct str name;      /* lower case, no trailing dot, IPv6 in brackets; not copied when nothing changed */
+    uint16_t port;        /* 0: none given, or the scheme's own */
+    struct str authority; /* name, and ":port" unless it is 0 */
 };
 
 /* uri-host [ ":" port ] (RFC 9112 §3.2): registered name of letters, digits, "-", "_", ".", IPv4, [IPv6]; at

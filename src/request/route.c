@@ -84,7 +84,7 @@ static enum http_error find_host(struct request *r, const struct target *t)
         return e;
     r->key.host = host.name;
     r->key.port = host.port;
-    r->authority = host.port ? arena_printf(&r->arena, "%.*s:%u", STR_ARG(host.name), host.port) : host.name;
+    r->authority = host.authority;
     return HTTP_ERROR_NONE;
 }
 
@@ -99,9 +99,10 @@ static enum http_error find_target(struct request *r, struct target *t)
     if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_PROTO))
         r->key.https =
             str_eq_nocase(last_member(&r->fields, FIELD_X_FORWARDED_PROTO, &r->arena), STR("https"));
-    if (t->form == TARGET_ASTERISK)
-        r->key.path = t->path;
-    else if ((e = path_normalize(t->path, &r->arena, &r->key.path)) != HTTP_ERROR_NONE)
+    r->key.path = t->path;
+    if (t->form == TARGET_ASTERISK || t->is_normal)
+        return HTTP_ERROR_NONE;
+    if ((e = path_normalize(t->path, &r->arena, &r->key.path)) != HTTP_ERROR_NONE)
         return e;
     if (t->has_query && (e = query_check(t->query)) != HTTP_ERROR_NONE)
         return e;

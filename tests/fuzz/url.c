@@ -133,9 +133,10 @@ static void check_host(struct str raw, bool https, struct arena *a)
     if (h.name.p[0] != '[')
         CHECK(str_index(h.name, ':') == h.name.n && str_index(h.name, '[') == h.name.n);
     struct str spelled = h.port ? arena_printf(a, "%.*s:%u", STR_ARG(h.name), h.port) : h.name;
+    CHECK(str_eq(h.authority, spelled));
     CHECK(host_parse(spelled, https, a, &again) == HTTP_ERROR_NONE);
     CHECK(str_eq(again.name, h.name) && again.port == h.port);
-    CHECK(again.name.p == spelled.p);
+    CHECK(again.name.p == spelled.p && again.authority.p == spelled.p && str_eq(again.authority, spelled));
 }
 
 static void check_target(struct str raw, struct arena *a)
@@ -158,6 +159,12 @@ static void check_target(struct str raw, struct arena *a)
     }
     CHECK(t.has_query || t.query.n == 0);
     CHECK(t.path.n && t.path.p[0] == '/');
+    if (t.is_normal) {
+        struct str path;
+        CHECK(path_normalize(t.path, a, &path) == HTTP_ERROR_NONE && path.p == t.path.p &&
+              path.n == t.path.n);
+        CHECK(query_check(t.query) == HTTP_ERROR_NONE);
+    }
     check_path(t.path, a);
     check_query(t.query, a);
 }

@@ -190,7 +190,10 @@ static void removes_what_it_is_told(void **state)
     fields_add_id(&f, &a, FIELD_AGE, STR("12345"));
     fields_add_id(&f, &a, FIELD_DATE, STR("x"));
     size_t least = 3;
+    assert_int_equal(fields_count(&f, FIELD_AGE), 2);
     fields_remove_if(&f, is_short, &least);
+    assert_int_equal(fields_count(&f, FIELD_AGE), 1);
+    assert_ptr_equal(fields_joined(&f, FIELD_AGE, &a).p, f.v[1].value.p);
     assert_int_equal(f.n, 2);
     assert_str(f.v[0].value, "long");
     assert_str(f.v[1].value, "12345");

@@ -37,14 +37,15 @@ static char *put(char *at, struct str s)
 static void put_fields(char *at, struct answer *a, const struct fields *f)
 {
     a->fields = f->n;
-    struct field_set present = { { 0 } };
+    struct field_set present = { { 0 } }, repeated = { { 0 } };
     for (size_t i = 0; i < f->n; i++) {
         at = put(at, f->v[i].name);
         at = put(at, f->v[i].value);
         assert_int_equal(f->v[i].id, field_id_of(f->v[i].name));
-        field_set_add(&present, f->v[i].id);
+        field_set_add(field_set_has(&present, f->v[i].id) ? &repeated : &present, f->v[i].id);
     }
     assert_memory_equal(&present, &f->present, sizeof(present));
+    assert_memory_equal(&repeated, &f->repeated, sizeof(repeated));
 }
 
 /* Gives the parser the first `n` bytes in a block of exactly that size. */

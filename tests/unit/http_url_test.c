@@ -93,6 +93,44 @@ static void refuses_targets(void **state)
     assert_int_equal(target_parse((struct str){ "/a\0b", 4 }, &t), HTTP_ERROR_TARGET);
 }
 
+/* Whatever is special about a target is seen at each place in it, near the ends of words too. */
+static void looks_at_every_byte(void **state)
+{
+    char text[72];
+    struct target t;
+    struct str path;
+    for (size_t n = 2; n < sizeof(text); n++)
+        for (size_t at = 1; at < n; at++) {
+            struct str whole = { text, n };
+            memset(text, 'a', sizeof(text));
+            text[0] = '/';
+            assert_int_equal(target_parse(whole, &t), HTTP_ERROR_NONE);
+            assert_true(t.is_normal);
+            for (int bad = 0; bad < 256; bad++) {
+                text[at] = (char)bad;
+                bool good = bad > 0x20 && bad < 0x7f && bad != '#';
+                assert_int_equal(target_parse(whole, &t), good ? HTTP_ERROR_NONE : HTTP_ERROR_TARGET);
+                if (!good)
+                    continue;
+                assert_int_equal(t.path.n, bad == '?' ? at : n);
+                assert_int_equal(t.has_query, bad == '?');
+                assert_int_equal(t.is_normal, bad != '%' && (bad != '.' || at > 1));
+            }
+            /* Behind the first one it is part of the query. */
+            text[at] = '?';
+            text[n - 1] = '?';
+            assert_int_equal(target_parse(whole, &t), HTTP_ERROR_NONE);
+            assert_int_equal(t.path.n, at);
+            text[n - 1] = 'a';
+            if (at + 1 < n) {
+                memcpy(text + at, "/.", 2);
+                assert_int_equal(target_parse(whole, &t), HTTP_ERROR_NONE);
+                assert_false(t.is_normal);
+                assert_int_equal(path_normalize(t.path, *state, &path), HTTP_ERROR_NONE);
+            }
+        }
+}
+
 /* CACHING.md 4.1: percent-encoding in upper case, unreserved characters decoded, dot segments removed,
  * nothing else touched. */
 static void normalizes_paths(void **state)
@@ -214,6 +252,32 @@ static void normalizes_hosts(void **state)
     assert_ptr_equal(h.name.p, normal);
 }
 
+/* The authority is the name with its port, in one spelling; what is spelled so already is not copied. */
+static void spells_authorities(void **state)
+{
+    static const struct {
+        const char *in, *out;
+        bool copied;
+    } cases[] = {
+        { "a.b", "a.b", false },
+        { "a.b:81", "a.b:81", false },
+        { "a.b:80", "a.b", false },
+        { "a.b:", "a.b", false },
+        { "a.b:081", "a.b:81", true },
+        { "a.b.:81", "a.b:81", true },
+        { "A.b:81", "a.b:81", true },
+        { "A.b", "a.b", true },
+        { "[::1]:65535", "[::1]:65535", false },
+        { "[0::1]:9", "[::1]:9", true },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct host h;
+        assert_int_equal(host_parse(str_from(cases[i].in), false, *state, &h), HTTP_ERROR_NONE);
+        assert_str(h.authority, cases[i].out);
+        assert_int_equal(h.authority.p != cases[i].in, cases[i].copied);
+    }
+}
+
 static void refuses_hosts(void **state)
 {
     static const char *const bad[] = {
@@ -267,11 +331,13 @@ int main(void)
         cmocka_unit_test(splits_targets),
         cmocka_unit_test(splits_absolute_targets),
         cmocka_unit_test(refuses_targets),
+        cmocka_unit_test_setup_teardown(looks_at_every_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(normalizes_paths, setup, teardown),
         cmocka_unit_test_setup_teardown(copies_no_normal_path, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_paths, setup, teardown),
         cmocka_unit_test(checks_queries),
         cmocka_unit_test_setup_teardown(normalizes_hosts, setup, teardown),
+        cmocka_unit_test_setup_teardown(spells_authorities, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_hosts, setup, teardown),
         cmocka_unit_test(walks_queries),
     };

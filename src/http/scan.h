@@ -1,0 +1,91 @@
+/*
+ * Looking through text sixteen bytes at a time. A `word` is sixteen bytes side by side; what is asked of them is answered
+ * by a word of 0xff (yes) and 0x00 (no), and word_bits makes a bit of each byte, the first byte the lowest bit. Written
+ * with the compiler's vector types: an instruction an operation where there is SSE2, right everywhere. Nothing outside the
+ * text given is read.
+ */
+#ifndef HTTP_SCAN_H
+#define HTTP_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define WORD_BYTES 16
+typedef uint8_t word __attribute__((vector_size(WORD_BYTES)));
+
+static inline word word_of(char c)
+{
+    return (word){ 0 } + (uint8_t)c;
+}
+
+static inline word word_load(const char *p)
+{
+    word w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+/* n < WORD_BYTES bytes, and `fill` behind them. */
+static inline word word_load_short(const char *p, size_t n, char fill)
+{
+    word w = word_of(fill);
+    if (n)
+        memcpy(&w, p, n);
+    return w;
+}
+
+static inline word word_is(word w, char c)
+{
+    return (word)(w == word_of(c));
+}
+
+/* lo <= byte <= hi, unsigned. */
+static inline word word_within(word w, char lo, char hi)
+{
+    return (word)(w - word_of(lo) <= word_of((char)(hi - lo)));
+}
+
+static inline unsigned word_bits(word w)
+{
+#ifdef __SSE2__
+    return (unsigned)_mm_movemask_epi8((__m128i)w);
+#else
+    unsigned bits = 0;
+    for (unsigned i = 0; i < WORD_BYTES; i++)
+        bits |= (unsigned)(w[i] & 1) << i;
+    return bits;
+#endif
+}
+
+/* Which bytes of a word are looked for, a bit each. */
+typedef unsigned word_find_fn(word w);
+
+/*
+ * The first byte in [p, end) that `find` finds, or `end`. What stands in [from, p), too, may be read. Inlined with its
+ * `find`, so that it is a loop of its own for each.
+ */
+__attribute__((always_inline)) static inline const char *scan_for(const char *from, const char *p,
+                                                                  const char *end, word_find_fn *find)
+{
+    for (; end - p >= WORD_BYTES; p += WORD_BYTES) {
+        unsigned found = find(word_load(p));
+        if (found)
+            return p + __builtin_ctz(found);
+    }
+    size_t left = (size_t)(end - p);
+    if (left == 0)
+        return end;
+    unsigned found;
+    if (end - from >= WORD_BYTES) /* the last word overlaps what was looked at */
+        found = find(word_load(end - WORD_BYTES)) >> (WORD_BYTES - left);
+    else
+        found = find(word_load_short(p, left, '\0')) & ((1u << left) - 1);
+    return found ? p + __builtin_ctz(found) : end;
+}
+
+#endif
