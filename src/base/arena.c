@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/mem.h"
 
 struct arena_block {
@@ -49,7 +48,7 @@ void arena_rewind(struct arena *a)
     use_block(a, a->first);
 }
 
-static void *alloc_slow(struct arena *a, size_t bytes)
+void *arena_alloc_slow(struct arena *a, size_t bytes)
 {
     size_t want = bytes > a->block_bytes ? bytes : a->block_bytes;
     struct arena_block *b = mem_resize(NULL, sizeof(*b) + want);
@@ -60,17 +59,6 @@ static void *alloc_slow(struct arena *a, size_t bytes)
     else
         a->first = b;
     use_block(a, b);
-    char *p = a->at;
-    a->at += bytes;
-    return p;
-}
-
-void *arena_alloc(struct arena *a, size_t bytes)
-{
-    CHECK(bytes < SIZE_MAX / 2);
-    bytes = (bytes + 15) & ~(size_t)15;
-    if ((size_t)(a->end - a->at) < bytes || !a->cur)
-        return alloc_slow(a, bytes);
     char *p = a->at;
     a->at += bytes;
     return p;

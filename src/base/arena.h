@@ -5,6 +5,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include "base/check.h"
 #include "base/str.h"
 
 struct arena_block;
@@ -21,8 +22,19 @@ void arena_init(struct arena *a, size_t block_bytes);
 void arena_fini(struct arena *a);
 /* All earlier allocations end; the first block stays. */
 void arena_rewind(struct arena *a);
+/* Private: the current block has no room. */
+void *arena_alloc_slow(struct arena *a, size_t bytes);
 /* 16-byte aligned, content unspecified, never NULL. */
-void *arena_alloc(struct arena *a, size_t bytes);
+static inline void *arena_alloc(struct arena *a, size_t bytes)
+{
+    CHECK(bytes < SIZE_MAX / 2);
+    bytes = (bytes + 15) & ~(size_t)15;
+    if ((size_t)(a->end - a->at) < bytes || !a->cur)
+        return arena_alloc_slow(a, bytes);
+    char *p = a->at;
+    a->at += bytes;
+    return p;
+}
 /* The same, zeroed. */
 void *arena_zero(struct arena *a, size_t bytes);
 /* A copy, also NUL-terminated behind its end. */

@@ -13,31 +13,14 @@ void buf_fini(struct buf *b)
     *b = BUF_INIT;
 }
 
-char *buf_room(struct buf *b, size_t bytes)
+void buf_grow(struct buf *b, size_t bytes)
 {
     CHECK(bytes < SIZE_MAX / 4);
-    if (b->cap - b->n < bytes) {
-        size_t cap = b->cap ? b->cap : 256;
-        while (cap - b->n < bytes)
-            cap *= 2;
-        b->p = mem_resize(b->p, cap);
-        b->cap = cap;
-    }
-    return b->p + b->n;
-}
-
-void buf_add(struct buf *b, struct str s)
-{
-    if (s.n == 0)
-        return;
-    memcpy(buf_room(b, s.n), s.p, s.n);
-    b->n += s.n;
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-    *buf_room(b, 1) = c;
-    b->n++;
+    size_t cap = b->cap ? b->cap : 256;
+    while (cap - b->n < bytes)
+        cap *= 2;
+    b->p = mem_resize(b->p, cap);
+    b->cap = cap;
 }
 
 void buf_add_u64(struct buf *b, uint64_t value)

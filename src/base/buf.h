@@ -21,10 +21,27 @@ static inline void buf_clear(struct buf *b)
 {
     b->n = 0;
 }
+/* Private: it has no room. */
+void buf_grow(struct buf *b, size_t bytes);
 /* Room for `bytes` more; returns where they go. The caller adds what it wrote to n. */
-char *buf_room(struct buf *b, size_t bytes);
-void buf_add(struct buf *b, struct str s);
-void buf_add_char(struct buf *b, char c);
+static inline char *buf_room(struct buf *b, size_t bytes)
+{
+    if (b->cap - b->n < bytes)
+        buf_grow(b, bytes);
+    return b->p + b->n;
+}
+static inline void buf_add(struct buf *b, struct str s)
+{
+    if (s.n == 0)
+        return;
+    memcpy(buf_room(b, s.n), s.p, s.n);
+    b->n += s.n;
+}
+static inline void buf_add_char(struct buf *b, char c)
+{
+    *buf_room(b, 1) = c;
+    b->n++;
+}
 void buf_add_u64(struct buf *b, uint64_t value);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
 /* As a JSON string with its quotes (RFC 8259); bytes that are not UTF-8 become U+FFFD. */

@@ -7,11 +7,6 @@ struct str str_from(const char *c)
     return c ? (struct str){ c, strlen(c) } : STR_NONE;
 }
 
-bool str_eq(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static bool same_nocase(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -34,11 +29,6 @@ int str_cmp(struct str a, struct str b)
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
-bool str_starts(struct str s, struct str prefix)
-{
-    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
-}
-
 bool str_starts_nocase(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && same_nocase(s.p, prefix.p, prefix.n);
@@ -47,33 +37,6 @@ bool str_starts_nocase(struct str s, struct str prefix)
 bool str_ends(struct str s, struct str suffix)
 {
     return s.n >= suffix.n && (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
-}
-
-size_t str_index(struct str s, char c)
-{
-    const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
-    return at ? (size_t)(at - s.p) : s.n;
-}
-
-struct str str_from_index(struct str s, size_t from)
-{
-    return from >= s.n ? STR_NONE : (struct str){ s.p + from, s.n - from };
-}
-
-struct str str_first(struct str s, size_t n)
-{
-    return (struct str){ s.p, n < s.n ? n : s.n };
-}
-
-struct str str_trim(struct str s)
-{
-    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
 }
 
 struct str str_cut(struct str *rest, char sep)

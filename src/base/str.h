@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
     const char *p;
@@ -26,21 +27,46 @@ struct str {
 
 /* A view of a C string; NULL gives the empty string. */
 struct str str_from(const char *c);
-bool str_eq(struct str a, struct str b);
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 /* Equal without ASCII case. */
 bool str_eq_nocase(struct str a, struct str b);
 /* <0, 0, >0 by bytes, the shorter first. */
 int str_cmp(struct str a, struct str b);
-bool str_starts(struct str s, struct str prefix);
+static inline bool str_starts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 /* Index of the first `c`, or s.n when there is none. */
-size_t str_index(struct str s, char c);
+static inline size_t str_index(struct str s, char c)
+{
+    const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
+    return at ? (size_t)(at - s.p) : s.n;
+}
 /* `from` above s.n gives the empty string. */
-struct str str_from_index(struct str s, size_t from);
-struct str str_first(struct str s, size_t n);
+static inline struct str str_from_index(struct str s, size_t from)
+{
+    return from >= s.n ? STR_NONE : (struct str){ s.p + from, s.n - from };
+}
+static inline struct str str_first(struct str s, size_t n)
+{
+    return (struct str){ s.p, n < s.n ? n : s.n };
+}
 /* Without SP and HTAB at both ends (RFC 9110 OWS). */
-struct str str_trim(struct str s);
+static inline struct str str_trim(struct str s)
+{
+    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
 /* Cuts `*rest` at the first `sep`: returns what is before it and moves `*rest` behind it. With no `sep` left returns
  * all of `*rest` and leaves it with p == NULL. Loop: while (rest.p) { item = str_cut(&rest, ','); ... } */
 struct str str_cut(struct str *rest, char sep);
