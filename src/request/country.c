@@ -43,11 +43,20 @@ static struct str upper(struct str s, struct arena *a)
     return (struct str){ copy, s.n };
 }
 
+/* "::ffff:192.0.2.1" is how a proxy that listens on IPv6 writes its IPv4 visitors; not every database lists them there. */
+static struct str unmapped(struct str ip)
+{
+    static const struct str prefix = STR_INIT("::ffff:");
+    bool mapped = str_starts_nocase(ip, prefix) && str_index(ip, '.') < ip.n;
+    return mapped ? str_from_index(ip, prefix.n) : ip;
+}
+
 struct str country_of(const struct country *c, struct str ip, struct arena *a)
 {
     int gai, status;
     if (!c || ip.n == 0)
         return STR_NONE;
+    ip = unmapped(ip);
     MMDB_lookup_result_s found = MMDB_lookup_string(&c->db, arena_dup(a, ip).p, &gai, &status);
     if (gai != 0 || status != MMDB_SUCCESS || !found.found_entry)
         return STR_NONE;

@@ -1,7 +1,16 @@
-// Two visitors who differ in what a page varies on (cookie, header, language) ask at the same moment on different workers: each gets
+// Two visitors who differ in what a page varies on (cookie, header, language, country) ask at the same moment on different workers: each gets
 // his own page, when it is cold, when it is refreshed, and when its rule changes. What the rule leaves out of the query reaches
 // nobody else. A refresh carries nothing of the visitor but what the rule names.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { mmdb } from '../scenario/mmdb.mjs';
 import { Client, below, chance, check, done, equal, pause, pick, scaled, stress } from './lib.mjs';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'freshet-countries-'));
+process.on('exit', () => fs.rmSync(folder, { recursive: true }));
+const countries = path.join(folder, 'countries.mmdb');
+fs.writeFileSync(countries, mmdb({ '192.0.2.0/24': { country_code: 'DE' }, '198.51.100.0/24': { country_code: 'NL' } }));
 
 const rounds = scaled(150, 25);
 // By what a page varies: its header, what a visitor sends to be a or b, and how the origin reads it back.
@@ -13,6 +22,11 @@ const ways = {
   vary_cookie: { rule: 'Vary: Cookie', send: (who) => ({ Cookie: `theme=${who}` }), read: (f) => /theme=(\w+)/.exec(f.cookie ?? '')?.[1] },
   language: { rule: 'Netlify-Vary: language=de|nl', send: (who) => ({ 'Accept-Language': `${who};q=0.9, xx;q=0.1` }),
     read: (f) => /\b(de|nl)\b/.exec(f['accept-language'] ?? '')?.[1], whos: ['de', 'nl'] },
+  // What the visitor says himself of his country is the other's.
+  country: { rule: 'Netlify-Vary: country=de|nl', whos: ['de', 'nl'],
+    send: (who) => (who === 'de' ? { 'X-Forwarded-For': `192.0.2.${below(256)}`, 'X-Country': 'NL' }
+      : { 'X-Forwarded-For': `198.51.100.${below(256)}`, 'X-Country': 'DE' }),
+    read: (f) => f['x-country']?.toLowerCase() },
 };
 const seen = new Map(); // target: requests at the origin
 let rules_on = true;
@@ -58,7 +72,8 @@ async function answer(request, c) {
   await c.write(body);
 }
 
-await stress(`${rounds} rounds of two visitors at the same moment`, { answer, flags: ['--idle-timeout', '1d'] }, async ({ freshet, at }) => {
+await stress(`${rounds} rounds of two visitors at the same moment`, { answer,
+  flags: ['--idle-timeout', '1d', '--country-database', countries, '--trusted-proxies', '127.0.0.1'] }, async ({ freshet, at }) => {
   // Connections whose worker is known.
   const on = [[], []];
   for (let tries = 0; (on[0].length < 8 || on[1].length < 8) && tries < 400; tries++) {
@@ -113,7 +128,7 @@ await stress(`${rounds} rounds of two visitors at the same moment`, { answer, fl
 
   // The page begins to vary while it is refreshed and asked for: nobody gets what was made for another.
   for (let round = 0; round < scaled(30, 8); round++) {
-    const name = pick(['cookie', 'header', 'vary', 'language']);
+    const name = pick(['cookie', 'header', 'vary', 'language', 'country']);
     const way = ways[name];
     const [a, b] = way.whos ?? ['amber', 'blue'];
     const target = `/${name}/turn-${round}`;

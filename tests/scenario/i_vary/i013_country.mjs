@@ -1,4 +1,4 @@
-// country= varies on the client's country, by the address that a trusted proxy gives; without a database there is one variant.
+// Without a database country= makes one variant, and what a visitor says of his country counts for nothing.
 // CACHING.md 4 "Netlify-Vary"
 import { equal, reply, scenario } from '../lib.mjs';
 
