@@ -383,6 +383,13 @@ static void on_written(struct stream *s, int status)
     }
 }
 
+static void on_moved(struct stream *s)
+{
+    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    if (c->x && c->state == H1_BUSY && !c->interim_writing)
+        request_moved(&c->x->request);
+}
+
 /* ---- the request's body ---- */
 
 static void h1_want_body(struct request *r)
@@ -783,8 +790,8 @@ static void on_connected(struct stream *s, int status)
     UNREACHABLE();
 }
 
-static const struct stream_notices notices = { on_connected, on_space,   on_data,
-                                               on_ended,     on_written, on_closed };
+static const struct stream_notices notices = { on_connected, on_space,  on_data, on_ended,
+                                               on_written,   on_closed, on_moved };
 
 /* ---- tunnels ---- */
 

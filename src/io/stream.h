@@ -31,6 +31,8 @@ struct stream_notices {
     void (*written)(struct stream *s, int status);
     /* After stream_close: the last notice. The memory may be freed. */
     void (*closed)(struct stream *s);
+    /* The kernel took more of a pending write, not yet all. Not told by readiness. NULL: of no interest. */
+    void (*moved)(struct stream *s);
 };
 
 enum stream_state { STREAM_NEW, STREAM_CONNECTING, STREAM_OPEN, STREAM_CLOSING, STREAM_CLOSED };

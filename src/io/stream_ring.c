@@ -243,6 +243,8 @@ static void on_sent(struct ring_op *op, int result, unsigned flags)
         advance(s->ring.write, (size_t)result);
         if (s->ring.write->left) {
             submit_write(s);
+            if (s->notices->moved)
+                s->notices->moved(s);
             return;
         }
     }

@@ -855,6 +855,12 @@ enum request_result request_sent(struct request *r, int status)
     return run(r);
 }
 
+void request_moved(struct request *r)
+{
+    if (r->sending)
+        watch_sending(r);
+}
+
 void request_abort(struct request *r)
 {
     if (r->step == STEP_DONE)

@@ -187,6 +187,8 @@ void request_reset(struct request *r);
 enum request_result request_start(struct request *r);
 /* A pending send ended: 0, or the client is gone. */
 enum request_result request_sent(struct request *r, int status);
+/* The client took more of a pending send, not yet all. */
+void request_moved(struct request *r);
 /* The client is gone, or the drain's deadline came. Always ends it. */
 void request_abort(struct request *r);
 /* Body bytes: returns how many were taken; less than data.n: the front stops until want_body. */
