@@ -69,6 +69,8 @@ export class Freshet {
     const usual = { '--listen': `unix:${path.resolve(this.at('front'))}`, '--admin': `unix:${path.resolve(this.at('admin'))}`,
       '--control': this.at('control'), '--state': this.at('state'), '--token': token, '--workers': '1',
       ...(process.env.FRESHET_IO ? { '--io': process.env.FRESHET_IO } : {}) };
+    // A scripted origin has one connection: on a slow machine it must not end between two requests, and with a turn of the clock it does.
+    if (!/origin.idle.timeout/.test(flags.join() + (config.length ? this.note('config.yaml') : ''))) usual['--origin-idle-timeout'] = '10s';
     const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f)).flat(), ...flags];
     for (const old of ['pid', 'status', 'ended', 'files']) fs.rmSync(this.at(old), { force: true });
     // A shell stays beside it, to note how it ended.
