@@ -353,7 +353,8 @@ static void add_url_on_ports(struct translate *t, const struct named *url, const
     }
 }
 
-/* A path alone: of the domain that was named, else of all hosts of the site, if they are known. */
+/* A path alone: of the domain that was named, else of all hosts of the site. Without a list of them its query cannot be brought to what its
+ * resources go by, and more is purged than was asked: everything of the path. */
 static bool add_path_alone(struct translate *t, const struct named *url, size_t i)
 {
     if (!t->site)
@@ -366,16 +367,12 @@ static bool add_path_alone(struct translate *t, const struct named *url, size_t 
         return true;
     }
     const struct strs *hosts = &t->site->hosts;
-    bool all_known = hosts->n > 0 && hosts->n <= HOSTS_MAX;
+    bool by_host = url->target.query.n > 0 && hosts->n > 0 && hosts->n <= HOSTS_MAX;
     for (size_t k = 0; k < hosts->n; k++)
-        all_known &= !str_starts(hosts->v[k], STR("*"));
-    if (!all_known)
-        return refuse(
-            t->error, t->arena, 400,
-            "urls[%zu] has no host, and the site %.*s has no list of all its hosts; write the whole URL as "
-            "visitors see it, like http://HOST%.*s, or add \"domain\": \"HOST\"",
-            i, STR_ARG(t->site->name), STR_ARG(str_first(url->path, QUOTED_MAX)));
-    for (size_t k = 0; k < hosts->n; k++)
+        by_host &= !str_starts(hosts->v[k], STR("*"));
+    if (!by_host)
+        add_name(t, name_of_path_anywhere(t->cache, t->site->name, url->path));
+    for (size_t k = 0; by_host && k < hosts->n; k++)
         add_url_on_ports(t, url, t->site, (struct host){ hosts->v[k], 0 });
     return true;
 }

@@ -1,5 +1,5 @@
 /*
- * Epochs: a purge is a number. Everything that can be purged (a site, a host, a URL, a tag, a cache ID, a cache group)
+ * Epochs: a purge is a number. Everything that can be purged (a site, a path, a URL, a tag, a cache ID, a cache group)
  * is a name, here its keyed hash, with the numbers of its latest purges. An object holds the number at which its fetch
  * began and the hashes of its names; it is usable while it is younger than all of them. A purge therefore costs the same
  * for one object or a million, holds from the next look-up on, and cannot miss a response in flight.
@@ -20,7 +20,7 @@ enum purge_kind {
 };
 #define PURGE_KINDS 3
 
-enum epoch_kind { EPOCH_SITE, EPOCH_HOST, EPOCH_PATH, EPOCH_URL, EPOCH_TAG, EPOCH_GROUP };
+enum epoch_kind { EPOCH_SITE, EPOCH_PATH, EPOCH_PATH_ANYWHERE, EPOCH_URL, EPOCH_TAG, EPOCH_GROUP };
 
 struct epochs;
 
@@ -29,7 +29,7 @@ struct epochs;
 struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max);
 void epochs_free(struct epochs *e);
 
-/* The hash of a name. `scope` is the site for sites, hosts, paths, URLs and tags, the origin for groups; tags are
+/* The hash of a name. `scope` is the site for sites, paths, URLs and tags, the origin for groups; tags are
  * compared without ASCII case: pass them in lower case. */
 uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name);
 

@@ -17,9 +17,9 @@ uint64_t name_of_site(const struct cache *c, struct str site)
     return epoch_hash(c->epochs, EPOCH_SITE, site, STR_NONE);
 }
 
-uint64_t name_of_host(const struct cache *c, struct str site, struct str host)
+uint64_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path)
 {
-    return epoch_hash(c->epochs, EPOCH_HOST, site, host);
+    return epoch_hash(c->epochs, EPOCH_PATH_ANYWHERE, site, path);
 }
 
 uint64_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a)
@@ -114,7 +114,7 @@ void names_of_response(const struct cache *c, const struct key_request *r, const
     uint64_t *all = arena_alloc(a, (FIXED_NAMES + v->tags.n + v->groups.n) * sizeof(*all));
     size_t k = 0;
     all[k++] = name_of_site(c, r->site);
-    all[k++] = name_of_host(c, r->site, r->host);
+    all[k++] = name_of_path_anywhere(c, r->site, r->path);
     all[k++] = name_of_path(c, r, a);
     all[k++] = url_name(c, r, rule, a);
     if (!rule_equal(rule, before))

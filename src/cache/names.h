@@ -8,19 +8,20 @@
 #include "cache/index.h"
 #include "cache/key.h"
 
-/* Site, host, path, URL, tags and groups of a response. `rule`: the one that it is stored under; `before`: the one that was
+/* Site, path (at its host, and anywhere), URL, tags and groups of a response. `rule`: the one that it is stored under; `before`: the one that was
  * known when it came, under which a purge of its URL may have been asked for. The array is in the arena. */
 void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
                        const struct rule *before, const struct verdict *v, struct arena *a,
                        const uint64_t **names, size_t *n);
 
 uint64_t name_of_site(const struct cache *c, struct str site);
-uint64_t name_of_host(const struct cache *c, struct str site, struct str host);
 /* `tag` in any case. */
 uint64_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a);
 uint64_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a);
 /* Everything of the path, whatever its query. */
 uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a);
+/* The same at all hosts and ports of the site. */
+uint64_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path);
 
 /*
  * What a GET of that URL is answered with, in every variant: the name of the URL under its resource's rule, or of the whole path when

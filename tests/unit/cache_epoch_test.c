@@ -59,7 +59,7 @@ static void names_are_told_apart(void **state)
         enum epoch_kind kind;
         struct str scope, name;
     } rows[] = {
-        { EPOCH_SITE, STR_INIT("s"), STR_INIT("") },   { EPOCH_HOST, STR_INIT("s"), STR_INIT("") },
+        { EPOCH_SITE, STR_INIT("s"), STR_INIT("") },   { EPOCH_PATH_ANYWHERE, STR_INIT("s"), STR_INIT("") },
         { EPOCH_TAG, STR_INIT("s"), STR_INIT("a") },   { EPOCH_PATH, STR_INIT("s"), STR_INIT("a") },
         { EPOCH_URL, STR_INIT("s"), STR_INIT("a") },   { EPOCH_GROUP, STR_INIT("s"), STR_INIT("a") },
         { EPOCH_TAG, STR_INIT("sa"), STR_INIT("") },   { EPOCH_TAG, STR_INIT(""), STR_INIT("sa") },

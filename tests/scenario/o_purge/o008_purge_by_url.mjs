@@ -19,6 +19,11 @@ await scenario({ answer: () => reply(`page ${++n}`, { 'Cache-Control': 'max-age=
     ['http://example.org/a/', ['/a', 'example.org'], false],
     ['http://other.org/a', ['/a', 'example.org'], false],
     ['http://example.org/A', ['/a', 'example.org'], false],
+    // A path alone is of every host and port.
+    ['/a', ['/a', 'example.org'], true],
+    ['/%61', ['/a?x=1', 'other.org:8080'], true],
+    ['/a?x=1', ['/a?x=1', 'example.org'], true],
+    ['/b', ['/a', 'example.org'], false],
   ];
   for (const [url, [target, host], gone] of rows) {
     await cases.check(`${url} ${gone ? 'takes' : 'leaves'} ${target}`, async () => {
