@@ -681,7 +681,8 @@ static void write_error_page(struct request *r)
     struct answer_page *page = &r->answer;
     const char *what = r->refused ? http_error_text(r->refused) : reason_sentence(r->reason).p;
     *page = (struct answer_page){ .status = r->status };
-    char first = is_alpha(what[0]) ? (char)(what[0] & ~0x20) : what[0]; /* a sentence, as decision 019 has it */
+    char first =
+        is_alpha(what[0]) ? (char)(what[0] & ~0x20) : what[0]; /* a sentence, as decision 019 has it */
     page->body = arena_printf(a, "%d %.*s\n\n%c%s.\nRequest %.*s\n", r->status,
                               STR_ARG(status_reason(r->status)), first, what + 1, STR_ARG(request_id(r)));
     if (r->status == 503)
