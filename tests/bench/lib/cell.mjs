@@ -7,15 +7,14 @@ export function placing(workers) {
   return workers === 1 ? { server: '0', load: '1', threads: 1 } : { server: '0,1', load: '0,1', threads: 2 };
 }
 
-// `names` are servers of the world. Results: { name: { cpu_us: [...], rps: [...], p99: [...] } }. Whoever asks the origin meanwhile
+// `names` are servers of the world, `at` where the load is. Results: { name: { cpu_us: [...], rps: [...], p99: [...] } }. Whoever asks the origin meanwhile
 // did not only give hits: that ends the bench.
-export async function hitCell(world, names, { target, fields, connections, workers = 1, rounds, seconds }) {
-  const at = placing(workers);
+export async function hitCell(world, names, { target, fields, connections, at = placing(1), rounds, seconds }) {
   return interleaved(names, rounds, async (name) => {
     const r = await world.measured(name, (server) => wrk({ port: server.port, target, fields, connections, seconds, cores: at.load,
       threads: Math.min(at.threads, connections) }));
     if (r.asked > 0) throw new Error(`${name}: ${r.asked} requests reached the origin: not only hits`);
-    if (r.errors > 0) throw new Error(`${name}: ${r.errors} errors`);
+    if (r.errors > 0 || r.requests === 0) throw new Error(`${name}: ${r.requests} answers, ${r.errors} errors`);
     return { cpu_us: r.cpu_us, rps: r.rps, p99: r.p99 };
   });
 }

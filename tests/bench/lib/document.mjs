@@ -34,9 +34,21 @@ function mustTable(list) {
   return table(['what', 'must', 'measured', 'holds'], list.map((m) => [m.what, m.must, m.measured, m.holds ? 'yes' : '**no**']));
 }
 
+// Results that an older bench has left may have another form.
+function readable({ t, r }) {
+  try {
+    t.render(r.data);
+    t.musts?.(r.data);
+    return true;
+  } catch (e) {
+    console.error(`${t.name}: its kept results cannot be read (${e.message}): measure it again`);
+    return false;
+  }
+}
+
 // Other files than the usual ones are for tests. Returns the document's name and what must hold.
 export function write(tables, { out, notes, document } = usual) {
-  const results = tables.map((t) => ({ t, r: load(t.name, out) })).filter((x) => x.r), note = sections(notes);
+  const results = tables.map((t) => ({ t, r: load(t.name, out) })).filter((x) => x.r && readable(x)), note = sections(notes);
   if (results.length === 0) throw new Error('no results yet');
   const { machine: m, versions: v } = results.reduce((a, b) => (a.r.when > b.r.when ? a : b)).r;
   const musts = results.flatMap(({ t, r }) => t.musts?.(r.data) ?? []);
@@ -47,7 +59,7 @@ merged in. How it is measured: [tests/bench](../tests/bench/README.md).
 
 - Machine: ${m.cpu}${m.virtual ? ' (virtual machine)' : ''}, ${m.cores} cores, ${m.memory} GB; ${m.system}, Linux ${m.kernel}.
 - Load and servers share the machine and talk over loopback: absolute figures are this machine's, ratios are of one run.
-- ${Object.entries(v.peers).map(([n, x]) => `${peers[n].title} ${x}`).join('; ')}; ${m.compiler}; wrk ${v.tools.wrk}.`,
+- ${Object.entries(v.peers).filter(([n]) => n !== 'freshet_epoll').map(([n, x]) => `${peers[n].title} ${x}`).join('; ')}; ${m.compiler}; wrk ${v.tools.wrk}.`,
   `## What must hold\n\n${mustTable(musts)}`];
   if (note.musts) parts.push(note.musts);
   for (const { t, r } of results) {

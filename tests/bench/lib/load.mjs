@@ -41,7 +41,7 @@ export async function openLoop({ port, request, folder, rate, connections, secon
   const file = path.join(folder, `request.${port}`);
   fs.writeFileSync(file, request);
   return JSON.parse(await run(['taskset', '-c', cores, path.join(programs, 'openloop'), `${port}`, file, `${rate}`, `${connections}`, `${seconds}`,
-    ...(modulo ? [`${modulo}`] : [])], (rate > 0 ? seconds + 30 : 300) * 1000));
+    ...(modulo ? [`${modulo}`] : [])], (rate > 0 ? seconds + 30 : 900) * 1000));
 }
 
 // So many requests, as fast as they are answered; "########" in one becomes its number.

@@ -70,6 +70,13 @@ export const peers = {
     },
   },
 
+  // The same where the kernel does not allow io_uring, as in many containers.
+  freshet_epoll: {
+    title: 'freshet, io: epoll',
+    version: () => peers.freshet.version(),
+    start: (options) => peers.freshet.start({ ...options, flags: [...(options.flags ?? []), '--io', 'epoll'] }),
+  },
+
   nginx: {
     title: 'nginx proxy_cache',
     version: () => first(/nginx\/(\S+)/, says('/usr/sbin/nginx', '-v')),

@@ -41,6 +41,11 @@ export class Server {
     Object.assign(this, { name, port, log, pids: [], how: undefined });
   }
 
+  // Looks again which processes there are: some servers take connections before all of their workers run.
+  look() {
+    this.pids = family(this.child.pid);
+  }
+
   cpuNs() {
     return cpuNs(this.pids);
   }

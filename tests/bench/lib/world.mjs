@@ -79,7 +79,9 @@ export class World {
 
   // CPU time of one piece of work at a server, per request: `work` gives { requests, ... }.
   async measured(name, work) {
-    const server = this.servers[name], asked = await this.asked(), before = server.cpuNs();
+    const server = this.servers[name], asked = await this.asked();
+    server.look();
+    const before = server.cpuNs();
     const r = await work(server);
     const cpu = server.cpuNs() - before;
     return { cpu_us: cpu / 1000 / r.requests, ...r, asked: (await this.asked()) - asked };

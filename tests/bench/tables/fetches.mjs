@@ -60,15 +60,15 @@ reached the origin.`];
 
 export function musts({ cells }) {
   const list = [];
-  const below = (id, what, cell, other) => {
+  const below = (id, what, cell, other, as) => {
     if (!cell[other]) return;
     const x = ratio(cell.freshet.cpu_us, cell[other].cpu_us);
-    list.push({ id, what, must: `less CPU than ${peers[other].title}`, measured: `${number(x)} ×`, holds: x < 1 });
+    list.push({ id, what, must: `less CPU than ${as}`, measured: `${number(x)} ×`, holds: x < 1 });
   };
   for (const { bytes, pass, miss } of cells) {
-    below(`pass-nginx-${bytes}`, `pass, ${size(bytes)} (plain proxy)`, pass, 'nginx');
-    below(`pass-haproxy-${bytes}`, `pass, ${size(bytes)} (plain proxy)`, pass, 'haproxy');
-    below(`miss-${bytes}`, `storing miss, ${size(bytes)}`, miss, 'nginx');
+    below(`pass-nginx-${bytes}`, `pass, ${size(bytes)}`, pass, 'nginx', 'nginx as a plain proxy');
+    below(`pass-haproxy-${bytes}`, `pass, ${size(bytes)}`, pass, 'haproxy', 'HAProxy as a plain proxy');
+    below(`miss-${bytes}`, `storing miss, ${size(bytes)}`, miss, 'nginx', "nginx proxy_cache's miss");
   }
   return list;
 }

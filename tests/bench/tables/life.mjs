@@ -13,7 +13,7 @@ const idle_connections = 10_000, idle_ms = 3000;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export async function run({ rounds, quick, have, say }) {
-  const names = have.filter((n) => n !== 'bare' && n !== 'uring'), cells = {}, world = await World.open();
+  const names = have.filter((n) => !['bare', 'uring', 'freshet_epoll'].includes(n)), cells = {}, world = await World.open();
   try {
     for (const n of names) {
       const start_ms = [];
@@ -24,7 +24,9 @@ export async function run({ rounds, quick, have, say }) {
         await world.warm(n, '/b1024/hit', {}, { hits: false });
         start_ms.push(performance.now() - began);
       }
-      const server = world.servers[n], cpu = server.cpuNs();
+      const server = world.servers[n];
+      server.look();
+      const cpu = server.cpuNs();
       await pause(quick ? 500 : idle_ms);
       cells[n] = { start_ms, rss: server.rss(), processes: server.pids.length, idle_us: (server.cpuNs() - cpu) / 1000 / ((quick ? 500 : idle_ms) / 1000) };
       if (n === 'freshet') {
