@@ -335,6 +335,7 @@ static void write_verdict(struct request *x, const struct facts *f, struct answe
     };
     struct verdict v;
     policy_judge(&judge, &x->arena, &v);
+    policy_tags(&judge, &x->arena, &v); /* it may be stored although it would not be now */
     if (v.ruled_by.n) {
         struct str value = fields_joined_by_name(&o->response->fields, v.ruled_by, &x->arena);
         answer_str(w, "ruled_by", arena_printf(&x->arena, "%.*s: %.*s", STR_ARG(v.ruled_by), STR_ARG(value)));

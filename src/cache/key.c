@@ -506,7 +506,7 @@ void key_fields_for_refresh(const struct fields *in, const struct rule *rule, st
         const struct field *f = &in->v[i];
         if (is_visitors_own(f, rule) && !(whole_cookie && f->id == FIELD_COOKIE))
             continue;
-        fields_add(out, a, f->name, f->value);
+        fields_add_line(out, a, *f);
     }
     struct str encoding = accept_encoding_normalize(in);
     if (encoding.n)

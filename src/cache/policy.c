@@ -316,8 +316,9 @@ static bool add_tags_of(const struct judge *in, struct str name, const struct ta
     return true;
 }
 
-static enum reason find_tags(const struct judge *in, struct arena *a, struct verdict *out)
+enum reason policy_tags(const struct judge *in, struct arena *a, struct verdict *out)
 {
+    out->tags = out->groups = (struct strs){ 0 };
     size_t most = (size_t)in->site->tags;
     struct collector tags = { &out->tags, most, 0, a };
     for (size_t i = 0; i < in->site->tag_headers.n; i++) {
@@ -373,9 +374,9 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
     enum reason why_rule = find_rule(in, a, out);
     if (why == REASON_NONE)
         why = why_rule;
-    enum reason why_tags = find_tags(in, a, out);
+    /* What is not stored is not purged. */
     if (why == REASON_NONE)
-        why = why_tags;
+        why = policy_tags(in, a, out);
     if (why == REASON_NONE && !in->site->store)
         why = REASON_DEV;
     out->reason = why;

@@ -44,14 +44,17 @@ struct verdict {
     struct freshness fresh;
     struct rule *
         rule; /* a reference of the caller's: the rule that the resource has after this answer; NULL: default */
-    bool rule_changed;  /* `rule` is to be remembered, stored or not */
-    struct strs tags;   /* lower case, cache tags and cache IDs */
+    bool rule_changed; /* `rule` is to be remembered, stored or not */
+    struct strs
+        tags; /* lower case, cache tags and cache IDs; both only when it may be stored: see policy_tags */
     struct strs groups; /* Cache-Groups, as sent */
     bool strip_cookies;
     unsigned vary_ignored; /* names in Netlify-Vary: header= that are not varied on */
 };
 
 void policy_judge(const struct judge *in, struct arena *a, struct verdict *out);
+/* Tags and groups alone, whatever the rest of the verdict. A reason when there are too many. */
+enum reason policy_tags(const struct judge *in, struct arena *a, struct verdict *out);
 
 /* ---- reuse ---- */
 

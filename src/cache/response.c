@@ -24,7 +24,7 @@ void response_end_to_end(const struct fields *received, struct arena *a, struct 
         if (field_class_of(f->id) == FIELD_CLASS_H || f->id == FIELD_CONTENT_LENGTH ||
             connection_lists(received, f->name))
             continue;
-        fields_add(out, a, f->name, f->value);
+        fields_add_line(out, a, *f);
     }
 }
 
@@ -45,13 +45,13 @@ void response_merge_304(const struct fields *stored, const struct fields *update
         /* A 304 without Date was made when it was received (RFC 9110 §6.6.1): with the stored one the page would be old at
          * once, each time. */
         if (!replaced && f->id != FIELD_DATE)
-            fields_add(out, a, f->name, f->value);
+            fields_add_line(out, a, *f);
     }
     for (size_t i = 0; i < update->n; i++) {
         const struct field *f = &update->v[i];
         bool cookie = f->id == FIELD_SET_COOKIE || f->id == FIELD_SET_COOKIE2;
         if (!describes_the_bytes(f->id) && (keep_cookies || !cookie))
-            fields_add(out, a, f->name, f->value);
+            fields_add_line(out, a, *f);
     }
 }
 
@@ -162,13 +162,16 @@ static size_t bytes_needed(const struct response_plan *p, struct str reason)
     return bytes;
 }
 
-static void find_validators(struct response *r, int64_t now_s)
+/* `date_is_ours`: it says now_s. */
+static void find_validators(struct response *r, int64_t now_s, bool date_is_ours)
 {
     r->validators.etag = etag_parse(fields_value(&r->fields, FIELD_ETAG));
     if (!http_date_parse(fields_value(&r->fields, FIELD_LAST_MODIFIED), now_s,
                          &r->validators.last_modified_s))
         r->validators.last_modified_s = INT64_MIN;
-    if (!http_date_parse(fields_value(&r->fields, FIELD_DATE), now_s, &r->validators.date_s))
+    if (date_is_ours)
+        r->validators.date_s = now_s;
+    else if (!http_date_parse(fields_value(&r->fields, FIELD_DATE), now_s, &r->validators.date_s))
         r->validators.date_s = INT64_MIN;
 }
 
@@ -182,14 +185,15 @@ struct response *response_new(const struct response_plan *p)
     size_t text = bytes_needed(p, reason);
     size_t bytes = sizeof(struct response) + table + text;
 
-    struct response *r = mem_alloc(bytes);
-    r->bytes = bytes;
-    r->status = p->status;
-    r->declared_length = p->declared_length;
-    r->has_age = fields_has(p->fields, FIELD_AGE);
-    r->has_default_cc = add_cc;
-    r->fields.v = (struct field *)(void *)(r + 1);
-    r->fields.cap = p->fields->n + 1;
+    struct response *r = mem_resize(NULL, bytes);
+    *r = (struct response){
+        .bytes = bytes,
+        .status = p->status,
+        .declared_length = p->declared_length,
+        .has_age = fields_has(p->fields, FIELD_AGE),
+        .has_default_cc = add_cc,
+        .fields = { .v = (struct field *)(void *)(r + 1), .cap = p->fields->n + 1 },
+    };
     struct builder b = { (char *)(r + 1) + table, (char *)r + bytes };
 
     const char *start = b.at;
@@ -229,7 +233,7 @@ struct response *response_new(const struct response_plan *p)
         if (is_kept(p, &p->fields->v[i]) && response_hides(p->site, &p->fields->v[i]))
             put_field(&b, &r->fields, &p->fields->v[i]);
     r->note = put(&b, p->note);
-    find_validators(r, p->received_wall_ms / 1000);
+    find_validators(r, p->received_wall_ms / 1000, add_date);
     return r;
 }
 

@@ -173,18 +173,63 @@ static bool is_in_range(const struct civil *c)
            c->hour <= 23 && c->minute <= 59 && c->second <= 60;
 }
 
-bool http_date_parse(struct str s, int64_t now_s, int64_t *out)
+static bool digits_at(struct str s, size_t at, size_t n, int *out)
 {
-    struct civil c = { 0 };
+    int value = 0;
+    for (size_t i = at; i < at + n; i++) {
+        if (!is_digit(s.p[i]))
+            return false;
+        value = value * 10 + (s.p[i] - '0');
+    }
+    *out = value;
+    return true;
+}
+
+static bool name_at(struct str s, size_t at, const struct str *names, size_t n, int *index)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(s.p + at, names[i].p, 3) == 0) {
+            *index = (int)i;
+            return true;
+        }
+    return false;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT", as nearly everybody writes it: read by position. false: not quite so, which says nothing
+ * yet. */
+static bool read_usual(struct str s, struct civil *c)
+{
+    int weekday, month, year;
+    if (s.n != HTTP_DATE_BYTES || s.p[3] != ',' || s.p[4] != ' ' || s.p[7] != ' ' || s.p[11] != ' ' ||
+        s.p[16] != ' ' || s.p[19] != ':' || s.p[22] != ':' || memcmp(s.p + 25, " GMT", 4) != 0)
+        return false;
+    if (!name_at(s, 0, days, COUNT_OF(days), &weekday) || !digits_at(s, 5, 2, &c->day) ||
+        !name_at(s, 8, months, COUNT_OF(months), &month) || !digits_at(s, 12, 4, &year) ||
+        !digits_at(s, 17, 2, &c->hour) || !digits_at(s, 20, 2, &c->minute) ||
+        !digits_at(s, 23, 2, &c->second))
+        return false;
+    c->year = year;
+    c->month = month + 1;
+    return true;
+}
+
+static bool read_any(struct str s, int64_t now_s, struct civil *c)
+{
     bool ok;
     /* The long names first: each begins with its short one. */
     if (take_name(&s, long_days, COUNT_OF(long_days)) >= 0)
-        ok = take(&s, STR(",")) && take_rfc850(&s, &c, now_s);
+        ok = take(&s, STR(",")) && take_rfc850(&s, c, now_s);
     else if (take_name(&s, days, COUNT_OF(days)) >= 0)
-        ok = take(&s, STR(",")) ? take_imf(&s, &c) : take_asctime(&s, &c);
+        ok = take(&s, STR(",")) ? take_imf(&s, c) : take_asctime(&s, c);
     else
         return false;
-    if (!ok || s.n != 0 || !is_in_range(&c))
+    return ok && s.n == 0;
+}
+
+bool http_date_parse(struct str s, int64_t now_s, int64_t *out)
+{
+    struct civil c = { 0 };
+    if (s.n == 0 || (!read_usual(s, &c) && !read_any(s, now_s, &c)) || !is_in_range(&c))
         return false;
     if (c.second == 60)
         c.second = 59;

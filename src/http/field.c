@@ -238,7 +238,7 @@ struct str fields_joined_by_name(const struct fields *f, struct str name, struct
     return joined(f, field_id_of(name), name, a);
 }
 
-static void append(struct fields *f, struct arena *a, struct field line)
+void fields_add_line(struct fields *f, struct arena *a, struct field line)
 {
     if (f->n == f->cap) {
         size_t cap = f->cap ? f->cap * 2 : 16;
@@ -257,13 +257,13 @@ static void append(struct fields *f, struct arena *a, struct field line)
 
 void fields_add(struct fields *f, struct arena *a, struct str name, struct str value)
 {
-    append(f, a, (struct field){ .name = name, .value = value, .id = field_id_of(name) });
+    fields_add_line(f, a, (struct field){ .name = name, .value = value, .id = field_id_of(name) });
 }
 
 void fields_add_id(struct fields *f, struct arena *a, enum field_id id, struct str value)
 {
     CHECK(id != FIELD_OTHER);
-    append(f, a, (struct field){ .name = field_name(id), .value = value, .id = id });
+    fields_add_line(f, a, (struct field){ .name = field_name(id), .value = value, .id = id });
 }
 
 static bool drop_id(const struct field *line, void *ctx)

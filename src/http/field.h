@@ -103,6 +103,8 @@ struct str fields_joined_by_name(const struct fields *f, struct str name, struct
 
 /* Appends; grows the table in the arena. name and value are not copied. */
 void fields_add(struct fields *f, struct arena *a, struct str name, struct str value);
+/* A line of another table. */
+void fields_add_line(struct fields *f, struct arena *a, struct field line);
 void fields_add_id(struct fields *f, struct arena *a, enum field_id id, struct str value);
 /* Removes all lines of that name; the order of the others stays. */
 void fields_remove(struct fields *f, enum field_id id);

@@ -296,7 +296,7 @@ const struct fields *request_fields(struct request *r)
     bool has_connection = fields_has(&r->fields, FIELD_CONNECTION);
     for (size_t i = 0; i < r->fields.n; i++)
         if (is_passed_on(r, &r->fields.v[i], has_connection))
-            fields_add(&r->sent, &r->arena, r->fields.v[i].name, r->fields.v[i].value);
+            fields_add_line(&r->sent, &r->arena, r->fields.v[i]);
     if (r->w->country)
         r->key.country = country_of(r->w->country, request_client_ip(r), &r->arena);
     struct str encodings = accept_encoding_normalize(&r->fields);
