@@ -27,6 +27,7 @@ enum h1_state {
 #define EXCHANGES_KEPT 64
 #define DRAIN_GRACE_MS 100
 #define IOV_MOST       STREAM_IOV_MAX
+#define INTERIMS_MOST  ((size_t)16384)
 /* Who has ended his side may be gone altogether: so long the head of his answer is waited for. */
 #define HALF_CLOSED_MS 30000
 
@@ -65,7 +66,8 @@ struct h1 {
     bool keep_alive, chunked_reply, interim_writing;
     int minor;
     char chunk_text[CHUNK_HEAD_MAX];
-    struct iovec deferred[IOV_MOST]; /* waits for an interim response to be sent */
+    struct str interims;             /* wait for the interim response that is being sent; in the request's arena */
+    struct iovec deferred[IOV_MOST]; /* the reply waits for them */
     unsigned deferred_n;
     size_t lingered;
     struct letter letter; /* "go on", from the loop */
@@ -285,8 +287,12 @@ static struct iovec piece_of(struct str s)
 static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsigned n)
 {
     if (c->stream.writing) { /* an interim response is on its way */
-        memcpy(c->deferred, iov, n * sizeof(*iov));
-        c->deferred_n = n;
+        unsigned first = c->interims.n > 0;
+        CHECK(first + n <= IOV_MOST);
+        c->deferred[0] = piece_of(c->interims);
+        memcpy(c->deferred + first, iov, n * sizeof(*iov));
+        c->deferred_n = first + n;
+        c->interims = STR_NONE;
         return FRONT_PENDING;
     }
     switch (stream_write(&c->stream, iov, n)) {
@@ -303,7 +309,7 @@ static enum front_sent h1_send(struct request *r, const struct reply *head, cons
     struct iovec iov[IOV_MOST];
     unsigned n = 0;
     size_t bytes = 0;
-    CHECK(body_n <= IOV_MOST - 4);
+    CHECK(body_n <= IOV_MOST - 5);
     if (head) {
         write_head(c, head);
         iov[n++] = piece_of(head->h1);
@@ -325,8 +331,11 @@ static enum front_sent h1_send(struct request *r, const struct reply *head, cons
 static void write_interim(struct h1 *c, struct str text)
 {
     struct iovec iov = piece_of(text);
-    if (c->stream.writing)
-        return; /* two in a row to a client that does not read: it can do without */
+    if (c->stream.writing) {
+        if (c->interims.n + text.n <= INTERIMS_MOST) /* else the client does not read, and can do without */
+            c->interims = arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->interims), STR_ARG(text));
+        return;
+    }
     if (stream_write(&c->stream, &iov, 1) == STREAM_PENDING)
         c->interim_writing = true;
 }
@@ -367,8 +376,13 @@ static void on_written(struct stream *s, int status)
             close_now(c);
             return;
         }
-        if (c->deferred_n == 0)
+        if (c->deferred_n == 0) {
+            struct str more = c->interims;
+            c->interims = STR_NONE;
+            if (more.n)
+                write_interim(c, more);
             return;
+        }
         unsigned n = c->deferred_n;
         c->deferred_n = 0;
         switch (stream_write(&c->stream, c->deferred, n)) {
@@ -573,7 +587,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     r->refused = error;
     c->body_done = true;
     c->body_wanted = c->expects_continue = c->tunnel = c->raw_ended = c->request_done = false;
-    c->piece = STR_NONE;
+    c->piece = c->interims = STR_NONE;
     c->minor = 1;
     c->keep_alive = false;
     c->framing = (struct framing){ .kind = FRAMING_NONE };

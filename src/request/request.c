@@ -643,7 +643,7 @@ static enum step do_send(struct request *r)
         return WAIT;
     timer_stop(r->w->loop, &r->timer);
     for (;;) {
-        struct iovec iov[12];
+        struct iovec iov[11];
         bool last = false;
         if (r->last_sent)
             return STEP_FINISH;
