@@ -66,7 +66,7 @@ struct h1 {
     bool keep_alive, chunked_reply, interim_writing;
     int minor;
     char chunk_text[CHUNK_HEAD_MAX];
-    struct str interims;             /* wait for the interim response that is being sent; in the request's arena */
+    struct str interims; /* wait for the interim response that is being sent; in the request's arena */
     struct iovec deferred[IOV_MOST]; /* the reply waits for them */
     unsigned deferred_n;
     size_t lingered;
