@@ -2,7 +2,7 @@
  * A loop's io_uring (Linux 6.1 and later): operations are written into a queue and handed to the kernel together, their
  * results are read from another one, so that an iteration of the loop costs one system call instead of two for each
  * connection. Wraps liburing; only io/ calls it. Belongs to one loop and its thread. Without it streams go by readiness
- * (io/stream_poll.c). Why, and what was measured: docs/decisions/035-io-uring.md.
+ * (io/stream_poll.c). Why, and what was measured: docs/decisions/029-io-uring.md.
  */
 #ifndef IO_RING_H
 #define IO_RING_H
@@ -30,6 +30,7 @@ struct ring {
     char *bytes;                          /* of the buffers */
     struct places *surplus, *surplus_end; /* operations that the queue has no room for, in order */
     unsigned batch;                       /* results of this turn: how busy it is */
+    unsigned direct;                      /* writes made at once in this turn */
     unsigned direct_below; /* a batch: then writes are made at once, a system call each either way */
     size_t streams;        /* open ones: they keep the loop running */
     struct list writes;    /* unused ones */
@@ -70,6 +71,8 @@ struct ring_write {
     struct iovec iov[RING_IOV_MAX];
     size_t left; /* bytes */
 };
+/* Is the next write to be made at once, by a system call of its own? It counts as made. */
+bool ring_is_direct(struct ring *r);
 struct ring_write *ring_take_write(struct ring *r);
 void ring_give_write(struct ring *r, struct ring_write *w);
 

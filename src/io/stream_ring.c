@@ -276,7 +276,7 @@ static enum stream_write ring_write(struct stream *s, const struct iovec *iov, u
     }
     w->message = (struct msghdr){ .msg_iov = w->iov, .msg_iovlen = n };
     s->ring.write = w;
-    if (ring_of(s)->batch < ring_of(s)->direct_below)
+    if (ring_is_direct(ring_of(s)))
         alive = write_directly(s);
     if (!alive || w->left == 0) {
         give_write(s);
