@@ -19,7 +19,7 @@ struct resource;
 struct shard {
     _Alignas(64) struct lock lock;
     struct table resources;
-    _Atomic uint32_t unsafe; /* answered unsafe requests for URLs of which nothing was known */
+    _Atomic uint32_t unsafe[64]; /* by hash: answered unsafe requests for URLs of which nothing was known */
 };
 
 struct cache {

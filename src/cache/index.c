@@ -521,7 +521,8 @@ void index_look(struct cache *c, const struct look *look, struct found *out)
 void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms)
 {
     o->begun_mono_ms = now_mono_ms;
-    o->unsafe = atomic_load_explicit(&shard_of(o->cache, &place->hash)->unsafe, memory_order_acquire);
+    o->unsafe = atomic_load_explicit(&shard_of(o->cache, &place->hash)->unsafe[place->hash.lo % 64],
+                                     memory_order_acquire);
 }
 
 bool index_invalidates(struct cache *c, const struct place *place)
@@ -531,7 +532,7 @@ bool index_invalidates(struct cache *c, const struct place *place)
     bool known = find_resource(s, place) != NULL;
     /* Under the lock: a publishing is before it, and then it is known, or after it, and then it sees the count. */
     if (!known)
-        atomic_fetch_add_explicit(&s->unsafe, 1, memory_order_release);
+        atomic_fetch_add_explicit(&s->unsafe[place->hash.lo % 64], 1, memory_order_release);
     lock_give(&s->lock);
     return known;
 }
@@ -614,7 +615,8 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         return false;
     }
     lock_take(&s->lock);
-    if (!o->resource && atomic_load_explicit(&s->unsafe, memory_order_relaxed) != o->unsafe) {
+    if (!o->resource &&
+        atomic_load_explicit(&s->unsafe[place->hash.lo % 64], memory_order_relaxed) != o->unsafe) {
         /* It may be of the URL that one of them was for. */
         lock_give(&s->lock);
         return false;
