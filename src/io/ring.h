@@ -20,6 +20,7 @@
  * none. A power of two; the bytes of one are room for the head of most requests. */
 #define RING_BUFFERS      1024
 #define RING_BUFFER_BYTES 2048
+#define RING_GROUP        0 /* their number, for the kernel */
 
 struct places;
 

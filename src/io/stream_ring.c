@@ -48,7 +48,26 @@ static void go_on_later(struct stream *s)
     loop_defer(s->loop, &s->ring.letter);
 }
 
+/* The kernel has one operation less. false: the stream is closing, and nobody wants to hear of it. */
+static bool came_back(struct stream *s)
+{
+    loop_awake(s->loop);
+    s->ring.pending--;
+    if (s->state == STREAM_CLOSING)
+        quiet(s);
+    return s->state != STREAM_CLOSING;
+}
+
 /* ---- receiving ---- */
+
+/* Where the owner wants the next bytes; 0: nowhere now. */
+static size_t ask_space(struct stream *s, char **to)
+{
+    size_t room = s->notices->space(s, to);
+    if (room == 0)
+        s->reading = false;
+    return s->reading ? room : 0;
+}
 
 /* Gives the owner what it takes; returns how much. */
 static size_t offer(struct stream *s, const char *bytes, size_t n)
@@ -56,10 +75,8 @@ static size_t offer(struct stream *s, const char *bytes, size_t n)
     size_t taken = 0;
     while (taken < n && s->reading) {
         char *to = NULL;
-        size_t room = s->notices->space(s, &to);
+        size_t room = ask_space(s, &to);
         if (room == 0)
-            s->reading = false;
-        if (!s->reading)
             break;
         if (room > n - taken)
             room = n - taken;
@@ -112,10 +129,8 @@ static void receive_bulk(struct stream *s)
 {
     for (size_t got = 0; got < BULK_MOST && s->reading && !s->ring.kept;) {
         char *to = NULL;
-        size_t room = s->notices->space(s, &to);
+        size_t room = ask_space(s, &to);
         if (room == 0)
-            s->reading = false;
-        if (!s->reading)
             return;
         ssize_t n = recv(s->fd, to, room, MSG_DONTWAIT);
         if (n <= 0)
@@ -141,11 +156,7 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
             receive(s, buffer, (size_t)result);
         ring_give_buffer(ring_of(s), buffer);
     }
-    if (s->state == STREAM_CLOSING) {
-        quiet(s);
-        return;
-    }
-    if (s->ring.bulk && result == RING_BUFFER_BYTES)
+    if (s->ring.bulk && result == RING_BUFFER_BYTES && s->state == STREAM_OPEN)
         receive_bulk(s);
     if (s->state == STREAM_CLOSING) {
         quiet(s);
@@ -176,7 +187,7 @@ static void arm(struct stream *s)
         io_uring_prep_recv_multishot(sqe, s->fd, NULL, 0, 0);
     }
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = 0;
+    sqe->buf_group = RING_GROUP;
     ring_submit(sqe, &s->ring.receiving);
     s->ring.armed = true;
     s->ring.pending++;
@@ -233,12 +244,8 @@ static void on_sent(struct ring_op *op, int result, unsigned flags)
 {
     struct stream *s = CONTAINER_OF(op, struct stream, ring.sending);
     (void)flags;
-    loop_awake(s->loop);
-    s->ring.pending--;
-    if (s->state == STREAM_CLOSING) {
-        quiet(s);
+    if (!came_back(s))
         return;
-    }
     if (result > 0) {
         advance(s->ring.write, (size_t)result);
         if (s->ring.write->left) {
@@ -298,12 +305,8 @@ static void on_connected(struct ring_op *op, int result, unsigned flags)
 {
     struct stream *s = CONTAINER_OF(op, struct stream, ring.connecting);
     (void)flags;
-    loop_awake(s->loop);
-    s->ring.pending--;
-    if (s->state == STREAM_CLOSING) {
-        quiet(s);
+    if (!came_back(s))
         return;
-    }
     give_write(s);
     if (result == 0)
         s->state = STREAM_OPEN;
