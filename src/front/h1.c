@@ -150,6 +150,7 @@ static void break_off(struct h1 *c)
  */
 static void wait_at_most(struct h1 *c, int64_t ms, void (*too_late)(struct timer *))
 {
+    CHECK(c->state != H1_CLOSING);
     c->waiting = true;
     timer_start(c->stream.loop, &c->timer, ms, too_late);
 }
@@ -409,7 +410,8 @@ static void on_moved(struct stream *s)
 static void h1_want_body(struct request *r)
 {
     struct h1 *c = connection_of(r);
-    if (c->body_done || c->body_wanted)
+    /* An upload that waited for room says that there is room even when the end of its connection is what made it. */
+    if (c->body_done || c->body_wanted || c->state != H1_BUSY)
         return;
     c->body_wanted = true;
     if (c->expects_continue) {
