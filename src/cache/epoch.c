@@ -7,11 +7,21 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+/* When a name was softly purged, in order: an object's windows count from the first one after it began. */
+struct softs {
+    uint32_t n, room;
+    struct {
+        uint64_t number;
+        int64_t at_ms;
+    } v[];
+};
+#define SOFTS_MOST 8
+
 /* A purged name. Open addressing, linear probing; hash 0 is an empty slot. */
 struct epoch {
     uint64_t name;
     uint64_t last[PURGE_KINDS]; /* latest number of each kind, 0: none */
-    int64_t soft_at_ms;         /* of last[PURGE_SOFT] */
+    struct softs *softs;        /* owned; NULL: never softly purged */
 };
 
 /*
@@ -32,6 +42,7 @@ struct epochs {
     struct lock lock; /* the table */
     struct epoch *slots;
     size_t mask, used, names_max;
+    size_t softs_bytes;           /* of all names */
     uint64_t floors[PURGE_KINDS]; /* the latest number of each kind that was forgotten over the cap */
 };
 
@@ -54,6 +65,8 @@ struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
 void epochs_free(struct epochs *e)
 {
     lock_fini(&e->lock);
+    for (size_t i = 0; i <= e->mask; i++)
+        mem_free(e->slots[i].softs);
     mem_free(e->slots);
     mem_free(e);
 }
@@ -164,6 +177,66 @@ static uint64_t latest(const struct epoch *s)
     return n;
 }
 
+/* ---- soft purges of one name ---- */
+
+static size_t softs_bytes(uint32_t room)
+{
+    return sizeof(struct softs) + room * sizeof(((struct softs *)NULL)->v[0]);
+}
+
+/* The two that are closest in time become one, with the number of the later and the time of the earlier: what began between them has its
+ * windows end a little early, nothing has them end late. */
+static void softs_merge(struct softs *s)
+{
+    uint32_t at = 1;
+    for (uint32_t i = 2; i < s->n; i++)
+        if (s->v[i].at_ms - s->v[i - 1].at_ms < s->v[at].at_ms - s->v[at - 1].at_ms)
+            at = i;
+    s->v[at].at_ms = s->v[at - 1].at_ms;
+    memmove(&s->v[at - 1], &s->v[at], (s->n - at) * sizeof(s->v[0]));
+    s->n--;
+}
+
+static void softs_add(struct epochs *e, struct epoch *to, uint64_t number, int64_t at_ms)
+{
+    struct softs *s = to->softs;
+    uint32_t room = s ? s->room : 0;
+    if (!s || (s->n == room && room < SOFTS_MOST)) {
+        e->softs_bytes += softs_bytes(room ? 2 * room : 1) - (s ? softs_bytes(room) : 0);
+        room = room ? 2 * room : 1;
+        s = mem_resize(s, softs_bytes(room));
+        if (!to->softs)
+            s->n = 0;
+        s->room = room;
+        to->softs = s;
+    }
+    if (s->n == s->room)
+        softs_merge(s);
+    s->v[s->n].number = number;
+    /* Another worker may have read its clock a little earlier. */
+    s->v[s->n].at_ms = s->n && at_ms < s->v[s->n - 1].at_ms ? s->v[s->n - 1].at_ms : at_ms;
+    s->n++;
+}
+
+static void softs_forget(struct epochs *e, struct epoch *of)
+{
+    if (of->softs)
+        e->softs_bytes -= softs_bytes(of->softs->room);
+    mem_free(of->softs);
+    of->softs = NULL;
+}
+
+/* Time of the first one after `begin`, which there is. */
+static int64_t softs_first(const struct softs *s, uint64_t begin)
+{
+    uint32_t i = 0;
+    while (i + 1 < s->n && s->v[i].number <= begin)
+        i++;
+    return s->v[i].at_ms;
+}
+
+/* ---- the table ---- */
+
 /* Moves all names whose latest purge is above `oldest` into a table with room to spare. */
 static void rebuild(struct epochs *e, uint64_t oldest)
 {
@@ -177,6 +250,8 @@ static void rebuild(struct epochs *e, uint64_t oldest)
     for (size_t i = 0; i <= e->mask; i++)
         if (e->slots[i].name && latest(&e->slots[i]) > oldest)
             *slot_of(slots, size - 1, e->slots[i].name) = e->slots[i];
+        else
+            softs_forget(e, &e->slots[i]);
     mem_free(e->slots);
     e->slots = slots;
     e->mask = size - 1;
@@ -223,7 +298,7 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
         }
         s->last[kind] = number;
         if (kind == PURGE_SOFT)
-            s->soft_at_ms = now_mono_ms;
+            softs_add(e, s, number, now_mono_ms);
         atomic_store_explicit(&e->journal[number % JOURNAL], names[i], memory_order_release);
     }
     atomic_store_explicit(&e->published, number, memory_order_release);
@@ -269,10 +344,12 @@ bool epochs_touched(struct epochs *e, const uint64_t *names, size_t n, uint64_t 
             out->hard = s->last[PURGE_HARD];
         if (s->last[PURGE_INVALIDATE] > begin)
             out->invalidated = s->last[PURGE_INVALIDATE];
-        if (s->last[PURGE_SOFT] > begin && (!out->soft || s->soft_at_ms < out->soft_at_ms)) {
-            out->soft = s->last[PURGE_SOFT];
-            out->soft_at_ms = s->soft_at_ms;
-        }
+        if (s->last[PURGE_SOFT] <= begin)
+            continue;
+        int64_t at_ms = softs_first(s->softs, begin);
+        if (!out->soft || at_ms < out->soft_at_ms)
+            out->soft_at_ms = at_ms;
+        out->soft = s->last[PURGE_SOFT];
     }
     lock_give(&e->lock);
     return out->hard || out->invalidated || out->soft;
@@ -300,7 +377,7 @@ size_t epochs_count(struct epochs *e)
 size_t epochs_bytes(struct epochs *e)
 {
     lock_take(&e->lock);
-    size_t bytes = sizeof(*e) + (e->mask + 1) * sizeof(*e->slots);
+    size_t bytes = sizeof(*e) + (e->mask + 1) * sizeof(*e->slots) + e->softs_bytes;
     lock_give(&e->lock);
     return bytes;
 }

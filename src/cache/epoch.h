@@ -49,7 +49,8 @@ void epoch_names_sort(uint64_t *names, size_t n);
  * latest is known, so nothing may be concluded from how large a number is, only that it is there. */
 struct purged {
     uint64_t hard, soft, invalidated;
-    int64_t soft_at_ms; /* monotonic time of the earliest soft purge that is still known */
+    int64_t
+        soft_at_ms; /* monotonic time of the first soft purge after `begin`; of very many, maybe of one before */
 };
 
 /*

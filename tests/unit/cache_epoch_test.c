@@ -148,6 +148,38 @@ static void remembers_the_earliest_soft_purge(void **state)
     assert_int_equal(p.soft_at_ms, 8000);
 }
 
+/* A page that was softly purged is not given new windows by the next soft purge (CACHING.md 5.3). */
+static void a_second_soft_purge_restarts_nothing(void **state)
+{
+    (void)state;
+    enum { MANY = 40 };
+    struct purged p;
+    uint64_t began[MANY + 1];
+    for (int i = 0; i < MANY; i++) {
+        began[i] = epochs_published(e);
+        purge(PURGE_SOFT, 1, 1000 * (i + 1));
+        purge(PURGE_HARD, 2, 1000 * (i + 1));
+        if (i == 7) /* so many are known exactly */
+            for (int k = 0; k <= i; k++) {
+                assert_true(touched(1, began[k], began[k], &p));
+                assert_int_equal(p.soft_at_ms, 1000 * (k + 1));
+            }
+        if (i == 20)
+            epochs_forget(e, began[0]);
+    }
+    for (int k = 0; k < MANY; k++) {
+        assert_true(touched(1, began[k], began[k], &p));
+        int64_t is = 1000 * (k + 1);
+        if (p.soft_at_ms > is || (k == 0 && p.soft_at_ms != is))
+            fail_msg("%d: %lld", k, (long long)p.soft_at_ms);
+    }
+    assert_true(touched(1, began[MANY - 1], began[MANY - 1], &p));
+    assert_int_equal(p.soft_at_ms, 1000 * MANY);
+    size_t with = epochs_bytes(e);
+    epochs_forget(e, epochs_published(e));
+    assert_true(epochs_bytes(e) < with);
+}
+
 static void purges_several_names_at_once(void **state)
 {
     (void)state;
@@ -585,6 +617,7 @@ int main(void)
         T(purges_what_began_before),
         T(kinds_are_told_apart),
         T(remembers_the_earliest_soft_purge),
+        T(a_second_soft_purge_restarts_nothing),
         T(purges_several_names_at_once),
         T(looks_only_at_what_is_new),
         T(has_objects_without_names),
