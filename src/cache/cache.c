@@ -4,7 +4,7 @@
 #include "cache/index.h"
 #include "cache/object.h"
 
-/* Purged names remembered: they may take about a sixteenth of what pages may, at 40 bytes and two free places each. */
+/* Purged names remembered: they may take about a sixteenth of what pages may, at this many bytes each, with their place in the table. */
 #define NAMES_LEAST ((size_t)1 << 14)
 #define NAMES_MOST  ((size_t)1 << 20)
 #define NAME_BYTES  120

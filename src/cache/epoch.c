@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/mem.h"
+#include "cache/table.h"
 
 /* When a name was softly purged, in order: an object's windows count from the first one after it began. */
 struct softs {
@@ -17,8 +19,10 @@ struct softs {
 };
 #define SOFTS_MOST 8
 
-/* A purged name. Open addressing, linear probing; hash 0 is an empty slot. */
+/* A purged name. */
 struct epoch {
+    struct table_node node; /* its hash: the name's lower half */
+    struct link link;       /* by age: whose latest purge is longest ago comes first */
     uint64_t name;
     uint64_t last[PURGE_KINDS]; /* latest number of each kind, 0: none */
     struct softs *softs;        /* owned; NULL: never softly purged */
@@ -39,36 +43,29 @@ struct epochs {
     _Atomic uint64_t written;
     _Alignas(64) _Atomic uint64_t journal[JOURNAL]; /* names */
 
-    struct lock lock; /* the table */
-    struct epoch *slots;
-    size_t mask, used, names_max;
-    size_t softs_bytes;           /* of all names */
+    /* Both grow and are emptied name by name: no purge and no look-up waits for all of them. */
+    struct lock lock;
+    struct table table;
+    struct list by_age;
+    struct memory memory; /* counts what the names take */
+    size_t names_max;
     uint64_t floors[PURGE_KINDS]; /* the latest number of each kind that was forgotten over the cap */
 };
-
-#define SLOTS_FIRST 256
 
 struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
 {
     struct epochs *e = mem_alloc(sizeof(*e));
     e->secret = secret;
     e->names_max = names_max < 16 ? 16 : names_max;
-    e->slots = mem_alloc(SLOTS_FIRST * sizeof(*e->slots));
-    e->mask = SLOTS_FIRST - 1;
+    memory_init(&e->memory, INT64_MAX);
+    memory_charge(&e->memory, (int64_t)memory_cost(sizeof(*e)));
+    table_init(&e->table, &e->memory);
+    list_init(&e->by_age);
     /* Numbers start at 1, so that 0 can say "never". */
     atomic_init(&e->published, 1);
     atomic_init(&e->written, 1);
     lock_init(&e->lock);
     return e;
-}
-
-void epochs_free(struct epochs *e)
-{
-    lock_fini(&e->lock);
-    for (size_t i = 0; i <= e->mask; i++)
-        mem_free(e->slots[i].softs);
-    mem_free(e->slots);
-    mem_free(e);
 }
 
 uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name)
@@ -160,13 +157,17 @@ uint64_t epochs_published(const struct epochs *e)
     return atomic_load_explicit(&e->published, memory_order_acquire);
 }
 
-/* The slot of the name, or the empty one where it would stand. */
-static struct epoch *slot_of(struct epoch *slots, size_t mask, uint64_t name)
+static struct epoch *epoch_of(struct link *l)
 {
-    size_t i = name & mask;
-    while (slots[i].name && slots[i].name != name)
-        i = (i + 1) & mask;
-    return &slots[i];
+    return CONTAINER_OF(l, struct epoch, link);
+}
+
+static struct epoch *find(const struct epochs *e, uint64_t name)
+{
+    struct table_node *node = *table_chain(&e->table, (uint32_t)name);
+    while (node && CONTAINER_OF(node, struct epoch, node)->name != name)
+        node = node->next;
+    return node ? CONTAINER_OF(node, struct epoch, node) : NULL;
 }
 
 static uint64_t latest(const struct epoch *s)
@@ -182,6 +183,11 @@ static uint64_t latest(const struct epoch *s)
 static size_t softs_bytes(uint32_t room)
 {
     return sizeof(struct softs) + room * sizeof(((struct softs *)NULL)->v[0]);
+}
+
+static int64_t softs_cost(const struct softs *s)
+{
+    return s ? (int64_t)memory_cost(softs_bytes(s->room)) : 0;
 }
 
 /* The two that are closest in time become one, with the number of the later and the time of the earlier: what began between them has its
@@ -202,13 +208,14 @@ static void softs_add(struct epochs *e, struct epoch *to, uint64_t number, int64
     struct softs *s = to->softs;
     uint32_t room = s ? s->room : 0;
     if (!s || (s->n == room && room < SOFTS_MOST)) {
-        e->softs_bytes += softs_bytes(room ? 2 * room : 1) - (s ? softs_bytes(room) : 0);
+        int64_t before = softs_cost(s);
         room = room ? 2 * room : 1;
         s = mem_resize(s, softs_bytes(room));
         if (!to->softs)
             s->n = 0;
         s->room = room;
         to->softs = s;
+        memory_charge(&e->memory, softs_cost(s) - before);
     }
     if (s->n == s->room)
         softs_merge(s);
@@ -216,14 +223,6 @@ static void softs_add(struct epochs *e, struct epoch *to, uint64_t number, int64
     /* Another worker may have read its clock a little earlier. */
     s->v[s->n].at_ms = s->n && at_ms < s->v[s->n - 1].at_ms ? s->v[s->n - 1].at_ms : at_ms;
     s->n++;
-}
-
-static void softs_forget(struct epochs *e, struct epoch *of)
-{
-    if (of->softs)
-        e->softs_bytes -= softs_bytes(of->softs->room);
-    mem_free(of->softs);
-    of->softs = NULL;
 }
 
 /* Time of the first one after `begin`, which there is. */
@@ -235,47 +234,48 @@ static int64_t softs_first(const struct softs *s, uint64_t begin)
     return s->v[i].at_ms;
 }
 
-/* ---- the table ---- */
+/* ---- names come and go ---- */
 
-/* Moves all names whose latest purge is above `oldest` into a table with room to spare. */
-static void rebuild(struct epochs *e, uint64_t oldest)
+static struct epoch *add_name(struct epochs *e, uint64_t name)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i <= e->mask; i++)
-        kept += e->slots[i].name && latest(&e->slots[i]) > oldest;
-    size_t size = SLOTS_FIRST;
-    while (size < kept * 3)
-        size *= 2;
-    struct epoch *slots = mem_alloc(size * sizeof(*slots));
-    for (size_t i = 0; i <= e->mask; i++)
-        if (e->slots[i].name && latest(&e->slots[i]) > oldest)
-            *slot_of(slots, size - 1, e->slots[i].name) = e->slots[i];
-        else
-            softs_forget(e, &e->slots[i]);
-    mem_free(e->slots);
-    e->slots = slots;
-    e->mask = size - 1;
-    e->used = kept;
+    struct epoch *s = mem_alloc(sizeof(*s));
+    s->node.hash = (uint32_t)name;
+    s->name = name;
+    memory_charge(&e->memory, (int64_t)memory_cost(sizeof(*s)));
+    table_add(&e->table, &e->memory, &s->node);
+    list_push_back(&e->by_age, &s->link);
+    return s;
 }
 
-/* Too many names: forgets the half that was purged longest ago and raises the floor above it. Each kind has its own: a
+static void drop_name(struct epochs *e, struct epoch *s)
+{
+    table_remove(&e->table, &s->node);
+    table_shrink(&e->table, &e->memory, 2);
+    link_remove(&s->link);
+    memory_charge(&e->memory, -(int64_t)memory_cost(sizeof(*s)) - softs_cost(s->softs));
+    mem_free(s->softs);
+    mem_free(s);
+}
+
+/* Too many names: the one that was purged longest ago is forgotten, and the floor rises above it. Each kind has its own: a
  * flood of unsafe requests, which anybody may send, makes older pages be revalidated, but takes none away. */
 static void raise_floor(struct epochs *e)
 {
-    uint64_t *numbers = mem_alloc(e->used * sizeof(*numbers));
-    size_t n = 0;
-    for (size_t i = 0; i <= e->mask; i++)
-        if (e->slots[i].name)
-            numbers[n++] = latest(&e->slots[i]);
-    qsort(numbers, n, sizeof(*numbers), by_value);
-    uint64_t floor = numbers[n / 2];
-    mem_free(numbers);
-    for (size_t i = 0; i <= e->mask; i++)
-        for (int k = 0; k < PURGE_KINDS && e->slots[i].name && latest(&e->slots[i]) <= floor; k++)
-            if (e->slots[i].last[k] > e->floors[k])
-                e->floors[k] = e->slots[i].last[k];
-    atomic_store_explicit(&e->floor, floor, memory_order_release);
-    rebuild(e, floor);
+    struct epoch *oldest = epoch_of(list_first(&e->by_age));
+    for (int k = 0; k < PURGE_KINDS; k++)
+        if (oldest->last[k] > e->floors[k])
+            e->floors[k] = oldest->last[k];
+    atomic_store_explicit(&e->floor, latest(oldest), memory_order_release);
+    drop_name(e, oldest);
+}
+
+void epochs_free(struct epochs *e)
+{
+    lock_fini(&e->lock);
+    for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
+        drop_name(e, epoch_of(l));
+    table_fini(&e->table, &e->memory);
+    mem_free(e);
 }
 
 uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
@@ -286,15 +286,14 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
     atomic_store_explicit(&e->written, number + n, memory_order_relaxed);
     for (size_t i = 0; i < n; i++) {
         number++;
-        struct epoch *s = slot_of(e->slots, e->mask, names[i]);
-        if (!s->name) {
-            if (e->used >= e->names_max)
+        struct epoch *s = find(e, names[i]);
+        if (s) {
+            link_remove(&s->link);
+            list_push_back(&e->by_age, &s->link);
+        } else {
+            if (e->table.n >= e->names_max)
                 raise_floor(e);
-            else if (e->used * 2 > e->mask)
-                rebuild(e, 0);
-            s = slot_of(e->slots, e->mask, names[i]);
-            *s = (struct epoch){ .name = names[i] };
-            e->used++;
+            s = add_name(e, names[i]);
         }
         s->last[kind] = number;
         if (kind == PURGE_SOFT)
@@ -337,8 +336,8 @@ bool epochs_touched(struct epochs *e, const uint64_t *names, size_t n, uint64_t 
     if (begin < asked)
         out->invalidated = asked;
     for (size_t i = 0; i < n; i++) {
-        const struct epoch *s = slot_of(e->slots, e->mask, names[i]);
-        if (!s->name)
+        const struct epoch *s = find(e, names[i]);
+        if (!s)
             continue;
         if (s->last[PURGE_HARD] > begin)
             out->hard = s->last[PURGE_HARD];
@@ -355,31 +354,39 @@ bool epochs_touched(struct epochs *e, const uint64_t *names, size_t n, uint64_t 
     return out->hard || out->invalidated || out->soft;
 }
 
-void epochs_forget(struct epochs *e, uint64_t oldest)
+#define FORGET_HOLD 64
+
+/* In one hold of the lock. true: there may be more. */
+static bool forget_some(struct epochs *e, uint64_t oldest)
 {
     lock_take(&e->lock);
-    size_t gone = 0;
-    for (size_t i = 0; i <= e->mask; i++)
-        gone += e->slots[i].name && latest(&e->slots[i]) <= oldest;
-    if (gone > e->used / 4 || e->mask > 8 * (e->used - gone + SLOTS_FIRST))
-        rebuild(e, oldest);
+    unsigned gone = 0;
+    for (struct link *l; gone < FORGET_HOLD && (l = list_first(&e->by_age)) != NULL; gone++) {
+        if (latest(epoch_of(l)) > oldest)
+            break;
+        drop_name(e, epoch_of(l));
+    }
     lock_give(&e->lock);
+    return gone == FORGET_HOLD;
+}
+
+void epochs_forget(struct epochs *e, uint64_t oldest)
+{
+    while (forget_some(e, oldest))
+        ;
 }
 
 size_t epochs_count(struct epochs *e)
 {
     lock_take(&e->lock);
-    size_t n = e->used;
+    size_t n = e->table.n;
     lock_give(&e->lock);
     return n;
 }
 
 size_t epochs_bytes(struct epochs *e)
 {
-    lock_take(&e->lock);
-    size_t bytes = sizeof(*e) + (e->mask + 1) * sizeof(*e->slots) + e->softs_bytes;
-    lock_give(&e->lock);
-    return bytes;
+    return (size_t)memory_used(&e->memory);
 }
 
 uint64_t epochs_floor(struct epochs *e)

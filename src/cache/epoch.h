@@ -24,8 +24,9 @@ enum epoch_kind { EPOCH_SITE, EPOCH_PATH, EPOCH_PATH_ANYWHERE, EPOCH_URL, EPOCH_
 
 struct epochs;
 
-/* `names_max`: how many purged names are remembered; over it the older half goes and a floor rises: all that began
- * before it counts as purged, hard if hard purges are among the forgotten ones, else as invalidated. */
+/* `names_max`: how many purged names are remembered; over it the one that was purged longest ago is forgotten and a floor
+ * rises to that purge: all that began before it counts as purged, hard if hard purges are among the forgotten ones, else as
+ * invalidated. */
 struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max);
 void epochs_free(struct epochs *e);
 
