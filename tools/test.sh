@@ -95,6 +95,8 @@ is_wanted checks && part checks node tests/check/run.mjs
 if is_wanted unit || is_wanted scenario || is_wanted stress; then
     build dev dev
     build tsan tsan
+elif is_wanted conformance || is_wanted e2e; then
+    build dev dev
 fi
 if is_wanted conformance || is_wanted e2e || is_wanted bench; then
     build release all
@@ -114,7 +116,10 @@ if is_wanted stress; then
     part stress tests/stress/run.sh build-dev/src/freshet
     part stress-tsan env STRESS_SCALE=0.3 $plainly tests/stress/run.sh build-tsan/src/freshet
 fi
-is_wanted conformance && part conformance node tests/conformance/run.mjs
-is_wanted e2e && part e2e bash tests/e2e/run.sh
+if is_wanted conformance; then
+    part conformance node tests/conformance/run.mjs
+    part conformance-asan node tests/conformance/run.mjs --freshet build-dev/src/freshet
+fi
+is_wanted e2e && part e2e env FRESHET="$PWD/build-dev/src/freshet" bash tests/e2e/run.sh
 is_wanted bench && part bench node tests/bench/smoke.mjs
 finish

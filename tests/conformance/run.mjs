@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Baseline } from '../baseline.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const PROFILES = ['rfc9111', 'isr'];
@@ -112,13 +113,15 @@ async function startFreshet(profile, originPort) {
     }
     await new Promise((again) => setTimeout(again, 20));
   }
+  const baseline = await Baseline.of(child.pid, `http://127.0.0.1:${admin}`);
   const stop = async () => {
     const early = ended;
+    const left = early ? '' : await baseline.trouble();
     child.kill('SIGTERM');
     const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
     const status = await end;
     clearTimeout(limit);
-    const trouble = early || status !== 0 ? `freshet ended with ${status}:\n${lastLines(log)}` : '';
+    const trouble = early || status !== 0 ? `freshet ended with ${status}:\n${lastLines(log)}` : left;
     rmSync(folder, { recursive: true });
     return trouble;
   };

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Stack } from '../../../examples/astro-bookshelf/stack.mjs';
+import { Baseline } from '../../baseline.mjs';
 
 export const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 export const FRESHET = process.env.FRESHET ?? join(REPOSITORY, 'build', 'freshet');
@@ -60,7 +61,9 @@ export async function startWorld({ freshet = true, env = {}, freshetArgs = [] } 
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
-  return new World(stack, folder, lines);
+  const world = new World(stack, folder, lines);
+  if (freshet) world.baseline = await Baseline.of(stack.children.get('freshet').process.pid, stack.admin);
+  return world;
 }
 
 class World {
@@ -77,11 +80,16 @@ class World {
     this.tokenFile = stack.tokenFile;
   }
 
-  /** Ends it all. VERBOSE=1 shows what the programs said. */
+  /** Ends it all; freshet must be back where it began, and end well. VERBOSE=1 shows what the programs said. */
   async stop() {
+    const trouble = (await this.baseline?.trouble()) ?? '';
     await this.stack.stop();
     rmSync(this.folder, { recursive: true, force: true });
     if (process.env.VERBOSE) console.log(this.lines.join('\n'));
+    if (!this.baseline) return;
+    assert.equal(trouble, '');
+    const said = this.lines.filter((line) => line.startsWith('freshet: ')).join('\n');
+    assert.equal(this.stack.children.get('freshet').ended, 'ended with exit code 0', said);
   }
 
   get token() {
