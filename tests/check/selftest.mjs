@@ -17,6 +17,11 @@ const right = {
   'src/tbl/settings.h': 'SETTING(SITE, TIME, max_age, "a, b", 0, 0, SERVE, "text (with brackets)")\n',
   'docs/a.md': '# A b\n[one](../README.md) [two](#a-b) [three](https://example.org/none)\n',
   'README.md': '# Read\n[docs](docs/a.md#a-b) `[not](a-link)` net/work/x ${root}/root/x\n',
+  'docs/CACHING.md': '# Caching\n**1.1** One.\n**1.2** Two.\n## 7. Streams, upgrades, the rest\n',
+  'tests/check/coverage.txt': 'scenario A1 one\nscenario A2 two\nscenario A3 three; later: TLS\nhostile "Fat GET" four\n',
+  'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n# hostile 4 "Fat GET"\n',
+  'tests/unit/meson.build': "unit_tests = ['base_str_test']\n",
+  'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n    T(two);\n}\n',
   'package-lock.json': '{"resolved": "https://registry.npmjs.org/x/-/x-1.tgz"}\n',
 };
 
@@ -43,7 +48,14 @@ const faults = [
   ['hygiene', 'a locked package from elsewhere', { 'package-lock.json': '{"resolved": "http://example.net/x.tgz"}\n' }],
   ['links', 'a link to nothing', { 'docs/a.md': '[x](none.md)\n' }],
   ['links', 'a link to no heading', { 'docs/a.md': '# B\n[x](#a)\n' }],
-  ...['includes', 'world', 'format', 'prefixes', 'rows', 'functions', 'hygiene', 'links'].map((c) => [c, 'an empty tree', null]),
+  ['coverage', 'a rule that no test names', { 'docs/CACHING.md': '**1.1** One.\n**1.2** Two.\n**1.3** Three.\n## 7. Rest\n' }],
+  ['coverage', 'a scenario that no test names', { 'tests/check/coverage.txt': 'scenario A1 one\nscenario A2 two\nscenario A4 four\nhostile "Fat GET" five\n' }],
+  ['coverage', 'a name of nothing', { 'tests/scenario/a_x/a002_two.vtc': 'varnishtest "x"\n# scenarios A9\n' }],
+  ['coverage', 'a name in a file that does not run', { 'tests/unit/meson.build': "unit_tests = ['base_buf_test']\n" }],
+  ['coverage', 'a name at a function that is not called', { 'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n}\n' }],
+  ['coverage', 'a name beside the head', { 'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n\n# hostile 4 "Fat GET"\n' }],
+  ['coverage', 'left for later, though tested', { 'tests/scenario/a_x/a003_three.vtc': 'varnishtest "x"\n# scenarios A3\n' }],
+  ...['includes', 'world', 'format', 'prefixes', 'rows', 'functions', 'hygiene', 'links', 'coverage'].map((c) => [c, 'an empty tree', null]),
 ];
 
 function run(check, tree) {

@@ -334,7 +334,7 @@ export function parse(text, methods = []) {
 }
 
 // An origin that records every byte. It answers each request head that ends in an empty line with `answer(request)`,
-// raw bytes (an array: pieces; null: nothing; a promise of them), and hangs up when a piece is `hangup`.
+// raw bytes (an array: pieces; null: nothing; a promise of them, or of one piece), and hangs up when a piece is `hangup`.
 export const hangup = Symbol('hangup');
 export class Origin {
   constructor(answer) {
@@ -403,7 +403,8 @@ export class Origin {
 
   async #reply(s, request) {
     const pieces = [await this.answer(request, this)].flat();
-    for (const p of pieces) {
+    for (const piece of pieces) {
+      const p = await piece;
       if (p === hangup) s.end();
       else if (p !== null) s.write(Buffer.from(p, 'latin1'));
     }

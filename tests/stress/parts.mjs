@@ -1,5 +1,6 @@
 // By the book (profile rfc9111): ranges and wholes of one page asked for at the same moment, stored in parts and put together, while the
 // page changes: everyone gets what he asked for, and never bytes of two versions in one answer.
+// scenarios H14; CACHING.md 6.2
 import { Client, below, chance, check, done, pause, pick, scaled, stress } from './lib.mjs';
 
 const size = 40_000;

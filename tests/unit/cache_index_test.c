@@ -398,6 +398,7 @@ static void a_settled_one_is_found_under_its_final_key(void **state)
     rule_unref(rule);
 }
 
+/* Also when hashes are equal (scenarios I10; hostile 4 "Key injection"). */
 static void tells_resources_and_variants_apart(void **state)
 {
     (void)state;

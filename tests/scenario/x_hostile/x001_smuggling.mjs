@@ -1,6 +1,6 @@
 // Requests whose framing or syntax is in any doubt: refused, the connection closes, nothing behind them is read as a request, and
 // the origin sees nothing of them.
-// hostile 1, S1 to S19; RFC 9112 §2.2, §5, §6.3, §7.1
+// hostile 1, S1 to S19; scenarios N5; RFC 9112 §2.2, §5, §6.3, §7.1
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const evil = 'GET /evil HTTP/1.1\r\nHost: evil\r\n\r\n';
