@@ -19,12 +19,15 @@ enum h1_state {
     H1_CLOSING,
 };
 
-#define IN_BYTES       ((size_t)8192)
-#define BODY_ROOM      ((size_t)4096) /* behind the head, for a body */
+/* What nearly all requests need is in the exchange itself, so that thousands of them that wait for one page take little memory. */
+#define IN_FIRST       ((size_t)2048)
+#define IN_KEPT        ((size_t)32768) /* a buffer that grew further goes with its request */
+#define FIELDS_FIRST   ((size_t)32)
+#define BODY_ROOM      ((size_t)8192) /* behind the head, for a body */
 #define DISCARD_MOST   ((uint64_t)65536)
 #define LINGER_MS      2000
 #define LINGER_MOST    ((size_t)1 << 20)
-#define EXCHANGES_KEPT 64
+#define EXCHANGES_KEPT 256
 #define DRAIN_GRACE_MS 100
 #define IOV_MOST       STREAM_IOV_MAX
 #define INTERIMS_MOST  ((size_t)16384)
@@ -41,6 +44,8 @@ struct exchange {
     struct buf out;    /* what is written of the reply's head */
     struct field *table;
     size_t table_cap;
+    struct field few[FIELDS_FIRST]; /* `table`, while they are enough */
+    char first[IN_FIRST];           /* `in.p`, while it is enough */
 };
 
 struct h1 {
@@ -87,21 +92,50 @@ static struct exchange *take_exchange(struct h1_front *f)
         f->exchanges_n--;
         return CONTAINER_OF(l, struct exchange, link);
     }
-    struct exchange *x = mem_alloc(sizeof(*x));
+    struct exchange *x = mem_resize(NULL, sizeof(*x));
+    memset(x, 0, offsetof(struct exchange, few));
     link_init(&x->link);
     request_init(&x->request, f->requests, &ops);
-    buf_room(&x->in, IN_BYTES);
-    x->table = mem_alloc((size_t)f->requests->settings->process.header_count * sizeof(*x->table));
-    x->table_cap = (size_t)f->requests->settings->process.header_count;
+    x->in = (struct buf){ .p = x->first, .cap = IN_FIRST };
+    x->table = x->few;
+    x->table_cap = FIELDS_FIRST;
     return x;
+}
+
+static void free_in(struct exchange *x)
+{
+    if (x->in.p != x->first)
+        buf_fini(&x->in);
+    x->in = (struct buf){ .p = x->first, .cap = IN_FIRST };
+}
+
+static void grow_in(struct exchange *x, size_t room)
+{
+    if (x->in.p != x->first) {
+        buf_room(&x->in, room);
+        return;
+    }
+    struct buf larger = BUF_INIT;
+    buf_room(&larger, x->in.n + room);
+    buf_add(&larger, buf_str(&x->in));
+    x->in = larger;
+}
+
+/* `table` for so many fields; what was in it is not kept. */
+static void set_table(struct exchange *x, size_t fields)
+{
+    if (x->table != x->few)
+        mem_free(x->table);
+    x->table = fields > FIELDS_FIRST ? mem_resize(NULL, fields * sizeof(*x->table)) : x->few;
+    x->table_cap = fields > FIELDS_FIRST ? fields : FIELDS_FIRST;
 }
 
 static void free_exchange(struct exchange *x)
 {
     request_fini(&x->request);
-    buf_fini(&x->in);
+    free_in(x);
     buf_fini(&x->out);
-    mem_free(x->table);
+    set_table(x, 0);
     mem_free(x);
 }
 
@@ -112,11 +146,13 @@ static void give_exchange(struct h1 *c)
     if (!x)
         return;
     c->x = NULL;
-    bool as_configured = x->table_cap == (size_t)f->requests->settings->process.header_count;
-    if (f->exchanges_n >= EXCHANGES_KEPT || x->in.cap > 4 * IN_BYTES || !as_configured) {
+    if (f->exchanges_n >= EXCHANGES_KEPT) {
         free_exchange(x);
         return;
     }
+    if (x->in.cap > IN_KEPT)
+        free_in(x);
+    set_table(x, 0);
     x->in.n = x->at = x->head_bytes = 0;
     list_push_front(&f->exchanges, &x->link);
     f->exchanges_n++;
@@ -654,15 +690,33 @@ static void begin_next(struct h1 *c)
     c->state = H1_IDLE;
 }
 
+static enum head_result parse_head(struct h1 *c, struct request_head *h, enum http_error *error)
+{
+    const struct process_settings *p = &c->front->requests->settings->process;
+    struct exchange *x = c->x;
+    size_t fields_max = (size_t)p->header_count;
+    for (;;) {
+        size_t count = x->table_cap < fields_max ? x->table_cap : fields_max;
+        struct head_limits limits = { (size_t)p->request_line, (size_t)p->header_bytes, count };
+        *h = (struct request_head){ .fields = { .v = x->table, .cap = x->table_cap } };
+        enum head_result result = request_head_parse(buf_str(&x->in), &c->scan, &limits, h, error);
+        if (result != HEAD_BAD || *error != HTTP_ERROR_FIELDS_TOO_MANY || count == fields_max)
+            return result;
+        /* More than most have: once more, from the start. */
+        set_table(x, fields_max);
+        c->scan = (struct head_scan){ 0 };
+        *error = HTTP_ERROR_NONE;
+    }
+}
+
 /* true: a request was begun; its result is handled. */
 static bool begin_request(struct h1 *c)
 {
     struct exchange *x = c->x;
     const struct process_settings *p = &c->front->requests->settings->process;
-    struct head_limits limits = { (size_t)p->request_line, (size_t)p->header_bytes, x->table_cap };
-    struct request_head h = { .fields = { .v = x->table, .cap = x->table_cap } };
+    struct request_head h;
     enum http_error error = HTTP_ERROR_NONE;
-    enum head_result result = request_head_parse(buf_str(&x->in), &c->scan, &limits, &h, &error);
+    enum head_result result = parse_head(c, &h, &error);
     if (result == HEAD_MORE) {
         if (c->half_closed) {
             close_now(c);
@@ -681,9 +735,9 @@ static bool begin_request(struct h1 *c)
     set_request(c, result == HEAD_DONE ? &h : NULL, error);
     if (!c->body_done && x->in.cap - x->head_bytes < BODY_ROOM) {
         /* The strings move with the buffer: once more from the start. */
-        buf_room(&x->in, x->in.cap);
+        grow_in(x, BODY_ROOM);
         c->scan = (struct head_scan){ 0 };
-        CHECK(request_head_parse(buf_str(&x->in), &c->scan, &limits, &h, &error) == HEAD_DONE);
+        CHECK(parse_head(c, &h, &error) == HEAD_DONE);
         set_request(c, &h, HTTP_ERROR_NONE);
     }
     if (request_start(&x->request) == REQUEST_DONE)
@@ -765,7 +819,7 @@ static size_t on_space(struct stream *s, char **p)
         c->x = take_exchange(c->front);
     struct exchange *x = c->x;
     if (x->in.n == x->in.cap && (c->state == H1_IDLE || c->state == H1_HEAD))
-        buf_room(&x->in, x->in.cap); /* bounded by the head's limits */
+        grow_in(x, x->in.cap); /* bounded by the head's limits */
     *p = x->in.p + x->in.n;
     return x->in.cap - x->in.n;
 }

@@ -8,7 +8,7 @@
 #include "request/route.h"
 #include "request/tunnel.h"
 
-#define ARENA_BYTES     4096
+#define ARENA_BYTES     2048
 #define LOOKS_MOST      8 /* then it goes alone: something keeps changing under it */
 #define LEASE_FIRST     ((uint64_t)1 << 20)
 #define LEASE_NEXT      ((uint64_t)1 << 18) /* once the client turned out to be slow */
