@@ -71,7 +71,11 @@ function stalled(at, target, fields) {
   const size = 30_000_000;
   const windows = 65_536;
   const n = scaled(20, 6);
-  await stress('slow readers of passing bodies', { answer, flags: ['--window-bytes', '64K'] }, async ({ at, freshet }) => {
+  // To the clients by a Unix socket, which holds a few hundred kilobytes. Of TCP the kernel may hold most of these bodies: 4 MB in each
+  // send buffer, and receive buffers grow up to tcp_rmem, 32 MB here and there, with what is read; so how far an origin gets would say
+  // nothing of freshet.
+  const held = 12_000_000; // the origin's send buffer, freshet's receive buffer, the window, the client's socket; with room
+  await stress('slow readers of passing bodies', { answer, flags: ['--window-bytes', '64K', '--listen', `unix:/tmp/freshet-stress-${process.pid}.sock`] }, async ({ at, freshet }) => {
     const targets = Array.from({ length: n }, (_, i) => `/private-${size}-${i}${i % 2 ? '-chunked' : ''}`);
     const clients = targets.map((t) => stalled(at, t));
     // Until nothing moves any more: the kernels' buffers and the windows are full.
@@ -86,7 +90,8 @@ function stalled(at, target, fields) {
     const g = await freshet.gauges();
     check(g.passing_bytes <= n * (windows + 65_536 + 2 * 16_384), 'the windows and a read beyond them are the bound', g.passing_bytes);
     check(g.passing_bytes >= n * windows * 0.5, 'and used', g.passing_bytes);
-    for (const t of targets) check(sent.get(t) < size * 0.6, 'the origin could not send it all', sent.get(t));
+    console.log(`  an origin got ${Math.max(...targets.map((t) => sent.get(t)))} bytes rid`);
+    for (const t of targets) check(sent.get(t) < held, 'the origin could not send it all', sent.get(t));
     // Half go on, and get every byte.
     await Promise.all(clients.map(async (c, i) => {
       if (i % 3 === 0) return;
@@ -152,16 +157,20 @@ function stalled(at, target, fields) {
       await freshet.purge({ cache_tags: ['all'] });
       await freshet.until('only its readers hold it', (g) => g.objects === 0);
       const cut = freshet.advance(61_000);
-      for (const c of clients) c.socket.resume();
+      // Every tenth reads on only when it has been cut: which of the others still get it all is a matter of luck.
+      const late = (i) => i % 10 === 0;
+      for (const [i, c] of clients.entries()) if (!late(i)) c.socket.resume();
       await cut;
+      await freshet.until('nobody is left', (g) => g.requests_open === 0);
       let whole = 0;
-      for (const c of clients) {
+      for (const [i, c] of clients.entries()) {
+        c.socket.resume();
         const r = await within('an end', c.answer);
         check(!c.wrong, 'every byte that came is right', r.bytes);
+        if (late(i)) check(r.cut, 'who had not read on was cut', r.bytes);
         whole += !r.cut;
         c.close();
       }
-      check(whole < n, 'they were cut', whole);
       console.log(`  ${whole} had it all in time`);
     });
 }
