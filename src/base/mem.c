@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static _Noreturn void out_of_memory(size_t bytes)
+_Noreturn void mem_out(size_t bytes)
 {
     fprintf(stderr,
             "freshet: out of memory: %zu bytes refused by the system. Lower --memory or the limits.\n",
@@ -15,7 +15,7 @@ void *mem_alloc(size_t bytes)
 {
     void *p = calloc(1, bytes ? bytes : 1);
     if (!p)
-        out_of_memory(bytes);
+        mem_out(bytes);
     return p;
 }
 
@@ -28,11 +28,18 @@ void *mem_resize(void *p, size_t bytes)
 {
     void *q = realloc(p, bytes ? bytes : 1);
     if (!q)
-        out_of_memory(bytes);
+        mem_out(bytes);
     return q;
 }
 
 void mem_free(void *p)
 {
     free(p);
+}
+
+size_t mem_cost(size_t bytes)
+{
+    /* glibc: one word of header, multiples of two words, at least four words. */
+    size_t cost = (bytes + sizeof(size_t) + 15) & ~(size_t)15;
+    return cost < 32 ? 32 : cost;
 }

@@ -20,4 +20,10 @@ void *mem_resize(void *p, size_t bytes);
 /* NULL is allowed. */
 void mem_free(void *p);
 
+/* What malloc takes for an allocation of that size, its header included. */
+size_t mem_cost(size_t bytes);
+
+/* Says so and ends the process: `bytes` were refused that it cannot do without. */
+_Noreturn void mem_out(size_t bytes);
+
 #endif

@@ -35,6 +35,7 @@ void cache_free(struct cache *c)
         lock_fini(&c->object_locks[i]);
     evict_free(c->evict);
     epochs_free(c->epochs);
+    memory_fini(&c->memory);
     mem_free(c);
 }
 

@@ -58,7 +58,7 @@ struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
     e->secret = secret;
     e->names_max = names_max < 16 ? 16 : names_max;
     memory_init(&e->memory, INT64_MAX);
-    memory_charge(&e->memory, (int64_t)memory_cost(sizeof(*e)));
+    memory_charge(&e->memory, (int64_t)mem_cost(sizeof(*e)));
     table_init(&e->table, &e->memory);
     list_init(&e->by_age);
     /* Numbers start at 1, so that 0 can say "never". */
@@ -187,7 +187,7 @@ static size_t softs_bytes(uint32_t room)
 
 static int64_t softs_cost(const struct softs *s)
 {
-    return s ? (int64_t)memory_cost(softs_bytes(s->room)) : 0;
+    return s ? (int64_t)mem_cost(softs_bytes(s->room)) : 0;
 }
 
 /* The two that are closest in time become one, with the number of the later and the time of the earlier: what began between them has its
@@ -241,7 +241,7 @@ static struct epoch *add_name(struct epochs *e, uint64_t name)
     struct epoch *s = mem_alloc(sizeof(*s));
     s->node.hash = (uint32_t)name;
     s->name = name;
-    memory_charge(&e->memory, (int64_t)memory_cost(sizeof(*s)));
+    memory_charge(&e->memory, (int64_t)mem_cost(sizeof(*s)));
     table_add(&e->table, &e->memory, &s->node);
     list_push_back(&e->by_age, &s->link);
     return s;
@@ -252,7 +252,7 @@ static void drop_name(struct epochs *e, struct epoch *s)
     table_remove(&e->table, &s->node);
     table_shrink(&e->table, &e->memory, 2);
     link_remove(&s->link);
-    memory_charge(&e->memory, -(int64_t)memory_cost(sizeof(*s)) - softs_cost(s->softs));
+    memory_charge(&e->memory, -(int64_t)mem_cost(sizeof(*s)) - softs_cost(s->softs));
     mem_free(s->softs);
     mem_free(s);
 }
@@ -275,6 +275,7 @@ void epochs_free(struct epochs *e)
     for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
         drop_name(e, epoch_of(l));
     table_fini(&e->table, &e->memory);
+    memory_fini(&e->memory);
     mem_free(e);
 }
 

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "cache/table.h"
 
 /*
@@ -113,7 +112,7 @@ static size_t resource_bytes(const struct resource *r)
 static struct resource *add_resource(struct cache *c, struct shard *s, const struct place *p, int64_t now_ms)
 {
     CHECK(p->primary.n <= UINT32_MAX);
-    struct resource *r = mem_alloc(offsetof(struct resource, primary) + p->primary.n);
+    struct resource *r = memory_zero(&c->memory, offsetof(struct resource, primary) + p->primary.n);
     r->node.hash = hash_of(p);
     r->node.own = (uint32_t)p->primary.n;
     r->shard = (uint8_t)(s - c->shards);
@@ -163,12 +162,12 @@ static void free_resource(struct cache *c, struct resource *r)
     if (r->has_many) {
         table_fini(r->objects.many, &c->memory);
         memory_charge(&c->memory, -(int64_t)memory_cost(sizeof(struct table)));
-        mem_free(r->objects.many);
+        memory_give(&c->memory, r->objects.many, sizeof(struct table));
     }
     table_remove(&c->shards[r->shard].resources, &r->node);
     memory_charge(&c->memory, -(int64_t)memory_cost(resource_bytes(r)));
     atomic_fetch_sub_explicit(&c->resources, 1, memory_order_relaxed);
-    mem_free(r);
+    memory_give(&c->memory, r, resource_bytes(r));
 }
 
 /* ---- a resource's objects ---- */
@@ -214,7 +213,7 @@ static void make_table(struct cache *c, struct resource *r)
         node->next = oldest;
         oldest = node;
     }
-    struct table *t = mem_alloc(sizeof(*t));
+    struct table *t = memory_zero(&c->memory, sizeof(*t));
     memory_charge(&c->memory, (int64_t)memory_cost(sizeof(*t)));
     table_init(t, &c->memory);
     for (struct table_node *node = oldest, *next; node; node = next) {
@@ -323,10 +322,11 @@ static void drop_if_idle(struct cache *c, struct resource *r)
 
 static void set_variant(struct object *o, const struct place *p)
 {
-    mem_free((char *)(uintptr_t)o->variant.p);
+    struct memory *m = &o->cache->memory;
+    memory_give(m, (char *)(uintptr_t)o->variant.p, o->variant.n);
     o->variant = STR_NONE;
     if (p->variant.n) {
-        char *copy = mem_alloc(p->variant.n);
+        char *copy = memory_zero(m, p->variant.n);
         memcpy(copy, p->variant.p, p->variant.n);
         o->variant = (struct str){ copy, p->variant.n };
     }

@@ -21,7 +21,7 @@ static struct lock *lock_of(struct object *o)
 
 struct object *object_new(struct cache *c, uint64_t begin)
 {
-    struct object *o = mem_alloc(sizeof(*o));
+    struct object *o = memory_zero(&c->memory, sizeof(*o));
     atomic_init(&o->refs, 1);
     o->cache = c;
     o->begin = begin;
@@ -32,25 +32,36 @@ struct object *object_new(struct cache *c, uint64_t begin)
     return o;
 }
 
+static size_t names_bytes(size_t n)
+{
+    return epoch_names_room(n) * sizeof(uint64_t);
+}
+
 struct object *object_ref(struct object *o)
 {
     atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
     return o;
 }
 
-void object_unref(struct object *o)
+/* Apart, so that a hit's unref is a few instructions. */
+static __attribute__((noinline)) void free_object(struct object *o)
 {
-    if (!o || atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
-        return;
     CHECK(!o->resource && o->evict.queue == EVICT_NONE);
     CHECK(!o->fill || list_is_empty(&o->fill->watches));
-    memory_charge(&o->cache->memory, -(int64_t)o->charged);
+    struct memory *m = &o->cache->memory;
+    memory_charge(m, -(int64_t)o->charged);
     mem_free(o->fill);
     response_free(o->response);
     body_unref(o->body);
-    mem_free(o->names);
-    mem_free((char *)(uintptr_t)o->variant.p);
-    mem_free(o);
+    memory_give(m, o->names, names_bytes(o->names_n));
+    memory_give(m, (char *)(uintptr_t)o->variant.p, o->variant.n);
+    memory_give(m, o, sizeof(*o));
+}
+
+void object_unref(struct object *o)
+{
+    if (o && atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) == 1)
+        free_object(o);
 }
 
 /* ---- its fetch ---- */
@@ -70,7 +81,7 @@ static void set_names(struct object *o, const uint64_t *names, size_t n)
     if (n == 0)
         return;
     CHECK(n <= UINT32_MAX);
-    o->names = mem_alloc(epoch_names_room(n) * sizeof(*names));
+    o->names = memory_zero(&o->cache->memory, names_bytes(n));
     memcpy(o->names, names, n * sizeof(*names));
     epoch_names_sort(o->names, n);
     o->names_n = (uint32_t)n;
@@ -78,9 +89,9 @@ static void set_names(struct object *o, const uint64_t *names, size_t n)
 
 static size_t own_bytes(const struct object *o)
 {
-    size_t bytes = memory_cost(sizeof(*o)) + memory_cost(o->response->bytes);
+    size_t bytes = memory_cost(sizeof(*o)) + mem_cost(o->response->bytes);
     if (o->names_n)
-        bytes += memory_cost(epoch_names_room(o->names_n) * sizeof(*o->names));
+        bytes += memory_cost(names_bytes(o->names_n));
     if (o->variant.n)
         bytes += memory_cost(o->variant.n);
     return bytes;

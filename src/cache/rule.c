@@ -293,7 +293,7 @@ bool rule_equal(const struct rule *a, const struct rule *b)
 
 size_t rule_bytes(const struct rule *r)
 {
-    return r ? r->bytes : 0;
+    return r ? mem_cost(r->bytes) : 0;
 }
 
 struct str rule_text(const struct rule *r)

@@ -49,7 +49,7 @@ unsigned rule_headers_ignored(const struct fields *response, struct arena *a);
 struct rule *rule_ref(const struct rule *r);
 void rule_unref(struct rule *r);
 bool rule_equal(const struct rule *a, const struct rule *b);
-/* 0 for the default rule. */
+/* What it takes; 0 for the default rule. */
 size_t rule_bytes(const struct rule *r);
 /* Canonical: equal rules have equal texts. Key material, and for people: "query=a|b,cookie=theme; vary:
  * accept-encoding, cookie". Empty for the default rule. Lives as long as the rule. */

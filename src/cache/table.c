@@ -1,7 +1,8 @@
 #include "cache/table.h"
 
+#include <string.h>
+
 #include "base/check.h"
-#include "base/mem.h"
 
 #define BUCKETS_LEAST 8
 #define PLACES_LEAST  4
@@ -22,11 +23,25 @@ static uint32_t places_of(uint32_t segments)
     return places;
 }
 
+static void *take(struct memory *m, size_t bytes)
+{
+    memory_charge(m, (int64_t)memory_cost(bytes));
+    return memory_zero(m, bytes);
+}
+
+static void give(struct memory *m, void *p, size_t bytes)
+{
+    memory_charge(m, -(int64_t)memory_cost(bytes));
+    memory_give(m, p, bytes);
+}
+
 static void resize_directory(struct table *t, struct memory *m, uint32_t before, uint32_t after)
 {
-    t->segments = mem_resize(t->segments, after * sizeof(*t->segments));
-    memory_charge(m, (int64_t)memory_cost(after * sizeof(*t->segments)) -
-                         (int64_t)memory_cost(before * sizeof(*t->segments)));
+    const size_t place = sizeof(*t->segments);
+    struct table_node ***segments = take(m, after * place);
+    memcpy(segments, t->segments, (before < after ? before : after) * place);
+    give(m, t->segments, before * place);
+    t->segments = segments;
 }
 
 static void add_segment(struct table *t, struct memory *m)
@@ -34,15 +49,13 @@ static void add_segment(struct table *t, struct memory *m)
     uint32_t n = segments_of(t->buckets), places = places_of(n);
     if (n == places)
         resize_directory(t, m, places, places * 2);
-    t->segments[n] = mem_alloc(SEGMENT_BYTES);
-    memory_charge(m, (int64_t)memory_cost(SEGMENT_BYTES));
+    t->segments[n] = take(m, SEGMENT_BYTES);
 }
 
 static void drop_segment(struct table *t, struct memory *m)
 {
     uint32_t n = segments_of(t->buckets), places = places_of(n);
-    mem_free(t->segments[n - 1]);
-    memory_charge(m, -(int64_t)memory_cost(SEGMENT_BYTES));
+    give(m, t->segments[n - 1], SEGMENT_BYTES);
     if (places > PLACES_LEAST && n - 1 == places / 2)
         resize_directory(t, m, places, places / 2);
 }
@@ -50,8 +63,7 @@ static void drop_segment(struct table *t, struct memory *m)
 void table_init(struct table *t, struct memory *m)
 {
     *t = (struct table){ 0 };
-    t->segments = mem_alloc(PLACES_LEAST * sizeof(*t->segments));
-    memory_charge(m, (int64_t)memory_cost(PLACES_LEAST * sizeof(*t->segments)));
+    t->segments = take(m, PLACES_LEAST * sizeof(*t->segments));
     add_segment(t, m);
     t->buckets = BUCKETS_LEAST;
     t->mask = BUCKETS_LEAST - 1;
@@ -61,12 +73,9 @@ void table_fini(struct table *t, struct memory *m)
 {
     CHECK(t->n == 0);
     uint32_t places = places_of(segments_of(t->buckets));
-    for (uint32_t n = segments_of(t->buckets); n > 0; n--) {
-        mem_free(t->segments[n - 1]);
-        memory_charge(m, -(int64_t)memory_cost(SEGMENT_BYTES));
-    }
-    memory_charge(m, -(int64_t)memory_cost(places * sizeof(*t->segments)));
-    mem_free(t->segments);
+    for (uint32_t n = segments_of(t->buckets); n > 0; n--)
+        give(m, t->segments[n - 1], SEGMENT_BYTES);
+    give(m, t->segments, places * sizeof(*t->segments));
 }
 
 /* One bucket more: what belongs there leaves the bucket that it stood in until now. The order stays, the newest first. */

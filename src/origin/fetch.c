@@ -1020,13 +1020,26 @@ static bool copy_part(struct fetch *f)
     return true;
 }
 
+/* What is to be kept, and how long it will be is known: all at once, when there is room for it. */
+static struct body *new_body(struct fetch *f)
+{
+    struct cache *c = f->f->cache;
+    if (f->framing.kind != FRAMING_LENGTH)
+        return body_new(&c->memory, BODY_LENGTH_UNKNOWN);
+    uint64_t length = f->framing.length + (f->part ? body_length(f->part->body) : 0);
+    struct body *whole = NULL;
+    if (f->store && length <= BODY_WHOLE_MAX && length <= (uint64_t)f->plan.site->object_bytes &&
+        cache_make_room(c, body_whole_cost(length)))
+        whole = body_new_whole(&c->memory, length);
+    return whole ? whole : body_new(&c->memory, length);
+}
+
 static void begin_body(struct fetch *f, const struct answer *a, struct verdict *v, size_t head_bytes)
 {
     struct body *shared = NULL;
     f->store = v->store;
     if (f->framing.kind != FRAMING_NONE) {
-        f->body = body_new(&f->f->cache->memory,
-                           f->framing.kind == FRAMING_LENGTH ? f->framing.length : BODY_LENGTH_UNKNOWN);
+        f->body = new_body(f);
         if (!f->store)
             body_pass(f->body);
         if (f->part && !copy_part(f)) {

@@ -3,7 +3,26 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/mem.h"
+
+/*
+ * Two forms. A whole body is one piece of memory of exactly its size, this head in front: what is stored with a known length, or was made
+ * compact. Beyond a few pages what does not fill its last page stands in a piece of its own, so that little is wasted. A chain is
+ * anything else: it grows block by block.
+ */
+struct body {
+    atomic_uint refs; /* and PASSING, which is the writer's and the last one's */
+    uint32_t room;    /* bytes of a whole one; CHAIN */
+    struct memory *memory;
+    _Atomic uint64_t length;
+};
+
+#define PASSING (1u << 31)
+#define CHAIN   UINT32_MAX
+
+struct whole {
+    struct body b;
+    char *tail; /* only when tail_bytes says so: else data begin here */
+};
 
 struct body_block {
     _Atomic(struct body_block *) next;
@@ -12,46 +31,123 @@ struct body_block {
     char data[];
 };
 
-struct body {
-    atomic_uint refs;
-    bool passing; /* the writer's */
-    struct memory *memory;
+struct chain {
+    struct body b;
     struct body_block *first; /* set before the first commit; moved by body_forget only */
     struct body_block *last;  /* the writer's */
     uint64_t expected;
-    _Atomic uint64_t length;
     _Atomic size_t charged;
 };
 
-#define BLOCK_FIRST  ((size_t)4096)  /* of a body of unknown length */
+#define BLOCK_FIRST  ((size_t)4096)  /* of a body of unknown length, this and below with their heads */
 #define BLOCK_WINDOW ((size_t)16384) /* of a passing body */
+#define BLOCK_MOST   ((size_t)1 << 20)
+
+#define COMPACT_ALWAYS ((size_t)65536) /* the copy costs less than another request */
+#define TAIL_WORTH     ((size_t)256)   /* less waste at the end is not worth a second piece */
+
+/* ---- the whole form ---- */
+
+/* How many bytes of `room` stand in the tail, 0: none. */
+static size_t tail_bytes(uint32_t room)
+{
+    size_t all = sizeof(struct body) + room;
+    /* On each hit: (HEAP_PAGE - all % HEAP_PAGE) % HEAP_PAGE is what its last page would waste. */
+    if (all <= HEAP_SMALL || -all % HEAP_PAGE <= TAIL_WORTH)
+        return 0;
+    return (sizeof(struct whole) + room) % HEAP_PAGE;
+}
+
+static size_t trunk_bytes(uint32_t room)
+{
+    size_t tail = tail_bytes(room);
+    return tail ? sizeof(struct whole) + room - tail : sizeof(struct body) + room;
+}
+
+static char *trunk_data(struct body *b)
+{
+    return (char *)b + (tail_bytes(b->room) ? sizeof(struct whole) : sizeof(struct body));
+}
+
+static struct whole *whole_of(struct body *b)
+{
+    return (struct whole *)(void *)b;
+}
+
+size_t body_whole_cost(uint64_t length)
+{
+    size_t tail = tail_bytes((uint32_t)length);
+    return memory_cost(trunk_bytes((uint32_t)length)) + (tail ? memory_cost(tail) : 0);
+}
+
+struct body *body_new_whole(struct memory *m, uint64_t length)
+{
+    CHECK(length <= BODY_WHOLE_MAX);
+    uint32_t room = (uint32_t)length;
+    size_t tail = tail_bytes(room);
+    struct body *b = memory_take(m, trunk_bytes(room));
+    char *end = b && tail ? memory_take(m, tail) : NULL;
+    if (!b || (tail && !end)) {
+        memory_give(m, b, trunk_bytes(room));
+        return NULL;
+    }
+    atomic_init(&b->refs, 1);
+    b->room = room;
+    b->memory = m;
+    atomic_init(&b->length, 0);
+    if (tail)
+        whole_of(b)->tail = end;
+    memory_charge(m, (int64_t)body_whole_cost(length));
+    return b;
+}
+
+static void free_whole(struct body *b)
+{
+    uint32_t room = b->room;
+    size_t tail = tail_bytes(room);
+    struct memory *m = b->memory;
+    if (tail)
+        memory_give(m, whole_of(b)->tail, tail);
+    memory_give(m, b, trunk_bytes(room));
+}
+
+/* The piece that holds the byte at `from`: where, and up to which position. */
+static char *whole_piece(struct body *b, uint64_t from, uint64_t *to)
+{
+    size_t tail = tail_bytes(b->room);
+    uint64_t trunk = b->room - tail;
+    *to = from < trunk ? trunk : b->room;
+    return from < trunk ? trunk_data(b) + from : whole_of(b)->tail + (from - trunk);
+}
+
+/* ---- the chain ---- */
+
+static struct chain *chain_of(const struct body *b)
+{
+    return (struct chain *)(void *)(uintptr_t)b;
+}
+
+static bool is_chain(const struct body *b)
+{
+    return b->room == CHAIN;
+}
 
 struct body *body_new(struct memory *m, uint64_t expected)
 {
-    struct body *b = mem_alloc(sizeof(*b));
-    atomic_init(&b->refs, 1);
-    b->memory = m;
-    b->expected = expected;
-    size_t cost = memory_cost(sizeof(*b));
-    atomic_init(&b->charged, cost);
+    struct chain *c = memory_zero(m, sizeof(*c));
+    atomic_init(&c->b.refs, 1);
+    c->b.room = CHAIN;
+    c->b.memory = m;
+    c->expected = expected;
+    size_t cost = memory_cost(sizeof(*c));
+    atomic_init(&c->charged, cost);
     memory_charge(m, (int64_t)cost);
-    return b;
+    return &c->b;
 }
 
-struct body *body_ref(struct body *b)
+static size_t block_cost(size_t bytes)
 {
-    atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
-    return b;
-}
-
-static void charge(struct body *b, int64_t bytes)
-{
-    if (b->passing)
-        atomic_fetch_add_explicit(&b->memory->passing_bytes, bytes, memory_order_relaxed);
-    else
-        memory_charge(b->memory, bytes);
-    /* Only the writer changes it; readers just look. */
-    atomic_store_explicit(&b->charged, (size_t)((int64_t)body_charged(b) + bytes), memory_order_relaxed);
+    return memory_cost(sizeof(struct body_block) + bytes);
 }
 
 static struct body_block *next_of(const struct body_block *k)
@@ -59,17 +155,113 @@ static struct body_block *next_of(const struct body_block *k)
     return atomic_load_explicit(&k->next, memory_order_acquire);
 }
 
+static void free_block(struct memory *m, struct body_block *k)
+{
+    memory_give(m, k, sizeof(*k) + k->bytes);
+}
+
+static void free_chain(struct chain *c)
+{
+    struct memory *m = c->b.memory;
+    for (struct body_block *k = c->first, *next; k; k = next) {
+        next = next_of(k);
+        free_block(m, k);
+    }
+    memory_give(m, c, sizeof(*c));
+}
+
+static bool is_passing(const struct body *b)
+{
+    return atomic_load_explicit(&b->refs, memory_order_relaxed) & PASSING;
+}
+
+static void charge_as(struct memory *m, bool passing, int64_t bytes)
+{
+    if (passing)
+        atomic_fetch_add_explicit(&m->passing_bytes, bytes, memory_order_relaxed);
+    else
+        memory_charge(m, bytes);
+}
+
+static void charge(struct chain *c, int64_t bytes)
+{
+    charge_as(c->b.memory, is_passing(&c->b), bytes);
+    /* Only the writer changes it; readers just look. */
+    size_t before = atomic_load_explicit(&c->charged, memory_order_relaxed);
+    atomic_store_explicit(&c->charged, (size_t)((int64_t)before + bytes), memory_order_relaxed);
+}
+
+static size_t room_in_last(const struct chain *c)
+{
+    if (!c->last)
+        return 0;
+    uint64_t length = atomic_load_explicit(&c->b.length, memory_order_relaxed);
+    return c->last->bytes - (size_t)(length - c->last->start);
+}
+
+/* What is expected and not yet there, in blocks of at most BODY_BLOCK_MAX; without a length each block is as large as all
+ * before it, so that a long body has few blocks and a short one wastes little. */
+static size_t next_block_bytes(const struct chain *c)
+{
+    const size_t head = sizeof(struct body_block);
+    uint64_t length = atomic_load_explicit(&c->b.length, memory_order_relaxed);
+    if (is_passing(&c->b))
+        return BLOCK_WINDOW - head;
+    if (c->expected != BODY_LENGTH_UNKNOWN && c->expected > length)
+        return c->expected - length < BODY_BLOCK_MAX ? (size_t)(c->expected - length) : BODY_BLOCK_MAX;
+    if (length < BLOCK_FIRST)
+        return BLOCK_FIRST - head;
+    /* To the next page, which is taken anyway. */
+    return length < BLOCK_MOST ? ((size_t)length + head + HEAP_PAGE - 1) / HEAP_PAGE * HEAP_PAGE - head
+                               : BODY_BLOCK_MAX;
+}
+
+static char *chain_room(struct chain *c, size_t *n)
+{
+    size_t room = room_in_last(c);
+    if (room == 0) {
+        size_t bytes = next_block_bytes(c);
+        struct body_block *k = memory_take(c->b.memory, sizeof(*k) + bytes);
+        if (!k)
+            return NULL;
+        atomic_init(&k->next, NULL);
+        k->start = atomic_load_explicit(&c->b.length, memory_order_relaxed);
+        k->bytes = bytes;
+        charge(c, (int64_t)block_cost(bytes));
+        if (c->last)
+            atomic_store_explicit(&c->last->next, k, memory_order_release);
+        else
+            c->first = k;
+        c->last = k;
+        room = bytes;
+    }
+    *n = room;
+    return c->last->data + (c->last->bytes - room);
+}
+
+/* ---- both ---- */
+
+struct body *body_ref(struct body *b)
+{
+    atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+    return b;
+}
+
+/* Apart, so that a hit's unref is a few instructions. */
+static __attribute__((noinline)) void free_body(struct body *b, bool passing)
+{
+    charge_as(b->memory, passing, -(int64_t)body_charged(b));
+    if (is_chain(b))
+        free_chain(chain_of(b));
+    else
+        free_whole(b);
+}
+
 void body_unref(struct body *b)
 {
-    if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    for (struct body_block *k = b->first; k;) {
-        struct body_block *next = next_of(k);
-        mem_free(k);
-        k = next;
-    }
-    charge(b, -(int64_t)body_charged(b));
-    mem_free(b);
+    unsigned before = b ? atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) : 0;
+    if ((before & ~PASSING) == 1)
+        free_body(b, before & PASSING);
 }
 
 uint64_t body_length(const struct body *b)
@@ -79,64 +271,30 @@ uint64_t body_length(const struct body *b)
 
 size_t body_charged(const struct body *b)
 {
-    return atomic_load_explicit(&b->charged, memory_order_relaxed);
-}
-
-static size_t room_in_last(const struct body *b)
-{
-    if (!b->last)
-        return 0;
-    return b->last->bytes - (size_t)(atomic_load_explicit(&b->length, memory_order_relaxed) - b->last->start);
-}
-
-/* What is expected and not yet there, in blocks of at most BODY_BLOCK_MAX; without a length each block is as large as all
- * before it, so that a long body has few blocks and a short one wastes little. */
-static size_t next_block_bytes(const struct body *b)
-{
-    uint64_t length = atomic_load_explicit(&b->length, memory_order_relaxed);
-    uint64_t want;
-    if (b->passing)
-        want =
-            b->expected - length < BLOCK_WINDOW && b->expected > length ? b->expected - length : BLOCK_WINDOW;
-    else if (b->expected != BODY_LENGTH_UNKNOWN && b->expected > length)
-        want = b->expected - length;
-    else
-        want = length < BLOCK_FIRST ? BLOCK_FIRST : length;
-    return want > BODY_BLOCK_MAX ? BODY_BLOCK_MAX : (size_t)want;
+    return is_chain(b) ? atomic_load_explicit(&chain_of(b)->charged, memory_order_relaxed)
+                       : body_whole_cost(b->room);
 }
 
 size_t body_next_cost(const struct body *b)
 {
-    return room_in_last(b) ? 0 : memory_cost(sizeof(struct body_block) + next_block_bytes(b));
+    return is_chain(b) && !room_in_last(chain_of(b)) ? block_cost(next_block_bytes(chain_of(b))) : 0;
 }
 
 char *body_room(struct body *b, size_t *n)
 {
-    size_t room = room_in_last(b);
-    if (room == 0) {
-        size_t bytes = next_block_bytes(b);
-        struct body_block *k = mem_try(sizeof(*k) + bytes);
-        if (!k)
-            return NULL;
-        atomic_init(&k->next, NULL);
-        k->start = atomic_load_explicit(&b->length, memory_order_relaxed);
-        k->bytes = bytes;
-        charge(b, (int64_t)memory_cost(sizeof(*k) + bytes));
-        if (b->last)
-            atomic_store_explicit(&b->last->next, k, memory_order_release);
-        else
-            b->first = k;
-        b->last = k;
-        room = bytes;
-    }
-    *n = room;
-    return b->last->data + (b->last->bytes - room);
+    if (is_chain(b))
+        return chain_room(chain_of(b), n);
+    uint64_t length = atomic_load_explicit(&b->length, memory_order_relaxed), end;
+    CHECK(length < b->room);
+    char *p = whole_piece(b, length, &end);
+    *n = (size_t)(end - length);
+    return p;
 }
 
 void body_commit(struct body *b, size_t n)
 {
-    CHECK(n <= room_in_last(b));
     uint64_t length = atomic_load_explicit(&b->length, memory_order_relaxed);
+    CHECK(n <= (is_chain(b) ? room_in_last(chain_of(b)) : b->room - length));
     atomic_store_explicit(&b->length, length + n, memory_order_release);
 }
 
@@ -158,50 +316,74 @@ size_t body_append(struct body *b, struct str data)
 
 void body_pass(struct body *b)
 {
-    if (b->passing)
+    if (is_passing(b))
         return;
     int64_t charged = (int64_t)body_charged(b);
-    memory_charge(b->memory, -charged);
-    b->passing = true;
-    atomic_fetch_add_explicit(&b->memory->passing_bytes, charged, memory_order_relaxed);
+    charge_as(b->memory, false, -charged);
+    charge_as(b->memory, true, charged);
+    atomic_fetch_or_explicit(&b->refs, PASSING, memory_order_relaxed);
 }
 
 void body_forget(struct body *b, uint64_t position)
 {
     body_pass(b);
-    while (b->first && b->first != b->last && b->first->start + b->first->bytes < position) {
-        struct body_block *k = b->first;
-        b->first = next_of(k);
-        charge(b, -(int64_t)memory_cost(sizeof(*k) + k->bytes));
-        mem_free(k);
+    if (!is_chain(b))
+        return;
+    struct chain *c = chain_of(b);
+    while (c->first && c->first != c->last && c->first->start + c->first->bytes < position) {
+        struct body_block *k = c->first;
+        c->first = next_of(k);
+        charge(c, -(int64_t)block_cost(k->bytes));
+        free_block(b->memory, k);
     }
 }
 
 struct body *body_compact(struct body *b)
 {
     uint64_t length = body_length(b);
-    size_t ideal = memory_cost(sizeof(struct body_block) + length) + memory_cost(sizeof(*b));
-    if (b->passing || length > BODY_BLOCK_MAX || body_charged(b) <= ideal + ideal / 8)
+    if (!is_chain(b) || is_passing(b) || length > BODY_WHOLE_MAX)
         return body_ref(b);
-    struct body *c = body_new(b->memory, length);
-    for (struct body_block *k = b->first; k && body_length(c) < length; k = next_of(k)) {
+    size_t cost = body_whole_cost(length);
+    bool worth = length <= COMPACT_ALWAYS || body_charged(b) > cost + cost / 8;
+    struct body *w = worth ? body_new_whole(b->memory, length) : NULL;
+    if (!w)
+        return body_ref(b);
+    for (struct body_block *k = chain_of(b)->first; k && body_length(w) < length; k = next_of(k)) {
         uint64_t there = length - k->start;
-        if (body_append(c, (struct str){ k->data, there < k->bytes ? (size_t)there : k->bytes }) == 0)
-            break;
+        body_append(w, (struct str){ k->data, there < k->bytes ? (size_t)there : k->bytes });
     }
-    if (body_length(c) == length)
-        return c;
-    body_unref(c);
-    return body_ref(b);
+    CHECK(body_length(w) == length);
+    return w;
 }
 
-unsigned body_lease(const struct body *b, struct body_cursor *c, uint64_t from, uint64_t to,
-                    struct iovec *iov, unsigned max, uint64_t *bytes)
+/* ---- readers ---- */
+
+static unsigned lease_whole(struct body *b, uint64_t from, uint64_t to, struct iovec *iov, unsigned max,
+                            uint64_t *bytes)
 {
-    *bytes = 0;
-    if (from >= to)
-        return 0;
-    struct body_block *k = c->block ? c->block : b->first;
+    size_t tail = tail_bytes(b->room);
+    uint64_t trunk = b->room - tail;
+    unsigned n = 0;
+    *bytes = to - from;
+    if (from < trunk) {
+        char *data = (char *)b + (tail ? sizeof(struct whole) : sizeof(struct body));
+        if (to <= trunk || max == 1) {
+            *bytes = (to < trunk ? to : trunk) - from;
+            iov[0] = (struct iovec){ data + from, (size_t)*bytes };
+            return 1;
+        }
+        iov[n++] = (struct iovec){ data + from, (size_t)(trunk - from) };
+        from = trunk;
+    }
+    iov[n++] = (struct iovec){ whole_of(b)->tail + (from - trunk), (size_t)(to - from) };
+    return n;
+}
+
+static __attribute__((noinline)) unsigned lease_chain(struct chain *chain, struct body_cursor *c,
+                                                      uint64_t from, uint64_t to, struct iovec *iov,
+                                                      unsigned max, uint64_t *bytes)
+{
+    struct body_block *k = c->block ? c->block : chain->first;
     while (from >= k->start + k->bytes)
         k = next_of(k);
     unsigned n = 0;
@@ -216,4 +398,14 @@ unsigned body_lease(const struct body *b, struct body_cursor *c, uint64_t from, 
     }
     c->block = k;
     return n;
+}
+
+unsigned body_lease(const struct body *b, struct body_cursor *c, uint64_t from, uint64_t to,
+                    struct iovec *iov, unsigned max, uint64_t *bytes)
+{
+    *bytes = 0;
+    if (from >= to)
+        return 0;
+    return is_chain(b) ? lease_chain(chain_of(b), c, from, to, iov, max, bytes)
+                       : lease_whole((struct body *)(uintptr_t)b, from, to, iov, max, bytes);
 }

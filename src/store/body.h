@@ -19,18 +19,23 @@ struct body;
 struct body_block;
 
 #define BODY_LENGTH_UNKNOWN UINT64_MAX
-#define BODY_BLOCK_MAX      ((size_t)1 << 20)
+#define BODY_BLOCK_MAX      (((size_t)1 << 20) - 24) /* bytes in one block, which fills its pages */
+#define BODY_WHOLE_MAX      ((uint64_t)1 << 20)
 
-/* `expected`: the length when it is known, so that a small body takes one block of exactly its size. The first reference
- * is the caller's. */
+/* Grows block by block. `expected`: the length when it is known, so that it takes blocks of its size. The first reference is the
+ * caller's. */
 struct body *body_new(struct memory *m, uint64_t expected);
+/* Takes all that it will ever need at once, up to BODY_WHOLE_MAX: what is to be kept and has a known length. NULL: no memory. It is
+ * charged: ask body_whole_cost first and make room. */
+struct body *body_new_whole(struct memory *m, uint64_t length);
+size_t body_whole_cost(uint64_t length);
 struct body *body_ref(struct body *b);
 void body_unref(struct body *b);
 
 /* ---- the writer, one thread ---- */
 
-/* Where the next bytes go: *n is how many fit (> 0). NULL when there is no memory. The block is charged when it is
- * made: ask body_next_cost first and make room. */
+/* Where the next bytes go: *n is how many fit (> 0). NULL when there is no memory. A block is charged when it is made: ask
+ * body_next_cost first and make room. A whole body must not be full. */
 char *body_room(struct body *b, size_t *n);
 /* What body_room would charge now: 0 when the last block has space left. */
 size_t body_next_cost(const struct body *b);
@@ -42,8 +47,8 @@ size_t body_append(struct body *b, struct str data);
 void body_forget(struct body *b, uint64_t position);
 /* From now on charged as passing, not against the budget. */
 void body_pass(struct body *b);
-/* A copy in one block of exactly its size when the blocks waste more than an eighth, else another reference to it. Of a
- * complete body below BODY_BLOCK_MAX; never NULL. */
+/* A whole copy of a chain that is complete, when that is small or saves more than an eighth; else another reference to it. Never
+ * NULL. */
 struct body *body_compact(struct body *b);
 
 /* ---- readers, any thread ---- */

@@ -1,22 +1,23 @@
 /*
- * The memory budget: what the cache holds, counted as it is allocated. One for the process; any thread. Making room is
- * the cache's business (cache/evict); this only counts.
+ * The memory of the cache: a budget, counted as it is taken, and the heap that it is taken from. One for the process; any thread. Making
+ * room is the cache's business (cache/evict); this only counts.
  */
 #ifndef STORE_MEMORY_H
 #define STORE_MEMORY_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "store/heap.h"
 
 struct memory {
     int64_t budget_bytes;
     _Atomic int64_t used_bytes;    /* counted against the budget */
     _Atomic int64_t passing_bytes; /* bodies that are not kept: a gauge, bounded by their windows */
+    struct heap heap;
 };
 
 void memory_init(struct memory *m, int64_t budget_bytes);
+/* All was given back. */
+void memory_fini(struct memory *m);
+
 static inline void memory_charge(struct memory *m, int64_t bytes)
 {
     atomic_fetch_add_explicit(&m->used_bytes, bytes, memory_order_relaxed);
@@ -25,10 +26,16 @@ static inline int64_t memory_used(const struct memory *m)
 {
     return atomic_load_explicit(&m->used_bytes, memory_order_relaxed);
 }
-/* How many bytes are over the budget when `bytes` more are charged; 0: they fit. */
+/* How many bytes are over the budget when `bytes` more are charged; 0: they fit. What lies idle between pieces in use counts too, but
+ * for a part that any mixture of sizes needs. */
 int64_t memory_excess(const struct memory *m, int64_t bytes);
 
-/* What an allocation of that size really takes from the heap, its header included. */
+/* `bytes` of unspecified content, or NULL. Not charged: memory_cost says what it costs. */
+void *memory_take(struct memory *m, size_t bytes);
+/* The same zeroed and never NULL: for small things (base/mem). */
+void *memory_zero(struct memory *m, size_t bytes);
+/* `bytes`: as it was asked for. NULL is allowed. */
+void memory_give(struct memory *m, void *p, size_t bytes);
 size_t memory_cost(size_t bytes);
 
 #endif

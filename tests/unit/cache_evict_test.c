@@ -440,6 +440,7 @@ static void loses_and_doubles_nothing(void **state)
     assert_true(memory_used(&memory) < 64 * 2 * ITEMS);
     evict_free(e);
     assert_int_equal(memory_used(&memory), 0);
+    memory_fini(&memory);
 }
 
 /* Everything that leaves returns soon: the ghost's entries are used up as fast as they come. It must not grow for that. */
@@ -465,6 +466,7 @@ static void the_ghost_stays_small(void **state)
     }
     assert_int_equal(memory_used(&memory), first);
     evict_free(e);
+    memory_fini(&memory);
 }
 
 /* ---- threads ---- */

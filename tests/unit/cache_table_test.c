@@ -35,6 +35,7 @@ static int end(void **state)
     (void)state;
     table_fini(&table, &memory);
     assert_int_equal(memory_used(&memory), 0);
+    memory_fini(&memory);
     return 0;
 }
 

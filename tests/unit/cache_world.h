@@ -44,6 +44,7 @@ static inline int world_end(void **state)
     epochs_free(cache->epochs);
     int64_t left = memory_used(&cache->memory), passing = cache->memory.passing_bytes;
     int64_t objects = cache->objects, resources = cache->resources;
+    memory_fini(&cache->memory);
     mem_free(cache);
     teardown(state);
     assert_int_equal(left, 0);

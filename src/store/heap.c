@@ -1,0 +1,507 @@
+#include "store/heap.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+/*
+ * Pages come in chunks of 4 MiB, aligned to their size, so that the chunk of any piece is known by its address. A chunk begins with its
+ * books: which pages are free, which of these are dirty, and the slab that each page belongs to.
+ */
+#define CHUNK_BYTES ((size_t)4 << 20)
+#define CHUNK_PAGES (CHUNK_BYTES / HEAP_PAGE)
+#define WORDS       (CHUNK_PAGES / 64)
+
+/* Pages of one class of pieces. Its books stand at its first page; the others only say how far back that is. */
+struct slab {
+    struct link link; /* among those of its class that are as full; a full one is in no list */
+    uint16_t used;    /* pieces given out */
+    uint16_t touched; /* pieces that were given out before: those behind them are new */
+    uint16_t first;   /* one that came back, which names the next one; NONE */
+    uint8_t class;
+    uint8_t back;
+};
+
+struct chunk {
+    size_t at; /* in the heap's list */
+    size_t free_n;
+    uint64_t free[WORDS], dirty[WORDS];
+    struct slab slabs[CHUNK_PAGES];
+};
+
+#define BOOKS        ((sizeof(struct chunk) + HEAP_PAGE - 1) / HEAP_PAGE) /* pages */
+#define RUN_MOST     (CHUNK_PAGES - BOOKS)
+#define NONE         UINT16_MAX
+#define SLAB_PAGES   16
+#define DIRTY_LOOK   16            /* chunks that are looked through for dirty pages */
+#define RELEASE_MOST ((size_t)256) /* pages given back to the system in one go */
+
+/* ---- sizes ---- */
+
+static unsigned class_of(size_t bytes)
+{
+    if (bytes <= 1024)
+        return bytes ? (unsigned)(bytes - 1) / 16 : 0;
+    if (bytes <= 2048)
+        return 64 + (unsigned)(bytes - 1025) / 32;
+    return 96 + (unsigned)(bytes - 2049) / 64;
+}
+
+static size_t class_bytes(unsigned class)
+{
+    if (class < 64)
+        return 16 * (class + (size_t)1);
+    if (class < 96)
+        return 1024 + 32 * (class - (size_t)63);
+    return 2048 + 64 * (class - (size_t)95);
+}
+
+static size_t pages_of(size_t bytes)
+{
+    return (bytes + HEAP_PAGE - 1) / HEAP_PAGE;
+}
+
+size_t heap_cost(size_t bytes)
+{
+    return bytes <= HEAP_SMALL ? class_bytes(class_of(bytes)) : pages_of(bytes) * HEAP_PAGE;
+}
+
+/* As few pages as waste at most a sixty-fourth at their end, else those that waste least. */
+static uint16_t slab_pages(size_t bytes)
+{
+    size_t best = 1, best_waste = SIZE_MAX;
+    for (size_t pages = 1; pages <= SLAB_PAGES; pages++) {
+        size_t waste = pages * HEAP_PAGE % bytes * SLAB_PAGES / pages;
+        if (waste < best_waste) {
+            best = pages;
+            best_waste = waste;
+        }
+        if (waste <= SLAB_PAGES * HEAP_PAGE / 64)
+            break;
+    }
+    return (uint16_t)best;
+}
+
+/* ---- runs of pages; under the lock ---- */
+
+/* The first bit from `i` on that is as `value`, or CHUNK_PAGES. */
+static size_t next_bit(const uint64_t *bits, size_t i, bool value)
+{
+    for (; i < CHUNK_PAGES; i = (i / 64 + 1) * 64) {
+        uint64_t word = (value ? bits[i / 64] : ~bits[i / 64]) >> i % 64;
+        if (word)
+            return i + (size_t)__builtin_ctzll(word);
+    }
+    return CHUNK_PAGES;
+}
+
+/* Where the run of set bits begins that ends before `i`; `i`: there is none. */
+static size_t run_begin(const uint64_t *bits, size_t i)
+{
+    while (i > 0) {
+        /* The bits of the word below i, moved to its top. */
+        size_t n = (i - 1) % 64 + 1;
+        uint64_t unset = ~(bits[(i - 1) / 64] << (64 - n));
+        size_t set = unset ? (size_t)__builtin_clzll(unset) : 64;
+        if (set < n)
+            return i - set;
+        i -= n;
+    }
+    return 0;
+}
+
+static void set_bits(uint64_t *bits, size_t from, size_t n, bool value)
+{
+    while (n) {
+        size_t shift = from % 64, now = n < 64 - shift ? n : 64 - shift;
+        uint64_t mask = (now == 64 ? ~(uint64_t)0 : ((uint64_t)1 << now) - 1) << shift;
+        if (value)
+            bits[from / 64] |= mask;
+        else
+            bits[from / 64] &= ~mask;
+        from += now;
+        n -= now;
+    }
+}
+
+static size_t count_bits(const uint64_t *bits, size_t from, size_t n)
+{
+    size_t sum = 0;
+    while (n) {
+        size_t shift = from % 64, now = n < 64 - shift ? n : 64 - shift;
+        uint64_t mask = (now == 64 ? ~(uint64_t)0 : ((uint64_t)1 << now) - 1) << shift;
+        sum += (size_t)__builtin_popcountll(bits[from / 64] & mask);
+        from += now;
+        n -= now;
+    }
+    return sum;
+}
+
+static struct chunk *chunk_of(const void *p)
+{
+    return (struct chunk *)((uintptr_t)p & ~(uintptr_t)(CHUNK_BYTES - 1));
+}
+
+static char *page_at(struct chunk *c, size_t page)
+{
+    return (char *)c + page * HEAP_PAGE;
+}
+
+/* CHUNK_PAGES: there is none. */
+static size_t find_run(struct heap *h, struct chunk *c, size_t pages)
+{
+    size_t longest = 0;
+    for (size_t i = next_bit(c->free, BOOKS, true), end; i < CHUNK_PAGES; i = next_bit(c->free, end, true)) {
+        end = next_bit(c->free, i, false);
+        if (end - i >= pages)
+            return i;
+        longest = end - i > longest ? end - i : longest;
+    }
+    h->chunks[c->at].longest = (uint16_t)longest;
+    return CHUNK_PAGES;
+}
+
+/* The system's mapping is not aligned: more is asked for and the ends are given back. */
+static struct chunk *map_chunk(void)
+{
+    char *p = mmap(NULL, 2 * CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    char *from = (char *)(((uintptr_t)p + CHUNK_BYTES - 1) & ~(uintptr_t)(CHUNK_BYTES - 1));
+    if (from > p)
+        munmap(p, (size_t)(from - p));
+    munmap(from + CHUNK_BYTES, CHUNK_BYTES - (size_t)(from - p));
+    /* With huge pages one byte would take 2 MiB, and free pages that went back would be filled in again. */
+    madvise(from, CHUNK_BYTES, MADV_NOHUGEPAGE);
+    return (struct chunk *)(void *)from;
+}
+
+static struct chunk *add_chunk(struct heap *h)
+{
+    struct chunk *c = map_chunk();
+    if (!c)
+        return NULL;
+    if (h->chunks_n == h->chunks_cap) {
+        h->chunks_cap = h->chunks_cap ? 2 * h->chunks_cap : 64;
+        h->chunks = mem_resize(h->chunks, h->chunks_cap * sizeof(*h->chunks));
+    }
+    c->at = h->chunks_n++;
+    c->free_n = RUN_MOST;
+    set_bits(c->free, BOOKS, RUN_MOST, true);
+    h->chunks[c->at] = (struct heap_chunk){ .chunk = c, .longest = RUN_MOST };
+    return c;
+}
+
+static void set_dirty(struct heap *h, struct chunk *c, size_t page, size_t pages, bool dirty)
+{
+    size_t before = count_bits(c->dirty, page, pages), after = dirty ? pages : 0;
+    set_bits(c->dirty, page, pages, dirty);
+    h->chunks[c->at].dirty = (uint16_t)(h->chunks[c->at].dirty - before + after);
+    h->dirty = h->dirty - before + after;
+}
+
+static void take_pages(struct heap *h, struct chunk *c, size_t page, size_t pages)
+{
+    set_bits(c->free, page, pages, false);
+    set_dirty(h, c, page, pages, false);
+    c->free_n -= pages;
+}
+
+/* An empty one serves for either. */
+static bool serves(const struct heap_chunk *k, size_t pages, bool for_slabs)
+{
+    return k->longest >= pages && (k->for_slabs == for_slabs || k->chunk->free_n == RUN_MOST);
+}
+
+/* A run that the system has memory for already, near what was given back last: in a full cache each page takes the place of
+ * others, and with clean pages each would cost the system as much again. */
+static size_t find_dirty(struct heap *h, size_t pages, bool for_slabs, struct chunk **c)
+{
+    for (size_t k = 0; k < h->chunks_n && k < DIRTY_LOOK; k++) {
+        const struct heap_chunk *at = &h->chunks[(h->recent + k) % h->chunks_n];
+        if (at->dirty < pages || !serves(at, pages, for_slabs))
+            continue;
+        const uint64_t *dirty = at->chunk->dirty;
+        for (size_t i = next_bit(dirty, BOOKS, true), end; i < CHUNK_PAGES; i = next_bit(dirty, end, true)) {
+            end = next_bit(dirty, i, false);
+            if (end - i >= pages) {
+                *c = at->chunk;
+                return i;
+            }
+        }
+    }
+    return CHUNK_PAGES;
+}
+
+/* NULL: the system has no memory. */
+static char *take_run(struct heap *h, size_t pages, bool for_slabs)
+{
+    struct chunk *c = NULL;
+    size_t page = find_dirty(h, pages, for_slabs, &c);
+    for (size_t i = 0; i < h->chunks_n && page == CHUNK_PAGES; i++)
+        if (serves(&h->chunks[i], pages, for_slabs)) {
+            c = h->chunks[i].chunk;
+            page = find_run(h, c, pages);
+        }
+    if (page == CHUNK_PAGES) {
+        c = add_chunk(h);
+        if (!c)
+            return NULL;
+        page = BOOKS;
+    }
+    h->chunks[c->at].for_slabs = for_slabs;
+    take_pages(h, c, page, pages);
+    return page_at(c, page);
+}
+
+static void give_run(struct heap *h, char *p, size_t pages, bool dirty)
+{
+    struct chunk *c = chunk_of(p);
+    size_t page = (size_t)(p - (char *)c) / HEAP_PAGE;
+    CHECK(page >= BOOKS && page + pages <= CHUNK_PAGES && count_bits(c->free, page, pages) == 0);
+    set_bits(c->free, page, pages, true);
+    set_dirty(h, c, page, pages, dirty);
+    c->free_n += pages;
+    if (dirty)
+        h->recent = c->at;
+    size_t longest = next_bit(c->free, page, false) - run_begin(c->free, page);
+    if (longest > h->chunks[c->at].longest)
+        h->chunks[c->at].longest = (uint16_t)longest;
+}
+
+/* ---- pages that go back to the system ---- */
+
+/* The last chunk takes the place of the one that goes. */
+static void forget_chunk(struct heap *h, struct chunk *c)
+{
+    set_dirty(h, c, BOOKS, RUN_MOST, false);
+    h->chunks[c->at] = h->chunks[--h->chunks_n];
+    h->chunks[c->at].chunk->at = c->at;
+}
+
+/* Whose dirty pages go: chunk after chunk in turn, so that none keeps pages that nobody wants while others lose what they need at
+ * once; the one that was given to last only when no other has any. */
+static size_t next_release(struct heap *h)
+{
+    for (size_t tries = 0; tries < h->chunks_n; tries++) {
+        size_t i = (h->release + tries) % h->chunks_n;
+        if (h->chunks[i].dirty > 0 && i != h->recent) {
+            h->release = i;
+            return i;
+        }
+    }
+    CHECK(h->recent < h->chunks_n && h->chunks[h->recent].dirty > 0);
+    return h->recent;
+}
+
+/* With the lock, which it gives back while the system works: the pages are nobody's meanwhile. A chunk of which nothing is used goes
+ * as a whole. */
+static void release_some(struct heap *h)
+{
+    size_t i = next_release(h);
+    struct chunk *c = h->chunks[i].chunk;
+    if (c->free_n == RUN_MOST) {
+        forget_chunk(h, c);
+        lock_give(&h->lock);
+        munmap(c, CHUNK_BYTES);
+        lock_take(&h->lock);
+        return;
+    }
+    size_t page = next_bit(c->dirty, BOOKS, true), pages = next_bit(c->dirty, page, false) - page;
+    pages = pages < RELEASE_MOST ? pages : RELEASE_MOST;
+    take_pages(h, c, page, pages);
+    lock_give(&h->lock);
+    /* The system refuses only what was locked into memory, and then would refuse it again. */
+    (void)madvise(page_at(c, page), pages * HEAP_PAGE, MADV_DONTNEED);
+    lock_take(&h->lock);
+    give_run(h, page_at(c, page), pages, false);
+}
+
+/* ---- slabs; under the lock ---- */
+
+static struct slab *slab_of(const void *p)
+{
+    struct chunk *c = chunk_of(p);
+    struct slab *s = &c->slabs[(size_t)((const char *)p - (const char *)c) / HEAP_PAGE];
+    return s - s->back;
+}
+
+static char *slab_begin(struct slab *s)
+{
+    struct chunk *c = chunk_of(s);
+    return page_at(c, (size_t)(s - c->slabs));
+}
+
+static void add_holes(struct heap *h, int64_t bytes)
+{
+    /* Written under the lock, read without. */
+    atomic_store_explicit(&h->holes, atomic_load_explicit(&h->holes, memory_order_relaxed) + bytes,
+                          memory_order_relaxed);
+}
+
+static unsigned fullness(const struct heap_class *k, unsigned used)
+{
+    return used * HEAP_FULLNESS / k->pieces;
+}
+
+/* Into the list of those that are as full: pieces are taken from the fullest, so that the others become empty. */
+static void file_slab(struct heap *h, struct slab *s)
+{
+    struct heap_class *k = &h->classes[s->class];
+    link_remove(&s->link);
+    if (s->used < k->pieces)
+        list_push_front(&k->slabs[fullness(k, s->used)], &s->link);
+}
+
+static struct slab *add_slab(struct heap *h, unsigned class)
+{
+    const struct heap_class *k = &h->classes[class];
+    char *p = take_run(h, k->pages, true);
+    if (!p)
+        return NULL;
+    struct chunk *c = chunk_of(p);
+    struct slab *s = &c->slabs[(size_t)(p - (char *)c) / HEAP_PAGE];
+    for (unsigned i = 0; i < k->pages; i++)
+        s[i].back = (uint8_t)i;
+    s->used = s->touched = 0;
+    s->first = NONE;
+    s->class = (uint8_t) class;
+    link_init(&s->link);
+    add_holes(h, (int64_t)(k->pages * HEAP_PAGE));
+    return s;
+}
+
+static struct slab *slab_with_room(struct heap *h, unsigned class)
+{
+    for (int i = HEAP_FULLNESS; i-- > 0;) {
+        struct link *l = list_first(&h->classes[class].slabs[i]);
+        if (l)
+            return CONTAINER_OF(l, struct slab, link);
+    }
+    return add_slab(h, class);
+}
+
+static void *take_piece(struct heap *h, unsigned class)
+{
+    struct slab *s = slab_with_room(h, class);
+    if (!s)
+        return NULL;
+    size_t bytes = class_bytes(class);
+    char *p;
+    if (s->first != NONE) {
+        p = slab_begin(s) + s->first * bytes;
+        memcpy(&s->first, p, sizeof(s->first));
+        /* Else somebody wrote to a piece that he had given back. */
+        CHECK(s->first < s->touched || s->first == NONE);
+    } else {
+        p = slab_begin(s) + s->touched++ * bytes;
+    }
+    const struct heap_class *k = &h->classes[class];
+    s->used++;
+    if (fullness(k, s->used) != fullness(k, s->used - 1u) || !link_is_in(&s->link))
+        file_slab(h, s);
+    add_holes(h, -(int64_t)bytes);
+    return p;
+}
+
+#ifdef FRESHET_DEBUG
+static bool is_given(struct slab *s, size_t piece, size_t bytes)
+{
+    uint16_t at = s->first;
+    while (at != NONE && at != piece)
+        memcpy(&at, slab_begin(s) + at * bytes, sizeof(at));
+    return at == NONE && piece < s->touched;
+}
+#endif
+
+static void give_piece(struct heap *h, char *p, unsigned class)
+{
+    struct slab *s = slab_of(p);
+    const struct heap_class *k = &h->classes[class];
+    size_t bytes = class_bytes(class);
+    CHECK(s->class == class && s->used > 0);
+    size_t piece = (size_t)(p - slab_begin(s)) / bytes;
+    CHECK(slab_begin(s) + piece * bytes == p);
+    CHECK_DEBUG(is_given(s, piece, bytes));
+    add_holes(h, (int64_t)bytes);
+    if (--s->used == 0) {
+        link_remove(&s->link);
+        add_holes(h, -(int64_t)(k->pages * HEAP_PAGE));
+        give_run(h, slab_begin(s), k->pages, true);
+        return;
+    }
+    memcpy(p, &s->first, sizeof(s->first));
+    s->first = (uint16_t)piece;
+    if (fullness(k, s->used) != fullness(k, s->used + 1u) || !link_is_in(&s->link))
+        file_slab(h, s);
+}
+
+/* ---- the heap ---- */
+
+void heap_init(struct heap *h, size_t dirty_max)
+{
+    *h = (struct heap){ .dirty_max = dirty_max };
+    lock_init(&h->lock);
+    h->classes = mem_alloc(HEAP_CLASSES * sizeof(*h->classes));
+    CHECK(class_of(HEAP_SMALL) == HEAP_CLASSES - 1);
+    for (unsigned i = 0; i < HEAP_CLASSES; i++) {
+        struct heap_class *k = &h->classes[i];
+        k->pages = slab_pages(class_bytes(i));
+        k->pieces = (uint16_t)(k->pages * HEAP_PAGE / class_bytes(i));
+        for (int f = 0; f < HEAP_FULLNESS; f++)
+            list_init(&k->slabs[f]);
+    }
+}
+
+void heap_fini(struct heap *h)
+{
+    for (size_t i = 0; i < h->chunks_n; i++) {
+        CHECK(h->chunks[i].chunk->free_n == RUN_MOST);
+        munmap(h->chunks[i].chunk, CHUNK_BYTES);
+    }
+    mem_free(h->chunks);
+    mem_free(h->classes);
+    lock_fini(&h->lock);
+}
+
+void *heap_take(struct heap *h, size_t bytes)
+{
+    size_t pages = pages_of(bytes);
+    if (pages > RUN_MOST)
+        return mem_try(pages * HEAP_PAGE);
+    lock_take(&h->lock);
+    void *p = bytes <= HEAP_SMALL ? take_piece(h, class_of(bytes)) : take_run(h, pages, false);
+    lock_give(&h->lock);
+    return p;
+}
+
+void heap_give(struct heap *h, void *p, size_t bytes)
+{
+    size_t pages = pages_of(bytes);
+    if (!p)
+        return;
+    if (pages > RUN_MOST) {
+        mem_free(p);
+        return;
+    }
+    lock_take(&h->lock);
+    if (bytes <= HEAP_SMALL)
+        give_piece(h, p, class_of(bytes));
+    else
+        give_run(h, p, pages, true);
+    while (h->dirty > h->dirty_max)
+        release_some(h);
+    lock_give(&h->lock);
+}
+
+size_t heap_resident(struct heap *h)
+{
+    lock_take(&h->lock);
+    size_t pages = h->dirty;
+    for (size_t i = 0; i < h->chunks_n; i++)
+        pages += CHUNK_PAGES - h->chunks[i].chunk->free_n;
+    lock_give(&h->lock);
+    return pages * HEAP_PAGE;
+}

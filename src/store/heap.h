@@ -1,0 +1,67 @@
+/*
+ * The heap of what the cache holds. The system's malloc keeps memory that it cannot use when sizes change (docs/decisions/030), so the
+ * cache has its own: small pieces in slabs of one size each, large ones in whole pages. No piece has a header, so whoever gives it back
+ * says how large it is; each costs what heap_cost says, no more. Pages that are free go back to the system when there are many.
+ * Any thread; one lock, taken last of all, not held while the system takes pages back.
+ */
+#ifndef STORE_HEAP_H
+#define STORE_HEAP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/lock.h"
+
+#define HEAP_PAGE  ((size_t)4096)
+#define HEAP_SMALL ((size_t)4096) /* up to it a piece stands in a slab */
+
+#define HEAP_CLASSES  128
+#define HEAP_FULLNESS 4
+
+struct chunk;
+
+struct heap_class {
+    struct list slabs[HEAP_FULLNESS]; /* those with room, by how full they are */
+    uint16_t pages, pieces;           /* of a slab */
+};
+
+/* What is asked of all chunks stands together, so that looking at thousands of them costs little. */
+struct heap_chunk {
+    struct chunk *chunk;
+    uint16_t longest; /* no run of free pages is longer */
+    uint16_t dirty;   /* free pages that the system still has memory for */
+    bool for_slabs;   /* else for runs of pages, and its books of slabs are never touched */
+};
+
+struct heap {
+    struct lock lock;
+    struct heap_chunk *chunks; /* clean pages are taken from the first that has room */
+    size_t chunks_n, chunks_cap;
+    size_t dirty, dirty_max; /* of all chunks */
+    size_t recent;           /* the chunk to which pages were given back last, if it is still there */
+    size_t release;          /* the chunk whose pages go back to the system */
+    struct heap_class *classes;
+    _Atomic int64_t holes; /* bytes in slabs that are not given out */
+};
+
+/* `dirty_max`: how many free pages may be kept for what comes next. */
+void heap_init(struct heap *h, size_t dirty_max);
+/* All pieces were given back. */
+void heap_fini(struct heap *h);
+
+/* `bytes` of unspecified content, aligned to 16; whole pages and pieces of a power of two to their size up to a page. NULL: the
+ * system has no memory. */
+void *heap_take(struct heap *h, size_t bytes);
+/* `bytes`: as it was asked for. NULL is allowed. */
+void heap_give(struct heap *h, void *p, size_t bytes);
+
+/* What a piece of that size takes. */
+size_t heap_cost(size_t bytes);
+
+/* For tests: bytes that the system has given, those for keeping books included. */
+size_t heap_resident(struct heap *h);
+
+#endif

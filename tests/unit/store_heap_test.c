@@ -1,0 +1,399 @@
+/* The heap gives each piece its own bytes, costs what it says, fills up what is there before it asks the system, and returns to the system
+ * what it does not need. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "store/heap.h"
+#include "store/memory.h"
+
+#define DIRTY_MAX ((size_t)256)
+
+static struct heap heap;
+static uint64_t dice_now;
+
+static uint64_t dice(uint64_t below)
+{
+    dice_now = dice_now * 6364136223846793005u + 1442695040888963407u;
+    return (dice_now >> 33) % below;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    alarm(150);
+    dice_now = 1;
+    heap_init(&heap, DIRTY_MAX);
+    return 0;
+}
+
+/* heap_fini looks whether every page was given back. */
+static int end(void **state)
+{
+    (void)state;
+    assert_int_equal(heap.holes, 0);
+    assert_true(heap.dirty <= DIRTY_MAX);
+    heap_fini(&heap);
+    return 0;
+}
+
+struct piece {
+    unsigned char *p;
+    size_t bytes;
+    unsigned char mark;
+};
+
+/* Marks both ends: a piece that shares a byte with another is found when either is given back. */
+static void take(struct piece *piece, size_t bytes)
+{
+    static unsigned char next;
+    *piece = (struct piece){ heap_take(&heap, bytes), bytes, ++next };
+    assert_non_null(piece->p);
+    size_t ends = bytes < 64 ? bytes : 64;
+    memset(piece->p, piece->mark, ends);
+    memset(piece->p + bytes - ends, piece->mark, ends);
+}
+
+static void give(struct piece *piece)
+{
+    size_t ends = piece->bytes < 64 ? piece->bytes : 64;
+    for (size_t i = 0; i < ends; i++)
+        if (piece->p[i] != piece->mark || piece->p[piece->bytes - 1 - i] != piece->mark)
+            fail_msg("byte %zu of %zu is somebody else's", i, piece->bytes);
+    heap_give(&heap, piece->p, piece->bytes);
+    piece->p = NULL;
+}
+
+/* Small from 0 to a page, large in whole pages; hardly more than what was asked for. */
+static void costs_little_more(void **state)
+{
+    (void)state;
+    size_t last = 0;
+    for (size_t bytes = 0; bytes <= 3 * HEAP_PAGE; bytes++) {
+        size_t cost = heap_cost(bytes);
+        assert_true(cost >= bytes && cost >= last && cost % 16 == 0);
+        assert_int_equal(heap_cost(cost), cost);
+        if (bytes <= HEAP_SMALL)
+            assert_true(cost - bytes <= (bytes <= 1024 ? 16 : bytes / 32));
+        else
+            assert_int_equal(cost, (bytes + HEAP_PAGE - 1) / HEAP_PAGE * HEAP_PAGE);
+        last = cost;
+    }
+    heap_give(&heap, NULL, 10);
+}
+
+static void gives_each_piece_its_own(void **state)
+{
+    (void)state;
+    enum { PIECES = 300 };
+    for (size_t bytes = 1; bytes <= 2 * HEAP_PAGE + 1; bytes = bytes < 200 ? bytes + 13 : bytes + bytes / 7) {
+        struct piece pieces[PIECES];
+        for (size_t i = 0; i < PIECES; i++) {
+            take(&pieces[i], bytes);
+            assert_int_equal((uintptr_t)pieces[i].p % 16, 0);
+            if (bytes > HEAP_SMALL)
+                assert_int_equal((uintptr_t)pieces[i].p % HEAP_PAGE, 0);
+        }
+        /* All that it holds is for them, but for one slab that is not full and what is lost at the ends of slabs. */
+        size_t all = PIECES * heap_cost(bytes);
+        assert_true((size_t)heap.holes <= all / 32 + 16 * HEAP_PAGE);
+        for (size_t i = 0; i < PIECES; i += 2)
+            give(&pieces[i]);
+        for (size_t i = 0; i < PIECES; i += 2)
+            take(&pieces[i], bytes);
+        for (size_t i = PIECES; i-- > 0;)
+            give(&pieces[i]);
+        assert_int_equal(heap.holes, 0);
+    }
+}
+
+/* A cache line's worth of them stands on cache lines. */
+static void aligns_powers_of_two(void **state)
+{
+    (void)state;
+    struct piece pieces[20];
+    for (size_t bytes = 16; bytes <= HEAP_PAGE; bytes *= 2) {
+        for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+            take(&pieces[i], bytes);
+            assert_int_equal((uintptr_t)pieces[i].p % bytes, 0);
+        }
+        for (size_t i = 0; i < COUNT_OF(pieces); i++)
+            give(&pieces[i]);
+    }
+}
+
+static size_t any_size(void)
+{
+    switch (dice(8)) {
+    case 0: return 1 + (size_t)dice(2 << 20);
+    case 1: return 1 + (size_t)dice(60000);
+    case 2: return 1 + (size_t)dice(HEAP_SMALL);
+    default: return 1 + (size_t)dice(600);
+    }
+}
+
+/* Random sizes come and go: no two share a byte, and holes and pages are counted rightly. */
+static void bears_any_order(void **state)
+{
+    (void)state;
+    enum { PIECES = 2000, STEPS = 60000 };
+    static struct piece pieces[PIECES];
+    size_t small = 0, large = 0;
+    for (int step = 0; step < STEPS; step++) {
+        struct piece *piece = &pieces[dice(step / 15000 % 2 ? 100 : PIECES)];
+        size_t *sum = NULL;
+        if (piece->p) {
+            sum = piece->bytes <= HEAP_SMALL ? &small : &large;
+            *sum -= heap_cost(piece->bytes);
+            give(piece);
+        } else {
+            take(piece, any_size());
+            sum = piece->bytes <= HEAP_SMALL ? &small : &large;
+            *sum += heap_cost(piece->bytes);
+        }
+        if (step % 500 == 0) {
+            size_t books = heap.chunks_n * 8 * HEAP_PAGE;
+            size_t resident = heap_resident(&heap);
+            assert_true(heap.holes >= 0);
+            assert_true(resident >= small + large + (size_t)heap.holes);
+            assert_true(resident <= small + large + (size_t)heap.holes + heap.dirty * HEAP_PAGE + books);
+            assert_true(heap.dirty <= DIRTY_MAX);
+        }
+    }
+    for (size_t i = 0; i < PIECES; i++)
+        if (pieces[i].p)
+            give(&pieces[i]);
+}
+
+/* What was given back is used again before the system is asked for more. */
+static void fills_up_what_is_there(void **state)
+{
+    (void)state;
+    enum { PIECES = 4000 };
+    static struct piece pieces[PIECES];
+    size_t most = 0;
+    for (int round = 0; round < 30; round++) {
+        for (size_t i = 0; i < PIECES; i++)
+            if (!pieces[i].p)
+                take(&pieces[i], 100 + (i * 37 + (size_t)round) % 3000);
+        size_t now = heap_resident(&heap);
+        most = round == 3 ? now : most;
+        if (round > 3)
+            assert_true(now <= most + most / 8);
+        for (size_t i = 0; i < PIECES; i++)
+            if (dice(2))
+                give(&pieces[i]);
+    }
+    for (size_t i = 0; i < PIECES; i++)
+        if (pieces[i].p)
+            give(&pieces[i]);
+}
+
+static void returns_what_it_does_not_need(void **state)
+{
+    (void)state;
+    enum { PIECES = 2000 };
+    static struct piece small[PIECES], large[100];
+    struct piece last;
+    for (size_t i = 0; i < PIECES; i++)
+        take(&small[i], 3000);
+    for (size_t i = 0; i < COUNT_OF(large); i++)
+        take(&large[i], 500000);
+    take(&last, 10); /* the first chunk is not empty */
+    size_t all = heap_resident(&heap);
+    assert_true(all > PIECES * 3000 + COUNT_OF(large) * 500000);
+    for (size_t i = 0; i < PIECES; i++)
+        give(&small[i]);
+    for (size_t i = 0; i < COUNT_OF(large); i++)
+        give(&large[i]);
+    assert_true(heap_resident(&heap) <=
+                DIRTY_MAX * HEAP_PAGE + heap.chunks_n * 9 * HEAP_PAGE + 16 * HEAP_PAGE);
+    assert_true(heap.chunks_n <= 4);
+    give(&last);
+}
+
+static long faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+/* In a full cache each page takes the place of another: the system is not asked for it each time, whatever was there before. */
+static void replaces_without_the_system(void **state)
+{
+    (void)state;
+    enum { SMALL = 4000, LARGE = 100, STEPS = 2000 };
+    static struct piece small[SMALL], large[LARGE];
+    for (size_t i = 0; i < SMALL; i++)
+        take(&small[i], 3000);
+    for (size_t i = 0; i < LARGE; i++)
+        take(&large[i], 20000);
+    /* Their slabs leave as many dirty pages behind as may be. */
+    for (size_t i = 0; i < SMALL; i++)
+        if (i % 50)
+            give(&small[i]);
+    long before = 0;
+    for (size_t step = 0; step < 2 * STEPS; step++) {
+        before = step == STEPS ? faults() : before;
+        give(&large[step % LARGE]);
+        take(&large[step % LARGE], 20000);
+    }
+    assert_true(faults() - before < STEPS / 4);
+    for (size_t i = 0; i < SMALL; i += 50)
+        give(&small[i]);
+    for (size_t i = 0; i < LARGE; i++)
+        give(&large[i]);
+}
+
+/* Larger than a chunk: from the system, at the same cost. */
+static void gives_huge_pieces(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { (4 << 20) - 65536, (4 << 20) - 1, 4 << 20, 5 << 20 };
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct piece piece;
+        take(&piece, sizes[i]);
+        give(&piece);
+    }
+}
+
+/* Whatever is wrong about it ends the process before a byte is somebody else's. */
+static void dies(void *p, size_t bytes)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct rlimit no_core = { 0, 0 };
+        setrlimit(RLIMIT_CORE, &no_core);
+        close(STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL); /* cmocka's would go on */
+        heap_give(&heap, p, bytes);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void refuses_what_is_no_piece(void **state)
+{
+    (void)state;
+    struct piece small[3], large;
+    for (size_t i = 0; i < COUNT_OF(small); i++)
+        take(&small[i], 100);
+    take(&large, 10000);
+    void *given = small[1].p, *pages = large.p;
+    dies(small[0].p, 200);      /* another size */
+    dies(small[0].p + 16, 100); /* amid one */
+    dies(large.p, 100);         /* no slab */
+    give(&small[1]);
+    give(&large);
+#ifdef FRESHET_DEBUG
+    dies(given, 100); /* twice */
+#endif
+    dies(pages, 10000);
+    (void)given;
+    give(&small[0]);
+    give(&small[2]);
+}
+
+/* ---- the budget ---- */
+
+/* Room between pieces counts when it is more than a mixture of sizes needs, so that what the process takes stays within its bound. */
+static void counts_holes(void **state)
+{
+    (void)state;
+    struct memory m;
+    enum { PIECES = 40000 };
+    void **pieces = mem_alloc(PIECES * sizeof(*pieces));
+    memory_init(&m, (int64_t)64 << 20);
+    for (size_t i = 0; i < PIECES; i++)
+        pieces[i] = heap_take(&m.heap, 1000);
+    memory_charge(&m, PIECES * 1008);
+    assert_int_equal(memory_excess(&m, 0), 0);
+    /* Of each four three go: half of the budget is holes. */
+    for (size_t i = 0; i < PIECES; i++)
+        if (i % 4) {
+            heap_give(&m.heap, pieces[i], 1000);
+            memory_charge(&m, -1008);
+        }
+    int64_t left = m.budget_bytes - memory_used(&m);
+    assert_true(m.heap.holes > (int64_t)28 << 20);
+    assert_true(memory_excess(&m, left) > (int64_t)20 << 20);
+    assert_int_equal(memory_excess(&m, left - m.heap.holes), 0);
+    for (size_t i = 0; i < PIECES; i += 4)
+        heap_give(&m.heap, pieces[i], 1000);
+    memory_charge(&m, -memory_used(&m));
+    assert_int_equal(memory_excess(&m, m.budget_bytes), 0);
+    memory_fini(&m);
+    mem_free(pieces);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, OWN = 200, STEPS = 20000 };
+
+static void *come_and_go(void *ctx)
+{
+    unsigned char mark = (unsigned char)(uintptr_t)ctx;
+    struct piece own[OWN] = { 0 };
+    uint64_t state = mark;
+    uintptr_t wrong = 0;
+    for (int step = 0; step < STEPS; step++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        struct piece *piece = &own[(state >> 33) % OWN];
+        if (piece->p) {
+            wrong += piece->p[0] != mark || piece->p[piece->bytes - 1] != mark;
+            heap_give(&heap, piece->p, piece->bytes);
+            piece->p = NULL;
+        } else {
+            piece->bytes = 1 + (state >> 40) % (step % 50 ? 1000 : 300000);
+            piece->p = heap_take(&heap, piece->bytes);
+            piece->p[0] = piece->p[piece->bytes - 1] = mark;
+        }
+    }
+    for (size_t i = 0; i < OWN; i++)
+        heap_give(&heap, own[i].p, own[i].bytes);
+    return (void *)wrong;
+}
+
+static void several_threads_share_it(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    for (uintptr_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, (void *)(i + 1)), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *wrong;
+        pthread_join(threads[i], &wrong);
+        assert_null(wrong);
+    }
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        T(costs_little_more),           T(gives_each_piece_its_own),
+        T(aligns_powers_of_two),        T(bears_any_order),
+        T(fills_up_what_is_there),      T(returns_what_it_does_not_need),
+        T(replaces_without_the_system), T(gives_huge_pieces),
+        T(refuses_what_is_no_piece),    T(counts_holes),
+        T(several_threads_share_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
