@@ -87,7 +87,7 @@ void status_origin(struct origin *o, struct answer_writer *w)
                      STR_ARG(local ? o->at.local_path : o->at.authority));
     answer_str(w, "address",
                (struct str){ address, n < (int)sizeof(address) ? (size_t)n : sizeof(address) - 1 });
-    answer_str(w, "health", in_row ? STR("failing") : STR("good"));
+    answer_str(w, "health", origin_is_sick(o) ? STR("sick") : in_row ? STR("failing") : STR("good"));
     answer_int(w, "in_use", atomic_load_explicit(&o->in_use, memory_order_relaxed));
     answer_int(w, "waiting", atomic_load_explicit(&o->waiting, memory_order_relaxed));
     answer_int(w, "answered", (int64_t)atomic_load_explicit(&o->answered, memory_order_relaxed));

@@ -417,7 +417,8 @@ static void refresh_or_not(struct cache *c, struct resource *r, const struct loo
     out->outcome = OUTCOME_STALE_JOIN;
     if (busy || !l->may_fetch)
         return;
-    if (next > l->now.mono_ms) {
+    out->untried = next <= l->now.mono_ms && l->sick && !l->may_try;
+    if (next > l->now.mono_ms || out->untried) {
         out->backing_off = true;
         return;
     }
@@ -438,7 +439,9 @@ static enum usable judge_stored(struct object *o, const struct look *l, struct f
     switch (policy_reuse(&o->fresh, out->age, p.invalidated, l->request)) {
     case REUSE_FRESH: return USABLE_YES;
     case REUSE_STALE: return USABLE_STALE;
-    default: return USABLE_NO;
+    default:
+        out->for_sickness = l->sick && policy_stale_on_error(&o->fresh, out->age, p.invalidated, l->request);
+        return out->for_sickness ? USABLE_STALE : USABLE_NO;
     }
 }
 

@@ -40,6 +40,8 @@ struct look {
         may_join; /* false: what is running is not waited for (Authorization, after a wait that was in vain) */
     bool authorization;
     bool has_range; /* of a page that is known as too large it passes */
+    bool sick;      /* the origin is: what may be served stale on an error is served at once */
+    bool may_try;   /* ... and one of its pages may be refreshed, to see whether it is well again */
 };
 
 struct found {
@@ -54,6 +56,8 @@ struct found {
     struct age age;    /* of `stored` */
     bool invalidated;  /* `stored` was, by an unsafe method */
     bool backing_off;  /* STALE_JOIN without a running refresh */
+    bool untried;      /* STALE_JOIN: only because it may not try a sick origin */
+    bool for_sickness; /* STALE, STALE_JOIN: only because the origin is sick */
     bool known;        /* the resource is known: it has or had a stored response */
     bool over_size, no_queue;
 };

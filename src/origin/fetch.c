@@ -612,7 +612,11 @@ static size_t body_space(struct fetch *f, char **p)
             turn_passing(f, REASON_NO_MEMORY);
     }
     *p = body_room(f->body, &n);
-    return *p ? n : 0;
+    if (!*p)
+        return 0;
+    /* No further than what is kept may be long: whether more comes is seen there. */
+    uint64_t most = f->store ? (uint64_t)f->plan.site->object_bytes - body_length(f->body) : n;
+    return n < most ? n : (size_t)most;
 }
 
 static size_t on_space(struct connection *c, char **p)

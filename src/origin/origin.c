@@ -65,6 +65,7 @@ struct origin *origins_get(struct origins *o, const struct origin_address *at)
     }
     if (!found) {
         found = make(at);
+        found->all = o;
         list_push_back(&o->all, &found->link);
     }
     lock_give(&o->lock);
@@ -82,13 +83,30 @@ void origins_each(struct origins *o, void (*each)(struct origin *, void *), void
 void origin_answered(struct origin *o)
 {
     atomic_fetch_add_explicit(&o->answered, 1, memory_order_relaxed);
-    atomic_store_explicit(&o->failed_in_row, 0, memory_order_relaxed);
+    if (atomic_load_explicit(&o->failed_in_row, memory_order_relaxed) == 0)
+        return;
+    if (atomic_exchange_explicit(&o->failed_in_row, 0, memory_order_relaxed) >= ORIGIN_SICK_AFTER)
+        atomic_fetch_sub_explicit(&o->all->sick, 1, memory_order_relaxed);
 }
 
 void origin_failed(struct origin *o, enum reason why, int64_t now_wall_ms)
 {
     atomic_fetch_add_explicit(&o->failed, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&o->failed_in_row, 1, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&o->failed_in_row, 1, memory_order_relaxed) + 1 == ORIGIN_SICK_AFTER)
+        atomic_fetch_add_explicit(&o->all->sick, 1, memory_order_relaxed);
     atomic_store_explicit(&o->last_reason, (int)why, memory_order_relaxed);
     atomic_store_explicit(&o->last_failed_wall_ms, now_wall_ms, memory_order_relaxed);
+}
+
+bool origin_is_sick(const struct origin *o)
+{
+    return atomic_load_explicit(&o->failed_in_row, memory_order_relaxed) >= ORIGIN_SICK_AFTER;
+}
+
+bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms)
+{
+    int64_t next = atomic_load_explicit(&o->next_try_ms, memory_order_relaxed);
+    return next <= now_mono_ms &&
+           atomic_compare_exchange_strong_explicit(&o->next_try_ms, &next, now_mono_ms + backoff_ms,
+                                                   memory_order_relaxed, memory_order_relaxed);
 }

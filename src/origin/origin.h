@@ -10,8 +10,11 @@
 #include "cache/reason.h"
 #include "conf/settings.h"
 
+struct origins;
+
 struct origin {
     struct link link;
+    struct origins *all;
     struct origin_address at; /* strings owned */
     _Atomic int64_t in_use;   /* connections in use or being made, all workers */
     _Atomic int64_t waiting;  /* fetches that wait for one, all workers */
@@ -22,11 +25,16 @@ struct origin {
     _Atomic int64_t last_failed_wall_ms;
     _Atomic int last_reason; /* enum reason */
     _Atomic uint64_t failed_in_row;
+    _Atomic int64_t next_try_ms; /* monotonic: while it is sick, no background fetch before */
 };
+
+/* After so many failures in a row an origin is sick, until it answers: what may be served stale on an error is served at once. */
+#define ORIGIN_SICK_AFTER 5
 
 struct origins {
     struct lock lock;
     struct list all;
+    _Atomic int64_t sick; /* how many are; a hit need not look for its origin while none is */
 };
 
 void origins_init(struct origins *o);
@@ -37,6 +45,9 @@ struct origin *origins_get(struct origins *o, const struct origin_address *at);
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 
 void origin_answered(struct origin *o);
+bool origin_is_sick(const struct origin *o);
+/* Of a sick one: may somebody try whether it is well again? One may, every `backoff_ms`. Any thread. */
+bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms);
 void origin_failed(struct origin *o, enum reason why, int64_t now_wall_ms);
 
 #endif

@@ -214,6 +214,25 @@ static enum step part_found(struct request *r)
     return STEP_FETCH;
 }
 
+/*
+ * The one look, and what differs while the origin is sick (decision 031): whoever may be served stale on an error does not wait for the
+ * error, and of all of them one tries, now and then, whether it is over.
+ */
+static void look(struct request *r)
+{
+    struct origin *o = NULL;
+    if (atomic_load_explicit(&r->w->origins->sick, memory_order_relaxed) > 0)
+        o = origins_get(r->w->origins, &r->site->origin_address);
+    r->look.sick = o && origin_is_sick(o);
+    r->look.may_try = false;
+    index_look(r->w->cache, &r->look, &r->found);
+    if (!r->found.untried || !origin_may_try(o, r->look.now.mono_ms, r->site->refresh_backoff))
+        return;
+    drop_found(r);
+    r->look.may_try = true;
+    index_look(r->w->cache, &r->look, &r->found);
+}
+
 static enum step do_lookup(struct request *r)
 {
     drop_found(r);
@@ -229,14 +248,15 @@ static enum step do_lookup(struct request *r)
     r->look.may_join = !r->alone && !(r->range.n && r->site->combine_parts);
     r->look.has_range = r->range.n > 0;
     r->look.may_fetch = !head_first && !r->directives.only_if_cached && !r->directives.no_store;
-    index_look(r->w->cache, &r->look, &r->found);
+    look(r);
     if (r->found.outcome == OUTCOME_PASS && head_first && r->found.known && !r->found.no_queue &&
         !r->directives.only_if_cached && !r->directives.no_store) {
         /* A page that is known to be stored: what a HEAD asks for is fetched as a GET (CACHING.md 6.3). */
         object_unref(r->found.stored);
         r->look.may_fetch = true;
-        index_look(r->w->cache, &r->look, &r->found);
+        look(r);
     }
+    r->stale_error = r->found.for_sickness;
     r->outcome = r->found.outcome;
     switch (r->found.outcome) {
     case OUTCOME_RULE:

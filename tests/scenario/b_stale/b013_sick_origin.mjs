@@ -1,0 +1,64 @@
+// An origin that failed five times in a row is sick: what may be served stale on an error is served at once, one page tries now and
+// then in the background, and with the first answer all is as before.
+// scenarios B13, CACHING.md 3.5
+import { check, equal, reply, scenario } from '../lib.mjs';
+
+let mode = 'well';
+let wait, release;
+const hold = () => (wait = new Promise((r) => (release = r)));
+const answer = async (r) => {
+  if (mode === 'hangs') await wait;
+  if (mode !== 'well') return 'HTTP/1.1 503 Unavailable\r\nContent-Length: 4\r\n\r\nsick';
+  return reply(`${r.target} ${++served}`, { 'Cache-Control': r.target === '/strict' ? 's-maxage=10' : 's-maxage=10, stale-if-error=3600' });
+};
+let served = 0;
+await scenario({ answer, flags: ['--refresh-backoff', '5s'] }, async ({ ask, cases, freshet, origin }) => {
+  const pages = Array.from({ length: 8 }, (_, i) => `/${i + 1}`);
+  for (const p of [...pages, '/strict']) await ask(p);
+  const asked = () => origin.requests.length - pages.length - 1;
+  const stale = async (p) => {
+    const r = await ask(p);
+    equal(r.status, 200);
+    equal(r.body.split(' ')[0], p);
+    check(/detail=stale-error/.test(r.fields['cache-status']), r.fields['cache-status']);
+  };
+  await freshet.advance('15s');
+  mode = 'fails';
+  for (const [i, p] of pages.slice(0, 5).entries())
+    await cases.check('a failing origin is asked first', async () => {
+      await stale(p);
+      equal(asked(), i + 1, 'requests at the origin');
+    });
+  mode = 'hangs';
+  hold();
+  await cases.check('a sick one is not waited for', () => stale('/6'));
+  await freshet.until('fetches', '==', 1);
+  await cases.check('one page tries', async () => {
+    await stale('/7');
+    await stale('/6');
+    equal(asked(), 6, 'requests at the origin');
+  });
+  release();
+  await freshet.settle();
+  await cases.check('in vain: nobody tries for a while', async () => {
+    for (const p of pages) await stale(p);
+    equal(asked(), 6, 'requests at the origin');
+  });
+  mode = 'fails';
+  await cases.check('what may not be stale is asked for', async () => {
+    equal((await ask('/strict')).status, 503);
+    equal(asked(), 7, 'requests at the origin');
+  });
+  await freshet.advance('6s');
+  mode = 'well';
+  await cases.check('then one tries again', async () => {
+    await stale('/8');
+    await freshet.settle();
+    equal(asked(), 8, 'requests at the origin');
+    equal((await ask('/8')).body, '/8 10');
+  });
+  await cases.check('well again: the others are fetched', async () => {
+    equal((await ask('/1')).body, '/1 11');
+    equal((await ask('/7')).body, '/7 12');
+  });
+});
