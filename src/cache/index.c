@@ -854,18 +854,16 @@ static void fetch_ahead(const struct table *t, uint32_t bucket)
     __builtin_prefetch(node);
     node = first_ahead(t, bucket + AHEAD_OBJECT);
     if (node && !resource_of(node)->has_many) {
-        const char *o = (const char *)resource_of(node)->objects.few;
+        const char *o = (const char *)object_of(resource_of(node)->objects.few);
         for (size_t line = 0; o && line < sizeof(struct object); line += 64)
             __builtin_prefetch(o + line);
     }
     node = first_ahead(t, bucket + AHEAD_OWNED);
-    const struct object *o =
+    struct object *o =
         node && !resource_of(node)->has_many ? object_of(resource_of(node)->objects.few) : NULL;
-    if (o) {
+    if (o && object_state(o) == OBJECT_SEALED) { /* others are still being filled */
         __builtin_prefetch(o->names);
         __builtin_prefetch(o->body);
-        __builtin_prefetch(o->evict.link.prev, 1);
-        __builtin_prefetch(o->evict.link.next, 1);
     }
 }
 
