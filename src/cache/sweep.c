@@ -1,9 +1,9 @@
 #include "cache/sweep.h"
 
-/* While there may be purged memory to give back: a third of one core. */
-#define PAUSE_FOR_WORK 2
-#define PAUSE_LEAST_US ((int64_t)500)
-#define PAUSE_MOST_US  ((int64_t)1000)  /* a slice is longer when others had the core meanwhile */
+/* While there may be purged memory to give back: half of one core. */
+#define PAUSE_FOR_WORK 1
+#define PAUSE_LEAST_US ((int64_t)250)
+#define PAUSE_MOST_US  ((int64_t)500)   /* a slice is longer when others had the core meanwhile */
 #define PAUSE_AMID_US  ((int64_t)50000) /* nothing was purged: it is not urgent */
 #define PAUSE_IDLE_US  ((int64_t)1000000)
 /* Between two rounds, when things are purged all the time: short after one that gave much back, else by its length. */

@@ -35,8 +35,8 @@ struct chunk {
 #define RUN_MOST     (CHUNK_PAGES - BOOKS)
 #define NONE         UINT16_MAX
 #define SLAB_PAGES   16
-#define DIRTY_LOOK   16            /* chunks that are looked through for dirty pages */
-#define RELEASE_MOST ((size_t)256) /* pages given back to the system in one go */
+#define DIRTY_LOOK   16           /* chunks that are looked through for dirty pages */
+#define RELEASE_MOST ((size_t)32) /* pages given back to the system in one go */
 
 /* ---- sizes ---- */
 
