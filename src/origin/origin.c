@@ -44,9 +44,10 @@ static bool is_same(const struct origin_address *a, const struct origin_address 
     return a->port == b->port && str_eq(a->host_name, b->host_name) && str_eq(a->local_path, b->local_path);
 }
 
-static struct origin *make(const struct origin_address *at)
+static struct origin *make(struct origins *all, const struct origin_address *at)
 {
     struct origin *origin = mem_alloc(sizeof(*origin));
+    origin->all = all;
     origin->at =
         (struct origin_address){ own(at->host_name), at->port, own(at->local_path), own(at->authority) };
     lock_init(&origin->lock);
@@ -64,8 +65,7 @@ struct origin *origins_get(struct origins *o, const struct origin_address *at)
             found = origin;
     }
     if (!found) {
-        found = make(at);
-        found->all = o;
+        found = make(o, at);
         list_push_back(&o->all, &found->link);
     }
     lock_give(&o->lock);

@@ -112,30 +112,30 @@ static size_t run_begin(const uint64_t *bits, size_t i)
     return 0;
 }
 
+/* The bits of `from`'s word that are among the n from there on; *now: how many. */
+static uint64_t mask_in_word(size_t from, size_t n, size_t *now)
+{
+    size_t shift = from % 64;
+    *now = n < 64 - shift ? n : 64 - shift;
+    return (*now == 64 ? ~(uint64_t)0 : ((uint64_t)1 << *now) - 1) << shift;
+}
+
 static void set_bits(uint64_t *bits, size_t from, size_t n, bool value)
 {
-    while (n) {
-        size_t shift = from % 64, now = n < 64 - shift ? n : 64 - shift;
-        uint64_t mask = (now == 64 ? ~(uint64_t)0 : ((uint64_t)1 << now) - 1) << shift;
+    for (size_t now; n; from += now, n -= now) {
+        uint64_t mask = mask_in_word(from, n, &now);
         if (value)
             bits[from / 64] |= mask;
         else
             bits[from / 64] &= ~mask;
-        from += now;
-        n -= now;
     }
 }
 
 static size_t count_bits(const uint64_t *bits, size_t from, size_t n)
 {
     size_t sum = 0;
-    while (n) {
-        size_t shift = from % 64, now = n < 64 - shift ? n : 64 - shift;
-        uint64_t mask = (now == 64 ? ~(uint64_t)0 : ((uint64_t)1 << now) - 1) << shift;
-        sum += (size_t)__builtin_popcountll(bits[from / 64] & mask);
-        from += now;
-        n -= now;
-    }
+    for (size_t now; n; from += now, n -= now)
+        sum += (size_t)__builtin_popcountll(bits[from / 64] & mask_in_word(from, n, &now));
     return sum;
 }
 

@@ -29,6 +29,8 @@ await scenario({ answer, flags: ['--refresh-backoff', '5s'] }, async ({ ask, cas
       await stale(p);
       equal(asked(), i + 1, 'requests at the origin');
     });
+  const health = async () => /"health": ?"(\w+)"/.exec((await freshet.api('GET', '/api/v1/status')).text)?.[1];
+  await cases.check('the status calls it sick', async () => equal(await health(), 'sick'));
   mode = 'hangs';
   hold();
   await cases.check('a sick one is not waited for', () => stale('/6'));
@@ -60,5 +62,6 @@ await scenario({ answer, flags: ['--refresh-backoff', '5s'] }, async ({ ask, cas
   await cases.check('well again: the others are fetched', async () => {
     equal((await ask('/1')).body, '/1 11');
     equal((await ask('/7')).body, '/7 12');
+    equal(await health(), 'good');
   });
 });
