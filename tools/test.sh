@@ -34,6 +34,14 @@ counts() {
         }' "$1"
 }
 
+# What tells of a failure in a log: the head of a block "--- NAME: ... failed ..." to "---", or a line of its own.
+failure='^--- .*failed|^ *(FAILED|not ok|failed[: ]|✖)|UNEXPECTED|Sanitizer:'
+failures() {
+    awk -v failure="$failure" '/^--- .*failed/ { block = 1 }
+        block || $0 ~ failure
+        /^---$/ { block = 0 }' "$1"
+}
+
 # part NAME COMMAND...: runs it without standard input, adds its counts to the sum, says how long it took.
 part() {
     local name=$1 log=$logs/$1.log began=$SECONDS status passed failed skipped
@@ -52,9 +60,12 @@ part() {
     total_failed=$((total_failed + failed))
     total_skipped=$((total_skipped + ${skipped:-0}))
     if [ "$failed" != 0 ]; then
-        echo "--- the end of $log"
-        tail -n 120 "$log"
+        echo "--- what failed in $log"
+        failures "$log" | head -n 150
+        echo "--- its end"
+        tail -n 60 "$log"
         echo "---"
+        grep -E "$failure" "$log" | sed "s/^/$name: /" | cut -c 1-300 | head -n 6 >>$logs/failures
     fi
     echo "$name: ${passed:-0} passed, $failed failed, ${skipped:-0} skipped ($((SECONDS - began)) s)"
 }
@@ -74,6 +85,10 @@ build() {
 }
 
 finish() {
+    if [ -s $logs/failures ]; then # last, so that the end of a log is enough to know
+        echo "failed:"
+        cat $logs/failures
+    fi
     echo "in $((SECONDS / 60)) min $((SECONDS % 60)) s"
     echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
     [ "$total_failed" = 0 ] && [ "$total_passed" -gt 0 ]

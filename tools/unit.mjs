@@ -49,6 +49,7 @@ async function work() {
     if (failed > 0) {
       console.log(`--- ${test.name}: ${failed} failed (${r.why})`);
       console.log(r.out.split('\n').filter((l) => !/^\[( RUN {6}|       OK )\]/.test(l)).slice(-60).join('\n'));
+      console.log('---');
     }
   }
 }

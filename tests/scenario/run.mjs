@@ -37,6 +37,7 @@ const scenarios = fs.readdirSync(here, { withFileTypes: true }).filter((d) => d.
 scenarios.sort((a, b) => b.endsWith('.mjs') - a.endsWith('.mjs'));
 
 const total = { passed: 0, failed: 0, skipped: 0 };
+const failed = []; // their names, told once more at the end
 // The sanitizers' findings end the program, whoever runs this.
 const env = { ASAN_OPTIONS: 'abort_on_error=1:detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
   TSAN_OPTIONS: 'halt_on_error=1', ...process.env, FRESHET: binary, TZ: 'UTC' };
@@ -110,6 +111,7 @@ async function run(scenario) {
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   const left = instances(folder);
   if (count.failed > 0) {
+    failed.push(scenario);
     console.log(`--- ${scenario}: failed (${seconds} s)`);
     console.log(last(r.out, 60));
     for (const i of left) console.log(`--- log of freshet\n${last(fs.existsSync(`${i}/log`) ? fs.readFileSync(`${i}/log`, 'utf8') : '', 60)}`);
@@ -136,5 +138,6 @@ async function work() {
   for (let s; (s = scenarios.shift()); ) await run(s);
 }
 await Promise.all(Array.from({ length: jobs }, work));
+for (const f of failed) console.log(`failed: ${f}`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);

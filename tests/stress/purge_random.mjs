@@ -44,8 +44,7 @@ async function answer(request, c) {
     return;
   }
   if (request.method === 'POST') {
-    item.version++;
-    await c.write('HTTP/1.1 204 No Content\r\n\r\n');
+    await c.write(`HTTP/1.1 204 No Content\r\nX-Version: ${++item.version}\r\n\r\n`);
     return;
   }
   const version = item.version; // as old as it can be: read when the request came
@@ -124,7 +123,11 @@ await stress(`${purges} purges at random moments`, { answer, slack: 0 }, async (
       const r = await c.ask(item.target, {}, { method: 'POST', body: '' });
       c.close();
       if (r.status !== 204) return;
-      item.hard = item.any = Math.max(item.any, item.version); // revalidated before it is used again: no stale window
+      // Revalidated before it is used again: no stale window. The version that this request made: meanwhile another change may have
+      // made a younger one, whose purge is still on its way.
+      const version = +r.fields['x-version'];
+      item.any = Math.max(item.any, version);
+      item.hard = Math.max(item.hard, version);
       return;
     }
     if (how < 0.5) {
