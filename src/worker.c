@@ -235,10 +235,8 @@ static void open_reload(struct loop_notice *n)
     if (!s)
         return;
     notice_send(&w->reloaded.notice, &w->loop);
-    settings_unref(w->sites.settings);
-    settings_unref(w->internal.settings);
-    w->sites.settings = settings_ref(s);
-    w->internal.settings = s;
+    requests_set_settings(&w->sites, settings_ref(s));
+    requests_set_settings(&w->internal, s);
 }
 
 void worker_post_drain(struct worker *w)
@@ -278,7 +276,6 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .fetcher = &w->fetcher,
         .origins = &p->origins,
         .counters = &w->counters,
-        .settings = settings_ref(p->settings),
         .country = p->country,
         .source = source,
         .self = p->self,
@@ -286,6 +283,7 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .tunnels = &p->tunnels,
     };
     list_init(&r->open);
+    requests_set_settings(r, settings_ref(p->settings));
 }
 
 static int start_listeners(struct worker *w, const int *fds, size_t n, int admin_fd)
@@ -384,8 +382,8 @@ void worker_fini(struct worker *w)
     h1_front_fini(&w->admin_front);
     fetcher_fini(&w->fetcher);
     pool_fini(&w->pool);
-    settings_unref(w->sites.settings);
-    settings_unref(w->internal.settings);
+    requests_fini(&w->sites);
+    requests_fini(&w->internal);
     struct settings *unread = atomic_exchange(&w->next_settings, NULL);
     if (unread)
         settings_unref(unread);

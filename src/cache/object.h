@@ -42,7 +42,7 @@ struct object {
     uint8_t verdict_reason;  /* enum reason; from HEAD on: why not stored */
     uint16_t fail_status;    /* 502, 503, 504; from FAILED on */
     uint16_t fetched_status; /* what the origin answered: 304 for a confirmed one; from HEAD on */
-    _Atomic uint32_t hits;   /* for explain */
+    _Atomic uint32_t hits;   /* for explain: object_count_hit */
     struct cache *cache;
     struct table_node node;        /* the index's; the hash is its variant's */
     struct resource *resource;     /* the index's, under its shard's lock; NULL: not in it */
@@ -75,6 +75,13 @@ struct object {
 struct object *object_new(struct cache *c, uint64_t begin);
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o);
+/* Without a read-modify-write, which would be another one for each hit: of hits that several threads count at the very same moment
+ * some are lost. */
+static inline void object_count_hit(struct object *o)
+{
+    uint32_t hits = atomic_load_explicit(&o->hits, memory_order_relaxed);
+    atomic_store_explicit(&o->hits, hits + 1, memory_order_relaxed);
+}
 static inline enum object_state object_state(const struct object *o)
 {
     return (enum object_state)atomic_load_explicit(&o->state, memory_order_acquire);

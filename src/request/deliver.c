@@ -1,5 +1,7 @@
 #include "request/deliver.h"
 
+#include <string.h>
+
 #include "http/date.h"
 #include "http/range.h"
 #include "http/sf.h"
@@ -59,7 +61,7 @@ static void add_age(struct request *r)
 static int64_t ttl(const struct request *r)
 {
     int64_t left_ms = -deliver_age(r).stale_ms;
-    if (r->found.stored == r->object && -r->found.age.stale_ms < left_ms)
+    if (-r->found.age.stale_ms < left_ms)
         left_ms = -r->found.age.stale_ms; /* a soft purge made it stale */
     /* Whole seconds, rounded down: what is stale by a moment is not fresh for 0 s. */
     return left_ms >= 0 ? left_ms / 1000 : -((-left_ms + 999) / 1000);
@@ -79,7 +81,7 @@ static struct str forward_reason(const struct request *r)
         break;
     default: break;
     }
-    if (r->stale || r->found.stored)
+    if (r->stale)
         return STR("stale");
     return r->found.known ? STR("vary-miss") : STR("uri-miss");
 }
@@ -405,10 +407,22 @@ static void deliver_not_modified(struct request *r)
     r->at = r->end = 0;
 }
 
+void deliver_nothing(struct request *r)
+{
+    memset(&r->reply, 0, offsetof(struct reply, extra));
+}
+
+/* A sealed object keeps its body as long as it lives. */
+static void take_body(struct request *r)
+{
+    r->body_held = !is_complete(r->object);
+    r->body = r->body_held ? object_body(r->object) : r->object->body;
+}
+
 void deliver_object(struct request *r)
 {
     const struct response *response = r->object->response;
-    r->reply = (struct reply){ .has_body = true };
+    deliver_nothing(r);
     bool ours = !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && !r->object->stored);
     bool decided = false;
     /* A part that was fetched for this very request goes out as the origin sent it. */
@@ -433,7 +447,7 @@ void deliver_object(struct request *r)
     add_cache_status(r);
     add_debug(r);
     if (r->reply.has_body)
-        r->body = object_body(r->object);
+        take_body(r);
 }
 
 /* ---- pages of our own ---- */
@@ -442,8 +456,10 @@ void deliver_page(struct request *r)
 {
     const struct answer_page *page = &r->answer;
     struct str type = page->content_type.n ? page->content_type : STR("text/plain; charset=utf-8");
-    r->reply =
-        (struct reply){ .status = page->status, .has_body = !r->head_only, .length = (int64_t)page->body.n };
+    deliver_nothing(r);
+    r->reply.status = page->status;
+    r->reply.has_body = !r->head_only;
+    r->reply.length = (int64_t)page->body.n;
     char date[HTTP_DATE_BYTES];
     http_date_write(date, r->w->loop->now.wall_ms / 1000);
     r->reply.h1 = arena_printf(&r->arena,

@@ -19,6 +19,8 @@ struct parts {
     struct str tail;
 };
 
+/* r->reply says nothing yet. */
+void deliver_nothing(struct request *r);
 /* From r->object (HEAD or SEALED) makes r->reply, r->at, r->end, r->parts. */
 void deliver_object(struct request *r);
 /* From r->answer: a page of our own. r->body stays NULL; r->reply and the page's bytes are all. */

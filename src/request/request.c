@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "http/status.h"
 #include "request/deliver.h"
 #include "request/reader.h"
@@ -17,6 +18,12 @@
 static const struct field allow = { STR_INIT("Allow"),
                                     STR_INIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"), FIELD_OTHER };
 
+/* Microseconds, for the durations in the log: nobody else wants them. */
+static int64_t time_for_log(const struct request *r)
+{
+    return r->w->log_request ? clock_mono_us(r->w->loop->clock) : 0;
+}
+
 /* A step that cannot go on now says so; it is entered again when something comes. */
 #define WAIT STEP_COUNT
 
@@ -25,6 +32,34 @@ static enum step fail(struct request *r, enum reason why, int status)
     r->reason = why;
     r->status = status;
     return STEP_FAIL;
+}
+
+/* ---- the settings of requests ---- */
+
+static void leave_snapshot(struct snapshot *s)
+{
+    CHECK(s->users > 0);
+    if (--s->users)
+        return;
+    settings_unref(s->settings);
+    mem_free(s);
+}
+
+void requests_set_settings(struct requests *w, struct settings *s)
+{
+    if (w->snapshot)
+        leave_snapshot(w->snapshot);
+    w->snapshot = mem_alloc(sizeof(*w->snapshot));
+    *w->snapshot = (struct snapshot){ .settings = s, .users = 1 };
+    w->settings = s;
+}
+
+void requests_fini(struct requests *w)
+{
+    CHECK(w->snapshot->users == 1);
+    leave_snapshot(w->snapshot);
+    w->snapshot = NULL;
+    w->settings = NULL;
 }
 
 /* ---- route: whose request is it, and may it be answered from the cache ---- */
@@ -53,7 +88,6 @@ static enum step answer_internally(struct request *r)
     size_t most = r->w->source->body_max;
     if ((r->framing.kind == FRAMING_LENGTH && r->framing.length > most) || r->collected.n > most) {
         r->answer = (struct answer_page){ .status = 413, .body = STR("The body is too large.\n") };
-        r->reply.close = true;
     } else if (has_request_body(r) && !r->body_ended) {
         r->front->want_body(r);
         return WAIT;
@@ -105,6 +139,14 @@ static void drop_found(struct request *r)
     object_unref(r->stale);
     object_unref(r->object);
     r->found.stored = r->found.busy = r->stale = r->object = NULL;
+}
+
+/* The reference goes to another place, which is empty. */
+static void move_object(struct object **to, struct object **from)
+{
+    CHECK(!*to);
+    *to = *from;
+    *from = NULL;
 }
 
 /* A page varies by country and nobody can tell one: every visitor is a no-match. Said once for the process. */
@@ -185,20 +227,17 @@ static enum reason own_reason(const struct request *r)
         return REASON_REQUEST_NO_STORE;
     if (r->found.over_size && r->range.n)
         return REASON_RANGE;
-    if (r->found.no_queue && r->range.n && !r->found.stored)
+    if (r->found.no_queue && r->range.n && !r->stale)
         return REASON_RANGE;
     return REASON_NONE;
 }
 
 static void start_fetch(struct request *r, bool background);
 
-static enum step hit(struct request *r, struct object **from)
+static enum step hit(struct request *r)
 {
-    r->object = *from;
-    *from = NULL;
-    /* `found.stored` is still asked for its age: keep it, it is the same object. */
-    r->found.stored = object_ref(r->object);
-    atomic_fetch_add_explicit(&r->object->hits, 1, memory_order_relaxed);
+    move_object(&r->object, &r->found.stored);
+    object_count_hit(r->object);
     return STEP_DELIVER;
 }
 
@@ -206,10 +245,10 @@ static enum step hit(struct request *r, struct object **from)
 static enum step part_found(struct request *r)
 {
     if (deliver_part_suffices(r, r->found.stored))
-        return hit(r, &r->found.stored);
+        return hit(r);
     object_unref(r->found.busy);
     r->found.busy = NULL;
-    r->stale = object_ref(r->found.stored);
+    move_object(&r->stale, &r->found.stored);
     r->outcome = OUTCOME_PASS;
     return STEP_FETCH;
 }
@@ -253,12 +292,13 @@ static enum step do_lookup(struct request *r)
         !r->directives.only_if_cached && !r->directives.no_store) {
         /* A page that is known to be stored: what a HEAD asks for is fetched as a GET (CACHING.md 6.3). */
         object_unref(r->found.stored);
+        r->found.stored = NULL;
         r->look.may_fetch = true;
         look(r);
     }
     r->stale_error = r->found.for_sickness;
     r->outcome = r->found.outcome;
-    switch (r->found.outcome) {
+    switch (r->outcome) {
     case OUTCOME_RULE:
         set_rule(r, r->found.rule);
         r->found.rule = NULL;
@@ -267,7 +307,7 @@ static enum step do_lookup(struct request *r)
         if (r->found.stored->partial)
             return part_found(r);
         count(r->w->counters, COUNTER_HITS);
-        return hit(r, &r->found.stored);
+        return hit(r);
     case OUTCOME_STALE:
     case OUTCOME_STALE_JOIN:
         if (r->found.stored->partial) {
@@ -281,16 +321,15 @@ static enum step do_lookup(struct request *r)
         count(r->w->counters, COUNTER_STALE_HITS);
         if (r->found.busy)
             start_fetch(r, true);
-        return hit(r, &r->found.stored);
+        return hit(r);
     case OUTCOME_JOIN:
-        r->stale = r->found.stored ? object_ref(r->found.stored) : NULL;
+        move_object(&r->stale, &r->found.stored);
         if (object_readers(r->found.busy) >= (unsigned)r->site->waiters) {
             r->alone = true;
             return STEP_LOOKUP;
         }
         count(r->w->counters, COUNTER_JOINS);
-        r->object = r->found.busy;
-        r->found.busy = NULL;
+        move_object(&r->object, &r->found.busy);
         r->collapsed = true;
         r->own_fetch = false;
         return STEP_AWAIT;
@@ -299,9 +338,9 @@ static enum step do_lookup(struct request *r)
     case OUTCOME_PASS: count(r->w->counters, COUNTER_PASSES); break;
     default: UNREACHABLE();
     }
+    move_object(&r->stale, &r->found.stored);
     if (r->directives.only_if_cached)
         return fail(r, REASON_ONLY_IF_CACHED, 504);
-    r->stale = r->found.stored ? object_ref(r->found.stored) : NULL;
     return STEP_FETCH;
 }
 
@@ -410,14 +449,13 @@ static enum step do_fetch(struct request *r)
         compute_place(r);
         r->look.published = epochs_published(r->w->cache->epochs);
     }
-    r->object = r->found.busy;
-    r->found.busy = NULL;
+    move_object(&r->object, &r->found.busy);
     if (!r->object)
         r->object = object_new(r->w->cache, r->look.published);
     r->own_fetch = true;
     if (has_request_body(r))
         make_upload(r);
-    r->fetch_started_us = clock_mono_us(r->w->loop->clock);
+    r->fetch_started_us = time_for_log(r);
     start_fetch(r, false);
     if (r->upload)
         r->front->want_body(r);
@@ -512,17 +550,24 @@ static enum step do_await(struct request *r)
     if (r->own_fetch ? was_cut_short(r) : !is_for_me(r))
         return look_again(r);
     if (r->fetch_started_us)
-        r->fetch_ms = (clock_mono_us(r->w->loop->clock) - r->fetch_started_us) / 1000;
+        r->fetch_ms = (time_for_log(r) - r->fetch_started_us) / 1000;
     return STEP_DELIVER;
 }
 
 /* ---- deliver: 200, 206, 304, 416, HEAD ---- */
 
+static void drop_body(struct request *r)
+{
+    if (r->body_held)
+        body_unref(r->body);
+    r->body = NULL;
+    r->body_held = false;
+}
+
 static enum step do_deliver(struct request *r)
 {
     /* An answer that failed before its first byte may have been chosen before. */
-    body_unref(r->body);
-    r->body = NULL;
+    drop_body(r);
     r->cursor.block = NULL;
     r->parts = NULL;
     deliver_object(r);
@@ -680,7 +725,7 @@ static enum step do_send(struct request *r)
             return WAIT; /* the fetch has not brought more */
         }
         if (!r->first_byte_us)
-            r->first_byte_us = clock_mono_us(r->w->loop->clock);
+            r->first_byte_us = time_for_log(r);
         r->last_sent = last;
         switch (r->front->send(r, r->head_sent ? NULL : &r->reply, iov, n, last)) {
         case FRONT_SENT: sent(r); break;
@@ -716,6 +761,7 @@ static enum step do_fail(struct request *r)
 {
     count(r->w->counters, COUNTER_ERRORS);
     reader_leave(r);
+    drop_body(r);
     object_unref(r->object); /* the page is all that is delivered from here on */
     r->object = NULL;
     write_error_page(r);
@@ -744,11 +790,11 @@ static enum step do_finish(struct request *r)
         w->log_request(w, r);
     if (r->upload)
         upload_fini(r->upload);
+    drop_body(r);
     drop_found(r);
     rule_unref(r->rule);
-    body_unref(r->body);
     buf_fini(&r->collected);
-    settings_unref(r->settings);
+    leave_snapshot(r->snapshot);
     link_remove(&r->link);
     count_add(w->counters, COUNTER_REQUESTS_OPEN, -1);
     return STEP_DONE;
@@ -825,15 +871,10 @@ void request_fini(struct request *r)
 
 void request_reset(struct request *r)
 {
+    const size_t from = offsetof(struct request, settings), to = offsetof(struct request, reply.extra);
     CHECK(r->step == STEP_DONE);
-    struct requests *w = r->w;
-    const struct front_ops *front = r->front;
-    struct arena arena = r->arena;
-    arena_rewind(&arena);
-    memset(r, 0, sizeof(*r));
-    r->w = w;
-    r->front = front;
-    r->arena = arena;
+    arena_rewind(&r->arena);
+    memset((char *)r + from, 0, to - from);
     r->step = STEP_DONE;
     link_init(&r->link);
 }
@@ -842,8 +883,10 @@ enum request_result request_start(struct request *r)
 {
     CHECK(r->step == STEP_DONE && !r->settings && !r->rule && !r->body && !r->fields_made);
     r->step = STEP_ROUTE;
-    r->settings = settings_ref(r->w->settings);
-    r->started_us = clock_mono_us(r->w->loop->clock);
+    r->snapshot = r->w->snapshot;
+    r->snapshot->users++;
+    r->settings = r->snapshot->settings;
+    r->started_us = time_for_log(r);
     r->key.https = r->https;
     r->fetch_client = (struct fetch_client){ .interim = interim, .upgraded = upgraded };
     list_push_back(&r->w->open, &r->link);

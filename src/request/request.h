@@ -30,11 +30,12 @@ struct reply {
     struct str h1;               /* status line and prepared field lines for HTTP/1.1 (cache/response) */
     const struct fields *fields; /* the same as a table, for other protocols: the first fields_n of it */
     size_t fields_n;
-    struct field extra[REPLY_EXTRA_MAX]; /* written behind them */
     unsigned extra_n;
     bool has_body;  /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
-    int64_t length; /* Content-Length; -1: not known, or not to be stated */
     bool close;     /* the connection is of no more use to the client */
+    int64_t length; /* Content-Length; -1: not known, or not to be stated */
+    /* The first extra_n are written behind the others. Last, and never cleared: it is a kilobyte. */
+    struct field extra[REPLY_EXTRA_MAX];
 };
 
 enum front_sent {
@@ -71,6 +72,13 @@ struct source {
     void (*answer)(struct source *s, struct request *r, struct str body);
 };
 
+/* A worker's hold on the settings. It has one reference for all its requests and counts them itself: the process' own
+ * count would be written by every worker for every request. */
+struct snapshot {
+    struct settings *settings;
+    size_t users; /* requests that began with it; one more while it is for new ones */
+};
+
 /* What a worker's requests share. */
 struct requests {
     struct loop *loop;
@@ -79,10 +87,11 @@ struct requests {
     struct fetcher *fetcher;
     struct origins *origins;
     struct counters *counters;
-    struct settings *settings; /* for new requests; swapped at reload, on this thread */
-    struct country *country;   /* NULL: no database */
-    struct source *source;     /* the admin listener's; NULL: sites */
-    struct str self;           /* "freshet-1a2b3c4d": our name in Via and CDN-Loop */
+    struct settings *settings; /* for new requests: of `snapshot` */
+    struct snapshot *snapshot;
+    struct country *country; /* NULL: no database */
+    struct source *source;   /* the admin listener's; NULL: sites */
+    struct str self;         /* "freshet-1a2b3c4d": our name in Via and CDN-Loop */
     /* The access log: called once for each finished request; NULL: off. */
     void (*log_request)(struct requests *w, const struct request *r);
     void *log_ctx;
@@ -108,7 +117,9 @@ struct request {
     const struct front_ops *front;
     struct link link;
     struct arena arena;
-    struct settings *settings; /* the snapshot that it began with */
+    /* From here on request_reset clears it, up to reply.extra. */
+    struct settings *settings; /* those that it began with, of `snapshot` */
+    struct snapshot *snapshot;
 
     /* ---- from the front, before request_start ---- */
     enum method method;
@@ -137,7 +148,7 @@ struct request {
     /* ---- lookup ---- */
     struct look look;
     struct rule *rule;  /* a reference */
-    struct found found; /* references are the request's: `stored` and `busy` */
+    struct found found; /* its references have moved to `object` and `stale` when the look-up is over */
     unsigned looks;
     struct str whole_query; /* as the visitor sent it, when the rule left out some of it for the origin */
     bool asked_whole;       /* it was asked for again, under a rule that names more */
@@ -154,28 +165,35 @@ struct request {
     bool collapsed, background_started, stale_error;
     struct timer timer; /* waiting for a head, or for the client to take bytes */
     bool timed_out;
-    struct body *body; /* a reference */
+    struct body *body; /* of the object */
+    bool body_held;    /* with a reference of our own: an object that grows may replace its body */
     struct body_cursor cursor;
     uint64_t at, end;    /* of the body: next byte, and where to stop (BODY_LENGTH_UNKNOWN: the end) */
     uint64_t leased;     /* bytes of the write under way */
     size_t unsent;       /* of it, when it was last looked at */
     struct parts *parts; /* several ranges; NULL */
-    struct reply reply;
     bool head_sent, sending, last_sent;
     bool cut;  /* the body could not be sent whole: no proper end */
     bool gone; /* the client is */
     struct tunnel *tunnel;
-    struct answer_page answer; /* error pages and internal sources */
-    struct buf collected;      /* an internal source's request body */
+    struct buf collected; /* an internal source's request body */
     bool body_ended;
 
     /* ---- for the record ---- */
     enum reason reason;
     int status;
     uint64_t bytes_sent;
-    int64_t started_us, first_byte_us, fetch_started_us, fetch_ms;
+    int64_t started_us, first_byte_us, fetch_started_us, fetch_ms; /* 0: nobody asks, there is no log */
     struct str cache_status;
+
+    struct answer_page answer; /* error pages and internal sources */
+    struct reply reply;
 };
+
+/* The settings for new requests from now on; takes the reference over. */
+void requests_set_settings(struct requests *w, struct settings *s);
+/* The worker ends: no request is open. */
+void requests_fini(struct requests *w);
 
 /* Once for each front connection or stream; `front` and `w` stay. */
 void request_init(struct request *r, struct requests *w, const struct front_ops *front);
