@@ -8,7 +8,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const token = 'token-of-the-tests';
-const patience_ms = 10_000;
+const patience_ms = 30_000;
 
 // What no log may hold: the sanitizers' reports and a failed CHECK.
 const alarm = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:|CHECK failed|Assertion/;
@@ -70,7 +70,7 @@ export class Freshet {
       '--control': this.at('control'), '--state': this.at('state'), '--token': token, '--workers': '1',
       ...(process.env.FRESHET_IO ? { '--io': process.env.FRESHET_IO } : {}) };
     // A scripted origin has one connection: on a slow machine it must not end between two requests, and with a turn of the clock it does.
-    if (!/origin.idle.timeout/.test(flags.join() + (config.length ? this.note('config.yaml') : ''))) usual['--origin-idle-timeout'] = '10s';
+    if (!/origin.idle.timeout/.test(flags.join() + (config.length ? this.note('config.yaml') : ''))) usual['--origin-idle-timeout'] = '30s';
     const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f)).flat(), ...flags];
     for (const old of ['pid', 'status', 'ended', 'files']) fs.rmSync(this.at(old), { force: true });
     // A shell stays beside it, to note how it ended.
