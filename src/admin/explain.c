@@ -323,21 +323,23 @@ static void write_list(struct answer_writer *w, const char *key, const struct st
 static void write_verdict(struct request *x, const struct facts *f, struct answer_writer *w)
 {
     const struct object *o = f->stored;
+    struct fields fields;
     struct judge judge = {
         .site = x->site,
         .method = METHOD_GET,
         .request = x->key.fields,
         .query = x->key.query,
         .status = o->response->status,
-        .response = &o->response->fields,
+        .response = &fields,
         .known = f->rule,
         .received_wall_ms = f->now.wall_ms - (f->now.mono_ms - o->received_mono_ms),
     };
     struct verdict v;
+    response_fields(o->response, &x->arena, &fields, NULL);
     policy_judge(&judge, &x->arena, &v);
     policy_tags(&judge, &x->arena, &v); /* it may be stored although it would not be now */
     if (v.ruled_by.n) {
-        struct str value = fields_joined_by_name(&o->response->fields, v.ruled_by, &x->arena);
+        struct str value = fields_joined_by_name(&fields, v.ruled_by, &x->arena);
         answer_str(w, "ruled_by", arena_printf(&x->arena, "%.*s: %.*s", STR_ARG(v.ruled_by), STR_ARG(value)));
     } else {
         answer_null(w, "ruled_by");
@@ -364,8 +366,8 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     }
     const struct response *response = o->response;
     uint64_t length = object_length(o);
-    struct str type = fields_value(&response->fields, FIELD_CONTENT_TYPE);
-    struct str etag = fields_value(&response->fields, FIELD_ETAG);
+    struct str type = response_value(response, FIELD_CONTENT_TYPE);
+    struct str etag = response_value(response, FIELD_ETAG);
     answer_open(w, "stored", '{');
     answer_int(w, "status", response->status);
     answer_time(w, "received", f->now.wall_ms - (f->now.mono_ms - o->received_mono_ms));
@@ -389,7 +391,7 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     answer_bool(w, "etag_is_generated", o->has_generated_etag);
     if (length != BODY_LENGTH_UNKNOWN)
         answer_int(w, "body_bytes", (int64_t)length);
-    answer_int(w, "head_bytes", (int64_t)response->h1.n);
+    answer_int(w, "head_bytes", (int64_t)response->h1_n);
     answer_int(w, "memory_bytes", (int64_t)(o->charged + (o->body ? body_charged(o->body) : 0)));
     answer_int(w, "hits", atomic_load_explicit(&o->hits, memory_order_relaxed));
     answer_close(w, '}');

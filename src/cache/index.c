@@ -862,7 +862,7 @@ static void fetch_ahead(const struct table *t, uint32_t bucket)
     struct object *o =
         node && !resource_of(node)->has_many ? object_of(resource_of(node)->objects.few) : NULL;
     if (o && object_state(o) == OBJECT_SEALED) { /* others are still being filled */
-        __builtin_prefetch(o->names);
+        __builtin_prefetch(o->response);
         __builtin_prefetch(o->body);
     }
 }

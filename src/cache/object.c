@@ -32,11 +32,6 @@ struct object *object_new(struct cache *c, uint64_t begin)
     return o;
 }
 
-static size_t names_bytes(size_t n)
-{
-    return epoch_names_room(n) * sizeof(uint64_t);
-}
-
 struct object *object_ref(struct object *o)
 {
     atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
@@ -51,9 +46,8 @@ static __attribute__((noinline)) void free_object(struct object *o)
     struct memory *m = &o->cache->memory;
     memory_charge(m, -(int64_t)o->charged);
     mem_free(o->fill);
-    response_free(o->response);
+    response_free(m, o->response);
     body_unref(o->body);
-    memory_give(m, o->names, names_bytes(o->names_n));
     memory_give(m, (char *)(uintptr_t)o->variant.p, o->variant.n);
     memory_give(m, o, sizeof(*o));
 }
@@ -76,22 +70,9 @@ void object_set_fetch(struct object *o, struct notice *room, const void *sender)
     lock_give(lock_of(o));
 }
 
-static void set_names(struct object *o, const uint64_t *names, size_t n)
-{
-    if (n == 0)
-        return;
-    CHECK(n <= UINT32_MAX);
-    o->names = memory_zero(&o->cache->memory, names_bytes(n));
-    memcpy(o->names, names, n * sizeof(*names));
-    epoch_names_sort(o->names, n);
-    o->names_n = (uint32_t)n;
-}
-
 static size_t own_bytes(const struct object *o)
 {
-    size_t bytes = memory_cost(sizeof(*o)) + mem_cost(o->response->bytes);
-    if (o->names_n)
-        bytes += memory_cost(names_bytes(o->names_n));
+    size_t bytes = memory_cost(sizeof(*o)) + memory_cost(o->response->bytes);
     if (o->variant.n)
         bytes += memory_cost(o->variant.n);
     return bytes;
@@ -108,11 +89,10 @@ void object_set_head(struct object *o, const struct object_head *head)
     o->received_mono_ms = head->received_mono_ms;
     o->fetched_status = (uint16_t)head->fetched_status;
     o->expected_bytes = head->expected_bytes;
-    if (head->successor_of && head->successor_of->has_generated_etag) {
-        o->etag = head->successor_of->etag;
+    if (head->successor_of && head->successor_of->has_generated_etag && o->response->has_tag) {
+        *response_tag(o->response) = *response_tag(head->successor_of->response);
         o->has_generated_etag = true;
     }
-    set_names(o, head->names, head->names_n);
     if (o->stored) {
         size_t bytes = own_bytes(o);
         o->charged = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
@@ -129,20 +109,18 @@ void object_begin_again(struct object *o, uint64_t begin)
 {
     struct purged p;
     CHECK(object_state(o) == OBJECT_HEAD && !o->resource);
-    if (epochs_touched(o->cache->epochs, o->names, o->names_n, o->begin, o->begin, begin, &p) &&
+    if (epochs_touched(o->cache->epochs, object_names(o), object_names_n(o), o->begin, o->begin, begin, &p) &&
         (p.hard || p.soft))
         return;
     o->begin = begin;
     atomic_store_explicit(&o->good_at, begin, memory_order_release);
 }
 
-void object_set_part(struct object *o, uint64_t first, uint64_t last, uint64_t whole)
+void object_set_part(struct object *o, struct part part)
 {
     CHECK(object_state(o) == OBJECT_HEAD);
+    *response_part(o->response) = part;
     o->partial = true;
-    o->part.first = first;
-    o->part.last = last;
-    o->part.whole = whole;
 }
 
 static void publish_locked(struct object *o)
@@ -207,10 +185,8 @@ void object_seal(struct object *o, bool make_etag)
         lock_give(lock_of(o));
         body_unref(old);
     }
-    if (make_etag && !o->has_generated_etag && o->stored && o->body && o->response->status == 200 &&
-        !o->response->validators.etag.opaque.n && o->response->validators.last_modified_s == INT64_MIN &&
-        !o->partial) {
-        o->etag = digest(o->body);
+    if (make_etag && !o->has_generated_etag && o->stored && o->body && o->response->has_tag) {
+        *response_tag(o->response) = digest(o->body);
         o->has_generated_etag = true;
     }
     finish(o, OBJECT_SEALED);
@@ -350,7 +326,8 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
     uint64_t since = atomic_load_explicit(&o->good_at, memory_order_acquire);
     if (since >= published)
         return answer;
-    if (!epochs_touched(o->cache->epochs, o->names, o->names_n, o->begin, since, published, &p)) {
+    if (!epochs_touched(o->cache->epochs, object_names(o), object_names_n(o), o->begin, since, published,
+                        &p)) {
         /* Two readers may store different numbers; both are true. */
         atomic_store_explicit(&o->good_at, published, memory_order_release);
         return answer;
@@ -365,7 +342,7 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
 uint64_t object_length(struct object *o)
 {
     if (o->partial)
-        return o->part.whole;
+        return response_part(o->response)->whole;
     if (object_state(o) == OBJECT_SEALED)
         return o->body ? body_length(o->body) : 0;
     return o->expected_bytes;

@@ -36,8 +36,8 @@ struct object {
     _Atomic uint8_t state;   /* enum object_state */
     _Atomic bool closed;     /* no more joiners; its body is, or becomes, a passing one */
     bool stored;             /* from HEAD on: the verdict was to store it. Else private: for one request */
-    bool has_generated_etag; /* from SEALED on */
-    bool partial;            /* a 206: the body is the part `part` of a whole of `whole_bytes` */
+    bool has_generated_etag; /* from SEALED on: made of response_tag */
+    bool partial;            /* a 206: the body is response_part of a whole */
     uint8_t fail_reason;     /* enum reason; from FAILED on */
     uint8_t verdict_reason;  /* enum reason; from HEAD on: why not stored */
     uint16_t fail_status;    /* 502, 503, 504; from FAILED on */
@@ -54,20 +54,14 @@ struct object {
     uint32_t unsafe;
     uint64_t begin;           /* the purge number at which its fetch began */
     _Atomic uint64_t good_at; /* the purge number at which it was last found untouched */
-    uint64_t *names;          /* epochs, in rising order, owned */
-    uint32_t names_n;
-    uint32_t charged; /* bytes of this struct and what it owns, but the body */
+    uint32_t charged;         /* bytes of this struct and what it owns, but the body */
     struct response *response;
     struct body *body;       /* NULL: none */
     uint64_t expected_bytes; /* of the body by its framing; BODY_LENGTH_UNKNOWN */
     struct freshness fresh;
     int64_t received_mono_ms;
     _Atomic int64_t next_refresh_ms; /* after a failed refresh: not before */
-    struct hash128 etag;             /* generated */
-    struct {
-        uint64_t first, last, whole; /* of a partial one */
-    } part;
-    struct fill *fill; /* guarded by the object's lock */
+    struct fill *fill;               /* guarded by the object's lock */
 };
 
 /* A private object: not in the index (index_look makes the others). One reference, the caller's. `begin`: read by
@@ -100,8 +94,6 @@ struct object_head {
     struct response **response; /* taken over and cleared */
     struct body **body;         /* taken over and cleared; NULL inside: no body */
     const struct verdict *verdict;
-    const uint64_t *names; /* copied and sorted */
-    size_t names_n;
     int64_t received_mono_ms;
     int fetched_status;
     uint64_t expected_bytes;           /* of the body; BODY_LENGTH_UNKNOWN */
@@ -112,8 +104,8 @@ void object_set_head(struct object *o, const struct object_head *head);
 /* HEAD, private, before it is published: what its own answer invalidated up to that purge number is not meant for it; it
  * counts as begun then, unless somebody else purged it meanwhile. */
 void object_begin_again(struct object *o, uint64_t begin);
-/* HEAD: the body is bytes first to last of a whole (UINT64_MAX: of unknown length). */
-void object_set_part(struct object *o, uint64_t first, uint64_t last, uint64_t whole);
+/* HEAD, its response has room for a part: that is what the body is. */
+void object_set_part(struct object *o, struct part part);
 /* Tells all watches to look again. */
 void object_publish(struct object *o);
 /* -> SEALED, and publishes. Compacts the body and makes an ETag when `make_etag` and the response has no validator. */
@@ -168,6 +160,16 @@ struct object_purged {
 };
 /* Compares with the purges up to `published`; remembers when nothing touched it. */
 struct object_purged object_check_purged(struct object *o, uint64_t published, int64_t now_mono_ms);
+
+/* What it can be purged by. From HEAD on. */
+static inline const uint64_t *object_names(const struct object *o)
+{
+    return response_names(o->response);
+}
+static inline size_t object_names_n(const struct object *o)
+{
+    return o->response->names_n;
+}
 
 /* Bytes of the whole representation; UINT64_MAX while it is not known. */
 uint64_t object_length(struct object *o);

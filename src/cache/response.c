@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/mem.h"
+#include "cache/epoch.h"
 #include "http/date.h"
 #include "http/status.h"
 
@@ -92,31 +92,189 @@ static bool is_kept(const struct response_plan *p, const struct field *f)
     return !(p->strip_cookies && (f->id == FIELD_SET_COOKIE || f->id == FIELD_SET_COOKIE2));
 }
 
+/* ---- where things stand ---- */
+
+#define TAG_WORDS  (sizeof(struct hash128) / sizeof(uint64_t))
+#define PART_WORDS (sizeof(struct part) / sizeof(uint64_t))
+
+/* In this order: names, declared length, tag, part, text. */
+static size_t length_at(const struct response *r)
+{
+    return epoch_names_room(r->names_n);
+}
+
+static size_t tag_at(const struct response *r)
+{
+    return length_at(r) + r->has_length;
+}
+
+static size_t part_at(const struct response *r)
+{
+    return tag_at(r) + (r->has_tag ? TAG_WORDS : 0);
+}
+
+static size_t words_of(const struct response *r)
+{
+    return part_at(r) + (r->has_part ? PART_WORDS : 0);
+}
+
+static const char *text_of(const struct response *r)
+{
+    return (const char *)(r->words + words_of(r));
+}
+
+struct hash128 *response_tag(struct response *r)
+{
+    CHECK(r->has_tag);
+    return (struct hash128 *)(void *)(r->words + tag_at(r));
+}
+
+struct part *response_part(struct response *r)
+{
+    CHECK(r->has_part);
+    return (struct part *)(void *)(r->words + part_at(r));
+}
+
+int64_t response_declared_length(const struct response *r)
+{
+    return r->has_length ? (int64_t)r->words[length_at(r)] : -1;
+}
+
+struct str response_h1(const struct response *r)
+{
+    return (struct str){ text_of(r), r->h1_n };
+}
+
+struct str response_note(const struct response *r)
+{
+    const char *note = text_of(r) + r->fields_n;
+    return (struct str){ note, (size_t)((const char *)r + r->bytes - note) };
+}
+
+/* ---- reading the text ---- */
+
+#define STATUS_LINE_BEGIN (sizeof("HTTP/1.1 200 ") - 1)
+
+/* The lines between two places of the text. */
+struct lines {
+    const char *at, *end;
+};
+
+static size_t line_bytes(const struct response *r)
+{
+    if (r->line_n)
+        return r->line_n;
+    const char *text = text_of(r);
+    return (size_t)((const char *)memchr(text, '\r', r->h1_n) - text) + 2;
+}
+
+/* Both as the origin sent them: the one of ours between them is left out. */
+static struct lines lines_of_304(const struct response *r)
+{
+    const char *text = text_of(r);
+    return (struct lines){ text + line_bytes(r),
+                           text + r->validated_n - (r->has_default_cc ? default_cc.n : 0) };
+}
+
+static struct lines other_lines(const struct response *r)
+{
+    const char *text = text_of(r);
+    return (struct lines){ text + r->validated_n, text + r->fields_n };
+}
+
+/* Lines were written by put_field: neither name nor value has a CR, the name has no colon. */
+static bool next_line(struct lines *l, struct field *f)
+{
+    if (l->at == l->end)
+        return false;
+    const char *colon = memchr(l->at, ':', (size_t)(l->end - l->at));
+    const char *value = colon + 2, *cr = memchr(value, '\r', (size_t)(l->end - value));
+    f->name = (struct str){ l->at, (size_t)(colon - l->at) };
+    f->value = (struct str){ value, (size_t)(cr - value) };
+    l->at = cr + 2;
+    return true;
+}
+
+struct str response_reason(const struct response *r)
+{
+    const char *text = text_of(r);
+    return (struct str){ text + STATUS_LINE_BEGIN, line_bytes(r) - STATUS_LINE_BEGIN - 2 };
+}
+
+static void add_lines(struct lines l, struct arena *a, struct fields *out)
+{
+    for (struct field f; next_line(&l, &f);) {
+        f.id = field_id_of(f.name);
+        fields_add_line(out, a, f);
+    }
+}
+
+void response_fields(const struct response *r, struct arena *a, struct fields *out, size_t *visible_n)
+{
+    struct lines visible = other_lines(r), hidden = visible;
+    visible.end = hidden.at = text_of(r) + r->h1_n;
+    *out = (struct fields){ 0 };
+    add_lines(lines_of_304(r), a, out);
+    add_lines(visible, a, out);
+    if (visible_n)
+        *visible_n = out->n;
+    add_lines(hidden, a, out);
+}
+
+static struct str value_in(struct lines l, enum field_id id)
+{
+    for (struct field f; next_line(&l, &f);)
+        if (field_id_of(f.name) == id)
+            return f.value;
+    return STR_NONE;
+}
+
+struct str response_value(const struct response *r, enum field_id id)
+{
+    struct str value = value_in(lines_of_304(r), id);
+    return value.p ? value : value_in(other_lines(r), id);
+}
+
+struct etag response_etag(const struct response *r)
+{
+    if (!r->has_etag)
+        return (struct etag){ 0 };
+    /* Each 304 asks for it: the name's length is known, and so is what it begins with. */
+    size_t at = line_bytes(r) + sizeof("ETag: ") - 1 + (r->etag_is_weak ? sizeof("W/") - 1 : 0);
+    const char *tag = text_of(r) + at, *cr = memchr(tag, '\r', r->validated_n - at);
+    return (struct etag){ { tag, (size_t)(cr - tag) }, r->etag_is_weak };
+}
+
+void response_validators(const struct response *r, int64_t now_s, struct validators *out)
+{
+    struct lines l = lines_of_304(r);
+    out->etag = response_etag(r);
+    if (!http_date_parse(value_in(l, FIELD_LAST_MODIFIED), now_s, &out->last_modified_s))
+        out->last_modified_s = INT64_MIN;
+    if (!http_date_parse(value_in(l, FIELD_DATE), now_s, &out->date_s))
+        out->date_s = INT64_MIN;
+}
+
 /* ---- building ---- */
 
 struct builder {
     char *at, *end;
 };
 
-static struct str put(struct builder *b, struct str s)
+static void put(struct builder *b, struct str s)
 {
     CHECK((size_t)(b->end - b->at) >= s.n);
     if (s.n)
         memcpy(b->at, s.p, s.n);
-    struct str placed = { b->at, s.n };
     b->at += s.n;
-    return placed;
 }
 
-static void put_field(struct builder *b, struct fields *to, const struct field *f)
+static void put_field(struct builder *b, const struct field *f)
 {
-    struct field *placed = &to->v[to->n++];
-    placed->id = f->id;
-    placed->name = put(b, f->name);
+    put(b, f->name);
     put(b, STR(": "));
-    placed->value = put(b, f->value);
+    put(b, f->value);
     put(b, STR("\r\n"));
-    fields_note(to, f->id);
 }
 
 static void put_status_line(struct builder *b, int status, struct str reason)
@@ -128,6 +286,18 @@ static void put_status_line(struct builder *b, int status, struct str reason)
     put(b, STR(" "));
     put(b, reason);
     put(b, STR("\r\n"));
+}
+
+static const struct str line_304 = STR_INIT("HTTP/1.1 304 Not Modified\r\n");
+
+struct str response_h1_304(const struct response *r, struct arena *a)
+{
+    const char *text = text_of(r);
+    size_t from = line_bytes(r), n = r->validated_n - from;
+    char *p = arena_alloc(a, line_304.n + n);
+    memcpy(p, line_304.p, line_304.n);
+    memcpy(p + line_304.n, text + from, n);
+    return (struct str){ p, line_304.n + n };
 }
 
 /* The fields of a 304 (RFC 9110 §15.4.5), and those that a cache in front of us goes by. */
@@ -147,97 +317,113 @@ static bool is_in_304(const struct field *f)
     }
 }
 
-#define STATUS_LINE_MOST(reason) (sizeof("HTTP/1.1 200 \r\n") + (reason).n)
-#define DATE_LINE                (sizeof("Date: ") + HTTP_DATE_BYTES + 2)
+/* In the order in which they stand in the text. A list of one name keeps its order. */
+enum group { GROUP_ETAG, GROUP_304, GROUP_VISIBLE, GROUP_HIDDEN, GROUPS, GROUP_NONE };
 
-static size_t bytes_needed(const struct response_plan *p, struct str reason)
+static enum group group_of(const struct response_plan *p, const struct field *f)
 {
-    size_t bytes = STATUS_LINE_MOST(reason) + STATUS_LINE_MOST(STR("Not Modified")) + 2 * DATE_LINE +
-                   2 * default_cc.n + p->note.n;
+    if (!is_kept(p, f))
+        return GROUP_NONE;
+    if (response_hides(p->site, f))
+        return GROUP_HIDDEN;
+    return f->id == FIELD_ETAG ? GROUP_ETAG : is_in_304(f) ? GROUP_304 : GROUP_VISIBLE;
+}
+
+static void put_group(struct builder *b, const struct response_plan *p, enum group group)
+{
+    for (size_t i = 0; i < p->fields->n; i++)
+        if (group_of(p, &p->fields->v[i]) == group)
+            put_field(b, &p->fields->v[i]);
+}
+
+static size_t group_bytes(const struct response_plan *p, size_t bytes[GROUPS])
+{
+    size_t all = 0;
     for (size_t i = 0; i < p->fields->n; i++) {
         const struct field *f = &p->fields->v[i];
+        enum group group = group_of(p, f);
         size_t line = f->name.n + f->value.n + 4;
-        bytes += is_in_304(f) ? 2 * line : line;
+        if (group == GROUP_NONE)
+            continue;
+        bytes[group] += line;
+        all += line;
     }
-    return bytes;
+    return all;
 }
 
-/* `date_is_ours`: it says now_s. */
-static void find_validators(struct response *r, int64_t now_s, bool date_is_ours)
+#define STATUS_LINE(reason) (STATUS_LINE_BEGIN + (reason).n + 2)
+#define DATE_LINE           (sizeof("Date: ") - 1 + HTTP_DATE_BYTES + 2)
+
+static void put_text(struct builder *b, const struct response_plan *p, struct str reason, bool add_date,
+                     bool add_cc)
 {
-    r->validators.etag = etag_parse(fields_value(&r->fields, FIELD_ETAG));
-    if (!http_date_parse(fields_value(&r->fields, FIELD_LAST_MODIFIED), now_s,
-                         &r->validators.last_modified_s))
-        r->validators.last_modified_s = INT64_MIN;
-    if (date_is_ours)
-        r->validators.date_s = now_s;
-    else if (!http_date_parse(fields_value(&r->fields, FIELD_DATE), now_s, &r->validators.date_s))
-        r->validators.date_s = INT64_MIN;
+    put_status_line(b, p->status, reason);
+    put_group(b, p, GROUP_ETAG);
+    if (add_date) {
+        char date[HTTP_DATE_BYTES];
+        http_date_write(date, p->received_wall_ms / 1000);
+        put_field(b, &(struct field){ field_name(FIELD_DATE), { date, HTTP_DATE_BYTES }, FIELD_DATE });
+    }
+    put_group(b, p, GROUP_304);
+    if (add_cc)
+        put(b, default_cc);
+    put_group(b, p, GROUP_VISIBLE);
+    put_group(b, p, GROUP_HIDDEN);
+    put(b, p->note);
+    CHECK(b->at == b->end);
 }
 
-struct response *response_new(const struct response_plan *p)
+/* RFC 9110 §8.8: what says whether it is still the same. */
+static bool has_validator(const struct response_plan *p, const struct etag *etag)
+{
+    int64_t modified_s;
+    return etag->opaque.n > 0 || http_date_parse(fields_value(p->fields, FIELD_LAST_MODIFIED),
+                                                 p->received_wall_ms / 1000, &modified_s);
+}
+
+struct response *response_new(struct memory *m, const struct response_plan *p)
 {
     struct str reason = p->reason.n ? p->reason : status_reason(p->status);
     bool add_date = !fields_has(p->fields, FIELD_DATE);
     bool add_cc = p->add_default_cc && !fields_has(p->fields, FIELD_CACHE_CONTROL) &&
                   !fields_has(p->fields, FIELD_EXPIRES);
-    size_t table = (p->fields->n + 1) * sizeof(struct field);
-    size_t text = bytes_needed(p, reason);
-    size_t bytes = sizeof(struct response) + table + text;
-
-    struct response *r = mem_resize(NULL, bytes);
-    *r = (struct response){
-        .bytes = bytes,
-        .status = p->status,
-        .declared_length = p->declared_length,
+    struct etag etag = etag_parse(fields_value(p->fields, FIELD_ETAG));
+    size_t groups[GROUPS] = { 0 };
+    size_t text = STATUS_LINE(reason) + (add_date ? DATE_LINE : 0) + (add_cc ? default_cc.n : 0) +
+                  group_bytes(p, groups) + p->note.n;
+    struct response head = {
+        .names_n = (uint32_t)p->names_n,
+        .fields_n = (uint32_t)(text - p->note.n),
+        .h1_n = (uint32_t)(text - p->note.n - groups[GROUP_HIDDEN]),
+        .validated_n = (uint32_t)(text - p->note.n - groups[GROUP_HIDDEN] - groups[GROUP_VISIBLE]),
+        .status = (uint16_t)p->status,
         .has_age = fields_has(p->fields, FIELD_AGE),
         .has_default_cc = add_cc,
-        .fields = { .v = (struct field *)(void *)(r + 1), .cap = p->fields->n + 1 },
+        .has_etag = etag.opaque.n > 0,
+        .etag_is_weak = etag.weak,
+        .line_n = (uint8_t)(STATUS_LINE(reason) <= UINT8_MAX ? STATUS_LINE(reason) : 0),
+        .has_length = p->declared_length >= 0,
+        .has_tag = p->status == 200 && !p->is_part && !has_validator(p, &etag),
+        .has_part = p->is_part,
     };
-    struct builder b = { (char *)(r + 1) + table, (char *)r + bytes };
+    size_t bytes = sizeof(head) + words_of(&head) * sizeof(uint64_t) + text;
+    CHECK(bytes <= UINT32_MAX && p->names_n <= UINT32_MAX);
+    head.bytes = (uint32_t)bytes;
 
-    const char *start = b.at;
-    put_status_line(&b, p->status, reason);
-    r->reason = (struct str){ start + sizeof("HTTP/1.1 200 ") - 1, reason.n };
-    if (add_date) {
-        char date[HTTP_DATE_BYTES];
-        http_date_write(date, p->received_wall_ms / 1000);
-        put_field(&b, &r->fields,
-                  &(struct field){ field_name(FIELD_DATE), { date, HTTP_DATE_BYTES }, FIELD_DATE });
-    }
-    for (size_t i = 0; i < p->fields->n; i++)
-        if (is_kept(p, &p->fields->v[i]) && !response_hides(p->site, &p->fields->v[i]))
-            put_field(&b, &r->fields, &p->fields->v[i]);
-    r->visible_n = r->fields.n;
-    if (add_cc)
-        put(&b, default_cc);
-    r->h1 = (struct str){ start, (size_t)(b.at - start) };
-
-    if (p->status == 200) {
-        start = b.at;
-        put_status_line(&b, 304, STR("Not Modified"));
-        for (size_t i = 0; i < r->visible_n; i++) {
-            const struct field *f = &r->fields.v[i];
-            if (!is_in_304(f))
-                continue;
-            put(&b, f->name);
-            put(&b, STR(": "));
-            put(&b, f->value);
-            put(&b, STR("\r\n"));
-        }
-        if (add_cc)
-            put(&b, default_cc);
-        r->h1_304 = (struct str){ start, (size_t)(b.at - start) };
-    }
-    for (size_t i = 0; i < p->fields->n; i++)
-        if (is_kept(p, &p->fields->v[i]) && response_hides(p->site, &p->fields->v[i]))
-            put_field(&b, &r->fields, &p->fields->v[i]);
-    r->note = put(&b, p->note);
-    find_validators(r, p->received_wall_ms / 1000, add_date);
+    struct response *r = memory_zero(m, bytes);
+    *r = head;
+    if (p->names_n)
+        memcpy(r->words, p->names, p->names_n * sizeof(*p->names));
+    epoch_names_sort(r->words, p->names_n);
+    if (r->has_length)
+        r->words[length_at(r)] = (uint64_t)p->declared_length;
+    put_text(&(struct builder){ (char *)(r->words + words_of(r)), (char *)r + bytes }, p, reason, add_date,
+             add_cc);
     return r;
 }
 
-void response_free(struct response *r)
+void response_free(struct memory *m, struct response *r)
 {
-    mem_free(r);
+    if (r)
+        memory_give(m, r, r->bytes);
 }

@@ -305,7 +305,9 @@ static bool settle_part(struct fetch *f)
     bool to_the_end = last + 1 == f->part_of.whole;
     if (got == 0 || (got != last - first + 1 && !(to_the_end && got < last - first + 1)))
         return false;
-    object_set_part(f->object, first, first + got - 1, to_the_end ? first + got : f->part_of.whole);
+    object_set_part(f->object, (struct part){ .first = first,
+                                              .last = first + got - 1,
+                                              .whole = to_the_end ? first + got : f->part_of.whole });
     return true;
 }
 
@@ -425,10 +427,11 @@ static void add_validators(struct fetch *f)
         f->plan.range.n || f->stale->partial)
         return;
     /* The origin's own values, byte for byte; a generated ETag is not its own. */
-    const struct fields *stored = &f->stale->response->fields;
-    struct str etag = fields_value(stored, FIELD_ETAG), modified = fields_value(stored, FIELD_LAST_MODIFIED);
-    if (f->stale->response->status != 200)
+    const struct response *stored = f->stale->response;
+    if (stored->status != 200)
         return; /* only a 200 is confirmed by a 304 */
+    struct str etag = response_value(stored, FIELD_ETAG),
+               modified = response_value(stored, FIELD_LAST_MODIFIED);
     if (etag.n)
         add_line(&f->out, field_name(FIELD_IF_NONE_MATCH), etag);
     if (modified.n)
@@ -441,7 +444,8 @@ static void add_range(struct fetch *f)
     if (f->plan.range.n)
         add_line(&f->out, field_name(FIELD_RANGE), f->plan.range);
     else if (f->part && !f->unconditional)
-        buf_printf(&f->out, "Range: bytes=%llu-\r\n", (unsigned long long)f->part->part.last + 1);
+        buf_printf(&f->out, "Range: bytes=%llu-\r\n",
+                   (unsigned long long)response_part(f->part->response)->last + 1);
 }
 
 static void add_framing(struct fetch *f)
@@ -891,7 +895,7 @@ static size_t head_cost(const struct fields *fields)
 {
     size_t bytes = HEAD_COST;
     for (size_t i = 0; i < fields->n; i++)
-        bytes += 2 * (fields->v[i].name.n + fields->v[i].value.n) + sizeof(struct field);
+        bytes += fields->v[i].name.n + fields->v[i].value.n + sizeof(": \r\n") - 1;
     return bytes;
 }
 
@@ -955,14 +959,16 @@ struct answer {
 /* A confirmed response stays purgeable by what it was purgeable by when the 304 was asked for. */
 static void add_names(struct fetch *f, const struct object *before, const uint64_t **names, size_t *n)
 {
-    uint64_t *all = arena_alloc(&f->arena, (*n + before->names_n) * sizeof(*all));
+    const uint64_t *old = object_names(before);
+    size_t old_n = object_names_n(before);
+    uint64_t *all = arena_alloc(&f->arena, (*n + old_n) * sizeof(*all));
     memcpy(all, *names, *n * sizeof(*all));
-    for (uint32_t i = 0; i < before->names_n; i++) {
+    for (size_t i = 0; i < old_n; i++) {
         bool there = false;
         for (size_t k = 0; k < *n && !there; k++)
-            there = all[k] == before->names[i];
+            there = all[k] == old[i];
         if (!there)
-            all[(*n)++] = before->names[i];
+            all[(*n)++] = old[i];
     }
     *names = all;
 }
@@ -973,6 +979,11 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
 {
     const uint64_t *names = NULL;
     size_t names_n = 0;
+    /* What nobody else gets need not be purged. */
+    if (v->store)
+        names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, &names, &names_n);
+    if (v->store && successor_of)
+        add_names(f, successor_of, &names, &names_n);
     struct response_plan plan = {
         .status = a->status,
         .reason = a->reason,
@@ -983,13 +994,11 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
         .strip_cookies = v->store && v->strip_cookies,
         .add_default_cc = v->store && f->plan.site->default_browser_revalidate,
         .note = dev_note(f, v),
+        .names = names,
+        .names_n = names_n,
+        .is_part = f->part_of.is,
     };
-    struct response *response = response_new(&plan);
-    /* What nobody else gets need not be purged. */
-    if (v->store)
-        names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, &names, &names_n);
-    if (v->store && successor_of)
-        add_names(f, successor_of, &names, &names_n);
+    struct response *response = response_new(&f->f->cache->memory, &plan);
     uint64_t expected = !*body                              ? 0
                         : f->framing.kind == FRAMING_LENGTH ? body_length(*body) + f->framing.length
                                                             : BODY_LENGTH_UNKNOWN;
@@ -997,8 +1006,6 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
                                    .response = &response,
                                    .body = body,
                                    .verdict = v,
-                                   .names = names,
-                                   .names_n = names_n,
                                    .received_mono_ms = f->f->loop->now.mono_ms,
                                    .fetched_status = a->fetched_status,
                                    .expected_bytes = successor_of ? object_length(f->stale) : expected,
@@ -1070,20 +1077,21 @@ static void begin_body(struct fetch *f, const struct answer *a, struct verdict *
 /* 304: the stored response is confirmed. A new object with its body and the updated head (RFC 9111 §4.3.4). */
 static void confirmed(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
-    struct fields update, merged;
+    struct fields update, before, merged;
     struct verdict v;
     bool keep_cookies = f->plan.site->set_cookie != SET_COOKIE_REFUSE;
     const struct response *stored = f->stale->response;
     response_end_to_end(&h->fields, &f->arena, &update);
     struct etag theirs = etag_parse(fields_value(&update, FIELD_ETAG));
-    if (theirs.opaque.n && !theirs.weak && !etag_match_strong(theirs, stored->validators.etag)) {
+    if (theirs.opaque.n && !theirs.weak && !etag_match_strong(theirs, response_etag(stored))) {
         ask_unconditionally(f);
         return;
     }
-    response_merge_304(&stored->fields, &update, keep_cookies, &f->arena, &merged);
+    response_fields(stored, &f->arena, &before, NULL);
+    response_merge_304(&before, &update, keep_cookies, &f->arena, &merged);
     /* Fields and names add up when each confirmation brings others: at some point the page is fetched anew. */
     if (merged.n > 2 * (size_t)f->plan.settings->process.response_header_count ||
-        f->stale->names_n > NAMES_CARRIED) {
+        object_names_n(f->stale) > NAMES_CARRIED) {
         ask_unconditionally(f);
         return;
     }
@@ -1095,7 +1103,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     }
     settle(f, stored->status, &v);
     count(f->f->counters, COUNTER_REVALIDATED);
-    struct answer a = { stored->status, stored->reason, &merged, -1, 304 };
+    struct answer a = { stored->status, response_reason(stored), &merged, -1, 304 };
     struct body *body = object_body(f->stale);
     f->store = v.store;
     publish_head(f, &a, &v, &body, f->stale);
@@ -1133,12 +1141,12 @@ static void compare_with_stored(struct fetch *f, const struct response_head *h)
     struct object *o = index_peek(f->f->cache, &f->plan.place);
     if (!o)
         return;
-    const struct fields *stored = &o->response->fields;
+    const struct response *stored = o->response;
     struct str etag = fields_value(&h->fields, FIELD_ETAG),
                modified = fields_value(&h->fields, FIELD_LAST_MODIFIED);
     int64_t length = declared_length(h);
-    bool differs = (etag.n && !str_eq(etag, fields_value(stored, FIELD_ETAG))) ||
-                   (modified.n && !str_eq(modified, fields_value(stored, FIELD_LAST_MODIFIED))) ||
+    bool differs = (etag.n && !str_eq(etag, response_value(stored, FIELD_ETAG))) ||
+                   (modified.n && !str_eq(modified, response_value(stored, FIELD_LAST_MODIFIED))) ||
                    (length >= 0 && (uint64_t)length != object_length(o));
     object_unref(o);
     if (differs && name_of_url(f->f->cache, &f->plan.key, &f->arena, &name))
@@ -1153,17 +1161,18 @@ static bool completes_part(struct fetch *f, const struct fields *fields)
     if (!content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole))
         return false;
     struct etag theirs = etag_parse(fields_value(fields, FIELD_ETAG));
-    return r.first == f->part->part.last + 1 && r.last + 1 == whole && f->part->part.whole == whole &&
-           theirs.opaque.n && etag_match_strong(theirs, f->part->response->validators.etag);
+    const struct part *part = response_part(f->part->response);
+    return r.first == part->last + 1 && r.last + 1 == whole && part->whole == whole && theirs.opaque.n &&
+           etag_match_strong(theirs, response_etag(f->part->response));
 }
 
 /* A whole of a stored part and the 206 that brings its rest. */
 static void complete_part(struct fetch *f, const struct response_head *h, const struct fields *rest)
 {
-    struct fields merged;
+    struct fields before, merged;
     struct verdict v;
-    response_merge_304(&f->part->response->fields, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE,
-                       &f->arena, &merged);
+    response_fields(f->part->response, &f->arena, &before, NULL);
+    response_merge_304(&before, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE, &f->arena, &merged);
     fields_remove(&merged, FIELD_CONTENT_RANGE);
     judge(f, 200, &merged, &v);
     settle(f, 200, &v);

@@ -103,7 +103,7 @@ static void write_forward(const struct request *r, struct buf *b)
     const struct object *o = r->object;
     if (o && object_state(o) != OBJECT_NEW && o->verdict_reason == REASON_DEV && r->status == 0) {
         buf_add(b, STR("; fwd=bypass; detail="));
-        sf_write_string(b, o->response->note);
+        sf_write_string(b, response_note(o->response));
         return;
     }
     buf_add(b, STR("; fwd="));
@@ -147,7 +147,7 @@ static void add_cache_status(struct request *r)
     /* All that is written fits, so the buffer never grows, which it could not; a dev note gets its own. */
     struct buf b = { .p = arena_alloc(&r->arena, STATUS_MOST), .cap = STATUS_MOST };
     struct buf big = BUF_INIT;
-    struct buf *to = r->object && r->object->response && r->object->response->note.n ? &big : &b;
+    struct buf *to = r->object && r->object->response && response_note(r->object->response).n ? &big : &b;
     buf_add(to, r->site && r->site->netlify_status ? STR("\"Netlify Edge\"") : STR("freshet"));
     if (is_from_store(r) && r->reason == REASON_NONE)
         write_hit(r, to);
@@ -167,11 +167,13 @@ static void add_cache_status(struct request *r)
 
 static void add_debug(struct request *r)
 {
-    const struct response *response = r->object->response;
+    struct fields fields;
+    size_t visible_n;
     if (!r->debug)
         return;
-    for (size_t i = response->visible_n; i < response->fields.n; i++) {
-        const struct field *f = &response->fields.v[i];
+    response_fields(r->object->response, &r->arena, &fields, &visible_n);
+    for (size_t i = visible_n; i < fields.n; i++) {
+        const struct field *f = &fields.v[i];
         add_extra(&r->reply, arena_printf(&r->arena, "Debug-%.*s", STR_ARG(f->name)), f->value);
     }
 }
@@ -181,11 +183,12 @@ static void add_debug(struct request *r)
 static struct str generated_etag(struct request *r)
 {
     static const char hex[] = "0123456789abcdef";
+    const struct hash128 *tag = response_tag(r->object->response);
     char *p = arena_alloc(&r->arena, 34);
     p[0] = p[33] = '"';
     for (int i = 0; i < 16; i++) {
-        p[1 + i] = hex[r->object->etag.hi >> (60 - 4 * i) & 15];
-        p[17 + i] = hex[r->object->etag.lo >> (60 - 4 * i) & 15];
+        p[1 + i] = hex[tag->hi >> (60 - 4 * i) & 15];
+        p[17 + i] = hex[tag->lo >> (60 - 4 * i) & 15];
     }
     return (struct str){ p, 34 };
 }
@@ -197,7 +200,10 @@ static bool is_complete(const struct object *o)
 
 static struct validators validators_of(struct request *r)
 {
-    struct validators v = r->object->response->validators;
+    struct validators v = { .etag = response_etag(r->object->response) };
+    /* Most ask for an ETag alone. */
+    if (fields_has(&r->fields, FIELD_IF_MODIFIED_SINCE) || fields_has(&r->fields, FIELD_IF_RANGE))
+        response_validators(r->object->response, r->w->loop->now.wall_ms / 1000, &v);
     if (!v.etag.opaque.n && is_complete(r->object) && r->object->has_generated_etag)
         v.etag = (struct etag){ generated_etag(r), false };
     return v;
@@ -222,15 +228,17 @@ static void add_line(struct buf *b, struct str name, struct str value)
 /* The head of the stored response with another status, and without the fields that a 206 words differently. */
 static struct str partial_head(struct request *r, bool without_type)
 {
-    const struct response *response = r->object->response;
+    struct fields fields;
+    size_t visible_n;
     struct buf b = BUF_INIT;
+    response_fields(r->object->response, &r->arena, &fields, &visible_n);
     buf_printf(&b, "HTTP/1.1 206 %.*s\r\n", STR_ARG(status_reason(206)));
-    for (size_t i = 0; i < response->visible_n; i++) {
-        const struct field *f = &response->fields.v[i];
+    for (size_t i = 0; i < visible_n; i++) {
+        const struct field *f = &fields.v[i];
         if (f->id != FIELD_CONTENT_RANGE && !(without_type && f->id == FIELD_CONTENT_TYPE))
             add_line(&b, f->name, f->value);
     }
-    if (response->has_default_cc)
+    if (r->object->response->has_default_cc)
         buf_add(&b, STR("Cache-Control: public, max-age=0, must-revalidate\r\n"));
     struct str head = arena_dup(&r->arena, buf_str(&b));
     buf_fini(&b);
@@ -260,12 +268,14 @@ static bool is_of_the_page(const struct site_settings *site, const struct field 
 
 static struct str unsatisfiable_head(struct request *r)
 {
-    const struct response *response = r->object->response;
+    struct fields fields;
+    size_t visible_n;
     struct buf b = BUF_INIT;
+    response_fields(r->object->response, &r->arena, &fields, &visible_n);
     buf_printf(&b, "HTTP/1.1 416 %.*s\r\n", STR_ARG(status_reason(416)));
-    for (size_t i = 0; i < response->visible_n; i++)
-        if (!is_of_the_page(r->site, &response->fields.v[i]))
-            add_line(&b, response->fields.v[i].name, response->fields.v[i].value);
+    for (size_t i = 0; i < visible_n; i++)
+        if (!is_of_the_page(r->site, &fields.v[i]))
+            add_line(&b, fields.v[i].name, fields.v[i].value);
     buf_add(&b, STR("Cache-Control: no-store\r\n"));
     struct str head = arena_dup(&r->arena, buf_str(&b));
     buf_fini(&b);
@@ -284,7 +294,7 @@ static struct str content_range(struct request *r, struct range range, uint64_t 
 /* Where the object's body begins in the whole. */
 static uint64_t base_of(const struct object *o)
 {
-    return o->partial ? o->part.first : 0;
+    return o->partial ? response_part(o->response)->first : 0;
 }
 
 static void deliver_one_range(struct request *r, struct range range, uint64_t whole)
@@ -300,7 +310,7 @@ static void deliver_one_range(struct request *r, struct range range, uint64_t wh
 static void deliver_ranges(struct request *r, const struct range *v, size_t n, uint64_t whole)
 {
     struct parts *parts = arena_zero(&r->arena, sizeof(*parts));
-    struct str type = fields_value(&r->object->response->fields, FIELD_CONTENT_TYPE);
+    struct str type = response_value(r->object->response, FIELD_CONTENT_TYPE);
     /* The request id is unique and no body was made knowing it. */
     struct str boundary = arena_printf(&r->arena, "freshet-%.*s", STR_ARG(request_id(r)));
     uint64_t length = 0;
@@ -358,15 +368,19 @@ static bool deliver_range(struct request *r, const struct validators *validators
     return true;
 }
 
-bool deliver_part_suffices(const struct request *r, const struct object *part)
+bool deliver_part_suffices(const struct request *r, const struct object *o)
 {
     struct range v[1];
     size_t n;
-    if (!r->range.n || part->part.whole == UINT64_MAX ||
-        !if_range_holds(&r->fields, &part->response->validators, r->w->loop->now.wall_ms / 1000))
+    struct validators validators;
+    int64_t now_s = r->w->loop->now.wall_ms / 1000;
+    const struct part *part = response_part(o->response);
+    if (!r->range.n || part->whole == UINT64_MAX)
         return false;
-    return range_parse(r->range, part->part.whole, v, 1, &n) == RANGE_OK && n == 1 &&
-           v[0].first >= part->part.first && v[0].last <= part->part.last;
+    response_validators(o->response, now_s, &validators);
+    return if_range_holds(&r->fields, &validators, now_s) &&
+           range_parse(r->range, part->whole, v, 1, &n) == RANGE_OK && n == 1 && v[0].first >= part->first &&
+           v[0].last <= part->last;
 }
 
 /* ---- the whole ---- */
@@ -389,20 +403,25 @@ static void deliver_whole(struct request *r)
     const struct response *response = r->object->response;
     uint64_t length = r->object->partial ? body_length(r->object->body) : object_length(r->object);
     r->reply.status = response->status;
-    r->reply.h1 = response->h1;
-    r->reply.fields = &response->fields;
-    r->reply.fields_n = response->visible_n;
+    r->reply.h1 = response_h1(response);
     r->reply.length = length == BODY_LENGTH_UNKNOWN ? -1 : (int64_t)length;
     if (!status_has_body(response->status) || (r->head_only && !has_body(r->object)))
-        r->reply.length = response->status == 204 ? -1 : response->declared_length;
+        r->reply.length = response->status == 204 ? -1 : response_declared_length(response);
     r->at = 0;
     r->end = length;
+}
+
+/* Asks for something else than the whole, maybe. */
+static bool has_condition(const struct request *r)
+{
+    return r->range.n || fields_has(&r->fields, FIELD_IF_NONE_MATCH) ||
+           fields_has(&r->fields, FIELD_IF_MODIFIED_SINCE);
 }
 
 static void deliver_not_modified(struct request *r)
 {
     r->reply.status = 304;
-    r->reply.h1 = r->object->response->h1_304;
+    r->reply.h1 = response_h1_304(r->object->response, &r->arena);
     r->reply.length = -1;
     r->at = r->end = 0;
 }
@@ -426,7 +445,7 @@ void deliver_object(struct request *r)
     bool ours = !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && !r->object->stored);
     bool decided = false;
     /* A part that was fetched for this very request goes out as the origin sent it. */
-    if (ours && (response->status == 200 || (r->object->partial && is_from_store(r)))) {
+    if (ours && has_condition(r) && (response->status == 200 || (r->object->partial && is_from_store(r)))) {
         struct validators validators = validators_of(r);
         if (response->status == 200 &&
             condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==

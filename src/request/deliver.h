@@ -27,7 +27,7 @@ void deliver_object(struct request *r);
 void deliver_page(struct request *r);
 
 /* May this stored part (a 206) answer the request? */
-bool deliver_part_suffices(const struct request *r, const struct object *part);
+bool deliver_part_suffices(const struct request *r, const struct object *o);
 
 /* The current age of what is delivered. */
 struct age deliver_age(const struct request *r);

@@ -428,7 +428,7 @@ static void start_fetch(struct request *r, bool background)
         bool part = r->stale && r->stale->partial;
         if (r->range.n && !r->head_only)
             plan.range = r->range;
-        else if (part && r->stale->part.first == 0)
+        else if (part && response_part(r->stale->response)->first == 0)
             plan.part = r->stale;
         if (part)
             plan.stale = NULL;

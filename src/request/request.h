@@ -27,9 +27,7 @@ enum step {
 #define REPLY_EXTRA_MAX 24
 struct reply {
     int status;
-    struct str h1;               /* status line and prepared field lines for HTTP/1.1 (cache/response) */
-    const struct fields *fields; /* the same as a table, for other protocols: the first fields_n of it */
-    size_t fields_n;
+    struct str h1; /* status line and prepared field lines for HTTP/1.1 (cache/response) */
     unsigned extra_n;
     bool has_body;  /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
     bool close;     /* the connection is of no more use to the client */

@@ -238,25 +238,28 @@ static inline void world_store(struct world *w, const char *url, const char *req
     if (!v.store)
         fail_msg("%s is not stored: %s", url, reason_detail(v.reason).p);
     struct page_at p = page_at(w, url, &asked, v.rule);
-    struct response *response = response_new(
-        &(struct response_plan){ .status = 200, .fields = &answered, .site = site, .declared_length = -1 });
     struct body *body = body_new(&w->cache->memory, 5);
     assert_int_equal(body_append(body, STR("hello")), 5);
     const uint64_t *names;
     size_t names_n;
     names_of_response(w->cache, &p.key, v.rule, v.rule, &v, a, &names, &names_n);
+    struct response *response =
+        response_new(&w->cache->memory, &(struct response_plan){ .names = names,
+                                                                 .names_n = names_n,
+                                                                 .status = 200,
+                                                                 .fields = &answered,
+                                                                 .site = site,
+                                                                 .declared_length = -1 });
     struct object *o = object_new(w->cache, epochs_published(w->cache->epochs));
+    index_settle(o, &p.place, v.rule);
     object_set_head(o, &(struct object_head){ .response = &response,
                                               .body = &body,
                                               .verdict = &v,
-                                              .names = names,
-                                              .names_n = names_n,
                                               .received_mono_ms = now.mono_ms,
                                               .fetched_status = 200,
                                               .expected_bytes = 5 });
     o->begun_mono_ms = now.mono_ms;
     object_seal(o, site->generate_etag);
-    index_settle(o, &p.place, v.rule);
     assert_true(index_publish(o, &p.place, (size_t)site->variants, now.mono_ms));
     object_unref(o);
     rule_unref(v.rule);

@@ -915,7 +915,9 @@ static void fill(struct worker *w, struct object *o, const struct place *p, uint
                  const struct now *n)
 {
     struct fields none = { 0 };
-    struct response *response = response_new(&(struct response_plan){ .status = 200, .fields = &none });
+    struct response *response =
+        response_new(&cache->memory,
+                     &(struct response_plan){ .names = &name, .names_n = 1, .status = 200, .fields = &none });
     struct body *body = body_new(&cache->memory, BODY_LENGTH_UNKNOWN), *mine = body_ref(body);
     struct verdict v = { .store = true, .fresh = { .lifetime_ms = 50000, .stale_while_ms = 50000 } };
     char bytes[700];
@@ -923,7 +925,7 @@ static void fill(struct worker *w, struct object *o, const struct place *p, uint
     uint64_t how = dice(at, 10);
     o->begun_mono_ms = n->mono_ms;
     if (how == 0) {
-        response_free(response);
+        response_free(&cache->memory, response);
         body_unref(body);
         index_withdraw(o);
         object_fail(o, REASON_CONNECT_FAILED, 502);
@@ -932,8 +934,6 @@ static void fill(struct worker *w, struct object *o, const struct place *p, uint
         object_set_head(o, &(struct object_head){ .response = &response,
                                                   .body = &body,
                                                   .verdict = &v,
-                                                  .names = &name,
-                                                  .names_n = 1,
                                                   .received_mono_ms = n->mono_ms,
                                                   .expected_bytes = BODY_LENGTH_UNKNOWN });
         object_publish(o);

@@ -49,7 +49,7 @@ static size_t hits, stale_hits, joined, looked_again, begun, confirmed, not_publ
 /* A response says its version where HEAD would say a length. */
 static int version_of(const struct object *o)
 {
-    return (int)o->response->declared_length;
+    return (int)response_declared_length(o->response);
 }
 
 static struct fetch *begin_fetch(struct object *o, struct object *stale, const struct look *l)
@@ -69,10 +69,13 @@ static void set_head(struct fetch *f)
     bool same = f->stale && version_of(f->stale) == f->version;
     struct verdict v = { .store = true,
                          .fresh = { .lifetime_ms = w.lifetime_ms, .stale_while_ms = w.stale_while_ms } };
-    struct response *response = response_new(&(struct response_plan){ .status = 200,
-                                                                      .fields = fields_of(NULL),
-                                                                      .received_wall_ms = now.wall_ms,
-                                                                      .declared_length = f->version });
+    struct response *response =
+        response_new(&cache->memory, &(struct response_plan){ .names = &w.name,
+                                                              .names_n = 1,
+                                                              .status = 200,
+                                                              .fields = fields_of(NULL),
+                                                              .received_wall_ms = now.wall_ms,
+                                                              .declared_length = f->version });
     struct body *shared;
     if (same) {
         confirmed++;
@@ -86,8 +89,6 @@ static void set_head(struct fetch *f)
     object_set_head(f->object, &(struct object_head){ .response = &response,
                                                       .body = &shared,
                                                       .verdict = &v,
-                                                      .names = &w.name,
-                                                      .names_n = 1,
                                                       .received_mono_ms = now.mono_ms,
                                                       .fetched_status = same ? 304 : 200,
                                                       .expected_bytes = BODY_LENGTH_UNKNOWN,
@@ -395,8 +396,13 @@ static int fill(struct object *o, const struct place *place, size_t page, unsign
     int version = atomic_load(&pages[page].version);
     struct verdict v = { .store = true, .fresh = { .lifetime_ms = 60000 } };
     struct fields none = { .n = 0 };
-    struct response *response = response_new(&(struct response_plan){
-        .status = 200, .fields = &none, .received_wall_ms = WALL_MS, .declared_length = version });
+    struct response *response =
+        response_new(&cache->memory, &(struct response_plan){ .names = &pages[page].name,
+                                                              .names_n = 1,
+                                                              .status = 200,
+                                                              .fields = &none,
+                                                              .received_wall_ms = WALL_MS,
+                                                              .declared_length = version });
     struct body *body = body_new(&cache->memory, BODY_LENGTH_UNKNOWN), *shared = body_ref(body);
     index_settle(o, place, NULL);
     if (throw(dice) & 1)
@@ -404,8 +410,6 @@ static int fill(struct object *o, const struct place *place, size_t page, unsign
     object_set_head(o, &(struct object_head){ .response = &response,
                                               .body = &shared,
                                               .verdict = &v,
-                                              .names = &pages[page].name,
-                                              .names_n = 1,
                                               .received_mono_ms = now.mono_ms,
                                               .fetched_status = 200,
                                               .expected_bytes = BODY_LENGTH_UNKNOWN });

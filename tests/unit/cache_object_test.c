@@ -137,7 +137,7 @@ static void makes_an_etag(void **state)
         struct object *o = object_new(cache, 1);
         object_answer(o, &(struct page){ .lines = i % 2 ? "X: 1" : "", .body_bytes = lengths[i] });
         object_seal(o, true);
-        tags[i] = o->etag;
+        tags[i] = *response_tag(o->response);
         object_unref(o);
     }
     assert_true(hash128_eq(tags[0], tags[1]));
@@ -152,7 +152,8 @@ static void a_successor_keeps_the_generated_etag(void **state)
     struct object *old = object_new(cache, 1), *next = object_new(cache, 2);
     answer_with(old, 5000);
     object_seal(old, true);
-    struct response *r = response_new(&(struct response_plan){ .status = 200, .fields = fields_of("X: 2") });
+    struct response *r =
+        response_new(&cache->memory, &(struct response_plan){ .status = 200, .fields = fields_of("X: 2") });
     struct body *b = object_body(old), *same = b;
     struct verdict v = { .store = true };
     object_set_head(
@@ -160,7 +161,7 @@ static void a_successor_keeps_the_generated_etag(void **state)
                   .response = &r, .body = &b, .verdict = &v, .successor_of = old, .fetched_status = 304 });
     object_seal(next, true);
     assert_true(next->has_generated_etag);
-    assert_true(hash128_eq(next->etag, old->etag));
+    assert_true(hash128_eq(*response_tag(next->response), *response_tag(old->response)));
     assert_ptr_equal(next->body, same);
     assert_int_equal(next->fetched_status, 304);
     object_unref(old);
@@ -173,14 +174,15 @@ static void sorts_its_names(void **state)
     (void)state;
     const uint64_t names[] = { 9, 3, UINT64_MAX, 1, 3 };
     struct object *o = object_new(cache, 1);
-    struct response *r = response_new(&(struct response_plan){ .status = 200, .fields = fields_of("X: 2") });
+    struct response *r = response_new(
+        &cache->memory,
+        &(struct response_plan){ .names = names, .names_n = 5, .status = 200, .fields = fields_of("X: 2") });
     struct body *none = NULL;
     struct verdict v = { .store = true };
-    object_set_head(o, &(struct object_head){
-                           .response = &r, .body = &none, .verdict = &v, .names = names, .names_n = 5 });
-    assert_int_equal(o->names_n, 5);
+    object_set_head(o, &(struct object_head){ .response = &r, .body = &none, .verdict = &v });
+    assert_int_equal(object_names_n(o), 5);
     for (uint32_t i = 1; i < 5; i++)
-        assert_true(o->names[i - 1] <= o->names[i]);
+        assert_true(object_names(o)[i - 1] <= object_names(o)[i]);
     assert_null(object_body(o));
     object_seal(o, true); /* without a body */
     assert_false(o->has_generated_etag);
@@ -193,8 +195,8 @@ static void a_part_knows_the_whole(void **state)
 {
     (void)state;
     struct object *o = object_new(cache, 1);
-    answer_with(o, 10);
-    object_set_part(o, 90, 99, 1000);
+    object_answer(o, &(struct page){ .body_bytes = 10, .is_part = true });
+    object_set_part(o, (struct part){ 90, 99, 1000 });
     assert_int_equal(object_length(o), 1000);
     object_seal(o, true);
     assert_false(o->has_generated_etag); /* it would be the part's */
@@ -484,8 +486,8 @@ static void is_read_by_others_while_it_is_filled(void **state)
             object_unref(o);
             continue;
         }
-        struct response *r =
-            response_new(&(struct response_plan){ .status = 200, .fields = fields_of("X: 2") });
+        struct response *r = response_new(
+            &cache->memory, &(struct response_plan){ .status = 200, .fields = fields_of("X: 2") });
         struct body *mine = body_new(&cache->memory, BODY_LENGTH_UNKNOWN), *body = body_ref(mine);
         struct verdict v = { .store = true };
         object_set_head(

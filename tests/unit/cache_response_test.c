@@ -7,20 +7,51 @@
 
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT"
 
+static struct memory memory;
 static struct response *made[16];
 static size_t made_n;
 
+static int begin(void **state)
+{
+    memory_init(&memory, 1 << 20);
+    return setup(state);
+}
+
+/* All must have been given back, of the size that it was taken with. */
 static int free_all(void **state)
 {
     while (made_n)
-        response_free(made[--made_n]);
+        response_free(&memory, made[--made_n]);
+    memory_fini(&memory);
     return teardown(state);
+}
+
+static struct fields fields_in(const struct response *r)
+{
+    struct fields f;
+    response_fields(r, &arena, &f, NULL);
+    return f;
+}
+
+static size_t visible_in(const struct response *r)
+{
+    struct fields f;
+    size_t visible_n;
+    response_fields(r, &arena, &f, &visible_n);
+    return visible_n;
+}
+
+static struct validators validators_in(const struct response *r)
+{
+    struct validators v;
+    response_validators(r, WALL_S, &v);
+    return v;
 }
 
 static struct response *make(const struct response_plan *plan)
 {
     assert_true(made_n < COUNT_OF(made));
-    return made[made_n++] = response_new(plan);
+    return made[made_n++] = response_new(&memory, plan);
 }
 
 /* "\n" becomes CR LF: the bytes as a client gets them. */
@@ -65,24 +96,71 @@ static void prepares_the_bytes(void **state)
         of("", 200,
            DATE "\ncontent-type: text/html\nETag: \"x\"\nX-Empty:\nCache-Control: s-maxage=60\n"
                 "Last-Modified: Sat, 05 Nov 1994 08:49:37 GMT\nVary: Cookie\nContent-Location: /a");
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\ncontent-type: text/html\nETag: \"x\"\nX-Empty: \n"
-                        "Cache-Control: s-maxage=60\nLast-Modified: Sat, 05 Nov 1994 08:49:37 GMT\n"
-                        "Vary: Cookie\nContent-Location: /a\n");
+    /* What a 304 has too comes first. */
+    assert_lines(response_h1(r), "HTTP/1.1 200 OK\nETag: \"x\"\n" DATE "\nCache-Control: s-maxage=60\n"
+                                 "Last-Modified: Sat, 05 Nov 1994 08:49:37 GMT\nVary: Cookie\n"
+                                 "Content-Location: /a\ncontent-type: text/html\nX-Empty: \n");
     /* RFC 9110 §15.4.5. */
-    assert_lines(r->h1_304,
-                 "HTTP/1.1 304 Not Modified\n" DATE "\nETag: \"x\"\nCache-Control: s-maxage=60\n"
+    assert_lines(response_h1_304(r, &arena),
+                 "HTTP/1.1 304 Not Modified\nETag: \"x\"\n" DATE "\nCache-Control: s-maxage=60\n"
                  "Last-Modified: Sat, 05 Nov 1994 08:49:37 GMT\nVary: Cookie\nContent-Location: /a\n");
     assert_int_equal(r->status, 200);
-    assert_str(r->reason, "OK");
-    assert_int_equal(r->visible_n, r->fields.n);
-    assert_str(r->validators.etag.opaque, "\"x\"");
-    assert_false(r->validators.etag.weak);
-    assert_int_equal(r->validators.last_modified_s, WALL_S - 86400);
-    assert_int_equal(r->validators.date_s, WALL_S);
-    assert_int_equal(r->declared_length, -1);
+    assert_str(response_reason(r), "OK");
+    assert_int_equal(visible_in(r), 8);
+    assert_int_equal(fields_in(r).n, 8);
+    struct validators v = validators_in(r);
+    assert_str(v.etag.opaque, "\"x\"");
+    assert_false(v.etag.weak);
+    assert_int_equal(v.last_modified_s, WALL_S - 86400);
+    assert_int_equal(v.date_s, WALL_S);
+    assert_int_equal(response_declared_length(r), -1);
+    assert_str(response_value(r, FIELD_CONTENT_TYPE), "text/html");
+    assert_str(response_value(r, FIELD_VARY), "Cookie");
+    assert_null(response_value(r, FIELD_EXPIRES).p);
     assert_false(r->has_age);
     assert_false(r->has_default_cc);
-    assert_int_equal(r->note.n, 0);
+    assert_int_equal(response_note(r).n, 0);
+}
+
+/* Names and rare things stand in front of the text, each only when it is wanted; none is in the way of another. */
+static void has_room_for_what_is_rare(void **state)
+{
+    (void)state;
+    uint64_t names[40];
+    size_t least = 0;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        names[i] = COUNT_OF(names) - i;
+    for (unsigned rare = 0; rare < 16; rare++) {
+        bool length = rare & 1, validator = rare & 2, part = rare & 4, many = rare & 8;
+        struct response *r =
+            make(&(struct response_plan){ .status = 200,
+                                          .fields = fields_of(validator ? "ETag: \"x\"" : ""),
+                                          .received_wall_ms = WALL_MS,
+                                          .declared_length = length ? 12345 : -1,
+                                          .note = STR("a note"),
+                                          .names = names,
+                                          .names_n = many ? COUNT_OF(names) : 1,
+                                          .is_part = part });
+        assert_int_equal(r->has_tag, !validator && !part);
+        assert_int_equal(r->has_part, part);
+        if (r->has_tag)
+            *response_tag(r) = (struct hash128){ .lo = UINT64_MAX, .hi = UINT64_MAX };
+        if (r->has_part)
+            *response_part(r) = (struct part){ UINT64_MAX, UINT64_MAX, UINT64_MAX };
+        assert_int_equal(response_declared_length(r), length ? 12345 : -1);
+        assert_int_equal(response_names(r)[0], many ? 1 : COUNT_OF(names));
+        for (size_t i = 1; i < r->names_n; i++)
+            assert_true(response_names(r)[i - 1] < response_names(r)[i]);
+        assert_lines(response_h1(r),
+                     validator ? "HTTP/1.1 200 OK\nETag: \"x\"\n" DATE "\n" : "HTTP/1.1 200 OK\n" DATE "\n");
+        assert_str(response_note(r), "a note");
+        /* What is not there takes nothing. */
+        if (rare == 2)
+            least = r->bytes;
+        if (rare > 2 && validator)
+            assert_int_equal(r->bytes,
+                             least + (length ? 8 : 0) + (part ? 24 : 0) + (many ? 8 * (39 + 5) : 0));
+    }
 }
 
 /* The strings point into the one allocation, whatever becomes of the received head. */
@@ -93,33 +171,39 @@ static void owns_its_strings(void **state)
     struct response *r = of("", 404, lines);
     memset(lines, 'x', sizeof(lines) - 1);
     arena_rewind(&arena);
-    assert_fields(&r->fields, DATE "\nETag: W/\"abc\"\nNetlify-Cache-Tag: secret");
-    assert_true(r->validators.etag.weak);
+    struct fields f = fields_in(r);
+    assert_fields(&f, "ETag: W/\"abc\"\n" DATE "\nNetlify-Cache-Tag: secret");
+    assert_true(response_etag(r).weak);
     const char *from = (const char *)r, *to = from + r->bytes;
-    for (size_t i = 0; i < r->fields.n; i++)
-        assert_true(r->fields.v[i].value.p >= from && r->fields.v[i].value.p + r->fields.v[i].value.n <= to);
-    assert_true(r->validators.etag.opaque.p > from && r->validators.etag.opaque.p < to);
-}
-
-static void has_a_304_only_of_a_200(void **state)
-{
-    (void)state;
-    static const int others[] = { 203, 204, 206, 301, 404 };
-    for (size_t i = 0; i < COUNT_OF(others); i++)
-        assert_int_equal(of("", others[i], DATE "\nETag: \"x\"")->h1_304.n, 0);
+    for (size_t i = 0; i < f.n; i++)
+        assert_true(f.v[i].value.p >= from && f.v[i].value.p + f.v[i].value.n <= to);
+    assert_true(response_etag(r).opaque.p > from && response_etag(r).opaque.p < to);
 }
 
 static void words_the_status(void **state)
 {
     (void)state;
     struct response_plan p = { .status = 200, .reason = STR("Fine"), .fields = fields_of(DATE) };
-    assert_lines(make(&p)->h1, "HTTP/1.1 200 Fine\n" DATE "\n");
-    assert_str(make(&p)->reason, "Fine");
+    assert_lines(response_h1(make(&p)), "HTTP/1.1 200 Fine\n" DATE "\n");
+    assert_str(response_reason(make(&p)), "Fine");
     p.status = 299;
     p.reason = STR_NONE;
-    assert_lines(make(&p)->h1, "HTTP/1.1 299 \n" DATE "\n");
+    assert_lines(response_h1(make(&p)), "HTTP/1.1 299 \n" DATE "\n");
+    /* Where its lines begin is found however long the first one is. */
+    p.status = 200;
+    p.fields = fields_of(DATE "\nETag: W/\"x\"");
+    for (size_t n = 230; n < 250; n++) {
+        p.reason = (struct str){ memset(arena_alloc(&arena, n), 'r', n), n };
+        struct response *r = make(&p);
+        assert_true(str_eq(response_reason(r), p.reason));
+        assert_str(response_etag(r).opaque, "\"x\"");
+        assert_lines(response_h1_304(r, &arena), "HTTP/1.1 304 Not Modified\nETag: W/\"x\"\n" DATE "\n");
+        response_free(&memory, made[--made_n]);
+    }
+    p.reason = STR_NONE;
+    p.fields = fields_of(DATE);
     p.status = 410;
-    assert_lines(make(&p)->h1, "HTTP/1.1 410 Gone\n" DATE "\n");
+    assert_lines(response_h1(make(&p)), "HTTP/1.1 410 Gone\n" DATE "\n");
 }
 
 /* RFC 9110 §6.6.1: who gets a response without Date appends one. */
@@ -127,12 +211,12 @@ static void adds_a_date(void **state)
 {
     (void)state;
     struct response *r = of("", 200, "X-A: 1");
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\nX-A: 1\n");
-    assert_lines(r->h1_304, "HTTP/1.1 304 Not Modified\n" DATE "\n");
-    assert_int_equal(r->validators.date_s, WALL_S);
-    assert_true(fields_has(&r->fields, FIELD_DATE));
+    assert_lines(response_h1(r), "HTTP/1.1 200 OK\n" DATE "\nX-A: 1\n");
+    assert_lines(response_h1_304(r, &arena), "HTTP/1.1 304 Not Modified\n" DATE "\n");
+    assert_int_equal(validators_in(r).date_s, WALL_S);
+    assert_true(response_value(r, FIELD_DATE).n);
     /* CACHING.md 1.6: one that is there is left alone, a bad one as well. */
-    assert_lines(of("", 200, "Date: yesterday")->h1, "HTTP/1.1 200 OK\nDate: yesterday\n");
+    assert_lines(response_h1(of("", 200, "Date: yesterday")), "HTTP/1.1 200 OK\nDate: yesterday\n");
 }
 
 static void leaves_out_age_and_length(void **state)
@@ -142,10 +226,10 @@ static void leaves_out_age_and_length(void **state)
                                .fields = fields_of(DATE "\nAge: 7\nContent-Length: 5\nage: 8\nX-A: 1"),
                                .declared_length = 5 };
     struct response *r = make(&p);
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\nX-A: 1\n");
+    assert_lines(response_h1(r), "HTTP/1.1 200 OK\n" DATE "\nX-A: 1\n");
     assert_true(r->has_age);
-    assert_false(fields_has(&r->fields, FIELD_AGE));
-    assert_int_equal(r->declared_length, 5);
+    assert_null(response_value(r, FIELD_AGE).p);
+    assert_int_equal(response_declared_length(r), 5);
 }
 
 #define CDN_LINES                                                                                            \
@@ -157,39 +241,42 @@ static void hides_what_is_for_the_cache(void **state)
 {
     (void)state;
     struct response *r = of("", 200, DATE "\n" CDN_LINES);
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\nCDN-Cache-Control: s-maxage=8\nCache-Tag: c\n"
-                        "Netlify-Vary: query\nVary: Cookie\nCache-Control: public\n");
-    assert_lines(r->h1_304, "HTTP/1.1 304 Not Modified\n" DATE "\nCDN-Cache-Control: s-maxage=8\n"
-                            "Netlify-Vary: query\nVary: Cookie\nCache-Control: public\n");
-    assert_int_equal(r->visible_n, 6);
-    assert_int_equal(r->fields.n, 9); /* kept, behind the visible ones */
-    assert_str(fields_value(&r->fields, FIELD_NETLIFY_CACHE_TAG), "a");
-    assert_str(r->fields.v[6].name, "Netlify-CDN-Cache-Control");
-    assert_str(r->fields.v[8].name, "netlify-cache-id");
+    assert_lines(response_h1(r), "HTTP/1.1 200 OK\n" DATE "\nCDN-Cache-Control: s-maxage=8\n"
+                                 "Netlify-Vary: query\nVary: Cookie\nCache-Control: public\nCache-Tag: c\n");
+    assert_lines(response_h1_304(r, &arena),
+                 "HTTP/1.1 304 Not Modified\n" DATE "\nCDN-Cache-Control: s-maxage=8\n"
+                 "Netlify-Vary: query\nVary: Cookie\nCache-Control: public\n");
+    struct fields f = fields_in(r);
+    assert_int_equal(visible_in(r), 6);
+    assert_int_equal(f.n, 9); /* kept, behind the visible ones */
+    assert_str(fields_value(&f, FIELD_NETLIFY_CACHE_TAG), "a");
+    assert_str(f.v[6].name, "Netlify-CDN-Cache-Control");
+    assert_str(f.v[8].name, "netlify-cache-id");
 }
 
 static void strips_all_cdn_fields_when_told(void **state)
 {
     (void)state;
     struct response *r = of("strip_cdn_headers: true", 200, DATE "\n" CDN_LINES);
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\nVary: Cookie\nCache-Control: public\n");
-    assert_int_equal(r->fields.n, 9);
+    assert_lines(response_h1(r), "HTTP/1.1 200 OK\n" DATE "\nVary: Cookie\nCache-Control: public\n");
+    assert_int_equal(fields_in(r).n, 9);
     /* Also those that settings add. */
     r = of("strip_cdn_headers: true\ncdn_cache_control: [Surrogate-Control]\ntag_headers: "
            "[\"Surrogate-Key:space\"]",
            200, DATE "\nsurrogate-control: max-age=5\nSurrogate-Key: a b\nX-A: 1");
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\nX-A: 1\n");
+    assert_lines(response_h1(r), "HTTP/1.1 200 OK\n" DATE "\nX-A: 1\n");
     r = of("cdn_cache_control: [Surrogate-Control]\ntag_headers: [\"Surrogate-Key:space\"]", 200,
            DATE "\nSurrogate-Control: max-age=5\nSurrogate-Key: a b");
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\nSurrogate-Control: max-age=5\nSurrogate-Key: a b\n");
+    assert_lines(response_h1(r),
+                 "HTTP/1.1 200 OK\n" DATE "\nSurrogate-Control: max-age=5\nSurrogate-Key: a b\n");
 }
 
 static void shows_all_of_its_own_pages(void **state)
 {
     (void)state;
     struct response *r = of(NULL, 200, DATE "\nNetlify-Cache-Tag: a");
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\nNetlify-Cache-Tag: a\n");
-    assert_int_equal(r->visible_n, r->fields.n);
+    assert_lines(response_h1(r), "HTTP/1.1 200 OK\n" DATE "\nNetlify-Cache-Tag: a\n");
+    assert_int_equal(visible_in(r), fields_in(r).n);
 }
 
 /* CACHING.md 1.5 */
@@ -214,20 +301,22 @@ static void tells_browsers_to_ask_again(void **state)
         struct response *r = make(&p);
         assert_int_equal(r->has_default_cc, rows[i].added);
         if (rows[i].added) {
-            assert_true(str_ends(r->h1, STR("\r\nCache-Control: public, max-age=0, must-revalidate\r\n")));
-            assert_true(
-                str_ends(r->h1_304, STR("\r\nCache-Control: public, max-age=0, must-revalidate\r\n")));
+            /* It ends what a 304 has too. */
+            assert_true(str_ends(str_first(response_h1(r), r->validated_n),
+                                 STR("\r\nCache-Control: public, max-age=0, must-revalidate\r\n")));
+            assert_true(str_ends(response_h1_304(r, &arena),
+                                 STR("\r\nCache-Control: public, max-age=0, must-revalidate\r\n")));
         } else {
-            assert_false(str_ends(r->h1, STR("must-revalidate\r\n")));
+            assert_false(str_ends(response_h1(r), STR("must-revalidate\r\n")));
         }
         /* It is the client's alone: the stored fields do not have it. */
-        assert_int_equal(fields_has(&r->fields, FIELD_CACHE_CONTROL), i == 2 || i == 3);
+        assert_int_equal(response_value(r, FIELD_CACHE_CONTROL).p != NULL, i == 2 || i == 3);
         p.add_default_cc = false;
         assert_false(make(&p)->has_default_cc);
         made_n--;
-        response_free(made[made_n]);
+        response_free(&memory, made[made_n]);
         made_n--;
-        response_free(made[made_n]);
+        response_free(&memory, made[made_n]);
     }
 }
 
@@ -238,10 +327,10 @@ static void strips_cookies_when_told(void **state)
                                .fields = fields_of(DATE "\nSet-Cookie: a=1\nX-A: 1\nset-cookie2: b"),
                                .strip_cookies = true };
     struct response *r = make(&p);
-    assert_lines(r->h1, "HTTP/1.1 200 OK\n" DATE "\nX-A: 1\n");
-    assert_int_equal(r->fields.n, 2);
+    assert_lines(response_h1(r), "HTTP/1.1 200 OK\n" DATE "\nX-A: 1\n");
+    assert_int_equal(fields_in(r).n, 2);
     p.strip_cookies = false;
-    assert_int_equal(make(&p)->fields.n, 4);
+    assert_int_equal(fields_in(make(&p)).n, 4);
 }
 
 /* The longest note that the dev profile writes: sixteen tags of 8192 bytes. */
@@ -254,12 +343,12 @@ static void carries_a_note_of_any_length(void **state)
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
         struct response_plan p = { .status = 200, .fields = fields_of(DATE), .note = { text, lengths[i] } };
         struct response *r = make(&p);
-        assert_int_equal(r->note.n, lengths[i]);
-        assert_memory_equal(r->note.p, text, lengths[i]);
+        assert_int_equal(response_note(r).n, lengths[i]);
+        assert_memory_equal(response_note(r).p, text, lengths[i]);
         /* Empty fields too: then nothing else makes room. */
         p.fields = fields_of(NULL);
         p.add_default_cc = true;
-        assert_int_equal(make(&p)->note.n, lengths[i]);
+        assert_int_equal(response_note(make(&p)).n, lengths[i]);
     }
     mem_free(text);
 }
@@ -275,12 +364,12 @@ static void has_room_for_all(void **state)
     }
     struct response_plan p = { .status = 200, .fields = &seen, .site = site_of(""), .add_default_cc = true };
     struct response *r = make(&p);
-    assert_int_equal(r->visible_n, 501);
-    assert_int_equal(r->h1.n - r->h1_304.n, sizeof("OK") - sizeof("Not Modified"));
+    assert_int_equal(visible_in(r), 501);
+    assert_int_equal(response_h1(r).n - response_h1_304(r, &arena).n, sizeof("OK") - sizeof("Not Modified"));
     p.fields = &hidden;
     r = make(&p);
-    assert_int_equal(r->visible_n, 1);
-    assert_int_equal(r->fields.n, 501);
+    assert_int_equal(visible_in(r), 1);
+    assert_int_equal(fields_in(r).n, 501);
 }
 
 /* ---- what is end-to-end (CACHING.md 1.6) ---- */
@@ -380,25 +469,25 @@ static void does_not_keep_the_date_of_what_was_confirmed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(prepares_the_bytes, setup, free_all),
-        cmocka_unit_test_setup_teardown(owns_its_strings, setup, free_all),
-        cmocka_unit_test_setup_teardown(has_a_304_only_of_a_200, setup, free_all),
-        cmocka_unit_test_setup_teardown(words_the_status, setup, free_all),
-        cmocka_unit_test_setup_teardown(adds_a_date, setup, free_all),
-        cmocka_unit_test_setup_teardown(leaves_out_age_and_length, setup, free_all),
-        cmocka_unit_test_setup_teardown(hides_what_is_for_the_cache, setup, free_all),
-        cmocka_unit_test_setup_teardown(strips_all_cdn_fields_when_told, setup, free_all),
-        cmocka_unit_test_setup_teardown(shows_all_of_its_own_pages, setup, free_all),
-        cmocka_unit_test_setup_teardown(tells_browsers_to_ask_again, setup, free_all),
-        cmocka_unit_test_setup_teardown(strips_cookies_when_told, setup, free_all),
-        cmocka_unit_test_setup_teardown(carries_a_note_of_any_length, setup, free_all),
-        cmocka_unit_test_setup_teardown(has_room_for_all, setup, free_all),
-        cmocka_unit_test_setup_teardown(drops_hop_by_hop_fields, setup, free_all),
-        cmocka_unit_test_setup_teardown(drops_what_connection_lists, setup, free_all),
-        cmocka_unit_test_setup_teardown(replaces_by_name, setup, free_all),
-        cmocka_unit_test_setup_teardown(keeps_what_describes_the_bytes, setup, free_all),
-        cmocka_unit_test_setup_teardown(takes_cookies_only_when_told, setup, free_all),
-        cmocka_unit_test_setup_teardown(does_not_keep_the_date_of_what_was_confirmed, setup, free_all),
+        cmocka_unit_test_setup_teardown(prepares_the_bytes, begin, free_all),
+        cmocka_unit_test_setup_teardown(owns_its_strings, begin, free_all),
+        cmocka_unit_test_setup_teardown(has_room_for_what_is_rare, begin, free_all),
+        cmocka_unit_test_setup_teardown(words_the_status, begin, free_all),
+        cmocka_unit_test_setup_teardown(adds_a_date, begin, free_all),
+        cmocka_unit_test_setup_teardown(leaves_out_age_and_length, begin, free_all),
+        cmocka_unit_test_setup_teardown(hides_what_is_for_the_cache, begin, free_all),
+        cmocka_unit_test_setup_teardown(strips_all_cdn_fields_when_told, begin, free_all),
+        cmocka_unit_test_setup_teardown(shows_all_of_its_own_pages, begin, free_all),
+        cmocka_unit_test_setup_teardown(tells_browsers_to_ask_again, begin, free_all),
+        cmocka_unit_test_setup_teardown(strips_cookies_when_told, begin, free_all),
+        cmocka_unit_test_setup_teardown(carries_a_note_of_any_length, begin, free_all),
+        cmocka_unit_test_setup_teardown(has_room_for_all, begin, free_all),
+        cmocka_unit_test_setup_teardown(drops_hop_by_hop_fields, begin, free_all),
+        cmocka_unit_test_setup_teardown(drops_what_connection_lists, begin, free_all),
+        cmocka_unit_test_setup_teardown(replaces_by_name, begin, free_all),
+        cmocka_unit_test_setup_teardown(keeps_what_describes_the_bytes, begin, free_all),
+        cmocka_unit_test_setup_teardown(takes_cookies_only_when_told, begin, free_all),
+        cmocka_unit_test_setup_teardown(does_not_keep_the_date_of_what_was_confirmed, begin, free_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

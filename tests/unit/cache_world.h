@@ -108,7 +108,7 @@ static inline void looks(const char *url, enum outcome expected)
 struct page {
     int64_t lifetime_ms; /* 0: a minute; -1: none */
     int64_t stale_while_ms, stale_error_ms;
-    bool always_revalidate, foreground, not_stored;
+    bool always_revalidate, foreground, not_stored, is_part;
     uint64_t name; /* it can be purged by; 0: none */
     size_t body_bytes;
     const char *lines;
@@ -120,10 +120,14 @@ static inline void object_answer(struct object *o, const struct page *p)
 {
     if (!o->begun_mono_ms)
         o->begun_mono_ms = now.mono_ms;
-    struct response *response = response_new(&(struct response_plan){ .status = p->status ? p->status : 200,
-                                                                      .fields = fields_of(p->lines),
-                                                                      .received_wall_ms = now.wall_ms,
-                                                                      .declared_length = -1 });
+    struct response *response =
+        response_new(&cache->memory, &(struct response_plan){ .names = &p->name,
+                                                              .names_n = p->name != 0,
+                                                              .is_part = p->is_part,
+                                                              .status = p->status ? p->status : 200,
+                                                              .fields = fields_of(p->lines),
+                                                              .received_wall_ms = now.wall_ms,
+                                                              .declared_length = -1 });
     struct body *body = body_new(&cache->memory, BODY_LENGTH_UNKNOWN);
     struct verdict v = { .store = !p->not_stored,
                          .fresh = { .lifetime_ms = p->lifetime_ms < 0 ? 0
@@ -145,8 +149,6 @@ static inline void object_answer(struct object *o, const struct page *p)
     object_set_head(o, &(struct object_head){ .response = &response,
                                               .body = &body,
                                               .verdict = &v,
-                                              .names = &p->name,
-                                              .names_n = p->name != 0,
                                               .received_mono_ms = now.mono_ms,
                                               .fetched_status = p->status ? p->status : 200,
                                               .expected_bytes = BODY_LENGTH_UNKNOWN });

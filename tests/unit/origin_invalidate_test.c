@@ -173,8 +173,6 @@ static void store_pages(const char *const *paths, size_t n, const char *group)
         struct look l = look_of("");
         l.place = place_of_request(&r);
         struct found f = look_as(&l, OUTCOME_MISS);
-        struct response *response =
-            response_new(&(struct response_plan){ .status = 200, .fields = fields_of(NULL) });
         struct body *body = NULL;
         struct verdict v = { .store = true,
                              .fresh = { .lifetime_ms = 60000 },
@@ -182,13 +180,15 @@ static void store_pages(const char *const *paths, size_t n, const char *group)
         const uint64_t *names;
         size_t names_n;
         names_of_response(cache, &r, NULL, NULL, &v, &arena, &names, &names_n);
+        struct response *response =
+            response_new(&cache->memory,
+                         &(struct response_plan){
+                             .names = names, .names_n = names_n, .status = 200, .fields = fields_of(NULL) });
         index_settle(f.busy, &l.place, NULL);
         f.busy->begun_mono_ms = now.mono_ms;
         object_set_head(f.busy, &(struct object_head){ .response = &response,
                                                        .body = &body,
                                                        .verdict = &v,
-                                                       .names = names,
-                                                       .names_n = names_n,
                                                        .received_mono_ms = now.mono_ms });
         object_seal(f.busy, false);
         assert_true(index_publish(f.busy, &l.place, 1024, now.mono_ms));
