@@ -275,7 +275,7 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .cache = p->cache,
         .fetcher = &w->fetcher,
         .origins = &p->origins,
-        .counters = &w->counters,
+        .counters = source ? &w->admin_counters : &w->counters,
         .country = p->country,
         .source = source,
         .self = p->self,

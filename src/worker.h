@@ -20,6 +20,8 @@ struct worker {
     pthread_t thread;
     struct loop loop;
     struct counters counters;
+    struct counters
+        admin_counters; /* of requests to the admin listener: no visitor's, so no figure shows them */
     struct pool pool;
     struct fetcher fetcher;
     struct requests sites, internal; /* internal: the admin listener's, on worker 0 */

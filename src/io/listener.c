@@ -65,12 +65,17 @@ static int set_options(int fd, const struct address *at, bool shared)
     return 0;
 }
 
-static int bind_and_listen(int fd, const struct address *at, bool shared, struct address *bound)
+static int set_and_bind(int fd, const struct address *at, bool shared)
 {
     int status = set_options(fd, at, shared);
     if (status != 0)
         return status;
-    if (bind(fd, &at->sa.any, at->bytes) != 0 || listen(fd, BACKLOG) != 0)
+    return bind(fd, &at->sa.any, at->bytes) == 0 ? 0 : -errno;
+}
+
+static int start_to_listen(int fd, struct address *bound)
+{
+    if (listen(fd, BACKLOG) != 0)
         return -errno;
     socklen_t bytes = sizeof(bound->sa);
     memset(bound, 0, sizeof(*bound));
@@ -85,7 +90,8 @@ static bool is_any_v6(const struct address *at)
     return at->sa.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&at->sa.v6.sin6_addr);
 }
 
-static int open_socket(const struct address *at, bool shared, struct address *bound)
+/* A bound socket. */
+static int open_socket(const struct address *at, bool shared)
 {
     struct address v4 = { .bytes = sizeof(v4.sa.v4) };
     if (at->bytes == 0)
@@ -100,7 +106,7 @@ static int open_socket(const struct address *at, bool shared, struct address *bo
     }
     if (fd < 0)
         return fd;
-    int status = bind_and_listen(fd, at, shared, bound);
+    int status = set_and_bind(fd, at, shared);
     if (status != 0) {
         close(fd);
         return status;
@@ -115,16 +121,24 @@ int listener_socket(const struct address *at, struct address *bound)
         if (status != 0)
             return status;
     }
-    return open_socket(at, true, bound);
+    int fd = open_socket(at, true);
+    if (fd < 0)
+        return fd;
+    int status = start_to_listen(fd, bound);
+    if (status != 0) {
+        close(fd);
+        return status;
+    }
+    return fd;
 }
 
-/* A socket without SO_REUSEPORT gets the port only when nobody else listens on it. */
+/* A socket without SO_REUSEPORT gets the port only when nobody else listens on it. It does not listen itself: whoever connects in that
+ * moment would be cut off. */
 static int check_free(const struct address *at)
 {
-    struct address bound;
     if (at->bytes == 0 || is_local(at))
         return 0;
-    int fd = open_socket(at, false, &bound);
+    int fd = open_socket(at, false);
     if (fd < 0)
         return fd;
     close(fd);
