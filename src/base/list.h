@@ -66,12 +66,17 @@ static inline struct link *list_pop(struct list *list)
         link_remove(l);
     return l;
 }
-/* Moves all of `from` behind the end of `to`. */
+/* Moves all of `from` behind the end of `to`, without looking at each. */
 static inline void list_move_all(struct list *to, struct list *from)
 {
-    struct link *l;
-    while ((l = list_pop(from)) != NULL)
-        list_push_back(to, l);
+    struct link *first = from->head.next, *last = from->head.prev;
+    if (list_is_empty(from))
+        return;
+    list_init(from);
+    first->prev = to->head.prev;
+    to->head.prev->next = first;
+    last->next = &to->head;
+    to->head.prev = last;
 }
 
 #define LIST_EACH(it, list) for (struct link *it = (list)->head.next; it != &(list)->head; it = it->next)
