@@ -142,6 +142,7 @@ struct facts {
     struct rule *rule;
     struct object *stored; /* a reference, or NULL */
     struct object_purged purged;
+    struct freshness fresh;
     struct age age;
     enum outcome outcome;
     enum reason reason; /* why nothing is stored, as far as it is known */
@@ -173,7 +174,8 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
         return;
     const struct object *o = f->stored;
     f->purged = object_check_purged(f->stored, epochs_published(c->epochs), f->now.mono_ms);
-    f->age = policy_age(&o->fresh, f->now.mono_ms - o->received_mono_ms, f->purged.soft_ms);
+    f->fresh = object_freshness(o);
+    f->age = object_age(o, f->now.mono_ms, f->purged.soft_ms);
 }
 
 /* What the look-up of such a request will say (DESIGN: outcomes), without asking it: it would begin a fetch. */
@@ -183,13 +185,11 @@ static enum outcome foresee(const struct request *x, const struct facts *f)
     if (x->pass || x->directives.no_store)
         return OUTCOME_PASS;
     if (f->stored && !f->purged.gone)
-        switch (policy_reuse(&f->stored->fresh, f->age, f->purged.invalidated, &x->directives)) {
+        switch (policy_reuse(&f->fresh, f->age, f->purged.invalidated, &x->directives)) {
         case REUSE_FRESH: return OUTCOME_HIT;
         case REUSE_STALE:
-            return f->resource.busy || atomic_load_explicit(&f->stored->next_refresh_ms,
-                                                            memory_order_relaxed) > f->now.mono_ms
-                       ? OUTCOME_STALE_JOIN
-                       : OUTCOME_STALE;
+            return f->resource.busy || object_next_refresh_ms(f->stored) > f->now.mono_ms ? OUTCOME_STALE_JOIN
+                                                                                          : OUTCOME_STALE;
         case REUSE_REVALIDATE:
             return authorization ? OUTCOME_PASS : f->resource.busy ? OUTCOME_JOIN : OUTCOME_EXPIRED;
         }
@@ -332,7 +332,7 @@ static void write_verdict(struct request *x, const struct facts *f, struct answe
         .status = o->response->status,
         .response = &fields,
         .known = f->rule,
-        .received_wall_ms = f->now.wall_ms - (f->now.mono_ms - o->received_mono_ms),
+        .received_wall_ms = f->now.wall_ms - (f->now.mono_ms - object_received_ms(o)),
     };
     struct verdict v;
     response_fields(o->response, &x->arena, &fields, NULL);
@@ -370,14 +370,14 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     struct str etag = response_value(response, FIELD_ETAG);
     answer_open(w, "stored", '{');
     answer_int(w, "status", response->status);
-    answer_time(w, "received", f->now.wall_ms - (f->now.mono_ms - o->received_mono_ms));
+    answer_time(w, "received", f->now.wall_ms - (f->now.mono_ms - object_received_ms(o)));
     answer_int(w, "age_s", seconds(f->age.age_ms));
-    answer_int(w, "lifetime_s", seconds(o->fresh.lifetime_ms));
+    answer_int(w, "lifetime_s", seconds(f->fresh.lifetime_ms));
     answer_int(w, "ttl_s", seconds(-f->age.stale_ms));
-    write_window(w, "stale_while_revalidate_s", "stale_while_revalidate_left_s", o->fresh.stale_while_ms,
+    write_window(w, "stale_while_revalidate_s", "stale_while_revalidate_left_s", f->fresh.stale_while_ms,
                  f->age.stale_ms);
-    write_window(w, "stale_if_error_s", "stale_if_error_left_s", o->fresh.stale_error_ms, f->age.stale_ms);
-    answer_bool(w, "always_revalidate", o->fresh.always_revalidate);
+    write_window(w, "stale_if_error_s", "stale_if_error_left_s", f->fresh.stale_error_ms, f->age.stale_ms);
+    answer_bool(w, "always_revalidate", f->fresh.always_revalidate);
     struct str purged = purged_text(f);
     if (purged.n)
         answer_str(w, "purged", purged);
@@ -392,7 +392,7 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     if (length != BODY_LENGTH_UNKNOWN)
         answer_int(w, "body_bytes", (int64_t)length);
     answer_int(w, "head_bytes", (int64_t)response->h1_n);
-    answer_int(w, "memory_bytes", (int64_t)(o->charged + (o->body ? body_charged(o->body) : 0)));
+    answer_int(w, "memory_bytes", (int64_t)(object_charged(o) + (o->body ? body_charged(o->body) : 0)));
     answer_int(w, "hits", atomic_load_explicit(&o->hits, memory_order_relaxed));
     answer_close(w, '}');
 }

@@ -10,8 +10,8 @@
  * returns is cleared in the ring and skipped when it comes up.
  */
 struct ghost_entry {
-    uint64_t fingerprint; /* 0: cleared */
-    uint64_t weight;
+    uint32_t fingerprint; /* 0: cleared */
+    uint32_t weight;
 };
 
 struct ghost {
@@ -41,7 +41,7 @@ static size_t ghost_bytes(size_t ring_size)
     return ring_size * (sizeof(struct ghost_entry) + 2 * sizeof(uint32_t));
 }
 
-static size_t set_slot(const struct ghost *g, uint64_t fingerprint)
+static size_t set_slot(const struct ghost *g, uint32_t fingerprint)
 {
     size_t mask = 2 * g->ring_size - 1;
     size_t i = (fingerprint * 0x9e3779b97f4a7c15u >> 20) & mask;
@@ -99,7 +99,7 @@ static void ghost_forget_oldest(struct ghost *g)
 }
 
 /* Was it there? It is not any more. */
-static bool ghost_take(struct ghost *g, uint64_t fingerprint)
+static bool ghost_take(struct ghost *g, uint32_t fingerprint)
 {
     size_t slot = set_slot(g, fingerprint);
     if (!g->set[slot])
@@ -112,7 +112,7 @@ static bool ghost_take(struct ghost *g, uint64_t fingerprint)
     return true;
 }
 
-static void ghost_add(struct evict *e, uint64_t fingerprint, uint64_t weight)
+static void ghost_add(struct evict *e, uint32_t fingerprint, uint32_t weight)
 {
     struct ghost *g = &e->ghost;
     ghost_take(g, fingerprint);

@@ -18,8 +18,9 @@ enum evict_queue { EVICT_NONE, EVICT_SMALL, EVICT_MAIN };
 /* Embedded in what is evicted. Zeroed before its first insert. */
 struct evict_item {
     struct link link;
-    uint64_t fingerprint; /* of its key: the same when it returns */
-    uint64_t weight;      /* not 0; fixed while it is queued */
+    uint32_t fingerprint; /* of its key: the same when it returns */
+    uint32_t weight;      /* not 0; fixed while it is queued */
+    uint32_t own;         /* the owner's: it would be padding */
     _Atomic uint8_t uses; /* saturates at 3 */
     uint8_t queue;        /* enum evict_queue, under the lock */
 };

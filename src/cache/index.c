@@ -201,7 +201,7 @@ static struct object *next_of(struct object *o)
 
 static bool is_variant(const struct object *o, const struct place *p)
 {
-    return o->node.hash == p->variant_hash && str_eq(o->variant, p->variant);
+    return o->node.hash == p->variant_hash && str_eq(object_variant(o), p->variant);
 }
 
 /* From a list to a table: the oldest first, so that the youngest comes to stand in front. */
@@ -235,7 +235,7 @@ static void link_object(struct cache *c, struct resource *r, struct object *o)
         r->objects.few = &o->node;
     }
     o->resource = r;
-    atomic_store_explicit(&o->shard, &c->shards[r->shard], memory_order_release);
+    atomic_store_explicit(&o->shard, (uint16_t)(r->shard + 1), memory_order_release);
     r->n++;
     r->busy += !o->evict.weight;
     set_idle(c, r, false);
@@ -322,14 +322,7 @@ static void drop_if_idle(struct cache *c, struct resource *r)
 
 static void set_variant(struct object *o, const struct place *p)
 {
-    struct memory *m = &o->cache->memory;
-    memory_give(m, (char *)(uintptr_t)o->variant.p, o->variant.n);
-    o->variant = STR_NONE;
-    if (p->variant.n) {
-        char *copy = memory_zero(m, p->variant.n);
-        memcpy(copy, p->variant.p, p->variant.n);
-        o->variant = (struct str){ copy, p->variant.n };
-    }
+    object_set_variant(o, p->variant);
     o->node.hash = p->variant_hash;
 }
 
@@ -367,8 +360,9 @@ bool index_is_outdated(struct object *o, const struct look *l)
     struct object_purged p = object_check_purged(o, l->published, l->now.mono_ms);
     if (p.gone || (p.soft_ms < 0 && !p.invalidated))
         return p.gone;
-    struct age age = policy_age(&o->fresh, l->now.mono_ms - o->received_mono_ms, p.soft_ms);
-    return policy_reuse(&o->fresh, age, p.invalidated, l->request) == REUSE_REVALIDATE;
+    struct freshness fresh = object_freshness(o);
+    struct age age = object_age(o, l->now.mono_ms, p.soft_ms);
+    return policy_reuse(&fresh, age, p.invalidated, l->request) == REUSE_REVALIDATE;
 }
 
 /* May a request wait for it? Not when what it brings was purged before the request arrived. */
@@ -413,7 +407,7 @@ static void join_or_begin(struct cache *c, struct resource *r, const struct look
 static void refresh_or_not(struct cache *c, struct resource *r, const struct look *l, struct object *busy,
                            struct found *out)
 {
-    int64_t next = atomic_load_explicit(&out->stored->next_refresh_ms, memory_order_relaxed);
+    int64_t next = object_next_refresh_ms(out->stored);
     out->outcome = OUTCOME_STALE_JOIN;
     if (busy || !l->may_fetch)
         return;
@@ -435,12 +429,13 @@ static enum usable judge_stored(struct object *o, const struct look *l, struct f
     if (p.gone)
         return USABLE_GONE;
     out->invalidated = p.invalidated;
-    out->age = policy_age(&o->fresh, l->now.mono_ms - o->received_mono_ms, p.soft_ms);
-    switch (policy_reuse(&o->fresh, out->age, p.invalidated, l->request)) {
+    struct freshness fresh = object_freshness(o);
+    out->age = object_age(o, l->now.mono_ms, p.soft_ms);
+    switch (policy_reuse(&fresh, out->age, p.invalidated, l->request)) {
     case REUSE_FRESH: return USABLE_YES;
     case REUSE_STALE: return USABLE_STALE;
     default:
-        out->for_sickness = l->sick && policy_stale_on_error(&o->fresh, out->age, p.invalidated, l->request);
+        out->for_sickness = l->sick && policy_stale_on_error(&fresh, out->age, p.invalidated, l->request);
         return out->for_sickness ? USABLE_STALE : USABLE_NO;
     }
 }
@@ -560,7 +555,7 @@ void index_settle(struct object *o, const struct place *place, struct rule *rule
     } else {
         /* Private until it is sealed, or withdrawn by a purge: it keeps its key, the resource learns the rule. */
         set_variant(o, place);
-        r = find_or_add(c, s, place, o->received_mono_ms);
+        r = find_or_add(c, s, place, object_received_ms(o));
         set_rule(c, r, rule);
     }
     lock_give(&s->lock);
@@ -594,10 +589,17 @@ static struct object *least_used(struct resource *r, const struct object *but)
                     atomic_load_explicit(&least->evict.uses, memory_order_relaxed) ||
                 (atomic_load_explicit(&o->evict.uses, memory_order_relaxed) ==
                      atomic_load_explicit(&least->evict.uses, memory_order_relaxed) &&
-                 o->received_mono_ms < least->received_mono_ms))
+                 object_received_ms(o) < object_received_ms(least)))
                 least = o;
         }
     return least;
+}
+
+/* Beyond 4 GB it weighs no more: the queues share by weight, the budget goes by what is charged. */
+static uint32_t weight_of(const struct object *o)
+{
+    size_t bytes = object_charged(o) + (o->body ? body_charged(o->body) : 0) + 1;
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
 #define GONE_MAX 4
@@ -624,7 +626,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         lock_give(&s->lock);
         return false;
     }
-    struct resource *r = find_or_add(c, s, place, o->received_mono_ms);
+    struct resource *r = find_or_add(c, s, place, object_received_ms(o));
     struct object *old = NULL; /* the one whose place among those to be evicted it takes */
     for (struct object *k = first_of_variant(r, place), *next; k && gone_n < GONE_MAX - 1; k = next) {
         next = next_of(k);
@@ -652,10 +654,11 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
             object_ref(o);
             link_object(c, r, o);
         }
-        r->used_s = seconds(o->received_mono_ms);
+        r->used_s = seconds(object_received_ms(o));
         r->last_reason = REASON_NONE;
-        o->evict.fingerprint = place->hash.lo ^ (o->node.hash * 0x9e3779b97f4a7c15u);
-        o->evict.weight = o->charged + (o->body ? body_charged(o->body) : 0) + 1;
+        o->evict.fingerprint = (uint32_t)place->hash.lo ^ o->node.hash * 0x9e3779b1u;
+        o->evict.weight = weight_of(o);
+        link_init(&o->evict.link); /* when it began is known no more */
         r->busy--;
         atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
         if (old) {
@@ -680,9 +683,10 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
 void index_withdraw(struct object *o)
 {
     struct cache *c = o->cache;
-    struct shard *s = atomic_load_explicit(&o->shard, memory_order_acquire);
-    if (!s)
+    unsigned shard = atomic_load_explicit(&o->shard, memory_order_acquire);
+    if (!shard)
         return;
+    struct shard *s = &c->shards[shard - 1];
     lock_take(&s->lock);
     struct resource *r = o->resource;
     bool was_in = r != NULL;
@@ -770,9 +774,9 @@ static bool is_spent(struct object *o, uint64_t published, int64_t now_ms)
     struct object_purged p = object_check_purged(o, published, now_ms);
     if (p.gone)
         return true;
-    struct age age = policy_age(&o->fresh, now_ms - o->received_mono_ms, p.soft_ms);
-    int64_t window =
-        o->fresh.stale_while_ms > o->fresh.stale_error_ms ? o->fresh.stale_while_ms : o->fresh.stale_error_ms;
+    struct freshness f = object_freshness(o);
+    struct age age = object_age(o, now_ms, p.soft_ms);
+    int64_t window = f.stale_while_ms > f.stale_error_ms ? f.stale_while_ms : f.stale_error_ms;
     return age.stale_ms > window + EXPIRED_KEPT_MS;
 }
 

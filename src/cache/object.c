@@ -19,14 +19,17 @@ static struct lock *lock_of(struct object *o)
     return cache_object_lock(o->cache, o);
 }
 
+_Static_assert(REASON_COUNT <= 64, "a verdict has six bits");
+_Static_assert(offsetof(struct object, unsafe) + sizeof(uint32_t) <=
+                   offsetof(struct object, evict.fingerprint),
+               "what the union shares is the link alone: the rest is looked at before it is published");
+
 struct object *object_new(struct cache *c, uint64_t begin)
 {
     struct object *o = memory_zero(&c->memory, sizeof(*o));
     atomic_init(&o->refs, 1);
     o->cache = c;
     o->begin = begin;
-    atomic_init(&o->good_at, begin);
-    link_init(&o->evict.link);
     o->fill = mem_alloc(sizeof(*o->fill));
     list_init(&o->fill->watches);
     return o;
@@ -38,17 +41,48 @@ struct object *object_ref(struct object *o)
     return o;
 }
 
+static size_t variant_bytes(size_t n)
+{
+    return sizeof(struct variant) + n;
+}
+
+static void give_variant(struct object *o)
+{
+    if (o->variant)
+        memory_give(&o->cache->memory, o->variant, variant_bytes(o->variant->n));
+    o->variant = NULL;
+}
+
+void object_set_variant(struct object *o, struct str variant)
+{
+    CHECK(!o->response && variant.n < UINT32_MAX); /* what is charged would change */
+    give_variant(o);
+    if (!variant.n)
+        return;
+    o->variant = memory_zero(&o->cache->memory, variant_bytes(variant.n));
+    o->variant->n = (uint32_t)variant.n;
+    memcpy(o->variant->bytes, variant.p, variant.n);
+}
+
+size_t object_charged(const struct object *o)
+{
+    if (!o->response || !o->stored)
+        return 0;
+    return memory_cost(sizeof(*o)) + memory_cost(o->response->bytes) +
+           (o->variant ? memory_cost(variant_bytes(o->variant->n)) : 0);
+}
+
 /* Apart, so that a hit's unref is a few instructions. */
 static __attribute__((noinline)) void free_object(struct object *o)
 {
     CHECK(!o->resource && o->evict.queue == EVICT_NONE);
     CHECK(!o->fill || list_is_empty(&o->fill->watches));
     struct memory *m = &o->cache->memory;
-    memory_charge(m, -(int64_t)o->charged);
+    memory_charge(m, -(int64_t)object_charged(o));
     mem_free(o->fill);
     response_free(m, o->response);
     body_unref(o->body);
-    memory_give(m, (char *)(uintptr_t)o->variant.p, o->variant.n);
+    give_variant(o);
     memory_give(m, o, sizeof(*o));
 }
 
@@ -70,12 +104,29 @@ void object_set_fetch(struct object *o, struct notice *room, const void *sender)
     lock_give(lock_of(o));
 }
 
-static size_t own_bytes(const struct object *o)
+/* Exact until the bits end, then as if it were that old: what is older yet than its lifetime is stale either way. */
+static uint64_t at_most(int64_t n, unsigned bits)
 {
-    size_t bytes = memory_cost(sizeof(*o)) + memory_cost(o->response->bytes);
-    if (o->variant.n)
-        bytes += memory_cost(o->variant.n);
-    return bytes;
+    uint64_t most = ((uint64_t)1 << bits) - 1, value = n > 0 ? (uint64_t)n : 0;
+    return value < most ? value : most;
+}
+
+static uint32_t seconds_of(int64_t ms)
+{
+    return (uint32_t)at_most((ms + 999) / 1000, 32);
+}
+
+static void set_freshness(struct object *o, const struct freshness *f)
+{
+    uint64_t age_ms = at_most(f->age_ms, 42);
+    o->lifetime_ms = at_most(f->lifetime_ms, 42);
+    o->age_low_ms = age_ms & (((uint64_t)1 << AGE_LOW_BITS) - 1);
+    o->age_high_ms = age_ms >> AGE_LOW_BITS;
+    o->evict.own = seconds_of(f->stale_while_ms);
+    o->node.own = seconds_of(f->stale_error_ms);
+    o->always_revalidate = f->always_revalidate;
+    o->never_stale = f->never_stale;
+    o->foreground = f->foreground;
 }
 
 void object_set_head(struct object *o, const struct object_head *head)
@@ -83,21 +134,16 @@ void object_set_head(struct object *o, const struct object_head *head)
     CHECK(object_state(o) == OBJECT_NEW);
     o->response = *head->response;
     *head->response = NULL;
-    o->fresh = head->verdict->fresh;
+    set_freshness(o, &head->verdict->fresh);
     o->stored = head->verdict->store;
     o->verdict_reason = (uint8_t)head->verdict->reason;
-    o->received_mono_ms = head->received_mono_ms;
-    o->fetched_status = (uint16_t)head->fetched_status;
-    o->expected_bytes = head->expected_bytes;
+    o->received_ms = (uint64_t)head->received_mono_ms;
+    o->confirmed = head->fetched_status == 304;
     if (head->successor_of && head->successor_of->has_generated_etag && o->response->has_tag) {
         *response_tag(o->response) = *response_tag(head->successor_of->response);
         o->has_generated_etag = true;
     }
-    if (o->stored) {
-        size_t bytes = own_bytes(o);
-        o->charged = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-        memory_charge(&o->cache->memory, o->charged);
-    }
+    memory_charge(&o->cache->memory, (int64_t)object_charged(o));
     lock_take(lock_of(o));
     o->body = *head->body;
     *head->body = NULL;
@@ -113,14 +159,14 @@ void object_begin_again(struct object *o, uint64_t begin)
         (p.hard || p.soft))
         return;
     o->begin = begin;
-    atomic_store_explicit(&o->good_at, begin, memory_order_release);
+    atomic_store_explicit(&o->good_after, 0, memory_order_release);
 }
 
 void object_set_part(struct object *o, struct part part)
 {
     CHECK(object_state(o) == OBJECT_HEAD);
+    CHECK(part.whole != 0);
     *response_part(o->response) = part;
-    o->partial = true;
 }
 
 static void publish_locked(struct object *o)
@@ -196,7 +242,8 @@ void object_fail(struct object *o, enum reason reason, int status)
 {
     CHECK(!object_is_done(o));
     o->fail_reason = (uint8_t)reason;
-    o->fail_status = (uint16_t)status;
+    CHECK(status >= 500 && status - 500 <= UINT8_MAX);
+    o->fail_5xx = (uint8_t)(status - 500);
     finish(o, OBJECT_FAILED);
 }
 
@@ -323,13 +370,15 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
     struct object_purged answer = { .soft_ms = -1 };
     struct purged p;
     CHECK(object_state(o) != OBJECT_NEW); /* its names are not known yet */
-    uint64_t since = atomic_load_explicit(&o->good_at, memory_order_acquire);
+    uint64_t since = object_good_at(o);
     if (since >= published)
         return answer;
     if (!epochs_touched(o->cache->epochs, object_names(o), object_names_n(o), o->begin, since, published,
                         &p)) {
         /* Two readers may store different numbers; both are true. */
-        atomic_store_explicit(&o->good_at, published, memory_order_release);
+        uint64_t after = published - o->begin;
+        atomic_store_explicit(&o->good_after, after < UINT32_MAX ? (uint32_t)after : UINT32_MAX,
+                              memory_order_release);
         return answer;
     }
     answer.gone = p.hard != 0;
@@ -341,9 +390,12 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
 
 uint64_t object_length(struct object *o)
 {
-    if (o->partial)
+    if (object_is_partial(o))
         return response_part(o->response)->whole;
     if (object_state(o) == OBJECT_SEALED)
         return o->body ? body_length(o->body) : 0;
-    return o->expected_bytes;
+    lock_take(lock_of(o));
+    uint64_t expected = o->body ? body_expected(o->body) : 0;
+    lock_give(lock_of(o));
+    return expected;
 }

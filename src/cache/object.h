@@ -31,37 +31,52 @@ struct resource;
 struct shard;
 struct fill;
 
+/* A variant's key. */
+struct variant {
+    uint32_t n;
+    char bytes[];
+};
+
+#define AGE_LOW_BITS 22
+
+/*
+ * There may be millions of these, so it is packed: times that are exact for 69 years of a machine's and 139 years of a page's life and
+ * end there; what is needed at one time of its life only stands where something else does at another; what few have stands in
+ * the response. What is said of one in two places (node.own, evict.own) would be padding there. docs/decisions/032.
+ */
 struct object {
     atomic_uint refs;
-    _Atomic uint8_t state;   /* enum object_state */
-    _Atomic bool closed;     /* no more joiners; its body is, or becomes, a passing one */
-    bool stored;             /* from HEAD on: the verdict was to store it. Else private: for one request */
-    bool has_generated_etag; /* from SEALED on: made of response_tag */
-    bool partial;            /* a 206: the body is response_part of a whole */
-    uint8_t fail_reason;     /* enum reason; from FAILED on */
-    uint8_t verdict_reason;  /* enum reason; from HEAD on: why not stored */
-    uint16_t fail_status;    /* 502, 503, 504; from FAILED on */
-    uint16_t fetched_status; /* what the origin answered: 304 for a confirmed one; from HEAD on */
-    _Atomic uint32_t hits;   /* for explain: object_count_hit */
+    _Atomic uint8_t state;  /* enum object_state */
+    _Atomic bool closed;    /* no more joiners; its body is, or becomes, a passing one */
+    _Atomic uint16_t shard; /* the one where it was first put, plus one; 0: never in the index */
+    struct table_node node; /* the index's; the hash is its variant's; own: stale_error_s */
     struct cache *cache;
-    struct table_node node;        /* the index's; the hash is its variant's */
-    struct resource *resource;     /* the index's, under its shard's lock; NULL: not in it */
-    _Atomic(struct shard *) shard; /* where it was first put; NULL: never in the index */
-    struct evict_item evict;       /* a weight says that it was published */
-    struct str variant;            /* key material, owned */
-    int64_t
-        begun_mono_ms; /* when its fetch began, and its shard's count of unsafe requests then: index_begin */
-    uint32_t unsafe;
-    uint64_t begin;           /* the purge number at which its fetch began */
-    _Atomic uint64_t good_at; /* the purge number at which it was last found untouched */
-    uint32_t charged;         /* bytes of this struct and what it owns, but the body */
+    struct resource *resource; /* the index's, under its shard's lock; NULL: not in it */
+    union {
+        struct evict_item evict; /* since it was published, which a weight says; own: stale_while_s */
+        struct
+        { /* before: when its fetch began, and its shard's count of unsafe requests then (index_begin) */
+            int64_t begun_mono_ms;
+            uint32_t unsafe;
+        };
+    };
+    struct variant *variant;     /* key material, owned; NULL: empty */
+    uint64_t begin;              /* the purge number at which its fetch began */
+    _Atomic uint32_t good_after; /* it was last found untouched at a purge number that many later */
+    _Atomic uint32_t hits;       /* for explain: object_count_hit */
     struct response *response;
-    struct body *body;       /* NULL: none */
-    uint64_t expected_bytes; /* of the body by its framing; BODY_LENGTH_UNKNOWN */
-    struct freshness fresh;
-    int64_t received_mono_ms;
-    _Atomic int64_t next_refresh_ms; /* after a failed refresh: not before */
-    struct fill *fill;               /* guarded by the object's lock */
+    struct body *body; /* NULL: none */
+    struct fill *fill; /* guarded by the object's lock */
+    /* from HEAD on: object_freshness, object_received_ms */
+    uint64_t received_ms : 41, foreground : 1, age_low_ms : AGE_LOW_BITS;
+    uint64_t lifetime_ms : 42, age_high_ms : 20, always_revalidate : 1, never_stale : 1;
+    _Atomic uint32_t next_refresh_s; /* after a failed refresh, on the monotonic clock: not before */
+    uint8_t verdict_reason : 6;      /* enum reason; from HEAD on: why not stored */
+    bool stored : 1;         /* from HEAD on: the verdict was to store it. Else private: for one request */
+    bool confirmed : 1;      /* from HEAD on: the origin answered 304 */
+    uint8_t fail_reason;     /* enum reason; from FAILED on */
+    uint8_t fail_5xx;        /* a status, less 500; from FAILED on */
+    bool has_generated_etag; /* from SEALED on: made of response_tag */
 };
 
 /* A private object: not in the index (index_look makes the others). One reference, the caller's. `begin`: read by
@@ -96,7 +111,6 @@ struct object_head {
     const struct verdict *verdict;
     int64_t received_mono_ms;
     int fetched_status;
-    uint64_t expected_bytes;           /* of the body; BODY_LENGTH_UNKNOWN */
     const struct object *successor_of; /* confirmed by a 304: its generated ETag stays; NULL */
 };
 /* NEW -> HEAD. Readers are told by object_publish. */
@@ -169,6 +183,61 @@ static inline const uint64_t *object_names(const struct object *o)
 static inline size_t object_names_n(const struct object *o)
 {
     return o->response->names_n;
+}
+
+/* How it ages; from HEAD on. */
+static inline struct freshness object_freshness(const struct object *o)
+{
+    return (struct freshness){
+        .lifetime_ms = (int64_t)o->lifetime_ms,
+        .age_ms = (int64_t)((uint64_t)o->age_high_ms << AGE_LOW_BITS | o->age_low_ms),
+        .stale_while_ms = o->evict.own * (int64_t)1000,
+        .stale_error_ms = o->node.own * (int64_t)1000,
+        .always_revalidate = o->always_revalidate,
+        .never_stale = o->never_stale,
+        .foreground = o->foreground,
+    };
+}
+static inline int64_t object_received_ms(const struct object *o)
+{
+    return (int64_t)o->received_ms;
+}
+/* `soft_ms` as in policy_age. */
+static inline struct age object_age(const struct object *o, int64_t now_mono_ms, int64_t soft_ms)
+{
+    struct freshness f = object_freshness(o);
+    return policy_age(&f, now_mono_ms - object_received_ms(o), soft_ms);
+}
+/* A refresh failed: the next one not before. In whole seconds, rounded up. */
+static inline void object_set_next_refresh(struct object *o, int64_t mono_ms)
+{
+    atomic_store_explicit(&o->next_refresh_s, (uint32_t)((mono_ms + 999) / 1000), memory_order_relaxed);
+}
+static inline int64_t object_next_refresh_ms(const struct object *o)
+{
+    return atomic_load_explicit(&o->next_refresh_s, memory_order_relaxed) * (int64_t)1000;
+}
+
+static inline struct str object_variant(const struct object *o)
+{
+    return o->variant ? (struct str){ o->variant->bytes, o->variant->n } : STR_NONE;
+}
+/* The index', under its lock, before HEAD. */
+void object_set_variant(struct object *o, struct str variant);
+
+/* From HEAD on: is its body a part of a whole, which response_part tells? */
+static inline bool object_is_partial(const struct object *o)
+{
+    return o->response->has_part && response_part(o->response)->whole != 0;
+}
+
+/* What is charged for it and what it owns, but the body. 0: it is not stored. */
+size_t object_charged(const struct object *o);
+
+/* The purge number at which it was last found untouched. */
+static inline uint64_t object_good_at(const struct object *o)
+{
+    return o->begin + atomic_load_explicit(&o->good_after, memory_order_acquire);
 }
 
 /* Bytes of the whole representation; UINT64_MAX while it is not known. */

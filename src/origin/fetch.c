@@ -222,7 +222,7 @@ static void back_off(struct fetch *f)
     if (!f->stale)
         return;
     int64_t next = f->f->loop->now.mono_ms + f->plan.site->refresh_backoff;
-    atomic_store_explicit(&f->stale->next_refresh_ms, next, memory_order_relaxed);
+    object_set_next_refresh(f->stale, next);
     if (f->plan.background)
         count(f->f->counters, COUNTER_REFRESHES_FAILED);
 }
@@ -424,7 +424,7 @@ static void add_validators(struct fetch *f)
 {
     f->conditional = false;
     if (!f->stale || !f->plan.may_store || f->unconditional || f->plan.method != METHOD_GET ||
-        f->plan.range.n || f->stale->partial)
+        f->plan.range.n || object_is_partial(f->stale))
         return;
     /* The origin's own values, byte for byte; a generated ETag is not its own. */
     const struct response *stored = f->stale->response;
@@ -999,16 +999,12 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
         .is_part = f->part_of.is,
     };
     struct response *response = response_new(&f->f->cache->memory, &plan);
-    uint64_t expected = !*body                              ? 0
-                        : f->framing.kind == FRAMING_LENGTH ? body_length(*body) + f->framing.length
-                                                            : BODY_LENGTH_UNKNOWN;
     object_set_head(f->object, &(struct object_head){
                                    .response = &response,
                                    .body = body,
                                    .verdict = v,
                                    .received_mono_ms = f->f->loop->now.mono_ms,
                                    .fetched_status = a->fetched_status,
-                                   .expected_bytes = successor_of ? object_length(f->stale) : expected,
                                    .successor_of = successor_of,
                                });
     if (f->invalidated && v->store) {
@@ -1124,8 +1120,9 @@ static bool is_covered_by_stale(struct fetch *f, int status)
         return false;
     int64_t now_ms = f->f->loop->now.mono_ms;
     struct object_purged p = object_check_purged(f->stale, epochs_published(f->f->cache->epochs), now_ms);
-    struct age age = policy_age(&f->stale->fresh, now_ms - f->stale->received_mono_ms, p.soft_ms);
-    return !p.gone && policy_stale_on_error(&f->stale->fresh, age, p.invalidated, &f->request);
+    struct freshness fresh = object_freshness(f->stale);
+    struct age age = object_age(f->stale, now_ms, p.soft_ms);
+    return !p.gone && policy_stale_on_error(&fresh, age, p.invalidated, &f->request);
 }
 
 static int64_t declared_length(const struct response_head *h)

@@ -37,8 +37,7 @@ static struct str number(struct request *r, int64_t n)
 
 struct age deliver_age(const struct request *r)
 {
-    int64_t now_ms = r->w->loop->now.mono_ms;
-    return policy_age(&r->object->fresh, now_ms - r->object->received_mono_ms, -1);
+    return object_age(r->object, r->w->loop->now.mono_ms, -1);
 }
 
 /* Was it there before the request came? */
@@ -50,7 +49,7 @@ static bool is_from_store(const struct request *r)
 
 static void add_age(struct request *r)
 {
-    if (!is_from_store(r) && !r->object->response->has_age && r->object->fetched_status != 304)
+    if (!is_from_store(r) && !r->object->response->has_age && !r->object->confirmed)
         return;
     int64_t age_s = deliver_age(r).age_ms / 1000;
     add_extra_id(&r->reply, FIELD_AGE, number(r, age_s > DELTA_MAX ? DELTA_MAX : age_s));
@@ -109,7 +108,7 @@ static void write_forward(const struct request *r, struct buf *b)
     buf_add(b, STR("; fwd="));
     buf_add(b, r->site && r->site->netlify_status && r->outcome == OUTCOME_MISS ? STR("miss")
                                                                                 : forward_reason(r));
-    if (o && o->response && o->fetched_status == 304)
+    if (o && o->response && o->confirmed)
         buf_add(b, STR("; fwd-status=304"));
     if (o && o->response && o->stored)
         buf_add(b, STR("; stored"));
@@ -294,7 +293,7 @@ static struct str content_range(struct request *r, struct range range, uint64_t 
 /* Where the object's body begins in the whole. */
 static uint64_t base_of(const struct object *o)
 {
-    return o->partial ? response_part(o->response)->first : 0;
+    return object_is_partial(o) ? response_part(o->response)->first : 0;
 }
 
 static void deliver_one_range(struct request *r, struct range range, uint64_t whole)
@@ -401,7 +400,7 @@ static bool has_body(struct object *o)
 static void deliver_whole(struct request *r)
 {
     const struct response *response = r->object->response;
-    uint64_t length = r->object->partial ? body_length(r->object->body) : object_length(r->object);
+    uint64_t length = object_is_partial(r->object) ? body_length(r->object->body) : object_length(r->object);
     r->reply.status = response->status;
     r->reply.h1 = response_h1(response);
     r->reply.length = length == BODY_LENGTH_UNKNOWN ? -1 : (int64_t)length;
@@ -445,7 +444,8 @@ void deliver_object(struct request *r)
     bool ours = !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && !r->object->stored);
     bool decided = false;
     /* A part that was fetched for this very request goes out as the origin sent it. */
-    if (ours && has_condition(r) && (response->status == 200 || (r->object->partial && is_from_store(r)))) {
+    if (ours && has_condition(r) &&
+        (response->status == 200 || (object_is_partial(r->object) && is_from_store(r)))) {
         struct validators validators = validators_of(r);
         if (response->status == 200 &&
             condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==

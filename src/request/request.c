@@ -304,13 +304,13 @@ static enum step do_lookup(struct request *r)
         r->found.rule = NULL;
         return STEP_LOOKUP;
     case OUTCOME_HIT:
-        if (r->found.stored->partial)
+        if (object_is_partial(r->found.stored))
             return part_found(r);
         count(r->w->counters, COUNTER_HITS);
         return hit(r);
     case OUTCOME_STALE:
     case OUTCOME_STALE_JOIN:
-        if (r->found.stored->partial) {
+        if (object_is_partial(r->found.stored)) {
             if (r->found.busy) {
                 /* Nobody is going to fill it: who joined it already looks again. */
                 index_withdraw(r->found.busy);
@@ -425,7 +425,7 @@ static void start_fetch(struct request *r, bool background)
         .request_id = request_id(r),
     };
     if (may_store && !background && r->site->combine_parts) {
-        bool part = r->stale && r->stale->partial;
+        bool part = r->stale && object_is_partial(r->stale);
         if (r->range.n && !r->head_only)
             plan.range = r->range;
         else if (part && response_part(r->stale->response)->first == 0)
@@ -489,29 +489,30 @@ static bool is_for_me(struct request *r)
         return false;
     if (o->begin < r->look.published && index_is_outdated(o, &r->look))
         return false;
-    if (str_eq(o->variant, r->look.place.variant))
+    if (str_eq(object_variant(o), r->look.place.variant))
         return true;
     bool known, busy;
     set_rule(r, index_rule(r->w->cache, &r->look.place, &known, &busy));
     compute_place(r);
-    return str_eq(o->variant, r->look.place.variant);
+    return str_eq(object_variant(o), r->look.place.variant);
 }
 
 static enum step fetch_failed(struct request *r)
 {
     struct object *o = r->object;
     enum reason why = (enum reason)o->fail_reason;
-    int status = o->fail_status;
+    int status = 500 + o->fail_5xx;
     if (!r->own_fetch && (why == REASON_CANCELLED || why == REASON_CLIENT_GONE))
         return look_again(r);
     reader_leave(r);
     timer_stop(r->w->loop, &r->timer);
-    if (r->stale && !r->stale->partial && r->stale->response->status < 500) {
+    if (r->stale && !object_is_partial(r->stale) && r->stale->response->status < 500) {
         struct now now = r->w->loop->now;
         struct object_purged p =
             object_check_purged(r->stale, epochs_published(r->w->cache->epochs), now.mono_ms);
-        struct age age = policy_age(&r->stale->fresh, now.mono_ms - r->stale->received_mono_ms, p.soft_ms);
-        if (!p.gone && policy_stale_on_error(&r->stale->fresh, age, p.invalidated, &r->directives)) {
+        struct freshness fresh = object_freshness(r->stale);
+        struct age age = object_age(r->stale, now.mono_ms, p.soft_ms);
+        if (!p.gone && policy_stale_on_error(&fresh, age, p.invalidated, &r->directives)) {
             r->stale_error = true;
             count(r->w->counters, COUNTER_STALE_HITS);
             object_unref(r->object);

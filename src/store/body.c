@@ -269,6 +269,11 @@ uint64_t body_length(const struct body *b)
     return atomic_load_explicit(&b->length, memory_order_acquire);
 }
 
+uint64_t body_expected(const struct body *b)
+{
+    return is_chain(b) ? chain_of(b)->expected : b->room;
+}
+
 size_t body_charged(const struct body *b)
 {
     return is_chain(b) ? atomic_load_explicit(&chain_of(b)->charged, memory_order_relaxed)

@@ -54,6 +54,8 @@ struct body *body_compact(struct body *b);
 /* ---- readers, any thread ---- */
 
 uint64_t body_length(const struct body *b);
+/* How long it will be, by what was known when it was made; BODY_LENGTH_UNKNOWN. */
+uint64_t body_expected(const struct body *b);
 /* Bytes allocated. */
 size_t body_charged(const struct body *b);
 

@@ -256,8 +256,7 @@ static inline void world_store(struct world *w, const char *url, const char *req
                                               .body = &body,
                                               .verdict = &v,
                                               .received_mono_ms = now.mono_ms,
-                                              .fetched_status = 200,
-                                              .expected_bytes = 5 });
+                                              .fetched_status = 200 });
     o->begun_mono_ms = now.mono_ms;
     object_seal(o, site->generate_etag);
     assert_true(index_publish(o, &p.place, (size_t)site->variants, now.mono_ms));

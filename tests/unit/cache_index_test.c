@@ -107,7 +107,7 @@ static void stale_is_served_and_refreshed_once(void **state)
     /* The refresh failed: nobody tries again for a while. */
     index_withdraw(f.busy);
     object_fail(f.busy, REASON_CONNECT_FAILED, 502);
-    f.stored->next_refresh_ms = now.mono_ms + 5000;
+    object_set_next_refresh(f.stored, now.mono_ms + 5000);
     other = look("/a", OUTCOME_STALE_JOIN);
     assert_true(other.backing_off);
     found_drop(&other);
@@ -931,11 +931,9 @@ static void fill(struct worker *w, struct object *o, const struct place *p, uint
         object_fail(o, REASON_CONNECT_FAILED, 502);
     } else {
         index_settle(o, p, NULL);
-        object_set_head(o, &(struct object_head){ .response = &response,
-                                                  .body = &body,
-                                                  .verdict = &v,
-                                                  .received_mono_ms = n->mono_ms,
-                                                  .expected_bytes = BODY_LENGTH_UNKNOWN });
+        object_set_head(
+            o, &(struct object_head){
+                   .response = &response, .body = &body, .verdict = &v, .received_mono_ms = n->mono_ms });
         object_publish(o);
         cache_make_room(cache, 5000);
         for (uint64_t k = dice(at, 6); k > 0; k--)
@@ -977,7 +975,7 @@ static void ask(struct worker *w, uint64_t *at)
         /* A purge that had returned before the request came holds. */
         if (f.stored->begin < told)
             w->old++;
-        if (!str_eq(f.stored->variant, l.place.variant) || object_state(f.stored) != OBJECT_SEALED)
+        if (!str_eq(object_variant(f.stored), l.place.variant) || object_state(f.stored) != OBJECT_SEALED)
             w->wrong++;
         struct body *b = object_body(f.stored);
         w->wrong += !b || (body_length(b) % 700);

@@ -91,7 +91,6 @@ static void set_head(struct fetch *f)
                                                       .verdict = &v,
                                                       .received_mono_ms = now.mono_ms,
                                                       .fetched_status = same ? 304 : 200,
-                                                      .expected_bytes = BODY_LENGTH_UNKNOWN,
                                                       .successor_of = same ? f->stale : NULL });
     object_publish(f->object);
 }
@@ -411,8 +410,7 @@ static int fill(struct object *o, const struct place *place, size_t page, unsign
                                               .body = &shared,
                                               .verdict = &v,
                                               .received_mono_ms = now.mono_ms,
-                                              .fetched_status = 200,
-                                              .expected_bytes = BODY_LENGTH_UNKNOWN });
+                                              .fetched_status = 200 });
     if (throw(dice) & 1)
         sched_yield();
     body_append(body, STR("the page"));

@@ -150,8 +150,7 @@ static inline void object_answer(struct object *o, const struct page *p)
                                               .body = &body,
                                               .verdict = &v,
                                               .received_mono_ms = now.mono_ms,
-                                              .fetched_status = p->status ? p->status : 200,
-                                              .expected_bytes = BODY_LENGTH_UNKNOWN });
+                                              .fetched_status = p->status ? p->status : 200 });
     assert_null(response);
     assert_null(body);
     object_publish(o);
