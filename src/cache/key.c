@@ -89,14 +89,31 @@ static struct str material_str(const struct material *m)
     return (struct str){ m->p, m->n };
 }
 
+/* There are as many of these as resources: a length is a byte, when it is small. */
+#define LONG 255
+
+static size_t short_bytes(struct str s)
+{
+    return (s.n < LONG ? 1 : 5) + s.n;
+}
+
+static void put_short(struct material *m, struct str s)
+{
+    put_byte(m, s.n < LONG ? (unsigned)s.n : LONG);
+    if (s.n < LONG)
+        put_bytes(m, s);
+    else
+        put_str(m, s);
+}
+
 struct str key_primary(const struct key_request *r, struct arena *a)
 {
     /* Made for every request: one allocation of the right size. The path comes last and needs no length. */
-    size_t bytes = 4 + r->site.n + 1 + 4 + r->host.n + 2 + r->path.n;
+    size_t bytes = short_bytes(r->site) + 1 + short_bytes(r->host) + 2 + r->path.n;
     struct material m = { .arena = a, .p = arena_alloc(a, bytes), .cap = bytes };
-    put_str(&m, r->site);
+    put_short(&m, r->site);
     put_byte(&m, r->https);
-    put_str(&m, r->host);
+    put_short(&m, r->host);
     put_byte(&m, r->port & 0xff);
     put_byte(&m, r->port >> 8);
     put_bytes(&m, r->path);

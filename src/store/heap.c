@@ -42,20 +42,24 @@ struct chunk {
 
 static unsigned class_of(size_t bytes)
 {
+    if (bytes <= 512)
+        return bytes ? (unsigned)(bytes - 1) / 8 : 0;
     if (bytes <= 1024)
-        return bytes ? (unsigned)(bytes - 1) / 16 : 0;
+        return 64 + (unsigned)(bytes - 513) / 16;
     if (bytes <= 2048)
-        return 64 + (unsigned)(bytes - 1025) / 32;
-    return 96 + (unsigned)(bytes - 2049) / 64;
+        return 96 + (unsigned)(bytes - 1025) / 32;
+    return 128 + (unsigned)(bytes - 2049) / 64;
 }
 
 static size_t class_bytes(unsigned class)
 {
     if (class < 64)
-        return 16 * (class + (size_t)1);
+        return 8 * (class + (size_t)1);
     if (class < 96)
-        return 1024 + 32 * (class - (size_t)63);
-    return 2048 + 64 * (class - (size_t)95);
+        return 512 + 16 * (class - (size_t)63);
+    if (class < 128)
+        return 1024 + 32 * (class - (size_t)95);
+    return 2048 + 64 * (class - (size_t)127);
 }
 
 static size_t pages_of(size_t bytes)

@@ -18,7 +18,7 @@
 #define HEAP_PAGE  ((size_t)4096)
 #define HEAP_SMALL ((size_t)4096) /* up to it a piece stands in a slab */
 
-#define HEAP_CLASSES  128
+#define HEAP_CLASSES  160
 #define HEAP_FULLNESS 4
 
 struct chunk;
@@ -52,7 +52,7 @@ void heap_init(struct heap *h, size_t dirty_max);
 /* All pieces were given back. */
 void heap_fini(struct heap *h);
 
-/* `bytes` of unspecified content, aligned to 16; whole pages and pieces of a power of two to their size up to a page. NULL: the
+/* `bytes` of unspecified content, aligned to 8; whole pages and pieces of a power of two to their size up to a page. NULL: the
  * system has no memory. */
 void *heap_take(struct heap *h, size_t bytes);
 /* `bytes`: as it was asked for. NULL is allowed. */

@@ -83,10 +83,10 @@ static void costs_little_more(void **state)
     size_t last = 0;
     for (size_t bytes = 0; bytes <= 3 * HEAP_PAGE; bytes++) {
         size_t cost = heap_cost(bytes);
-        assert_true(cost >= bytes && cost >= last && cost % 16 == 0);
+        assert_true(cost >= bytes && cost >= last && cost % 8 == 0);
         assert_int_equal(heap_cost(cost), cost);
         if (bytes <= HEAP_SMALL)
-            assert_true(cost - bytes <= (bytes <= 1024 ? 16 : bytes / 32));
+            assert_true(cost - bytes <= (bytes <= 512 ? 8 : bytes / 32));
         else
             assert_int_equal(cost, (bytes + HEAP_PAGE - 1) / HEAP_PAGE * HEAP_PAGE);
         last = cost;
@@ -102,7 +102,7 @@ static void gives_each_piece_its_own(void **state)
         struct piece pieces[PIECES];
         for (size_t i = 0; i < PIECES; i++) {
             take(&pieces[i], bytes);
-            assert_int_equal((uintptr_t)pieces[i].p % 16, 0);
+            assert_int_equal((uintptr_t)pieces[i].p % 8, 0);
             if (bytes > HEAP_SMALL)
                 assert_int_equal((uintptr_t)pieces[i].p % HEAP_PAGE, 0);
         }
