@@ -2,12 +2,23 @@
 
 #include "base/mem.h"
 
+/* Told in one turn of the loop. Of ten thousand who wait for a page the first then have theirs while the others are told, and what
+ * their answers take (their requests' lines of memory, the ring's places) is used again instead of once for each. */
+#ifdef FRESHET_DEBUG
+#define TOLD_MOST 3 /* tests have no thousands */
+#else
+#define TOLD_MOST 256
+#endif
+
 struct hub {
     struct watch watch;
     struct loop_notice notice;
+    struct letter more;    /* tells those who are left */
     struct object *object; /* a reference */
-    struct list readers;
-    bool telling; /* its readers are being told: some are in another list, and it must stay */
+    struct list readers;   /* who has been told all there is */
+    struct list untold;    /* who will be: `more` is pending */
+    bool more_pending;
+    bool telling; /* it must stay */
 };
 
 struct reader {
@@ -20,7 +31,7 @@ struct reader {
 static void free_if_empty(struct hub *h)
 {
     /* A notice under way comes back here. */
-    if (h->telling || !list_is_empty(&h->readers) || loop_notice_is_pending(&h->notice))
+    if (h->telling || !list_is_empty(&h->readers) || h->more_pending || loop_notice_is_pending(&h->notice))
         return;
     object_unref(h->object);
     mem_free(h);
@@ -29,8 +40,8 @@ static void free_if_empty(struct hub *h)
 /* Only a passing body needs to know; a kept one with a thousand readers does not go through them all. */
 static void update_slowest(struct hub *h)
 {
-    if (h->telling || !object_is_closed(h->object))
-        return;
+    if (h->telling || h->more_pending || !object_is_closed(h->object))
+        return; /* while some are told: when all are */
     uint64_t slowest = UINT64_MAX;
     LIST_EACH(l, &h->readers) {
         struct reader *reader = CONTAINER_OF(l, struct reader, link);
@@ -40,24 +51,41 @@ static void update_slowest(struct hub *h)
     object_reader_moved(h->object, h->notice.loop);
 }
 
-static void progressed(struct loop_notice *n)
+/* Each in its turn; a request may leave, or another one join, while they are told. */
+static void tell_some(struct hub *h)
 {
-    struct hub *h = CONTAINER_OF(n, struct hub, notice);
-    /* Each in its turn; a request may leave, or another one join, while they are told. */
-    struct list turn;
-    list_init(&turn);
-    list_move_all(&turn, &h->readers);
-    h->telling = true;
     struct link *l;
-    while ((l = list_pop(&turn)) != NULL) {
+    h->telling = true;
+    for (unsigned i = 0; i < TOLD_MOST && (l = list_pop(&h->untold)) != NULL; i++) {
         struct reader *reader = CONTAINER_OF(l, struct reader, link);
         list_push_back(&h->readers, l);
         request_wake(reader->request);
     }
     h->telling = false;
+    if (!list_is_empty(&h->untold)) {
+        /* Not deferred: that would be before what these have sent is given to the kernel. */
+        h->more_pending = true;
+        loop_post(h->notice.loop, &h->more);
+        return;
+    }
     if (!list_is_empty(&h->readers))
         update_slowest(h);
     free_if_empty(h);
+}
+
+static void open_more(struct letter *l)
+{
+    struct hub *h = CONTAINER_OF(l, struct hub, more);
+    h->more_pending = false;
+    tell_some(h);
+}
+
+static void progressed(struct loop_notice *n)
+{
+    struct hub *h = CONTAINER_OF(n, struct hub, notice);
+    list_move_all(&h->untold, &h->readers);
+    if (!h->more_pending)
+        tell_some(h);
 }
 
 static struct hub *hub_of(struct request *r, struct object *o)
@@ -71,7 +99,9 @@ static struct hub *hub_of(struct request *r, struct object *o)
     h->watch.owner = r->w->loop;
     h->watch.notice = &h->notice.notice;
     h->object = object_ref(o);
+    h->more.open = open_more;
     list_init(&h->readers);
+    list_init(&h->untold);
     return h;
 }
 
