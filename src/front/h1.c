@@ -28,6 +28,7 @@ enum h1_state {
 #define LINGER_MS      2000
 #define LINGER_MOST    ((size_t)1 << 20)
 #define EXCHANGES_KEPT 256
+#define AHEAD          8 /* exchanges that are new together: 12 KiB each, with what their requests allocate */
 #define DRAIN_GRACE_MS 100
 #define IOV_MOST       STREAM_IOV_MAX
 #define INTERIMS_MOST  ((size_t)16384)
@@ -92,6 +93,8 @@ static struct exchange *take_exchange(struct h1_front *f)
         f->exchanges_n--;
         return CONTAINER_OF(l, struct exchange, link);
     }
+    if (f->exchanges_made++ % AHEAD == 0)
+        mem_ahead(AHEAD * (size_t)12288);
     struct exchange *x = mem_resize(NULL, sizeof(*x));
     memset(x, 0, offsetof(struct exchange, few));
     link_init(&x->link);

@@ -19,6 +19,7 @@ struct h1_front {
     void *owner;
     struct list exchanges; /* unused ones, the warmest first: private to front/h1.c */
     size_t exchanges_n;
+    size_t exchanges_made; /* ever */
 };
 
 void h1_front_init(struct h1_front *f, struct requests *requests);
