@@ -3,138 +3,21 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-/*
- * The ghost: fingerprints of what left the small queue, in order, with their weights; as much weight as the main queue may
- * hold, as in the paper. A ring for the order and an open-addressed set for the question "is it there". An entry that
- * returns is cleared in the ring and skipped when it comes up.
- */
-struct ghost_entry {
-    uint32_t fingerprint; /* 0: cleared */
-    uint32_t weight;
-};
-
-struct ghost {
-    struct ghost_entry *ring;
-    size_t ring_size, head, n; /* n: cleared ones too */
-    size_t live;
-    uint64_t weight;
-    uint32_t *set; /* ring index + 1; 0: empty. Twice the ring's size */
-};
-
-#define GHOST_FIRST ((size_t)64)
-#define GHOST_MOST  ((size_t)1 << 22)
+#include "cache/ghost.h"
 
 struct evict {
     struct lock lock;
     struct list small, main;
     uint64_t small_weight, main_weight, capacity;
     size_t count;
-    struct ghost ghost;
-    struct memory *memory;
+    double share;                       /* of the small queue, at least a tenth */
+    struct ghost left_small, left_main; /* what left the one and the other */
 };
 
-/* ---- the ghost ---- */
-
-static size_t ghost_bytes(size_t ring_size)
+static double least_share(const struct evict *e)
 {
-    return ring_size * (sizeof(struct ghost_entry) + 2 * sizeof(uint32_t));
+    return (double)e->capacity / 10;
 }
-
-static size_t set_slot(const struct ghost *g, uint32_t fingerprint)
-{
-    size_t mask = 2 * g->ring_size - 1;
-    size_t i = (fingerprint * 0x9e3779b97f4a7c15u >> 20) & mask;
-    while (g->set[i] && g->ring[g->set[i] - 1].fingerprint != fingerprint)
-        i = (i + 1) & mask;
-    return i;
-}
-
-/* Empties a slot of the set and moves later ones of the same run up, so that runs stay whole. */
-static void set_clear(struct ghost *g, size_t i)
-{
-    size_t mask = 2 * g->ring_size - 1;
-    g->set[i] = 0;
-    for (size_t j = (i + 1) & mask; g->set[j]; j = (j + 1) & mask) {
-        uint32_t index = g->set[j];
-        g->set[j] = 0;
-        g->set[set_slot(g, g->ring[index - 1].fingerprint)] = index;
-    }
-}
-
-static void ghost_resize(struct evict *e, size_t size)
-{
-    struct ghost *g = &e->ghost, old = *g;
-    *g = (struct ghost){ .ring_size = size };
-    g->ring = mem_alloc(size * sizeof(*g->ring));
-    g->set = mem_alloc(2 * size * sizeof(*g->set));
-    for (size_t k = 0; k < old.n; k++) {
-        struct ghost_entry entry = old.ring[(old.head + k) % old.ring_size];
-        if (!entry.fingerprint)
-            continue;
-        g->ring[g->n] = entry;
-        g->weight += entry.weight;
-        size_t slot = set_slot(g, entry.fingerprint);
-        g->set[slot] = (uint32_t)g->n + 1;
-        g->n++;
-        g->live++;
-    }
-    if (e->memory)
-        memory_charge(e->memory, (int64_t)ghost_bytes(size) - (int64_t)ghost_bytes(old.ring_size));
-    mem_free(old.ring);
-    mem_free(old.set);
-}
-
-static void ghost_forget_oldest(struct ghost *g)
-{
-    struct ghost_entry *entry = &g->ring[g->head];
-    if (entry->fingerprint) {
-        set_clear(g, set_slot(g, entry->fingerprint));
-        g->weight -= entry->weight;
-        g->live--;
-        entry->fingerprint = 0;
-    }
-    g->head = (g->head + 1) % g->ring_size;
-    g->n--;
-}
-
-/* Was it there? It is not any more. */
-static bool ghost_take(struct ghost *g, uint32_t fingerprint)
-{
-    size_t slot = set_slot(g, fingerprint);
-    if (!g->set[slot])
-        return false;
-    struct ghost_entry *entry = &g->ring[g->set[slot] - 1];
-    set_clear(g, slot);
-    g->weight -= entry->weight;
-    g->live--;
-    entry->fingerprint = 0;
-    return true;
-}
-
-static void ghost_add(struct evict *e, uint32_t fingerprint, uint32_t weight)
-{
-    struct ghost *g = &e->ghost;
-    ghost_take(g, fingerprint);
-    /* Full of entries: a larger ring; full of cleared ones: the same without them. */
-    if (g->n == g->ring_size && g->live <= g->ring_size / 2)
-        ghost_resize(e, g->ring_size);
-    else if (g->n == g->ring_size && g->ring_size < GHOST_MOST)
-        ghost_resize(e, g->ring_size * 2);
-    uint64_t most = e->capacity - e->capacity / 10;
-    while (g->n && (g->n == g->ring_size || g->weight + weight > most))
-        ghost_forget_oldest(g);
-    size_t at = (g->head + g->n) % g->ring_size;
-    g->ring[at] = (struct ghost_entry){ 0, weight };
-    size_t slot = set_slot(g, fingerprint);
-    g->ring[at].fingerprint = fingerprint;
-    g->set[slot] = (uint32_t)at + 1;
-    g->n++;
-    g->live++;
-    g->weight += weight;
-}
-
-/* ---- the queues ---- */
 
 struct evict *evict_new(uint64_t capacity, struct memory *memory)
 {
@@ -143,17 +26,16 @@ struct evict *evict_new(uint64_t capacity, struct memory *memory)
     list_init(&e->small);
     list_init(&e->main);
     e->capacity = capacity;
-    e->memory = memory;
-    ghost_resize(e, GHOST_FIRST);
+    e->share = least_share(e);
+    ghost_init(&e->left_small, memory);
+    ghost_init(&e->left_main, memory);
     return e;
 }
 
 void evict_free(struct evict *e)
 {
-    if (e->memory)
-        memory_charge(e->memory, -(int64_t)ghost_bytes(e->ghost.ring_size));
-    mem_free(e->ghost.ring);
-    mem_free(e->ghost.set);
+    ghost_fini(&e->left_small);
+    ghost_fini(&e->left_main);
     lock_fini(&e->lock);
     mem_free(e);
 }
@@ -174,13 +56,29 @@ static void dequeue(struct evict *e, struct evict_item *i)
     e->count--;
 }
 
+/* What returns went too soon: the queue that it left gets more room, by its weight, and the more the fewer return of what left
+ * that queue than of what left the other. */
+static void learn(struct evict *e, const struct evict_item *i, bool from_small)
+{
+    const double small = (double)e->left_small.weight + 1, main = (double)e->left_main.weight + 1;
+    const double ratio = from_small ? main / small : small / main;
+    const double least = least_share(e), most = (double)e->capacity * 0.8;
+    const double step = (double)i->weight * (ratio > 1 ? ratio : 1);
+    e->share += from_small ? step : -step;
+    e->share = e->share < least ? least : e->share > most ? most : e->share;
+}
+
 static void insert(struct evict *e, struct evict_item *i)
 {
     CHECK(i->queue == EVICT_NONE && i->weight > 0);
-    /* 0 marks a cleared entry of the ghost. */
+    /* 0 is none for a ghost. */
     if (!i->fingerprint)
         i->fingerprint = 1;
-    enqueue(e, i, ghost_take(&e->ghost, i->fingerprint) ? EVICT_MAIN : EVICT_SMALL);
+    bool from_small = ghost_take(&e->left_small, i->fingerprint);
+    bool from_main = ghost_take(&e->left_main, i->fingerprint);
+    if (from_small || from_main)
+        learn(e, i, from_small);
+    enqueue(e, i, from_small || from_main ? EVICT_MAIN : EVICT_SMALL);
 }
 
 void evict_insert(struct evict *e, struct evict_item *i)
@@ -229,14 +127,19 @@ static struct evict_item *first_of(struct list *queue)
     return l ? CONTAINER_OF(l, struct evict_item, link) : NULL;
 }
 
-/* What was used more than once since it came moves to main; the first that was not goes. */
+static void remember(struct evict *e, struct ghost *g, const struct evict_item *i)
+{
+    ghost_add(g, i->fingerprint, i->weight, e->capacity - e->capacity / 10);
+}
+
+/* What was used since it came moves to main; the first that was not goes. */
 static struct evict_item *take_from_small(struct evict *e)
 {
     struct evict_item *i;
     while ((i = first_of(&e->small)) != NULL) {
         dequeue(e, i);
-        if (uses_of(i) <= 1) {
-            ghost_add(e, i->fingerprint, i->weight);
+        if (uses_of(i) == 0) {
+            remember(e, &e->left_small, i);
             return i;
         }
         atomic_store_explicit(&i->uses, 0, memory_order_relaxed);
@@ -245,17 +148,20 @@ static struct evict_item *take_from_small(struct evict *e)
     return NULL;
 }
 
-/* What was used goes round again with one use less; the first that was not goes. Ends: uses only fall here, and hits
- * can add at most three to each. */
+/* What was used goes round again with one use less; the first that was not goes. While newcomers need more room, popularity moves
+ * on: one round is then all that past uses are good for. Ends: uses only fall here, and hits can add at most three to each. */
 static struct evict_item *take_from_main(struct evict *e)
 {
+    const bool moves_on = e->share > least_share(e) * 1.1;
     struct evict_item *i;
     while ((i = first_of(&e->main)) != NULL) {
         dequeue(e, i);
         uint8_t uses = uses_of(i);
-        if (uses == 0)
+        if (uses == 0) {
+            remember(e, &e->left_main, i);
             return i;
-        atomic_store_explicit(&i->uses, (uint8_t)(uses - 1), memory_order_relaxed);
+        }
+        atomic_store_explicit(&i->uses, moves_on ? 0 : (uint8_t)(uses - 1), memory_order_relaxed);
         enqueue(e, i, EVICT_MAIN);
     }
     return NULL;
@@ -265,7 +171,7 @@ struct evict_item *evict_take(struct evict *e, void (*hold)(struct evict_item *)
 {
     lock_take(&e->lock);
     struct evict_item *i = NULL;
-    if (e->small_weight > e->capacity / 10 || list_is_empty(&e->main))
+    if ((double)e->small_weight > e->share || list_is_empty(&e->main))
         i = take_from_small(e);
     if (!i)
         i = take_from_main(e);

@@ -1,8 +1,8 @@
 /*
- * Eviction: S3-FIFO (Yang et al., SOSP 2023). A small queue takes what is new, the main one what was asked for again, and a
- * ghost remembers what left the small queue, so that it goes straight to main when it returns. A hit only bumps a counter;
- * the queues are touched on insert and eviction, under one lock. Weights are bytes; with weight 1 it is the paper's
- * algorithm. Any thread.
+ * Eviction: S3-FIFO (Yang et al., SOSP 2023), with what decision 018 changes. A small queue takes what is new, the main one
+ * what was asked for again. Two ghosts remember what left the one and the other: it goes straight to main when it returns, and
+ * tells which of the two queues is too short. A hit only bumps a counter; the queues are touched on insert and eviction, under
+ * one lock. Weights are bytes. Any thread.
  */
 #ifndef CACHE_EVICT_H
 #define CACHE_EVICT_H
@@ -27,8 +27,8 @@ struct evict_item {
 
 struct evict;
 
-/* `capacity`: the weight of all that may be queued; the small queue's share is a tenth of it. `memory`: what the ghost takes
- * is charged there; NULL: not charged. */
+/* `capacity`: the weight of all that may be queued; the small queue's share is a tenth of it or more. `memory`: what the ghosts
+ * take is charged there; NULL: not charged. */
 struct evict *evict_new(uint64_t capacity, struct memory *memory);
 void evict_free(struct evict *e);
 

@@ -232,9 +232,7 @@ static void leaves_in_order(void **state)
     }
     assert_int_equal(evict_weight(e), 100);
     assert_int_equal(evict_count(e), 10);
-    /* Asked for once since it came: it goes; twice: it stays, and leaves the main queue only after the others. */
-    evict_touch(&items[0]);
-    evict_touch(&items[1]);
+    /* Not asked for since it came: it goes; else it stays, and leaves the main queue only after the others. */
     evict_touch(&items[1]);
     assert_ptr_equal(evict_take(e, NULL), &items[0]);
     assert_int_equal(items[0].queue, EVICT_NONE);
@@ -244,16 +242,65 @@ static void leaves_in_order(void **state)
     /* What returns goes to the main queue at once. */
     evict_insert(e, &items[2]);
     assert_int_equal(items[2].queue, EVICT_MAIN);
-    for (int i = 3; i <= 8; i++)
+    for (int i = 3; i <= 7; i++)
         assert_ptr_equal(evict_take(e, NULL), &items[i]);
-    /* The small queue is within its tenth: the main one gives. Uses there are chances, one a round. */
+    /* The small queue is within its share, which has become two tenths: the main one gives. Uses there are chances. */
     evict_touch(&items[1]);
     assert_ptr_equal(evict_take(e, NULL), &items[2]);
     assert_ptr_equal(evict_take(e, NULL), &items[1]);
+    assert_ptr_equal(evict_take(e, NULL), &items[8]);
     assert_ptr_equal(evict_take(e, NULL), &items[9]);
+    /* What left the main queue goes there again, too. */
+    evict_insert(e, &items[1]);
+    assert_int_equal(items[1].queue, EVICT_MAIN);
+    assert_ptr_equal(evict_take(e, NULL), &items[1]);
     assert_null(evict_take(e, NULL));
     assert_int_equal(evict_weight(e), 0);
     assert_int_equal(evict_count(e), 0);
+    evict_free(e);
+}
+
+/* Newcomers that return after they left: they get more room, and past uses count less while that is so. */
+static void the_shares_follow_what_returns(void **state)
+{
+    (void)state;
+    struct evict *e = evict_new(100, NULL);
+    struct evict_item old[90], young[13];
+    for (int i = 0; i < 90; i++) {
+        old[i] = item_of(1000 + (uint64_t)i, 1);
+        link_init(&old[i].link);
+        evict_insert(e, &old[i]);
+        evict_touch(&old[i]);
+    }
+    for (int i = 0; i < 13; i++) {
+        young[i] = item_of(1 + (uint64_t)i, 1);
+        link_init(&young[i].link);
+    }
+    /* All were used: they are in the main queue now. */
+    assert_ptr_equal(evict_take(e, NULL), &old[0]);
+    assert_int_equal(old[89].queue, EVICT_MAIN);
+    for (int i = 0; i < 11; i++)
+        evict_insert(e, &young[i]);
+    assert_ptr_equal(evict_take(e, NULL), &young[0]); /* more than a tenth */
+    evict_insert(e, &young[0]);
+    assert_int_equal(young[0].queue, EVICT_MAIN);
+    evict_insert(e, &young[11]);
+    /* Eleven again, and now the main queue gives; three uses are good for one round, not for three. */
+    for (int i = 0; i < 3; i++)
+        evict_touch(&old[1]);
+    assert_ptr_equal(evict_take(e, NULL), &old[2]);
+    assert_int_equal(old[1].uses, 0);
+    /* Old ones that return take the room back. */
+    evict_insert(e, &old[2]);
+    assert_int_equal(old[2].queue, EVICT_MAIN);
+    evict_insert(e, &old[0]);
+    evict_insert(e, &young[12]);
+    evict_touch(&old[3]);
+    evict_touch(&old[3]);
+    assert_ptr_equal(evict_take(e, NULL), &young[1]);
+    assert_ptr_equal(evict_take(e, NULL), &young[2]);
+    assert_ptr_equal(evict_take(e, NULL), &old[4]);
+    assert_int_equal(old[3].uses, 1);
     evict_free(e);
 }
 
@@ -454,12 +501,12 @@ static void the_ghost_stays_small(void **state)
     int64_t first = memory_used(&memory);
     for (uint64_t round = 0; round < 300000; round++) {
         for (size_t i = 0; i < COUNT_OF(items); i++) {
-            /* Out of the small queue, back through the ghost, out of the main one: the next round begins anew. */
+            /* Out of the small queue, back through its ghost, out of the main one, back through the other ghost. */
             for (int twice = 0; twice < 2; twice++) {
                 items[i] = item_of(mix(i), 1);
                 link_init(&items[i].link);
                 evict_insert(e, &items[i]);
-                assert_int_equal(items[i].queue, twice ? EVICT_MAIN : EVICT_SMALL);
+                assert_int_equal(items[i].queue, twice || round ? EVICT_MAIN : EVICT_SMALL);
                 assert_ptr_equal(evict_take(e, NULL), &items[i]);
             }
         }
@@ -553,6 +600,7 @@ int main(void)
         cmocka_unit_test_setup(reaches_the_papers_ratios, setup),
         cmocka_unit_test_setup(beats_lru_with_weights, setup),
         cmocka_unit_test_setup(leaves_in_order, setup),
+        cmocka_unit_test_setup(the_shares_follow_what_returns, setup),
         cmocka_unit_test_setup(removes, setup),
         cmocka_unit_test_setup(a_successor_takes_the_place, setup),
         cmocka_unit_test_setup(counts_uses_to_three, setup),

@@ -14,8 +14,11 @@ await scenario({ answer: async (r) => {
 }, flags: ['--origin-connections', '3', '--origin-queue', '4', '--queue-timeout', '30s'] }, async ({ ask, cases, freshet, origin }) => {
   const all = Array.from({ length: 3 }, (_, i) => ask(`/${i}`));
   await soon(() => release.length >= 3);
-  queued = Array.from({ length: 4 }, (_, i) => ask(`/q${i}`));
-  await freshet.until('requests', '==', 7);
+  queued = [];
+  for (let i = 0; i < 4; i++) { // one after another: they come over connections of their own
+    queued.push(ask(`/q${i}`));
+    await freshet.until('requests', '==', 4 + i);
+  }
   await cases.check('the queue is full: 503', async () => {
     const r = await ask('/more');
     equal(r.status, 503);
