@@ -21,9 +21,8 @@ struct softs {
 
 /* A purged name. */
 struct epoch {
-    struct table_node node; /* its hash: the name's lower half */
-    struct link link;       /* by age: whose latest purge is longest ago comes first */
-    uint64_t name;
+    struct table_node node;     /* its hash: the name */
+    struct link link;           /* by age: whose latest purge is longest ago comes first */
     uint64_t last[PURGE_KINDS]; /* latest number of each kind, 0: none */
     struct softs *softs;        /* owned; NULL: never softly purged */
 };
@@ -41,7 +40,7 @@ struct epochs {
     _Atomic uint64_t published;
     _Atomic uint64_t floor; /* all that began before this number counts as purged, in one way or another */
     _Atomic uint64_t written;
-    _Alignas(64) _Atomic uint64_t journal[JOURNAL]; /* names */
+    _Alignas(64) _Atomic uint32_t journal[JOURNAL]; /* names */
 
     /* Both grow and are emptied name by name: no purge and no look-up waits for all of them. */
     struct lock lock;
@@ -68,7 +67,7 @@ struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
     return e;
 }
 
-uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name)
+uint32_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name)
 {
     char small[512];
     uint32_t scope_bytes = (uint32_t)scope.n;
@@ -81,7 +80,7 @@ uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str sco
         memcpy(p + 1 + sizeof(scope_bytes), scope.p, scope.n);
     if (name.n)
         memcpy(p + 1 + sizeof(scope_bytes) + scope.n, name.p, name.n);
-    uint64_t h = hash64(e->secret, (struct str){ p, bytes });
+    uint32_t h = (uint32_t)(hash64(e->secret, (struct str){ p, bytes }) >> 32);
     buf_fini(&big);
     return h ? h : 1;
 }
@@ -95,50 +94,55 @@ uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str sco
  */
 #define FILTERED 16 /* names; fewer are as fast without */
 
-size_t epoch_names_room(size_t n)
+static size_t filter_words(size_t n)
 {
-    return n > FILTERED ? n + (n + 7) / 8 : n;
-}
-
-/* Where the name falls, of `n` places in rising order. */
-static size_t place_of(uint64_t name, size_t n)
-{
-    return (size_t)((name >> 32) * n >> 32);
+    return (n + 3) / 4;
 }
 
 static size_t filter_bits(size_t n)
 {
-    return (n + 7) / 8 * 64;
+    return filter_words(n) * 32;
+}
+
+size_t epoch_names_room(size_t n)
+{
+    return n > FILTERED ? n + filter_words(n) : n;
+}
+
+/* Where the name falls, of `n` places in rising order. */
+static size_t place_of(uint32_t name, size_t n)
+{
+    return (size_t)((uint64_t)name * n >> 32);
 }
 
 static int by_value(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return x < y ? -1 : x > y;
 }
 
-void epoch_names_sort(uint64_t *names, size_t n)
+void epoch_names_sort(uint32_t *names, size_t n)
 {
     if (n == 0)
         return;
     qsort(names, n, sizeof(*names), by_value);
     if (n <= FILTERED)
         return;
-    uint64_t *filter = names + n;
+    uint32_t *filter = names + n;
     memset(filter, 0, filter_bits(n) / 8);
     for (size_t i = 0; i < n; i++) {
         size_t bit = place_of(names[i], filter_bits(n));
-        filter[bit / 64] |= (uint64_t)1 << bit % 64;
+        filter[bit / 32] |= (uint32_t)1 << bit % 32;
     }
 }
 
-static bool has_name(const uint64_t *names, size_t n, uint64_t name)
+static bool has_name(const uint32_t *names, size_t n, uint32_t name)
 {
     if (n == 0)
         return false;
     if (n > FILTERED) {
         size_t bit = place_of(name, filter_bits(n));
-        if (!(names[n + bit / 64] >> bit % 64 & 1))
+        if (!(names[n + bit / 32] >> bit % 32 & 1))
             return false;
     }
     /* Only a few steps from where it should stand; halving would be predicted wrong at each of its steps. */
@@ -162,10 +166,10 @@ static struct epoch *epoch_of(struct link *l)
     return CONTAINER_OF(l, struct epoch, link);
 }
 
-static struct epoch *find(const struct epochs *e, uint64_t name)
+static struct epoch *find(const struct epochs *e, uint32_t name)
 {
-    struct table_node *node = *table_chain(&e->table, (uint32_t)name);
-    while (node && CONTAINER_OF(node, struct epoch, node)->name != name)
+    struct table_node *node = *table_chain(&e->table, name);
+    while (node && node->hash != name)
         node = node->next;
     return node ? CONTAINER_OF(node, struct epoch, node) : NULL;
 }
@@ -236,11 +240,10 @@ static int64_t softs_first(const struct softs *s, uint64_t begin)
 
 /* ---- names come and go ---- */
 
-static struct epoch *add_name(struct epochs *e, uint64_t name)
+static struct epoch *add_name(struct epochs *e, uint32_t name)
 {
     struct epoch *s = mem_alloc(sizeof(*s));
-    s->node.hash = (uint32_t)name;
-    s->name = name;
+    s->node.hash = name;
     memory_charge(&e->memory, (int64_t)mem_cost(sizeof(*s)));
     table_add(&e->table, &e->memory, &s->node);
     list_push_back(&e->by_age, &s->link);
@@ -279,7 +282,7 @@ void epochs_free(struct epochs *e)
     mem_free(e);
 }
 
-uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
+uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint32_t *names, size_t n,
                       int64_t now_mono_ms)
 {
     lock_take(&e->lock);
@@ -307,7 +310,7 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
 }
 
 /* Does the journal prove that none of the names was purged in (since, upto]? */
-static bool journal_clears(struct epochs *e, const uint64_t *names, size_t n, uint64_t since, uint64_t upto)
+static bool journal_clears(struct epochs *e, const uint32_t *names, size_t n, uint64_t since, uint64_t upto)
 {
     if (upto - since > JOURNAL / 2)
         return false;
@@ -318,7 +321,7 @@ static bool journal_clears(struct epochs *e, const uint64_t *names, size_t n, ui
     return atomic_load_explicit(&e->written, memory_order_relaxed) - since <= JOURNAL;
 }
 
-bool epochs_touched(struct epochs *e, const uint64_t *names, size_t n, uint64_t begin, uint64_t since,
+bool epochs_touched(struct epochs *e, const uint32_t *names, size_t n, uint64_t begin, uint64_t since,
                     uint64_t upto, struct purged *out)
 {
     if (since >= upto)

@@ -32,19 +32,19 @@ void epochs_free(struct epochs *e);
 
 /* The hash of a name. `scope` is the site for sites, paths, URLs and tags, the origin for groups; tags are
  * compared without ASCII case: pass them in lower case. */
-uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name);
+uint32_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name);
 
 /* The number of the latest purge that is in force. A fetch takes it when it begins; a request when it arrives. */
 uint64_t epochs_published(const struct epochs *e);
 
 /* Purges n names at once. In force for every look-up that begins after it returns. Returns the sequence. */
-uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
+uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint32_t *names, size_t n,
                       int64_t now_mono_ms);
 
-/* The names of an object as epochs_touched wants them. Room for `n` of them, in words of eight bytes, with what helps to look for
+/* The names of an object as epochs_touched wants them. Room for `n` of them, in words of four bytes, with what helps to look for
  * one; and the first `n` put in order, with that behind them. */
 size_t epoch_names_room(size_t n);
-void epoch_names_sort(uint64_t *names, size_t n);
+void epoch_names_sort(uint32_t *names, size_t n);
 
 /* What the purges say of an object: a number of each kind after `begin`, or 0. Of several purges of one name only the
  * latest is known, so nothing may be concluded from how large a number is, only that it is there. */
@@ -59,7 +59,7 @@ struct purged {
  * read by epochs_published before this call. false: nothing of it was purged in (since, upto], *out is not set; the caller may
  * remember `upto` as the new `since`. true: *out says what was purged after `begin`.
  */
-bool epochs_touched(struct epochs *e, const uint64_t *names, size_t n, uint64_t begin, uint64_t since,
+bool epochs_touched(struct epochs *e, const uint32_t *names, size_t n, uint64_t begin, uint64_t since,
                     uint64_t upto, struct purged *out);
 
 /* All objects and fetches that live are at least as young as `oldest`: names purged before may be forgotten. */

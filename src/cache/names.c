@@ -12,22 +12,22 @@ static struct str origin_text(const struct key_request *r, struct arena *a)
                       arena_decimal(a, r->port));
 }
 
-uint64_t name_of_site(const struct cache *c, struct str site)
+uint32_t name_of_site(const struct cache *c, struct str site)
 {
     return epoch_hash(c->epochs, EPOCH_SITE, site, STR_NONE);
 }
 
-uint64_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path)
+uint32_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path)
 {
     return epoch_hash(c->epochs, EPOCH_PATH_ANYWHERE, site, path);
 }
 
-uint64_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a)
+uint32_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a)
 {
     return epoch_hash(c->epochs, EPOCH_TAG, site, arena_dup_lower(a, tag));
 }
 
-uint64_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a)
+uint32_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a)
 {
     return epoch_hash(c->epochs, EPOCH_GROUP, origin_text(r, a), group);
 }
@@ -38,7 +38,7 @@ static struct str path_text(const struct key_request *r, struct arena *a)
     return ARENA_JOIN(a, r->host, STR(":"), arena_decimal(a, r->port), r->path);
 }
 
-uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a)
+uint32_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a)
 {
     return epoch_hash(c->epochs, EPOCH_PATH, r->site, path_text(r, a));
 }
@@ -73,7 +73,7 @@ static struct str query_text(const struct key_request *r, const struct rule *rul
     return (struct str){ text, (size_t)(at - text) };
 }
 
-static uint64_t url_name(const struct cache *c, const struct key_request *r, const struct rule *rule,
+static uint32_t url_name(const struct cache *c, const struct key_request *r, const struct rule *rule,
                          struct arena *a)
 {
     struct str path = path_text(r, a), query = query_text(r, rule, a);
@@ -81,7 +81,7 @@ static uint64_t url_name(const struct cache *c, const struct key_request *r, con
     return epoch_hash(c->epochs, EPOCH_URL, r->site, ARENA_JOIN(a, path, STR("?"), query));
 }
 
-bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name)
+bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint32_t *name)
 {
     struct place place = { .primary = key_primary(r, a) };
     bool known, busy, dropped;
@@ -98,7 +98,7 @@ bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, 
     return touches;
 }
 
-bool name_of_unsafe(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name)
+bool name_of_unsafe(struct cache *c, const struct key_request *r, struct arena *a, uint32_t *name)
 {
     struct place place = { .primary = key_primary(r, a) };
     place_hash(c, &place);
@@ -109,9 +109,9 @@ bool name_of_unsafe(struct cache *c, const struct key_request *r, struct arena *
 
 void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
                        const struct rule *before, const struct verdict *v, struct arena *a,
-                       const uint64_t **names, size_t *n)
+                       const uint32_t **names, size_t *n)
 {
-    uint64_t *all = arena_alloc(a, (FIXED_NAMES + v->tags.n + v->groups.n) * sizeof(*all));
+    uint32_t *all = arena_alloc(a, (FIXED_NAMES + v->tags.n + v->groups.n) * sizeof(*all));
     size_t k = 0;
     all[k++] = name_of_site(c, r->site);
     all[k++] = name_of_path_anywhere(c, r->site, r->path);

@@ -97,15 +97,10 @@ static bool is_kept(const struct response_plan *p, const struct field *f)
 #define TAG_WORDS  (sizeof(struct hash128) / sizeof(uint64_t))
 #define PART_WORDS (sizeof(struct part) / sizeof(uint64_t))
 
-/* In this order: names, declared length, tag, part, text. */
-static size_t length_at(const struct response *r)
-{
-    return epoch_names_room(r->names_n);
-}
-
+/* In this order: declared length, tag, part, names, text. */
 static size_t tag_at(const struct response *r)
 {
-    return length_at(r) + r->has_length;
+    return r->has_length;
 }
 
 static size_t part_at(const struct response *r)
@@ -113,14 +108,25 @@ static size_t part_at(const struct response *r)
     return tag_at(r) + (r->has_tag ? TAG_WORDS : 0);
 }
 
-static size_t words_of(const struct response *r)
+static size_t names_at(const struct response *r)
 {
     return part_at(r) + (r->has_part ? PART_WORDS : 0);
 }
 
+/* From the begin of the piece. */
+static size_t text_at(const struct response *r)
+{
+    return sizeof(*r) + names_at(r) * sizeof(uint64_t) + epoch_names_room(r->names_n) * sizeof(uint32_t);
+}
+
 static const char *text_of(const struct response *r)
 {
-    return (const char *)(r->words + words_of(r));
+    return (const char *)r + text_at(r);
+}
+
+const uint32_t *response_names(const struct response *r)
+{
+    return (const uint32_t *)(const void *)(r->words + names_at(r));
 }
 
 struct hash128 *response_tag(struct response *r)
@@ -137,7 +143,7 @@ struct part *response_part(struct response *r)
 
 int64_t response_declared_length(const struct response *r)
 {
-    return r->has_length ? (int64_t)r->words[length_at(r)] : -1;
+    return r->has_length ? (int64_t)r->words[0] : -1;
 }
 
 struct str response_h1(const struct response *r)
@@ -406,19 +412,19 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
         .has_tag = p->status == 200 && !p->is_part && !has_validator(p, &etag),
         .has_part = p->is_part,
     };
-    size_t bytes = sizeof(head) + words_of(&head) * sizeof(uint64_t) + text;
+    size_t bytes = text_at(&head) + text;
     CHECK(bytes <= UINT32_MAX && p->names_n <= UINT32_MAX);
     head.bytes = (uint32_t)bytes;
 
     struct response *r = memory_zero(m, bytes);
     *r = head;
+    uint32_t *names = (uint32_t *)(uintptr_t)response_names(r);
     if (p->names_n)
-        memcpy(r->words, p->names, p->names_n * sizeof(*p->names));
-    epoch_names_sort(r->words, p->names_n);
+        memcpy(names, p->names, p->names_n * sizeof(*names));
+    epoch_names_sort(names, p->names_n);
     if (r->has_length)
-        r->words[length_at(r)] = (uint64_t)p->declared_length;
-    put_text(&(struct builder){ (char *)(r->words + words_of(r)), (char *)r + bytes }, p, reason, add_date,
-             add_cc);
+        r->words[0] = (uint64_t)p->declared_length;
+    put_text(&(struct builder){ (char *)r + text_at(r), (char *)r + bytes }, p, reason, add_date, add_cc);
     return r;
 }
 

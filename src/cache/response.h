@@ -34,7 +34,7 @@ struct response {
     bool has_tag : 1;    /* room for response_tag: a whole 200 without a validator */
     bool has_part : 1;   /* room for response_part */
     uint8_t line_n;      /* of the status line; 0: it is longer than that */
-    uint64_t words[];    /* names as cache/epoch wants them; the rare things; then the text */
+    uint64_t words[];    /* the rare things; then names as cache/epoch wants them; then the text */
 };
 
 struct response_plan {
@@ -47,7 +47,7 @@ struct response_plan {
     bool strip_cookies;
     struct str note;       /* for Cache-Status: what the dev profile would have done; usually empty */
     bool add_default_cc;   /* when neither Cache-Control nor Expires is there */
-    const uint64_t *names; /* copied and put in order */
+    const uint32_t *names; /* copied and put in order */
     size_t names_n;
     bool is_part; /* room for response_part */
 };
@@ -61,10 +61,7 @@ void response_free(struct memory *m, struct response *r);
 struct hash128 *response_tag(struct response *r);
 struct part *response_part(struct response *r);
 
-static inline const uint64_t *response_names(const struct response *r)
-{
-    return r->words;
-}
+const uint32_t *response_names(const struct response *r);
 /* Status line and visible lines, each with CR LF, no empty line. */
 struct str response_h1(const struct response *r);
 /* The same for a 304 made of it (RFC 9110 §15.4.5), in the arena. */

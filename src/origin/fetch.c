@@ -957,11 +957,11 @@ struct answer {
 };
 
 /* A confirmed response stays purgeable by what it was purgeable by when the 304 was asked for. */
-static void add_names(struct fetch *f, const struct object *before, const uint64_t **names, size_t *n)
+static void add_names(struct fetch *f, const struct object *before, const uint32_t **names, size_t *n)
 {
-    const uint64_t *old = object_names(before);
+    const uint32_t *old = object_names(before);
     size_t old_n = object_names_n(before);
-    uint64_t *all = arena_alloc(&f->arena, (*n + old_n) * sizeof(*all));
+    uint32_t *all = arena_alloc(&f->arena, (*n + old_n) * sizeof(*all));
     memcpy(all, *names, *n * sizeof(*all));
     for (size_t i = 0; i < old_n; i++) {
         bool there = false;
@@ -977,7 +977,7 @@ static void add_names(struct fetch *f, const struct object *before, const uint64
 static void publish_head(struct fetch *f, const struct answer *a, struct verdict *v, struct body **body,
                          const struct object *successor_of)
 {
-    const uint64_t *names = NULL;
+    const uint32_t *names = NULL;
     size_t names_n = 0;
     /* What nobody else gets need not be purged. */
     if (v->store)
@@ -1134,7 +1134,7 @@ static int64_t declared_length(const struct response_head *h)
 /* A HEAD that tells of another length or validator than what is stored makes that stale (RFC 9111 §4.3.5). */
 static void compare_with_stored(struct fetch *f, const struct response_head *h)
 {
-    uint64_t name;
+    uint32_t name;
     struct object *o = index_peek(f->f->cache, &f->plan.place);
     if (!o)
         return;

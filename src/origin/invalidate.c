@@ -69,7 +69,7 @@ bool same_origin_reference(const struct key_request *at, struct str reference, s
 static void invalidate_url(struct cache *c, const struct key_request *url, struct arena *a,
                            int64_t now_mono_ms)
 {
-    uint64_t name;
+    uint32_t name;
     if (name_of_unsafe(c, url, a, &name))
         epochs_purge(c->epochs, PURGE_INVALIDATE, &name, 1, now_mono_ms);
 }
@@ -86,7 +86,7 @@ static void invalidate_groups(struct cache *c, const struct key_request *at, con
                               struct arena *a, int64_t now_mono_ms)
 {
     struct sf_members groups;
-    uint64_t names[GROUPS_MAX];
+    uint32_t names[GROUPS_MAX];
     size_t n = 0;
     if (!fields_has(response, FIELD_CACHE_GROUP_INVALIDATION) ||
         !sf_parse_list(fields_joined(response, FIELD_CACHE_GROUP_INVALIDATION, a), a, &groups))

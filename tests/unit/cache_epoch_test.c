@@ -41,13 +41,13 @@ static int teardown(void **state)
 }
 
 /* A name that is one number: what objects and the table hold. */
-static uint64_t purge(enum purge_kind kind, uint64_t name, int64_t now_ms)
+static uint64_t purge(enum purge_kind kind, uint32_t name, int64_t now_ms)
 {
     return epochs_purge(e, kind, &name, 1, now_ms);
 }
 
 /* Of an object with this one name. */
-static bool touched(uint64_t name, uint64_t began, uint64_t since, struct purged *p)
+static bool touched(uint32_t name, uint64_t began, uint64_t since, struct purged *p)
 {
     return epochs_touched(e, &name, 1, began, since, epochs_published(e), p);
 }
@@ -114,7 +114,7 @@ static void kinds_are_told_apart(void **state)
     struct purged p;
     uint64_t before = epochs_published(e), soft = purge(PURGE_SOFT, 1, 5000),
              gone = purge(PURGE_INVALIDATE, 2, 6000);
-    const uint64_t both[] = { 1, 2 };
+    const uint32_t both[] = { 1, 2 };
     assert_true(touched(1, before, before, &p));
     assert_int_equal(p.soft, soft);
     assert_int_equal(p.soft_at_ms, 5000);
@@ -137,7 +137,7 @@ static void remembers_the_earliest_soft_purge(void **state)
 {
     (void)state;
     struct purged p;
-    const uint64_t names[] = { 1, 2, 3 };
+    const uint32_t names[] = { 1, 2, 3 };
     uint64_t before = epochs_published(e);
     purge(PURGE_SOFT, 2, 9000);
     purge(PURGE_SOFT, 3, 7000); /* a clock of another worker, read a little earlier */
@@ -185,11 +185,11 @@ static void purges_several_names_at_once(void **state)
     (void)state;
     struct purged p;
     uint64_t before = epochs_published(e);
-    const uint64_t names[] = { 30, 10, 20, 10 };
+    const uint32_t names[] = { 30, 10, 20, 10 };
     uint64_t n = epochs_purge(e, PURGE_HARD, names, 4, 0);
     assert_int_equal(epochs_published(e), n);
     assert_int_equal(epochs_count(e), 3);
-    for (uint64_t name = 10; name <= 30; name += 10)
+    for (uint32_t name = 10; name <= 30; name += 10)
         assert_true(touched(name, before, before, &p));
     /* Who began while it was under way began before it. */
     for (uint64_t began = before; began < n; began++)
@@ -210,7 +210,7 @@ static void looks_only_at_what_is_new(void **state)
     assert_true(touched(1, before, other, &p));
     assert_true(p.soft == soft && p.invalidated == inval);
     /* A number read before a purge does not see it yet. */
-    assert_false(epochs_touched(e, &(uint64_t){ 1 }, 1, other, other, other, &p));
+    assert_false(epochs_touched(e, &(uint32_t){ 1 }, 1, other, other, other, &p));
 }
 
 static void has_objects_without_names(void **state)
@@ -232,7 +232,7 @@ static void journal_and_table_agree(void **state)
     (void)state;
     static const unsigned distances[] = { 1,    2,    3,    500,  511,  512,  513, 514,
                                           1000, 1022, 1023, 1024, 1025, 1026, 3000 };
-    uint64_t names[9];
+    uint32_t names[9];
     for (size_t d = 0; d < COUNT_OF(distances); d++)
         for (size_t at = 0; at < COUNT_OF(names); at++) {
             struct purged p;
@@ -254,14 +254,14 @@ static void finds_each_of_many_names(void **state)
 {
     (void)state;
     static const size_t sizes[] = { 1, 2, 15, 16, 17, 18, 64, 100, 1000 };
-    uint64_t names[1200];
+    uint32_t names[1300];
     for (size_t k = 0; k < COUNT_OF(sizes); k++) {
         size_t n = sizes[k];
         struct purged p;
         assert_true(epoch_names_room(n) >= n && epoch_names_room(n) <= COUNT_OF(names));
         for (size_t i = 0; i < n; i++)
-            names[i] = (i + 1) * 0x9e3779b97f4a7c15u;
-        names[0] = k % 2 ? 1 : UINT64_MAX;
+            names[i] = (uint32_t)(i + 1) * 0x9e3779b1u;
+        names[0] = k % 2 ? 1 : UINT32_MAX;
         epoch_names_sort(names, n);
         for (size_t i = 1; i < n; i++)
             assert_true(names[i - 1] < names[i]);
@@ -396,7 +396,8 @@ static void purges_more_names_than_it_remembers(void **state)
     struct purged p;
     epochs_free(e);
     begin(16);
-    uint64_t names[1000], before = epochs_published(e);
+    uint32_t names[1000];
+    uint64_t before = epochs_published(e);
     for (uint64_t i = 0; i < 1000; i++)
         names[i] = i + 1;
     epochs_purge(e, PURGE_HARD, names, 1000, 0);
@@ -455,7 +456,8 @@ static void forgets_a_name_as_a_whole(void **state)
 enum { NAMES = 400, STEPS = 20000, ALIVE = 30, MOST = 60 };
 
 struct model_object {
-    uint64_t names[MOST + (MOST + 7) / 8], begin, since;
+    uint32_t names[MOST + (MOST + 3) / 4];
+    uint64_t begin, since;
     size_t n;
 };
 
@@ -468,9 +470,9 @@ static uint64_t dice(uint64_t below)
 }
 
 /* Of the model's names: small numbers, as no hash is, and numbers all over. */
-static uint64_t name_of(uint64_t i)
+static uint32_t name_of(uint64_t i)
 {
-    return i % 2 ? i : i * 0x9e3779b97f4a7c15u;
+    return i % 2 ? (uint32_t)i : (uint32_t)i * 0x9e3779b1u;
 }
 
 static void renew(struct model_object *o)
@@ -483,7 +485,7 @@ static void renew(struct model_object *o)
     o->begin = o->since = epochs_published(e);
 }
 
-static bool is_among(const struct model_object *o, uint64_t name)
+static bool is_among(const struct model_object *o, uint32_t name)
 {
     for (size_t i = 0; i < o->n; i++)
         if (o->names[i] == name)
@@ -511,7 +513,7 @@ static void agrees_with_a_model(void **state)
         case 2:
         case 3: {
             enum purge_kind kind = (enum purge_kind)dice(PURGE_KINDS);
-            uint64_t name = 1 + dice(NAMES);
+            uint32_t name = 1 + dice(NAMES);
             last[kind][name] = purge(kind, name_of(name), step);
             break;
         }
@@ -526,7 +528,7 @@ static void agrees_with_a_model(void **state)
             uint64_t upto = epochs_published(e), expected[PURGE_KINDS] = { 0 };
             bool is = epochs_touched(e, o->names, o->n, o->begin, o->since, upto, &p), should = false;
             for (int k = 0; k < PURGE_KINDS; k++)
-                for (uint64_t name = 1; name <= NAMES; name++)
+                for (uint32_t name = 1; name <= NAMES; name++)
                     if (last[k][name] > o->begin && is_among(o, name_of(name))) {
                         expected[k] = 1;
                         should = true;
@@ -558,7 +560,7 @@ struct crowd {
 static void *look(void *ctx)
 {
     struct crowd *c = ctx;
-    const uint64_t hers[] = { 1, 1ull << 40 }, never[] = { 2, 3, 1ull << 41 };
+    const uint32_t hers[] = { 1, 1u << 24 }, never[] = { 2, 3, 1u << 25 };
     uint64_t begin = epochs_published(e), since = begin;
     while (!atomic_load(&c->over)) {
         struct purged p;

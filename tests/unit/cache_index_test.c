@@ -911,7 +911,7 @@ static uint64_t dice(uint64_t *now_at, uint64_t below)
 }
 
 /* The fetch of one object: head, body, seal, publish; or it fails. */
-static void fill(struct worker *w, struct object *o, const struct place *p, uint64_t name, uint64_t *at,
+static void fill(struct worker *w, struct object *o, const struct place *p, uint32_t name, uint64_t *at,
                  const struct now *n)
 {
     struct fields none = { 0 };
@@ -1012,14 +1012,14 @@ static void *ask_on_and_on(void *ctx)
     for (int step = 0; step < STEPS; step++) {
         ask(w, &at);
         if (dice(&at, 100) == 0) {
-            uint64_t name = 1 + dice(&at, NAMES),
+            uint32_t name = 1 + dice(&at, NAMES),
                      number = epochs_purge(cache->epochs, PURGE_HARD, &name, 1, 0);
             uint64_t before = atomic_load(&w->c->told[name]);
             while (before < number && !atomic_compare_exchange_weak(&w->c->told[name], &before, number))
                 ;
         }
         if (dice(&at, 50) == 0) {
-            uint64_t name = 1 + dice(&at, NAMES);
+            uint32_t name = 1 + dice(&at, NAMES);
             epochs_purge(cache->epochs, dice(&at, 2) ? PURGE_SOFT : PURGE_INVALIDATE, &name, 1,
                          clock_now(&w->c->clock).mono_ms);
         }

@@ -33,7 +33,7 @@ struct visitor {
 
 static struct {
     const char *url;
-    uint64_t name;
+    uint32_t name;
     int version; /* of the data */
     int least;   /* for who arrives now */
     int64_t lifetime_ms, stale_while_ms;
@@ -373,7 +373,7 @@ static void published_in_any_order(void **state)
 static struct {
     _Atomic int version, least;
     char url[16];
-    uint64_t name;
+    uint32_t name;
 } pages[PAGES];
 static atomic_size_t threads_done;
 static atomic_int wrong;

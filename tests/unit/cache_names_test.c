@@ -24,9 +24,9 @@ static struct rule *rule_with(const char *lines)
 }
 
 /* Is the name among those of a response to `r` that is stored under `rule`? */
-static bool has(const struct key_request *r, const struct rule *rule, const struct verdict *v, uint64_t name)
+static bool has(const struct key_request *r, const struct rule *rule, const struct verdict *v, uint32_t name)
 {
-    const uint64_t *names;
+    const uint32_t *names;
     size_t n;
     static const struct verdict none;
     names_of_response(cache, r, rule, rule, v ? v : &none, &arena, &names, &n);
@@ -39,7 +39,7 @@ static bool has(const struct key_request *r, const struct rule *rule, const stru
 /* Would a purge of `url`, asked for now, purge what is stored for `r` under `rule`? */
 static bool reaches(const struct key_request *url, const struct key_request *r, const struct rule *rule)
 {
-    uint64_t name = 0;
+    uint32_t name = 0;
     return name_of_url(cache, url, &arena, &name) && has(r, rule, NULL, name);
 }
 
@@ -154,7 +154,7 @@ static void under_a_rule_the_listed_names_count(void **state)
             fail_msg("?%s and ?%s", rows[i].url, rows[i].stored);
     }
     /* A query with none of them touches nothing, an empty one does. */
-    uint64_t name;
+    uint32_t name;
     struct key_request url = request("/p", "action=x");
     assert_false(name_of_url(cache, &url, &arena, &name));
     url = request("/p", NULL);
@@ -173,7 +173,7 @@ static void while_a_fetch_runs_it_is_the_path(void **state)
         (struct place){ .primary = key_primary(&any, &arena), .variant = key_variant(&any, NULL, &arena) };
     place_hash(cache, &l.place);
     struct found f = look_as(&l, OUTCOME_MISS);
-    uint64_t name;
+    uint32_t name;
     assert_true(name_of_url(cache, &url, &arena, &name));
     assert_true(name == name_of_path(cache, &url, &arena));
     assert_true(reaches(&url, &any, rule));
@@ -190,10 +190,10 @@ static void both_rules_count_when_it_changes(void **state)
     (void)state;
     struct rule *rule = rule_with("Netlify-Vary: query=a");
     struct key_request r = request("/p", "a=1&x=2"), url = request("/p", "x=2&a=1");
-    const uint64_t *names;
+    const uint32_t *names;
     static const struct verdict none;
     size_t n;
-    uint64_t name = 0;
+    uint32_t name = 0;
     bool found = false;
     assert_true(name_of_url(cache, &url, &arena, &name)); /* nothing is known yet */
     names_of_response(cache, &r, rule, NULL, &none, &arena, &names, &n);

@@ -172,7 +172,7 @@ static void a_successor_keeps_the_generated_etag(void **state)
 static void sorts_its_names(void **state)
 {
     (void)state;
-    const uint64_t names[] = { 9, 3, UINT64_MAX, 1, 3 };
+    const uint32_t names[] = { 9, 3, UINT32_MAX, 1, 3 };
     struct object *o = object_new(cache, 1);
     struct response *r = response_new(
         &cache->memory,

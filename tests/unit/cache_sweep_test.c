@@ -155,7 +155,7 @@ static void forgets_purges(void **state)
 {
     (void)state;
     store("/a", &(struct page){ .name = 1, .lifetime_ms = 100 * HOUR_MS });
-    for (uint64_t name = 10; name < 2010; name++)
+    for (uint32_t name = 10; name < 2010; name++)
         purge(PURGE_HARD, name);
     store("/b", &(struct page){ .name = 2, .lifetime_ms = 100 * HOUR_MS });
     for (int i = 0; i < 5; i++) {
@@ -172,7 +172,7 @@ static void forgets_purges(void **state)
     assert_int_equal(epochs_floor(cache->epochs), 0);
     looks("/b", OUTCOME_HIT);
     /* New ones stay for an hour although all objects are younger. */
-    for (uint64_t name = 10; name < 2010; name++)
+    for (uint32_t name = 10; name < 2010; name++)
         purge(PURGE_HARD, name);
     struct object *slow =
         object_new(cache, epochs_published(cache->epochs) - 2000); /* a fetch that nobody can join */
@@ -239,7 +239,7 @@ static struct place variant_of(const char *url, unsigned i)
     return place_of(url, arena_printf(&arena, "v%u", i).p, NULL);
 }
 
-static void store_variant(const char *url, unsigned i, uint64_t name)
+static void store_variant(const char *url, unsigned i, uint32_t name)
 {
     struct look l = look_of(url);
     l.place = variant_of(url, i);

@@ -109,7 +109,7 @@ struct page {
     int64_t lifetime_ms; /* 0: a minute; -1: none */
     int64_t stale_while_ms, stale_error_ms;
     bool always_revalidate, foreground, not_stored, is_part;
-    uint64_t name; /* it can be purged by; 0: none */
+    uint32_t name; /* it can be purged by; 0: none */
     size_t body_bytes;
     const char *lines;
     int status;
@@ -177,7 +177,7 @@ static inline void store(const char *url, const struct page *p)
     found_drop(&f);
 }
 
-static inline uint64_t purge(enum purge_kind kind, uint64_t name)
+static inline uint64_t purge(enum purge_kind kind, uint32_t name)
 {
     return epochs_purge(cache->epochs, kind, &name, 1, now.mono_ms);
 }

@@ -177,7 +177,7 @@ static void store_pages(const char *const *paths, size_t n, const char *group)
         struct verdict v = { .store = true,
                              .fresh = { .lifetime_ms = 60000 },
                              .groups = { groups, group != NULL } };
-        const uint64_t *names;
+        const uint32_t *names;
         size_t names_n;
         names_of_response(cache, &r, NULL, NULL, &v, &arena, &names, &names_n);
         struct response *response =
