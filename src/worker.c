@@ -155,11 +155,23 @@ static void look_again(struct worker *w)
     loop_defer(&w->loop, &w->look_again);
 }
 
+/* It answers as long as this worker has visitors: that it is not ready, and what is still open. */
+static void close_admin(struct worker *w)
+{
+    if (!w->has_admin)
+        return;
+    w->has_admin = false;
+    listener_close(&w->admin_listener, listener_closed);
+    h1_drain(&w->admin_front);
+}
+
 /* Drained: nothing is left but background fetches and idle connections; they end the loop. */
 static void end_if_quiet(struct worker *w)
 {
-    if (!w->draining || atomic_load(&w->ending) || w->listeners_open || w->admin_open || w->front.open ||
-        w->admin_front.open)
+    if (!w->draining || atomic_load(&w->ending) || w->listeners_open || w->front.open)
+        return;
+    close_admin(w);
+    if (w->admin_open || w->admin_front.open)
         return;
     atomic_store(&w->ending, true);
     if (atomic_load(&w->arriving)) {
@@ -192,10 +204,7 @@ static void open_drain(struct letter *l)
     timer_start(&w->loop, &w->deadline, w->sites.settings->process.drain_timeout, cut_off);
     for (size_t i = 0; i < w->listeners_n; i++)
         listener_close(&w->listeners[i], listener_closed);
-    if (w->has_admin)
-        listener_close(&w->admin_listener, listener_closed);
     h1_drain(&w->front);
-    h1_drain(&w->admin_front);
     end_if_quiet(w);
 }
 

@@ -44,8 +44,8 @@ struct str query_strip_ignored(struct str query, const struct strs *ignored, str
  * were others. An empty result with *dropped set is sent without "?". */
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped);
 
-/* The fields of a background refresh, from those of the request that started it (CACHING.md 3.7): nothing of
- * a visitor that is not in the variant's key, and the key under `rule` stays what it was. Cookies only as the
+/* The fields of a background refresh, from those of the request that started it (CACHING.md 3.7): the
+ * same, but for what tells who the visitor is or which part he wants; the key under `rule` stays what it was. Cookies only as the
  * rule names them (`name:presence`: "name=1"); no Authorization and no Expect unless named; Accept-Encoding
  * in its normal form; no Range, If-*, Host and other framing, or hop-by-hop fields. Names and values point
  * into `in` or the arena; `out` is overwritten. */

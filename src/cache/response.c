@@ -405,7 +405,7 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
         .status = (uint16_t)p->status,
         .has_age = fields_has(p->fields, FIELD_AGE),
         .has_default_cc = add_cc,
-        .has_etag = etag.opaque.n > 0,
+        .has_etag = etag.opaque.n > 0 && groups[GROUP_ETAG] > 0, /* a hidden one is none */
         .etag_is_weak = etag.weak,
         .line_n = (uint8_t)(STATUS_LINE(reason) <= UINT8_MAX ? STATUS_LINE(reason) : 0),
         .has_length = p->declared_length >= 0,

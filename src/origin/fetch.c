@@ -221,8 +221,9 @@ static void back_off(struct fetch *f)
 {
     if (!f->stale)
         return;
-    int64_t next = f->f->loop->now.mono_ms + f->plan.site->refresh_backoff;
-    object_set_next_refresh(f->stale, next);
+    int64_t wait = f->plan.site->refresh_backoff;
+    if (wait > 0)
+        object_set_next_refresh(f->stale, f->f->loop->now.mono_ms + wait);
     if (f->plan.background)
         count(f->f->counters, COUNTER_REFRESHES_FAILED);
 }
@@ -990,7 +991,7 @@ static void publish_head(struct fetch *f, const struct answer *a, struct verdict
         .fields = a->fields,
         .site = f->plan.site,
         .received_wall_ms = f->f->loop->now.wall_ms,
-        .declared_length = a->declared_length,
+        .declared_length = *body ? -1 : a->declared_length, /* a body knows its own */
         .strip_cookies = v->store && v->strip_cookies,
         .add_default_cc = v->store && f->plan.site->default_browser_revalidate,
         .note = dev_note(f, v),

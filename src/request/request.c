@@ -249,6 +249,7 @@ static enum step part_found(struct request *r)
     object_unref(r->found.busy);
     r->found.busy = NULL;
     move_object(&r->stale, &r->found.stored);
+    r->stale_error = false;
     r->outcome = OUTCOME_PASS;
     return STEP_FETCH;
 }

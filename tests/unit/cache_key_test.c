@@ -640,7 +640,7 @@ static struct str lines_of(const struct fields *f)
     return text;
 }
 
-/* CACHING.md 3.7: a background refresh carries nothing of a visitor that is not in the variant's key. */
+/* CACHING.md 3.7: a background refresh carries no cookie, Authorization, Range or condition of a visitor that is not in the variant's key. */
 static void reduces_fields_for_a_refresh(void **state)
 {
     (void)state;

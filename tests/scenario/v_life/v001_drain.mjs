@@ -19,6 +19,10 @@ await scenario({ answer: async () => {
     await late.closed();
     equal(late.text, '');
   });
+  await cases.check('and the admin says so', async () => {
+    equal((await freshet.api('GET', '/readyz')).status, 503);
+    equal((await freshet.api('GET', '/healthz')).status, 200);
+  });
   release();
   await cases.check('the busy one is answered', async () => {
     const [r] = await busy.answers();
