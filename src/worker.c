@@ -201,7 +201,7 @@ static void open_drain(struct letter *l)
 {
     struct worker *w = CONTAINER_OF(l, struct worker, drain);
     w->draining = w->sites.draining = w->internal.draining = true;
-    timer_start(&w->loop, &w->deadline, w->sites.settings->process.drain_timeout, cut_off);
+    timer_start(&w->loop, &w->deadline, w->sites.snapshot->settings->process.drain_timeout, cut_off);
     for (size_t i = 0; i < w->listeners_n; i++)
         listener_close(&w->listeners[i], listener_closed);
     h1_drain(&w->front);

@@ -1,7 +1,5 @@
 #include "cache/evict.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 #include "cache/ghost.h"
 

@@ -1,7 +1,5 @@
 #include "cache/ghost.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 
 struct ghost_entry {
@@ -79,19 +77,6 @@ void ghost_fini(struct ghost *g)
     mem_free(g->set);
 }
 
-static void forget_oldest(struct ghost *g)
-{
-    struct ghost_entry *entry = &g->ring[g->head];
-    if (entry->fingerprint) {
-        set_clear(g, set_slot(g, entry->fingerprint));
-        g->weight -= entry->weight;
-        g->live--;
-        entry->fingerprint = 0;
-    }
-    g->head = (g->head + 1) % g->ring_size;
-    g->n--;
-}
-
 bool ghost_take(struct ghost *g, uint32_t fingerprint)
 {
     size_t slot = set_slot(g, fingerprint);
@@ -103,6 +88,14 @@ bool ghost_take(struct ghost *g, uint32_t fingerprint)
     g->live--;
     entry->fingerprint = 0;
     return true;
+}
+
+static void forget_oldest(struct ghost *g)
+{
+    if (g->ring[g->head].fingerprint)
+        ghost_take(g, g->ring[g->head].fingerprint);
+    g->head = (g->head + 1) % g->ring_size;
+    g->n--;
 }
 
 void ghost_add(struct ghost *g, uint32_t fingerprint, uint32_t weight, uint64_t most)

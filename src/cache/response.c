@@ -335,13 +335,6 @@ static enum group group_of(const struct response_plan *p, const struct field *f)
     return f->id == FIELD_ETAG ? GROUP_ETAG : is_in_304(f) ? GROUP_304 : GROUP_VISIBLE;
 }
 
-static void put_group(struct builder *b, const struct response_plan *p, enum group group)
-{
-    for (size_t i = 0; i < p->fields->n; i++)
-        if (group_of(p, &p->fields->v[i]) == group)
-            put_field(b, &p->fields->v[i]);
-}
-
 static size_t group_bytes(const struct response_plan *p, size_t bytes[GROUPS])
 {
     size_t all = 0;
@@ -360,23 +353,40 @@ static size_t group_bytes(const struct response_plan *p, size_t bytes[GROUPS])
 #define STATUS_LINE(reason) (STATUS_LINE_BEGIN + (reason).n + 2)
 #define DATE_LINE           (sizeof("Date: ") - 1 + HTTP_DATE_BYTES + 2)
 
-static void put_text(struct builder *b, const struct response_plan *p, struct str reason, bool add_date,
-                     bool add_cc)
+/* The group's bytes, behind what is written. */
+static struct builder begin_group(struct builder *b, size_t bytes)
 {
+    CHECK((size_t)(b->end - b->at) >= bytes);
+    struct builder group = { b->at, b->at + bytes };
+    b->at += bytes;
+    return group;
+}
+
+static void put_text(struct builder *b, const struct response_plan *p, struct str reason, bool add_date,
+                     bool add_cc, const size_t bytes[GROUPS])
+{
+    struct builder groups[GROUPS];
     put_status_line(b, p->status, reason);
-    put_group(b, p, GROUP_ETAG);
+    groups[GROUP_ETAG] = begin_group(b, bytes[GROUP_ETAG]);
     if (add_date) {
         char date[HTTP_DATE_BYTES];
         http_date_write(date, p->received_wall_ms / 1000);
         put_field(b, &(struct field){ field_name(FIELD_DATE), { date, HTTP_DATE_BYTES }, FIELD_DATE });
     }
-    put_group(b, p, GROUP_304);
+    groups[GROUP_304] = begin_group(b, bytes[GROUP_304]);
     if (add_cc)
         put(b, default_cc);
-    put_group(b, p, GROUP_VISIBLE);
-    put_group(b, p, GROUP_HIDDEN);
+    groups[GROUP_VISIBLE] = begin_group(b, bytes[GROUP_VISIBLE]);
+    groups[GROUP_HIDDEN] = begin_group(b, bytes[GROUP_HIDDEN]);
     put(b, p->note);
     CHECK(b->at == b->end);
+    for (size_t i = 0; i < p->fields->n; i++) {
+        enum group group = group_of(p, &p->fields->v[i]);
+        if (group != GROUP_NONE)
+            put_field(&groups[group], &p->fields->v[i]);
+    }
+    for (size_t i = 0; i < GROUPS; i++)
+        CHECK(groups[i].at == groups[i].end);
 }
 
 /* RFC 9110 §8.8: what says whether it is still the same. */
@@ -424,7 +434,8 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
     epoch_names_sort(names, p->names_n);
     if (r->has_length)
         r->words[0] = (uint64_t)p->declared_length;
-    put_text(&(struct builder){ (char *)r + text_at(r), (char *)r + bytes }, p, reason, add_date, add_cc);
+    put_text(&(struct builder){ (char *)r + text_at(r), (char *)r + bytes }, p, reason, add_date, add_cc,
+             groups);
     return r;
 }
 

@@ -599,7 +599,7 @@ static void too_slow_head(struct timer *t)
 
 static void become_idle(struct h1 *c)
 {
-    const struct process_settings *p = &c->front->requests->settings->process;
+    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
     c->state = H1_IDLE;
     give_exchange(c);
     if (c->half_closed) {
@@ -656,7 +656,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
         else if (h->minor >= 1 && !c->body_done)
             c->expects_continue = true;
     }
-    const struct process_settings *p = &c->front->requests->settings->process;
+    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
     c->keep_alive = wants_keep_alive(h->minor, &h->fields) && c->served + 1 < (uint64_t)p->keepalive_requests;
 }
 
@@ -678,7 +678,7 @@ static void after_request(struct h1 *c)
     } else {
         c->state = H1_DISCARD;
         if (!c->body_done)
-            wait_at_most(c, c->front->requests->settings->process.body_timeout, close_on_time);
+            wait_at_most(c, c->front->requests->snapshot->settings->process.body_timeout, close_on_time);
     }
 }
 
@@ -695,7 +695,7 @@ static void begin_next(struct h1 *c)
 
 static enum head_result parse_head(struct h1 *c, struct request_head *h, enum http_error *error)
 {
-    const struct process_settings *p = &c->front->requests->settings->process;
+    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
     struct exchange *x = c->x;
     size_t fields_max = (size_t)p->header_count;
     for (;;) {
@@ -716,7 +716,7 @@ static enum head_result parse_head(struct h1 *c, struct request_head *h, enum ht
 static bool begin_request(struct h1 *c)
 {
     struct exchange *x = c->x;
-    const struct process_settings *p = &c->front->requests->settings->process;
+    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
     struct request_head h;
     enum http_error error = HTTP_ERROR_NONE;
     enum head_result result = parse_head(c, &h, &error);

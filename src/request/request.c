@@ -51,7 +51,6 @@ void requests_set_settings(struct requests *w, struct settings *s)
         leave_snapshot(w->snapshot);
     w->snapshot = mem_alloc(sizeof(*w->snapshot));
     *w->snapshot = (struct snapshot){ .settings = s, .users = 1 };
-    w->settings = s;
 }
 
 void requests_fini(struct requests *w)
@@ -59,7 +58,6 @@ void requests_fini(struct requests *w)
     CHECK(w->snapshot->users == 1);
     leave_snapshot(w->snapshot);
     w->snapshot = NULL;
-    w->settings = NULL;
 }
 
 /* ---- route: whose request is it, and may it be answered from the cache ---- */
@@ -421,8 +419,8 @@ static void start_fetch(struct request *r, bool background)
                       : r->directives.no_store ? REASON_REQUEST_NO_STORE
                       : r->alone               ? REASON_NOT_SHARED
                       /* A reload came between: the purge of what the old settings made must not miss this. */
-                      : r->settings != r->w->settings ? REASON_NOT_SHARED
-                                                      : REASON_NONE,
+                      : r->settings != r->w->snapshot->settings ? REASON_NOT_SHARED
+                                                                : REASON_NONE,
         .request_id = request_id(r),
     };
     if (may_store && !background && r->site->combine_parts) {

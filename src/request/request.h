@@ -85,11 +85,10 @@ struct requests {
     struct fetcher *fetcher;
     struct origins *origins;
     struct counters *counters;
-    struct settings *settings; /* for new requests: of `snapshot` */
-    struct snapshot *snapshot;
-    struct country *country; /* NULL: no database */
-    struct source *source;   /* the admin listener's; NULL: sites */
-    struct str self;         /* "freshet-1a2b3c4d": our name in Via and CDN-Loop */
+    struct snapshot *snapshot; /* for new requests */
+    struct country *country;   /* NULL: no database */
+    struct source *source;     /* the admin listener's; NULL: sites */
+    struct str self;           /* "freshet-1a2b3c4d": our name in Via and CDN-Loop */
     /* The access log: called once for each finished request; NULL: off. */
     void (*log_request)(struct requests *w, const struct request *r);
     void *log_ctx;

@@ -1,6 +1,5 @@
 // An origin is an address, a name, or a Unix socket; one whose name nobody knows is a 502 that says so.
 // CACHING.md 6.7
-import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { check, equal, reply, scenario } from '../lib.mjs';
@@ -31,6 +30,3 @@ await scenario({ yaml: (url) => `sites:\n  literal:\n    hosts: [literal.example
     check(freshet.log().includes(`cannot resolve "${unknown}"`), freshet.log());
   });
 });
-for (const s of servers) s.close();
-fs.rmSync('origin', { force: true });
-process.exit();
