@@ -6,6 +6,7 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 
 const token = 'token-of-the-tests';
 const patience_ms = 30_000;
@@ -343,9 +344,9 @@ export class Origin {
     this.sockets = new Set();
   }
 
-  listen() {
+  listen(port = 0) {
     this.server = net.createServer({ noDelay: true }, (s) => this.#serve(s));
-    return new Promise((r) => this.server.listen(0, '127.0.0.1', () => {
+    return new Promise((r) => this.server.listen(port, '127.0.0.1', () => {
       this.port = this.server.address().port;
       this.url = `http://127.0.0.1:${this.port}`;
       r(this);
@@ -415,6 +416,34 @@ export class Origin {
     for (const s of this.sockets) s.destroy();
     return new Promise((r) => this.server.close(r));
   }
+}
+
+// A listener that never accepts and whose queue is full. On TCP the kernel drops what asks for one more connection, so that
+// connecting takes for ever: it is accepted by a thread, and that thread sleeps. `at`: as for net's listen.
+export async function deaf(at = { host: '127.0.0.1', port: 0 }) {
+  const worker = new Worker(`
+    const { parentPort, workerData } = require('node:worker_threads');
+    const server = require('node:net').createServer();
+    server.listen({ ...workerData, backlog: 1 }, () => {
+      parentPort.postMessage(server.address());
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`, { eval: true, workerData: at });
+  const address = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  const where = address.port ? { host: address.address, port: address.port } : { path: address };
+  const fill = async () => {
+    const s = net.connect(where);
+    await new Promise((resolve, reject) => s.once('connect', resolve).once('error', reject));
+    return s.on('error', () => {});
+  };
+  const queued = [await fill(), await fill()]; // as many as a backlog of one takes
+  return {
+    ...where,
+    // Nobody listens there any more.
+    async close() {
+      await worker.terminate();
+      for (const s of queued) s.destroy();
+    },
+  };
 }
 
 // A plain answer of an origin.

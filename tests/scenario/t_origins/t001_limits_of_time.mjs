@@ -1,5 +1,5 @@
 // An origin that does not answer, or pauses in its body, runs into its time limits; others are not affected.
-// scenarios T1, T2, T3
+// scenarios T2, T3
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const answer = (r) => (r.target === '/silent' ? null : r.target === '/pause' ? 'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 100\r\n\r\nhalf' : reply('x'));
