@@ -37,6 +37,13 @@ export function soon(look, ms = patience_ms) {
   return eventually(`soon: ${look}`, look, ms);
 }
 
+// A promise and its handle.
+export function gate() {
+  let open;
+  const opened = new Promise((r) => (open = r));
+  return { open, opened };
+}
+
 function exists(file) {
   return fs.existsSync(file);
 }

@@ -1,5 +1,5 @@
 // A purge of a tag that ten thousand pages carry costs what a purge of one costs, and none of them is served after it.
-// scenarios O9, O13, O17
+// scenarios O9, O13
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const count = 10_000;
