@@ -1,7 +1,7 @@
 /*
  * A byte stream: a TCP or Unix socket connection (TLS will stand beside it with the same functions). Embedded in its
  * owner, a client connection or an origin connection; belongs to one loop. Notices come from the loop, never inside a
- * call to one of these functions.
+ * call to one of these functions. TCP's urgent data (MSG_OOB) is no part of the stream: it is left out.
  */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H

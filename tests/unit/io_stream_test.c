@@ -486,6 +486,43 @@ BOTH(while_stopped_a_hang_up_waits)
     close_end(&e);
 }
 
+/* Urgent data (scenarios N12): TCP takes one byte out of the stream and keeps it beside it, where we do not look. */
+static void urgent_data_is_left_out(void **state)
+{
+    static struct world w;
+    struct end e;
+    (void)state;
+    world_init(&w);
+    open_end(&e, &w, true);
+    stream_read_start(&e.stream);
+    send_text(&e, "GET ");
+    assert_int_equal(send(e.peer, "/!", 2, MSG_OOB), 2);
+    send_text(&e, " HTTP/1.1");
+    RUN_UNTIL(&w, e.got.n >= 14);
+    world_settle(&w);
+    assert_got(&e, "GET / HTTP/1.1");
+
+    /* Alone it wakes nobody, and above all not again and again. */
+    int spaces = e.spaces, datas = e.datas;
+    assert_int_equal(send(e.peer, "!", 1, MSG_OOB), 1);
+    for (int i = 0; i < 100; i++)
+        loop_run_once(&w.loop, false);
+    assert_in_range(e.spaces, spaces, spaces + 1);
+    assert_int_equal(e.datas, datas);
+    send_text(&e, "\r\n");
+    RUN_UNTIL(&w, e.got.n >= 16);
+    assert_got(&e, "GET / HTTP/1.1\r\n");
+
+    /* Behind what was read, before the end. */
+    assert_int_equal(send(e.peer, "!", 1, MSG_OOB), 1);
+    shutdown(e.peer, SHUT_WR);
+    RUN_UNTIL(&w, e.ended);
+    assert_int_equal(e.ended_status, 0);
+    assert_got(&e, "GET / HTTP/1.1\r\n");
+    close_end(&e);
+    world_fini(&w);
+}
+
 /* ---- ends ---- */
 
 BOTH(after_the_peers_end_one_can_still_write)
@@ -970,6 +1007,7 @@ int main(void)
         cmocka_unit_test(no_space_stops_reading),
         cmocka_unit_test(while_stopped_the_end_waits),
         cmocka_unit_test(while_stopped_a_hang_up_waits),
+        cmocka_unit_test(urgent_data_is_left_out),
         cmocka_unit_test(after_the_peers_end_one_can_still_write),
         cmocka_unit_test(a_shutdown_leaves_the_other_direction_open),
         cmocka_unit_test(a_shutdown_waits_for_the_pending_write),
