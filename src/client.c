@@ -676,13 +676,27 @@ static void print_origin(const json_t *o)
     putchar('\n');
 }
 
-static void print_resource(const json_t *resource)
+/* The response fields that made it what it is. */
+static void print_rule(const json_t *resource)
 {
+    const json_t *from = json_object_get(resource, "rule_from");
+    size_t n = json_array_size(from);
     label("rule");
     print_safe(stdout, text_at(resource, "rule"));
-    printf(" (");
-    print_safe(stdout, text_at(resource, "rule_from"));
+    printf(n                          ? " (from "
+           : is_at(resource, "known") ? " (the default: no answer named anything else"
+                                      : " (the default");
+    for (size_t i = 0; i < n; i++) {
+        const json_t *field = json_array_get(from, i);
+        printf("%s", i == 0 ? "" : i + 1 < n ? ", " : " and ");
+        print_safe(stdout, (struct str){ json_string_value(field), json_string_length(field) });
+    }
     printf(")\n");
+}
+
+static void print_resource(const json_t *resource)
+{
+    print_rule(resource);
     label("variants");
     printf("%lld stored%s\n", (long long)number_at(resource, "variants"),
            is_at(resource, "fetch_running") ? "; a fetch runs" : "");

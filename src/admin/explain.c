@@ -279,6 +279,16 @@ static void write_request(const struct request *x, struct answer_writer *w)
     answer_close(w, '}');
 }
 
+static void write_rule_fields(const struct rule *rule, struct answer_writer *w)
+{
+    struct str fields[RULE_FIELDS_MAX];
+    size_t n = rule_fields(rule, fields);
+    answer_open(w, "rule_from", '[');
+    for (size_t i = 0; i < n; i++)
+        answer_str(w, NULL, fields[i]);
+    answer_close(w, ']');
+}
+
 static void write_resource(struct request *x, const struct facts *f, struct answer_writer *w)
 {
     answer_open(w, "resource", '{');
@@ -290,9 +300,7 @@ static void write_resource(struct request *x, const struct facts *f, struct answ
     if (f->resource.over_size_left_ms)
         answer_int(w, "over_size_left_s", (f->resource.over_size_left_ms + 999) / 1000);
     answer_str(w, "rule", f->rule ? rule_text(f->rule) : STR("the whole query"));
-    answer_str(w, "rule_from",
-               f->rule ? STR("Netlify-Vary and Vary of its latest 2xx answers")
-                       : STR("no Netlify-Vary and no Vary were seen"));
+    write_rule_fields(f->rule, w);
     answer_close(w, '}');
     answer_str(w, "key", key_describe(&x->key, f->rule, &x->arena));
 }

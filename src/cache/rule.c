@@ -301,6 +301,29 @@ struct str rule_text(const struct rule *r)
     return r ? r->text : STR_NONE;
 }
 
+static bool is_netlify(const struct rule *r)
+{
+    const struct netlify_vary *n = &r->netlify;
+    return n->query_some || n->headers.n || n->cookies.n || n->languages.n || n->countries.n;
+}
+
+static bool is_vary(const struct rule *r)
+{
+    return r->vary_encoding || r->vary_language || r->vary.n;
+}
+
+size_t rule_fields(const struct rule *r, struct str *out)
+{
+    size_t n = 0;
+    if (r && is_netlify(r))
+        out[n++] = STR("Netlify-Vary");
+    if (r && is_vary(r))
+        out[n++] = STR("Vary");
+    if (r && r->varies_encoding)
+        out[n++] = STR("Content-Encoding");
+    return n;
+}
+
 static bool names_have(const struct names *list, struct str name)
 {
     return list->n && bsearch(&name, list->v, list->n, sizeof(*list->v), compare_str);
@@ -394,7 +417,5 @@ bool rule_names_more(const struct rule *r, const struct rule *known)
 
 bool rule_is_encoding_only(const struct rule *r)
 {
-    const struct netlify_vary *n = r ? &r->netlify : NULL;
-    return r && rule_has_encoding(r) && !r->vary_language && r->vary.n == 0 && !n->query_some &&
-           n->headers.n == 0 && n->cookies.n == 0 && n->languages.n == 0 && n->countries.n == 0;
+    return rule_has_encoding(r) && !r->vary_language && r->vary.n == 0 && !is_netlify(r);
 }

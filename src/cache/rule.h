@@ -16,6 +16,8 @@ struct fields;
 /* Names of one rule, all instructions and Vary together; bytes of its text. Beyond: RULE_INVALID. */
 #define RULE_NAMES_MAX 64
 #define RULE_TEXT_MAX  4096
+/* Netlify-Vary, Vary, Content-Encoding */
+#define RULE_FIELDS_MAX 3
 
 struct rule {
     atomic_uint refs;
@@ -54,6 +56,9 @@ size_t rule_bytes(const struct rule *r);
 /* Canonical: equal rules have equal texts. Key material, and for people: "query=a|b,cookie=theme; vary:
  * accept-encoding, cookie". Empty for the default rule. Lives as long as the rule. */
 struct str rule_text(const struct rule *r);
+/* The response fields that its parts were read from, in `out`, RULE_FIELDS_MAX of them at most: how many. What two fields say
+ * alike stays with the one that said it first. 0 for the default rule. */
+size_t rule_fields(const struct rule *r, struct str *out);
 /* Does r name anything that `known` does not? Then an answer under `known` would mix up pages
  * (vary-conflict). */
 bool rule_names_more(const struct rule *r, const struct rule *known);

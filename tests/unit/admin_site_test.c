@@ -337,6 +337,7 @@ static void explain_of_what_nobody_asked_for_changes_nothing(void **state)
         assert_string_equal(text_at(json, "origin.address"), "http://127.0.0.1:1");
         assert_string_equal(text_at(json, "origin.health"), "good");
         assert_string_equal(text_at(json, "resource.rule"), "the whole query");
+        assert_int_equal(json_array_size(json_at(json, "resource.rule_from")), 0);
         assert_true(json_is_false(json_at(json, "resource.known")));
         assert_true(json_is_null(json_at(json, "stored")));
         assert_non_null(strstr(text_at(json, "advice"), "not requested"));
@@ -359,6 +360,9 @@ static void explain_of_a_page_says_how_long_and_why(void **state)
     json_t *json = explain(question);
     assert_string_equal(text_at(json, "outcome"), "hit");
     assert_non_null(strstr(text_at(json, "resource.rule"), "query=p,cookie=theme"));
+    assert_string_equal(text_at(json, "resource.rule_from.0"), "Netlify-Vary");
+    assert_string_equal(text_at(json, "resource.rule_from.1"), "Vary");
+    assert_int_equal(json_array_size(json_at(json, "resource.rule_from")), 2);
     assert_int_equal(number_at(json, "resource.variants"), 1);
     assert_non_null(strstr(text_at(json, "key"), "cookie theme: dark"));
     assert_int_equal(number_at(json, "stored.status"), 200);

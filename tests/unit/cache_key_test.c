@@ -421,6 +421,52 @@ static void varies_on_a_stored_encoding(void **state)
     rule_unref(rule);
 }
 
+/* For people: which fields a rule was read from. One that named nothing that counts is none of them. */
+static void names_its_fields(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second, *fields;
+    } cases[] = {
+        { "Date: x", NULL, "" },
+        { "Netlify-Vary: query\nVary: Host\nContent-Encoding: identity", NULL, "" },
+        { "Netlify-Vary: query=a", NULL, "Netlify-Vary " },
+        { "Netlify-Vary: header=X", NULL, "Netlify-Vary " },
+        { "Netlify-Vary: cookie=a\nVary: Host", NULL, "Netlify-Vary " },
+        { "Netlify-Vary: language=de", NULL, "Netlify-Vary " },
+        { "Netlify-Vary: country=de", NULL, "Netlify-Vary " },
+        { "Vary: X", NULL, "Vary " },
+        { "Vary: Accept-Language", NULL, "Vary " },
+        { "Vary: Accept-Encoding\nNetlify-Vary: query", NULL, "Vary " },
+        { "Content-Encoding: br", NULL, "Content-Encoding " },
+        { "Content-Encoding: br\nVary: Accept-Encoding", NULL, "Vary Content-Encoding " },
+        { "Content-Encoding: br\nNetlify-Vary: query=a", NULL, "Netlify-Vary Content-Encoding " },
+        { "Content-Encoding: br\nVary: X\nNetlify-Vary: query=a", NULL,
+          "Netlify-Vary Vary Content-Encoding " },
+        /* inherited, taken back, said first by the other */
+        { "Netlify-Vary: query=a", "Vary: X", "Netlify-Vary Vary " },
+        { "Netlify-Vary: query=a\nVary: X", "Netlify-Vary: query", "Vary " },
+        { "Content-Encoding: br", "Vary: Accept-Encoding", "Content-Encoding " },
+        { "Content-Encoding: br", "Vary: Accept-Encoding, X", "Vary Content-Encoding " },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rule *rule = rule_of(cases[i].first), *next;
+        if (cases[i].second) {
+            assert_int_equal(rule_of_response(fields_of(cases[i].second), rule, &arena, &next), RULE_OK);
+            rule_unref(rule);
+            rule = next;
+        }
+        struct str fields[RULE_FIELDS_MAX];
+        size_t n = rule_fields(rule, fields);
+        struct buf all = BUF_INIT;
+        for (size_t k = 0; k < n; k++)
+            buf_printf(&all, "%.*s ", STR_ARG(fields[k]));
+        assert_str(buf_str(&all), cases[i].fields);
+        buf_fini(&all);
+        rule_unref(rule);
+    }
+}
+
 /* CACHING.md 4.4: the rule's own text is key material, so that two rules never share a variant. */
 static void keys_the_rule_itself(void **state)
 {
@@ -717,6 +763,7 @@ int main(void)
         TEST(keys_country_groups),
         TEST(keys_vary),
         TEST(varies_on_a_stored_encoding),
+        TEST(names_its_fields),
         TEST(keys_the_rule_itself),
         TEST(inherits_parts),
         TEST(knows_equal_rules),

@@ -418,7 +418,7 @@ static void explain_prints_what_is_known(void **state)
         "{\"outcome\": \"hit\", \"text\": \"answered from memory\", \"request\": {\"site\": "
         "\"default\", \"profile\": \"isr\"},"
         "\"origin\": {\"address\": \"http://o\", \"failed_in_row\": 2, \"last_reason_text\": \"it is away\"},"
-        "\"resource\": {\"rule\": \"query=a\", \"rule_from\": \"Netlify-Vary\", \"variants\": "
+        "\"resource\": {\"rule\": \"query=a\", \"rule_from\": [\"Netlify-Vary\"], \"variants\": "
         "2, \"fetch_running\": true},"
         "\"key\": \"site: default; url: http://a/; query: a=1\", \"stored\": {\"status\": "
         "200, \"content_type\": \"text/html\","
@@ -451,6 +451,37 @@ static void explain_prints_what_is_known(void **state)
     expect_in(said, "purged      soft\n");
     expect_in(said, "2 stored; a fetch runs\n");
     buf_fini(&answer);
+}
+
+static void explain_names_the_fields_of_the_rule(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *resource, *line;
+    } cases[] = {
+        { "\"rule\": \"r\", \"rule_from\": [\"Vary\"]", "rule        r (from Vary)\n" },
+        { "\"rule\": \"r\", \"rule_from\": [\"A\", \"B\"]", "rule        r (from A and B)\n" },
+        { "\"rule\": \"r\", \"rule_from\": [\"A\", \"B\\u001b\", \"C\"]",
+          "rule        r (from A, B? and C)\n" },
+        { "\"rule\": \"r\", \"rule_from\": [], \"known\": true",
+          "rule        r (the default: no answer named anything else)\n" },
+        { "\"rule\": \"r\", \"rule_from\": [], \"known\": false", "rule        r (the default)\n" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf json = BUF_INIT, answer = BUF_INIT;
+        buf_printf(&json, "{\"outcome\": \"miss\", \"resource\": {%s}, \"stored\": null}", cases[i].resource);
+        buf_printf(&answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%.*s", json.n,
+                   STR_ARG(buf_str(&json)));
+        buf_add_char(&answer, '\0');
+        server_start(answer.p, 0);
+        struct cli cli = command();
+        cli.url = STR("http://a/");
+        assert_int_equal(run(client_explain, &cli), 0);
+        server_end();
+        expect_in(said, cases[i].line);
+        buf_fini(&answer);
+        buf_fini(&json);
+    }
 }
 
 /* ---- status ---- */
@@ -512,6 +543,7 @@ int main(void)
         TEST(nobody_there_is_said),
         TEST(no_token_is_said),
         TEST(explain_prints_what_is_known),
+        TEST(explain_names_the_fields_of_the_rule),
         TEST(status_prints_for_people_or_as_it_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
