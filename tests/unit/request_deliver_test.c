@@ -518,7 +518,7 @@ static void tells_how_it_came(void **state)
           .not_kept = true,
           .verdict = REASON_PRIVATE,
           .status = "freshet; fwd=uri-miss; detail=private" },
-        /* As Netlify writes it. */
+        /* As Netlify writes it; one cache, so one member (decision 035). */
         { .outcome = OUTCOME_HIT, .netlify = true, .status = "\"Netlify Edge\"; hit; ttl=58" },
         { .outcome = OUTCOME_STALE,
           .netlify = true,
