@@ -124,14 +124,15 @@ static enum reason detail_of(const struct request *r)
         return REASON_STALE_ERROR;
     if (r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN)
         return r->found.backing_off ? REASON_STALE_BACKOFF : REASON_REFRESHING;
-    if (r->pass)
+    if (r->pass) /* fwd=method says it */
         return r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason;
     if (is_from_store(r) || !r->object || !r->object->response)
         return REASON_NONE;
     enum reason why = (enum reason)r->object->verdict_reason;
-    return why == REASON_METHOD || why == REASON_DEV
-               ? r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason
-               : why;
+    if (why == REASON_DEV) /* has a note of its own */
+        return r->pass_reason;
+    /* A HEAD that went to the origin as what it is. */
+    return why == REASON_METHOD && r->pass_reason != REASON_NONE ? r->pass_reason : why;
 }
 
 static bool is_token_like(struct str s)
