@@ -93,8 +93,12 @@ static void signals_closed(struct signals *s)
 static void worker_gone(struct worker *w)
 {
     struct run *r = CONTAINER_OF(w->process, struct run, p);
-    if (++r->gone < r->p.workers_n)
+    if (++r->gone < r->p.workers_n) {
+        /* The one that is left has the admin listener, and waits for this. */
+        if (r->gone == r->p.workers_n - 1 && r->admin_fd >= 0)
+            worker_post_last(&r->p.workers[0]);
         return;
+    }
     timer_stop(&r->p.loop, &r->sweep);
     signals_close(&r->signals, signals_closed);
 #ifdef FRESHET_CONTROL

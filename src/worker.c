@@ -155,7 +155,6 @@ static void look_again(struct worker *w)
     loop_defer(&w->loop, &w->look_again);
 }
 
-/* It answers as long as this worker has visitors: that it is not ready, and what is still open. */
 static void close_admin(struct worker *w)
 {
     if (!w->has_admin)
@@ -163,12 +162,17 @@ static void close_admin(struct worker *w)
     w->has_admin = false;
     listener_close(&w->admin_listener, listener_closed);
     h1_drain(&w->admin_front);
+    if (w->cut)
+        h1_close_all(&w->admin_front);
 }
 
-/* Drained: nothing is left but background fetches and idle connections; they end the loop. */
+/* Drained: nothing is left but background fetches and idle connections; they end the loop. The admin answers as long as any
+ * worker has visitors: that it is not ready, and what is still open. */
 static void end_if_quiet(struct worker *w)
 {
     if (!w->draining || atomic_load(&w->ending) || w->listeners_open || w->front.open)
+        return;
+    if (w->has_admin && !w->alone)
         return;
     close_admin(w);
     if (w->admin_open || w->admin_front.open)
@@ -192,7 +196,10 @@ static void end_if_quiet(struct worker *w)
 static void cut_off(struct timer *t)
 {
     struct worker *w = CONTAINER_OF(t, struct worker, deadline);
-    log_warning(&w->process->log, "worker", "drain_timeout is over: %zu connections are cut", w->front.open);
+    w->cut = true;
+    if (w->front.open)
+        log_warning(&w->process->log, "worker", "drain_timeout is over: %zu connections are cut",
+                    w->front.open);
     h1_close_all(&w->front);
     h1_close_all(&w->admin_front);
 }
@@ -205,6 +212,13 @@ static void open_drain(struct letter *l)
     for (size_t i = 0; i < w->listeners_n; i++)
         listener_close(&w->listeners[i], listener_closed);
     h1_drain(&w->front);
+    end_if_quiet(w);
+}
+
+static void open_last(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, last);
+    w->alone = true;
     end_if_quiet(w);
 }
 
@@ -252,6 +266,12 @@ void worker_post_drain(struct worker *w)
 {
     w->drain.open = open_drain;
     loop_post(&w->loop, &w->drain);
+}
+
+void worker_post_last(struct worker *w)
+{
+    w->last.open = open_last;
+    loop_post(&w->loop, &w->last);
 }
 
 void worker_post_reopen(struct worker *w)
@@ -335,7 +355,7 @@ static int choose_io(struct worker *w)
 
 int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd)
 {
-    *w = (struct worker){ .process = p, .index = index };
+    *w = (struct worker){ .process = p, .index = index, .alone = p->workers_n == 1 };
     int status = loop_init(&w->loop, &p->clock, &p->log);
     if (status < 0)
         return status;

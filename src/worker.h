@@ -37,7 +37,7 @@ struct worker {
     _Atomic int64_t arriving; /* connections on their way from other workers */
     bool accepting_paused, admin_paused;
     /* letters from main; the worker answers each with one to main's loop where main waits */
-    struct letter drain, recheck, rechecked, gone;
+    struct letter drain, last, recheck, rechecked, gone;
     struct loop_notice reopen, reload;        /* signals may come faster than they are handled */
     struct loop_notice reloaded;              /* to main's loop */
     _Atomic(struct settings *) next_settings; /* with `reload`, a reference */
@@ -47,6 +47,8 @@ struct worker {
     struct timer deadline;
     struct letter look_again; /* something was arriving when it wanted to end */
     bool looks_again, draining, log_closed;
+    bool alone;         /* the other workers are gone */
+    bool cut;           /* drain_timeout is over */
     atomic_bool ending; /* takes no connections from others any more */
 };
 
@@ -56,6 +58,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
 void worker_start(struct worker *w);
 /* Posted by main. Drain and recheck at most once until they are answered. */
 void worker_post_drain(struct worker *w);   /* stop accepting, finish, end; `on_gone` follows */
+void worker_post_last(struct worker *w);    /* to the one with the admin listener: the others are gone */
 void worker_post_reopen(struct worker *w);  /* the access log */
 void worker_post_recheck(struct worker *w); /* clocks were turned; `on_rechecked` follows */
 /* Takes a reference of its own; `on_reloaded` follows, once for several that came together. */
