@@ -1,5 +1,6 @@
 #include "access_log.h"
 
+#include "request/deliver.h"
 #include "request/route.h"
 
 /* "2026-11-22T19:06:00.123Z" */
@@ -31,11 +32,9 @@ static struct str cache_word(const struct request *r)
 
 static enum reason reason_of(const struct request *r)
 {
-    if (r->reason != REASON_NONE)
+    if (r->reason != REASON_NONE || !r->object || object_state(r->object) == OBJECT_NEW)
         return r->reason;
-    if (r->object && object_state(r->object) != OBJECT_NEW && r->outcome != OUTCOME_HIT)
-        return (enum reason)r->object->verdict_reason;
-    return REASON_NONE;
+    return r->pass ? r->pass_reason : deliver_reason(r);
 }
 
 void access_log_request(struct requests *w, const struct request *r)

@@ -116,7 +116,7 @@ static void write_forward(const struct request *r, struct buf *b)
         buf_add(b, STR("; collapsed"));
 }
 
-static enum reason detail_of(const struct request *r)
+enum reason deliver_reason(const struct request *r)
 {
     if (r->reason != REASON_NONE)
         return r->reason;
@@ -128,11 +128,11 @@ static enum reason detail_of(const struct request *r)
         return r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason;
     if (is_from_store(r) || !r->object || !r->object->response)
         return REASON_NONE;
-    enum reason why = (enum reason)r->object->verdict_reason;
-    if (why == REASON_DEV) /* has a note of its own */
+    /* What was asked for in such a way is not stored, whatever the answer says. */
+    if (r->pass_reason != REASON_NONE)
         return r->pass_reason;
-    /* A HEAD that went to the origin as what it is. */
-    return why == REASON_METHOD && r->pass_reason != REASON_NONE ? r->pass_reason : why;
+    enum reason why = (enum reason)r->object->verdict_reason;
+    return why == REASON_DEV ? REASON_NONE : why; /* that has a note of its own */
 }
 
 static bool is_token_like(struct str s)
@@ -153,7 +153,7 @@ static void add_cache_status(struct request *r)
         write_hit(r, to);
     else if (r->looks > 0 || r->pass)
         write_forward(r, to);
-    struct str detail = reason_detail(detail_of(r));
+    struct str detail = reason_detail(deliver_reason(r));
     if (is_token_like(detail)) {
         buf_add(to, STR("; detail="));
         buf_add(to, detail);

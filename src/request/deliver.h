@@ -32,4 +32,7 @@ bool deliver_part_suffices(const struct request *r, const struct object *o);
 /* The current age of what is delivered. */
 struct age deliver_age(const struct request *r);
 
+/* Why it is not stored, not fresh, or not the origin's: the `detail` of Cache-Status. The object has a head, if there is one. */
+enum reason deliver_reason(const struct request *r);
+
 #endif
