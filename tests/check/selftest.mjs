@@ -14,12 +14,15 @@ const right = {
   'src/http/date.h': '#include "base/str.h"\n__attribute__((const)) int date_parse(int (*fn)(int), int n);\n' +
     'static inline int helper(int n)\n{\n    return n;\n}\nstruct date {\n    int (*fn)(int);\n};\n',
   'src/tbl/headers.h': 'HEADER(AGE, "Age", E)\nHEADER(TE, "TE", H)\n',
+  'src/tbl/reasons.h': 'REASON(AGE, "seen-in-log", "x")\nREASON(AGE, "dev", "x")\n',
+  'tests/check/reasons-unseen.txt': '# none\n',
   'src/tbl/settings.h': 'SETTING(SITE, TIME, max_age, "a, b", 0, 0, SERVE, "text (with brackets)")\n',
   'docs/a.md': '# A b\n[one](../README.md) [two](#a-b) [three](https://example.org/none)\n',
   'README.md': '# Read\n[docs](docs/a.md#a-b) `[not](a-link)` net/work/x ${root}/root/x\n',
   'docs/CACHING.md': '# Caching\n**1.1** One.\n**1.2** Two.\n## 7. Streams, upgrades, the rest\n',
   'tests/check/coverage.txt': 'scenario A1 one\nscenario A2 two\nscenario A3 three; later: TLS\nhostile "Fat GET" four\n',
-  'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n# hostile 4 "Fat GET"\n',
+  'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n# hostile 4 "Fat GET"\nexpect ~ {detail="dev: x"}\n',
+  'tests/scenario/a_x/a005_log.mjs': "// x\nsaid('reason=seen-in-log');\n",
   'tests/unit/meson.build': "unit_tests = ['base_str_test']\n",
   'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n    T(two);\n}\n',
   'package-lock.json': '{"resolved": "https://registry.npmjs.org/x/-/x-1.tgz"}\n',
@@ -41,6 +44,10 @@ const faults = [
   ['rows', 'a field that nobody names', { 'src/tbl/headers.h': 'HEADER(AGE, "Age", E)\nHEADER(VIA, "Via", E)\n' }],
   ['rows', 'a setting that nobody reads', { 'src/tbl/settings.h': 'SETTING(SITE, TIME, min_age, "0", 0, 0, SERVE, "x")\n' }],
   ['rows', 'a row of an unknown list', { 'src/tbl/steps.h': 'STEP(NOWHERE, "x")\n' }],
+  ['reasons', 'a reason that no test sees', { 'src/tbl/reasons.h': 'REASON(AGE, "seen-in-log", "x")\nREASON(AGE, "seen-in", "x")\n' }],
+  ['reasons', 'a reason in a comment', { 'tests/scenario/a_x/a005_log.mjs': "  // said('reason=seen-in-log');\n" }],
+  ['reasons', 'a reason that is seen and said not to be', { 'tests/check/reasons-unseen.txt': 'dev x\n' }],
+  ['reasons', 'a reason of nothing', { 'tests/check/reasons-unseen.txt': 'none x\n' }],
   ['functions', 'a function without end', { 'src/http/date.c': 'int f(void)\n{\n' + '    g();\n'.repeat(151) + '}\n' }],
   ['hygiene', 'a folder of a machine', { 'docs/a.md': 'see /' + 'home/me/x\n' }],
   ['hygiene', 'a scratch folder', { 'docs/a.md': 'see /tmp' + '/b-x\n' }],
@@ -55,7 +62,7 @@ const faults = [
   ['coverage', 'a name at a function that is not called', { 'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n}\n' }],
   ['coverage', 'a name beside the head', { 'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n\n# hostile 4 "Fat GET"\n' }],
   ['coverage', 'left for later, though tested', { 'tests/scenario/a_x/a003_three.vtc': 'varnishtest "x"\n# scenarios A3\n' }],
-  ...['includes', 'world', 'format', 'prefixes', 'rows', 'functions', 'hygiene', 'links', 'coverage'].map((c) => [c, 'an empty tree', null]),
+  ...['includes', 'world', 'format', 'prefixes', 'rows', 'reasons', 'functions', 'hygiene', 'links', 'coverage'].map((c) => [c, 'an empty tree', null]),
 ];
 
 function run(check, tree) {

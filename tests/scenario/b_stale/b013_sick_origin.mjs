@@ -31,6 +31,7 @@ await scenario({ answer, flags: ['--refresh-backoff', '5s'] }, async ({ ask, cas
     });
   const health = async () => /"health": ?"(\w+)"/.exec((await freshet.api('GET', '/api/v1/status')).text)?.[1];
   await cases.check('the status calls it sick', async () => equal(await health(), 'sick'));
+  await cases.check('and says why', async () => check((await freshet.api('GET', '/api/v1/status')).text.includes('"last_reason": "origin-error"'), 'another reason'));
   mode = 'hangs';
   hold();
   await cases.check('a sick one is not waited for', () => stale('/6'));

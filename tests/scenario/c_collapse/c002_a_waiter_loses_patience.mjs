@@ -21,7 +21,7 @@ await scenario({ answer, flags: ['--wait-timeout', '20s'] }, async ({ ask, cases
   await cases.check('the waiter has his own answer', async () => {
     const r = await waiter;
     equal(r.body, 'page 2');
-    equal(/stored/.test(r.fields['cache-status']), false, 'stored');
+    equal(r.fields['cache-status'], 'freshet; fwd=uri-miss; detail=not-shared');
   });
   release[1]();
   await cases.check('the leader has his', async () => equal((await leader).body, 'page 1'));

@@ -22,5 +22,6 @@ await scenario({ answer, flags: ['--waiters', '3'] }, async ({ ask, cases, fresh
   const shared = got.filter((r) => r.body === 'page 1').length;
   await cases.check('three or four share a page', () => check(shared === 3 || shared === 4, `${shared}`));
   await cases.check('the others asked alone', () => equal(origin.requests.length, 7 - shared));
+  await cases.check('and say so', () => equal(got.filter((r) => /detail=not-shared$/.test(r.fields['cache-status'])).length, 6 - shared));
   await cases.check('the first is what is stored', async () => equal((await ask('/')).body, 'page 1'));
 });

@@ -43,7 +43,9 @@ await scenario({ answer }, async ({ ask, cases, origin, freshet }) => {
     const p = ask('/5');
     await soon(() => asked !== before);
     for (const s of origin.sockets) s.end();
-    equal((await p).status, 502);
+    const r = await p;
+    equal(r.status, 502);
+    equal(r.fields['cache-status'], 'freshet; fwd=uri-miss; detail=origin-closed');
     equal(asked, before + 1);
   });
   half = false;

@@ -13,7 +13,11 @@ await scenario({ answer, flags: ['--tunnels', '2', '--tunnel-timeout', '100s'] }
   };
   const [a, b, c] = [await open(), await open(), await open()];
   await cases.check('two', () => equal(`${a.responses()[0].status} ${b.responses()[0].status}`, '101 101'));
-  await cases.check('not three', () => equal(c.responses()[0].status, 503));
+  await cases.check('not three', () => {
+    const [r] = c.responses();
+    equal(r.status, 503);
+    equal(r.fields['cache-status'], 'freshet; fwd=bypass; detail=tunnel-limit');
+  });
   c.close();
   await freshet.advance('60s');
   await a.send('x');
