@@ -10,18 +10,26 @@
  * anything else: it grows block by block.
  */
 struct body {
-    atomic_uint refs; /* and PASSING, which is the writer's and the last one's */
-    uint32_t room;    /* bytes of a whole one; CHAIN */
-    struct memory *memory;
-    _Atomic uint64_t length;
+    atomic_uint refs;   /* and PASSING, which is the writer's and the last one's */
+    uint32_t room : 23; /* bytes of a whole one */
+    uint32_t is_chain : 1;
+    uint32_t memory : 8; /* its id */
 };
 
 #define PASSING (1u << 31)
-#define CHAIN   UINT32_MAX
 
+_Static_assert(BODY_WHOLE_MAX < 1u << 23, "a whole one's length has 23 bits");
+
+/* There may be millions of these: no word more than it needs. */
 struct whole {
     struct body b;
-    char *tail; /* only when tail_bytes says so: else data begin here */
+    _Atomic uint32_t length;
+};
+
+/* What tail_bytes says so of. */
+struct tailed {
+    struct whole w;
+    char *tail;
 };
 
 struct body_block {
@@ -33,6 +41,7 @@ struct body_block {
 
 struct chain {
     struct body b;
+    _Atomic uint64_t length;
     struct body_block *first; /* set before the first commit; moved by body_forget only */
     struct body_block *last;  /* the writer's */
     uint64_t expected;
@@ -51,27 +60,37 @@ struct chain {
 /* How many bytes of `room` stand in the tail, 0: none. */
 static size_t tail_bytes(uint32_t room)
 {
-    size_t all = sizeof(struct body) + room;
+    size_t all = sizeof(struct whole) + room;
     /* On each hit: (HEAP_PAGE - all % HEAP_PAGE) % HEAP_PAGE is what its last page would waste. */
     if (all <= HEAP_SMALL || -all % HEAP_PAGE <= TAIL_WORTH)
         return 0;
-    return (sizeof(struct whole) + room) % HEAP_PAGE;
+    return (sizeof(struct tailed) + room) % HEAP_PAGE;
 }
 
 static size_t trunk_bytes(uint32_t room)
 {
     size_t tail = tail_bytes(room);
-    return tail ? sizeof(struct whole) + room - tail : sizeof(struct body) + room;
+    return tail ? sizeof(struct tailed) + room - tail : sizeof(struct whole) + room;
 }
 
-static char *trunk_data(struct body *b)
+static struct whole *whole_of(const struct body *b)
 {
-    return (char *)b + (tail_bytes(b->room) ? sizeof(struct whole) : sizeof(struct body));
+    return (struct whole *)(void *)(uintptr_t)b;
 }
 
-static struct whole *whole_of(struct body *b)
+static struct tailed *tailed_of(const struct body *b)
 {
-    return (struct whole *)(void *)b;
+    return (struct tailed *)(void *)(uintptr_t)b;
+}
+
+static char *trunk_data(struct body *b, size_t tail)
+{
+    return (char *)b + (tail ? sizeof(struct tailed) : sizeof(struct whole));
+}
+
+static struct memory *memory_of_body(const struct body *b)
+{
+    return memory_of(b->memory);
 }
 
 size_t body_whole_cost(uint64_t length)
@@ -92,11 +111,12 @@ struct body *body_new_whole(struct memory *m, uint64_t length)
         return NULL;
     }
     atomic_init(&b->refs, 1);
-    b->room = room;
-    b->memory = m;
-    atomic_init(&b->length, 0);
+    b->room = room & ((1u << 23) - 1);
+    b->is_chain = false;
+    b->memory = m->id;
+    atomic_init(&whole_of(b)->length, 0);
     if (tail)
-        whole_of(b)->tail = end;
+        tailed_of(b)->tail = end;
     memory_charge(m, (int64_t)body_whole_cost(length));
     return b;
 }
@@ -105,9 +125,9 @@ static void free_whole(struct body *b)
 {
     uint32_t room = b->room;
     size_t tail = tail_bytes(room);
-    struct memory *m = b->memory;
+    struct memory *m = memory_of_body(b);
     if (tail)
-        memory_give(m, whole_of(b)->tail, tail);
+        memory_give(m, tailed_of(b)->tail, tail);
     memory_give(m, b, trunk_bytes(room));
 }
 
@@ -117,7 +137,7 @@ static char *whole_piece(struct body *b, uint64_t from, uint64_t *to)
     size_t tail = tail_bytes(b->room);
     uint64_t trunk = b->room - tail;
     *to = from < trunk ? trunk : b->room;
-    return from < trunk ? trunk_data(b) + from : whole_of(b)->tail + (from - trunk);
+    return from < trunk ? trunk_data(b, tail) + from : tailed_of(b)->tail + (from - trunk);
 }
 
 /* ---- the chain ---- */
@@ -127,17 +147,12 @@ static struct chain *chain_of(const struct body *b)
     return (struct chain *)(void *)(uintptr_t)b;
 }
 
-static bool is_chain(const struct body *b)
-{
-    return b->room == CHAIN;
-}
-
 struct body *body_new(struct memory *m, uint64_t expected)
 {
     struct chain *c = memory_zero(m, sizeof(*c));
     atomic_init(&c->b.refs, 1);
-    c->b.room = CHAIN;
-    c->b.memory = m;
+    c->b.is_chain = true;
+    c->b.memory = m->id;
     c->expected = expected;
     size_t cost = memory_cost(sizeof(*c));
     atomic_init(&c->charged, cost);
@@ -162,7 +177,7 @@ static void free_block(struct memory *m, struct body_block *k)
 
 static void free_chain(struct chain *c)
 {
-    struct memory *m = c->b.memory;
+    struct memory *m = memory_of_body(&c->b);
     for (struct body_block *k = c->first, *next; k; k = next) {
         next = next_of(k);
         free_block(m, k);
@@ -185,7 +200,7 @@ static void charge_as(struct memory *m, bool passing, int64_t bytes)
 
 static void charge(struct chain *c, int64_t bytes)
 {
-    charge_as(c->b.memory, is_passing(&c->b), bytes);
+    charge_as(memory_of_body(&c->b), is_passing(&c->b), bytes);
     /* Only the writer changes it; readers just look. */
     size_t before = atomic_load_explicit(&c->charged, memory_order_relaxed);
     atomic_store_explicit(&c->charged, (size_t)((int64_t)before + bytes), memory_order_relaxed);
@@ -195,7 +210,7 @@ static size_t room_in_last(const struct chain *c)
 {
     if (!c->last)
         return 0;
-    uint64_t length = atomic_load_explicit(&c->b.length, memory_order_relaxed);
+    uint64_t length = atomic_load_explicit(&c->length, memory_order_relaxed);
     return c->last->bytes - (size_t)(length - c->last->start);
 }
 
@@ -204,7 +219,7 @@ static size_t room_in_last(const struct chain *c)
 static size_t next_block_bytes(const struct chain *c)
 {
     const size_t head = sizeof(struct body_block);
-    uint64_t length = atomic_load_explicit(&c->b.length, memory_order_relaxed);
+    uint64_t length = atomic_load_explicit(&c->length, memory_order_relaxed);
     if (is_passing(&c->b))
         return BLOCK_WINDOW - head;
     if (c->expected != BODY_LENGTH_UNKNOWN && c->expected > length)
@@ -221,11 +236,11 @@ static char *chain_room(struct chain *c, size_t *n)
     size_t room = room_in_last(c);
     if (room == 0) {
         size_t bytes = next_block_bytes(c);
-        struct body_block *k = memory_take(c->b.memory, sizeof(*k) + bytes);
+        struct body_block *k = memory_take(memory_of_body(&c->b), sizeof(*k) + bytes);
         if (!k)
             return NULL;
         atomic_init(&k->next, NULL);
-        k->start = atomic_load_explicit(&c->b.length, memory_order_relaxed);
+        k->start = atomic_load_explicit(&c->length, memory_order_relaxed);
         k->bytes = bytes;
         charge(c, (int64_t)block_cost(bytes));
         if (c->last)
@@ -250,8 +265,8 @@ struct body *body_ref(struct body *b)
 /* Apart, so that a hit's unref is a few instructions. */
 static __attribute__((noinline)) void free_body(struct body *b, bool passing)
 {
-    charge_as(b->memory, passing, -(int64_t)body_charged(b));
-    if (is_chain(b))
+    charge_as(memory_of_body(b), passing, -(int64_t)body_charged(b));
+    if (b->is_chain)
         free_chain(chain_of(b));
     else
         free_whole(b);
@@ -266,30 +281,31 @@ void body_unref(struct body *b)
 
 uint64_t body_length(const struct body *b)
 {
-    return atomic_load_explicit(&b->length, memory_order_acquire);
+    return b->is_chain ? atomic_load_explicit(&chain_of(b)->length, memory_order_acquire)
+                       : atomic_load_explicit(&whole_of(b)->length, memory_order_acquire);
 }
 
 uint64_t body_expected(const struct body *b)
 {
-    return is_chain(b) ? chain_of(b)->expected : b->room;
+    return b->is_chain ? chain_of(b)->expected : b->room;
 }
 
 size_t body_charged(const struct body *b)
 {
-    return is_chain(b) ? atomic_load_explicit(&chain_of(b)->charged, memory_order_relaxed)
+    return b->is_chain ? atomic_load_explicit(&chain_of(b)->charged, memory_order_relaxed)
                        : body_whole_cost(b->room);
 }
 
 size_t body_next_cost(const struct body *b)
 {
-    return is_chain(b) && !room_in_last(chain_of(b)) ? block_cost(next_block_bytes(chain_of(b))) : 0;
+    return b->is_chain && !room_in_last(chain_of(b)) ? block_cost(next_block_bytes(chain_of(b))) : 0;
 }
 
 char *body_room(struct body *b, size_t *n)
 {
-    if (is_chain(b))
+    if (b->is_chain)
         return chain_room(chain_of(b), n);
-    uint64_t length = atomic_load_explicit(&b->length, memory_order_relaxed), end;
+    uint64_t length = atomic_load_explicit(&whole_of(b)->length, memory_order_relaxed), end;
     CHECK(length < b->room);
     char *p = whole_piece(b, length, &end);
     *n = (size_t)(end - length);
@@ -298,9 +314,17 @@ char *body_room(struct body *b, size_t *n)
 
 void body_commit(struct body *b, size_t n)
 {
-    uint64_t length = atomic_load_explicit(&b->length, memory_order_relaxed);
-    CHECK(n <= (is_chain(b) ? room_in_last(chain_of(b)) : b->room - length));
-    atomic_store_explicit(&b->length, length + n, memory_order_release);
+    if (b->is_chain) {
+        struct chain *c = chain_of(b);
+        uint64_t length = atomic_load_explicit(&c->length, memory_order_relaxed);
+        CHECK(n <= room_in_last(c));
+        atomic_store_explicit(&c->length, length + n, memory_order_release);
+    } else {
+        struct whole *w = whole_of(b);
+        uint32_t length = atomic_load_explicit(&w->length, memory_order_relaxed);
+        CHECK(n <= b->room - length);
+        atomic_store_explicit(&w->length, length + (uint32_t)n, memory_order_release);
+    }
 }
 
 size_t body_append(struct body *b, struct str data)
@@ -324,33 +348,33 @@ void body_pass(struct body *b)
     if (is_passing(b))
         return;
     int64_t charged = (int64_t)body_charged(b);
-    charge_as(b->memory, false, -charged);
-    charge_as(b->memory, true, charged);
+    charge_as(memory_of_body(b), false, -charged);
+    charge_as(memory_of_body(b), true, charged);
     atomic_fetch_or_explicit(&b->refs, PASSING, memory_order_relaxed);
 }
 
 void body_forget(struct body *b, uint64_t position)
 {
     body_pass(b);
-    if (!is_chain(b))
+    if (!b->is_chain)
         return;
     struct chain *c = chain_of(b);
     while (c->first && c->first != c->last && c->first->start + c->first->bytes < position) {
         struct body_block *k = c->first;
         c->first = next_of(k);
         charge(c, -(int64_t)block_cost(k->bytes));
-        free_block(b->memory, k);
+        free_block(memory_of_body(b), k);
     }
 }
 
 struct body *body_compact(struct body *b)
 {
     uint64_t length = body_length(b);
-    if (!is_chain(b) || is_passing(b) || length > BODY_WHOLE_MAX)
+    if (!b->is_chain || is_passing(b) || length > BODY_WHOLE_MAX)
         return body_ref(b);
     size_t cost = body_whole_cost(length);
     bool worth = length <= COMPACT_ALWAYS || body_charged(b) > cost + cost / 8;
-    struct body *w = worth ? body_new_whole(b->memory, length) : NULL;
+    struct body *w = worth ? body_new_whole(memory_of_body(b), length) : NULL;
     if (!w)
         return body_ref(b);
     for (struct body_block *k = chain_of(b)->first; k && body_length(w) < length; k = next_of(k)) {
@@ -371,7 +395,7 @@ static unsigned lease_whole(struct body *b, uint64_t from, uint64_t to, struct i
     unsigned n = 0;
     *bytes = to - from;
     if (from < trunk) {
-        char *data = (char *)b + (tail ? sizeof(struct whole) : sizeof(struct body));
+        char *data = trunk_data(b, tail);
         if (to <= trunk || max == 1) {
             *bytes = (to < trunk ? to : trunk) - from;
             iov[0] = (struct iovec){ data + from, (size_t)*bytes };
@@ -380,7 +404,7 @@ static unsigned lease_whole(struct body *b, uint64_t from, uint64_t to, struct i
         iov[n++] = (struct iovec){ data + from, (size_t)(trunk - from) };
         from = trunk;
     }
-    iov[n++] = (struct iovec){ whole_of(b)->tail + (from - trunk), (size_t)(to - from) };
+    iov[n++] = (struct iovec){ tailed_of(b)->tail + (from - trunk), (size_t)(to - from) };
     return n;
 }
 
@@ -411,6 +435,6 @@ unsigned body_lease(const struct body *b, struct body_cursor *c, uint64_t from, 
     *bytes = 0;
     if (from >= to)
         return 0;
-    return is_chain(b) ? lease_chain(chain_of(b), c, from, to, iov, max, bytes)
+    return b->is_chain ? lease_chain(chain_of(b), c, from, to, iov, max, bytes)
                        : lease_whole((struct body *)(uintptr_t)b, from, to, iov, max, bytes);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 
 /* With the address sanitizer each piece comes from malloc, which it watches over. The heap has its own tests. */
@@ -22,8 +23,14 @@
 #define HOLES_PART  32
 #define HOLES_LEAST ((int64_t)4 << 20)
 
+struct memory *memory_by_id[MEMORIES_MAX];
+
 void memory_init(struct memory *m, int64_t budget_bytes)
 {
+    m->id = 0;
+    while (memory_by_id[m->id])
+        CHECK(++m->id < MEMORIES_MAX);
+    memory_by_id[m->id] = m;
     m->budget_bytes = budget_bytes;
     atomic_init(&m->used_bytes, 0);
     atomic_init(&m->passing_bytes, 0);
@@ -33,6 +40,7 @@ void memory_init(struct memory *m, int64_t budget_bytes)
 void memory_fini(struct memory *m)
 {
     heap_fini(&m->heap);
+    memory_by_id[m->id] = NULL;
 }
 
 int64_t memory_excess(const struct memory *m, int64_t bytes)

@@ -1,6 +1,6 @@
 /*
- * The memory of the cache: a budget, counted as it is taken, and the heap that it is taken from. One for the process; any thread. Making
- * room is the cache's business (cache/evict); this only counts.
+ * The memory of the cache: a budget, counted as it is taken, and the heap that it is taken from. Any thread. Making room is the
+ * cache's business (cache/evict); this only counts.
  */
 #ifndef STORE_MEMORY_H
 #define STORE_MEMORY_H
@@ -8,15 +8,25 @@
 #include "store/heap.h"
 
 struct memory {
+    uint8_t id; /* what stands for it where a pointer would be too much: memory_of */
     int64_t budget_bytes;
     _Atomic int64_t used_bytes;    /* counted against the budget */
     _Atomic int64_t passing_bytes; /* bodies that are not kept: a gauge, bounded by their windows */
     struct heap heap;
 };
 
+#define MEMORIES_MAX 16
+
+/* Before there are other threads, as memory_fini is after them; MEMORIES_MAX of them at most at one time. */
 void memory_init(struct memory *m, int64_t budget_bytes);
 /* All was given back. */
 void memory_fini(struct memory *m);
+
+extern struct memory *memory_by_id[MEMORIES_MAX];
+static inline struct memory *memory_of(uint8_t id)
+{
+    return memory_by_id[id];
+}
 
 static inline void memory_charge(struct memory *m, int64_t bytes)
 {
