@@ -22,8 +22,10 @@ struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes)
     memory_init(&c->memory, memory_bytes);
     c->epochs = epochs_new(secret, names_max(memory_bytes));
     c->evict = evict_new((uint64_t)memory_bytes, &c->memory);
-    for (size_t i = 0; i < CACHE_OBJECT_LOCKS; i++)
-        lock_init(&c->object_locks[i]);
+    for (size_t i = 0; i < CACHE_FILLS; i++) {
+        lock_init(&c->fills[i].lock);
+        list_init(&c->fills[i].list);
+    }
     index_init(c);
     return c;
 }
@@ -31,8 +33,8 @@ struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes)
 void cache_free(struct cache *c)
 {
     index_fini(c);
-    for (size_t i = 0; i < CACHE_OBJECT_LOCKS; i++)
-        lock_fini(&c->object_locks[i]);
+    for (size_t i = 0; i < CACHE_FILLS; i++)
+        lock_fini(&c->fills[i].lock);
     evict_free(c->evict);
     epochs_free(c->epochs);
     memory_fini(&c->memory);
@@ -56,9 +58,4 @@ bool cache_make_room(struct cache *c, size_t bytes)
         atomic_fetch_add_explicit(&c->evicted, 1, memory_order_relaxed);
     }
     return true;
-}
-
-struct lock *cache_object_lock(struct cache *c, const void *object)
-{
-    return &c->object_locks[((uintptr_t)object >> 6) % CACHE_OBJECT_LOCKS];
 }

@@ -11,8 +11,8 @@
 #include "cache/table.h"
 #include "store/memory.h"
 
-#define CACHE_SHARDS       256
-#define CACHE_OBJECT_LOCKS 64
+#define CACHE_SHARDS 256
+#define CACHE_FILLS  512
 
 struct resource;
 
@@ -22,13 +22,19 @@ struct shard {
     _Atomic uint32_t unsafe[64]; /* by hash: answered unsafe requests for URLs of which nothing was known */
 };
 
+/* What is known of the objects that are being filled, those whose address ends alike: few, a handful among thousands. */
+struct fills {
+    _Alignas(64) struct lock lock;
+    struct list list;
+};
+
 struct cache {
     const struct hash_secret *secret;
     struct memory memory;
     struct epochs *epochs;
     struct evict *evict;
     struct shard shards[CACHE_SHARDS];
-    struct lock object_locks[CACHE_OBJECT_LOCKS];
+    struct fills fills[CACHE_FILLS];
     _Atomic int64_t objects, resources; /* gauges; objects: in the index and sealed */
     _Atomic int64_t idle_bytes;         /* of resources without objects */
     _Atomic uint64_t evicted, swept;
@@ -50,7 +56,10 @@ void cache_free(struct cache *c);
 /* Evicts until `bytes` more fit into the budget. false: they do not, nothing more can be evicted. Any thread, no lock held. */
 bool cache_make_room(struct cache *c, size_t bytes);
 
-/* The lock that guards an object's fill and watches. */
-struct lock *cache_object_lock(struct cache *c, const void *object);
+/* The cache of that memory. */
+static inline struct cache *cache_of_memory(uint8_t id)
+{
+    return CONTAINER_OF(memory_of(id), struct cache, memory);
+}
 
 #endif

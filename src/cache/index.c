@@ -247,7 +247,7 @@ static void unlink_object(struct object *o)
     if (r->has_many) {
         table_remove(r->objects.many, &o->node);
         if (!r->swept)
-            table_shrink(r->objects.many, &o->cache->memory, 2);
+            table_shrink(r->objects.many, memory_of(o->memory), 2);
     } else {
         struct table_node **at = &r->objects.few;
         while (*at != &o->node)
@@ -519,8 +519,9 @@ void index_look(struct cache *c, const struct look *look, struct found *out)
 void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms)
 {
     o->begun_mono_ms = now_mono_ms;
-    o->unsafe = atomic_load_explicit(&shard_of(o->cache, &place->hash)->unsafe[place->hash.lo % 64],
-                                     memory_order_acquire);
+    o->unsafe =
+        atomic_load_explicit(&shard_of(cache_of_memory(o->memory), &place->hash)->unsafe[place->hash.lo % 64],
+                             memory_order_acquire);
 }
 
 bool index_invalidates(struct cache *c, const struct place *place)
@@ -543,7 +544,7 @@ static struct resource *find_or_add(struct cache *c, struct shard *s, const stru
 
 void index_settle(struct object *o, const struct place *place, struct rule *rule)
 {
-    struct cache *c = o->cache;
+    struct cache *c = cache_of_memory(o->memory);
     struct shard *s = shard_of(c, &place->hash);
     lock_take(&s->lock);
     struct resource *r = o->resource;
@@ -606,7 +607,7 @@ static uint32_t weight_of(const struct object *o)
 
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms)
 {
-    struct cache *c = o->cache;
+    struct cache *c = cache_of_memory(o->memory);
     struct shard *s = shard_of(c, &place->hash);
     struct object *gone[GONE_MAX];
     unsigned gone_n = 0;
@@ -682,7 +683,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
 /* An object's resource may only be read under its shard's lock; its shard never changes once it has one. */
 void index_withdraw(struct object *o)
 {
-    struct cache *c = o->cache;
+    struct cache *c = cache_of_memory(o->memory);
     unsigned shard = atomic_load_explicit(&o->shard, memory_order_acquire);
     if (!shard)
         return;

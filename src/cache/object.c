@@ -5,18 +5,61 @@
 #include "base/mem.h"
 #include "cache/cache.h"
 
-/* What is only needed while the object is filled. Guarded by the object's lock, but `paused`. */
+/* What is only needed while the object is filled: there while there is a fetch or a watch. Guarded by the object's lock. */
 struct fill {
+    struct link link; /* in fills_of(object) */
+    const struct object *object;
     struct list watches;
-    struct notice *room; /* the fetch's; NULL before and after it */
-    const void *sender;  /* whose thread the fetch runs on */
+    struct notice *room; /* the fetch's; NULL: it need not be told */
+    const void *sender;  /* whose thread the fetch runs on; NULL: none runs */
     unsigned readers;
-    _Atomic bool paused;
+    bool paused;
 };
 
-static struct lock *lock_of(struct object *o)
+static struct cache *cache_of(const struct object *o)
 {
-    return cache_object_lock(o->cache, o);
+    return cache_of_memory(o->memory);
+}
+
+static struct fills *fills_of(const struct object *o)
+{
+    return &cache_of(o)->fills[(uintptr_t)o / sizeof(*o) % CACHE_FILLS];
+}
+
+static struct lock *lock_of(const struct object *o)
+{
+    return &fills_of(o)->lock;
+}
+
+/* Under the object's lock, as all that has to do with a fill. NULL: there is none. */
+static struct fill *fill_of(const struct object *o)
+{
+    LIST_EACH(l, &fills_of(o)->list) {
+        struct fill *f = CONTAINER_OF(l, struct fill, link);
+        if (f->object == o)
+            return f;
+    }
+    return NULL;
+}
+
+static struct fill *fill_made(const struct object *o)
+{
+    struct fill *f = fill_of(o);
+    if (f)
+        return f;
+    f = mem_alloc(sizeof(*f));
+    f->object = o;
+    list_init(&f->watches);
+    list_push_back(&fills_of(o)->list, &f->link);
+    return f;
+}
+
+static void drop_fill_if_idle(struct fill *f)
+{
+    if (!f || f->sender || !list_is_empty(&f->watches))
+        return;
+    link_remove(&f->link);
+    mem_free(f);
 }
 
 _Static_assert(REASON_COUNT <= 64, "a verdict has six bits");
@@ -28,10 +71,8 @@ struct object *object_new(struct cache *c, uint64_t begin)
 {
     struct object *o = memory_zero(&c->memory, sizeof(*o));
     atomic_init(&o->refs, 1);
-    o->cache = c;
+    o->memory = c->memory.id;
     o->begin = begin;
-    o->fill = mem_alloc(sizeof(*o->fill));
-    list_init(&o->fill->watches);
     return o;
 }
 
@@ -49,7 +90,7 @@ static size_t variant_bytes(size_t n)
 static void give_variant(struct object *o)
 {
     if (o->variant)
-        memory_give(&o->cache->memory, o->variant, variant_bytes(o->variant->n));
+        memory_give(&cache_of(o)->memory, o->variant, variant_bytes(o->variant->n));
     o->variant = NULL;
 }
 
@@ -59,7 +100,7 @@ void object_set_variant(struct object *o, struct str variant)
     give_variant(o);
     if (!variant.n)
         return;
-    o->variant = memory_zero(&o->cache->memory, variant_bytes(variant.n));
+    o->variant = memory_zero(&cache_of(o)->memory, variant_bytes(variant.n));
     o->variant->n = (uint32_t)variant.n;
     memcpy(o->variant->bytes, variant.p, variant.n);
 }
@@ -76,10 +117,13 @@ size_t object_charged(const struct object *o)
 static __attribute__((noinline)) void free_object(struct object *o)
 {
     CHECK(!o->resource && o->evict.queue == EVICT_NONE);
-    CHECK(!o->fill || list_is_empty(&o->fill->watches));
-    struct memory *m = &o->cache->memory;
+    if (!object_is_done(o)) {
+        lock_take(lock_of(o));
+        CHECK(!fill_of(o));
+        lock_give(lock_of(o));
+    }
+    struct memory *m = &cache_of(o)->memory;
     memory_charge(m, -(int64_t)object_charged(o));
-    mem_free(o->fill);
     response_free(m, o->response);
     body_unref(o->body);
     give_variant(o);
@@ -97,9 +141,11 @@ void object_unref(struct object *o)
 void object_set_fetch(struct object *o, struct notice *room, const void *sender)
 {
     lock_take(lock_of(o));
-    if (o->fill) {
-        o->fill->room = room;
-        o->fill->sender = sender;
+    struct fill *f = sender ? fill_made(o) : fill_of(o);
+    if (f) {
+        f->room = room;
+        f->sender = sender;
+        drop_fill_if_idle(f);
     }
     lock_give(lock_of(o));
 }
@@ -143,7 +189,7 @@ void object_set_head(struct object *o, const struct object_head *head)
         *response_tag(o->response) = *response_tag(head->successor_of->response);
         o->has_generated_etag = true;
     }
-    memory_charge(&o->cache->memory, (int64_t)object_charged(o));
+    memory_charge(&cache_of(o)->memory, (int64_t)object_charged(o));
     lock_take(lock_of(o));
     o->body = *head->body;
     *head->body = NULL;
@@ -155,7 +201,8 @@ void object_begin_again(struct object *o, uint64_t begin)
 {
     struct purged p;
     CHECK(object_state(o) == OBJECT_HEAD && !o->resource);
-    if (epochs_touched(o->cache->epochs, object_names(o), object_names_n(o), o->begin, o->begin, begin, &p) &&
+    if (epochs_touched(cache_of(o)->epochs, object_names(o), object_names_n(o), o->begin, o->begin, begin,
+                       &p) &&
         (p.hard || p.soft))
         return;
     o->begin = begin;
@@ -169,27 +216,18 @@ void object_set_part(struct object *o, struct part part)
     *response_part(o->response) = part;
 }
 
-static void publish_locked(struct object *o)
+static void tell_watches(struct fill *f)
 {
-    if (!o->fill)
-        return;
-    LIST_EACH(l, &o->fill->watches)
-        notice_send(CONTAINER_OF(l, struct watch, link)->notice, o->fill->sender);
+    if (f)
+        LIST_EACH(l, &f->watches)
+            notice_send(CONTAINER_OF(l, struct watch, link)->notice, f->sender);
 }
 
 void object_publish(struct object *o)
 {
     lock_take(lock_of(o));
-    publish_locked(o);
+    tell_watches(fill_of(o));
     lock_give(lock_of(o));
-}
-
-static void free_fill_locked(struct object *o)
-{
-    if (!o->fill || !list_is_empty(&o->fill->watches))
-        return;
-    mem_free(o->fill);
-    o->fill = NULL;
 }
 
 /* The last change of state: the fetch is heard of no more. */
@@ -197,10 +235,13 @@ static void finish(struct object *o, enum object_state state)
 {
     lock_take(lock_of(o));
     atomic_store_explicit(&o->state, (uint8_t)state, memory_order_release);
-    publish_locked(o);
-    if (o->fill)
-        o->fill->room = NULL;
-    free_fill_locked(o);
+    struct fill *f = fill_of(o);
+    tell_watches(f);
+    if (f) {
+        f->room = NULL;
+        f->sender = NULL;
+    }
+    drop_fill_if_idle(f);
     lock_give(lock_of(o));
 }
 
@@ -264,8 +305,9 @@ uint64_t object_slowest(struct object *o)
 {
     uint64_t slowest = UINT64_MAX;
     lock_take(lock_of(o));
-    if (o->fill)
-        LIST_EACH(l, &o->fill->watches) {
+    struct fill *f = fill_of(o);
+    if (f)
+        LIST_EACH(l, &f->watches) {
             struct watch *w = CONTAINER_OF(l, struct watch, link);
             uint64_t position = atomic_load_explicit(&w->slowest, memory_order_acquire);
             if (position < slowest)
@@ -278,7 +320,8 @@ uint64_t object_slowest(struct object *o)
 unsigned object_readers(struct object *o)
 {
     lock_take(lock_of(o));
-    unsigned n = o->fill ? o->fill->readers : 0;
+    struct fill *f = fill_of(o);
+    unsigned n = f ? f->readers : 0;
     lock_give(lock_of(o));
     return n;
 }
@@ -286,8 +329,9 @@ unsigned object_readers(struct object *o)
 void object_set_paused(struct object *o, bool paused)
 {
     lock_take(lock_of(o));
-    if (o->fill)
-        atomic_store_explicit(&o->fill->paused, paused, memory_order_release);
+    struct fill *f = fill_of(o);
+    if (f)
+        f->paused = paused;
     lock_give(lock_of(o));
 }
 
@@ -302,11 +346,12 @@ enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch
     else if (object_is_closed(o) && !own_fetch)
         answer = OBJECT_CLOSED;
     else {
+        struct fill *f = fill_made(o);
         if (!link_is_in(&w->link))
-            list_push_back(&o->fill->watches, &w->link);
+            list_push_back(&f->watches, &w->link);
         atomic_store_explicit(&w->slowest, 0, memory_order_release);
         w->readers++;
-        o->fill->readers++;
+        f->readers++;
     }
     lock_give(lock_of(o));
     return answer;
@@ -315,16 +360,15 @@ enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch
 bool object_unwatch(struct object *o, struct watch *w)
 {
     lock_take(lock_of(o));
-    CHECK(w->readers > 0 && o->fill);
+    struct fill *f = fill_of(o);
+    CHECK(w->readers > 0 && f);
     bool out = --w->readers == 0;
     if (out)
         link_remove(&w->link);
-    o->fill->readers--;
-    if (o->fill->room &&
-        (o->fill->readers == 0 || atomic_load_explicit(&o->fill->paused, memory_order_acquire)))
-        notice_send(o->fill->room, w->owner);
-    if (object_is_done(o))
-        free_fill_locked(o);
+    f->readers--;
+    if (f->room && (f->readers == 0 || f->paused))
+        notice_send(f->room, w->owner);
+    drop_fill_if_idle(f);
     lock_give(lock_of(o));
     return out;
 }
@@ -333,8 +377,9 @@ struct watch *object_watch_of(struct object *o, const void *owner)
 {
     struct watch *found = NULL;
     lock_take(lock_of(o));
-    if (o->fill)
-        LIST_EACH(l, &o->fill->watches) {
+    struct fill *f = fill_of(o);
+    if (f)
+        LIST_EACH(l, &f->watches) {
             struct watch *w = CONTAINER_OF(l, struct watch, link);
             if (w->owner == owner)
                 found = w;
@@ -348,8 +393,9 @@ void object_reader_moved(struct object *o, const void *owner)
     if (object_is_done(o))
         return;
     lock_take(lock_of(o));
-    if (o->fill && o->fill->room && atomic_load_explicit(&o->fill->paused, memory_order_acquire))
-        notice_send(o->fill->room, owner);
+    struct fill *f = fill_of(o);
+    if (f && f->room && f->paused)
+        notice_send(f->room, owner);
     lock_give(lock_of(o));
 }
 
@@ -373,7 +419,7 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
     uint64_t since = object_good_at(o);
     if (since >= published)
         return answer;
-    if (!epochs_touched(o->cache->epochs, object_names(o), object_names_n(o), o->begin, since, published,
+    if (!epochs_touched(cache_of(o)->epochs, object_names(o), object_names_n(o), o->begin, since, published,
                         &p)) {
         /* Two readers may store different numbers; both are true. */
         uint64_t after = published - o->begin;

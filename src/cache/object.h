@@ -10,8 +10,8 @@
  *   SEALED   the body is whole; all is immutable from here on
  *   FAILED   reason and status say why; a body that had begun is cut
  *
- * What is only needed while it is filled (watches, the fetch's notice, the mode) stands in a struct fill, which goes when it is
- * sealed and nobody watches any more.
+ * What is only needed while it is filled (watches, the fetch's notice, the mode) stands in a struct fill beside it, which is there as
+ * long as there is a fetch or a watch.
  */
 #ifndef CACHE_OBJECT_H
 #define CACHE_OBJECT_H
@@ -29,7 +29,6 @@ enum object_state { OBJECT_NEW, OBJECT_HEAD, OBJECT_SEALED, OBJECT_FAILED };
 struct cache;
 struct resource;
 struct shard;
-struct fill;
 
 /* A variant's key. */
 struct variant {
@@ -46,11 +45,10 @@ struct variant {
  */
 struct object {
     atomic_uint refs;
-    _Atomic uint8_t state;  /* enum object_state */
-    _Atomic bool closed;    /* no more joiners; its body is, or becomes, a passing one */
-    _Atomic uint16_t shard; /* the one where it was first put, plus one; 0: never in the index */
-    struct table_node node; /* the index's; the hash is its variant's; own: stale_error_s */
-    struct cache *cache;
+    _Atomic uint8_t state;     /* enum object_state */
+    _Atomic bool closed;       /* no more joiners; its body is, or becomes, a passing one */
+    _Atomic uint16_t shard;    /* the one where it was first put, plus one; 0: never in the index */
+    struct table_node node;    /* the index's; the hash is its variant's; own: stale_error_s */
     struct resource *resource; /* the index's, under its shard's lock; NULL: not in it */
     union {
         struct evict_item evict; /* since it was published, which a weight says; own: stale_while_s */
@@ -65,18 +63,18 @@ struct object {
     _Atomic uint32_t good_after; /* it was last found untouched at a purge number that many later */
     _Atomic uint32_t hits;       /* for explain: object_count_hit */
     struct response *response;
-    struct body *body; /* NULL: none */
-    struct fill *fill; /* guarded by the object's lock */
+    struct body *body; /* NULL: none; until it is sealed under the object's lock */
     /* from HEAD on: object_freshness, object_received_ms */
     uint64_t received_ms : 41, foreground : 1, age_low_ms : AGE_LOW_BITS;
     uint64_t lifetime_ms : 42, age_high_ms : 20, always_revalidate : 1, never_stale : 1;
     _Atomic uint32_t next_refresh_s; /* after a failed refresh, on the monotonic clock: not before */
+    uint8_t memory;                  /* its cache's id: cache_of_memory */
     uint8_t verdict_reason : 6;      /* enum reason; from HEAD on: why not stored */
-    bool stored : 1;         /* from HEAD on: the verdict was to store it. Else private: for one request */
-    bool confirmed : 1;      /* from HEAD on: the origin answered 304 */
-    uint8_t fail_reason;     /* enum reason; from FAILED on */
-    uint8_t fail_5xx;        /* a status, less 500; from FAILED on */
-    bool has_generated_etag; /* from SEALED on: made of response_tag */
+    bool stored : 1;      /* from HEAD on: the verdict was to store it. Else private: for one request */
+    bool confirmed : 1;   /* from HEAD on: the origin answered 304 */
+    uint8_t fail_reason;  /* enum reason; from FAILED on */
+    uint8_t fail_5xx : 7; /* a status, less 500; from FAILED on */
+    bool has_generated_etag : 1; /* from SEALED on: made of response_tag */
 };
 
 /* A private object: not in the index (index_look makes the others). One reference, the caller's. `begin`: read by
@@ -102,7 +100,8 @@ static inline bool object_is_done(const struct object *o)
 
 /* ---- its fetch, one thread ---- */
 
-/* `room`: told when a reader of a passing body moved on, or when the last reader left. `sender` as in base/notice. */
+/* `room`: told when a reader of a passing body moved on, or when the last reader left. `sender` as in base/notice; both NULL: the fetch
+ * is over. */
 void object_set_fetch(struct object *o, struct notice *room, const void *sender);
 
 struct object_head {

@@ -38,8 +38,8 @@ static inline int world_begin(void **state)
 static inline int world_end(void **state)
 {
     index_fini(cache);
-    for (size_t i = 0; i < CACHE_OBJECT_LOCKS; i++)
-        lock_fini(&cache->object_locks[i]);
+    for (size_t i = 0; i < CACHE_FILLS; i++)
+        lock_fini(&cache->fills[i].lock);
     evict_free(cache->evict);
     epochs_free(cache->epochs);
     int64_t left = memory_used(&cache->memory), passing = cache->memory.passing_bytes;
