@@ -109,7 +109,7 @@ size_t object_charged(const struct object *o)
 {
     if (!o->response || !o->stored)
         return 0;
-    return memory_cost(sizeof(*o)) + memory_cost(o->response->bytes) +
+    return memory_cost(sizeof(*o)) + memory_cost(response_bytes(o->response)) +
            (o->variant ? memory_cost(variant_bytes(o->variant->n)) : 0);
 }
 

@@ -97,10 +97,15 @@ static bool is_kept(const struct response_plan *p, const struct field *f)
 #define TAG_WORDS  (sizeof(struct hash128) / sizeof(uint64_t))
 #define PART_WORDS (sizeof(struct part) / sizeof(uint64_t))
 
-/* In this order: declared length, tag, part, names, text. */
-static size_t tag_at(const struct response *r)
+/* In this order: declared length, the note's, tag, part, names, text. */
+static size_t note_length_at(const struct response *r)
 {
     return r->has_length;
+}
+
+static size_t tag_at(const struct response *r)
+{
+    return note_length_at(r) + r->has_note;
 }
 
 static size_t part_at(const struct response *r)
@@ -154,7 +159,12 @@ struct str response_h1(const struct response *r)
 struct str response_note(const struct response *r)
 {
     const char *note = text_of(r) + r->fields_n;
-    return (struct str){ note, (size_t)((const char *)r + r->bytes - note) };
+    return (struct str){ note, r->has_note ? (size_t)r->words[note_length_at(r)] : 0 };
+}
+
+size_t response_bytes(const struct response *r)
+{
+    return text_at(r) + r->fields_n + response_note(r).n;
 }
 
 /* ---- reading the text ---- */
@@ -407,25 +417,25 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
     size_t groups[GROUPS] = { 0 };
     size_t text = STATUS_LINE(reason) + (add_date ? DATE_LINE : 0) + (add_cc ? default_cc.n : 0) +
                   group_bytes(p, groups) + p->note.n;
+    size_t line = STATUS_LINE(reason);
+    CHECK(text <= RESPONSE_TEXT_MAX && p->names_n <= RESPONSE_NAMES_MAX && p->status < 1024);
     struct response head = {
-        .names_n = (uint32_t)p->names_n,
-        .fields_n = (uint32_t)(text - p->note.n),
-        .h1_n = (uint32_t)(text - p->note.n - groups[GROUP_HIDDEN]),
-        .validated_n = (uint32_t)(text - p->note.n - groups[GROUP_HIDDEN] - groups[GROUP_VISIBLE]),
-        .status = (uint16_t)p->status,
+        .names_n = p->names_n & RESPONSE_NAMES_MAX,
+        .fields_n = (text - p->note.n) & RESPONSE_TEXT_MAX,
+        .h1_n = (text - p->note.n - groups[GROUP_HIDDEN]) & RESPONSE_TEXT_MAX,
+        .validated_n = (text - p->note.n - groups[GROUP_HIDDEN] - groups[GROUP_VISIBLE]) & RESPONSE_TEXT_MAX,
+        .status = (unsigned)p->status & 1023,
         .has_age = fields_has(p->fields, FIELD_AGE),
         .has_default_cc = add_cc,
         .has_etag = etag.opaque.n > 0 && groups[GROUP_ETAG] > 0, /* a hidden one is none */
         .etag_is_weak = etag.weak,
-        .line_n = (uint8_t)(STATUS_LINE(reason) <= UINT8_MAX ? STATUS_LINE(reason) : 0),
+        .line_n = line <= UINT8_MAX ? line & UINT8_MAX : 0,
         .has_length = p->declared_length >= 0,
+        .has_note = p->note.n > 0,
         .has_tag = p->status == 200 && !p->is_part && !has_validator(p, &etag),
         .has_part = p->is_part,
     };
     size_t bytes = text_at(&head) + text;
-    CHECK(bytes <= UINT32_MAX && p->names_n <= UINT32_MAX);
-    head.bytes = (uint32_t)bytes;
-
     struct response *r = memory_zero(m, bytes);
     *r = head;
     uint32_t *names = (uint32_t *)(uintptr_t)response_names(r);
@@ -434,6 +444,8 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
     epoch_names_sort(names, p->names_n);
     if (r->has_length)
         r->words[0] = (uint64_t)p->declared_length;
+    if (r->has_note)
+        r->words[note_length_at(r)] = p->note.n;
     put_text(&(struct builder){ (char *)r + text_at(r), (char *)r + bytes }, p, reason, add_date, add_cc,
              groups);
     return r;
@@ -442,5 +454,5 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
 void response_free(struct memory *m, struct response *r)
 {
     if (r)
-        memory_give(m, r, r->bytes);
+        memory_give(m, r, response_bytes(r));
 }

@@ -21,20 +21,24 @@ struct part {
     uint64_t first, last, whole;
 };
 
+#define RESPONSE_TEXT_MAX  (((size_t)1 << 24) - 1)
+#define RESPONSE_NAMES_MAX ((size_t)UINT16_MAX)
+
 struct response {
-    uint32_t bytes; /* of the piece */
-    uint32_t names_n;
-    uint32_t validated_n, h1_n, fields_n; /* of the text, from its begin */
-    uint16_t status;
+    uint64_t validated_n : 24, h1_n : 24; /* of the text, from its begin */
+    uint64_t names_n : 16;
+    uint64_t fields_n : 24; /* of the text, from its begin */
+    uint64_t status : 10;
+    uint64_t line_n : 8;     /* of the status line; 0: it is longer than that */
     bool has_age : 1;        /* the origin sent Age */
     bool has_default_cc : 1; /* one that the origin did not send (CACHING.md 1.5) ends the lines of a 304 */
     bool has_etag : 1;       /* a valid one, the first line behind the status line */
     bool etag_is_weak : 1;
     bool has_length : 1; /* a declared one */
-    bool has_tag : 1;    /* room for response_tag: a whole 200 without a validator */
-    bool has_part : 1;   /* room for response_part */
-    uint8_t line_n;      /* of the status line; 0: it is longer than that */
-    uint64_t words[];    /* the rare things; then names as cache/epoch wants them; then the text */
+    bool has_note : 1;
+    bool has_tag : 1;  /* room for response_tag: a whole 200 without a validator */
+    bool has_part : 1; /* room for response_part */
+    uint64_t words[];  /* the rare things; then names as cache/epoch wants them; then the text */
 };
 
 struct response_plan {
@@ -52,7 +56,8 @@ struct response_plan {
     bool is_part; /* room for response_part */
 };
 
-/* Not charged. Never NULL; given back by response_free. */
+/* Not charged. Never NULL; given back by response_free. At most RESPONSE_NAMES_MAX names, and fields that make a text of at most
+ * RESPONSE_TEXT_MAX. */
 struct response *response_new(struct memory *m, const struct response_plan *plan);
 /* NULL is allowed. */
 void response_free(struct memory *m, struct response *r);
@@ -61,6 +66,8 @@ void response_free(struct memory *m, struct response *r);
 struct hash128 *response_tag(struct response *r);
 struct part *response_part(struct response *r);
 
+/* Of its piece. */
+size_t response_bytes(const struct response *r);
 const uint32_t *response_names(const struct response *r);
 /* Status line and visible lines, each with CR LF, no empty line. */
 struct str response_h1(const struct response *r);

@@ -1087,7 +1087,9 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     response_fields(stored, &f->arena, &before, NULL);
     response_merge_304(&before, &update, keep_cookies, &f->arena, &merged);
     /* Fields and names add up when each confirmation brings others: at some point the page is fetched anew. */
-    if (merged.n > 2 * (size_t)f->plan.settings->process.response_header_count ||
+    const struct process_settings *limits = &f->plan.settings->process;
+    if (merged.n > 2 * (size_t)limits->response_header_count ||
+        head_cost(&merged) > 2 * (size_t)limits->response_header_bytes + HEAD_COST ||
         object_names_n(f->stale) > NAMES_CARRIED) {
         ask_unconditionally(f);
         return;
