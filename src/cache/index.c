@@ -9,6 +9,9 @@
  * fast as one with none. Of one variant the youngest comes first. Times are in seconds of the monotonic clock: there may be
  * millions of resources.
  */
+#define BUSY_BITS 23
+#define BUSY_MOST ((1u << BUSY_BITS) - 1)
+
 struct resource {
     struct table_node node; /* in its shard's table; own: bytes of its primary key */
     struct rule *rule;
@@ -16,15 +19,14 @@ struct resource {
         struct table_node *few;
         struct table *many;
     } objects;
-    uint32_t n;    /* objects, busy ones too */
-    uint32_t busy; /* those that are not published */
+    uint32_t n;                /* objects, busy ones too */
+    uint32_t busy : BUSY_BITS; /* those that are not published */
+    uint32_t last_reason : 6;  /* enum reason */
+    uint32_t has_many : 1;
+    uint32_t idle : 1;  /* counted in the cache's idle_bytes: it has no objects */
+    uint32_t swept : 1; /* the sweep is somewhere in its table: it does not get smaller */
     uint32_t no_queue_until_s, over_size_until_s;
     uint32_t used_s; /* when an object was last added or it was last marked */
-    uint8_t shard;
-    uint8_t last_reason; /* enum reason */
-    bool has_many : 1;
-    bool idle : 1;  /* counted in the cache's idle_bytes: it has no objects */
-    bool swept : 1; /* the sweep is somewhere in its table: it does not get smaller */
     char primary[];
 };
 
@@ -70,9 +72,18 @@ static int64_t left_ms(uint32_t until_s, int64_t now_ms)
     return left > 0 ? left : 0;
 }
 
+_Static_assert(CACHE_SHARDS == 1 << 8 && REASON_COUNT <= 1 << 6,
+               "of a hash eight bits say the shard; a reason has six");
+
+/* Of a resource's hash the upper bits say the shard, the lower ones the place in it. */
+static unsigned shard_at(uint32_t hash)
+{
+    return hash >> 24;
+}
+
 static struct shard *shard_of(struct cache *c, const struct hash128 *hash)
 {
-    return &c->shards[hash->hi % CACHE_SHARDS];
+    return &c->shards[shard_at((uint32_t)hash->lo)];
 }
 
 static uint32_t hash_of(const struct place *p)
@@ -82,7 +93,6 @@ static uint32_t hash_of(const struct place *p)
 
 void index_init(struct cache *c)
 {
-    CHECK(CACHE_SHARDS - 1 <= UINT8_MAX);
     for (size_t i = 0; i < CACHE_SHARDS; i++) {
         struct shard *s = &c->shards[i];
         lock_init(&s->lock);
@@ -115,7 +125,6 @@ static struct resource *add_resource(struct cache *c, struct shard *s, const str
     struct resource *r = memory_zero(&c->memory, offsetof(struct resource, primary) + p->primary.n);
     r->node.hash = hash_of(p);
     r->node.own = (uint32_t)p->primary.n;
-    r->shard = (uint8_t)(s - c->shards);
     r->used_s = seconds(now_ms);
     memcpy(r->primary, p->primary.p, p->primary.n);
     memory_charge(&c->memory, (int64_t)memory_cost(resource_bytes(r)));
@@ -164,7 +173,7 @@ static void free_resource(struct cache *c, struct resource *r)
         memory_charge(&c->memory, -(int64_t)memory_cost(sizeof(struct table)));
         memory_give(&c->memory, r->objects.many, sizeof(struct table));
     }
-    table_remove(&c->shards[r->shard].resources, &r->node);
+    table_remove(&c->shards[shard_at(r->node.hash)].resources, &r->node);
     memory_charge(&c->memory, -(int64_t)memory_cost(resource_bytes(r)));
     atomic_fetch_sub_explicit(&c->resources, 1, memory_order_relaxed);
     memory_give(&c->memory, r, resource_bytes(r));
@@ -224,6 +233,13 @@ static void make_table(struct cache *c, struct resource *r)
     r->has_many = true;
 }
 
+static void add_busy(struct resource *r, int n)
+{
+    uint32_t busy = r->busy + (uint32_t)n;
+    CHECK(busy <= BUSY_MOST);
+    r->busy = busy & BUSY_MOST;
+}
+
 static void link_object(struct cache *c, struct resource *r, struct object *o)
 {
     if (r->n == FEW && !r->has_many)
@@ -235,9 +251,10 @@ static void link_object(struct cache *c, struct resource *r, struct object *o)
         r->objects.few = &o->node;
     }
     o->resource = r;
-    atomic_store_explicit(&o->shard, (uint16_t)(r->shard + 1), memory_order_release);
+    atomic_store_explicit(&o->shard, (uint16_t)(shard_at(r->node.hash) + 1), memory_order_release);
     r->n++;
-    r->busy += !o->evict.weight;
+    if (!o->evict.weight)
+        add_busy(r, 1);
     set_idle(c, r, false);
 }
 
@@ -257,7 +274,8 @@ static void unlink_object(struct object *o)
     }
     o->resource = NULL;
     r->n--;
-    r->busy -= !o->evict.weight;
+    if (!o->evict.weight)
+        add_busy(r, -1);
 }
 
 /* Takes the index's reference with it: the caller unrefs when the lock is given back. */
@@ -300,7 +318,7 @@ static void keep_or_free(struct cache *c, struct resource *r)
 /* Others without objects that stand near r, until there is room for it. */
 static void drop_idle_neighbours(struct cache *c, struct resource *r)
 {
-    const struct table *t = &c->shards[r->shard].resources;
+    const struct table *t = &c->shards[shard_at(r->node.hash)].resources;
     for (uint32_t i = 0; i < t->buckets && i < IDLE_NEIGHBOURS && !may_be_idle(c, r); i++)
         for (struct table_node *node = *table_chain(t, r->node.hash + i), *next; node; node = next) {
             next = node->next;
@@ -660,7 +678,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         o->evict.fingerprint = (uint32_t)place->hash.lo ^ o->node.hash * 0x9e3779b1u;
         o->evict.weight = weight_of(o);
         link_init(&o->evict.link); /* when it began is known no more */
-        r->busy--;
+        add_busy(r, -1);
         atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
         if (old) {
             evict_replace(c->evict, &old->evict, &o->evict);
@@ -710,7 +728,7 @@ void index_mark(struct cache *c, const struct place *place, const struct index_n
         r->no_queue_until_s = seconds(note->no_queue_until_ms);
     if (note->over_size_until_ms)
         r->over_size_until_s = seconds(note->over_size_until_ms);
-    r->last_reason = (uint8_t)note->reason;
+    r->last_reason = (unsigned)note->reason & 63;
     r->used_s = seconds(now_mono_ms);
     drop_if_idle(c, r);
     lock_give(&s->lock);
