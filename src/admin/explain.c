@@ -142,8 +142,7 @@ struct facts {
     struct rule *rule;
     struct object *stored; /* a reference, or NULL */
     struct object_purged purged;
-    struct freshness fresh;
-    struct age age;
+    struct object_life life;
     enum outcome outcome;
     enum reason reason; /* why nothing is stored, as far as it is known */
 };
@@ -172,10 +171,8 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     f->stored = index_peek(c, &place);
     if (!f->stored)
         return;
-    const struct object *o = f->stored;
     f->purged = object_check_purged(f->stored, epochs_published(c->epochs), f->now.mono_ms);
-    f->fresh = object_freshness(o);
-    f->age = object_age(o, f->now.mono_ms, f->purged.soft_ms);
+    f->life = object_life(f->stored, f->now.mono_ms, f->purged.soft_ms);
 }
 
 /* What the look-up of such a request will say (DESIGN: outcomes), without asking it: it would begin a fetch. */
@@ -185,7 +182,7 @@ static enum outcome foresee(const struct request *x, const struct facts *f)
     if (x->pass || x->directives.no_store)
         return OUTCOME_PASS;
     if (f->stored && !f->purged.gone)
-        switch (policy_reuse(&f->fresh, f->age, f->purged.invalidated, &x->directives)) {
+        switch (policy_reuse(&f->life.fresh, f->life.age, f->purged.invalidated, &x->directives)) {
         case REUSE_FRESH: return OUTCOME_HIT;
         case REUSE_STALE:
             return f->resource.busy || object_next_refresh_ms(f->stored) > f->now.mono_ms ? OUTCOME_STALE_JOIN
@@ -379,13 +376,14 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     answer_open(w, "stored", '{');
     answer_int(w, "status", response->status);
     answer_time(w, "received", f->now.wall_ms - (f->now.mono_ms - object_received_ms(o)));
-    answer_int(w, "age_s", seconds(f->age.age_ms));
-    answer_int(w, "lifetime_s", seconds(f->fresh.lifetime_ms));
-    answer_int(w, "ttl_s", seconds(-f->age.stale_ms));
-    write_window(w, "stale_while_revalidate_s", "stale_while_revalidate_left_s", f->fresh.stale_while_ms,
-                 f->age.stale_ms);
-    write_window(w, "stale_if_error_s", "stale_if_error_left_s", f->fresh.stale_error_ms, f->age.stale_ms);
-    answer_bool(w, "always_revalidate", f->fresh.always_revalidate);
+    answer_int(w, "age_s", seconds(f->life.age.age_ms));
+    answer_int(w, "lifetime_s", seconds(f->life.fresh.lifetime_ms));
+    answer_int(w, "ttl_s", seconds(-f->life.age.stale_ms));
+    write_window(w, "stale_while_revalidate_s", "stale_while_revalidate_left_s", f->life.fresh.stale_while_ms,
+                 f->life.age.stale_ms);
+    write_window(w, "stale_if_error_s", "stale_if_error_left_s", f->life.fresh.stale_error_ms,
+                 f->life.age.stale_ms);
+    answer_bool(w, "always_revalidate", f->life.fresh.always_revalidate);
     struct str purged = purged_text(f);
     if (purged.n)
         answer_str(w, "purged", purged);

@@ -378,9 +378,8 @@ bool index_is_outdated(struct object *o, const struct look *l)
     struct object_purged p = object_check_purged(o, l->published, l->now.mono_ms);
     if (p.gone || (p.soft_ms < 0 && !p.invalidated))
         return p.gone;
-    struct freshness fresh = object_freshness(o);
-    struct age age = object_age(o, l->now.mono_ms, p.soft_ms);
-    return policy_reuse(&fresh, age, p.invalidated, l->request) == REUSE_REVALIDATE;
+    struct object_life life = object_life(o, l->now.mono_ms, p.soft_ms);
+    return policy_reuse(&life.fresh, life.age, p.invalidated, l->request) == REUSE_REVALIDATE;
 }
 
 /* May a request wait for it? Not when what it brings was purged before the request arrived. */
@@ -447,13 +446,14 @@ static enum usable judge_stored(struct object *o, const struct look *l, struct f
     if (p.gone)
         return USABLE_GONE;
     out->invalidated = p.invalidated;
-    struct freshness fresh = object_freshness(o);
-    out->age = object_age(o, l->now.mono_ms, p.soft_ms);
-    switch (policy_reuse(&fresh, out->age, p.invalidated, l->request)) {
+    struct object_life life = object_life(o, l->now.mono_ms, p.soft_ms);
+    out->age = life.age;
+    switch (policy_reuse(&life.fresh, life.age, p.invalidated, l->request)) {
     case REUSE_FRESH: return USABLE_YES;
     case REUSE_STALE: return USABLE_STALE;
     default:
-        out->for_sickness = l->sick && policy_stale_on_error(&fresh, out->age, p.invalidated, l->request);
+        out->for_sickness =
+            l->sick && policy_stale_on_error(&life.fresh, life.age, p.invalidated, l->request);
         return out->for_sickness ? USABLE_STALE : USABLE_NO;
     }
 }
@@ -793,10 +793,10 @@ static bool is_spent(struct object *o, uint64_t published, int64_t now_ms)
     struct object_purged p = object_check_purged(o, published, now_ms);
     if (p.gone)
         return true;
-    struct freshness f = object_freshness(o);
-    struct age age = object_age(o, now_ms, p.soft_ms);
-    int64_t window = f.stale_while_ms > f.stale_error_ms ? f.stale_while_ms : f.stale_error_ms;
-    return age.stale_ms > window + EXPIRED_KEPT_MS;
+    struct object_life life = object_life(o, now_ms, p.soft_ms);
+    const struct freshness *f = &life.fresh;
+    int64_t window = f->stale_while_ms > f->stale_error_ms ? f->stale_while_ms : f->stale_error_ms;
+    return life.age.stale_ms > window + EXPIRED_KEPT_MS;
 }
 
 /*

@@ -434,6 +434,14 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
     return answer;
 }
 
+bool object_serves_on_error(struct object *o, uint64_t published, int64_t now_mono_ms,
+                            const struct directives *request)
+{
+    struct object_purged p = object_check_purged(o, published, now_mono_ms);
+    struct object_life life = object_life(o, now_mono_ms, p.soft_ms);
+    return !p.gone && policy_stale_on_error(&life.fresh, life.age, p.invalidated, request);
+}
+
 uint64_t object_length(struct object *o)
 {
     if (object_is_partial(o))

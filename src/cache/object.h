@@ -201,12 +201,25 @@ static inline int64_t object_received_ms(const struct object *o)
 {
     return (int64_t)o->received_ms;
 }
-/* `soft_ms` as in policy_age. */
+/* What the questions of policy.h ask. `soft_ms` as in policy_age. */
+struct object_life {
+    struct freshness fresh;
+    struct age age;
+};
+static inline struct object_life object_life(const struct object *o, int64_t now_mono_ms, int64_t soft_ms)
+{
+    struct object_life life = { .fresh = object_freshness(o) };
+    life.age = policy_age(&life.fresh, now_mono_ms - object_received_ms(o), soft_ms);
+    return life;
+}
 static inline struct age object_age(const struct object *o, int64_t now_mono_ms, int64_t soft_ms)
 {
-    struct freshness f = object_freshness(o);
-    return policy_age(&f, now_mono_ms - object_received_ms(o), soft_ms);
+    return object_life(o, now_mono_ms, soft_ms).age;
 }
+/* May it be served although the origin failed? Not when it was purged. */
+bool object_serves_on_error(struct object *o, uint64_t published, int64_t now_mono_ms,
+                            const struct directives *request);
+
 /* A refresh failed: the next one not before. In whole seconds, rounded up. */
 static inline void object_set_next_refresh(struct object *o, int64_t mono_ms)
 {

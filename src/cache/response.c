@@ -188,8 +188,7 @@ static size_t line_bytes(const struct response *r)
 static struct lines lines_of_304(const struct response *r)
 {
     const char *text = text_of(r);
-    return (struct lines){ text + line_bytes(r),
-                           text + r->validated_n - (r->has_default_cc ? default_cc.n : 0) };
+    return (struct lines){ text + line_bytes(r), text + r->validated_n - response_default_cc(r).n };
 }
 
 static struct lines other_lines(const struct response *r)
@@ -249,6 +248,11 @@ struct str response_value(const struct response *r, enum field_id id)
 {
     struct str value = value_in(lines_of_304(r), id);
     return value.p ? value : value_in(other_lines(r), id);
+}
+
+struct str response_default_cc(const struct response *r)
+{
+    return r->has_default_cc ? default_cc : STR_NONE;
 }
 
 struct etag response_etag(const struct response *r)

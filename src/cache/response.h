@@ -79,6 +79,8 @@ struct str response_note(const struct response *r);
 int64_t response_declared_length(const struct response *r);
 /* Its ETag; empty: none. */
 struct etag response_etag(const struct response *r);
+/* The line of Cache-Control that its head has and the origin did not send (CACHING.md 1.5); or none. */
+struct str response_default_cc(const struct response *r);
 void response_validators(const struct response *r, int64_t now_s, struct validators *out);
 /* All fields, the table in the arena, the strings where they are; the first *visible_n are shown to clients, the others are kept for
  * the cache (CACHING.md 1.4). NULL: not asked. Without framing, hop-by-hop fields and Age. */

@@ -1121,11 +1121,8 @@ static bool is_covered_by_stale(struct fetch *f, int status)
         return status >= 500 || status == 408 || status == 425 || status == 429;
     if (!policy_status_is_failure(status) || f->stale->response->status >= 400)
         return false;
-    int64_t now_ms = f->f->loop->now.mono_ms;
-    struct object_purged p = object_check_purged(f->stale, epochs_published(f->f->cache->epochs), now_ms);
-    struct freshness fresh = object_freshness(f->stale);
-    struct age age = object_age(f->stale, now_ms, p.soft_ms);
-    return !p.gone && policy_stale_on_error(&fresh, age, p.invalidated, &f->request);
+    return object_serves_on_error(f->stale, epochs_published(f->f->cache->epochs), f->f->loop->now.mono_ms,
+                                  &f->request);
 }
 
 static int64_t declared_length(const struct response_head *h)

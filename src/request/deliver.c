@@ -238,8 +238,7 @@ static struct str partial_head(struct request *r, bool without_type)
         if (f->id != FIELD_CONTENT_RANGE && !(without_type && f->id == FIELD_CONTENT_TYPE))
             add_line(&b, f->name, f->value);
     }
-    if (r->object->response->has_default_cc)
-        buf_add(&b, STR("Cache-Control: public, max-age=0, must-revalidate\r\n"));
+    buf_add(&b, response_default_cc(r->object->response));
     struct str head = arena_dup(&r->arena, buf_str(&b));
     buf_fini(&b);
     return head;

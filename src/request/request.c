@@ -505,20 +505,15 @@ static enum step fetch_failed(struct request *r)
         return look_again(r);
     reader_leave(r);
     timer_stop(r->w->loop, &r->timer);
-    if (r->stale && !object_is_partial(r->stale) && r->stale->response->status < 500) {
-        struct now now = r->w->loop->now;
-        struct object_purged p =
-            object_check_purged(r->stale, epochs_published(r->w->cache->epochs), now.mono_ms);
-        struct freshness fresh = object_freshness(r->stale);
-        struct age age = object_age(r->stale, now.mono_ms, p.soft_ms);
-        if (!p.gone && policy_stale_on_error(&fresh, age, p.invalidated, &r->directives)) {
-            r->stale_error = true;
-            count(r->w->counters, COUNTER_STALE_HITS);
-            object_unref(r->object);
-            r->object = r->stale;
-            r->stale = NULL;
-            return STEP_DELIVER;
-        }
+    if (r->stale && !object_is_partial(r->stale) && r->stale->response->status < 500 &&
+        object_serves_on_error(r->stale, epochs_published(r->w->cache->epochs), r->w->loop->now.mono_ms,
+                               &r->directives)) {
+        r->stale_error = true;
+        count(r->w->counters, COUNTER_STALE_HITS);
+        object_unref(r->object);
+        r->object = r->stale;
+        r->stale = NULL;
+        return STEP_DELIVER;
     }
     if (why == REASON_UPLOAD_FAILED && r->refused != HTTP_ERROR_NONE)
         return fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
