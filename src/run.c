@@ -360,7 +360,10 @@ static int start_workers(struct run *r)
         struct worker *w = &p->workers[i];
         int status = worker_init(w, p, (unsigned)i, fds, s->listen.n, i == 0 ? r->admin_fd : -1);
         if (status < 0)
-            return say("cannot start a worker; its access log is", s->access_log, status);
+            return say("cannot start", STR("worker"), status);
+        status = s->access_log.n ? worker_open_log(w) : 0;
+        if (status < 0)
+            return say("cannot open the access log", s->access_log, status);
         w->connections_max = most / (int64_t)p->workers_n > 0 ? most / (int64_t)p->workers_n : 1;
         w->on_gone = worker_gone;
         w->on_reloaded = worker_reloaded;

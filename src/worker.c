@@ -375,15 +375,18 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     h1_front_init(&w->admin_front, &w->internal);
     w->front.owner = w->admin_front.owner = w;
     w->front.closed = w->admin_front.closed = front_closed;
-    if (p->settings->process.access_log.n) {
-        int error = 0;
-        w->access_log = logfile_open(&w->loop, p->settings->process.access_log, &error);
-        if (!w->access_log)
-            return error;
-        w->sites.log_ctx = w->access_log;
-        w->sites.log_request = access_log_request;
-    }
     return start_listeners(w, fds, n, admin_fd);
+}
+
+int worker_open_log(struct worker *w)
+{
+    int error = 0;
+    w->access_log = logfile_open(&w->loop, w->process->settings->process.access_log, &error);
+    if (!w->access_log)
+        return error;
+    w->sites.log_ctx = w->access_log;
+    w->sites.log_request = access_log_request;
+    return 0;
 }
 
 static void *run(void *arg)

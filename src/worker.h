@@ -54,6 +54,8 @@ struct worker {
 
 /* On main's thread, before it starts. fds: one listening socket for each address; admin_fd: -1 for none. 0 or a libuv error. */
 int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd);
+/* The access log of the settings, which have one. On main's thread, after init. 0 or a libuv error. */
+int worker_open_log(struct worker *w);
 /* Starts its thread; CHECKs that there is one. */
 void worker_start(struct worker *w);
 /* Posted by main. Drain and recheck at most once until they are answered. */
