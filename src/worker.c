@@ -155,6 +155,14 @@ static void look_again(struct worker *w)
     loop_defer(&w->loop, &w->look_again);
 }
 
+/* Nobody tells when they are done. */
+#define READERS_LOOK_MS 20
+
+static void readers_look_again(struct timer *t)
+{
+    end_if_quiet(CONTAINER_OF(t, struct worker, readers));
+}
+
 static void close_admin(struct worker *w)
 {
     if (!w->has_admin)
@@ -166,7 +174,7 @@ static void close_admin(struct worker *w)
         h1_close_all(&w->admin_front);
 }
 
-/* Drained: nothing is left but background fetches and idle connections; they end the loop. The admin answers as long as any
+/* Drained: nothing is left but fetches that nobody reads and idle connections; they end the loop. The admin answers as long as any
  * worker has visitors: that it is not ready, and what is still open. */
 static void end_if_quiet(struct worker *w)
 {
@@ -174,6 +182,10 @@ static void end_if_quiet(struct worker *w)
         return;
     if (w->has_admin && !w->alone)
         return;
+    if (!w->cut && fetcher_has_readers(&w->fetcher)) {
+        timer_start(&w->loop, &w->readers, READERS_LOOK_MS, readers_look_again);
+        return;
+    }
     close_admin(w);
     if (w->admin_open || w->admin_front.open)
         return;
@@ -184,6 +196,7 @@ static void end_if_quiet(struct worker *w)
         return;
     }
     timer_stop(&w->loop, &w->deadline);
+    timer_stop(&w->loop, &w->readers);
     fetcher_cancel_all(&w->fetcher);
     pool_close(&w->pool);
     if (w->access_log)

@@ -46,6 +46,7 @@ struct worker {
     void (*on_reloaded)(struct worker *w);
     struct timer deadline;
     struct letter look_again; /* something was arriving when it wanted to end */
+    struct timer readers;     /* visitors of other workers read what this one fetches */
     bool looks_again, draining, log_closed;
     bool alone;         /* the other workers are gone */
     bool cut;           /* drain_timeout is over */

@@ -109,6 +109,16 @@ void fetcher_fini(struct fetcher *f)
     mem_free(f->scratch);
 }
 
+bool fetcher_has_readers(const struct fetcher *f)
+{
+    LIST_EACH(l, &f->live) {
+        const struct fetch *fetch = CONTAINER_OF(l, struct fetch, link);
+        if (fetch->step != STEP_OVER && object_readers(fetch->object) > 0)
+            return true;
+    }
+    return false;
+}
+
 void fetcher_cancel_all(struct fetcher *f)
 {
     LIST_EACH_SAFE(l, &f->live) {

@@ -34,7 +34,9 @@ struct fetcher {
 void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct cache *cache,
                   struct pool *pool, struct counters *counters);
 void fetcher_fini(struct fetcher *f);
-/* The drain's deadline: all fetches fail now. */
+/* Does anybody read what is fetched? Where this worker has no visitors any more: those of others. */
+bool fetcher_has_readers(const struct fetcher *f);
+/* The end of a drain: all fetches fail now. */
 void fetcher_cancel_all(struct fetcher *f);
 
 /* The request that started it, while it is there. From the loop. */

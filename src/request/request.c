@@ -501,7 +501,7 @@ static enum step fetch_failed(struct request *r)
     struct object *o = r->object;
     enum reason why = (enum reason)o->fail_reason;
     int status = 500 + o->fail_5xx;
-    if (!r->own_fetch && (why == REASON_CANCELLED || why == REASON_CLIENT_GONE))
+    if (!r->own_fetch && (why == REASON_CANCELLED || why == REASON_CLIENT_GONE || why == REASON_DRAINING))
         return look_again(r);
     reader_leave(r);
     timer_stop(r->w->loop, &r->timer);
