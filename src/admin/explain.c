@@ -238,8 +238,6 @@ static struct str text_of(const struct facts *f)
 /* What is not stored has a reason, or nobody asked for it yet. */
 static struct str advice_of(const struct facts *f)
 {
-    if (f->reason == REASON_PURGED)
-        return STR("purged since it was stored; the next request brings a new one");
     if (f->reason != REASON_NONE)
         return reason_sentence(f->reason);
     if (f->stored)

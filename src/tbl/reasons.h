@@ -27,7 +27,7 @@ REASON(TAGS_LIMIT,        "tags-limit",         "too many or too long cache tags
 REASON(TARGETED_INVALID,  "targeted-invalid",   "a targeted field that does not parse holds no-store, private or no-cache")
 REASON(TOO_LARGE,         "too-large",          "the body is larger than the setting object_bytes")
 REASON(NO_MEMORY,         "no-memory",          "no room in memory could be made for it")
-REASON(PURGED,            "purged",             "purged while it was fetched")
+REASON(PURGED,            "purged",             "purged since it was stored; the next request brings a new one")
 REASON(NOT_SHARED,        "not-shared",         "a request that did not wait for another's fetch: its answer is not stored")
 REASON(DEV,               "dev",                "the setting store is false (profile dev)")
 REASON(RANGE,             "range",              "the page is known as too large or not shareable; its ranges pass")

@@ -412,6 +412,7 @@ static void explain_of_a_page_says_how_long_and_why(void **state)
     assert_string_equal(text_at(json, "outcome"), "miss");
     assert_string_equal(text_at(json, "stored.purged"), "hard");
     assert_string_equal(text_at(json, "reason"), "purged");
+    assert_non_null(strstr(text_at(json, "advice"), "purged since it was stored"));
     json_decref(json);
 }
 
