@@ -1,7 +1,8 @@
 /*
  * Many connections that want the same thing at the same moment: connects all, prints "ready", waits for a line on standard input,
  * sends the request on all of them and reads the answers, then prints one line of JSON. Without a line (end of input) it only held
- * the connections. Times are in ns of the monotonic clock.
+ * the connections. Times are in ns of the monotonic clock; when an answer began to come is the kernel's stamp of its first bytes, however
+ * late this program is woken.
  * Usage: crowd PORT REQUEST_FILE CONNECTIONS [BYTES_PER_SECOND]
  *
  * With BYTES_PER_SECOND each connection reads no faster than that; it ends, and tells how far it came, at the end of input.
@@ -15,6 +16,8 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -36,7 +39,15 @@ struct connection {
 static struct connection *all;
 static unsigned n_all, complete;
 static uint64_t first_ns, latest_first_ns, bytes;
+static int64_t wall_ahead_ns; /* of the monotonic clock */
 static char input[INPUT];
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 static void open_all(const char *port)
 {
@@ -45,6 +56,7 @@ static void open_all(const char *port)
         if ((all[i].fd = bench_connect(port, 0)) < 0)
             bench_fatal("connect");
         setsockopt(all[i].fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+        setsockopt(all[i].fd, SOL_SOCKET, SO_TIMESTAMPNS, &(int){ 1 }, sizeof(int));
         if (i % BATCH == BATCH - 1)
             usleep(1000);
     }
@@ -74,7 +86,31 @@ static void add_body(struct connection *c, const char *body, size_t n)
     c->body += n;
 }
 
-static void take(struct connection *c, const char *data, size_t n)
+/* As recv; *came_ns: when the kernel had them, by its clock of the wall. */
+static ssize_t receive(int fd, size_t most, uint64_t *came_ns)
+{
+    union {
+        struct cmsghdr first;
+        char room[256];
+    } control;
+    struct iovec to = { input, most };
+    struct msghdr m = {
+        .msg_iov = &to, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
+    ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT);
+    *came_ns = 0;
+    if (n <= 0)
+        return n;
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
+        if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec t;
+            memcpy(&t, CMSG_DATA(h), sizeof(t));
+            *came_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec - (uint64_t)wall_ahead_ns;
+        }
+    return n;
+}
+
+static void take(struct connection *c, const char *data, size_t n, uint64_t came_ns)
 {
     bytes += n;
     if (c->has_head) {
@@ -82,9 +118,10 @@ static void take(struct connection *c, const char *data, size_t n)
         return;
     }
     if (c->in == 0) {
-        uint64_t now = bench_now_ns();
-        first_ns = first_ns ? first_ns : now;
-        latest_first_ns = now;
+        if (!came_ns)
+            bench_fatal("a stamp of the kernel");
+        first_ns = first_ns && first_ns < came_ns ? first_ns : came_ns;
+        latest_first_ns = latest_first_ns > came_ns ? latest_first_ns : came_ns;
     }
     size_t keep = n < HEAD - c->in ? n : HEAD - c->in;
     memcpy(c->head + c->in, data, keep);
@@ -103,7 +140,8 @@ static void take(struct connection *c, const char *data, size_t n)
 static void read_some(struct connection *c, uint64_t most, bool summed)
 {
     while (most > 0 && !c->over) {
-        ssize_t n = recv(c->fd, input, most < INPUT ? (size_t)most : INPUT, MSG_DONTWAIT);
+        uint64_t came_ns;
+        ssize_t n = receive(c->fd, most < INPUT ? (size_t)most : INPUT, &came_ns);
         if (n < 0 && errno == EAGAIN)
             return;
         if (n <= 0) {
@@ -112,7 +150,7 @@ static void read_some(struct connection *c, uint64_t most, bool summed)
         }
         most -= (uint64_t)n;
         if (summed || !c->has_head)
-            take(c, input, (size_t)n);
+            take(c, input, (size_t)n, came_ns);
         else
             c->body += (uint64_t)n, bytes += (uint64_t)n;
         if (c->has_head && c->body >= c->length)
@@ -170,6 +208,7 @@ int main(int argc, char **argv)
     if (!all)
         bench_fatal("calloc");
     open_all(argv[1]);
+    wall_ahead_ns = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
     printf("ready\n");
     fflush(stdout);
     if (!fgets(line, sizeof(line), stdin))
