@@ -27,7 +27,7 @@ enum h1_state {
 #define DISCARD_MOST   ((uint64_t)65536)
 #define LINGER_MS      2000
 #define LINGER_MOST    ((size_t)1 << 20)
-#define EXCHANGES_KEPT 256
+#define EXCHANGES_KEPT 1024
 #define AHEAD          8 /* exchanges that are new together: 12 KiB each, with what their requests allocate */
 #define DRAIN_GRACE_MS 100
 #define IOV_MOST       STREAM_IOV_MAX
