@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "cache/ghost.h"
 
+#define HEAVY 4
+
 struct evict {
     struct lock lock;
     struct list small, main;
@@ -146,8 +148,16 @@ static struct evict_item *take_from_small(struct evict *e)
     return NULL;
 }
 
+/* Of more than HEAVY times the mean: in its room there are that many others. It is in no queue. */
+static bool is_heavy(const struct evict *e, const struct evict_item *i)
+{
+    uint64_t all = e->small_weight + e->main_weight + i->weight;
+    return (uint64_t)i->weight * (e->count + 1) > HEAVY * all;
+}
+
 /* What was used goes round again with one use less; the first that was not goes. While newcomers need more room, popularity moves
- * on: one round is then all that past uses are good for. Ends: uses only fall here, and hits can add at most three to each. */
+ * on: one round is then all that past uses are good for, and of a heavy one a single use is not enough. Ends: uses only fall
+ * here, and hits can add at most three to each. */
 static struct evict_item *take_from_main(struct evict *e)
 {
     const bool moves_on = e->share > least_share(e) * 1.1;
@@ -155,7 +165,7 @@ static struct evict_item *take_from_main(struct evict *e)
     while ((i = first_of(&e->main)) != NULL) {
         dequeue(e, i);
         uint8_t uses = uses_of(i);
-        if (uses == 0) {
+        if (uses == 0 || (uses == 1 && moves_on && is_heavy(e, i))) {
             remember(e, &e->left_main, i);
             return i;
         }

@@ -304,6 +304,48 @@ static void the_shares_follow_what_returns(void **state)
     evict_free(e);
 }
 
+/* A page that takes the room of many needs more than one use to stay while popularity moves on; else one is enough. */
+static void a_heavy_one_needs_two_uses(void **state)
+{
+    (void)state;
+    for (int moves_on = 0; moves_on < 2; moves_on++) {
+        struct evict *e = evict_new(100, NULL);
+        struct evict_item first = item_of(1, 1), heavy[2], light[40];
+        link_init(&first.link);
+        evict_insert(e, &first);
+        for (uint32_t i = 0; i < COUNT_OF(heavy); i++) {
+            heavy[i] = item_of(10 + i, 20);
+            link_init(&heavy[i].link);
+            evict_insert(e, &heavy[i]);
+        }
+        for (uint32_t i = 0; i < COUNT_OF(light); i++) {
+            light[i] = item_of(100 + i, 1);
+            link_init(&light[i].link);
+            evict_insert(e, &light[i]);
+        }
+        for (uint32_t i = 0; i < COUNT_OF(heavy); i++)
+            evict_touch(&heavy[i]);
+        for (uint32_t i = 0; i < 30; i++)
+            evict_touch(&light[i]);
+        assert_ptr_equal(evict_take(e, NULL), &first);
+        assert_ptr_equal(evict_take(e, NULL),
+                         &light[30]); /* the used ones went to main, heavy ones in front */
+        if (moves_on) {
+            evict_insert(e, &first); /* too soon gone: newcomers get more room */
+            evict_insert(e, &light[30]);
+        }
+        evict_touch(&heavy[0]);
+        evict_touch(&heavy[1]);
+        evict_touch(&heavy[1]);
+        evict_touch(&light[0]);
+        struct evict_item *out = evict_take(e, NULL);
+        assert_ptr_equal(out, moves_on ? &heavy[0] : &light[1]);
+        assert_int_equal(heavy[1].queue, EVICT_MAIN);
+        assert_int_equal(light[0].queue, EVICT_MAIN);
+        evict_free(e);
+    }
+}
+
 static void removes(void **state)
 {
     (void)state;
@@ -601,6 +643,7 @@ int main(void)
         cmocka_unit_test_setup(beats_lru_with_weights, setup),
         cmocka_unit_test_setup(leaves_in_order, setup),
         cmocka_unit_test_setup(the_shares_follow_what_returns, setup),
+        cmocka_unit_test_setup(a_heavy_one_needs_two_uses, setup),
         cmocka_unit_test_setup(removes, setup),
         cmocka_unit_test_setup(a_successor_takes_the_place, setup),
         cmocka_unit_test_setup(counts_uses_to_three, setup),
