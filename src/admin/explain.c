@@ -249,9 +249,9 @@ static struct str advice_of(const struct facts *f)
                    "counts when the "
                    "setting trusted_proxies has its address");
     if (!f->resource.known)
-        return STR("not requested since the start (scheme and port count), or what was known of it was "
-                   "forgotten; request "
-                   "it once and look at Cache-Status in the answer");
+        return STR("not requested since the start (scheme and port count), or not answered by the origin, or "
+                   "forgotten; request it once "
+                   "and look at Cache-Status in the answer");
     return STR("request it once and look at Cache-Status in the answer");
 }
 
