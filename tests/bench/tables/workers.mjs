@@ -19,18 +19,22 @@ const places = [
   { workers: 2, at: { server: '0,1', load: '0,1', threads: 2 }, connections: 64 },
 ];
 
-async function cost({ rounds, seconds, quick, have }, say) {
+const fixed = ['bare', 'uring'];
+
+// `wanted`: the servers, of which bare is one. two_workers.mjs asks for others.
+export async function cost({ rounds, seconds, quick, have }, say, wanted = ['bare', 'freshet', 'haproxy', 'h2o']) {
   const cells = [];
   for (const bytes of quick ? [1024] : sizes) {
     for (const { workers, at, connections } of places) {
       const world = await World.open();
       try {
-        const target = `/b${bytes}/hit`, names = have.filter((n) => ['bare', 'freshet', 'haproxy', 'h2o'].includes(n)), options = { cores: at.server, workers };
-        for (const n of names.filter((x) => x !== 'bare')) {
+        const target = `/b${bytes}/hit`, names = have.filter((n) => wanted.includes(n)), options = { cores: at.server, workers };
+        for (const n of names.filter((x) => !fixed.includes(x))) {
           await world.start(n, { ...options, files: { [target.slice(1)]: bytes } });
           await world.warm(n, target);
         }
-        await world.start('bare', { ...options, response: await world.responseFile('hit', await world.warm('freshet', target)) });
+        const response = await world.responseFile('hit', await world.warm('freshet', target));
+        for (const n of names.filter((x) => fixed.includes(x))) await world.start(n, { ...options, response });
         const cell = await hitCell(world, names, { target, connections, at, rounds, seconds });
         cells.push({ bytes, workers, cell });
         say(`${size(bytes)}, ${workers} worker(s): ${Object.entries(digest(cell)).map(([n, d]) => `${n} ${number(d.cpu_us)} (${number(d.ratio)})`).join(', ')}`);
