@@ -97,7 +97,7 @@ static void admin_accepted(struct listener *l, int fd, const struct address *pee
 {
     struct worker *w = l->owner;
     h1_accept(&w->admin_front, fd, peer);
-    if (w->admin_front.open >= ADMIN_CONNECTIONS && !w->admin_paused && !w->draining) {
+    if (w->admin_front.open >= ADMIN_CONNECTIONS && !w->admin_paused && w->has_admin) {
         w->admin_paused = true;
         listener_pause(l);
     }
@@ -108,7 +108,7 @@ static void front_closed(struct h1_front *f)
     struct worker *w = f->owner;
     publish_load(w);
     check_limit(w);
-    if (w->admin_paused && w->admin_front.open < ADMIN_CONNECTIONS && !w->draining) {
+    if (w->admin_paused && w->admin_front.open < ADMIN_CONNECTIONS && w->has_admin) {
         w->admin_paused = false;
         listener_resume(&w->admin_listener);
     }

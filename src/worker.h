@@ -29,7 +29,7 @@ struct worker {
     struct listener listeners[WORKER_LISTENERS_MAX];
     size_t listeners_n, listeners_open;
     struct listener admin_listener;
-    bool has_admin, admin_open;
+    bool has_admin, admin_open; /* its listener is not told to close; is not closed */
     struct logfile *access_log;
     uint64_t next_id;
     int64_t connections_max;  /* this worker's share; 0: no limit */
