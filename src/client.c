@@ -839,8 +839,8 @@ static void print_origins(const json_t *origins)
         print_count(number_at(o, "in_use"), "connection in use", "connections in use");
         if (str_eq(text_at(o, "health"), STR("sick")))
             printf(", sick: asked by one page at a time");
-        printf(", %lld waiting, %lld answers, ", (long long)number_at(o, "waiting"),
-               (long long)number_at(o, "answered"));
+        printf(", %lld waiting, ", (long long)number_at(o, "waiting"));
+        print_count(number_at(o, "answered"), "answer, ", "answers, ");
         print_count(number_at(o, "failed"), "failure", "failures");
         putchar('\n');
         if (!number_at(o, "failed"))

@@ -500,7 +500,8 @@ static void status_prints_for_people_or_as_it_came(void **state)
         "\"sites\": [{\"name\": \"a\", \"profile\": \"isr\", \"hosts\": [\"a.example\", \"*.b\"], "
         "\"origin\": \"http://o\"},"
         "{\"name\": \"b\", \"profile\": \"dev\", \"hosts\": [], \"origin\": \"unix:/o\"}],"
-        "\"origins\": [{\"address\": \"http://o\", \"health\": \"sick\", \"failed\": 2, \"failed_in_row\": "
+        "\"origins\": [{\"address\": \"http://o\", \"health\": \"sick\", \"answered\": 1, \"failed\": 2, "
+        "\"failed_in_row\": "
         "1, \"last_failed\": "
         "\"then\","
         "\"last_reason_text\": \"it is away\"}]}\n";
@@ -517,7 +518,7 @@ static void status_prints_for_people_or_as_it_came(void **state)
     expect_in(said, "3 stored, of 1 known URL;");
     expect_in(said, "a (profile isr): a.example, *.b from http://o\n");
     expect_in(said, "b (profile dev): every other host from unix:/o\n");
-    expect_in(said, "sick: asked by one page at a time");
+    expect_in(said, "sick: asked by one page at a time, 0 waiting, 1 answer, 2 failures\n");
     expect_in(said, "1 failed in a row; the last at then: it is away\n");
     expect_in(said, "2026  7  site a: everything\n");
 
