@@ -193,7 +193,7 @@ static const char *form_word(enum text_form form)
 {
     switch (form) {
     case FORM_ANY: return "text";
-    case FORM_ADDRESS: return "`ADDR:PORT`, `[V6]:PORT`, `:PORT`, `unix:/path`";
+    case FORM_ADDRESS: return "`ADDR:PORT`, `[V6]:PORT`, `:PORT`, `PORT`, `unix:/path`";
     case FORM_DOOR: return "`ADDR:PORT`, `HOST:PORT`, `http://HOST[:PORT]`, `unix:/path`";
     case FORM_NETWORK: return "`ADDR`, `ADDR/BITS`, `unix`";
     case FORM_HOSTS: return "`shop.example`, `*.shop.example`, an address";

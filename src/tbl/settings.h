@@ -24,8 +24,8 @@
 #endif
 
   SETTING_SECTION(PROCESS, "Listening, administration, memory")
-SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START, "Addresses to serve on: ADDR:PORT, [V6]:PORT, :PORT for all, or unix:/path.")
-SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", ADDRESS, 0, START, "Address of the admin listener (purge, explain, status, metrics). \"\" turns it off.")
+SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START, "Addresses to serve on: ADDR:PORT, [V6]:PORT, unix:/path; :PORT or PORT alone is all of the machine.")
+SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", ADDRESS, 0, START, "Address of the admin listener (purge, explain, status, metrics), written like those of listen. \"\" turns it off.")
 SETTING(PROCESS, TEXT,  token,               "", SECRET, 0, START, "The admin token. Better in FRESHET_TOKEN or token_file. Empty: made on first start and kept in the state folder.")
 SETTING(PROCESS, TEXT,  token_file,          "", PATH, 0, START, "A file whose first line is the admin token.")
 SETTING(PROCESS, TEXT,  state,               "", PATH, 0, START, "The state folder. Empty: $XDG_STATE_HOME/freshet or ~/.local/state/freshet.")
