@@ -31,11 +31,13 @@ struct chunk {
     struct slab slabs[CHUNK_PAGES];
 };
 
-#define BOOKS        ((sizeof(struct chunk) + HEAP_PAGE - 1) / HEAP_PAGE) /* pages */
-#define RUN_MOST     (CHUNK_PAGES - BOOKS)
-#define NONE         UINT16_MAX
-#define SLAB_PAGES   16
-#define DIRTY_LOOK   16           /* chunks that are looked through for dirty pages */
+#define BOOKS      ((sizeof(struct chunk) + HEAP_PAGE - 1) / HEAP_PAGE) /* pages */
+#define RUN_MOST   (CHUNK_PAGES - BOOKS)
+#define NONE       UINT16_MAX
+#define SLAB_PAGES 16
+#define DIRTY_LOOK 16 /* chunks that are looked through for dirty pages */
+/* In huge pages the first byte takes 2 MiB: nothing beside so many chunks, too much in a small cache. */
+#define HUGE_FROM    16
 #define RELEASE_MOST ((size_t)32) /* pages given back to the system in one go */
 
 /* ---- sizes ---- */
@@ -168,7 +170,7 @@ static size_t find_run(struct heap *h, struct chunk *c, size_t pages)
 }
 
 /* The system's mapping is not aligned: more is asked for and the ends are given back. */
-static struct chunk *map_chunk(void)
+static struct chunk *map_chunk(bool huge)
 {
     char *p = mmap(NULL, 2 * CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
@@ -177,14 +179,14 @@ static struct chunk *map_chunk(void)
     if (from > p)
         munmap(p, (size_t)(from - p));
     munmap(from + CHUNK_BYTES, CHUNK_BYTES - (size_t)(from - p));
-    /* With huge pages one byte would take 2 MiB, and free pages that went back would be filled in again. */
-    madvise(from, CHUNK_BYTES, MADV_NOHUGEPAGE);
+    madvise(from, CHUNK_BYTES, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     return (struct chunk *)(void *)from;
 }
 
 static struct chunk *add_chunk(struct heap *h)
 {
-    struct chunk *c = map_chunk();
+    bool huge = h->chunks_n >= HUGE_FROM;
+    struct chunk *c = map_chunk(huge);
     if (!c)
         return NULL;
     if (h->chunks_n == h->chunks_cap) {
@@ -194,7 +196,7 @@ static struct chunk *add_chunk(struct heap *h)
     c->at = h->chunks_n++;
     c->free_n = RUN_MOST;
     set_bits(c->free, BOOKS, RUN_MOST, true);
-    h->chunks[c->at] = (struct heap_chunk){ .chunk = c, .longest = RUN_MOST };
+    h->chunks[c->at] = (struct heap_chunk){ .chunk = c, .longest = RUN_MOST, .huge = huge };
     return c;
 }
 
@@ -316,7 +318,11 @@ static void release_some(struct heap *h)
     size_t page = next_bit(c->dirty, BOOKS, true), pages = next_bit(c->dirty, page, false) - page;
     pages = pages < RELEASE_MOST ? pages : RELEASE_MOST;
     take_pages(h, c, page, pages);
+    bool huge = h->chunks[i].huge;
+    h->chunks[i].huge = false;
     lock_give(&h->lock);
+    if (huge) /* else the system would fill in again what goes back */
+        madvise(c, CHUNK_BYTES, MADV_NOHUGEPAGE);
     /* The system refuses only what was locked into memory, and then would refuse it again. */
     (void)madvise(page_at(c, page), pages * HEAP_PAGE, MADV_DONTNEED);
     lock_take(&h->lock);

@@ -34,6 +34,7 @@ struct heap_chunk {
     uint16_t longest; /* no run of free pages is longer */
     uint16_t dirty;   /* free pages that the system still has memory for */
     bool for_slabs;   /* else for runs of pages, and its books of slabs are never touched */
+    bool huge;        /* in huge pages, until the first of its pages goes back to the system */
 };
 
 struct heap {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -224,6 +225,43 @@ static void returns_what_it_does_not_need(void **state)
     give(&last);
 }
 
+static size_t resident_pages(unsigned char *p, size_t bytes)
+{
+    unsigned char there[64];
+    size_t n = 0, pages = (bytes + HEAP_PAGE - 1) / HEAP_PAGE;
+    assert_true(pages <= COUNT_OF(there));
+    assert_int_equal(mincore(p, bytes, there), 0);
+    for (size_t i = 0; i < pages; i++)
+        n += there[i] & 1;
+    return n;
+}
+
+/* A large heap has huge pages where the system has them; what it does not need of them goes back nevertheless. */
+static void returns_parts_of_huge_pages(void **state)
+{
+    (void)state;
+    enum { PIECES = 1600, BYTES = 65536 };
+    static struct piece pieces[PIECES];
+    static unsigned char *at[PIECES];
+    for (size_t i = 0; i < PIECES; i++) {
+        take(&pieces[i], BYTES);
+        memset(pieces[i].p, pieces[i].mark, BYTES);
+        at[i] = pieces[i].p;
+    }
+    size_t huge = 0;
+    for (size_t i = 0; i < heap.chunks_n; i++)
+        huge += heap.chunks[i].huge;
+    assert_in_range(huge, 1, heap.chunks_n - 1); /* not the first */
+    for (size_t i = 0; i < PIECES; i += 2)
+        give(&pieces[i]);
+    size_t left = 0;
+    for (size_t i = 0; i < PIECES; i += 2)
+        left += resident_pages(at[i], BYTES);
+    assert_in_range(left, 1, DIRTY_MAX);
+    for (size_t i = 1; i < PIECES; i += 2)
+        give(&pieces[i]);
+}
+
 static long faults(void)
 {
     struct rusage usage;
@@ -393,7 +431,7 @@ int main(void)
         T(fills_up_what_is_there),      T(returns_what_it_does_not_need),
         T(replaces_without_the_system), T(gives_huge_pieces),
         T(refuses_what_is_no_piece),    T(counts_holes),
-        T(several_threads_share_it),
+        T(returns_parts_of_huge_pages), T(several_threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
