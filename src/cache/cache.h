@@ -56,10 +56,4 @@ void cache_free(struct cache *c);
 /* Evicts until `bytes` more fit into the budget. false: they do not, nothing more can be evicted. Any thread, no lock held. */
 bool cache_make_room(struct cache *c, size_t bytes);
 
-/* The cache of that memory. */
-static inline struct cache *cache_of_memory(uint8_t id)
-{
-    return CONTAINER_OF(memory_of(id), struct cache, memory);
-}
-
 #endif

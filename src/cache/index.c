@@ -4,14 +4,14 @@
 
 #include "cache/table.h"
 
+#define BUSY_BITS 23
+#define BUSY_MOST ((1u << BUSY_BITS) - 1)
+
 /*
  * A resource. Its objects are a short list, or a table when they are many, so that a page with a thousand query strings is found as
  * fast as one with none. Of one variant the youngest comes first. Times are in seconds of the monotonic clock: there may be
  * millions of resources.
  */
-#define BUSY_BITS 23
-#define BUSY_MOST ((1u << BUSY_BITS) - 1)
-
 struct resource {
     struct table_node node; /* in its shard's table; own: bytes of its primary key */
     struct rule *rule;
@@ -89,6 +89,11 @@ static struct shard *shard_of(struct cache *c, const struct hash128 *hash)
 static uint32_t hash_of(const struct place *p)
 {
     return (uint32_t)p->hash.lo;
+}
+
+static struct shard *shard_of_resource(struct cache *c, const struct resource *r)
+{
+    return &c->shards[shard_at(r->node.hash)];
 }
 
 void index_init(struct cache *c)
@@ -173,7 +178,7 @@ static void free_resource(struct cache *c, struct resource *r)
         memory_charge(&c->memory, -(int64_t)memory_cost(sizeof(struct table)));
         memory_give(&c->memory, r->objects.many, sizeof(struct table));
     }
-    table_remove(&c->shards[shard_at(r->node.hash)].resources, &r->node);
+    table_remove(&shard_of_resource(c, r)->resources, &r->node);
     memory_charge(&c->memory, -(int64_t)memory_cost(resource_bytes(r)));
     atomic_fetch_sub_explicit(&c->resources, 1, memory_order_relaxed);
     memory_give(&c->memory, r, resource_bytes(r));
@@ -318,7 +323,7 @@ static void keep_or_free(struct cache *c, struct resource *r)
 /* Others without objects that stand near r, until there is room for it. */
 static void drop_idle_neighbours(struct cache *c, struct resource *r)
 {
-    const struct table *t = &c->shards[shard_at(r->node.hash)].resources;
+    const struct table *t = &shard_of_resource(c, r)->resources;
     for (uint32_t i = 0; i < t->buckets && i < IDLE_NEIGHBOURS && !may_be_idle(c, r); i++)
         for (struct table_node *node = *table_chain(t, r->node.hash + i), *next; node; node = next) {
             next = node->next;
@@ -537,9 +542,8 @@ void index_look(struct cache *c, const struct look *look, struct found *out)
 void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms)
 {
     o->begun_mono_ms = now_mono_ms;
-    o->unsafe =
-        atomic_load_explicit(&shard_of(cache_of_memory(o->memory), &place->hash)->unsafe[place->hash.lo % 64],
-                             memory_order_acquire);
+    o->unsafe = atomic_load_explicit(&shard_of(object_cache(o), &place->hash)->unsafe[place->hash.lo % 64],
+                                     memory_order_acquire);
 }
 
 bool index_invalidates(struct cache *c, const struct place *place)
@@ -562,7 +566,7 @@ static struct resource *find_or_add(struct cache *c, struct shard *s, const stru
 
 void index_settle(struct object *o, const struct place *place, struct rule *rule)
 {
-    struct cache *c = cache_of_memory(o->memory);
+    struct cache *c = object_cache(o);
     struct shard *s = shard_of(c, &place->hash);
     lock_take(&s->lock);
     struct resource *r = o->resource;
@@ -625,7 +629,7 @@ static uint32_t weight_of(const struct object *o)
 
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms)
 {
-    struct cache *c = cache_of_memory(o->memory);
+    struct cache *c = object_cache(o);
     struct shard *s = shard_of(c, &place->hash);
     struct object *gone[GONE_MAX];
     unsigned gone_n = 0;
@@ -701,7 +705,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
 /* An object's resource may only be read under its shard's lock; its shard never changes once it has one. */
 void index_withdraw(struct object *o)
 {
-    struct cache *c = cache_of_memory(o->memory);
+    struct cache *c = object_cache(o);
     unsigned shard = atomic_load_explicit(&o->shard, memory_order_acquire);
     if (!shard)
         return;

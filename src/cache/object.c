@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cache/cache.h"
 
 /* What is only needed while the object is filled: there while there is a fetch or a watch. Guarded by the object's lock. */
 struct fill {
@@ -16,14 +15,9 @@ struct fill {
     bool paused;
 };
 
-static struct cache *cache_of(const struct object *o)
-{
-    return cache_of_memory(o->memory);
-}
-
 static struct fills *fills_of(const struct object *o)
 {
-    return &cache_of(o)->fills[(uintptr_t)o / sizeof(*o) % CACHE_FILLS];
+    return &object_cache(o)->fills[(uintptr_t)o / sizeof(*o) % CACHE_FILLS];
 }
 
 static struct lock *lock_of(const struct object *o)
@@ -90,7 +84,7 @@ static size_t variant_bytes(size_t n)
 static void give_variant(struct object *o)
 {
     if (o->variant)
-        memory_give(&cache_of(o)->memory, o->variant, variant_bytes(o->variant->n));
+        memory_give(&object_cache(o)->memory, o->variant, variant_bytes(o->variant->n));
     o->variant = NULL;
 }
 
@@ -100,7 +94,7 @@ void object_set_variant(struct object *o, struct str variant)
     give_variant(o);
     if (!variant.n)
         return;
-    o->variant = memory_zero(&cache_of(o)->memory, variant_bytes(variant.n));
+    o->variant = memory_zero(&object_cache(o)->memory, variant_bytes(variant.n));
     o->variant->n = (uint32_t)variant.n;
     memcpy(o->variant->bytes, variant.p, variant.n);
 }
@@ -122,7 +116,7 @@ static __attribute__((noinline)) void free_object(struct object *o)
         CHECK(!fill_of(o));
         lock_give(lock_of(o));
     }
-    struct memory *m = &cache_of(o)->memory;
+    struct memory *m = &object_cache(o)->memory;
     memory_charge(m, -(int64_t)object_charged(o));
     response_free(m, o->response);
     body_unref(o->body);
@@ -189,7 +183,7 @@ void object_set_head(struct object *o, const struct object_head *head)
         *response_tag(o->response) = *response_tag(head->successor_of->response);
         o->has_generated_etag = true;
     }
-    memory_charge(&cache_of(o)->memory, (int64_t)object_charged(o));
+    memory_charge(&object_cache(o)->memory, (int64_t)object_charged(o));
     lock_take(lock_of(o));
     o->body = *head->body;
     *head->body = NULL;
@@ -201,7 +195,7 @@ void object_begin_again(struct object *o, uint64_t begin)
 {
     struct purged p;
     CHECK(object_state(o) == OBJECT_HEAD && !o->resource);
-    if (epochs_touched(cache_of(o)->epochs, object_names(o), object_names_n(o), o->begin, o->begin, begin,
+    if (epochs_touched(object_cache(o)->epochs, object_names(o), object_names_n(o), o->begin, o->begin, begin,
                        &p) &&
         (p.hard || p.soft))
         return;
@@ -419,8 +413,8 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
     uint64_t since = object_good_at(o);
     if (since >= published)
         return answer;
-    if (!epochs_touched(cache_of(o)->epochs, object_names(o), object_names_n(o), o->begin, since, published,
-                        &p)) {
+    if (!epochs_touched(object_cache(o)->epochs, object_names(o), object_names_n(o), o->begin, since,
+                        published, &p)) {
         /* Two readers may store different numbers; both are true. */
         uint64_t after = published - o->begin;
         atomic_store_explicit(&o->good_after, after < UINT32_MAX ? (uint32_t)after : UINT32_MAX,

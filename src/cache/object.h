@@ -18,6 +18,7 @@
 
 #include "base/hash.h"
 #include "base/notice.h"
+#include "cache/cache.h"
 #include "cache/evict.h"
 #include "cache/policy.h"
 #include "cache/response.h"
@@ -25,10 +26,6 @@
 #include "store/body.h"
 
 enum object_state { OBJECT_NEW, OBJECT_HEAD, OBJECT_SEALED, OBJECT_FAILED };
-
-struct cache;
-struct resource;
-struct shard;
 
 /* A variant's key. */
 struct variant {
@@ -68,7 +65,7 @@ struct object {
     uint64_t received_ms : 41, foreground : 1, age_low_ms : AGE_LOW_BITS;
     uint64_t lifetime_ms : 42, age_high_ms : 20, always_revalidate : 1, never_stale : 1;
     _Atomic uint32_t next_refresh_s; /* after a failed refresh, on the monotonic clock: not before */
-    uint8_t memory;                  /* its cache's id: cache_of_memory */
+    uint8_t memory;                  /* its cache's id: object_cache */
     uint8_t verdict_reason : 6;      /* enum reason; from HEAD on: why not stored */
     bool stored : 1;      /* from HEAD on: the verdict was to store it. Else private: for one request */
     bool confirmed : 1;   /* from HEAD on: the origin answered 304 */
@@ -80,6 +77,10 @@ struct object {
 /* A private object: not in the index (index_look makes the others). One reference, the caller's. `begin`: read by
  * epochs_published before anything was decided. */
 struct object *object_new(struct cache *c, uint64_t begin);
+static inline struct cache *object_cache(const struct object *o)
+{
+    return CONTAINER_OF(memory_of(o->memory), struct cache, memory);
+}
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o);
 /* Without a read-modify-write, which would be another one for each hit: of hits that several threads count at the very same moment

@@ -42,11 +42,9 @@ static uint64_t first_ns, latest_first_ns, bytes;
 static int64_t wall_ahead_ns; /* of the monotonic clock */
 static char input[INPUT];
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t wall_ns(const struct timespec *t)
 {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+    return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec;
 }
 
 static void open_all(const char *port)
@@ -105,7 +103,7 @@ static ssize_t receive(int fd, size_t most, uint64_t *came_ns)
         if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_TIMESTAMPNS) {
             struct timespec t;
             memcpy(&t, CMSG_DATA(h), sizeof(t));
-            *came_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec - (uint64_t)wall_ahead_ns;
+            *came_ns = wall_ns(&t) - (uint64_t)wall_ahead_ns;
         }
     return n;
 }
@@ -208,7 +206,9 @@ int main(int argc, char **argv)
     if (!all)
         bench_fatal("calloc");
     open_all(argv[1]);
-    wall_ahead_ns = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    wall_ahead_ns = (int64_t)(wall_ns(&wall) - bench_now_ns());
     printf("ready\n");
     fflush(stdout);
     if (!fgets(line, sizeof(line), stdin))
