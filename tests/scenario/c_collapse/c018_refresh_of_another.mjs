@@ -14,14 +14,13 @@ await scenario({ answer, flags: ['--workers', '2'] }, async ({ ask, cases, fresh
   await freshet.advance('15s');
   hold = true;
   await cases.check('stale for a', async () => equal((await ask('/', { Cookie: 'other=2; who=a' })).body, '1 for who=a; other=1'));
-  await freshet.until('fetches', '==', 1);
+  await soon(() => release.length !== 0); // the refresh is at the origin: what b asks for comes after it
   await cases.check('b gets his own', async () => equal((await ask('/', { Cookie: 'who=b' })).body, '2 for who=b'));
-  await soon(() => release.length !== 0);
   release.shift()();
   await freshet.settle();
   hold = false;
   await cases.check('a is new', async () => equal((await ask('/', { Cookie: 'who=a' })).body, '3 for who=a'));
   await cases.check('b is still his', async () => equal((await ask('/', { Cookie: 'who=b' })).body, '2 for who=b'));
-  await cases.check('the refresh carried the key value and nothing else', () => equal(origin.requests[1].fields.cookie ?? origin.requests[2].fields.cookie, 'who=a'));
+  await cases.check('the refresh carried the key value and nothing else', () => equal(origin.requests[1].fields.cookie, 'who=a'));
   await cases.check('three requests', () => equal(origin.requests.length, 3));
 });
