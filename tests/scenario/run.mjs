@@ -81,6 +81,15 @@ function last(text, lines) {
   return (all.length > lines ? [`[${all.length - lines} lines before]`] : []).concat(all.slice(-lines)).join('\n');
 }
 
+// A command inherits varnishtest's sockets, and what the scenario closes meanwhile stays open in it: an origin that hung up
+// would not have. So a command lets go of them before anything else (dash knows descriptors of one digit).
+const let_go = 'exec ' + [3, 4, 5, 6, 7, 8, 9].map((fd) => `${fd}<&-`).join(' ') + '; ';
+
+function letting_go(text) {
+  const option = /\s+-(?:err|exit\s+\d+|(?:expect|match)\s+(?:"(?:[^"\\]|\\.)*"|\{[^}]*\}|[^\s"{]+))/.source;
+  return text.replace(new RegExp(`^([ \\t]*shell(?:${option})*\\s+["{])`, 'gm'), (begin) => begin + let_go);
+}
+
 async function run(scenario) {
   const file = path.join(here, scenario);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'fr-')); // short: socket paths have 107 bytes
@@ -95,7 +104,7 @@ async function run(scenario) {
     if (text.includes('${port2}')) macros.port2 = await freePort();
     // Each ends with the checks that hold after every scenario, while its servers still listen.
     const stop = text.includes('${freshet} start') ? '\nshell "${freshet} stop"\n' : '\n';
-    fs.writeFileSync(path.join(folder, path.basename(file)), text + stop);
+    fs.writeFileSync(path.join(folder, path.basename(file)), letting_go(text + stop));
     r = await execute('varnishtest', ['-l', '-v', '-b', '16M', '-t', String(limit_s),
       ...Object.entries(macros).flatMap(([n, v]) => ['-D', `${n}=${v}`]), path.join(folder, path.basename(file))],
     folder, limit_s + 15);
