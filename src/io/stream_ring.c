@@ -116,6 +116,12 @@ static void receive(struct stream *s, const char *bytes, size_t n)
         ring_cancel(ring_of(s), &s->ring.receiving);
 }
 
+static void note_end(struct stream *s, int status)
+{
+    s->ring.has_end = true;
+    s->ring.end_status = status;
+}
+
 static void tell_end(struct stream *s)
 {
     s->ring.has_end = false;
@@ -133,8 +139,12 @@ static void receive_bulk(struct stream *s)
         if (room == 0)
             return;
         ssize_t n = recv(s->fd, to, room, MSG_DONTWAIT);
-        if (n <= 0)
-            return; /* the next wait says what it is */
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+            return;
+        if (n <= 0) { /* the kernel tells of an error once: the next wait would find a clean end */
+            note_end(s, n < 0 ? -errno : 0);
+            return;
+        }
         got += (size_t)n;
         s->notices->data(s, (size_t)n);
         if ((size_t)n < room)
@@ -163,12 +173,9 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
         return;
     }
     /* ENOBUFS: all buffers were full, they are free again by now. ECANCELED: we did. */
-    bool ended = result <= 0 && result != -ENOBUFS && result != -ECANCELED;
-    if (ended) {
-        s->ring.has_end = true;
-        s->ring.end_status = result;
-    }
-    if (ended && s->reading && !s->ring.kept)
+    if (result <= 0 && result != -ENOBUFS && result != -ECANCELED)
+        note_end(s, result);
+    if (s->ring.has_end && s->reading && !s->ring.kept)
         tell_end(s);
     else if (s->reading)
         arm(s);

@@ -269,7 +269,7 @@ static void connection_lost(struct fetch *f, enum reason why, int status)
                       f->plan.method == METHOD_OPTIONS || f->plan.method == METHOD_PUT ||
                       f->plan.method == METHOD_DELETE;
     bool can_retry = f->step == STEP_HEAD && f->connection->reused && !f->retried && f->in.n == 0 &&
-                     f->interims == 0 && idempotent && !f->has_upload && !f->send_broken && !f->plan.upgrade;
+                     f->interims == 0 && idempotent && !f->has_upload && !f->plan.upgrade;
     if (!can_retry) {
         fail(f, why, status);
         return;
@@ -359,7 +359,7 @@ static void connected(struct fetch *f, struct connection *c)
     c->ctx = f;
     f->step = STEP_HEAD;
     f->sent_ms = f->f->loop->now.mono_ms;
-    f->head_sent = f->asked_all = false;
+    f->head_sent = f->asked_all = f->send_broken = false;
     set_timer(f, f->plan.site->first_byte_timeout);
     stream_read_start(&c->stream);
     send_more(f);

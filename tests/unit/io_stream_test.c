@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "io_test.h"
+#include "io/ring.h"
 #include "io/stream.h"
 
 /* One end is the stream under test, with its loop; the other a plain socket that the test reads and writes itself. */
@@ -800,6 +801,33 @@ static void connect_end(struct end *e, struct world *w, const struct address *to
     assert_int_equal(e->connected, 0);
 }
 
+/* The same for much, which an origin's stream reads piece by piece until nothing is left: the last piece fills the room to
+ * its end, so the next look meets the reset. */
+static void a_reset_behind_full_pieces_is_an_error(void **state)
+{
+    static struct world w;
+    static char bytes[RING_BUFFER_BYTES + 4 * sizeof(((struct end *)0)->room)];
+    struct end e;
+    struct address at;
+    (void)state;
+    world_init(&w);
+    int listening = tcp_listener(&at);
+    connect_end(&e, &w, &at);
+    RUN_UNTIL(&w, e.connected == 1);
+    e.peer = accept(listening, NULL, NULL);
+    fill(bytes, sizeof(bytes));
+    assert_int_equal(write(e.peer, bytes, sizeof(bytes)), sizeof(bytes));
+    reset_peer(&e);
+    stream_read_start(&e.stream);
+    RUN_UNTIL(&w, e.ended == 1);
+    assert_int_equal(e.got.n, sizeof(bytes));
+    assert_memory_equal(e.got.p, bytes, sizeof(bytes));
+    assert_int_equal(e.ended_status, UV_ECONNRESET);
+    close_end(&e);
+    close(listening);
+    world_fini(&w);
+}
+
 #define FOLDER "/tmp/io_stream_test.XXXXXX"
 static char folder[] = FOLDER;
 
@@ -1013,6 +1041,7 @@ int main(void)
         cmocka_unit_test(a_shutdown_waits_for_the_pending_write),
         cmocka_unit_test(a_reset_is_an_error),
         cmocka_unit_test(a_reset_behind_data_is_an_error),
+        cmocka_unit_test(a_reset_behind_full_pieces_is_an_error),
         cmocka_unit_test(a_peer_that_throws_our_bytes_away_is_an_error),
         cmocka_unit_test(a_pending_write_is_told_that_the_peer_has_gone),
         cmocka_unit_test(closing_forgets_the_pending_write),
