@@ -17,6 +17,23 @@ void arena_init(struct arena *a, size_t block_bytes)
     *a = (struct arena){ .block_bytes = block_bytes };
 }
 
+static void use_block(struct arena *a, struct arena_block *b)
+{
+    a->cur = b;
+    a->at = b->data;
+    a->end = b->data + b->bytes;
+}
+
+void arena_init_in(struct arena *a, void *memory, size_t bytes, size_t block_bytes)
+{
+    struct arena_block *b = memory;
+    CHECK(bytes > sizeof(*b));
+    b->next = NULL;
+    b->bytes = bytes - sizeof(*b);
+    *a = (struct arena){ .block_bytes = block_bytes, .first = b, .lent = true };
+    use_block(a, b);
+}
+
 static void free_chain(struct arena_block *b)
 {
     while (b) {
@@ -28,15 +45,8 @@ static void free_chain(struct arena_block *b)
 
 void arena_fini(struct arena *a)
 {
-    free_chain(a->first);
+    free_chain(a->lent ? a->first->next : a->first);
     arena_init(a, a->block_bytes);
-}
-
-static void use_block(struct arena *a, struct arena_block *b)
-{
-    a->cur = b;
-    a->at = b->data;
-    a->end = b->data + b->bytes;
 }
 
 void arena_rewind(struct arena *a)

@@ -15,10 +15,13 @@ struct arena {
     struct arena_block *cur;
     char *at, *end;     /* free bytes of the current block */
     size_t block_bytes; /* size of a usual block */
+    bool lent;          /* `first` stands in its owner's memory */
 };
 
 /* Allocates nothing yet. */
 void arena_init(struct arena *a, size_t block_bytes);
+/* With a first block in memory of the owner's, `bytes` aligned to 16, that outlives it; some 16 of them are the arena's own. */
+void arena_init_in(struct arena *a, void *memory, size_t bytes, size_t block_bytes);
 void arena_fini(struct arena *a);
 /* All earlier allocations end; the first block stays. */
 void arena_rewind(struct arena *a);

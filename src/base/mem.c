@@ -32,13 +32,6 @@ void *mem_resize(void *p, size_t bytes)
     return q;
 }
 
-void mem_ahead(size_t bytes)
-{
-    void *p = malloc(bytes);
-    __asm__ volatile("" : : "r"(p) : "memory"); /* else the compiler sees that it is for nothing */
-    free(p);
-}
-
 void mem_free(void *p)
 {
     free(p);

@@ -17,10 +17,6 @@ void *mem_try(size_t bytes);
 /* Grows or shrinks; keeps the content; never NULL for bytes > 0. New bytes are unspecified. */
 void *mem_resize(void *p, size_t bytes);
 
-/* Small allocations of about so many bytes follow on this thread. Only a hint: glibc's malloc grows what it has for a thread page by
- * page, a system call each, and so it grows once. Below 128 KiB. */
-void mem_ahead(size_t bytes);
-
 /* NULL is allowed. */
 void mem_free(void *p);
 

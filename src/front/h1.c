@@ -21,14 +21,13 @@ enum h1_state {
 
 /* What nearly all requests need is in the exchange itself, so that thousands of them that wait for one page take little memory. */
 #define IN_FIRST       ((size_t)2048)
-#define IN_KEPT        ((size_t)32768) /* a buffer that grew further goes with its request */
+#define FRAMING_ROOM   ((size_t)128) /* the longest Content-Length and Connection lines */
 #define FIELDS_FIRST   ((size_t)32)
 #define BODY_ROOM      ((size_t)8192) /* behind the head, for a body */
 #define DISCARD_MOST   ((uint64_t)65536)
 #define LINGER_MS      2000
 #define LINGER_MOST    ((size_t)1 << 20)
-#define EXCHANGES_KEPT 1024
-#define AHEAD          8 /* exchanges that are new together: 12 KiB each, with what their requests allocate */
+#define TRIM_MS        10000 /* what a crowd took goes to the system so much later: the next one may be on its way */
 #define DRAIN_GRACE_MS 100
 #define IOV_MOST       STREAM_IOV_MAX
 #define INTERIMS_MOST  ((size_t)16384)
@@ -36,13 +35,12 @@ enum h1_state {
 #define HALF_CLOSED_MS 30000
 
 struct exchange {
-    struct link link;
+    void *stocks; /* the stock's, while nobody has it */
     struct h1 *connection;
     struct request request;
     struct buf in;     /* received: the head, then body bytes or the next requests */
     size_t at;         /* of `in`: bytes before it are done with */
     size_t head_bytes; /* they must stay while the request is in flight: its strings point there */
-    struct buf out;    /* what is written of the reply's head */
     struct field *table;
     size_t table_cap;
     struct field few[FIELDS_FIRST]; /* `table`, while they are enough */
@@ -88,16 +86,10 @@ static const struct front_ops ops;
 
 static struct exchange *take_exchange(struct h1_front *f)
 {
-    struct link *l = list_pop(&f->exchanges);
-    if (l) {
-        f->exchanges_n--;
-        return CONTAINER_OF(l, struct exchange, link);
-    }
-    if (f->exchanges_made++ % AHEAD == 0)
-        mem_ahead(AHEAD * (size_t)12288);
-    struct exchange *x = mem_resize(NULL, sizeof(*x));
-    memset(x, 0, offsetof(struct exchange, few));
-    link_init(&x->link);
+    bool is_new;
+    struct exchange *x = stock_take(&f->exchanges, &is_new);
+    if (!is_new)
+        return x;
     request_init(&x->request, f->requests, &ops);
     x->in = (struct buf){ .p = x->first, .cap = IN_FIRST };
     x->table = x->few;
@@ -133,15 +125,12 @@ static void set_table(struct exchange *x, size_t fields)
     x->table_cap = fields > FIELDS_FIRST ? fields : FIELDS_FIRST;
 }
 
-static void free_exchange(struct exchange *x)
+static void trim(struct timer *t)
 {
-    request_fini(&x->request);
-    free_in(x);
-    buf_fini(&x->out);
-    set_table(x, 0);
-    mem_free(x);
+    stock_trim(&CONTAINER_OF(t, struct h1_front, trim)->exchanges);
 }
 
+/* As it was when it was new: what stands outside of it does not stay with it. */
 static void give_exchange(struct h1 *c)
 {
     struct exchange *x = c->x;
@@ -149,16 +138,12 @@ static void give_exchange(struct h1 *c)
     if (!x)
         return;
     c->x = NULL;
-    if (f->exchanges_n >= EXCHANGES_KEPT) {
-        free_exchange(x);
-        return;
-    }
-    if (x->in.cap > IN_KEPT)
-        free_in(x);
+    free_in(x);
     set_table(x, 0);
-    x->in.n = x->at = x->head_bytes = 0;
-    list_push_front(&f->exchanges, &x->link);
-    f->exchanges_n++;
+    x->at = x->head_bytes = 0;
+    stock_give(&f->exchanges, x);
+    if (stock_can_trim(&f->exchanges) && !timer_is_running(&f->trim))
+        timer_start(f->requests->loop, &f->trim, TRIM_MS, trim);
 }
 
 /* ---- closing ---- */
@@ -300,10 +285,13 @@ static void add_framing(struct h1 *c, const struct reply *reply, struct buf *out
     }
 }
 
-static void write_head(struct h1 *c, const struct reply *reply)
+/* What follows the prepared lines; in the request's arena, until it is over. */
+static struct str write_head(struct h1 *c, const struct reply *reply)
 {
-    struct buf *out = &c->x->out;
-    buf_clear(out);
+    size_t room = FRAMING_ROOM;
+    for (unsigned i = 0; i < reply->extra_n; i++)
+        room += reply->extra[i].name.n + reply->extra[i].value.n + 4;
+    struct buf place = { .p = arena_alloc(&c->x->request.arena, room), .cap = room }, *out = &place;
     for (unsigned i = 0; i < reply->extra_n; i++)
         add_line(out, reply->extra[i].name, reply->extra[i].value);
     add_framing(c, reply, out);
@@ -317,6 +305,8 @@ static void write_head(struct h1 *c, const struct reply *reply)
     else if (c->minor == 0)
         buf_add(out, STR("Connection: keep-alive\r\n"));
     buf_add(out, STR("\r\n"));
+    CHECK(place.cap == room);
+    return buf_str(out);
 }
 
 static struct iovec piece_of(struct str s)
@@ -351,9 +341,8 @@ static enum front_sent h1_send(struct request *r, const struct reply *head, cons
     size_t bytes = 0;
     CHECK(body_n <= IOV_MOST - 5);
     if (head) {
-        write_head(c, head);
         iov[n++] = piece_of(head->h1);
-        iov[n++] = piece_of(buf_str(&c->x->out));
+        iov[n++] = piece_of(write_head(c, head));
     }
     for (unsigned i = 0; i < body_n; i++)
         bytes += body[i].iov_len;
@@ -668,7 +657,6 @@ static void after_request(struct h1 *c)
     bool gone = r->gone, cut = r->cut, tunnel = c->tunnel;
     c->request_done = false;
     c->served++;
-    x->out.n = 0;
     request_reset(r);
     wait_no_more(c);
     if (cut || gone) {
@@ -914,15 +902,14 @@ void h1_front_init(struct h1_front *f, struct requests *requests)
 {
     *f = (struct h1_front){ .requests = requests };
     list_init(&f->connections);
-    list_init(&f->exchanges);
+    stock_init(&f->exchanges, sizeof(struct exchange));
 }
 
 void h1_front_fini(struct h1_front *f)
 {
     CHECK(list_is_empty(&f->connections));
-    struct link *l;
-    while ((l = list_pop(&f->exchanges)) != NULL)
-        free_exchange(CONTAINER_OF(l, struct exchange, link));
+    timer_stop(f->requests->loop, &f->trim);
+    stock_fini(&f->exchanges);
 }
 
 void h1_accept(struct h1_front *f, int fd, const struct address *peer)

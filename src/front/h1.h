@@ -5,6 +5,7 @@
 #ifndef FRONT_H1_H
 #define FRONT_H1_H
 
+#include "base/stock.h"
 #include "io/listener.h"
 #include "request/request.h"
 
@@ -17,9 +18,8 @@ struct h1_front {
     /* A connection closed: the owner may resume accepting, or finish its drain. */
     void (*closed)(struct h1_front *f);
     void *owner;
-    struct list exchanges; /* unused ones, the warmest first: private to front/h1.c */
-    size_t exchanges_n;
-    size_t exchanges_made; /* ever */
+    struct stock exchanges; /* private to front/h1.c, as what follows */
+    struct timer trim;
 };
 
 void h1_front_init(struct h1_front *f, struct requests *requests);

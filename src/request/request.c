@@ -9,7 +9,6 @@
 #include "request/route.h"
 #include "request/tunnel.h"
 
-#define ARENA_BYTES     2048
 #define LOOKS_MOST      8 /* then it goes alone: something keeps changing under it */
 #define LEASE_FIRST     ((uint64_t)1 << 20)
 #define LEASE_NEXT      ((uint64_t)1 << 18) /* once the client turned out to be slow */
@@ -850,12 +849,12 @@ struct str step_name(enum step s)
 
 void request_init(struct request *r, struct requests *w, const struct front_ops *front)
 {
-    memset(r, 0, sizeof(*r));
+    memset(r, 0, offsetof(struct request, room));
     r->w = w;
     r->front = front;
     r->step = STEP_DONE;
     link_init(&r->link);
-    arena_init(&r->arena, ARENA_BYTES);
+    arena_init_in(&r->arena, r->room, sizeof(r->room), sizeof(r->room));
 }
 
 void request_fini(struct request *r)

@@ -23,6 +23,8 @@ enum step {
     STEP_COUNT
 };
 
+#define REQUEST_ROOM 3072
+
 /* What the client gets in front of the body. */
 #define REPLY_EXTRA_MAX 24
 struct reply {
@@ -185,6 +187,9 @@ struct request {
 
     struct answer_page answer; /* error pages and internal sources */
     struct reply reply;
+
+    /* The arena's first block: most requests need no other. */
+    _Alignas(16) char room[REQUEST_ROOM];
 };
 
 /* The settings for new requests from now on; takes the reference over. */
@@ -192,7 +197,7 @@ void requests_set_settings(struct requests *w, struct settings *s);
 /* The worker ends: no request is open. */
 void requests_fini(struct requests *w);
 
-/* Once for each front connection or stream; `front` and `w` stay. */
+/* Once for each place that holds a request, which it is not to be moved from; `front` and `w` stay. */
 void request_init(struct request *r, struct requests *w, const struct front_ops *front);
 void request_fini(struct request *r);
 

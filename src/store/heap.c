@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/pages.h"
 
 /*
  * Pages come in chunks of 4 MiB, aligned to their size, so that the chunk of any piece is known by its address. A chunk begins with its
@@ -169,24 +170,10 @@ static size_t find_run(struct heap *h, struct chunk *c, size_t pages)
     return CHUNK_PAGES;
 }
 
-/* The system's mapping is not aligned: more is asked for and the ends are given back. */
-static struct chunk *map_chunk(bool huge)
-{
-    char *p = mmap(NULL, 2 * CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return NULL;
-    char *from = (char *)(((uintptr_t)p + CHUNK_BYTES - 1) & ~(uintptr_t)(CHUNK_BYTES - 1));
-    if (from > p)
-        munmap(p, (size_t)(from - p));
-    munmap(from + CHUNK_BYTES, CHUNK_BYTES - (size_t)(from - p));
-    madvise(from, CHUNK_BYTES, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-    return (struct chunk *)(void *)from;
-}
-
 static struct chunk *add_chunk(struct heap *h)
 {
     bool huge = h->chunks_n >= HUGE_FROM;
-    struct chunk *c = map_chunk(huge);
+    struct chunk *c = pages_map(CHUNK_BYTES, huge);
     if (!c)
         return NULL;
     if (h->chunks_n == h->chunks_cap) {
@@ -311,7 +298,7 @@ static void release_some(struct heap *h)
     if (c->free_n == RUN_MOST) {
         forget_chunk(h, c);
         lock_give(&h->lock);
-        munmap(c, CHUNK_BYTES);
+        pages_unmap(c, CHUNK_BYTES);
         lock_take(&h->lock);
         return;
     }
@@ -469,7 +456,7 @@ void heap_fini(struct heap *h)
 {
     for (size_t i = 0; i < h->chunks_n; i++) {
         CHECK(h->chunks[i].chunk->free_n == RUN_MOST);
-        munmap(h->chunks[i].chunk, CHUNK_BYTES);
+        pages_unmap(h->chunks[i].chunk, CHUNK_BYTES);
     }
     mem_free(h->chunks);
     mem_free(h->classes);

@@ -53,6 +53,27 @@ static void keeps_its_first_block_over_rewinds(void **state)
     arena_fini(&a);
 }
 
+/* The first block is the owner's: it is used before any other, also after a rewind, and never freed. */
+static void begins_in_its_owners_memory(void **state)
+{
+    (void)state;
+    struct arena a;
+    _Alignas(16) char memory[256];
+    arena_init_in(&a, memory, sizeof(memory), 256);
+    for (int round = 0; round < 2; round++) {
+        char *p = arena_alloc(&a, 100), *q = arena_alloc(&a, 200);
+        assert_true(p > memory && p + 100 <= memory + sizeof(memory));
+        assert_true(q + 200 <= memory || q >= memory + sizeof(memory));
+        memset(q, 1, 200);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        arena_rewind(&a);
+    }
+    char *whole = arena_alloc(&a, 240);
+    assert_true(whole > memory && whole + 240 == memory + sizeof(memory));
+    arena_alloc(&a, 1);
+    arena_fini(&a);
+}
+
 static void zeroes(void **state)
 {
     (void)state;
@@ -135,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_memory_of_every_size),
         cmocka_unit_test(keeps_its_first_block_over_rewinds),
+        cmocka_unit_test(begins_in_its_owners_memory),
         cmocka_unit_test(zeroes),
         cmocka_unit_test(copies_strings),
         cmocka_unit_test(joins),
