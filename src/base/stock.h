@@ -15,8 +15,8 @@
 
 struct stock {
     size_t piece; /* bytes of one */
-    struct list
-        open; /* chunks some of whose pieces are out: they are taken from first, so that the others may go */
+    /* Chunks some of whose pieces are out: they are taken from first, so that the others may go. */
+    struct list open;
     struct list whole; /* chunks whose pieces are all there, the latest first */
     size_t whole_n;
     size_t chunks; /* all, those of which nothing is left too */

@@ -7,7 +7,7 @@
 
 /*
  * A connection's states. Between two requests an idle connection holds nothing but its socket: the buffer and the request
- * stand in an exchange, taken from the front's stack with the first byte and given back when nothing is left in it. The
+ * stand in an exchange, taken from the front's stock with the first byte and given back when nothing is left in it. The
  * exchange that was used last is warm and is taken first.
  */
 enum h1_state {
@@ -142,7 +142,7 @@ static void give_exchange(struct h1 *c)
     set_table(x, 0);
     x->at = x->head_bytes = 0;
     stock_give(&f->exchanges, x);
-    if (stock_can_trim(&f->exchanges) && !timer_is_running(&f->trim))
+    if (stock_can_trim(&f->exchanges) && !f->draining && !timer_is_running(&f->trim))
         timer_start(f->requests->loop, &f->trim, TRIM_MS, trim);
 }
 
@@ -908,7 +908,6 @@ void h1_front_init(struct h1_front *f, struct requests *requests)
 void h1_front_fini(struct h1_front *f)
 {
     CHECK(list_is_empty(&f->connections));
-    timer_stop(f->requests->loop, &f->trim);
     stock_fini(&f->exchanges);
 }
 
@@ -932,6 +931,7 @@ void h1_accept(struct h1_front *f, int fd, const struct address *peer)
 void h1_drain(struct h1_front *f)
 {
     f->draining = true;
+    timer_stop(f->requests->loop, &f->trim); /* the loop ends when nothing is left to wait for */
     LIST_EACH_SAFE(l, &f->connections) {
         struct h1 *c = CONTAINER_OF(l, struct h1, link);
         /* The kernel may hold a request that was sent before anybody knew: it is answered, then the connection ends. */
