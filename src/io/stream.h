@@ -48,6 +48,7 @@ struct stream {
     bool fin;   /* stream_shutdown was called */
     bool local; /* a Unix socket */
     int fd;     /* -1: not yet, or closed */
+    int lost;   /* what a write failed with; 0 */
     union {
         /* By readiness, through libuv: io/stream_poll.c. */
         struct {

@@ -24,7 +24,11 @@ struct stream_engine {
 extern const struct stream_engine stream_poll, stream_ring;
 
 /* Sends what the kernel takes at once: the number of bytes, 0 when it takes none now, negative: the connection is dead. */
-ssize_t stream_engine_send_now(const struct stream *s, const struct iovec *iov, unsigned n);
+ssize_t stream_engine_send_now(struct stream *s, const struct iovec *iov, unsigned n);
+/* A write failed with `status`, a libuv error. */
+void stream_engine_lost(struct stream *s, int status);
+/* What `ended` is told when reading says `status`. */
+int stream_engine_end(const struct stream *s, int status);
 /* After the last byte of the last write. */
 void stream_engine_send_fin(struct stream *s);
 

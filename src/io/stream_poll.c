@@ -128,7 +128,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         stop_polling(s);
         s->reading = false;
         s->ended = true;
-        s->notices->ended(s, n == UV_EOF ? end_status(s) : (int)n);
+        s->notices->ended(s, stream_engine_end(s, n == UV_EOF ? end_status(s) : (int)n));
     }
 }
 
@@ -150,7 +150,9 @@ static void on_written(uv_write_t *req, int status)
     s->writing = false;
     if (s->state == STREAM_CLOSING)
         return;
-    if (s->fin && status == 0)
+    if (status != 0)
+        stream_engine_lost(s, status);
+    else if (s->fin)
         stream_engine_send_fin(s);
     s->notices->written(s, status);
 }

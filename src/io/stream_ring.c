@@ -127,7 +127,7 @@ static void tell_end(struct stream *s)
     s->ring.has_end = false;
     s->reading = false;
     s->ended = true;
-    s->notices->ended(s, s->ring.end_status);
+    s->notices->ended(s, stream_engine_end(s, s->ring.end_status));
 }
 
 /* More than a buffer is there: the rest without the ring. Nothing else receives meanwhile. */
@@ -262,11 +262,14 @@ static void on_sent(struct ring_op *op, int result, unsigned flags)
             return;
         }
     }
+    int status = result > 0 ? 0 : result < 0 ? result : -EPIPE;
     give_write(s);
     s->writing = false;
-    if (s->fin && result > 0)
+    if (status != 0)
+        stream_engine_lost(s, status);
+    else if (s->fin)
         stream_engine_send_fin(s);
-    s->notices->written(s, result > 0 ? 0 : result < 0 ? result : -EPIPE);
+    s->notices->written(s, status);
 }
 
 /* false: the connection is dead. */

@@ -624,6 +624,25 @@ static void a_reset_behind_data_is_an_error(void **state)
     world_fini(&w);
 }
 
+/* The kernel tells of a reset once: here to a write, before anybody reads. */
+static void a_reset_that_a_write_met_is_an_error_for_the_reader(void **state)
+{
+    static struct world w;
+    struct end e;
+    (void)state;
+    world_init(&w);
+    open_end(&e, &w, true);
+    send_text(&e, "part");
+    reset_peer(&e);
+    write_fails(&e);
+    stream_read_start(&e.stream);
+    RUN_UNTIL(&w, e.ended == 1);
+    assert_got(&e, "part");
+    assert_int_equal(e.ended_status, UV_ECONNRESET);
+    close_end(&e);
+    world_fini(&w);
+}
+
 /* A peer that closes with our bytes unread resets; on Unix sockets behind what it sent. */
 BOTH(a_peer_that_throws_our_bytes_away_is_an_error)
 {
@@ -1041,6 +1060,7 @@ int main(void)
         cmocka_unit_test(a_shutdown_waits_for_the_pending_write),
         cmocka_unit_test(a_reset_is_an_error),
         cmocka_unit_test(a_reset_behind_data_is_an_error),
+        cmocka_unit_test(a_reset_that_a_write_met_is_an_error_for_the_reader),
         cmocka_unit_test(a_reset_behind_full_pieces_is_an_error),
         cmocka_unit_test(a_peer_that_throws_our_bytes_away_is_an_error),
         cmocka_unit_test(a_pending_write_is_told_that_the_peer_has_gone),
