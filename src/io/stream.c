@@ -168,6 +168,12 @@ bool stream_is_dead(const struct stream *s)
     return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR));
 }
 
+bool stream_is_quiet(const struct stream *s)
+{
+    struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLRDHUP };
+    return poll(&p, 1, 0) == 0;
+}
+
 size_t stream_unsent(const struct stream *s)
 {
     int bytes = 0;

@@ -119,6 +119,8 @@ void stream_local(const struct stream *s, struct address *out);
 /* After `ended` with status 0: is the peer gone altogether, as far as the kernel knows? Of a TCP connection that shows only when it answers
  * to what is written. */
 bool stream_is_dead(const struct stream *s);
+/* Nothing to read, and no end of the peer's side, as far as the kernel knows. Tells of an error without taking it from the reader. */
+bool stream_is_quiet(const struct stream *s);
 /* Bytes of a pending write that the kernel has not taken. */
 size_t stream_queued(const struct stream *s);
 /* Bytes of body the kernel still holds for sending; 0 when unknown. */

@@ -261,15 +261,20 @@ static void fail(struct fetch *f, enum reason why, int status)
     over(f);
 }
 
-/* The connection ended or broke. A reused one that dies without a byte was closed by the origin while it was idle:
- * asked again, once, when nothing can have come of the first try (RFC 9110 §9.2.2). */
-static void connection_lost(struct fetch *f, enum reason why, int status)
+static bool may_be_sent_twice(const struct fetch *f)
 {
     bool idempotent = f->plan.method == METHOD_GET || f->plan.method == METHOD_HEAD ||
                       f->plan.method == METHOD_OPTIONS || f->plan.method == METHOD_PUT ||
                       f->plan.method == METHOD_DELETE;
+    return idempotent && !f->has_upload && !f->plan.upgrade;
+}
+
+/* The connection ended or broke. A reused one that dies without a byte was closed by the origin while it was idle:
+ * asked again, once, when nothing can have come of the first try (RFC 9110 §9.2.2). */
+static void connection_lost(struct fetch *f, enum reason why, int status)
+{
     bool can_retry = f->step == STEP_HEAD && f->connection->reused && !f->retried && f->in.n == 0 &&
-                     f->interims == 0 && idempotent && !f->has_upload && !f->plan.upgrade;
+                     f->interims == 0 && may_be_sent_twice(f);
     if (!can_retry) {
         fail(f, why, status);
         return;
@@ -395,7 +400,8 @@ static void ask(struct fetch *f)
     f->got = STR_NONE;
     f->in.n = 0;
     f->scan = (struct head_scan){ 0 };
-    f->ticket = (struct ticket){ .ready = ticket_ready, .failed = ticket_failed };
+    f->ticket =
+        (struct ticket){ .ready = ticket_ready, .failed = ticket_failed, .once = !may_be_sent_twice(f) };
     switch (pool_ask(f->f->pool, f->plan.origin, f->plan.site, f->retried, &f->ticket, &c, &why)) {
     case POOL_READY: connected(f, c); break;
     case POOL_WAIT: break;

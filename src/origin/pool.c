@@ -263,15 +263,21 @@ static void queue_too_long(struct timer *timer)
     t->failed(t, REASON_QUEUE_TIMEOUT);
 }
 
-static struct connection *take_idle(struct pool_entry *e)
+static struct connection *take_idle(struct pool_entry *e, bool once)
 {
-    struct link *l = list_first(&e->idle);
-    if (!l)
-        return NULL;
-    struct connection *c = CONTAINER_OF(l, struct connection, link);
-    stop_idling(c);
-    c->counted = true;
-    return c;
+    struct link *l;
+    while ((l = list_first(&e->idle)) != NULL) {
+        struct connection *c = CONTAINER_OF(l, struct connection, link);
+        /* Its end may wait to be read behind what brought the request that it is for. */
+        if (once && !stream_is_quiet(&c->stream)) {
+            pool_drop(c);
+            continue;
+        }
+        stop_idling(c);
+        c->counted = true;
+        return c;
+    }
+    return NULL;
 }
 
 /* A place is free: those who wait longest go first. */
@@ -281,7 +287,7 @@ static void serve_queue(struct pool_entry *e)
         struct ticket *t = CONTAINER_OF(list_first(&e->queue), struct ticket, link);
         enum reason why;
         leave_queue(t);
-        struct connection *c = t->fresh ? NULL : take_idle(e);
+        struct connection *c = t->fresh ? NULL : take_idle(e, t->once);
         if (c)
             t->ready(t, c);
         else if (!begin_connect(t, &why))
@@ -302,7 +308,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     t->connect_timeout_ms = site->connect_timeout;
     /* Those who wait already go first. */
     if (list_is_empty(&e->queue) && take_place(e)) {
-        *c = fresh ? NULL : take_idle(e);
+        *c = fresh ? NULL : take_idle(e, t->once);
         if (*c)
             return POOL_READY;
         if (begin_connect(t, why))

@@ -51,7 +51,8 @@ struct ticket {
     struct link link; /* in the queue, or among those who wait for an address */
     struct pool_entry *entry;
     struct connection *connecting;
-    bool fresh;         /* no idle connection */
+    bool fresh; /* no idle connection */
+    bool once;  /* the asker's: it is not sent again, so no idle connection that is seen to have ended */
     struct timer timer; /* of the queue, then of the connect */
     int64_t connect_timeout_ms;
     size_t next_address, addresses_left;
