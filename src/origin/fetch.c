@@ -649,7 +649,7 @@ static size_t on_space(struct connection *c, char **p)
     }
     if (f->step == STEP_HEAD) {
         *p = buf_room(&f->in, HEAD_READ);
-        return f->in.cap - f->in.n;
+        return HEAD_READ; /* a tunnel takes so much of what came with its 101 */
     }
     if (f->paused)
         return 0;

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "cache/response.h"
 
-#define BUFFER_BYTES ((size_t)16384)
+#define BUFFER_BYTES ((size_t)16384) /* not less than a fetch reads of a head at a time */
 
 /* One direction. */
 struct flow {
@@ -231,9 +231,8 @@ void tunnel_begin(struct request *r, struct connection *c, const struct response
     stir(t);
     send_101(r, head);
     /* What came with the 101 waits behind it. */
-    if (rest.n > BUFFER_BYTES) {
-        finish(t);
-    } else if (rest.n) {
+    CHECK(rest.n <= BUFFER_BYTES);
+    if (rest.n) {
         memcpy(t->down.bytes, rest.p, rest.n);
         *(t->down.writing ? &t->held : &t->down.n) = rest.n;
     }
