@@ -148,14 +148,29 @@ static void give_exchange(struct h1 *c)
 
 /* ---- closing ---- */
 
+/* The end of its body is the end of the connection, and it is not there yet. */
+static bool closing_looks_whole(const struct h1 *c)
+{
+    if (c->state != H1_BUSY || c->tunnel)
+        return false;
+    const struct request *r = &c->x->request;
+    bool begun = r->head_sent || r->sending;
+    bool until_close = r->reply.has_body && r->reply.length < 0 && !c->chunked_reply;
+    return begun && until_close && (!c->request_done || r->cut || r->gone);
+}
+
 static void close_now(struct h1 *c)
 {
     if (c->state == H1_CLOSING)
         return;
+    bool must_break = closing_looks_whole(c);
     c->state = H1_CLOSING;
     timer_stop(c->stream.loop, &c->timer);
     /* First the stream: what it still sends goes with the request. */
-    stream_close(&c->stream);
+    if (must_break)
+        stream_reset(&c->stream);
+    else
+        stream_close(&c->stream);
     if (c->x)
         request_abort(&c->x->request);
 }
