@@ -186,6 +186,20 @@ export class Freshet {
     process.kill(+this.note('pid'), `SIG${name}`);
   }
 
+  // Does something while all of its threads are stopped, so that what comes meanwhile comes at the same time, in the order it was sent.
+  async stopped(what) {
+    const pid = +this.note('pid');
+    const threads = `/proc/${pid}/task`;
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await eventually('all threads stopped', () =>
+        fs.readdirSync(threads).every((t) => /^\d+ \(.*\) T/s.test(fs.readFileSync(`${threads}/${t}/stat`, 'utf8'))));
+      await what();
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  }
+
   status() {
     return eventually('freshet ended', () => this.note('status'));
   }

@@ -1,16 +1,9 @@
 // An idle connection that the origin resets just before a request is sent on it, so that already sending fails: asked again on a new
 // one, as if it had been lost a moment later.
 // scenarios F11, T7; CACHING.md 7
-import fs from 'node:fs';
-import { equal, reply, request, scenario, soon } from '../lib.mjs';
+import { equal, reply, request, scenario } from '../lib.mjs';
 
 const answer = (r) => reply(`${r.method} ${r.target}`);
-// A signal takes its time: all threads are stopped.
-function stands(pid) {
-  const threads = `/proc/${pid}/task`;
-  return fs.readdirSync(threads).every((t) => /^\d+ \(.*\) T/s.test(fs.readFileSync(`${threads}/${t}/stat`, 'utf8')));
-}
-
 // By readiness a write is a call of its own, which fails at once; what comes at the same time is looked at in the order it came.
 await scenario({ answer, flags: ['--io', 'epoll'] }, async ({ cases, origin, freshet, connect }) => {
   const client = connect();
@@ -18,19 +11,14 @@ await scenario({ answer, flags: ['--io', 'epoll'] }, async ({ cases, origin, fre
   await ask('/1');
   await client.answers(1);
   await freshet.settle();
-  const pid = +freshet.note('pid');
   const methods = ['GET', 'GET', 'PUT', 'HEAD'];
   for (const [i, method] of methods.slice(1).entries()) {
     await cases.check(method, async () => {
       const idle = [...origin.sockets].at(-1);
-      process.kill(pid, 'SIGSTOP');
-      try {
-        await soon(() => stands(pid));
+      await freshet.stopped(async () => {
         await ask(`/${2 + i}`, method);
         idle.resetAndDestroy();
-      } finally {
-        process.kill(pid, 'SIGCONT');
-      }
+      });
       const r = (await client.answers(2 + i, methods)).at(-1);
       equal(`${r.status} ${r.body}`, method === 'HEAD' ? '200 ' : `200 ${method} /${2 + i}`);
     });

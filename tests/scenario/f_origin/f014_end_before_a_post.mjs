@@ -9,18 +9,14 @@ await scenario({ answer }, async ({ cases, origin, freshet, connect }) => {
   await client.send(request('/0'));
   await client.answers(1);
   await freshet.settle();
-  const pid = +freshet.note('pid');
   for (const [i, [name, method, body, end]] of [['POST, FIN', 'POST', 'x', 'destroy'], ['POST, RST', 'POST', 'x', 'resetAndDestroy'],
     ['PUT, FIN', 'PUT', 'x', 'destroy'], ['POST without a body, FIN', 'POST', '', 'destroy']].entries()) {
     await cases.check(name, async () => {
       const idle = [...origin.sockets].at(-1);
-      process.kill(pid, 'SIGSTOP');
-      try {
+      await freshet.stopped(async () => {
         await client.send(request(`/${1 + i}`, {}, { method, body }));
         idle[end]();
-      } finally {
-        process.kill(pid, 'SIGCONT');
-      }
+      });
       const r = (await client.answers(2 + i)).at(-1);
       equal(`${r.status} ${r.body}`, `200 ${method} /${1 + i} ${body}`);
     });

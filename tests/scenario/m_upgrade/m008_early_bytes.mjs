@@ -7,13 +7,8 @@ await scenario({ answer: () => 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHT
   const c = connect();
   await c.send('GET /ws HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   await c.when('the hints, and with them half of the head', () => c.text.includes('Early Hints') || c.text.includes(' 103 '));
-  const pid = +freshet.note('pid');
-  process.kill(pid, 'SIGSTOP');
-  try {
-    await new Promise((r) => [...origin.sockets][0].write(` Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n${much}`, r));
-  } finally {
-    process.kill(pid, 'SIGCONT');
-  }
+  await freshet.stopped(() => new Promise((r) =>
+    [...origin.sockets][0].write(` Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n${much}`, r)));
   await cases.check('all of it', async () => {
     await c.when('the bytes, or an end', () => c.text.endsWith(much) || c.ended);
     check(c.text.includes('101 Switching Protocols'), 'no 101');
