@@ -84,10 +84,13 @@ static void after_poll(uv_check_t *check)
     loop_awake(check->data);
 }
 
-static void ignore_broken_pipes(void)
+/* A socket whose other side is gone, a file that has reached its limit (`ulimit -f`): errors of one write, no end of the
+ * process. */
+static void ignore_signals_of_writing(void)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     CHECK(sigaction(SIGPIPE, &ignore, NULL) == 0);
+    CHECK(sigaction(SIGXFSZ, &ignore, NULL) == 0);
 }
 
 int loop_init(struct loop *l, const struct clock *clock, struct log *log)
@@ -103,7 +106,7 @@ int loop_init(struct loop *l, const struct clock *clock, struct log *log)
         uv_loop_close(&l->uv);
         return status;
     }
-    ignore_broken_pipes();
+    ignore_signals_of_writing();
     loop_read_clock(l);
     l->mail.bell.data = l;
     l->mail.deferred_end = &l->mail.deferred;

@@ -70,8 +70,8 @@ struct loop {
     } mail;
 };
 
-/* 0 or a libuv error code. The clock and the log outlive the loop. SIGPIPE is ignored from here on: a peer that has gone
- * is an error of the write, not the end of the process. */
+/* 0 or a libuv error code. The clock and the log outlive the loop. SIGPIPE and SIGXFSZ are ignored from here on: a
+ * peer that has gone, or a file at its limit, is an error of the write, not the end of the process. */
 int loop_init(struct loop *l, const struct clock *clock, struct log *log);
 /* From now on streams use io_uring. Before the first of them is opened. 0, or a negative errno: the kernel has none that
  * would do, or does not allow it, and all stays as it is. */

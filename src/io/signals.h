@@ -1,6 +1,6 @@
 /*
  * The process's signals, as notices of one loop: SIGTERM, SIGINT, SIGHUP and SIGUSR1. The main thread's loop has
- * them; the other threads need not block any. (SIGPIPE is ignored from the first loop_init on.)
+ * them; the other threads need not block any. (SIGPIPE and SIGXFSZ are ignored from the first loop_init on.)
  */
 #ifndef IO_SIGNALS_H
 #define IO_SIGNALS_H
