@@ -238,6 +238,17 @@ static bool put_flag(struct parse *p, const struct flag *f, struct str word, str
     return true;
 }
 
+/* Also the words that other programs have for it: settings_read says that they are none, and which there are. */
+static bool is_yes_or_no(struct str word)
+{
+    static const struct str words[] = { STR_INIT("true"), STR_INIT("false"), STR_INIT("yes"), STR_INIT("no"),
+                                        STR_INIT("on"),   STR_INIT("off"),   STR_INIT("1"),   STR_INIT("0") };
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (str_eq_nocase(word, words[i]))
+            return true;
+    return false;
+}
+
 /* A setting as a flag; what its value means is settings_read's business. true or false may be left out: the flag alone
  * says true, and the next word is only taken when it is one of them. */
 static bool put_setting(struct parse *p, enum setting_id id, struct str word, struct str name,
@@ -248,7 +259,7 @@ static bool put_setting(struct parse *p, enum setting_id id, struct str word, st
         struct str next = p->at < p->argc ? str_from(p->argv[p->at]) : STR_NONE;
         if (inline_value.p)
             value = inline_value;
-        else if (str_eq(next, STR("true")) || str_eq(next, STR("false")))
+        else if (is_yes_or_no(next))
             value = str_from(p->argv[p->at++]);
     } else if (!take_value(p, word, inline_value, &value)) {
         return false;
@@ -302,9 +313,47 @@ static bool take_help_topic(struct parse *p, struct str word)
     return true;
 }
 
+/* "http://HOST", "unix:/path" */
+static bool is_url(struct str word)
+{
+    return str_starts_nocase(word, STR("http://")) || str_starts_nocase(word, STR("https://")) ||
+           str_starts_nocase(word, STR("unix:"));
+}
+
+/* "HOST:PORT" */
+static bool is_host_with_port(struct str word)
+{
+    return str_index(word, ':') < word.n && !form_check(FORM_HOST, word);
+}
+
+/* Where the site runs is what newcomers write first, without its flag. Said before anything else about the word. */
+static bool is_misplaced(const struct parse *p, struct str word)
+{
+    switch (p->cli->verb) {
+    case CLI_RUN:
+    case CLI_CHECK: return is_url(word) || is_host_with_port(word);
+    case CLI_PURGE: return is_url(word);
+    default: return false;
+    }
+}
+
+static bool refuse_misplaced(struct parse *p, struct str word)
+{
+    const char *quoted = report_quote(&p->report, word);
+    if (p->cli->verb == CLI_PURGE)
+        return REFUSE(p, "%s is a URL; write --url before it", quoted);
+    if (p->cli->verb == CLI_CHECK)
+        return REFUSE(p, "%s is an origin, not a file; usage: freshet %s", quoted, p->verb->usage);
+    if (!is_url(word))
+        return REFUSE(p, "%s is an origin, not a file; write --origin http://%.*s", quoted, STR_ARG(word));
+    return REFUSE(p, "%s is an origin, not a file; write --origin before it", quoted);
+}
+
 static bool take_word(struct parse *p, char *arg)
 {
     struct str word = str_from(arg);
+    if (is_misplaced(p, word))
+        return refuse_misplaced(p, word);
     if (p->words++ >= p->verb->args_most)
         return REFUSE(p, "%s is one word too many; usage: freshet %s", report_quote(&p->report, word),
                       p->verb->usage);

@@ -137,6 +137,22 @@ static void a_flag_for_true_or_false_stands_alone(void **state)
     assert_override(&f, 4, "--combine-parts", "combine-parts", "maybe");
     assert_override(&f, 5, "--explicit-only", "explicit-only", "true");
     forget(&f);
+
+    /* Other words for it are no files: the settings say which two there are. */
+    static const char *const words[] = { "no", "yes", "off", "On", "0", "1", "False", "TRUE" };
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        char line[64], sentence[128];
+        struct buf errors = BUF_INIT;
+        snprintf(line, sizeof(line), "run f.yaml --store %s", words[i]);
+        good(&f, line);
+        assert_override(&f, 0, "--store", "store", words[i]);
+        assert_null(settings_parse(STR("origin: http://a\n"), STR("t"), f.cli.overrides, 1, &errors));
+        snprintf(sentence, sizeof(sentence), "--store: \"%s\" is neither true nor false; write one of them\n",
+                 words[i]);
+        assert_str(buf_str(&errors), sentence);
+        buf_fini(&errors);
+        forget(&f);
+    }
 }
 
 static void every_setting_is_a_flag_that_the_settings_take(void **state)
@@ -282,6 +298,17 @@ static void mistakes_are_explained(void **state)
         { "help prge", "freshet help: unknown verb \"prge\"; did you mean \"purge\"?" },
         { "run a b",
           "freshet run: \"b\" is one word too many; usage: freshet run [CONFIG] [--SETTING VALUE]..." },
+        { "run http://127.0.0.1:3000",
+          "freshet run: \"http://127.0.0.1:3000\" is an origin, not a file; write --origin before it" },
+        { "run freshet.yaml https://a.example",
+          "freshet run: \"https://a.example\" is an origin, not a file; write --origin before it" },
+        { "run UNIX:/run/site.sock",
+          "freshet run: \"UNIX:/run/site.sock\" is an origin, not a file; write --origin before it" },
+        { "run localhost:3000",
+          "freshet run: \"localhost:3000\" is an origin, not a file; write --origin http://localhost:3000" },
+        { "check http://a", "freshet check: \"http://a\" is an origin, not a file; usage: freshet check "
+                            "CONFIG [--SETTING VALUE]..." },
+        { "purge http://a/b", "freshet purge: \"http://a/b\" is a URL; write --url before it" },
         { "run _", "freshet run: an empty argument; usage: freshet run [CONFIG] [--SETTING VALUE]..." },
         { "run --frist-byte-timeout 5s",
           "freshet run: unknown flag \"--frist-byte-timeout\"; did you mean \"--first-byte-timeout\"?" },
