@@ -77,6 +77,64 @@ static bool is_address(struct str s)
     return host.n == 0 || is_ip(AF_INET, host) || is_bracketed_v6(host);
 }
 
+/* An address taken apart; IPv4 as it is mapped into IPv6. */
+struct place_to_listen {
+    struct str local; /* a Unix socket's path; else empty */
+    struct in6_addr ip;
+    bool any, any_v4; /* all addresses; all of IPv4 */
+    uint16_t port;
+};
+
+static void read_ip(struct str host, struct place_to_listen *out)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in_addr v4;
+    bool is_v6 = host.p[0] == '[';
+    struct str ip = is_v6 ? (struct str){ host.p + 1, host.n - 2 } : host;
+    CHECK(ip.n < sizeof(text));
+    memcpy(text, ip.p, ip.n);
+    text[ip.n] = '\0';
+    if (is_v6) {
+        CHECK(inet_pton(AF_INET6, text, &out->ip) == 1);
+    } else {
+        CHECK(inet_pton(AF_INET, text, &v4) == 1);
+        out->ip = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+        memcpy(&out->ip.s6_addr[12], &v4, sizeof(v4));
+    }
+    static const unsigned char none[4];
+    out->any = IN6_IS_ADDR_UNSPECIFIED(&out->ip);
+    out->any_v4 = IN6_IS_ADDR_V4MAPPED(&out->ip) && memcmp(&out->ip.s6_addr[12], none, sizeof(none)) == 0;
+}
+
+static struct place_to_listen read_place(struct str s)
+{
+    struct place_to_listen out = { .any = true };
+    struct str host, port;
+    CHECK(is_address(s));
+    if (str_starts(s, STR("unix:"))) {
+        out.local = str_from_index(s, 5);
+    } else if (!is_port(s, 0, &out.port)) {
+        CHECK(split_port(s, &host, &port) && is_port(port, 0, &out.port));
+        if (host.n)
+            read_ip(host, &out);
+    }
+    return out;
+}
+
+bool form_addresses_overlap(struct str a, struct str b)
+{
+    struct place_to_listen x = read_place(a), y = read_place(b);
+    if (x.local.n || y.local.n)
+        return str_eq(x.local, y.local);
+    if (x.port != y.port || x.port == 0)
+        return false;
+    if (x.any || y.any)
+        return true;
+    if ((x.any_v4 && IN6_IS_ADDR_V4MAPPED(&y.ip)) || (y.any_v4 && IN6_IS_ADDR_V4MAPPED(&x.ip)))
+        return true;
+    return IN6_ARE_ADDR_EQUAL(&x.ip, &y.ip);
+}
+
 static bool is_network(struct str s)
 {
     if (str_eq(s, STR("unix")))

@@ -32,6 +32,9 @@ struct str form_normal(enum text_form form, struct str s, struct arena *a);
 /* Both as form_check; *out is set when NULL is returned, its strings in the arena or literals. */
 const char *form_origin(struct str s, struct arena *a, struct origin_address *out);
 const char *form_tag_header(struct str s, struct tag_header *out);
+/* Two addresses of the form FORM_ADDRESS that one machine cannot listen on at once: ":80" is also every other address at
+ * port 80. Port 0 is never another's. */
+bool form_addresses_overlap(struct str a, struct str b);
 /* The name of a site: letters, digits, "-", "_", ".", at most 128. */
 const char *form_site_name(struct str s);
 

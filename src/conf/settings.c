@@ -490,6 +490,65 @@ static void finish_hosts(struct build *b, const struct entry *entries, const str
     make_hosts(b, seen, n);
 }
 
+/* ---- addresses ---- */
+
+static bool is_given(const struct entry *e)
+{
+    return e->at.line || e->at.flag.n;
+}
+
+static void check_listed_twice(struct build *b, const struct entry *listen)
+{
+    const struct setting *s = &setting_table[SETTING_listen];
+    const struct strs *list = &listen->value.list;
+    for (size_t i = 1; i < list->n; i++)
+        for (size_t k = 0; k < i; k++) {
+            if (!form_addresses_overlap(list->v[i], list->v[k]))
+                continue;
+            const char *again = report_quote(&b->report, list->v[i]);
+            struct place at = place_of_item(listen, i);
+            if (str_eq(list->v[i], list->v[k]))
+                value_problem(s, &b->report, at, "%s is listed twice; remove one", again);
+            else
+                value_problem(s, &b->report, at, "%s overlaps with %s; remove one", again,
+                              report_quote(&b->report, list->v[k]));
+            break;
+        }
+}
+
+/* Said where it is written, best at a flag: of a default nobody knows where it stands. */
+static void report_admin_taken(struct build *b, const struct entry *admin, const struct entry *listen,
+                               size_t i)
+{
+    bool at_admin = is_given(admin) && (admin->at.flag.n || !listen->at.flag.n);
+    struct str own = at_admin ? admin->value.text : listen->value.list.v[i];
+    struct str other = at_admin ? listen->value.list.v[i] : admin->value.text;
+    const struct setting *s = &setting_table[at_admin ? SETTING_admin : SETTING_listen];
+    struct str name = setting_table[at_admin ? SETTING_listen : SETTING_admin].name;
+    struct place at = at_admin ? admin->at : place_of_item(listen, i);
+    const char *quoted = report_quote(&b->report, own);
+    if (str_eq(own, other))
+        value_problem(s, &b->report, at, "%s is an address of %.*s as well; choose another address", quoted,
+                      STR_ARG(name));
+    else
+        value_problem(s, &b->report, at, "%s overlaps with %s of %.*s; choose another address", quoted,
+                      report_quote(&b->report, other), STR_ARG(name));
+}
+
+/* What cannot be bound twice would be found out at the start only. */
+static void check_addresses(struct build *b)
+{
+    const struct entry *listen = entry_of(b, SETTING_listen, NULL), *admin = entry_of(b, SETTING_admin, NULL);
+    if (listen->state != ENTRY_GOOD || admin->state != ENTRY_GOOD)
+        return; /* reported */
+    check_listed_twice(b, listen);
+    for (size_t i = 0; admin->value.text.n && i < listen->value.list.n; i++)
+        if (form_addresses_overlap(admin->value.text, listen->value.list.v[i])) {
+            report_admin_taken(b, admin, listen, i);
+            return;
+        }
+}
+
 /* ---- sites ---- */
 
 static void make_only_site(struct build *b)
@@ -585,6 +644,7 @@ static void make_settings(struct build *b, struct str yaml, const struct overrid
     if (!root || !read_top(b, root))
         return; /* what such a file lacks is not worth saying */
     merge(b, SCOPE_PROCESS, NULL, &b->s->process);
+    check_addresses(b);
     if (b->sites)
         make_sites(b);
     else

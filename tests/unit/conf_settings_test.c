@@ -584,6 +584,74 @@ static void unix_paths_have_a_length(void **state)
 
 /* ---- profiles and layers ---- */
 
+static void two_listeners_have_two_addresses(void **state)
+{
+    (void)state;
+    bad(ORIGIN "listen:\n  - 127.0.0.1:80\n  - 127.0.0.1:80\n",
+        "t.yaml:4: listen: \"127.0.0.1:80\" is listed twice; remove one\n");
+    /* The same place in other words, or a part of it. */
+    static const struct {
+        const char *first, *second;
+    } overlaps[] = {
+        { ":80", "80" },
+        { ":80", "127.0.0.1:80" },
+        { "[::1]:80", ":080" },
+        { "0.0.0.0:80", "127.0.0.1:80" },
+        { "127.0.0.1:80", "[::ffff:127.0.0.1]:80" },
+        { "[::ffff:0.0.0.0]:80", "127.0.0.1:80" },
+        { "[::1]:80", "[0:0::1]:80" },
+        { "[::]:80", "0.0.0.0:80" },
+    };
+    for (size_t i = 0; i < COUNT_OF(overlaps); i++) {
+        const char *a = overlaps[i].first, *b = overlaps[i].second;
+        char yaml[256], lines[256];
+        snprintf(yaml, sizeof(yaml), ORIGIN "listen: ['%s', '%s']\n", a, b);
+        snprintf(lines, sizeof(lines), "t.yaml:2: listen: \"%s\" overlaps with \"%s\"; remove one\n", b, a);
+        bad(yaml, lines);
+        snprintf(yaml, sizeof(yaml), ORIGIN "listen: '%s'\nadmin: '%s'\n", a, b);
+        snprintf(lines, sizeof(lines),
+                 "t.yaml:3: admin: \"%s\" overlaps with \"%s\" of listen; choose another address\n", b, a);
+        bad(yaml, lines);
+    }
+    static const struct {
+        const char *first, *second;
+    } apart[] = {
+        { "127.0.0.1:80", "127.0.0.1:81" },
+        { "127.0.0.1:80", "127.0.0.2:80" },
+        { "0.0.0.0:80", "[::1]:80" },
+        { "127.0.0.1:80", "[::1]:80" },
+        { ":0", ":0" },
+        { "127.0.0.1:0", "127.0.0.1:0" },
+        { "unix:/a", "unix:/b" },
+        { "unix:/80", "80" },
+    };
+    for (size_t i = 0; i < COUNT_OF(apart); i++) {
+        char yaml[256];
+        snprintf(yaml, sizeof(yaml), ORIGIN "listen: ['%s', '%s']\n", apart[i].first, apart[i].second);
+        settings_unref(good(yaml));
+        snprintf(yaml, sizeof(yaml), ORIGIN "listen: '%s'\nadmin: '%s'\n", apart[i].first, apart[i].second);
+        settings_unref(good(yaml));
+    }
+    bad(ORIGIN "listen: unix:/a\nadmin: unix:/a\n",
+        "t.yaml:3: admin: \"unix:/a\" is an address of listen as well; choose another address\n");
+    /* Said where it was written: the other may be the default, or behind a flag. */
+    bad(ORIGIN "admin: 127.0.0.1:8080\n",
+        "t.yaml:2: admin: \"127.0.0.1:8080\" is an address of listen as well; choose another address\n");
+    bad(ORIGIN "listen:\n  - :80\n  - :8081\n",
+        "t.yaml:4: listen: \":8081\" overlaps with \"127.0.0.1:8081\" of admin; choose another address\n");
+    bad_with(ORIGIN "admin: :90\n", (struct flag[]){ { "listen", ":80" }, { "listen", "90" } }, 2,
+             "--listen: \"90\" overlaps with \":90\" of admin; choose another address\n");
+    bad_with(ORIGIN, (struct flag[]){ { "admin", ":80" }, { "listen", ":80" } }, 2,
+             "--admin: \":80\" is an address of listen as well; choose another address\n");
+    bad_with(NULL, (struct flag[]){ { "listen", ":80" }, { "listen", ":80" }, { "origin", "http://a" } }, 3,
+             "--listen: \":80\" is listed twice; remove one\n");
+    settings_unref(good(ORIGIN "listen: 127.0.0.1:8081\nadmin: ''\n"));
+    /* What is no address is told alone. */
+    bad(ORIGIN "listen: x\nadmin: x\n",
+        "t.yaml:2: listen: \"x\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path\n"
+        "t.yaml:3: admin: \"x\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path\n");
+}
+
 static void profiles_are_other_defaults(void **state)
 {
     (void)state;
@@ -990,6 +1058,7 @@ int main(void)
         cmocka_unit_test(origins_are_taken_apart),
         cmocka_unit_test(wrong_origins_are_explained),
         cmocka_unit_test(unix_paths_have_a_length),
+        cmocka_unit_test(two_listeners_have_two_addresses),
         cmocka_unit_test(profiles_are_other_defaults),
         cmocka_unit_test(a_setting_is_the_first_layers_that_gives_it),
         cmocka_unit_test(flags_make_and_replace_lists),
