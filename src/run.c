@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "base/mem.h"
 #include "cache/names.h"
 #include "cache/sweep.h"
@@ -258,12 +259,22 @@ static int find_token(struct run *r)
     return 0;
 }
 
-static int cannot_listen(const char *how, struct str address, int status, const char *flag)
+static int cannot_listen(const char *how, struct str address, const struct address *at, int status,
+                         const char *flag)
 {
-    fprintf(stderr, "freshet: cannot listen %s \"%.*s\": %s", how, STR_ARG(address), system_strerror(status));
-    if (status == UV_EADDRINUSE)
-        fprintf(stderr, "; stop what listens there, or choose another address with %s", flag);
-    fputs("\n", stderr);
+    const char *advice = advice_listen(status, at);
+    fprintf(stderr, "freshet: cannot listen %s \"%.*s\": %s; %s%schoose another address with %s\n", how,
+            STR_ARG(address), system_strerror(status), advice ? advice : "", advice ? ", or " : "", flag);
+    return 1;
+}
+
+static int cannot_open_log(struct str path, int status)
+{
+    const char *advice = advice_log(status);
+    fprintf(stderr,
+            "freshet: cannot open the access log \"%.*s\": %s; %s%schoose another with --access-log, or go "
+            "without: --access-log \"\"\n",
+            STR_ARG(path), system_strerror(status), advice ? advice : "", advice ? ", " : "");
     return 1;
 }
 
@@ -283,7 +294,7 @@ static int open_sockets(struct run *r)
             return say("--listen: not an address", s->listen.v[i], UV_EINVAL);
         int status = listener_sockets(&at, r->fds + i * n, n, &bound);
         if (status < 0)
-            return cannot_listen("on", s->listen.v[i], status, "--listen");
+            return cannot_listen("on", s->listen.v[i], &at, status, "--listen");
         size_t length = address_write(&bound, text);
         fprintf(stderr, "freshet: listening on %.*s\n", (int)length, text);
     }
@@ -294,7 +305,7 @@ static int open_sockets(struct run *r)
         return say("--admin: not an address", s->admin, UV_EINVAL);
     int status = listener_sockets(&at, &r->admin_fd, 1, &bound);
     if (status < 0)
-        return cannot_listen("for the admin on", s->admin, status, "--admin");
+        return cannot_listen("for the admin on", s->admin, &at, status, "--admin");
     size_t length = address_write(&bound, text);
     fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
     status = state_write_admin(r->state, (struct str){ text, length });
@@ -337,7 +348,11 @@ static int init_process(struct run *r)
         snprintf(path, sizeof(path), "%.*s", STR_ARG(s->country_database));
         p->country = country_open(path, &error);
         if (!p->country) {
-            fprintf(stderr, "freshet: country_database \"%s\": %s\n", path, error);
+            fprintf(
+                stderr,
+                "freshet: cannot open the country_database \"%s\": %s; name a file in MaxMind's format with "
+                "--country-database, or leave it out: visitors are of no country then\n",
+                path, error);
             return 1;
         }
     }
@@ -363,7 +378,7 @@ static int start_workers(struct run *r)
             return say("cannot start", STR("worker"), status);
         status = s->access_log.n ? worker_open_log(w) : 0;
         if (status < 0)
-            return say("cannot open the access log", s->access_log, status);
+            return cannot_open_log(s->access_log, status);
         w->connections_max = most / (int64_t)p->workers_n > 0 ? most / (int64_t)p->workers_n : 1;
         w->on_gone = worker_gone;
         w->on_reloaded = worker_reloaded;

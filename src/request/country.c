@@ -1,7 +1,9 @@
 #include "request/country.h"
 
+#include <errno.h>
 #include <maxminddb.h>
 #include <netdb.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -15,7 +17,7 @@ struct country *country_open(const char *path, const char **error)
     int status = MMDB_open(path, MMDB_MODE_MMAP, &c->db);
     if (status == MMDB_SUCCESS)
         return c;
-    *error = MMDB_strerror(status);
+    *error = status == MMDB_FILE_OPEN_ERROR ? strerror(errno) : MMDB_strerror(status);
     mem_free(c);
     return NULL;
 }

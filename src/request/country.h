@@ -8,7 +8,7 @@
 
 struct country;
 
-/* NULL and *error (a sentence, static) when the file is not a database. */
+/* NULL and *error (a phrase, static) when the file cannot be opened or is not a database. */
 struct country *country_open(const char *path, const char **error);
 void country_close(struct country *c);
 
