@@ -24,6 +24,7 @@ struct process {
     struct worker *workers;
     size_t workers_n;
     _Atomic int64_t tunnels;
+    atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has said so for all */
 };
 
 #endif

@@ -42,6 +42,7 @@ struct run {
     struct buf token;
     int *fds; /* workers_n for each address */
     int admin_fd;
+    struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -198,6 +199,7 @@ static void received(struct signals *s, int signo)
             reload(r);
         break;
     case SIGUSR1:
+        atomic_store(&r->p.reopen_failed, false);
         for (size_t i = 0; i < r->p.workers_n; i++)
             worker_post_reopen(&r->p.workers[i]);
         break;
@@ -282,8 +284,7 @@ static int open_sockets(struct run *r)
 {
     const struct process_settings *s = &r->p.settings->process;
     size_t n = r->p.workers_n;
-    char text[ADDRESS_TEXT_MAX];
-    struct address at, bound;
+    struct address at;
     if (s->listen.n > WORKER_LISTENERS_MAX) {
         fprintf(stderr, "freshet: --listen: at most %d addresses\n", WORKER_LISTENERS_MAX);
         return 2;
@@ -292,27 +293,17 @@ static int open_sockets(struct run *r)
     for (size_t i = 0; i < s->listen.n; i++) {
         if (!address_parse(s->listen.v[i], &at))
             return say("--listen: not an address", s->listen.v[i], UV_EINVAL);
-        int status = listener_sockets(&at, r->fds + i * n, n, &bound);
+        int status = listener_sockets(&at, r->fds + i * n, n, &r->bound[i]);
         if (status < 0)
             return cannot_listen("on", s->listen.v[i], &at, status, "--listen");
-        size_t length = address_write(&bound, text);
-        fprintf(stderr, "freshet: listening on %.*s\n", (int)length, text);
     }
     r->admin_fd = -1;
     if (s->admin.n == 0)
         return 0;
     if (!address_parse(s->admin, &at))
         return say("--admin: not an address", s->admin, UV_EINVAL);
-    int status = listener_sockets(&at, &r->admin_fd, 1, &bound);
-    if (status < 0)
-        return cannot_listen("for the admin on", s->admin, &at, status, "--admin");
-    size_t length = address_write(&bound, text);
-    fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
-    status = state_write_admin(r->state, (struct str){ text, length });
-    if (status < 0)
-        log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->state,
-                    system_strerror(status));
-    return 0;
+    int status = listener_sockets(&at, &r->admin_fd, 1, &r->admin_bound);
+    return status < 0 ? cannot_listen("for the admin on", s->admin, &at, status, "--admin") : 0;
 }
 
 static void init_admin(struct run *r)
@@ -360,7 +351,7 @@ static int init_process(struct run *r)
     return status < 0 ? say("cannot make an event loop", STR("main"), status) : 0;
 }
 
-static int start_workers(struct run *r)
+static int make_workers(struct run *r)
 {
     struct process *p = &r->p;
     const struct process_settings *s = &p->settings->process;
@@ -386,9 +377,25 @@ static int start_workers(struct run *r)
         w->on_rechecked = worker_rechecked;
 #endif
     }
-    for (size_t i = 0; i < p->workers_n; i++)
-        worker_start(&p->workers[i]);
     return 0;
+}
+
+/* Only now: who waits for one of these lines is not told of a start that fails. */
+static void announce(struct run *r)
+{
+    char text[ADDRESS_TEXT_MAX];
+    for (size_t i = 0; i < r->p.settings->process.listen.n; i++) {
+        size_t length = address_write(&r->bound[i], text);
+        fprintf(stderr, "freshet: listening on %.*s\n", (int)length, text);
+    }
+    if (r->admin_fd < 0)
+        return;
+    size_t length = address_write(&r->admin_bound, text);
+    fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
+    int status = state_write_admin(r->state, (struct str){ text, length });
+    if (status < 0)
+        log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->state,
+                    system_strerror(status));
 }
 
 static void greet(const struct run *r)
@@ -443,10 +450,13 @@ int run_verb(const struct cli *cli)
         code = open_sockets(r);
     if (code == 0) {
         init_admin(r);
-        code = start_workers(r);
+        code = make_workers(r);
     }
     if (code != 0)
         return code; /* the process ends: the system takes everything back */
+    announce(r);
+    for (size_t i = 0; i < r->p.workers_n; i++)
+        worker_start(&r->p.workers[i]);
     int status = signals_init(&r->signals, &r->p.loop, received);
     if (status < 0)
         return say("cannot receive signals", STR("main"), status);

@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "access_log.h"
+#include "advice.h"
 #include "base/mem.h"
 #include "io/system.h"
 
@@ -240,8 +241,14 @@ static void open_last(struct letter *l)
 static void open_reopen(struct loop_notice *n)
 {
     struct worker *w = CONTAINER_OF(n, struct worker, reopen);
-    if (w->access_log)
-        logfile_reopen(w->access_log);
+    int status = w->access_log ? logfile_reopen(w->access_log) : 0;
+    if (status == 0 || atomic_exchange(&w->process->reopen_failed, true))
+        return;
+    const char *advice = advice_log(status);
+    log_warning(&w->process->log, "access log",
+                "cannot reopen %s: %s; %s%ssend SIGUSR1 again. The old file is still written to.",
+                logfile_name(w->access_log), system_strerror(status), advice ? advice : "",
+                advice ? ", then " : "");
 }
 
 static void open_rechecked(struct letter *l)

@@ -105,26 +105,24 @@ static void use_next(struct logfile *f)
     f->torn = false;
 }
 
-void logfile_reopen(struct logfile *f)
+int logfile_reopen(struct logfile *f)
 {
     if (!f->path || f->closing)
-        return;
+        return 0;
     int fd = open_path(f->path);
-    if (fd < 0) {
-        log_warning(f->loop->log, "access log", "cannot reopen %s: %s. The old file is still written to.",
-                    f->path, uv_strerror(fd));
-        return;
-    }
+    if (fd < 0)
+        return fd;
     if (f->next_fd >= 0)
         close(f->next_fd);
     f->next_fd = fd;
     if (!f->busy)
         use_next(f);
+    return 0;
 }
 
 /* ---- adding ---- */
 
-static const char *name_of(const struct logfile *f)
+const char *logfile_name(const struct logfile *f)
 {
     return f->path ? f->path : "standard output";
 }
@@ -134,7 +132,7 @@ static void warn_once(struct logfile *f, const char *why)
     if (f->warned)
         return;
     f->warned = true;
-    log_warning(f->loop->log, "access log", "%s: %s. Lines are dropped.", name_of(f), why);
+    log_warning(f->loop->log, "access log", "%s: %s. Lines are dropped.", logfile_name(f), why);
 }
 
 static void on_timer(struct timer *t)
@@ -233,7 +231,7 @@ static void drop_rest(struct logfile *f, const char *why)
 static void all_is_well(struct logfile *f)
 {
     if (f->warned)
-        log_warning(f->loop->log, "access log", "%s is written again; %llu lines were lost.", name_of(f),
+        log_warning(f->loop->log, "access log", "%s is written again; %llu lines were lost.", logfile_name(f),
                     (unsigned long long)(f->dropped - f->dropped_before));
     f->warned = false;
     f->dropped_before = f->dropped;

@@ -18,12 +18,14 @@ struct logfile *logfile_open(struct loop *l, struct str path, int *error);
  * refuses (a full disk), with one warning until it works again. */
 struct buf *logfile_line(struct logfile *f);
 void logfile_added(struct logfile *f);
-/* SIGUSR1: opens the path anew. Keeps the old file when that fails, with a warning. What is being written still goes to the
- * old file. */
-void logfile_reopen(struct logfile *f);
+/* SIGUSR1: opens the path anew. What is being written still goes to the old file. 0, or a libuv error: the old file is
+ * kept. */
+int logfile_reopen(struct logfile *f);
 /* Writes what is left and frees it; `closed(ctx)` follows, NULL is allowed. A pipe that nobody empties is given up after a
  * second. */
 void logfile_close(struct logfile *f, void (*closed)(void *ctx), void *ctx);
+/* For people: its path, or "standard output". */
+const char *logfile_name(const struct logfile *f);
 /* Lines lost so far. */
 uint64_t logfile_dropped(const struct logfile *f);
 
