@@ -22,7 +22,8 @@
 #define TOKEN_BYTES      24
 #define SWEEP_US         250
 #define NAP_MOST_US      5000 /* shorter than a timer */
-#define DESCRIPTORS_KEPT 512  /* of the limit, for origins and files */
+#define DOUBLED_MS       1000
+#define DESCRIPTORS_KEPT 512 /* of the limit, for origins and files */
 
 struct run {
     struct process p;
@@ -38,6 +39,8 @@ struct run {
     size_t reloaded;         /* workers that have them */
     bool reload_again;
     bool draining, signals_open;
+    int drain_signo; /* what asked for it, and when */
+    int64_t drain_ms;
     char self[24], state[PATH_MAX];
     struct buf token;
     int *fds; /* workers_n for each address */
@@ -120,14 +123,29 @@ static void worker_rechecked(struct worker *w)
 }
 #endif
 
-static void drain(struct run *r)
+/* Asked for the second time. coreutils' timeout, a terminal over npm, and whatever else signals both a process group and
+ * the process in it send one wish twice. */
+static void drain_again(struct run *r, int signo)
+{
+    if (signo == r->drain_signo && r->p.loop.now.mono_ms - r->drain_ms < DOUBLED_MS) {
+        log_info(&r->p.log, "main", "%s came twice within a second: taken as one; one more stops at once",
+                 signo == SIGINT ? "SIGINT" : "SIGTERM");
+        return;
+    }
+    /* Meant: do not wait for anybody. */
+    log_warning(&r->p.log, "main", "stopping at once");
+    _exit(1);
+}
+
+static void drain(struct run *r, int signo)
 {
     if (r->draining) {
-        /* Asked twice: do not wait for anybody. */
-        log_warning(&r->p.log, "main", "stopping at once");
-        _exit(1);
+        drain_again(r, signo);
+        return;
     }
     r->draining = true;
+    r->drain_signo = signo;
+    r->drain_ms = r->p.loop.now.mono_ms;
     atomic_store(&r->p.admin.ready, false);
     log_info(&r->p.log, "main", "draining");
     for (size_t i = 0; i < r->p.workers_n; i++)
@@ -203,7 +221,7 @@ static void received(struct signals *s, int signo)
         for (size_t i = 0; i < r->p.workers_n; i++)
             worker_post_reopen(&r->p.workers[i]);
         break;
-    default: drain(r);
+    default: drain(r, signo);
     }
 }
 

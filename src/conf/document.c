@@ -176,7 +176,18 @@ static const char configuration_head[] =
     "\n"
     "- *used*: it counts from the next request on;\n"
     "- *purges*: what is stored for the site was stored or found under other rules: it is purged;\n"
-    "- *restart*: it counts after a restart; the reload says so in the log.\n";
+    "- *restart*: it counts after a restart; the reload says so in the log.\n"
+    "\n"
+    "## Signals\n"
+    "\n"
+    "| signal | does |\n"
+    "|---|---|\n"
+    "| SIGTERM, SIGINT | the end: no new connections, requests under way are finished within "
+    "`drain_timeout`. "
+    "A second one ends at once, with status 1. The same signal twice within a second counts once: `timeout` "
+    "and some process managers send it to the process and to its group. |\n"
+    "| SIGHUP | reads the configuration again |\n"
+    "| SIGUSR1 | opens the access log again, after a rotation |\n";
 
 static const char *reload_word(enum setting_class class)
 {
