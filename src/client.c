@@ -51,15 +51,17 @@ __attribute__((format(printf, 3, 4))) static int complain(const char *verb, int 
 
 struct door {
     const char *verb;
-    struct buf admin, token;
+    struct buf admin, token, source;
+    enum { FROM_FLAG, FROM_ENVIRONMENT, FROM_STATE, FROM_DEFAULT } admin_from;
     const char *token_from;
-    char state[PATH_MAX];
+    char state[PATH_MAX]; /* empty: nothing says where it is */
 };
 
 static void door_fini(struct door *d)
 {
     buf_fini(&d->admin);
     buf_fini(&d->token);
+    buf_fini(&d->source);
 }
 
 /* An address, or as an origin: "http://127.0.0.1:8081/". */
@@ -75,12 +77,38 @@ static struct str plain_address(struct str s)
 static void find_admin(struct door *d, const struct cli *cli)
 {
     const char *environment = getenv("FRESHET_ADMIN");
-    if (cli->admin.n)
+    if (cli->admin.n) {
+        d->admin_from = FROM_FLAG;
         buf_add(&d->admin, plain_address(cli->admin));
-    else if (environment && *environment)
+    } else if (environment && *environment) {
+        d->admin_from = FROM_ENVIRONMENT;
         buf_add(&d->admin, plain_address(str_from(environment)));
-    else if (!d->state[0] || state_read_admin(d->state, &d->admin) < 0)
+    } else if (d->state[0] && state_read_admin(d->state, &d->admin) == 0) {
+        d->admin_from = FROM_STATE;
+    } else {
+        d->admin_from = FROM_DEFAULT;
         buf_add(&d->admin, STR(DEFAULT_ADMIN));
+    }
+}
+
+/* Who named the address, as the end of "127.0.0.1:8081, ...". Lives as long as the door. */
+static const char *admin_source(struct door *d)
+{
+    switch (d->admin_from) {
+    case FROM_FLAG: return "the address of --admin";
+    case FROM_ENVIRONMENT: return "the address in FRESHET_ADMIN";
+    case FROM_STATE:
+    case FROM_DEFAULT: break;
+    }
+    if (!d->state[0])
+        return "the default";
+    buf_clear(&d->source);
+    buf_printf(&d->source,
+               d->admin_from == FROM_STATE ? "the address in \"%s/admin\""
+                                           : "the default, as there is no \"%s/admin\"",
+               d->state);
+    buf_add_char(&d->source, '\0');
+    return d->source.p;
 }
 
 static bool is_visible(struct str s)
@@ -89,6 +117,27 @@ static bool is_visible(struct str s)
         if (s.p[i] <= 0x20 || s.p[i] >= 0x7f)
             return false;
     return s.n > 0;
+}
+
+static int without_token(const struct door *d, int status)
+{
+    if (!d->state[0])
+        return complain(
+            d->verb, FAILED,
+            "no state folder: neither XDG_STATE_HOME nor HOME is set; name that of the running freshet "
+            "with --state, or give its token with --token or FRESHET_TOKEN");
+    /* A freshet that runs has left one of the two. */
+    if (status == -ENOENT && d->admin_from == FROM_DEFAULT)
+        return complain(
+            d->verb, FAILED,
+            "no freshet was started with the state folder \"%s\" yet; start one with \"freshet run "
+            "--origin URL\", or name the state folder of the one that runs with --state",
+            d->state);
+    return complain(
+        d->verb, FAILED,
+        "no admin token: %s/token cannot be read (%s); name the state folder of the running freshet "
+        "with --state, or give its token with --token or FRESHET_TOKEN",
+        d->state, status == -EINVAL ? "it holds no token" : strerror(-status));
 }
 
 static int find_token(struct door *d, const struct cli *cli)
@@ -106,12 +155,7 @@ static int find_token(struct door *d, const struct cli *cli)
         status = d->state[0] ? state_read_token(d->state, &d->token) : -ENOENT;
     }
     if (status < 0)
-        return complain(
-            d->verb, FAILED,
-            "no admin token: %s/token cannot be read (%s); name the state folder of the running freshet with "
-            "--state, or give its token with --token or FRESHET_TOKEN",
-            d->state[0] ? d->state : "~/.local/state/freshet",
-            status == -EINVAL ? "it holds no token" : strerror(-status));
+        return without_token(d, status);
     if (!is_visible(buf_str(&d->token)))
         return complain(d->verb, WRONG_USAGE, "the token from %s has characters that no token has",
                         d->token_from);
@@ -140,6 +184,7 @@ struct exchange {
     struct stream stream;
     bool open; /* the stream is to be closed */
     bool over;
+    bool reached; /* somebody took the connection */
     enum method method;
     struct buf out, in;
     size_t taken; /* of `in` */
@@ -289,6 +334,7 @@ static void connected(struct stream *s, int status)
     }
     struct iovec all = { x->out.p, x->out.n };
     x->failure[0] = '\0'; /* of an address before this one */
+    x->reached = true;
     stream_read_start(s);
     if (stream_write(s, &all, 1) == STREAM_BROKEN)
         give_up(x, "the connection broke");
@@ -376,27 +422,41 @@ static void write_question(struct exchange *x, const struct door *d, struct str 
 }
 
 /* What freshet's admin says of itself when it refuses. */
-static int refused(const struct door *d, int status, const json_t *answer)
+static int refused(struct door *d, int status, const json_t *answer)
 {
     const char *message = json_string_value(json_object_get(answer, "message"));
     if (status == 401)
         return complain(d->verb, FAILED,
-                        "the freshet at %.*s does not take the token from %s; give the one that it was "
-                        "started with (--token, "
-                        "FRESHET_TOKEN, or --state with its state folder)",
-                        STR_ARG(buf_str(&d->admin)), d->token_from);
+                        "the freshet at %.*s, %s, does not take the token from %s; give the one that it was "
+                        "started with (--token, FRESHET_TOKEN, or --state with its state folder)",
+                        STR_ARG(buf_str(&d->admin)), admin_source(d), d->token_from);
     if (!message)
         return complain(
             d->verb, FAILED,
-            "what answers at %.*s (with status %d) is not freshet's admin listener; name that with "
+            "what answers (with status %d) at %.*s, %s, is not freshet's admin listener; name that with "
             "--admin or FRESHET_ADMIN",
-            STR_ARG(buf_str(&d->admin)), status);
+            status, STR_ARG(buf_str(&d->admin)), admin_source(d));
     return complain(d->verb, status == 400 ? WRONG_USAGE : FAILED, "%s (status %d)", message, status);
+}
+
+/* Nobody there: what to do depends on who said that somebody is. */
+static int nobody(struct door *d, const struct exchange *x)
+{
+    const char *advice =
+        "start it with \"freshet run\", or name another address with --admin or FRESHET_ADMIN";
+    if (d->admin_from == FROM_STATE && !x->reached)
+        advice = "the one that wrote it has ended: start it with \"freshet run\", or name the state folder "
+                 "of the one "
+                 "that runs with --state";
+    if (d->admin_from == FROM_DEFAULT && !x->reached)
+        advice = "start one with \"freshet run\", or name the state folder of the one that runs with --state";
+    return complain(d->verb, FAILED, "no freshet answers at %.*s (%s), %s; %s", STR_ARG(buf_str(&d->admin)),
+                    x->failure, admin_source(d), advice);
 }
 
 /* Asks. DONE and *answer (to be given back by json_decref) when the status is 2xx; else what went wrong was said. *text: the answer
  * as it came; NULL: not wanted. */
-static int ask(const struct door *d, enum method method, struct str target, struct str body, json_t **answer,
+static int ask(struct door *d, enum method method, struct str target, struct str body, json_t **answer,
                struct buf *text)
 {
     struct exchange *x = calloc(1, sizeof(*x));
@@ -417,11 +477,7 @@ static int ask(const struct door *d, enum method method, struct str target, stru
     loop_run(&x->loop);
     loop_fini(&x->loop);
     if (x->status == 0 || !x->over || x->failure[0]) {
-        complain(d->verb, FAILED,
-                 "no freshet answers at %.*s (%s); start it with \"freshet run\", or name its admin address "
-                 "with --admin or "
-                 "FRESHET_ADMIN",
-                 STR_ARG(buf_str(&d->admin)), x->failure);
+        code = nobody(d, x);
         goto out;
     }
     json_t *json = json_loadb(x->body.p ? x->body.p : "", x->body.n, 0, NULL);

@@ -45,6 +45,8 @@ struct run {
     struct buf token;
     int *fds; /* workers_n for each address */
     int admin_fd;
+    struct file_id admin_file; /* in the state folder, when it could be written */
+    bool admin_written;
     struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };
 
@@ -123,6 +125,13 @@ static void worker_rechecked(struct worker *w)
 }
 #endif
 
+/* What is left behind is a sign of an end that nobody asked for. */
+static void remove_admin_file(const struct run *r)
+{
+    if (r->admin_written)
+        state_remove_admin(r->state, &r->admin_file);
+}
+
 /* Asked for the second time. coreutils' timeout, a terminal over npm, and whatever else signals both a process group and
  * the process in it send one wish twice. */
 static void drain_again(struct run *r, int signo)
@@ -134,6 +143,7 @@ static void drain_again(struct run *r, int signo)
     }
     /* Meant: do not wait for anybody. */
     log_warning(&r->p.log, "main", "stopping at once");
+    remove_admin_file(r);
     _exit(1);
 }
 
@@ -410,7 +420,8 @@ static void announce(struct run *r)
         return;
     size_t length = address_write(&r->admin_bound, text);
     fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
-    int status = state_write_admin(r->state, (struct str){ text, length });
+    int status = state_write_admin(r->state, (struct str){ text, length }, &r->admin_file);
+    r->admin_written = status == 0;
     if (status < 0)
         log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->state,
                     system_strerror(status));
@@ -429,6 +440,7 @@ static void fini(struct run *r)
     struct process *p = &r->p;
     for (size_t i = 0; i < p->workers_n; i++)
         worker_join(&p->workers[i]);
+    remove_admin_file(r);
     for (size_t i = 0; i < p->workers_n; i++)
         worker_fini(&p->workers[i]);
     admin_fini(&p->admin);

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "io/system.h"
-
 #define FILE_MAX 4096
 
 /* Joins and says whether it fits. */
@@ -91,7 +89,18 @@ int state_write_token(const char *folder, struct str token)
     return write_line(folder, "token", token);
 }
 
-int state_write_admin(const char *folder, struct str address)
+int state_write_admin(const char *folder, struct str address, struct file_id *id)
 {
-    return write_line(folder, "admin", address);
+    char path[PATH_MAX];
+    int status = write_line(folder, "admin", address);
+    return status == 0 && (status = join(folder, "admin", path)) == 0 ? system_file_id(path, id) : status;
+}
+
+void state_remove_admin(const char *folder, const struct file_id *id)
+{
+    char path[PATH_MAX];
+    struct file_id now;
+    if (join(folder, "admin", path) == 0 && system_file_id(path, &now) == 0 && now.device == id->device &&
+        now.inode == id->inode)
+        system_remove_file(path);
 }

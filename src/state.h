@@ -7,7 +7,7 @@
 
 #include <limits.h>
 
-#include "base/buf.h"
+#include "io/system.h"
 
 /* The folder's path, NUL-terminated; it need not exist. `override`: the setting `state`; empty: $XDG_STATE_HOME/freshet, else
  * ~/.local/state/freshet. 0, -ENOENT (nothing says where it is) or -ENAMETOOLONG. */
@@ -18,8 +18,11 @@ int state_folder(struct str override, char out[PATH_MAX]);
 int state_read_token(const char *folder, struct buf *out);
 int state_read_admin(const char *folder, struct buf *out);
 
-/* Each makes the folder when there is none (mode 0700) and replaces the file (mode 0600). 0 or a negative errno. */
+/* Each makes the folder when there is none (mode 0700) and replaces the file (mode 0600). 0 or a negative errno. *id: what
+ * state_remove_admin knows the file by. */
 int state_write_token(const char *folder, struct str token);
-int state_write_admin(const char *folder, struct str address);
+int state_write_admin(const char *folder, struct str address, struct file_id *id);
+/* At the end. Not when another freshet has written the file since. */
+void state_remove_admin(const char *folder, const struct file_id *id);
 
 #endif

@@ -209,6 +209,20 @@ int system_write_file(const char *path, struct str content, mode_t mode)
     return sync_folder_of(path);
 }
 
+int system_file_id(const char *path, struct file_id *out)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return -errno;
+    *out = (struct file_id){ st.st_dev, st.st_ino };
+    return 0;
+}
+
+int system_remove_file(const char *path)
+{
+    return unlink(path) == 0 ? 0 : -errno;
+}
+
 static int make_dir(const char *path, mode_t mode)
 {
     struct stat st;

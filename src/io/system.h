@@ -24,6 +24,14 @@ int system_read_file(const char *path, size_t max, struct buf *out);
 /* Writes a new file beside it, fsyncs, renames: after a crash there is the old content or the new, whole. The mode is
  * exact, whatever the umask. 0 or a negative errno, then the old file is untouched. */
 int system_write_file(const char *path, struct str content, mode_t mode);
+/* Which file it is: while it is there, no other has the same. 0 or a negative errno. */
+struct file_id {
+    dev_t device;
+    ino_t inode;
+};
+int system_file_id(const char *path, struct file_id *out);
+/* 0 or a negative errno. */
+int system_remove_file(const char *path);
 /* mkdir -p with `mode` for what is made. 0 or a negative errno. */
 int system_make_dirs(const char *path, mode_t mode);
 

@@ -28,7 +28,7 @@ SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START
 SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", ADDRESS, 0, START, "Address of the admin listener (purge, explain, status, metrics), written like those of listen. \"\" turns it off.")
 SETTING(PROCESS, TEXT,  token,               "", SECRET, 0, START, "The admin token. Better in FRESHET_TOKEN or token_file. Empty: made on first start and kept in the state folder.")
 SETTING(PROCESS, TEXT,  token_file,          "", PATH, 0, START, "A file whose first line is the admin token.")
-SETTING(PROCESS, TEXT,  state,               "", PATH, 0, START, "The state folder. Empty: $XDG_STATE_HOME/freshet or ~/.local/state/freshet.")
+SETTING(PROCESS, TEXT,  state,               "", PATH, 0, START, "The state folder, one for each freshet. Empty: $XDG_STATE_HOME/freshet or ~/.local/state/freshet.")
 SETTING(PROCESS, COUNT, workers,             "0",              0, 256, START, "Worker threads; 0: one per core.")
 SETTING(PROCESS, CHOICE, io,                 "auto",           0, "auto|io_uring|epoll", START, "How sockets are read and written: io_uring where the kernel allows it (Linux 6.1), else epoll; or just one of them.")
 SETTING(PROCESS, BYTES, memory,              "256M",           1048576, 1099511627776, START, "Memory for the cache: heads, bodies, keys and index together.")

@@ -58,7 +58,8 @@ static void what_is_written_comes_back(void **state)
     assert_int_equal(state_read_token(folder, &b), -ENOENT);
     assert_int_equal(state_read_admin(folder, &b), -ENOENT);
     assert_int_equal(state_write_token(folder, STR("secret")), 0);
-    assert_int_equal(state_write_admin(folder, STR("unix:/run/a dmin")), 0);
+    struct file_id id;
+    assert_int_equal(state_write_admin(folder, STR("unix:/run/a dmin"), &id), 0);
     assert_int_equal(state_write_token(folder, STR("other")), 0);
     buf_add(&b, STR("before "));
     assert_int_equal(state_read_token(folder, &b), 0);
@@ -96,11 +97,31 @@ static void what_is_written_comes_back(void **state)
     assert_int_equal(rmdir(top), 0);
 }
 
+static void an_address_is_removed_by_who_wrote_it(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/freshet-state-XXXXXX";
+    struct buf b = BUF_INIT;
+    struct file_id mine, theirs;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(state_write_admin(folder, STR("127.0.0.1:1"), &mine), 0);
+    /* Another freshet of the same folder, even at the same address: it began when the first had let go of it. */
+    assert_int_equal(state_write_admin(folder, STR("127.0.0.1:1"), &theirs), 0);
+    state_remove_admin(folder, &mine);
+    assert_int_equal(state_read_admin(folder, &b), 0);
+    state_remove_admin(folder, &theirs);
+    assert_int_equal(state_read_admin(folder, &b), -ENOENT);
+    state_remove_admin(folder, &theirs); /* gone already */
+    buf_fini(&b);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_folder_is_where_the_standard_says),
         cmocka_unit_test(what_is_written_comes_back),
+        cmocka_unit_test(an_address_is_removed_by_who_wrote_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* The verbs purge, explain and status find the running freshet, ask it exactly one thing, and say what came of it; whatever
  * answers instead, they end with a sentence and an exit code. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -115,6 +117,17 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     }
     *out = answers;
     return 0;
+}
+
+/* The same: at the default address nobody answers, whoever does on this machine. */
+int connect(int fd, const struct sockaddr *at, socklen_t n)
+{
+    const struct sockaddr_in *v4 = (const void *)at;
+    if (at->sa_family == AF_INET && v4->sin_port == htons(8081)) {
+        errno = ECONNREFUSED;
+        return -1;
+    }
+    return (int)syscall(SYS_connect, fd, at, n);
 }
 
 void freeaddrinfo(struct addrinfo *answers)
@@ -345,7 +358,8 @@ static void address_and_token_come_from_flag_environment_or_state(void **state)
     struct cli cli;
 
     server_start(answer, 0);
-    assert_int_equal(state_write_admin(folder, str_from(server.address)), 0);
+    struct file_id id;
+    assert_int_equal(state_write_admin(folder, str_from(server.address), &id), 0);
     assert_int_equal(state_write_token(folder, STR("kept")), 0);
     cli = (struct cli){ .all = true, .state = str_from(folder) };
     assert_int_equal(run(client_purge, &cli), 0);
@@ -390,6 +404,73 @@ static void nobody_there_is_said(void **state)
     cli.admin = STR("unix:/nonexistent/admin");
     assert_int_equal(run(client_status, &cli), 1);
     expect_in(complained, "No such file");
+}
+
+static void whoever_named_the_address_is_named(void **state)
+{
+    (void)state;
+    char expected[PATH_MAX];
+    struct file_id id;
+    server_start("", 0);
+    server_end(); /* its port is free now */
+    struct cli cli = command();
+    assert_int_equal(run(client_status, &cli), 1);
+    expect_in(complained, "(Connection refused), the address of --admin; start it with");
+
+    cli.admin = STR_NONE;
+    setenv("FRESHET_ADMIN", server.address, 1);
+    assert_int_equal(run(client_status, &cli), 1);
+    expect_in(complained, "(Connection refused), the address in FRESHET_ADMIN; start it with");
+    unsetenv("FRESHET_ADMIN");
+
+    /* It stays when a freshet had no time to remove it. */
+    assert_int_equal(state_write_admin(folder, str_from(server.address), &id), 0);
+    assert_int_equal(run(client_status, &cli), 1);
+    snprintf(expected, sizeof(expected),
+             "(Connection refused), the address in \"%s/admin\"; the one that wrote it has ended: start it",
+             folder);
+    expect_in(complained, expected);
+    state_remove_admin(folder, &id);
+
+    /* Not the listener, or not the token: the same. */
+    server_start("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 0);
+    cli = command();
+    assert_int_equal(run(client_status, &cli), 1);
+    server_end();
+    expect_in(complained, ", the address of --admin, is not freshet's admin listener");
+    server_start("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}", 0);
+    cli = command();
+    assert_int_equal(run(client_status, &cli), 1);
+    server_end();
+    expect_in(complained, ", the address of --admin, does not take the token from --token");
+}
+
+static void before_the_first_start_it_is_said_what_to_do(void **state)
+{
+    (void)state;
+    char expected[PATH_MAX];
+    struct cli cli = { .state = str_from(folder) };
+    assert_int_equal(run(client_status, &cli), 1);
+    snprintf(expected, sizeof(expected),
+             "freshet status: no freshet was started with the state folder \"%s\" yet; start one with "
+             "\"freshet run "
+             "--origin URL\", or name the state folder of the one that runs with --state\n",
+             folder);
+    assert_string_equal(complained, expected);
+
+    /* Stopped: its token is there, its address is not. */
+    assert_int_equal(state_write_token(folder, STR("kept")), 0);
+    assert_int_equal(run(client_status, &cli), 1);
+    snprintf(expected, sizeof(expected),
+             ", the default, as there is no \"%s/admin\"; start one with \"freshet run\"", folder);
+    expect_in(complained, "no freshet answers at 127.0.0.1:8081 (");
+    expect_in(complained, expected);
+
+    unsetenv("XDG_STATE_HOME");
+    unsetenv("HOME");
+    cli.state = STR_NONE;
+    assert_int_equal(run(client_status, &cli), 1);
+    expect_in(complained, "neither XDG_STATE_HOME nor HOME is set");
 }
 
 static void no_token_is_said(void **state)
@@ -542,6 +623,8 @@ int main(void)
         TEST(an_answer_without_end_is_given_up),
         TEST(address_and_token_come_from_flag_environment_or_state),
         TEST(nobody_there_is_said),
+        TEST(whoever_named_the_address_is_named),
+        TEST(before_the_first_start_it_is_said_what_to_do),
         TEST(no_token_is_said),
         TEST(explain_prints_what_is_known),
         TEST(explain_names_the_fields_of_the_rule),
