@@ -693,10 +693,17 @@ static void print_window(const json_t *stored, const char *what, const char *nam
 static void print_age(const json_t *stored)
 {
     int64_t left = number_at(stored, "ttl_s");
+    struct str purged = text_at(stored, "purged");
     label("age");
     print_duration(number_at(stored, "age_s"));
     printf(" of ");
     print_duration(number_at(stored, "lifetime_s"));
+    /* A soft purge has made it older. */
+    if (purged.n && !str_eq(purged, STR("soft"))) {
+        printf(str_eq(purged, STR("hard")) ? ", purged: not served again\n"
+                                           : ", invalidated: not served before the origin confirms it\n");
+        return;
+    }
     printf(left >= 0 ? ", fresh for another " : ", stale for ");
     print_duration(left >= 0 ? left : -left);
     print_window(stored, "stale-while-revalidate", "stale_while_revalidate_s",

@@ -534,6 +534,39 @@ static void explain_prints_what_is_known(void **state)
     buf_fini(&answer);
 }
 
+/* Its age says nothing any more. */
+static void what_was_purged_is_not_called_fresh(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *purged, *age;
+    } cases[] = {
+        { "null", "age         12 s of 1 m, fresh for another 48 s, stale-while-revalidate 10 m\n" },
+        { "\"hard\"", "age         12 s of 1 m, purged: not served again\n" },
+        { "\"invalidated by an unsafe method\"",
+          "age         12 s of 1 m, invalidated: not served before the origin confirms it\n" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf json = BUF_INIT, answer = BUF_INIT;
+        buf_printf(
+            &json,
+            "{\"outcome\": \"miss\", \"stored\": {\"age_s\": 12, \"lifetime_s\": 60, \"ttl_s\": 48, "
+            "\"stale_while_revalidate_s\": 600, \"stale_while_revalidate_left_s\": 600, \"purged\": %s}}",
+            cases[i].purged);
+        buf_printf(&answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%.*s", json.n,
+                   STR_ARG(buf_str(&json)));
+        buf_add_char(&answer, '\0');
+        server_start(answer.p, 0);
+        struct cli cli = command();
+        cli.url = STR("http://a/");
+        assert_int_equal(run(client_explain, &cli), 0);
+        server_end();
+        expect_in(said, cases[i].age);
+        buf_fini(&answer);
+        buf_fini(&json);
+    }
+}
+
 static void explain_names_the_fields_of_the_rule(void **state)
 {
     (void)state;
@@ -627,6 +660,7 @@ int main(void)
         TEST(before_the_first_start_it_is_said_what_to_do),
         TEST(no_token_is_said),
         TEST(explain_prints_what_is_known),
+        TEST(what_was_purged_is_not_called_fresh),
         TEST(explain_names_the_fields_of_the_rule),
         TEST(status_prints_for_people_or_as_it_came),
     };
