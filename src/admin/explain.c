@@ -93,9 +93,10 @@ static bool make_request(struct request *r, struct question *q, struct requests 
     struct named url;
     enum http_error e = named_parse(q->url, &r->arena, &url);
     if (e != HTTP_ERROR_NONE || !url.has_host) {
-        answer_error(r, 400, "url \"%.*s\": %s; write the whole URL as visitors see it, http://HOST/PATH",
-                     STR_ARG(str_first(q->url, QUOTED_MAX)),
-                     e == HTTP_ERROR_NONE ? "it has no host" : http_error_text(e));
+        answer_error(r, 400, "url \"%.*s\" %s", STR_ARG(str_first(q->url, QUOTED_MAX)),
+                     e != HTTP_ERROR_NONE
+                         ? named_problem(q->url, e)
+                         : "has no host; write the whole URL as visitors see it, http://HOST/PATH");
         return false;
     }
     if (!fields_has(&q->fields, FIELD_HOST))

@@ -41,6 +41,49 @@ enum http_error named_parse(struct str url, struct arena *a, struct named *out)
     return host_parse(t->authority, out->https, a, &out->host);
 }
 
+/* "ftp:" of "ftp://a/b", not of "a?b=c://d" */
+static bool has_scheme(struct str url)
+{
+    size_t n = 0;
+    while (n < url.n && is_alpha(url.p[n]))
+        n++;
+    return n && str_starts(str_from_index(url, n), STR("://"));
+}
+
+static const char *absolute_problem(struct str url, enum http_error e)
+{
+    struct str rest = str_from_index(url, str_starts_nocase(url, STR("https")) ? 8 : 7);
+    size_t n = 0;
+    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
+        n++;
+    if (n == 0)
+        return "names no host; write http://HOST/PATH";
+    if (str_index(str_first(rest, n), '@') < n)
+        return "has a user or password before an @; leave it out, it is no part of a page's address";
+    if (e == HTTP_ERROR_HOST_INVALID)
+        return "has no valid host or port; write http://HOST[:PORT]/PATH";
+    return "is no valid URL; write http://HOST/PATH";
+}
+
+const char *named_problem(struct str url, enum http_error e)
+{
+    url = str_trim(url);
+    for (size_t i = 0; i < url.n; i++)
+        if (url.p[i] == ' ')
+            return "has a space; write %20 for it";
+        else if ((unsigned char)url.p[i] < 0x20 || url.p[i] == 0x7f)
+            return "has a control character; write it percent-encoded, or leave it out";
+    if (url.n == 0)
+        return "is empty; write http://HOST/PATH";
+    if (e == HTTP_ERROR_TARGET_ENCODING)
+        return "has a bad percent-encoding, or that of a control character; a % itself is written %25";
+    if (str_starts_nocase(url, STR("http://")) || str_starts_nocase(url, STR("https://")))
+        return absolute_problem(url, e);
+    if (has_scheme(url))
+        return "is neither http nor https; write the URL as visitors see it";
+    return "begins with neither http:// nor https://; write the whole URL as visitors see it";
+}
+
 enum http_error named_host(struct str text, struct arena *a, struct host *out)
 {
     return host_parse(str_trim(text), false, a, out);

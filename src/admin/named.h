@@ -20,6 +20,10 @@ struct named {
  * percent-encoded. The query is checked and stays as it is in `target`. */
 enum http_error named_parse(struct str url, struct arena *a, struct named *out);
 
+/* What is wrong with the URL of which named_parse said `e`: the end of a sentence that begins with it, "has ...; write ...".
+ * A literal. */
+const char *named_problem(struct str url, enum http_error e);
+
 /* A domain as a site's visitors know it: HOST or HOST:PORT. */
 enum http_error named_host(struct str text, struct arena *a, struct host *out);
 

@@ -383,8 +383,8 @@ static bool add_url(struct translate *t, size_t i)
     struct named url;
     enum http_error e = named_parse(text, t->arena, &url);
     if (e != HTTP_ERROR_NONE)
-        return refuse(t->error, t->arena, 400, "urls[%zu] \"%.*s\": %s; write http://HOST/PATH or /PATH", i,
-                      STR_ARG(str_first(text, QUOTED_MAX)), http_error_text(e));
+        return refuse(t->error, t->arena, 400, "urls[%zu] \"%.*s\" %s", i,
+                      STR_ARG(str_first(text, QUOTED_MAX)), named_problem(text, e));
     if (!url.has_host)
         return add_path_alone(t, &url, i);
     const struct site_settings *site = settings_site_of_host(t->settings, url.host.name);

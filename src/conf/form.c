@@ -242,6 +242,8 @@ const char *form_origin(struct str s, struct arena *a, struct origin_address *ou
 {
     if (str_starts_nocase(s, STR("unix:")))
         return parse_local_origin(str_from_index(s, 5), a, out);
+    if (str_index(s, ' ') < s.n)
+        return "holds a space; remove it";
     if (str_starts_nocase(s, STR("http://")))
         return parse_http_origin(str_from_index(s, 7), a, out);
     if (str_starts_nocase(s, STR("https://")))

@@ -259,10 +259,17 @@ static void what_cannot_be_found_is_refused(void **state)
     expect_unknown("{\"domain\":\"three.example\"}", 404, "three.example");
     expect_unknown("{\"domain\":\"http://one.example\"}", 400, "is no host name");
     expect_unknown("{\"domain\":\"two.example\",\"site_id\":\"one\"}", 400, "belongs to the site two");
-    expect_unknown("{\"urls\":[\"\"]}", 400, "urls[0]");
-    expect_unknown("{\"urls\":[\"http://one.example/\",\"no url\"]}", 400, "urls[1]");
-    expect_unknown("{\"urls\":[\"http://\"]}", 400, "urls[0]");
-    expect_unknown("{\"urls\":[\"ftp://one.example/\"]}", 400, "urls[0]");
+    expect_unknown("{\"urls\":[\"\"]}", 400, "urls[0] \"\" is empty; write");
+    expect_unknown("{\"urls\":[\"http://one.example/\",\"/no url\"]}", 400,
+                   "urls[1] \"/no url\" has a space; write %20");
+    expect_unknown("{\"urls\":[\"http://one.example/a b\"]}", 400, "has a space; write %20");
+    expect_unknown("{\"urls\":[\"http://\"]}", 400, "names no host");
+    expect_unknown("{\"urls\":[\"https:///a\"]}", 400, "names no host");
+    expect_unknown("{\"urls\":[\"http://u:p@one.example/\"]}", 400, "has a user or password");
+    expect_unknown("{\"urls\":[\"http://one.example:x/@\"]}", 400, "has no valid host or port");
+    expect_unknown("{\"urls\":[\"ftp://one.example/\"]}", 400, "is neither http nor https");
+    expect_unknown("{\"urls\":[\"one.example/a\"]}", 400, "begins with neither http:// nor https://");
+    expect_unknown("{\"urls\":[\"one.example/a?b=c://d\"]}", 400, "begins with neither http:// nor https://");
     expect_unknown("{\"urls\":[\"http://one.example/%zz\"]}", 400, "percent-encoding");
     expect_unknown("{\"urls\":[\"http://one.example/?%zz\"]}", 400, "urls[0]");
     expect_unknown("{\"urls\":[\"*\"]}", 400, "urls[0]");

@@ -294,8 +294,11 @@ static void explain_needs_a_whole_url(void **state)
     } rows[] = {
         { "", 400, "url is missing" },
         { "url=", 400, "url is missing" },
-        { "url=/a", 400, "it has no host" },
-        { "url=one.example", 400, "malformed" },
+        { "url=/a", 400, "has no host" },
+        { "url=one.example", 400, "begins with neither http:// nor https://" },
+        { "url=http://one.example/a%20b", 400, "\" has a space; write %20" },
+        { "url=http://one.example/a%09b", 400, "has a control character" },
+        { "url=http://u@one.example/", 400, "has a user or password" },
         { "url=http://one.example/%25zz", 400, "percent-encoding" },
         { "url=http://other.example/", 404, "other.example" },
         { "url=http://one.example/a&b=1", 400, "%26" },
