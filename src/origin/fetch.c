@@ -1,5 +1,6 @@
 #include "origin/fetch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -60,6 +61,7 @@ struct fetch {
     struct buf in;  /* a head that came in pieces */
     struct head_scan scan;
     unsigned interims;
+    int covered_status; /* of the error in whose place visitors get what is stored */
     int64_t sent_ms;
     struct framing framing;
     struct chunked chunked;
@@ -251,9 +253,12 @@ static void fail(struct fetch *f, enum reason why, int status)
     count(f->f->counters, COUNTER_FETCHES_FAILED);
     if (is_origins_fault(why)) {
         origin_failed(f->plan.origin, why, f->f->loop->now.wall_ms);
-        log_warning(f->f->log, "origin", "%.*s: %.*s %.*s%.*s: %.*s (site %.*s, request %.*s)",
+        char answered[16] = "";
+        if (why == REASON_ORIGIN_STATUS)
+            snprintf(answered, sizeof(answered), ": %d", f->covered_status);
+        log_warning(f->f->log, "origin", "%.*s: %.*s %.*s%.*s: %.*s%s (site %.*s, request %.*s)",
                     STR_ARG(f->plan.origin->at.authority), STR_ARG(f->plan.method_name),
-                    STR_ARG(f->plan.host), STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)),
+                    STR_ARG(f->plan.host), STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), answered,
                     STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
     }
     index_withdraw(f->object);
@@ -1214,6 +1219,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     struct verdict v;
     int status = h->status;
     if (is_covered_by_stale(f, status)) {
+        f->covered_status = status;
         fail(f, REASON_ORIGIN_STATUS, status >= 500 && status <= 504 ? status : 502);
         return;
     }
