@@ -474,6 +474,7 @@ static enum step look_again(struct request *r)
     reader_leave(r);
     fetch_detach(&r->fetch_client); /* its own one goes on for others */
     timer_stop(r->w->loop, &r->timer);
+    r->timed_out = false; /* it waits anew */
     r->collapsed = false;
     restore_query(r);
     return STEP_LOOKUP;
@@ -534,7 +535,6 @@ static enum step do_await(struct request *r)
     case OBJECT_NEW:
         if (!r->timed_out)
             return WAIT;
-        r->timed_out = false;
         r->alone = true;
         return look_again(r);
     case OBJECT_FAILED: return fetch_failed(r);
