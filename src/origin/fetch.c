@@ -81,7 +81,7 @@ struct fetch {
 
 static void ask(struct fetch *f);
 static void fail(struct fetch *f, enum reason why, int status);
-static void set_timer(struct fetch *f, int64_t ms);
+static void set_timer(struct fetch *f);
 
 /* ---- life ---- */
 
@@ -299,9 +299,22 @@ static void too_slow(struct timer *t)
         fail(f, REASON_FIRST_BYTE_TIMEOUT, 504);
 }
 
-static void set_timer(struct fetch *f, int64_t ms)
+/* All that the client sent so far is with the origin. */
+static bool waits_for_client(const struct fetch *f)
 {
-    timer_start(f->f->loop, &f->timer, ms, too_slow);
+    return f->plan.upload && f->head_sent && !f->asked_all && !f->connection->stream.writing;
+}
+
+/* The origin's time begins anew. It runs while the origin owes something: to take what it is sent, or its answer; not while the
+ * client pauses its upload, which is for the front to limit, nor while the readers are behind. */
+static void set_timer(struct fetch *f)
+{
+    const struct site_settings *site = f->plan.site;
+    if (f->paused || waits_for_client(f))
+        timer_stop(f->f->loop, &f->timer);
+    else
+        timer_start(f->f->loop, &f->timer,
+                    f->step == STEP_BODY ? site->between_bytes_timeout : site->first_byte_timeout, too_slow);
 }
 
 /* ---- over, in a good way ---- */
@@ -370,7 +383,7 @@ static void connected(struct fetch *f, struct connection *c)
     f->step = STEP_HEAD;
     f->sent_ms = f->f->loop->now.mono_ms;
     f->head_sent = f->asked_all = f->send_broken = false;
-    set_timer(f, f->plan.site->first_byte_timeout);
+    set_timer(f);
     stream_read_start(&c->stream);
     send_more(f);
 }
@@ -533,18 +546,13 @@ static unsigned upload_pieces(struct fetch *f, struct iovec *iov, char *chunk)
 static void wrote(struct fetch *f)
 {
     f->head_sent = true;
-    /* The origin takes the upload: the time to its answer counts from the last byte. */
-    if (f->step == STEP_HEAD)
-        set_timer(f, f->plan.site->first_byte_timeout);
     struct upload *u = f->plan.upload;
     size_t leased = f->upload_leased;
     f->upload_leased = 0;
-    if (!u) {
-        f->asked_all = true;
-        return;
-    }
-    f->asked_all = f->upload_ended;
-    upload_taken(u, leased);
+    f->asked_all = !u || f->upload_ended;
+    set_timer(f);
+    if (u)
+        upload_taken(u, leased);
 }
 
 /* Sends what is there of head and body. One write at a time; `written` comes back here. */
@@ -565,14 +573,16 @@ static void send_more(struct fetch *f)
         if (u)
             n += upload_pieces(f, iov + n, f->chunk_text);
         if (n == 0) {
-            if (u && u->state == UPLOAD_ENDED)
+            if (u && u->state == UPLOAD_ENDED) {
                 f->asked_all = true;
+                set_timer(f);
+            }
             return; /* the upload tells when there is more */
         }
         f->upload_ended = u && u->state == UPLOAD_ENDED;
         switch (stream_write(&f->connection->stream, iov, n)) {
         case STREAM_WRITTEN: wrote(f); break;
-        case STREAM_PENDING: return;
+        case STREAM_PENDING: set_timer(f); return;
         case STREAM_BROKEN: cannot_send(f); return;
         }
     }
@@ -587,6 +597,7 @@ static void cannot_send(struct fetch *f)
     if (f->plan.upload)
         upload_leave(f->plan.upload);
     f->plan.upload = NULL;
+    set_timer(f);
 }
 
 static void on_written(struct connection *c, int status)
@@ -709,7 +720,7 @@ static void throttle(struct fetch *f)
     } else if (!behind && f->paused) {
         f->paused = false;
         object_set_paused(f->object, false);
-        set_timer(f, f->plan.site->between_bytes_timeout);
+        set_timer(f);
         stream_read_start(&f->connection->stream);
     }
 }
@@ -764,7 +775,7 @@ static void on_data(struct connection *c, size_t n)
         handle_head(f);
         return;
     }
-    set_timer(f, f->plan.site->between_bytes_timeout);
+    set_timer(f);
     if (f->framing.kind == FRAMING_CHUNKED) {
         chunked_data(f, (struct str){ f->f->scratch, n });
     } else {
@@ -1088,8 +1099,8 @@ static void begin_body(struct fetch *f, const struct answer *a, struct verdict *
         return;
     }
     take_rest(f, head_bytes);
-    if (f->step == STEP_BODY && !f->paused)
-        set_timer(f, f->plan.site->between_bytes_timeout);
+    if (f->step == STEP_BODY)
+        set_timer(f);
 }
 
 /* 304: the stored response is confirmed. A new object with its body and the updated head (RFC 9111 §4.3.4). */
