@@ -101,6 +101,11 @@ export class Freshet {
     return eventually(`the log says ${pattern}`, () => (this.log().match(new RegExp(pattern, 'g')) ?? []).length >= times);
   }
 
+  // Where it listens when it was started with `--listen 127.0.0.1:0`: the system chose a port that nobody else has.
+  get tcp() {
+    return { host: '127.0.0.1', port: +/listening on 127\.0\.0\.1:(\d+)/.exec(this.log())[1] };
+  }
+
   // One line to the control socket, one line back.
   control(line) {
     return new Promise((resolve, reject) => {

@@ -12,9 +12,8 @@ const answer = async (r) => {
   return reply(`${r.method} ${r.target} ${mine} ${r.body}`, { 'Cache-Control': r.target === '/private' ? 'private' : 's-maxage=60' });
 };
 // TCP as well: there a closed client and a half-closed one look the same.
-const port = 22000 + (process.pid % 900);
-await scenario({ answer, flags: ['--listen', `127.0.0.1:${port}`] }, async ({ cases, freshet, origin, arrived }) => {
-  const connect = () => new Raw({ port, host: '127.0.0.1' });
+await scenario({ answer, flags: ['--listen', '127.0.0.1:0'] }, async ({ cases, freshet, origin, arrived }) => {
+  const connect = () => new Raw(freshet.tcp);
   // All bytes and the FIN at once, as a script does it.
   const asked = async (text) => {
     const c = connect();
@@ -75,7 +74,7 @@ await scenario({ answer, flags: ['--listen', `127.0.0.1:${port}`] }, async ({ ca
   await cases.check('a reset ends it', () => freshet.until('requests', '==', 0));
   held.get('/slow/reset')();
   // An upgrade cannot go on in one direction.
-  const up = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  const up = net.connect({ ...freshet.tcp, allowHalfOpen: true });
   up.on('error', () => {});
   up.end(request('/socket', { Connection: 'Upgrade', Upgrade: 'websocket' }));
   await cases.check('nor does an upgrade begin', () => new Promise((go) => up.on('close', go).resume()));

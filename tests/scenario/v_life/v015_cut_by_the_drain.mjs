@@ -3,10 +3,9 @@
 import { equal, Raw, scenario } from '../lib.mjs';
 
 // TCP: a Unix socket knows no reset.
-const port = 22900 + (process.pid % 90);
 await scenario({ answer: () => 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n',
-  flags: ['--listen', `127.0.0.1:${port}`, '--drain-timeout', '10s'] }, async ({ cases, freshet }) => {
-  const c = new Raw({ host: '127.0.0.1', port });
+  flags: ['--listen', '127.0.0.1:0', '--drain-timeout', '10s'] }, async ({ cases, freshet }) => {
+  const c = new Raw(freshet.tcp);
   let error;
   let clean = false;
   c.socket.on('error', (e) => (error = e.code));
