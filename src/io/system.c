@@ -260,3 +260,8 @@ const char *system_strerror(int code)
 {
     return uv_strerror(code);
 }
+
+bool system_is_exhausted(int code)
+{
+    return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
+}

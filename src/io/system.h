@@ -12,6 +12,8 @@
 void system_random(void *out, size_t bytes);
 /* What went wrong, for people: of any negative code that io/ returns. A literal. */
 const char *system_strerror(int code);
+/* Of such a code: the process or the system has no more of what it takes, whoever is at the other end. */
+bool system_is_exhausted(int code);
 /* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */
 uint64_t system_raise_files_limit(void);
 /* Cores that this process may run on (affinity, cgroup quota rounded up), at least 1. */

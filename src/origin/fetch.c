@@ -240,10 +240,29 @@ static void back_off(struct fetch *f)
         count(f->f->counters, COUNTER_REFRESHES_FAILED);
 }
 
+/* Nobody knows what the origin would have said. */
+static bool is_own_limit(enum reason why)
+{
+    return why == REASON_NO_MEMORY || why == REASON_NO_SOCKET;
+}
+
 static bool is_origins_fault(enum reason why)
 {
     return why != REASON_CANCELLED && why != REASON_CLIENT_GONE && why != REASON_DRAINING &&
-           why != REASON_QUEUE_FULL && why != REASON_QUEUE_TIMEOUT && why != REASON_UPLOAD_FAILED;
+           why != REASON_QUEUE_FULL && why != REASON_QUEUE_TIMEOUT && why != REASON_UPLOAD_FAILED &&
+           !is_own_limit(why);
+}
+
+static void log_failure(struct fetch *f, enum reason why)
+{
+    char answered[16] = "";
+    if (why == REASON_ORIGIN_STATUS)
+        snprintf(answered, sizeof(answered), ": %d", f->covered_status);
+    log_warning(f->f->log, is_own_limit(why) ? "fetch" : "origin",
+                "%.*s: %.*s %.*s%.*s: %.*s%s (site %.*s, request %.*s)",
+                STR_ARG(f->plan.origin->at.authority), STR_ARG(f->plan.method_name), STR_ARG(f->plan.host),
+                STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), answered,
+                STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
 }
 
 static void fail(struct fetch *f, enum reason why, int status)
@@ -251,16 +270,10 @@ static void fail(struct fetch *f, enum reason why, int status)
     drop_connection(f);
     back_off(f);
     count(f->f->counters, COUNTER_FETCHES_FAILED);
-    if (is_origins_fault(why)) {
+    if (is_origins_fault(why))
         origin_failed(f->plan.origin, why, f->f->loop->now.wall_ms);
-        char answered[16] = "";
-        if (why == REASON_ORIGIN_STATUS)
-            snprintf(answered, sizeof(answered), ": %d", f->covered_status);
-        log_warning(f->f->log, "origin", "%.*s: %.*s %.*s%.*s: %.*s%s (site %.*s, request %.*s)",
-                    STR_ARG(f->plan.origin->at.authority), STR_ARG(f->plan.method_name),
-                    STR_ARG(f->plan.host), STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), answered,
-                    STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
-    }
+    if (is_origins_fault(why) || is_own_limit(why))
+        log_failure(f, why);
     index_withdraw(f->object);
     object_fail(f->object, why, status);
     over(f);
@@ -399,6 +412,7 @@ static int status_of_failure(enum reason why)
     case REASON_CONNECT_TIMEOUT:
     case REASON_FIRST_BYTE_TIMEOUT:
     case REASON_BETWEEN_TIMEOUT: return 504;
+    case REASON_NO_SOCKET:
     case REASON_QUEUE_FULL:
     case REASON_QUEUE_TIMEOUT: return 503;
     default: return 502;

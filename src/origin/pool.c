@@ -380,7 +380,9 @@ static void on_connected(struct stream *s, int status)
     if (status < 0) {
         c->counted = false;
         pool_drop(c);
-        if (!try_address(t))
+        if (system_is_exhausted(status))
+            give_up(t, REASON_NO_SOCKET); /* another address would fare no better */
+        else if (!try_address(t))
             give_up(t, REASON_CONNECT_FAILED);
         return;
     }
@@ -449,7 +451,7 @@ static void resolved(struct resolve *r, int status, const struct address *v, siz
         struct ticket *t = CONTAINER_OF(l, struct ticket, link);
         /* An address that was good before is better than none. */
         if (e->addresses_n == 0)
-            give_up(t, REASON_RESOLVE_FAILED);
+            give_up(t, system_is_exhausted(status) ? REASON_NO_SOCKET : REASON_RESOLVE_FAILED);
         else if (!start_trying(t))
             give_up(t, REASON_CONNECT_FAILED);
     }

@@ -39,6 +39,7 @@ REASON(NO_SITE,           "unknown-host",       "no site of the configuration ha
 REASON(BAD_REQUEST,       "bad-request",        "the request is malformed")
 REASON(LOOP,              "loop",               "the request came through this freshet already")
 REASON(CONNECT_FAILED,    "connect-failed",     "the origin does not accept connections")
+REASON(NO_SOCKET,         "no-socket",          "freshet got no socket from the system; raise the limit of open files (LimitNOFILE, ulimit -n)")
 REASON(CONNECT_TIMEOUT,   "connect-timeout",    "the origin did not accept a connection in time")
 REASON(RESOLVE_FAILED,    "resolve-failed",     "the origin's host name has no address")
 REASON(FIRST_BYTE_TIMEOUT,"first-byte-timeout", "the origin did not answer in time")
