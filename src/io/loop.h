@@ -58,6 +58,7 @@ struct loop {
         int64_t at;                        /* the last tick that was looked at */
         int64_t armed;                     /* the tick that `tick` waits for; 0: it does not run */
         size_t running;
+        bool waits_for_sockets; /* late: what came meanwhile is read first */
     } wheel;
     /* the mailbox: private to io/loop.c */
     struct {

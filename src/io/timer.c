@@ -15,6 +15,9 @@
 #define FAR_MS            20000
 #define FAR_GRANULE_TICKS 64
 
+/* So late the process was stopped, or the machine slept, or is very busy. */
+#define LATE_MS 100
+
 /* Ten years: far from any overflow. */
 #define DELAY_MOST_MS (INT64_C(10) * 366 * 86400 * 1000)
 
@@ -60,6 +63,7 @@ static void arm(struct loop *l, int64_t tick)
 static void disarm(struct loop *l)
 {
     l->wheel.armed = 0;
+    l->wheel.waits_for_sockets = false;
     uv_timer_stop(&l->wheel.tick);
 }
 
@@ -157,10 +161,23 @@ static void fire_due(struct loop *l, struct list *due)
     }
 }
 
+/* libuv fires timers before it looks at sockets. After a time in which the process stood still, what came meanwhile would be read when
+ * all that waited for it was given up: so one turn of the loop comes first. Not in this turn: libuv would fire a delay of 0 at once. */
+static bool must_wait_for_sockets(struct loop *l)
+{
+    bool late = l->now.mono_ms - l->wheel.armed * TICK_MS > LATE_MS;
+    l->wheel.waits_for_sockets = late && !l->wheel.waits_for_sockets;
+    if (l->wheel.waits_for_sockets)
+        uv_timer_start(&l->wheel.tick, on_tick, 1, 0);
+    return l->wheel.waits_for_sockets;
+}
+
 static void on_tick(uv_timer_t *tick)
 {
     struct loop *l = tick->data;
     loop_read_clock(l);
+    if (must_wait_for_sockets(l))
+        return;
     int64_t from = l->wheel.at, until = l->now.mono_ms / TICK_MS;
     struct list due;
     list_init(&due);

@@ -1021,6 +1021,41 @@ static void what_is_no_socket_is_refused(void **state)
     world_fini(&w);
 }
 
+struct deadline {
+    struct timer timer;
+    struct end *end;
+    size_t got_before; /* bytes that had been read when it fired */
+    bool fired;
+};
+
+static void deadline_came(struct timer *t)
+{
+    struct deadline *d = CONTAINER_OF(t, struct deadline, timer);
+    d->fired = true;
+    d->got_before = d->end->got.n;
+}
+
+/* The process was stopped, or the machine slept: time is up for all, but whose bytes are there already is not late. */
+static void what_came_while_the_process_stood_is_read_before_timers_fire(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct end e;
+    world_init(&w);
+    open_end(&e, &w, true);
+    stream_read_start(&e.stream);
+    world_settle(&w);
+    struct deadline d = { .end = &e };
+    timer_start(&w.loop, &d.timer, 10, deadline_came);
+    send_text(&e, "in time");
+    atomic_fetch_add(&w.clock.mono_shift_ms, 3600 * 1000);
+    loop_nap(150000); /* it stands still itself until libuv's own timer is over */
+    RUN_UNTIL(&w, d.fired);
+    assert_int_equal(d.got_before, strlen("in time"));
+    close_end(&e);
+    world_fini(&w);
+}
+
 static void an_idle_connection_is_small(void **state)
 {
     (void)state;
@@ -1073,6 +1108,7 @@ int main(void)
         cmocka_unit_test(without_descriptors_connecting_fails),
         cmocka_unit_test(closing_cancels_a_connection),
         cmocka_unit_test(what_is_no_socket_is_refused),
+        cmocka_unit_test(what_came_while_the_process_stood_is_read_before_timers_fire),
         cmocka_unit_test(an_idle_connection_is_small),
     };
     RUN_ALL_WAYS(tests, make_folder, remove_folder);
