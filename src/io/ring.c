@@ -153,9 +153,15 @@ struct io_uring_sqe *ring_place(struct ring *r)
     return sqe ? sqe : surplus_place(r);
 }
 
+/* Not io_uring_submit: when there are more results than places for them it has the kernel go on with what it has, in front of a
+ * cancellation that is still among the surplus. */
 static int submit(struct ring *r)
 {
-    int status = io_uring_submit(&r->uring);
+    struct io_uring_sq *sq = &r->uring.sq;
+    sq->sqe_head = sq->sqe_tail;
+    io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
+    int status = io_uring_enter((unsigned)r->uring.ring_fd,
+                                sq->sqe_tail - io_uring_smp_load_acquire(sq->khead), 0, 0, NULL);
     /* EAGAIN, EBUSY: the kernel is short of memory, or results must be read first. */
     CHECK(status >= 0 || status == -EINTR || status == -EAGAIN || status == -EBUSY);
     return status;
@@ -268,10 +274,14 @@ void ring_turn(struct ring *r, int timeout_ms)
     enable(r);
     if (r->surplus)
         queue_surplus(r);
-    int status =
-        timeout_ms == 0 || r->surplus
-            ? io_uring_submit_and_get_events(&r->uring)
-            : io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1, timeout_ms > 0 ? &time : NULL, NULL);
+    if (r->surplus) {
+        /* The kernel took none now. What it has must not go on in front of a cancellation that is among them. */
+        tell_owners(r);
+        return;
+    }
+    int status = timeout_ms == 0 ? io_uring_submit_and_get_events(&r->uring)
+                                 : io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1,
+                                                                    timeout_ms > 0 ? &time : NULL, NULL);
     /* ETIME: nothing came. EAGAIN, EBUSY: as above. */
     CHECK(status >= 0 || status == -ETIME || status == -EINTR || status == -EAGAIN || status == -EBUSY);
     tell_owners(r);

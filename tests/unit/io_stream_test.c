@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "io_test.h"
 #include "io/ring.h"
@@ -703,6 +704,65 @@ BOTH(closing_forgets_the_pending_write)
     free(big);
 }
 
+/* So many times the kernel takes nothing from the queue. */
+static int refusals;
+
+int io_uring_enter(unsigned fd, unsigned submit, unsigned wait, unsigned flags, sigset_t *sig)
+{
+    if (refusals > 0) {
+        refusals--;
+        errno = EAGAIN;
+        return -EAGAIN;
+    }
+    long status = syscall(__NR_io_uring_enter, fd, submit, wait, flags, sig, _NSIG / 8);
+    return status < 0 ? -errno : (int)status;
+}
+
+/* Operations in front of what comes: more than the queue has room for, and more than it can tell of at once. */
+static void crowd(struct world *w, int n)
+{
+    for (int i = 0; w->loop.ring && i < n; i++) {
+        struct io_uring_sqe *sqe = ring_place(w->loop.ring);
+        io_uring_prep_nop(sqe);
+        ring_submit(sqe, NULL);
+    }
+}
+
+static void peer_reads_nothing_of(struct end *e, char c)
+{
+    char bytes[65536];
+    ssize_t n;
+    while ((n = read(e->peer, bytes, sizeof(bytes))) > 0)
+        assert_null(memchr(bytes, c, (size_t)n));
+}
+
+/* The memory of a write may go when its stream is closed, however much stands in the queue in front of its cancellation. */
+BOTH(a_write_of_a_closed_stream_is_not_gone_on_with)
+{
+    static const struct {
+        int crowd, refusals;
+    } cases[] = { { 0, 0 }, { 3000, 0 }, { 3000, 1 }, { 12000, 0 } };
+    char *big = malloc(BIG);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct end e;
+        memset(big, 'a', BIG);
+        open_end(&e, w, tcp);
+        struct iovec iov = { big, BIG };
+        assert_int_equal(stream_write(&e.stream, &iov, 1), STREAM_PENDING);
+        world_settle(w);
+        crowd(w, cases[i].crowd);
+        stream_close(&e.stream);
+        memset(big, '#', BIG);
+        peer_reads_nothing_of(&e, '#'); /* and so there is room for more */
+        refusals = w->loop.ring ? cases[i].refusals : 0;
+        RUN_UNTIL(w, e.closed);
+        peer_reads_nothing_of(&e, '#');
+        assert_int_equal(refusals, 0);
+        close_end(&e);
+    }
+    free(big);
+}
+
 BOTH(may_be_closed_in_any_notice)
 {
     struct end e;
@@ -1100,6 +1160,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_throws_our_bytes_away_is_an_error),
         cmocka_unit_test(a_pending_write_is_told_that_the_peer_has_gone),
         cmocka_unit_test(closing_forgets_the_pending_write),
+        cmocka_unit_test(a_write_of_a_closed_stream_is_not_gone_on_with),
         cmocka_unit_test(may_be_closed_in_any_notice),
         cmocka_unit_test(a_reset_reaches_the_peer),
         cmocka_unit_test(connects),
