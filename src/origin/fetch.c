@@ -1181,7 +1181,11 @@ static int64_t declared_length(const struct response_head *h)
 static void compare_with_stored(struct fetch *f, const struct response_head *h)
 {
     uint32_t name;
-    struct object *o = index_peek(f->f->cache, &f->plan.place);
+    update_rule(f); /* of the variant that it is by now */
+    struct place place = f->plan.place;
+    place.variant = key_variant(&f->plan.key, f->plan.rule, &f->arena);
+    place_hash(f->f->cache, &place);
+    struct object *o = index_peek(f->f->cache, &place);
     if (!o)
         return;
     const struct response *stored = o->response;
