@@ -225,6 +225,12 @@ static void returns_what_it_does_not_need(void **state)
     give(&last);
 }
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
+#define HUGE_BYTES  ((size_t)2 << 20)
+#define CHUNK_BYTES (2 * HUGE_BYTES)
+
 static size_t resident_pages(unsigned char *p, size_t bytes)
 {
     unsigned char there[64];
@@ -254,6 +260,10 @@ static void returns_parts_of_huge_pages(void **state)
     assert_in_range(huge, 1, heap.chunks_n - 1); /* not the first */
     for (size_t i = 0; i < PIECES; i += 2)
         give(&pieces[i]);
+    /* What the system does by itself after some seconds (khugepaged): where it may, it makes huge pages again of what is left. */
+    for (size_t i = 0; i < heap.chunks_n; i++)
+        for (size_t k = 0; k < CHUNK_BYTES; k += HUGE_BYTES)
+            madvise((char *)heap.chunks[i].chunk + k, HUGE_BYTES, MADV_COLLAPSE);
     size_t left = 0;
     for (size_t i = 0; i < PIECES; i += 2)
         left += resident_pages(at[i], BYTES);
