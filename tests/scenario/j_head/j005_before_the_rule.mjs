@@ -1,6 +1,6 @@
 // A HEAD that began before the page's rule was known is answered for its own variant, nothing of it is stored, and it is that
 // variant of what is stored meanwhile that its answer is compared with.
-// scenarios J2, J4, I12; CACHING.md 6.3; RFC 9111 section 4.3.5
+// scenarios J2, J4; CACHING.md 6.3; RFC 9111 section 4.3.5
 import { equal, gate, reply, request, scenario } from '../lib.mjs';
 
 const held = { HEAD: gate(), GET: gate() };
