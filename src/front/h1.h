@@ -18,7 +18,7 @@ struct h1_front {
     /* A connection closed: the owner may resume accepting, or finish its drain. */
     void (*closed)(struct h1_front *f);
     void *owner;
-    struct stock exchanges; /* private to front/h1.c, as what follows */
+    struct stock exchanges; /* private to front/h1_exchange.c, as what follows */
     struct timer trim;
 };
 

@@ -1,0 +1,155 @@
+#include "front/h1_machine.h"
+
+/* Who has ended his side may be gone altogether: so long the head of his answer is waited for. */
+#define HALF_CLOSED_MS 30000
+
+void h1_want_body(struct request *r)
+{
+    struct h1 *c = h1_of_request(r);
+    /* An upload that waited for room says that there is room even when the end of its connection is what made it. */
+    if (c->body_done || c->body_wanted || c->state != H1_BUSY)
+        return;
+    c->body_wanted = true;
+    if (c->expects_continue) {
+        c->expects_continue = false;
+        if (c->x->at == c->x->in.n) /* it has not begun on its own */
+            h1_write_interim(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    }
+    h1_wait_at_most(c, r->settings->process.body_timeout, h1_close_on_time);
+    stream_read_start(&c->stream);
+    h1_go_on_later(c);
+}
+
+static void end_body(struct h1 *c, enum http_error error)
+{
+    struct request *r = &c->x->request;
+    c->body_done = true;
+    c->body_wanted = false;
+    h1_wait_no_more(c);
+    if (error != HTTP_ERROR_NONE) {
+        c->keep_alive = false;
+        r->refused = error;
+    }
+    request_body_end(r, error == HTTP_ERROR_NONE);
+}
+
+/* The next piece of the body that stands in the buffer; false: none. Sets body_done's cause in *error. */
+static bool next_piece(struct h1 *c, bool *ended, enum http_error *error)
+{
+    struct exchange *x = c->x;
+    struct str in = { x->in.p + x->at, x->in.n - x->at };
+    *ended = false;
+    *error = HTTP_ERROR_NONE;
+    if (c->framing.kind == FRAMING_LENGTH) {
+        c->piece = str_first(in, c->body_left < in.n ? (size_t)c->body_left : in.n);
+        x->at += c->piece.n;
+        c->body_left -= c->piece.n;
+        *ended = c->piece.n == 0 && c->body_left == 0;
+        return c->piece.n > 0;
+    }
+    switch (chunked_decode(&c->chunked, &in, &c->piece, error)) {
+    case CHUNKED_DATA: x->at = (size_t)(in.p - x->in.p); return true;
+    case CHUNKED_DONE: *ended = true; break;
+    case CHUNKED_BAD: *ended = true; break;
+    case CHUNKED_MORE: break;
+    }
+    x->at = in.n ? (size_t)(in.p - x->in.p) : x->in.n;
+    c->piece = STR_NONE;
+    return false;
+}
+
+bool h1_lacks_body(const struct h1 *c)
+{
+    return !c->body_done && c->framing.kind == FRAMING_LENGTH && c->body_left > c->x->in.n - c->x->at;
+}
+
+static void waited_for_nobody(struct timer *t)
+{
+    struct h1 *c = CONTAINER_OF(t, struct h1, timer);
+    if (c->waiting && !c->x->request.head_sent && !c->x->request.sending)
+        h1_close(c);
+}
+
+void h1_feed_body(struct h1 *c)
+{
+    struct request *r = &c->x->request;
+    while (c->body_wanted && !c->body_done && c->state == H1_BUSY && !c->request_done) {
+        bool ended = false;
+        enum http_error error = HTTP_ERROR_NONE;
+        if (!c->piece.n && !next_piece(c, &ended, &error)) {
+            if (ended)
+                end_body(c, error);
+            break;
+        }
+        size_t taken = request_body(r, c->piece);
+        c->piece = str_from_index(c->piece, taken);
+        if (c->piece.n)
+            c->body_wanted = false; /* it says when it wants more */
+        /* The last byte of a length is its end: no further byte announces it. */
+        if (!c->piece.n && c->framing.kind == FRAMING_LENGTH && c->body_left == 0)
+            end_body(c, HTTP_ERROR_NONE);
+    }
+    if (c->x && !c->piece.n)
+        h1_compact(c->x);
+    if (c->state != H1_BUSY || c->request_done)
+        return;
+    if (c->half_closed && c->body_wanted && !c->body_done)
+        h1_close(c);
+    else if (c->half_closed)
+        h1_wait_at_most(c, HALF_CLOSED_MS, waited_for_nobody);
+    else if (c->body_wanted) {
+        stream_read_start(&c->stream);
+        h1_wait_at_most(c, r->settings->process.body_timeout, h1_close_on_time);
+    } else
+        h1_wait_no_more(c);
+}
+
+void h1_discard_body(struct h1 *c)
+{
+    while (!c->body_done) {
+        bool ended;
+        enum http_error error;
+        bool piece = next_piece(c, &ended, &error);
+        c->piece = STR_NONE;
+        if (piece)
+            continue;
+        if (!ended)
+            break;
+        if (error != HTTP_ERROR_NONE) {
+            h1_linger(c);
+            return;
+        }
+        c->body_done = true;
+    }
+    h1_compact(c->x);
+    if (c->framing.kind == FRAMING_LENGTH && c->body_left == 0)
+        c->body_done = true;
+}
+
+/* ---- a tunnel ---- */
+
+void h1_feed_raw(struct h1 *c)
+{
+    struct exchange *x = c->x;
+    while (x->at < x->in.n && c->state == H1_BUSY && !c->request_done) {
+        size_t taken = request_raw(&x->request, (struct str){ x->in.p + x->at, x->in.n - x->at });
+        if (taken == 0)
+            break;
+        x->at += taken;
+    }
+    h1_compact(x);
+    if (c->raw_ended && x->at == x->in.n && c->state == H1_BUSY && !c->request_done)
+        request_raw_ended(&x->request);
+}
+
+void h1_read_raw(struct request *r, bool on)
+{
+    struct h1 *c = h1_of_request(r);
+    if (!on) {
+        stream_read_stop(&c->stream);
+        return;
+    }
+    stream_read_start(&c->stream);
+    if (c->x->at < c->x->in.n)
+        h1_go_on_later(c);
+}

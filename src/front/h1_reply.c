@@ -1,0 +1,201 @@
+#include <string.h>
+
+#include "front/h1_machine.h"
+
+#define FRAMING_ROOM  ((size_t)128) /* the longest Content-Length and Connection lines */
+#define INTERIMS_MOST ((size_t)16384)
+
+/* ---- the reply ---- */
+
+static void add_line(struct buf *b, struct str name, struct str value)
+{
+    char *to = buf_room(b, name.n + value.n + 4);
+    memcpy(to, name.p, name.n);
+    to += name.n;
+    *to++ = ':';
+    *to++ = ' ';
+    if (value.n)
+        memcpy(to, value.p, value.n);
+    to += value.n;
+    *to++ = '\r';
+    *to = '\n';
+    b->n += name.n + value.n + 4;
+}
+
+/* How the reply's end is told: by a length, by chunks, or by closing. */
+static void add_framing(struct h1 *c, const struct reply *reply, struct buf *out)
+{
+    c->chunked_reply = false;
+    if (reply->length >= 0) {
+        buf_add(out, STR("Content-Length: "));
+        buf_add_u64(out, (uint64_t)reply->length);
+        buf_add(out, STR("\r\n"));
+    } else if (reply->has_body && c->minor >= 1) {
+        c->chunked_reply = true;
+        buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
+    } else if (reply->has_body) {
+        c->keep_alive = false;
+    }
+}
+
+/* What follows the prepared lines; in the request's arena, until it is over. */
+static struct str write_head(struct h1 *c, const struct reply *reply)
+{
+    size_t room = FRAMING_ROOM;
+    for (unsigned i = 0; i < reply->extra_n; i++)
+        room += reply->extra[i].name.n + reply->extra[i].value.n + 4;
+    struct buf place = { .p = arena_alloc(&c->x->request.arena, room), .cap = room }, *out = &place;
+    for (unsigned i = 0; i < reply->extra_n; i++)
+        add_line(out, reply->extra[i].name, reply->extra[i].value);
+    add_framing(c, reply, out);
+    c->keep_alive = c->keep_alive && !reply->close && !c->front->draining;
+    /* An upload that was not taken whole, and is too long to read over, ends the connection. */
+    if (!c->body_done &&
+        (c->expects_continue || c->framing.kind != FRAMING_LENGTH || c->body_left > DISCARD_MOST))
+        c->keep_alive = false;
+    if (!c->keep_alive)
+        buf_add(out, STR("Connection: close\r\n"));
+    else if (c->minor == 0)
+        buf_add(out, STR("Connection: keep-alive\r\n"));
+    buf_add(out, STR("\r\n"));
+    CHECK(place.cap == room);
+    return buf_str(out);
+}
+
+static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsigned n)
+{
+    if (c->stream.writing) { /* an interim response is on its way */
+        unsigned first = c->interims.n > 0;
+        CHECK(first + n <= IOV_MOST);
+        c->deferred[0] = h1_piece(c->interims);
+        memcpy(c->deferred + first, iov, n * sizeof(*iov));
+        c->deferred_n = first + n;
+        c->interims = STR_NONE;
+        return FRONT_PENDING;
+    }
+    switch (stream_write(&c->stream, iov, n)) {
+    case STREAM_WRITTEN: return FRONT_SENT;
+    case STREAM_PENDING: return FRONT_PENDING;
+    default: return FRONT_BROKEN;
+    }
+}
+
+enum front_sent h1_send(struct request *r, const struct reply *head, const struct iovec *body,
+                        unsigned body_n, bool last)
+{
+    struct h1 *c = h1_of_request(r);
+    struct iovec iov[IOV_MOST];
+    unsigned n = 0;
+    size_t bytes = 0;
+    CHECK(body_n <= IOV_MOST - 5);
+    if (head) {
+        iov[n++] = h1_piece(head->h1);
+        iov[n++] = h1_piece(write_head(c, head));
+    }
+    for (unsigned i = 0; i < body_n; i++)
+        bytes += body[i].iov_len;
+    if (bytes && c->chunked_reply)
+        iov[n++] = (struct iovec){ c->chunk_text, chunk_head(c->chunk_text, bytes) };
+    for (unsigned i = 0; i < body_n; i++)
+        iov[n++] = body[i];
+    if (c->chunked_reply && last)
+        iov[n++] = h1_piece(bytes ? STR("\r\n0\r\n\r\n") : CHUNK_LAST);
+    else if (c->chunked_reply && bytes)
+        iov[n++] = h1_piece(CHUNK_TAIL);
+    return n ? write_pieces(c, iov, n) : FRONT_SENT;
+}
+
+void h1_write_interim(struct h1 *c, struct str text)
+{
+    struct iovec iov = h1_piece(text);
+    if (c->stream.writing) {
+        if (c->interims.n + text.n <= INTERIMS_MOST) /* else the client does not read, and can do without */
+            c->interims = arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->interims), STR_ARG(text));
+        return;
+    }
+    if (stream_write(&c->stream, &iov, 1) == STREAM_PENDING)
+        c->interim_writing = true;
+}
+
+void h1_interim(struct request *r, int status, const struct fields *fields)
+{
+    struct h1 *c = h1_of_request(r);
+    if (c->minor == 0)
+        return; /* RFC 9110 §15.2 */
+    struct buf b = BUF_INIT;
+    buf_printf(&b, "HTTP/1.1 %d \r\n", status);
+    for (size_t i = 0; i < fields->n; i++)
+        add_line(&b, fields->v[i].name, fields->v[i].value);
+    buf_add(&b, STR("\r\n"));
+    h1_write_interim(c, arena_dup(&r->arena, buf_str(&b)));
+    buf_fini(&b);
+}
+
+void h1_done(struct request *r)
+{
+    struct h1 *c = h1_of_request(r);
+    c->request_done = true;
+    /* It ended with a write under way, whose memory goes with it: the kernel must not be given the rest. */
+    if (c->stream.writing && c->state == H1_BUSY)
+        h1_break_off(c);
+    else
+        h1_go_on_later(c);
+}
+
+void h1_on_written(struct stream *s, int status)
+{
+    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    if (c->state == H1_LINGER || c->state == H1_DISCARD || !c->x)
+        return;
+    if (c->interim_writing) {
+        c->interim_writing = false;
+        if (status < 0) {
+            h1_close(c);
+            return;
+        }
+        if (c->deferred_n == 0) {
+            struct str more = c->interims;
+            c->interims = STR_NONE;
+            if (more.n)
+                h1_write_interim(c, more);
+            return;
+        }
+        unsigned n = c->deferred_n;
+        c->deferred_n = 0;
+        switch (stream_write(&c->stream, c->deferred, n)) {
+        case STREAM_PENDING: return;
+        case STREAM_WRITTEN: break;
+        case STREAM_BROKEN: status = -1; break;
+        }
+    }
+    if (request_sent(&c->x->request, status) == REQUEST_DONE) {
+        c->request_done = true;
+        h1_advance(c);
+    }
+}
+
+void h1_on_moved(struct stream *s)
+{
+    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    if (c->x && c->state == H1_BUSY && !c->interim_writing)
+        request_moved(&c->x->request);
+}
+
+/* ---- a tunnel ---- */
+
+enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned n)
+{
+    struct h1 *c = h1_of_request(r);
+    c->tunnel = true;
+    return write_pieces(c, iov, n);
+}
+
+void h1_end_raw(struct request *r)
+{
+    stream_shutdown(&h1_of_request(r)->stream);
+}
+
+size_t h1_unsent(const struct request *r)
+{
+    return stream_queued(&h1_of_request((struct request *)(uintptr_t)r)->stream);
+}
