@@ -1,0 +1,262 @@
+#include <string.h>
+
+#include "origin/fetch_machine.h"
+
+#define HEAD_READ ((size_t)16384) /* a small answer comes whole, with one read */
+
+static void turn_passing(struct fetch *f, enum reason why)
+{
+    int64_t now_ms = f->f->loop->now.mono_ms;
+    f->store = false;
+    object_close(f->object);
+    index_withdraw(f->object);
+    body_pass(f->body);
+    /* The page is what it is by now: what is stored of it is older (CACHING.md 3.6). */
+    if (why == REASON_TOO_LARGE && f->stale)
+        index_withdraw(f->stale);
+    if (why == REASON_TOO_LARGE)
+        index_mark(f->f->cache, &f->plan.place,
+                   &(struct index_note){ .over_size_until_ms = now_ms + FETCH_OVER_SIZE_MS, .reason = why },
+                   now_ms);
+    count(f->f->counters, COUNTER_NOT_STORED);
+}
+
+/* Where body bytes go; 0: not now. A body that is to be kept and has no room turns into a passing one. */
+static size_t body_space(struct fetch *f, char **p)
+{
+    size_t n;
+    if (f->store) {
+        size_t cost = body_next_cost(f->body);
+        if (body_length(f->body) >= (uint64_t)f->plan.site->object_bytes)
+            turn_passing(f, REASON_TOO_LARGE);
+        else if (cost && !cache_make_room(f->f->cache, cost))
+            turn_passing(f, REASON_NO_MEMORY);
+    }
+    *p = body_room(f->body, &n);
+    if (!*p)
+        return 0;
+    /* No further than what is kept may be long: whether more comes is seen there. */
+    uint64_t most = f->store ? (uint64_t)f->plan.site->object_bytes - body_length(f->body) : n;
+    return n < most ? n : (size_t)most;
+}
+
+size_t fetch_on_space(struct connection *c, char **p)
+{
+    struct fetch *f = c->ctx;
+    if (f->step == FETCH_HEAD && f->in.n == 0) {
+        *p = f->f->scratch;
+        return HEAD_READ;
+    }
+    if (f->step == FETCH_HEAD) {
+        *p = buf_room(&f->in, HEAD_READ);
+        return HEAD_READ; /* a tunnel takes so much of what came with its 101 */
+    }
+    if (f->paused)
+        return 0;
+    if (f->framing.kind == FRAMING_CHUNKED) {
+        *p = f->f->scratch;
+        return FETCH_SCRATCH_BYTES;
+    }
+    size_t n = body_space(f, p);
+    if (n == 0) {
+        fetch_fail(f, REASON_NO_MEMORY, 503);
+        return 0;
+    }
+    return f->framing.kind == FRAMING_LENGTH && n > f->left ? (size_t)f->left : n;
+}
+
+/* Copies into the body. false: the fetch failed. */
+static bool append(struct fetch *f, struct str data)
+{
+    while (data.n) {
+        char *to;
+        size_t room = body_space(f, &to);
+        if (room == 0) {
+            fetch_fail(f, REASON_NO_MEMORY, 503);
+            return false;
+        }
+        size_t n = room < data.n ? room : data.n;
+        memcpy(to, data.p, n);
+        body_commit(f->body, n);
+        data = str_from_index(data, n);
+    }
+    return true;
+}
+
+/* A passing body: what all readers took is given back; when the slowest is a window behind, the origin waits. */
+static void throttle(struct fetch *f)
+{
+    uint64_t slowest = object_slowest(f->object), length = body_length(f->body);
+    if (slowest == UINT64_MAX) {
+        /* Nobody reads what is not kept, and nobody will. Readers that left tell of it themselves; a refresh never had one. */
+        fetch_fail(f, REASON_CANCELLED, 502);
+        return;
+    }
+    body_forget(f->body, slowest);
+    bool behind = length - slowest > (uint64_t)f->plan.site->window_bytes;
+    if (behind && !f->paused) {
+        f->paused = true;
+        timer_stop(f->f->loop, &f->timer);
+        stream_read_stop(&f->connection->stream);
+        object_set_paused(f->object, true);
+        /* A reader may have moved on before it could know that it is waited for. */
+        notice_send(&f->room.notice, f->f->loop);
+    } else if (!behind && f->paused) {
+        f->paused = false;
+        object_set_paused(f->object, false);
+        fetch_set_timer(f);
+        stream_read_start(&f->connection->stream);
+    }
+}
+
+static void chunked_data(struct fetch *f, struct str data)
+{
+    for (;;) {
+        struct str piece;
+        enum http_error error;
+        switch (chunked_decode(&f->chunked, &data, &piece, &error)) {
+        case CHUNKED_DATA:
+            count_add(f->f->counters, COUNTER_ORIGIN_BYTES, (int64_t)piece.n);
+            if (!append(f, piece))
+                return;
+            break;
+        case CHUNKED_MORE: object_publish(f->object); return;
+        case CHUNKED_BAD: fetch_fail(f, REASON_ORIGIN_INVALID, 502); return;
+        case CHUNKED_DONE:
+            /* Bytes behind the end are nobody's: the message is whole, the connection is of no more use. */
+            f->keep_alive &= data.n == 0;
+            fetch_complete(f);
+            return;
+        }
+    }
+}
+
+/* n body bytes stand in the body already. */
+static void took(struct fetch *f, size_t n)
+{
+    count_add(f->f->counters, COUNTER_ORIGIN_BYTES, (int64_t)n);
+    if (f->framing.kind == FRAMING_LENGTH) {
+        f->left -= n;
+        if (f->left == 0) {
+            fetch_complete(f);
+            return;
+        }
+    }
+    object_publish(f->object);
+}
+
+void fetch_on_data(struct connection *c, size_t n)
+{
+    struct fetch *f = c->ctx;
+    if (f->step == FETCH_HEAD) {
+        f->got = (struct str){ f->f->scratch, n };
+        if (f->in.n) {
+            f->in.n += n;
+            f->got = buf_str(&f->in);
+        }
+        fetch_handle_head(f);
+        return;
+    }
+    fetch_set_timer(f);
+    if (f->framing.kind == FRAMING_CHUNKED) {
+        chunked_data(f, (struct str){ f->f->scratch, n });
+    } else {
+        body_commit(f->body, n);
+        took(f, n);
+    }
+    if (f->step == FETCH_BODY && !f->store)
+        throttle(f);
+}
+
+/* Bytes that came behind the head belong to the body. */
+static void take_rest(struct fetch *f, size_t head_bytes)
+{
+    struct str rest = str_from_index(f->got, head_bytes);
+    f->in.n = 0; /* the bytes stay until the buffer is used again */
+    if (f->framing.kind == FRAMING_NONE || (f->framing.kind == FRAMING_LENGTH && f->left == 0)) {
+        f->keep_alive &= rest.n == 0;
+        fetch_complete(f);
+        return;
+    }
+    if (f->framing.kind == FRAMING_CHUNKED) {
+        chunked_data(f, rest);
+    } else if (rest.n == 0) {
+        object_publish(f->object);
+    } else {
+        struct str mine = f->framing.kind == FRAMING_LENGTH ? str_first(rest, f->left) : rest;
+        f->keep_alive &= mine.n == rest.n;
+        if (append(f, mine))
+            took(f, mine.n);
+    }
+    if (f->step == FETCH_BODY && !f->store)
+        throttle(f);
+}
+
+/* What is to be kept, and how long it will be is known: all at once, when there is room for it. */
+static struct body *new_body(struct fetch *f)
+{
+    struct cache *c = f->f->cache;
+    if (f->framing.kind != FRAMING_LENGTH)
+        return body_new(&c->memory, BODY_LENGTH_UNKNOWN);
+    uint64_t length = f->framing.length + (f->part ? body_length(f->part->body) : 0);
+    struct body *whole = NULL;
+    if (f->store && length <= BODY_WHOLE_MAX && length <= (uint64_t)f->plan.site->object_bytes &&
+        cache_make_room(c, body_whole_cost(length)))
+        whole = body_new_whole(&c->memory, length);
+    return whole ? whole : body_new(&c->memory, length);
+}
+
+/* The bytes that are there already stand in front of those that come. false: the fetch failed. */
+static bool copy_part(struct fetch *f)
+{
+    struct body_cursor cursor = { NULL };
+    struct body *part = f->part->body;
+    for (uint64_t at = 0, bytes; at < body_length(part); at += bytes) {
+        struct iovec iov;
+        body_lease(part, &cursor, at, body_length(part), &iov, 1, &bytes);
+        if (!append(f, (struct str){ iov.iov_base, iov.iov_len }))
+            return false;
+    }
+    return true;
+}
+
+void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verdict *v, size_t head_bytes)
+{
+    struct body *shared = NULL;
+    f->store = v->store;
+    if (f->framing.kind != FRAMING_NONE) {
+        f->body = new_body(f);
+        if (!f->store)
+            body_pass(f->body);
+        if (f->part && !copy_part(f)) {
+            rule_unref(v->rule);
+            return;
+        }
+        shared = body_ref(f->body);
+    }
+    f->left = f->framing.length;
+    chunked_init(&f->chunked);
+    f->step = FETCH_BODY;
+    fetch_publish_head(f, a, v, &shared, NULL);
+    rule_unref(v->rule);
+    v->rule = NULL;
+    if (!f->store && object_readers(f->object) == 0) {
+        fetch_fail(f, REASON_CANCELLED, 502);
+        return;
+    }
+    take_rest(f, head_bytes);
+    if (f->step == FETCH_BODY)
+        fetch_set_timer(f);
+}
+
+void fetch_room_noticed(struct loop_notice *n)
+{
+    struct fetch *f = CONTAINER_OF(n, struct fetch, room);
+    if (f->step == FETCH_OVER)
+        return;
+    bool wanted = f->step == FETCH_BODY ? f->store : f->plan.may_store;
+    if (!wanted && object_readers(f->object) == 0)
+        fetch_fail(f, REASON_CANCELLED, 502);
+    else if (f->step == FETCH_BODY && !f->store)
+        throttle(f);
+}

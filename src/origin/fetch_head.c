@@ -1,0 +1,290 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "origin/fetch_machine.h"
+#include "origin/invalidate.h"
+
+#define LINE_MOST     8192 /* of a status line */
+#define INTERIM_MOST  64
+#define NAMES_CARRIED 8192 /* over confirmations; a page has some thousand of its own at most */
+
+/* Of a head under way: its lines. Used within one callback, like the scratch. */
+static struct field *table_of(struct fetcher *f, size_t lines)
+{
+    if (f->table_cap != lines) {
+        f->table = mem_resize(f->table, lines * sizeof(*f->table));
+        f->table_cap = lines;
+    }
+    return f->table;
+}
+
+/* Asks again, once, without validators and ranges of ours. */
+static void ask_unconditionally(struct fetch *f)
+{
+    f->unconditional = true;
+    f->retried = false;
+    fetch_drop_connection(f);
+    object_unref(f->part);
+    f->part = NULL;
+    fetch_ask(f);
+}
+
+static bool is_safe(enum method m)
+{
+    return m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS || m == METHOD_TRACE;
+}
+
+/* 304: the stored response is confirmed. A new object with its body and the updated head (RFC 9111 §4.3.4). */
+static void confirmed(struct fetch *f, const struct response_head *h, size_t head_bytes)
+{
+    struct fields update, before, merged;
+    struct verdict v;
+    bool keep_cookies = f->plan.site->set_cookie != SET_COOKIE_REFUSE;
+    const struct response *stored = f->stale->response;
+    response_end_to_end(&h->fields, &f->arena, &update);
+    struct etag theirs = etag_parse(fields_value(&update, FIELD_ETAG));
+    if (theirs.opaque.n && !theirs.weak && !etag_match_strong(theirs, response_etag(stored))) {
+        ask_unconditionally(f);
+        return;
+    }
+    response_fields(stored, &f->arena, &before, NULL);
+    response_merge_304(&before, &update, keep_cookies, &f->arena, &merged);
+    /* Fields and names add up when each confirmation brings others: at some point the page is fetched anew. */
+    const struct process_settings *limits = &f->plan.settings->process;
+    if (merged.n > 2 * (size_t)limits->response_header_count ||
+        fetch_head_cost(&merged) > 2 * (size_t)limits->response_header_bytes + FETCH_HEAD_COST ||
+        object_names_n(f->stale) > NAMES_CARRIED) {
+        ask_unconditionally(f);
+        return;
+    }
+    fetch_judge(f, stored->status, &merged, &v);
+    bool cookie = fields_has(&update, FIELD_SET_COOKIE) || fields_has(&update, FIELD_SET_COOKIE2);
+    if (v.store && cookie && !keep_cookies) {
+        v.store = false;
+        v.reason = REASON_SET_COOKIE;
+    }
+    fetch_settle(f, stored->status, &v);
+    count(f->f->counters, COUNTER_REVALIDATED);
+    struct fetch_answer a = { stored->status, response_reason(stored), &merged, -1, 304 };
+    struct body *body = object_body(f->stale);
+    f->store = v.store;
+    fetch_publish_head(f, &a, &v, &body, f->stale);
+    rule_unref(v.rule);
+    f->keep_alive &= f->got.n == head_bytes;
+    f->in.n = 0;
+    fetch_complete(f);
+}
+
+/* The origin failed, and there is something stored to go on with: the answer is not delivered. */
+static bool is_covered_by_stale(struct fetch *f, int status)
+{
+    if (!f->stale)
+        return false;
+    if (f->plan.background)
+        return status >= 500 || status == 408 || status == 425 || status == 429;
+    if (!policy_status_is_failure(status) || f->stale->response->status >= 400)
+        return false;
+    return object_serves_on_error(f->stale, epochs_published(f->f->cache->epochs), f->f->loop->now.mono_ms,
+                                  &f->request);
+}
+
+static int64_t declared_length(const struct response_head *h)
+{
+    uint64_t n;
+    return str_to_u64(fields_value(&h->fields, FIELD_CONTENT_LENGTH), INT64_MAX, &n) ? (int64_t)n : -1;
+}
+
+/* A HEAD that tells of another length or validator than what is stored makes that stale (RFC 9111 §4.3.5). */
+static void compare_with_stored(struct fetch *f, const struct response_head *h)
+{
+    uint32_t name;
+    fetch_update_rule(f); /* of the variant that it is by now */
+    struct place place = f->plan.place;
+    place.variant = key_variant(&f->plan.key, f->plan.rule, &f->arena);
+    place_hash(f->f->cache, &place);
+    struct object *o = index_peek(f->f->cache, &place);
+    if (!o)
+        return;
+    const struct response *stored = o->response;
+    struct str etag = fields_value(&h->fields, FIELD_ETAG),
+               modified = fields_value(&h->fields, FIELD_LAST_MODIFIED);
+    int64_t length = declared_length(h);
+    bool differs = (etag.n && !str_eq(etag, response_value(stored, FIELD_ETAG))) ||
+                   (modified.n && !str_eq(modified, response_value(stored, FIELD_LAST_MODIFIED))) ||
+                   (length >= 0 && (uint64_t)length != object_length(o));
+    object_unref(o);
+    if (differs && name_of_url(f->f->cache, &f->plan.key, &f->arena, &name))
+        epochs_purge(f->f->cache->epochs, PURGE_INVALIDATE, &name, 1, f->f->loop->now.mono_ms);
+}
+
+/* The rest of a stored part: both carry the same strong validator, and fit (RFC 9111 §3.4). */
+static bool completes_part(struct fetch *f, const struct fields *fields)
+{
+    uint64_t whole;
+    struct range r;
+    if (!content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole))
+        return false;
+    struct etag theirs = etag_parse(fields_value(fields, FIELD_ETAG));
+    const struct part *part = response_part(f->part->response);
+    return r.first == part->last + 1 && r.last + 1 == whole && part->whole == whole && theirs.opaque.n &&
+           etag_match_strong(theirs, response_etag(f->part->response));
+}
+
+/* A whole of a stored part and the 206 that brings its rest. */
+static void complete_part(struct fetch *f, const struct response_head *h, const struct fields *rest)
+{
+    struct fields before, merged;
+    struct verdict v;
+    response_fields(f->part->response, &f->arena, &before, NULL);
+    response_merge_304(&before, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE, &f->arena, &merged);
+    fields_remove(&merged, FIELD_CONTENT_RANGE);
+    fetch_judge(f, 200, &merged, &v);
+    fetch_settle(f, 200, &v);
+    struct fetch_answer a = { 200, STR("OK"), &merged, -1, 206 };
+    fetch_begin_body(f, &a, &v, h->bytes);
+}
+
+/* A 206 to a Range that this fetch forwarded, judged as if it were whole: what may be stored of a page may be stored of its
+ * parts (RFC 9111 §3.3). */
+static void judge_part(struct fetch *f, const struct fields *fields, struct verdict *v)
+{
+    uint64_t whole;
+    struct range r;
+    bool parsed = content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole);
+    fetch_judge(f, parsed && f->plan.range.n ? 200 : 206, fields, v);
+    f->part_of.is = v->store;
+    if (v->store) {
+        f->part_of.range = r;
+        f->part_of.whole = whole;
+    }
+}
+
+static void final_head(struct fetch *f, const struct response_head *h, size_t head_bytes)
+{
+    struct fields fields;
+    struct verdict v;
+    int status = h->status;
+    if (is_covered_by_stale(f, status)) {
+        f->covered_status = status;
+        fetch_fail(f, REASON_ORIGIN_STATUS, status >= 500 && status <= 504 ? status : 502);
+        return;
+    }
+    if (status == 304 && f->conditional) {
+        origin_answered(f->plan.origin);
+        confirmed(f, h, head_bytes);
+        return;
+    }
+    if (status == 304 && f->plan.may_store) {
+        fetch_fail(f, REASON_ORIGIN_INVALID, 502); /* nobody asked a question that 304 answers */
+        return;
+    }
+    if ((status == 412 || status == 416) && (f->conditional || f->part) && !f->unconditional) {
+        ask_unconditionally(f);
+        return;
+    }
+    if (status >= 500)
+        origin_failed(f->plan.origin, REASON_ORIGIN_STATUS, f->f->loop->now.wall_ms);
+    else
+        origin_answered(f->plan.origin);
+    response_end_to_end(&h->fields, &f->arena, &fields);
+    if (f->plan.method == METHOD_HEAD && status == 200)
+        compare_with_stored(f, h);
+    if (!is_safe(f->plan.method) && status >= 200 && status < 400 && f->plan.site->invalidate_unsafe) {
+        invalidate_by_answer(f->f->cache, &f->plan.key, &fields, &f->arena, f->f->loop->now.mono_ms);
+        f->invalidated = true;
+    }
+    if (status == 206 && f->part) {
+        if (completes_part(f, &fields))
+            complete_part(f, h, &fields);
+        else
+            ask_unconditionally(f);
+        return;
+    }
+    object_unref(f->part); /* the whole comes anew */
+    f->part = NULL;
+    if (status == 206 && f->plan.may_store)
+        judge_part(f, &fields, &v);
+    else
+        fetch_judge(f, status, &fields, &v);
+    fetch_settle(f, status, &v);
+    struct fetch_answer a = { status, h->reason, &fields, declared_length(h), status };
+    fetch_begin_body(f, &a, &v, head_bytes);
+}
+
+/* Something between the request and its answer. false: the fetch is over. */
+static bool interim_head(struct fetch *f, const struct response_head *h)
+{
+    if (h->status == 101 && f->plan.upgrade && f->plan.client) {
+        struct fetch_client *client = f->plan.client;
+        struct connection *c = f->connection;
+        f->connection = NULL;
+        f->plan.client = NULL;
+        client->fetch = NULL;
+        timer_stop(f->f->loop, &f->timer);
+        origin_answered(f->plan.origin);
+        client->upgraded(client, c, h, str_from_index(f->got, h->bytes));
+        object_fail(f->object, REASON_UPGRADE, 502);
+        fetch_over(f);
+        return false;
+    }
+    if (h->status == 101 || ++f->interims > INTERIM_MOST) {
+        fetch_fail(f, REASON_ORIGIN_INVALID, 502);
+        return false;
+    }
+    if (h->status != 100 && f->plan.client) {
+        struct fields fields;
+        response_end_to_end(&h->fields, &f->arena, &fields);
+        f->plan.client->interim(f->plan.client, h->status, &fields);
+    }
+    return true;
+}
+
+/* Part of a head: the rest comes behind it. */
+static void keep_part(struct fetch *f)
+{
+    if (f->in.n) { /* it is there, perhaps behind an interim one */
+        memmove(f->in.p, f->got.p, f->got.n);
+        f->in.n = f->got.n;
+    } else {
+        buf_add(&f->in, f->got);
+    }
+    f->got = STR_NONE;
+}
+
+void fetch_handle_head(struct fetch *f)
+{
+    const struct process_settings *process = &f->plan.settings->process;
+    size_t lines = (size_t)process->response_header_count;
+    struct head_limits limits = { LINE_MOST, (size_t)process->response_header_bytes, lines };
+    while (f->got.n) {
+        struct response_head h = { .fields = { .v = table_of(f->f, lines), .cap = lines } };
+        enum http_error error = HTTP_ERROR_NONE;
+        switch (response_head_parse(f->got, &f->scan, &limits, &h, &error)) {
+        case HEAD_MORE: keep_part(f); return;
+        case HEAD_BAD:
+            log_warning(f->f->log, "origin", "%.*s: %s", STR_ARG(f->plan.origin->at.authority),
+                        http_error_text(error));
+            fetch_fail(f, REASON_ORIGIN_INVALID, 502);
+            return;
+        case HEAD_DONE: break;
+        }
+        if (h.status >= 200) {
+            f->keep_alive = !f->send_broken && wants_keep_alive(h.minor, &h.fields);
+            if (framing_of_response(f->plan.method, &h, &f->framing) != HTTP_ERROR_NONE) {
+                fetch_fail(f, REASON_ORIGIN_INVALID, 502);
+                return;
+            }
+            /* A 204 that claims a body may send one: what follows on the connection cannot be trusted. */
+            bool claims = fields_has(&h.fields, FIELD_TRANSFER_ENCODING) || declared_length(&h) > 0;
+            if (f->framing.kind == FRAMING_CLOSE || (h.status == 204 && claims))
+                f->keep_alive = false;
+            final_head(f, &h, h.bytes);
+            return;
+        }
+        if (!interim_head(f, &h))
+            return;
+        f->got = str_from_index(f->got, h.bytes);
+        f->scan = (struct head_scan){ 0 };
+    }
+    f->in.n = 0;
+}

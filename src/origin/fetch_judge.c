@@ -1,0 +1,193 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/names.h"
+#include "origin/fetch_machine.h"
+#include "origin/invalidate.h"
+
+/* A page that cannot be shared: for a while its requests do not wait for each other. */
+static bool should_not_queue(enum reason why)
+{
+    switch (why) {
+    case REASON_NO_STORE:
+    case REASON_PRIVATE:
+    case REASON_SET_COOKIE:
+    case REASON_NO_PERMISSION:
+    case REASON_NO_LIFETIME:
+    case REASON_VARY_STAR:
+    case REASON_VARY_INVALID:
+    case REASON_TAGS_LIMIT:
+    case REASON_TARGETED_INVALID:
+    case REASON_TOO_LARGE:
+    case REASON_DEV: return true;
+    default: return false;
+    }
+}
+
+/* Says something of the origin's state, or of one visitor, and nothing of the page. */
+static bool is_passing_trouble(int status, enum reason why)
+{
+    return status >= 500 || status == 408 || status == 425 || status == 429 || why == REASON_AUTHORIZATION ||
+           why == REASON_NO_MEMORY;
+}
+
+void fetch_settle(struct fetch *f, int status, const struct verdict *v)
+{
+    struct cache *c = f->f->cache;
+    int64_t now_ms = f->f->loop->now.mono_ms;
+    f->place = f->plan.place;
+    if (v->store) {
+        f->place.rule = v->rule;
+        f->place.variant = key_variant(&f->plan.key, v->rule, &f->arena);
+        place_hash(c, &f->place);
+        index_settle(f->object, &f->place, v->rule);
+        return;
+    }
+    if (v->rule_changed && f->plan.may_store)
+        index_learn(c, &f->place, v->rule, now_ms);
+    index_withdraw(f->object);
+    object_close(f->object);
+    if (f->plan.may_store) {
+        struct index_note note = { .reason = v->reason };
+        if (should_not_queue(v->reason))
+            note.no_queue_until_ms = now_ms + f->plan.site->no_queue_time;
+        if (v->reason == REASON_TOO_LARGE)
+            note.over_size_until_ms = now_ms + FETCH_OVER_SIZE_MS;
+        index_mark(c, &f->place, &note, now_ms);
+    }
+    /* The origin's word on this page is newer than what is stored: that is dropped, not kept (CACHING.md 3.6). */
+    if (is_passing_trouble(status, v->reason))
+        fetch_back_off(f);
+    else if (f->stale && f->plan.may_store && !f->plan.not_stored)
+        index_withdraw(f->stale);
+}
+
+void fetch_update_rule(struct fetch *f)
+{
+    bool known, busy;
+    struct rule *now = index_rule(f->f->cache, &f->plan.place, &known, &busy);
+    if (known) {
+        rule_unref((struct rule *)(uintptr_t)f->plan.rule);
+        f->plan.rule = f->plan.place.rule = now;
+    } else {
+        rule_unref(now);
+    }
+}
+
+size_t fetch_head_cost(const struct fields *fields)
+{
+    size_t bytes = FETCH_HEAD_COST;
+    for (size_t i = 0; i < fields->n; i++)
+        bytes += fields->v[i].name.n + fields->v[i].value.n + sizeof(": \r\n") - 1;
+    return bytes;
+}
+
+void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v)
+{
+    fetch_update_rule(f);
+    struct key_request self;
+    struct str content_location = fields_value(fields, FIELD_CONTENT_LOCATION);
+    bool names_itself = content_location.n &&
+                        same_origin_reference(&f->plan.key, content_location, &f->arena, &self) &&
+                        str_eq(self.path, f->plan.key.path) && str_eq(self.query, f->plan.key.query);
+    struct judge in = {
+        .site = f->plan.site,
+        .method = f->plan.method,
+        .request = f->plan.key.fields,
+        .query = f->plan.key.query,
+        .post_names_itself = names_itself,
+        .status = status,
+        .response = fields,
+        .known = f->plan.rule,
+        .delay_ms = f->f->loop->now.mono_ms - f->sent_ms,
+        .received_wall_ms = f->f->loop->now.wall_ms,
+    };
+    policy_judge(&in, &f->arena, v);
+    count_add(f->f->counters, COUNTER_VARY_IGNORED, v->vary_ignored);
+    bool may = f->plan.may_store || (f->plan.method == METHOD_POST && names_itself);
+    if (v->store && !may)
+        v->reason = f->plan.not_stored ? f->plan.not_stored : REASON_METHOD;
+    if (v->store && f->plan.not_stored)
+        v->reason = f->plan.not_stored;
+    if (v->store && f->framing.kind == FRAMING_LENGTH &&
+        f->framing.length > (uint64_t)f->plan.site->object_bytes)
+        v->reason = REASON_TOO_LARGE;
+    if (v->store && v->reason == REASON_NONE && !cache_make_room(f->f->cache, fetch_head_cost(fields)))
+        v->reason = REASON_NO_MEMORY;
+    v->store = v->store && v->reason == REASON_NONE;
+}
+
+/* For the dev profile: what production would have done. */
+static struct str dev_note(struct fetch *f, const struct verdict *v)
+{
+    if (v->reason != REASON_DEV)
+        return STR_NONE;
+    struct buf b = BUF_INIT;
+    buf_printf(&b, "dev: would store for %lld s", (long long)(v->fresh.lifetime_ms / 1000));
+    for (size_t i = 0; i < v->tags.n && i < 16; i++)
+        buf_printf(&b, "%s%.*s", i ? " " : ", tags ", STR_ARG(v->tags.v[i]));
+    struct str note = arena_dup(&f->arena, buf_str(&b));
+    buf_fini(&b);
+    return note;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A confirmed response stays purgeable by what it was purgeable by when the 304 was asked for. */
+static void add_names(struct fetch *f, const struct object *before, const uint32_t **names, size_t *n)
+{
+    const uint32_t *old = object_names(before);
+    size_t old_n = object_names_n(before), new_n = *n;
+    uint32_t *all = arena_alloc(&f->arena, (new_n + old_n) * sizeof(*all)),
+             *sorted = arena_alloc(&f->arena, new_n * sizeof(*sorted));
+    memcpy(all, *names, new_n * sizeof(*all));
+    memcpy(sorted, *names, new_n * sizeof(*sorted));
+    qsort(sorted, new_n, sizeof(*sorted), by_name);
+    for (size_t i = 0; i < old_n; i++)
+        if (!bsearch(&old[i], sorted, new_n, sizeof(*sorted), by_name))
+            all[(*n)++] = old[i];
+    *names = all;
+}
+
+void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
+                        const struct object *successor_of)
+{
+    const uint32_t *names = NULL;
+    size_t names_n = 0;
+    /* What nobody else gets need not be purged. */
+    if (v->store)
+        names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, &names, &names_n);
+    if (v->store && successor_of)
+        add_names(f, successor_of, &names, &names_n);
+    struct response_plan plan = {
+        .status = a->status,
+        .reason = a->reason,
+        .fields = a->fields,
+        .site = f->plan.site,
+        .received_wall_ms = f->f->loop->now.wall_ms,
+        .declared_length = *body ? -1 : a->declared_length, /* a body knows its own */
+        .strip_cookies = v->store && v->strip_cookies,
+        .add_default_cc = v->store && f->plan.site->default_browser_revalidate,
+        .note = dev_note(f, v),
+        .names = names,
+        .names_n = names_n,
+        .is_part = f->part_of.is,
+    };
+    struct response *response = response_new(&f->f->cache->memory, &plan);
+    object_set_head(f->object, &(struct object_head){
+                                   .response = &response,
+                                   .body = body,
+                                   .verdict = v,
+                                   .received_mono_ms = f->f->loop->now.mono_ms,
+                                   .fetched_status = a->fetched_status,
+                                   .successor_of = successor_of,
+                               });
+    if (f->invalidated && v->store) {
+        object_begin_again(f->object, epochs_published(f->f->cache->epochs));
+        index_begin(f->object, &f->place, f->object->begun_mono_ms);
+    }
+}

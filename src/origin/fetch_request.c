@@ -1,0 +1,195 @@
+#include <string.h>
+
+#include "origin/fetch_machine.h"
+
+/* ---- the head: always written anew from its parsed form ---- */
+
+static char *put(char *to, struct str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
+static void add_line(struct buf *b, struct str name, struct str value)
+{
+    char *to = buf_room(b, name.n + value.n + 4);
+    to = put(to, name);
+    *to++ = ':';
+    *to++ = ' ';
+    to = put(to, value);
+    *to++ = '\r';
+    *to = '\n';
+    b->n += name.n + value.n + 4;
+}
+
+/* Fields that only this fetch may set when the answer may be stored (CACHING.md 3.7). */
+static bool is_ours_alone(enum field_id id)
+{
+    return id == FIELD_IF_NONE_MATCH || id == FIELD_IF_MODIFIED_SINCE || id == FIELD_IF_MATCH ||
+           id == FIELD_IF_UNMODIFIED_SINCE || id == FIELD_IF_RANGE || id == FIELD_RANGE;
+}
+
+static void add_validators(struct fetch *f)
+{
+    f->conditional = false;
+    if (!f->stale || !f->plan.may_store || f->unconditional || f->plan.method != METHOD_GET ||
+        f->plan.range.n || object_is_partial(f->stale))
+        return;
+    /* The origin's own values, byte for byte; a generated ETag is not its own. */
+    const struct response *stored = f->stale->response;
+    if (stored->status != 200)
+        return; /* only a 200 is confirmed by a 304 */
+    struct str etag = response_value(stored, FIELD_ETAG),
+               modified = response_value(stored, FIELD_LAST_MODIFIED);
+    if (etag.n)
+        add_line(&f->out, field_name(FIELD_IF_NONE_MATCH), etag);
+    if (modified.n)
+        add_line(&f->out, field_name(FIELD_IF_MODIFIED_SINCE), modified);
+    f->conditional = etag.n || modified.n;
+}
+
+static void add_range(struct fetch *f)
+{
+    if (f->plan.range.n)
+        add_line(&f->out, field_name(FIELD_RANGE), f->plan.range);
+    else if (f->part && !f->unconditional)
+        buf_printf(&f->out, "Range: bytes=%llu-\r\n",
+                   (unsigned long long)response_part(f->part->response)->last + 1);
+}
+
+static void add_framing(struct fetch *f)
+{
+    const struct upload *u = f->plan.upload;
+    if (!u) {
+        if (f->plan.empty_body)
+            buf_add(&f->out, STR("Content-Length: 0\r\n"));
+        return;
+    }
+    if (u->framing.kind == FRAMING_LENGTH)
+        buf_printf(&f->out, "Content-Length: %llu\r\n", (unsigned long long)u->framing.length);
+    else
+        buf_add(&f->out, STR("Transfer-Encoding: chunked\r\n"));
+}
+
+static void write_head(struct fetch *f)
+{
+    const struct fetch_plan *p = &f->plan;
+    buf_clear(&f->out);
+    buf_add(&f->out, p->method_name);
+    buf_add_char(&f->out, ' ');
+    buf_add(&f->out, p->key.path);
+    if (p->key.has_query) {
+        buf_add_char(&f->out, '?');
+        buf_add(&f->out, p->key.query);
+    }
+    buf_add(&f->out, STR(" HTTP/1.1\r\n"));
+    add_line(&f->out, field_name(FIELD_HOST), p->host);
+    for (size_t i = 0; i < p->key.fields->n; i++) {
+        const struct field *field = &p->key.fields->v[i];
+        if (!(p->may_store && is_ours_alone(field->id)))
+            add_line(&f->out, field->name, field->value);
+    }
+    add_validators(f);
+    add_range(f);
+    add_framing(f);
+    if (p->upgrade)
+        buf_add(&f->out, STR("Connection: upgrade\r\n"));
+    buf_add(&f->out, STR("\r\n"));
+}
+
+/* ---- sending ---- */
+
+static unsigned upload_pieces(struct fetch *f, struct iovec *iov, char *chunk)
+{
+    struct upload *u = f->plan.upload;
+    size_t bytes;
+    unsigned n = 0;
+    struct iovec pieces[2];
+    unsigned got = upload_lease(u, pieces, &bytes);
+    bool chunked = u->framing.kind != FRAMING_LENGTH;
+    if (got && chunked)
+        iov[n++] = (struct iovec){ chunk, chunk_head(chunk, bytes) };
+    for (unsigned i = 0; i < got; i++)
+        iov[n++] = pieces[i];
+    if (got && chunked)
+        iov[n++] = (struct iovec){ (char *)(uintptr_t)CHUNK_TAIL.p, CHUNK_TAIL.n };
+    if (chunked && u->state == UPLOAD_ENDED)
+        iov[n++] = (struct iovec){ (char *)(uintptr_t)CHUNK_LAST.p, CHUNK_LAST.n };
+    f->upload_leased = bytes;
+    return n;
+}
+
+static void wrote(struct fetch *f)
+{
+    f->head_sent = true;
+    struct upload *u = f->plan.upload;
+    size_t leased = f->upload_leased;
+    f->upload_leased = 0;
+    f->asked_all = !u || f->upload_ended;
+    fetch_set_timer(f);
+    if (u)
+        upload_taken(u, leased);
+}
+
+/* The origin may have answered before it closed: what it said is read first, `ended` follows. */
+static void cannot_send(struct fetch *f)
+{
+    f->keep_alive = false;
+    f->send_broken = true;
+    f->asked_all = true;
+    if (f->plan.upload)
+        upload_leave(f->plan.upload);
+    f->plan.upload = NULL;
+    fetch_set_timer(f);
+}
+
+void fetch_send(struct fetch *f)
+{
+    while (!f->asked_all && f->connection && !f->connection->stream.writing) {
+        struct iovec iov[8];
+        unsigned n = 0;
+        struct upload *u = f->plan.upload;
+        if (u && u->state == UPLOAD_FAILED) {
+            fetch_fail(f, REASON_UPLOAD_FAILED, 502);
+            return;
+        }
+        if (!f->head_sent) {
+            write_head(f);
+            iov[n++] = (struct iovec){ f->out.p, f->out.n };
+        }
+        if (u)
+            n += upload_pieces(f, iov + n, f->chunk_text);
+        if (n == 0) {
+            if (u && u->state == UPLOAD_ENDED) {
+                f->asked_all = true;
+                fetch_set_timer(f);
+            }
+            return; /* the upload tells when there is more */
+        }
+        f->upload_ended = u && u->state == UPLOAD_ENDED;
+        switch (stream_write(&f->connection->stream, iov, n)) {
+        case STREAM_WRITTEN: wrote(f); break;
+        case STREAM_PENDING: fetch_set_timer(f); return;
+        case STREAM_BROKEN: cannot_send(f); return;
+        }
+    }
+}
+
+void fetch_on_written(struct connection *c, int status)
+{
+    struct fetch *f = c->ctx;
+    if (status < 0) {
+        cannot_send(f);
+        return;
+    }
+    wrote(f);
+    fetch_send(f);
+}
+
+void fetch_upload_ready(struct upload *u)
+{
+    struct fetch *f = u->fetch;
+    if (f->step == FETCH_HEAD || f->step == FETCH_BODY)
+        fetch_send(f);
+}
