@@ -1,0 +1,158 @@
+#include "cache/resource.h"
+
+#define RESOURCE_KEPT_MS (3600 * (int64_t)1000) /* without a variant */
+#define EXPIRED_KEPT_MS  (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
+
+/* Purged, or expired so long ago that it is of no more use. */
+static bool is_spent(struct object *o, uint64_t published, int64_t now_ms)
+{
+    struct object_purged p = object_check_purged(o, published, now_ms);
+    if (p.gone)
+        return true;
+    struct object_life life = object_life(o, now_ms, p.soft_ms);
+    const struct freshness *f = &life.fresh;
+    int64_t window = f->stale_while_ms > f->stale_error_ms ? f->stale_while_ms : f->stale_error_ms;
+    return life.age.stale_ms > window + EXPIRED_KEPT_MS;
+}
+
+/*
+ * In one hold of a shard's lock: so few that a hit does not wait long for it, though each is somewhere else in memory.
+ * A resource with many variants takes several holds: `sweep_list` says where to go on in it.
+ */
+#define SWEEP_HOLD 32
+
+struct sweep {
+    uint64_t published;
+    struct now now;
+    unsigned looked_at; /* resources and objects */
+    struct object *gone[SWEEP_HOLD];
+    unsigned gone_n;
+};
+
+static bool is_full(const struct sweep *w)
+{
+    return w->looked_at >= SWEEP_HOLD || w->gone_n == SWEEP_HOLD;
+}
+
+/* true: it was looked at to its end. */
+static bool sweep_objects(struct cache *c, struct resource *r, struct sweep *w)
+{
+    uint32_t list = c->sweep_list;
+    for (; list < resource_lists(r) && !is_full(w); list++)
+        for (struct object *o = resource_first_of_list(r, list), *next; o && w->gone_n < SWEEP_HOLD;
+             o = next) {
+            next = resource_next(o);
+            w->looked_at++;
+            /* A fetch in flight keeps its own number alive, and so does what it becomes. */
+            if (o->begin < c->sweep_oldest)
+                c->sweep_oldest = o->begin;
+            if (object_state(o) == OBJECT_SEALED && is_spent(o, w->published, w->now.mono_ms)) {
+                r->swept = true;
+                resource_take_out(c, o);
+                w->gone[w->gone_n++] = o;
+            }
+        }
+    /* The latest list may not have been seen to its end. */
+    c->sweep_list = w->gone_n == SWEEP_HOLD ? list - 1 : list;
+    r->swept = c->sweep_list < resource_lists(r);
+    return !r->swept && (!r->has_many || table_shrink(r->objects.many, &c->memory, SWEEP_HOLD));
+}
+
+/* true: it was looked at to its end; it may be freed. */
+static bool sweep_resource(struct cache *c, struct resource *r, struct sweep *w)
+{
+    w->looked_at++;
+    if (!sweep_objects(c, r, w))
+        return false;
+    if (r->n > 0)
+        return true;
+    bool over = w->now.mono_ms - (int64_t)r->used_s * 1000 > RESOURCE_KEPT_MS;
+    if (over && !resource_left_ms(r->no_queue_until_s, w->now.mono_ms) &&
+        !resource_left_ms(r->over_size_until_s, w->now.mono_ms))
+        resource_free(c, r);
+    else
+        resource_keep_or_free(c, r); /* not neighbours, of whom one may be the next */
+    return true;
+}
+
+/*
+ * Each object stands somewhere else in memory, and so does all that it holds: what will be looked at some buckets on is asked for now,
+ * one pointer further at each of three distances.
+ */
+#define AHEAD_RESOURCE 12
+#define AHEAD_OBJECT   8
+#define AHEAD_OWNED    4
+
+static struct table_node *first_ahead(const struct table *t, uint32_t bucket)
+{
+    return bucket < t->buckets ? *table_bucket(t, bucket) : NULL;
+}
+
+static void fetch_ahead(const struct table *t, uint32_t bucket)
+{
+    struct table_node *node = first_ahead(t, bucket + AHEAD_RESOURCE);
+    __builtin_prefetch(node);
+    node = first_ahead(t, bucket + AHEAD_OBJECT);
+    if (node && !resource_of_node(node)->has_many) {
+        const char *o = (const char *)resource_object_of(resource_of_node(node)->objects.few);
+        for (size_t line = 0; o && line < sizeof(struct object); line += 64)
+            __builtin_prefetch(o + line);
+    }
+    node = first_ahead(t, bucket + AHEAD_OWNED);
+    struct object *o = node && !resource_of_node(node)->has_many
+                           ? resource_object_of(resource_of_node(node)->objects.few)
+                           : NULL;
+    if (o && object_state(o) == OBJECT_SEALED) { /* others are still being filled */
+        __builtin_prefetch(o->response);
+        __builtin_prefetch(o->body);
+    }
+}
+
+static void sweep_bucket(struct cache *c, struct shard *s, struct sweep *w)
+{
+    struct table_node *first = *table_bucket(&s->resources, c->sweep_bucket), *node = first;
+    while (c->sweep_in && node && node != &c->sweep_in->node)
+        node = node->next;
+    if (!node) { /* it has gone since, or moved to a bucket that is yet to come */
+        c->sweep_in = NULL;
+        node = first;
+    }
+    for (struct table_node *next; node; node = next) {
+        next = node->next;
+        if (!c->sweep_in) {
+            c->sweep_in = resource_of_node(node);
+            c->sweep_list = 0;
+        }
+        if (is_full(w) || !sweep_resource(c, c->sweep_in, w)) {
+            w->looked_at = SWEEP_HOLD;
+            return;
+        }
+        c->sweep_in = NULL;
+    }
+    c->sweep_bucket++;
+}
+
+bool index_sweep(struct cache *c, struct now now)
+{
+    struct sweep w = { .published = epochs_published(c->epochs), .now = now };
+    struct shard *s = &c->shards[c->sweep_shard];
+    if (c->sweep_shard == 0 && c->sweep_bucket == 0 && !c->sweep_in)
+        c->sweep_oldest = w.published;
+
+    lock_take(&s->lock);
+    while (c->sweep_bucket < s->resources.buckets && !is_full(&w)) {
+        fetch_ahead(&s->resources, c->sweep_bucket);
+        sweep_bucket(c, s, &w);
+    }
+    bool shard_done =
+        c->sweep_bucket >= s->resources.buckets && table_shrink(&s->resources, &c->memory, SWEEP_HOLD);
+    lock_give(&s->lock);
+    for (unsigned i = 0; i < w.gone_n; i++)
+        object_unref(w.gone[i]);
+    atomic_fetch_add_explicit(&c->swept, w.gone_n, memory_order_relaxed);
+    if (!shard_done)
+        return false;
+    c->sweep_bucket = 0;
+    c->sweep_shard = (c->sweep_shard + 1) % CACHE_SHARDS;
+    return c->sweep_shard == 0;
+}
