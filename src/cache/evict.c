@@ -121,6 +121,21 @@ void evict_remove(struct evict *e, struct evict_item *i)
     lock_give(&e->lock);
 }
 
+void evict_remove_all(struct evict *e, struct evict_item *const *items, size_t n)
+{
+    lock_take(&e->lock);
+    /* Their neighbours stand anywhere in memory. */
+    for (size_t k = 0; k < n; k++)
+        if (items[k]->queue != EVICT_NONE) {
+            __builtin_prefetch(items[k]->link.prev, 1);
+            __builtin_prefetch(items[k]->link.next, 1);
+        }
+    for (size_t k = 0; k < n; k++)
+        if (items[k]->queue != EVICT_NONE)
+            dequeue(e, items[k]);
+    lock_give(&e->lock);
+}
+
 static struct evict_item *first_of(struct list *queue)
 {
     struct link *l = list_first(queue);

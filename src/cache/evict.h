@@ -45,6 +45,8 @@ void evict_insert(struct evict *e, struct evict_item *i);
 void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i);
 /* Harmless when it is not queued. */
 void evict_remove(struct evict *e, struct evict_item *i);
+/* The same for many, in one hold of the lock; none may be given twice. */
+void evict_remove_all(struct evict *e, struct evict_item *const *items, size_t n);
 /* Takes the next one to go out of its queue, or NULL when nothing is queued. `hold` is called under the lock, so that the caller
  * can secure a reference before anybody else removes it. */
 struct evict_item *evict_take(struct evict *e, void (*hold)(struct evict_item *));

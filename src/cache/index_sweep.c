@@ -48,7 +48,7 @@ static bool sweep_objects(struct cache *c, struct resource *r, struct sweep *w)
                 c->sweep_oldest = o->begin;
             if (object_state(o) == OBJECT_SEALED && is_spent(o, w->published, w->now.mono_ms)) {
                 r->swept = true;
-                resource_take_out(c, o);
+                resource_unlink(o);
                 w->gone[w->gone_n++] = o;
             }
         }
@@ -77,34 +77,45 @@ static bool sweep_resource(struct cache *c, struct resource *r, struct sweep *w)
 
 /*
  * Each object stands somewhere else in memory, and so does all that it holds: what will be looked at some buckets on is asked for now,
- * one pointer further at each of three distances.
+ * one pointer further at each of these distances.
  */
-#define AHEAD_RESOURCE 12
-#define AHEAD_OBJECT   8
-#define AHEAD_OWNED    4
+#define AHEAD_BUCKET 32
+#define AHEAD_FIRST  20
+#define AHEAD_NEXT   15
+#define AHEAD_OBJECT 10
+#define AHEAD_OWNED  5
 
 static struct table_node *first_ahead(const struct table *t, uint32_t bucket)
 {
     return bucket < t->buckets ? *table_bucket(t, bucket) : NULL;
 }
 
+/* The only object of many resources. */
+static struct object *first_object(struct table_node *node)
+{
+    const struct resource *r = resource_of_node(node);
+    return r->has_many ? NULL : resource_object_of(r->objects.few);
+}
+
 static void fetch_ahead(const struct table *t, uint32_t bucket)
 {
-    struct table_node *node = first_ahead(t, bucket + AHEAD_RESOURCE);
-    __builtin_prefetch(node);
-    node = first_ahead(t, bucket + AHEAD_OBJECT);
-    if (node && !resource_of_node(node)->has_many) {
-        const char *o = (const char *)resource_object_of(resource_of_node(node)->objects.few);
+    if (bucket + AHEAD_BUCKET < t->buckets)
+        __builtin_prefetch(table_bucket(t, bucket + AHEAD_BUCKET));
+    __builtin_prefetch(first_ahead(t, bucket + AHEAD_FIRST));
+    struct table_node *node = first_ahead(t, bucket + AHEAD_NEXT);
+    if (node)
+        __builtin_prefetch(node->next);
+    for (node = first_ahead(t, bucket + AHEAD_OBJECT); node; node = node->next) {
+        const char *o = (const char *)first_object(node);
         for (size_t line = 0; o && line < sizeof(struct object); line += 64)
             __builtin_prefetch(o + line);
     }
-    node = first_ahead(t, bucket + AHEAD_OWNED);
-    struct object *o = node && !resource_of_node(node)->has_many
-                           ? resource_object_of(resource_of_node(node)->objects.few)
-                           : NULL;
-    if (o && object_state(o) == OBJECT_SEALED) { /* others are still being filled */
-        __builtin_prefetch(o->response);
-        __builtin_prefetch(o->body);
+    for (node = first_ahead(t, bucket + AHEAD_OWNED); node; node = node->next) {
+        struct object *o = first_object(node);
+        if (o && object_state(o) == OBJECT_SEALED) { /* others are still being filled */
+            __builtin_prefetch(o->response);
+            __builtin_prefetch(o->body);
+        }
     }
 }
 
@@ -132,6 +143,22 @@ static void sweep_bucket(struct cache *c, struct shard *s, struct sweep *w)
     c->sweep_bucket++;
 }
 
+/* What was unlinked is no more among those to be evicted either; a weight says that it was published. */
+static void leave_queues(struct cache *c, const struct sweep *w)
+{
+    struct evict_item *items[SWEEP_HOLD];
+    unsigned n = 0;
+    for (unsigned i = 0; i < w->gone_n; i++)
+        if (w->gone[i]->evict.weight)
+            items[n++] = &w->gone[i]->evict;
+    if (n == 0)
+        return;
+    evict_remove_all(c->evict, items, n);
+    for (unsigned i = 0; i < n; i++)
+        items[i]->weight = 0;
+    atomic_fetch_sub_explicit(&c->objects, n, memory_order_relaxed);
+}
+
 bool index_sweep(struct cache *c, struct now now)
 {
     struct sweep w = { .published = epochs_published(c->epochs), .now = now };
@@ -144,6 +171,7 @@ bool index_sweep(struct cache *c, struct now now)
         fetch_ahead(&s->resources, c->sweep_bucket);
         sweep_bucket(c, s, &w);
     }
+    leave_queues(c, &w);
     bool shard_done =
         c->sweep_bucket >= s->resources.buckets && table_shrink(&s->resources, &c->memory, SWEEP_HOLD);
     lock_give(&s->lock);

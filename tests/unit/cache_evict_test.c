@@ -368,6 +368,26 @@ static void removes(void **state)
     evict_free(e);
 }
 
+static void removes_many(void **state)
+{
+    (void)state;
+    struct evict *e = evict_new(100, NULL);
+    struct evict_item a = item_of(1, 10), b = item_of(2, 20), c = item_of(3, 30), out = item_of(4, 30);
+    evict_insert(e, &a);
+    evict_insert(e, &b);
+    evict_insert(e, &c);
+    evict_remove_all(e, (struct evict_item *[]){ &a, &out, &b },
+                     3); /* neighbours, and one that is not queued */
+    assert_int_equal(a.queue, EVICT_NONE);
+    assert_int_equal(b.queue, EVICT_NONE);
+    assert_int_equal(evict_weight(e), 30);
+    assert_int_equal(evict_count(e), 1);
+    evict_remove_all(e, NULL, 0);
+    assert_ptr_equal(evict_take(e, NULL), &c);
+    assert_null(evict_take(e, NULL));
+    evict_free(e);
+}
+
 /* A refreshed page is the same page: it stands where the old one stood, and is as much used. */
 static void a_successor_takes_the_place(void **state)
 {
@@ -645,6 +665,7 @@ int main(void)
         cmocka_unit_test_setup(the_shares_follow_what_returns, setup),
         cmocka_unit_test_setup(a_heavy_one_needs_two_uses, setup),
         cmocka_unit_test_setup(removes, setup),
+        cmocka_unit_test_setup(removes_many, setup),
         cmocka_unit_test_setup(a_successor_takes_the_place, setup),
         cmocka_unit_test_setup(counts_uses_to_three, setup),
         cmocka_unit_test_setup(holds_what_it_gives, setup),
