@@ -51,6 +51,11 @@ export async function flood({ port, request, folder, requests, connections = 64,
   return r;
 }
 
+// Unrelated work on those cores, half of one; see busy.c. The CPU time that it took, ms.
+export async function busy({ seconds, cores = '0' }) {
+  return +(await run(['taskset', '-c', cores, path.join(programs, 'busy'), `${seconds}`], (seconds + 30) * 1000));
+}
+
 // Many connections that stand before the first of them asks; see crowd.c.
 export class Crowd {
   static async gather({ port, request, folder, connections, rate, cores = '1' }) {
