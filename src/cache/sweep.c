@@ -54,6 +54,17 @@ static int64_t pause_after_round(const struct cache *c)
     return pause_us < PAUSE_ROUND_MOST_US ? pause_us : PAUSE_ROUND_MOST_US;
 }
 
+/* What is free goes back to the system when nothing is more urgent: a purged page leaves gaps, its neighbours follow, and then
+ * the memory goes in large pieces. true: there is more. */
+static bool trim(struct cache *c, const struct clock *clock, int64_t budget_us)
+{
+    int64_t start_us = clock_mono_us(clock);
+    bool more;
+    while ((more = memory_trim(&c->memory)) && clock_mono_us(clock) - start_us < budget_us)
+        ;
+    return more;
+}
+
 int64_t cache_sweep(struct cache *c, const struct clock *clock, int64_t budget_us)
 {
     int64_t start_us = clock_mono_us(clock), worked_us;
@@ -70,10 +81,12 @@ int64_t cache_sweep(struct cache *c, const struct clock *clock, int64_t budget_u
     if (over)
         end_round(c, now, published);
     bool behind = c->sweep_purged_upto < epochs_published(c->epochs);
-    if (!behind)
-        return over ? PAUSE_IDLE_US : PAUSE_AMID_US;
-    if (over)
-        return pause_after_round(c);
+    if (over || !behind) {
+        bool more = trim(c, clock, budget_us);
+        if (behind)
+            return pause_after_round(c);
+        return over && !more ? PAUSE_IDLE_US : PAUSE_AMID_US;
+    }
     int64_t pause_us = worked_us * PAUSE_FOR_WORK;
     return pause_us < PAUSE_LEAST_US ? PAUSE_LEAST_US : pause_us > PAUSE_MOST_US ? PAUSE_MOST_US : pause_us;
 }

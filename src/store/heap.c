@@ -183,6 +183,7 @@ static struct chunk *add_chunk(struct heap *h)
     c->at = h->chunks_n++;
     c->free_n = RUN_MOST;
     set_bits(c->free, BOOKS, RUN_MOST, true);
+    h->used += BOOKS;
     h->chunks[c->at] = (struct heap_chunk){ .chunk = c, .longest = RUN_MOST, .huge = huge };
     return c;
 }
@@ -200,6 +201,7 @@ static void take_pages(struct heap *h, struct chunk *c, size_t page, size_t page
     set_bits(c->free, page, pages, false);
     set_dirty(h, c, page, pages, false);
     c->free_n -= pages;
+    h->used += pages;
 }
 
 /* An empty one serves for either. */
@@ -257,6 +259,7 @@ static void give_run(struct heap *h, char *p, size_t pages, bool dirty)
     set_bits(c->free, page, pages, true);
     set_dirty(h, c, page, pages, dirty);
     c->free_n += pages;
+    h->used -= pages;
     if (dirty)
         h->recent = c->at;
     size_t longest = next_bit(c->free, page, false) - run_begin(c->free, page);
@@ -270,14 +273,29 @@ static void give_run(struct heap *h, char *p, size_t pages, bool dirty)
 static void forget_chunk(struct heap *h, struct chunk *c)
 {
     set_dirty(h, c, BOOKS, RUN_MOST, false);
+    h->used -= BOOKS;
     h->chunks[c->at] = h->chunks[--h->chunks_n];
     h->chunks[c->at].chunk->at = c->at;
 }
 
-/* Whose dirty pages go: chunk after chunk in turn, so that none keeps pages that nobody wants while others lose what they need at
- * once; the one that was given to last only when no other has any. */
+/* A chunk that is empty and dirty, but for the one that was given to last; chunks_n: there is none. */
+static size_t find_empty(const struct heap *h)
+{
+    for (size_t i = 0; i < h->chunks_n; i++)
+        if (h->chunks[i].dirty > 0 && h->chunks[i].longest == RUN_MOST && i != h->recent &&
+            h->chunks[i].chunk->free_n == RUN_MOST)
+            return i;
+    return h->chunks_n;
+}
+
+/* Whose dirty pages go: an empty one's, which goes as a whole, so that huge pages are not split for it. Else chunk after chunk in turn, so
+ * that none keeps pages that nobody wants while others lose what they need at once; the one that was given to last only when no
+ * other has any. */
 static size_t next_release(struct heap *h)
 {
+    size_t empty = find_empty(h);
+    if (empty < h->chunks_n)
+        return empty;
     for (size_t tries = 0; tries < h->chunks_n; tries++) {
         size_t i = (h->release + tries) % h->chunks_n;
         if (h->chunks[i].dirty > 0 && i != h->recent) {
@@ -437,9 +455,9 @@ static void give_piece(struct heap *h, char *p, unsigned class)
 
 /* ---- the heap ---- */
 
-void heap_init(struct heap *h, size_t dirty_max)
+void heap_init(struct heap *h, size_t dirty_max, size_t most)
 {
-    *h = (struct heap){ .dirty_max = dirty_max };
+    *h = (struct heap){ .dirty_max = dirty_max, .most = most };
     lock_init(&h->lock);
     h->classes = mem_alloc(HEAP_CLASSES * sizeof(*h->classes));
     CHECK(class_of(HEAP_SMALL) == HEAP_CLASSES - 1);
@@ -488,9 +506,19 @@ void heap_give(struct heap *h, void *p, size_t bytes)
         give_piece(h, p, class_of(bytes));
     else
         give_run(h, p, pages, true);
-    while (h->dirty > h->dirty_max)
+    while (h->dirty > h->dirty_max && h->used + h->dirty > h->most)
         release_some(h);
     lock_give(&h->lock);
+}
+
+bool heap_trim(struct heap *h)
+{
+    lock_take(&h->lock);
+    if (h->dirty > h->dirty_max)
+        release_some(h);
+    bool more = h->dirty > h->dirty_max;
+    lock_give(&h->lock);
+    return more;
 }
 
 size_t heap_resident(struct heap *h)

@@ -1,7 +1,8 @@
 /*
  * The heap of what the cache holds. The system's malloc keeps memory that it cannot use when sizes change (docs/decisions/030), so the
  * cache has its own: small pieces in slabs of one size each, large ones in whole pages. No piece has a header, so whoever gives it back
- * says how large it is; each costs what heap_cost says, no more. Pages that are free go back to the system when there are many.
+ * says how large it is; each costs what heap_cost says, no more. Free pages go back to the system at once when the heap is over its size, else
+ * bit by bit when there is time (heap_trim).
  * Any thread; one lock, taken last of all, not held while the system takes pages back.
  */
 #ifndef STORE_HEAP_H
@@ -42,14 +43,16 @@ struct heap {
     struct heap_chunk *chunks; /* clean pages are taken from the first that has room */
     size_t chunks_n, chunks_cap;
     size_t dirty, dirty_max; /* of all chunks */
-    size_t recent;           /* the chunk to which pages were given back last, if it is still there */
-    size_t release;          /* the chunk whose pages go back to the system */
+    size_t used, most; /* pages that are not free, the chunks' books included; with the dirty ones at most */
+    size_t recent;     /* the chunk to which pages were given back last, if it is still there */
+    size_t release;    /* the chunk whose pages go back to the system */
     struct heap_class *classes;
     _Atomic int64_t holes; /* bytes in slabs that are not given out */
 };
 
-/* `dirty_max`: how many free pages may be kept for what comes next. */
-void heap_init(struct heap *h, size_t dirty_max);
+/* `dirty_max`: how many free pages may be kept for what comes next, and for good; `most`: up to so many pages, free ones and
+ * others, more of them may wait for heap_trim. */
+void heap_init(struct heap *h, size_t dirty_max, size_t most);
 /* All pieces were given back. */
 void heap_fini(struct heap *h);
 
@@ -58,6 +61,9 @@ void heap_fini(struct heap *h);
 void *heap_take(struct heap *h, size_t bytes);
 /* `bytes`: as it was asked for. NULL is allowed. */
 void heap_give(struct heap *h, void *p, size_t bytes);
+
+/* A step of giving back what is free beyond `dirty_max`: some ten microseconds. true: there is more. */
+bool heap_trim(struct heap *h);
 
 /* What a piece of that size takes. */
 size_t heap_cost(size_t bytes);

@@ -34,7 +34,8 @@ void memory_init(struct memory *m, int64_t budget_bytes)
     m->budget_bytes = budget_bytes;
     atomic_init(&m->used_bytes, 0);
     atomic_init(&m->passing_bytes, 0);
-    heap_init(&m->heap, (size_t)(budget_bytes / DIRTY_PART + DIRTY_LEAST) / HEAP_PAGE);
+    heap_init(&m->heap, (size_t)(budget_bytes / DIRTY_PART + DIRTY_LEAST) / HEAP_PAGE,
+              (size_t)budget_bytes / HEAP_PAGE);
 }
 
 void memory_fini(struct memory *m)
@@ -75,4 +76,9 @@ void memory_give(struct memory *m, void *p, size_t bytes)
 size_t memory_cost(size_t bytes)
 {
     return heap_cost(bytes);
+}
+
+bool memory_trim(struct memory *m)
+{
+    return heap_trim(&m->heap);
 }

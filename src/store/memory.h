@@ -48,4 +48,7 @@ void *memory_zero(struct memory *m, size_t bytes);
 void memory_give(struct memory *m, void *p, size_t bytes);
 size_t memory_cost(size_t bytes);
 
+/* A step of giving back to the system what is free: some ten microseconds. true: there is more. */
+bool memory_trim(struct memory *m);
+
 #endif

@@ -214,6 +214,29 @@ static void hurries_while_there_is_something_to_do(void **state)
     assert_true(cache_sweep(cache, &clock_turned, 10000000) >= 500000);
 }
 
+/* What pages left behind goes back to the system bit by bit, also when nothing is swept. */
+static void gives_free_pages_back(void **state)
+{
+    (void)state;
+    enum { RUNS = 1000 };
+    struct heap *h = &cache->memory.heap;
+    static void *runs[RUNS];
+    sweep();
+    for (size_t i = 0; i < RUNS; i++)
+        runs[i] = heap_take(h, 65536);
+    for (size_t i = 0; i < RUNS; i++)
+        heap_give(h, runs[i], 65536);
+    size_t before = h->dirty;
+    assert_true(before > 2 * h->dirty_max);
+    assert_true(cache_sweep(cache, &clock_turned, 0) < 500000);
+    assert_true(h->dirty < before);
+    while (h->dirty > h->dirty_max)
+        cache_sweep(cache, &clock_turned, 0);
+    assert_true(h->dirty > 0);
+    sweep();
+    assert_true(cache_sweep(cache, &clock_turned, 10000000) >= 500000);
+}
+
 /* Rounds that give nothing back, for purges of other things, wait for as long as they are long; after one that did the next is near. */
 static void does_not_go_round_and_round(void **state)
 {
@@ -368,6 +391,7 @@ int main(void)
         T(gives_back_idle_resources),
         T(forgets_purges),
         T(hurries_while_there_is_something_to_do),
+        T(gives_free_pages_back),
         T(takes_slices),
         T(does_not_go_round_and_round),
         T(nothing_is_skipped_when_a_shard_grows),

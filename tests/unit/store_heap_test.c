@@ -36,7 +36,7 @@ static int begin(void **state)
     (void)state;
     alarm(150);
     dice_now = 1;
-    heap_init(&heap, DIRTY_MAX);
+    heap_init(&heap, DIRTY_MAX, 0);
     return 0;
 }
 
@@ -272,6 +272,66 @@ static void returns_parts_of_huge_pages(void **state)
         give(&pieces[i]);
 }
 
+/* Below its size the heap waits until there is time; then whole chunks go first, and huge pages are not split for what
+ * follows anyway. */
+static void gives_back_when_there_is_time(void **state)
+{
+    (void)state;
+    enum { PIECES = 20 * 1024, MOST = 30 * 1024 };
+    struct heap h;
+    void **pieces = mem_alloc(PIECES * sizeof(*pieces));
+    heap_init(&h, DIRTY_MAX, MOST);
+    for (size_t i = 0; i < PIECES; i++)
+        pieces[i] = heap_take(&h, HEAP_PAGE);
+    size_t full = heap_resident(&h), steps = 0;
+    assert_int_equal(full, (h.used + h.dirty) * HEAP_PAGE);
+    assert_false(heap_trim(&h));
+    /* All but one of a thousand. */
+    for (size_t i = 0; i < PIECES; i++)
+        if (i % 1000)
+            heap_give(&h, pieces[i], HEAP_PAGE);
+    assert_int_equal(heap_resident(&h), full);
+    while (heap_trim(&h))
+        steps++;
+    assert_true(steps < PIECES / 16);
+    assert_true(h.dirty <= DIRTY_MAX);
+    size_t left = heap_resident(&h);
+    assert_int_equal(left, (h.used + h.dirty) * HEAP_PAGE);
+    assert_true(left < full / 20);
+    /* What is empty goes as a whole, a step each. */
+    for (size_t i = 1; i < PIECES; i++)
+        if (i % 1000)
+            pieces[i] = heap_take(&h, HEAP_PAGE);
+    size_t chunks = h.chunks_n;
+    for (size_t i = 0; i < PIECES; i++)
+        heap_give(&h, pieces[i], HEAP_PAGE);
+    for (steps = 1; heap_trim(&h); steps++)
+        ;
+    assert_true(steps <= chunks + 64);
+    assert_true(h.chunks_n <= 1);
+    mem_free(pieces);
+    heap_fini(&h);
+}
+
+/* Above its size it does not wait. */
+static void gives_back_at_once_when_too_large(void **state)
+{
+    (void)state;
+    enum { PIECES = 20 * 1024, MOST = 10 * 1024 };
+    struct heap h;
+    void **pieces = mem_alloc(PIECES * sizeof(*pieces));
+    heap_init(&h, DIRTY_MAX, MOST);
+    for (size_t i = 0; i < PIECES; i++)
+        pieces[i] = heap_take(&h, HEAP_PAGE);
+    for (size_t i = 0; i < PIECES; i++) {
+        heap_give(&h, pieces[i], HEAP_PAGE);
+        assert_true(h.dirty <= DIRTY_MAX || h.used + h.dirty <= MOST);
+    }
+    assert_in_range(heap_resident(&h), (MOST / 2) * HEAP_PAGE, MOST * HEAP_PAGE);
+    mem_free(pieces);
+    heap_fini(&h);
+}
+
 static long faults(void)
 {
     struct rusage usage;
@@ -436,12 +496,20 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        T(costs_little_more),           T(gives_each_piece_its_own),
-        T(aligns_powers_of_two),        T(bears_any_order),
-        T(fills_up_what_is_there),      T(returns_what_it_does_not_need),
-        T(replaces_without_the_system), T(gives_huge_pieces),
-        T(refuses_what_is_no_piece),    T(counts_holes),
-        T(returns_parts_of_huge_pages), T(several_threads_share_it),
+        T(costs_little_more),
+        T(gives_each_piece_its_own),
+        T(aligns_powers_of_two),
+        T(bears_any_order),
+        T(fills_up_what_is_there),
+        T(returns_what_it_does_not_need),
+        T(replaces_without_the_system),
+        T(gives_huge_pieces),
+        T(refuses_what_is_no_piece),
+        T(counts_holes),
+        T(returns_parts_of_huge_pages),
+        T(gives_back_when_there_is_time),
+        T(gives_back_at_once_when_too_large),
+        T(several_threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
