@@ -54,3 +54,11 @@ processes, what they share counted in each.\n\n` +
     table(['', 'start ms', 'RSS', 'processes', 'idle µs/s'], Object.entries(cells).map(([n, c]) => [peers[n].title, number(median(c.start_ms), 0), size(c.rss), c.processes, number(c.idle_us, 0)])) +
     `\n\nfreshet with ${number(idle_connections, 0)} idle connections: RSS ${size(f.connections_rss)}, ${number((f.connections_rss - f.rss) / idle_connections, 0)} bytes each, ${number(f.connections_us, 0)} µs of CPU a second.`;
 }
+
+export function musts({ cells: { freshet: f } }) {
+  const more = f.connections_rss - f.rss;
+  return [
+    { id: 'idle', what: 'idle, an empty cache, one worker: RSS', must: '< 12 MB', measured: size(f.rss), holds: f.rss < 12e6 },
+    { id: 'idle-connections', what: `${number(idle_connections, 0)} idle connections: RSS`, must: '< 30 MB more', measured: `+${size(more)}`, holds: more < 30e6 },
+  ];
+}
