@@ -7,21 +7,6 @@
 
 /* ---- the reply ---- */
 
-static void add_line(struct buf *b, struct str name, struct str value)
-{
-    char *to = buf_room(b, name.n + value.n + 4);
-    memcpy(to, name.p, name.n);
-    to += name.n;
-    *to++ = ':';
-    *to++ = ' ';
-    if (value.n)
-        memcpy(to, value.p, value.n);
-    to += value.n;
-    *to++ = '\r';
-    *to = '\n';
-    b->n += name.n + value.n + 4;
-}
-
 /* How the reply's end is told: by a length, by chunks, or by closing. */
 static void add_framing(struct h1 *c, const struct reply *reply, struct buf *out)
 {
@@ -46,7 +31,7 @@ static struct str write_head(struct h1 *c, const struct reply *reply)
         room += reply->extra[i].name.n + reply->extra[i].value.n + 4;
     struct buf place = { .p = arena_alloc(&c->x->request.arena, room), .cap = room }, *out = &place;
     for (unsigned i = 0; i < reply->extra_n; i++)
-        add_line(out, reply->extra[i].name, reply->extra[i].value);
+        field_write(out, reply->extra[i].name, reply->extra[i].value);
     add_framing(c, reply, out);
     c->keep_alive = c->keep_alive && !reply->close && !c->front->draining;
     /* An upload that was not taken whole, and is too long to read over, ends the connection. */
@@ -125,7 +110,7 @@ void h1_interim(struct request *r, int status, const struct fields *fields)
     struct buf b = BUF_INIT;
     buf_printf(&b, "HTTP/1.1 %d \r\n", status);
     for (size_t i = 0; i < fields->n; i++)
-        add_line(&b, fields->v[i].name, fields->v[i].value);
+        field_write(&b, fields->v[i].name, fields->v[i].value);
     buf_add(&b, STR("\r\n"));
     h1_write_interim(c, arena_dup(&r->arena, buf_str(&b)));
     buf_fini(&b);

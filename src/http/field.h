@@ -6,6 +6,7 @@
 #define HTTP_FIELD_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/str.h"
 
 enum field_id {
@@ -100,6 +101,9 @@ size_t fields_index_of(const struct fields *f, struct str name, size_t from);
  * None: the empty string with p == NULL (an empty line has p != NULL). */
 struct str fields_joined(const struct fields *f, enum field_id id, struct arena *a);
 struct str fields_joined_by_name(const struct fields *f, struct str name, struct arena *a);
+
+/* A line as it is sent: the name, a colon, a space, the value, CRLF. */
+void field_write(struct buf *to, struct str name, struct str value);
 
 /* Appends; grows the table in the arena. name and value are not copied. */
 void fields_add(struct fields *f, struct arena *a, struct str name, struct str value);

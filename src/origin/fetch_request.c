@@ -1,27 +1,6 @@
-#include <string.h>
-
 #include "origin/fetch_machine.h"
 
 /* ---- the head: always written anew from its parsed form ---- */
-
-static char *put(char *to, struct str s)
-{
-    if (s.n)
-        memcpy(to, s.p, s.n);
-    return to + s.n;
-}
-
-static void add_line(struct buf *b, struct str name, struct str value)
-{
-    char *to = buf_room(b, name.n + value.n + 4);
-    to = put(to, name);
-    *to++ = ':';
-    *to++ = ' ';
-    to = put(to, value);
-    *to++ = '\r';
-    *to = '\n';
-    b->n += name.n + value.n + 4;
-}
 
 /* Fields that only this fetch may set when the answer may be stored (CACHING.md 3.7). */
 static bool is_ours_alone(enum field_id id)
@@ -43,16 +22,16 @@ static void add_validators(struct fetch *f)
     struct str etag = response_value(stored, FIELD_ETAG),
                modified = response_value(stored, FIELD_LAST_MODIFIED);
     if (etag.n)
-        add_line(&f->out, field_name(FIELD_IF_NONE_MATCH), etag);
+        field_write(&f->out, field_name(FIELD_IF_NONE_MATCH), etag);
     if (modified.n)
-        add_line(&f->out, field_name(FIELD_IF_MODIFIED_SINCE), modified);
+        field_write(&f->out, field_name(FIELD_IF_MODIFIED_SINCE), modified);
     f->conditional = etag.n || modified.n;
 }
 
 static void add_range(struct fetch *f)
 {
     if (f->plan.range.n)
-        add_line(&f->out, field_name(FIELD_RANGE), f->plan.range);
+        field_write(&f->out, field_name(FIELD_RANGE), f->plan.range);
     else if (f->part && !f->unconditional)
         buf_printf(&f->out, "Range: bytes=%llu-\r\n",
                    (unsigned long long)response_part(f->part->response)->last + 1);
@@ -84,11 +63,11 @@ static void write_head(struct fetch *f)
         buf_add(&f->out, p->key.query);
     }
     buf_add(&f->out, STR(" HTTP/1.1\r\n"));
-    add_line(&f->out, field_name(FIELD_HOST), p->host);
+    field_write(&f->out, field_name(FIELD_HOST), p->host);
     for (size_t i = 0; i < p->key.fields->n; i++) {
         const struct field *field = &p->key.fields->v[i];
         if (!(p->may_store && is_ours_alone(field->id)))
-            add_line(&f->out, field->name, field->value);
+            field_write(&f->out, field->name, field->value);
     }
     add_validators(f);
     add_range(f);

@@ -217,14 +217,6 @@ static void add_etag(struct request *r)
 
 /* ---- 206 and 416 ---- */
 
-static void add_line(struct buf *b, struct str name, struct str value)
-{
-    buf_add(b, name);
-    buf_add(b, STR(": "));
-    buf_add(b, value);
-    buf_add(b, STR("\r\n"));
-}
-
 /* The head of the stored response with another status, and without the fields that a 206 words differently. */
 static struct str partial_head(struct request *r, bool without_type)
 {
@@ -236,7 +228,7 @@ static struct str partial_head(struct request *r, bool without_type)
     for (size_t i = 0; i < visible_n; i++) {
         const struct field *f = &fields.v[i];
         if (f->id != FIELD_CONTENT_RANGE && !(without_type && f->id == FIELD_CONTENT_TYPE))
-            add_line(&b, f->name, f->value);
+            field_write(&b, f->name, f->value);
     }
     buf_add(&b, response_default_cc(r->object->response));
     struct str head = arena_dup(&r->arena, buf_str(&b));
@@ -274,7 +266,7 @@ static struct str unsatisfiable_head(struct request *r)
     buf_printf(&b, "HTTP/1.1 416 %.*s\r\n", STR_ARG(status_reason(416)));
     for (size_t i = 0; i < visible_n; i++)
         if (!is_of_the_page(r->site, &fields.v[i]))
-            add_line(&b, fields.v[i].name, fields.v[i].value);
+            field_write(&b, fields.v[i].name, fields.v[i].value);
     buf_add(&b, STR("Cache-Control: no-store\r\n"));
     struct str head = arena_dup(&r->arena, buf_str(&b));
     buf_fini(&b);
