@@ -81,7 +81,7 @@ struct h1 {
 
 extern const struct front_ops h1_ops;
 
-inline struct h1 *h1_of_request(struct request *r)
+static inline struct h1 *h1_of_request(struct request *r)
 {
     return CONTAINER_OF(r, struct exchange, request)->connection;
 }
@@ -110,7 +110,7 @@ void h1_linger(struct h1 *c);
  * of being told twice with each request. `too_late` asks `waiting` first.
  */
 void h1_wait_at_most(struct h1 *c, int64_t ms, void (*too_late)(struct timer *));
-inline void h1_wait_no_more(struct h1 *c)
+static inline void h1_wait_no_more(struct h1 *c)
 {
     c->waiting = false;
 }
