@@ -115,10 +115,7 @@ void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i
 
 void evict_remove(struct evict *e, struct evict_item *i)
 {
-    lock_take(&e->lock);
-    if (i->queue != EVICT_NONE)
-        dequeue(e, i);
-    lock_give(&e->lock);
+    evict_remove_all(e, &i, 1);
 }
 
 void evict_remove_all(struct evict *e, struct evict_item *const *items, size_t n)

@@ -19,7 +19,7 @@ static bool is_spent(struct object *o, uint64_t published, int64_t now_ms)
  * In one hold of a shard's lock: so few that a hit does not wait long for it, though each is somewhere else in memory.
  * A resource with many variants takes several holds: `sweep_list` says where to go on in it.
  */
-#define SWEEP_HOLD 32
+#define SWEEP_HOLD RESOURCE_LEAVE_MAX
 
 struct sweep {
     uint64_t published;
@@ -143,22 +143,6 @@ static void sweep_bucket(struct cache *c, struct shard *s, struct sweep *w)
     c->sweep_bucket++;
 }
 
-/* What was unlinked is no more among those to be evicted either; a weight says that it was published. */
-static void leave_queues(struct cache *c, const struct sweep *w)
-{
-    struct evict_item *items[SWEEP_HOLD];
-    unsigned n = 0;
-    for (unsigned i = 0; i < w->gone_n; i++)
-        if (w->gone[i]->evict.weight)
-            items[n++] = &w->gone[i]->evict;
-    if (n == 0)
-        return;
-    evict_remove_all(c->evict, items, n);
-    for (unsigned i = 0; i < n; i++)
-        items[i]->weight = 0;
-    atomic_fetch_sub_explicit(&c->objects, n, memory_order_relaxed);
-}
-
 bool index_sweep(struct cache *c, struct now now)
 {
     struct sweep w = { .published = epochs_published(c->epochs), .now = now };
@@ -171,7 +155,7 @@ bool index_sweep(struct cache *c, struct now now)
         fetch_ahead(&s->resources, c->sweep_bucket);
         sweep_bucket(c, s, &w);
     }
-    leave_queues(c, &w);
+    resource_leave_queues(c, w.gone, w.gone_n);
     bool shard_done =
         c->sweep_bucket >= s->resources.buckets && table_shrink(&s->resources, &c->memory, SWEEP_HOLD);
     lock_give(&s->lock);

@@ -207,13 +207,25 @@ void resource_unlink(struct object *o)
         resource_add_busy(r, -1);
 }
 
+void resource_leave_queues(struct cache *c, struct object *const *objects, unsigned n)
+{
+    struct evict_item *items[RESOURCE_LEAVE_MAX];
+    unsigned published = 0;
+    CHECK(n <= RESOURCE_LEAVE_MAX);
+    /* A weight says that it was published. */
+    for (unsigned i = 0; i < n; i++)
+        if (objects[i]->evict.weight)
+            items[published++] = &objects[i]->evict;
+    if (published == 0)
+        return;
+    evict_remove_all(c->evict, items, published);
+    for (unsigned i = 0; i < published; i++)
+        items[i]->weight = 0;
+    atomic_fetch_sub_explicit(&c->objects, published, memory_order_relaxed);
+}
+
 void resource_take_out(struct cache *c, struct object *o)
 {
     resource_unlink(o);
-    /* A weight says that it was published. */
-    if (o->evict.weight) {
-        evict_remove(c->evict, &o->evict);
-        o->evict.weight = 0;
-        atomic_fetch_sub_explicit(&c->objects, 1, memory_order_relaxed);
-    }
+    resource_leave_queues(c, &o, 1);
 }

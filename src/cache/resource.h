@@ -135,6 +135,9 @@ void resource_link(struct cache *c, struct resource *r, struct object *o);
 void resource_unlink(struct object *o);
 /* Of the index and of those to be evicted. Takes the index's reference with it: the caller unrefs when the lock is given back. */
 void resource_take_out(struct cache *c, struct object *o);
+/* The half of it that is left for what was unlinked, RESOURCE_LEAVE_MAX at most at a time. */
+#define RESOURCE_LEAVE_MAX 32
+void resource_leave_queues(struct cache *c, struct object *const *objects, unsigned n);
 /* So many more are not published; -1: one is. */
 void resource_add_busy(struct resource *r, int n);
 

@@ -272,6 +272,16 @@ static void returns_parts_of_huge_pages(void **state)
         give(&pieces[i]);
 }
 
+/* A heap of its own for so many pages, and `n` pieces of a page from it. */
+static void **fill(struct heap *h, size_t most, size_t n)
+{
+    void **pieces = mem_alloc(n * sizeof(*pieces));
+    heap_init(h, DIRTY_MAX, most);
+    for (size_t i = 0; i < n; i++)
+        pieces[i] = heap_take(h, HEAP_PAGE);
+    return pieces;
+}
+
 /* Below its size the heap waits until there is time; then whole chunks go first, and huge pages are not split for what
  * follows anyway. */
 static void gives_back_when_there_is_time(void **state)
@@ -279,10 +289,7 @@ static void gives_back_when_there_is_time(void **state)
     (void)state;
     enum { PIECES = 20 * 1024, MOST = 30 * 1024 };
     struct heap h;
-    void **pieces = mem_alloc(PIECES * sizeof(*pieces));
-    heap_init(&h, DIRTY_MAX, MOST);
-    for (size_t i = 0; i < PIECES; i++)
-        pieces[i] = heap_take(&h, HEAP_PAGE);
+    void **pieces = fill(&h, MOST, PIECES);
     size_t full = heap_resident(&h), steps = 0;
     assert_int_equal(full, (h.used + h.dirty) * HEAP_PAGE);
     assert_false(heap_trim(&h));
@@ -319,10 +326,7 @@ static void gives_back_at_once_when_too_large(void **state)
     (void)state;
     enum { PIECES = 20 * 1024, MOST = 10 * 1024 };
     struct heap h;
-    void **pieces = mem_alloc(PIECES * sizeof(*pieces));
-    heap_init(&h, DIRTY_MAX, MOST);
-    for (size_t i = 0; i < PIECES; i++)
-        pieces[i] = heap_take(&h, HEAP_PAGE);
+    void **pieces = fill(&h, MOST, PIECES);
     for (size_t i = 0; i < PIECES; i++) {
         heap_give(&h, pieces[i], HEAP_PAGE);
         assert_true(h.dirty <= DIRTY_MAX || h.used + h.dirty <= MOST);
