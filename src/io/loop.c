@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "io/ring.h"
+#include "io/system.h"
 
 /* Deferred letters opened before each poll. More than any burst of one iteration, few enough that sockets and timers
  * are not kept waiting by letters that defer each other for ever. */
@@ -285,6 +286,12 @@ void loop_defer(struct loop *l, struct letter *letter)
     letter->next = NULL;
     *l->mail.deferred_end = letter;
     l->mail.deferred_end = &letter->next;
+}
+
+void loop_random(struct loop *l, void *out, size_t bytes)
+{
+    (void)l; /* a simulated loop has its own */
+    system_random(out, bytes);
 }
 
 void loop_nap(int64_t us)

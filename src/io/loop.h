@@ -109,6 +109,10 @@ static inline bool timer_is_running(const struct timer *t)
  * at its next turn. Any thread may post a letter that calls it. */
 void timers_recheck(struct loop *l);
 
+/* Fills `out` with randomness that nobody can foresee, a system call each time: for what others must not be able to write first.
+ * Rooms above that may not ask io/system get it here, as they get the time. */
+void loop_random(struct loop *l, void *out, size_t bytes);
+
 /* The calling thread sleeps for less than a timer can: for work in slices on a loop that nobody waits for. */
 void loop_nap(int64_t us);
 

@@ -298,12 +298,30 @@ static void deliver_one_range(struct request *r, struct range range, uint64_t wh
     r->end = range.last + 1 - base_of(r->object);
 }
 
+#define BOUNDARY_BYTES 16 /* random ones; nobody guesses 128 bits */
+
+/* What parts the ranges must not stand in the page (RFC 2046 §5.1.1). It is drawn when the page is whole, and from nothing that a
+ * client or an origin said: neither can have written it into the page. 40 of the 70 characters that a boundary may have, all of
+ * them bchars. */
+static struct str new_boundary(struct request *r)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char random[BOUNDARY_BYTES];
+    char text[2 * BOUNDARY_BYTES];
+    CHECK(is_complete(r->object));
+    loop_random(r->w->loop, random, sizeof(random));
+    for (size_t i = 0; i < BOUNDARY_BYTES; i++) {
+        text[2 * i] = hex[random[i] >> 4];
+        text[2 * i + 1] = hex[random[i] & 15];
+    }
+    return ARENA_JOIN(&r->arena, STR("freshet-"), ((struct str){ text, sizeof(text) }));
+}
+
 static void deliver_ranges(struct request *r, const struct range *v, size_t n, uint64_t whole)
 {
     struct parts *parts = arena_zero(&r->arena, sizeof(*parts));
     struct str type = response_value(r->object->response, FIELD_CONTENT_TYPE);
-    /* The request id is unique and no body was made knowing it. */
-    struct str boundary = arena_printf(&r->arena, "freshet-%.*s", STR_ARG(request_id(r)));
+    struct str boundary = new_boundary(r);
     uint64_t length = 0;
     parts->v = arena_alloc(&r->arena, n * sizeof(*parts->v));
     parts->n = n;

@@ -308,6 +308,15 @@ static void refuses_what_cannot_be_satisfied(void **state)
     assert_str(extra("Content-Range"), "bytes */0");
 }
 
+/* Of the multipart answer that was made. */
+static struct str boundary(void)
+{
+    static const struct str type = STR_INIT("multipart/byteranges; boundary=");
+    struct str value = extra("Content-Type");
+    assert_true(str_starts_nocase(value, type));
+    return str_from_index(value, type.n);
+}
+
 /* Heads, bytes and tail put together are a multipart body of exactly the length that was stated. */
 static void gives_several_ranges(void **state)
 {
@@ -315,7 +324,7 @@ static void gives_several_ranges(void **state)
     ask(page(), "Range: bytes=0-1, 50-52 ,-1");
     deliver_object(&request);
     assert_int_equal(request.reply.status, 206);
-    assert_str(extra("Content-Type"), "multipart/byteranges; boundary=freshet-0a1b2c3d-7");
+    struct str mark = boundary();
     assert_null(extra("Content-Range").p);
     head_is("HTTP/1.1 206 Partial Content\nETag: \"x\"\n" DATE "\n");
     struct parts *p = request.parts;
@@ -329,10 +338,13 @@ static void gives_several_ranges(void **state)
     buf_add(&b, p->tail);
     assert_str(
         buf_str(&b),
-        "--freshet-0a1b2c3d-7\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/100\r\n\r\n01"
-        "\r\n--freshet-0a1b2c3d-7\r\nContent-Type: text/plain\r\nContent-Range: bytes 50-52/100\r\n\r\n012"
-        "\r\n--freshet-0a1b2c3d-7\r\nContent-Type: text/plain\r\nContent-Range: bytes 99-99/100\r\n\r\n9"
-        "\r\n--freshet-0a1b2c3d-7--\r\n");
+        arena_printf(&arena,
+                     "--%.*s\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/100\r\n\r\n01"
+                     "\r\n--%.*s\r\nContent-Type: text/plain\r\nContent-Range: bytes 50-52/100\r\n\r\n012"
+                     "\r\n--%.*s\r\nContent-Type: text/plain\r\nContent-Range: bytes 99-99/100\r\n\r\n9"
+                     "\r\n--%.*s--\r\n",
+                     STR_ARG(mark), STR_ARG(mark), STR_ARG(mark), STR_ARG(mark))
+            .p);
     assert_int_equal(request.reply.length, b.n);
     assert_int_equal(request.at, 0);
     assert_int_equal(request.end, 2);
@@ -342,6 +354,27 @@ static void gives_several_ranges(void **state)
     ask(page_with("", 200, DATE, 100, false), "Range: bytes=0-1,3-4");
     deliver_object(&request);
     assert_int_equal(str_index(request.parts->v[0].head, 'T'), request.parts->v[0].head.n);
+}
+
+/* RFC 2046 §5.1.1: 1 to 70 bchars, not a space last; and nothing that a client sent or that an answer before told. */
+static void draws_its_boundaries(void **state)
+{
+    (void)state;
+    char before[72] = "";
+    for (int i = 0; i < 64; i++) {
+        ask(page(), "Range: bytes=0-1,3-4\nX-Request-Id: 0123456789abcdef");
+        request.request_id = STR("0123456789abcdef");
+        deliver_object(&request);
+        struct str mark = boundary();
+        assert_in_range(mark.n, 32, 70);
+        for (size_t k = 0; k < mark.n; k++)
+            assert_true(is_alpha(mark.p[k]) || is_digit(mark.p[k]) || mark.p[k] == '-');
+        assert_null(strstr(arena_printf(&arena, "%.*s", STR_ARG(mark)).p, "0123456789abcdef"));
+        assert_false(str_eq(mark, str_from(before)));
+        memcpy(before, mark.p, mark.n);
+        before[mark.n] = '\0';
+        reset();
+    }
 }
 
 /* The body still comes: one range of a known length can be given, several cannot, and without a length none. */
@@ -690,6 +723,7 @@ int main(void)
         T(gives_the_whole_instead_of_a_range),
         T(refuses_what_cannot_be_satisfied),
         T(gives_several_ranges),
+        T(draws_its_boundaries),
         T(gives_ranges_of_what_grows),
         T(gives_a_part_of_a_part),
         T(tells_its_age),
