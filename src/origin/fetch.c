@@ -112,29 +112,35 @@ static void move_bytes(struct str *s, char **at)
     *at += s->n;
 }
 
-/* All strings of the plan stand in one piece of the arena. */
-static void copy_strings(struct fetch_plan *p, struct arena *a)
+/* A table and its strings, in one piece of the arena. */
+static const struct fields *copy_fields(const struct fields *from, struct arena *a)
 {
-    struct str *one[] = { &p->method_name,   &p->host,         &p->range,     &p->request_id,
-                          &p->key.host,      &p->key.path,     &p->key.query, &p->key.country,
-                          &p->place.primary, &p->place.variant };
-    const struct fields *from = p->key.fields;
     struct fields *to = arena_alloc(a, sizeof(*to) + from->n * sizeof(*to->v));
     size_t bytes = 0;
-    for (size_t i = 0; i < COUNT_OF(one); i++)
-        bytes += one[i]->n;
     for (size_t i = 0; i < from->n; i++)
         bytes += from->v[i].name.n + from->v[i].value.n;
     char *at = arena_alloc(a, bytes);
-    for (size_t i = 0; i < COUNT_OF(one); i++)
-        move_bytes(one[i], &at);
     *to = (struct fields){ (struct field *)(void *)(to + 1), from->n, from->n, from->present };
     for (size_t i = 0; i < from->n; i++) {
         to->v[i] = from->v[i];
         move_bytes(&to->v[i].name, &at);
         move_bytes(&to->v[i].value, &at);
     }
-    p->key.fields = to;
+    return to;
+}
+
+/* The plan's other strings, in one piece of the arena. */
+static void copy_strings(struct fetch_plan *p, struct arena *a)
+{
+    struct str *one[] = { &p->method_name,   &p->host,          &p->range,     &p->request_id,
+                          &p->key.host,      &p->key.path,      &p->key.query, &p->key.country,
+                          &p->place.primary, &p->place.variant, &p->target };
+    size_t bytes = 0;
+    for (size_t i = 0; i < COUNT_OF(one); i++)
+        bytes += one[i]->n;
+    char *at = arena_alloc(a, bytes);
+    for (size_t i = 0; i < COUNT_OF(one); i++)
+        move_bytes(one[i], &at);
 }
 
 static void copy_plan(struct fetch *f, const struct fetch_plan *p)
@@ -144,6 +150,8 @@ static void copy_plan(struct fetch *f, const struct fetch_plan *p)
     to->settings = settings_ref(p->settings);
     to->rule = rule_ref(p->rule);
     copy_strings(to, &f->arena);
+    to->key.fields = copy_fields(p->key.fields, &f->arena);
+    to->came = p->came ? copy_fields(p->came, &f->arena) : NULL;
     to->place.rule = to->rule;
     f->request = *p->request;
     to->request = &f->request;

@@ -51,21 +51,32 @@ static void add_framing(struct fetch *f)
         buf_add(&f->out, STR("Transfer-Encoding: chunked\r\n"));
 }
 
-static void write_head(struct fetch *f)
+static void write_target(struct fetch *f)
 {
     const struct fetch_plan *p = &f->plan;
-    buf_clear(&f->out);
-    buf_add(&f->out, p->method_name);
-    buf_add_char(&f->out, ' ');
+    if (p->as_came) {
+        buf_add(&f->out, p->target);
+        return;
+    }
     buf_add(&f->out, p->key.path);
     if (p->key.has_query) {
         buf_add_char(&f->out, '?');
         buf_add(&f->out, p->key.query);
     }
+}
+
+static void write_head(struct fetch *f)
+{
+    const struct fetch_plan *p = &f->plan;
+    const struct fields *fields = p->as_came && p->came ? p->came : p->key.fields;
+    buf_clear(&f->out);
+    buf_add(&f->out, p->method_name);
+    buf_add_char(&f->out, ' ');
+    write_target(f);
     buf_add(&f->out, STR(" HTTP/1.1\r\n"));
     field_write(&f->out, field_name(FIELD_HOST), p->host);
-    for (size_t i = 0; i < p->key.fields->n; i++) {
-        const struct field *field = &p->key.fields->v[i];
+    for (size_t i = 0; i < fields->n; i++) {
+        const struct field *field = &fields->v[i];
         if (!(p->may_store && is_ours_alone(field->id)))
             field_write(&f->out, field->name, field->value);
     }

@@ -384,13 +384,33 @@ static bool answer_may_be_stored(const struct request *r)
     return !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && r->outcome == OUTCOME_PASS);
 }
 
+/* What is known not to be stored goes to the origin as it came (decision 041). */
+static bool goes_as_it_came(const struct request *r, bool may_store)
+{
+    return !may_store && r->came.n;
+}
+
+/* His conditions and his Range are not sent as long as the answer may be stored; when it turns out that it may not, they are what
+ * is asked again with. */
+static bool has_own_conditions(const struct request *r)
+{
+    static const enum field_id ids[] = {
+        FIELD_RANGE,         FIELD_IF_RANGE,          FIELD_IF_MATCH,
+        FIELD_IF_NONE_MATCH, FIELD_IF_MODIFIED_SINCE, FIELD_IF_UNMODIFIED_SINCE
+    };
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        if (fields_has(&r->fields, ids[i]))
+            return true;
+    return false;
+}
+
 static void start_fetch(struct request *r, bool background)
 {
     struct fields *fields = (struct fields *)(uintptr_t)request_fields(r);
     struct fields reduced;
     reduce_query(r);
     struct key_request key = r->key;
-    bool may_store = answer_may_be_stored(r);
+    bool may_store = answer_may_be_stored(r), as_came = !background && goes_as_it_came(r, may_store);
     if (background) {
         key_fields_for_refresh(fields, r->rule, &r->arena, &reduced);
         key.fields = &reduced;
@@ -403,6 +423,9 @@ static void start_fetch(struct request *r, bool background)
         .method_name = may_store && r->head_only ? STR("GET") : r->method_name,
         .key = key,
         .host = origin_host(r),
+        .target = r->came,
+        .came = as_came || (!background && has_own_conditions(r)) ? request_fields_as_came(r) : NULL,
+        .as_came = as_came,
         .rule = r->rule,
         .place = r->look.place,
         .object = background ? r->found.busy : r->object,

@@ -135,6 +135,7 @@ struct request {
     const struct site_settings *site;
     struct key_request key; /* key.fields is set by request_fields */
     struct str authority;   /* host[:port] as the visitor asked for it */
+    struct str came;        /* the target in the visitor's spelling, in origin-form; "*" */
     struct str client_ip;
     struct str request_id;
     bool trusted, pass, upgrade, debug, head_only;
@@ -231,6 +232,8 @@ void request_wake(struct request *r);
 struct str request_id(struct request *r);
 /* The fields for the origin, made when they are first needed. */
 const struct fields *request_fields(struct request *r);
+/* The same in the visitor's order and spelling (CACHING.md 3.7), in the request's arena. */
+const struct fields *request_fields_as_came(struct request *r);
 
 struct str step_name(enum step s);
 

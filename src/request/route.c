@@ -109,6 +109,15 @@ static enum http_error find_target(struct request *r, struct target *t)
     return HTTP_ERROR_NONE;
 }
 
+/* The target as it came, in origin-form: of an absolute-form what stands behind the authority. */
+static struct str target_as_came(struct request *r, const struct target *t)
+{
+    if (t->form != TARGET_ABSOLUTE)
+        return r->target;
+    struct str rest = str_from_index(r->target, (size_t)(t->authority.p + t->authority.n - r->target.p));
+    return rest.n && rest.p[0] == '/' ? rest : ARENA_JOIN(&r->arena, STR("/"), rest);
+}
+
 static void find_query(struct request *r, const struct target *t)
 {
     r->key.has_query = t->has_query && t->query.n > 0; /* an empty query is no query (CACHING.md 4.3) */
@@ -199,6 +208,7 @@ enum http_error route_request(struct request *r)
     }
     r->key.site = r->site->name;
     r->key.order = (enum query_order)r->site->query;
+    r->came = target_as_came(r, &t);
     find_query(r, &t);
     find_mode(r);
     if (fields_has(&r->fields, FIELD_X_FRESHET_DEBUG))
@@ -242,8 +252,6 @@ static bool is_passed_on(const struct request *r, const struct field *f, bool ha
 {
     switch (f->id) {
     case FIELD_EXPECT: /* answered by the front */
-    case FIELD_ACCEPT_ENCODING:
-    case FIELD_ACCEPT_LANGUAGE:
     case FIELD_VIA:
     case FIELD_CDN_LOOP:
     case FIELD_X_REQUEST_ID:
@@ -264,28 +272,50 @@ static bool is_passed_on(const struct request *r, const struct field *f, bool ha
     return !has_connection || !fields_list_has(&r->fields, FIELD_CONNECTION, f->name);
 }
 
-static void add_forwarding(struct request *r)
+static void add_forwarding(struct request *r, struct fields *to)
 {
     struct arena *a = &r->arena;
     struct str before = r->trusted ? fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, a) : STR_NONE;
     struct str peer = peer_ip(r);
     struct str chain = before.n && peer.n ? ARENA_JOIN(a, before, STR(", "), peer) : before.n ? before : peer;
     if (chain.n)
-        fields_add_id(&r->sent, a, FIELD_X_FORWARDED_FOR, chain);
+        fields_add_id(to, a, FIELD_X_FORWARDED_FOR, chain);
     if (r->authority.n)
-        fields_add_id(&r->sent, a, FIELD_X_FORWARDED_HOST, r->authority);
-    fields_add_id(&r->sent, a, FIELD_X_FORWARDED_PROTO, r->key.https ? STR("https") : STR("http"));
+        fields_add_id(to, a, FIELD_X_FORWARDED_HOST, r->authority);
+    fields_add_id(to, a, FIELD_X_FORWARDED_PROTO, r->key.https ? STR("https") : STR("http"));
     if (r->key.country.n)
-        fields_add_id(&r->sent, a, FIELD_X_COUNTRY, r->key.country);
+        fields_add_id(to, a, FIELD_X_COUNTRY, r->key.country);
 
     struct str via = fields_joined(&r->fields, FIELD_VIA, a),
                loop = fields_joined(&r->fields, FIELD_CDN_LOOP, a);
     fields_add_id(
-        &r->sent, a, FIELD_VIA,
+        to, a, FIELD_VIA,
         ARENA_JOIN(a, via, via.n ? STR(", ") : STR_NONE, r->minor ? STR("1.1 ") : STR("1.0 "), r->w->self));
-    fields_add_id(&r->sent, a, FIELD_CDN_LOOP,
-                  loop.n ? ARENA_JOIN(a, loop, STR(", "), r->w->self) : r->w->self);
-    fields_add_id(&r->sent, a, FIELD_X_REQUEST_ID, request_id(r));
+    fields_add_id(to, a, FIELD_CDN_LOOP, loop.n ? ARENA_JOIN(a, loop, STR(", "), r->w->self) : r->w->self);
+    fields_add_id(to, a, FIELD_X_REQUEST_ID, request_id(r));
+}
+
+/* Lists that the key holds in one order, and which the origin is therefore sent in that order (CACHING.md 4.9). */
+static bool is_put_in_order(enum field_id id)
+{
+    return id == FIELD_ACCEPT_ENCODING || id == FIELD_ACCEPT_LANGUAGE;
+}
+
+static void add_visitors(struct request *r, struct fields *to, bool in_order)
+{
+    bool has_connection = fields_has(&r->fields, FIELD_CONNECTION);
+    for (size_t i = 0; i < r->fields.n; i++) {
+        const struct field *f = &r->fields.v[i];
+        if (!(in_order && is_put_in_order(f->id)) && is_passed_on(r, f, has_connection))
+            fields_add_line(to, &r->arena, *f);
+    }
+}
+
+static void add_hops(struct request *r, struct fields *to)
+{
+    uint64_t hops;
+    if (route_max_forwards(r, &hops) && hops > 0)
+        fields_add_id(to, &r->arena, FIELD_MAX_FORWARDS, arena_decimal(&r->arena, hops - 1));
 }
 
 const struct fields *request_fields(struct request *r)
@@ -293,10 +323,7 @@ const struct fields *request_fields(struct request *r)
     if (r->fields_made)
         return &r->sent;
     r->fields_made = true;
-    bool has_connection = fields_has(&r->fields, FIELD_CONNECTION);
-    for (size_t i = 0; i < r->fields.n; i++)
-        if (is_passed_on(r, &r->fields.v[i], has_connection))
-            fields_add_line(&r->sent, &r->arena, r->fields.v[i]);
+    add_visitors(r, &r->sent, true);
     if (r->w->country)
         r->key.country = country_of(r->w->country, request_client_ip(r), &r->arena);
     struct str encodings = accept_encoding_normalize(&r->fields);
@@ -305,10 +332,18 @@ const struct fields *request_fields(struct request *r)
     if (fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE))
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_LANGUAGE,
                       accept_language_ordered(&r->fields, &r->arena));
-    uint64_t hops;
-    if (route_max_forwards(r, &hops) && hops > 0)
-        fields_add_id(&r->sent, &r->arena, FIELD_MAX_FORWARDS, arena_decimal(&r->arena, hops - 1));
-    add_forwarding(r);
+    add_hops(r, &r->sent);
+    add_forwarding(r, &r->sent);
     r->key.fields = &r->sent;
     return &r->sent;
+}
+
+const struct fields *request_fields_as_came(struct request *r)
+{
+    struct fields *came = arena_zero(&r->arena, sizeof(*came));
+    request_fields(r); /* the country is found there */
+    add_visitors(r, came, false);
+    add_hops(r, came);
+    add_forwarding(r, came);
+    return came;
 }
