@@ -4,14 +4,16 @@
 #include "cache/ghost.h"
 
 #define HEAVY 4
+#define STEPS 128 /* of a queue in one call, before it is enough that nobody holds the next one */
 
 struct evict {
     struct lock lock;
     struct list small, main;
-    uint64_t small_weight, main_weight, capacity;
+    uint64_t small_weight, main_weight, held_weight, capacity;
     size_t count;
     double share;                       /* of the small queue, at least a tenth */
     struct ghost left_small, left_main; /* what left the one and the other */
+    _Atomic uint64_t loose_weight;      /* of what is queued and held by nobody */
 };
 
 static double least_share(const struct evict *e)
@@ -40,20 +42,46 @@ void evict_free(struct evict *e)
     mem_free(e);
 }
 
-static void enqueue(struct evict *e, struct evict_item *i, enum evict_queue queue)
+static struct list *list_of(struct evict *e, enum evict_queue queue)
+{
+    return queue == EVICT_SMALL ? &e->small : &e->main;
+}
+
+static uint64_t *weight_of(struct evict *e, enum evict_queue queue)
+{
+    return queue == EVICT_SMALL ? &e->small_weight : &e->main_weight;
+}
+
+/* In front of what stands at `at`. */
+static void enqueue_before(struct evict *e, struct link *at, struct evict_item *i, enum evict_queue queue)
 {
     i->queue = (uint8_t)queue;
-    list_push_back(queue == EVICT_SMALL ? &e->small : &e->main, &i->link);
-    *(queue == EVICT_SMALL ? &e->small_weight : &e->main_weight) += i->weight;
+    link_put_before(at, &i->link);
+    *weight_of(e, queue) += i->weight;
+    e->held_weight += i->holders ? i->weight : 0;
     e->count++;
+}
+
+static void enqueue(struct evict *e, struct evict_item *i, enum evict_queue queue)
+{
+    enqueue_before(e, &list_of(e, queue)->head, i, queue);
 }
 
 static void dequeue(struct evict *e, struct evict_item *i)
 {
-    *(i->queue == EVICT_SMALL ? &e->small_weight : &e->main_weight) -= i->weight;
+    *weight_of(e, (enum evict_queue)i->queue) -= i->weight;
+    e->held_weight -= i->holders ? i->weight : 0;
     link_remove(&i->link);
     i->queue = EVICT_NONE;
     e->count--;
+}
+
+/* For who asks without the lock. */
+static void unlock(struct evict *e)
+{
+    atomic_store_explicit(&e->loose_weight, e->small_weight + e->main_weight - e->held_weight,
+                          memory_order_relaxed);
+    lock_give(&e->lock);
 }
 
 /* What returns went too soon: the queue that it left gets more room, by its weight, and the more the fewer return of what left
@@ -85,7 +113,7 @@ void evict_insert(struct evict *e, struct evict_item *i)
 {
     lock_take(&e->lock);
     insert(e, i);
-    lock_give(&e->lock);
+    unlock(e);
 }
 
 static uint8_t uses_of(const struct evict_item *i)
@@ -104,13 +132,10 @@ void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i
             i->fingerprint = 1;
         if (uses_of(old) > uses_of(i))
             atomic_store_explicit(&i->uses, uses_of(old), memory_order_relaxed);
-        i->queue = old->queue;
-        link_put_before(&old->link, &i->link);
-        *(i->queue == EVICT_SMALL ? &e->small_weight : &e->main_weight) += i->weight;
-        e->count++;
+        enqueue_before(e, &old->link, i, (enum evict_queue)old->queue);
         dequeue(e, old);
     }
-    lock_give(&e->lock);
+    unlock(e);
 }
 
 void evict_remove(struct evict *e, struct evict_item *i)
@@ -130,7 +155,31 @@ void evict_remove_all(struct evict *e, struct evict_item *const *items, size_t n
     for (size_t k = 0; k < n; k++)
         if (items[k]->queue != EVICT_NONE)
             dequeue(e, items[k]);
-    lock_give(&e->lock);
+    unlock(e);
+}
+
+bool evict_hold(struct evict *e, struct evict_item *i)
+{
+    lock_take(&e->lock);
+    bool can = i->holders < UINT16_MAX;
+    if (can && i->holders++ == 0 && i->queue != EVICT_NONE)
+        e->held_weight += i->weight;
+    unlock(e);
+    return can;
+}
+
+void evict_release(struct evict *e, struct evict_item *i)
+{
+    lock_take(&e->lock);
+    CHECK(i->holders > 0);
+    if (--i->holders == 0 && i->queue != EVICT_NONE)
+        e->held_weight -= i->weight;
+    unlock(e);
+}
+
+uint64_t evict_loose_weight(const struct evict *e)
+{
+    return atomic_load_explicit(&e->loose_weight, memory_order_relaxed);
 }
 
 static struct evict_item *first_of(struct list *queue)
@@ -144,22 +193,6 @@ static void remember(struct evict *e, struct ghost *g, const struct evict_item *
     ghost_add(g, i->fingerprint, i->weight, e->capacity - e->capacity / 10);
 }
 
-/* What was used since it came moves to main; the first that was not goes. */
-static struct evict_item *take_from_small(struct evict *e)
-{
-    struct evict_item *i;
-    while ((i = first_of(&e->small)) != NULL) {
-        dequeue(e, i);
-        if (uses_of(i) == 0) {
-            remember(e, &e->left_small, i);
-            return i;
-        }
-        atomic_store_explicit(&i->uses, 0, memory_order_relaxed);
-        enqueue(e, i, EVICT_MAIN);
-    }
-    return NULL;
-}
-
 /* Of more than HEAVY times the mean: in its room there are that many others. It is in no queue. */
 static bool is_heavy(const struct evict *e, const struct evict_item *i)
 {
@@ -167,22 +200,43 @@ static bool is_heavy(const struct evict *e, const struct evict_item *i)
     return (uint64_t)i->weight * (e->count + 1) > HEAVY * all;
 }
 
-/* What was used goes round again with one use less; the first that was not goes. While newcomers need more room, popularity moves
- * on: one round is then all that past uses are good for, and of a heavy one a single use is not enough. Ends: uses only fall
- * here, and hits can add at most three to each. */
-static struct evict_item *take_from_main(struct evict *e)
+/* Of main: what was used goes round again with one use less. While newcomers need more room, popularity moves on: one round is then
+ * all that past uses are good for, and of a heavy one a single use is not enough. */
+static bool stays_in_main(const struct evict *e, struct evict_item *i)
 {
     const bool moves_on = e->share > least_share(e) * 1.1;
+    uint8_t uses = uses_of(i);
+    if (uses == 0 || (uses == 1 && moves_on && is_heavy(e, i)))
+        return false;
+    atomic_store_explicit(&i->uses, moves_on ? 0 : (uint8_t)(uses - 1), memory_order_relaxed);
+    return true;
+}
+
+/* Of the small queue: what was used since it came moves to main. */
+static bool moves_to_main(struct evict_item *i)
+{
+    if (uses_of(i) == 0)
+        return false;
+    atomic_store_explicit(&i->uses, 0, memory_order_relaxed);
+    return true;
+}
+
+/* The first one of a queue that was not used goes; behind STEPS of them the next one, `at_last` only. What somebody holds goes
+ * round: it would free nothing. */
+static struct evict_item *take_from(struct evict *e, enum evict_queue queue, bool at_last)
+{
     struct evict_item *i;
-    while ((i = first_of(&e->main)) != NULL) {
+    for (unsigned step = 0; step < 2 * STEPS && (i = first_of(list_of(e, queue))) != NULL; step++) {
         dequeue(e, i);
-        uint8_t uses = uses_of(i);
-        if (uses == 0 || (uses == 1 && moves_on && is_heavy(e, i))) {
-            remember(e, &e->left_main, i);
+        bool tired = at_last && step >= STEPS;
+        if (i->holders) {
+            enqueue(e, i, queue);
+        } else if (!tired && (queue == EVICT_SMALL ? moves_to_main(i) : stays_in_main(e, i))) {
+            enqueue(e, i, EVICT_MAIN);
+        } else {
+            remember(e, queue == EVICT_SMALL ? &e->left_small : &e->left_main, i);
             return i;
         }
-        atomic_store_explicit(&i->uses, moves_on ? 0 : (uint8_t)(uses - 1), memory_order_relaxed);
-        enqueue(e, i, EVICT_MAIN);
     }
     return NULL;
 }
@@ -192,14 +246,14 @@ struct evict_item *evict_take(struct evict *e, void (*hold)(struct evict_item *)
     lock_take(&e->lock);
     struct evict_item *i = NULL;
     if ((double)e->small_weight > e->share || list_is_empty(&e->main))
-        i = take_from_small(e);
+        i = take_from(e, EVICT_SMALL, false);
     if (!i)
-        i = take_from_main(e);
+        i = take_from(e, EVICT_MAIN, true);
     if (!i)
-        i = take_from_small(e);
+        i = take_from(e, EVICT_SMALL, true);
     if (i && hold)
         hold(i);
-    lock_give(&e->lock);
+    unlock(e);
     return i;
 }
 

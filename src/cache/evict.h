@@ -23,6 +23,7 @@ struct evict_item {
     uint32_t own;         /* the owner's: it would be padding */
     _Atomic uint8_t uses; /* saturates at 3 */
     uint8_t queue;        /* enum evict_queue, under the lock */
+    uint16_t holders;     /* evict_hold, under the lock */
 };
 
 struct evict;
@@ -47,9 +48,18 @@ void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i
 void evict_remove(struct evict *e, struct evict_item *i);
 /* The same for many, in one hold of the lock; none may be given twice. */
 void evict_remove_all(struct evict *e, struct evict_item *const *items, size_t n);
-/* Takes the next one to go out of its queue, or NULL when nothing is queued. `hold` is called under the lock, so that the caller
- * can secure a reference before anybody else removes it. */
+/* Somebody reads it slowly: its memory would not be free if it went, so others go until evict_release. Also before it is queued, and
+ * when it is not queued any more. false: too many do; it is not held. */
+bool evict_hold(struct evict *e, struct evict_item *i);
+void evict_release(struct evict *e, struct evict_item *i);
+
+/* Takes the next one to go out of its queue, after a bounded number of steps: then the next one goes, however much it was used. NULL:
+ * nothing is queued, or all that it came by is held. `hold` is called under the lock, so that the caller can secure a reference before
+ * anybody else removes it. */
 struct evict_item *evict_take(struct evict *e, void (*hold)(struct evict_item *));
+
+/* The weight of what is queued and held by nobody: what could go. Without the lock. */
+uint64_t evict_loose_weight(const struct evict *e);
 
 /* For status. */
 uint64_t evict_weight(struct evict *e);
