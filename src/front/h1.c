@@ -78,6 +78,7 @@ static void free_connection(struct h1 *c)
     if (c->x)
         request_reset(&c->x->request);
     h1_give_exchange(c);
+    request_client_gone(&c->own);
     link_remove(&c->link);
     f->open--;
     count_add(f->requests->counters, COUNTER_CONNECTIONS_OPEN, -1);
@@ -159,6 +160,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     struct request *r = &x->request;
     x->connection = c;
     r->peer = &c->peer;
+    r->own = &c->own;
     r->refused = error;
     c->body_done = true;
     c->body_wanted = c->expects_continue = c->tunnel = c->raw_ended = c->request_done = false;

@@ -54,6 +54,7 @@ struct h1 {
     struct link link;
     struct exchange *x;
     struct address peer;
+    struct connection *own; /* to an origin that logged this client in by connection; usually NULL */
     enum h1_state state;
     struct timer timer;
     bool waiting; /* `timer` means something */

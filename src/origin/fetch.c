@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "http/connection_auth.h"
 
 #define ARENA_BYTES  4096
 #define FETCHES_KEPT 64
@@ -197,6 +198,7 @@ static void connected(struct fetch *f, struct connection *c)
     f->step = FETCH_HEAD;
     f->sent_ms = f->f->loop->now.mono_ms;
     f->head_sent = f->asked_all = f->send_broken = false;
+    c->personal |= connection_auth_of_request(f->plan.key.fields);
     fetch_set_timer(f);
     stream_read_start(&c->stream);
     fetch_send(f);
@@ -241,8 +243,9 @@ void fetch_ask(struct fetch *f)
     f->got = STR_NONE;
     f->in.n = 0;
     f->scan = (struct head_scan){ 0 };
-    f->ticket =
-        (struct ticket){ .ready = ticket_ready, .failed = ticket_failed, .once = !may_be_sent_twice(f) };
+    f->ticket = (struct ticket){
+        .ready = ticket_ready, .failed = ticket_failed, .once = !may_be_sent_twice(f), .own = f->plan.own
+    };
     switch (pool_ask(f->f->pool, f->plan.origin, f->plan.site, f->retried, &f->ticket, &c, &why)) {
     case POOL_READY: connected(f, c); break;
     case POOL_WAIT: break;
@@ -310,6 +313,9 @@ void fetch_detach(struct fetch_client *c)
         return;
     c->fetch = NULL;
     f->plan.client = NULL;
+    f->plan.own = f->ticket.own = NULL;
+    if (f->connection && f->connection->own)
+        pool_disown(f->connection->own);
     struct upload *u = f->plan.upload;
     bool half_sent = u && (u->n > 0 || u->state != UPLOAD_ENDED);
     if (u)
@@ -326,8 +332,11 @@ static void give_back(struct fetch *f)
     f->connection = NULL;
     /* An answer that came before the upload was sent leaves the connection in the middle of a message; surplus bytes
      * make it unusable as well. */
-    if (f->keep_alive && f->asked_all && f->in.n == 0 && !c->stream.writing)
+    bool reusable = f->keep_alive && f->asked_all && f->in.n == 0 && !c->stream.writing;
+    if (reusable && !c->personal)
         pool_keep(c, f->plan.site->origin_idle_timeout);
+    else if (reusable && f->plan.own)
+        pool_keep_for(c, f->plan.own);
     else
         pool_drop(c);
 }

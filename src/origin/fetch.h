@@ -72,6 +72,7 @@ struct fetch_plan {
     const struct directives *request; /* honoured ones: for stale-if-error */
     struct upload *upload;            /* NULL: no body */
     struct fetch_client *client;      /* NULL: background */
+    struct connection **own;          /* where its client keeps a connection of his own; NULL: none */
     bool empty_body;                  /* Content-Length: 0 was sent: say so too */
     bool may_store; /* GET that may be stored: conditional fields and Range are ours alone */
     bool background;

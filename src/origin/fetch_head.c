@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "http/connection_auth.h"
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
 
@@ -269,6 +270,7 @@ void fetch_handle_head(struct fetch *f)
         case HEAD_DONE: break;
         }
         if (h.status >= 200) {
+            f->connection->personal |= connection_auth_of_response(&h.fields);
             f->keep_alive = !f->send_broken && wants_keep_alive(h.minor, &h.fields);
             if (framing_of_response(f->plan.method, &h, &f->framing) != HTTP_ERROR_NONE) {
                 fetch_fail(f, REASON_ORIGIN_INVALID, 502);

@@ -109,6 +109,8 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
         v->reason = f->plan.not_stored ? f->plan.not_stored : REASON_METHOD;
     if (v->store && f->plan.not_stored)
         v->reason = f->plan.not_stored;
+    if (v->store && f->connection->personal)
+        v->reason = REASON_CONNECTION_AUTH;
     if (v->store && f->framing.kind == FRAMING_LENGTH &&
         f->framing.length > (uint64_t)f->plan.site->object_bytes)
         v->reason = REASON_TOO_LARGE;

@@ -39,9 +39,10 @@ void origins_fini(struct origins *o)
     lock_fini(&o->lock);
 }
 
-static bool is_same(const struct origin_address *a, const struct origin_address *b)
+bool origin_is_at(const struct origin *o, const struct origin_address *at)
 {
-    return a->port == b->port && str_eq(a->host_name, b->host_name) && str_eq(a->local_path, b->local_path);
+    return o->at.port == at->port && str_eq(o->at.host_name, at->host_name) &&
+           str_eq(o->at.local_path, at->local_path);
 }
 
 static struct origin *make(struct origins *all, const struct origin_address *at)
@@ -61,7 +62,7 @@ struct origin *origins_get(struct origins *o, const struct origin_address *at)
     lock_take(&o->lock);
     LIST_EACH(l, &o->all) {
         struct origin *origin = CONTAINER_OF(l, struct origin, link);
-        if (is_same(&origin->at, at))
+        if (origin_is_at(origin, at))
             found = origin;
     }
     if (!found) {

@@ -41,6 +41,7 @@ void origins_init(struct origins *o);
 void origins_fini(struct origins *o);
 /* The origin of that address, made when it is new; stays until origins_fini (as many as configurations ever named). Any thread. */
 struct origin *origins_get(struct origins *o, const struct origin_address *at);
+bool origin_is_at(const struct origin *o, const struct origin_address *at);
 /* Calls `each` for all, under the lock. */
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 

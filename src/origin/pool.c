@@ -5,6 +5,7 @@
 
 #define RESOLVED_KEPT_MS ((int64_t)30000)
 #define IDLE_MAX         1024 /* connections to one origin on one worker */
+#define OWNED_MAX        1024 /* the same, that belong to a client each */
 
 /* What this worker knows of one origin. */
 struct pool_entry {
@@ -13,7 +14,7 @@ struct pool_entry {
     struct pool *pool;
     struct origin *origin;
     struct list idle; /* connections, the latest used first */
-    size_t idle_n;
+    size_t idle_n, owned_n;
     struct list queue;        /* tickets that wait for a place */
     struct list resolving;    /* tickets that wait for an address */
     struct loop_notice place; /* one was given back */
@@ -194,9 +195,20 @@ static void stop_idling(struct connection *c)
     }
 }
 
+/* Nobody's any more. */
+static void lose_owner(struct connection *c)
+{
+    if (!c->own)
+        return;
+    *c->own = NULL;
+    c->own = NULL;
+    c->entry->owned_n--;
+}
+
 void pool_drop(struct connection *c)
 {
     stop_idling(c);
+    lose_owner(c);
     timer_stop(c->entry->pool->loop, &c->idle);
     c->user = NULL;
     stream_close(&c->stream);
@@ -232,6 +244,45 @@ void pool_keep(struct connection *c, int64_t idle_ms)
     give_place(e);
 }
 
+void pool_keep_for(struct connection *c, struct connection **own)
+{
+    struct pool_entry *e = c->entry;
+    if (c->own != own) {
+        lose_owner(c);
+        pool_disown(own);
+    }
+    if (e->pool->closing || c->stream.state != STREAM_OPEN || (!c->own && e->owned_n >= OWNED_MAX)) {
+        pool_drop(c);
+        return;
+    }
+    if (!c->own) {
+        c->own = own;
+        *own = c;
+        e->owned_n++;
+    }
+    c->user = NULL;
+    c->ctx = NULL;
+    c->reused = true;
+    stream_read_start(&c->stream);
+    c->counted = false;
+    give_place(e);
+}
+
+bool pool_is_to(const struct connection *c, const struct origin_address *at)
+{
+    return origin_is_at(c->entry->origin, at);
+}
+
+void pool_disown(struct connection **own)
+{
+    struct connection *c = *own;
+    if (!c)
+        return;
+    lose_owner(c);
+    if (!c->user)
+        pool_drop(c);
+}
+
 /* ---- tickets ---- */
 
 static void finish(struct ticket *t)
@@ -263,13 +314,30 @@ static void queue_too_long(struct timer *timer)
     t->failed(t, REASON_QUEUE_TIMEOUT);
 }
 
-static struct connection *take_idle(struct pool_entry *e, bool once)
+/* The one that belongs to the asker's client, when it is of this origin. */
+static struct connection *take_own(struct pool_entry *e, const struct ticket *t)
+{
+    struct connection *c = t->own ? *t->own : NULL;
+    if (!c || c->entry != e || c->user)
+        return NULL;
+    if (t->once && !stream_is_quiet(&c->stream)) {
+        pool_drop(c);
+        return NULL;
+    }
+    c->counted = true;
+    return c;
+}
+
+static struct connection *take_idle(struct pool_entry *e, const struct ticket *t)
 {
     struct link *l;
+    struct connection *own = take_own(e, t);
+    if (own)
+        return own;
     while ((l = list_first(&e->idle)) != NULL) {
         struct connection *c = CONTAINER_OF(l, struct connection, link);
         /* Its end may wait to be read behind what brought the request that it is for. */
-        if (once && !stream_is_quiet(&c->stream)) {
+        if (t->once && !stream_is_quiet(&c->stream)) {
             pool_drop(c);
             continue;
         }
@@ -287,7 +355,7 @@ static void serve_queue(struct pool_entry *e)
         struct ticket *t = CONTAINER_OF(list_first(&e->queue), struct ticket, link);
         enum reason why;
         leave_queue(t);
-        struct connection *c = t->fresh ? NULL : take_idle(e, t->once);
+        struct connection *c = t->fresh ? NULL : take_idle(e, t);
         if (c)
             t->ready(t, c);
         else if (!begin_connect(t, &why))
@@ -308,7 +376,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     t->connect_timeout_ms = site->connect_timeout;
     /* Those who wait already go first. */
     if (list_is_empty(&e->queue) && take_place(e)) {
-        *c = fresh ? NULL : take_idle(e, t->once);
+        *c = fresh ? NULL : take_idle(e, t);
         if (*c)
             return POOL_READY;
         if (begin_connect(t, why))

@@ -39,8 +39,10 @@ struct connection {
     struct timer idle;
     const struct connection_user *user;
     void *ctx;
-    bool reused;  /* it served a request before */
-    bool counted; /* in origin->in_use */
+    struct connection **own; /* the client that it belongs to points here; NULL: nobody's */
+    bool personal; /* it carried a log-in that holds for the connection: it is never another client's */
+    bool reused;   /* it served a request before */
+    bool counted;  /* in origin->in_use */
 };
 
 enum ticket_state { TICKET_NONE, TICKET_QUEUED, TICKET_RESOLVING, TICKET_CONNECTING };
@@ -53,6 +55,8 @@ struct ticket {
     struct connection *connecting;
     bool fresh; /* no idle connection */
     bool once;  /* the asker's: it is not sent again, so no idle connection that is seen to have ended */
+    struct connection *
+        *own;           /* the asker's: where its client keeps a connection of his own; NULL: no client */
     struct timer timer; /* of the queue, then of the connect */
     int64_t connect_timeout_ms;
     size_t next_address, addresses_left;
@@ -80,6 +84,16 @@ void pool_cancel(struct ticket *t);
 
 /* For another request: it must be between two messages. `idle_ms`: how long it may stay; 0: closed. */
 void pool_keep(struct connection *c, int64_t idle_ms);
+/*
+ * The same, but for one client alone, who points to it from *own: it is kept until it ends, or pool_disown. A client has one: another
+ * one is closed. Without room for it, or when it is of no more use, it is closed.
+ */
+void pool_keep_for(struct connection *c, struct connection **own);
+/* The client is gone, or wants nothing of it any more: his connection is closed, now or when its user gives it back. Harmless when there
+ * is none. */
+void pool_disown(struct connection **own);
+/* Is it a connection to that origin? */
+bool pool_is_to(const struct connection *c, const struct origin_address *at);
 /* Not fit for reuse. */
 void pool_drop(struct connection *c);
 

@@ -433,6 +433,7 @@ static void start_fetch(struct request *r, bool background)
         .request = &r->directives,
         .upload = background ? NULL : r->upload,
         .client = background ? NULL : &r->fetch_client,
+        .own = background ? NULL : r->own,
         .empty_body = r->framing.kind == FRAMING_LENGTH && r->framing.length == 0,
         .may_store = may_store,
         .background = background,
@@ -951,6 +952,11 @@ void request_abort(struct request *r)
         upload_end(r->upload, UPLOAD_FAILED);
     r->step = STEP_FINISH;
     CHECK(run(r) == REQUEST_DONE);
+}
+
+void request_client_gone(struct connection **own)
+{
+    pool_disown(own);
 }
 
 /* ---- the request's body ---- */

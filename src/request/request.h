@@ -128,6 +128,8 @@ struct request {
     struct framing framing; /* of its body */
     bool https;             /* the connection is */
     const struct address *peer;
+    struct connection *
+        *own; /* where the front keeps this client's own connection to an origin; may be NULL */
     enum http_error refused; /* found by the front: answer it and close */
 
     /* ---- route ---- */
@@ -223,6 +225,9 @@ static inline bool request_is_tunnel(const struct request *r)
 {
     return r->tunnel != NULL;
 }
+
+/* The client's connection ends: the one to an origin that belongs to it does as well. No request of it is in flight. */
+void request_client_gone(struct connection **own);
 
 /* ---- for the steps, in other files of this room ---- */
 

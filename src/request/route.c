@@ -1,6 +1,7 @@
 #include "request/route.h"
 
 #include "http/accept.h"
+#include "http/connection_auth.h"
 #include "http/url.h"
 #include "request/country.h"
 
@@ -152,6 +153,13 @@ static bool wants_upgrade(const struct request *r)
            !fields_list_has(&r->fields, FIELD_UPGRADE, STR("h2c"));
 }
 
+/* What the origin answers depends on who has logged in on the connection, and no field says who. */
+static bool is_logged_in_by_connection(const struct request *r)
+{
+    return connection_auth_of_request(&r->fields) ||
+           (r->own && *r->own && pool_is_to(*r->own, &r->site->origin_address));
+}
+
 static void find_mode(struct request *r)
 {
     bool has_body =
@@ -164,6 +172,8 @@ static void find_mode(struct request *r)
         r->pass_reason = REASON_REQUEST_BODY;
     else if (r->upgrade)
         r->pass_reason = REASON_UPGRADE;
+    else if (is_logged_in_by_connection(r))
+        r->pass_reason = REASON_CONNECTION_AUTH;
     r->pass = r->pass_reason != REASON_NONE;
     r->range = r->method == METHOD_GET && fields_count(&r->fields, FIELD_RANGE) == 1
                    ? fields_value(&r->fields, FIELD_RANGE)

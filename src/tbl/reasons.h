@@ -14,6 +14,7 @@ REASON(REQUEST_NO_STORE,  "request-no-store",   "the request says no-store (hono
 REASON(PRIVATE,           "private",            "the ruling header says private; say public, or s-maxage, when the page is the same for all")
 REASON(SET_COOKIE,        "set-cookie",         "the response sets a cookie; leave it out on pages for everyone, or see the setting set_cookie")
 REASON(AUTHORIZATION,     "authorization",      "the request has Authorization and the ruling header has neither public nor s-maxage")
+REASON(CONNECTION_AUTH,   "connection-auth",    "the origin logs its visitors in by connection (NTLM, Negotiate): this one's connection is his alone, and nothing of it is stored")
 REASON(NO_PERMISSION,     "no-permission",      "nothing permits storing: send Netlify-CDN-Cache-Control or CDN-Cache-Control with max-age, or Cache-Control with s-maxage")
 REASON(NO_LIFETIME,       "no-lifetime",        "no lifetime, no stale window and no validator: send s-maxage, stale-while-revalidate or an ETag")
 REASON(STATUS,            "status",             "responses of this status are not stored (setting all_statuses)")
