@@ -389,7 +389,8 @@ static const struct stream_notices notices = { on_connected,  on_space,  on_data
 
 const struct front_ops h1_ops = {
     .send = h1_send,
-    .unsent = h1_unsent,
+    .note = h1_note,
+    .took = h1_took,
     .interim = h1_interim,
     .want_body = h1_want_body,
     .send_raw = h1_send_raw,

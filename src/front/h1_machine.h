@@ -42,6 +42,7 @@ struct exchange {
     struct buf in;     /* received: the head, then body bytes or the next requests */
     size_t at;         /* of `in`: bytes before it are done with */
     size_t head_bytes; /* they must stay while the request is in flight: its strings point there */
+    struct stream_backlog backlog; /* of a send under way, when it was last looked at */
     struct field *table;
     size_t table_cap;
     struct field few[FIELDS_FIRST]; /* `table`, while they are enough */
@@ -149,7 +150,8 @@ enum front_sent h1_send(struct request *r, const struct reply *head, const struc
                         unsigned body_n, bool last);
 enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned n);
 void h1_end_raw(struct request *r);
-size_t h1_unsent(const struct request *r);
+void h1_note(struct request *r);
+bool h1_took(struct request *r);
 void h1_interim(struct request *r, int status, const struct fields *fields);
 /* An interim response, now or behind the one that is being sent; `text` outlasts the request. */
 void h1_write_interim(struct h1 *c, struct str text);

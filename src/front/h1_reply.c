@@ -148,7 +148,7 @@ void h1_on_written(struct stream *s, int status)
         unsigned n = c->deferred_n;
         c->deferred_n = 0;
         switch (stream_write(&c->stream, c->deferred, n)) {
-        case STREAM_PENDING: return;
+        case STREAM_PENDING: request_moved(&c->x->request); return;
         case STREAM_WRITTEN: break;
         case STREAM_BROKEN: status = -1; break;
         }
@@ -166,6 +166,20 @@ void h1_on_moved(struct stream *s)
         request_moved(&c->x->request);
 }
 
+/* ---- how far it got ---- */
+
+void h1_note(struct request *r)
+{
+    struct h1 *c = h1_of_request(r);
+    stream_note(&c->stream, &c->x->backlog);
+}
+
+bool h1_took(struct request *r)
+{
+    struct h1 *c = h1_of_request(r);
+    return stream_took(&c->stream, &c->x->backlog);
+}
+
 /* ---- a tunnel ---- */
 
 enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned n)
@@ -178,9 +192,4 @@ enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned
 void h1_end_raw(struct request *r)
 {
     stream_shutdown(&h1_of_request(r)->stream);
-}
-
-size_t h1_unsent(const struct request *r)
-{
-    return stream_queued(&h1_of_request((struct request *)(uintptr_t)r)->stream);
 }

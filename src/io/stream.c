@@ -180,6 +180,21 @@ size_t stream_unsent(const struct stream *s)
     return ioctl(s->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
 
+/* More than any buffer holds: whatever is found later is less. */
+#define HELD_UNKNOWN SIZE_MAX
+
+void stream_note(const struct stream *s, struct stream_backlog *b)
+{
+    *b = (struct stream_backlog){ stream_queued(s), s->refused ? stream_unsent(s) : HELD_UNKNOWN };
+}
+
+bool stream_took(const struct stream *s, struct stream_backlog *b)
+{
+    struct stream_backlog before = *b;
+    *b = (struct stream_backlog){ stream_queued(s), stream_unsent(s) };
+    return b->queued < before.queued || b->held < before.held;
+}
+
 size_t stream_queued(const struct stream *s)
 {
     return s->writing ? engine_of(s)->queued(s) : 0;

@@ -44,11 +44,12 @@ struct stream {
     bool reading; /* the owner wants bytes */
     bool writing; /* `written` is still to come */
     /* private to io/stream*.c */
-    bool ended; /* `ended` came */
-    bool fin;   /* stream_shutdown was called */
-    bool local; /* a Unix socket */
-    int fd;     /* -1: not yet, or closed */
-    int lost;   /* what a write failed with; 0 */
+    bool ended;   /* `ended` came */
+    bool fin;     /* stream_shutdown was called */
+    bool local;   /* a Unix socket */
+    bool refused; /* the kernel did not take all of the write under way at once */
+    int fd;       /* -1: not yet, or closed */
+    int lost;     /* what a write failed with; 0 */
     union {
         /* By readiness, through libuv: io/stream_poll.c. */
         struct {
@@ -121,9 +122,23 @@ void stream_local(const struct stream *s, struct address *out);
 bool stream_is_dead(const struct stream *s);
 /* Nothing to read, and no end of the peer's side, as far as the kernel knows. Tells of an error without taking it from the reader. */
 bool stream_is_quiet(const struct stream *s);
+/*
+ * How much of what was written the peer does not have yet. The kernel's buffer may take megabytes at once and then nothing
+ * until a third of it is empty again, so a slow peer's progress is what it has acknowledged.
+ */
+struct stream_backlog {
+    size_t queued; /* bytes of a pending write that the kernel has not taken */
+    size_t
+        held; /* bytes that the kernel has taken and the peer has not acknowledged; of a Unix socket: that it has not
+                      read, in the kernel's measure */
+};
+/* Notes where a pending write stands. Asks the kernel only when it has refused part of that write: a peer that keeps up costs nothing. */
+void stream_note(const struct stream *s, struct stream_backlog *b);
+/* Has the peer taken something since `b` was noted? Asks the kernel, and notes it anew. What the kernel held then may be unknown: true. */
+bool stream_took(const struct stream *s, struct stream_backlog *b);
 /* Bytes of a pending write that the kernel has not taken. */
 size_t stream_queued(const struct stream *s);
-/* Bytes of body the kernel still holds for sending; 0 when unknown. */
+/* Bytes that the kernel holds and the peer has not acknowledged; 0 when unknown. */
 size_t stream_unsent(const struct stream *s);
 
 #endif

@@ -177,7 +177,7 @@ static enum stream_write poll_write(struct stream *s, const struct iovec *iov, u
     /* libuv keeps up to four pieces in the request itself and copies more to the heap. */
     if (uv_write(&s->poll.req.write, &s->poll.uv.stream, rest, n - i, on_written) != 0)
         return STREAM_BROKEN;
-    s->writing = true;
+    s->writing = s->refused = true;
     return STREAM_PENDING;
 }
 

@@ -256,6 +256,7 @@ static void on_sent(struct ring_op *op, int result, unsigned flags)
     if (result > 0) {
         advance(s->ring.write, (size_t)result);
         if (s->ring.write->left) {
+            s->refused = true;
             submit_write(s);
             if (s->notices->moved)
                 s->notices->moved(s);
@@ -293,7 +294,8 @@ static enum stream_write ring_write(struct stream *s, const struct iovec *iov, u
     }
     w->message = (struct msghdr){ .msg_iov = w->iov, .msg_iovlen = n };
     s->ring.write = w;
-    if (ring_is_direct(ring_of(s)))
+    s->refused = ring_is_direct(ring_of(s));
+    if (s->refused)
         alive = write_directly(s);
     if (!alive || w->left == 0) {
         give_write(s);

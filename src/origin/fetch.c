@@ -255,11 +255,22 @@ void fetch_ask(struct fetch *f)
 
 /* ---- time ---- */
 
+/* Does the origin still take an upload, however slowly? Of a short one that stands in the kernel's buffers nothing is expected. */
+static bool takes_upload(struct fetch *f)
+{
+    size_t before = f->backlog.held;
+    if (!f->has_upload || !f->head_sent || !stream_took(&f->connection->stream, &f->backlog))
+        return false;
+    return f->connection->stream.writing || f->backlog.held > 0 || before > UPLOAD_RING_BYTES;
+}
+
 static void too_slow(struct timer *t)
 {
     struct fetch *f = CONTAINER_OF(t, struct fetch, timer);
     if (f->step == FETCH_BODY)
         fetch_fail(f, REASON_BETWEEN_TIMEOUT, 504);
+    else if (takes_upload(f))
+        fetch_set_timer(f);
     else
         fetch_fail(f, REASON_FIRST_BYTE_TIMEOUT, 504);
 }

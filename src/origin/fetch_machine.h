@@ -44,10 +44,11 @@ struct fetch {
     /* the request */
     struct buf out;
     struct directives request;
-    bool head_sent, asked_all; /* all of head and body is with the kernel */
-    bool send_broken;          /* the origin takes no more bytes */
-    size_t upload_leased;      /* bytes of the write under way that are the upload's */
-    bool upload_ended;         /* they are its last */
+    bool head_sent, asked_all;     /* all of head and body is with the kernel */
+    bool send_broken;              /* the origin takes no more bytes */
+    struct stream_backlog backlog; /* of what it was sent, when that was last looked at */
+    size_t upload_leased;          /* bytes of the write under way that are the upload's */
+    bool upload_ended;             /* they are its last */
     char chunk_text[CHUNK_HEAD_MAX];
     bool invalidated; /* its answer did: what it brings counts as begun afterwards */
     bool has_upload;  /* it had one, even if nobody feeds it any more: not to be sent again */

@@ -117,6 +117,8 @@ static void wrote(struct fetch *f)
     size_t leased = f->upload_leased;
     f->upload_leased = 0;
     f->asked_all = !u || f->upload_ended;
+    if (u && f->asked_all)
+        stream_took(&f->connection->stream, &f->backlog); /* how much the kernel still holds of it */
     fetch_set_timer(f);
     if (u)
         upload_taken(u, leased);
@@ -160,7 +162,10 @@ void fetch_send(struct fetch *f)
         f->upload_ended = u && u->state == UPLOAD_ENDED;
         switch (stream_write(&f->connection->stream, iov, n)) {
         case STREAM_WRITTEN: wrote(f); break;
-        case STREAM_PENDING: fetch_set_timer(f); return;
+        case STREAM_PENDING:
+            stream_note(&f->connection->stream, &f->backlog);
+            fetch_set_timer(f);
+            return;
         case STREAM_BROKEN: cannot_send(f); return;
         }
     }

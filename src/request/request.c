@@ -594,23 +594,36 @@ static enum step do_deliver(struct request *r)
 
 /* ---- send: lease, write, give back ---- */
 
-static void send_too_slow(struct timer *t);
+/* In so many steps of the time it has it is looked whether the client takes anything: one that stops is cut off that much
+ * later at most. */
+#define SEND_LOOKS 4
+
+static void look_at_sending(struct timer *t);
+
+/* How long the client may take nothing. A body that is not kept holds up its origin, and with it all who read it. */
+static int64_t send_patience(const struct request *r)
+{
+    bool passing = r->object && object_is_closed(r->object);
+    return passing ? r->site->window_stall : r->settings->process.send_timeout;
+}
 
 static void watch_sending(struct request *r)
 {
-    /* A body that is not kept holds up its origin, and with it all who read it. */
-    bool passing = r->object && object_is_closed(r->object);
-    r->unsent = r->front->unsent(r);
-    timer_start(r->w->loop, &r->timer, passing ? r->site->window_stall : r->settings->process.send_timeout,
-                send_too_slow);
+    r->took_ms = r->w->loop->now.mono_ms;
+    r->front->note(r);
+    timer_start(r->w->loop, &r->timer, send_patience(r) / SEND_LOOKS, look_at_sending);
 }
 
-/* Slow is not gone: only a client that took no byte at all is. */
-static void send_too_slow(struct timer *t)
+/* Slow is not gone: only a client that acknowledged no byte at all is. */
+static void look_at_sending(struct timer *t)
 {
     struct request *r = CONTAINER_OF(t, struct request, timer);
-    if (r->sending && r->front->unsent(r) < r->unsent) {
-        watch_sending(r);
+    int64_t now_ms = r->w->loop->now.mono_ms, patience = send_patience(r), step = patience / SEND_LOOKS;
+    if (r->front->took(r))
+        r->took_ms = now_ms;
+    int64_t left = r->took_ms + patience - now_ms;
+    if (left > 0) {
+        timer_start(r->w->loop, &r->timer, left < step ? left : step, look_at_sending);
         return;
     }
     r->gone = true;

@@ -49,8 +49,9 @@ struct front_ops {
     /* The head (NULL: it was sent) and pieces of the body; `last`: the body is whole with them. */
     enum front_sent (*send)(struct request *r, const struct reply *head, const struct iovec *iov, unsigned n,
                             bool last);
-    /* Bytes of a pending send that the kernel has not taken yet. */
-    size_t (*unsent)(const struct request *r);
+    /* Notes where a pending send stands; asks later whether the client has taken anything since, and notes it anew. */
+    void (*note)(struct request *r);
+    bool (*took)(struct request *r);
     /* A 1xx; dropped when the client cannot take one now. */
     void (*interim)(struct request *r, int status, const struct fields *fields);
     /* Body bytes are wanted: request_body follows, from the loop. */
@@ -172,7 +173,7 @@ struct request {
     struct body_cursor cursor;
     uint64_t at, end;    /* of the body: next byte, and where to stop (BODY_LENGTH_UNKNOWN: the end) */
     uint64_t leased;     /* bytes of the write under way */
-    size_t unsent;       /* of it, when it was last looked at */
+    int64_t took_ms;     /* the client took some of it, as far as is known */
     struct parts *parts; /* several ranges; NULL */
     bool head_sent, sending, last_sent;
     bool cut;  /* the body could not be sent whole: no proper end */

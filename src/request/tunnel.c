@@ -23,7 +23,8 @@ struct tunnel {
     struct flow down, up; /* origin to client, client to origin */
     size_t held;          /* bytes in `down` that wait for the 101 to be sent */
     bool over;
-    struct letter end; /* tells the request, from the loop */
+    struct stream_backlog to_origin; /* of the write under way, when it was last looked at */
+    struct letter end;               /* tells the request, from the loop */
     bool end_posted;
 };
 
@@ -52,15 +53,25 @@ bool tunnel_is_over(const struct request *r)
     return r->tunnel->over;
 }
 
-static void silent(struct timer *timer)
-{
-    finish(CONTAINER_OF(timer, struct tunnel, silence));
-}
+static void silent(struct timer *timer);
 
 static void stir(struct tunnel *t)
 {
     struct request *r = t->request;
     timer_start(r->w->loop, &t->silence, r->settings->process.tunnel_timeout, silent);
+}
+
+/* Who takes what it is sent, however slowly, is not silent. */
+static void silent(struct timer *timer)
+{
+    struct tunnel *t = CONTAINER_OF(timer, struct tunnel, silence);
+    bool took = t->down.writing && t->request->front->took(t->request);
+    if (t->up.writing && stream_took(&t->origin->stream, &t->to_origin))
+        took = true;
+    if (took)
+        stir(t);
+    else
+        finish(t);
 }
 
 static void check_end(struct tunnel *t)
@@ -81,7 +92,10 @@ static void push_down(struct tunnel *t)
         struct iovec iov = { f->bytes, f->n };
         switch (r->front->send_raw(r, &iov, 1)) {
         case FRONT_SENT: f->n = 0; break;
-        case FRONT_PENDING: f->writing = true; return;
+        case FRONT_PENDING:
+            f->writing = true;
+            r->front->note(r);
+            return;
         case FRONT_BROKEN: finish(t); return;
         }
     }
@@ -143,7 +157,10 @@ static void push_up(struct tunnel *t)
         struct iovec iov = { f->bytes, f->n };
         switch (stream_write(&t->origin->stream, &iov, 1)) {
         case STREAM_WRITTEN: f->n = 0; break;
-        case STREAM_PENDING: f->writing = true; return;
+        case STREAM_PENDING:
+            f->writing = true;
+            stream_note(&t->origin->stream, &t->to_origin);
+            return;
         case STREAM_BROKEN: finish(t); return;
         }
     }
@@ -212,7 +229,10 @@ static void send_101(struct request *r, const struct response_head *head)
     struct iovec iov = { (char *)(uintptr_t)text.p, text.n };
     switch (r->front->send_raw(r, &iov, 1)) {
     case FRONT_SENT: break;
-    case FRONT_PENDING: r->tunnel->down.writing = true; break;
+    case FRONT_PENDING:
+        r->tunnel->down.writing = true;
+        r->front->note(r);
+        break;
     case FRONT_BROKEN: finish(r->tunnel); break;
     }
 }

@@ -101,6 +101,7 @@ function stalled(at, target, fields) {
       c.close();
     }));
     // The others are cut when their time is over, and their origins are let go.
+    await freshet.advance(10_000); // it is seen what they took before they stopped
     await freshet.advance(31_000);
     await freshet.until('who does not read is cut', (g2) => g2.requests_open === 0 && g2.fetches_open === 0 && g2.passing_bytes === 0);
     for (const [i, c] of clients.entries()) {
@@ -156,6 +157,7 @@ function stalled(at, target, fields) {
       await freshet.until('all stall', (g) => g.requests_open === n);
       await freshet.purge({ cache_tags: ['all'] });
       await freshet.until('only its readers hold it', (g) => g.objects === 0);
+      await freshet.advance(20_000); // it is seen what they took before they stopped
       const cut = freshet.advance(61_000);
       // Every tenth reads on only when it has been cut: which of the others still get it all is a matter of luck.
       const late = (i) => i % 10 === 0;
