@@ -75,6 +75,7 @@ struct fetch_plan {
     struct connection **own;          /* where its client keeps a connection of his own; NULL: none */
     bool empty_body;                  /* Content-Length: 0 was sent: say so too */
     bool may_store; /* GET that may be stored: conditional fields and Range are ours alone */
+    bool learns;    /* what its answer says of the page is remembered, though it may not be stored */
     bool background;
     bool upgrade;           /* Upgrade is asked for */
     enum reason not_stored; /* although it might: why; REASON_NONE: it may */

@@ -160,6 +160,25 @@ static void judge_part(struct fetch *f, const struct fields *fields, struct verd
     }
 }
 
+/*
+ * The answer to a visitor's own Range or conditions: a 206 or 304 says of the page what its 200 would say (RFC 9110 §15.3.7,
+ * §15.4.5), so it is known again whether the page may be stored. Its rule is left to a whole answer.
+ */
+static void judge_as_it_came(struct fetch *f, int status, const struct fields *fields, struct verdict *v)
+{
+    struct range r;
+    uint64_t whole;
+    bool stands_for_200 = f->plan.learns && (status == 206 || status == 304);
+    fetch_judge(f, stands_for_200 ? 200 : status, fields, v);
+    if (!stands_for_200)
+        return;
+    v->rule_changed = false;
+    if (status == 206 && v->reason == f->plan.not_stored && fields_has(fields, FIELD_CONTENT_RANGE) &&
+        content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole) && whole != UINT64_MAX &&
+        whole > (uint64_t)f->plan.site->object_bytes)
+        v->reason = REASON_TOO_LARGE;
+}
+
 static void final_head(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
     struct fields fields;
@@ -203,7 +222,9 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     }
     object_unref(f->part); /* the whole comes anew */
     f->part = NULL;
-    if (status == 206 && f->plan.may_store)
+    if (!f->plan.may_store)
+        judge_as_it_came(f, status, &fields, &v);
+    else if (status == 206)
         judge_part(f, &fields, &v);
     else
         fetch_judge(f, status, &fields, &v);

@@ -43,11 +43,11 @@ void fetch_settle(struct fetch *f, int status, const struct verdict *v)
         index_settle(f->object, &f->place, v->rule);
         return;
     }
-    if (v->rule_changed && f->plan.may_store)
+    if (v->rule_changed && f->plan.learns)
         index_learn(c, &f->place, v->rule, now_ms);
     index_withdraw(f->object);
     object_close(f->object);
-    if (f->plan.may_store) {
+    if (f->plan.learns) {
         struct index_note note = { .reason = v->reason };
         if (should_not_queue(v->reason))
             note.no_queue_until_ms = now_ms + f->plan.site->no_queue_time;

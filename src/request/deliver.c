@@ -360,7 +360,7 @@ static bool deliver_range(struct request *r, const struct validators *validators
     struct range v[64];
     size_t n, max = (size_t)r->site->ranges;
     uint64_t whole = object_length(r->object);
-    if (!r->range.n || whole == BODY_LENGTH_UNKNOWN || r->pass_reason == REASON_RANGE ||
+    if (!r->range.n || whole == BODY_LENGTH_UNKNOWN ||
         !if_range_holds(&r->fields, validators, r->w->loop->now.wall_ms / 1000))
         return false;
     switch (range_parse(r->range, whole, v, max < COUNT_OF(v) ? max : COUNT_OF(v), &n)) {
@@ -390,6 +390,53 @@ bool deliver_part_suffices(const struct request *r, const struct object *o)
     return if_range_holds(&r->fields, &validators, now_s) &&
            range_parse(r->range, part->whole, v, 1, &n) == RANGE_OK && n == 1 && v[0].first >= part->first &&
            v[0].last <= part->last;
+}
+
+/* ---- what is the origin's to answer ---- */
+
+static const enum field_id conditions[] = {
+    FIELD_IF_NONE_MATCH, FIELD_IF_MODIFIED_SINCE, FIELD_IF_MATCH, FIELD_IF_UNMODIFIED_SINCE, FIELD_RANGE,
+};
+
+bool deliver_has_conditions(const struct request *r)
+{
+    for (size_t i = 0; i < COUNT_OF(conditions); i++)
+        if (fields_has(&r->fields, conditions[i]))
+            return true;
+    return false;
+}
+
+/* Is the visitor's range at hand, or will be before more than a window has been read for nothing? */
+static bool range_is_near(struct request *r, const struct validators *validators)
+{
+    struct range v[1];
+    size_t n;
+    uint64_t whole = object_length(r->object);
+    if (r->object->response->status != 200 || whole == BODY_LENGTH_UNKNOWN || !r->range.n)
+        return false;
+    if (!if_range_holds(&r->fields, validators, r->w->loop->now.wall_ms / 1000))
+        return true; /* the whole is what the origin would send, too */
+    if (is_complete(r->object) && whole <= (uint64_t)r->site->window_bytes)
+        return range_parse(r->range, whole, v, 1, &n) != RANGE_IGNORE;
+    return range_parse(r->range, whole, v, 1, &n) == RANGE_OK && n == 1 &&
+           v[0].last < (uint64_t)r->site->window_bytes;
+}
+
+bool deliver_needs_origin(struct request *r)
+{
+    const struct object *o = r->object;
+    int status = o->response->status;
+    if (o->stored || o->confirmed || status < 200 || status > 299 || r->head_only ||
+        !deliver_has_conditions(r))
+        return false;
+    if (fields_has(&r->fields, FIELD_IF_MATCH) || fields_has(&r->fields, FIELD_IF_UNMODIFIED_SINCE))
+        return true;
+    struct validators validators = validators_of(r);
+    if (condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==
+        CONDITION_NOT_MODIFIED)
+        return true;
+    /* combine_parts: it was sent. */
+    return fields_has(&r->fields, FIELD_RANGE) && !r->site->combine_parts && !range_is_near(r, &validators);
 }
 
 /* ---- the whole ---- */
@@ -451,7 +498,7 @@ void deliver_object(struct request *r)
 {
     const struct response *response = r->object->response;
     deliver_nothing(r);
-    bool ours = !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && !r->object->stored);
+    bool ours = !r->pass && !(r->as_came && !is_from_store(r)) && !(r->head_only && !r->object->stored);
     bool decided = false;
     /* A part that was fetched for this very request goes out as the origin sent it. */
     if (ours && has_condition(r) &&

@@ -26,6 +26,15 @@ void deliver_object(struct request *r);
 /* From r->answer: a page of our own. r->body stays NULL; r->reply and the page's bytes are all. */
 void deliver_page(struct request *r);
 
+/* Does the request carry a Range or conditions, which a fetch that may be stored leaves out (CACHING.md 3.7)? */
+bool deliver_has_conditions(const struct request *r);
+/*
+ * r->object has a head and was fetched without them: are they the origin's to answer? Only of what is not stored: there the
+ * origin may wait (a long poll) or know more. Not for a range that is at hand: asking again would cost more than the part of the
+ * body, window_bytes at most, that comes anyway.
+ */
+bool deliver_needs_origin(struct request *r);
+
 /* May this stored part (a 206) answer the request? */
 bool deliver_part_suffices(const struct request *r, const struct object *o);
 

@@ -198,7 +198,7 @@ static void reduce_query(struct request *r)
 static bool was_cut_short(struct request *r)
 {
     bool known, busy, dropped;
-    if (!r->whole_query.n || r->asked_whole)
+    if (!r->whole_query.n || r->asked_whole || r->as_came)
         return false;
     struct rule *rule = index_rule(r->w->cache, &r->look.place, &known, &busy);
     bool short_of_it = !str_eq(query_keep_listed(r->whole_query, rule, &r->arena, &dropped),
@@ -217,16 +217,28 @@ static void restore_query(struct request *r)
     r->asked_whole = true;
 }
 
+/*
+ * The fetch about to begin, and nothing of it will be stored, as far as can be known before the origin answers: it carries what the
+ * visitor sent, his Range and his conditions too (CACHING.md 3.7).
+ */
+static bool goes_as_it_came(const struct request *r)
+{
+    if (r->pass || r->head_only || r->outcome != OUTCOME_PASS || !deliver_has_conditions(r))
+        return false;
+    if (r->ask_as_came || r->alone || r->directives.no_store)
+        return true;
+    if (r->found.over_size && r->range.n)
+        return true;
+    /* What is stored and has expired is revalidated by its own validators, else it would never become fresh again. */
+    return !r->stale && (r->found.no_queue || fields_has(&r->fields, FIELD_AUTHORIZATION));
+}
+
 /* Reasons to go to the origin alone that the request itself gives. */
 static enum reason own_reason(const struct request *r)
 {
     if (r->directives.no_store)
         return REASON_REQUEST_NO_STORE;
-    if (r->found.over_size && r->range.n)
-        return REASON_RANGE;
-    if (r->found.no_queue && r->range.n && !r->stale)
-        return REASON_RANGE;
-    return REASON_NONE;
+    return r->as_came && r->range.n ? REASON_RANGE : REASON_NONE;
 }
 
 static void start_fetch(struct request *r, bool background);
@@ -282,7 +294,7 @@ static enum step do_lookup(struct request *r)
     r->look.published = epochs_published(r->w->cache->epochs);
     r->look.authorization = fields_has(&r->fields, FIELD_AUTHORIZATION);
     /* A part that one visitor asks for is not what another one waits for. */
-    r->look.may_join = !r->alone && !(r->range.n && r->site->combine_parts);
+    r->look.may_join = !r->alone && !r->ask_as_came && !(r->range.n && r->site->combine_parts);
     r->look.has_range = r->range.n > 0;
     r->look.may_fetch = !head_first && !r->directives.only_if_cached && !r->directives.no_store;
     look(r);
@@ -381,27 +393,18 @@ static void upgraded(struct fetch_client *c, struct connection *connection, cons
  * ranges go to the origin, and the answer is his alone. */
 static bool answer_may_be_stored(const struct request *r)
 {
-    return !r->pass && r->pass_reason != REASON_RANGE && !(r->head_only && r->outcome == OUTCOME_PASS);
+    return !r->pass && !r->as_came && !(r->head_only && r->outcome == OUTCOME_PASS);
 }
 
-/* What is known not to be stored goes to the origin as it came (decision 041). */
-static bool goes_as_it_came(const struct request *r, bool may_store)
+/* Why what it brings is not stored although it might be. */
+static enum reason reason_not_to_store(const struct request *r)
 {
-    return !may_store && r->came.n;
-}
-
-/* His conditions and his Range are not sent as long as the answer may be stored; when it turns out that it may not, they are what
- * is asked again with. */
-static bool has_own_conditions(const struct request *r)
-{
-    static const enum field_id ids[] = {
-        FIELD_RANGE,         FIELD_IF_RANGE,          FIELD_IF_MATCH,
-        FIELD_IF_NONE_MATCH, FIELD_IF_MODIFIED_SINCE, FIELD_IF_UNMODIFIED_SINCE
-    };
-    for (size_t i = 0; i < COUNT_OF(ids); i++)
-        if (fields_has(&r->fields, ids[i]))
-            return true;
-    return false;
+    if (r->directives.no_store)
+        return REASON_REQUEST_NO_STORE;
+    /* A reload came between: the purge of what the old settings made must not miss this. */
+    if (r->alone || r->as_came || r->settings != r->w->snapshot->settings)
+        return REASON_NOT_SHARED;
+    return REASON_NONE;
 }
 
 static void start_fetch(struct request *r, bool background)
@@ -410,7 +413,7 @@ static void start_fetch(struct request *r, bool background)
     struct fields reduced;
     reduce_query(r);
     struct key_request key = r->key;
-    bool may_store = answer_may_be_stored(r), as_came = !background && goes_as_it_came(r, may_store);
+    bool may_store = answer_may_be_stored(r), as_came = !background && !may_store;
     if (background) {
         key_fields_for_refresh(fields, r->rule, &r->arena, &reduced);
         key.fields = &reduced;
@@ -424,7 +427,7 @@ static void start_fetch(struct request *r, bool background)
         .key = key,
         .host = origin_host(r),
         .target = r->came,
-        .came = as_came || (!background && has_own_conditions(r)) ? request_fields_as_came(r) : NULL,
+        .came = as_came ? request_fields_as_came(r) : NULL,
         .as_came = as_came,
         .rule = r->rule,
         .place = r->look.place,
@@ -436,14 +439,10 @@ static void start_fetch(struct request *r, bool background)
         .own = background ? NULL : r->own,
         .empty_body = r->framing.kind == FRAMING_LENGTH && r->framing.length == 0,
         .may_store = may_store,
+        .learns = may_store || r->as_came,
         .background = background,
         .upgrade = r->upgrade,
-        .not_stored = background || !may_store ? REASON_NONE
-                      : r->directives.no_store ? REASON_REQUEST_NO_STORE
-                      : r->alone               ? REASON_NOT_SHARED
-                      /* A reload came between: the purge of what the old settings made must not miss this. */
-                      : r->settings != r->w->snapshot->settings ? REASON_NOT_SHARED
-                                                                : REASON_NONE,
+        .not_stored = background || !(may_store || r->as_came) ? REASON_NONE : reason_not_to_store(r),
         .request_id = request_id(r),
     };
     if (may_store && !background && r->site->combine_parts) {
@@ -461,7 +460,8 @@ static void start_fetch(struct request *r, bool background)
 
 static enum step do_fetch(struct request *r)
 {
-    if (r->pass_reason == REASON_NONE)
+    r->as_came = goes_as_it_came(r);
+    if (!r->pass)
         r->pass_reason = r->outcome == OUTCOME_PASS ? own_reason(r) : REASON_NONE;
     if (r->upgrade &&
         atomic_load_explicit(r->w->tunnels, memory_order_relaxed) >= r->settings->process.tunnels)
@@ -499,9 +499,26 @@ static enum step look_again(struct request *r)
     fetch_detach(&r->fetch_client); /* its own one goes on for others */
     timer_stop(r->w->loop, &r->timer);
     r->timed_out = false; /* it waits anew */
-    r->collapsed = false;
+    r->collapsed = r->as_came = false;
     restore_query(r);
     return STEP_LOOKUP;
+}
+
+/*
+ * The answer is there, nothing of it is stored, and what the visitor asked is the origin's to answer: he asks again, alone, with
+ * his own Range and conditions. Before a byte was sent to him. His fetch ends when he was its only reader, and its connection with
+ * it, unless the answer is whole by now.
+ */
+static enum step ask_as_it_came(struct request *r)
+{
+    r->ask_as_came = true;
+    return look_again(r);
+}
+
+/* What freshet left out of a request of his, since the answer might have been stored, is to be asked now that it is not. Once. */
+static bool was_asked_too_little(struct request *r)
+{
+    return !r->ask_as_came && !r->as_came && answer_may_be_stored(r) && deliver_needs_origin(r);
 }
 
 /* What a fetch that somebody else started brings: is it for this request too (ARCHITECTURE.md)? */
@@ -567,6 +584,8 @@ static enum step do_await(struct request *r)
     timer_stop(r->w->loop, &r->timer);
     if (r->own_fetch ? was_cut_short(r) : !is_for_me(r))
         return look_again(r);
+    if (r->own_fetch && was_asked_too_little(r))
+        return ask_as_it_came(r);
     if (r->fetch_started_us)
         r->fetch_ms = (time_for_log(r) - r->fetch_started_us) / 1000;
     return STEP_DELIVER;

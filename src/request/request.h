@@ -157,6 +157,9 @@ struct request {
     bool asked_whole;       /* it was asked for again, under a rule that names more */
     bool alone;             /* does not wait for another's fetch any more */
     enum outcome outcome;   /* of the first look that counted */
+    bool
+        ask_as_came; /* nothing is stored of what came: the next fetch carries the visitor's own Range and conditions */
+    bool as_came; /* the fetch that was started does: its answer is the origin's alone to choose */
 
     /* ---- object and delivery ---- */
     struct object *object; /* what is delivered, a reference */

@@ -282,7 +282,8 @@ static void gives_the_whole_instead_of_a_range(void **state)
     reset();
     /* A page whose ranges pass gives what the origin gave. */
     ask(page(), "Range: bytes=0-1");
-    request.pass_reason = REASON_RANGE;
+    request.as_came = true;
+    request.outcome = OUTCOME_PASS;
     deliver_object(&request);
     assert_int_equal(request.reply.status, 200);
 }
