@@ -12,7 +12,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e fuzz bench bench-programs cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e sites fuzz bench bench-programs cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -68,6 +68,11 @@ conformance: all
 e2e: all
 	@tools/deps.sh test
 	bash tests/e2e/run.sh
+
+# The guides with WordPress, Next.js and Rails themselves: some minutes, after some hundred megabytes of packages.
+sites: all
+	@tools/deps.sh sites
+	@tests/sites/run.sh
 
 # All targets without F: each replays its corpus, then runs SECONDS.
 fuzz:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building and testing need: says what, then does it; does nothing when all is there.
-# Usage: tools/deps.sh [GROUP]...   groups: build test demo cover bench; none given: build test demo
+# Usage: tools/deps.sh [GROUP]...   groups: build test demo cover bench sites; none given: build test demo
 #
 # What is there is found by asking for the thing itself (a command, a pkg-config file, a header), not for a package,
 # so that this works wherever the things come from. Only installing knows Debian.
@@ -65,6 +65,7 @@ group_test() {
     need command chromium chromium
     need command curl curl
     need command git git
+    need command php php-cli
     need command valgrind valgrind
     need command wrk wrk
     need library liburing liburing-dev
@@ -99,12 +100,27 @@ group_bench() {
     need command h2o h2o
 }
 
+# The software that guides are about.
+group_sites() {
+    need command node nodejs
+    need command npm npm
+    need command php php-cli
+    need file /usr/sbin/mariadbd mariadb-server-core
+    need command mariadb mariadb-client
+    need file /usr/share/wordpress/wp-load.php wordpress
+    need file /usr/share/wordpress/wp-content/themes/twentytwentythree wordpress-theme-twentytwentythree
+    need command ruby ruby
+    need glob "/usr/share/rubygems-integration/all/specifications/actionpack-*.gemspec" ruby-actionpack
+    need glob "/usr/share/rubygems-integration/all/specifications/webrick-*.gemspec" ruby-webrick
+    need_npm tests/sites/next
+}
+
 [ $# -gt 0 ] || set -- build test demo
 for group; do
     case $group in
-    build | test | demo | cover | bench) "group_$group" ;;
+    build | test | demo | cover | bench | sites) "group_$group" ;;
     *)
-        echo "tools/deps.sh: no group '$group'; there are build, test, demo, cover, bench" >&2
+        echo "tools/deps.sh: no group '$group'; there are build, test, demo, cover, bench, sites" >&2
         exit 2
         ;;
     esac
@@ -133,6 +149,8 @@ if [ -n "$missing" ]; then
         *" $service "*) services="$services $service" ;;
         esac
     done
+    # WordPress brings Apache.
+    case " $missing " in *" wordpress "*) [ -e /usr/sbin/apache2 ] || services="$services apache2" ;; esac
     case "$services" in *varnish*) services="$services varnishncsa" ;; esac
     policy=/usr/sbin/policy-rc.d
     ours=

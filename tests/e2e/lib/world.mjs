@@ -20,7 +20,7 @@ export async function until(what, look, ms = 15_000) {
   for (;;) {
     const found = await look();
     if (found) return found;
-    assert.ok(Date.now() < deadline, `waited ${ms} ms in vain for ${what}`);
+    assert.ok(Date.now() < deadline, `waited ${ms} ms in vain for ${typeof what === 'function' ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
