@@ -37,6 +37,11 @@ static enum reason reason_of(const struct request *r)
     return r->pass ? r->pass_reason : deliver_reason(r);
 }
 
+static struct str detail_of(const struct request *r, enum reason why)
+{
+    return why == REASON_TARGETED_INVALID ? deliver_detail(r) : STR_NONE;
+}
+
 void access_log_request(struct requests *w, const struct request *r)
 {
     struct logfile *f = w->log_ctx;
@@ -55,7 +60,11 @@ void access_log_request(struct requests *w, const struct request *r)
     add_number(b, STR(",\"first_byte_us\":"), r->first_byte_us ? r->first_byte_us - r->started_us : 0);
     add_number(b, STR(",\"origin_ms\":"), r->fetch_ms);
     add_text(b, STR(",\"cache\":"), cache_word(r));
-    add_text(b, STR(",\"reason\":"), reason_detail(reason_of(r)));
+    enum reason why = reason_of(r);
+    add_text(b, STR(",\"reason\":"), reason_detail(why));
+    struct str detail = detail_of(r, why);
+    if (detail.n)
+        add_text(b, STR(",\"detail\":"), detail);
     add_text(b, STR(",\"request_id\":"), request_id((struct request *)(uintptr_t)r));
     buf_add(b, STR("}\n"));
     logfile_added(f);

@@ -779,6 +779,11 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
         label("why");
         if (text_at(answer, "reason").n) {
             print_safe(stdout, text_at(answer, "reason"));
+            if (text_at(answer, "detail").n) {
+                printf(" (");
+                print_safe(stdout, text_at(answer, "detail"));
+                putchar(')');
+            }
             printf(": ");
         }
         print_safe(stdout, text_at(answer, "advice"));
@@ -798,6 +803,8 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
     print_age(stored);
     if (text_at(stored, "ruled_by").n)
         line("ruled by", text_at(stored, "ruled_by"));
+    if (text_at(stored, "targeted_invalid").n)
+        line("ignored", text_at(stored, "targeted_invalid"));
     print_list("tags", json_object_get(stored, "tags"));
     print_list("groups", json_object_get(stored, "groups"));
 }

@@ -145,7 +145,8 @@ struct facts {
     struct object_purged purged;
     struct object_life life;
     enum outcome outcome;
-    enum reason reason; /* why nothing is stored, as far as it is known */
+    enum reason reason;         /* why nothing is stored, as far as it is known */
+    struct broken_field broken; /* with REASON_TARGETED_INVALID */
 };
 
 /* Behind a proxy that is not trusted everything is http, whatever the visitor sees. */
@@ -210,6 +211,8 @@ static void find_facts(struct request *x, struct cache *c, struct facts *f)
         f->reason = REASON_PURGED;
     else if (!f->stored)
         f->reason = f->resource.last_reason;
+    if (f->reason == REASON_TARGETED_INVALID)
+        f->broken = policy_broken_unpack(f->resource.last_broken);
 }
 
 /* ---- in words ---- */
@@ -348,6 +351,9 @@ static void write_verdict(struct request *x, const struct facts *f, struct answe
     } else {
         answer_null(w, "ruled_by");
     }
+    struct str broken = policy_broken_text(x->site, &v.broken, &x->arena);
+    if (broken.n)
+        answer_str(w, "targeted_invalid", broken);
     write_list(w, "tags", &v.tags);
     write_list(w, "groups", &v.groups);
     rule_unref(v.rule);
@@ -409,8 +415,11 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
     answer_open(&w, NULL, '{');
     answer_str(&w, "outcome", outcome_name(f->outcome));
     answer_str(&w, "text", text_of(f));
+    struct str detail = policy_broken_text(x->site, &f->broken, a);
     if (f->reason != REASON_NONE)
         answer_str(&w, "reason", reason_detail(f->reason));
+    if (detail.n)
+        answer_str(&w, "detail", detail);
     if (advice.n)
         answer_str(&w, "advice", advice);
     write_request(x, &w);

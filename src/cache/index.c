@@ -347,6 +347,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         }
         r->used_s = resource_seconds(object_received_ms(o));
         r->last_reason = REASON_NONE;
+        r->last_broken = 0;
         o->evict.fingerprint = (uint32_t)place->hash.lo ^ o->node.hash * 0x9e3779b1u;
         o->evict.weight = weight_of(o);
         link_init(&o->evict.link); /* when it began is known no more */
@@ -401,6 +402,7 @@ void index_mark(struct cache *c, const struct place *place, const struct index_n
     if (note->over_size_until_ms)
         r->over_size_until_s = resource_seconds(note->over_size_until_ms);
     r->last_reason = (unsigned)note->reason & 63;
+    r->last_broken = note->broken;
     r->used_s = resource_seconds(now_mono_ms);
     resource_drop_if_idle(c, r);
     lock_give(&s->lock);
@@ -415,6 +417,7 @@ struct index_facts index_facts(struct cache *c, const struct place *place, int64
     if (r) {
         f.known = true;
         f.last_reason = (enum reason)r->last_reason;
+        f.last_broken = r->last_broken;
         f.no_queue_left_ms = resource_left_ms(r->no_queue_until_s, now_mono_ms);
         f.over_size_left_ms = resource_left_ms(r->over_size_until_s, now_mono_ms);
         for (uint32_t i = 0; i < resource_lists(r); i++)

@@ -87,6 +87,7 @@ void index_withdraw(struct object *o);
 struct index_note {
     int64_t no_queue_until_ms, over_size_until_ms; /* monotonic; 0: no change */
     enum reason reason;                            /* why, for explain */
+    uint32_t broken; /* the mistake in a targeted field, packed as policy.h has it */
 };
 void index_mark(struct cache *c, const struct place *place, const struct index_note *note,
                 int64_t now_mono_ms);
@@ -103,6 +104,7 @@ struct index_facts {
     int64_t no_queue_left_ms, over_size_left_ms; /* 0: not so */
     enum reason
         last_reason; /* why its latest answer was not stored; REASON_NONE: it was, or nothing was asked */
+    uint32_t last_broken; /* with it: the note's `broken` */
 };
 struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms);
 

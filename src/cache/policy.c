@@ -24,7 +24,11 @@ static void find_ruling(const struct judge *in, struct arena *a, struct ruling *
     *r = (struct ruling){ .by = RULED_NONE };
     for (size_t i = 0; i < in->site->cdn_cache_control.n; i++) {
         struct str name = in->site->cdn_cache_control.v[i];
-        switch (directives_parse_targeted(in->response, name, a, &r->d)) {
+        struct field_spot bad;
+        enum targeted_result result = directives_parse_targeted(in->response, name, a, &r->d, &bad);
+        if (bad.byte && !out->broken.at.byte)
+            out->broken = (struct broken_field){ i, bad };
+        switch (result) {
         case TARGETED_ABSENT: break;
         case TARGETED_INVALID: r->broken_refusal |= r->d.no_store; break;
         case TARGETED_OK:
@@ -226,6 +230,21 @@ static enum reason refused_for_want(const struct judge *in, const struct ruling 
     return REASON_NONE;
 }
 
+/* Might it be stored if the targeted field said what it was meant to say? Then that is why it is not. Who asks with Authorization
+ * gets an answer of his own either way: that says nothing of the page. */
+static bool depends_on_ruling(const struct judge *in, enum reason why)
+{
+    switch (why) {
+    case REASON_NO_STORE:
+    case REASON_PRIVATE:
+    case REASON_NOT_UNDERSTOOD:
+    case REASON_NO_PERMISSION:
+    case REASON_NO_LIFETIME: return true;
+    case REASON_STATUS: return status_is_permitted(in); /* a 404 without a lifetime */
+    default: return false;
+    }
+}
+
 static bool method_is_stored(const struct judge *in)
 {
     return in->method == METHOD_GET ||
@@ -370,6 +389,8 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
     /* A POST's answer is never stored on a guess (RFC 9110 §9.3.3). */
     if (why == REASON_NONE && in->method == METHOD_POST && !is_explicit)
         why = REASON_NO_PERMISSION;
+    if (out->broken.at.byte && depends_on_ruling(in, why))
+        why = REASON_TARGETED_INVALID;
     /* The rule is wanted whatever the answer so far: waiters and the next request go by it. */
     enum reason why_rule = find_rule(in, a, out);
     if (why == REASON_NONE)
@@ -381,6 +402,41 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
         why = REASON_DEV;
     out->reason = why;
     out->store = why == REASON_NONE;
+}
+
+/* ---- mistakes in words ---- */
+
+#define PACKED_BYTE_BITS  20
+#define PACKED_LINE_BITS  8
+#define PACKED_MOST(bits) ((1u << (bits)) - 1)
+
+uint32_t policy_broken_pack(const struct broken_field *b)
+{
+    const uint32_t line_most = PACKED_MOST(PACKED_LINE_BITS), byte_most = PACKED_MOST(PACKED_BYTE_BITS);
+    if (!b->at.byte || b->which > PACKED_MOST(32 - PACKED_LINE_BITS - PACKED_BYTE_BITS))
+        return 0;
+    uint32_t line = b->at.lines == 1 ? 0 : b->at.line < line_most ? b->at.line : line_most;
+    uint32_t byte = b->at.byte < byte_most ? b->at.byte : byte_most;
+    return ((uint32_t)b->which << PACKED_LINE_BITS | line) << PACKED_BYTE_BITS | byte;
+}
+
+struct broken_field policy_broken_unpack(uint32_t packed)
+{
+    uint32_t line = packed >> PACKED_BYTE_BITS & PACKED_MOST(PACKED_LINE_BITS);
+    struct field_spot at = { .line = line ? line : 1,
+                             .lines = line ? 2 : 1,
+                             .byte = packed & PACKED_MOST(PACKED_BYTE_BITS) };
+    return (struct broken_field){ packed >> (PACKED_LINE_BITS + PACKED_BYTE_BITS), at };
+}
+
+struct str policy_broken_text(const struct site_settings *site, const struct broken_field *b, struct arena *a)
+{
+    if (!b->at.byte || b->which >= site->cdn_cache_control.n)
+        return STR_NONE;
+    struct str name = site->cdn_cache_control.v[b->which];
+    if (b->at.lines == 1)
+        return arena_printf(a, "%.*s, byte %u", STR_ARG(name), b->at.byte);
+    return arena_printf(a, "%.*s, line %u, byte %u", STR_ARG(name), b->at.line, b->at.byte);
 }
 
 /* ---- reuse ---- */

@@ -37,10 +37,17 @@ struct freshness {
     bool foreground;        /* was made for a request with Authorization: no background refresh */
 };
 
+/* What a mistake in a targeted field is told by (CACHING.md 1.2). */
+struct broken_field {
+    size_t which;         /* of the site's cdn_cache_control */
+    struct field_spot at; /* byte 0: there is none */
+};
+
 struct verdict {
     bool store;
-    enum reason reason;  /* why not; with REASON_DEV: it would have been */
-    struct str ruled_by; /* the name of the ruling field; empty: none */
+    enum reason reason;         /* why not; with REASON_DEV: it would have been */
+    struct broken_field broken; /* the first one, whatever came of it */
+    struct str ruled_by;        /* the name of the ruling field; empty: none */
     struct freshness fresh;
     struct rule *
         rule; /* a reference of the caller's: the rule that the resource has after this answer; NULL: default */
@@ -55,6 +62,14 @@ struct verdict {
 void policy_judge(const struct judge *in, struct arena *a, struct verdict *out);
 /* Tags and groups alone, whatever the rest of the verdict. A reason when there are too many. */
 enum reason policy_tags(const struct judge *in, struct arena *a, struct verdict *out);
+
+/* "CDN-Cache-Control, byte 9", or with the line when the field has several; empty: nothing is wrong. In the arena. */
+struct str policy_broken_text(const struct site_settings *site, const struct broken_field *b,
+                              struct arena *a);
+/* In 32 bits, for what is remembered of a page; 0: nothing is wrong. What is beyond the room for it ends there: a line of 255, a byte of
+ * 2^20 - 1; of the fields the first 16 are told. */
+uint32_t policy_broken_pack(const struct broken_field *b);
+struct broken_field policy_broken_unpack(uint32_t packed);
 
 /* ---- reuse ---- */
 

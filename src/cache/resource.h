@@ -30,7 +30,8 @@ struct resource {
     uint32_t idle : 1;  /* counted in the cache's idle_bytes: it has no objects */
     uint32_t swept : 1; /* the sweep is somewhere in its table: it does not get smaller */
     uint32_t no_queue_until_s, over_size_until_s;
-    uint32_t used_s; /* when an object was last added or it was last marked */
+    uint32_t used_s;      /* when an object was last added or it was last marked */
+    uint32_t last_broken; /* beside last_reason: policy_broken_pack */
     char primary[];
 };
 

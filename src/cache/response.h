@@ -49,7 +49,9 @@ struct response_plan {
     int64_t received_wall_ms;
     int64_t declared_length; /* Content-Length of an answer to HEAD or of a 304; -1: none */
     bool strip_cookies;
-    struct str note;       /* for Cache-Status: what the dev profile would have done; usually empty */
+    struct str
+        note; /* for Cache-Status: what the dev profile would have done, or where the mistake is in a targeted field;
+                              usually empty */
     bool add_default_cc;   /* when neither Cache-Control nor Expires is there */
     const uint32_t *names; /* copied and put in order */
     size_t names_n;

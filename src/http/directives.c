@@ -188,6 +188,14 @@ void directives_parse(const struct fields *f, struct directives *out)
 
 /* Targeted fields: a dictionary (RFC 9213 §2.1). */
 
+/* Seconds that are no integer: a mistake. A negative number may be meant so, and a bare window is one (CACHING.md 2.10). */
+static bool has_wrong_seconds(const struct directive *d, const struct sf_value *v)
+{
+    if (v->type == SF_INTEGER || (v->type == SF_BOOLEAN && !v->boolean))
+        return false;
+    return d->kind == LIFETIME || (d->kind == WINDOW && v->type != SF_BOOLEAN);
+}
+
 static void apply_typed(const struct directive *d, const struct sf_value *v, struct directives *out)
 {
     bool bare = v->type == SF_BOOLEAN && v->boolean;
@@ -215,24 +223,36 @@ static void apply_typed(const struct directive *d, const struct sf_value *v, str
     }
 }
 
-enum targeted_result directives_parse_targeted(const struct fields *f, struct str name, struct arena *a,
-                                               struct directives *out)
+/* The first byte of a member's value; of a bare key: the byte behind it. */
+static const char *value_of(const struct sf_member *m, struct str field)
 {
-    struct str value = str_trim(fields_joined_by_name(f, name, a));
+    const char *behind = m->key.p + m->key.n;
+    return behind < field.p + field.n && *behind == '=' ? behind + 1 : behind;
+}
+
+enum targeted_result directives_parse_targeted(const struct fields *f, struct str name, struct arena *a,
+                                               struct directives *out, struct field_spot *bad)
+{
+    struct str all = fields_joined_by_name(f, name, a), value = str_trim(all);
     struct sf_members d;
     directives_init(out);
+    *bad = (struct field_spot){ 0 };
     if (value.n == 0)
         return TARGETED_ABSENT;
     if (!sf_parse_dictionary(value, a, &d)) {
         struct directives seems = { 0 };
         scan_words(value, &seems);
         out->no_store = seems.no_store || seems.private_ || seems.no_cache;
+        *bad = fields_spot(f, name, (size_t)(value.p - all.p) + d.bad_at);
         return TARGETED_INVALID;
     }
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         const struct sf_member *m = sf_get(&d, known[i].name);
-        if (m)
-            apply_typed(&known[i], &m->value, out);
+        if (!m)
+            continue;
+        apply_typed(&known[i], &m->value, out);
+        if (!bad->byte && has_wrong_seconds(&known[i], &m->value))
+            *bad = fields_spot(f, name, (size_t)(value_of(m, value) - all.p));
     }
     return TARGETED_OK;
 }

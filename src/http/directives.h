@@ -34,15 +34,16 @@ void directives_parse(const struct fields *f, struct directives *out);
 enum targeted_result {
     TARGETED_ABSENT,  /* no such line, or empty: the next field of the list is asked */
     TARGETED_INVALID, /* does not parse as a dictionary: ignored whole. out->no_store is true when it held
-                         no-store, private or no-cache as a word (CACHING.md 1.2), all else in *out is empty */
-    TARGETED_OK,
+                         no-store, private or no-cache as a word (CACHING.md 1.2), all else in *out is empty;
+                         *bad is where it ends to be a dictionary */
+    TARGETED_OK,      /* *bad: a value that is no integer where seconds belong; byte 0: there is none */
 };
 /* One targeted field (RFC 9213), by name, all lines one dictionary. A directive of the wrong type is
  * ignored, but a lifetime that is no integer or a negative one counts as 0, and what forbids (private,
  * no-cache and the like) holds with a string, token or list as well; ?0 is absent; of duplicates the last;
  * parameters are ignored. */
 enum targeted_result directives_parse_targeted(const struct fields *f, struct str name, struct arena *a,
-                                               struct directives *out);
+                                               struct directives *out, struct field_spot *bad);
 /* Delta-seconds: digits only, capped at DELTA_MAX. false: not a number. */
 bool delta_parse(struct str s, int64_t *out);
 

@@ -203,6 +203,16 @@ size_t fields_index_of(const struct fields *f, struct str name, size_t from)
     return index_of(f, field_id_of(name), name, from);
 }
 
+static char *put(char *to, struct str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
+/* Between two lines of one list. */
+#define JOINED_BY STR(", ")
+
 static struct str joined(const struct fields *f, enum field_id id, struct str name, struct arena *a)
 {
     size_t first = index_of(f, id, name, 0);
@@ -212,17 +222,12 @@ static struct str joined(const struct fields *f, enum field_id id, struct str na
         return f->v[first].value;
     size_t bytes = 0;
     for (size_t i = first; i < f->n; i = index_of(f, id, name, i + 1))
-        bytes += f->v[i].value.n + 2;
+        bytes += f->v[i].value.n + JOINED_BY.n;
     char *p = arena_alloc(a, bytes), *at = p;
     for (size_t i = first; i < f->n; i = index_of(f, id, name, i + 1)) {
-        struct str value = f->v[i].value;
-        if (i != first) {
-            *at++ = ',';
-            *at++ = ' ';
-        }
-        if (value.n)
-            memcpy(at, value.p, value.n);
-        at += value.n;
+        if (i != first)
+            at = put(at, JOINED_BY);
+        at = put(at, f->v[i].value);
     }
     return (struct str){ p, (size_t)(at - p) };
 }
@@ -236,6 +241,23 @@ struct str fields_joined(const struct fields *f, enum field_id id, struct arena 
 struct str fields_joined_by_name(const struct fields *f, struct str name, struct arena *a)
 {
     return joined(f, field_id_of(name), name, a);
+}
+
+struct field_spot fields_spot(const struct fields *f, struct str name, size_t at)
+{
+    struct field_spot spot = { 0 };
+    size_t begin = 0; /* of the line, in the joined value */
+    for (size_t i = 0; (i = fields_index_of(f, name, i)) < f->n; i++) {
+        size_t next = begin + f->v[i].value.n + JOINED_BY.n;
+        spot.lines++;
+        if (at >= begin && at < next) {
+            spot.line = spot.lines;
+            spot.byte = (uint32_t)(at - begin + 1);
+        }
+        begin = next;
+    }
+    CHECK(spot.line > 0);
+    return spot;
 }
 
 void fields_add_line(struct fields *f, struct arena *a, struct field line)
@@ -258,13 +280,6 @@ void fields_add_line(struct fields *f, struct arena *a, struct field line)
 void fields_add(struct fields *f, struct arena *a, struct str name, struct str value)
 {
     fields_add_line(f, a, (struct field){ .name = name, .value = value, .id = field_id_of(name) });
-}
-
-static char *put(char *to, struct str s)
-{
-    if (s.n)
-        memcpy(to, s.p, s.n);
-    return to + s.n;
 }
 
 void field_write(struct buf *to, struct str name, struct str value)

@@ -101,6 +101,13 @@ size_t fields_index_of(const struct fields *f, struct str name, size_t from);
  * None: the empty string with p == NULL (an empty line has p != NULL). */
 struct str fields_joined(const struct fields *f, enum field_id id, struct arena *a);
 struct str fields_joined_by_name(const struct fields *f, struct str name, struct arena *a);
+/* A byte of a field's value, as people count: from 1. `line`: which line of that name, `lines`: how many there are. byte 0: none. */
+struct field_spot {
+    uint32_t line, lines, byte;
+};
+/* Where byte `at` of the joined value stands; at its length: behind the last byte. What stands between two lines is behind the first
+ * of them. The name has a line. */
+struct field_spot fields_spot(const struct fields *f, struct str name, size_t at);
 
 /* A line as it is sent: the name, a colon, a space, the value, CRLF. */
 void field_write(struct buf *to, struct str name, struct str value);

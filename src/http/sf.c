@@ -16,8 +16,9 @@
 #define DECIMAL_DIGITS  12
 #define FRACTION_DIGITS 3
 
-/* What is left of the input, and where results go. Every parse function takes its part off the front;
- * after one has returned false nothing else is looked at. */
+/* What is left of the input, and where results go. Every parse function takes its part off the front. One
+ * that returns false leaves the byte in front that is wrong, or nothing when something is missing at the end;
+ * nothing else is looked at then. */
 struct parser {
     struct str in;
     struct arena *a;
@@ -31,6 +32,13 @@ static bool next_is(const struct parser *p, char c)
 static void skip(struct parser *p, size_t n)
 {
     p->in = (struct str){ p->in.p + n, p->in.n - n };
+}
+
+/* Something before what is left was wrong: for `return`. */
+static bool wrong_at(struct parser *p, const char *at)
+{
+    p->in = (struct str){ at, p->in.n + (size_t)(p->in.p - at) };
+    return false;
 }
 
 static bool take(struct parser *p, char c)
@@ -97,8 +105,12 @@ static int64_t number_of(struct str digits)
 static bool parse_decimal(struct parser *p, struct str whole, struct sf_value *out)
 {
     struct str fraction = cut(p, digits_at(p->in));
-    if (whole.n > DECIMAL_DIGITS || fraction.n == 0 || fraction.n > FRACTION_DIGITS)
+    if (whole.n > DECIMAL_DIGITS)
+        return wrong_at(p, whole.p + DECIMAL_DIGITS);
+    if (fraction.n == 0)
         return false;
+    if (fraction.n > FRACTION_DIGITS)
+        return wrong_at(p, fraction.p + FRACTION_DIGITS);
     int64_t thousandths = number_of(fraction);
     for (size_t n = fraction.n; n < FRACTION_DIGITS; n++)
         thousandths *= 10;
@@ -110,8 +122,10 @@ static bool parse_number(struct parser *p, struct sf_value *out)
 {
     bool negative = take(p, '-');
     struct str whole = cut(p, digits_at(p->in));
-    if (whole.n == 0 || whole.n > INTEGER_DIGITS)
+    if (whole.n == 0)
         return false;
+    if (whole.n > INTEGER_DIGITS)
+        return wrong_at(p, whole.p + INTEGER_DIGITS);
     if (take(p, '.')) {
         if (!parse_decimal(p, whole, out))
             return false;
@@ -126,8 +140,11 @@ static bool parse_number(struct parser *p, struct sf_value *out)
 static bool parse_date(struct parser *p, struct sf_value *out)
 {
     skip(p, 1);
-    if (!parse_number(p, out) || out->type != SF_INTEGER)
+    const char *number = p->in.p;
+    if (!parse_number(p, out))
         return false;
+    if (out->type != SF_INTEGER)
+        return wrong_at(p, number);
     out->type = SF_DATE;
     return true;
 }
@@ -161,10 +178,13 @@ static bool parse_string(struct parser *p, struct sf_value *out)
     skip(p, 1);
     size_t n = 0;
     while (n < p->in.n && p->in.p[n] != '"') {
-        if (p->in.p[n] == '\\' && (++n == p->in.n || (p->in.p[n] != '"' && p->in.p[n] != '\\')))
+        bool escaped = p->in.p[n] == '\\';
+        n += escaped;
+        if (n == p->in.n || !is_printable(p->in.p[n]) ||
+            (escaped && p->in.p[n] != '"' && p->in.p[n] != '\\')) {
+            skip(p, n);
             return false;
-        if (!is_printable(p->in.p[n]))
-            return false;
+        }
         n++;
     }
     *out = (struct sf_value){ .type = SF_STRING, .text = unescape(cut(p, n), p->a) };
@@ -224,7 +244,7 @@ static bool parse_bytes(struct parser *p, struct sf_value *out)
     skip(p, 1);
     *out = (struct sf_value){ .type = SF_BYTES };
     struct str text = cut(p, str_index(p->in, ':'));
-    return take(p, ':') && base64_decode(text, p->a, &out->text);
+    return take(p, ':') && (base64_decode(text, p->a, &out->text) || wrong_at(p, text.p));
 }
 
 /* Is all of it UTF-8 (RFC 3629: shortest forms, no surrogates, up to U+10FFFF)? */
@@ -275,16 +295,16 @@ static bool parse_display(struct parser *p, struct sf_value *out)
             int high = i + 1 < text.n ? hex_digit(text.p[i + 1]) : -1;
             int low = i + 2 < text.n ? hex_digit(text.p[i + 2]) : -1;
             if (high < 0 || low < 0)
-                return false;
+                return wrong_at(p, text.p + i);
             c = (char)(unsigned char)(high << 4 | low);
             i += 2;
         } else if (!is_printable(c)) {
-            return false;
+            return wrong_at(p, text.p + i);
         }
         to[n++] = c;
     }
     *out = (struct sf_value){ .type = SF_DISPLAY, .text = { to, n } };
-    return is_utf8(out->text);
+    return is_utf8(out->text) || wrong_at(p, text.p);
 }
 
 static bool parse_bare_item(struct parser *p, struct sf_value *out)
@@ -316,8 +336,10 @@ static bool parse_key(struct parser *p, struct str *out)
     while (n < p->in.n &&
            (is_lower(p->in.p[n]) || is_digit(p->in.p[n]) || (p->in.p[n] && strchr("_-.*", p->in.p[n]))))
         n++;
+    if (n == 0 || !(is_lower(p->in.p[0]) || p->in.p[0] == '*'))
+        return false;
     *out = cut(p, n);
-    return n > 0 && (is_lower(out->p[0]) || out->p[0] == '*');
+    return true;
 }
 
 /* What a key without "=" means. */
@@ -409,23 +431,31 @@ static bool parse_comma(struct parser *p)
     skip_ows(p);
     if (p->in.n == 0)
         return true;
+    const char *comma = p->in.p;
     if (!take(p, ','))
         return false;
     skip_ows(p);
-    return p->in.n > 0;
+    return p->in.n > 0 || wrong_at(p, comma); /* nothing comes behind it */
+}
+
+/* For `return`: where the parser stands. */
+static bool no_members(const struct parser *p, struct str value, struct sf_members *out)
+{
+    *out = (struct sf_members){ .bad_at = (size_t)(p->in.p - value.p) };
+    return false;
 }
 
 bool sf_parse_list(struct str value, struct arena *a, struct sf_members *out)
 {
     struct parser p = parser_of(value, a);
     size_t cap = 0;
-    *out = (struct sf_members){ NULL, 0 };
+    *out = (struct sf_members){ .n = 0 };
     while (p.in.n) {
         if (out->n == MEMBERS_MAX)
-            return false;
+            return no_members(&p, value, out);
         out->v = room(a, out->v, out->n, &cap, sizeof(*out->v));
         if (!parse_member(&p, &out->v[out->n++]) || !parse_comma(&p))
-            return false;
+            return no_members(&p, value, out);
     }
     return true;
 }
@@ -451,17 +481,19 @@ bool sf_parse_dictionary(struct str value, struct arena *a, struct sf_members *o
 {
     struct parser p = parser_of(value, a);
     size_t cap = 0;
-    *out = (struct sf_members){ NULL, 0 };
+    *out = (struct sf_members){ .n = 0 };
     while (p.in.n) {
         struct str key;
         struct sf_member member;
         if (!parse_key(&p, &key) || !parse_dictionary_value(&p, &member) || !parse_comma(&p))
-            return false;
+            return no_members(&p, value, out);
         member.key = key;
         struct sf_member *place = find(out, key);
         if (!place) {
-            if (out->n == MEMBERS_MAX)
-                return false;
+            if (out->n == MEMBERS_MAX) {
+                wrong_at(&p, key.p);
+                return no_members(&p, value, out);
+            }
             out->v = room(a, out->v, out->n, &cap, sizeof(*out->v));
             place = &out->v[out->n++];
         }

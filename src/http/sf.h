@@ -48,10 +48,12 @@ struct sf_member {
 struct sf_members {
     struct sf_member *v;
     size_t n;
+    size_t
+        bad_at; /* of what does not parse: the index of the first byte that is wrong; its length: something is missing */
 };
 
-/* `value`: the lines of the field joined with ", " (or ","). Parsing fails as a whole: false, *out is then
- * unspecified. Of duplicate dictionary keys and parameters the last counts, in the place of the first (RFC
+/* `value`: the lines of the field joined with ", " (or ","). Parsing fails as a whole: false; of *out then
+ * only `bad_at` says anything. Of duplicate dictionary keys and parameters the last counts, in the place of the first (RFC
  * 9651 §3.1.2, §3.2). More than the standard asks every parser to support (1024 members, 256 items of an
  * inner list, 256 parameters of one thing) does not parse. */
 bool sf_parse_item(struct str value, struct arena *a, struct sf_member *out);

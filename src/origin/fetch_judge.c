@@ -49,6 +49,8 @@ void fetch_settle(struct fetch *f, int status, const struct verdict *v)
     object_close(f->object);
     if (f->plan.learns) {
         struct index_note note = { .reason = v->reason };
+        if (v->reason == REASON_TARGETED_INVALID)
+            note.broken = policy_broken_pack(&v->broken);
         if (should_not_queue(v->reason))
             note.no_queue_until_ms = now_ms + f->plan.site->no_queue_time;
         if (v->reason == REASON_TOO_LARGE)
@@ -82,6 +84,20 @@ size_t fetch_head_cost(const struct fields *fields)
     return bytes;
 }
 
+/* Somebody's typo: it is in each of his answers, so it is counted each time and said once for the process. */
+static void tell_of_broken(struct fetch *f, const struct verdict *v)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    count(f->f->counters, COUNTER_TARGETED_INVALID);
+    if (atomic_flag_test_and_set(&said))
+        return;
+    struct str where = policy_broken_text(f->plan.site, &v->broken, &f->arena);
+    log_warning(f->f->log, "fetch", "%.*s%.*s: %.*s (%.*s; site %.*s; said once, see targeted_invalid_total)",
+                STR_ARG(f->plan.host), STR_ARG(f->plan.key.path),
+                STR_ARG(reason_sentence(REASON_TARGETED_INVALID)), STR_ARG(where),
+                STR_ARG(f->plan.site->name));
+}
+
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v)
 {
     fetch_update_rule(f);
@@ -104,6 +120,8 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
     };
     policy_judge(&in, &f->arena, v);
     count_add(f->f->counters, COUNTER_VARY_IGNORED, v->vary_ignored);
+    if (v->broken.at.byte)
+        tell_of_broken(f, v);
     bool may = f->plan.may_store || (f->plan.method == METHOD_POST && names_itself);
     if (v->store && !may)
         v->reason = f->plan.not_stored ? f->plan.not_stored : REASON_METHOD;
@@ -120,14 +138,24 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
 }
 
 /* For the dev profile: what production would have done. */
-static struct str dev_note(struct fetch *f, const struct verdict *v)
+static void add_dev_note(const struct verdict *v, struct buf *b)
 {
-    if (v->reason != REASON_DEV)
-        return STR_NONE;
-    struct buf b = BUF_INIT;
-    buf_printf(&b, "dev: would store for %lld s", (long long)(v->fresh.lifetime_ms / 1000));
+    buf_printf(b, "dev: would store for %lld s", (long long)(v->fresh.lifetime_ms / 1000));
     for (size_t i = 0; i < v->tags.n && i < 16; i++)
-        buf_printf(&b, "%s%.*s", i ? " " : ", tags ", STR_ARG(v->tags.v[i]));
+        buf_printf(b, "%s%.*s", i ? " " : ", tags ", STR_ARG(v->tags.v[i]));
+}
+
+/* What the answer says of itself beside the reason: the mistake in its targeted field, and what the profile dev did not do. */
+static struct str note_of(struct fetch *f, const struct verdict *v)
+{
+    bool told = v->store || v->reason == REASON_DEV || v->reason == REASON_TARGETED_INVALID;
+    struct str broken = told ? policy_broken_text(f->plan.site, &v->broken, &f->arena) : STR_NONE;
+    if (v->reason != REASON_DEV)
+        return broken;
+    struct buf b = BUF_INIT;
+    add_dev_note(v, &b);
+    if (broken.n)
+        buf_printf(&b, ", %.*s: %.*s", STR_ARG(reason_detail(REASON_TARGETED_INVALID)), STR_ARG(broken));
     struct str note = arena_dup(&f->arena, buf_str(&b));
     buf_fini(&b);
     return note;
@@ -174,7 +202,7 @@ void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct ve
         .declared_length = *body ? -1 : a->declared_length, /* a body knows its own */
         .strip_cookies = v->store && v->strip_cookies,
         .add_default_cc = v->store && f->plan.site->default_browser_revalidate,
-        .note = dev_note(f, v),
+        .note = note_of(f, v),
         .names = names,
         .names_n = names_n,
         .is_part = f->part_of.is,

@@ -132,12 +132,39 @@ enum reason deliver_reason(const struct request *r)
     if (r->pass_reason != REASON_NONE)
         return r->pass_reason;
     enum reason why = (enum reason)r->object->verdict_reason;
-    return why == REASON_DEV ? REASON_NONE : why; /* that has a note of its own */
+    if (why == REASON_DEV)
+        return REASON_NONE; /* that has a note of its own */
+    /* Stored nevertheless: the next field permitted it. Whoever sent it is told. */
+    if (why == REASON_NONE && response_note(r->object->response).n)
+        return REASON_TARGETED_INVALID;
+    return why;
+}
+
+struct str deliver_detail(const struct request *r)
+{
+    if (deliver_reason(r) == REASON_TARGETED_INVALID && r->object && r->object->response)
+        return response_note(r->object->response);
+    return STR_NONE;
 }
 
 static bool is_token_like(struct str s)
 {
     return s.n > 0 && is_alpha(s.p[0]);
+}
+
+/* A token, or with more to say a string (RFC 9211 §2.8). */
+static void write_detail(struct request *r, struct buf *b)
+{
+    enum reason why = deliver_reason(r);
+    struct str word = reason_detail(why);
+    if (!is_token_like(word))
+        return;
+    buf_add(b, STR("; detail="));
+    struct str more = why == REASON_TARGETED_INVALID ? deliver_detail(r) : STR_NONE;
+    if (more.n)
+        sf_write_string(b, ARENA_JOIN(&r->arena, word, STR(": "), more));
+    else
+        buf_add(b, word);
 }
 
 #define STATUS_MOST 192
@@ -153,11 +180,7 @@ static void add_cache_status(struct request *r)
         write_hit(r, to);
     else if (r->looks > 0 || r->pass)
         write_forward(r, to);
-    struct str detail = reason_detail(deliver_reason(r));
-    if (is_token_like(detail)) {
-        buf_add(to, STR("; detail="));
-        buf_add(to, detail);
-    }
+    write_detail(r, to);
     r->cache_status = to == &big ? arena_dup(&r->arena, buf_str(&big)) : buf_str(&b);
     buf_fini(&big);
     add_extra_id(&r->reply, FIELD_CACHE_STATUS, r->cache_status);

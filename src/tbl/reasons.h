@@ -25,7 +25,7 @@ REASON(VARY_INVALID,      "vary-invalid",       "Netlify-Vary does not parse; me
 REASON(VARY_CONFLICT,     "vary-conflict",      "an answer other than 2xx names more in Vary or Netlify-Vary than the page does")
 REASON(UNKEYED_QUERY,     "unkeyed-query",      "the request had query parameters that the page's rule leaves out; the next one stores")
 REASON(TAGS_LIMIT,        "tags-limit",         "too many or too long cache tags: it could not be purged by all of them")
-REASON(TARGETED_INVALID,  "targeted-invalid",   "a targeted field that does not parse holds no-store, private or no-cache")
+REASON(TARGETED_INVALID,  "targeted-invalid",   "a targeted field does not parse and was ignored; directives are in lower case, without spaces around =, no comma is last, seconds are bare digits")
 REASON(TOO_LARGE,         "too-large",          "the body is larger than the setting object_bytes")
 REASON(NO_MEMORY,         "no-memory",          "no room in memory could be made for it")
 REASON(PURGED,            "purged",             "purged since it was stored; the next request brings a new one")

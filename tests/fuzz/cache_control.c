@@ -67,9 +67,15 @@ static void check_targeted(struct arena *a, struct str lines)
     struct directives d, none, plain;
     directives_parse(&f, &none);
     add_lines(&f, a, STR("CDN-Cache-Control"), lines);
-    switch (directives_parse_targeted(&f, STR("cdn-cache-control"), a, &d)) {
-    case TARGETED_ABSENT: CHECK(same(&d, &none) && !d.any); break;
+    struct field_spot bad;
+    enum targeted_result result = directives_parse_targeted(&f, STR("cdn-cache-control"), a, &d, &bad);
+    /* A byte of the line that is told, or just behind it. */
+    CHECK(!bad.byte ||
+          (bad.line <= bad.lines && bad.lines == f.n && bad.byte <= f.v[bad.line - 1].value.n + 2));
+    switch (result) {
+    case TARGETED_ABSENT: CHECK(same(&d, &none) && !d.any && !bad.byte); break;
     case TARGETED_INVALID:
+        CHECK(bad.byte);
         none.no_store = d.no_store;
         CHECK(same(&d, &none) && !d.any);
         break;

@@ -210,6 +210,69 @@ static void r1_2_targeted_fields_are_dictionaries(void **state)
         JUDGE(.site = ISR, .lines = "CDN-Cache-Control: max-age=60, must-revalidate=?0")->fresh.never_stale);
 }
 
+/* 1.2: what does not parse is told, with the field and the byte, whatever it held and whatever came of it. */
+static void r1_2_a_broken_targeted_field_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines;
+        enum reason reason;
+        const char *text;
+    } rows[] = {
+        { "CDN-Cache-Control: Max-Age=60", REASON_TARGETED_INVALID, "CDN-Cache-Control, byte 1" },
+        { "CDN-Cache-Control: max-age = 60", REASON_TARGETED_INVALID, "CDN-Cache-Control, byte 9" },
+        { "CDN-Cache-Control: max-age=60,", REASON_TARGETED_INVALID, "CDN-Cache-Control, byte 11" },
+        { "CDN-Cache-Control: max-age=\"60\"", REASON_TARGETED_INVALID, "CDN-Cache-Control, byte 9" },
+        { "CDN-Cache-Control: max-age=1.5", REASON_TARGETED_INVALID, "CDN-Cache-Control, byte 9" },
+        { "Netlify-CDN-Cache-Control: public\nNetlify-CDN-Cache-Control: max-age=60;",
+          REASON_TARGETED_INVALID, "Netlify-CDN-Cache-Control, line 2, byte 12" },
+        /* The first of several. */
+        { "CDN-Cache-Control: A\nNetlify-CDN-Cache-Control: b c", REASON_TARGETED_INVALID,
+          "Netlify-CDN-Cache-Control, byte 3" },
+        /* What the next field forbids or leaves out is not what was meant. */
+        { "CDN-Cache-Control: Max-Age=60\nCache-Control: private", REASON_TARGETED_INVALID,
+          "CDN-Cache-Control, byte 1" },
+        { "CDN-Cache-Control: Max-Age=60\nCache-Control: no-store", REASON_TARGETED_INVALID,
+          "CDN-Cache-Control, byte 1" },
+        { "CDN-Cache-Control: Max-Age=60\nCache-Control: max-age=0", REASON_TARGETED_INVALID,
+          "CDN-Cache-Control, byte 1" },
+        /* Not stored for a reason of its own, or stored after all: told beside it. */
+        { "CDN-Cache-Control: Max-Age=60\nSet-Cookie: a=b", REASON_SET_COOKIE, "CDN-Cache-Control, byte 1" },
+        { "CDN-Cache-Control: Max-Age=60\nVary: *\nCache-Control: s-maxage=5", REASON_VARY_STAR,
+          "CDN-Cache-Control, byte 1" },
+        { "CDN-Cache-Control: Max-Age=60\nCache-Control: s-maxage=5", REASON_NONE,
+          "CDN-Cache-Control, byte 1" },
+        { "CDN-Cache-Control: max-age=\"60\"\nETag: \"x\"", REASON_NONE, "CDN-Cache-Control, byte 9" },
+        /* Nobody asked it. */
+        { "Netlify-CDN-Cache-Control: max-age=5\nCDN-Cache-Control: Max-Age=60", REASON_NONE, "" },
+        { "Surrogate-Control: Max-Age=60\nCache-Control: s-maxage=5", REASON_NONE, "" },
+        { "CDN-Cache-Control: s-maxage=-1", REASON_NO_LIFETIME, "" },
+        { "CDN-Cache-Control: durable", REASON_NO_PERMISSION, "" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct verdict *v = JUDGE(.site = ISR, .lines = rows[i].lines);
+        reason_is(v, rows[i].reason, rows[i].lines);
+        struct str text = policy_broken_text(site_of(ISR), &v->broken, &arena);
+        if (!str_eq(text, str_from(rows[i].text)))
+            fail_msg("%s: \"%.*s\"", rows[i].lines, STR_ARG(text));
+        /* The same from what is remembered of it. */
+        struct broken_field again = policy_broken_unpack(policy_broken_pack(&v->broken));
+        assert_str(policy_broken_text(site_of(ISR), &again, &arena), rows[i].text);
+    }
+    /* A visitor's own answer says nothing of the page. */
+    reason_is(JUDGE(.site = ISR, .request = "Authorization: x",
+                    .lines = "CDN-Cache-Control: Max-Age=60\nCache-Control: max-age=60"),
+              REASON_AUTHORIZATION, "with Authorization");
+    /* Beyond the room for it. */
+    struct broken_field far = { 1, { .line = 1000, .lines = 1000, .byte = 2000000 } },
+                        none = { 16, { 1, 1, 1 } };
+    assert_str(policy_broken_text(
+                   site_of(ISR),
+                   &(struct broken_field){ 1, policy_broken_unpack(policy_broken_pack(&far)).at }, &arena),
+               "CDN-Cache-Control, line 255, byte 1048575");
+    assert_int_equal(policy_broken_pack(&none), 0);
+}
+
 /* 1.2: what does not parse is ignored whole; a word in it that forbids still forbids. */
 static void r1_2_a_broken_targeted_field_still_forbids(void **state)
 {
@@ -1072,6 +1135,7 @@ int main(void)
         T(r1_1_the_list_is_a_setting),
         T(r1_1_expires_gives_what_cache_control_does_not),
         T(r1_2_targeted_fields_are_dictionaries),
+        T(r1_2_a_broken_targeted_field_is_told),
         T(r1_2_a_broken_targeted_field_still_forbids),
         T(r1_3_cache_control),
         T(r2_1_methods),

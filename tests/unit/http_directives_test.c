@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stdio.h>
+
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -293,6 +295,52 @@ static void parses_delta_seconds(void **state)
     expect_delta("7200;foo=bar", false, 0);
 }
 
+/* "LINE of LINES, BYTE", or "-". */
+static void expect_bad(const char *lines, const char *want)
+{
+    struct arena a;
+    struct fields f = { 0 };
+    struct directives d;
+    struct field_spot bad;
+    char got[64] = "-";
+    arena_init(&a, 4096);
+    add_lines(&f, &a, STR("CDN-Cache-Control"), lines);
+    directives_parse_targeted(&f, STR("cdn-cache-control"), &a, &d, &bad);
+    if (bad.byte)
+        snprintf(got, sizeof(got), "%u of %u, %u", bad.line, bad.lines, bad.byte);
+    if (strcmp(got, want) != 0)
+        fail_msg("CDN-Cache-Control: %s: \"%s\" instead of \"%s\"", lines, got, want);
+    free_lines(&f, 0);
+    arena_fini(&a);
+}
+
+/* As people count, from 1, in the line as it was sent. */
+static void says_where_a_targeted_field_is_wrong(void **state)
+{
+    (void)state;
+    expect_bad("max-age=60", "-");
+    expect_bad("", "-");
+    expect_bad("Max-Age=60", "1 of 1, 1");
+    expect_bad("max-age = 60", "1 of 1, 9");
+    expect_bad("max-age=60,", "1 of 1, 11");
+    expect_bad("max-age=", "1 of 1, 9");
+    expect_bad("public, Max-Age=60", "1 of 1, 9");
+    /* Several lines are one dictionary; what is wrong between two is told of the first. */
+    expect_bad("max-age=60\npublic;", "2 of 2, 8");
+    expect_bad("max-age=60,\npublic", "1 of 2, 12");
+    expect_bad("public\nmax-age=60\nNo-Store", "3 of 3, 1");
+    expect_bad("public\n", "1 of 2, 7");
+    /* It parses, but no seconds stand where they belong. */
+    expect_bad("max-age=\"60\"", "1 of 1, 9");
+    expect_bad("max-age=60.5", "1 of 1, 9");
+    expect_bad("max-age", "1 of 1, 8");
+    expect_bad("public\ns-maxage=1h", "2 of 2, 11"); /* a number, and then what nobody expects */
+    expect_bad("public\ns-maxage=one", "2 of 2, 10");
+    expect_bad("max-age=60, stale-while-revalidate=x", "1 of 1, 36");
+    expect_bad("max-age=60, stale-while-revalidate", "-");
+    expect_bad("max-age=?0, s-maxage=-1, no-store=5, fresh=maybe", "-");
+}
+
 static void expect_targeted(const char *lines, enum targeted_result result, const char *want)
 {
     struct arena a;
@@ -303,7 +351,9 @@ static void expect_targeted(const char *lines, enum targeted_result result, cons
     /* Nothing is merged. */
     fields_add(&f, &a, STR("Cache-Control"), STR("max-age=1, private, only-if-cached"));
     add_lines(&f, &a, STR("CDN-Cache-Control"), lines);
-    enum targeted_result got = directives_parse_targeted(&f, STR("cdn-cache-control"), &a, &d);
+    struct field_spot bad;
+    enum targeted_result got = directives_parse_targeted(&f, STR("cdn-cache-control"), &a, &d, &bad);
+    assert_true(got == TARGETED_OK || (bad.byte > 0) == (got == TARGETED_INVALID));
     describe(&d, &b);
     if (got != result || strcmp(b.p, want) != 0)
         fail_msg("CDN-Cache-Control: %s\ngave %d %s\nnot  %d %s", lines, got, b.p, result, want);
@@ -340,16 +390,17 @@ static void knows_an_absent_targeted_field(void **state)
     struct arena a;
     struct fields f = { 0 };
     struct directives d;
+    struct field_spot bad;
     (void)state;
     arena_init(&a, 4096);
-    assert_int_equal(directives_parse_targeted(&f, STR("CDN-Cache-Control"), &a, &d), TARGETED_ABSENT);
+    assert_int_equal(directives_parse_targeted(&f, STR("CDN-Cache-Control"), &a, &d, &bad), TARGETED_ABSENT);
     assert_int_equal(d.max_age, DELTA_NONE);
     fields_add(&f, &a, STR("Cache-Control"), STR("max-age=60"));
-    assert_int_equal(directives_parse_targeted(&f, STR("CDN-Cache-Control"), &a, &d), TARGETED_ABSENT);
+    assert_int_equal(directives_parse_targeted(&f, STR("CDN-Cache-Control"), &a, &d, &bad), TARGETED_ABSENT);
     assert_false(d.any);
     /* A name that no table knows. */
     fields_add(&f, &a, STR("Surrogate-Control"), STR("max-age=60"));
-    assert_int_equal(directives_parse_targeted(&f, STR("surrogate-control"), &a, &d), TARGETED_OK);
+    assert_int_equal(directives_parse_targeted(&f, STR("surrogate-control"), &a, &d, &bad), TARGETED_OK);
     assert_int_equal(d.max_age, 60);
     arena_fini(&a);
     expect_targeted("", TARGETED_ABSENT, "-");
@@ -418,6 +469,7 @@ int main(void)
         cmocka_unit_test(reads_restrictions_out_of_malformed_members),
         cmocka_unit_test(parses_delta_seconds),
         cmocka_unit_test(reads_targeted_fields),
+        cmocka_unit_test(says_where_a_targeted_field_is_wrong),
         cmocka_unit_test(knows_an_absent_targeted_field),
         cmocka_unit_test(heeds_the_types_of_targeted_directives),
         cmocka_unit_test(ignores_a_targeted_field_that_does_not_parse),

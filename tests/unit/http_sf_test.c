@@ -262,6 +262,70 @@ static void expect_fail(enum kind kind, const char *value)
     parsed_fini(&p);
 }
 
+static void expect_bad_at(enum kind kind, const char *value, size_t at)
+{
+    struct parsed p;
+    parse(&p, kind, str_from(value));
+    if (p.ok || p.members.bad_at != at)
+        fail_msg("%s: %s, at %zu instead of %zu", value, p.ok ? "parses" : "does not parse", p.members.bad_at,
+                 at);
+    parsed_fini(&p);
+}
+
+/* The first byte that is wrong; behind the last one when something is missing. */
+static void says_where_it_does_not_parse(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        size_t at;
+    } dictionaries[] = {
+        { "A", 0 },
+        { "Max-Age=60", 0 },
+        { "max-Age=60", 4 },
+        { "max-age = 60", 8 },
+        { "max-age= 60", 8 },
+        { "max-age=", 8 },
+        { "max-age=60,", 10 },
+        { "max-age=60 \t, ", 12 },
+        { "max-age=60,, b", 11 },
+        { "max-age=60; ", 12 },
+        { "max-age=60;B", 11 },
+        { "max-age=60 public", 11 },
+        { "max-age=60s", 10 },
+        { "max-age=-", 9 },
+        { "max-age=-x", 9 },
+        { "max-age=1234567890123456", 23 },
+        { "max-age=1234567890123.4", 20 },
+        { "max-age=1.", 10 },
+        { "max-age=1.2345", 13 },
+        { "  max-age=60, \"", 14 },
+        { "a=\"b", 4 },
+        { "a=\"b\\c\"", 5 },
+        { "a=\"b\\", 5 },
+        { "a=\"b\x80\"", 4 },
+        { "a=:YWJj", 7 },
+        { "a=:Y=:", 3 },
+        { "a=?2", 3 },
+        { "a=?", 3 },
+        { "a=@1.5", 3 },
+        { "a=%\"%zz\"", 4 },
+        { "a=%\"%ff\"", 4 },
+        { "a=%b", 3 },
+        { "a=(b c", 6 },
+        { "a=(b,c)", 4 },
+        { "a=(b \x01)", 5 },
+        { "a=b;1=c", 4 },
+        { "1a", 0 },
+        { "a, 1a", 3 },
+    };
+    for (size_t i = 0; i < sizeof(dictionaries) / sizeof(dictionaries[0]); i++)
+        expect_bad_at(DICTIONARY, dictionaries[i].value, dictionaries[i].at);
+    expect_bad_at(LIST, "a b", 2);
+    expect_bad_at(LIST, "a,", 1);
+    expect_bad_at(LIST, "a, \x7f", 3);
+}
+
 static void expect_text(const char *value, enum sf_type type, const char *text)
 {
     struct parsed p;
@@ -509,6 +573,7 @@ int main(void)
         cmocka_unit_test(parses_up_to_its_limits),
         cmocka_unit_test(nests_one_level_only),
         cmocka_unit_test(survives_every_cut),
+        cmocka_unit_test(says_where_it_does_not_parse),
         cmocka_unit_test(writes_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
