@@ -4,23 +4,8 @@ static struct str clean(struct str url, struct arena *a)
 {
     url = str_trim(url);
     url = str_first(url, str_index(url, '#'));
-    size_t more = 0;
-    for (size_t i = 0; i < url.n; i++)
-        more += (unsigned char)url.p[i] >= 0x80 ? 2 : 0;
-    if (more == 0)
-        return url;
-    char *p = arena_alloc(a, url.n + more), *at = p;
-    for (size_t i = 0; i < url.n; i++) {
-        unsigned char c = (unsigned char)url.p[i];
-        if (c < 0x80) {
-            *at++ = (char)c;
-            continue;
-        }
-        *at++ = '%';
-        *at++ = "0123456789ABCDEF"[c >> 4];
-        *at++ = "0123456789ABCDEF"[c & 15];
-    }
-    return (struct str){ p, (size_t)(at - p) };
+    struct str encoded;
+    return target_encode(url, a, &encoded) ? encoded : url;
 }
 
 enum http_error named_parse(struct str url, struct arena *a, struct named *out)

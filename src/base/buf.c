@@ -48,27 +48,6 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     b->n += (size_t)n;
 }
 
-/* Length of the well-formed UTF-8 sequence at s (1 to 4), or 0 (Unicode 15, table 3-7). */
-static size_t utf8_length(struct str s)
-{
-    const unsigned char *u = (const unsigned char *)s.p;
-    unsigned char c = u[0];
-    size_t n = c < 0x80                ? 1
-               : c >= 0xc2 && c < 0xe0 ? 2
-               : (c & 0xf0) == 0xe0    ? 3
-               : c >= 0xf0 && c < 0xf5 ? 4
-                                       : 0;
-    if (n == 0 || n > s.n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((u[i] & 0xc0) != 0x80)
-            return 0;
-    if ((c == 0xe0 && u[1] < 0xa0) || (c == 0xed && u[1] > 0x9f) || (c == 0xf0 && u[1] < 0x90) ||
-        (c == 0xf4 && u[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 void buf_add_json(struct buf *b, struct str s)
 {
     buf_add_char(b, '"');

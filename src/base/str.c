@@ -68,3 +68,35 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
     *out = value;
     return true;
 }
+
+/* Unicode 15, table 3-7. */
+size_t utf8_length(struct str s)
+{
+    const unsigned char *u = (const unsigned char *)s.p;
+    unsigned char c = u[0];
+    size_t n = c < 0x80                ? 1
+               : c >= 0xc2 && c < 0xe0 ? 2
+               : (c & 0xf0) == 0xe0    ? 3
+               : c >= 0xf0 && c < 0xf5 ? 4
+                                       : 0;
+    if (n == 0 || n > s.n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((u[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && u[1] < 0xa0) || (c == 0xed && u[1] > 0x9f) || (c == 0xf0 && u[1] < 0x90) ||
+        (c == 0xf4 && u[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+bool utf8_is_valid(struct str s)
+{
+    while (s.n) {
+        size_t n = utf8_length(s);
+        if (n == 0)
+            return false;
+        s = (struct str){ s.p + n, s.n - n };
+    }
+    return true;
+}

@@ -74,6 +74,11 @@ struct str str_cut(struct str *rest, char sep);
 /* Digits only, at least one, value at most `max`: true and *out is set. Anything else: false. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 
+/* UTF-8 (RFC 3629): the length of the well-formed sequence at the start of s, which is not empty: 1 to 4, or 0. */
+size_t utf8_length(struct str s);
+/* Is all of it well-formed? */
+bool utf8_is_valid(struct str s);
+
 static inline char ascii_lower(char c)
 {
     return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;

@@ -149,13 +149,14 @@ static bool is_in_sorted(const struct str *v, size_t n, struct str name)
 
 /* A set of parameter names that stay (or go). */
 struct param_filter {
-    const struct str *names; /* sorted by bytes */
+    const struct str *names; /* decoded, sorted by bytes */
     size_t n;
     bool keeps_listed; /* the listed ones stay; else they go */
 };
 
-static bool param_stays(const struct param_filter *f, struct str name)
+static bool param_stays(const struct param_filter *f, struct str name, struct arena *a)
 {
+    name = query_decode(name, a);
     return is_in_sorted(f->names, f->n, name) == f->keeps_listed || is_never_dropped(name);
 }
 
@@ -166,14 +167,14 @@ static struct str query_filter(struct str query, const struct param_filter *f, s
     struct query_param q;
     *dropped = false;
     while (!*dropped && query_next(&rest, &q))
-        *dropped = !param_stays(f, q.name);
+        *dropped = !param_stays(f, q.name, a);
     if (!*dropped)
         return query;
     char *p = arena_alloc(a, query.n);
     size_t n = 0;
     rest = query;
     while (query_next(&rest, &q)) {
-        if (!param_stays(f, q.name))
+        if (!param_stays(f, q.name, a))
             continue;
         if (n)
             p[n++] = '&';
@@ -211,7 +212,7 @@ struct str query_keep_listed(struct str query, const struct rule *rule, struct a
 }
 
 struct piece {
-    struct str name, raw;
+    struct str name, raw; /* the name is decoded: what the origin takes for one name keeps its order */
     size_t place;
 };
 
@@ -223,15 +224,16 @@ static int compare_piece(const void *a, const void *b)
 }
 
 /* Is the query what sorting would make of it: no empty pieces, names in order? Of one parameter always. */
-static bool is_query_sorted(struct str query)
+static bool is_query_sorted(struct str query, struct arena *a)
 {
     struct str rest = query, last = STR_NONE;
     struct query_param q;
     size_t bytes = 0;
     while (query_next(&rest, &q)) {
-        if (bytes && str_cmp(last, q.name) > 0)
+        struct str name = query_decode(q.name, a);
+        if (bytes && str_cmp(last, name) > 0)
             return false;
-        last = q.name;
+        last = name;
         bytes += q.raw.n + 1;
     }
     return bytes == query.n + 1;
@@ -241,14 +243,14 @@ static bool is_query_sorted(struct str query)
 static struct str query_sort(struct str query, struct arena *a)
 {
     size_t n = 0, bytes = 0, cap = 1;
-    if (query.n == 0 || is_query_sorted(query))
+    if (query.n == 0 || is_query_sorted(query, a))
         return query;
     for (size_t i = 0; i < query.n; i++)
         cap += query.p[i] == '&';
     struct piece *pieces = arena_alloc(a, cap * sizeof(*pieces));
     struct query_param q;
     for (struct str rest = query; query_next(&rest, &q); n++)
-        pieces[n] = (struct piece){ q.name, q.raw, n };
+        pieces[n] = (struct piece){ query_decode(q.name, a), q.raw, n };
     qsort(pieces, n, sizeof(*pieces), compare_piece);
     char *p = arena_alloc(a, query.n);
     for (size_t i = 0; i < n; i++) {

@@ -34,7 +34,8 @@ struct str key_variant(const struct key_request *r, const struct rule *rule, str
  * as sent. */
 struct str key_describe(const struct key_request *r, const struct rule *rule, struct arena *a);
 
-/* Without the parameters whose names are in `ignored` (sorted by bytes). *has_query is cleared when none is
+/* Without the parameters whose names are in `ignored` (decoded, sorted by bytes); the names of the query are decoded for comparing,
+ * here and below (CACHING.md 4.3), and their spelling stays. *has_query is cleared when none is
  * left; nothing dropped: `query` itself, nothing is copied. Parameters that frameworks answer other bodies
  * for (_rsc, x-sveltekit-invalidated, _routes, __nextDataReq) are never dropped, here and below (CACHING.md
  * 4.7). */

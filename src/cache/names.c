@@ -48,13 +48,14 @@ static int by_bytes(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* The part of the query that counts under the rule, in an order that does not depend on how it was written. */
+/* The part of the query that counts under the rule, in an order and a spelling that do not depend on how it was written: what is
+ * taken for one here is purged together. */
 static struct str query_text(const struct key_request *r, const struct rule *rule, struct arena *a)
 {
     bool dropped;
     struct str query = query_keep_listed(r->query, rule, a, &dropped);
     if (query.n == 0 || r->order == QUERY_RAW)
-        return query;
+        return query_decode(query, a);
     size_t n = 1;
     for (size_t i = 0; i < query.n; i++)
         n += query.p[i] == '&';
@@ -62,7 +63,7 @@ static struct str query_text(const struct key_request *r, const struct rule *rul
     struct query_param p;
     n = 0;
     for (struct str rest = query; query_next(&rest, &p);)
-        pieces[n++] = p.raw;
+        pieces[n++] = query_decode(p.raw, a);
     qsort(pieces, n, sizeof(*pieces), by_bytes);
     char *text = arena_alloc(a, query.n + 1), *at = text;
     for (size_t i = 0; i < n; i++) {

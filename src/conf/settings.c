@@ -17,6 +17,7 @@
 #include "conf/setting.h"
 #include "conf/tree.h"
 #include "conf/value.h"
+#include "http/url.h"
 
 #define SITES_MAX 1000
 
@@ -351,7 +352,7 @@ static void finish_params(struct build *b, struct site_settings *site)
         if (str_eq(from->v[i], STR("tracking")))
             has_tracking = true;
         else
-            to->v[to->n++] = from->v[i];
+            to->v[to->n++] = query_decode(from->v[i], &b->s->arena);
     }
     for (size_t i = 0; has_tracking && i < COUNT_OF(tracking_params); i++)
         to->v[to->n++] = tracking_params[i];

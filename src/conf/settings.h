@@ -58,7 +58,8 @@ struct site_settings {
     enum profile profile;
     struct origin_address origin_address; /* from `origin` */
     struct tag_header *tag_header_list;   /* from `tag_headers` */
-    struct strs ignored_params; /* from `ignore_query`, `tracking` replaced by its names; sorted by bytes */
+    struct strs
+        ignored_params; /* from `ignore_query`, `tracking` replaced by its names; decoded, sorted by bytes */
 #define SETTING(scope, type, name, ...) SETTING_MEMBER_SITE_##scope(type, name)
 #include "tbl/settings.h"
 #undef SETTING

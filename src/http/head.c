@@ -65,10 +65,10 @@ static inline unsigned value_stops(word w)
     return word_bits((word_within(w, 0, 0x1f) & ~word_is(w, '\t')) | word_is(w, 0x7f));
 }
 
-/* All but visible ASCII. */
+/* Space and control characters. What is above 0x7f is UTF-8 or nonsense: http/url tells. */
 static inline unsigned target_stops(word w)
 {
-    return word_bits(~word_within(w, 0x21, 0x7e));
+    return word_bits(word_within(w, 0, 0x20) | word_is(w, 0x7f));
 }
 
 /* All but letters, digits and "-": the rest of a token is rare. */

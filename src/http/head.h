@@ -70,8 +70,8 @@ struct response_head {
  * the end of the head: for all that is wrong with the first piece, for a line feed alone and for the limits at once,
  * for the rest at the end. The first fault in the order of the bytes is the one that is reported, however they came.
  *
- * Request line: method SP target SP "HTTP/" DIGIT "." DIGIT, exactly one SP; target is visible ASCII (bytes above
- * 0x7f are refused). Versions other than 1.0 and 1.1 are refused: a line without one is REQUEST_LINE, another major
+ * Request line: method SP target SP "HTTP/" DIGIT "." DIGIT, exactly one SP; target is visible ASCII and bytes above
+ * 0x7f, which http/url looks at. Versions other than 1.0 and 1.1 are refused: a line without one is REQUEST_LINE, another major
  * version VERSION_UNSUPPORTED, another minor one VERSION: nobody speaks it, and those who claim to are probing.
  * Status line: RFC 9112 §4; the reason may be empty, and the SP before it may then be missing.
  * Field values: VCHAR, SP, HTAB and obs-text (0x80 to 0xff). Names: tokens, but not the name of a framing

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "http/field.h"
+#include "http/url.h"
 
 #define LANGUAGE_BYTES_MAX 64
 
@@ -40,10 +41,15 @@ static bool is_header_ignored(struct str lower)
 
 /* Visible ASCII without what separates in this field and in a query; ';' is refused as a likely typo for
  * '|'. */
+static bool is_query_char(char c)
+{
+    return c > ' ' && c < 0x7f && !memchr("|,;&=#\"", c, 7);
+}
+
 static bool is_query_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] >= 0x7f || memchr("|,;&=#\"", s.p[i], 7))
+        if (!is_query_char(s.p[i]))
             return false;
     return s.n > 0;
 }
@@ -108,7 +114,7 @@ static bool query_names(struct parser *p, struct str rest)
         struct str name;
         if (!name_take(p, &rest, '|', &name) || !is_query_name(name))
             return false;
-        list->v[list->n++] = name;
+        list->v[list->n++] = query_decode(name, p->arena);
     }
     return true;
 }
@@ -306,6 +312,18 @@ static void write_names(struct buf *b, struct str word, const struct vary_names 
     }
 }
 
+/* In one spelling, that reads back as the same name: what may stand here stands for itself, the rest is percent-encoded. */
+static void write_query_name(struct buf *b, struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        if (is_query_char(c) && c != '%' && c != '+')
+            buf_add_char(b, c);
+        else
+            buf_printf(b, "%%%02X", (unsigned char)c);
+    }
+}
+
 static void write_groups(struct buf *b, struct str word, const struct vary_groups *groups)
 {
     if (groups->n)
@@ -326,7 +344,7 @@ struct str netlify_vary_canonical(const struct netlify_vary *v, struct arena *a)
         for (size_t i = 0; i < v->query.n; i++) {
             if (i)
                 buf_add_char(&b, '|');
-            buf_add(&b, v->query.v[i]);
+            write_query_name(&b, v->query.v[i]);
         }
     }
     write_names(&b, STR("header="), &v->headers);

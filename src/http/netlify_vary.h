@@ -37,7 +37,7 @@ struct vary_groups {
 struct netlify_vary {
     bool query_all;               /* "query": the whole query */
     bool query_some;              /* "query=" was given: only `query` counts, unless query_all */
-    struct names query;           /* sorted, each once; bytes as sent, undecoded */
+    struct names query;           /* decoded (query_decode), sorted, each once */
     struct vary_names headers;    /* lower case, sorted, each once */
     struct vary_names cookies;    /* sorted, each once; a name with and without :presence counts without */
     struct vary_groups languages; /* in the order given; codes lower-case */

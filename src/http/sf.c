@@ -247,32 +247,6 @@ static bool parse_bytes(struct parser *p, struct sf_value *out)
     return take(p, ':') && (base64_decode(text, p->a, &out->text) || wrong_at(p, text.p));
 }
 
-/* Is all of it UTF-8 (RFC 3629: shortest forms, no surrogates, up to U+10FFFF)? */
-static bool is_utf8(struct str s)
-{
-    size_t i = 0;
-    while (i < s.n) {
-        unsigned char c = (unsigned char)s.p[i++];
-        size_t more = c < 0x80                ? 0
-                      : c >= 0xc2 && c < 0xe0 ? 1
-                      : c >= 0xe0 && c < 0xf0 ? 2
-                      : c >= 0xf0 && c < 0xf5 ? 3
-                                              : 4;
-        uint32_t code = c & (0x3fu >> more);
-        if (more == 4 || more > s.n - i)
-            return false;
-        for (size_t n = 0; n < more; n++, i++) {
-            if (((unsigned char)s.p[i] & 0xc0) != 0x80)
-                return false;
-            code = code << 6 | ((unsigned char)s.p[i] & 0x3f);
-        }
-        if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff))) ||
-            (more == 3 && (code < 0x10000 || code > 0x10ffff)))
-            return false;
-    }
-    return true;
-}
-
 /* Lower case only (RFC 9651 §4.2.10); -1 for anything else. */
 static int hex_digit(char c)
 {
@@ -304,7 +278,7 @@ static bool parse_display(struct parser *p, struct sf_value *out)
         to[n++] = c;
     }
     *out = (struct sf_value){ .type = SF_DISPLAY, .text = { to, n } };
-    return is_utf8(out->text) || wrong_at(p, text.p);
+    return utf8_is_valid(out->text) || wrong_at(p, text.p);
 }
 
 static bool parse_bare_item(struct parser *p, struct sf_value *out)

@@ -111,6 +111,37 @@ static enum http_error absolute_parse(struct str raw, struct target *out)
     return HTTP_ERROR_NONE;
 }
 
+static const char hex_digits[] = "0123456789ABCDEF";
+
+static char *percent_write(char *to, unsigned char byte)
+{
+    *to++ = '%';
+    *to++ = hex_digits[byte >> 4];
+    *to++ = hex_digits[byte & 15];
+    return to;
+}
+
+bool target_encode(struct str raw, struct arena *a, struct str *out)
+{
+    size_t high = 0;
+    *out = raw;
+    for (size_t i = 0; i < raw.n; i++)
+        high += (unsigned char)raw.p[i] >= 0x80;
+    if (high == 0)
+        return true;
+    if (!utf8_is_valid(raw))
+        return false;
+    char *p = arena_alloc(a, raw.n + 2 * high), *to = p;
+    for (size_t i = 0; i < raw.n; i++) {
+        if ((unsigned char)raw.p[i] >= 0x80)
+            to = percent_write(to, (unsigned char)raw.p[i]);
+        else
+            *to++ = raw.p[i];
+    }
+    *out = (struct str){ p, (size_t)(to - p) };
+    return true;
+}
+
 enum http_error target_parse(struct str raw, struct target *out)
 {
     struct target_look look = target_look(raw);
@@ -166,26 +197,22 @@ static enum path_state path_look(struct str path)
 
 /* Writes the path with its percent-encodings in normal form to `to`, which has room for path.n bytes.
  * Encodings were checked before. */
-static size_t path_decode(struct str path, char *to)
+static size_t encodings_normalize(struct str path, char *to)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    size_t n = 0;
+    char *at = to;
     for (size_t i = 0; i < path.n; i++) {
         if (path.p[i] != '%') {
-            to[n++] = path.p[i];
+            *at++ = path.p[i];
             continue;
         }
         unsigned char byte = (unsigned char)percent_byte(path, i);
-        if (is_unreserved(byte)) {
-            to[n++] = (char)byte;
-        } else {
-            to[n++] = '%';
-            to[n++] = hex[byte >> 4];
-            to[n++] = hex[byte & 15];
-        }
+        if (is_unreserved(byte))
+            *at++ = (char)byte;
+        else
+            at = percent_write(at, byte);
         i += 2;
     }
-    return n;
+    return (size_t)(at - to);
 }
 
 /* RFC 3986 §5.2.4, in place: the output is never ahead of the input. Every segment begins with its "/". */
@@ -224,7 +251,7 @@ enum http_error path_normalize(struct str path, struct arena *a, struct str *out
     case PATH_CHANGES: break;
     }
     char *p = arena_alloc(a, path.n);
-    size_t n = path_decode(path, p);
+    size_t n = encodings_normalize(path, p);
     n = dot_segments_remove(p, n);
     CHECK(n > 0 && n <= path.n && p[0] == '/');
     *out = (struct str){ p, n };
@@ -241,9 +268,9 @@ enum http_error query_check(struct str query)
             continue;
         int byte = percent_byte(query, i);
         bool form_space = byte == '\t' || byte == '\n' || byte == '\r';
-        if (byte < 0 || (is_control((unsigned char)byte) && !form_space))
+        if (byte >= 0 && is_control((unsigned char)byte) && !form_space)
             return HTTP_ERROR_TARGET_ENCODING;
-        i += 2;
+        i += byte < 0 ? 0 : 2;
     }
     return HTTP_ERROR_NONE;
 }
@@ -347,4 +374,23 @@ bool query_next(struct str *rest, struct query_param *out)
         return true;
     }
     return false;
+}
+
+struct str query_decode(struct str s, struct arena *a)
+{
+    size_t plain = 0, n = 0;
+    while (plain < s.n && s.p[plain] != '%' && s.p[plain] != '+')
+        plain++;
+    if (plain == s.n)
+        return s;
+    char *p = arena_alloc(a, s.n);
+    for (size_t i = 0; i < s.n; i++) {
+        int byte = s.p[i] == '%' ? percent_byte(s, i) : -1;
+        if (byte >= 0)
+            i += 2;
+        else
+            byte = s.p[i] == '+' ? ' ' : s.p[i];
+        p[n++] = (char)byte;
+    }
+    return (struct str){ p, n };
 }

@@ -21,6 +21,10 @@ struct target {
     bool is_normal;       /* path_normalize and query_check would change and refuse nothing; false: perhaps */
 };
 
+/* A target as browsers do not send it and other clients do: bytes above 0x7f, when all of them are UTF-8, are percent-encoded in
+ * upper case, the one spelling of them that is known from here on. false: they are not UTF-8. Nothing above 0x7f: *out is `raw`. */
+bool target_encode(struct str raw, struct arena *a, struct str *out);
+
 /* origin-form, absolute-form (http and https only, no userinfo), "*" (the caller checks for OPTIONS). A
  * fragment, bytes outside 0x21..0x7e: an error. authority-form is CONNECT's, which is refused: an error. */
 enum http_error target_parse(struct str raw, struct target *out);
@@ -30,8 +34,8 @@ enum http_error target_parse(struct str raw, struct target *out);
  * TARGET_ENCODING. When nothing had to change *out points into `path`: no copy. A path that does not begin
  * with "/" is TARGET; "*" stays "*". */
 enum http_error path_normalize(struct str path, struct arena *a, struct str *out);
-/* Checks a query: visible ASCII, whole percent-encodings, no encoded control character but %09 %0A %0D (forms
- * send them). The bytes are not touched. */
+/* Checks a query: visible ASCII, no encoded control character but %09 %0A %0D (forms send them). A '%' that begins no
+ * encoding stands for itself, as in the URL Standard: nothing decodes a query on its way. The bytes are not touched. */
 enum http_error query_check(struct str query);
 
 struct host {
@@ -53,5 +57,9 @@ struct query_param {
     struct str raw; /* the whole piece */
 };
 bool query_next(struct str *rest, struct query_param *out);
+
+/* What a form's parser makes of a name or value (URL Standard §5.1, application/x-www-form-urlencoded): '+' is a space, %XX a byte, a
+ * '%' that begins no encoding itself. Names are compared so (CACHING.md 4.3). Nothing to decode: `s` itself, nothing is copied. */
+struct str query_decode(struct str s, struct arena *a);
 
 #endif

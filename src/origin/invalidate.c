@@ -43,6 +43,8 @@ bool same_origin_reference(const struct key_request *at, struct str reference, s
                            struct key_request *out)
 {
     *out = *at;
+    if (!target_encode(reference, a, &reference))
+        return false;
     if (str_starts_nocase(reference, STR("http:")) || str_starts_nocase(reference, STR("https:")))
         return absolute(at, reference, a, out);
     if (str_starts(reference, STR("//")))

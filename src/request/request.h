@@ -123,11 +123,11 @@ struct request {
 
     /* ---- from the front, before request_start ---- */
     enum method method;
-    struct str method_name, target;
-    int minor;              /* HTTP/1.minor */
-    struct fields fields;   /* as received; strings live until the request is done */
-    struct framing framing; /* of its body */
-    bool https;             /* the connection is */
+    struct str method_name, target; /* target: raw UTF-8 in it is percent-encoded by the route step */
+    int minor;                      /* HTTP/1.minor */
+    struct fields fields;           /* as received; strings live until the request is done */
+    struct framing framing;         /* of its body */
+    bool https;                     /* the connection is */
     const struct address *peer;
     struct connection *
         *own; /* where the front keeps this client's own connection to an origin; may be NULL */

@@ -92,6 +92,9 @@ static enum http_error find_host(struct request *r, const struct target *t)
 static enum http_error find_target(struct request *r, struct target *t)
 {
     enum http_error e = target_parse(r->target, t);
+    /* Not on the way of a good one: raw UTF-8 is rare. */
+    if (e == HTTP_ERROR_TARGET && target_encode(r->target, &r->arena, &r->target))
+        e = target_parse(r->target, t);
     if (e != HTTP_ERROR_NONE)
         return e;
     if (t->form == TARGET_ASTERISK && r->method != METHOD_OPTIONS)

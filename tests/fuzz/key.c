@@ -42,8 +42,9 @@ static struct str text(struct choice *c, unsigned max)
 
 static struct str query(struct choice *c)
 {
-    static const char *const pieces[] = { "a",  "a=",     "a=1",     "a=2",   "b", "b=a=1", "=",
-                                          "=a", "_rsc=1", "_routes", "c;a=1", "",  "%61=1", "aa=1" };
+    static const char *const pieces[] = { "a",     "a=",      "a=1",     "a=2",   "b",     "b=a=1", "=",
+                                          "=a",    "_rsc=1",  "_routes", "c;a=1", "",      "%61=1", "aa=1",
+                                          "a+b=1", "a%20b=2", "%5Frsc",  "%=1",   "b%3da", "%6=1" };
     struct str q = STR("");
     for (unsigned i = pick(c, 6); i > 0; i--)
         q = arena_printf(c->arena, "%.*s%s%s", STR_ARG(q), q.n ? "&" : "", ANY(c, pieces));
@@ -113,21 +114,12 @@ static struct key_request relative(struct choice *c, const struct key_request *o
 
 static struct rule *rule(struct choice *c, const struct rule *known)
 {
-    static const char *const netlify[] = { "query",
-                                           "query=a",
-                                           "query=a|b",
-                                           "query=aa|c",
-                                           "header=x-a",
-                                           "header=X-A|x-b",
-                                           "header=authorization",
-                                           "cookie=a",
-                                           "cookie=a|b",
-                                           "cookie=a:presence",
-                                           "language=de|en",
-                                           "language=de+en",
-                                           "country=us+ca|de",
-                                           "header=range",
-                                           "country=de" };
+    static const char *const netlify[] = { "query",          "query=a",        "query=a|b",
+                                           "query=aa|c",     "query=%61|a+b",  "query=a%20b|%62",
+                                           "header=x-a",     "header=X-A|x-b", "header=authorization",
+                                           "cookie=a",       "cookie=a|b",     "cookie=a:presence",
+                                           "language=de|en", "language=de+en", "country=us+ca|de",
+                                           "header=range",   "country=de" };
     static const char *const vary[] = {
         "Accept-Encoding", "accept-language", "Cookie", "Authorization", "X-A", "x-b, x-a", "Range"
     };
@@ -150,14 +142,45 @@ static struct rule *rule(struct choice *c, const struct rule *known)
 
 /* ---- the plain comparison ---- */
 
+/* What a form's parser makes of a name, a second time. */
+static struct str decoded(struct str s, struct arena *a)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *p = arena_alloc(a, s.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const char *high = s.p[i] == '%' && i + 2 < s.n ? strchr(digits, ascii_lower(s.p[i + 1])) : NULL,
+                   *low = high ? strchr(digits, ascii_lower(s.p[i + 2])) : NULL;
+        if (high && low && *high && *low) {
+            p[n++] = (char)((high - digits) * 16 + (low - digits));
+            i += 2;
+        } else {
+            p[n++] = s.p[i] == '+' ? ' ' : s.p[i];
+        }
+    }
+    return (struct str){ p, n };
+}
+
+static bool same_name(struct str x, struct str y)
+{
+    struct arena a;
+    arena_init(&a, 1024);
+    bool same = str_eq(decoded(x, &a), decoded(y, &a));
+    arena_fini(&a);
+    return same;
+}
+
 static bool is_listed(const struct rule *r, struct str name)
 {
-    if (!r || !r->netlify.query_some || str_eq(name, STR("_rsc")) || str_eq(name, STR("_routes")))
+    if (!r || !r->netlify.query_some || same_name(name, STR("_rsc")) || same_name(name, STR("_routes")))
         return true;
+    struct arena a;
+    bool found = false;
+    arena_init(&a, 1024);
     for (size_t i = 0; i < r->netlify.query.n; i++)
-        if (str_eq(r->netlify.query.v[i], name))
-            return true;
-    return false;
+        found |= str_eq(r->netlify.query.v[i], decoded(name, &a));
+    arena_fini(&a);
+    return found;
 }
 
 /* The place'th parameter that counts; named: among those of that name. */
@@ -165,7 +188,7 @@ static bool nth_param(struct str q, const struct rule *r, const struct str *name
                       struct query_param *out)
 {
     while (query_next(&q, out))
-        if (is_listed(r, out->name) && (!named || str_eq(out->name, *named)) && place-- == 0)
+        if (is_listed(r, out->name) && (!named || same_name(out->name, *named)) && place-- == 0)
             return true;
     return false;
 }

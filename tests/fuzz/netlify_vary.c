@@ -24,7 +24,6 @@ static void check_sets(const struct netlify_vary *v, size_t names_max)
 {
     for (size_t i = 0; i < v->query.n; i++) {
         CHECK(v->query.v[i].n > 0 && (i == 0 || str_cmp(v->query.v[i - 1], v->query.v[i]) < 0));
-        CHECK(str_index(v->query.v[i], '&') == v->query.v[i].n);
     }
     for (size_t i = 0; i < v->headers.n; i++) {
         struct str name = v->headers.v[i].name;
@@ -53,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_sets(&v, max);
         CHECK(netlify_vary_parse(value, max + 1, &a, &again));
         struct str text = netlify_vary_canonical(&v, &a);
-        CHECK(str_index(text, ';') == text.n);
+        CHECK(str_index(text, ';') == text.n && str_index(text, '&') == text.n &&
+              str_index(text, ' ') == text.n);
         CHECK(str_eq(text, netlify_vary_canonical(&again, &a)));
         if (text.n) {
             CHECK(netlify_vary_parse(text, max, &a, &again));

@@ -115,9 +115,46 @@ static void check_query(struct str query, struct arena *a)
     CHECK(n + amps == query.n && pieces <= amps + 1);
     if (query_check(query) == HTTP_ERROR_NONE)
         for (size_t i = 0; i < query.n; i++)
-            CHECK(query.p[i] > 0x20 && query.p[i] < 0x7f && query.p[i] != '#' &&
-                  (query.p[i] != '%' ||
-                   (i + 2 < query.n && hex(query.p[i + 1]) >= 0 && hex(query.p[i + 2]) >= 0)));
+            CHECK(query.p[i] > 0x20 && query.p[i] < 0x7f && query.p[i] != '#');
+}
+
+/* Decoding is one pass over the bytes, and of what has nothing to decode it makes no copy. */
+static void check_decoding(struct str s, struct arena *a)
+{
+    struct str out = query_decode(s, a);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++, n++) {
+        bool encoded = s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0;
+        int byte = encoded ? hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]) : s.p[i] == '+' ? ' ' : s.p[i];
+        CHECK(n < out.n && out.p[n] == (char)byte);
+        i += encoded ? 2 : 0;
+    }
+    CHECK(n == out.n);
+    if (str_index(s, '%') == s.n && str_index(s, '+') == s.n)
+        CHECK(out.p == s.p);
+}
+
+/* What is encoded is ASCII, and is the input again when it is decoded; twice is as once. */
+static void check_encoding(struct str raw, struct arena *a)
+{
+    struct str out, again;
+    if (!target_encode(raw, a, &out)) {
+        CHECK(!utf8_is_valid(raw));
+        return;
+    }
+    size_t k = 0;
+    for (size_t i = 0; i < raw.n; i++) {
+        unsigned char c = (unsigned char)raw.p[i];
+        if (c < 0x80) {
+            CHECK(k < out.n && out.p[k++] == raw.p[i]);
+            continue;
+        }
+        CHECK(k + 3 <= out.n && out.p[k] == '%' && out.p[k + 1] == "0123456789ABCDEF"[c >> 4] &&
+              out.p[k + 2] == "0123456789ABCDEF"[c & 15]);
+        k += 3;
+    }
+    CHECK(k == out.n);
+    CHECK(target_encode(out, a, &again) && again.p == out.p && again.n == out.n);
 }
 
 static void check_host(struct str raw, bool https, struct arena *a)
@@ -178,6 +215,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_host(s, false, &a);
     check_host(s, true, &a);
     check_query(s, &a);
+    check_decoding(s, &a);
+    check_encoding(s, &a);
+    if (target_encode(s, &a, &s))
+        check_target(s, &a);
     if (size && data[0] == '/')
         check_path(s, &a);
     arena_fini(&a);

@@ -247,7 +247,6 @@ static void refuses_bad_request_lines(void **state)
         { STR_INIT("GET\0 / HTTP/1.1"), HTTP_ERROR_METHOD },
         { STR_INIT("GET\xc3\x9f / HTTP/1.1"), HTTP_ERROR_METHOD },
         { STR_INIT("\xef\xbb\xbfGET / HTTP/1.1"), HTTP_ERROR_METHOD },
-        { STR_INIT("GET /\xc3\xa4 HTTP/1.1"), HTTP_ERROR_TARGET },
         { STR_INIT("GET /\x7f HTTP/1.1"), HTTP_ERROR_TARGET },
         { STR_INIT("GET /\0 HTTP/1.1"), HTTP_ERROR_TARGET },
         { STR_INIT("GET / FTP/1.1"), HTTP_ERROR_VERSION },
@@ -420,7 +419,7 @@ static void holds_every_byte_of_a_target_to_the_grammar(void **state)
             text[at] = (char)byte;
             struct head_scan scan = { 0 };
             struct answer a = parse_piece(false, text, sizeof(line) - 1, &scan, &usual);
-            assert_int_equal(a.result, byte > 0x20 && byte < 0x7f ? HEAD_DONE : HEAD_BAD);
+            assert_int_equal(a.result, byte > 0x20 && byte != 0x7f ? HEAD_DONE : HEAD_BAD);
         }
     }
 }

@@ -83,7 +83,11 @@ static void writes_one_text_for_one_meaning(void **state)
         { "header=User-Agent", "" },
         { "header=if-anything|x", "header=x" },
         { "cookie=cart[id]", "cookie=cart[id]" },
+        /* Names of parameters are what they decode to; what cannot stand here is encoded in one way. */
         { "query=%20|a%2Cb|filter:x", "query=%20|a%2Cb|filter:x" },
+        { "query=filter%5bcolor%5D|filter[color]", "query=filter[color]" },
+        { "query=%61|a|+|%20|%2b|%", "query=%20|%25|%2B|a" },
+        { "query=%zz|%7C|%3b|%00|%c3%BC", "query=%00|%25zz|%3B|%7C|%C3%BC" },
     };
     struct netlify_vary v;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -205,14 +205,78 @@ static void refuses_paths(void **state)
 static void checks_queries(void **state)
 {
     (void)state;
-    static const char *const good[] = { "", "a=b&c", "%20%0d%0A%09", "?/:@!$'()*,;", "a%3Db", "%ff" };
-    static const char *const bad[] = { "%",   "%2", "a%zz", "%00",  "%1b", "%7f",
-                                       "a b", "#",  "\x01", "\x7f", "\x80" };
+    /* A '%' that begins no encoding stands for itself (URL Standard). */
+    static const char *const good[] = { "",        "a=b&c",  "%20%0d%0A%09", "?/:@!$'()*,;", "a%3Db",
+                                        "%ff",     "%",      "%2",           "a%zz",         "q=100%&a=%%",
+                                        "50%_off", "%u0411", "%%20%2g%41",   "%C3%28%g0%-1", "a=%&b=%2&c",
+                                        "%=%" };
+    static const char *const bad[] = { "%00",  "%1b",  "%7f",  "a b",   "#",        "\x01",
+                                       "\x7f", "\x80", "%%00", "%2%00", "a=%&b=%01" };
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         assert_int_equal(query_check(str_from(good[i])), HTTP_ERROR_NONE);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         if (query_check(str_from(bad[i])) != HTTP_ERROR_TARGET_ENCODING)
             fail_msg("accepted: %s", bad[i]);
+}
+
+/* CACHING.md 4.1: raw UTF-8 gets one spelling; other bytes above 0x7f are refused. */
+static void encodes_utf8(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "/", "/" },
+        { "", "" },
+        { "/%c3%bc?%", "/%c3%bc?%" },
+        { "/g\xc3\xbc?q=\xe2\x82\xac%", "/g%C3%BC?q=%E2%82%AC%" },
+        { "\xf0\x9f\x98\x80", "%F0%9F%98%80" },
+        { "http://\xc3\xbc.example/", "http://%C3%BC.example/" },
+        { "/\xc2\x80\x7f", "/%C2%80\x7f" }, /* the rest is target_parse's business */
+    };
+    static const char *const bad[] = { "/\xfc",     "/\xc3",         "/\xc3/\xbc",
+                                       "/\xc0\xaf", "/\xed\xa0\x80", "/\xf4\x90\x80\x80",
+                                       "/\xbf",     "/\xff",         "/a\xe2\x82" };
+    struct str out;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct str in = str_from(cases[i].in);
+        assert_true(target_encode(in, *state, &out));
+        assert_str(out, cases[i].out);
+        if (str_eq(in, out))
+            assert_ptr_equal(in.p, out.p);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        if (target_encode(str_from(bad[i]), *state, &out))
+            fail_msg("accepted: %s", bad[i]);
+}
+
+/* CACHING.md 4.3: names are what a form's parser makes of them. */
+static void decodes_names(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "", "" },
+        { "a", "a" },
+        { "a[b]", "a[b]" },
+        { "a%5Bb%5d", "a[b]" },
+        { "a+b%20c%2Bd", "a b c+d" },
+        { "%", "%" },
+        { "100%", "100%" },
+        { "%4", "%4" },
+        { "%zz%41", "%zzA" },
+        { "%%41", "%A" },
+        { "%2541", "%41" },
+        { "%u0411", "%u0411" },
+        { "%c3%BC", "\xc3\xbc" },
+        { "%ff+", "\xff " },
+        { "+", " " },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct str in = str_from(cases[i].in), out = query_decode(in, *state);
+        assert_str(out, cases[i].out);
+        if (str_eq(in, out) && !strpbrk(cases[i].in, "%+"))
+            assert_ptr_equal(in.p, out.p);
+    }
 }
 
 /* CACHING.md 4.1: host in lower case, no trailing dot, port if not default. */
@@ -336,6 +400,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(copies_no_normal_path, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_paths, setup, teardown),
         cmocka_unit_test(checks_queries),
+        cmocka_unit_test_setup_teardown(encodes_utf8, setup, teardown),
+        cmocka_unit_test_setup_teardown(decodes_names, setup, teardown),
         cmocka_unit_test_setup_teardown(normalizes_hosts, setup, teardown),
         cmocka_unit_test_setup_teardown(spells_authorities, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_hosts, setup, teardown),

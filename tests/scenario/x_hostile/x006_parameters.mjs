@@ -2,9 +2,13 @@
 // hostile 4 "Parameter cloaking"; CACHING.md 4.3, 4.5, 4.7
 import { check, equal, reply, scenario } from '../lib.mjs';
 
-const answer = (r) => reply(r.target, { 'Cache-Control': 'max-age=60', ...(r.target.startsWith('/rule') ? { 'Netlify-Vary': 'query=a|b' } : {}) });
+const rules = { '/rule': 'query=a|b', '/shop': 'query=filter[color]|page', '/coded': 'query=filter%5Bcolor%5D|a+b' };
+const answer = (r) => {
+  const rule = Object.keys(rules).find((path) => r.target.startsWith(path));
+  return reply(r.target, { 'Cache-Control': 'max-age=60', ...(rule ? { 'Netlify-Vary': rules[rule] } : {}) });
+};
 const values = (target) => new URL(target, 'http://x').search;
-await scenario({ answer }, async ({ ask, cases }) => {
+await scenario({ answer }, async ({ ask, cases, freshet }) => {
   // What the first sends must not show in the page of the second.
   const pairs = [['?utm_content=x;callback=evil', ''], ['?utm_source=evil', ''], ['?a=1&utm_source=evil', '?a=1'], ['?a=1&fbclid=evil', '?a=1'], ['?gclid=evil&a=1', '?a=1'],
     ['?%75tm_source=evil', ''], ['?UTM_SOURCE=evil', ''], ['?utm_source', ''], ['?a=1&a=evil', '?a=1'], ['?a=evil&a=1', '?a=1'], ['?q=1%26b=evil', '?q=1'], ['?q=1;b=evil', '?q=1'],
@@ -35,6 +39,44 @@ await scenario({ answer }, async ({ ask, cases }) => {
       equal((await ask(`/rule/f?a=1&${name}=1`)).body, `/rule/f?a=1&${name}=1`);
       equal((await ask(`/rule/f?a=1`)).body, '/rule/f?a=1');
       equal((await ask(`/rule/f?a=1&${name}=2`)).body, `/rule/f?a=1&${name}=2`);
+    });
+  }
+  // A name is what the origin's form parser makes of it (URL Standard): in every spelling it is the listed one, and keeps its spelling.
+  const spellings = (name) => [name, name.replace(/[[\]]/g, (c) => `%${c.charCodeAt(0).toString(16)}`), encodeURIComponent(name),
+    [...name].map((c) => `%${c.charCodeAt(0).toString(16)}`).join('')];
+  for (const path of ['/shop', '/coded']) {
+    await ask(path);
+    for (const name of spellings('filter[color]')) {
+      await cases.check(`${path}?${name}=red is listed`, async () => {
+        for (const value of ['red', 'blue']) equal((await ask(`${path}?x=1&${name}=${value}&utm_source=a`)).body, `${path}?${name}=${value}`);
+        equal((await ask(`${path}?${name}=red&%75tm_source=b&_g%61`)).fields['cache-status'].startsWith('freshet; hit'), true, 'hit');
+        equal((await ask(path)).body, path);
+      });
+    }
+  }
+  for (const name of ['a+b', 'a%20b', '%61+b']) {
+    await cases.check(`/coded?${name}=1 is listed`, async () => equal((await ask(`/coded?${name}=1&c=2`)).body, `/coded?${name}=1`));
+  }
+  await cases.check('a%2Bb is another name', async () => equal((await ask('/coded?a%2Bb=1&c=2')).body, '/coded'));
+  await cases.check('values of one name keep their order, however it is spelled', async () => {
+    equal((await ask('/plain?a=1&%61=2')).body, '/plain?a=1&%61=2');
+    equal((await ask('/plain?%61=2&a=1')).body, '/plain?%61=2&a=1');
+  });
+  await cases.check('framework parameters in another spelling stay as well', async () => {
+    equal((await ask('/rule/g?%5frsc=1&x=1')).body, '/rule/g?%5frsc=1&x=1');
+    equal((await ask('/rule/g?%5frsc=1&x=1')).body, '/rule/g?%5frsc=1');
+  });
+  // A '%' that begins no encoding passes in the query as it is.
+  for (const query of ['q=100%', 'utm_campaign=50%_off', 'a=%u0411', 'a=%zz', '%', '%=%&b=%2', 'a=%%41', 'b=%c3%28']) {
+    await cases.check(`?${query} passes`, async () => {
+      const sent = query.startsWith('utm') ? '/percent' : `/percent?${query}`;
+      equal((await ask(`/percent?${query}`)).body, sent);
+      equal((await ask(`/percent?${query}`)).fields['cache-status'].startsWith('freshet; hit'), true, 'hit');
+      equal((await freshet.api('POST', '/api/v1/purge', JSON.stringify({ urls: [`http://test/percent?${query}`] }))).status, 202);
+      equal((await ask(`/percent?${query}`)).fields['cache-status'].includes('; fwd='), true, 'miss');
+      equal(freshet.run('purge', '--url', `http://test/percent?${query}`).status, 0, 'freshet purge');
+      equal((await ask(`/percent?${query}`)).fields['cache-status'].includes('; fwd='), true, 'miss');
+      equal(freshet.run('explain', `http://test/percent?${query}`).status, 0, 'freshet explain');
     });
   }
 });
