@@ -172,7 +172,7 @@ static void purge_changed_sites(struct run *r, const struct settings *before, co
         const struct site_settings *old = &before->sites[i], *new = settings_site_by_name(after, old->name);
         if (new && !site_settings_store_changed(old, new))
             continue;
-        uint32_t name = name_of_site(r->p.cache, old->name);
+        uint64_t name = name_of_site(r->p.cache, old->name);
         epochs_purge(r->p.cache->epochs, PURGE_HARD, &name, 1, r->p.loop.now.mono_ms);
         log_info(&r->p.log, "main", "site %.*s: its stored responses are of no more use", STR_ARG(old->name));
     }

@@ -214,18 +214,18 @@ struct translate {
     struct purge_error *error;
     const struct site_settings *site; /* the one for tags and everything; NULL: each URL finds its own */
     struct host domain;
-    uint32_t *names;
+    uint64_t *names;
     size_t n, cap;
 };
 
-static void add_name(struct translate *t, uint32_t name)
+static void add_name(struct translate *t, uint64_t name)
 {
     for (size_t i = t->n; i > 0 && i + 4 > t->n; i--)
         if (t->names[i - 1] == name) /* of the same URL under another scheme */
             return;
     if (t->n == t->cap) {
         size_t cap = t->cap ? t->cap * 2 : 64;
-        uint32_t *names = arena_alloc(t->arena, cap * sizeof(*names));
+        uint64_t *names = arena_alloc(t->arena, cap * sizeof(*names));
         if (t->n)
             memcpy(names, t->names, t->n * sizeof(*names));
         t->names = names;
@@ -309,7 +309,7 @@ static void add_url_at(struct translate *t, const struct named *url, const struc
                        const struct host *host)
 {
     struct key_request key;
-    uint32_t name;
+    uint64_t name;
     named_request(url, site, host, t->arena, &key);
     if (url->target.query.n == 0) {
         add_name(t, name_of_path(t->cache, &key, t->arena));

@@ -21,7 +21,7 @@ struct purge_ask {
 
 /* What it means. */
 struct purge_plan {
-    const uint32_t *names; /* of epochs */
+    const uint64_t *names; /* of epochs */
     size_t n;              /* 0: nothing is to be purged */
     struct str what;       /* for people: "site default: tags book-1, books (soft)", at most 199 bytes */
 };

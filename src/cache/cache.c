@@ -6,13 +6,12 @@
 
 /* Purged names remembered: they may take about a sixteenth of what pages may, at this many bytes each, with their place in the table. */
 #define NAMES_LEAST ((size_t)1 << 14)
-#define NAMES_MOST  ((size_t)1 << 20)
 #define NAME_BYTES  120
 
 static size_t names_max(int64_t memory_bytes)
 {
     size_t n = (size_t)memory_bytes / 16 / NAME_BYTES;
-    return n < NAMES_LEAST ? NAMES_LEAST : n > NAMES_MOST ? NAMES_MOST : n;
+    return n < NAMES_LEAST ? NAMES_LEAST : n > EPOCH_NAMES_MOST ? EPOCH_NAMES_MOST : n;
 }
 
 struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes)

@@ -21,7 +21,7 @@ struct softs {
 
 /* A purged name. */
 struct epoch {
-    struct table_node node;     /* its hash: the name */
+    struct table_node node;     /* its hash: the upper half of the name; own: the lower half */
     struct link link;           /* by age: whose latest purge is longest ago comes first */
     uint64_t last[PURGE_KINDS]; /* latest number of each kind, 0: none */
     struct softs *softs;        /* owned; NULL: never softly purged */
@@ -40,7 +40,8 @@ struct epochs {
     _Atomic uint64_t published;
     _Atomic uint64_t floor; /* all that began before this number counts as purged, in one way or another */
     _Atomic uint64_t written;
-    _Alignas(64) _Atomic uint32_t journal[JOURNAL]; /* names */
+    _Alignas(64) _Atomic uint32_t
+        journal[JOURNAL]; /* upper halves of names: whoever finds one of his asks the table */
 
     /* Both grow and are emptied name by name: no purge and no look-up waits for all of them. */
     struct lock lock;
@@ -67,7 +68,7 @@ struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
     return e;
 }
 
-uint32_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name)
+uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str scope, struct str name)
 {
     char small[512];
     uint32_t scope_bytes = (uint32_t)scope.n;
@@ -80,23 +81,30 @@ uint32_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str sco
         memcpy(p + 1 + sizeof(scope_bytes), scope.p, scope.n);
     if (name.n)
         memcpy(p + 1 + sizeof(scope_bytes) + scope.n, name.p, name.n);
-    uint32_t h = (uint32_t)(hash64(e->secret, (struct str){ p, bytes }) >> 32);
+    uint64_t h = hash64(e->secret, (struct str){ p, bytes });
     buf_fini(&big);
-    return h ? h : 1;
+    return h & EPOCH_NAME_BITS & ~EPOCH_PAIR;
 }
 
 /* ---- the names of an object ---- */
 
 /*
- * Many names have a filter behind them: a row of bits, eight for each name, and a bit is set when a name falls to it. Names are
- * hashes, so they are spread evenly, and seven of eight purges of other names end at a bit that is not set: no search, no branch that
- * is predicted wrong.
+ * In this order: the upper halves, rising; for many names a filter; what is kept of the lower halves, for each name 3 bytes, or 12
+ * bits when they are few.
+ *
+ * A filter is a row of bits, eight for each name, and a bit is set when a name falls to it. Names are hashes, so they are spread
+ * evenly, and seven of eight purges of other names end at a bit that is not set: no search, no branch that is predicted wrong.
  */
 #define FILTERED 16 /* names; fewer are as fast without */
 
+#define SHORT_BITS ((uint64_t)0xfffffffffff00000) /* what is kept of a name when they are few: 44 bits */
+
+_Static_assert((EPOCH_PAIR & SHORT_BITS) && !(EPOCH_PAIR & SHORT_BITS >> 32 << 32),
+               "it is kept, below the upper half");
+
 static size_t filter_words(size_t n)
 {
-    return (n + 3) / 4;
+    return n > FILTERED ? (n + 3) / 4 : 0;
 }
 
 static size_t filter_bits(size_t n)
@@ -104,54 +112,109 @@ static size_t filter_bits(size_t n)
     return filter_words(n) * 32;
 }
 
-size_t epoch_names_room(size_t n)
+static size_t words_of(size_t n)
 {
-    return n > FILTERED ? n + filter_words(n) : n;
+    return n + filter_words(n);
+}
+
+size_t epoch_names_bytes(size_t n, bool is_short)
+{
+    return words_of(n) * sizeof(uint32_t) + (is_short ? n + (n + 1) / 2 : 3 * n);
 }
 
 /* Where the name falls, of `n` places in rising order. */
-static size_t place_of(uint32_t name, size_t n)
+static size_t place_of(uint32_t upper, size_t n)
 {
-    return (size_t)((uint64_t)name * n >> 32);
+    return (size_t)((uint64_t)upper * n >> 32);
 }
 
 static int by_value(const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
 }
 
-void epoch_names_sort(uint32_t *names, size_t n)
+static const unsigned char *lower_halves(const void *at, size_t n)
 {
-    if (n == 0)
-        return;
-    qsort(names, n, sizeof(*names), by_value);
-    if (n <= FILTERED)
-        return;
-    uint32_t *filter = names + n;
-    memset(filter, 0, filter_bits(n) / 8);
-    for (size_t i = 0; i < n; i++) {
-        size_t bit = place_of(names[i], filter_bits(n));
-        filter[bit / 32] |= (uint32_t)1 << bit % 32;
-    }
+    return (const unsigned char *)at + words_of(n) * sizeof(uint32_t);
 }
 
-static bool has_name(const uint32_t *names, size_t n, uint32_t name)
+/* 12 bits: a byte each, behind them half a byte each. */
+static void put_lower(unsigned char *to, size_t n, bool is_short, size_t i, uint32_t lower)
 {
+    if (!is_short) {
+        to[3 * i] = (unsigned char)(lower >> 24);
+        to[3 * i + 1] = (unsigned char)(lower >> 16);
+        to[3 * i + 2] = (unsigned char)(lower >> 8);
+        return;
+    }
+    unsigned char half = lower >> 20 & 15;
+    to[i] = (unsigned char)(lower >> 24);
+    to[n + i / 2] |= (unsigned char)(i % 2 ? half << 4 : half);
+}
+
+static uint32_t lower_at(const struct epoch_names *of, size_t i)
+{
+    const unsigned char *from = lower_halves(of->at, of->n);
+    if (!of->is_short)
+        return (uint32_t)from[3 * i] << 24 | (uint32_t)from[3 * i + 1] << 16 | (uint32_t)from[3 * i + 2] << 8;
+    uint32_t half = i % 2 ? from[of->n + i / 2] >> 4 : from[of->n + i / 2] & 15;
+    return (uint32_t)from[i] << 24 | half << 20;
+}
+
+uint64_t epoch_names_bits(bool is_short)
+{
+    return is_short ? SHORT_BITS : EPOCH_NAME_BITS;
+}
+
+uint64_t epoch_names_at(const struct epoch_names *of, size_t i)
+{
+    const uint32_t *upper = of->at;
+    return (uint64_t)upper[i] << 32 | lower_at(of, i);
+}
+
+#define SORTED_HERE 64
+
+void epoch_names_write(void *at, const uint64_t *names, size_t n, bool is_short)
+{
+    uint64_t here[SORTED_HERE], *sorted = n <= SORTED_HERE ? here : mem_alloc(n * sizeof(*sorted));
+    uint32_t *upper = at, *filter = upper + n;
+    unsigned char *lower = (unsigned char *)at + words_of(n) * sizeof(uint32_t);
+    memset(at, 0, epoch_names_bytes(n, is_short));
+    if (n) {
+        memcpy(sorted, names, n * sizeof(*sorted));
+        qsort(sorted, n, sizeof(*sorted), by_value);
+    }
+    for (size_t i = 0; i < n; i++) {
+        upper[i] = (uint32_t)(sorted[i] >> 32);
+        put_lower(lower, n, is_short, i, (uint32_t)sorted[i]);
+        if (n > FILTERED) {
+            size_t bit = place_of(upper[i], filter_bits(n));
+            filter[bit / 32] |= (uint32_t)1 << bit % 32;
+        }
+    }
+    if (sorted != here)
+        mem_free(sorted);
+}
+
+static bool has_upper(const struct epoch_names *of, uint32_t wanted)
+{
+    const uint32_t *upper = of->at;
+    size_t n = of->n;
     if (n == 0)
         return false;
     if (n > FILTERED) {
-        size_t bit = place_of(name, filter_bits(n));
-        if (!(names[n + bit / 32] >> bit % 32 & 1))
+        size_t bit = place_of(wanted, filter_bits(n));
+        if (!(upper[n + bit / 32] >> bit % 32 & 1))
             return false;
     }
     /* Only a few steps from where it should stand; halving would be predicted wrong at each of its steps. */
-    size_t i = place_of(name, n);
-    while (i > 0 && names[i] > name)
+    size_t i = place_of(wanted, n);
+    while (i > 0 && upper[i] > wanted)
         i--;
-    while (i < n - 1 && names[i] < name)
+    while (i < n - 1 && upper[i] < wanted)
         i++;
-    return names[i] == name;
+    return upper[i] == wanted;
 }
 
 /* ---- purges ---- */
@@ -166,10 +229,15 @@ static struct epoch *epoch_of(struct link *l)
     return CONTAINER_OF(l, struct epoch, link);
 }
 
-static struct epoch *find(const struct epochs *e, uint32_t name)
+static uint64_t name_of_node(const struct table_node *node)
 {
-    struct table_node *node = *table_chain(&e->table, name);
-    while (node && node->hash != name)
+    return (uint64_t)node->hash << 32 | node->own;
+}
+
+static struct epoch *find(const struct epochs *e, uint64_t name)
+{
+    struct table_node *node = *table_chain(&e->table, (uint32_t)(name >> 32));
+    while (node && name_of_node(node) != name)
         node = node->next;
     return node ? CONTAINER_OF(node, struct epoch, node) : NULL;
 }
@@ -240,10 +308,11 @@ static int64_t softs_first(const struct softs *s, uint64_t begin)
 
 /* ---- names come and go ---- */
 
-static struct epoch *add_name(struct epochs *e, uint32_t name)
+static struct epoch *add_name(struct epochs *e, uint64_t name)
 {
     struct epoch *s = mem_alloc(sizeof(*s));
-    s->node.hash = name;
+    s->node.hash = (uint32_t)(name >> 32);
+    s->node.own = (uint32_t)name;
     memory_charge(&e->memory, (int64_t)mem_cost(sizeof(*s)));
     table_add(&e->table, &e->memory, &s->node);
     list_push_back(&e->by_age, &s->link);
@@ -282,7 +351,7 @@ void epochs_free(struct epochs *e)
     mem_free(e);
 }
 
-uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint32_t *names, size_t n,
+uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
                       int64_t now_mono_ms)
 {
     lock_take(&e->lock);
@@ -302,7 +371,8 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint32_t *na
         s->last[kind] = number;
         if (kind == PURGE_SOFT)
             softs_add(e, s, number, now_mono_ms);
-        atomic_store_explicit(&e->journal[number % JOURNAL], names[i], memory_order_release);
+        atomic_store_explicit(&e->journal[number % JOURNAL], (uint32_t)(names[i] >> 32),
+                              memory_order_release);
     }
     atomic_store_explicit(&e->published, number, memory_order_release);
     lock_give(&e->lock);
@@ -310,24 +380,54 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint32_t *na
 }
 
 /* Does the journal prove that none of the names was purged in (since, upto]? */
-static bool journal_clears(struct epochs *e, const uint32_t *names, size_t n, uint64_t since, uint64_t upto)
+static bool journal_clears(struct epochs *e, const struct epoch_names *of, uint64_t since, uint64_t upto)
 {
     if (upto - since > JOURNAL / 2)
         return false;
     for (uint64_t number = since + 1; number <= upto; number++)
-        if (has_name(names, n, atomic_load_explicit(&e->journal[number % JOURNAL], memory_order_acquire)))
+        if (has_upper(of, atomic_load_explicit(&e->journal[number % JOURNAL], memory_order_acquire)))
             return false;
     /* Who saw a later name than was meant sees here how far the writer was. */
     return atomic_load_explicit(&e->written, memory_order_relaxed) - since <= JOURNAL;
 }
 
-bool epochs_touched(struct epochs *e, const uint32_t *names, size_t n, uint64_t begin, uint64_t since,
-                    uint64_t upto, struct purged *out)
+static void touch(const struct epoch *s, uint64_t begin, struct purged *out)
+{
+    if (s->last[PURGE_HARD] > begin)
+        out->hard = s->last[PURGE_HARD];
+    if (s->last[PURGE_INVALIDATE] > begin)
+        out->invalidated = s->last[PURGE_INVALIDATE];
+    if (s->last[PURGE_SOFT] <= begin)
+        return;
+    int64_t at_ms = softs_first(s->softs, begin);
+    if (!out->soft || at_ms < out->soft_at_ms)
+        out->soft_at_ms = at_ms;
+    out->soft = s->last[PURGE_SOFT];
+}
+
+/* All purged names that may be the object's i-th: of what is not kept of it nothing is known. */
+static void touch_all(struct epochs *e, const struct epoch_names *of, size_t i, uint64_t begin,
+                      struct purged *out)
+{
+    uint32_t upper = ((const uint32_t *)of->at)[i];
+    for (struct table_node *node = *table_chain(&e->table, upper); node; node = node->next) {
+        if (node->hash != upper)
+            continue;
+        uint64_t name = epoch_names_at(of, i), counts = epoch_names_bits(of->is_short);
+        if (name & EPOCH_PAIR)
+            counts &= ~EPOCH_PAIR;
+        if (((name ^ name_of_node(node)) & counts) == 0)
+            touch(CONTAINER_OF(node, struct epoch, node), begin, out);
+    }
+}
+
+bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, uint64_t since, uint64_t upto,
+                    struct purged *out)
 {
     if (since >= upto)
         return false;
     uint64_t floor = atomic_load_explicit(&e->floor, memory_order_acquire);
-    if (begin >= floor && journal_clears(e, names, n, since, upto))
+    if (begin >= floor && journal_clears(e, &names, since, upto))
         return false;
 
     *out = (struct purged){ 0 };
@@ -339,21 +439,8 @@ bool epochs_touched(struct epochs *e, const uint32_t *names, size_t n, uint64_t 
                                                                          : e->floors[PURGE_INVALIDATE];
     if (begin < asked)
         out->invalidated = asked;
-    for (size_t i = 0; i < n; i++) {
-        const struct epoch *s = find(e, names[i]);
-        if (!s)
-            continue;
-        if (s->last[PURGE_HARD] > begin)
-            out->hard = s->last[PURGE_HARD];
-        if (s->last[PURGE_INVALIDATE] > begin)
-            out->invalidated = s->last[PURGE_INVALIDATE];
-        if (s->last[PURGE_SOFT] <= begin)
-            continue;
-        int64_t at_ms = softs_first(s->softs, begin);
-        if (!out->soft || at_ms < out->soft_at_ms)
-            out->soft_at_ms = at_ms;
-        out->soft = s->last[PURGE_SOFT];
-    }
+    for (size_t i = 0; i < names.n; i++)
+        touch_all(e, &names, i, begin, out);
     lock_give(&e->lock);
     return out->hard || out->invalidated || out->soft;
 }

@@ -1,6 +1,7 @@
 #include "cache/names.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "http/url.h"
@@ -12,22 +13,22 @@ static struct str origin_text(const struct key_request *r, struct arena *a)
                       arena_decimal(a, r->port));
 }
 
-uint32_t name_of_site(const struct cache *c, struct str site)
+uint64_t name_of_site(const struct cache *c, struct str site)
 {
     return epoch_hash(c->epochs, EPOCH_SITE, site, STR_NONE);
 }
 
-uint32_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path)
+uint64_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path)
 {
     return epoch_hash(c->epochs, EPOCH_PATH_ANYWHERE, site, path);
 }
 
-uint32_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a)
+uint64_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a)
 {
     return epoch_hash(c->epochs, EPOCH_TAG, site, arena_dup_lower(a, tag));
 }
 
-uint32_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a)
+uint64_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a)
 {
     return epoch_hash(c->epochs, EPOCH_GROUP, origin_text(r, a), group);
 }
@@ -38,7 +39,7 @@ static struct str path_text(const struct key_request *r, struct arena *a)
     return ARENA_JOIN(a, r->host, STR(":"), arena_decimal(a, r->port), r->path);
 }
 
-uint32_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a)
+uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a)
 {
     return epoch_hash(c->epochs, EPOCH_PATH, r->site, path_text(r, a));
 }
@@ -74,15 +75,18 @@ static struct str query_text(const struct key_request *r, const struct rule *rul
     return (struct str){ text, (size_t)(at - text) };
 }
 
-static uint32_t url_name(const struct cache *c, const struct key_request *r, const struct rule *rule,
+/* Without a query that counts it is the partner of the path's name, so that such a page keeps one name instead of two. */
+static uint64_t url_name(const struct cache *c, const struct key_request *r, const struct rule *rule,
                          struct arena *a)
 {
     struct str path = path_text(r, a), query = query_text(r, rule, a);
+    if (query.n == 0)
+        return name_of_path(c, r, a) | EPOCH_PAIR;
     /* The path ends at the '?': it cannot hold one itself. */
     return epoch_hash(c->epochs, EPOCH_URL, r->site, ARENA_JOIN(a, path, STR("?"), query));
 }
 
-bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint32_t *name)
+bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name)
 {
     struct place place = { .primary = key_primary(r, a) };
     bool known, busy, dropped;
@@ -99,31 +103,69 @@ bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, 
     return touches;
 }
 
-bool name_of_unsafe(struct cache *c, const struct key_request *r, struct arena *a, uint32_t *name)
+bool name_of_unsafe(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name)
 {
     struct place place = { .primary = key_primary(r, a) };
     place_hash(c, &place);
     return index_invalidates(c, &place) && name_of_url(c, r, a, name);
 }
 
-#define FIXED_NAMES 5
-
 void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
                        const struct rule *before, const struct verdict *v, struct arena *a,
-                       const uint32_t **names, size_t *n)
+                       struct name_list *out)
 {
-    uint32_t *all = arena_alloc(a, (FIXED_NAMES + v->tags.n + v->groups.n) * sizeof(*all));
+    uint64_t *all = arena_alloc(a, (NAMES_FIXED + v->tags.n + v->groups.n) * sizeof(*all));
     size_t k = 0;
     all[k++] = name_of_site(c, r->site);
     all[k++] = name_of_path_anywhere(c, r->site, r->path);
-    all[k++] = name_of_path(c, r, a);
-    all[k++] = url_name(c, r, rule, a);
+    uint64_t url = url_name(c, r, rule, a), path = name_of_path(c, r, a);
+    all[k++] = url;
+    if (url != (path | EPOCH_PAIR))
+        all[k++] = path;
     if (!rule_equal(rule, before))
         all[k++] = url_name(c, r, before, a);
     for (size_t i = 0; i < v->tags.n; i++)
         all[k++] = name_of_tag(c, r->site, v->tags.v[i], a);
     for (size_t i = 0; i < v->groups.n; i++)
         all[k++] = name_of_group(c, r, v->groups.v[i], a);
-    *names = all;
-    *n = k;
+    *out = (struct name_list){ .v = all, .n = k, .is_short = k <= EPOCH_NAMES_FEW };
+}
+
+/* ---- a 304 ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Is what is kept of an old name the same of one of the new ones, which are sorted? */
+static bool is_among(uint64_t kept, uint64_t bits, const uint64_t *sorted, size_t n)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (sorted[mid] < kept)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < n && (sorted[low] & bits) == kept;
+}
+
+void names_keep(struct name_list *names, const struct epoch_names *old, struct arena *a)
+{
+    size_t n = names->n;
+    uint64_t *all = arena_alloc(a, (n + old->n) * sizeof(*all)), bits = epoch_names_bits(old->is_short);
+    if (n) {
+        memcpy(all, names->v, n * sizeof(*all));
+        qsort(all, n, sizeof(*all), by_value);
+    }
+    names->v = all;
+    for (size_t i = 0; i < old->n; i++) {
+        uint64_t kept = epoch_names_at(old, i);
+        if (!is_among(kept, bits, all, n))
+            all[names->n++] = kept;
+    }
+    names->is_short = names->n <= EPOCH_NAMES_FEW || (old->is_short && names->n > n);
 }

@@ -195,8 +195,7 @@ void object_begin_again(struct object *o, uint64_t begin)
 {
     struct purged p;
     CHECK(object_state(o) == OBJECT_HEAD && !o->resource);
-    if (epochs_touched(object_cache(o)->epochs, object_names(o), object_names_n(o), o->begin, o->begin, begin,
-                       &p) &&
+    if (epochs_touched(object_cache(o)->epochs, object_names(o), o->begin, o->begin, begin, &p) &&
         (p.hard || p.soft))
         return;
     o->begin = begin;
@@ -413,8 +412,7 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
     uint64_t since = object_good_at(o);
     if (since >= published)
         return answer;
-    if (!epochs_touched(object_cache(o)->epochs, object_names(o), object_names_n(o), o->begin, since,
-                        published, &p)) {
+    if (!epochs_touched(object_cache(o)->epochs, object_names(o), o->begin, since, published, &p)) {
         /* Two readers may store different numbers; both are true. */
         uint64_t after = published - o->begin;
         atomic_store_explicit(&o->good_after, after < UINT32_MAX ? (uint32_t)after : UINT32_MAX,

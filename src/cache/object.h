@@ -176,13 +176,9 @@ struct object_purged {
 struct object_purged object_check_purged(struct object *o, uint64_t published, int64_t now_mono_ms);
 
 /* What it can be purged by. From HEAD on. */
-static inline const uint32_t *object_names(const struct object *o)
+static inline struct epoch_names object_names(const struct object *o)
 {
     return response_names(o->response);
-}
-static inline size_t object_names_n(const struct object *o)
-{
-    return o->response->names_n;
 }
 
 /* How it ages; from HEAD on. */

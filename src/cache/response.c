@@ -121,7 +121,7 @@ static size_t names_at(const struct response *r)
 /* From the begin of the piece. */
 static size_t text_at(const struct response *r)
 {
-    return sizeof(*r) + names_at(r) * sizeof(uint64_t) + epoch_names_room(r->names_n) * sizeof(uint32_t);
+    return sizeof(*r) + names_at(r) * sizeof(uint64_t) + epoch_names_bytes(r->names_n, r->has_short_names);
 }
 
 static const char *text_of(const struct response *r)
@@ -129,9 +129,9 @@ static const char *text_of(const struct response *r)
     return (const char *)r + text_at(r);
 }
 
-const uint32_t *response_names(const struct response *r)
+struct epoch_names response_names(const struct response *r)
 {
-    return (const uint32_t *)(const void *)(r->words + names_at(r));
+    return (struct epoch_names){ r->words + names_at(r), r->names_n, r->has_short_names };
 }
 
 struct hash128 *response_tag(struct response *r)
@@ -438,14 +438,12 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
         .has_note = p->note.n > 0,
         .has_tag = p->status == 200 && !p->is_part && !has_validator(p, &etag),
         .has_part = p->is_part,
+        .has_short_names = p->names_are_short,
     };
     size_t bytes = text_at(&head) + text;
     struct response *r = memory_zero(m, bytes);
     *r = head;
-    uint32_t *names = (uint32_t *)(uintptr_t)response_names(r);
-    if (p->names_n)
-        memcpy(names, p->names, p->names_n * sizeof(*names));
-    epoch_names_sort(names, p->names_n);
+    epoch_names_write(r->words + names_at(r), p->names, p->names_n, p->names_are_short);
     if (r->has_length)
         r->words[0] = (uint64_t)p->declared_length;
     if (r->has_note)

@@ -11,6 +11,7 @@
 #define CACHE_RESPONSE_H
 
 #include "base/hash.h"
+#include "cache/epoch.h"
 #include "conf/settings.h"
 #include "http/head.h"
 #include "http/validator.h"
@@ -38,7 +39,8 @@ struct response {
     bool has_note : 1;
     bool has_tag : 1;  /* room for response_tag: a whole 200 without a validator */
     bool has_part : 1; /* room for response_part */
-    uint64_t words[];  /* the rare things; then names as cache/epoch wants them; then the text */
+    bool has_short_names : 1;
+    uint64_t words[]; /* the rare things; then names as cache/epoch wants them; then the text */
 };
 
 struct response_plan {
@@ -53,9 +55,10 @@ struct response_plan {
         note; /* for Cache-Status: what the dev profile would have done, or where the mistake is in a targeted field;
                               usually empty */
     bool add_default_cc;   /* when neither Cache-Control nor Expires is there */
-    const uint32_t *names; /* copied and put in order */
+    const uint64_t *names; /* copied and put in order */
     size_t names_n;
-    bool is_part; /* room for response_part */
+    bool names_are_short; /* as in struct epoch_names */
+    bool is_part;         /* room for response_part */
 };
 
 /* Not charged. Never NULL; given back by response_free. At most RESPONSE_NAMES_MAX names, and fields that make a text of at most
@@ -70,7 +73,7 @@ struct part *response_part(struct response *r);
 
 /* Of its piece. */
 size_t response_bytes(const struct response *r);
-const uint32_t *response_names(const struct response *r);
+struct epoch_names response_names(const struct response *r);
 /* Status line and visible lines, each with CR LF, no empty line. */
 struct str response_h1(const struct response *r);
 /* The same for a 304 made of it (RFC 9110 §15.4.5), in the arena. */

@@ -35,6 +35,17 @@ static bool is_safe(enum method m)
     return m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS || m == METHOD_TRACE;
 }
 
+/* Of an object with few names little is kept of each. Should it have many from now on, that would be too little. */
+static bool outgrows_names(struct fetch *f, const struct verdict *v)
+{
+    struct epoch_names old = object_names(f->stale);
+    struct name_list names;
+    if (!v->store || !old.is_short || old.n + v->tags.n + v->groups.n + NAMES_FIXED <= EPOCH_NAMES_FEW)
+        return false;
+    fetch_names(f, v, f->stale, &names);
+    return names.is_short && names.n > EPOCH_NAMES_FEW;
+}
+
 /* 304: the stored response is confirmed. A new object with its body and the updated head (RFC 9111 §4.3.4). */
 static void confirmed(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
@@ -54,11 +65,16 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     const struct process_settings *limits = &f->plan.settings->process;
     if (merged.n > 2 * (size_t)limits->response_header_count ||
         fetch_head_cost(&merged) > 2 * (size_t)limits->response_header_bytes + FETCH_HEAD_COST ||
-        object_names_n(f->stale) > NAMES_CARRIED) {
+        object_names(f->stale).n > NAMES_CARRIED) {
         ask_unconditionally(f);
         return;
     }
     fetch_judge(f, stored->status, &merged, &v);
+    if (outgrows_names(f, &v)) {
+        rule_unref(v.rule);
+        ask_unconditionally(f);
+        return;
+    }
     bool cookie = fields_has(&update, FIELD_SET_COOKIE) || fields_has(&update, FIELD_SET_COOKIE2);
     if (v.store && cookie && !keep_cookies) {
         v.store = false;
@@ -98,7 +114,7 @@ static int64_t declared_length(const struct response_head *h)
 /* A HEAD that tells of another length or validator than what is stored makes that stale (RFC 9111 §4.3.5). */
 static void compare_with_stored(struct fetch *f, const struct response_head *h)
 {
-    uint32_t name;
+    uint64_t name;
     fetch_update_rule(f); /* of the variant that it is by now */
     struct place place = f->plan.place;
     place.variant = key_variant(&f->plan.key, f->plan.rule, &f->arena);

@@ -1,7 +1,5 @@
-#include <stdlib.h>
 #include <string.h>
 
-#include "cache/names.h"
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
 
@@ -161,38 +159,23 @@ static struct str note_of(struct fetch *f, const struct verdict *v)
     return note;
 }
 
-static int by_name(const void *a, const void *b)
+void fetch_names(struct fetch *f, const struct verdict *v, const struct object *before,
+                 struct name_list *names)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* A confirmed response stays purgeable by what it was purgeable by when the 304 was asked for. */
-static void add_names(struct fetch *f, const struct object *before, const uint32_t **names, size_t *n)
-{
-    const uint32_t *old = object_names(before);
-    size_t old_n = object_names_n(before), new_n = *n;
-    uint32_t *all = arena_alloc(&f->arena, (new_n + old_n) * sizeof(*all)),
-             *sorted = arena_alloc(&f->arena, new_n * sizeof(*sorted));
-    memcpy(all, *names, new_n * sizeof(*all));
-    memcpy(sorted, *names, new_n * sizeof(*sorted));
-    qsort(sorted, new_n, sizeof(*sorted), by_name);
-    for (size_t i = 0; i < old_n; i++)
-        if (!bsearch(&old[i], sorted, new_n, sizeof(*sorted), by_name))
-            all[(*n)++] = old[i];
-    *names = all;
+    names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, names);
+    if (!before)
+        return;
+    struct epoch_names old = object_names(before);
+    names_keep(names, &old, &f->arena);
 }
 
 void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
                         const struct object *successor_of)
 {
-    const uint32_t *names = NULL;
-    size_t names_n = 0;
+    struct name_list names = { .is_short = true };
     /* What nobody else gets need not be purged. */
     if (v->store)
-        names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, &names, &names_n);
-    if (v->store && successor_of)
-        add_names(f, successor_of, &names, &names_n);
+        fetch_names(f, v, successor_of, &names);
     struct response_plan plan = {
         .status = a->status,
         .reason = a->reason,
@@ -203,8 +186,9 @@ void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct ve
         .strip_cookies = v->store && v->strip_cookies,
         .add_default_cc = v->store && f->plan.site->default_browser_revalidate,
         .note = note_of(f, v),
-        .names = names,
-        .names_n = names_n,
+        .names = names.v,
+        .names_n = names.n,
+        .names_are_short = names.is_short,
         .is_part = f->part_of.is,
     };
     struct response *response = response_new(&f->f->cache->memory, &plan);

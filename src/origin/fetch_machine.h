@@ -13,6 +13,7 @@
 #ifndef ORIGIN_FETCH_MACHINE_H
 #define ORIGIN_FETCH_MACHINE_H
 
+#include "cache/names.h"
 #include "http/chunked.h"
 #include "http/range.h"
 #include "origin/fetch.h"
@@ -131,6 +132,10 @@ size_t fetch_head_cost(const struct fields *fields);
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v);
 /* What the verdict means to the index. */
 void fetch_settle(struct fetch *f, int status, const struct verdict *v);
+/* What an answer that is stored can be purged by. `before`: what a 304 confirmed stays purgeable by what it was when that was asked
+ * for; or NULL. The array is in the arena. */
+void fetch_names(struct fetch *f, const struct verdict *v, const struct object *before,
+                 struct name_list *names);
 /* The object gets its head. `body` is taken over; `successor_of`: a confirmed response whose generated ETag stays. */
 void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
                         const struct object *successor_of);

@@ -71,7 +71,7 @@ bool same_origin_reference(const struct key_request *at, struct str reference, s
 static void invalidate_url(struct cache *c, const struct key_request *url, struct arena *a,
                            int64_t now_mono_ms)
 {
-    uint32_t name;
+    uint64_t name;
     if (name_of_unsafe(c, url, a, &name))
         epochs_purge(c->epochs, PURGE_INVALIDATE, &name, 1, now_mono_ms);
 }
@@ -88,7 +88,7 @@ static void invalidate_groups(struct cache *c, const struct key_request *at, con
                               struct arena *a, int64_t now_mono_ms)
 {
     struct sf_members groups;
-    uint32_t names[GROUPS_MAX];
+    uint64_t names[GROUPS_MAX];
     size_t n = 0;
     if (!fields_has(response, FIELD_CACHE_GROUP_INVALIDATION) ||
         !sf_parse_list(fields_joined(response, FIELD_CACHE_GROUP_INVALIDATION, a), a, &groups))

@@ -162,7 +162,7 @@ static struct purge_plan plan_of(const char *json)
     return plan;
 }
 
-static void expect_names(const char *json, const uint32_t *names, size_t n)
+static void expect_names(const char *json, const uint64_t *names, size_t n)
 {
     struct purge_plan plan = plan_of(json);
     if (plan.n != n)
@@ -186,8 +186,8 @@ static uint64_t path(const char *site, const char *host, uint16_t port, const ch
 }
 
 #define EXPECT(json, ...)                                                                                    \
-    expect_names(json, (const uint32_t[]){ __VA_ARGS__ },                                                    \
-                 sizeof((const uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t))
+    expect_names(json, (const uint64_t[]){ __VA_ARGS__ },                                                    \
+                 sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 
 static void sites_and_tags_become_names(void **state)
 {

@@ -240,12 +240,12 @@ static inline void world_store(struct world *w, const char *url, const char *req
     struct page_at p = page_at(w, url, &asked, v.rule);
     struct body *body = body_new(&w->cache->memory, 5);
     assert_int_equal(body_append(body, STR("hello")), 5);
-    const uint32_t *names;
-    size_t names_n;
-    names_of_response(w->cache, &p.key, v.rule, v.rule, &v, a, &names, &names_n);
+    struct name_list names;
+    names_of_response(w->cache, &p.key, v.rule, v.rule, &v, a, &names);
     struct response *response =
-        response_new(&w->cache->memory, &(struct response_plan){ .names = names,
-                                                                 .names_n = names_n,
+        response_new(&w->cache->memory, &(struct response_plan){ .names = names.v,
+                                                                 .names_n = names.n,
+                                                                 .names_are_short = names.is_short,
                                                                  .status = 200,
                                                                  .fields = &answered,
                                                                  .site = site,

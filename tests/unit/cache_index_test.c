@@ -916,8 +916,11 @@ static void fill(struct worker *w, struct object *o, const struct place *p, uint
 {
     struct fields none = { 0 };
     struct response *response =
-        response_new(&cache->memory,
-                     &(struct response_plan){ .names = &name, .names_n = 1, .status = 200, .fields = &none });
+        response_new(&cache->memory, &(struct response_plan){ .names = (uint64_t[]){ name_of_number(name) },
+                                                              .names_n = 1,
+                                                              .names_are_short = true,
+                                                              .status = 200,
+                                                              .fields = &none });
     struct body *body = body_new(&cache->memory, BODY_LENGTH_UNKNOWN), *mine = body_ref(body);
     struct verdict v = { .store = true, .fresh = { .lifetime_ms = 50000, .stale_while_ms = 50000 } };
     char bytes[700];
@@ -1012,14 +1015,14 @@ static void *ask_on_and_on(void *ctx)
     for (int step = 0; step < STEPS; step++) {
         ask(w, &at);
         if (dice(&at, 100) == 0) {
-            uint32_t name = 1 + dice(&at, NAMES),
-                     number = epochs_purge(cache->epochs, PURGE_HARD, &name, 1, 0);
+            uint64_t name = 1 + dice(&at, NAMES), hash = name_of_number((uint32_t)name),
+                     number = epochs_purge(cache->epochs, PURGE_HARD, &hash, 1, 0);
             uint64_t before = atomic_load(&w->c->told[name]);
             while (before < number && !atomic_compare_exchange_weak(&w->c->told[name], &before, number))
                 ;
         }
         if (dice(&at, 50) == 0) {
-            uint32_t name = 1 + dice(&at, NAMES);
+            uint64_t name = name_of_number(1 + (uint32_t)dice(&at, NAMES));
             epochs_purge(cache->epochs, dice(&at, 2) ? PURGE_SOFT : PURGE_INVALIDATE, &name, 1,
                          clock_now(&w->c->clock).mono_ms);
         }

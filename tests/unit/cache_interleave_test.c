@@ -70,7 +70,7 @@ static void set_head(struct fetch *f)
     struct verdict v = { .store = true,
                          .fresh = { .lifetime_ms = w.lifetime_ms, .stale_while_ms = w.stale_while_ms } };
     struct response *response =
-        response_new(&cache->memory, &(struct response_plan){ .names = &w.name,
+        response_new(&cache->memory, &(struct response_plan){ .names = (uint64_t[]){ name_of_number(w.name) },
                                                               .names_n = 1,
                                                               .status = 200,
                                                               .fields = fields_of(NULL),
@@ -395,13 +395,13 @@ static int fill(struct object *o, const struct place *place, size_t page, unsign
     int version = atomic_load(&pages[page].version);
     struct verdict v = { .store = true, .fresh = { .lifetime_ms = 60000 } };
     struct fields none = { .n = 0 };
-    struct response *response =
-        response_new(&cache->memory, &(struct response_plan){ .names = &pages[page].name,
-                                                              .names_n = 1,
-                                                              .status = 200,
-                                                              .fields = &none,
-                                                              .received_wall_ms = WALL_MS,
-                                                              .declared_length = version });
+    struct response *response = response_new(
+        &cache->memory, &(struct response_plan){ .names = (uint64_t[]){ name_of_number(pages[page].name) },
+                                                 .names_n = 1,
+                                                 .status = 200,
+                                                 .fields = &none,
+                                                 .received_wall_ms = WALL_MS,
+                                                 .declared_length = version });
     struct body *body = body_new(&cache->memory, BODY_LENGTH_UNKNOWN), *shared = body_ref(body);
     index_settle(o, place, NULL);
     if (throw(dice) & 1)

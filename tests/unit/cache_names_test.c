@@ -23,23 +23,28 @@ static struct rule *rule_with(const char *lines)
     return rule;
 }
 
-/* Is the name among those of a response to `r` that is stored under `rule`? */
-static bool has(const struct key_request *r, const struct rule *rule, const struct verdict *v, uint32_t name)
+/* One with EPOCH_PAIR stands for its partner too. */
+static bool is_in(const struct name_list *names, uint64_t name)
 {
-    const uint32_t *names;
-    size_t n;
-    static const struct verdict none;
-    names_of_response(cache, r, rule, rule, v ? v : &none, &arena, &names, &n);
     bool found = false;
-    for (size_t i = 0; i < n; i++)
-        found |= names[i] == name;
+    for (size_t i = 0; i < names->n; i++)
+        found |= names->v[i] == name || ((names->v[i] & EPOCH_PAIR) && (names->v[i] ^ EPOCH_PAIR) == name);
     return found;
+}
+
+/* Is the name among those of a response to `r` that is stored under `rule`? */
+static bool has(const struct key_request *r, const struct rule *rule, const struct verdict *v, uint64_t name)
+{
+    struct name_list names;
+    static const struct verdict none;
+    names_of_response(cache, r, rule, rule, v ? v : &none, &arena, &names);
+    return is_in(&names, name);
 }
 
 /* Would a purge of `url`, asked for now, purge what is stored for `r` under `rule`? */
 static bool reaches(const struct key_request *url, const struct key_request *r, const struct rule *rule)
 {
-    uint32_t name = 0;
+    uint64_t name = 0;
     return name_of_url(cache, url, &arena, &name) && has(r, rule, NULL, name);
 }
 
@@ -164,7 +169,7 @@ static void under_a_rule_the_listed_names_count(void **state)
             fail_msg("?%s and ?%s", rows[i].url, rows[i].stored);
     }
     /* A query with none of them touches nothing, an empty one does. */
-    uint32_t name;
+    uint64_t name;
     struct key_request url = request("/p", "action=x");
     assert_false(name_of_url(cache, &url, &arena, &name));
     url = request("/p", NULL);
@@ -183,7 +188,7 @@ static void while_a_fetch_runs_it_is_the_path(void **state)
         (struct place){ .primary = key_primary(&any, &arena), .variant = key_variant(&any, NULL, &arena) };
     place_hash(cache, &l.place);
     struct found f = look_as(&l, OUTCOME_MISS);
-    uint32_t name;
+    uint64_t name;
     assert_true(name_of_url(cache, &url, &arena, &name));
     assert_true(name == name_of_path(cache, &url, &arena));
     assert_true(reaches(&url, &any, rule));
@@ -200,17 +205,65 @@ static void both_rules_count_when_it_changes(void **state)
     (void)state;
     struct rule *rule = rule_with("Netlify-Vary: query=a");
     struct key_request r = request("/p", "a=1&x=2"), url = request("/p", "x=2&a=1");
-    const uint32_t *names;
+    struct name_list names;
     static const struct verdict none;
-    size_t n;
-    uint32_t name = 0;
-    bool found = false;
+    uint64_t name = 0;
     assert_true(name_of_url(cache, &url, &arena, &name)); /* nothing is known yet */
-    names_of_response(cache, &r, rule, NULL, &none, &arena, &names, &n);
-    for (size_t i = 0; i < n; i++)
-        found |= names[i] == name;
-    assert_true(found);
+    names_of_response(cache, &r, rule, NULL, &none, &arena, &names);
+    assert_true(is_in(&names, name));
     rule_unref(rule);
+}
+
+/* Of the packed names of an object of n names that begin at `from`. */
+static struct epoch_names packed(uint64_t from, size_t n)
+{
+    uint64_t *names = arena_alloc(&arena, (n + 1) * sizeof(*names));
+    for (size_t i = 0; i < n; i++)
+        names[i] = hash64(&secret, (struct str){ (const char *)&from, sizeof(from) }) & EPOCH_NAME_BITS,
+        from++;
+    void *at = arena_zero(&arena, epoch_names_bytes(n, n <= EPOCH_NAMES_FEW) + 8);
+    epoch_names_write(at, names, n, n <= EPOCH_NAMES_FEW);
+    return (struct epoch_names){ at, n, n <= EPOCH_NAMES_FEW };
+}
+
+static struct name_list fresh(uint64_t from, size_t n)
+{
+    uint64_t *names = arena_alloc(&arena, (n + 1) * sizeof(*names));
+    for (size_t i = 0; i < n; i++)
+        names[i] = hash64(&secret, (struct str){ (const char *)&from, sizeof(from) }) & EPOCH_NAME_BITS,
+        from++;
+    return (struct name_list){ names, n, n <= EPOCH_NAMES_FEW };
+}
+
+/* A page that a 304 confirmed has the names of both, those that are the same once; as much is kept of each as is known. */
+static void a_304_keeps_the_old_names(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t from;
+        size_t n, old_n, all;
+        bool is_short;
+    } rows[] = {
+        { 0, 6, 6, 6, true },           { 0, 6, 0, 6, true },
+        { 0, 0, 6, 6, true },           { 3, 6, 6, 9, true },
+        { 8, 8, 7, 15, true },          { 9, 8, 8, 16, true /* and more: asked anew */ },
+        { 0, 500, 15, 500, false },     { 10, 500, 500, 510, false },
+        { 500, 500, 500, 1000, false }, { 0, 5, 500, 500, false },
+        { 15, 500, 15, 515, true },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct name_list names = fresh(rows[i].from, rows[i].n);
+        struct epoch_names old = packed(0, rows[i].old_n);
+        names_keep(&names, &old, &arena);
+        if (names.n != rows[i].all || names.is_short != rows[i].is_short)
+            fail_msg("row %zu: %zu names, %s", i, names.n, names.is_short ? "short" : "long");
+        for (size_t k = 0; k < old.n; k++) {
+            bool found = false;
+            for (size_t l = 0; l < names.n; l++)
+                found |= (names.v[l] & epoch_names_bits(old.is_short)) == epoch_names_at(&old, k);
+            assert_true(found);
+        }
+    }
 }
 
 int main(void)
@@ -223,6 +276,7 @@ int main(void)
         T(under_a_rule_the_listed_names_count),
         T(while_a_fetch_runs_it_is_the_path),
         T(both_rules_count_when_it_changes),
+        T(a_304_keeps_the_old_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

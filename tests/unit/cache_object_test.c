@@ -172,7 +172,7 @@ static void a_successor_keeps_the_generated_etag(void **state)
 static void sorts_its_names(void **state)
 {
     (void)state;
-    const uint32_t names[] = { 9, 3, UINT32_MAX, 1, 3 };
+    const uint64_t names[] = { 9ull << 32, 3ull << 32, EPOCH_NAME_BITS, 1ull << 32, 3ull << 32 };
     struct object *o = object_new(cache, 1);
     struct response *r = response_new(
         &cache->memory,
@@ -180,9 +180,10 @@ static void sorts_its_names(void **state)
     struct body *none = NULL;
     struct verdict v = { .store = true };
     object_set_head(o, &(struct object_head){ .response = &r, .body = &none, .verdict = &v });
-    assert_int_equal(object_names_n(o), 5);
-    for (uint32_t i = 1; i < 5; i++)
-        assert_true(object_names(o)[i - 1] <= object_names(o)[i]);
+    struct epoch_names in_order = object_names(o);
+    assert_int_equal(in_order.n, 5);
+    for (size_t i = 1; i < 5; i++)
+        assert_true(epoch_names_at(&in_order, i - 1) <= epoch_names_at(&in_order, i));
     assert_null(object_body(o));
     object_seal(o, true); /* without a body */
     assert_false(o->has_generated_etag);

@@ -104,6 +104,12 @@ static inline void looks(const char *url, enum outcome expected)
     found_drop(&f);
 }
 
+/* A name as a small number, which no hash is. */
+static inline uint64_t name_of_number(uint32_t n)
+{
+    return (uint64_t)n << 32;
+}
+
 /* What an answer brings; zero is a fresh page for a minute. */
 struct page {
     int64_t lifetime_ms; /* 0: a minute; -1: none */
@@ -120,14 +126,15 @@ static inline void object_answer(struct object *o, const struct page *p)
 {
     if (!o->begun_mono_ms)
         o->begun_mono_ms = now.mono_ms;
-    struct response *response =
-        response_new(&cache->memory, &(struct response_plan){ .names = &p->name,
-                                                              .names_n = p->name != 0,
-                                                              .is_part = p->is_part,
-                                                              .status = p->status ? p->status : 200,
-                                                              .fields = fields_of(p->lines),
-                                                              .received_wall_ms = now.wall_ms,
-                                                              .declared_length = -1 });
+    struct response *response = response_new(
+        &cache->memory, &(struct response_plan){ .names = (uint64_t[]){ name_of_number(p->name) },
+                                                 .names_are_short = true,
+                                                 .names_n = p->name != 0,
+                                                 .is_part = p->is_part,
+                                                 .status = p->status ? p->status : 200,
+                                                 .fields = fields_of(p->lines),
+                                                 .received_wall_ms = now.wall_ms,
+                                                 .declared_length = -1 });
     struct body *body = body_new(&cache->memory, BODY_LENGTH_UNKNOWN);
     struct verdict v = { .store = !p->not_stored,
                          .fresh = { .lifetime_ms = p->lifetime_ms < 0 ? 0
@@ -179,7 +186,7 @@ static inline void store(const char *url, const struct page *p)
 
 static inline uint64_t purge(enum purge_kind kind, uint32_t name)
 {
-    return epochs_purge(cache->epochs, kind, &name, 1, now.mono_ms);
+    return epochs_purge(cache->epochs, kind, (uint64_t[]){ name_of_number(name) }, 1, now.mono_ms);
 }
 
 #endif

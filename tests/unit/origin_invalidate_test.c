@@ -178,13 +178,15 @@ static void store_pages(const char *const *paths, size_t n, const char *group)
         struct verdict v = { .store = true,
                              .fresh = { .lifetime_ms = 60000 },
                              .groups = { groups, group != NULL } };
-        const uint32_t *names;
-        size_t names_n;
-        names_of_response(cache, &r, NULL, NULL, &v, &arena, &names, &names_n);
-        struct response *response =
-            response_new(&cache->memory,
-                         &(struct response_plan){
-                             .names = names, .names_n = names_n, .status = 200, .fields = fields_of(NULL) });
+        struct name_list names;
+        names_of_response(cache, &r, NULL, NULL, &v, &arena, &names);
+        struct response *response = response_new(&cache->memory, &(struct response_plan){
+                                                                     .names = names.v,
+                                                                     .names_n = names.n,
+                                                                     .names_are_short = names.is_short,
+                                                                     .status = 200,
+                                                                     .fields = fields_of(NULL),
+                                                                 });
         index_settle(f.busy, &l.place, NULL);
         f.busy->begun_mono_ms = now.mono_ms;
         object_set_head(f.busy, &(struct object_head){ .response = &response,
