@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "conf/foreign.h"
 #include "conf/nearest.h"
+#include "conf/offer.h"
 #include "conf/report.h"
 #include "conf/setting.h"
 
@@ -40,7 +42,8 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
     [CLI_CHECK] = { STR_INIT("check"), "check CONFIG [--SETTING VALUE]...",
                     "Reads CONFIG as run would, says everything that is wrong with it and serves nothing.", 1,
                     1, true },
-    [CLI_VERSION] = { STR_INIT("version"), "version", "Prints the version.", 0, 0, false },
+    [CLI_VERSION] = { STR_INIT("version"), "version", "Prints the version; so do --version, -V and -v.", 0, 0,
+                      false },
     [CLI_HELP] = { STR_INIT("help"), "help [VERB]", "Prints the help of a verb.", 0, 1, false },
 };
 
@@ -136,8 +139,10 @@ static enum cli_verb verb_by_name(struct str name)
 
 static bool refuse_verb(struct parse *p, struct str word)
 {
-    const char *quoted = report_quote(&p->report, word);
+    const char *quoted = report_quote(&p->report, word), *foreign = foreign_verb(word);
     struct nearest near = nearest_to(word);
+    if (foreign)
+        return REFUSE(p, "%s %s", quoted, foreign);
     for (enum cli_verb v = 0; v < CLI_VERB_COUNT; v++)
         nearest_offer(&near, verbs[v].name);
     if (near.name.n)
@@ -172,9 +177,20 @@ static bool is_extra_setting(struct str name)
     return false;
 }
 
-static bool refuse_flag(struct parse *p, struct str word, struct str name)
+/* What was given with a flag that is none: behind its '=', or the next word. */
+static struct str value_of_unknown(const struct parse *p, struct str inline_value)
+{
+    struct str next = p->at < p->argc ? str_from(p->argv[p->at]) : STR_NONE;
+    return inline_value.p ? inline_value : str_starts(next, STR("-")) ? STR_NONE : next;
+}
+
+static bool refuse_flag(struct parse *p, struct str word, struct str name, struct str inline_value)
 {
     const char *quoted = report_quote(&p->report, word);
+    enum foreign_side side = p->verb->takes_settings ? FOREIGN_SERVER : FOREIGN_CLIENT;
+    const char *foreign = foreign_flag(side, name, value_of_unknown(p, inline_value), p->arena);
+    if (foreign)
+        return REFUSE(p, "%s %s", quoted, foreign);
     struct nearest near = nearest_to(name);
     for (size_t i = 0; i < COUNT_OF(flags); i++)
         if (flags[i].verbs & ON(p->cli->verb))
@@ -228,6 +244,14 @@ static bool put_flag(struct parse *p, const struct flag *f, struct str word, str
     if (value.n == 0)
         return REFUSE(p, "%.*s is empty; write a value or leave it out", STR_ARG(word));
     const char *wrong = form_check(f->form, value);
+    if (f->form == FORM_SECRET && offer_is_variable(f->form, value))
+        return REFUSE(p, "%.*s: the value is the name of a variable, which nothing expands here",
+                      STR_ARG(word));
+    struct str offer = wrong ? offer_text(f->form, value, STR("127.0.0.1:8081"), p->arena) : STR_NONE;
+    if (offer.n)
+        return REFUSE(p, "%.*s: %s %.*s; did you mean \"%.*s\"?", STR_ARG(word),
+                      report_quote(&p->report, value), (int)str_index(str_from(wrong), ';'), wrong,
+                      STR_ARG(offer));
     if (wrong && f->form == FORM_SECRET)
         return REFUSE(p, "%.*s: the value %s", STR_ARG(word), wrong);
     if (wrong)
@@ -285,7 +309,7 @@ static bool take_long(struct parse *p, struct str arg)
     else if (id < SETTING_COUNT || (p->verb->takes_settings && is_extra_setting(name)))
         return put_setting(p, id, word, name, inline_value);
     else
-        return refuse_flag(p, word, name);
+        return refuse_flag(p, word, name, inline_value);
     return true;
 }
 
@@ -299,7 +323,7 @@ static bool take_short(struct parse *p, struct str arg)
     else if (f)
         return put_flag(p, f, str_first(arg, 2), inline_value);
     else
-        return refuse_flag(p, arg, str_from_index(arg, 1));
+        return refuse_flag(p, arg, str_from_index(arg, 1), STR_NONE);
     return true;
 }
 
@@ -341,12 +365,12 @@ static bool refuse_misplaced(struct parse *p, struct str word)
 {
     const char *quoted = report_quote(&p->report, word);
     if (p->cli->verb == CLI_PURGE)
-        return REFUSE(p, "%s is a URL; write --url before it", quoted);
+        return REFUSE(p, "%s is a URL; write --url %.*s", quoted, STR_ARG(word));
     if (p->cli->verb == CLI_CHECK)
         return REFUSE(p, "%s is an origin, not a file; usage: freshet %s", quoted, p->verb->usage);
     if (!is_url(word))
         return REFUSE(p, "%s is an origin, not a file; write --origin http://%.*s", quoted, STR_ARG(word));
-    return REFUSE(p, "%s is an origin, not a file; write --origin before it", quoted);
+    return REFUSE(p, "%s is an origin, not a file; write --origin %.*s", quoted, STR_ARG(word));
 }
 
 static bool take_word(struct parse *p, char *arg)
@@ -416,7 +440,7 @@ static bool parse_verb(struct parse *p)
     enum cli_verb v = verb_by_name(word);
     if (str_eq(word, STR("--help")) || str_eq(word, STR("-h")))
         v = CLI_HELP;
-    if (str_eq(word, STR("--version")))
+    if (str_eq(word, STR("--version")) || str_eq(word, STR("-V")) || str_eq(word, STR("-v")))
         v = CLI_VERSION;
     if (v == CLI_VERB_COUNT)
         return refuse_verb(p, word);

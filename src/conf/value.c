@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "conf/nearest.h"
+#include "conf/offer.h"
 
 void value_problem(const struct setting *s, struct report *r, struct place at, const char *fmt, ...)
 {
@@ -77,19 +78,33 @@ static const char *number_advice(enum setting_type type)
     }
 }
 
+/* A whole value that can be copied says more than how such values are written. */
+static const char *advice_with_offer(struct report *r, const char *advice, struct str offer)
+{
+    if (offer.n == 0)
+        return advice;
+    struct str what = str_from(advice);
+    what = str_first(what, str_index(what, ';'));
+    return arena_printf(r->arena, "%.*s; did you mean \"%.*s\"?", STR_ARG(what), STR_ARG(offer)).p;
+}
+
 static bool parse_in_range(const struct setting *s, struct str text, union value *out, struct report *r,
                            struct place at)
 {
     if (!parse_number_of_type(s->type, text, &out->number)) {
-        value_problem(s, r, at, "%s %s", report_quote(r, text), number_advice(s->type));
+        value_problem(s, r, at, "%s %s", report_quote(r, text),
+                      advice_with_offer(r, number_advice(s->type), offer_number(s, text, r->arena)));
         return false;
     }
     if (out->number >= s->least && out->number <= s->most)
         return true;
+    struct str offer = offer_number(s, text, r->arena);
     struct buf range = BUF_INIT;
     setting_write_number(s->type, s->least, &range);
     buf_add(&range, STR(" to "));
     setting_write_number(s->type, s->most, &range);
+    if (offer.n)
+        buf_printf(&range, "; did you mean \"%.*s\"?", STR_ARG(offer));
     value_problem(s, r, at, "%s is out of range; allowed is %.*s", report_quote(r, text),
                   STR_ARG(buf_str(&range)));
     buf_fini(&range);
@@ -155,15 +170,46 @@ static const char *string_problem(const struct setting *s, struct str text)
     return form_check(s->form, text);
 }
 
+static struct str flag_name(const struct setting *s, struct arena *a)
+{
+    char *p = arena_alloc(a, s->name.n);
+    for (size_t i = 0; i < s->name.n; i++)
+        p[i] = s->name.p[i] == '_' ? '-' : s->name.p[i];
+    return (struct str){ p, s->name.n };
+}
+
+/* Said before anything else: as a host, a path or a token it may well have the right form. */
+static bool check_variable(const struct setting *s, struct str text, struct report *r, struct place at)
+{
+    if (!offer_is_variable(s->form, text))
+        return true;
+    if (s->form == FORM_SECRET)
+        value_problem(s, r, at, "the value is the name of a variable, which nothing expands here; %s",
+                      str_eq(s->name, STR("token"))
+                          ? "leave the setting out and set FRESHET_TOKEN, or name a "
+                            "file with token_file"
+                          : "write the value itself");
+    else
+        value_problem(
+            s, r, at,
+            "%s holds a variable, which nothing expands here; write the value itself, or give it by "
+            "the flag --%.*s, where the shell expands it",
+            report_quote(r, text), STR_ARG(flag_name(s, r->arena)));
+    return false;
+}
+
 static bool check_string(const struct setting *s, struct str text, struct report *r, struct place at)
 {
+    if (!check_variable(s, text, r, at))
+        return false;
     const char *wrong = string_problem(s, text);
     if (!wrong)
         return true;
     if (s->form == FORM_SECRET)
         value_problem(s, r, at, "the value %s", wrong);
     else
-        value_problem(s, r, at, "%s %s", report_quote(r, text), wrong);
+        value_problem(s, r, at, "%s %s", report_quote(r, text),
+                      advice_with_offer(r, wrong, offer_text(s->form, text, s->initial, r->arena)));
     return false;
 }
 
@@ -187,7 +233,7 @@ bool value_parse(const struct setting *s, struct str text, struct arena *a, unio
     case TYPE_BOOL: return parse_bool(s, text, out, r, at);
     case TYPE_COUNT:
     case TYPE_BYTES:
-    case TYPE_TIME: return parse_in_range(s, text, out, r, at);
+    case TYPE_TIME: return check_variable(s, text, r, at) && parse_in_range(s, text, out, r, at);
     case TYPE_CHOICE: return parse_choice(s, text, out, r, at);
     case TYPE_TEXT: return parse_text(s, text, a, out, r, at);
     case TYPE_LIST: break;

@@ -298,17 +298,17 @@ static void mistakes_are_explained(void **state)
         { "help prge", "freshet help: unknown verb \"prge\"; did you mean \"purge\"?" },
         { "run a b",
           "freshet run: \"b\" is one word too many; usage: freshet run [CONFIG] [--SETTING VALUE]..." },
-        { "run http://127.0.0.1:3000",
-          "freshet run: \"http://127.0.0.1:3000\" is an origin, not a file; write --origin before it" },
+        { "run http://127.0.0.1:3000", "freshet run: \"http://127.0.0.1:3000\" is an origin, not a file; "
+                                       "write --origin http://127.0.0.1:3000" },
         { "run freshet.yaml https://a.example",
-          "freshet run: \"https://a.example\" is an origin, not a file; write --origin before it" },
-        { "run UNIX:/run/site.sock",
-          "freshet run: \"UNIX:/run/site.sock\" is an origin, not a file; write --origin before it" },
+          "freshet run: \"https://a.example\" is an origin, not a file; write --origin https://a.example" },
+        { "run UNIX:/run/site.sock", "freshet run: \"UNIX:/run/site.sock\" is an origin, not a file; write "
+                                     "--origin UNIX:/run/site.sock" },
         { "run localhost:3000",
           "freshet run: \"localhost:3000\" is an origin, not a file; write --origin http://localhost:3000" },
         { "check http://a", "freshet check: \"http://a\" is an origin, not a file; usage: freshet check "
                             "CONFIG [--SETTING VALUE]..." },
-        { "purge http://a/b", "freshet purge: \"http://a/b\" is a URL; write --url before it" },
+        { "purge http://a/b", "freshet purge: \"http://a/b\" is a URL; write --url http://a/b" },
         { "run _", "freshet run: an empty argument; usage: freshet run [CONFIG] [--SETTING VALUE]..." },
         { "run --frist-byte-timeout 5s",
           "freshet run: unknown flag \"--frist-byte-timeout\"; did you mean \"--first-byte-timeout\"?" },
@@ -340,10 +340,10 @@ static void mistakes_are_explained(void **state)
                      "U]... [--all] [--soft] [--site S]" },
         { "purge --memory 1G",
           "freshet purge: unknown flag \"--memory\"; \"freshet purge --help\" lists them" },
-        { "purge --all --admin here", "freshet purge: --admin: \"here\" is not an address; write "
-                                      "ADDR:PORT, http://HOST:PORT or unix:/path" },
+        { "purge --all --admin here", "freshet purge: --admin: \"here\" is not an address; did you "
+                                      "mean \"here:8081\"?" },
         { "purge --all --admin https://here/", "freshet purge: --admin: \"https://here/\" is not an address; "
-                                               "write ADDR:PORT, http://HOST:PORT or unix:/path" },
+                                               "did you mean \"here:8081\"?" },
         { "status --admin here:0", "freshet status: --admin: \"here:0\" is not an address; "
                                    "write ADDR:PORT, http://HOST:PORT or unix:/path" },
         { "purge --all --token a^b", "freshet purge: --token: the value holds a space or a character that a "
@@ -367,6 +367,82 @@ static void mistakes_are_explained(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         bad(rows[i].line, rows[i].sentence);
+}
+
+/* What people type who know another program: the sentence says what it is here, with a value that can be copied. */
+static void what_other_programs_call_it_is_translated(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *has;
+    } rows[] = {
+        { "reload", "freshet: \"reload\" is no verb; SIGHUP makes it read its configuration again: kill -HUP "
+                    "$(pidof freshet)" },
+        { "stop", "kill $(pidof freshet)" },
+        { "restart", "stop it with SIGTERM" },
+        { "reopen", "kill -USR1 $(pidof freshet)" },
+        { "list", "\"freshet explain URL\"" },
+        { "flush", "\"freshet purge --all\"" },
+        { "ban", "\"freshet purge --all\"" },
+        { "serve", "\"freshet run --origin URL\"" },
+        { "start --origin http://a", "freshet: \"start\" is no verb; \"freshet run --origin URL\"" },
+        { "START", "\"freshet run --origin URL\"" },
+        { "configtest freshet.yaml", "\"freshet check CONFIG\"" },
+        { "stats", "\"freshet status\"" },
+        { "help reload", "freshet help: \"reload\" is no verb" },
+        { "run --port 3000", "freshet run: \"--port\" is no flag of freshet; write --listen 127.0.0.1:3000" },
+        { "run --port=3000", "write --listen 127.0.0.1:3000" },
+        { "run -p 80", "write --listen 127.0.0.1:80" },
+        { "run --port", "write --listen 127.0.0.1:8080" },
+        { "run --port --origin http://a", "write --listen 127.0.0.1:8080" },
+        { "run --bind 0.0.0.0", "write --listen 0.0.0.0:8080" },
+        { "run --upstream localhost:3000", "write --origin http://localhost:3000" },
+        { "check --backend 3000", "freshet check: \"--backend\" is no flag of freshet; write --origin "
+                                  "http://127.0.0.1:3000" },
+        { "run -c freshet.conf", "the file stands without one: freshet run freshet.conf" },
+        { "run --config=my.yaml", "freshet run my.yaml" },
+        { "run --config", "freshet run freshet.yaml" },
+        { "run --cache-size 1g", "write --memory 256M" },
+        { "run --threads 4", "write --workers 4" },
+        { "run --log /var/log/a", "write --access-log /var/log/a" },
+        { "run --debug", "\"freshet explain URL\"" },
+        { "run -v", "\"freshet version\" prints the version" },
+        { "purge --verbose --all", "\"freshet explain URL\"" },
+        { "run -V", "write freshet --version" },
+        { "status --version", "write freshet --version" },
+        { "run -t", "\"freshet check CONFIG\"" },
+        { "run --daemon", "stays in the foreground" },
+        { "run --user www", "start it as that user" },
+        { "run --cert x", "TLS to visitors comes later" },
+        { "status --port 9000",
+          "freshet status: \"--port\" is no flag of freshet; write --admin 127.0.0.1:9000" },
+        { "purge --config x", "freshet purge: unknown flag \"--config\"" },
+        { "explain http://a/ --debug", "\"freshet explain URL\"" },
+        { "purge --all --admin 8081/", "did you mean" },
+        { "purge --all --admin localhost", "did you mean \"127.0.0.1:8081\"?" },
+        { "purge --all --token ${TOKEN}",
+          "freshet purge: --token: the value is the name of a variable, which nothing expands here" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct fixture f;
+        if (parse(&f, rows[i].line))
+            fail_msg("%s: taken", rows[i].line);
+        if (!text_in(&f.error, rows[i].has))
+            fail_msg("%s: %.*s", rows[i].line, STR_ARG(buf_str(&f.error)));
+        forget(&f);
+    }
+}
+
+static void there_are_four_ways_to_ask_for_the_version(void **state)
+{
+    (void)state;
+    static const char *const lines[] = { "version", "--version", "-V", "-v" };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        struct fixture f;
+        good(&f, lines[i]);
+        assert_int_equal(f.cli.verb, CLI_VERSION);
+        forget(&f);
+    }
 }
 
 static void a_strangers_bytes_stay_on_one_line(void **state)
@@ -434,6 +510,8 @@ int main(void)
         cmocka_unit_test(explain_takes_a_url_and_fields),
         cmocka_unit_test(the_other_verbs),
         cmocka_unit_test(mistakes_are_explained),
+        cmocka_unit_test(what_other_programs_call_it_is_translated),
+        cmocka_unit_test(there_are_four_ways_to_ask_for_the_version),
         cmocka_unit_test(a_strangers_bytes_stay_on_one_line),
 #ifdef FRESHET_CONTROL
         cmocka_unit_test(test_builds_take_a_control_socket),

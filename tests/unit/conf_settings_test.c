@@ -261,28 +261,25 @@ static void wrong_values_are_explained(void **state)
         { "workers: 257", "workers: \"257\" is out of range; allowed is 0 to 256" },
         { "workers: 99999999999999999999999",
           "workers: \"99999999999999999999999\" is out of range; allowed is 0 to 256" },
-        { "memory: 512MB",
-          "memory: \"512MB\" is not a size; write bytes, or a number with K, M, G or T, like 512M" },
+        { "memory: 512MB", "memory: \"512MB\" is not a size; did you mean \"512M\"?" },
         { "memory: M", "memory: \"M\" is not a size; write bytes, or a number with K, M, G or T, like 512M" },
-        { "memory: 12", "memory: \"12\" is out of range; allowed is 1M to 1T" },
+        { "memory: 12", "memory: \"12\" is out of range; allowed is 1M to 1T; did you mean \"12M\"?" },
         { "memory: 9223372036854775807T",
           "memory: \"9223372036854775807T\" is out of range; allowed is 1M to 1T" },
-        { "idle_timeout: 5M",
-          "idle_timeout: \"5M\" is not a time; write seconds, or a number with ms, s, m, h or d, like 10s" },
-        { "idle_timeout: 1 s",
-          "idle_timeout: \"1 s\" is not a time; write seconds, or a number with ms, s, m, h or d, like 10s" },
+        { "idle_timeout: 5M", "idle_timeout: \"5M\" is not a time; did you mean \"5m\"?" },
+        { "idle_timeout: 1 s", "idle_timeout: \"1 s\" is not a time; did you mean \"1s\"?" },
+        { "idle_timeout: soon", "idle_timeout: \"soon\" is not a time; write seconds, or a number with ms, "
+                                "s, m, h or d, like 10s" },
         { "idle_timeout: 2d", "idle_timeout: \"2d\" is out of range; allowed is 100ms to 1d" },
         { "connect_timeout: 1ms", "connect_timeout: \"1ms\" is out of range; allowed is 10ms to 10m" },
         { "set_cookie: stor", "set_cookie: \"stor\" is none of refuse/strip/store; did you mean \"store\"?" },
         { "set_cookie: never", "set_cookie: \"never\" is none of refuse/strip/store; write one of them" },
-        { "listen: localhost:80", "listen: \"localhost:80\" is not an address; write 127.0.0.1:8080, "
-                                  "[::1]:8080, :8080 or unix:/path" },
-        { "listen: ::1:80",
-          "listen: \"::1:80\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path" },
+        { "listen: localhost:80", "listen: \"localhost:80\" is not an address; did you mean "
+                                  "\"127.0.0.1:80\"?" },
+        { "listen: ::1:80", "listen: \"::1:80\" is not an address; did you mean \"[::1]:80\"?" },
         { "listen: 127.0.0.1:65536", "listen: \"127.0.0.1:65536\" is not an address; write 127.0.0.1:8080, "
                                      "[::1]:8080, :8080 or unix:/path" },
-        { "listen: 127.0.0.1",
-          "listen: \"127.0.0.1\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path" },
+        { "listen: 127.0.0.1", "listen: \"127.0.0.1\" is not an address; did you mean \"127.0.0.1:8080\"?" },
         { "admin: 'unix:run'",
           "admin: \"unix:run\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path" },
         { "listen: []", "listen: is empty; write a value" },
@@ -320,16 +317,16 @@ static void wrong_values_are_explained(void **state)
         { "tag_headers: 'xkey:tab'",
           "tag_headers: \"xkey:tab\" has an unknown separator; they are :comma, :space and :either" },
         { "ignore_query: 'utm_*'", "ignore_query: \"utm_*\" has a *; parameters are named one by one" },
-        { "ignore_query: 'a=b'", "ignore_query: \"a=b\" is not the name of a query parameter; write it as it "
-                                 "stands in the URL, without = and &" },
-        { "hosts: 'a.example:80'", "hosts: \"a.example:80\" has a port; write the host alone, a site is "
-                                   "found by its host on every port" },
+        { "ignore_query: 'a=b'", "ignore_query: \"a=b\" is not the name of a query parameter; did "
+                                 "you mean \"a\"?" },
+        { "hosts: 'a.example:80'", "hosts: \"a.example:80\" has a port; did you mean "
+                                   "\"a.example\"?" },
         { "hosts: 'a.*.example'", "hosts: \"a.*.example\" has a * in the wrong place; only *.NAME is "
                                   "possible, for all hosts below NAME" },
         { "hosts: '*'",
           "hosts: \"*\" has a * in the wrong place; only *.NAME is possible, for all hosts below NAME" },
         { "hosts: 'http://a.example'",
-          "hosts: \"http://a.example\" is a URL or a path; write the host alone" },
+          "hosts: \"http://a.example\" is a URL or a path; did you mean \"a.example\"?" },
         { "hosts: '*.'",
           "hosts: \"*.\" is not a host name; write shop.example, *.shop.example or an address" },
         { "hosts: 'a..b'",
@@ -489,7 +486,7 @@ static void all_problems_come_at_once_in_order(void **state)
              flags, 2,
              "t.yaml:3: unknown setting \"orgin\"; did you mean \"origin\"?\n"
              "t.yaml:4: store: \"maybe\" is neither true nor false; write one of them\n"
-             "t.yaml:5: memory: \"1\" is out of range; allowed is 1M to 1T\n"
+             "t.yaml:5: memory: \"1\" is out of range; allowed is 1M to 1T; did you mean \"1M\"?\n"
              "t.yaml:6: listen: \"nowhere\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or "
              "unix:/path\n"
              "--workers: \"x\" is not a whole number; write digits only\n"
@@ -527,6 +524,130 @@ static void origins_are_taken_apart(void **state)
     }
 }
 
+/* A value that is refused is followed by the whole value that was probably meant; what is offered would be taken. */
+static void what_was_meant_is_offered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value, *offer; /* NULL: none */
+    } rows[] = {
+        { "memory", "256", "256M" },
+        { "memory", "1.5G", "1536M" },
+        { "memory", "1GB", "1G" },
+        { "memory", "1 GB", "1G" },
+        { "memory", "2gib", "2G" },
+        { "memory", "512mb", "512M" },
+        { "memory", "0.5T", "512G" },
+        { "memory", "1,024M", "1G" },
+        { "memory", "lots", NULL },
+        { "memory", "-1", NULL },
+        { "memory", "9999999999999999999G", NULL },
+        { "memory", "1.2.3G", NULL },
+        { "idle_timeout", "1m30s", "90s" },
+        { "idle_timeout", "1h 30m", "90m" },
+        { "idle_timeout", "1.5h", "90m" },
+        { "idle_timeout", "30sec", "30s" },
+        { "idle_timeout", "5 minutes", "5m" },
+        { "idle_timeout", "10S", "10s" },
+        { "connect_timeout", "5000", "5s" }, /* milliseconds elsewhere */
+        { "connect_timeout", "1y", NULL },
+        { "workers", "1,0", "10" },
+        { "workers", "2.0x", NULL },
+        { "connections", "10k", "10000" },
+        { "listen", "0.0.0.0", "0.0.0.0:8080" },
+        { "listen", "localhost", "127.0.0.1:8080" },
+        { "listen", "localhost:3000", "127.0.0.1:3000" },
+        { "listen", "*:80", ":80" },
+        { "listen", "http://0.0.0.0:80/", "0.0.0.0:80" },
+        { "listen", "::", "[::]:8080" },
+        { "listen", "[::1]", "[::1]:8080" },
+        { "listen", "2001:db8::1:80", "[2001:db8::1]:80" },
+        { "listen", "/run/freshet.sock", "unix:/run/freshet.sock" },
+        { "listen", "shop.example:80", NULL }, /* which of its addresses? */
+        { "admin", "127.0.0.1", "127.0.0.1:8081" },
+        { "origin", "localhost:3000", "http://localhost:3000" },
+        { "origin", "3000", "http://127.0.0.1:3000" },
+        { "origin", ":3000", "http://127.0.0.1:3000" },
+        { "origin", "shop.internal", "http://shop.internal" },
+        { "origin", "http:localhost:3000", "http://localhost:3000" },
+        { "origin", "http://localhost:3000/blog?x", "http://localhost:3000" },
+        { "origin", "//localhost", "http://localhost" },
+        { "origin", "/run/site.sock", "unix:/run/site.sock" },
+        { "origin", "https://a", NULL },
+        { "hosts", "https://shop.example/", "shop.example" },
+        { "hosts", "shop.example:443", "shop.example" },
+        { "hosts", "*shop.example", "*.shop.example" },
+        { "host", "http://shop.example/", "shop.example" },
+        { "trusted_proxies", "localhost", "127.0.0.1" },
+        { "trusted_proxies", "[::1]", "::1" },
+        { "trusted_proxies", "unix:/run/x", "unix" },
+        { "trusted_proxies", "10.*", NULL },
+        { "ignore_query", "?ref=", "ref" },
+        { "cdn_cache_control", "CDN-Cache-Control:", "CDN-Cache-Control" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf errors = BUF_INIT;
+        struct flag flag = { rows[i].name, rows[i].value };
+        char expected[128];
+        if (parse_with(strcmp(rows[i].name, "origin") ? ORIGIN : "", &flag, 1, &errors))
+            fail_msg("%s: %s is taken", rows[i].name, rows[i].value);
+        snprintf(expected, sizeof(expected), "; did you mean \"%s\"?\n", rows[i].offer ? rows[i].offer : "");
+        buf_add_char(&errors, '\0');
+        if (!strstr(errors.p, rows[i].offer ? expected : "did you mean") != !rows[i].offer)
+            fail_msg("%s: %s: %s", rows[i].name, rows[i].value, errors.p);
+        buf_fini(&errors);
+        if (!rows[i].offer)
+            continue;
+        flag.value = rows[i].offer;
+        struct settings *s = parse_with(strcmp(rows[i].name, "origin") ? ORIGIN : "", &flag, 1, &errors);
+        if (!s)
+            fail_msg("%s: %s is offered and not taken", rows[i].name, rows[i].offer);
+        settings_unref(s);
+        buf_fini(&errors);
+    }
+}
+
+/* Nothing expands "${NAME}": it is refused wherever it stands, and a token has a hint where to put it. */
+static void variables_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *error;
+    } rows[] = {
+        { "token: ${TOKEN}",
+          "t.yaml:2: token: the value is the name of a variable, which nothing expands here; leave "
+          "the setting out and set FRESHET_TOKEN, or name a file with token_file\n" },
+        { "token: $FRESHET_TOKEN", "set FRESHET_TOKEN" },
+        { "token: '{{ token }}'", NULL }, /* a space: refused as such */
+        { "token: '{{token}}'", "set FRESHET_TOKEN" },
+        { "debug_secret: ${SECRET}", "debug_secret: the value is the name of a variable" },
+        { "memory: ${MEMORY}",
+          "memory: \"${MEMORY}\" holds a variable, which nothing expands here; write the value "
+          "itself, or give it by the flag --memory, where the shell expands it\n" },
+        { "host: ${HOST}", "host: \"${HOST}\" holds a variable" },
+        { "access_log: ${LOGS}/access.log", "by the flag --access-log" },
+        { "hosts: [a.example, '${HOST}']", "hosts: \"${HOST}\" holds a variable" },
+        { "workers: ${N:-2}", "workers: \"${N:-2}\" holds a variable" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char yaml[256];
+        struct buf errors = BUF_INIT;
+        snprintf(yaml, sizeof(yaml), "%s%s\n", ORIGIN, rows[i].line);
+        if (settings_parse(str_from(yaml), STR("t.yaml"), NULL, 0, &errors))
+            fail_msg("%s is taken", rows[i].line);
+        buf_add_char(&errors, '\0');
+        if (rows[i].error && !strstr(errors.p, rows[i].error))
+            fail_msg("%s: %s", rows[i].line, errors.p);
+        buf_fini(&errors);
+    }
+    /* Not every dollar is one. */
+    struct buf errors = BUF_INIT;
+    struct settings *s =
+        settings_parse(STR(ORIGIN "token: pa$$word-$1-{x}\n"), STR("t.yaml"), NULL, 0, &errors);
+    assert_non_null(s);
+    settings_unref(s);
+}
+
 static void wrong_origins_are_explained(void **state)
 {
     (void)state;
@@ -535,13 +656,13 @@ static void wrong_origins_are_explained(void **state)
     } rows[] = {
         { "https://a.example",
           "wants TLS to the origin, which comes later; use http:// on a network that you trust" },
-        { "a.example:80", "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket" },
+        { "a.example:80", "is not an origin; did you mean \"http://a.example:80\"?" },
         { "ftp://a", "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket" },
         { "http://", "names no valid host; write http://HOST[:PORT] or unix:/path" },
         { "http:///", "names no valid host; write http://HOST[:PORT] or unix:/path" },
         { "http://a b", "holds a space; remove it" },
-        { " http://a", "holds a space; remove it" },
-        { "http://a/ ", "holds a space; remove it" },
+        { " http://a", "holds a space; did you mean \"http://a\"?" },
+        { "http://a/ ", "holds a space; did you mean \"http://a\"?" },
         { "http://256.1.1.1", "names no valid host; write http://HOST[:PORT] or unix:/path" },
         { "http://[::1", "names no valid host; write http://HOST[:PORT] or unix:/path" },
         { "http://[127.0.0.1]", "names no valid host; write http://HOST[:PORT] or unix:/path" },
@@ -550,8 +671,8 @@ static void wrong_origins_are_explained(void **state)
         { "http://a:0", "has no valid port; ports are 1 to 65535" },
         { "http://a:65536", "has no valid port; ports are 1 to 65535" },
         { "http://a:8x", "has no valid port; ports are 1 to 65535" },
-        { "http://a/b", "has a path; an origin is http://HOST[:PORT], requests keep their own paths" },
-        { "http://a//", "has a path; an origin is http://HOST[:PORT], requests keep their own paths" },
+        { "http://a/b", "has a path; did you mean \"http://a\"?" },
+        { "http://a//", "has a path; did you mean \"http://a\"?" },
         { "http://u:p@a", "holds a user or password; write http://HOST[:PORT]" },
         { "unix:run", "is not the path of a Unix socket; write unix:/path/to/socket (107 bytes at most)" },
         { "unix:/", "is not the path of a Unix socket; write unix:/path/to/socket (107 bytes at most)" },
@@ -758,7 +879,9 @@ static void wrong_flags_are_explained(void **state)
         struct flag flag;
         const char *error;
     } rows[] = {
-        { ORIGIN, { "memory", "12" }, "--memory: \"12\" is out of range; allowed is 1M to 1T\n" },
+        { ORIGIN,
+          { "memory", "12" },
+          "--memory: \"12\" is out of range; allowed is 1M to 1T; did you mean \"12M\"?\n" },
         { ORIGIN, { "listen", "" }, "--listen: is empty; write a value\n" },
         { ORIGIN, { "origin", "" }, "--origin: is empty; write a value\n" },
         { ORIGIN,
@@ -1059,6 +1182,8 @@ int main(void)
         cmocka_unit_test(all_problems_come_at_once_in_order),
         cmocka_unit_test(origins_are_taken_apart),
         cmocka_unit_test(wrong_origins_are_explained),
+        cmocka_unit_test(what_was_meant_is_offered),
+        cmocka_unit_test(variables_are_refused),
         cmocka_unit_test(unix_paths_have_a_length),
         cmocka_unit_test(two_listeners_have_two_addresses),
         cmocka_unit_test(profiles_are_other_defaults),
