@@ -11,6 +11,7 @@
 #include "http/chunked.h"
 #include "http/framing.h"
 #include "io/stream.h"
+#include "running.h"
 #include "state.h"
 
 #define DEFAULT_ADMIN "127.0.0.1:8081"
@@ -52,7 +53,7 @@ __attribute__((format(printf, 3, 4))) static int complain(const char *verb, int 
 struct door {
     const char *verb;
     struct buf admin, token, source;
-    enum { FROM_FLAG, FROM_ENVIRONMENT, FROM_STATE, FROM_DEFAULT } admin_from;
+    enum { FROM_FLAG, FROM_ENVIRONMENT, FROM_STATE, FROM_RUNNING, FROM_DEFAULT } admin_from;
     const char *token_from;
     char state[PATH_MAX]; /* empty: nothing says where it is */
 };
@@ -74,21 +75,58 @@ static struct str plain_address(struct str s)
     return s;
 }
 
-static void find_admin(struct door *d, const struct cli *cli)
+/* The token is in the state folder of `r`, unless a flag names another, or this one was given its token by other means. */
+static void take_running(struct door *d, const struct cli *cli, const struct running *r)
+{
+    if (!cli->state.n && r->owns_token)
+        snprintf(d->state, sizeof(d->state), "%s", r->state);
+}
+
+/* Nobody has said which one is meant. */
+static int too_many(const struct door *d, const struct running *v, size_t n)
+{
+    complain(d->verb, WRONG_USAGE, "%zu freshets run here; name one with --state or --admin:", n);
+    for (size_t i = 0; i < n; i++) {
+        fputs("  --state ", stderr);
+        print_safe(stderr, str_from(v[i].state));
+        fputs("   (admin ", stderr);
+        print_safe(stderr, str_from(v[i].admin));
+        fprintf(stderr, ", process %ld)\n", v[i].pid);
+    }
+    return WRONG_USAGE;
+}
+
+/* By flag, environment, the state folder that a flag names; else the one that runs. */
+static int find_admin(struct door *d, const struct cli *cli)
 {
     const char *environment = getenv("FRESHET_ADMIN");
-    if (cli->admin.n) {
-        d->admin_from = FROM_FLAG;
-        buf_add(&d->admin, plain_address(cli->admin));
-    } else if (environment && *environment) {
-        d->admin_from = FROM_ENVIRONMENT;
-        buf_add(&d->admin, plain_address(str_from(environment)));
+    bool by_environment = !cli->admin.n && environment && *environment;
+    bool named = cli->admin.n || by_environment;
+    struct running *v = calloc(RUNNING_MAX, sizeof(*v));
+    if (!v)
+        return complain(d->verb, FAILED, "out of memory");
+    size_t n = cli->state.n && !named ? 0 : running_find(v);
+    int code = DONE;
+    if (named) {
+        d->admin_from = by_environment ? FROM_ENVIRONMENT : FROM_FLAG;
+        buf_add(&d->admin, plain_address(by_environment ? str_from(environment) : cli->admin));
+        for (size_t i = 0; i < n; i++)
+            if (str_eq(str_from(v[i].admin), buf_str(&d->admin)))
+                take_running(d, cli, &v[i]);
+    } else if (n > 1) {
+        code = too_many(d, v, n);
+    } else if (n == 1) {
+        d->admin_from = FROM_RUNNING;
+        buf_add(&d->admin, str_from(v[0].admin));
+        take_running(d, cli, &v[0]);
     } else if (d->state[0] && state_read_admin(d->state, &d->admin) == 0) {
         d->admin_from = FROM_STATE;
     } else {
         d->admin_from = FROM_DEFAULT;
         buf_add(&d->admin, STR(DEFAULT_ADMIN));
     }
+    free(v);
+    return code;
 }
 
 /* Who named the address, as the end of "127.0.0.1:8081, ...". Lives as long as the door. */
@@ -97,6 +135,7 @@ static const char *admin_source(struct door *d)
     switch (d->admin_from) {
     case FROM_FLAG: return "the address of --admin";
     case FROM_ENVIRONMENT: return "the address in FRESHET_ADMIN";
+    case FROM_RUNNING: return "the address of the one that runs here";
     case FROM_STATE:
     case FROM_DEFAULT: break;
     }
@@ -167,8 +206,8 @@ static int find_door(struct door *d, const char *verb, const struct cli *cli)
     *d = (struct door){ .verb = verb };
     if (state_folder(cli->state, d->state) < 0)
         d->state[0] = '\0';
-    find_admin(d, cli);
-    return find_token(d, cli);
+    int code = find_admin(d, cli);
+    return code == DONE ? find_token(d, cli) : code;
 }
 
 /* ---- one question over HTTP/1.1 ---- */

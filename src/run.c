@@ -13,6 +13,7 @@
 #include "cache/sweep.h"
 #include "io/signals.h"
 #include "io/system.h"
+#include "running.h"
 #include "state.h"
 #include "worker.h"
 #ifdef FRESHET_CONTROL
@@ -46,6 +47,7 @@ struct run {
     int *fds; /* workers_n for each address */
     int admin_fd;
     struct file_id admin_file; /* in the state folder, when it could be written */
+    struct presence presence;  /* in the runtime folder */
     bool admin_written;
     struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };
@@ -126,8 +128,11 @@ static void worker_rechecked(struct worker *w)
 #endif
 
 /* What is left behind is a sign of an end that nobody asked for. */
-static void remove_admin_file(const struct run *r)
+static void remove_admin_file(struct run *r)
 {
+    if (r->admin_fd < 0)
+        return;
+    presence_withdraw(&r->presence);
     if (r->admin_written)
         state_remove_admin(r->state, &r->admin_file);
 }
@@ -424,6 +429,12 @@ static void announce(struct run *r)
     r->admin_written = status == 0;
     if (status < 0)
         log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->state,
+                    system_strerror(status));
+    status = running_publish(&r->presence, (struct str){ text, length }, r->state);
+    if (status < 0)
+        log_warning(&r->p.log, "main",
+                    "the verbs will not find this freshet by themselves, as no runtime folder can be used "
+                    "(%s): name it to them with --state, or a folder with FRESHET_RUNTIME_DIR",
                     system_strerror(status));
 }
 

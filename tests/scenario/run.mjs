@@ -56,7 +56,7 @@ function freePort() {
 function execute(command, argv, cwd, limit) {
   return new Promise((resolve) => {
     let out = '';
-    const p = spawn(command, argv, { cwd, env: { ...env, TMPDIR: cwd }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const p = spawn(command, argv, { cwd, env: { ...env, TMPDIR: cwd, FRESHET_RUNTIME_DIR: `${cwd}/runtime` }, stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setTimeout(() => {
       out += `\nno end after ${limit} s\n`;
       p.kill('SIGKILL');

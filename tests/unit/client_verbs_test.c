@@ -198,6 +198,7 @@ static int setup(void **state)
     (void)state;
     alarm(60);
     unsetenv("FRESHET_ADMIN");
+    setenv("FRESHET_RUNTIME_DIR", "", 1);
     unsetenv("FRESHET_TOKEN");
     strcpy(folder + sizeof(folder) - 7, "XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
@@ -422,6 +423,7 @@ static void whoever_named_the_address_is_named(void **state)
     assert_int_equal(run(client_status, &cli), 1);
     expect_in(complained, "(Connection refused), the address in FRESHET_ADMIN; start it with");
     unsetenv("FRESHET_ADMIN");
+    setenv("FRESHET_RUNTIME_DIR", "", 1);
 
     /* It stays when a freshet had no time to remove it. */
     assert_int_equal(state_write_admin(folder, str_from(server.address), &id), 0);

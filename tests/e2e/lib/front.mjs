@@ -19,7 +19,8 @@ export class Front {
     front.said = '';
     assert.ok(existsSync(FRESHET), `${FRESHET} is missing: run make first`);
     front.child = run(FRESHET, ['run', '--origin', origin, '--listen', `127.0.0.1:${front.port}`, '--admin',
-      `127.0.0.1:${front.adminPort}`, '--state', join(front.folder, 'state'), '--token', TOKEN, ...args], {}, (d) => (front.said += d));
+      `127.0.0.1:${front.adminPort}`, '--state', join(front.folder, 'state'), '--token', TOKEN, ...args],
+      { env: { ...process.env, FRESHET_RUNTIME_DIR: '' } }, (d) => (front.said += d));
     await until(() => `freshet to listen: ${front.said}`, () => front.said.includes('site default'));
     return front;
   }

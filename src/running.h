@@ -1,0 +1,33 @@
+/*
+ * Which freshets run on this machine: each says in a runtime folder where its admin listener and its state folder are, so that
+ * the verbs find it wherever these are. The folder is the first that can be had of $XDG_RUNTIME_DIR/freshet, /run/freshet (root
+ * makes it; a service gets it by systemd's RuntimeDirectory=freshet) and /tmp/freshet-UID. FRESHET_RUNTIME_DIR names another;
+ * empty: none.
+ */
+#ifndef RUNNING_H
+#define RUNNING_H
+
+#include <limits.h>
+
+#include "io/address.h"
+#include "io/presence.h"
+
+#define RUNNING_MAX 64
+
+struct running {
+    long pid;
+    uid_t owner;
+    char admin[ADDRESS_TEXT_MAX + 1];
+    char state[PATH_MAX]; /* absolute */
+    /* The token in it belongs to whoever said where the folder is: nobody is led to another's secrets. */
+    bool owns_token;
+};
+
+/* Says that this process is there, until presence_withdraw or its end. 0 or a negative errno of the last folder that was tried. */
+int running_publish(struct presence *p, struct str admin, const char *state);
+
+/* Writes those that run, in the order of their process ids: this user's and root's; for root also those of other users that keep
+ * their token in their state folder. Returns how many, at most RUNNING_MAX. */
+size_t running_find(struct running out[RUNNING_MAX]);
+
+#endif
