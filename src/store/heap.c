@@ -27,7 +27,6 @@ struct slab {
 
 struct chunk {
     size_t at; /* in the heap's list */
-    size_t free_n;
     uint64_t free[WORDS], dirty[WORDS];
     struct slab slabs[CHUNK_PAGES];
 };
@@ -91,7 +90,7 @@ static uint16_t slab_pages(size_t bytes)
     return (uint16_t)best;
 }
 
-/* ---- runs of pages; under the lock ---- */
+/* ---- bits of pages ---- */
 
 /* The first bit from `i` on that is as `value`, or CHUNK_PAGES. */
 static size_t next_bit(const uint64_t *bits, size_t i, bool value)
@@ -156,18 +155,113 @@ static char *page_at(struct chunk *c, size_t page)
     return (char *)c + page * HEAP_PAGE;
 }
 
-/* CHUNK_PAGES: there is none. */
-static size_t find_run(struct heap *h, struct chunk *c, size_t pages)
+/* ---- what chunks offer ---- */
+
+static bool is_empty(const struct heap_chunk *k)
 {
-    size_t longest = 0;
+    return k->free == RUN_MOST;
+}
+
+static struct heap_offer offer_of(const struct heap_chunk *k)
+{
+    struct heap_offer offer = { .dirty = k->dirty > 0, .idle = k->dirty > 0 && is_empty(k) };
+    offer.run[k->for_slabs] = k->longest;
+    if (is_empty(k))
+        offer.run[!k->for_slabs] = k->longest;
+    return offer;
+}
+
+static struct heap_offer best_of(const struct heap_offer *halves)
+{
+    struct heap_offer best = halves[0];
+    for (int i = 0; i < 2; i++)
+        best.run[i] = halves[1].run[i] > best.run[i] ? halves[1].run[i] : best.run[i];
+    best.dirty |= halves[1].dirty;
+    best.idle |= halves[1].idle;
+    return best;
+}
+
+static void set_offer(struct heap *h, size_t chunk, struct heap_offer offer)
+{
+    size_t i = h->chunks_cap + chunk;
+    h->offers[i] = offer;
+    while ((i /= 2) > 0) {
+        struct heap_offer best = best_of(&h->offers[2 * i]);
+        if (memcmp(&best, &h->offers[i], sizeof(best)) == 0)
+            return;
+        h->offers[i] = best;
+    }
+}
+
+static void update_offer(struct heap *h, const struct chunk *c)
+{
+    set_offer(h, c->at, offer_of(&h->chunks[c->at]));
+}
+
+/* Room for twice as many chunks. */
+static void grow_chunks(struct heap *h)
+{
+    h->chunks_cap = h->chunks_cap ? 2 * h->chunks_cap : 64;
+    h->chunks = mem_resize(h->chunks, h->chunks_cap * sizeof(*h->chunks));
+    mem_free(h->offers);
+    h->offers = mem_alloc(2 * h->chunks_cap * sizeof(*h->offers));
+    for (size_t i = 0; i < h->chunks_n; i++)
+        h->offers[h->chunks_cap + i] = offer_of(&h->chunks[i]);
+    for (size_t i = h->chunks_cap; i-- > 1;)
+        h->offers[i] = best_of(&h->offers[2 * i]);
+}
+
+struct wanted {
+    size_t pages; /* a run of so many, or 0 */
+    bool for_slabs, dirty, idle;
+};
+
+static bool offers(struct heap *h, size_t i, const struct wanted *w)
+{
+    const struct heap_offer *o = &h->offers[i];
+    h->steps++;
+    return o->run[w->for_slabs] >= w->pages && o->dirty >= w->dirty && o->idle >= w->idle;
+}
+
+/* The first chunk from that one on that offers it; chunks_cap: there is none. */
+static size_t first_offer(struct heap *h, size_t from, const struct wanted *w)
+{
+    if (from >= h->chunks_cap)
+        return h->chunks_cap;
+    size_t i = h->chunks_cap + from;
+    while (!offers(h, i, w)) {
+        while (i % 2)
+            i /= 2;
+        if (i == 0)
+            return h->chunks_cap;
+        i++;
+    }
+    while (i < h->chunks_cap)
+        i = offers(h, 2 * i, w) ? 2 * i : 2 * i + 1;
+    return i - h->chunks_cap;
+}
+
+/* ---- runs of pages; under the lock ---- */
+
+/* The first run that is long enough, or CHUNK_PAGES. */
+static size_t find_run(const struct chunk *c, size_t pages)
+{
     for (size_t i = next_bit(c->free, BOOKS, true), end; i < CHUNK_PAGES; i = next_bit(c->free, end, true)) {
         end = next_bit(c->free, i, false);
         if (end - i >= pages)
             return i;
+    }
+    return CHUNK_PAGES;
+}
+
+static size_t longest_run(const struct chunk *c)
+{
+    size_t longest = 0;
+    for (size_t i = next_bit(c->free, BOOKS, true), end; i < CHUNK_PAGES; i = next_bit(c->free, end, true)) {
+        end = next_bit(c->free, i, false);
         longest = end - i > longest ? end - i : longest;
     }
-    h->chunks[c->at].longest = (uint16_t)longest;
-    return CHUNK_PAGES;
+    return longest;
 }
 
 static struct chunk *add_chunk(struct heap *h)
@@ -176,15 +270,13 @@ static struct chunk *add_chunk(struct heap *h)
     struct chunk *c = pages_map(CHUNK_BYTES, huge);
     if (!c)
         return NULL;
-    if (h->chunks_n == h->chunks_cap) {
-        h->chunks_cap = h->chunks_cap ? 2 * h->chunks_cap : 64;
-        h->chunks = mem_resize(h->chunks, h->chunks_cap * sizeof(*h->chunks));
-    }
+    if (h->chunks_n == h->chunks_cap)
+        grow_chunks(h);
     c->at = h->chunks_n++;
-    c->free_n = RUN_MOST;
     set_bits(c->free, BOOKS, RUN_MOST, true);
     h->used += BOOKS;
-    h->chunks[c->at] = (struct heap_chunk){ .chunk = c, .longest = RUN_MOST, .huge = huge };
+    h->chunks[c->at] = (struct heap_chunk){ .chunk = c, .free = RUN_MOST, .longest = RUN_MOST, .huge = huge };
+    update_offer(h, c);
     return c;
 }
 
@@ -196,18 +288,29 @@ static void set_dirty(struct heap *h, struct chunk *c, size_t page, size_t pages
     h->dirty = h->dirty - before + after;
 }
 
+/* Of the free run that the page is in. */
+static size_t run_length(const struct chunk *c, size_t page)
+{
+    return next_bit(c->free, page, false) - run_begin(c->free, page);
+}
+
 static void take_pages(struct heap *h, struct chunk *c, size_t page, size_t pages)
 {
+    struct heap_chunk *k = &h->chunks[c->at];
+    bool of_longest = run_length(c, page) == k->longest;
     set_bits(c->free, page, pages, false);
     set_dirty(h, c, page, pages, false);
-    c->free_n -= pages;
+    k->free = (uint16_t)(k->free - pages);
     h->used += pages;
+    if (of_longest)
+        k->longest = (uint16_t)longest_run(c);
+    update_offer(h, c);
 }
 
 /* An empty one serves for either. */
 static bool serves(const struct heap_chunk *k, size_t pages, bool for_slabs)
 {
-    return k->longest >= pages && (k->for_slabs == for_slabs || k->chunk->free_n == RUN_MOST);
+    return k->longest >= pages && (k->for_slabs == for_slabs || is_empty(k));
 }
 
 /* A run that the system has memory for already, near what was given back last: in a full cache each page takes the place of
@@ -235,12 +338,15 @@ static char *take_run(struct heap *h, size_t pages, bool for_slabs)
 {
     struct chunk *c = NULL;
     size_t page = find_dirty(h, pages, for_slabs, &c);
-    for (size_t i = 0; i < h->chunks_n && page == CHUNK_PAGES; i++)
-        if (serves(&h->chunks[i], pages, for_slabs)) {
-            c = h->chunks[i].chunk;
-            page = find_run(h, c, pages);
-        }
+    size_t first = h->chunks_cap;
+    if (page == CHUNK_PAGES)
+        first = first_offer(h, 0, &(struct wanted){ .pages = pages, .for_slabs = for_slabs });
+    if (first < h->chunks_cap) {
+        c = h->chunks[first].chunk;
+        page = find_run(c, pages);
+    }
     if (page == CHUNK_PAGES) {
+        CHECK(first == h->chunks_cap); /* what is offered is there */
         c = add_chunk(h);
         if (!c)
             return NULL;
@@ -254,17 +360,18 @@ static char *take_run(struct heap *h, size_t pages, bool for_slabs)
 static void give_run(struct heap *h, char *p, size_t pages, bool dirty)
 {
     struct chunk *c = chunk_of(p);
+    struct heap_chunk *k = &h->chunks[c->at];
     size_t page = (size_t)(p - (char *)c) / HEAP_PAGE;
     CHECK(page >= BOOKS && page + pages <= CHUNK_PAGES && count_bits(c->free, page, pages) == 0);
     set_bits(c->free, page, pages, true);
     set_dirty(h, c, page, pages, dirty);
-    c->free_n += pages;
+    k->free = (uint16_t)(k->free + pages);
     h->used -= pages;
     if (dirty)
         h->recent = c->at;
-    size_t longest = next_bit(c->free, page, false) - run_begin(c->free, page);
-    if (longest > h->chunks[c->at].longest)
-        h->chunks[c->at].longest = (uint16_t)longest;
+    size_t length = run_length(c, page);
+    k->longest = (uint16_t)(length > k->longest ? length : k->longest);
+    update_offer(h, c);
 }
 
 /* ---- pages that go back to the system ---- */
@@ -274,18 +381,20 @@ static void forget_chunk(struct heap *h, struct chunk *c)
 {
     set_dirty(h, c, BOOKS, RUN_MOST, false);
     h->used -= BOOKS;
-    h->chunks[c->at] = h->chunks[--h->chunks_n];
-    h->chunks[c->at].chunk->at = c->at;
+    size_t last = --h->chunks_n, at = c->at;
+    h->chunks[at] = h->chunks[last];
+    h->chunks[at].chunk->at = at;
+    set_offer(h, last, (struct heap_offer){ 0 });
+    if (at != last)
+        update_offer(h, h->chunks[at].chunk);
 }
 
-/* A chunk that is empty and dirty, but for the one that was given to last; chunks_n: there is none. */
-static size_t find_empty(const struct heap *h)
+/* From that chunk on, but for the one that was given to last; chunks_cap: there is none. */
+static size_t first_dirty(struct heap *h, size_t from, bool idle)
 {
-    for (size_t i = 0; i < h->chunks_n; i++)
-        if (h->chunks[i].dirty > 0 && h->chunks[i].longest == RUN_MOST && i != h->recent &&
-            h->chunks[i].chunk->free_n == RUN_MOST)
-            return i;
-    return h->chunks_n;
+    const struct wanted w = { .dirty = true, .idle = idle };
+    size_t i = first_offer(h, from, &w);
+    return i == h->recent && i < h->chunks_cap ? first_offer(h, i + 1, &w) : i;
 }
 
 /* Whose dirty pages go: an empty one's, which goes as a whole, so that huge pages are not split for it. Else chunk after chunk in turn, so
@@ -293,16 +402,14 @@ static size_t find_empty(const struct heap *h)
  * other has any. */
 static size_t next_release(struct heap *h)
 {
-    size_t empty = find_empty(h);
-    if (empty < h->chunks_n)
-        return empty;
-    for (size_t tries = 0; tries < h->chunks_n; tries++) {
-        size_t i = (h->release + tries) % h->chunks_n;
-        if (h->chunks[i].dirty > 0 && i != h->recent) {
-            h->release = i;
-            return i;
-        }
-    }
+    size_t i = first_dirty(h, 0, true);
+    if (i < h->chunks_cap)
+        return i;
+    i = first_dirty(h, h->release, false);
+    if (i == h->chunks_cap)
+        i = first_dirty(h, 0, false);
+    if (i < h->chunks_cap)
+        return h->release = i;
     CHECK(h->recent < h->chunks_n && h->chunks[h->recent].dirty > 0);
     return h->recent;
 }
@@ -313,7 +420,7 @@ static void release_some(struct heap *h)
 {
     size_t i = next_release(h);
     struct chunk *c = h->chunks[i].chunk;
-    if (c->free_n == RUN_MOST) {
+    if (is_empty(&h->chunks[i])) {
         forget_chunk(h, c);
         lock_give(&h->lock);
         pages_unmap(c, CHUNK_BYTES);
@@ -398,11 +505,8 @@ static struct slab *slab_with_room(struct heap *h, unsigned class)
     return add_slab(h, class);
 }
 
-static void *take_piece(struct heap *h, unsigned class)
+static void *take_from_slab(struct heap *h, struct slab *s, unsigned class)
 {
-    struct slab *s = slab_with_room(h, class);
-    if (!s)
-        return NULL;
     size_t bytes = class_bytes(class);
     char *p;
     if (s->first != NONE) {
@@ -419,6 +523,22 @@ static void *take_piece(struct heap *h, unsigned class)
         file_slab(h, s);
     add_holes(h, -(int64_t)bytes);
     return p;
+}
+
+static void *take_piece(struct heap *h, unsigned class)
+{
+    struct slab *s = slab_with_room(h, class);
+    return s ? take_from_slab(h, s, class) : NULL;
+}
+
+/* One of the fullest with room, but that one; NULL. */
+static struct slab *densest_but(struct heap *h, const struct slab *s)
+{
+    for (int i = HEAP_FULLNESS; i-- > 0;)
+        LIST_EACH(l, &h->classes[s->class].slabs[i])
+            if (l != &s->link)
+                return CONTAINER_OF(l, struct slab, link);
+    return NULL;
 }
 
 #ifdef FRESHET_DEBUG
@@ -473,10 +593,11 @@ void heap_init(struct heap *h, size_t dirty_max, size_t most)
 void heap_fini(struct heap *h)
 {
     for (size_t i = 0; i < h->chunks_n; i++) {
-        CHECK(h->chunks[i].chunk->free_n == RUN_MOST);
+        CHECK(is_empty(&h->chunks[i]));
         pages_unmap(h->chunks[i].chunk, CHUNK_BYTES);
     }
     mem_free(h->chunks);
+    mem_free(h->offers);
     mem_free(h->classes);
     lock_fini(&h->lock);
 }
@@ -490,6 +611,25 @@ void *heap_take(struct heap *h, size_t bytes)
     void *p = bytes <= HEAP_SMALL ? take_piece(h, class_of(bytes)) : take_run(h, pages, false);
     lock_give(&h->lock);
     return p;
+}
+
+void *heap_take_denser(struct heap *h, const void *p, size_t bytes, unsigned quarters)
+{
+    if (bytes > HEAP_SMALL)
+        return NULL;
+    unsigned class = class_of(bytes);
+    void *denser = NULL;
+    lock_take(&h->lock);
+    struct slab *s = slab_of(p);
+    CHECK(s->class == class && s->used > 0);
+    if ((size_t)s->used * HEAP_FULLNESS < (size_t)quarters * h->classes[class].pieces) {
+        struct slab *to = densest_but(h, s);
+        /* As full at least: so nothing is moved to and fro. */
+        if (to && to->used >= s->used)
+            denser = take_from_slab(h, to, class);
+    }
+    lock_give(&h->lock);
+    return denser;
 }
 
 void heap_give(struct heap *h, void *p, size_t bytes)
@@ -526,7 +666,7 @@ size_t heap_resident(struct heap *h)
     lock_take(&h->lock);
     size_t pages = h->dirty;
     for (size_t i = 0; i < h->chunks_n; i++)
-        pages += CHUNK_PAGES - h->chunks[i].chunk->free_n;
+        pages += CHUNK_PAGES - h->chunks[i].free;
     lock_give(&h->lock);
     return pages * HEAP_PAGE;
 }

@@ -29,19 +29,29 @@ struct heap_class {
     uint16_t pages, pieces;           /* of a slab */
 };
 
-/* What is asked of all chunks stands together, so that looking at thousands of them costs little. */
 struct heap_chunk {
     struct chunk *chunk;
-    uint16_t longest; /* no run of free pages is longer */
+    uint16_t free;    /* pages */
+    uint16_t longest; /* run of free pages */
     uint16_t dirty;   /* free pages that the system still has memory for */
     bool for_slabs;   /* else for runs of pages, and its books of slabs are never touched */
     bool huge;        /* in huge pages, until the first of its pages goes back to the system */
 };
 
+/* What some of the chunks offer, at most: of each half of them, of each half of those, and so on down to each chunk. So the first chunk
+ * that has something is found in as many steps as there are halves. */
+struct heap_offer {
+    uint16_t run[2];  /* of free pages, for runs and for slabs: an empty chunk serves for either */
+    bool dirty, idle; /* has dirty pages; is empty and has some */
+};
+
 struct heap {
     struct lock lock;
-    struct heap_chunk *chunks; /* clean pages are taken from the first that has room */
-    size_t chunks_n, chunks_cap;
+    struct heap_chunk *chunks;   /* clean pages are taken from the first that has room */
+    size_t chunks_n, chunks_cap; /* the room: a power of two */
+    struct heap_offer *
+        offers; /* of all at 1, of the halves of what stands at i at 2i and 2i+1, of chunk i at chunks_cap + i */
+    uint64_t steps;          /* for tests: offers that were looked at */
     size_t dirty, dirty_max; /* of all chunks */
     size_t used, most; /* pages that are not free, the chunks' books included; with the dirty ones at most */
     size_t recent;     /* the chunk to which pages were given back last, if it is still there */
@@ -61,6 +71,10 @@ void heap_fini(struct heap *h);
 void *heap_take(struct heap *h, size_t bytes);
 /* `bytes`: as it was asked for. NULL is allowed. */
 void heap_give(struct heap *h, void *p, size_t bytes);
+
+/* Another piece of the same size, when it stands in a slab that is as full as that of `p` or fuller, and that of `p` is less than
+ * `quarters` full: who moves there leaves a slab that may become free. Else NULL. */
+void *heap_take_denser(struct heap *h, const void *p, size_t bytes, unsigned quarters);
 
 /* A step of giving back what is free beyond `dirty_max`: some ten microseconds. true: there is more. */
 bool heap_trim(struct heap *h);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -423,6 +424,88 @@ static void refuses_what_is_no_piece(void **state)
     give(&small[2]);
 }
 
+/* ---- a large heap ---- */
+
+/* 64 GB of chunks, each with a free run of another length: a run is found, and pages go back, in as many steps as there are halves of
+ * halves of chunks, not in as many as there are chunks. Address space, hardly a page of which is touched. */
+static void finds_its_way_in_64_gigabytes(void **state)
+{
+    (void)state;
+    enum { CHUNKS = 16384, HALVES = 15, RUN = 1000, STEPS_MOST = 8 * HALVES };
+    static unsigned char *runs[CHUNKS];
+    struct heap h;
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* else each chunk's books would take 2 MiB */
+    heap_init(&h, DIRTY_MAX, 0);
+    uint64_t most = 0;
+    for (size_t i = 0; i < CHUNKS; i++) {
+        uint64_t before = h.steps;
+        runs[i] = heap_take(&h, (RUN - i % 7) * HEAP_PAGE);
+        assert_non_null(runs[i]);
+        most = h.steps - before > most ? h.steps - before : most;
+    }
+    assert_in_range(h.chunks_n, CHUNKS * 9 / 10, CHUNKS);
+    /* Runs that few have, and one that nobody has; those that come free give pages back at once. */
+    for (size_t i = 0; i < 2000; i++) {
+        uint64_t before = h.steps;
+        size_t k = (size_t)dice(CHUNKS), bytes = (1 + (size_t)dice(30)) * HEAP_PAGE;
+        heap_give(&h, runs[k], (RUN - k % 7) * HEAP_PAGE);
+        void *p = heap_take(&h, bytes), *whole = heap_take(&h, RUN * HEAP_PAGE);
+        heap_give(&h, p, bytes);
+        heap_give(&h, whole, RUN * HEAP_PAGE);
+        runs[k] = heap_take(&h, (RUN - k % 7) * HEAP_PAGE);
+        uint64_t steps = (h.steps - before) / 6;
+        most = steps > most ? steps : most;
+    }
+    print_message("%zu chunks: at most %llu steps\n", h.chunks_n, (unsigned long long)most);
+    assert_true(most <= STEPS_MOST);
+    for (size_t i = 0; i < CHUNKS; i++)
+        heap_give(&h, runs[i], (RUN - i % 7) * HEAP_PAGE);
+    uint64_t before = h.steps;
+    heap_trim(&h);
+    assert_true(h.steps - before <= STEPS_MOST);
+    heap_fini(&h);
+    prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+}
+
+/* ---- slabs that are hardly used ---- */
+
+/* Pieces that move where it is denser leave their slabs empty: what one in five is left of takes little more than its own in the
+ * end, and then nothing moves any more. */
+static void what_is_left_moves_together(void **state)
+{
+    (void)state;
+    enum { PIECES = 20000, BYTES = 312, LEFT = PIECES / 5 };
+    static struct piece pieces[PIECES];
+    for (size_t i = 0; i < PIECES; i++)
+        take(&pieces[i], BYTES);
+    for (size_t i = 0; i < PIECES; i++)
+        if (i % 5)
+            give(&pieces[i]);
+    assert_true(heap.holes > (int64_t)(PIECES - LEFT) * BYTES / 2);
+    unsigned rounds = 0, moved = 1;
+    for (; moved && rounds < 20; rounds++) {
+        moved = 0;
+        for (size_t i = 0; i < PIECES; i += 5) {
+            struct piece *piece = &pieces[i];
+            unsigned char *to = heap_take_denser(&heap, piece->p, BYTES, 1 + rounds % HEAP_FULLNESS);
+            if (!to)
+                continue;
+            memcpy(to, piece->p, BYTES);
+            heap_give(&heap, piece->p, BYTES);
+            piece->p = to;
+            moved++;
+        }
+        if (rounds % HEAP_FULLNESS < HEAP_FULLNESS - 1)
+            moved = 1; /* it may be that none is so sparse */
+    }
+    assert_true(rounds < 20);
+    assert_true(heap.holes < 16 * (int64_t)HEAP_PAGE + LEFT * BYTES / 50);
+    assert_null(
+        heap_take_denser(&heap, pieces[0].p, HEAP_SMALL + 1, HEAP_FULLNESS)); /* whole pages leave no holes */
+    for (size_t i = 0; i < PIECES; i += 5)
+        give(&pieces[i]);
+}
+
 /* ---- the budget ---- */
 
 /* Room between pieces counts when it is more than a mixture of sizes needs, so that what the process takes stays within its bound. */
@@ -509,6 +592,8 @@ int main(void)
         T(replaces_without_the_system),
         T(gives_huge_pieces),
         T(refuses_what_is_no_piece),
+        T(finds_its_way_in_64_gigabytes),
+        T(what_is_left_moves_together),
         T(counts_holes),
         T(returns_parts_of_huge_pages),
         T(gives_back_when_there_is_time),
