@@ -8,6 +8,11 @@
 #define NAMES_LEAST ((size_t)1 << 14)
 #define NAME_BYTES  120
 
+/* Objects that may go for one that comes: so many, and one for each so many bytes of it. */
+#define ROOM_TRIES 256
+#define ROOM_EACH  128
+#define ROOM_STEPS 8 /* of moving pages together, for one that comes */
+
 static size_t names_max(int64_t memory_bytes)
 {
     size_t n = (size_t)memory_bytes / 16 / NAME_BYTES;
@@ -45,16 +50,50 @@ static void hold(struct evict_item *i)
     object_ref(CONTAINER_OF(i, struct object, evict));
 }
 
+/* false: nothing can go. */
+static bool evict_one(struct cache *c)
+{
+    struct evict_item *i = evict_take(c->evict, hold);
+    if (!i)
+        return false;
+    struct object *o = CONTAINER_OF(i, struct object, evict);
+    index_withdraw(o);
+    object_unref(o);
+    atomic_fetch_add_explicit(&c->evicted, 1, memory_order_relaxed);
+    return true;
+}
+
+void cache_compact(struct cache *c, unsigned steps)
+{
+    if (atomic_exchange_explicit(&c->compaction.busy, true, memory_order_acquire))
+        return;
+    while (steps-- > 0)
+        index_compact(c);
+    atomic_store_explicit(&c->compaction.busy, false, memory_order_release);
+}
+
+/* Are there only holes between pages and the budget, and as much went as comes? Then the rest is found by moving pages together, not by
+ * evicting what stands between the holes. */
+static bool is_replaced(const struct memory *m, size_t bytes, int64_t gone)
+{
+    return memory_holes_over(m) > 0 && gone >= (int64_t)bytes &&
+           memory_used(m) + (int64_t)bytes <= m->budget_bytes;
+}
+
 bool cache_make_room(struct cache *c, size_t bytes)
 {
-    while (memory_excess(&c->memory, (int64_t)bytes) > 0) {
-        struct evict_item *i = evict_take(c->evict, hold);
-        if (!i)
+    struct memory *m = &c->memory;
+    size_t tries = ROOM_TRIES + bytes / ROOM_EACH;
+    int64_t gone = 0;
+    if (memory_excess(m, (int64_t)bytes) > 0 && memory_holes_over(m) > 0 && !cache_moves_nothing(c))
+        cache_compact(c, ROOM_STEPS);
+    while (memory_excess(m, (int64_t)bytes) > 0) {
+        if (is_replaced(m, bytes, gone))
+            return memory_holes_over(m) <= memory_holes_most(m);
+        int64_t before = memory_used(m);
+        if (tries-- == 0 || !evict_one(c))
             return false;
-        struct object *o = CONTAINER_OF(i, struct object, evict);
-        index_withdraw(o);
-        object_unref(o);
-        atomic_fetch_add_explicit(&c->evicted, 1, memory_order_relaxed);
+        gone += before - memory_used(m); /* what others free or take beside it evens out */
     }
     return true;
 }

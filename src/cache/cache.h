@@ -28,6 +28,16 @@ struct fills {
     struct list list;
 };
 
+/* Where the walk is that moves pages together, and of how full slabs. Whoever is `busy` with it has the rest. */
+struct cache_compaction {
+    _Atomic bool busy;
+    _Atomic bool futile; /* a whole round found nothing to move */
+    uint32_t shard, bucket, list;
+    const struct resource *in; /* amid its objects; only compared, it may have gone */
+    unsigned quarters;
+    uint64_t moved; /* when the round began */
+};
+
 struct cache {
     const struct hash_secret *secret;
     struct memory memory;
@@ -38,6 +48,7 @@ struct cache {
     _Atomic int64_t objects, resources; /* gauges; objects: in the index and sealed */
     _Atomic int64_t idle_bytes;         /* of resources without objects */
     _Atomic uint64_t evicted, swept;
+    struct cache_compaction compaction;
     /* the sweep's, one thread: where it is */
     uint32_t sweep_shard, sweep_bucket, sweep_list;
     struct resource *sweep_in; /* amid its objects; only compared, it may have gone */
@@ -53,7 +64,16 @@ struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes);
 /* All objects must be unreferenced but for the index. */
 void cache_free(struct cache *c);
 
-/* Evicts until `bytes` more fit into the budget. false: they do not, nothing more can be evicted. Any thread, no lock held. */
+/* Evicts until `bytes` more fit into the budget. false: they do not, and nothing more can be evicted, or as much as may be at a time was.
+ * What lies idle between pages is moved together meanwhile, and then no more goes than comes. Any thread, no lock held. */
 bool cache_make_room(struct cache *c, size_t bytes);
+
+/* Moves pages together, so many steps of some ten microseconds, unless another thread is at it. */
+void cache_compact(struct cache *c, unsigned steps);
+/* A whole walk found nothing that could move. */
+static inline bool cache_moves_nothing(const struct cache *c)
+{
+    return atomic_load_explicit(&c->compaction.futile, memory_order_relaxed);
+}
 
 #endif

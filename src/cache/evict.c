@@ -138,6 +138,20 @@ void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i
     unlock(e);
 }
 
+bool evict_move(struct evict *e, struct evict_item *i, struct evict_item *to,
+                bool (*copy)(struct evict_item *i, struct evict_item *to))
+{
+    lock_take(&e->lock);
+    bool may = i->queue != EVICT_NONE && i->holders == 0 && copy(i, to);
+    if (may) {
+        link_put_before(&i->link, &to->link);
+        link_remove(&i->link);
+        i->queue = EVICT_NONE;
+    }
+    lock_give(&e->lock);
+    return may;
+}
+
 void evict_remove(struct evict *e, struct evict_item *i)
 {
     evict_remove_all(e, &i, 1);

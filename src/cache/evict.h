@@ -44,6 +44,10 @@ static inline void evict_touch(struct evict_item *i)
 void evict_insert(struct evict *e, struct evict_item *i);
 /* The successor of `old` takes its place and its uses; an insert when that is not queued. */
 void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i);
+/* Its owner moves in memory: under the lock `copy` writes all of it to where `to` will be, if it may (nobody took it before); then the
+ * queue knows the new place. false: it may not. */
+bool evict_move(struct evict *e, struct evict_item *i, struct evict_item *to,
+                bool (*copy)(struct evict_item *i, struct evict_item *to));
 /* Harmless when it is not queued. */
 void evict_remove(struct evict *e, struct evict_item *i);
 /* The same for many, in one hold of the lock; none may be given twice. */

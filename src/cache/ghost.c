@@ -26,14 +26,14 @@ _Static_assert(NUMBERS > 2 * GHOST_MOST && NUMBERS % SEGMENT == 0, "no two entri
 static void *take(const struct ghost *g, size_t bytes)
 {
     if (g->memory)
-        memory_charge(g->memory, (int64_t)mem_cost(bytes));
+        memory_charge_books(g->memory, (int64_t)mem_cost(bytes));
     return mem_alloc(bytes);
 }
 
 static void give(const struct ghost *g, void *p, size_t bytes)
 {
     if (g->memory && p)
-        memory_charge(g->memory, -(int64_t)mem_cost(bytes));
+        memory_charge_books(g->memory, -(int64_t)mem_cost(bytes));
     mem_free(p);
 }
 

@@ -117,6 +117,10 @@ struct object *index_peek(struct cache *c, const struct place *place);
  * when a round ended. One thread. */
 bool index_sweep(struct cache *c, struct now now);
 
+/* A step of moving together what stands in slabs that are hardly used, so that whole pages become free (decision 039); as long as a step of
+ * the sweep. Nothing that a reader has moves. Any thread, but one at a time. */
+void index_compact(struct cache *c);
+
 void index_init(struct cache *c);
 void index_fini(struct cache *c);
 

@@ -402,6 +402,51 @@ struct body *object_body(struct object *o)
     return b;
 }
 
+/* ---- moving ---- */
+
+/* With acquire: who gave his reference back has read what he read. Under the shard's lock and that of the queues nobody gets one. */
+static bool is_only_indexed(const struct object *o)
+{
+    return atomic_load_explicit(&o->refs, memory_order_acquire) == 1;
+}
+
+static bool copy_object(struct evict_item *i, struct evict_item *to)
+{
+    struct object *o = CONTAINER_OF(i, struct object, evict);
+    if (!is_only_indexed(o))
+        return false;
+    memcpy(CONTAINER_OF(to, struct object, evict), o, sizeof(*o));
+    return true;
+}
+
+static struct object *move_itself(struct object *o, unsigned quarters)
+{
+    struct cache *c = object_cache(o);
+    struct object *to = memory_take_denser(&c->memory, o, sizeof(*o), quarters);
+    if (!to)
+        return o;
+    bool moved = evict_move(c->evict, &o->evict, &to->evict, copy_object);
+    memory_give(&c->memory, moved ? o : to, sizeof(*o));
+    return moved ? to : o;
+}
+
+struct object *object_move(struct object *o, unsigned quarters)
+{
+    /* Those that somebody reads stay; one that is not yet published is its fetch's. */
+    if (object_state(o) != OBJECT_SEALED || !is_only_indexed(o) || !o->evict.weight)
+        return o;
+    struct memory *m = &object_cache(o)->memory;
+    o = move_itself(o, quarters);
+    if (!is_only_indexed(o)) /* it was taken to be evicted */
+        return o;
+    if (o->variant)
+        o->variant = memory_move(m, o->variant, variant_bytes(o->variant->n), quarters);
+    o->response = memory_move(m, o->response, response_bytes(o->response), quarters);
+    if (o->body)
+        o->body = body_move(o->body, quarters);
+    return o;
+}
+
 /* ---- look-ups ---- */
 
 struct object_purged object_check_purged(struct object *o, uint64_t published, int64_t now_mono_ms)

@@ -243,6 +243,10 @@ static inline bool object_is_partial(const struct object *o)
 /* What is charged for it and what it owns, but the body. 0: it is not stored. */
 size_t object_charged(const struct object *o);
 
+/* For cache/compact, under its shard's lock: moves what stands in slabs that are hardly used (memory_take_denser), when only the index
+ * has a reference. Returns where the object is now; the index' pointers are the caller's to mend. */
+struct object *object_move(struct object *o, unsigned quarters);
+
 /* The purge number at which it was last found untouched. */
 static inline uint64_t object_good_at(const struct object *o)
 {

@@ -28,7 +28,7 @@ struct resource *resource_add(struct cache *c, struct shard *s, const struct pla
     r->node.own = (uint32_t)p->primary.n;
     r->used_s = resource_seconds(now_ms);
     memcpy(r->primary, p->primary.p, p->primary.n);
-    memory_charge(&c->memory, (int64_t)memory_cost(resource_bytes(r)));
+    memory_charge_books(&c->memory, (int64_t)memory_cost(resource_bytes(r)));
     table_add(&s->resources, &c->memory, &r->node);
     atomic_fetch_add_explicit(&c->resources, 1, memory_order_relaxed);
     return r;
@@ -50,7 +50,7 @@ void resource_set_rule(struct cache *c, struct resource *r, struct rule *rule)
     if (r->rule == rule)
         return;
     int64_t more = (int64_t)rule_bytes(rule) - (int64_t)rule_bytes(r->rule);
-    memory_charge(&c->memory, more);
+    memory_charge_books(&c->memory, more);
     if (r->idle)
         count_idle(c, more);
     struct rule *old = r->rule;
@@ -77,13 +77,25 @@ void resource_free(struct cache *c, struct resource *r)
     resource_set_rule(c, r, NULL);
     if (r->has_many) {
         table_fini(r->objects.many, &c->memory);
-        memory_charge(&c->memory, -(int64_t)memory_cost(sizeof(struct table)));
+        memory_charge_books(&c->memory, -(int64_t)memory_cost(sizeof(struct table)));
         memory_give(&c->memory, r->objects.many, sizeof(struct table));
     }
     table_remove(&shard_of_resource(c, r)->resources, &r->node);
-    memory_charge(&c->memory, -(int64_t)memory_cost(resource_bytes(r)));
+    memory_charge_books(&c->memory, -(int64_t)memory_cost(resource_bytes(r)));
     atomic_fetch_sub_explicit(&c->resources, 1, memory_order_relaxed);
     memory_give(&c->memory, r, resource_bytes(r));
+}
+
+struct resource *resource_move(struct cache *c, struct table_node **at, unsigned quarters)
+{
+    struct resource *r = resource_of_node(*at);
+    if (r->has_many)
+        return r;
+    r = memory_move(&c->memory, r, resource_bytes(r), quarters);
+    *at = &r->node;
+    for (struct object *o = resource_first_of_list(r, 0); o; o = resource_next(o))
+        o->resource = r;
+    return r;
 }
 
 /* ---- without objects ---- */
@@ -152,7 +164,7 @@ static void make_table(struct cache *c, struct resource *r)
         oldest = node;
     }
     struct table *t = memory_zero(&c->memory, sizeof(*t));
-    memory_charge(&c->memory, (int64_t)memory_cost(sizeof(*t)));
+    memory_charge_books(&c->memory, (int64_t)memory_cost(sizeof(*t)));
     table_init(t, &c->memory);
     for (struct table_node *node = oldest, *next; node; node = next) {
         next = node->next;

@@ -87,6 +87,10 @@ struct resource *resource_find_or_add(struct cache *c, struct shard *s, const st
 /* A reference to the rule is taken; NULL: none. */
 void resource_set_rule(struct cache *c, struct resource *r, struct rule *rule);
 
+/* For cache/index_compact: moves the one that `*at` points to (memory_move) and mends all that points to it. One with many objects stays
+ * where it is. */
+struct resource *resource_move(struct cache *c, struct table_node **at, unsigned quarters);
+
 /* It must be without objects. */
 void resource_free(struct cache *c, struct resource *r);
 /* What is to become of one without objects: it stays for what is known of it, or is freed. */

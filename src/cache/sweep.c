@@ -65,6 +65,25 @@ static bool trim(struct cache *c, const struct clock *clock, int64_t budget_us)
     return more;
 }
 
+#define FEW_STEPS 16
+#ifdef FRESHET_DEBUG
+#define MOVES_ALWAYS true /* so that each test meets pages that move */
+#else
+#define MOVES_ALWAYS false
+#endif
+
+/* Moves pages together while that is of use. true: there is more to move. */
+static bool compact(struct cache *c, const struct clock *clock, int64_t budget_us)
+{
+    int64_t start_us = clock_mono_us(clock);
+    if (MOVES_ALWAYS || cache_moves_nothing(c)) /* it may have changed */
+        cache_compact(c, FEW_STEPS);
+    while (memory_is_holey(&c->memory) && !cache_moves_nothing(c) &&
+           clock_mono_us(clock) - start_us < budget_us)
+        cache_compact(c, 1);
+    return memory_is_holey(&c->memory) && !cache_moves_nothing(c);
+}
+
 int64_t cache_sweep(struct cache *c, const struct clock *clock, int64_t budget_us)
 {
     int64_t start_us = clock_mono_us(clock), worked_us;
@@ -82,7 +101,9 @@ int64_t cache_sweep(struct cache *c, const struct clock *clock, int64_t budget_u
         end_round(c, now, published);
     bool behind = c->sweep_purged_upto < epochs_published(c->epochs);
     if (over || !behind) {
-        bool more = trim(c, clock, budget_us);
+        bool holey = compact(c, clock, budget_us), more = trim(c, clock, budget_us);
+        if (holey)
+            return PAUSE_LEAST_US;
         if (behind)
             return pause_after_round(c);
         return over && !more ? PAUSE_IDLE_US : PAUSE_AMID_US;

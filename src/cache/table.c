@@ -25,13 +25,13 @@ static uint32_t places_of(uint32_t segments)
 
 static void *take(struct memory *m, size_t bytes)
 {
-    memory_charge(m, (int64_t)memory_cost(bytes));
+    memory_charge_books(m, (int64_t)memory_cost(bytes));
     return memory_zero(m, bytes);
 }
 
 static void give(struct memory *m, void *p, size_t bytes)
 {
-    memory_charge(m, -(int64_t)memory_cost(bytes));
+    memory_charge_books(m, -(int64_t)memory_cost(bytes));
     memory_give(m, p, bytes);
 }
 
@@ -138,4 +138,13 @@ bool table_shrink(struct table *t, struct memory *m, uint32_t steps)
         shrink(t, m);
     }
     return true;
+}
+
+void table_move(struct table *t, struct memory *m, uint32_t bucket, unsigned quarters)
+{
+    uint32_t i = bucket / TABLE_SEGMENT;
+    if (i == 0)
+        t->segments =
+            memory_move(m, t->segments, places_of(segments_of(t->buckets)) * sizeof(*t->segments), quarters);
+    t->segments[i] = memory_move(m, t->segments[i], SEGMENT_BYTES, quarters);
 }

@@ -47,4 +47,7 @@ void table_remove(struct table *t, struct table_node *node);
 /* Up to `steps` buckets less, while there are many more than nodes. true: there is nothing more to do. */
 bool table_shrink(struct table *t, struct memory *m, uint32_t steps);
 
+/* Moves the segment that this bucket is in, and with the first one the pointers to them all (memory_move). */
+void table_move(struct table *t, struct memory *m, uint32_t bucket, unsigned quarters);
+
 #endif

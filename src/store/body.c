@@ -385,6 +385,45 @@ struct body *body_compact(struct body *b)
     return w;
 }
 
+/* ---- moving ---- */
+
+static struct body *move_whole(struct body *b, unsigned quarters)
+{
+    struct memory *m = memory_of_body(b);
+    size_t tail = tail_bytes(b->room);
+    if (tail)
+        tailed_of(b)->tail = memory_move(m, tailed_of(b)->tail, tail, quarters);
+    return memory_move(m, b, trunk_bytes(b->room), quarters);
+}
+
+/* Its small blocks too: the first and the last ones. */
+static struct body *move_chain(struct chain *c, unsigned quarters)
+{
+    struct memory *m = memory_of_body(&c->b);
+    struct body_block *before = NULL;
+    for (struct body_block *k = c->first, *next; k; k = next) {
+        next = next_of(k);
+        bool is_last = k == c->last;
+        k = memory_move(m, k, sizeof(*k) + k->bytes, quarters);
+        if (before)
+            atomic_store_explicit(&before->next, k, memory_order_release);
+        else
+            c->first = k;
+        if (is_last)
+            c->last = k;
+        before = k;
+    }
+    return memory_move(m, c, sizeof(*c), quarters);
+}
+
+struct body *body_move(struct body *b, unsigned quarters)
+{
+    /* With acquire: who gave his reference back has read what he read. */
+    if (atomic_load_explicit(&b->refs, memory_order_acquire) != 1)
+        return b;
+    return b->is_chain ? move_chain(chain_of(b), quarters) : move_whole(b, quarters);
+}
+
 /* ---- readers ---- */
 
 static unsigned lease_whole(struct body *b, uint64_t from, uint64_t to, struct iovec *iov, unsigned max,

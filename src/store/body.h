@@ -51,6 +51,10 @@ void body_pass(struct body *b);
  * NULL. */
 struct body *body_compact(struct body *b);
 
+/* Moves what of it stands in slabs that are hardly used (memory_take_denser), when the caller has the only reference and nobody can get
+ * one meanwhile. Returns where it is now. */
+struct body *body_move(struct body *b, unsigned quarters);
+
 /* ---- readers, any thread ---- */
 
 uint64_t body_length(const struct body *b);

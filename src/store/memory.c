@@ -33,6 +33,8 @@ void memory_init(struct memory *m, int64_t budget_bytes)
     memory_by_id[m->id] = m;
     m->budget_bytes = budget_bytes;
     atomic_init(&m->used_bytes, 0);
+    atomic_init(&m->book_bytes, 0);
+    atomic_init(&m->moved, 0);
     atomic_init(&m->passing_bytes, 0);
     heap_init(&m->heap, (size_t)(budget_bytes / DIRTY_PART + DIRTY_LEAST) / HEAP_PAGE,
               (size_t)budget_bytes / HEAP_PAGE);
@@ -44,10 +46,19 @@ void memory_fini(struct memory *m)
     memory_by_id[m->id] = NULL;
 }
 
+int64_t memory_holes_most(const struct memory *m)
+{
+    return m->budget_bytes / HOLES_PART + HOLES_LEAST;
+}
+
+int64_t memory_holes_over(const struct memory *m)
+{
+    return atomic_load_explicit(&m->heap.holes, memory_order_relaxed) - memory_holes_most(m);
+}
+
 int64_t memory_excess(const struct memory *m, int64_t bytes)
 {
-    int64_t holes = atomic_load_explicit(&m->heap.holes, memory_order_relaxed) -
-                    (m->budget_bytes / HOLES_PART + HOLES_LEAST);
+    int64_t holes = memory_holes_over(m);
     int64_t over = memory_used(m) + (holes > 0 ? holes : 0) + bytes - m->budget_bytes;
     return over > 0 ? over : 0;
 }
@@ -71,6 +82,25 @@ void memory_give(struct memory *m, void *p, size_t bytes)
         mem_free(p);
     else
         heap_give(&m->heap, p, bytes);
+}
+
+/* Of pieces that come from malloc each one moves: the sanitizer finds who still looks where it was. */
+void *memory_take_denser(struct memory *m, const void *p, size_t bytes, unsigned quarters)
+{
+    void *to = SANITIZED ? mem_try(bytes) : heap_take_denser(&m->heap, p, bytes, quarters);
+    if (to)
+        atomic_fetch_add_explicit(&m->moved, 1, memory_order_relaxed);
+    return to;
+}
+
+void *memory_move(struct memory *m, void *p, size_t bytes, unsigned quarters)
+{
+    void *to = p ? memory_take_denser(m, p, bytes, quarters) : NULL;
+    if (!to)
+        return p;
+    memcpy(to, p, bytes);
+    memory_give(m, p, bytes);
+    return to;
 }
 
 size_t memory_cost(size_t bytes)
