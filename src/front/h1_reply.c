@@ -2,7 +2,7 @@
 
 #include "front/h1_machine.h"
 
-#define FRAMING_ROOM  ((size_t)128) /* the longest Content-Length and Connection lines */
+#define FRAMING_ROOM  ((size_t)128) /* the longest Content-Length and both Connection lines */
 #define INTERIMS_MOST ((size_t)16384)
 
 /* ---- the reply ---- */
@@ -33,6 +33,8 @@ static struct str write_head(struct h1 *c, const struct reply *reply)
     for (unsigned i = 0; i < reply->extra_n; i++)
         field_write(out, reply->extra[i].name, reply->extra[i].value);
     add_framing(c, reply, out);
+    if (reply->upgrade)
+        buf_add(out, STR("Connection: upgrade\r\n"));
     c->keep_alive = c->keep_alive && !reply->close && !c->front->draining;
     /* An upload that was not taken whole, and is too long to read over, ends the connection. */
     if (!c->body_done &&

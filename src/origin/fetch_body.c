@@ -254,6 +254,10 @@ void fetch_room_noticed(struct loop_notice *n)
     struct fetch *f = CONTAINER_OF(n, struct fetch, room);
     if (f->step == FETCH_OVER)
         return;
+    if (f->early_101 && f->asked_all) {
+        fetch_take_early_101(f);
+        return;
+    }
     bool wanted = f->step == FETCH_BODY ? f->store : f->plan.may_store;
     if (!wanted && object_readers(f->object) == 0)
         fetch_fail(f, REASON_CANCELLED, 502);

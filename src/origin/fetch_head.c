@@ -223,6 +223,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     else
         origin_answered(f->plan.origin);
     response_end_to_end(&h->fields, &f->arena, &fields);
+    if (status == 426 && fields_has(&h->fields, FIELD_UPGRADE)) /* it is what such an answer says (RFC 9110 §15.5.22) */
+        fields_add_id(&fields, &f->arena, FIELD_UPGRADE, fields_joined(&h->fields, FIELD_UPGRADE, &f->arena));
     if (f->plan.method == METHOD_HEAD && status == 200)
         compare_with_stored(f, h);
     if (!is_safe(f->plan.method) && status >= 200 && status < 400 && f->plan.site->invalidate_unsafe) {
@@ -249,10 +251,21 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     fetch_begin_body(f, &a, &v, head_bytes);
 }
 
-/* Something between the request and its answer. false: the fetch is over. */
+static void keep_part(struct fetch *f);
+
+/* Something between the request and its answer. false: no head is to be looked at now. */
 static bool interim_head(struct fetch *f, const struct response_head *h)
 {
-    if (h->status == 101 && f->plan.upgrade && f->plan.client) {
+    bool upgrades = h->status == 101 && f->plan.upgrade && f->plan.client && !f->send_broken;
+    if (upgrades && !f->asked_all) {
+        /* A client cannot change the protocol in the middle of its request (RFC 9110 §7.8). */
+        keep_part(f);
+        f->scan = (struct head_scan){ 0 };
+        f->early_101 = true;
+        stream_read_stop(&f->connection->stream);
+        return false;
+    }
+    if (upgrades) {
         struct fetch_client *client = f->plan.client;
         struct connection *c = f->connection;
         f->connection = NULL;
@@ -287,6 +300,13 @@ static void keep_part(struct fetch *f)
         buf_add(&f->in, f->got);
     }
     f->got = STR_NONE;
+}
+
+void fetch_take_early_101(struct fetch *f)
+{
+    f->early_101 = false;
+    f->got = buf_str(&f->in);
+    fetch_handle_head(f);
 }
 
 void fetch_handle_head(struct fetch *f)

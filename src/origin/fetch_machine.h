@@ -61,6 +61,7 @@ struct fetch {
     struct buf in;  /* a head that came in pieces */
     struct head_scan scan;
     unsigned interims;
+    bool early_101; /* it stands in `in`: the request's body goes out first */
     int covered_status; /* of the error in whose place visitors get what is stored */
     int64_t sent_ms;
     struct framing framing;
@@ -111,6 +112,8 @@ void fetch_upload_ready(struct upload *u);
 
 /* Takes `got`, or keeps it until there is more. May end the fetch. */
 void fetch_handle_head(struct fetch *f);
+/* The body is sent: a 101 that came before takes effect. May end the fetch. */
+void fetch_take_early_101(struct fetch *f);
 
 /* ---- fetch_judge.c ---- */
 

@@ -110,6 +110,13 @@ static unsigned upload_pieces(struct fetch *f, struct iovec *iov, char *chunk)
     return n;
 }
 
+/* From the loop: what is sent may be sent from within a call of the request. */
+static void tell_early_101(struct fetch *f)
+{
+    if (f->early_101 && f->asked_all)
+        notice_send(&f->room.notice, f->f->loop);
+}
+
 static void wrote(struct fetch *f)
 {
     f->head_sent = true;
@@ -119,6 +126,7 @@ static void wrote(struct fetch *f)
     f->asked_all = !u || f->upload_ended;
     if (u && f->asked_all)
         stream_took(&f->connection->stream, &f->backlog); /* how much the kernel still holds of it */
+    tell_early_101(f);
     fetch_set_timer(f);
     if (u)
         upload_taken(u, leased);
@@ -133,6 +141,7 @@ static void cannot_send(struct fetch *f)
     if (f->plan.upload)
         upload_leave(f->plan.upload);
     f->plan.upload = NULL;
+    tell_early_101(f);
     fetch_set_timer(f);
 }
 
@@ -155,6 +164,7 @@ void fetch_send(struct fetch *f)
         if (n == 0) {
             if (u && u->state == UPLOAD_ENDED) {
                 f->asked_all = true;
+                tell_early_101(f);
                 fetch_set_timer(f);
             }
             return; /* the upload tells when there is more */

@@ -484,6 +484,7 @@ static void deliver_whole(struct request *r)
     r->reply.status = response->status;
     r->reply.h1 = response_h1(response);
     r->reply.length = length == BODY_LENGTH_UNKNOWN ? -1 : (int64_t)length;
+    r->reply.upgrade = response->status == 426 && response_value(response, FIELD_UPGRADE).n > 0;
     if (!status_has_body(response->status) || (r->head_only && !has_body(r->object)))
         r->reply.length = response->status == 204 ? -1 : response_declared_length(response);
     r->at = 0;

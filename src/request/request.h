@@ -32,6 +32,7 @@ struct reply {
     struct str h1; /* status line and prepared field lines for HTTP/1.1 (cache/response) */
     unsigned extra_n;
     bool has_body;  /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
+    bool upgrade;   /* a 426, which names the protocols to change to: Connection names Upgrade */
     bool close;     /* the connection is of no more use to the client */
     int64_t length; /* Content-Length; -1: not known, or not to be stated */
     /* The first extra_n are written behind the others. Last, and never cleared: it is a kilobyte. */

@@ -146,14 +146,23 @@ static bool is_loop(const struct request *r)
     return false;
 }
 
+/* Another version of HTTP would carry other requests past every rule (RFC 9113 §3.1 took h2c back), and so would TLS
+ * (RFC 2817), which some HTTP clients offer with each request. */
+static bool offers_http(const struct request *r)
+{
+    struct str rest = fields_joined(&r->fields, FIELD_UPGRADE, (struct arena *)(uintptr_t)&r->arena), member;
+    while (list_next(&rest, &member))
+        if (str_starts_nocase(member, STR("h2")) || str_starts_nocase(member, STR("h3")) ||
+            str_starts_nocase(member, STR("HTTP")) || str_starts_nocase(member, STR("TLS")))
+            return true;
+    return false;
+}
+
+/* With any method, and also with a body: that is sent first (RFC 9110 §7.8). */
 static bool wants_upgrade(const struct request *r)
 {
-    if (!fields_has(&r->fields, FIELD_UPGRADE) || r->method != METHOD_GET || r->minor == 0 ||
-        r->framing.kind != FRAMING_NONE)
-        return false;
-    /* h2c would carry other requests past every rule (RFC 9113 §3.1 took it back). */
-    return fields_list_has(&r->fields, FIELD_CONNECTION, STR("upgrade")) &&
-           !fields_list_has(&r->fields, FIELD_UPGRADE, STR("h2c"));
+    return fields_has(&r->fields, FIELD_UPGRADE) && r->minor > 0 &&
+           fields_list_has(&r->fields, FIELD_CONNECTION, STR("upgrade")) && !offers_http(r);
 }
 
 /* What the origin answers depends on who has logged in on the connection, and no field says who. */
