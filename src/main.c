@@ -6,6 +6,8 @@
 
 #include "client.h"
 #include "conf/cli.h"
+#include "conf/limits.h"
+#include "io/system.h"
 #include "run.h"
 
 static void print(FILE *to, struct buf *text)
@@ -22,6 +24,16 @@ static int help(enum cli_verb verb)
     return 0;
 }
 
+/* What would only show when the site is busy. */
+static void say_limits(const struct settings *s)
+{
+    struct buf lines = BUF_INIT;
+    limits_check(s, system_raise_files_limit(), &lines);
+    for (struct str rest = buf_str(&lines), line; rest.p && (line = str_cut(&rest, '\n')).n;)
+        fprintf(stderr, "freshet check: warning: %.*s\n", STR_ARG(line));
+    buf_fini(&lines);
+}
+
 static int check(const struct cli *cli)
 {
     struct buf errors = BUF_INIT;
@@ -32,6 +44,7 @@ static int check(const struct cli *cli)
         return code;
     }
     buf_fini(&errors);
+    say_limits(s);
     printf("%s: good, %zu site%s\n", cli->config ? cli->config : "settings", s->sites_n,
            s->sites_n == 1 ? "" : "s");
     settings_unref(s);

@@ -23,7 +23,7 @@ struct process {
     struct settings *settings;
     struct worker *workers;
     size_t workers_n;
-    _Atomic int64_t tunnels;
+    _Atomic int64_t tunnels, streams;
     atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has said so for all */
 };
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cache/names.h"
 #include "cache/sweep.h"
+#include "conf/limits.h"
 #include "io/signals.h"
 #include "io/system.h"
 #include "running.h"
@@ -24,7 +25,6 @@
 #define SWEEP_US         250
 #define NAP_MOST_US      5000 /* shorter than a timer */
 #define DOUBLED_MS       1000
-#define DESCRIPTORS_KEPT 512 /* of the limit, for origins and files */
 
 struct run {
     struct process p;
@@ -384,14 +384,23 @@ static int init_process(struct run *r)
     return status < 0 ? say("cannot make an event loop", STR("main"), status) : 0;
 }
 
+/* Nothing fails for it before the site is busy. */
+static void say_limits(struct process *p, uint64_t files)
+{
+    struct buf lines = BUF_INIT;
+    limits_check(p->settings, files, &lines);
+    for (struct str rest = buf_str(&lines), line; rest.p && (line = str_cut(&rest, '\n')).n;)
+        log_warning(&p->log, "main", "%.*s", STR_ARG(line));
+    buf_fini(&lines);
+}
+
 static int make_workers(struct run *r)
 {
     struct process *p = &r->p;
     const struct process_settings *s = &p->settings->process;
     uint64_t files = system_raise_files_limit();
-    int64_t most = s->connections                 ? s->connections
-                   : files > 2 * DESCRIPTORS_KEPT ? (int64_t)files - DESCRIPTORS_KEPT
-                                                  : (int64_t)files / 2;
+    int64_t most = limits_connections(p->settings, files);
+    say_limits(p, files);
     for (size_t i = 0; i < p->workers_n; i++) {
         int fds[WORKER_LISTENERS_MAX];
         for (size_t k = 0; k < s->listen.n; k++)

@@ -389,6 +389,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     w->next_id = (uint64_t)index << 48;
     pool_init(&w->pool, &w->loop, &p->log, &w->counters);
     fetcher_init(&w->fetcher, &w->loop, &p->log, p->cache, &w->pool, &w->counters);
+    w->fetcher.streams = &p->streams;
     init_requests(w, &w->sites, NULL);
     init_requests(w, &w->internal, &p->admin.source);
     h1_front_init(&w->front, &w->sites);

@@ -200,6 +200,9 @@ static void connected(struct fetch *f, struct connection *c)
     f->head_sent = f->asked_all = f->send_broken = false;
     c->personal |= connection_auth_of_request(f->plan.key.fields);
     fetch_set_timer(f);
+    /* Its head may come with the first event only. */
+    if (fields_list_has(f->plan.key.fields, FIELD_ACCEPT, STR("text/event-stream")))
+        fetch_may_last(f);
     stream_read_start(&c->stream);
     fetch_send(f);
 }
@@ -216,6 +219,7 @@ static int status_of_failure(enum reason why)
     case REASON_FIRST_BYTE_TIMEOUT:
     case REASON_BETWEEN_TIMEOUT: return 504;
     case REASON_NO_SOCKET:
+    case REASON_STREAM_LIMIT:
     case REASON_QUEUE_FULL:
     case REASON_QUEUE_TIMEOUT: return 503;
     default: return 502;
@@ -284,11 +288,54 @@ static bool waits_for_client(const struct fetch *f)
 void fetch_set_timer(struct fetch *f)
 {
     const struct site_settings *site = f->plan.site;
+    int64_t between = f->is_events ? f->plan.settings->process.tunnel_timeout : site->between_bytes_timeout;
     if (f->paused || waits_for_client(f))
         timer_stop(f->f->loop, &f->timer);
     else
         timer_start(f->f->loop, &f->timer,
-                    f->step == FETCH_BODY ? site->between_bytes_timeout : site->first_byte_timeout, too_slow);
+                    f->step == FETCH_BODY ? between : site->first_byte_timeout, too_slow);
+}
+
+/* ---- without an end ---- */
+
+/* An ordinary answer is over by then, mostly. */
+#define STREAM_AFTER_MS 10000
+
+bool fetch_count_stream(struct fetch *f)
+{
+    int64_t most = f->plan.settings->process.streams;
+    if (f->is_stream)
+        return true;
+    if (atomic_fetch_add_explicit(f->f->streams, 1, memory_order_relaxed) >= most) {
+        atomic_fetch_sub_explicit(f->f->streams, 1, memory_order_relaxed);
+        return false;
+    }
+    f->is_stream = true;
+    count_add(f->f->counters, COUNTER_STREAMS_OPEN, 1);
+    pool_give_place(f->connection);
+    return true;
+}
+
+/* Without room among the streams it goes on as it is, in one of the places for all. */
+static void lasts(struct timer *t)
+{
+    fetch_count_stream(CONTAINER_OF(t, struct fetch, lasts));
+}
+
+void fetch_may_last(struct fetch *f)
+{
+    if (!f->is_stream && !timer_is_running(&f->lasts))
+        timer_start(f->f->loop, &f->lasts, STREAM_AFTER_MS, lasts);
+}
+
+static void end_stream(struct fetch *f)
+{
+    timer_stop(f->f->loop, &f->lasts);
+    if (!f->is_stream)
+        return;
+    f->is_stream = false;
+    count_add(f->f->counters, COUNTER_STREAMS_OPEN, -1);
+    atomic_fetch_sub_explicit(f->f->streams, 1, memory_order_relaxed);
 }
 
 /* ---- over ---- */
@@ -298,6 +345,7 @@ void fetch_over(struct fetch *f)
     CHECK(!f->connection && f->step != FETCH_OVER);
     f->step = FETCH_OVER;
     timer_stop(f->f->loop, &f->timer);
+    end_stream(f);
     object_set_fetch(f->object, NULL, NULL);
     if (f->plan.client)
         f->plan.client->fetch = NULL;
@@ -312,6 +360,7 @@ void fetch_over(struct fetch *f)
 void fetch_drop_connection(struct fetch *f)
 {
     pool_cancel(&f->ticket);
+    end_stream(f);
     if (f->connection)
         pool_drop(f->connection);
     f->connection = NULL;
@@ -407,6 +456,7 @@ static bool is_origins_fault(enum reason why)
 {
     return why != REASON_CANCELLED && why != REASON_CLIENT_GONE && why != REASON_DRAINING &&
            why != REASON_QUEUE_FULL && why != REASON_QUEUE_TIMEOUT && why != REASON_UPLOAD_FAILED &&
+           why != REASON_STREAM_LIMIT &&
            !is_own_limit(why);
 }
 

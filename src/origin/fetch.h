@@ -20,6 +20,7 @@ struct fetcher {
     struct cache *cache;
     struct pool *pool;
     struct counters *counters;
+    _Atomic int64_t *streams; /* answers without an end that are counted as such, all workers */
     struct list live;  /* all fetches */
     struct list spare; /* memory of ended ones, for the next */
     size_t spare_n;

@@ -4,6 +4,13 @@
 
 #define HEAD_READ ((size_t)16384) /* a small answer comes whole, with one read */
 
+/* A passing body whose length nobody knows may have no end. */
+static void watch_end(struct fetch *f)
+{
+    if (f->framing.kind != FRAMING_LENGTH)
+        fetch_may_last(f);
+}
+
 static void turn_passing(struct fetch *f, enum reason why)
 {
     int64_t now_ms = f->f->loop->now.mono_ms;
@@ -19,6 +26,7 @@ static void turn_passing(struct fetch *f, enum reason why)
                    &(struct index_note){ .over_size_until_ms = now_ms + FETCH_OVER_SIZE_MS, .reason = why },
                    now_ms);
     count(f->f->counters, COUNTER_NOT_STORED);
+    watch_end(f);
 }
 
 /* Where body bytes go; 0: not now. A body that is to be kept and has no room turns into a passing one. */
@@ -245,8 +253,11 @@ void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verd
         return;
     }
     take_rest(f, head_bytes);
-    if (f->step == FETCH_BODY)
-        fetch_set_timer(f);
+    if (f->step != FETCH_BODY)
+        return;
+    fetch_set_timer(f);
+    if (!f->store)
+        watch_end(f);
 }
 
 void fetch_room_noticed(struct loop_notice *n)

@@ -195,6 +195,13 @@ static void judge_as_it_came(struct fetch *f, int status, const struct fields *f
         v->reason = REASON_TOO_LARGE;
 }
 
+/* text/event-stream, with or without parameters. */
+static bool is_event_stream(const struct fields *fields)
+{
+    struct str type = fields_value(fields, FIELD_CONTENT_TYPE);
+    return str_eq_nocase(str_trim(str_cut(&type, ';')), STR("text/event-stream"));
+}
+
 static void final_head(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
     struct fields fields;
@@ -238,6 +245,11 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
             ask_unconditionally(f);
         return;
     }
+    f->is_events = f->framing.kind != FRAMING_NONE && is_event_stream(&fields);
+    if (f->is_events && !fetch_count_stream(f)) {
+        fetch_fail(f, REASON_STREAM_LIMIT, 503);
+        return;
+    }
     object_unref(f->part); /* the whole comes anew */
     f->part = NULL;
     if (!f->plan.may_store)
@@ -269,6 +281,7 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
         struct fetch_client *client = f->plan.client;
         struct connection *c = f->connection;
         f->connection = NULL;
+        pool_give_place(c); /* it is counted among the tunnels */
         f->plan.client = NULL;
         client->fetch = NULL;
         timer_stop(f->f->loop, &f->timer);

@@ -70,6 +70,9 @@ struct fetch {
     struct body *body;
     bool keep_alive;    /* the connection may serve another request */
     bool store;         /* the body is kept, and published when it is whole */
+    bool is_events;     /* text/event-stream */
+    bool is_stream;     /* counted among those without an end, not in origin_connections */
+    struct timer lasts; /* then it is taken for one */
     bool paused;        /* the readers of a passing body are behind: the origin is not read */
     struct place place; /* final */
     struct {
@@ -89,6 +92,10 @@ void fetch_ask(struct fetch *f);
 /* The origin's time begins anew. It runs while the origin owes something: to take what it is sent, or its answer; not while the
  * client pauses its upload, which is for the front to limit, nor while the readers are behind. */
 void fetch_set_timer(struct fetch *f);
+/* It has no end that is known of: when it still goes on after a while, it is counted as a stream. */
+void fetch_may_last(struct fetch *f);
+/* Counts it as a stream now; false: there are as many as may be. */
+bool fetch_count_stream(struct fetch *f);
 /* The ticket or the connection, if there is one, without its being used again. */
 void fetch_drop_connection(struct fetch *f);
 /* A refresh failed: the stored response stays, and the next one waits a little (CACHING.md 3.6). */

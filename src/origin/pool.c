@@ -195,6 +195,14 @@ static void stop_idling(struct connection *c)
     }
 }
 
+void pool_give_place(struct connection *c)
+{
+    if (!c->counted)
+        return;
+    c->counted = false;
+    give_place(c->entry);
+}
+
 /* Nobody's any more. */
 static void lose_owner(struct connection *c)
 {
@@ -212,10 +220,7 @@ void pool_drop(struct connection *c)
     timer_stop(c->entry->pool->loop, &c->idle);
     c->user = NULL;
     stream_close(&c->stream);
-    if (c->counted) {
-        c->counted = false;
-        give_place(c->entry);
-    }
+    pool_give_place(c);
 }
 
 static void idle_too_long(struct timer *t)
@@ -240,8 +245,7 @@ void pool_keep(struct connection *c, int64_t idle_ms)
     e->idle_n++;
     timer_start(e->pool->loop, &c->idle, idle_ms, idle_too_long);
     stream_read_start(&c->stream);
-    c->counted = false;
-    give_place(e);
+    pool_give_place(c);
 }
 
 void pool_keep_for(struct connection *c, struct connection **own)
@@ -264,8 +268,7 @@ void pool_keep_for(struct connection *c, struct connection **own)
     c->ctx = NULL;
     c->reused = true;
     stream_read_start(&c->stream);
-    c->counted = false;
-    give_place(e);
+    pool_give_place(c);
 }
 
 bool pool_is_to(const struct connection *c, const struct origin_address *at)

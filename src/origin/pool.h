@@ -92,6 +92,8 @@ void pool_keep_for(struct connection *c, struct connection **own);
 /* The client is gone, or wants nothing of it any more: his connection is closed, now or when its user gives it back. Harmless when there
  * is none. */
 void pool_disown(struct connection **own);
+/* It is going to be in use without an end, and is counted elsewhere: its place among those in use goes to another. */
+void pool_give_place(struct connection *c);
 /* Is it a connection to that origin? */
 bool pool_is_to(const struct connection *c, const struct origin_address *at);
 /* Not fit for reuse. */

@@ -463,8 +463,7 @@ static enum step do_fetch(struct request *r)
     r->as_came = goes_as_it_came(r);
     if (!r->pass)
         r->pass_reason = r->outcome == OUTCOME_PASS ? own_reason(r) : REASON_NONE;
-    if (r->upgrade &&
-        atomic_load_explicit(r->w->tunnels, memory_order_relaxed) >= r->settings->process.tunnels)
+    if (r->upgrade && !tunnel_take_place(r))
         return fail(r, REASON_TUNNEL_LIMIT, 503);
     if (r->pass) {
         count(r->w->counters, COUNTER_PASSES);
@@ -607,6 +606,7 @@ static enum step do_deliver(struct request *r)
     drop_body(r);
     r->cursor.block = NULL;
     r->parts = NULL;
+    tunnel_give_place(r); /* the origin did not upgrade */
     deliver_object(r);
     return STEP_SEND;
 }

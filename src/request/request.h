@@ -183,6 +183,7 @@ struct request {
     bool cut;  /* the body could not be sent whole: no proper end */
     bool gone; /* the client is */
     struct tunnel *tunnel;
+    bool has_tunnel_place; /* counted in w->tunnels: from the moment that it asks for an upgrade */
     struct buf collected; /* an internal source's request body */
     bool body_ended;
 

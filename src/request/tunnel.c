@@ -212,6 +212,26 @@ void tunnel_client_ended(struct request *r)
 
 static const struct connection_user user = { on_space, on_data, on_ended, on_written };
 
+/* Not only when the 101 comes: of a crowd that asks at once each would find room. */
+bool tunnel_take_place(struct request *r)
+{
+    if (r->has_tunnel_place)
+        return true;
+    int64_t before = atomic_fetch_add_explicit(r->w->tunnels, 1, memory_order_relaxed);
+    r->has_tunnel_place = true;
+    if (before < r->settings->process.tunnels)
+        return true;
+    tunnel_give_place(r);
+    return false;
+}
+
+void tunnel_give_place(struct request *r)
+{
+    if (r->has_tunnel_place)
+        atomic_fetch_sub_explicit(r->w->tunnels, 1, memory_order_relaxed);
+    r->has_tunnel_place = false;
+}
+
 static void send_101(struct request *r, const struct response_head *head)
 {
     struct fields fields;
@@ -246,8 +266,8 @@ void tunnel_begin(struct request *r, struct connection *c, const struct response
     r->status = 101;
     c->user = &user;
     c->ctx = t;
+    CHECK(r->has_tunnel_place);
     count_add(r->w->counters, COUNTER_TUNNELS_OPEN, 1);
-    atomic_fetch_add_explicit(r->w->tunnels, 1, memory_order_relaxed);
     stir(t);
     send_101(r, head);
     /* What came with the 101 waits behind it. */
@@ -263,13 +283,13 @@ void tunnel_begin(struct request *r, struct connection *c, const struct response
 void tunnel_end(struct request *r)
 {
     struct tunnel *t = r->tunnel;
+    tunnel_give_place(r);
     if (!t)
         return;
     r->tunnel = NULL;
     timer_stop(r->w->loop, &t->silence);
     pool_drop(t->origin);
     count_add(r->w->counters, COUNTER_TUNNELS_OPEN, -1);
-    atomic_fetch_sub_explicit(r->w->tunnels, 1, memory_order_relaxed);
     if (t->end_posted)
         t->request = NULL; /* the letter frees it */
     else

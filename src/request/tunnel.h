@@ -7,6 +7,10 @@
 
 #include "request/request.h"
 
+/* A request that asks for an upgrade takes a place among the tunnels; false: there are as many as may be. It is given back with the
+ * request, or before: when the answer is an ordinary one. Twice is once. */
+bool tunnel_take_place(struct request *r);
+void tunnel_give_place(struct request *r);
 /* The origin said 101 and `rest` behind it: the client gets the 101, then the tunnel runs until it ends the request. */
 void tunnel_begin(struct request *r, struct connection *c, const struct response_head *head, struct str rest);
 /* From the front. */

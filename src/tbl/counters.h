@@ -31,6 +31,7 @@ COUNTER(ORIGIN_CONNECTIONS,   "origin_connections_open",           gauge,   "Con
 COUNTER(ORIGIN_CONNECTS,      "origin_connects_total",             counter, "Connections to origins made")
 COUNTER(ORIGIN_BYTES,         "origin_body_bytes_total",           counter, "Bytes of response bodies received from origins")
 COUNTER(TUNNELS_OPEN,         "tunnels_open",                      gauge,   "Upgraded connections open")
+COUNTER(STREAMS_OPEN,         "streams_open",                      gauge,   "Answers without an end open")
 COUNTER(VARY_IGNORED,         "vary_headers_ignored_total",        counter, "Names in Netlify-Vary: header= that were ignored")
 COUNTER(TARGETED_INVALID,     "targeted_invalid_total",            counter, "Responses with a targeted cache-control field that does not parse")
 COUNTER(COUNTRY_MISSING,      "country_lookups_missing_total",     counter, "country= rules without a country database")

@@ -9,6 +9,7 @@
  * Fewer than 128 rows: http/field keeps a bit for each.
  */
 /* clang-format off */
+HEADER(ACCEPT,                     "Accept",                     E)
 HEADER(ACCEPT_ENCODING,            "Accept-Encoding",            E)
 HEADER(ACCEPT_LANGUAGE,            "Accept-Language",            E)
 HEADER(AGE,                        "Age",                        E)

@@ -51,6 +51,7 @@ REASON(ORIGIN_STATUS,     "origin-error",       "the origin answered with an err
 REASON(QUEUE_FULL,        "origin-queue-full",  "too many requests wait for a connection to the origin")
 REASON(QUEUE_TIMEOUT,     "origin-queue-timeout", "waited too long for a connection to the origin")
 REASON(TUNNEL_LIMIT,      "tunnel-limit",       "too many upgraded connections")
+REASON(STREAM_LIMIT,      "stream-limit",       "too many answers without an end; see the setting streams")
 REASON(DRAINING,          "draining",           "freshet is stopping")
 REASON(CLIENT_GONE,       "client-gone",        "the client went away before the answer was whole")
 REASON(CANCELLED,         "cancelled",          "nobody waits for the answer any more")

@@ -50,8 +50,9 @@ SETTING(PROCESS, BYTES, response_header_bytes, "64K",          1024, 1048576, SE
 SETTING(PROCESS, COUNT, response_header_count, "256",          8, 1000, SERVE, "Most header lines of an origin's response. More: 502.")
 SETTING(PROCESS, BYTES, request_body,        "1G",             0, 1099511627776, SERVE, "Largest request body. Larger: 413.")
 SETTING(PROCESS, COUNT, keepalive_requests,  "100000",         1, 1000000000, SERVE, "Requests on one client connection before it is closed.")
-SETTING(PROCESS, COUNT, tunnels,             "1024",           0, 1000000, SERVE, "Upgraded connections (WebSocket) at once, all workers together.")
-SETTING(PROCESS, TIME,  tunnel_timeout,      "10m",            100, 86400000, SERVE, "How long a tunnel may be silent in both directions.")
+SETTING(PROCESS, COUNT, tunnels,             "1024",           0, 1000000, SERVE, "Upgraded connections (WebSocket) at once, all workers together. More: 503.")
+SETTING(PROCESS, TIME,  tunnel_timeout,      "10m",            100, 86400000, SERVE, "How long a tunnel may be silent in both directions, and an event stream (text/event-stream).")
+SETTING(PROCESS, COUNT, streams,             "4096",           0, 1000000, SERVE, "Answers without an end at once, all workers together: event streams (more: 503), and bodies of unknown length that pass for 10 s.")
 SETTING(PROCESS, COUNT, purge_rate,          "0",              0, 1000000, SERVE, "Purge requests a second before the admin answers 429; 0: no limit. A refused purge is a page that stays stale.")
 
   SETTING_SECTION(SITE, "Site and origin")
@@ -60,9 +61,9 @@ SETTING(SITE, TEXT,  origin,                 "", ORIGIN, 1, KEY, "Where the site
 SETTING(SITE, TEXT,  host,                   "", HOST, 0, KEY, "Host that the origin is sent instead of the visitor's.")
 SETTING(SITE, TIME,  connect_timeout,        "5s",             10, 600000, SERVE, "To connect to the origin. Over: 504.")
 SETTING(SITE, TIME,  first_byte_timeout,     "60s",            10, 3600000, SERVE, "From the request sent to the response's head. Over: 504.")
-SETTING(SITE, TIME,  between_bytes_timeout,  "30s",            10, 3600000, SERVE, "The longest pause in the origin's response.")
+SETTING(SITE, TIME,  between_bytes_timeout,  "60s",            10, 3600000, SERVE, "The longest pause in the origin's response. Event streams have tunnel_timeout.")
 SETTING(SITE, TIME,  origin_idle_timeout,    "4s",             0, 3600000, SERVE, "How long an idle connection to the origin is kept for reuse. Node closes its own after 5 s.")
-SETTING(SITE, COUNT, origin_connections,     "256",            1, 100000, SERVE, "Connections to the origin in use at once, all workers together.")
+SETTING(SITE, COUNT, origin_connections,     "256",            1, 100000, SERVE, "Connections to the origin in use at once, all workers together. Tunnels and streams are counted apart.")
 SETTING(SITE, COUNT, origin_queue,           "1024",           0, 1000000, SERVE, "Fetches that may wait for a connection to the origin. More: 503.")
 SETTING(SITE, TIME,  queue_timeout,          "10s",            10, 600000, SERVE, "How long a fetch waits for a connection to the origin. Over: 503.")
 
