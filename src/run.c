@@ -21,10 +21,10 @@
 #include "control.h"
 #endif
 
-#define TOKEN_BYTES      24
-#define SWEEP_US         250
-#define NAP_MOST_US      5000 /* shorter than a timer */
-#define DOUBLED_MS       1000
+#define TOKEN_BYTES 24
+#define SWEEP_US    250
+#define NAP_MOST_US 5000 /* shorter than a timer */
+#define DOUBLED_MS  1000
 
 struct run {
     struct process p;

@@ -74,13 +74,13 @@ static size_t check_descriptors(const struct settings *s, uint64_t files, struct
     buf_printf(out, "%llu descriptors are too few for these limits: ", (unsigned long long)files);
     if (clients)
         buf_printf(out, "connections %llu, ", (unsigned long long)clients);
-    buf_printf(out,
-               "origin_connections %llu, tunnels %lld, streams %lld and %d for freshet itself%s; lower them, or "
-               "raise the limit of open files to %llu (LimitNOFILE=%llu, ulimit -n %llu)\n",
-               (unsigned long long)origin_connections(s), (long long)s->process.tunnels,
-               (long long)s->process.streams, DESCRIPTORS_KEPT,
-               clients ? "" : ", and as many for clients",
-               (unsigned long long)needed, (unsigned long long)needed, (unsigned long long)needed);
+    buf_printf(
+        out,
+        "origin_connections %llu, tunnels %lld, streams %lld and %d for freshet itself%s; lower them, or "
+        "raise the limit of open files to %llu (LimitNOFILE=%llu, ulimit -n %llu)\n",
+        (unsigned long long)origin_connections(s), (long long)s->process.tunnels,
+        (long long)s->process.streams, DESCRIPTORS_KEPT, clients ? "" : ", and as many for clients",
+        (unsigned long long)needed, (unsigned long long)needed, (unsigned long long)needed);
     return 1;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "io/hosts.h"
 
 /* Host names are at most 253 bytes (RFC 1035 2.3.4, without the root's dot). */
 #define NAME_MOST 254
@@ -211,6 +212,40 @@ bool network_has(const struct network *n, const struct address *a)
     }
 }
 
+bool address_is_same(const struct address *a, const struct address *b)
+{
+    if (a->bytes == 0 || family_of(a) != family_of(b))
+        return false;
+    switch (family_of(a)) {
+    case AF_INET:
+        return a->sa.v4.sin_port == b->sa.v4.sin_port &&
+               same_prefix(&a->sa.v4.sin_addr, &b->sa.v4.sin_addr, 32);
+    case AF_INET6:
+        return a->sa.v6.sin6_port == b->sa.v6.sin6_port && a->sa.v6.sin6_scope_id == b->sa.v6.sin6_scope_id &&
+               same_prefix(&a->sa.v6.sin6_addr, &b->sa.v6.sin6_addr, 128);
+    case AF_UNIX: return str_eq(local_path(a), local_path(b));
+    default: return false;
+    }
+}
+
+void address_take_turns(struct address *v, size_t n)
+{
+    struct address out[RESOLVE_MAX];
+    bool taken[RESOLVE_MAX] = { false };
+    int family = AF_UNSPEC;
+    CHECK(n <= RESOLVE_MAX);
+    for (size_t k = 0; k < n; k++) {
+        size_t next = n;
+        for (size_t i = n; i-- > 0;)
+            if (!taken[i] && (next == n || family_of(&v[i]) != family || family_of(&v[next]) == family))
+                next = i;
+        taken[next] = true;
+        out[k] = v[next];
+        family = family_of(&v[next]);
+    }
+    memcpy(v, out, n * sizeof(*v));
+}
+
 static size_t take_answers(const struct addrinfo *info, uint16_t port, struct address v[RESOLVE_MAX])
 {
     size_t n = 0;
@@ -257,11 +292,22 @@ int resolve_start(struct loop *l, struct resolve *r, struct str name, uint16_t p
     r->loop = l;
     r->port = port;
     r->done = done;
+#ifdef FRESHET_CONTROL
+    r->hosts.is = hosts_start(r, name);
+    if (r->hosts.is)
+        return 0;
+#endif
     return uv_getaddrinfo(&l->uv, &r->req, on_resolved, c, NULL, &hints);
 }
 
 void resolve_cancel(struct resolve *r)
 {
+#ifdef FRESHET_CONTROL
+    if (r->hosts.is) {
+        hosts_cancel(r);
+        return;
+    }
+#endif
     /* UV_EBUSY: a thread is at it already, and its answer comes. */
     uv_cancel((uv_req_t *)&r->req);
 }

@@ -5,6 +5,7 @@
 #define IO_ADDRESS_H
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <sys/un.h>
 
 #include "base/str.h"
@@ -43,7 +44,12 @@ bool network_parse(struct str text, struct network *out);
 /* IPv4-mapped IPv6 addresses are IPv4 addresses here, so "::/0" is every IPv6 peer and no IPv4 one, whatever the listener. */
 bool network_has(const struct network *n, const struct address *a);
 
-#define RESOLVE_MAX 16
+/* Both are of one family and have the same address, port or path. */
+bool address_is_same(const struct address *a, const struct address *b);
+/* Families take turns, beginning with the first one's; the order within each stays (RFC 8305 §4). At most RESOLVE_MAX. */
+void address_take_turns(struct address *v, size_t n);
+
+#define RESOLVE_MAX 16 /* at most 32: origin/connect has a bit for each */
 
 /* One look-up, embedded in its owner, who keeps it until `done` was called. */
 struct resolve {
@@ -52,6 +58,17 @@ struct resolve {
     void (*done)(struct resolve *r, int status, const struct address *v, size_t n);
     uint16_t port;
     struct loop *loop;
+#ifdef FRESHET_CONTROL
+    struct { /* io/hosts */
+        bool is;
+        uv_work_t work;
+        char name[256];
+        struct address v[RESOLVE_MAX];
+        size_t n;
+        int status;
+        atomic_bool cancelled;
+    } hosts;
+#endif
 };
 /* 0, or a libuv error and `done` will not come. `name` need not stay. An address in `name` is answered too, through the
  * same path. */

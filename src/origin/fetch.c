@@ -231,12 +231,24 @@ static void ticket_failed(struct ticket *t, enum reason why)
     fetch_fail(CONTAINER_OF(t, struct fetch, ticket), why, status_of_failure(why));
 }
 
+static bool is_idempotent(const struct fetch *f)
+{
+    return f->plan.method == METHOD_GET || f->plan.method == METHOD_HEAD ||
+           f->plan.method == METHOD_OPTIONS || f->plan.method == METHOD_PUT ||
+           f->plan.method == METHOD_DELETE;
+}
+
 static bool may_be_sent_twice(const struct fetch *f)
 {
-    bool idempotent = f->plan.method == METHOD_GET || f->plan.method == METHOD_HEAD ||
-                      f->plan.method == METHOD_OPTIONS || f->plan.method == METHOD_PUT ||
-                      f->plan.method == METHOD_DELETE;
-    return idempotent && !f->has_upload && !f->plan.upgrade;
+    return is_idempotent(f) && !f->has_upload && !f->plan.upgrade;
+}
+
+/* For how long a refused connection is tried again. Not when there is something stored to go on with: its readers need not wait. */
+static int64_t retry_time(const struct fetch *f)
+{
+    bool covered = f->stale && object_serves_on_error(f->stale, epochs_published(f->f->cache->epochs),
+                                                      f->f->loop->now.mono_ms, &f->request);
+    return is_idempotent(f) && !covered ? f->plan.site->origin_retry : 0;
 }
 
 void fetch_ask(struct fetch *f)
@@ -247,9 +259,11 @@ void fetch_ask(struct fetch *f)
     f->got = STR_NONE;
     f->in.n = 0;
     f->scan = (struct head_scan){ 0 };
-    f->ticket = (struct ticket){
-        .ready = ticket_ready, .failed = ticket_failed, .once = !may_be_sent_twice(f), .own = f->plan.own
-    };
+    f->ticket = (struct ticket){ .ready = ticket_ready,
+                                 .failed = ticket_failed,
+                                 .once = !may_be_sent_twice(f),
+                                 .own = f->plan.own,
+                                 .retry_ms = retry_time(f) };
     switch (pool_ask(f->f->pool, f->plan.origin, f->plan.site, f->retried, &f->ticket, &c, &why)) {
     case POOL_READY: connected(f, c); break;
     case POOL_WAIT: break;
@@ -292,8 +306,8 @@ void fetch_set_timer(struct fetch *f)
     if (f->paused || waits_for_client(f))
         timer_stop(f->f->loop, &f->timer);
     else
-        timer_start(f->f->loop, &f->timer,
-                    f->step == FETCH_BODY ? between : site->first_byte_timeout, too_slow);
+        timer_start(f->f->loop, &f->timer, f->step == FETCH_BODY ? between : site->first_byte_timeout,
+                    too_slow);
 }
 
 /* ---- without an end ---- */
@@ -456,20 +470,28 @@ static bool is_origins_fault(enum reason why)
 {
     return why != REASON_CANCELLED && why != REASON_CLIENT_GONE && why != REASON_DRAINING &&
            why != REASON_QUEUE_FULL && why != REASON_QUEUE_TIMEOUT && why != REASON_UPLOAD_FAILED &&
-           why != REASON_STREAM_LIMIT &&
-           !is_own_limit(why);
+           why != REASON_STREAM_LIMIT && !is_own_limit(why);
+}
+
+/* What else there is to say, behind the reason's sentence. */
+static void describe(const struct fetch *f, enum reason why, char *text, size_t bytes)
+{
+    int64_t refused_ms = f->ticket.refused_ms;
+    if (why == REASON_ORIGIN_STATUS)
+        snprintf(text, bytes, ": %d", f->covered_status);
+    else if (refused_ms)
+        snprintf(text, bytes, ", tried again for %lld ms", (long long)(f->f->loop->now.mono_ms - refused_ms));
 }
 
 static void log_failure(struct fetch *f, enum reason why)
 {
-    char answered[16] = "";
-    if (why == REASON_ORIGIN_STATUS)
-        snprintf(answered, sizeof(answered), ": %d", f->covered_status);
+    char more[64] = "";
+    describe(f, why, more, sizeof(more));
     log_warning(f->f->log, is_own_limit(why) ? "fetch" : "origin",
                 "%.*s: %.*s %.*s%.*s: %.*s%s (site %.*s, request %.*s)",
                 STR_ARG(f->plan.origin->at.authority), STR_ARG(f->plan.method_name), STR_ARG(f->plan.host),
-                STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), answered,
-                STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
+                STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), more, STR_ARG(f->plan.site->name),
+                STR_ARG(f->plan.request_id));
 }
 
 void fetch_fail(struct fetch *f, enum reason why, int status)

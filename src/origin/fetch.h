@@ -21,8 +21,8 @@ struct fetcher {
     struct pool *pool;
     struct counters *counters;
     _Atomic int64_t *streams; /* answers without an end that are counted as such, all workers */
-    struct list live;  /* all fetches */
-    struct list spare; /* memory of ended ones, for the next */
+    struct list live;         /* all fetches */
+    struct list spare;        /* memory of ended ones, for the next */
     size_t spare_n;
     /* Used within one callback: */
     char *scratch;       /* FETCH_SCRATCH_BYTES, for heads and for decoding */

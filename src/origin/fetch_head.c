@@ -230,7 +230,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     else
         origin_answered(f->plan.origin);
     response_end_to_end(&h->fields, &f->arena, &fields);
-    if (status == 426 && fields_has(&h->fields, FIELD_UPGRADE)) /* it is what such an answer says (RFC 9110 §15.5.22) */
+    if (status == 426 &&
+        fields_has(&h->fields, FIELD_UPGRADE)) /* it is what such an answer says (RFC 9110 §15.5.22) */
         fields_add_id(&fields, &f->arena, FIELD_UPGRADE, fields_joined(&h->fields, FIELD_UPGRADE, &f->arena));
     if (f->plan.method == METHOD_HEAD && status == 200)
         compare_with_stored(f, h);

@@ -1,34 +1,12 @@
 #include "origin/pool.h"
 
 #include "base/mem.h"
-#include "io/system.h"
+#include "origin/pool_machine.h"
 
-#define RESOLVED_KEPT_MS ((int64_t)30000)
-#define IDLE_MAX         1024 /* connections to one origin on one worker */
-#define OWNED_MAX        1024 /* the same, that belong to a client each */
-
-/* What this worker knows of one origin. */
-struct pool_entry {
-    struct link in_pool;
-    struct link in_origin; /* under the origin's lock */
-    struct pool *pool;
-    struct origin *origin;
-    struct list idle; /* connections, the latest used first */
-    size_t idle_n, owned_n;
-    struct list queue;        /* tickets that wait for a place */
-    struct list resolving;    /* tickets that wait for an address */
-    struct loop_notice place; /* one was given back */
-    bool gave_place;          /* here, and nobody else was told */
-    struct resolve resolve;
-    bool is_resolving, is_literal;
-    struct address addresses[RESOLVE_MAX];
-    size_t addresses_n, first;
-    int64_t resolved_ms;
-    int64_t limit; /* origin_connections, from the latest request */
-};
+#define IDLE_MAX  1024 /* connections to one origin on one worker */
+#define OWNED_MAX 1024 /* the same, that belong to a client each */
 
 static void serve_queue(struct pool_entry *e);
-static bool begin_connect(struct ticket *t, enum reason *why);
 
 /* ---- places: the limit of connections in use, over all workers ---- */
 
@@ -92,6 +70,8 @@ static struct pool_entry *entry_of(struct pool *p, struct origin *o)
     list_init(&e->idle);
     list_init(&e->queue);
     list_init(&e->resolving);
+    list_init(&e->connecting);
+    connect_init(e);
     loop_notice_init(&e->place, p->loop, place_noticed);
     list_push_back(&p->entries, &e->in_pool);
     lock_take(&o->lock);
@@ -182,10 +162,9 @@ static void on_closed(struct stream *s)
     mem_free(c);
 }
 
-static void on_connected(struct stream *s, int status);
-
-static const struct stream_notices notices = { on_connected, on_space,   on_data,
-                                               on_ended,     on_written, on_closed };
+const struct stream_notices pool_notices = {
+    connect_done, on_space, on_data, on_ended, on_written, on_closed
+};
 
 static void stop_idling(struct connection *c)
 {
@@ -231,10 +210,16 @@ static void idle_too_long(struct timer *t)
         pool_drop(c);
 }
 
+static bool is_too_old(const struct connection *c)
+{
+    return c->entry->pool->loop->now.mono_ms - c->made_ms >= c->entry->age_ms;
+}
+
 void pool_keep(struct connection *c, int64_t idle_ms)
 {
     struct pool_entry *e = c->entry;
-    if (e->pool->closing || idle_ms == 0 || e->idle_n >= IDLE_MAX || c->stream.state != STREAM_OPEN) {
+    if (e->pool->closing || idle_ms == 0 || is_too_old(c) || e->idle_n >= IDLE_MAX ||
+        c->stream.state != STREAM_OPEN) {
         pool_drop(c);
         return;
     }
@@ -288,24 +273,24 @@ void pool_disown(struct connection **own)
 
 /* ---- tickets ---- */
 
-static void finish(struct ticket *t)
+void pool_finish(struct ticket *t)
 {
     timer_stop(t->entry->pool->loop, &t->timer);
+    timer_stop(t->entry->pool->loop, &t->next);
     link_remove(&t->link);
     t->state = TICKET_NONE;
 }
 
 static void leave_queue(struct ticket *t)
 {
-    finish(t);
+    pool_finish(t);
     atomic_fetch_sub_explicit(&t->entry->origin->waiting, 1, memory_order_acq_rel);
 }
 
-/* The place that it held is free again. */
-static void give_up(struct ticket *t, enum reason why)
+void pool_give_up(struct ticket *t, enum reason why)
 {
     struct pool_entry *e = t->entry;
-    finish(t);
+    pool_finish(t);
     t->failed(t, why);
     give_place(e);
 }
@@ -340,7 +325,7 @@ static struct connection *take_idle(struct pool_entry *e, const struct ticket *t
     while ((l = list_first(&e->idle)) != NULL) {
         struct connection *c = CONTAINER_OF(l, struct connection, link);
         /* Its end may wait to be read behind what brought the request that it is for. */
-        if (t->once && !stream_is_quiet(&c->stream)) {
+        if (is_too_old(c) || (t->once && !stream_is_quiet(&c->stream))) {
             pool_drop(c);
             continue;
         }
@@ -361,8 +346,8 @@ static void serve_queue(struct pool_entry *e)
         struct connection *c = t->fresh ? NULL : take_idle(e, t);
         if (c)
             t->ready(t, c);
-        else if (!begin_connect(t, &why))
-            give_up(t, why);
+        else if (!connect_begin(t, &why))
+            pool_give_up(t, why);
     }
 }
 
@@ -372,19 +357,22 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     struct pool_entry *e = entry_of(p, o);
     CHECK(t->state == TICKET_NONE);
     e->limit = site->origin_connections;
+    e->resolve_every_ms = site->origin_resolve;
+    e->age_ms = site->origin_connection_age;
+    connect_refresh(e);
     link_init(&t->link);
+    list_init(&t->attempts);
     t->entry = e;
     t->fresh = fresh;
-    t->connecting = NULL;
     t->connect_timeout_ms = site->connect_timeout;
     /* Those who wait already go first. */
     if (list_is_empty(&e->queue) && take_place(e)) {
         *c = fresh ? NULL : take_idle(e, t);
         if (*c)
             return POOL_READY;
-        if (begin_connect(t, why))
+        if (connect_begin(t, why))
             return POOL_WAIT;
-        finish(t);
+        pool_finish(t);
         give_place(e);
         return POOL_REFUSED;
     }
@@ -403,171 +391,15 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
 
 void pool_cancel(struct ticket *t)
 {
-    struct connection *c = t->connecting;
     switch (t->state) {
     case TICKET_NONE: break;
     case TICKET_QUEUED: leave_queue(t); break;
     case TICKET_RESOLVING:
-        finish(t);
+    case TICKET_CONNECTING:
+    case TICKET_PAUSED:
+        connect_cancel(t);
+        pool_finish(t);
         give_place(t->entry);
         break;
-    case TICKET_CONNECTING:
-        finish(t);
-        t->connecting = NULL;
-        c->ctx = NULL;
-        pool_drop(c);
-        break;
     }
-}
-
-/* ---- connecting ---- */
-
-static bool try_address(struct ticket *t);
-
-static void connect_too_long(struct timer *timer)
-{
-    struct ticket *t = CONTAINER_OF(timer, struct ticket, timer);
-    struct connection *c = t->connecting;
-    enum reason why = t->state == TICKET_RESOLVING ? REASON_RESOLVE_FAILED : REASON_CONNECT_TIMEOUT;
-    if (c) {
-        /* The place stays with the ticket, which gives it back itself. */
-        t->connecting = NULL;
-        c->ctx = NULL;
-        c->counted = false;
-        pool_drop(c);
-    }
-    t->entry->resolved_ms = 0;
-    give_up(t, why);
-}
-
-static void on_connected(struct stream *s, int status)
-{
-    struct connection *c = CONTAINER_OF(s, struct connection, stream);
-    struct ticket *t = c->ctx;
-    if (!t)
-        return;
-    t->connecting = NULL;
-    c->ctx = NULL;
-    if (status < 0) {
-        c->counted = false;
-        pool_drop(c);
-        if (system_is_exhausted(status))
-            give_up(t, REASON_NO_SOCKET); /* another address would fare no better */
-        else if (!try_address(t))
-            give_up(t, REASON_CONNECT_FAILED);
-        return;
-    }
-    finish(t);
-    t->ready(t, c);
-}
-
-static struct connection *open_connection(struct pool_entry *e, const struct address *to)
-{
-    struct connection *c = mem_alloc(sizeof(*c));
-    c->entry = e;
-    link_init(&c->link);
-    if (stream_connect(&c->stream, e->pool->loop, &notices, to) < 0) {
-        mem_free(c);
-        return NULL;
-    }
-    c->counted = true;
-    count_add(e->pool->counters, COUNTER_ORIGIN_CONNECTIONS, 1);
-    count(e->pool->counters, COUNTER_ORIGIN_CONNECTS);
-    return c;
-}
-
-/* Begins to connect to the next address that was not tried; false: none is left. */
-static bool try_address(struct ticket *t)
-{
-    struct pool_entry *e = t->entry;
-    while (t->addresses_left > 0) {
-        t->addresses_left--;
-        struct connection *c = open_connection(e, &e->addresses[t->next_address++ % e->addresses_n]);
-        if (!c)
-            continue;
-        t->connecting = c;
-        c->ctx = t;
-        return true;
-    }
-    e->resolved_ms = 0; /* ask for the addresses again: they may have changed */
-    return false;
-}
-
-static bool start_trying(struct ticket *t)
-{
-    t->state = TICKET_CONNECTING;
-    t->next_address = 0;
-    t->addresses_left = t->entry->addresses_n;
-    return try_address(t);
-}
-
-static void resolved(struct resolve *r, int status, const struct address *v, size_t n)
-{
-    struct pool_entry *e = CONTAINER_OF(r, struct pool_entry, resolve);
-    e->is_resolving = false;
-    if (status == 0 && n > 0) {
-        e->addresses_n = n < RESOLVE_MAX ? n : RESOLVE_MAX;
-        for (size_t i = 0; i < e->addresses_n; i++)
-            e->addresses[i] = v[i];
-        e->resolved_ms = e->pool->loop->now.mono_ms;
-    } else if (!e->pool->closing) {
-        log_warning(e->pool->log, "origin", "cannot resolve \"%.*s\": %s", STR_ARG(e->origin->at.host_name),
-                    system_strerror(status));
-    }
-    struct list waiting;
-    list_init(&waiting);
-    list_move_all(&waiting, &e->resolving);
-    struct link *l;
-    while ((l = list_pop(&waiting)) != NULL) {
-        struct ticket *t = CONTAINER_OF(l, struct ticket, link);
-        /* An address that was good before is better than none. */
-        if (e->addresses_n == 0)
-            give_up(t, system_is_exhausted(status) ? REASON_NO_SOCKET : REASON_RESOLVE_FAILED);
-        else if (!start_trying(t))
-            give_up(t, REASON_CONNECT_FAILED);
-    }
-}
-
-/* Addresses that need no resolver, once. */
-static void find_literal(struct pool_entry *e)
-{
-    const struct origin_address *at = &e->origin->at;
-    if (at->local_path.n ? address_local(at->local_path, &e->addresses[0])
-                         : address_parse_ip(at->host_name, at->port, &e->addresses[0])) {
-        e->addresses_n = 1;
-        e->is_literal = true;
-    }
-}
-
-static bool start_resolving(struct pool_entry *e)
-{
-    if (e->is_resolving)
-        return true;
-    int status =
-        resolve_start(e->pool->loop, &e->resolve, e->origin->at.host_name, e->origin->at.port, resolved);
-    e->is_resolving = status == 0;
-    return status == 0;
-}
-
-/* The ticket has a place. false: it failed at once, *why; the caller gives the place back. */
-static bool begin_connect(struct ticket *t, enum reason *why)
-{
-    struct pool_entry *e = t->entry;
-    struct loop *loop = e->pool->loop;
-    timer_start(loop, &t->timer, t->connect_timeout_ms, connect_too_long);
-    if (!e->is_literal && e->addresses_n == 0)
-        find_literal(e);
-    bool old =
-        !e->is_literal && (e->resolved_ms == 0 || loop->now.mono_ms - e->resolved_ms > RESOLVED_KEPT_MS);
-    if (old && !start_resolving(e) && e->addresses_n == 0) {
-        *why = REASON_RESOLVE_FAILED;
-        return false;
-    }
-    if (e->addresses_n == 0 || (old && e->resolved_ms == 0)) {
-        t->state = TICKET_RESOLVING;
-        list_push_back(&e->resolving, &t->link);
-        return true;
-    }
-    *why = REASON_CONNECT_FAILED;
-    return start_trying(t);
 }

@@ -35,31 +35,45 @@ struct pool_entry;
 struct connection {
     struct stream stream;
     struct pool_entry *entry;
-    struct link link; /* idle ones */
+    struct link link; /* idle ones; of a ticket while it is being made */
     struct timer idle;
     const struct connection_user *user;
     void *ctx;
     struct connection **own; /* the client that it belongs to points here; NULL: nobody's */
     bool personal; /* it carried a log-in that holds for the connection: it is never another client's */
-    bool reused;   /* it served a request before */
-    bool counted;  /* in origin->in_use */
+    struct address to;
+    int64_t made_ms; /* monotonic */
+    bool reused;     /* it served a request before */
+    bool counted;    /* in origin->in_use */
 };
 
-enum ticket_state { TICKET_NONE, TICKET_QUEUED, TICKET_RESOLVING, TICKET_CONNECTING };
+enum ticket_state {
+    TICKET_NONE,
+    TICKET_QUEUED,     /* for a place */
+    TICKET_RESOLVING,  /* has a place, as all below; waits for an address */
+    TICKET_CONNECTING, /* races its origin's addresses */
+    TICKET_PAUSED,     /* all refused it, and it tries again */
+};
 
 /* A request for a connection, embedded in a fetch. Zeroed before its first use. */
 struct ticket {
     enum ticket_state state;
-    struct link link; /* in the queue, or among those who wait for an address */
+    struct link link; /* among those of its state */
     struct pool_entry *entry;
-    struct connection *connecting;
-    bool fresh; /* no idle connection */
-    bool once;  /* the asker's: it is not sent again, so no idle connection that is seen to have ended */
+    struct list attempts; /* connections that are being made */
+    bool fresh;           /* no idle connection */
+    bool once; /* the asker's: it is not sent again, so no idle connection that is seen to have ended */
     struct connection *
         *own;           /* the asker's: where its client keeps a connection of his own; NULL: no client */
+    int64_t retry_ms;   /* the asker's: for so long it is tried again when the origin refuses connections */
     struct timer timer; /* of the queue, then of the connect */
+    struct timer next;  /* the next address, or the next try */
     int64_t connect_timeout_ms;
-    size_t next_address, addresses_left;
+    uint32_t tried;     /* a bit for each of the entry's addresses */
+    bool exhausted;     /* all of them */
+    bool asked_again;   /* the name was resolved again for it */
+    bool only_refused;  /* no address failed in another way */
+    int64_t refused_ms; /* when that was first so and it tried again; 0: never */
     /* Exactly one, once, when pool_ask said WAIT; unless the ticket is cancelled before. */
     void (*ready)(struct ticket *t, struct connection *c);
     void (*failed)(struct ticket *t, enum reason why);

@@ -184,7 +184,7 @@ struct request {
     bool gone; /* the client is */
     struct tunnel *tunnel;
     bool has_tunnel_place; /* counted in w->tunnels: from the moment that it asks for an upgrade */
-    struct buf collected; /* an internal source's request body */
+    struct buf collected;  /* an internal source's request body */
     bool body_ended;
 
     /* ---- for the record ---- */

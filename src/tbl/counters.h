@@ -29,6 +29,7 @@ COUNTER(FETCHES_FAILED,       "fetches_failed_total",              counter, "Req
 COUNTER(FETCH_RETRIES,        "fetch_retries_total",               counter, "Silent retries on a dead idle connection")
 COUNTER(ORIGIN_CONNECTIONS,   "origin_connections_open",           gauge,   "Connections to origins open")
 COUNTER(ORIGIN_CONNECTS,      "origin_connects_total",             counter, "Connections to origins made")
+COUNTER(ORIGIN_RETRIES,       "origin_retries_total",              counter, "Refused connections to origins that were tried again")
 COUNTER(ORIGIN_BYTES,         "origin_body_bytes_total",           counter, "Bytes of response bodies received from origins")
 COUNTER(TUNNELS_OPEN,         "tunnels_open",                      gauge,   "Upgraded connections open")
 COUNTER(STREAMS_OPEN,         "streams_open",                      gauge,   "Answers without an end open")

@@ -1,0 +1,65 @@
+/*
+ * What the parts of a pool share (origin/pool.c, origin/connect.c), and nobody else.
+ *
+ *   pool.c     places, the queue for them, idle connections
+ *   connect.c  a new connection: the origin's addresses, the race between them, another try
+ *
+ * All on the worker's thread.
+ */
+#ifndef ORIGIN_POOL_MACHINE_H
+#define ORIGIN_POOL_MACHINE_H
+
+#include "origin/pool.h"
+
+/* An address of an origin, and when it was last tried in vain (monotonic; 0: it was not, or has been good since). */
+struct target {
+    struct address at;
+    int64_t failed_ms;
+};
+
+/* What this worker knows of one origin. */
+struct pool_entry {
+    struct link in_pool;
+    struct link in_origin; /* under the origin's lock */
+    struct pool *pool;
+    struct origin *origin;
+    struct list idle; /* connections, the latest used first */
+    size_t idle_n, owned_n;
+    struct list queue;        /* tickets that wait for a place */
+    struct list resolving;    /* tickets that wait for an address */
+    struct list connecting;   /* tickets that try addresses, or pause before they do so again */
+    struct loop_notice place; /* one was given back */
+    bool gave_place;          /* here, and nobody else was told */
+    struct resolve resolve;
+    bool is_resolving, is_literal;
+    struct target targets[RESOLVE_MAX]; /* in the order in which they are tried (RFC 8305 §4) */
+    size_t targets_n;
+    int64_t asked_ms; /* when the name was last asked for; 0: never, or it is to be asked again */
+    int64_t refused_ms,
+        refused_last_ms; /* the first and the latest time that every address refused a ticket */
+    /* from the latest request */
+    int64_t limit, resolve_every_ms, age_ms;
+};
+
+/* ---- pool.c ---- */
+
+extern const struct stream_notices pool_notices;
+/* Of a ticket that is over: its timers stop, it is in no list. Its place is still its own. */
+void pool_finish(struct ticket *t);
+/* Ends a ticket that has a place: it fails, and the place is free. */
+void pool_give_up(struct ticket *t, enum reason why);
+
+/* ---- connect.c ---- */
+
+/* Of a new entry: an address that needs no resolver. */
+void connect_init(struct pool_entry *e);
+/* The name is asked for again in the background when its addresses are old. */
+void connect_refresh(struct pool_entry *e);
+/* Of a ticket that has a place: begins to connect. false: it failed at once, *why; the caller gives the place back. */
+bool connect_begin(struct ticket *t, enum reason *why);
+/* Closes what was begun for the ticket. */
+void connect_cancel(struct ticket *t);
+/* The stream's notice. */
+void connect_done(struct stream *s, int status);
+
+#endif
