@@ -66,6 +66,8 @@ group_test() {
     need command curl curl
     need command git git
     need command php php-cli
+    need file /usr/sbin/nginx nginx
+    need file /usr/sbin/logrotate logrotate
     need command valgrind valgrind
     need command wrk wrk
     need library liburing liburing-dev
@@ -112,6 +114,7 @@ group_sites() {
     need command ruby ruby
     need glob "/usr/share/rubygems-integration/all/specifications/actionpack-*.gemspec" ruby-actionpack
     need glob "/usr/share/rubygems-integration/all/specifications/webrick-*.gemspec" ruby-webrick
+    need_npm tests/sites/astro
     need_npm tests/sites/next
 }
 

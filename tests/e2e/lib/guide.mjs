@@ -10,7 +10,7 @@ export const guide = (name) => readFileSync(join(REPOSITORY, 'docs', name), 'utf
 
 /** All blocks of `language` in `text`, in order. */
 export const blocks = (text, language) =>
-  [...text.matchAll(new RegExp('^```' + language + '\n([^]*?)^```', 'gm'))].map((match) => match[1]);
+  [...text.matchAll(/^```(\w*)\n([^]*?)^```$/gm)].filter((match) => match[1] === language).map((match) => match[2]);
 
 /** The one block of `language` that contains `mark`. */
 export function block(text, language, mark = '') {
