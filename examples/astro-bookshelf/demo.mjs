@@ -25,8 +25,8 @@ function showTour({ site, cms, app }) {
   A tour, in another terminal:
   1. ${look('/books/emma')}   # a miss: rendered now
   2. ${look('/books/emma')}   # a hit, for a year, or until
-  3. you change that book at ${cms}/edit/book/bk-emma and publish: its webhook purges three pages
-  4. ${look('/books/emma')}   # a miss again; so are / and /author/jane-austen, and no other page
+  3. you change that book at ${cms}/edit/book/bk-emma and publish: its webhook purges what shows it
+  4. ${look('/books/emma')}   # a miss again; so are /author/jane-austen, and / in every sorting; other books are hits as before
   5. curl -s ${app}/api/renders.json   # how often the app had to render what
 
   Ctrl-C ends all three.

@@ -1,0 +1,49 @@
+// README.md's first commands, pasted in one go: they wait for what they start, and leave nothing behind. What they print is what README
+// says. What it says of localhost holds: another host is another page. CACHING.md 4.1.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Front } from './lib/front.mjs';
+import { block, blocks } from './lib/guide.mjs';
+import { Shell } from './lib/shell.mjs';
+import { REPOSITORY } from './lib/world.mjs';
+
+const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
+
+/** What differs from one run to the next. */
+const mask = (text) => text.replaceAll('\r', '').replace(/\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT/g, 'DATE').replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+  .replace(/"[0-9a-f]{32}"/g, 'ETAG').replace(/ttl=(299|300)/g, 'ttl=299').replace(/^Age: [01]$/gm, 'Age: 0');
+
+test('the first commands in one go, and again', async () => {
+  const shell = await Shell.open(4321);
+  const path = block(readme, 'sh', 'make install').split('\n').slice(1).join('\n');
+  for (let i = 0; i < 2; i++) {
+    const { out } = await shell.run(`${path}\n${block(readme, 'sh', 'createServer')}wait`);
+    const answers = out.slice(out.indexOf('HTTP/1.1'));
+    assert.match(answers, /^Cache-Status: freshet; fwd=uri-miss; stored\r?$/m);
+    const [shown] = blocks(readme, '').filter((code) => code.startsWith('HTTP/1.1 200 OK'));
+    for (const part of mask(shown).replace(/\(sequence \d+\)/, '(sequence 2)').split('...\n')) assert.ok(mask(answers).includes(part), `${mask(answers)}\nis without\n${part}`);
+    const times = [...answers.matchAll(/rendered at (\S+)/g)].map((m) => m[1]);
+    assert.equal(times.length, 3);
+    assert.equal(times[0], times[1]);
+    assert.notEqual(times[1], times[2]);
+    assert.match(out, /^ {2}answer +hit/m);
+    assert.ok(await shell.isQuiet(), 'something still listens');
+  }
+  shell.close();
+});
+
+test('localhost is another page than 127.0.0.1', async () => {
+  const site = createServer((request, response) => response.setHeader('CDN-Cache-Control', 'max-age=60').end(request.headers.host));
+  await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
+  const front = await Front.start(`http://127.0.0.1:${site.address().port}`);
+  for (const host of ['127.0.0.1', 'localhost']) {
+    await front.miss('/', { headers: { Host: `${host}:${front.port}` } });
+    assert.equal((await front.hit('/', { headers: { Host: `${host}:${front.port}` } })).text, `${host}:${front.port}`);
+  }
+  await front.stop();
+  site.close();
+});
