@@ -53,7 +53,7 @@ void buf_add_json(struct buf *b, struct str s)
     buf_add_char(b, '"');
     while (s.n) {
         unsigned char c = (unsigned char)s.p[0];
-        size_t n = utf8_length(s);
+        size_t n = str_utf8_length(s);
         if (n == 0) {
             buf_add(b, STR("\\ufffd"));
             n = 1;

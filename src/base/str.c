@@ -70,7 +70,7 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
 }
 
 /* Unicode 15, table 3-7. */
-size_t utf8_length(struct str s)
+size_t str_utf8_length(struct str s)
 {
     const unsigned char *u = (const unsigned char *)s.p;
     unsigned char c = u[0];
@@ -90,10 +90,10 @@ size_t utf8_length(struct str s)
     return n;
 }
 
-bool utf8_is_valid(struct str s)
+bool str_is_utf8(struct str s)
 {
     while (s.n) {
-        size_t n = utf8_length(s);
+        size_t n = str_utf8_length(s);
         if (n == 0)
             return false;
         s = (struct str){ s.p + n, s.n - n };

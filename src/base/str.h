@@ -75,9 +75,9 @@ struct str str_cut(struct str *rest, char sep);
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 
 /* UTF-8 (RFC 3629): the length of the well-formed sequence at the start of s, which is not empty: 1 to 4, or 0. */
-size_t utf8_length(struct str s);
+size_t str_utf8_length(struct str s);
 /* Is all of it well-formed? */
-bool utf8_is_valid(struct str s);
+bool str_is_utf8(struct str s);
 
 static inline char ascii_lower(char c)
 {

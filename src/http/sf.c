@@ -278,7 +278,7 @@ static bool parse_display(struct parser *p, struct sf_value *out)
         to[n++] = c;
     }
     *out = (struct sf_value){ .type = SF_DISPLAY, .text = { to, n } };
-    return utf8_is_valid(out->text) || wrong_at(p, text.p);
+    return str_is_utf8(out->text) || wrong_at(p, text.p);
 }
 
 static bool parse_bare_item(struct parser *p, struct sf_value *out)

@@ -129,7 +129,7 @@ bool target_encode(struct str raw, struct arena *a, struct str *out)
         high += (unsigned char)raw.p[i] >= 0x80;
     if (high == 0)
         return true;
-    if (!utf8_is_valid(raw))
+    if (!str_is_utf8(raw))
         return false;
     char *p = arena_alloc(a, raw.n + 2 * high), *to = p;
     for (size_t i = 0; i < raw.n; i++) {

@@ -139,7 +139,7 @@ static void check_encoding(struct str raw, struct arena *a)
 {
     struct str out, again;
     if (!target_encode(raw, a, &out)) {
-        CHECK(!utf8_is_valid(raw));
+        CHECK(!str_is_utf8(raw));
         return;
     }
     size_t k = 0;
