@@ -145,7 +145,7 @@ static const char configuration_head[] =
     "\n"
     "```\n"
     "freshet.yaml:12: unknown setting \"orgin\"; did you mean \"origin\"?\n"
-    "freshet.yaml:14: memory: \"12\" is out of range; allowed is 1M to 1T\n"
+    "freshet.yaml:14: memory: \"12\" is out of range; allowed is 1M to 1T; did you mean \"12M\"?\n"
     "```\n"
     "\n"
     "## Flags\n"

@@ -97,6 +97,8 @@ size_t limits_check(const struct settings *s, uint64_t files, struct buf *out)
         struct buf line = BUF_INIT;
         n += check_above(SETTING_object_bytes, site->object_bytes, SETTING_memory, p->memory,
                          "so large a body is never stored", &line);
+        n += check_above(SETTING_upload_buffer, site->upload_buffer, SETTING_request_body, p->request_body,
+                         "so long a body is refused before", &line);
         for (struct str rest = buf_str(&line), text; rest.p && (text = str_cut(&rest, '\n')).n;)
             buf_printf(out, "site %.*s: %.*s\n", STR_ARG(site->name), STR_ARG(text));
         buf_fini(&line);

@@ -45,8 +45,23 @@ static size_t cut_length(struct str s, size_t most)
     return most;
 }
 
+/* What stands before the last "@" of a URL is a user and a password: neither is repeated. A path may hold an "@". */
+static struct str without_credentials(struct report *r, struct str s)
+{
+    size_t at = s.n, slashes = 0;
+    for (size_t i = 0; i < s.n; i++)
+        at = s.p[i] == '@' ? i : at;
+    if (at == s.n || str_index(s, ':') > at || str_starts_nocase(s, STR("unix:")))
+        return s;
+    while (slashes < at && !str_starts(str_from_index(s, slashes), STR("//")))
+        slashes++;
+    struct str scheme = slashes < at ? str_first(s, slashes + 2) : STR_NONE;
+    return arena_printf(r->arena, "%.*s***%.*s", STR_ARG(scheme), STR_ARG(str_from_index(s, at)));
+}
+
 const char *report_quote(struct report *r, struct str s)
 {
+    s = without_credentials(r, s);
     size_t n = cut_length(s, QUOTE_MAX);
     char *p = arena_alloc(r->arena, QUOTE_MAX + sizeof("\"...\""));
     p[0] = '"';

@@ -35,7 +35,7 @@ void report_init(struct report *r, struct arena *a, struct str file);
 /* One problem: "what is wrong; what to do", without the place. Control characters become '?'. */
 __attribute__((format(printf, 3, 4))) void report_add(struct report *r, struct place at, const char *fmt,
                                                       ...);
-/* The text in quotes, cut when long, for a message. In the arena. */
+/* The text in quotes, cut when long, for a message; without what a URL says of a user. In the arena. */
 const char *report_quote(struct report *r, struct str s);
 /* Adds "FILE:LINE: text\n" or "--flag: text\n" for each. */
 void report_write(struct report *r, struct buf *out);

@@ -19,6 +19,7 @@ enum profile { PROFILE_ISR, PROFILE_RFC9111, PROFILE_DEV };
 enum io_way { IO_AUTO, IO_URING, IO_EPOLL };
 enum set_cookie { SET_COOKIE_REFUSE, SET_COOKIE_STRIP, SET_COOKIE_STORE };
 enum query_order { QUERY_SORTED, QUERY_RAW };
+enum upload_length { UPLOAD_LENGTH_STREAM, UPLOAD_LENGTH_BUFFER };
 enum unkeyed_query { UNKEYED_STRIP, UNKEYED_FORWARD };
 
 #define SETTING_C_BOOL   bool

@@ -7,7 +7,7 @@
 
 void upload_init(struct upload *u, struct framing framing, void *request, void (*room)(struct upload *))
 {
-    *u = (struct upload){ .framing = framing, .request = request, .room = room };
+    *u = (struct upload){ .framing = framing, .cap = UPLOAD_RING_BYTES, .request = request, .room = room };
     if (framing.kind == FRAMING_NONE || (framing.kind == FRAMING_LENGTH && framing.length == 0))
         u->state = UPLOAD_ENDED;
 }
@@ -16,6 +16,16 @@ void upload_fini(struct upload *u)
 {
     mem_free(u->ring);
     u->ring = NULL;
+}
+
+void upload_take_whole(struct upload *u, struct buf *whole)
+{
+    CHECK(!u->ring && u->state == UPLOAD_OPEN && whole->n > 0);
+    u->ring = whole->p;
+    u->cap = u->n = whole->n;
+    u->received = whole->n;
+    u->state = UPLOAD_ENDED;
+    *whole = BUF_INIT;
 }
 
 size_t upload_space(const struct upload *u)
@@ -27,11 +37,11 @@ void upload_put(struct upload *u, struct str data)
 {
     CHECK(data.n <= upload_space(u));
     if (!u->ring)
-        u->ring = mem_resize(NULL, UPLOAD_RING_BYTES);
+        u->ring = mem_resize(NULL, u->cap);
     u->received += data.n;
     while (data.n) {
-        size_t at = (u->head + u->n) % UPLOAD_RING_BYTES;
-        size_t run = UPLOAD_RING_BYTES - at < data.n ? UPLOAD_RING_BYTES - at : data.n;
+        size_t at = (u->head + u->n) % u->cap;
+        size_t run = u->cap - at < data.n ? u->cap - at : data.n;
         memcpy(u->ring + at, data.p, run);
         u->n += run;
         data = str_from_index(data, run);
@@ -54,7 +64,7 @@ unsigned upload_lease(const struct upload *u, struct iovec iov[2], size_t *bytes
     *bytes = u->n;
     if (u->n == 0)
         return 0;
-    size_t run = UPLOAD_RING_BYTES - u->head < u->n ? UPLOAD_RING_BYTES - u->head : u->n;
+    size_t run = u->cap - u->head < u->n ? u->cap - u->head : u->n;
     iov[0] = (struct iovec){ u->ring + u->head, run };
     if (run == u->n)
         return 1;
@@ -73,7 +83,7 @@ static void tell_of_room(struct upload *u)
 void upload_taken(struct upload *u, size_t bytes)
 {
     CHECK(bytes <= u->n);
-    u->head = (u->head + bytes) % UPLOAD_RING_BYTES;
+    u->head = (u->head + bytes) % u->cap;
     u->n -= bytes;
     tell_of_room(u);
 }

@@ -8,7 +8,7 @@
 
 #include <sys/uio.h>
 
-#include "base/str.h"
+#include "base/buf.h"
 #include "http/framing.h"
 
 #define UPLOAD_RING_BYTES ((size_t)65536)
@@ -24,6 +24,7 @@ struct upload {
         framing; /* as the client declared it: a length is passed on, anything else is sent chunked */
     enum upload_state state;
     char *ring; /* made with the first byte */
+    size_t cap; /* of it */
     size_t head, n;
     uint64_t received;
     /* To the fetch: bytes, the end or a failure came. NULL: nobody takes them. */
@@ -39,6 +40,9 @@ void upload_init(struct upload *u, struct framing framing, void *request, void (
 void upload_fini(struct upload *u);
 
 /* ---- the request ---- */
+
+/* Instead of bytes that come: all there will be. `whole` is taken over and is empty afterwards. */
+void upload_take_whole(struct upload *u, struct buf *whole);
 
 /* How many bytes it takes now. */
 size_t upload_space(const struct upload *u);

@@ -374,6 +374,52 @@ static void make_upload(struct request *r)
 {
     r->upload = arena_alloc(&r->arena, sizeof(*r->upload));
     upload_init(r->upload, r->framing, r, upload_room);
+    if (r->collects)
+        upload_take_whole(r->upload, &r->collected);
+}
+
+/* Origins that need a Content-Length cannot read chunks: they take such a body for none. So it is collected (upload_length). */
+static bool needs_length(const struct request *r)
+{
+    return r->framing.kind == FRAMING_CHUNKED && r->site->upload_length == UPLOAD_LENGTH_BUFFER;
+}
+
+/* What one worker collects of all uploads: a client may begin many. */
+#define BUFFERED_MOST ((size_t)64 << 20)
+
+static size_t collect(struct request *r, struct str data)
+{
+    if (r->body_ended || r->refused != HTTP_ERROR_NONE || r->reason != REASON_NONE)
+        return data.n; /* refused: it is read over */
+    int64_t most = r->site->upload_buffer, request_body = r->settings->process.request_body;
+    if (r->collected.n + data.n > (uint64_t)(most < request_body ? most : request_body))
+        r->refused = HTTP_ERROR_BODY_TOO_LARGE;
+    else if (r->w->buffered + data.n > BUFFERED_MOST)
+        r->reason = REASON_NO_MEMORY;
+    if (r->refused != HTTP_ERROR_NONE || r->reason != REASON_NONE) {
+        request_wake(r);
+        return data.n;
+    }
+    r->w->buffered += data.n;
+    r->buffered += data.n;
+    buf_add(&r->collected, data);
+    return data.n;
+}
+
+/* Until the body is whole: WAIT; FETCH: it is. */
+static enum step collect_body(struct request *r)
+{
+    r->collects = true;
+    if (r->refused != HTTP_ERROR_NONE)
+        return fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
+    if (r->reason != REASON_NONE)
+        return fail(r, r->reason, 503);
+    if (!r->body_ended) {
+        r->front->want_body(r);
+        return WAIT;
+    }
+    r->framing = (struct framing){ .kind = FRAMING_LENGTH, .length = r->collected.n };
+    return STEP_FETCH;
 }
 
 static void interim(struct fetch_client *c, int status, const struct fields *fields)
@@ -460,6 +506,11 @@ static void start_fetch(struct request *r, bool background)
 
 static enum step do_fetch(struct request *r)
 {
+    if (needs_length(r)) {
+        enum step next = collect_body(r);
+        if (next != STEP_FETCH)
+            return next;
+    }
     r->as_came = goes_as_it_came(r);
     if (!r->pass)
         r->pass_reason = r->outcome == OUTCOME_PASS ? own_reason(r) : REASON_NONE;
@@ -844,6 +895,7 @@ static enum step do_finish(struct request *r)
     drop_found(r);
     rule_unref(r->rule);
     buf_fini(&r->collected);
+    w->buffered -= r->buffered;
     leave_snapshot(r->snapshot);
     link_remove(&r->link);
     count_add(w->counters, COUNTER_REQUESTS_OPEN, -1);
@@ -1004,6 +1056,8 @@ size_t request_body(struct request *r, struct str data)
             request_wake(r); /* 413 */
         return data.n;
     }
+    if (r->collects)
+        return collect(r, data);
     if (!r->upload || r->upload->unwanted)
         return data.n; /* the answer came first: what is left is of no use */
     if (r->upload->received + data.n > (uint64_t)r->settings->process.request_body) {
@@ -1024,7 +1078,7 @@ void request_body_end(struct request *r, bool whole)
     r->body_ended = true;
     if (r->upload)
         upload_end(r->upload, whole ? UPLOAD_ENDED : UPLOAD_FAILED);
-    if (r->w->source)
+    if (r->w->source || (r->collects && !r->upload))
         request_wake(r);
 }
 

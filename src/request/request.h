@@ -100,6 +100,7 @@ struct requests {
     uint64_t *next_id;        /* of X-Request-Id, this worker's */
     _Atomic int64_t *tunnels; /* open ones, all workers */
     struct list open;         /* requests in flight, for the drain */
+    size_t buffered;          /* bytes of uploads that are collected (upload_length) */
 };
 
 /* A page of freshet's own. */
@@ -184,8 +185,10 @@ struct request {
     bool gone; /* the client is */
     struct tunnel *tunnel;
     bool has_tunnel_place; /* counted in w->tunnels: from the moment that it asks for an upgrade */
-    struct buf collected;  /* an internal source's request body */
-    bool body_ended;
+    struct buf
+        collected; /* a request body that is needed whole: an internal source's, or one that is sent with its length */
+    size_t buffered; /* bytes of it that are counted in w->buffered */
+    bool collects, body_ended;
 
     /* ---- for the record ---- */
     enum reason reason;

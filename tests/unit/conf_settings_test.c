@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "conf/limits.h"
 #include "conf/nearest.h"
 #include "conf/setting.h"
 #include "conf/settings.h"
@@ -673,7 +674,6 @@ static void wrong_origins_are_explained(void **state)
         { "http://a:8x", "has no valid port; ports are 1 to 65535" },
         { "http://a/b", "has a path; did you mean \"http://a\"?" },
         { "http://a//", "has a path; did you mean \"http://a\"?" },
-        { "http://u:p@a", "holds a user or password; write http://HOST[:PORT]" },
         { "unix:run", "is not the path of a Unix socket; write unix:/path/to/socket (107 bytes at most)" },
         { "unix:/", "is not the path of a Unix socket; write unix:/path/to/socket (107 bytes at most)" },
     };
@@ -688,6 +688,101 @@ static void wrong_origins_are_explained(void **state)
              "configuration "
              "file\n");
     bad("origin: ''\n", "t.yaml:1: origin: is empty; write a value\n");
+}
+
+/* A URL may hold a user and a password, also where none belongs; a message goes into logs. */
+static void passwords_in_urls_are_not_repeated(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "http://user:secret@a",      "http://secret@a/",   "https://user:secret@a", "ftp://user:secret@a",
+        "http://user:se@secret@a:x", "http://u:sec ret@a", "user:secret@a"
+    };
+    static const char *const names[] = {
+        "origin", "listen", "admin", "host", "hosts", "memory", "set_cookie"
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        for (size_t k = 0; k < COUNT_OF(names); k++) {
+            struct buf errors = BUF_INIT;
+            char yaml[256];
+            const struct flag flag = { names[k], texts[i] };
+            snprintf(yaml, sizeof(yaml), "%s: '%s'\n", names[k], texts[i]);
+            assert_null(parse_with(yaml, NULL, 0, &errors));
+            assert_null(parse_with(NULL, &flag, 1, &errors));
+            assert_null(text_in(&errors, "secret"));
+            assert_null(text_in(&errors, "sec ret"));
+            assert_non_null(text_in(&errors, "***@a"));
+            buf_fini(&errors);
+        }
+    const struct flag flag = { "origin", "http://u:p@a" };
+    bad_with(NULL, &flag, 1,
+             "--origin: \"http://***@a\" holds a user or password; write http://HOST[:PORT]\n");
+    bad("origin: unix:run/@a:b\n",
+        "t.yaml:1: origin: \"unix:run/@a:b\" is not the path of a Unix socket; write "
+        "unix:/path/to/socket (107 bytes at most)\n");
+}
+
+static void limits_that_contradict_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        uint64_t files;
+        const char *lines;
+    } rows[] = {
+        { ORIGIN, 1 << 20, "" },
+        { ORIGIN "connections: 500\n", 1 << 20, "" }, /* defaults that are above it contradict nobody */
+        { ORIGIN "connections: 500\ntunnels: 501\n", 1 << 20,
+          "tunnels: 501 is above connections (500): each is a client's connection, so there are never so "
+          "many; "
+          "lower it, or raise connections\n" },
+        { ORIGIN "connections: 500\nstreams: 500\ntunnels: 500\n", 1 << 20, "" },
+        { ORIGIN "object_bytes: 1G\n", 1 << 20,
+          "site default: object_bytes: 1G is above memory (256M): so large a body is never stored; lower it, "
+          "or "
+          "raise memory\n" },
+        { ORIGIN "upload_buffer: 2M\nrequest_body: 1M\n", 1 << 20,
+          "site default: upload_buffer: 2M is above request_body (1M): so long a body is refused before; "
+          "lower it, "
+          "or raise request_body\n" },
+        { ORIGIN, 11775,
+          "11775 descriptors are too few for these limits: origin_connections 256, tunnels 1024, streams "
+          "4096 and "
+          "512 for freshet itself, and as many for clients; lower them, or raise the limit of open files to "
+          "11776 "
+          "(LimitNOFILE=11776, ulimit -n 11776)\n" },
+        { ORIGIN, 11776, "" },
+        { ORIGIN "connections: 1000\ntunnels: 10\nstreams: 10\norigin_connections: 10\n", 1541,
+          "1541 descriptors are too few for these limits: connections 1000, origin_connections 10, tunnels "
+          "10, "
+          "streams 10 and 512 for freshet itself; lower them, or raise the limit of open files to 1542 "
+          "(LimitNOFILE=1542, ulimit -n 1542)\n" },
+        { "connections: 1000\ntunnels: 10\nstreams: 10\nsites:\n  a:\n    hosts: [a]\n    " ORIGIN
+          "    origin_connections: 5\n  b:\n    hosts: [b]\n    " ORIGIN
+          "    origin_connections: 10\n  c:\n    hosts: [c]\n    " ORIGIN "    origin_connections: 10\n",
+          1542, "" }, /* one origin: its limit counts once */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf lines = BUF_INIT;
+        struct settings *s = good_with(rows[i].yaml, NULL, 0);
+        size_t n = limits_check(s, rows[i].files, &lines);
+        assert_str(buf_str(&lines), rows[i].lines);
+        assert_int_equal(n, rows[i].lines[0] ? 1 : 0);
+        buf_fini(&lines);
+        settings_unref(s);
+    }
+}
+
+static void clients_get_what_other_limits_leave(void **state)
+{
+    (void)state;
+    struct settings *s = good_with(ORIGIN, NULL, 0);
+    assert_int_equal(limits_connections(s, 1 << 20), (1 << 20) - 5888);
+    assert_int_equal(limits_connections(s, 1024), 512);
+    settings_unref(s);
+    s = good_with(ORIGIN "connections: 77\n", NULL, 0);
+    assert_int_equal(limits_connections(s, 1024), 77);
+    settings_unref(s);
 }
 
 static void unix_paths_have_a_length(void **state)
@@ -1184,6 +1279,9 @@ int main(void)
         cmocka_unit_test(wrong_origins_are_explained),
         cmocka_unit_test(what_was_meant_is_offered),
         cmocka_unit_test(variables_are_refused),
+        cmocka_unit_test(passwords_in_urls_are_not_repeated),
+        cmocka_unit_test(limits_that_contradict_are_found),
+        cmocka_unit_test(clients_get_what_other_limits_leave),
         cmocka_unit_test(unix_paths_have_a_length),
         cmocka_unit_test(two_listeners_have_two_addresses),
         cmocka_unit_test(profiles_are_other_defaults),

@@ -263,6 +263,56 @@ static void refuses_what_is_no_name(void **state)
     world_fini(&w);
 }
 
+static void families_take_turns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after; /* a letter for each: small ones are IPv4 */
+    } rows[] = { { "", "" },
+                 { "a", "a" },
+                 { "aB", "aB" },
+                 { "abC", "aCb" },
+                 { "ABc", "AcB" },
+                 { "ABCde", "AdBeC" },
+                 { "abcdE", "aEbcd" },
+                 { "AbCd", "AbCd" },
+                 { "abAB", "aAbB" },
+                 { "ABab", "AaBb" },
+                 { "abcABCdD", "aAbBcCdD" } };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct address v[RESOLVE_MAX];
+        size_t n = strlen(rows[i].before);
+        for (size_t k = 0; k < n; k++) {
+            char c = rows[i].before[k], text[32];
+            snprintf(text, sizeof(text), c >= 'a' ? "127.0.0.%d" : "::%d", c);
+            assert_true(address_parse_ip(str_from(text), 1, &v[k]));
+        }
+        address_take_turns(v, n);
+        for (size_t k = 0; k < n; k++) {
+            char c = rows[i].after[k], text[32];
+            struct address expected;
+            snprintf(text, sizeof(text), c >= 'a' ? "127.0.0.%d" : "::%d", c);
+            assert_true(address_parse_ip(str_from(text), 1, &expected));
+            assert_true(address_is_same(&v[k], &expected));
+        }
+    }
+}
+
+static void the_same_address_is_known_again(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "127.0.0.1:1", "127.0.0.1:2", "127.0.0.2:1", "[::1]:1",
+                                         "[::1]:2",     "[::2]:1",     "unix:/a",     "unix:/ab" };
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        for (size_t k = 0; k < COUNT_OF(texts); k++) {
+            struct address a, b;
+            assert_true(address_parse(str_from(texts[i]), &a) && address_parse(str_from(texts[k]), &b));
+            assert_int_equal(address_is_same(&a, &b), i == k);
+        }
+    struct address none = { .bytes = 0 };
+    assert_false(address_is_same(&none, &none));
+}
+
 /* Keeps all of libuv's threads busy, so that the look-up is still in the queue when it is cancelled. */
 #define POOL_MOST 128
 static struct {
@@ -306,6 +356,8 @@ int main(void)
         cmocka_unit_test(every_prefix_length_counts),
         cmocka_unit_test(resolves_names_and_addresses),
         cmocka_unit_test(refuses_what_is_no_name),
+        cmocka_unit_test(families_take_turns),
+        cmocka_unit_test(the_same_address_is_known_again),
         cmocka_unit_test(a_cancelled_look_up_is_done_nevertheless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
