@@ -4,7 +4,7 @@
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const body = 'one\r\n--mine\r\ntwo\r\n--mine--\r\nthree, and something behind it';
-const given = ['mine', 'm'.repeat(70), 'm'.repeat(71), 'm'.repeat(128), "!#$%&'*+.^_`|~", 'freshet-0', undefined];
+const given = ['mine', 'm'.repeat(70), 'm'.repeat(71), 'm'.repeat(128), "!#$%&'*+.^_`|~", 'freshet-of-mine', undefined];
 const seen = new Set();
 
 await scenario({ answer: () => reply(body, { 'Cache-Control': 'max-age=60', 'Content-Type': 'text/x' }) }, async ({ ask, cases }) => {
