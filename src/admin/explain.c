@@ -154,7 +154,8 @@ static bool is_known_otherwise(struct request *x, struct cache *c, int64_t now_m
 {
     struct key_request key = x->key;
     key.https = !key.https;
-    struct place place = { .primary = key_primary(&key, &x->arena) };
+    struct place place = { .primary = key_primary(&key, &x->arena),
+                           .variant = key_variant(&key, NULL, &x->arena) };
     place_hash(c, &place);
     return index_facts(c, &place, now_ms).known;
 }
@@ -165,11 +166,11 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     bool known, busy;
     place_hash(c, &place);
     f->rule = index_rule(c, &place, &known, &busy);
-    f->resource = index_facts(c, &place, f->now.mono_ms);
-    f->other_scheme = !f->resource.known && is_known_otherwise(x, c, f->now.mono_ms);
     place.rule = f->rule;
     place.variant = key_variant(&x->key, f->rule, &x->arena);
     place_hash(c, &place);
+    f->resource = index_facts(c, &place, f->now.mono_ms);
+    f->other_scheme = !f->resource.known && is_known_otherwise(x, c, f->now.mono_ms);
     f->stored = index_peek(c, &place);
     if (!f->stored)
         return;
@@ -296,8 +297,6 @@ static void write_resource(struct request *x, const struct facts *f, struct answ
     answer_int(w, "variants", f->resource.variants);
     if (f->resource.no_queue_left_ms)
         answer_int(w, "no_queue_left_s", (f->resource.no_queue_left_ms + 999) / 1000);
-    if (f->resource.over_size_left_ms)
-        answer_int(w, "over_size_left_s", (f->resource.over_size_left_ms + 999) / 1000);
     answer_str(w, "rule", f->rule ? rule_text(f->rule) : STR("the whole query"));
     write_rule_fields(f->rule, w);
     answer_close(w, '}');

@@ -8,6 +8,7 @@
 
 #include "cache/epoch.h"
 #include "cache/evict.h"
+#include "cache/mark.h"
 #include "cache/table.h"
 #include "store/memory.h"
 
@@ -19,6 +20,7 @@ struct resource;
 struct shard {
     _Alignas(64) struct lock lock;
     struct table resources;
+    struct marks marks;
     _Atomic uint32_t unsafe[64]; /* by hash: answered unsafe requests for URLs of which nothing was known */
 };
 

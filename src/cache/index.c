@@ -59,6 +59,13 @@ bool index_is_outdated(struct object *o, const struct look *l)
     return policy_reuse(&life.fresh, life.age, p.invalidated, l->request) == REUSE_REVALIDATE;
 }
 
+/* Milliseconds that the mark is in force; 0: it is not, or there is none. */
+static int64_t mark_left_ms(const struct mark *m, int64_t now_ms)
+{
+    int64_t left = m ? (int64_t)m->until_s * 1000 - now_ms : 0;
+    return left > 0 ? left : 0;
+}
+
 /* May a request wait for it? Not when what it brings was purged before the request arrived. */
 static bool is_joinable(struct object *o, const struct look *l)
 {
@@ -76,7 +83,9 @@ static bool is_joinable(struct object *o, const struct look *l)
 static void join_or_begin(struct cache *c, struct resource *r, const struct look *l, enum outcome begun,
                           struct object *busy, struct found *out, struct object **withdrawn)
 {
-    if (busy && is_joinable(busy, l)) {
+    out->no_queue =
+        mark_left_ms(marks_find(&resource_shard(c, &l->place.hash)->marks, &l->place), l->now.mono_ms) > 0;
+    if (busy && is_joinable(busy, l) && !(out->no_queue && object_state(busy) == OBJECT_NEW)) {
         out->outcome = OUTCOME_JOIN;
         out->busy = object_ref(busy);
         return;
@@ -88,8 +97,7 @@ static void join_or_begin(struct cache *c, struct resource *r, const struct look
         busy = NULL;
     }
     /* With Authorization nobody joins until the answer is known to be for all, so it is not announced either. */
-    if (!l->may_fetch || busy || out->no_queue || (out->over_size && l->has_range) || l->authorization ||
-        !l->may_join) {
+    if (!l->may_fetch || busy || out->no_queue || l->authorization || !l->may_join) {
         out->outcome = OUTCOME_PASS;
         return;
     }
@@ -153,8 +161,6 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
         return true;
     }
     if (r) {
-        out->no_queue = resource_left_ms(r->no_queue_until_s, l->now.mono_ms) > 0;
-        out->over_size = resource_left_ms(r->over_size_until_s, l->now.mono_ms) > 0;
         find_variant(r, &l->place, &sealed, &busy);
         out->known = r->n > (busy ? 1u : 0u);
         if (sealed)
@@ -250,14 +256,79 @@ void index_settle(struct object *o, const struct place *place, struct rule *rule
     lock_give(&s->lock);
 }
 
-void index_learn(struct cache *c, const struct place *place, struct rule *rule, int64_t now_mono_ms)
+static void renew(struct mark *m, int64_t until_ms, int64_t now_ms)
+{
+    uint32_t until_s = resource_seconds(until_ms);
+    m->used_s = resource_seconds(now_ms);
+    if (m->until_s < until_s)
+        m->until_s = until_s;
+}
+
+/* Under the shard's lock. */
+static void mark_key(struct cache *c, struct shard *s, const struct place *place,
+                     const struct index_note *note, int64_t now_ms)
+{
+    struct mark *m =
+        marks_make(&s->marks, &c->memory, place, resource_seconds(now_ms), note->effect == MARK_SETS);
+    if (!m)
+        return;
+    /* What permits storing says nothing of a page that was too large, as long as its length is not known. */
+    bool keeps = note->effect == MARK_KEEPS ||
+                 (note->effect == MARK_CLEARS && m->reason == REASON_TOO_LARGE && !note->is_short);
+    if (keeps && mark_left_ms(m, now_ms) > 0) {
+        renew(m, note->until_ms, now_ms);
+        return;
+    }
+    if (note->effect == MARK_CLEARS)
+        m->until_s = 0;
+    m->reason = (unsigned)note->reason & ((1u << MARK_REASON_BITS) - 1);
+    m->broken = note->broken;
+    renew(m, note->effect == MARK_SETS ? note->until_ms : 0, now_ms);
+}
+
+void index_refuse(struct object *o, const struct place *place, const struct index_note *note,
+                  int64_t now_mono_ms)
+{
+    struct cache *c = object_cache(o);
+    struct shard *s = resource_shard(c, &place->hash);
+    lock_take(&s->lock);
+    struct resource *r = o->resource;
+    bool was_in = r != NULL;
+    if (was_in)
+        resource_take_out(c, o);
+    resource_set_variant(o, place);
+    if (note && note->has_rule) {
+        /* A private fetch may have had no resource; a rule is worth one. */
+        if (!r)
+            r = resource_find_or_add(c, s, place, now_mono_ms);
+        resource_set_rule(c, r, note->learn);
+        r->used_s = resource_seconds(now_mono_ms);
+    }
+    if (note)
+        mark_key(c, s, place, note, now_mono_ms);
+    if (r)
+        resource_drop_if_idle(c, r);
+    lock_give(&s->lock);
+    if (was_in)
+        object_unref(o);
+}
+
+void index_mark(struct cache *c, const struct place *place, const struct index_note *note,
+                int64_t now_mono_ms)
 {
     struct shard *s = resource_shard(c, &place->hash);
     lock_take(&s->lock);
-    /* A private fetch may have had no resource; a rule is worth one. */
-    struct resource *r = resource_find_or_add(c, s, place, now_mono_ms);
-    resource_set_rule(c, r, rule);
-    resource_drop_if_idle(c, r);
+    mark_key(c, s, place, note, now_mono_ms);
+    lock_give(&s->lock);
+}
+
+void index_renew(struct cache *c, const struct place *place, int64_t until_ms, int64_t now_mono_ms)
+{
+    struct shard *s = resource_shard(c, &place->hash);
+    lock_take(&s->lock);
+    struct mark *m = marks_find(&s->marks, place);
+    if (mark_left_ms(m, now_mono_ms) > 0)
+        renew(m, until_ms, now_mono_ms);
     lock_give(&s->lock);
 }
 
@@ -346,8 +417,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
             resource_link(c, r, o);
         }
         r->used_s = resource_seconds(object_received_ms(o));
-        r->last_reason = REASON_NONE;
-        r->last_broken = 0;
+        marks_forget(&s->marks, place);
         o->evict.fingerprint = (uint32_t)place->hash.lo ^ o->node.hash * 0x9e3779b1u;
         o->evict.weight = weight_of(o);
         link_init(&o->evict.link); /* when it began is known no more */
@@ -391,35 +461,21 @@ void index_withdraw(struct object *o)
         object_unref(o);
 }
 
-void index_mark(struct cache *c, const struct place *place, const struct index_note *note,
-                int64_t now_mono_ms)
-{
-    struct shard *s = resource_shard(c, &place->hash);
-    lock_take(&s->lock);
-    struct resource *r = resource_find_or_add(c, s, place, now_mono_ms);
-    if (note->no_queue_until_ms)
-        r->no_queue_until_s = resource_seconds(note->no_queue_until_ms);
-    if (note->over_size_until_ms)
-        r->over_size_until_s = resource_seconds(note->over_size_until_ms);
-    r->last_reason = (unsigned)note->reason & 63;
-    r->last_broken = note->broken;
-    r->used_s = resource_seconds(now_mono_ms);
-    resource_drop_if_idle(c, r);
-    lock_give(&s->lock);
-}
-
 struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms)
 {
     struct index_facts f = { 0 };
     struct shard *s = resource_shard(c, &place->hash);
     lock_take(&s->lock);
+    const struct mark *m = marks_find(&s->marks, place);
+    if (m) {
+        f.known = true;
+        f.last_reason = (enum reason)m->reason;
+        f.last_broken = m->broken;
+        f.no_queue_left_ms = mark_left_ms(m, now_mono_ms);
+    }
     struct resource *r = resource_find(s, place);
     if (r) {
         f.known = true;
-        f.last_reason = (enum reason)r->last_reason;
-        f.last_broken = r->last_broken;
-        f.no_queue_left_ms = resource_left_ms(r->no_queue_until_s, now_mono_ms);
-        f.over_size_left_ms = resource_left_ms(r->over_size_until_s, now_mono_ms);
         for (uint32_t i = 0; i < resource_lists(r); i++)
             for (struct object *o = resource_first_of_list(r, i); o; o = resource_next(o)) {
                 f.busy |= object_state(o) < OBJECT_SEALED;
@@ -490,6 +546,7 @@ void index_fini(struct cache *c)
             while (*table_bucket(&s->resources, b))
                 drop_all(c, resource_of_node(*table_bucket(&s->resources, b)));
         table_fini(&s->resources, &c->memory);
+        marks_fini(&s->marks, &c->memory);
         lock_fini(&s->lock);
     }
 }

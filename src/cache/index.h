@@ -1,6 +1,6 @@
 /*
- * The index: resources and their variants. A resource is what is known of a URL without its query: its vary rule, whether
- * its pages are too large or not to be shared; a variant is one object under that rule. Sharded by primary key, so that a resource
+ * The index: resources and their variants. A resource is what is known of a URL without its query: its vary rule; a variant is one
+ * object under that rule. Of keys whose answers are not stored it keeps marks (cache/mark.h). Sharded by primary key, so that a resource
  * and its variants share a shard and one short lock. Full key material is compared. Any thread.
  */
 #ifndef CACHE_INDEX_H
@@ -39,9 +39,8 @@ struct look {
     bool
         may_join; /* false: what is running is not waited for (Authorization, after a wait that was in vain) */
     bool authorization;
-    bool has_range; /* of a page that is known as too large it passes */
-    bool sick;      /* the origin is: what may be served stale on an error is served at once */
-    bool may_try;   /* ... and one of its pages may be refreshed, to see whether it is well again */
+    bool sick;    /* the origin is: what may be served stale on an error is served at once */
+    bool may_try; /* ... and one of its pages may be refreshed, to see whether it is well again */
 };
 
 struct found {
@@ -59,7 +58,7 @@ struct found {
     bool untried;      /* STALE_JOIN: only because it may not try a sick origin */
     bool for_sickness; /* STALE, STALE_JOIN: only because the origin is sick */
     bool known;        /* the resource is known: it has or had a stored response */
-    bool over_size, no_queue;
+    bool no_queue;     /* PASS: the key's mark says that its requests do not wait for each other */
 };
 
 /* The one answer (ARCHITECTURE.md). */
@@ -77,33 +76,43 @@ void index_begin(struct object *o, const struct place *place, int64_t now_mono_m
 /* At the head, when it is to be stored: the resource has `rule` from now on and the object stands under its final key (`place`,
  * computed under `rule`). Nothing joins it under the old one any more. */
 void index_settle(struct object *o, const struct place *place, struct rule *rule);
-/* The rule is remembered although nothing is stored. */
-void index_learn(struct cache *c, const struct place *place, struct rule *rule, int64_t now_mono_ms);
 /* After the seal: what a look-up finds from now on; the older one goes. false: purged meanwhile, or a younger one is there. */
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms);
 /* Out of the index; harmless when it is not in it. */
 void index_withdraw(struct object *o);
-/* What was learnt of a resource whose answer is not stored. */
+
+/* What an answer that is not stored says of its key (cache/mark.h). */
 struct index_note {
-    int64_t no_queue_until_ms, over_size_until_ms; /* monotonic; 0: no change */
-    enum reason reason;                            /* why, for explain */
-    uint32_t broken; /* the mistake in a targeted field, packed as policy.h has it */
+    enum mark_effect effect;
+    enum reason reason;       /* why, for explain */
+    uint32_t broken;          /* the mistake in a targeted field, packed as policy.h has it */
+    bool is_short;            /* the page is known to be no longer than what may be stored */
+    int64_t until_ms;         /* monotonic: how long the mark is in force, made or renewed */
+    const struct rule *learn; /* `has_rule`: the resource has this rule from now on; NULL: the default */
+    bool has_rule;
 };
+/* At the head, when it is not to be stored: the object is out of the index, and its key is `place` from now on, computed under the rule
+ * that the answer brought: so who waited for it knows whether it was his answer. `note`: NULL: nothing is learnt. */
+void index_refuse(struct object *o, const struct place *place, const struct index_note *note,
+                  int64_t now_mono_ms);
+/* The same of a page whose head was settled, and of a body that turned out to be short enough: its mark alone. */
 void index_mark(struct cache *c, const struct place *place, const struct index_note *note,
                 int64_t now_mono_ms);
+/* A request of that key goes to the origin alone: its mark, if it is in force, stays so until then at least. */
+void index_renew(struct cache *c, const struct place *place, int64_t until_ms, int64_t now_mono_ms);
 
 /* An unsafe request for that URL was answered. false: nothing is known of it, so there is nothing to invalidate; what a fetch that
  * is not in the index brings of it will not be published. So a flood of such requests costs no purges. */
 bool index_invalidates(struct cache *c, const struct place *place);
 
-/* What is known of a resource, for explain. */
+/* What is known of a resource and of one key of it, for explain. */
 struct index_facts {
-    bool known;                                  /* there is one */
-    bool busy;                                   /* a fetch runs for it */
-    unsigned variants;                           /* stored ones */
-    int64_t no_queue_left_ms, over_size_left_ms; /* 0: not so */
+    bool known;               /* there is one, or a mark of the key */
+    bool busy;                /* a fetch runs for it */
+    unsigned variants;        /* stored ones */
+    int64_t no_queue_left_ms; /* of the key's mark; 0: it is not in force */
     enum reason
-        last_reason; /* why its latest answer was not stored; REASON_NONE: it was, or nothing was asked */
+        last_reason; /* why the key's latest answer was not stored; REASON_NONE: it was, or nothing was asked */
     uint32_t last_broken; /* with it: the note's `broken` */
 };
 struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms);

@@ -66,9 +66,7 @@ static bool sweep_resource(struct cache *c, struct resource *r, struct sweep *w)
         return false;
     if (r->n > 0)
         return true;
-    bool over = w->now.mono_ms - (int64_t)r->used_s * 1000 > RESOURCE_KEPT_MS;
-    if (over && !resource_left_ms(r->no_queue_until_s, w->now.mono_ms) &&
-        !resource_left_ms(r->over_size_until_s, w->now.mono_ms))
+    if (w->now.mono_ms - (int64_t)r->used_s * 1000 > RESOURCE_KEPT_MS)
         resource_free(c, r);
     else
         resource_keep_or_free(c, r); /* not neighbours, of whom one may be the next */

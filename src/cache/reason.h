@@ -7,11 +7,17 @@
 #include "base/str.h"
 
 enum reason {
-#define REASON(id, detail, sentence) REASON_##id,
+#define REASON(id, detail, waiters, mark, sentence) REASON_##id,
 #include "tbl/reasons.h"
 #undef REASON
     REASON_COUNT
 };
+
+/* What those do who wait for a fetch that ends so, and what becomes of its key's mark: see tbl/reasons.h. */
+enum waiters { WAITERS_GO, WAITERS_LOOK, WAITERS_SAME };
+enum mark_effect { MARK_SETS, MARK_CLEARS, MARK_KEEPS };
+enum waiters reason_waiters(enum reason r);
+enum mark_effect reason_mark(enum reason r);
 
 /* The token for Cache-Status and the log; empty for REASON_NONE. */
 struct str reason_detail(enum reason r);

@@ -7,8 +7,7 @@
 #define IDLE_LONG          1024
 #define IDLE_NEIGHBOURS    16
 
-_Static_assert(CACHE_SHARDS == 1 << 8 && REASON_COUNT <= 1 << 6,
-               "of a hash eight bits say the shard; a reason has six");
+_Static_assert(CACHE_SHARDS == 1 << 8, "of a hash eight bits say the shard");
 
 static struct shard *shard_of_resource(struct cache *c, const struct resource *r)
 {
@@ -45,7 +44,7 @@ static void count_idle(struct cache *c, int64_t bytes)
     atomic_fetch_add_explicit(&c->idle_bytes, bytes, memory_order_relaxed);
 }
 
-void resource_set_rule(struct cache *c, struct resource *r, struct rule *rule)
+void resource_set_rule(struct cache *c, struct resource *r, const struct rule *rule)
 {
     if (r->rule == rule)
         return;
@@ -111,15 +110,9 @@ static bool may_be_idle(struct cache *c, const struct resource *r)
                atomic_load_explicit(&c->objects, memory_order_relaxed) + RESOURCES_IDLE_MAX;
 }
 
-/* What is known of it beside its objects, if that is anything. */
-static bool tells(const struct resource *r)
-{
-    return r->rule || r->no_queue_until_s || r->over_size_until_s || r->last_reason;
-}
-
 void resource_keep_or_free(struct cache *c, struct resource *r)
 {
-    if (tells(r) && may_be_idle(c, r))
+    if (r->rule && may_be_idle(c, r))
         set_idle(c, r, true);
     else
         resource_free(c, r);
@@ -141,7 +134,7 @@ void resource_drop_if_idle(struct cache *c, struct resource *r)
 {
     if (r->n > 0)
         return;
-    if (tells(r) && !may_be_idle(c, r))
+    if (r->rule && !may_be_idle(c, r))
         drop_idle_neighbours(c, r);
     resource_keep_or_free(c, r);
 }

@@ -25,26 +25,16 @@ struct resource {
     } objects;
     uint32_t n;                         /* objects, busy ones too */
     uint32_t busy : RESOURCE_BUSY_BITS; /* those that are not published */
-    uint32_t last_reason : 6;           /* enum reason */
     uint32_t has_many : 1;
     uint32_t idle : 1;  /* counted in the cache's idle_bytes: it has no objects */
     uint32_t swept : 1; /* the sweep is somewhere in its table: it does not get smaller */
-    uint32_t no_queue_until_s, over_size_until_s;
-    uint32_t used_s;      /* when an object was last added or it was last marked */
-    uint32_t last_broken; /* beside last_reason: policy_broken_pack */
+    uint32_t used_s;    /* when an object was last added or its rule was learnt */
     char primary[];
 };
 
 static inline uint32_t resource_seconds(int64_t ms)
 {
     return (uint32_t)(ms / 1000);
-}
-
-/* Milliseconds until then; 0: it is over. */
-static inline int64_t resource_left_ms(uint32_t until_s, int64_t now_ms)
-{
-    int64_t left = (int64_t)until_s * 1000 - now_ms;
-    return left > 0 ? left : 0;
 }
 
 /* ---- where it is ---- */
@@ -85,7 +75,7 @@ struct resource *resource_find_or_add(struct cache *c, struct shard *s, const st
                                       int64_t now_ms);
 
 /* A reference to the rule is taken; NULL: none. */
-void resource_set_rule(struct cache *c, struct resource *r, struct rule *rule);
+void resource_set_rule(struct cache *c, struct resource *r, const struct rule *rule);
 
 /* For cache/index_compact: moves the one that `*at` points to (memory_move) and mends all that points to it. One with many objects stays
  * where it is. */

@@ -436,6 +436,11 @@ void fetch_complete(struct fetch *f)
         f->store = false;
         index_withdraw(f->object); /* before it is sealed: then it would be found */
     }
+    if (f->length_decides && body_length(f->body) <= (uint64_t)f->plan.site->object_bytes)
+        index_mark(
+            f->f->cache, &f->place,
+            &(struct index_note){ .effect = MARK_CLEARS, .reason = f->plan.not_stored, .is_short = true },
+            f->f->loop->now.mono_ms);
     object_seal(f->object, f->store && f->plan.site->generate_etag);
     if (f->store) {
         if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms))

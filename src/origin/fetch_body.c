@@ -22,8 +22,9 @@ static void turn_passing(struct fetch *f, enum reason why)
     if (why == REASON_TOO_LARGE && f->stale)
         index_withdraw(f->stale);
     if (why == REASON_TOO_LARGE)
-        index_mark(f->f->cache, &f->plan.place,
-                   &(struct index_note){ .over_size_until_ms = now_ms + FETCH_OVER_SIZE_MS, .reason = why },
+        index_mark(f->f->cache, &f->place,
+                   &(struct index_note){
+                       .effect = MARK_SETS, .reason = why, .until_ms = now_ms + FETCH_OVER_SIZE_MS },
                    now_ms);
     count(f->f->counters, COUNTER_NOT_STORED);
     watch_end(f);

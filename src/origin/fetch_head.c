@@ -189,9 +189,11 @@ static void judge_as_it_came(struct fetch *f, int status, const struct fields *f
     if (!stands_for_200)
         return;
     v->rule_changed = false;
-    if (status == 206 && v->reason == f->plan.not_stored && fields_has(fields, FIELD_CONTENT_RANGE) &&
-        content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole) && whole != UINT64_MAX &&
-        whole > (uint64_t)f->plan.site->object_bytes)
+    if (status == 304 || !content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole) ||
+        whole == UINT64_MAX)
+        return;
+    f->whole_is_short = whole <= (uint64_t)f->plan.site->object_bytes;
+    if (!f->whole_is_short && v->reason == f->plan.not_stored)
         v->reason = REASON_TOO_LARGE;
 }
 

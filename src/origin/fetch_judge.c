@@ -3,25 +3,6 @@
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
 
-/* A page that cannot be shared: for a while its requests do not wait for each other. */
-static bool should_not_queue(enum reason why)
-{
-    switch (why) {
-    case REASON_NO_STORE:
-    case REASON_PRIVATE:
-    case REASON_SET_COOKIE:
-    case REASON_NO_PERMISSION:
-    case REASON_NO_LIFETIME:
-    case REASON_VARY_STAR:
-    case REASON_VARY_INVALID:
-    case REASON_TAGS_LIMIT:
-    case REASON_TARGETED_INVALID:
-    case REASON_TOO_LARGE:
-    case REASON_DEV: return true;
-    default: return false;
-    }
-}
-
 /* Says something of the origin's state, or of one visitor, and nothing of the page. */
 static bool is_passing_trouble(int status, enum reason why)
 {
@@ -29,37 +10,58 @@ static bool is_passing_trouble(int status, enum reason why)
            why == REASON_NO_MEMORY;
 }
 
-void fetch_settle(struct fetch *f, int status, const struct verdict *v)
+static bool has_short_body(const struct fetch *f, int status)
 {
-    struct cache *c = f->f->cache;
-    int64_t now_ms = f->f->loop->now.mono_ms;
-    f->place = f->plan.place;
-    if (v->store) {
-        f->place.rule = v->rule;
-        f->place.variant = key_variant(&f->plan.key, v->rule, &f->arena);
-        place_hash(c, &f->place);
-        index_settle(f->object, &f->place, v->rule);
-        return;
-    }
-    if (v->rule_changed && f->plan.learns)
-        index_learn(c, &f->place, v->rule, now_ms);
-    index_withdraw(f->object);
+    if (status == 206 || status == 304)
+        return false;
+    return f->framing.kind == FRAMING_NONE ||
+           (f->framing.kind == FRAMING_LENGTH && f->framing.length <= (uint64_t)f->plan.site->object_bytes);
+}
+
+/* What an answer that is not stored says of its key. */
+static struct index_note said_of_key(struct fetch *f, int status, const struct verdict *v)
+{
+    const struct site_settings *site = f->plan.site;
+    int64_t in_force_ms = site->no_queue_time;
+    if (v->reason == REASON_TOO_LARGE && in_force_ms < FETCH_OVER_SIZE_MS)
+        in_force_ms = FETCH_OVER_SIZE_MS;
+    return (struct index_note){
+        .effect = is_passing_trouble(status, v->reason) ? MARK_KEEPS : reason_mark(v->reason),
+        .reason = v->reason,
+        .broken = v->reason == REASON_TARGETED_INVALID ? policy_broken_pack(&v->broken) : 0,
+        .is_short = f->whole_is_short || has_short_body(f, status),
+        .until_ms = f->f->loop->now.mono_ms + in_force_ms,
+        .has_rule = v->rule_changed,
+        .learn = v->rule,
+    };
+}
+
+/* Not to be stored: nobody else gets it, and what it says of the page is remembered. */
+static void refuse(struct fetch *f, int status, const struct verdict *v)
+{
+    struct index_note note = said_of_key(f, status, v);
+    index_refuse(f->object, &f->place, f->plan.learns ? &note : NULL, f->f->loop->now.mono_ms);
     object_close(f->object);
-    if (f->plan.learns) {
-        struct index_note note = { .reason = v->reason };
-        if (v->reason == REASON_TARGETED_INVALID)
-            note.broken = policy_broken_pack(&v->broken);
-        if (should_not_queue(v->reason))
-            note.no_queue_until_ms = now_ms + f->plan.site->no_queue_time;
-        if (v->reason == REASON_TOO_LARGE)
-            note.over_size_until_ms = now_ms + FETCH_OVER_SIZE_MS;
-        index_mark(c, &f->place, &note, now_ms);
-    }
+    f->length_decides = f->plan.learns && note.effect == MARK_CLEARS && !note.is_short && status == 200;
     /* The origin's word on this page is newer than what is stored: that is dropped, not kept (CACHING.md 3.6). */
     if (is_passing_trouble(status, v->reason))
         fetch_back_off(f);
     else if (f->stale && f->plan.may_store && !f->plan.not_stored)
         index_withdraw(f->stale);
+}
+
+void fetch_settle(struct fetch *f, int status, const struct verdict *v)
+{
+    f->place = f->plan.place;
+    if (v->store || f->plan.learns) {
+        f->place.rule = v->store || v->rule_changed ? v->rule : f->plan.rule;
+        f->place.variant = key_variant(&f->plan.key, f->place.rule, &f->arena);
+        place_hash(f->f->cache, &f->place);
+    }
+    if (v->store)
+        index_settle(f->object, &f->place, v->rule);
+    else
+        refuse(f, status, v);
 }
 
 void fetch_update_rule(struct fetch *f)

@@ -75,6 +75,9 @@ struct fetch {
     struct timer lasts; /* then it is taken for one */
     bool paused;        /* the readers of a passing body are behind: the origin is not read */
     struct place place; /* final */
+    /* Not stored, though its head permits it: was it too large before, its length says whether it still is. */
+    bool whole_is_short; /* a 206 told it */
+    bool length_decides; /* it is known when the body is whole */
     struct {
         bool is; /* the answer is a part (206), to be stored as one */
         struct range range;

@@ -10,6 +10,7 @@
 #include "request/tunnel.h"
 
 #define LOOKS_MOST      8 /* then it goes alone: something keeps changing under it */
+#define REFUSALS_MOST   2 /* of waiting for what is not stored */
 #define LEASE_FIRST     ((uint64_t)1 << 20)
 #define LEASE_NEXT      ((uint64_t)1 << 18) /* once the client turned out to be slow */
 #define REQUEST_ID_MOST 128
@@ -221,16 +222,21 @@ static void restore_query(struct request *r)
  * The fetch about to begin, and nothing of it will be stored, as far as can be known before the origin answers: it carries what the
  * visitor sent, his Range and his conditions too (CACHING.md 3.7).
  */
-static bool goes_as_it_came(const struct request *r)
+static bool goes_as_it_came(struct request *r)
 {
-    if (r->pass || r->head_only || r->outcome != OUTCOME_PASS || !deliver_has_conditions(r))
+    if (r->pass || r->head_only || r->outcome != OUTCOME_PASS)
         return false;
+    bool differs = deliver_has_conditions(r);
     if (r->ask_as_came || r->alone || r->directives.no_store)
-        return true;
-    if (r->found.over_size && r->range.n)
-        return true;
+        return differs;
     /* What is stored and has expired is revalidated by its own validators, else it would never become fresh again. */
-    return !r->stale && (r->found.no_queue || fields_has(&r->fields, FIELD_AUTHORIZATION));
+    if (r->stale)
+        return false;
+    if (!r->found.no_queue)
+        return differs && fields_has(&r->fields, FIELD_AUTHORIZATION);
+    reduce_query(r);
+    /* Whose spelling is the usual one loses nothing, and may be stored again when an answer permits it. */
+    return differs || !request_is_in_order(r);
 }
 
 /* Reasons to go to the origin alone that the request itself gives. */
@@ -282,6 +288,36 @@ static void look(struct request *r)
     index_look(r->w->cache, &r->look, &r->found);
 }
 
+/* The head of an event stream may be long in coming, and its body may have no end (CACHING.md 6.4). */
+static bool takes_event_stream(const struct request *r)
+{
+    struct str member;
+    for (size_t i = 0; i < r->fields.n; i++)
+        for (struct str line = r->fields.v[i].value;
+             r->fields.v[i].id == FIELD_ACCEPT && list_next(&line, &member);)
+            if (str_eq_nocase(str_trim(str_first(member, str_index(member, ';'))), STR("text/event-stream")))
+                return true;
+    return false;
+}
+
+/* Nobody is going to fill what the look-up began: who joined it already looks again. */
+static void undo_look(struct request *r)
+{
+    if (r->found.busy && r->found.outcome != OUTCOME_JOIN) {
+        index_withdraw(r->found.busy);
+        object_fail(r->found.busy, REASON_CANCELLED, 502);
+    }
+    drop_found(r);
+}
+
+/* It neither waits nor is waited for. Looked at only when it is no hit: it costs a walk over the fields. */
+static void look_apart(struct request *r)
+{
+    undo_look(r);
+    r->look.may_join = r->look.may_fetch = false;
+    index_look(r->w->cache, &r->look, &r->found);
+}
+
 static enum step do_lookup(struct request *r)
 {
     drop_found(r);
@@ -294,8 +330,7 @@ static enum step do_lookup(struct request *r)
     r->look.published = epochs_published(r->w->cache->epochs);
     r->look.authorization = fields_has(&r->fields, FIELD_AUTHORIZATION);
     /* A part that one visitor asks for is not what another one waits for. */
-    r->look.may_join = !r->alone && !r->ask_as_came && !(r->range.n && r->site->combine_parts);
-    r->look.has_range = r->range.n > 0;
+    r->look.may_join = !r->alone && !r->apart && !r->ask_as_came && !(r->range.n && r->site->combine_parts);
     r->look.may_fetch = !head_first && !r->directives.only_if_cached && !r->directives.no_store;
     look(r);
     if (r->found.outcome == OUTCOME_PASS && head_first && r->found.known && !r->found.no_queue &&
@@ -306,6 +341,9 @@ static enum step do_lookup(struct request *r)
         r->look.may_fetch = true;
         look(r);
     }
+    if (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_RULE &&
+        fields_has(&r->fields, FIELD_ACCEPT) && takes_event_stream(r))
+        look_apart(r);
     r->stale_error = r->found.for_sickness;
     r->outcome = r->found.outcome;
     switch (r->outcome) {
@@ -516,6 +554,12 @@ static enum step do_fetch(struct request *r)
         r->pass_reason = r->outcome == OUTCOME_PASS ? own_reason(r) : REASON_NONE;
     if (r->upgrade && !tunnel_take_place(r))
         return fail(r, REASON_TUNNEL_LIMIT, 503);
+    if (r->found.no_queue) {
+        /* Until its head is there, or its time is over, it is in use. */
+        int64_t now_ms = r->w->loop->now.mono_ms;
+        index_renew(r->w->cache, &r->look.place,
+                    now_ms + r->site->first_byte_timeout + r->site->no_queue_time, now_ms);
+    }
     if (r->pass) {
         count(r->w->counters, COUNTER_PASSES);
         compute_place(r);
@@ -571,6 +615,17 @@ static bool was_asked_too_little(struct request *r)
     return !r->ask_as_came && !r->as_came && answer_may_be_stored(r) && deliver_needs_origin(r);
 }
 
+/* Under the rule that the page has by now. */
+static bool has_its_key(struct request *r)
+{
+    bool known, busy;
+    if (str_eq(object_variant(r->object), r->look.place.variant))
+        return true;
+    set_rule(r, index_rule(r->w->cache, &r->look.place, &known, &busy));
+    compute_place(r);
+    return str_eq(object_variant(r->object), r->look.place.variant);
+}
+
 /* What a fetch that somebody else started brings: is it for this request too (ARCHITECTURE.md)? */
 static bool is_for_me(struct request *r)
 {
@@ -579,12 +634,23 @@ static bool is_for_me(struct request *r)
         return false;
     if (o->begin < r->look.published && index_is_outdated(o, &r->look))
         return false;
-    if (str_eq(object_variant(o), r->look.place.variant))
-        return true;
-    bool known, busy;
-    set_rule(r, index_rule(r->w->cache, &r->look.place, &known, &busy));
-    compute_place(r);
-    return str_eq(object_variant(o), r->look.place.variant);
+    return has_its_key(r);
+}
+
+/*
+ * He waited in vain. When the answer was his own but for the storing, the next one would hardly be for all (tbl/reasons.h): he and all
+ * who waited with him go at once, each on his own, and what comes of it may be stored. Else he looks again, with others; a second
+ * time of waiting for what is not stored is the last.
+ */
+static enum step waited_in_vain(struct request *r)
+{
+    struct object *o = r->object;
+    if (o->stored)
+        r->apart |= object_is_closed(o); /* it turned out too large, or memory ran out */
+    else if (++r->refusals == REFUSALS_MOST ||
+             (has_its_key(r) && reason_waiters((enum reason)o->verdict_reason) != WAITERS_LOOK))
+        r->apart = true;
+    return look_again(r);
 }
 
 static enum step fetch_failed(struct request *r)
@@ -592,7 +658,7 @@ static enum step fetch_failed(struct request *r)
     struct object *o = r->object;
     enum reason why = (enum reason)o->fail_reason;
     int status = 500 + o->fail_5xx;
-    if (!r->own_fetch && (why == REASON_CANCELLED || why == REASON_CLIENT_GONE || why == REASON_DRAINING))
+    if (!r->own_fetch && reason_waiters(why) == WAITERS_LOOK)
         return look_again(r);
     reader_leave(r);
     timer_stop(r->w->loop, &r->timer);
@@ -632,7 +698,9 @@ static enum step do_await(struct request *r)
     default: break;
     }
     timer_stop(r->w->loop, &r->timer);
-    if (r->own_fetch ? was_cut_short(r) : !is_for_me(r))
+    if (!r->own_fetch && !is_for_me(r))
+        return waited_in_vain(r);
+    if (r->own_fetch && was_cut_short(r))
         return look_again(r);
     if (r->own_fetch && was_asked_too_little(r))
         return ask_as_it_came(r);

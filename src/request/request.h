@@ -157,7 +157,9 @@ struct request {
     unsigned looks;
     struct str whole_query; /* as the visitor sent it, when the rule left out some of it for the origin */
     bool asked_whole;       /* it was asked for again, under a rule that names more */
-    bool alone;             /* does not wait for another's fetch any more */
+    unsigned refusals;      /* how often it waited for what turned out not to be stored */
+    bool alone;             /* does not wait for another's fetch any more; what it brings is not stored */
+    bool apart;             /* the same, but it may be stored */
     enum outcome outcome;   /* of the first look that counted */
     bool
         ask_as_came; /* nothing is stored of what came: the next fetch carries the visitor's own Range and conditions */
@@ -246,6 +248,8 @@ void request_wake(struct request *r);
 struct str request_id(struct request *r);
 /* The fields for the origin, made when they are first needed. */
 const struct fields *request_fields(struct request *r);
+/* Would the origin be sent the target and the lists of the fields just as they came? Under r->rule, once it is known. */
+bool request_is_in_order(struct request *r);
 /* The same in the visitor's order and spelling (CACHING.md 3.7), in the request's arena. */
 const struct fields *request_fields_as_came(struct request *r);
 

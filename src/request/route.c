@@ -360,6 +360,23 @@ const struct fields *request_fields(struct request *r)
     return &r->sent;
 }
 
+static bool is_as_came(const struct request *r, enum field_id id, struct str in_order)
+{
+    return fields_count(&r->fields, id) <= 1 && str_eq(fields_value(&r->fields, id), in_order);
+}
+
+bool request_is_in_order(struct request *r)
+{
+    struct str path = r->key.path, query = r->key.query;
+    const struct fields *sent = request_fields(r);
+    size_t n = path.n + (r->key.has_query ? 1 + query.n : 0);
+    return r->came.n == n && str_starts(r->came, path) &&
+           (!r->key.has_query ||
+            (r->came.p[path.n] == '?' && str_eq(str_from_index(r->came, path.n + 1), query))) &&
+           is_as_came(r, FIELD_ACCEPT_ENCODING, fields_value(sent, FIELD_ACCEPT_ENCODING)) &&
+           is_as_came(r, FIELD_ACCEPT_LANGUAGE, fields_value(sent, FIELD_ACCEPT_LANGUAGE));
+}
+
 const struct fields *request_fields_as_came(struct request *r)
 {
     struct fields *came = arena_zero(&r->arena, sizeof(*came));

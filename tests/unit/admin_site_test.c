@@ -440,9 +440,10 @@ static void explain_repeats_why_it_was_not_stored(void **state)
     struct fields none = { 0 };
     struct page_at p = page_at(w, "http://one.example/c", &none, NULL);
     int64_t now_ms = clock_now(&w->clock).mono_ms;
-    index_mark(w->cache, &p.place,
-               &(struct index_note){ .no_queue_until_ms = now_ms + 30000, .reason = REASON_SET_COOKIE },
-               now_ms);
+    index_mark(
+        w->cache, &p.place,
+        &(struct index_note){ .effect = MARK_SETS, .until_ms = now_ms + 30000, .reason = REASON_SET_COOKIE },
+        now_ms);
     json_t *json = explain("url=http://one.example/c");
     assert_string_equal(text_at(json, "outcome"), "pass");
     assert_string_equal(text_at(json, "reason"), "set-cookie");

@@ -266,12 +266,9 @@ static void no_queue_for_a_while(void **state)
 {
     (void)state;
     struct place p = place_of("/a", NULL, NULL);
-    index_mark(cache, &p,
-               &(struct index_note){ .no_queue_until_ms = now.mono_ms + 1000, .reason = REASON_PRIVATE },
-               now.mono_ms);
-    struct found f = look("/a", OUTCOME_PASS), other;
+    mark_for(&p, 1000, REASON_PRIVATE);
+    struct found f = look("/a", OUTCOME_PASS);
     assert_true(f.no_queue);
-    assert_false(f.over_size);
     assert_false(f.known);
     found_drop(&f);
     struct index_facts facts = index_facts(cache, &p, now.mono_ms);
@@ -282,24 +279,106 @@ static void no_queue_for_a_while(void **state)
     now.mono_ms += 1000;
     f = look("/a", OUTCOME_MISS);
     assert_false(f.no_queue);
-    /* One that does not queue still stores when an answer allows it. */
-    index_mark(cache, &p,
-               &(struct index_note){ .over_size_until_ms = now.mono_ms + 1000, .reason = REASON_TOO_LARGE },
-               now.mono_ms);
-    other = look("/a", OUTCOME_JOIN);
-    assert_true(other.over_size);
-    found_drop(&other);
+    assert_int_equal(index_facts(cache, &p, now.mono_ms).last_reason, REASON_PRIVATE); /* for explain */
+    /* Nobody waits for what runs either. One that does not queue still stores. */
+    looks("/a", OUTCOME_JOIN);
+    mark_for(&p, 1000, REASON_PRIVATE);
+    looks("/a", OUTCOME_PASS);
     assert_true(object_store(f.busy, &p, &minute));
     f.busy = NULL;
     found_drop(&f);
-    other = look("/a", OUTCOME_HIT);
-    found_drop(&other);
+    looks("/a", OUTCOME_HIT);
     facts = index_facts(cache, &p, now.mono_ms);
     assert_int_equal(facts.last_reason, REASON_NONE);
+    assert_int_equal(facts.no_queue_left_ms, 0);
     assert_int_equal(facts.variants, 1);
-    assert_int_equal(facts.over_size_left_ms, 1000);
+    /* Stored, so its next expiry is fetched once for all. */
+    now.mono_ms += 60000;
+    struct look l = look_of("/a");
+    f = look_as(&l, OUTCOME_EXPIRED);
+    looks("/a", OUTCOME_JOIN);
+    found_drop(&f);
     facts = index_facts(cache, &(struct place){ .primary = STR("/none") }, now.mono_ms);
     assert_false(facts.known);
+}
+
+/* Of a page with another query or under another rule nothing was learnt, and nothing of another page of the same key's length. */
+static void a_mark_is_of_its_key_alone(void **state)
+{
+    (void)state;
+    struct rule *rule = rule_with("Vary: Cookie");
+    struct place his = place_of("/a", "cookie: login", rule), none = place_of("/a", "cookie: ", rule);
+    refuse(&his, &(struct index_note){ .effect = MARK_SETS,
+                                       .reason = REASON_PRIVATE,
+                                       .until_ms = now.mono_ms + 60000,
+                                       .has_rule = true,
+                                       .learn = rule });
+    struct look l = look_of("/a");
+    struct found f = look_as(&l, OUTCOME_RULE);
+    found_drop(&f);
+    l.place = none;
+    f = look_as(&l, OUTCOME_MISS);
+    struct found other = look_as(&l, OUTCOME_JOIN);
+    found_drop(&other);
+    found_drop(&f);
+    l.place = his;
+    f = look_as(&l, OUTCOME_PASS);
+    assert_true(f.no_queue);
+    found_drop(&f);
+    rule_unref(rule);
+}
+
+static int64_t left_of(const struct place *p)
+{
+    return index_facts(cache, p, now.mono_ms).no_queue_left_ms;
+}
+
+/* Each pass makes it last longer; no answer makes it shorter, but one that permits storing ends it. */
+static void a_mark_lasts_while_it_is_used(void **state)
+{
+    (void)state;
+    struct place p = place_of("/a", NULL, NULL);
+    struct index_note keeps = { .effect = MARK_KEEPS,
+                                .reason = REASON_STATUS,
+                                .until_ms = now.mono_ms + 60000 };
+    index_renew(cache, &p, now.mono_ms + 60000, now.mono_ms); /* there is none: none is made */
+    index_mark(cache, &p, &keeps, now.mono_ms);
+    assert_int_equal(left_of(&p), 0);
+    assert_int_equal(index_facts(cache, &p, now.mono_ms).last_reason, REASON_STATUS);
+    mark_for(&p, 60000, REASON_PRIVATE);
+    index_renew(cache, &p, now.mono_ms + 120000, now.mono_ms);
+    assert_int_equal(left_of(&p), 120000);
+    mark_for(&p, 60000, REASON_PRIVATE);
+    assert_int_equal(left_of(&p), 120000);
+    now.mono_ms += 119000;
+    keeps.until_ms = now.mono_ms + 60000;
+    index_mark(cache, &p, &keeps, now.mono_ms);
+    assert_int_equal(left_of(&p), 60000);
+    assert_int_equal(index_facts(cache, &p, now.mono_ms).last_reason, REASON_PRIVATE);
+    now.mono_ms += 60000;
+    index_renew(cache, &p, now.mono_ms + 60000, now.mono_ms); /* it is over */
+    assert_int_equal(left_of(&p), 0);
+    mark_for(&p, 60000, REASON_PRIVATE);
+    index_mark(cache, &p, &(struct index_note){ .effect = MARK_CLEARS, .reason = REASON_NOT_SHARED },
+               now.mono_ms);
+    assert_int_equal(left_of(&p), 0);
+}
+
+/* That its head permits storing does not make a page shorter. */
+static void a_page_that_was_too_large_is_until_its_length_is_known(void **state)
+{
+    (void)state;
+    struct place p = place_of("/a", NULL, NULL);
+    struct index_note clears = { .effect = MARK_CLEARS,
+                                 .reason = REASON_NOT_SHARED,
+                                 .until_ms = now.mono_ms + 60000 };
+    mark_for(&p, 600000, REASON_TOO_LARGE);
+    index_mark(cache, &p, &clears, now.mono_ms);
+    assert_int_equal(left_of(&p), 600000);
+    assert_int_equal(index_facts(cache, &p, now.mono_ms).last_reason, REASON_TOO_LARGE);
+    clears.is_short = true;
+    index_mark(cache, &p, &clears, now.mono_ms);
+    assert_int_equal(left_of(&p), 0);
 }
 
 /* ---- rules and variants ---- */
@@ -357,7 +436,7 @@ static void a_rule_is_learnt_without_a_page(void **state)
     bool known, busy;
     assert_null(index_rule(cache, &p, &known, &busy));
     assert_false(known);
-    index_learn(cache, &p, rule, now.mono_ms);
+    learn_rule(&p, rule);
     struct rule *learnt = index_rule(cache, &p, &known, &busy);
     assert_ptr_equal(learnt, rule);
     assert_true(known && !busy);
@@ -365,7 +444,7 @@ static void a_rule_is_learnt_without_a_page(void **state)
     struct found f = look("/a", OUTCOME_RULE);
     found_drop(&f);
     /* Back to the default: then nothing is known any more. */
-    index_learn(cache, &p, NULL, now.mono_ms);
+    learn_rule(&p, NULL);
     assert_int_equal(cache->resources, 0);
     f = look("/a", OUTCOME_MISS);
     learnt = index_rule(cache, &p, &known, &busy);
@@ -823,11 +902,12 @@ static void busy_objects_are_not_evicted(void **state)
     found_drop(&f);
 }
 
-/* Of a URL whose answers are not stored something is remembered, for a while and in a small part of the memory: a stranger who asks
- * for many long ones must not take the place of pages. */
+/* Of a URL whose answers are not stored something is remembered in a small part of the memory: a stranger who asks for many long ones
+ * must not take the place of pages. */
 static void what_is_remembered_of_strange_urls_is_bounded(void **state)
 {
     (void)state;
+    struct rule *rule = rule_with("Vary: Cookie");
     world_end(NULL);
     world_begin_with(16 << 20);
     char url[8001];
@@ -838,20 +918,20 @@ static void what_is_remembered_of_strange_urls_is_bounded(void **state)
         int n = snprintf(number, sizeof(number), "/%u", i);
         memcpy(url, number, (size_t)n);
         struct place p = place_of(url, NULL, NULL);
-        index_mark(cache, &p,
-                   &(struct index_note){ .no_queue_until_ms = now.mono_ms + 60000, .reason = REASON_STATUS },
-                   now.mono_ms);
+        refuse(&p, &(struct index_note){ .effect = MARK_SETS,
+                                         .reason = REASON_STATUS,
+                                         .until_ms = now.mono_ms + 60000,
+                                         .has_rule = true,
+                                         .learn = rule });
     }
     assert_true(memory_used(&cache->memory) - used_at_first < 2 << 20);
     assert_true(cache_make_room(cache, 13 << 20));
     /* Short ones have their place. */
     struct place p = place_of("/short", NULL, NULL);
-    index_mark(cache, &p,
-               &(struct index_note){ .no_queue_until_ms = now.mono_ms + 60000, .reason = REASON_STATUS },
-               now.mono_ms);
-    struct found f = look("/short", OUTCOME_PASS);
-    assert_true(f.no_queue);
+    learn_rule(&p, rule);
+    struct found f = look("/short", OUTCOME_RULE);
     found_drop(&f);
+    rule_unref(rule);
 }
 
 static const char *url_of(unsigned i)
@@ -1090,6 +1170,9 @@ int main(void)
         T(nobody_joins_what_is_closed),
         T(nobody_joins_what_is_not_stored),
         T(no_queue_for_a_while),
+        T(a_mark_is_of_its_key_alone),
+        T(a_mark_lasts_while_it_is_used),
+        T(a_page_that_was_too_large_is_until_its_length_is_known),
         T(another_rule_means_another_key),
         T(a_rule_is_learnt_without_a_page),
         T(a_settled_one_is_found_under_its_final_key),

@@ -153,7 +153,7 @@ static void under_a_rule_the_listed_names_count(void **state)
     struct key_request any = request("/p", NULL);
     struct place place = { .primary = key_primary(&any, &arena) };
     place_hash(cache, &place);
-    index_learn(cache, &place, rule, now.mono_ms);
+    learn_rule(&place, rule);
     static const struct {
         const char *url, *stored;
         bool reached;

@@ -111,31 +111,28 @@ static void leaves_running_fetches_alone(void **state)
     found_drop(&head);
 }
 
-/* What is known of a URL without a page: an hour, or as long as a note says. */
+/* What is known of a URL without a page: an hour. A mark takes no room of its own. */
 static void gives_back_idle_resources(void **state)
 {
     (void)state;
     struct rule *rule;
     assert_int_equal(rule_of_response(fields_of("Vary: Cookie"), NULL, &arena, &rule), RULE_OK);
     struct place learnt = place_of("/learnt", NULL, NULL), marked = place_of("/marked", NULL, NULL), live;
-    index_learn(cache, &learnt, rule, now.mono_ms);
-    index_mark(
-        cache, &marked,
-        &(struct index_note){ .over_size_until_ms = now.mono_ms + 3 * HOUR_MS, .reason = REASON_TOO_LARGE },
-        now.mono_ms);
+    learn_rule(&learnt, rule);
+    mark_for(&marked, 3 * HOUR_MS, REASON_TOO_LARGE);
     struct look l = look_of("/live");
     struct found f = look_as(&l, OUTCOME_MISS);
     live = place_of("/live", "x", rule);
     assert_true(object_store(f.busy, &live, &(struct page){ .lifetime_ms = 100 * HOUR_MS }));
     f.busy = NULL;
     found_drop(&f);
-    assert_int_equal(cache->resources, 3);
+    assert_int_equal(cache->resources, 2);
     wait_ms(HOUR_MS - 5000);
     sweep();
-    assert_int_equal(cache->resources, 3);
+    assert_int_equal(cache->resources, 2);
     wait_ms(10000);
     sweep();
-    assert_int_equal(cache->resources, 2);
+    assert_int_equal(cache->resources, 1);
     wait_ms(2 * HOUR_MS);
     sweep();
     assert_int_equal(cache->resources, 1);

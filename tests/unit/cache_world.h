@@ -184,6 +184,26 @@ static inline void store(const char *url, const struct page *p)
     found_drop(&f);
 }
 
+/* An answer of that place which is not stored: it may bring a rule, or make a mark. */
+static inline void refuse(const struct place *place, const struct index_note *note)
+{
+    struct object *o = object_new(cache, epochs_published(cache->epochs));
+    index_refuse(o, place, note, now.mono_ms);
+    object_fail(o, REASON_CANCELLED, 502);
+    object_unref(o);
+}
+
+static inline void learn_rule(const struct place *place, const struct rule *rule)
+{
+    refuse(place, &(struct index_note){ .effect = MARK_CLEARS, .has_rule = true, .learn = rule });
+}
+
+static inline void mark_for(const struct place *place, int64_t ms, enum reason reason)
+{
+    refuse(place,
+           &(struct index_note){ .effect = MARK_SETS, .reason = reason, .until_ms = now.mono_ms + ms });
+}
+
 static inline uint64_t purge(enum purge_kind kind, uint32_t name)
 {
     return epochs_purge(cache->epochs, kind, (uint64_t[]){ name_of_number(name) }, 1, now.mono_ms);

@@ -59,7 +59,7 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
   }
 
   await cases.check('several ranges are the origin\'s', async () => {
-    const { r, sent } = await asked(() => ask('/film-several', { Range: 'bytes=0-1,5-6' }));
+    const { r, sent } = await asked(() => ask('/film?several', { Range: 'bytes=0-1,5-6' }));
     equal(`${r.status} ${r.body}`, '206 both');
     equal(sent, 'nothing; range: bytes=0-1,5-6');
   });
@@ -68,7 +68,7 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     equal((await asked(() => ask('/chunked', { Range: 'bytes=2-6' }))).r.body, 'small');
   });
   await cases.check('a range that is at hand is cut out', async () => {
-    const { r, sent } = await asked(() => ask('/film-near', { Range: 'bytes=100-199' }));
+    const { r, sent } = await asked(() => ask('/film?near', { Range: 'bytes=100-199' }));
     equal(`${r.status} ${r.body.length} ${r.fields['content-range']} ${sent}`, `206 100 bytes 100-199/${film.length} nothing`);
     const small = await asked(() => ask('/small', { Range: 'bytes=-4' }));
     equal(`${small.r.status} ${small.r.body} ${small.sent}`, '206 page nothing');
@@ -98,4 +98,21 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
       'nothing; if-unmodified-since: Thu, 01 Jan 2015 00:00:00 GMT'));
   await cases.check('with Authorization he is taken at his word', async () =>
     equal((await asked(() => ask('/his', { Range: 'bytes=0-3', Authorization: 'Basic eA==' }))).sent, 'range: bytes=0-3'));
+  // What may be stored is stored again, also when visitors ask for parts of it only.
+  await ask('/again');
+  await ask('/again', { 'If-None-Match': '"v0"' });
+  await ask('/parts');
+  policy = 's-maxage=600';
+  await cases.check('a 206 that permits storing ends it', async () => {
+    equal((await asked(() => ask('/parts', { Range: 'bytes=-4' }))).sent, 'range: bytes=-4');
+    const { r, sent } = await asked(() => ask('/parts', { Range: 'bytes=-4' }));
+    equal(`${r.status} ${r.body} ${r.fields['cache-status']} ${sent}`, '206 page freshet; fwd=uri-miss; stored nothing');
+    equal((await ask('/parts', { Range: 'bytes=0-0' })).fields['cache-status'], 'freshet; hit; ttl=600');
+  });
+  await cases.check('so does a 304', async () => {
+    equal((await asked(() => ask('/again', { 'If-None-Match': '"v1"' }))).sent, 'if-none-match: "v1"');
+    const { r, sent } = await asked(() => ask('/again', { 'If-None-Match': '"v1"' }));
+    equal(`${r.status} ${sent}`, '304 nothing');
+    equal((await ask('/again')).fields['cache-status'], 'freshet; hit; ttl=600');
+  });
 });
