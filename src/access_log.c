@@ -37,9 +37,10 @@ static enum reason reason_of(const struct request *r)
     return r->pass ? r->pass_reason : deliver_reason(r);
 }
 
+/* A hit has none, and need not look. */
 static struct str detail_of(const struct request *r, enum reason why)
 {
-    return why == REASON_TARGETED_INVALID ? deliver_detail(r) : STR_NONE;
+    return why == REASON_NONE ? STR_NONE : deliver_detail((struct request *)(uintptr_t)r);
 }
 
 void access_log_request(struct requests *w, const struct request *r)

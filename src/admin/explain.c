@@ -423,7 +423,7 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
         answer_str(&w, "advice", advice);
     write_request(x, &w);
     answer_open(&w, "origin", '{');
-    status_origin(origins_get(admin->origins, &x->site->origin_address), &w);
+    status_origin(origins_get(admin->origins, &x->site->origin_address), a, &w);
     answer_close(&w, '}');
     write_resource(x, f, &w);
     write_stored(x, f, &w);

@@ -76,10 +76,20 @@ static void write_sites(const struct settings *s, struct answer_writer *w)
     answer_close(w, ']');
 }
 
-void status_origin(struct origin *o, struct answer_writer *w)
+static void write_last_failure(struct origin_failure last, struct arena *a, struct answer_writer *w)
+{
+    struct str text = reason_sentence(last.why);
+    if (last.fault != HTTP_ERROR_NONE) {
+        answer_str(w, "last_fault", http_error_word(last.fault));
+        text = ARENA_JOIN(a, text, STR(": "), http_error_for_people(last.fault, a));
+    }
+    answer_str(w, "last_reason_text", text);
+}
+
+void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
 {
     uint64_t in_row = atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
-    int reason = atomic_load_explicit(&o->last_reason, memory_order_relaxed);
+    struct origin_failure last = origin_last_failure(o);
     int64_t failed_at = atomic_load_explicit(&o->last_failed_wall_ms, memory_order_relaxed);
     char address[300];
     bool local = o->at.local_path.n > 0;
@@ -95,17 +105,22 @@ void status_origin(struct origin *o, struct answer_writer *w)
     answer_int(w, "failed_in_row", (int64_t)in_row);
     if (failed_at) {
         answer_time(w, "last_failed", failed_at);
-        answer_str(w, "last_reason", reason_detail((enum reason)reason));
-        answer_str(w, "last_reason_text", reason_sentence((enum reason)reason));
+        answer_str(w, "last_reason", reason_detail(last.why));
+        write_last_failure(last, a, w);
     }
 }
 
+struct origins_writer {
+    struct answer_writer *to;
+    struct arena *arena;
+};
+
 static void write_origin(struct origin *o, void *ctx)
 {
-    struct answer_writer *w = ctx;
-    answer_open(w, NULL, '{');
-    status_origin(o, w);
-    answer_close(w, '}');
+    struct origins_writer *w = ctx;
+    answer_open(w->to, NULL, '{');
+    status_origin(o, w->arena, w->to);
+    answer_close(w->to, '}');
 }
 
 static void write_counters(const struct admin *a, struct answer_writer *w)
@@ -135,7 +150,7 @@ void status_answer(struct admin *a, struct request *r)
     write_purges(a, &w);
     write_sites(r->settings, &w);
     answer_open(&w, "origins", '[');
-    origins_each(a->origins, write_origin, &w);
+    origins_each(a->origins, write_origin, &(struct origins_writer){ &w, &r->arena });
     answer_close(&w, ']');
     write_counters(a, &w);
     answer_close(&w, '}');

@@ -10,6 +10,6 @@
 void status_answer(struct admin *a, struct request *r);
 
 /* The members of an object that tell of an origin. */
-void status_origin(struct origin *o, struct answer_writer *w);
+void status_origin(struct origin *o, struct arena *a, struct answer_writer *w);
 
 #endif

@@ -272,6 +272,12 @@ void object_seal(struct object *o, bool make_etag)
     finish(o, OBJECT_SEALED);
 }
 
+void object_set_fault(struct object *o, enum http_error fault)
+{
+    CHECK(!object_is_done(o));
+    o->fail_fault = (uint8_t)fault;
+}
+
 void object_fail(struct object *o, enum reason reason, int status)
 {
     CHECK(!object_is_done(o));

@@ -50,9 +50,11 @@ struct object {
     union {
         struct evict_item evict; /* since it was published, which a weight says; own: stale_while_s */
         struct
-        { /* before: when its fetch began, and its shard's count of unsafe requests then (index_begin) */
+        { /* before: when its fetch began, and its shard's count of unsafe requests then (index_begin); what was wrong with the
+             origin's message, enum http_error (object_fail) */
             int64_t begun_mono_ms;
             uint32_t unsafe;
+            uint8_t fail_fault;
         };
     };
     struct variant *variant;     /* key material, owned; NULL: empty */
@@ -126,6 +128,8 @@ void object_publish(struct object *o);
 void object_seal(struct object *o, bool make_etag);
 /* -> FAILED, and publishes. */
 void object_fail(struct object *o, enum reason reason, int status);
+/* Before it: what is wrong with the origin's message. */
+void object_set_fault(struct object *o, enum http_error fault);
 
 /* The body turns into a passing one: no more joiners. Also the way to begin one. */
 void object_close(struct object *o);

@@ -2,7 +2,8 @@
 
 #include "base/check.h"
 
-#define SIZE_DIGITS_MAX   16
+#define SIZE_DIGITS_MAX 16
+/* tbl/errors.h says what these two are, too. */
 #define EXT_BYTES_MAX     16384 /* of a whole message: no honest sender is known that comes near */
 #define TRAILER_BYTES_MAX 16384
 
@@ -99,7 +100,7 @@ static enum http_error step_behind(struct chunked *c, char b)
 static enum http_error step_extension(struct chunked *c, char b)
 {
     if (++c->ext_bytes > EXT_BYTES_MAX)
-        return HTTP_ERROR_CHUNK_EXTENSION;
+        return HTTP_ERROR_CHUNK_EXTENSIONS_TOO_LARGE;
     switch ((enum state)c->state) {
     case EXT_NEXT:
         if (is_white(b))
@@ -164,7 +165,7 @@ static bool is_forbidden_trailer(struct str name)
 static enum http_error step_trailer(struct chunked *c, char b)
 {
     if (++c->trailer_bytes > TRAILER_BYTES_MAX)
-        return HTTP_ERROR_TRAILER;
+        return HTTP_ERROR_TRAILERS_TOO_LARGE;
     switch ((enum state)c->state) {
     case TRAILER:
         if (b == '\r')
@@ -180,8 +181,10 @@ static enum http_error step_trailer(struct chunked *c, char b)
             keep_name_byte(c, b);
             return HTTP_ERROR_NONE;
         }
-        if (b != ':' || is_forbidden_trailer((struct str){ c->name, c->name_n }))
+        if (b != ':')
             return fault(b, HTTP_ERROR_TRAILER);
+        if (is_forbidden_trailer((struct str){ c->name, c->name_n }))
+            return HTTP_ERROR_TRAILER_FORBIDDEN;
         return go(c, TRAILER_VALUE);
     case TRAILER_VALUE:
         if (b == '\r')

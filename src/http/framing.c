@@ -28,8 +28,9 @@ static enum http_error framing_of_fields(const struct fields *f, int minor, stru
         out->kind = FRAMING_CHUNKED;
         return HTTP_ERROR_NONE;
     }
-    if (fields_count(f, FIELD_CONTENT_LENGTH) != 1 ||
-        !parse_length(fields_value(f, FIELD_CONTENT_LENGTH), &out->length))
+    if (fields_count(f, FIELD_CONTENT_LENGTH) != 1)
+        return HTTP_ERROR_CONTENT_LENGTH_REPEATED;
+    if (!parse_length(fields_value(f, FIELD_CONTENT_LENGTH), &out->length))
         return HTTP_ERROR_CONTENT_LENGTH;
     out->kind = FRAMING_LENGTH;
     return HTTP_ERROR_NONE;

@@ -109,7 +109,7 @@ static enum head_result parse_field_line(struct cursor *c, const char *lim, stru
         return bad(c, fault_of(*colon, HTTP_ERROR_FIELD_NAME));
     out->name = (struct str){ name, (size_t)(colon - name) };
     if (kinds & TOKEN_MARK && field_name_is_disguised(out->name))
-        return bad(c, HTTP_ERROR_FIELD_NAME);
+        return bad(c, HTTP_ERROR_FIELD_DISGUISED);
 
     for (value = colon + 1; value < lim && (*value == ' ' || *value == '\t'); value++)
         ;
@@ -157,7 +157,8 @@ static enum head_result parse_fields(struct cursor *c, const struct head_limits 
 
 /* "HTTP/1." and 0 or 1. Other well-formed versions are told apart from nonsense (RFC 9110 §15.6.6), when `after`,
  * what must follow a version, has been seen. */
-static enum head_result parse_version(struct cursor *c, const char *lim, char after, int *minor)
+static enum head_result parse_version(struct cursor *c, const char *lim, char after, enum http_error too_long,
+                                      int *minor)
 {
     static const char form[] = "HTTP/d.d";
     const char *v = c->at;
@@ -168,7 +169,7 @@ static enum head_result parse_version(struct cursor *c, const char *lim, char af
     }
     for (size_t i = 0; i < 8; i++) {
         if (v + i == lim)
-            return out_of_bytes(c, lim, HTTP_ERROR_LINE_TOO_LONG);
+            return out_of_bytes(c, lim, too_long);
         if (form[i] == 'd' ? !is_digit(v[i]) : v[i] != form[i])
             return bad(c, fault_of(v[i], HTTP_ERROR_VERSION));
     }
@@ -223,34 +224,34 @@ static enum head_result parse_request_line(struct cursor *c, size_t line_bytes, 
     out->target = (struct str){ target, (size_t)(stop - target) };
 
     c->at = stop + 1;
-    enum head_result r = parse_version(c, lim, '\r', &out->minor);
+    enum head_result r = parse_version(c, lim, '\r', HTTP_ERROR_LINE_TOO_LONG, &out->minor);
     return r == HEAD_DONE ? take_crlf(c, HTTP_ERROR_VERSION) : r;
 }
 
 static enum head_result parse_status_line(struct cursor *c, size_t line_bytes, struct response_head *out)
 {
     const char *lim = limit_of(c, line_bytes), *reason, *stop;
-    enum head_result r = parse_version(c, lim, ' ', &out->minor);
+    enum head_result r = parse_version(c, lim, ' ', HTTP_ERROR_STATUS_LINE_TOO_LONG, &out->minor);
     if (r != HEAD_DONE)
         return r;
     int status = 0;
     for (size_t i = 0; i < 4; i++, c->at++) {
         if (c->at == lim)
-            return out_of_bytes(c, lim, HTTP_ERROR_LINE_TOO_LONG);
+            return out_of_bytes(c, lim, HTTP_ERROR_STATUS_LINE_TOO_LONG);
         if (i == 0 ? *c->at != ' ' : !is_digit(*c->at))
             return bad(c, fault_of(*c->at, HTTP_ERROR_STATUS_LINE));
         if (i > 0)
             status = status * 10 + (*c->at - '0');
     }
     if (status < 100 || status > 599)
-        return bad(c, HTTP_ERROR_STATUS_LINE);
+        return bad(c, HTTP_ERROR_STATUS_CODE);
     out->status = status;
     out->reason = (struct str){ c->at, 0 };
     if (c->at < lim && *c->at == ' ') {
         reason = c->at + 1;
         stop = skip_value(c, reason, lim);
         if (stop == lim && lim < c->end && *stop != '\r')
-            return bad(c, HTTP_ERROR_LINE_TOO_LONG);
+            return bad(c, HTTP_ERROR_STATUS_LINE_TOO_LONG);
         out->reason = (struct str){ reason, (size_t)(stop - reason) };
         c->at = stop;
     }

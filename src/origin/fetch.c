@@ -492,11 +492,12 @@ static void log_failure(struct fetch *f, enum reason why)
 {
     char more[64] = "";
     describe(f, why, more, sizeof(more));
+    struct str fault = http_error_for_people(f->fault, &f->arena);
     log_warning(f->f->log, is_own_limit(why) ? "fetch" : "origin",
-                "%.*s: %.*s %.*s%.*s: %.*s%s (site %.*s, request %.*s)",
+                "%.*s: %.*s %.*s%.*s: %.*s%s%s%.*s (site %.*s, request %.*s)",
                 STR_ARG(f->plan.origin->at.authority), STR_ARG(f->plan.method_name), STR_ARG(f->plan.host),
-                STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), more, STR_ARG(f->plan.site->name),
-                STR_ARG(f->plan.request_id));
+                STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), more, fault.n ? ": " : "",
+                STR_ARG(fault), STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
 }
 
 void fetch_fail(struct fetch *f, enum reason why, int status)
@@ -505,12 +506,19 @@ void fetch_fail(struct fetch *f, enum reason why, int status)
     fetch_back_off(f);
     count(f->f->counters, COUNTER_FETCHES_FAILED);
     if (is_origins_fault(why))
-        origin_failed(f->plan.origin, why, f->f->loop->now.wall_ms);
+        origin_failed(f->plan.origin, why, f->fault, f->f->loop->now.wall_ms);
     if (is_origins_fault(why) || is_own_limit(why))
         log_failure(f, why);
     index_withdraw(f->object);
     object_fail(f->object, why, status);
     fetch_over(f);
+}
+
+void fetch_fail_malformed(struct fetch *f, enum http_error fault)
+{
+    f->fault = fault;
+    object_set_fault(f->object, fault);
+    fetch_fail(f, http_error_is_limit(fault) ? REASON_ORIGIN_LIMIT : REASON_ORIGIN_INVALID, 502);
 }
 
 /* The connection ended or broke. A reused one that dies without a byte was closed by the origin while it was idle:

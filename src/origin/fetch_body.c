@@ -130,7 +130,7 @@ static void chunked_data(struct fetch *f, struct str data)
                 return;
             break;
         case CHUNKED_MORE: object_publish(f->object); return;
-        case CHUNKED_BAD: fetch_fail(f, REASON_ORIGIN_INVALID, 502); return;
+        case CHUNKED_BAD: fetch_fail_malformed(f, error); return;
         case CHUNKED_DONE:
             /* Bytes behind the end are nobody's: the message is whole, the connection is of no more use. */
             f->keep_alive &= data.n == 0;

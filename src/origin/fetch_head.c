@@ -5,6 +5,7 @@
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
 
+/* tbl/errors.h says what these two are, too. */
 #define LINE_MOST     8192 /* of a status line */
 #define INTERIM_MOST  64
 #define NAMES_CARRIED 8192 /* over confirmations; a page has some thousand of its own at most */
@@ -220,7 +221,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
         return;
     }
     if (status == 304 && f->plan.may_store) {
-        fetch_fail(f, REASON_ORIGIN_INVALID, 502); /* nobody asked a question that 304 answers */
+        fetch_fail_malformed(f, HTTP_ERROR_NOT_MODIFIED_UNASKED);
         return;
     }
     if ((status == 412 || status == 416) && (f->conditional || f->part) && !f->unconditional) {
@@ -228,7 +229,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
         return;
     }
     if (status >= 500)
-        origin_failed(f->plan.origin, REASON_ORIGIN_STATUS, f->f->loop->now.wall_ms);
+        origin_failed(f->plan.origin, REASON_ORIGIN_STATUS, HTTP_ERROR_NONE, f->f->loop->now.wall_ms);
     else
         origin_answered(f->plan.origin);
     response_end_to_end(&h->fields, &f->arena, &fields);
@@ -295,7 +296,7 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
         return false;
     }
     if (h->status == 101 || ++f->interims > INTERIM_MOST) {
-        fetch_fail(f, REASON_ORIGIN_INVALID, 502);
+        fetch_fail_malformed(f, h->status == 101 ? HTTP_ERROR_UPGRADE_UNASKED : HTTP_ERROR_INTERIMS_TOO_MANY);
         return false;
     }
     if (h->status != 100 && f->plan.client) {
@@ -335,18 +336,15 @@ void fetch_handle_head(struct fetch *f)
         enum http_error error = HTTP_ERROR_NONE;
         switch (response_head_parse(f->got, &f->scan, &limits, &h, &error)) {
         case HEAD_MORE: keep_part(f); return;
-        case HEAD_BAD:
-            log_warning(f->f->log, "origin", "%.*s: %s", STR_ARG(f->plan.origin->at.authority),
-                        http_error_text(error));
-            fetch_fail(f, REASON_ORIGIN_INVALID, 502);
-            return;
+        case HEAD_BAD: fetch_fail_malformed(f, error); return;
         case HEAD_DONE: break;
         }
         if (h.status >= 200) {
             f->connection->personal |= connection_auth_of_response(&h.fields);
             f->keep_alive = !f->send_broken && wants_keep_alive(h.minor, &h.fields);
-            if (framing_of_response(f->plan.method, &h, &f->framing) != HTTP_ERROR_NONE) {
-                fetch_fail(f, REASON_ORIGIN_INVALID, 502);
+            error = framing_of_response(f->plan.method, &h, &f->framing);
+            if (error != HTTP_ERROR_NONE) {
+                fetch_fail_malformed(f, error);
                 return;
             }
             /* A 204 that claims a body may send one: what follows on the connection cannot be trusted. */

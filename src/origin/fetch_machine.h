@@ -63,6 +63,7 @@ struct fetch {
     unsigned interims;
     bool early_101;     /* it stands in `in`: the request's body goes out first */
     int covered_status; /* of the error in whose place visitors get what is stored */
+    enum http_error fault; /* what is wrong with the answer */
     int64_t sent_ms;
     struct framing framing;
     struct chunked chunked;
@@ -108,6 +109,8 @@ void fetch_back_off(struct fetch *f);
 void fetch_complete(struct fetch *f);
 /* Ends: the object's readers are told why; `status`: for those that nothing was sent to yet. */
 void fetch_fail(struct fetch *f, enum reason why, int status);
+/* The same: the origin's message is malformed, or over a limit. */
+void fetch_fail_malformed(struct fetch *f, enum http_error fault);
 /* The last thing of a fetch: nobody hears of it any more. The connection must have been given away. */
 void fetch_over(struct fetch *f);
 

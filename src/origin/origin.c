@@ -90,13 +90,19 @@ void origin_answered(struct origin *o)
         atomic_fetch_sub_explicit(&o->all->sick, 1, memory_order_relaxed);
 }
 
-void origin_failed(struct origin *o, enum reason why, int64_t now_wall_ms)
+void origin_failed(struct origin *o, enum reason why, enum http_error fault, int64_t now_wall_ms)
 {
     atomic_fetch_add_explicit(&o->failed, 1, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&o->failed_in_row, 1, memory_order_relaxed) + 1 == ORIGIN_SICK_AFTER)
         atomic_fetch_add_explicit(&o->all->sick, 1, memory_order_relaxed);
-    atomic_store_explicit(&o->last_reason, (int)why, memory_order_relaxed);
+    atomic_store_explicit(&o->last, (uint32_t)fault << 8 | (uint32_t)why, memory_order_relaxed);
     atomic_store_explicit(&o->last_failed_wall_ms, now_wall_ms, memory_order_relaxed);
+}
+
+struct origin_failure origin_last_failure(const struct origin *o)
+{
+    uint32_t last = atomic_load_explicit(&o->last, memory_order_relaxed);
+    return (struct origin_failure){ (enum reason)(last & 0xff), (enum http_error)(last >> 8) };
 }
 
 bool origin_is_sick(const struct origin *o)

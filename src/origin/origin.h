@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "cache/reason.h"
 #include "conf/settings.h"
+#include "http/error.h"
 
 struct origins;
 
@@ -23,7 +24,7 @@ struct origin {
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
     _Atomic int64_t last_failed_wall_ms;
-    _Atomic int last_reason; /* enum reason */
+    _Atomic uint32_t last; /* both in one, so that they fit each other: origin_last_failure */
     _Atomic uint64_t failed_in_row;
     _Atomic int64_t next_try_ms; /* monotonic: while it is sick, no background fetch before */
 };
@@ -49,6 +50,13 @@ void origin_answered(struct origin *o);
 bool origin_is_sick(const struct origin *o);
 /* Of a sick one: may somebody try whether it is well again? One may, every `backoff_ms`. Any thread. */
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms);
-void origin_failed(struct origin *o, enum reason why, int64_t now_wall_ms);
+/* `fault`: with REASON_ORIGIN_INVALID and REASON_ORIGIN_LIMIT, what is wrong with its message; else HTTP_ERROR_NONE. */
+void origin_failed(struct origin *o, enum reason why, enum http_error fault, int64_t now_wall_ms);
+/* How it failed last; REASON_NONE: it never did. */
+struct origin_failure {
+    enum reason why;
+    enum http_error fault;
+};
+struct origin_failure origin_last_failure(const struct origin *o);
 
 #endif

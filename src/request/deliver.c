@@ -140,11 +140,15 @@ enum reason deliver_reason(const struct request *r)
     return why;
 }
 
-struct str deliver_detail(const struct request *r)
+struct str deliver_detail(struct request *r)
 {
-    if (deliver_reason(r) == REASON_TARGETED_INVALID && r->object && r->object->response)
+    enum reason why = deliver_reason(r);
+    if (why == REASON_TARGETED_INVALID && r->object && r->object->response)
         return response_note(r->object->response);
-    return STR_NONE;
+    if (why != REASON_ORIGIN_INVALID && why != REASON_ORIGIN_LIMIT)
+        return STR_NONE;
+    struct str word = http_error_word(r->origin_fault), setting = http_error_setting(r->origin_fault);
+    return setting.n ? ARENA_JOIN(&r->arena, word, STR(", "), setting) : word;
 }
 
 static bool is_token_like(struct str s)

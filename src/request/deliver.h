@@ -43,7 +43,8 @@ struct age deliver_age(const struct request *r);
 
 /* Why it is not stored, not fresh, or not the origin's: the `detail` of Cache-Status. The object has a head, if there is one. */
 enum reason deliver_reason(const struct request *r);
-/* What there is to say beside the reason: which byte of which field. Usually empty. */
-struct str deliver_detail(const struct request *r);
+/* What there is to say beside the reason: which byte of which field; what is wrong with the origin's message, which is for the log
+ * alone. Usually empty. */
+struct str deliver_detail(struct request *r);
 
 #endif

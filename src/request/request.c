@@ -674,6 +674,7 @@ static enum step fetch_failed(struct request *r)
     }
     if (why == REASON_UPLOAD_FAILED && r->refused != HTTP_ERROR_NONE)
         return fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
+    r->origin_fault = (enum http_error)o->fail_fault;
     return fail(r, why, status);
 }
 
@@ -866,6 +867,7 @@ static enum step cut(struct request *r)
 {
     r->cut = true;
     r->reason = (enum reason)r->object->fail_reason;
+    r->origin_fault = (enum http_error)r->object->fail_fault;
     return STEP_FINISH;
 }
 

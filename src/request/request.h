@@ -194,6 +194,7 @@ struct request {
 
     /* ---- for the record ---- */
     enum reason reason;
+    enum http_error origin_fault; /* with REASON_ORIGIN_INVALID and REASON_ORIGIN_LIMIT */
     int status;
     uint64_t bytes_sent;
     int64_t started_us, first_byte_us, fetch_started_us, fetch_ms; /* 0: nobody asks, there is no log */

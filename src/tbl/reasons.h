@@ -54,6 +54,7 @@ REASON(FIRST_BYTE_TIMEOUT,"first-byte-timeout", SAME, KEEPS,  "the origin did no
 REASON(BETWEEN_TIMEOUT,   "between-bytes-timeout", SAME, KEEPS,  "the origin paused too long in its answer")
 REASON(ORIGIN_CLOSED,     "origin-closed",      SAME, KEEPS,  "the origin closed the connection before its answer was whole")
 REASON(ORIGIN_INVALID,    "origin-invalid",     SAME, KEEPS,  "the origin's answer is malformed")
+REASON(ORIGIN_LIMIT,      "origin-limit",       SAME, KEEPS,  "the origin's answer is over a limit of freshet's")
 REASON(ORIGIN_STATUS,     "origin-error",       SAME, KEEPS,  "the origin answered with an error")
 REASON(QUEUE_FULL,        "origin-queue-full",  SAME, KEEPS,  "too many requests wait for a connection to the origin")
 REASON(QUEUE_TIMEOUT,     "origin-queue-timeout", SAME, KEEPS,  "waited too long for a connection to the origin")

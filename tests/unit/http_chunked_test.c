@@ -252,15 +252,15 @@ static void refuses_bad_trailers(void **state)
         struct str lines;
         enum http_error error;
     } rows[] = {
-        { STR_INIT("Content-Length: 99"), HTTP_ERROR_TRAILER },
-        { STR_INIT("Transfer-Encoding: chunked"), HTTP_ERROR_TRAILER },
-        { STR_INIT("TRANSFER_ENCODING: chunked"), HTTP_ERROR_TRAILER },
-        { STR_INIT("Content_Length: 9"), HTTP_ERROR_TRAILER },
-        { STR_INIT("Content.Length: 9"), HTTP_ERROR_TRAILER },
-        { STR_INIT("hOST: evil.example"), HTTP_ERROR_TRAILER },
-        { STR_INIT("Trailer: X"), HTTP_ERROR_TRAILER },
-        { STR_INIT("Connection: close"), HTTP_ERROR_TRAILER },
-        { STR_INIT("X: y\r\nTE: trailers"), HTTP_ERROR_TRAILER },
+        { STR_INIT("Content-Length: 99"), HTTP_ERROR_TRAILER_FORBIDDEN },
+        { STR_INIT("Transfer-Encoding: chunked"), HTTP_ERROR_TRAILER_FORBIDDEN },
+        { STR_INIT("TRANSFER_ENCODING: chunked"), HTTP_ERROR_TRAILER_FORBIDDEN },
+        { STR_INIT("Content_Length: 9"), HTTP_ERROR_TRAILER_FORBIDDEN },
+        { STR_INIT("Content.Length: 9"), HTTP_ERROR_TRAILER_FORBIDDEN },
+        { STR_INIT("hOST: evil.example"), HTTP_ERROR_TRAILER_FORBIDDEN },
+        { STR_INIT("Trailer: X"), HTTP_ERROR_TRAILER_FORBIDDEN },
+        { STR_INIT("Connection: close"), HTTP_ERROR_TRAILER_FORBIDDEN },
+        { STR_INIT("X: y\r\nTE: trailers"), HTTP_ERROR_TRAILER_FORBIDDEN },
         { STR_INIT("X"), HTTP_ERROR_TRAILER },
         { STR_INIT(": x"), HTTP_ERROR_TRAILER },
         { STR_INIT("X : y"), HTTP_ERROR_TRAILER },
@@ -313,12 +313,12 @@ static void assert_bounded(const char *start, const char *piece, size_t most, en
 static void bounds_what_is_thrown_away(void **state)
 {
     (void)state;
-    assert_bounded("1;", "aaaaaaaaaaaaaaaa", 20000, HTTP_ERROR_CHUNK_EXTENSION);
-    assert_bounded("1;a=\"", "aaaaaaaaaaaaaaaa", 20000, HTTP_ERROR_CHUNK_EXTENSION);
-    assert_bounded("1", "                ", 20000, HTTP_ERROR_CHUNK_EXTENSION);
-    assert_bounded("", "1;abcdefg=hijklm\r\nx\r\n", 40000, HTTP_ERROR_CHUNK_EXTENSION);
-    assert_bounded("0\r\n", "X: yyyyyyyyyyyy\r\n", 20000, HTTP_ERROR_TRAILER);
-    assert_bounded("0\r\n", "XXXXXXXXXXXXXXXX", 20000, HTTP_ERROR_TRAILER);
+    assert_bounded("1;", "aaaaaaaaaaaaaaaa", 20000, HTTP_ERROR_CHUNK_EXTENSIONS_TOO_LARGE);
+    assert_bounded("1;a=\"", "aaaaaaaaaaaaaaaa", 20000, HTTP_ERROR_CHUNK_EXTENSIONS_TOO_LARGE);
+    assert_bounded("1", "                ", 20000, HTTP_ERROR_CHUNK_EXTENSIONS_TOO_LARGE);
+    assert_bounded("", "1;abcdefg=hijklm\r\nx\r\n", 40000, HTTP_ERROR_CHUNK_EXTENSIONS_TOO_LARGE);
+    assert_bounded("0\r\n", "X: yyyyyyyyyyyy\r\n", 20000, HTTP_ERROR_TRAILERS_TOO_LARGE);
+    assert_bounded("0\r\n", "XXXXXXXXXXXXXXXX", 20000, HTTP_ERROR_TRAILERS_TOO_LARGE);
 }
 
 static void writes_chunk_heads(void **state)

@@ -220,10 +220,10 @@ static const struct exception valid_exceptions[] = {
     { "030.http", HTTP_ERROR_TRANSFER_ENCODING, REFUSED },
     { "rfc9112_smuggle_gzip_chunked_01.http", HTTP_ERROR_TRANSFER_ENCODING, REFUSED },
     { "rfc9112_smuggle_te_identity_chunked_01.http", HTTP_ERROR_TRANSFER_ENCODING, REFUSED },
-    { "027.http", HTTP_ERROR_TARGET, REFUSED },     /* bytes above 0x7f: RFC 3986 2 */
-    { "028.http", HTTP_ERROR_FIELD_NAME, REFUSED }, /* white space before the colon: RFC 9112 5.1 */
-    { "040.http", HTTP_ERROR_FIELD_NAME, REFUSED }, /* Transfer_Encoding */
-    { "040_compat.http", HTTP_ERROR_FIELD_NAME, REFUSED },
+    { "027.http", HTTP_ERROR_TARGET, REFUSED },          /* bytes above 0x7f: RFC 3986 2 */
+    { "028.http", HTTP_ERROR_FIELD_NAME, REFUSED },      /* white space before the colon: RFC 9112 5.1 */
+    { "040.http", HTTP_ERROR_FIELD_DISGUISED, REFUSED }, /* Transfer_Encoding */
+    { "040_compat.http", HTTP_ERROR_FIELD_DISGUISED, REFUSED },
     { "compat_obs_fold.http", HTTP_ERROR_FIELD_FOLDED, REFUSED },
     { "compat_obs_fold_huge.http", HTTP_ERROR_FIELD_FOLDED, REFUSED },
     { "099.http", HTTP_ERROR_NONE, CUT },          /* has half the body that its Content-Length says */

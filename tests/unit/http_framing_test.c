@@ -108,8 +108,9 @@ static void refuses_bad_lengths(void **state)
         "Content-Length: 5\r\nContent-Length:\r\n",
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
-        assert_int_equal(frame_request("1.1", lines[i], &f), HTTP_ERROR_CONTENT_LENGTH);
-        assert_int_equal(frame_response(METHOD_GET, "1.1", 200, lines[i], &f), HTTP_ERROR_CONTENT_LENGTH);
+        assert_int_equal(frame_request("1.1", lines[i], &f), HTTP_ERROR_CONTENT_LENGTH_REPEATED);
+        assert_int_equal(frame_response(METHOD_GET, "1.1", 200, lines[i], &f),
+                         HTTP_ERROR_CONTENT_LENGTH_REPEATED);
     }
 }
 
@@ -300,7 +301,7 @@ static void frames_responses(void **state)
           "1.1",
           304,
           "Content-Length: 5\r\nContent-Length: 6\r\n",
-          HTTP_ERROR_CONTENT_LENGTH,
+          HTTP_ERROR_CONTENT_LENGTH_REPEATED,
           { 0 } },
         { METHOD_GET, "1.1", 204, "Content-Length: 5\r\n", 0, { FRAMING_NONE, 0 } },
         { METHOD_GET, "1.1", 204, "Transfer-Encoding: cow\r\n", 0, { FRAMING_NONE, 0 } },
