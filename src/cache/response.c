@@ -9,6 +9,9 @@
 
 static const struct str default_cc = STR_INIT("Cache-Control: public, max-age=0, must-revalidate\r\n");
 
+static const struct field accept_ranges = { STR_INIT("Accept-Ranges"), STR_INIT("bytes"),
+                                            FIELD_ACCEPT_RANGES };
+
 /* ---- what is end-to-end ---- */
 
 static bool connection_lists(const struct fields *received, struct str name)
@@ -349,19 +352,31 @@ static enum group group_of(const struct response_plan *p, const struct field *f)
     return f->id == FIELD_ETAG ? GROUP_ETAG : is_in_304(f) ? GROUP_304 : GROUP_VISIBLE;
 }
 
+static bool adds_accept_ranges(const struct response_plan *p)
+{
+    return p->add_accept_ranges && !fields_has(p->fields, FIELD_ACCEPT_RANGES);
+}
+
+static size_t field_bytes(const struct field *f)
+{
+    return f->name.n + f->value.n + 4;
+}
+
 static size_t group_bytes(const struct response_plan *p, size_t bytes[GROUPS])
 {
     size_t all = 0;
     for (size_t i = 0; i < p->fields->n; i++) {
         const struct field *f = &p->fields->v[i];
         enum group group = group_of(p, f);
-        size_t line = f->name.n + f->value.n + 4;
         if (group == GROUP_NONE)
             continue;
-        bytes[group] += line;
-        all += line;
+        bytes[group] += field_bytes(f);
+        all += field_bytes(f);
     }
-    return all;
+    if (!adds_accept_ranges(p))
+        return all;
+    bytes[GROUP_VISIBLE] += field_bytes(&accept_ranges);
+    return all + field_bytes(&accept_ranges);
 }
 
 #define STATUS_LINE(reason) (STATUS_LINE_BEGIN + (reason).n + 2)
@@ -399,6 +414,8 @@ static void put_text(struct builder *b, const struct response_plan *p, struct st
         if (group != GROUP_NONE)
             put_field(&groups[group], &p->fields->v[i]);
     }
+    if (adds_accept_ranges(p))
+        put_field(&groups[GROUP_VISIBLE], &accept_ranges);
     for (size_t i = 0; i < GROUPS; i++)
         CHECK(groups[i].at == groups[i].end);
 }

@@ -54,7 +54,9 @@ struct response_plan {
     struct str
         note; /* for Cache-Status: what the dev profile would have done, or where the mistake is in a targeted field;
                               usually empty */
-    bool add_default_cc;   /* when neither Cache-Control nor Expires is there */
+    bool add_default_cc; /* when neither Cache-Control nor Expires is there */
+    bool
+        add_accept_ranges; /* Accept-Ranges: bytes, when it is not there; from then on it counts as the origin's */
     const uint64_t *names; /* copied and put in order */
     size_t names_n;
     bool names_are_short; /* as in struct epoch_names */

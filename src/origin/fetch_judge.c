@@ -187,6 +187,8 @@ void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct ve
         .declared_length = *body ? -1 : a->declared_length, /* a body knows its own */
         .strip_cookies = v->store && v->strip_cookies,
         .add_default_cc = v->store && f->plan.site->default_browser_revalidate,
+        /* Ranges are cut from whole 200s (CACHING.md 6.2). */
+        .add_accept_ranges = v->store && f->plan.site->accept_ranges && a->status == 200 && !f->part_of.is,
         .note = note_of(f, v),
         .names = names.v,
         .names_n = names.n,

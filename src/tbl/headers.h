@@ -11,6 +11,7 @@
 /* clang-format off */
 HEADER(ACCEPT,                     "Accept",                     E)
 HEADER(ACCEPT_ENCODING,            "Accept-Encoding",            E)
+HEADER(ACCEPT_RANGES,              "Accept-Ranges",              E)
 HEADER(ACCEPT_LANGUAGE,            "Accept-Language",            E)
 HEADER(AGE,                        "Age",                        E)
 HEADER(AUTHORIZATION,              "Authorization",              E)
