@@ -506,7 +506,7 @@ void fetch_fail(struct fetch *f, enum reason why, int status)
     fetch_back_off(f);
     count(f->f->counters, COUNTER_FETCHES_FAILED);
     if (is_origins_fault(why))
-        origin_failed(f->plan.origin, why, f->fault, f->f->loop->now.wall_ms);
+        origin_failed(f->plan.origin, why, f->fault, f->f->loop->now);
     if (is_origins_fault(why) || is_own_limit(why))
         log_failure(f, why);
     index_withdraw(f->object);

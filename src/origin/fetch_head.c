@@ -229,7 +229,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
         return;
     }
     if (status >= 500)
-        origin_failed(f->plan.origin, REASON_ORIGIN_STATUS, HTTP_ERROR_NONE, f->f->loop->now.wall_ms);
+        origin_failed(f->plan.origin, REASON_ORIGIN_STATUS, HTTP_ERROR_NONE, f->f->loop->now);
     else
         origin_answered(f->plan.origin);
     response_end_to_end(&h->fields, &f->arena, &fields);

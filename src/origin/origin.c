@@ -81,22 +81,32 @@ void origins_each(struct origins *o, void (*each)(struct origin *, void *), void
     lock_give(&o->lock);
 }
 
+static void set_sick(struct origin *o, bool sick)
+{
+    if (atomic_exchange_explicit(&o->sick, sick, memory_order_relaxed) != sick)
+        atomic_fetch_add_explicit(&o->all->sick, sick ? 1 : -1, memory_order_relaxed);
+}
+
 void origin_answered(struct origin *o)
 {
     atomic_fetch_add_explicit(&o->answered, 1, memory_order_relaxed);
-    if (atomic_load_explicit(&o->failed_in_row, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&o->failed_in_row, memory_order_relaxed) == 0 && !origin_is_sick(o))
         return;
-    if (atomic_exchange_explicit(&o->failed_in_row, 0, memory_order_relaxed) >= ORIGIN_SICK_AFTER)
-        atomic_fetch_sub_explicit(&o->all->sick, 1, memory_order_relaxed);
+    atomic_store_explicit(&o->failed_in_row, 0, memory_order_relaxed);
+    set_sick(o, false);
 }
 
-void origin_failed(struct origin *o, enum reason why, enum http_error fault, int64_t now_wall_ms)
+void origin_failed(struct origin *o, enum reason why, enum http_error fault, struct now now)
 {
     atomic_fetch_add_explicit(&o->failed, 1, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&o->failed_in_row, 1, memory_order_relaxed) + 1 == ORIGIN_SICK_AFTER)
-        atomic_fetch_add_explicit(&o->all->sick, 1, memory_order_relaxed);
     atomic_store_explicit(&o->last, (uint32_t)fault << 8 | (uint32_t)why, memory_order_relaxed);
-    atomic_store_explicit(&o->last_failed_wall_ms, now_wall_ms, memory_order_relaxed);
+    atomic_store_explicit(&o->last_failed_wall_ms, now.wall_ms, memory_order_relaxed);
+    uint64_t in_row = atomic_fetch_add_explicit(&o->failed_in_row, 1, memory_order_relaxed) + 1;
+    if (in_row == 1)
+        atomic_store_explicit(&o->row_began_ms, now.mono_ms, memory_order_relaxed);
+    if (in_row >= ORIGIN_SICK_AFTER &&
+        now.mono_ms - atomic_load_explicit(&o->row_began_ms, memory_order_relaxed) >= ORIGIN_SICK_MS)
+        set_sick(o, true);
 }
 
 struct origin_failure origin_last_failure(const struct origin *o)
@@ -107,7 +117,7 @@ struct origin_failure origin_last_failure(const struct origin *o)
 
 bool origin_is_sick(const struct origin *o)
 {
-    return atomic_load_explicit(&o->failed_in_row, memory_order_relaxed) >= ORIGIN_SICK_AFTER;
+    return atomic_load_explicit(&o->sick, memory_order_relaxed);
 }
 
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms)

@@ -5,6 +5,7 @@
 #ifndef ORIGIN_ORIGIN_H
 #define ORIGIN_ORIGIN_H
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "cache/reason.h"
@@ -26,11 +27,15 @@ struct origin {
     _Atomic int64_t last_failed_wall_ms;
     _Atomic uint32_t last; /* both in one, so that they fit each other: origin_last_failure */
     _Atomic uint64_t failed_in_row;
+    _Atomic int64_t row_began_ms; /* monotonic: when the first of them failed */
+    atomic_bool sick;
     _Atomic int64_t next_try_ms; /* monotonic: while it is sick, no background fetch before */
 };
 
-/* After so many failures in a row an origin is sick, until it answers: what may be served stale on an error is served at once. */
+/* After so many failures in a row, of which the last is so much later than the first, an origin is sick, until it answers: what may be
+ * served stale on an error is served at once. Failures at one moment are the requests of one moment: they say nothing of the next. */
 #define ORIGIN_SICK_AFTER 5
+#define ORIGIN_SICK_MS    1000
 
 struct origins {
     struct lock lock;
@@ -51,7 +56,7 @@ bool origin_is_sick(const struct origin *o);
 /* Of a sick one: may somebody try whether it is well again? One may, every `backoff_ms`. Any thread. */
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms);
 /* `fault`: with REASON_ORIGIN_INVALID and REASON_ORIGIN_LIMIT, what is wrong with its message; else HTTP_ERROR_NONE. */
-void origin_failed(struct origin *o, enum reason why, enum http_error fault, int64_t now_wall_ms);
+void origin_failed(struct origin *o, enum reason why, enum http_error fault, struct now now);
 /* How it failed last; REASON_NONE: it never did. */
 struct origin_failure {
     enum reason why;

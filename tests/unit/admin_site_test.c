@@ -166,7 +166,8 @@ static void metrics_are_text_that_prometheus_reads(void **state)
     count_add(&world.counters[0], COUNTER_HITS, 5);
     count_add(&world.counters[1], COUNTER_HITS, 7);
     origins_get(&world.origins, &world.settings->sites[0].origin_address);
-    origin_failed(origins_get(&world.origins, &quoted), REASON_CONNECT_FAILED, 1);
+    origin_failed(origins_get(&world.origins, &quoted), REASON_CONNECT_FAILED, HTTP_ERROR_NONE,
+                  (struct now){ 1, 1 });
     world_store(&world, "http://one.example/a", NULL, KEPT);
     struct answer_page *page = world_ask(&world, METHOD_GET, "/metrics", NULL, STR_NONE);
     assert_int_equal(page->status, 200);
@@ -238,7 +239,7 @@ static void status_says_how_it_is_doing(void **state)
     count_add(&w->counters[1], COUNTER_MISSES, 1);
     count_add(&w->counters[1], COUNTER_PASSES, 1);
     origin_failed(origins_get(&w->origins, &w->settings->sites[0].origin_address), REASON_CONNECT_FAILED,
-                  1000);
+                  HTTP_ERROR_NONE, (struct now){ 1, 1000 });
     world_store(w, "http://one.example/a", NULL, KEPT);
     for (int i = 0; i < ADMIN_PURGES_KEPT + 5; i++) {
         char body[64];
