@@ -61,8 +61,8 @@ struct fetch {
     struct buf in;  /* a head that came in pieces */
     struct head_scan scan;
     unsigned interims;
-    bool early_101;     /* it stands in `in`: the request's body goes out first */
-    int covered_status; /* of the error in whose place visitors get what is stored */
+    bool early_101;        /* it stands in `in`: the request's body goes out first */
+    int covered_status;    /* of the error in whose place visitors get what is stored */
     enum http_error fault; /* what is wrong with the answer */
     int64_t sent_ms;
     struct framing framing;

@@ -52,7 +52,7 @@ await scenario({ answer }, async ({ ask, cases, origin, freshet }) => {
       const r = await ask(`/${i}`);
       equal(r.status, 502, 'status');
       equal(r.fields['cache-control'], 'no-store', 'Cache-Control');
-      equal(r.fields['cache-status'], `freshet; fwd=uri-miss; detail=${limits.includes(name) ? 'origin-limit' : 'origin-invalid'}`, 'Cache-Status');
+      equal(r.fields['cache-status'], `freshet; fwd=uri-miss; ${limits.includes(name) ? 'detail=origin-limit' : 'detail=origin-invalid'}`, 'Cache-Status');
       equal(origin.requests.length, before + 1, 'requests'); // what an origin has begun to answer is not asked again
       const open = [...origin.sockets].length;
       equal((await ask('/good')).body, 'good', 'the next answer');
