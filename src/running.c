@@ -10,7 +10,8 @@
 #include "base/check.h"
 #include "io/system.h"
 
-#define FOLDERS 3
+#define FOLDERS       3
+#define SYSTEM_FOLDER "/run/freshet"
 
 /* The folders to look into, in order. Returns how many. */
 static size_t folders(char out[FOLDERS][PATH_MAX])
@@ -21,7 +22,7 @@ static size_t folders(char out[FOLDERS][PATH_MAX])
     size_t n = 0;
     if (xdg && xdg[0] == '/' && snprintf(out[n], PATH_MAX, "%s/freshet", xdg) < PATH_MAX)
         n++;
-    snprintf(out[n++], PATH_MAX, "/run/freshet");
+    snprintf(out[n++], PATH_MAX, SYSTEM_FOLDER);
     snprintf(out[n++], PATH_MAX, "/tmp/freshet-%lu", (unsigned long)geteuid());
     return n;
 }
@@ -105,13 +106,19 @@ static int by_pid(const void *a, const void *b)
     return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
+/* Root alone decides whose this folder is: a user cannot put one there for root to read, as he can in /tmp. */
+static bool is_given(const char *folder)
+{
+    return getenv("FRESHET_RUNTIME_DIR") || strcmp(folder, SYSTEM_FOLDER) == 0;
+}
+
 size_t running_find(struct running out[RUNNING_MAX])
 {
     char all[FOLDERS][PATH_MAX];
     struct found f = { out, 0 };
     size_t n = folders(all);
     for (size_t i = 0; i < n; i++)
-        presence_each(all[i], add, &f);
+        presence_each(all[i], is_given(all[i]), add, &f);
     qsort(out, f.n, sizeof(*out), by_pid);
     return f.n;
 }

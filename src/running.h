@@ -26,8 +26,8 @@ struct running {
 /* Says that this process is there, until presence_withdraw or its end. 0 or a negative errno of the last folder that was tried. */
 int running_publish(struct presence *p, struct str admin, const char *state);
 
-/* Writes those that run, in the order of their process ids: this user's and root's; for root also those of other users that keep
- * their token in their state folder. Returns how many, at most RUNNING_MAX. */
+/* Writes those that run, in the order of their process ids: this user's and root's; for root also those in /run/freshet
+ * (or FRESHET_RUNTIME_DIR) when that belongs to another user, if they keep their token in their state folder. Returns how many, at most RUNNING_MAX. */
 size_t running_find(struct running out[RUNNING_MAX]);
 
 #endif

@@ -14,23 +14,22 @@
 #define CONTENT_MAX ((size_t)65536)
 #define FILES_MAX   1000
 
-/* Whoever can write to the folder can send a verb, and the token that it brings, anywhere. Root may read what belongs to a user:
- * a service's folder; what comes of it is bounded by who reads (see the owner of presence_fn). */
-static bool is_trusted(const struct stat *st)
+/* Whoever can write to the folder can send a verb, and the token that it brings, anywhere. */
+static bool is_trusted(const struct stat *st, bool of_anybody)
 {
     uid_t me = geteuid();
     return S_ISDIR(st->st_mode) && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0 &&
-           (st->st_uid == me || st->st_uid == 0 || me == 0);
+           (st->st_uid == me || st->st_uid == 0 || (me == 0 && of_anybody));
 }
 
 /* The folder's descriptor or a negative errno. *owner: whose it is. */
-static int open_folder(const char *folder, uid_t *owner)
+static int open_folder(const char *folder, bool of_anybody, uid_t *owner)
 {
     struct stat st;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &st) == 0 && is_trusted(&st)) {
+    if (fstat(fd, &st) == 0 && is_trusted(&st, of_anybody)) {
         *owner = st.st_uid;
         return fd;
     }
@@ -90,14 +89,14 @@ int presence_publish(struct presence *p, const char *folder, struct str content)
         return -EFBIG;
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return -errno;
-    int fd = open_folder(folder, &owner);
+    int fd = open_folder(folder, false, &owner);
     if (fd < 0)
         return fd;
     p->folder = fd;
     /* In a folder of somebody else its owner could take ours away and put his there. */
     int status = owner == geteuid() ? 0 : -EPERM;
     if (status == 0) {
-        presence_each(folder, pass_over, NULL);
+        presence_each(folder, false, pass_over, NULL);
         make_name(p->name);
         status = put(p, content);
     }
@@ -144,10 +143,10 @@ out:
     return good;
 }
 
-int presence_each(const char *folder, presence_fn fn, void *ctx)
+int presence_each(const char *folder, bool of_anybody, presence_fn fn, void *ctx)
 {
     uid_t owner;
-    int fd = open_folder(folder, &owner);
+    int fd = open_folder(folder, of_anybody, &owner);
     if (fd < 0)
         return fd;
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);

@@ -4,7 +4,7 @@
  * of another namespace. Any thread; nobody waits.
  *
  * Folders lie where others may write too (/tmp). One is used only when it is a folder, not a link to one, belongs to this
- * user or to root (or to anybody named, when this is root), and nobody else may write to it.
+ * user or to root, and nobody else may write to it.
  */
 #ifndef IO_PRESENCE_H
 #define IO_PRESENCE_H
@@ -29,9 +29,10 @@ void presence_withdraw(struct presence *p);
 
 /* Called for what each living process wrote, with its owner. `content` lives as long as the call. */
 typedef void (*presence_fn)(void *ctx, struct str content, uid_t owner);
-/* Reads at most 1000 files of the folder, and removes what dead processes left as far as this user may. 0, also when there is none
- * alive, or a negative errno: no folder, or one that is not to be trusted (-EPERM). */
-int presence_each(const char *folder, presence_fn fn, void *ctx);
+/* Reads at most 1000 files of the folder, and removes what dead processes left as far as this user may. `of_anybody`: root also reads
+ * a folder of another user; only where root has made it. 0, also when there is none alive, or a negative errno: no folder, or one that is not to be
+ * trusted (-EPERM). */
+int presence_each(const char *folder, bool of_anybody, presence_fn fn, void *ctx);
 
 /* Whose file it is. 0 or a negative errno; -EINVAL: no file, also when it is a link to one. */
 int presence_owner(const char *path, uid_t *out);

@@ -184,7 +184,7 @@ static void a_folder_of_others_is_not_trusted(void **state)
         assert_int_equal(chmod(top, 0755), 0);
         pid_t pid = fork();
         if (pid == 0)
-            _exit(seteuid(2) == 0 && presence_each(folder, NULL, NULL) == -EPERM ? 0 : 1);
+            _exit(seteuid(2) == 0 && presence_each(folder, true, NULL, NULL) == -EPERM ? 0 : 1);
         int status;
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
@@ -256,6 +256,17 @@ static void the_folder_is_where_the_standard_says(void **state)
     for (size_t i = 0; i < n; i++)
         mine += v[i].pid == getpid() && strcmp(v[i].admin, "127.0.0.1:77") == 0;
     assert_int_equal(mine, 1);
+    if (geteuid() ==
+        0) { /* a user's folder for root to read counts where root has named it, not where a user may put it */
+        char folder_of_user[96];
+        snprintf(folder_of_user, sizeof(folder_of_user), "%s/freshet", folder);
+        snprintf(at, sizeof(at), "%s/%s", folder_of_user, p.name);
+        assert_int_equal(chown(at, 1, 1) | chown(folder_of_user, 1, 1), 0);
+        assert_int_equal(presence_each(folder_of_user, false, NULL, NULL), -EPERM);
+        n = running_find(v);
+        for (size_t i = 0; i < n; i++)
+            assert_int_not_equal(v[i].pid, getpid());
+    }
     presence_withdraw(&p);
     unsetenv("XDG_RUNTIME_DIR");
 }
