@@ -249,23 +249,26 @@ static void the_folder_is_where_the_standard_says(void **state)
     unsetenv("FRESHET_RUNTIME_DIR");
     assert_int_equal(mkdir(folder, 0700), 0);
     setenv("XDG_RUNTIME_DIR", folder, 1);
-    assert_int_equal(running_publish(&p, STR("127.0.0.1:77"), "/x"), 0);
+    assert_int_equal(running_publish(&p, STR("127.0.0.1:77"), folder), 0);
     snprintf(at, sizeof(at), "%s/freshet/%s", folder, p.name);
     assert_int_equal(stat(at, &st), 0);
     size_t n = running_find(v), mine = 0; /* others may run on this machine */
     for (size_t i = 0; i < n; i++)
         mine += v[i].pid == getpid() && strcmp(v[i].admin, "127.0.0.1:77") == 0;
     assert_int_equal(mine, 1);
-    if (geteuid() ==
-        0) { /* a user's folder for root to read counts where root has named it, not where a user may put it */
-        char folder_of_user[96];
-        snprintf(folder_of_user, sizeof(folder_of_user), "%s/freshet", folder);
-        snprintf(at, sizeof(at), "%s/%s", folder_of_user, p.name);
-        assert_int_equal(chown(at, 1, 1) | chown(folder_of_user, 1, 1), 0);
-        assert_int_equal(presence_each(folder_of_user, false, NULL, NULL), -EPERM);
+    /* All of it another user's, token and all: root reads it where root has named it, not where a user may put it. */
+    if (geteuid() == 0) {
+        char theirs[96], token[96];
+        snprintf(theirs, sizeof(theirs), "%s/freshet", folder);
+        snprintf(token, sizeof(token), "%s/token", folder);
+        assert_int_equal(system_write_file(token, STR("t\n"), 0600), 0);
+        assert_int_equal(chown(token, 1, 1) | chown(at, 1, 1) | chown(theirs, 1, 1), 0);
         n = running_find(v);
         for (size_t i = 0; i < n; i++)
             assert_int_not_equal(v[i].pid, getpid());
+        setenv("FRESHET_RUNTIME_DIR", theirs, 1);
+        assert_int_equal(running_find(v), 1);
+        unsetenv("FRESHET_RUNTIME_DIR");
     }
     presence_withdraw(&p);
     unsetenv("XDG_RUNTIME_DIR");
