@@ -200,6 +200,19 @@ static enum method method_of(struct str m)
     return METHOD_OTHER;
 }
 
+bool method_is_safe(struct str name)
+{
+    static const struct str safe[] = {
+#define SAFE_METHOD(text) STR_INIT(text),
+#include "tbl/safe_methods.h"
+#undef SAFE_METHOD
+    };
+    for (size_t i = 0; i < COUNT_OF(safe); i++)
+        if (str_eq(name, safe[i]))
+            return true;
+    return false;
+}
+
 static enum head_result parse_request_line(struct cursor *c, size_t line_bytes, struct request_head *out)
 {
     const char *lim = limit_of(c, line_bytes), *method = c->at, *target, *stop;

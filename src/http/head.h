@@ -45,6 +45,9 @@ enum method {
     METHOD_CONNECT,
 };
 
+/* Does it change nothing at the origin (RFC 9110 §9.2.1)? By its name, with case; unknown methods may. */
+bool method_is_safe(struct str name);
+
 struct request_head {
     enum method method;
     struct str method_name; /* as received; methods are case-sensitive */

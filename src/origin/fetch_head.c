@@ -31,11 +31,6 @@ static void ask_unconditionally(struct fetch *f)
     fetch_ask(f);
 }
 
-static bool is_safe(enum method m)
-{
-    return m == METHOD_GET || m == METHOD_HEAD || m == METHOD_OPTIONS || m == METHOD_TRACE;
-}
-
 /* Of an object with few names little is kept of each. Should it have many from now on, that would be too little. */
 static bool outgrows_names(struct fetch *f, const struct verdict *v)
 {
@@ -238,7 +233,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
         fields_add_id(&fields, &f->arena, FIELD_UPGRADE, fields_joined(&h->fields, FIELD_UPGRADE, &f->arena));
     if (f->plan.method == METHOD_HEAD && status == 200)
         compare_with_stored(f, h);
-    if (!is_safe(f->plan.method) && status >= 200 && status < 400 && f->plan.site->invalidate_unsafe) {
+    if (!method_is_safe(f->plan.method_name) && status >= 200 && status < 400 &&
+        f->plan.site->invalidate_unsafe) {
         invalidate_by_answer(f->f->cache, &f->plan.key, &fields, &f->arena, f->f->loop->now.mono_ms);
         f->invalidated = true;
     }

@@ -532,9 +532,25 @@ static void finds_faults_early(void **state)
     assert_int_equal(a.error, HTTP_ERROR_LINE_ENDING);
 }
 
+/* CACHING.md 5.5: safe are the methods that the IANA registry calls so, as they are spelled there. */
+static void knows_safe_methods(void **state)
+{
+    (void)state;
+    static const char *const safe[] = { "GET",      "HEAD",   "OPTIONS", "TRACE",
+                                        "PROPFIND", "REPORT", "SEARCH",  "QUERY" };
+    static const char *const unsafe[] = { "POST",     "PUT",       "PATCH", "DELETE", "CONNECT",
+                                          "PRI",      "PROPPATCH", "MKCOL", "LOCK",   "get",
+                                          "Propfind", "QUERYX",    "REPOR", "" };
+    for (size_t i = 0; i < COUNT_OF(safe); i++)
+        assert_true(method_is_safe(str_from(safe[i])));
+    for (size_t i = 0; i < COUNT_OF(unsafe); i++)
+        assert_false(method_is_safe(str_from(unsafe[i])));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_safe_methods),
         cmocka_unit_test(parses_a_request),
         cmocka_unit_test(parses_a_response),
         cmocka_unit_test(knows_methods),
