@@ -15,28 +15,6 @@ struct question {
     struct fields fields; /* of the request that is explained */
 };
 
-/* "%20" and "+" of a form's value (the URL standard's application/x-www-form-urlencoded); a bad encoding stays as it is. */
-static struct str form_decode(struct str s, struct arena *a)
-{
-    static const char digits[] = "0123456789abcdef";
-    char *p = arena_alloc(a, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        size_t high = 16, low = 16;
-        if (s.p[i] == '%' && s.n - i > 2) {
-            high = str_index((struct str){ digits, 16 }, ascii_lower(s.p[i + 1]));
-            low = str_index((struct str){ digits, 16 }, ascii_lower(s.p[i + 2]));
-        }
-        if (high < 16 && low < 16) {
-            p[n++] = (char)(high << 4 | low);
-            i += 2;
-        } else {
-            p[n++] = s.p[i] == '+' ? ' ' : s.p[i];
-        }
-    }
-    return (struct str){ p, n };
-}
-
 static bool is_text(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -67,7 +45,7 @@ static bool take_question(struct request *r, struct question *q)
     struct query_param p;
     *q = (struct question){ 0 };
     for (struct str rest = r->key.has_query ? r->key.query : STR_NONE; query_next(&rest, &p);) {
-        struct str value = form_decode(p.value, &r->arena);
+        struct str value = query_decode(p.value, &r->arena);
         if (str_eq(p.name, STR("url")) && !q->url.n) {
             q->url = value;
         } else if (str_eq(p.name, STR("header"))) {
