@@ -197,6 +197,30 @@ struct str query_strip_ignored(struct str query, const struct strs *ignored, str
     return left;
 }
 
+static bool query_has_name(struct str query, struct str name, struct arena *a)
+{
+    struct query_param q;
+    while (query_next(&query, &q))
+        if (str_eq(query_decode(q.name, a), name))
+            return true;
+    return false;
+}
+
+struct str query_ignored(struct str query, const struct strs *ignored, struct str known, struct arena *a)
+{
+    struct param_filter f = { ignored->v, ignored->n, false };
+    struct material m = { .arena = a };
+    struct query_param q;
+    for (struct str rest = query; ignored->n && query_next(&rest, &q);) {
+        if (param_stays(&f, q.name, a) || query_has_name(known, query_decode(q.name, a), a))
+            continue;
+        if (m.n)
+            put_byte(&m, '&');
+        put_bytes(&m, q.raw);
+    }
+    return material_str(&m);
+}
+
 static bool has_query_list(const struct rule *rule)
 {
     return rule && rule->netlify.query_some;
@@ -350,10 +374,24 @@ static void put_vary(struct material *m, const struct key_request *r, const stru
     }
 }
 
+/* What makes another page under every rule, marked by a byte each; most requests have none. They stand at the end: what comes
+ * before is as long as the rule says. */
+static void put_rare(struct material *m, const struct key_request *r)
+{
+    if (r->spelling.n) {
+        put_byte(m, 's');
+        put_str(m, r->spelling);
+    }
+    if (r->data_request.n) {
+        put_byte(m, 'd');
+        put_str(m, r->data_request);
+    }
+}
+
 struct str key_variant(const struct key_request *r, const struct rule *rule, struct arena *a)
 {
     struct str query = query_part(r, rule, a);
-    if (!rule && !query.p)
+    if (!rule && !query.p && !r->spelling.n && !r->data_request.n)
         return STR("");
     struct material m = { .arena = a };
     put_str(&m, rule_text(rule));
@@ -362,6 +400,7 @@ struct str key_variant(const struct key_request *r, const struct rule *rule, str
         put_netlify(&m, r, rule);
         put_vary(&m, r, rule);
     }
+    put_rare(&m, r);
     return material_str(&m);
 }
 
@@ -459,8 +498,16 @@ struct str key_describe(const struct key_request *r, const struct rule *rule, st
     if (r->port)
         put_bytes(&m, arena_printf(a, ":%u", r->port));
     put_bytes(&m, r->path);
+    if (r->spelling.n) {
+        say(&m, "spelling", STR_NONE);
+        put_bytes(&m, r->spelling);
+    }
     say(&m, "query", STR_NONE);
     say_value(&m, query_part(r, rule, a));
+    if (r->data_request.n) {
+        say(&m, "", STR("x-nextjs-data"));
+        put_bytes(&m, r->data_request);
+    }
     if (rule)
         say_rule(&m, r, rule);
     return material_str(&m);

@@ -18,17 +18,19 @@ struct key_request {
     bool https;
     struct str host; /* normalised; port 0: the default one (http/url) */
     uint16_t port;
-    struct str path;  /* normalised */
-    struct str query; /* after query_strip_ignored */
+    struct str path;     /* normalised: what resources, rules and purges go by */
+    struct str spelling; /* the path as it is sent, without dot segments; empty: `path` is */
+    struct str query;    /* after query_strip_ignored */
     bool has_query;
     const struct fields *fields;
-    struct str country; /* upper case; empty: unknown */
+    struct str data_request; /* x-nextjs-data, part of every key (CACHING.md 4.8); empty: none */
+    struct str country;      /* upper case; empty: unknown */
     enum query_order order;
 };
 
 struct str key_primary(const struct key_request *r, struct arena *a);
-/* Under `rule`; NULL: the default one. The empty string for a request without query under the default rule:
- * nothing is allocated then, and no other request has it. */
+/* Under `rule`; NULL: the default one. The empty string for a request without query, in the usual spelling, under the default
+ * rule: nothing is allocated then, and no other request has it. */
 struct str key_variant(const struct key_request *r, const struct rule *rule, struct arena *a);
 /* The parts of both keys for people: "query: sort=asc; cookie theme: dark; language: group 1 (de+nl)". Values
  * as sent. */
@@ -41,6 +43,9 @@ struct str key_describe(const struct key_request *r, const struct rule *rule, st
  * 4.7). */
 struct str query_strip_ignored(struct str query, const struct strs *ignored, struct arena *a,
                                bool *has_query);
+/* The parameters that query_strip_ignored drops, in the order and spelling sent, but for those whose name `known` has, another
+ * query. Empty: none. */
+struct str query_ignored(struct str query, const struct strs *ignored, struct str known, struct arena *a);
 /* Only the parameters that are in the key under `rule`, in the order sent (CACHING.md 4.5). *dropped: there
  * were others. An empty result with *dropped set is sent without "?". */
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped);

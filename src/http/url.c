@@ -160,13 +160,19 @@ enum http_error target_parse(struct str raw, struct target *out)
     return absolute_parse(raw, out);
 }
 
-/* Is the segment that begins at `at` (behind its "/") "." or ".."? */
-static bool is_dot_segment(struct str path, size_t at)
+/* Of the segment that begins at `at` (behind its "/"): 1 when it is ".", 2 when it is "..", in any spelling; else 0. */
+static unsigned segment_dots(struct str path, size_t at)
 {
-    size_t n = 0;
-    while (n < 3 && at + n < path.n && path.p[at + n] == '.')
-        n++;
-    return (n == 1 || n == 2) && (at + n == path.n || path.p[at + n] == '/');
+    unsigned dots = 0;
+    for (; dots < 3 && at < path.n; dots++) {
+        if (path.p[at] == '.')
+            at++;
+        else if (path.p[at] == '%' && percent_byte(path, at) == '.')
+            at += 3;
+        else
+            break;
+    }
+    return dots < 3 && (at == path.n || path.p[at] == '/') ? dots : 0;
 }
 
 enum path_state { PATH_BAD, PATH_NORMAL, PATH_CHANGES };
@@ -179,7 +185,7 @@ static enum path_state path_look(struct str path)
     for (size_t i = 0; i < path.n; i++) {
         char c = path.p[i];
         if (c == '/') {
-            if (is_dot_segment(path, i + 1))
+            if (segment_dots(path, i + 1))
                 state = PATH_CHANGES;
         } else if (c == '%') {
             int byte = percent_byte(path, i);
@@ -223,8 +229,9 @@ static size_t dot_segments_remove(char *p, size_t n)
         size_t end = at + 1;
         while (end < n && p[end] != '/')
             end++;
-        if (is_dot_segment((struct str){ p, n }, at + 1)) {
-            if (end - at == 3)
+        unsigned dots = segment_dots((struct str){ p, n }, at + 1);
+        if (dots) {
+            if (dots == 2)
                 while (out > 0 && p[--out] != '/')
                     ;
             if (end == n)
@@ -256,6 +263,18 @@ enum http_error path_normalize(struct str path, struct arena *a, struct str *out
     CHECK(n > 0 && n <= path.n && p[0] == '/');
     *out = (struct str){ p, n };
     return HTTP_ERROR_NONE;
+}
+
+struct str path_without_dots(struct str path, struct arena *a)
+{
+    size_t at = 0;
+    while (at < path.n && !(path.p[at] == '/' && segment_dots(path, at + 1)))
+        at++;
+    if (at == path.n || path.p[0] != '/')
+        return path;
+    char *p = arena_alloc(a, path.n);
+    memcpy(p, path.p, path.n);
+    return (struct str){ p, dot_segments_remove(p, path.n) };
 }
 
 enum http_error query_check(struct str query)

@@ -34,6 +34,9 @@ enum http_error target_parse(struct str raw, struct target *out);
  * TARGET_ENCODING. When nothing had to change *out points into `path`: no copy. A path that does not begin
  * with "/" is TARGET; "*" stays "*". */
 enum http_error path_normalize(struct str path, struct arena *a, struct str *out);
+/* Dot segments removed from a path that path_normalize accepted, in any spelling of the dots (%2e), and nothing else touched: what
+ * is sent when the spelling of the path is kept. Nothing to remove: `path` itself. */
+struct str path_without_dots(struct str path, struct arena *a);
 /* Checks a query: visible ASCII, no encoded control character but %09 %0A %0D (forms send them). A '%' that begins no
  * encoding stands for itself, as in the URL Standard: nothing decodes a query on its way. The bytes are not touched. */
 enum http_error query_check(struct str query);

@@ -57,13 +57,14 @@ struct fetch_plan {
     struct origin *origin;
     enum method method;
     struct str method_name;
-    struct key_request key; /* as sent: path, query and fields are what goes to the origin */
+    struct key_request key; /* as sent: spelling (or path), query and fields are what goes to the origin */
     struct str host;        /* the Host field */
     /* As the visitor sent them (CACHING.md 3.7): the target, and the fields in their own order and spelling, without what no proxy
      * passes on. `came` may be NULL: then it differs from key.fields in nothing. */
     struct str target;
     const struct fields *came;
-    bool as_came;            /* target and `came` go to the origin, not path, query and fields of `key` */
+    bool as_came;     /* target and `came` go to the origin, not path, query and fields of `key` */
+    bool came_is_key; /* `target` and the order of languages are those of `key`: the answer may be stored */
     const struct rule *rule; /* that the key was computed under */
     struct place place;
     struct object *object; /* to fill: NEW; a reference is taken */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "http/accept.h"
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
 
@@ -98,6 +99,27 @@ static void tell_of_broken(struct fetch *f, const struct verdict *v)
                 STR_ARG(f->plan.site->name));
 }
 
+static bool is_list_member(struct str list, struct str token)
+{
+    struct str member;
+    while (list_next(&list, &member))
+        if (str_eq_nocase(member, token))
+            return true;
+    return false;
+}
+
+/* Of what went as it came: would the request that the key stands for have had this answer? It has the same target and languages,
+ * and offers those codings that are in the key, no others ("deflate"). */
+static bool is_of_the_key(struct fetch *f, const struct fields *response)
+{
+    struct str offered = accept_encoding_normalize(f->plan.key.fields), member,
+               codings = fields_joined(response, FIELD_CONTENT_ENCODING, &f->arena);
+    while (list_next(&codings, &member))
+        if (!str_eq_nocase(member, STR("identity")) && !is_list_member(offered, member))
+            return false;
+    return f->plan.came_is_key;
+}
+
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v)
 {
     fetch_update_rule(f);
@@ -123,6 +145,8 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
     if (v->broken.at.byte)
         tell_of_broken(f, v);
     bool may = f->plan.may_store || (f->plan.method == METHOD_POST && names_itself);
+    if (v->store && f->plan.as_came && !is_of_the_key(f, fields))
+        v->reason = REASON_NOT_SHARED;
     if (v->store && !may)
         v->reason = f->plan.not_stored ? f->plan.not_stored : REASON_METHOD;
     if (v->store && f->plan.not_stored)

@@ -58,7 +58,7 @@ static void write_target(struct fetch *f)
         buf_add(&f->out, p->target);
         return;
     }
-    buf_add(&f->out, p->key.path);
+    buf_add(&f->out, p->key.spelling.n ? p->key.spelling : p->key.path);
     if (p->key.has_query) {
         buf_add_char(&f->out, '?');
         buf_add(&f->out, p->key.query);

@@ -6,6 +6,7 @@
 #include "http/range.h"
 #include "http/sf.h"
 #include "http/status.h"
+#include "http/url.h"
 
 /* ---- extra fields ---- */
 
@@ -495,6 +496,85 @@ static void deliver_whole(struct request *r)
     r->end = length;
 }
 
+/* ---- redirects within the site (CACHING.md 4.7) ---- */
+
+/* The scheme of a reference, ":" not included: letters, digits, "+", "-", "." in front of the first "/", "?" or "#". 0: none. */
+static size_t scheme_bytes(struct str reference)
+{
+    size_t n = 0;
+    while (n < reference.n && (is_alpha(reference.p[n]) || is_digit(reference.p[n]) ||
+                               reference.p[n] == '+' || reference.p[n] == '-' || reference.p[n] == '.'))
+        n++;
+    return n < reference.n && reference.p[n] == ':' ? n : 0;
+}
+
+/* Another host of the same site counts when the site lists it: the one that takes all the rest takes strangers as well. */
+static bool is_host_of_site(const struct request *r, const struct host *host)
+{
+    if (str_eq(host->name, r->key.host))
+        return true;
+    return r->site != r->settings->site_of_rest && settings_site_of_host(r->settings, host->name) == r->site;
+}
+
+/* Does the Location lead to a page of this site, on the same port? From http to https counts too. */
+static bool is_within_site(struct request *r, struct str location)
+{
+    struct host host;
+    bool https = r->key.https;
+    size_t scheme = scheme_bytes(location);
+    if (scheme) {
+        struct str name = str_first(location, scheme);
+        https = str_eq_nocase(name, STR("https"));
+        if (!https && !str_eq_nocase(name, STR("http")))
+            return false;
+        location = str_from_index(location, scheme + 1);
+    }
+    if (!str_starts(location, STR("//")))
+        return !scheme;
+    struct str authority = str_from_index(location, 2);
+    size_t n = 0;
+    while (n < authority.n && authority.p[n] != '/' && authority.p[n] != '?' && authority.p[n] != '#')
+        n++;
+    if (host_parse(str_first(authority, n), https, &r->arena, &host) != HTTP_ERROR_NONE)
+        return false;
+    bool same_scheme = https == r->key.https || (https && !r->key.port);
+    return same_scheme && host.port == r->key.port && is_host_of_site(r, &host);
+}
+
+/* The Location with the visitor's ignored parameters behind its own query; itself when it has them, or inherits them: a reference
+ * without path and query is the page that he asked for, query and all (RFC 3986 §5.2.2). */
+static struct str location_for_visitor(struct request *r, struct str location)
+{
+    struct str target = str_first(location, str_index(location, '#'));
+    size_t mark = str_index(target, '?');
+    if (target.n == 0 || !is_within_site(r, location))
+        return location;
+    struct str more = query_ignored(str_from_index(r->came, str_index(r->came, '?') + 1),
+                                    &r->site->ignored_params, str_from_index(target, mark + 1), &r->arena);
+    if (more.n == 0)
+        return location;
+    bool begun = mark < target.n && (mark + 1 == target.n || target.p[target.n - 1] == '&');
+    struct str between = begun ? STR_NONE : mark < target.n ? STR("&") : STR("?");
+    return ARENA_JOIN(&r->arena, target, between, more, str_from_index(location, target.n));
+}
+
+/* The origin did not see what was left out of the request: a redirect of his would lose it on the way. */
+static void keep_ignored(struct request *r)
+{
+    const struct response *response = r->object->response;
+    bool origin_saw = r->went_as_came && !is_from_store(r);
+    if (!r->has_ignored || origin_saw || response->status < 300 || response->status > 399)
+        return;
+    struct str location = response_value(response, FIELD_LOCATION), h1 = r->reply.h1;
+    if (!location.n || location.p < h1.p || location.p >= h1.p + h1.n)
+        return;
+    struct str for_him = location_for_visitor(r, location);
+    if (for_him.p == location.p)
+        return;
+    size_t at = (size_t)(location.p - h1.p);
+    r->reply.h1 = ARENA_JOIN(&r->arena, str_first(h1, at), for_him, str_from_index(h1, at + location.n));
+}
+
 /* Asks for something else than the whole, maybe. */
 static bool has_condition(const struct request *r)
 {
@@ -543,6 +623,7 @@ void deliver_object(struct request *r)
     }
     if (!decided)
         deliver_whole(r);
+    keep_ignored(r);
     r->reply.has_body = !r->head_only && status_has_body(r->reply.status);
     if (!r->reply.has_body)
         r->at = r->end = 0;

@@ -226,6 +226,8 @@ static bool goes_as_it_came(struct request *r)
 {
     if (r->pass || r->head_only || r->outcome != OUTCOME_PASS)
         return false;
+    if (r->is_signed && !request_came_is_key(r))
+        return true;
     bool differs = deliver_has_conditions(r);
     if (r->ask_as_came || r->alone || r->directives.no_store)
         return differs;
@@ -233,7 +235,7 @@ static bool goes_as_it_came(struct request *r)
     if (r->stale)
         return false;
     if (!r->found.no_queue)
-        return differs && fields_has(&r->fields, FIELD_AUTHORIZATION);
+        return differs && r->is_signed;
     reduce_query(r);
     /* Whose spelling is the usual one loses nothing, and may be stored again when an answer permits it. */
     return differs || !request_is_in_order(r);
@@ -328,7 +330,7 @@ static enum step do_lookup(struct request *r)
     r->look.request = &r->directives;
     r->look.now = r->w->loop->now;
     r->look.published = epochs_published(r->w->cache->epochs);
-    r->look.authorization = fields_has(&r->fields, FIELD_AUTHORIZATION);
+    r->look.authorization = r->is_signed;
     /* A part that one visitor asks for is not what another one waits for. */
     r->look.may_join = !r->alone && !r->apart && !r->ask_as_came && !(r->range.n && r->site->combine_parts);
     r->look.may_fetch = !head_first && !r->directives.only_if_cached && !r->directives.no_store;
@@ -394,10 +396,12 @@ static enum step do_lookup(struct request *r)
 
 /* ---- fetch: start one that fills an object ---- */
 
-static struct str origin_host(const struct request *r)
+static struct str origin_host(const struct request *r, bool as_came)
 {
     if (r->site->host.n)
         return r->site->host;
+    if (as_came && r->came_host.n)
+        return r->came_host;
     return r->authority.n ? r->authority : r->site->origin_address.authority;
 }
 
@@ -497,7 +501,8 @@ static void start_fetch(struct request *r, bool background)
     struct fields reduced;
     reduce_query(r);
     struct key_request key = r->key;
-    bool may_store = answer_may_be_stored(r), as_came = !background && !may_store;
+    bool may_store = answer_may_be_stored(r),
+         as_came = !background && (!may_store || (r->is_signed && r->outcome == OUTCOME_PASS));
     if (background) {
         key_fields_for_refresh(fields, r->rule, &r->arena, &reduced);
         key.fields = &reduced;
@@ -509,10 +514,11 @@ static void start_fetch(struct request *r, bool background)
         .method = may_store && r->head_only ? METHOD_GET : r->method,
         .method_name = may_store && r->head_only ? STR("GET") : r->method_name,
         .key = key,
-        .host = origin_host(r),
+        .host = origin_host(r, as_came && !may_store),
         .target = r->came,
         .came = as_came ? request_fields_as_came(r) : NULL,
         .as_came = as_came,
+        .came_is_key = as_came && request_came_is_key(r),
         .rule = r->rule,
         .place = r->look.place,
         .object = background ? r->found.busy : r->object,
@@ -539,6 +545,7 @@ static void start_fetch(struct request *r, bool background)
             plan.stale = NULL;
     }
     r->background_started |= background;
+    r->went_as_came |= as_came;
     fetch_start(r->w->fetcher, &plan);
 }
 
@@ -593,7 +600,7 @@ static enum step look_again(struct request *r)
     fetch_detach(&r->fetch_client); /* its own one goes on for others */
     timer_stop(r->w->loop, &r->timer);
     r->timed_out = false; /* it waits anew */
-    r->collapsed = r->as_came = false;
+    r->collapsed = r->as_came = r->went_as_came = false;
     restore_query(r);
     return STEP_LOOKUP;
 }

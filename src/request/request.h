@@ -143,7 +143,12 @@ struct request {
     struct str came;        /* the target in the visitor's spelling, in origin-form; "*" */
     struct str client_ip;
     struct str request_id;
+    struct str
+        came_host; /* the Host field in the visitor's spelling; empty when something else says the host */
     bool trusted, pass, upgrade, debug, head_only;
+    bool went_as_came; /* the fetch that he started sent the origin his own target and fields */
+    bool has_ignored;  /* his query has parameters that the key leaves out (ignore_query) */
+    bool is_signed;    /* Authorization or a signature: his fields are not touched (CACHING.md 3.7) */
     bool fields_made;
     struct fields sent; /* to the origin */
     enum reason pass_reason;
@@ -253,6 +258,8 @@ const struct fields *request_fields(struct request *r);
 bool request_is_in_order(struct request *r);
 /* The same in the visitor's order and spelling (CACHING.md 3.7), in the request's arena. */
 const struct fields *request_fields_as_came(struct request *r);
+/* Do the target and the languages that came ask for what the key says, nothing else? Then what goes as it came may be stored. */
+bool request_came_is_key(struct request *r);
 
 struct str step_name(enum step s);
 

@@ -81,6 +81,8 @@ static enum http_error find_host(struct request *r, const struct target *t)
     if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_HOST) && e == HTTP_ERROR_NONE)
         e = host_parse(first_member(&r->fields, FIELD_X_FORWARDED_HOST, &r->arena), r->key.https, &r->arena,
                        &host);
+    else
+        r->came_host = named;
     if (e != HTTP_ERROR_NONE)
         return e;
     r->key.host = host.name;
@@ -110,6 +112,9 @@ static enum http_error find_target(struct request *r, struct target *t)
         return e;
     if (t->has_query && (e = query_check(t->query)) != HTTP_ERROR_NONE)
         return e;
+    struct str spelling = path_without_dots(t->path, &r->arena);
+    if (!str_eq(spelling, r->key.path))
+        r->key.spelling = spelling;
     return HTTP_ERROR_NONE;
 }
 
@@ -126,8 +131,10 @@ static void find_query(struct request *r, const struct target *t)
 {
     r->key.has_query = t->has_query && t->query.n > 0; /* an empty query is no query (CACHING.md 4.3) */
     r->key.query = t->query;
-    if (r->key.has_query)
-        r->key.query = query_strip_ignored(t->query, &r->site->ignored_params, &r->arena, &r->key.has_query);
+    if (!r->key.has_query)
+        return;
+    r->key.query = query_strip_ignored(t->query, &r->site->ignored_params, &r->arena, &r->key.has_query);
+    r->has_ignored = r->key.query.n != t->query.n;
 }
 
 /* ---- the mode ---- */
@@ -172,6 +179,15 @@ static bool is_logged_in_by_connection(const struct request *r)
            (r->own && *r->own && pool_is_to(*r->own, &r->site->origin_address));
 }
 
+/* Next.js answers such a request with data in the page's place, and says so in no Vary: a redirect without its Location, stored for
+ * everybody, was GHSA-3g8h-86w9-wvmq. */
+static void find_data_request(struct request *r)
+{
+    if (fields_has(&r->fields, FIELD_X_NEXTJS_DATA) &&
+        !fields_list_has(&r->fields, FIELD_CONNECTION, field_name(FIELD_X_NEXTJS_DATA)))
+        r->key.data_request = fields_joined(&r->fields, FIELD_X_NEXTJS_DATA, &r->arena);
+}
+
 static void find_mode(struct request *r)
 {
     bool has_body =
@@ -187,6 +203,8 @@ static void find_mode(struct request *r)
     else if (is_logged_in_by_connection(r))
         r->pass_reason = REASON_CONNECTION_AUTH;
     r->pass = r->pass_reason != REASON_NONE;
+    r->is_signed = fields_has(&r->fields, FIELD_AUTHORIZATION) || fields_has(&r->fields, FIELD_SIGNATURE) ||
+                   fields_has(&r->fields, FIELD_SIGNATURE_INPUT);
     r->range = r->method == METHOD_GET && fields_count(&r->fields, FIELD_RANGE) == 1
                    ? fields_value(&r->fields, FIELD_RANGE)
                    : STR_NONE;
@@ -233,6 +251,7 @@ enum http_error route_request(struct request *r)
     r->came = target_as_came(r, &t);
     find_query(r, &t);
     find_mode(r);
+    find_data_request(r);
     if (fields_has(&r->fields, FIELD_X_FRESHET_DEBUG))
         find_debug(r);
     policy_request_directives(r->site, &r->fields, &r->directives);
@@ -247,13 +266,15 @@ bool route_max_forwards(const struct request *r, uint64_t *hops)
 
 /* ---- what the origin is sent ---- */
 
-/* Families of fields by which proxies tell an application who asks for what: each of their names is a way to make another page of
+/* Families of fields by which proxies and frameworks tell an application who asks for what: each of their names is a way to make another page of
  * the same URL. Frameworks behind CGI's naming cannot tell "_" from "-". */
 static bool is_untrusted_name(struct str name)
 {
-    static const struct str families[] = { STR_INIT("netlify-"), STR_INIT("x-freshet-"),
+    static const struct str families[] = { STR_INIT("netlify-"),    STR_INIT("x-freshet-"),
                                            STR_INIT("x-forwarded"), STR_INIT("x-original-"),
-                                           STR_INIT("x-rewrite-") };
+                                           STR_INIT("x-rewrite-"),  STR_INIT("x-middleware-"),
+                                           STR_INIT("x-invoke-"),   STR_INIT("x-matched-path"),
+                                           STR_INIT("x-now-"),      STR_INIT("x-vercel-") };
     for (size_t i = 0; i < COUNT_OF(families); i++) {
         size_t n = 0;
         while (n < families[i].n && n < name.n &&
@@ -367,12 +388,8 @@ static bool is_as_came(const struct request *r, enum field_id id, struct str in_
 
 bool request_is_in_order(struct request *r)
 {
-    struct str path = r->key.path, query = r->key.query;
     const struct fields *sent = request_fields(r);
-    size_t n = path.n + (r->key.has_query ? 1 + query.n : 0);
-    return r->came.n == n && str_starts(r->came, path) &&
-           (!r->key.has_query ||
-            (r->came.p[path.n] == '?' && str_eq(str_from_index(r->came, path.n + 1), query))) &&
+    return request_came_is_key(r) &&
            is_as_came(r, FIELD_ACCEPT_ENCODING, fields_value(sent, FIELD_ACCEPT_ENCODING)) &&
            is_as_came(r, FIELD_ACCEPT_LANGUAGE, fields_value(sent, FIELD_ACCEPT_LANGUAGE));
 }
@@ -385,4 +402,21 @@ const struct fields *request_fields_as_came(struct request *r)
     add_hops(r, came);
     add_forwarding(r, came);
     return came;
+}
+
+bool request_came_is_key(struct request *r)
+{
+    struct str path = r->key.spelling.n ? r->key.spelling : r->key.path, rest = r->came;
+    bool dropped = false;
+    if (r->site->unkeyed_query == UNKEYED_STRIP && r->key.has_query)
+        query_keep_listed(r->key.query, r->rule, &r->arena, &dropped);
+    if (dropped || !str_starts(rest, path))
+        return false;
+    rest = (struct str){ rest.p + path.n, rest.n - path.n };
+    bool same_query = r->key.has_query
+                          ? rest.n > 0 && rest.p[0] == '?' && str_eq(str_from_index(rest, 1), r->key.query)
+                          : rest.n == 0;
+    return same_query && (!fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE) ||
+                          str_eq(fields_joined(&r->fields, FIELD_ACCEPT_LANGUAGE, &r->arena),
+                                 accept_language_ordered(&r->fields, &r->arena)));
 }

@@ -86,6 +86,10 @@ static struct key_request request(struct choice *c)
     if (r.has_query)
         r.query = query(c);
     r.fields = fields(c);
+    if (pick(c, 3) == 1)
+        r.spelling = text(c, 3);
+    if (pick(c, 3) == 1)
+        r.data_request = text(c, 2);
     return r;
 }
 
@@ -100,7 +104,7 @@ static struct key_request relative(struct choice *c, const struct key_request *o
     if (keep & 2)
         r.host = of->host;
     if (keep & 4)
-        r.path = of->path;
+        r.path = of->path, r.spelling = of->spelling, r.data_request = of->data_request;
     if (keep & 8)
         r.https = of->https, r.port = of->port;
     if (keep & 16)
@@ -317,7 +321,8 @@ static void check_same(const struct key_request *x, const struct key_request *y,
     bool primary = str_eq(x->site, y->site) && x->https == y->https && str_eq(x->host, y->host) &&
                    x->port == y->port && str_eq(x->path, y->path);
     CHECK(str_eq(key_primary(x, a), key_primary(y, a)) == primary);
-    bool variant = query_same(x, y, r, a) && (!r || rule_parts_same(x, y, r, a));
+    bool variant = str_eq(x->spelling, y->spelling) && str_eq(x->data_request, y->data_request) &&
+                   query_same(x, y, r, a) && (!r || rule_parts_same(x, y, r, a));
     CHECK(variants_same(x, y, r, a) == variant);
 }
 
@@ -341,7 +346,12 @@ static void check_sent_query(const struct key_request *x, const struct rule *r, 
     struct query_param q;
     CHECK(has_query ? x->has_query : left.n == 0);
     while (query_next(&rest, &q))
-        CHECK(!str_eq(q.name, STR("a")) && !str_eq(q.name, STR("b")));
+        CHECK(!same_name(q.name, STR("a")) && !same_name(q.name, STR("b")));
+    /* What was left out, and nothing else. */
+    struct str out = query_ignored(x->query, &ignored, STR_NONE, a);
+    for (rest = out; query_next(&rest, &q);)
+        CHECK(same_name(q.name, STR("a")) || same_name(q.name, STR("b")));
+    CHECK(query_ignored(x->query, &ignored, out, a).n == 0);
     for (size_t i = 0; nth_param(x->query, NULL, &names[0], i, &q); i++)
         CHECK(nth_param(left, NULL, &names[0], i, &q));
 }

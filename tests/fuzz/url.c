@@ -84,6 +84,12 @@ static void check_path(struct str path, struct arena *a)
     if (!good)
         return;
     CHECK(str_eq(once, (struct str){ expect, n }));
+    /* Without dots it is the same path, it has none in any spelling, and what has none is not copied. */
+    struct str plain = path_without_dots(path, a), normal;
+    CHECK(path_normalize(plain, a, &normal) == HTTP_ERROR_NONE && str_eq(normal, once));
+    CHECK(path_without_dots(plain, a).p == plain.p && plain.n <= path.n);
+    if (plain.n == path.n)
+        CHECK(str_eq(plain, path));
     CHECK(path_normalize(once, a, &twice) == HTTP_ERROR_NONE);
     CHECK(twice.p == once.p && twice.n == once.n);
     if (str_eq(once, path))

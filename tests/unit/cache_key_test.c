@@ -182,6 +182,55 @@ static void makes_the_plain_key_for_nothing(void **state)
     rule_unref(rule);
 }
 
+/* CACHING.md 4.1, 4.8: another spelling of the path, and a request for data, are pages of their own under every rule. */
+static void keys_spelling_and_data(void **state)
+{
+    (void)state;
+    static const char *const rules[] = { "X: y", "Netlify-Vary: query=a", "Vary: Accept-Encoding",
+                                         "Netlify-Vary: cookie=c" };
+    for (size_t i = 0; i < COUNT_OF(rules); i++) {
+        struct rule *rule = rule_of(rules[i]);
+        for (int with_query = 0; with_query < 2; with_query++) {
+            struct key_request r[5];
+            for (size_t k = 0; k < COUNT_OF(r); k++)
+                r[k] = request(with_query ? "a=1" : NULL, NULL);
+            r[1].spelling = STR("/%70");
+            r[2].spelling = STR("/%50");
+            r[3].data_request = STR("1");
+            r[4].spelling = STR("/%70");
+            r[4].data_request = STR("/%70");
+            for (size_t k = 0; k < COUNT_OF(r); k++)
+                for (size_t m = 0; m < COUNT_OF(r); m++)
+                    assert_int_equal(same(rule, r[k], r[m]), k == m);
+            assert_true(str_eq(key_primary(&r[0], &arena), key_primary(&r[1], &arena)));
+        }
+        rule_unref(rule);
+    }
+}
+
+/* CACHING.md 4.7: what an ignored parameter says is for a Location of the same site, unless that has it by itself. */
+static void tells_ignored_parameters(void **state)
+{
+    (void)state;
+    struct str names[] = { STR("_ga"), STR("fbclid"), STR("utm_source") };
+    struct strs ignored = { names, 3 }, none = { NULL, 0 };
+    static const struct {
+        const char *query, *known, *out;
+    } cases[] = {
+        { "", "", "" },
+        { "a=1&b", "", "" },
+        { "a=1&utm_source=x&_ga", "", "utm_source=x&_ga" },
+        { "%5fga=1&a&fbclid=%zz", "a=2", "%5fga=1&fbclid=%zz" },
+        { "_ga=1&fbclid=2&_ga=3", "%66bclid=9&_g", "_ga=1&_ga=3" },
+        { "_rsc=1&_ga=1", "_ga", "" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_str(query_ignored(str_from(cases[i].query), &ignored, str_from(cases[i].known), &arena),
+                   cases[i].out);
+        assert_int_equal(query_ignored(str_from(cases[i].query), &none, STR_NONE, &arena).n, 0);
+    }
+}
+
 /* CACHING.md 4.4: only a `query` instruction replaces the whole query. */
 static void keys_listed_parameters(void **state)
 {
@@ -786,6 +835,8 @@ int main(void)
         TEST(compares_raw_queries),
         TEST(makes_the_plain_key_for_nothing),
         TEST(keys_listed_parameters),
+        TEST(keys_spelling_and_data),
+        TEST(tells_ignored_parameters),
         TEST(always_keys_framework_parameters),
         TEST(strips_ignored_parameters),
         TEST(keeps_listed_parameters),

@@ -178,6 +178,30 @@ static void normalizes_paths(void **state)
     }
 }
 
+/* CACHING.md 4.1: what is sent keeps its spelling, without dot segments in any spelling. */
+static void removes_dots_alone(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        { "/%7euser/%c3%bc", "/%7euser/%c3%bc" },
+        { "/a/../%62", "/%62" },
+        { "/%61/%2e%2E/b", "/b" },
+        { "/a/.%2e/%2e/b/%2E", "/b/" },
+        { "/a/%2e%2e%2e/..b/%2e%2f", "/a/%2e%2e%2e/..b/%2e%2f" },
+        { "/..", "/" },
+        { "/%2e", "/" },
+        { "//%2e%2e/%2e./a", "/a" },
+        { "*", "*" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct str in = str_from(cases[i].in), out = path_without_dots(in, *state);
+        assert_str(out, cases[i].out);
+        if (strcmp(cases[i].in, cases[i].out) == 0)
+            assert_ptr_equal(out.p, in.p);
+    }
+}
+
 static void copies_no_normal_path(void **state)
 {
     static const char *const normal[] = { "/", "/a/b", "/%C3%BC", "/.well-known", "/a..", "/..a/", "//" };
@@ -397,6 +421,7 @@ int main(void)
         cmocka_unit_test(refuses_targets),
         cmocka_unit_test_setup_teardown(looks_at_every_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(normalizes_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(removes_dots_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(copies_no_normal_path, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_paths, setup, teardown),
         cmocka_unit_test(checks_queries),
