@@ -28,6 +28,7 @@ const answer = (r) => {
     return `HTTP/1.1 200 OK\r\nCache-Control: private\r\nTransfer-Encoding: chunked\r\n\r\n${page.length.toString(16)}\r\n${page}\r\n0\r\n\r\n`;
   return file(r, page);
 };
+const isHit = (r) => check(/^freshet; hit; ttl=(600|5\d\d)$/.test(r.fields['cache-status']), r.fields['cache-status']); // on a busy machine some are gone
 const flags = ['--object-bytes', '4M'];
 await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
   const bytes = async () => (await freshet.gauges()).origin_body_bytes_total;
@@ -107,12 +108,12 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     equal((await asked(() => ask('/parts', { Range: 'bytes=-4' }))).sent, 'range: bytes=-4');
     const { r, sent } = await asked(() => ask('/parts', { Range: 'bytes=-4' }));
     equal(`${r.status} ${r.body} ${r.fields['cache-status']} ${sent}`, '206 page freshet; fwd=uri-miss; stored nothing');
-    equal((await ask('/parts', { Range: 'bytes=0-0' })).fields['cache-status'], 'freshet; hit; ttl=600');
+    isHit(await ask('/parts', { Range: 'bytes=0-0' }));
   });
   await cases.check('so does a 304', async () => {
     equal((await asked(() => ask('/again', { 'If-None-Match': '"v1"' }))).sent, 'if-none-match: "v1"');
     const { r, sent } = await asked(() => ask('/again', { 'If-None-Match': '"v1"' }));
     equal(`${r.status} ${sent}`, '304 nothing');
-    equal((await ask('/again')).fields['cache-status'], 'freshet; hit; ttl=600');
+    isHit(await ask('/again'));
   });
 });
