@@ -44,10 +44,11 @@ export function compare(verdict, exception) {
     return verdict.outcome === 'pass' ? { result: 'passed' } : { result: 'unexpected', why: verdict.why };
   }
   if (verdict.outcome === 'pass') return { result: 'unexpected', why: 'passes: take it off the table of exceptions' };
-  const holds =
-    exception.outcome === 'precondition'
-      ? verdict.outcome === 'precondition' && verdict.own === 'pass'
-      : verdict.outcome === 'fail' || verdict.outcome === 'setup';
+  const holds = {
+    precondition: verdict.outcome === 'precondition' && verdict.own === 'pass',
+    retry: verdict.outcome === 'retry',
+    fail: verdict.outcome === 'fail' || verdict.outcome === 'setup',
+  }[exception.outcome];
   if (holds) return { result: 'listed' };
   return { result: 'unexpected', why: `listed as "${exception.outcome}", but is "${verdict.outcome}": ${verdict.why}` };
 }

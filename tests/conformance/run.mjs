@@ -150,26 +150,25 @@ function checkInterim(expected, response) {
   });
 }
 
-/** When a test's requests were sent, and when the answer to the last of them was there. */
+/** When each of a test's requests was sent, when the head of its answer was there, and when all of it was. */
 class Times {
-  #sent = [];
-  #end = 0;
+  #steps = [];
 
   send() {
-    this.#sent.push(performance.now());
+    const now = performance.now();
+    const step = { sent: now, head: now, end: now };
+    this.#steps.push(step);
+    return step;
   }
 
-  answered() {
-    this.#end = performance.now();
-  }
-
-  /** By how much one of its steps, the pauses that it asks for left out, took longer than no time. */
+  /** By how much an answer, or what the client does between two requests, took longer than no time and the pauses asked for. */
   lateness(requests) {
-    const next = [...this.#sent.slice(1), this.#end];
-    const late = this.#sent.map((sent, i) => {
+    const late = this.#steps.map(({ sent, head, end }, i) => {
       const { pause_after, response_pause } = requests[i];
-      const pause = i + 1 < requests.length && pause_after ? PAUSE_MS : 0;
-      return next[i] - sent - pause - (response_pause ?? 0) * 1000;
+      const next = this.#steps[i + 1]?.sent ?? end;
+      const pause = i + 1 < this.#steps.length && pause_after ? PAUSE_MS : 0;
+      // How long a body takes is the origin's: one without a length ends when Node closes the idle connection.
+      return Math.max(head - sent - (response_pause ?? 0) * 1000, next - end - pause);
     });
     return Math.max(0, ...late);
   }
@@ -181,8 +180,10 @@ function fetcher(tests, times) {
   return async (url, init = {}) => {
     const field = (name) => init.headers?.find((header) => header[0] === name)?.[1];
     const test = byId.get(field('Test-ID'));
-    times.get(test)?.send();
-    const response = await fetchOnce(url, init).finally(() => times.get(test)?.answered());
+    const step = times.get(test)?.send() ?? {};
+    const response = await fetchOnce(url, init).finally(() => (step.head = step.end = performance.now()));
+    const whole = response.text;
+    response.text = () => whole().finally(() => (step.end = performance.now()));
     const request = test?.requests[field('Req-Num') - 1];
     if (request?.any_status) request.expected_status = response.status;
     if (request?.expected_interim_responses) checkInterim(request.expected_interim_responses, response);
