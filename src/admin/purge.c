@@ -106,6 +106,9 @@ static bool take_list(struct parse *p, const char *name, const json_t *v, bool k
         if (s.n || keep_empty)
             out->v[out->n++] = arena_dup(p->arena, s);
     }
+    if (n > 0 && out->n == 0)
+        return REFUSE(
+            p, "%s has nothing but empty strings; name something, or leave it out to purge the site", name);
     return true;
 }
 
@@ -288,18 +291,80 @@ static bool find_site(struct translate *t)
 
 /* ---- tags ---- */
 
+/* Where to cut what is not to be longer than `most` bytes: between characters. */
+static size_t text_cut(struct str s, size_t most)
+{
+    size_t n = s.n < most ? s.n : most;
+    while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
+/* Node writes a tag in Latin-1 when the body is a Buffer, in UTF-8 when it is a string: both are what is named here. */
+static struct str latin1_of(const struct translate *t, struct str tag)
+{
+    char *p = arena_alloc(t->arena, tag.n + 1);
+    return (struct str){ p, str_to_latin1(tag, p) };
+}
+
+static bool add_one_tag(struct translate *t, struct str tag)
+{
+    size_t most = (size_t)t->site->tag_bytes;
+    struct str latin1 = latin1_of(t, tag);
+    bool other = latin1.n > 0 && !str_eq(latin1, tag);
+    if (tag.n > most && !(other && latin1.n <= most))
+        return refuse(
+            t->error, t->arena, 400,
+            "the tag \"%.*s...\" is longer than %zu bytes (setting tag_bytes): no stored response has it",
+            STR_ARG(str_first(tag, text_cut(tag, QUOTED_MAX))), most);
+    if (tag.n <= most)
+        add_name(t, name_of_tag(t->cache, t->site->name, tag, t->arena));
+    if (other)
+        add_name(t, name_of_tag(t->cache, t->site->name, latin1, t->arena));
+    return true;
+}
+
+/* Does one of the site's tag headers separate tags by white space? Then a tag with some in it also means its parts. */
+static bool has_spaced_tags(const struct site_settings *site)
+{
+    for (size_t i = 0; i < site->tag_headers.n; i++)
+        if (site->tag_header_list[i].separator != TAG_SEPARATOR_COMMA)
+            return true;
+    return false;
+}
+
+static bool add_parts(struct translate *t, struct str tag, bool spaces, bool *any)
+{
+    while (tag.n) {
+        size_t n = 0;
+        while (n < tag.n && tag.p[n] != ',' && !(spaces && tag.p[n] == ' '))
+            n++;
+        struct str part = str_trim(str_first(tag, n));
+        tag = str_from_index(tag, n + 1);
+        if (part.n && !add_one_tag(t, part))
+            return false;
+        *any |= part.n > 0;
+    }
+    return true;
+}
+
 /* A response's tags are divided at commas, so a tag with one in it also means its parts: otherwise a list that was
  * given as one string would silently purge nothing. */
-static void add_tag(struct translate *t, struct str tag)
+static bool add_tag(struct translate *t, size_t i)
 {
-    add_name(t, name_of_tag(t->cache, t->site->name, tag, t->arena));
-    if (str_index(tag, ',') == tag.n)
-        return;
-    for (struct str rest = tag; rest.p;) {
-        struct str part = str_trim(str_cut(&rest, ','));
-        if (part.n)
-            add_name(t, name_of_tag(t->cache, t->site->name, part, t->arena));
-    }
+    struct str tag = t->ask->tags.v[i];
+    bool commas = str_index(tag, ',') < tag.n,
+         spaces = str_index(tag, ' ') < tag.n && has_spaced_tags(t->site);
+    bool any = false;
+    if (!commas && !spaces)
+        return add_one_tag(t, tag);
+    if (tag.n <= (size_t)t->site->tag_bytes && !add_one_tag(t, tag))
+        return false;
+    if (!add_parts(t, tag, false, &any) || (spaces && !add_parts(t, tag, true, &any)))
+        return false;
+    return any || refuse(t->error, t->arena, 400,
+                         "cache_tags[%zu] \"%.*s\" is nothing but commas; no response has such a tag", i,
+                         STR_ARG(str_first(tag, QUOTED_MAX)));
 }
 
 /* ---- URLs ---- */
@@ -377,14 +442,54 @@ static bool add_path_alone(struct translate *t, const struct named *url, size_t 
     return true;
 }
 
+static bool refuse_url(struct translate *t, size_t i, const char *problem)
+{
+    struct str text = t->ask->urls.v[i];
+    return refuse(t->error, t->arena, 400, "urls[%zu] \"%.*s\" %s", i,
+                  STR_ARG(str_first(text, text_cut(text, QUOTED_MAX))), problem);
+}
+
+static bool add_named(struct translate *t, const struct named *url, size_t i);
+
+/* %2A and * are one in a path for those who ask for it, two for its key: a purge means both. */
+static bool add_with_star(struct translate *t, struct named url, size_t i)
+{
+    struct str path = url.path;
+    char *p = arena_alloc(t->arena, path.n);
+    size_t n = 0;
+    for (size_t k = 0; k < path.n; k++) {
+        bool star = str_starts(str_from_index(path, k), STR("%2A"));
+        p[n++] = star ? '*' : path.p[k];
+        k += star ? 2 : 0;
+    }
+    if (n == path.n)
+        return true;
+    url.path = (struct str){ p, n };
+    return add_named(t, &url, i);
+}
+
 static bool add_url(struct translate *t, size_t i)
 {
     struct str text = t->ask->urls.v[i];
     struct named url;
     enum http_error e = named_parse(text, t->arena, &url);
     if (e != HTTP_ERROR_NONE)
-        return refuse(t->error, t->arena, 400, "urls[%zu] \"%.*s\" %s", i,
-                      STR_ARG(str_first(text, QUOTED_MAX)), named_problem(text, e));
+        return refuse_url(t, i, named_problem(text, e));
+    /* Both would be taken for the page of just that name, and purge nothing. */
+    if (str_index(text, '*') < text.n)
+        return refuse_url(t, i,
+                          "has a *, and is no pattern: URLs are purged one by one, without a query with all "
+                          "queries; purge a "
+                          "tag or the site for more. A * that is part of the address is written %2A");
+    if (!url.has_host && str_starts(url.path, STR("//")))
+        return refuse_url(
+            t, i, "begins with //; write http:// in front of a host, or http://HOST//... for such a path");
+    return add_named(t, &url, i) && add_with_star(t, url, i);
+}
+
+static bool add_named(struct translate *t, const struct named *named, size_t i)
+{
+    struct named url = *named;
     if (!url.has_host)
         return add_path_alone(t, &url, i);
     const struct site_settings *site = settings_site_of_host(t->settings, url.host.name);
@@ -419,10 +524,7 @@ static struct str say_cut(struct str s, size_t most, struct arena *a)
 {
     if (s.n <= most)
         return arena_dup(a, s);
-    size_t n = most - 3;
-    while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-        n--;
-    return arena_printf(a, "%.*s...", (int)n, s.p);
+    return arena_printf(a, "%.*s...", (int)text_cut(s, most - 3), s.p);
 }
 
 static struct str say_what(const struct translate *t)
@@ -455,7 +557,8 @@ bool purge_translate(const struct purge_ask *ask, const struct settings *setting
     if (!ask->has_tags && !ask->has_urls)
         add_name(&t, name_of_site(c, t.site->name));
     for (size_t i = 0; i < ask->tags.n; i++)
-        add_tag(&t, ask->tags.v[i]);
+        if (!add_tag(&t, i))
+            return false;
     for (size_t i = 0; i < ask->urls.n; i++)
         if (!add_url(&t, i))
             return false;

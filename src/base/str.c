@@ -100,3 +100,18 @@ bool str_is_utf8(struct str s)
     }
     return true;
 }
+
+size_t str_to_latin1(struct str s, char *to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; n++) {
+        size_t bytes = str_utf8_length(str_from_index(s, i));
+        unsigned char lead = (unsigned char)s.p[i];
+        /* U+0080 to U+00FF begin with 0xc2 or 0xc3. */
+        if (bytes == 0 || bytes > 2 || (bytes == 2 && lead > 0xc3))
+            return 0;
+        to[n] = bytes == 1 ? s.p[i] : (char)((lead & 3) << 6 | ((unsigned char)s.p[i + 1] & 0x3f));
+        i += bytes;
+    }
+    return n;
+}

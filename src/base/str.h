@@ -78,6 +78,9 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 size_t str_utf8_length(struct str s);
 /* Is all of it well-formed? */
 bool str_is_utf8(struct str s);
+/* The same text in ISO 8859-1, into `to`, which has room for s.n bytes: its length. 0: s is empty, not UTF-8, or has a character
+ * above U+00FF. */
+size_t str_to_latin1(struct str s, char *to);
 
 static inline char ascii_lower(char c)
 {

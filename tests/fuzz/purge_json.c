@@ -82,10 +82,18 @@ static void check_plan(const struct purge_ask *ask, const struct purge_plan *pla
         struct str tag = ask->tags.v[i];
         for (size_t k = 0; k < tag.n; k++)
             commas += tag.p[k] == ',';
-        CHECK(!site || has_name(plan, name_of_tag(cache, site->name, tag, a)));
+        CHECK(!site || tag.n > (size_t)site->tag_bytes ||
+              has_name(plan, name_of_tag(cache, site->name, tag, a)));
+        /* Node's Latin-1 of it as well. */
+        char *latin1 = arena_alloc(a, tag.n + 1);
+        size_t n = str_to_latin1(tag, latin1);
+        CHECK(!site || n == 0 || tag.n > (size_t)site->tag_bytes ||
+              has_name(plan, name_of_tag(cache, site->name, (struct str){ latin1, n }, a)));
     }
+    for (size_t i = 0; i < ask->urls.n; i++)
+        CHECK(str_index(ask->urls.v[i], '*') == ask->urls.v[i].n);
     if (ask->urls.n == 0 && ask->tags.n > 0)
-        CHECK(plan->n <= ask->tags.n * 2 + commas);
+        CHECK(plan->n <= 2 * (ask->tags.n * 2 + commas));
     if (ask->has_tags || ask->has_urls)
         for (size_t i = 0; i < settings->sites_n; i++)
             CHECK(!has_name(plan, name_of_site(cache, settings->sites[i].name)));

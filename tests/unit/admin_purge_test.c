@@ -206,7 +206,16 @@ static void sites_and_tags_become_names(void **state)
            tag("one", "b"));
     expect_names("{\"site_id\":\"one\",\"cache_tags\":[]}", NULL, 0);
     expect_names("{\"site_id\":\"one\",\"urls\":[]}", NULL, 0);
-    expect_names("{\"site_id\":\"one\",\"urls\":[],\"cache_tags\":[\"\"]}", NULL, 0);
+    /* In UTF-8, and as Node writes it: in Latin-1, where that has all of it. */
+    EXPECT("{\"site_id\":\"one\",\"cache_tags\":[\"m\xc3\xb6\xc3\x84"
+           "bel\"]}",
+           tag("one", "m\xc3\xb6\xc3\x84"
+                      "bel"),
+           tag("one", "m\xf6\xc4"
+                      "bel"));
+    EXPECT("{\"site_id\":\"one\",\"cache_tags\":[\"\xe2\x82\xac\"]}", tag("one", "\xe2\x82\xac"));
+    EXPECT("{\"site_id\":\"one\",\"cache_tags\":[\"a,\xc3\xb6\"]}", tag("one", "a,\xc3\xb6"),
+           tag("one", "a,\xf6"), tag("one", "a"), tag("one", "\xc3\xb6"), tag("one", "\xf6"));
 }
 
 static void urls_become_names(void **state)
@@ -461,6 +470,50 @@ static void more_than_the_rate_is_429_and_purges_nothing(void **state)
     assert_int_equal(world_post(w, "{}")->status, 202);
 }
 
+/* A purge that could find nothing is refused, with what to do about it: 202 is for what is in force. */
+static void what_could_find_nothing_is_refused(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    expect_refused("{\"cache_tags\":[\"\"]}", 400, "nothing but empty strings");
+    expect_refused("{\"site_id\":\"one\",\"cache_tags\":[\" \",\"\"]}", 400, "nothing but empty strings");
+    expect_unknown("{\"site_id\":\"one\",\"cache_tags\":[\"a\",\", ,\"]}", 400,
+                   "cache_tags[1] \", ,\" is nothing but commas");
+    static const char *const stars[] = { "http://one.example/wild/*",  "/wild/*", "http://one.example/*.css",
+                                         "http://one.example/?page=*", "*",       "http://*.one.example/" };
+    for (size_t i = 0; i < COUNT_OF(stars); i++) {
+        b.n = 0;
+        buf_printf(&b, "{\"site_id\":\"one\",\"urls\":[\"%s\"]}%c", stars[i], 0);
+        expect_unknown(b.p, 400, i < 4 ? "is no pattern" : "urls[0]");
+    }
+    expect_unknown("{\"site_id\":\"one\",\"urls\":[\"//one.example/a\"]}", 400, "begins with //");
+    /* A * that stands in a page's address. */
+    EXPECT("{\"urls\":[\"http://one.example/a%2Ab\"]}", path("one", "one.example", 0, "/a%2Ab"),
+           path("one", "one.example", 0, "/a*b"));
+    /* Longer than any stored response's, by bytes. */
+    for (size_t bytes = 1023; bytes <= 1026; bytes++) {
+        b.n = 0;
+        buf_add(&b, STR("{\"site_id\":\"one\",\"cache_tags\":[\""));
+        for (size_t i = 0; i < bytes; i++)
+            buf_add_char(&b, 'x');
+        buf_add(&b, STR("\"]}"));
+        buf_add_char(&b, '\0');
+        if (bytes <= 1024)
+            assert_int_equal(plan_of(b.p).n, 1);
+        else
+            expect_unknown(b.p, 400, "is longer than 1024 bytes (setting tag_bytes)");
+    }
+    /* Too long in UTF-8, not in Latin-1. */
+    b.n = 0;
+    buf_add(&b, STR("{\"site_id\":\"one\",\"cache_tags\":[\""));
+    for (size_t i = 0; i < 600; i++)
+        buf_add(&b, STR("\xc3\xb6"));
+    buf_add(&b, STR("\"]}"));
+    buf_add_char(&b, '\0');
+    assert_int_equal(plan_of(b.p).n, 1);
+    buf_fini(&b);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -470,6 +523,7 @@ int main(void)
         TEST(what_netlify_sends_is_taken),
         TEST(lists_have_an_end),
         TEST(sites_and_tags_become_names),
+        TEST(what_could_find_nothing_is_refused),
         TEST(urls_become_names),
         TEST(what_cannot_be_found_is_refused),
         TEST(people_are_told_what_was_purged),

@@ -37,6 +37,35 @@ static void compares(void **state)
     assert_true(str_cmp(STR("\xc3"), STR("z")) > 0);
 }
 
+static void becomes_latin1(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *utf8, *latin1; /* "": has none */
+    } rows[] = {
+        { "", "" },
+        { "a-b", "a-b" },
+        { "m\xc3\xb6"
+          "bel",
+          "m\xf6"
+          "bel" },
+        { "\xc2\x80\xc3\xbf", "\x80\xff" },
+        { "\xc4\x80", "" },
+        { "a\xe2\x82\xac", "" },
+        { "\xf0\x9f\x98\x80", "" },
+        { "m\xf6"
+          "bel",
+          "" },
+        { "a\xc3", "" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char to[32];
+        struct str s = str_from(rows[i].utf8);
+        is((struct str){ to, str_to_latin1(s, to) }, rows[i].latin1);
+        assert_true(str_is_utf8(s) || rows[i].latin1[0] == '\0');
+    }
+}
+
 static void ignores_ascii_case_only(void **state)
 {
     (void)state;
@@ -169,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares),
+        cmocka_unit_test(becomes_latin1),
         cmocka_unit_test(ignores_ascii_case_only),
         cmocka_unit_test(tells_letters_and_digits),
         cmocka_unit_test(looks_at_the_ends),
