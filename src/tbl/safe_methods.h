@@ -1,5 +1,5 @@
 /*
- * Methods that the IANA registry calls safe: an answer to one of them says nothing of what is stored (RFC 9110 §9.2.1; CACHING.md 5.5).
+ * Methods that the IANA registry calls safe: they change nothing, so their answers invalidate nothing (RFC 9110 §9.2.1, CACHING.md 5.5).
  * A method that is not here is unsafe. PRI is not: it is the preface of HTTP/2 and no request.
  * Columns: name.
  * Users: http/head (method_is_safe).
