@@ -426,12 +426,19 @@ static void refuses_what_is_no_piece(void **state)
 
 /* ---- a large heap ---- */
 
+/* The thread sanitizer has shadows of all memory: it bears 4 GB. */
+#ifdef __SANITIZE_THREAD__
+enum { LARGE_CHUNKS = 1024, LARGE_HALVES = 11 };
+#else
+enum { LARGE_CHUNKS = 16384, LARGE_HALVES = 15 };
+#endif
+
 /* 64 GB of chunks, each with a free run of another length: a run is found, and pages go back, in as many steps as there are halves of
  * halves of chunks, not in as many as there are chunks. Address space, hardly a page of which is touched. */
 static void finds_its_way_in_64_gigabytes(void **state)
 {
     (void)state;
-    enum { CHUNKS = 16384, HALVES = 15, RUN = 1000, STEPS_MOST = 8 * HALVES };
+    enum { CHUNKS = LARGE_CHUNKS, RUN = 1000, STEPS_MOST = 8 * LARGE_HALVES };
     static unsigned char *runs[CHUNKS];
     struct heap h;
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* else each chunk's books would take 2 MiB */
