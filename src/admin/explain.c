@@ -315,7 +315,7 @@ static void write_verdict(struct request *x, const struct facts *f, struct answe
         .query = x->key.query,
         .status = o->response->status,
         .response = &fields,
-        .known = f->rule,
+        .known = f->rule, /* whoever brought it: it was stored under it */
         .received_wall_ms = f->now.wall_ms - (f->now.mono_ms - object_received_ms(o)),
     };
     struct verdict v;

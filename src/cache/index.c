@@ -236,24 +236,46 @@ bool index_invalidates(struct cache *c, const struct place *place)
     return known;
 }
 
-void index_settle(struct object *o, const struct place *place, struct rule *rule)
+/* Under the shard's lock. false: it keeps the rule that a 2xx brought. */
+static bool take_rule(struct cache *c, struct resource *r, const struct rule *rule, bool of_2xx)
+{
+    bool harmless = !r->rule && rule_is_encoding_only(rule);
+    if (!of_2xx && r->of_2xx && !harmless && !rule_equal(r->rule, rule))
+        return false;
+    resource_set_rule(c, r, rule);
+    r->of_2xx |= of_2xx;
+    return true;
+}
+
+static bool settle(struct object *o, const struct place *place, struct rule *rule, bool of_2xx)
 {
     struct cache *c = object_cache(o);
     struct shard *s = resource_shard(c, &place->hash);
     lock_take(&s->lock);
-    struct resource *r = o->resource;
-    if (r) {
+    /* A private one, or one withdrawn by a purge, is not in it until it is sealed: it keeps its key, the resource learns the rule. */
+    struct resource *in = o->resource,
+                    *r = in ? in : resource_find_or_add(c, s, place, object_received_ms(o));
+    bool taken = take_rule(c, r, rule, of_2xx);
+    if (taken && in)
         resource_unlink(o);
+    if (taken)
         resource_set_variant(o, place);
-        resource_set_rule(c, r, rule);
+    if (taken && in)
         resource_link(c, r, o);
-    } else {
-        /* Private until it is sealed, or withdrawn by a purge: it keeps its key, the resource learns the rule. */
-        resource_set_variant(o, place);
-        r = resource_find_or_add(c, s, place, object_received_ms(o));
-        resource_set_rule(c, r, rule);
-    }
+    if (!taken)
+        resource_drop_if_idle(c, r);
     lock_give(&s->lock);
+    return taken;
+}
+
+void index_settle(struct object *o, const struct place *place, struct rule *rule)
+{
+    settle(o, place, rule, true);
+}
+
+bool index_settle_other(struct object *o, const struct place *place, struct rule *rule)
+{
+    return settle(o, place, rule, false);
 }
 
 static void renew(struct mark *m, int64_t until_ms, int64_t now_ms)
@@ -297,11 +319,10 @@ void index_refuse(struct object *o, const struct place *place, const struct inde
     if (was_in)
         resource_take_out(c, o);
     resource_set_variant(o, place);
-    if (note && note->has_rule) {
+    if (note && note->has_rule && !r)
         /* A private fetch may have had no resource; a rule is worth one. */
-        if (!r)
-            r = resource_find_or_add(c, s, place, now_mono_ms);
-        resource_set_rule(c, r, note->learn);
+        r = note->learn ? resource_find_or_add(c, s, place, now_mono_ms) : resource_find(s, place);
+    if (note && note->has_rule && r && take_rule(c, r, note->learn, note->of_2xx)) {
         r->used_s = resource_seconds(now_mono_ms);
     }
     if (note)
@@ -486,20 +507,24 @@ struct index_facts index_facts(struct cache *c, const struct place *place, int64
     return f;
 }
 
-struct rule *index_rule(struct cache *c, const struct place *place, bool *known, bool *busy)
+struct known_rule index_known_rule(struct cache *c, const struct place *place)
 {
     struct shard *s = resource_shard(c, &place->hash);
-    struct rule *rule = NULL;
-    *known = *busy = false;
+    struct known_rule known = { 0 };
     lock_take(&s->lock);
     struct resource *r = resource_find(s, place);
-    if (r) {
-        *known = true;
-        *busy = r->busy > 0;
-        rule = rule_ref(r->rule);
-    }
+    if (r)
+        known = (struct known_rule){ rule_ref(r->rule), true, r->busy > 0, r->of_2xx };
     lock_give(&s->lock);
-    return rule;
+    return known;
+}
+
+struct rule *index_rule(struct cache *c, const struct place *place, bool *known, bool *busy)
+{
+    struct known_rule k = index_known_rule(c, place);
+    *known = k.known;
+    *busy = k.busy;
+    return k.rule;
 }
 
 struct object *index_peek(struct cache *c, const struct place *place)

@@ -76,6 +76,8 @@ void index_begin(struct object *o, const struct place *place, int64_t now_mono_m
 /* At the head, when it is to be stored: the resource has `rule` from now on and the object stands under its final key (`place`,
  * computed under `rule`). Nothing joins it under the old one any more. */
 void index_settle(struct object *o, const struct place *place, struct rule *rule);
+/* The same for another status than 2xx. false, and nothing is done: a 2xx has brought another rule. */
+bool index_settle_other(struct object *o, const struct place *place, struct rule *rule);
 /* After the seal: what a look-up finds from now on; the older one goes. false: purged meanwhile, or a younger one is there. */
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms);
 /* Out of the index; harmless when it is not in it. */
@@ -90,6 +92,7 @@ struct index_note {
     int64_t until_ms;         /* monotonic: how long the mark is in force, made or renewed */
     const struct rule *learn; /* `has_rule`: the resource has this rule from now on; NULL: the default */
     bool has_rule;
+    bool of_2xx; /* a 2xx brought it; else one that a 2xx brought stays */
 };
 /* At the head, when it is not to be stored: the object is out of the index, and its key is `place` from now on, computed under the rule
  * that the answer brought: so who waited for it knows whether it was his answer. `note`: NULL: nothing is learnt. */
@@ -117,6 +120,14 @@ struct index_facts {
 };
 struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms);
 
+/* What is known of the resource's rule. */
+struct known_rule {
+    struct rule *rule; /* a reference of the caller's, or NULL: the default */
+    bool known;        /* there is a resource */
+    bool busy;         /* a fetch runs for it */
+    bool of_2xx;       /* a 2xx brought the rule: those of errors and redirects do not take its place */
+};
+struct known_rule index_known_rule(struct cache *c, const struct place *place);
 /* The resource's rule: a reference, or NULL; *known: is there a resource; *busy: does a fetch run for it. For purges by URL and explain. */
 struct rule *index_rule(struct cache *c, const struct place *place, bool *known, bool *busy);
 /* The stored object of that key, without any check or effect: a reference or NULL. For explain, and for answers to HEAD. */

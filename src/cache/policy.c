@@ -253,27 +253,41 @@ static bool method_is_stored(const struct judge *in)
 
 /* ---- the rule (§4.6) ---- */
 
+/*
+ * Beside a rule that a 2xx brought, errors and redirects are stored under it, or not at all: any visitor can provoke one, and with
+ * another rule the pages of the 2xx would not be found any more. A compressed one of a page without a rule is harmless: what it
+ * varies on is in no visitor's hand, since all are sent the same normal form. true: the answer's rule is not taken.
+ */
+static bool is_held_to_known(const struct judge *in, const struct rule *rule)
+{
+    return !in->provisional && (in->known || !rule_is_encoding_only(rule));
+}
+
 static enum reason find_rule(const struct judge *in, struct arena *a, struct verdict *out)
 {
     struct rule *rule = NULL;
-    switch (rule_of_response(in->response, in->known, a, &rule)) {
+    bool good = in->status >= 200 && in->status <= 299;
+    /* A 2xx takes nothing over from errors and redirects. */
+    switch (rule_of_response(in->response, good && in->provisional ? NULL : in->known, a, &rule)) {
     case RULE_STAR: return REASON_VARY_STAR;
     case RULE_INVALID: return REASON_VARY_INVALID;
     case RULE_OK: break;
     }
-    bool good = in->status >= 200 && in->status <= 299;
-    /* A compressed 404 of a URL that never had a 2xx: what it varies on is in no visitor's hand, since all are sent
-     * the same normal form. Without this a site that compresses would have none of its errors and redirects stored. */
-    bool harmless = !in->known && rule_is_encoding_only(rule);
-    if (!good && !harmless) {
-        bool more = rule_names_more(rule, in->known);
-        rule_unref(rule);
-        out->rule = in->known ? rule_ref(in->known) : NULL;
-        return more ? REASON_VARY_CONFLICT : REASON_NONE;
+    if (!good) {
+        bool more = rule_names_more(rule, in->known), held = is_held_to_known(in, rule);
+        /* Nor does one of them take the place of another's rule that names as much: their variants are found still. */
+        if (held || (in->known && !more)) {
+            rule_unref(rule);
+            rule = in->known ? rule_ref(in->known) : NULL;
+        }
+        if (held && more) {
+            out->rule = rule;
+            return REASON_VARY_CONFLICT;
+        }
     }
     out->vary_ignored = rule_headers_ignored(in->response, a);
     out->rule = rule;
-    out->rule_changed = !rule_equal(rule, in->known);
+    out->rule_changed = !rule_equal(rule, in->known) || (good && in->provisional);
     bool left_out = false;
     if (in->site->unkeyed_query == UNKEYED_STRIP && in->query.n)
         query_keep_listed(in->query, rule, a, &left_out);

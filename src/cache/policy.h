@@ -22,7 +22,8 @@ struct judge {
     int status;
     const struct fields *response; /* end-to-end fields as received */
     const struct rule *known;      /* the resource's rule before this answer; NULL: the default */
-    int64_t delay_ms;              /* from sending the request to the head */
+    bool provisional; /* no 2xx brought it: it is an error's or a redirect's, or nothing is known */
+    int64_t delay_ms; /* from sending the request to the head */
     int64_t received_wall_ms;
 };
 
@@ -51,7 +52,7 @@ struct verdict {
     struct freshness fresh;
     struct rule *
         rule; /* a reference of the caller's: the rule that the resource has after this answer; NULL: default */
-    bool rule_changed; /* `rule` is to be remembered, stored or not */
+    bool rule_changed; /* `rule` is to be remembered, stored or not, or that a 2xx brought it */
     struct strs
         tags; /* lower case, cache tags and cache IDs; both only when it may be stored: see policy_tags */
     struct strs groups; /* Cache-Groups, as sent */

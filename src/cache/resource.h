@@ -26,9 +26,10 @@ struct resource {
     uint32_t n;                         /* objects, busy ones too */
     uint32_t busy : RESOURCE_BUSY_BITS; /* those that are not published */
     uint32_t has_many : 1;
-    uint32_t idle : 1;  /* counted in the cache's idle_bytes: it has no objects */
-    uint32_t swept : 1; /* the sweep is somewhere in its table: it does not get smaller */
-    uint32_t used_s;    /* when an object was last added or its rule was learnt */
+    uint32_t of_2xx : 1; /* a 2xx brought the rule */
+    uint32_t idle : 1;   /* counted in the cache's idle_bytes: it has no objects */
+    uint32_t swept : 1;  /* the sweep is somewhere in its table: it does not get smaller */
+    uint32_t used_s;     /* when an object was last added or its rule was learnt */
     char primary[];
 };
 

@@ -33,6 +33,7 @@ static struct index_note said_of_key(struct fetch *f, int status, const struct v
         .is_short = f->whole_is_short || has_short_body(f, status),
         .until_ms = f->f->loop->now.mono_ms + in_force_ms,
         .has_rule = v->rule_changed,
+        .of_2xx = status >= 200 && status <= 299,
         .learn = v->rule,
     };
 }
@@ -51,29 +52,56 @@ static void refuse(struct fetch *f, int status, const struct verdict *v)
         index_withdraw(f->stale);
 }
 
-void fetch_settle(struct fetch *f, int status, const struct verdict *v)
+static bool is_2xx(int status)
+{
+    return status >= 200 && status <= 299;
+}
+
+/* The key under that rule of what was sent. */
+static void set_place(struct fetch *f, const struct rule *rule)
+{
+    f->place.rule = rule;
+    f->place.variant = key_variant(&f->plan.key, rule, &f->arena);
+    place_hash(f->f->cache, &f->place);
+}
+
+/* false: a 2xx has brought another rule since this answer was judged. */
+static bool settle(struct fetch *f, int status, const struct verdict *v)
+{
+    if (!is_2xx(status))
+        return index_settle_other(f->object, &f->place, v->rule);
+    index_settle(f->object, &f->place, v->rule);
+    return true;
+}
+
+static void held_to_known(struct fetch *f, struct verdict *v)
+{
+    v->store = v->rule_changed = false;
+    v->reason = REASON_VARY_CONFLICT;
+    fetch_update_rule(f);
+    set_place(f, f->plan.rule);
+}
+
+void fetch_settle(struct fetch *f, int status, struct verdict *v)
 {
     f->place = f->plan.place;
-    if (v->store || f->plan.learns) {
-        f->place.rule = v->store || v->rule_changed ? v->rule : f->plan.rule;
-        f->place.variant = key_variant(&f->plan.key, f->place.rule, &f->arena);
-        place_hash(f->f->cache, &f->place);
-    }
-    if (v->store)
-        index_settle(f->object, &f->place, v->rule);
-    else
+    if (v->store || f->plan.learns)
+        set_place(f, v->store || v->rule_changed ? v->rule : f->plan.rule);
+    if (v->store && !settle(f, status, v))
+        held_to_known(f, v);
+    if (!v->store)
         refuse(f, status, v);
 }
 
 void fetch_update_rule(struct fetch *f)
 {
-    bool known, busy;
-    struct rule *now = index_rule(f->f->cache, &f->plan.place, &known, &busy);
-    if (known) {
+    struct known_rule now = index_known_rule(f->f->cache, &f->plan.place);
+    f->provisional = now.known ? !now.of_2xx : !f->plan.rule;
+    if (now.known) {
         rule_unref((struct rule *)(uintptr_t)f->plan.rule);
-        f->plan.rule = f->plan.place.rule = now;
+        f->plan.rule = f->plan.place.rule = now.rule;
     } else {
-        rule_unref(now);
+        rule_unref(now.rule);
     }
 }
 
@@ -137,6 +165,7 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
         .status = status,
         .response = fields,
         .known = f->plan.rule,
+        .provisional = f->provisional,
         .delay_ms = f->f->loop->now.mono_ms - f->sent_ms,
         .received_wall_ms = f->f->loop->now.wall_ms,
     };

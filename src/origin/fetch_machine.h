@@ -76,6 +76,7 @@ struct fetch {
     struct timer lasts; /* then it is taken for one */
     bool paused;        /* the readers of a passing body are behind: the origin is not read */
     struct place place; /* final */
+    bool provisional;   /* no 2xx has brought plan.rule */
     /* Not stored, though its head permits it: was it too large before, its length says whether it still is. */
     bool whole_is_short; /* a 206 told it */
     bool length_decides; /* it is known when the body is whole */
@@ -146,8 +147,8 @@ void fetch_update_rule(struct fetch *f);
 size_t fetch_head_cost(const struct fields *fields);
 /* May it be stored? The verdict's rule is the caller's to give back; its strings are the fetch's or those of `fields`. */
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v);
-/* What the verdict means to the index. */
-void fetch_settle(struct fetch *f, int status, const struct verdict *v);
+/* What the verdict means to the index; it may change: a 2xx has brought another rule meanwhile. */
+void fetch_settle(struct fetch *f, int status, struct verdict *v);
 /* What an answer that is stored can be purged by. `before`: what a 304 confirmed stays purgeable by what it was when that was asked
  * for; or NULL. The array is in the arena. */
 void fetch_names(struct fetch *f, const struct verdict *v, const struct object *before,

@@ -29,7 +29,7 @@ REASON(PARTIAL,           "partial",            GO,   SETS,   "a 206 is not a wh
 REASON(NOT_UNDERSTOOD,    "must-understand",    GO,   SETS,   "must-understand with a status that is not known")
 REASON(VARY_STAR,         "vary-star",          GO,   SETS,   "Vary: * makes every request another page")
 REASON(VARY_INVALID,      "vary-invalid",       GO,   SETS,   "Netlify-Vary does not parse; mend it, a typo must not share one visitor's page")
-REASON(VARY_CONFLICT,     "vary-conflict",      GO,   SETS,   "an answer other than 2xx names more in Vary or Netlify-Vary than the page does")
+REASON(VARY_CONFLICT,     "vary-conflict",      GO,   SETS,   "an answer other than 2xx names more in Vary or Netlify-Vary than the page's 2xx answers do")
 REASON(UNKEYED_QUERY,     "unkeyed-query",      LOOK, CLEARS, "the request had query parameters that the page's rule leaves out; the next one stores")
 REASON(TAGS_LIMIT,        "tags-limit",         GO,   SETS,   "too many or too long cache tags: it could not be purged by all of them")
 REASON(TARGETED_INVALID,  "targeted-invalid",   GO,   SETS,   "a targeted field does not parse and was ignored; directives are in lower case, without spaces around =, no comma is last, seconds are bare digits")

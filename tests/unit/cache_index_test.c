@@ -453,6 +453,50 @@ static void a_rule_is_learnt_without_a_page(void **state)
     rule_unref(rule);
 }
 
+/* An answer that was judged before a 2xx brought its rule does not take its place. */
+static void an_error_does_not_take_the_place_of_a_rule(void **state)
+{
+    (void)state;
+    struct rule *cookie = rule_with("Vary: Cookie"), *other = rule_with("Vary: X-A"),
+                *encoding = rule_with("Vary: Accept-Encoding");
+    struct look l = look_of("/a");
+    struct found error = look_as(&l, OUTCOME_MISS);
+    struct place under_other = place_of("/a", "x-a: 1", other), page = place_of("/a", "cookie: x", cookie);
+    struct object *o = object_new(cache, l.published);
+    index_settle(o, &page, cookie);
+    assert_false(index_settle_other(error.busy, &under_other, other));
+    struct known_rule known = index_known_rule(cache, &page);
+    assert_true(known.known && known.busy && known.of_2xx);
+    assert_ptr_equal(known.rule, cookie);
+    rule_unref(known.rule);
+    /* Nor what is learnt of one that is not stored. */
+    refuse(&under_other, &(struct index_note){ .effect = MARK_KEEPS, .has_rule = true, .learn = other });
+    l.place = page;
+    struct found f = look_as(&l, OUTCOME_MISS);
+    found_drop(&f);
+    assert_true(index_settle_other(error.busy, &page, cookie));
+    object_fail(o, REASON_CANCELLED, 502);
+    object_unref(o);
+    index_withdraw(error.busy);
+    found_drop(&error);
+    /* Beside the default rule one that varies on the encoding alone is harmless. */
+    l = look_of("/b");
+    f = look_as(&l, OUTCOME_MISS);
+    assert_true(object_store(f.busy, &l.place, &minute));
+    f.busy = NULL;
+    found_drop(&f);
+    l.place = place_of("/b", "q", NULL);
+    f = look_as(&l, OUTCOME_MISS);
+    struct place coded = place_of("/b", "br", encoding), varied = place_of("/b", "x-a: 1", other);
+    assert_false(index_settle_other(f.busy, &varied, other));
+    assert_true(index_settle_other(f.busy, &coded, encoding));
+    index_withdraw(f.busy);
+    found_drop(&f);
+    rule_unref(cookie);
+    rule_unref(other);
+    rule_unref(encoding);
+}
+
 /* Joiners of the first key do not find it under the final one's old name. */
 static void a_settled_one_is_found_under_its_final_key(void **state)
 {
@@ -1175,6 +1219,7 @@ int main(void)
         T(a_page_that_was_too_large_is_until_its_length_is_known),
         T(another_rule_means_another_key),
         T(a_rule_is_learnt_without_a_page),
+        T(an_error_does_not_take_the_place_of_a_rule),
         T(a_settled_one_is_found_under_its_final_key),
         T(tells_resources_and_variants_apart),
         T(has_thousands_of_variants),

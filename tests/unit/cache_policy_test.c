@@ -30,6 +30,7 @@ struct answer {
     bool has_method, names_itself;
     const char *query;
     const struct rule *known;
+    bool provisional;
     int64_t delay_ms;
 };
 
@@ -44,6 +45,7 @@ static struct verdict *judge_answer(const struct answer *a)
         .status = a->status ? a->status : 200,
         .response = fields_of(a->lines),
         .known = a->known,
+        .provisional = a->provisional,
         .delay_ms = a->delay_ms,
         .received_wall_ms = WALL_MS,
     };
@@ -1052,7 +1054,42 @@ static void r4_6_the_rule_after_an_answer(void **state)
     assert_ptr_equal(v->rule, known);
     assert_false(v->rule_changed);
     reason_is(JUDGE(.site = ISR, .lines = STORE "Vary: Cookie", .status = 301), REASON_VARY_CONFLICT,
-              "nothing known");
+              "the default rule of a 2xx");
+    rule_unref(known);
+}
+
+/* As long as no 2xx has brought a rule, any status brings its own; a 2xx takes nothing over. */
+static void r4_6_where_no_rule_of_a_2xx_is_known(void **state)
+{
+    (void)state;
+    struct verdict *v = JUDGE(.site = ISR, .lines = STORE "Vary: Cookie", .status = 301, .provisional = true);
+    reason_is(v, REASON_NONE, "nothing known");
+    assert_true(v->rule_changed);
+    assert_str(rule_text(v->rule), "vary: cookie");
+    v = JUDGE(.site = ISR, .lines = STORE "Netlify-Vary: query=a", .status = 404, .query = "b=1",
+              .provisional = true);
+    reason_is(v, REASON_UNKEYED_QUERY, "parameters that its rule leaves out");
+    assert_str(rule_text(v->rule), "query=a");
+
+    struct rule *known = rule_with("Vary: Cookie, X-A");
+    static const char *const no_more[] = { "", "Vary: Cookie", "Vary: X-A, Cookie" };
+    for (size_t i = 0; i < COUNT_OF(no_more); i++) {
+        const char *lines = arena_printf(&arena, STORE "%s", no_more[i]).p;
+        v = JUDGE(.site = ISR, .lines = lines, .known = known, .status = 404, .provisional = true);
+        reason_is(v, REASON_NONE, no_more[i]);
+        assert_ptr_equal(v->rule, known);
+        assert_false(v->rule_changed);
+    }
+    v = JUDGE(.site = ISR, .lines = STORE "Vary: X-B", .known = known, .status = 404, .provisional = true);
+    reason_is(v, REASON_NONE, "names more");
+    assert_str(rule_text(v->rule), "vary: x-b");
+
+    v = JUDGE(.site = ISR, .lines = "Cache-Control: max-age=60", .known = known, .provisional = true);
+    assert_true(v->store && v->rule_changed);
+    assert_null(v->rule);
+    /* The same rule, and from now on it is a 2xx's. */
+    v = JUDGE(.site = ISR, .lines = STORE "Vary: Cookie, X-A", .known = known, .provisional = true);
+    assert_true(rule_equal(v->rule, known) && v->rule_changed);
     rule_unref(known);
 }
 
@@ -1162,6 +1199,7 @@ int main(void)
         T(r6_6_rfc9111_honours_requests),
         T(r6_6_reuse_as_asked_for),
         T(r4_6_the_rule_after_an_answer),
+        T(r4_6_where_no_rule_of_a_2xx_is_known),
         T(r4_5_parameters_that_the_rule_leaves_out),
         T(r4_counts_headers_that_are_not_varied_on),
         T(r5_1_tags),

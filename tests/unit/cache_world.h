@@ -195,7 +195,8 @@ static inline void refuse(const struct place *place, const struct index_note *no
 
 static inline void learn_rule(const struct place *place, const struct rule *rule)
 {
-    refuse(place, &(struct index_note){ .effect = MARK_CLEARS, .has_rule = true, .learn = rule });
+    refuse(place,
+           &(struct index_note){ .effect = MARK_CLEARS, .has_rule = true, .of_2xx = true, .learn = rule });
 }
 
 static inline void mark_for(const struct place *place, int64_t ms, enum reason reason)
