@@ -97,7 +97,7 @@ static struct str take_word(struct str *s)
         from++;
     for (to = from; to < s->n && is_alpha(s->p[to]);)
         to++;
-    struct str word = { s->p + from, to - from };
+    struct str word = str_first(str_from_index(*s, from), to - from);
     while (to < s->n && s->p[to] == ' ')
         to++;
     *s = str_from_index(*s, to);

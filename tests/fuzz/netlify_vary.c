@@ -52,8 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_sets(&v, max);
         CHECK(netlify_vary_parse(value, max + 1, &a, &again));
         struct str text = netlify_vary_canonical(&v, &a);
-        CHECK(str_index(text, ';') == text.n && str_index(text, '&') == text.n &&
-              str_index(text, ' ') == text.n);
+        CHECK(str_index(text, ';') == text.n && str_index(text, ' ') == text.n);
+        /* Names of fields and cookies are tokens, which may hold it. */
+        CHECK(v.headers.n + v.cookies.n > 0 || str_index(text, '&') == text.n);
         CHECK(str_eq(text, netlify_vary_canonical(&again, &a)));
         if (text.n) {
             CHECK(netlify_vary_parse(text, max, &a, &again));
