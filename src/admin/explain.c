@@ -83,6 +83,7 @@ static bool make_request(struct request *r, struct question *q, struct requests 
     sites->source = NULL;
     request_init(out, sites, NULL);
     out->settings = r->settings;
+    out->snapshot = r->snapshot;
     out->peer = r->peer;
     out->method = METHOD_GET;
     out->method_name = STR("GET");

@@ -147,6 +147,16 @@ static bool is_in_sorted(const struct str *v, size_t n, struct str name)
     return false;
 }
 
+bool key_query_is_long(struct str query)
+{
+    size_t n = 1;
+    if (query.n <= KEY_PARAMS_MAX)
+        return false;
+    for (size_t i = 0; i < query.n; i++)
+        n += query.p[i] == '&';
+    return n > KEY_PARAMS_MAX;
+}
+
 /* A set of parameter names that stay (or go). */
 struct param_filter {
     const struct str *names; /* decoded, sorted by bytes */
@@ -188,7 +198,7 @@ static struct str query_filter(struct str query, const struct param_filter *f, s
 struct str query_strip_ignored(struct str query, const struct strs *ignored, struct arena *a, bool *has_query)
 {
     bool dropped;
-    if (query.n == 0 || ignored->n == 0)
+    if (query.n == 0 || ignored->n == 0 || key_query_is_long(query))
         return query;
     struct str left =
         query_filter(query, &(struct param_filter){ ignored->v, ignored->n, false }, a, &dropped);
@@ -211,6 +221,8 @@ struct str query_ignored(struct str query, const struct strs *ignored, struct st
     struct param_filter f = { ignored->v, ignored->n, false };
     struct material m = { .arena = a };
     struct query_param q;
+    if (key_query_is_long(query))
+        return STR_NONE; /* nothing was dropped of it */
     for (struct str rest = query; ignored->n && query_next(&rest, &q);) {
         if (param_stays(&f, q.name, a) || query_has_name(known, query_decode(q.name, a), a))
             continue;
@@ -229,7 +241,7 @@ static bool has_query_list(const struct rule *rule)
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped)
 {
     *dropped = false;
-    if (query.n == 0 || !has_query_list(rule))
+    if (query.n == 0 || !has_query_list(rule) || key_query_is_long(query))
         return query;
     const struct names *names = &rule->netlify.query;
     return query_filter(query, &(struct param_filter){ names->v, names->n, true }, a, dropped);
@@ -267,7 +279,7 @@ static bool is_query_sorted(struct str query, struct arena *a)
 static struct str query_sort(struct str query, struct arena *a)
 {
     size_t n = 0, bytes = 0, cap = 1;
-    if (query.n == 0 || is_query_sorted(query, a))
+    if (query.n == 0 || key_query_is_long(query) || is_query_sorted(query, a))
         return query;
     for (size_t i = 0; i < query.n; i++)
         cap += query.p[i] == '&';
@@ -314,21 +326,150 @@ static void put_lines(struct material *m, const struct fields *f, struct str nam
     number_write(m->p + at, n);
 }
 
-static void put_cookie_value(struct str value, void *ctx)
+/* The lines of many names at once: looking for each among all would be names times lines. */
+
+#define LINES_APART 4 /* so few are looked for one by one */
+#define BUCKETS     64
+
+struct lines {
+    size_t from[RULE_NAMES_MAX + 1]; /* of name k: places from[k] to from[k + 1] of `line` */
+    size_t *line;                    /* their indexes, in order */
+};
+
+static unsigned bucket_of(struct str name)
 {
-    put_str(ctx, value);
+    unsigned last = (unsigned char)name.p[name.n - 1] | 0x20,
+             middle = (unsigned char)name.p[name.n / 2] | 0x20;
+    return (unsigned)(name.n + 5 * last + 11 * middle) % BUCKETS;
 }
 
-static void put_cookie(struct material *m, const struct fields *f, const struct vary_name *name)
+static void find_lines(const struct fields *f, const struct str *names, size_t n, struct arena *a,
+                       struct lines *out)
 {
-    if (name->presence) {
-        put_byte(m, cookie_values(f, name->name, NULL, NULL) > 0);
+    uint8_t first[BUCKETS] = { 0 }, next[RULE_NAMES_MAX];
+    uint8_t *which = arena_alloc(a, f->n + 1); /* the name of a line; names are counted from one here */
+    CHECK(n <= RULE_NAMES_MAX);
+    for (size_t k = 0; k < n; k++) {
+        unsigned b = bucket_of(names[k]);
+        next[k] = first[b];
+        first[b] = (uint8_t)(k + 1);
+    }
+    memset(out->from, 0, sizeof(out->from));
+    for (size_t i = 0; i < f->n; i++) {
+        unsigned k = first[bucket_of(f->v[i].name)];
+        while (k && !str_eq_nocase(names[k - 1], f->v[i].name))
+            k = next[k - 1];
+        which[i] = (uint8_t)k;
+        if (k)
+            out->from[k]++;
+    }
+    for (size_t k = 0; k < n; k++)
+        out->from[k + 1] += out->from[k];
+    out->line = arena_alloc(a, (f->n + 1) * sizeof(*out->line));
+    size_t at[RULE_NAMES_MAX];
+    memcpy(at, out->from, n * sizeof(*at));
+    for (size_t i = 0; i < f->n; i++)
+        if (which[i])
+            out->line[at[which[i] - 1]++] = i;
+}
+
+static void put_headers(struct material *m, const struct fields *f, const struct vary_names *headers)
+{
+    struct str names[RULE_NAMES_MAX];
+    struct lines lines;
+    if (headers->n <= LINES_APART) {
+        for (size_t i = 0; i < headers->n; i++)
+            put_lines(m, f, headers->v[i].name);
         return;
     }
-    size_t at = m->n;
-    put_number(m, 0);
-    size_t n = cookie_values(f, name->name, put_cookie_value, m);
-    number_write(m->p + at, (uint32_t)n);
+    for (size_t k = 0; k < headers->n; k++)
+        names[k] = headers->v[k].name;
+    find_lines(f, names, headers->n, m->arena, &lines);
+    for (size_t k = 0; k < headers->n; k++) {
+        put_number(m, (uint32_t)(lines.from[k + 1] - lines.from[k]));
+        for (size_t i = lines.from[k]; i < lines.from[k + 1]; i++)
+            put_str(m, f->v[lines.line[i]].value);
+    }
+}
+
+/* ---- cookies: one pass over them, however many names ---- */
+
+static bool has_many_cookies(const struct fields *f)
+{
+    size_t n = 0;
+    if (fields_bytes(f, FIELD_COOKIE) <= KEY_COOKIES_MAX)
+        return false;
+    for (size_t i = 0; i < f->n; i++) {
+        struct str line = f->v[i].value;
+        for (size_t k = 0; f->v[i].id == FIELD_COOKIE && k < line.n; k++)
+            n += line.p[k] == ';';
+        n += f->v[i].id == FIELD_COOKIE;
+    }
+    return n > KEY_COOKIES_MAX;
+}
+
+/* The name's place in the rule's list, which is sorted; names.n: it is not there. */
+static size_t cookie_place(const struct vary_names *names, struct str name)
+{
+    size_t low = 0, high = names->n;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        int c = str_cmp(names->v[mid].name, name);
+        if (c == 0)
+            return mid;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return names->n;
+}
+
+struct cookie_seen {
+    struct str value;
+    struct cookie_seen *next;
+};
+
+struct cookies_of_name {
+    uint32_t n;
+    struct cookie_seen *first, **end;
+};
+
+static void put_cookies(struct material *m, const struct fields *f, const struct vary_names *names)
+{
+    struct cookies_of_name found[RULE_NAMES_MAX];
+    if (names->n == 0)
+        return;
+    if (has_many_cookies(f)) {
+        put_number(m, UINT32_MAX); /* no name has so many */
+        put_lines(m, f, field_name(FIELD_COOKIE));
+        return;
+    }
+    for (size_t k = 0; k < names->n; k++)
+        found[k] = (struct cookies_of_name){ 0, NULL, &found[k].first };
+    struct cookies all = cookie_list(f);
+    struct cookie c;
+    while (cookie_next(&all, &c)) {
+        size_t k = cookie_place(names, c.name);
+        if (k == names->n)
+            continue;
+        found[k].n++;
+        if (names->v[k].presence)
+            continue;
+        struct cookie_seen *seen = arena_alloc(m->arena, sizeof(*seen));
+        *seen = (struct cookie_seen){ c.value, NULL };
+        *found[k].end = seen;
+        found[k].end = &seen->next;
+    }
+    for (size_t k = 0; k < names->n; k++) {
+        if (names->v[k].presence) {
+            put_byte(m, found[k].n > 0);
+            continue;
+        }
+        put_number(m, found[k].n);
+        for (const struct cookie_seen *s = found[k].first; s; s = s->next)
+            put_str(m, s->value);
+    }
 }
 
 static uint32_t language_group(const struct key_request *r, const struct rule *rule, struct arena *a)
@@ -349,10 +490,8 @@ static uint32_t country_group(const struct key_request *r, const struct rule *ru
 static void put_netlify(struct material *m, const struct key_request *r, const struct rule *rule)
 {
     const struct netlify_vary *v = &rule->netlify;
-    for (size_t i = 0; i < v->headers.n; i++)
-        put_lines(m, r->fields, v->headers.v[i].name);
-    for (size_t i = 0; i < v->cookies.n; i++)
-        put_cookie(m, r->fields, &v->cookies.v[i]);
+    put_headers(m, r->fields, &v->headers);
+    put_cookies(m, r->fields, &v->cookies);
     if (v->languages.n)
         put_number(m, language_group(r, rule, m->arena));
     if (v->countries.n)
@@ -365,12 +504,19 @@ static void put_vary(struct material *m, const struct key_request *r, const stru
         put_str(m, accept_encoding_normalize(r->fields));
     if (rule->vary_language)
         put_maybe(m, accept_language_normalize(r->fields, m->arena));
+    struct lines lines;
+    bool apart = rule->vary.n <= LINES_APART;
+    if (!apart)
+        find_lines(r->fields, rule->vary.v, rule->vary.n, m->arena, &lines);
     for (size_t i = 0; i < rule->vary.n; i++) {
         struct str name = rule->vary.v[i];
         if (rule_keys_lines(name))
             put_lines(m, r->fields, name);
-        else
+        else if (apart)
             put_maybe(m, field_value_normalize(r->fields, name, m->arena));
+        else
+            put_maybe(m, field_value_normalize_lines(r->fields, lines.line + lines.from[i],
+                                                     lines.from[i + 1] - lines.from[i], m->arena));
     }
 }
 
@@ -537,10 +683,8 @@ static bool is_visitors_own(const struct field *f, const struct rule *rule)
 
 static const struct vary_name *cookie_rule(const struct rule *rule, struct str name)
 {
-    for (size_t i = 0; rule && i < rule->netlify.cookies.n; i++)
-        if (str_eq(rule->netlify.cookies.v[i].name, name))
-            return &rule->netlify.cookies.v[i];
-    return NULL;
+    size_t k = rule ? cookie_place(&rule->netlify.cookies, name) : 0;
+    return rule && k < rule->netlify.cookies.n ? &rule->netlify.cookies.v[k] : NULL;
 }
 
 /* One line with the cookies that the rule names. Of a :presence cookie the value is not in the key: "1" says
@@ -566,7 +710,9 @@ static struct str cookies_reduce(const struct fields *in, const struct rule *rul
 void key_fields_for_refresh(const struct fields *in, const struct rule *rule, struct arena *a,
                             struct fields *out)
 {
-    bool whole_cookie = rule_has_field(rule, STR("cookie"));
+    /* Of too many to be taken apart the lines are in the key. */
+    bool whole_cookie =
+        rule_has_field(rule, STR("cookie")) || (rule && rule->netlify.cookies.n && has_many_cookies(in));
     *out = (struct fields){ 0 };
     for (size_t i = 0; i < in->n; i++) {
         const struct field *f = &in->v[i];

@@ -46,6 +46,12 @@ struct str query_strip_ignored(struct str query, const struct strs *ignored, str
 /* The parameters that query_strip_ignored drops, in the order and spelling sent, but for those whose name `known` has, another
  * query. Empty: none. */
 struct str query_ignored(struct str query, const struct strs *ignored, struct str known, struct arena *a);
+/* More parameters than are taken apart: such a query is compared byte for byte, nothing is removed from it, and under a rule that
+ * lists parameters its answer is not stored (CACHING.md 4.3). */
+#define KEY_PARAMS_MAX 64
+bool key_query_is_long(struct str query);
+/* More cookies than are taken apart: under a rule that names some, the lines count as they are. */
+#define KEY_COOKIES_MAX 128
 /* Only the parameters that are in the key under `rule`, in the order sent (CACHING.md 4.5). *dropped: there
  * were others. An empty result with *dropped set is sent without "?". */
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped);

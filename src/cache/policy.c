@@ -291,6 +291,9 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
     bool left_out = false;
     if (in->site->unkeyed_query == UNKEYED_STRIP && in->query.n)
         query_keep_listed(in->query, rule, a, &left_out);
+    /* Of a query that is too long to be taken apart nothing was left out: each spelling would be a page of its own. */
+    if (rule && rule->netlify.query_some && key_query_is_long(in->query))
+        left_out = true;
     return left_out ? REASON_UNKEYED_QUERY : REASON_NONE;
 }
 
@@ -322,6 +325,10 @@ static bool next_tag(struct str *rest, const struct tag_header *h, struct str *t
 {
     while (rest->n) {
         size_t n = 0;
+        while (rest->n > 1 && rest->p[0] == ',' && rest->p[1] == ',') { /* empty ones, fast */
+            rest->p++;
+            rest->n--;
+        }
         for (; n < rest->n; n++) {
             char c = rest->p[n];
             bool comma = c == ',' && h->separator != TAG_SEPARATOR_SPACE;

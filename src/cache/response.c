@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "cache/epoch.h"
 #include "http/date.h"
+#include "http/framing.h"
 #include "http/status.h"
 
 static const struct str default_cc = STR_INIT("Cache-Control: public, max-age=0, must-revalidate\r\n");
@@ -14,18 +15,15 @@ static const struct field accept_ranges = { STR_INIT("Accept-Ranges"), STR_INIT(
 
 /* ---- what is end-to-end ---- */
 
-static bool connection_lists(const struct fields *received, struct str name)
-{
-    return fields_has(received, FIELD_CONNECTION) && fields_list_has(received, FIELD_CONNECTION, name);
-}
-
 void response_end_to_end(const struct fields *received, struct arena *a, struct fields *out)
 {
+    struct field_names listed;
+    framing_connection_names(received, a, &listed);
     *out = (struct fields){ 0 };
     for (size_t i = 0; i < received->n; i++) {
         const struct field *f = &received->v[i];
         if (field_class_of(f->id) == FIELD_CLASS_H || f->id == FIELD_CONTENT_LENGTH ||
-            connection_lists(received, f->name))
+            field_names_has(&listed, f))
             continue;
         fields_add_line(out, a, *f);
     }
@@ -40,10 +38,16 @@ static bool describes_the_bytes(enum field_id id)
 void response_merge_304(const struct fields *stored, const struct fields *update, bool keep_cookies,
                         struct arena *a, struct fields *out)
 {
+    struct field_names updated = { .known = update->present,
+                                   .others = arena_alloc(a, (update->n + 1) * sizeof(*updated.others)) };
+    for (size_t i = 0; i < update->n; i++)
+        if (update->v[i].id == FIELD_OTHER)
+            field_names_add(&updated, update->v[i].name);
+    field_names_settle(&updated);
     *out = (struct fields){ 0 };
     for (size_t i = 0; i < stored->n; i++) {
         const struct field *f = &stored->v[i];
-        bool replaced = !describes_the_bytes(f->id) && fields_index_of(update, f->name, 0) < update->n &&
+        bool replaced = !describes_the_bytes(f->id) && field_names_has(&updated, f) &&
                         (keep_cookies || (f->id != FIELD_SET_COOKIE && f->id != FIELD_SET_COOKIE2));
         /* A 304 without Date was made when it was received (RFC 9110 §6.6.1): with the stored one the page would be old at
          * once, each time. */

@@ -44,6 +44,8 @@ static enum rule_result vary_add(struct rule *draft, struct str member, size_t *
     return RULE_OK;
 }
 
+#define VARY_MEMBERS_MAX (2 * RULE_NAMES_MAX) /* good ones and bad ones */
+
 static void names_settle(struct names *list)
 {
     size_t n = 0;
@@ -54,11 +56,11 @@ static void names_settle(struct names *list)
     list->n = n;
 }
 
-/* All lines are read even after a malformed name: a "*" anywhere is the stronger reason. */
+/* All lines are read even after a malformed name, if they are not more than may be named: a "*" is the stronger reason. */
 static enum rule_result vary_read(const struct fields *response, struct rule *draft, struct arena *a)
 {
     enum rule_result result = RULE_OK;
-    size_t names_left = RULE_NAMES_MAX;
+    size_t names_left = RULE_NAMES_MAX, members = 0;
     draft->vary = (struct names){ arena_alloc(a, RULE_NAMES_MAX * sizeof(*draft->vary.v)), 0 };
     for (size_t i = 0; i < response->n; i++) {
         if (response->v[i].id != FIELD_VARY)
@@ -66,8 +68,8 @@ static enum rule_result vary_read(const struct fields *response, struct rule *dr
         struct str rest = response->v[i].value, member;
         while (list_next(&rest, &member)) {
             enum rule_result r = vary_add(draft, member, &names_left, a);
-            if (r == RULE_STAR)
-                return r;
+            if (r == RULE_STAR || members++ == VARY_MEMBERS_MAX)
+                return r == RULE_STAR ? r : RULE_INVALID;
             if (r != RULE_OK)
                 result = r;
         }

@@ -9,9 +9,13 @@
 #include "base/check.h"
 #include "http/netlify_vary.h"
 
-/* A browser sends a handful. What is beyond is not looked at for groups, and not put in order. */
-#define LANGUAGES_MAX      64
-#define LANGUAGE_BYTES_MAX 64
+/* A browser sends a handful. Of what is longer nothing is put in order, and no group is found. */
+#define LANGUAGES_MAX       32
+#define LANGUAGES_BYTES_MAX ((size_t)1024)
+#define LANGUAGE_BYTES_MAX  64
+#define SUBTAGS_MAX         8
+/* A longer list of codings is taken for one that accepts none: identity is always right. */
+#define ENCODINGS_BYTES_MAX ((size_t)256)
 
 /* A list member taken apart: "name;q=0.5". Weights are thousandths. */
 struct weighted {
@@ -110,7 +114,8 @@ struct str accept_encoding_normalize(const struct fields *request)
     };
     unsigned accepted = 0, refused = 0;
     bool star = false;
-    if (!fields_has(request, FIELD_ACCEPT_ENCODING))
+    if (!fields_has(request, FIELD_ACCEPT_ENCODING) ||
+        fields_bytes(request, FIELD_ACCEPT_ENCODING) > ENCODINGS_BYTES_MAX)
         return text[0];
     for (size_t i = 0; i < request->n; i++)
         if (request->v[i].id == FIELD_ACCEPT_ENCODING)
@@ -123,13 +128,13 @@ struct str accept_encoding_normalize(const struct fields *request)
 /* language-range (RFC 4647 §2.1): "*", or 1 to 8 letters, then "-" and 1 to 8 letters or digits. */
 static bool is_language_range(struct str s)
 {
-    size_t subtag = 0;
+    size_t subtag = 0, subtags = 1;
     bool first = true;
     if (str_eq(s, STR("*")))
         return true;
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '-') {
-            if (subtag == 0)
+            if (subtag == 0 || ++subtags > SUBTAGS_MAX)
                 return false;
             subtag = 0;
             first = false;
@@ -171,13 +176,17 @@ static bool languages_read(const struct fields *request, bool ties_by_name,
 {
     bool good = true;
     *n = 0;
+    if (fields_bytes(request, FIELD_ACCEPT_LANGUAGE) > LANGUAGES_BYTES_MAX)
+        return false;
     for (size_t i = 0; i < request->n; i++) {
         if (request->v[i].id != FIELD_ACCEPT_LANGUAGE)
             continue;
         struct str line = request->v[i].value, member;
         while (list_next(&line, &member)) {
             struct weighted w;
-            if (*n == LANGUAGES_MAX || !weighted_parse(member, &w) || !is_language_range(w.name)) {
+            if (*n == LANGUAGES_MAX)
+                return false;
+            if (!weighted_parse(member, &w) || !is_language_range(w.name)) {
                 good = false;
                 continue;
             }
@@ -321,8 +330,7 @@ bool cookie_next(struct cookies *c, struct cookie *out)
     }
 }
 
-/* One line without white space around its commas, written to `to` (NULL: only measured). Returns its
- * length. */
+/* One line without white space around its commas, written to `to`, which has room for all of it. Returns its length. */
 static size_t value_squeeze(struct str s, char *to)
 {
     bool quoted = false, after_comma = true;
@@ -333,18 +341,40 @@ static size_t value_squeeze(struct str s, char *to)
             spaces++;
             continue;
         }
-        size_t from = c == ',' || after_comma ? i : i - spaces;
+        for (size_t k = c == ',' || after_comma ? 0 : spaces; k > 0; k--)
+            to[n++] = s.p[i - k];
         spaces = 0;
-        if (quoted && c == '\\' && i + 1 < s.n)
-            i++; /* what is escaped means nothing here */
-        else if (c == '"')
-            quoted = !quoted;
+        to[n++] = c;
         after_comma = c == ',';
-        if (to)
-            memcpy(to + n, s.p + from, i + 1 - from);
-        n += i + 1 - from;
+        if (c == '"')
+            quoted = !quoted;
+        else if (quoted && c == '\\' && i + 1 < s.n)
+            to[n++] = s.p[++i]; /* what is escaped means nothing here */
     }
     return n;
+}
+
+struct str field_value_normalize_lines(const struct fields *request, const size_t *line, size_t n,
+                                       struct arena *a)
+{
+    size_t bytes = 0, at = 0;
+    if (n == 0)
+        return STR_NONE;
+    struct str value = request->v[line[0]].value;
+    if (n == 1 && value.n == 0)
+        return STR("");
+    if (n == 1 && !memchr(value.p, ' ', value.n) && !memchr(value.p, '\t', value.n))
+        return value; /* nothing to be removed: the most of them */
+    for (size_t i = 0; i < n; i++)
+        bytes += request->v[line[i]].value.n + 1;
+    char *p = arena_alloc(a, bytes);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            p[at++] = ',';
+        at += value_squeeze(request->v[line[i]].value, p + at);
+    }
+    CHECK(at < bytes);
+    return (struct str){ p, at };
 }
 
 struct str field_value_normalize(const struct fields *request, struct str name, struct arena *a)
@@ -352,20 +382,14 @@ struct str field_value_normalize(const struct fields *request, struct str name, 
     enum field_id id = field_id_of(name);
     if (id != FIELD_OTHER && !fields_has(request, id))
         return STR_NONE;
-    size_t first = fields_index_of(request, name, 0), lines = 0, bytes = 0, at = 0;
-    for (size_t i = first; i < request->n; i = fields_index_of(request, name, i + 1), lines++)
-        bytes += value_squeeze(request->v[i].value, NULL) + 1;
-    if (lines == 0)
-        return STR_NONE;
-    struct str value = request->v[first].value;
-    if (lines == 1 && bytes == value.n + 1)
-        return value.n ? value : STR("");
-    char *p = arena_alloc(a, bytes);
-    for (size_t i = first; i < request->n; i = fields_index_of(request, name, i + 1)) {
-        if (i != first)
-            p[at++] = ',';
-        at += value_squeeze(request->v[i].value, p + at);
-    }
-    CHECK(at + 1 == bytes);
-    return (struct str){ p, at };
+    size_t n = 0, first = fields_index_of(request, name, 0);
+    for (size_t i = first; i < request->n; i = fields_index_of(request, name, i + 1))
+        n++;
+    if (n <= 1)
+        return field_value_normalize_lines(request, &first, n, a);
+    size_t *line = arena_alloc(a, n * sizeof(*line));
+    n = 0;
+    for (size_t i = first; i < request->n; i = fields_index_of(request, name, i + 1))
+        line[n++] = i;
+    return field_value_normalize_lines(request, line, n, a);
 }

@@ -50,5 +50,8 @@ size_t cookie_values(const struct fields *request, struct str name,
 /* Any other field as key material: lines joined by ",", white space around commas outside quotes removed.
  * Missing: p == NULL; empty: p != NULL and n == 0. */
 struct str field_value_normalize(const struct fields *request, struct str name, struct arena *a);
+/* The same of these n lines. */
+struct str field_value_normalize_lines(const struct fields *request, const size_t *line, size_t n,
+                                       struct arena *a);
 
 #endif

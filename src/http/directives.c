@@ -91,6 +91,8 @@ static void scan_words(struct str s, struct directives *out)
     for (size_t i = 0, n; i < s.n; i += n ? n : 1) {
         for (n = 0; i + n < s.n && is_word_char(s.p[i + n]); n++)
             ;
+        if (n != sizeof("private") - 1 && n != sizeof("no-store") - 1)
+            continue; /* the others are as long */
         struct str word = { s.p + i, n };
         out->no_store |= str_eq_nocase(word, STR("no-store"));
         out->private_ |= str_eq_nocase(word, STR("private"));
@@ -165,24 +167,38 @@ static void apply_member(const struct directive *d, const struct member *m, bool
     }
 }
 
+/* More members than that are read as what is not in the grammar: they may forbid, they allow nothing. */
+#define MEMBERS_MAX 64
+
+static void parse_line(struct str rest, unsigned *members, uint32_t *seen, struct directives *out)
+{
+    struct str item;
+    while (rest.n && *members < MEMBERS_MAX && list_next(&rest, &item)) {
+        struct member m;
+        bool ok = member_parse(item, &m);
+        const struct directive *d = find_known(m.name);
+        if (d)
+            apply_member(d, &m, ok, seen, out);
+        if (!ok)
+            scan_words(item, out);
+        ++*members;
+    }
+    if (rest.n) {
+        scan_words(rest, out);
+        out->must_revalidate = true;
+    }
+}
+
 void directives_parse(const struct fields *f, struct directives *out)
 {
     uint32_t seen = 0;
+    unsigned members = 0;
     directives_init(out);
     if (!fields_has(f, FIELD_CACHE_CONTROL))
         return;
-    for (size_t i = 0; i < f->n; i++) {
-        struct str rest = f->v[i].value, item;
-        while (f->v[i].id == FIELD_CACHE_CONTROL && list_next(&rest, &item)) {
-            struct member m;
-            bool ok = member_parse(item, &m);
-            const struct directive *d = find_known(m.name);
-            if (d)
-                apply_member(d, &m, ok, &seen, out);
-            if (!ok)
-                scan_words(item, out);
-        }
-    }
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].id == FIELD_CACHE_CONTROL)
+            parse_line(f->v[i].value, &members, &seen, out);
     out->any |= out->no_store || out->private_ || out->no_cache;
 }
 
@@ -223,6 +239,9 @@ static void apply_typed(const struct directive *d, const struct sf_value *v, str
     }
 }
 
+/* Of a targeted field no more is taken apart; more does not parse. */
+#define TARGETED_BYTES_MAX 512
+
 /* The first byte of a member's value; of a bare key: the byte behind it. */
 static const char *value_of(const struct sf_member *m, struct str field)
 {
@@ -239,7 +258,12 @@ enum targeted_result directives_parse_targeted(const struct fields *f, struct st
     *bad = (struct field_spot){ 0 };
     if (value.n == 0)
         return TARGETED_ABSENT;
-    if (!sf_parse_dictionary(value, a, &d)) {
+    /* Each key is looked for among those before it: a longer value ends behind the limit as if it were cut there. */
+    struct str looked_at = str_first(value, TARGETED_BYTES_MAX);
+    bool parsed = sf_parse_dictionary(looked_at, a, &d);
+    if (parsed && looked_at.n < value.n)
+        d.bad_at = looked_at.n;
+    if (!parsed || looked_at.n < value.n) {
         struct directives seems = { 0 };
         scan_words(value, &seems);
         out->no_store = seems.no_store || seems.private_ || seems.no_cache;

@@ -1,5 +1,6 @@
 #include "http/field.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -182,6 +183,16 @@ size_t fields_count(const struct fields *f, enum field_id id)
     return count;
 }
 
+size_t fields_bytes(const struct fields *f, enum field_id id)
+{
+    size_t bytes = 0;
+    if (!field_set_has(&f->repeated, id))
+        return fields_has(f, id) ? fields_find(f, id)->value.n + 1 : 0;
+    for (size_t i = 0; i < f->n; i++)
+        bytes += f->v[i].id == id ? f->v[i].value.n + 1 : 0;
+    return bytes;
+}
+
 static bool is_named(const struct field *line, enum field_id id, struct str name)
 {
     return line->id == id && (id != FIELD_OTHER || str_eq_nocase(line->name, name));
@@ -340,23 +351,45 @@ void fields_remove_if(struct fields *f, bool (*drop)(const struct field *, void 
     f->n = kept;
 }
 
+static bool is_list_space(char c)
+{
+    return c == ',' || c == ' ' || c == '\t';
+}
+
+/* The end of the quoted string that begins at p, behind its closing quote; one that is never closed runs to the end. */
+static const char *skip_quoted(const char *p, const char *end)
+{
+    for (p++; p < end && *p != '"'; p++)
+        if (*p == '\\' && p + 1 < end)
+            p++;
+    return p < end ? p + 1 : end;
+}
+
 bool list_next(struct str *rest, struct str *member)
 {
-    while (rest->n) {
-        bool quoted = false;
-        size_t end = 0;
-        for (; end < rest->n && (quoted || rest->p[end] != ','); end++) {
-            if (rest->p[end] == '"')
-                quoted = !quoted;
-            else if (quoted && rest->p[end] == '\\' && end + 1 < rest->n)
-                end++;
-        }
-        *member = str_trim(str_first(*rest, end));
-        *rest = str_from_index(*rest, end + 1);
-        if (member->n)
-            return true;
-    }
-    return false;
+    if (rest->n == 0)
+        return false;
+    const char *p = rest->p, *end = p + rest->n, *from;
+    while (p < end && is_list_space(*p))
+        p++;
+    for (from = p; p < end && *p != ',';)
+        p = *p == '"' ? skip_quoted(p, end) : p + 1;
+    *member = str_trim((struct str){ from, (size_t)(p - from) });
+    *rest = p + 1 < end ? (struct str){ p + 1, (size_t)(end - p - 1) } : STR_NONE;
+    return member->n > 0;
+}
+
+bool list_last(struct str *rest, struct str *member)
+{
+    size_t n = rest->n;
+    while (n && is_list_space(rest->p[n - 1]))
+        n--;
+    rest->n = n;
+    const char *comma = rest->n ? memrchr(rest->p, ',', rest->n) : NULL;
+    size_t before = comma ? (size_t)(comma - rest->p) : 0;
+    *member = str_trim(comma ? str_from_index(*rest, before + 1) : *rest);
+    rest->n = before;
+    return member->n > 0;
 }
 
 bool fields_list_has(const struct fields *f, enum field_id id, struct str token)
@@ -364,9 +397,62 @@ bool fields_list_has(const struct fields *f, enum field_id id, struct str token)
     CHECK(id != FIELD_OTHER && (unsigned)id < FIELD_COUNT);
     for (size_t i = index_of(f, id, STR_NONE, 0); i < f->n; i = index_of(f, id, STR_NONE, i + 1)) {
         struct str rest = f->v[i].value, member;
-        while (list_next(&rest, &member))
+        for (unsigned n = 0; n < LIST_LOOKED_AT && list_next(&rest, &member); n++)
             if (str_eq_nocase(member, token))
                 return true;
     }
     return false;
+}
+
+/* ---- sets of names ---- */
+
+/* The word that ends at p + n, or the whole of a shorter name, without case. */
+static uint64_t word_before(const char *p, size_t n)
+{
+    uint64_t w = 0;
+    if (n >= 8)
+        return word_lower(word_at(p + n - 8));
+    for (size_t i = 0; i < n; i++)
+        w = w << 8 | (unsigned char)ascii_lower(p[i]);
+    return w;
+}
+
+/* Any order in which equal ones, without case, are equal: by length, then by words from the end. */
+static int name_order(struct str a, struct str b)
+{
+    if (a.n != b.n)
+        return a.n < b.n ? -1 : 1;
+    for (size_t n = a.n; n > 0; n = n > 8 ? n - 8 : 0) {
+        uint64_t x = word_before(a.p, n), y = word_before(b.p, n);
+        if (x != y)
+            return x < y ? -1 : 1;
+    }
+    return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return name_order(*(const struct str *)a, *(const struct str *)b);
+}
+
+void field_names_add(struct field_names *s, struct str name)
+{
+    enum field_id id = field_id_of(name);
+    if (id != FIELD_OTHER)
+        field_set_add(&s->known, id);
+    else
+        s->others[s->n++] = name;
+}
+
+void field_names_settle(struct field_names *s)
+{
+    if (s->n > 1)
+        qsort(s->others, s->n, sizeof(*s->others), compare_names);
+}
+
+bool field_names_has(const struct field_names *s, const struct field *line)
+{
+    if (line->id != FIELD_OTHER)
+        return field_set_has(&s->known, line->id);
+    return s->n && bsearch(&line->name, s->others, s->n, sizeof(*s->others), compare_names);
 }

@@ -95,6 +95,8 @@ const struct field *fields_find(const struct fields *f, enum field_id id);
 /* Its value, or the empty string. */
 struct str fields_value(const struct fields *f, enum field_id id);
 size_t fields_count(const struct fields *f, enum field_id id);
+/* Bytes of all its lines' values, and one more for each line: what they are when joined by commas, at least. */
+size_t fields_bytes(const struct fields *f, enum field_id id);
 /* By name, any; without case. Starts looking at index `from`; returns the index or f->n. */
 size_t fields_index_of(const struct fields *f, struct str name, size_t from);
 /* All lines of the name in order, joined with ", " (RFC 9110 §5.3). One line: its value itself, nothing is copied.
@@ -126,7 +128,23 @@ void fields_remove_if(struct fields *f, bool (*drop)(const struct field *, void 
 /* Lists (RFC 9110 §5.6.1): the next member of a comma-separated list, trimmed, commas inside quoted strings not
  * counted, empty members skipped. false at the end. *rest moves on. A quote that is never closed runs to the end. */
 bool list_next(struct str *rest, struct str *member);
-/* Is the token a member of any line of that field, without case? */
+/* The same from the end, of lists that have no quoted strings: *rest is what stands before the member. */
+bool list_last(struct str *rest, struct str *member);
+/* Is the token a member of any line of that field, without case? Of each line the first LIST_LOOKED_AT members count: a list that is
+ * longer must not cost more than its bytes. */
 bool fields_list_has(const struct fields *f, enum field_id id, struct str token);
+#define LIST_LOOKED_AT 64
+
+/* Names, to be looked for without case among many: `others` are those that freshet does not know. */
+struct field_names {
+    struct field_set known;
+    struct str *others;
+    size_t n;
+};
+/* There is room for one more in `others`. */
+void field_names_add(struct field_names *s, struct str name);
+/* After the last was added. */
+void field_names_settle(struct field_names *s);
+bool field_names_has(const struct field_names *s, const struct field *line);
 
 #endif

@@ -43,17 +43,44 @@ static bool is_critical(enum field_id id)
            id == FIELD_COOKIE || id == FIELD_AUTHORIZATION;
 }
 
-static bool connection_names_critical(const struct fields *f)
+/* What Connection lists is looked for among all fields, and more than once: a list that nobody honest sends is refused before. */
+static enum http_error check_connection(const struct fields *f, bool of_request)
 {
+    size_t names = 0;
     if (!fields_has(f, FIELD_CONNECTION))
-        return false;
+        return HTTP_ERROR_NONE;
+    if (fields_bytes(f, FIELD_CONNECTION) > CONNECTION_BYTES_MAX)
+        return HTTP_ERROR_CONNECTION_TOO_LONG;
     for (size_t i = 0; i < f->n; i++) {
         struct str rest = f->v[i].value, member;
-        while (f->v[i].id == FIELD_CONNECTION && list_next(&rest, &member))
-            if (is_critical(field_id_of(member)))
-                return true;
+        while (f->v[i].id == FIELD_CONNECTION && list_next(&rest, &member)) {
+            if (++names > CONNECTION_NAMES_MAX)
+                return HTTP_ERROR_CONNECTION_TOO_LONG;
+            if (of_request && is_critical(field_id_of(member)))
+                return HTTP_ERROR_CONNECTION_NAMES;
+        }
     }
-    return false;
+    return HTTP_ERROR_NONE;
+}
+
+void framing_connection_names(const struct fields *f, struct arena *a, struct field_names *out)
+{
+    size_t n = 0;
+    *out = (struct field_names){ .n = 0 };
+    if (!fields_has(f, FIELD_CONNECTION))
+        return;
+    size_t most = fields_bytes(f, FIELD_CONNECTION) / 2 + 1;
+    if (most > CONNECTION_NAMES_MAX)
+        most = CONNECTION_NAMES_MAX;
+    out->others = arena_alloc(a, most * sizeof(*out->others));
+    for (size_t i = 0; i < f->n; i++) {
+        struct str rest = f->v[i].value, member;
+        while (f->v[i].id == FIELD_CONNECTION && n < most && list_next(&rest, &member)) {
+            field_names_add(out, member);
+            n++;
+        }
+    }
+    field_names_settle(out);
 }
 
 enum http_error framing_of_request(const struct request_head *h, struct framing *out)
@@ -61,8 +88,8 @@ enum http_error framing_of_request(const struct request_head *h, struct framing 
     enum http_error e = framing_of_fields(&h->fields, h->minor, out);
     if (e)
         return e;
-    if (connection_names_critical(&h->fields))
-        return HTTP_ERROR_CONNECTION_NAMES;
+    if ((e = check_connection(&h->fields, true)) != HTTP_ERROR_NONE)
+        return e;
     if (fields_has(&h->fields, FIELD_CONTENT_TYPE) && fields_count(&h->fields, FIELD_CONTENT_TYPE) > 1)
         return HTTP_ERROR_CONTENT_TYPE;
     return HTTP_ERROR_NONE;
@@ -92,14 +119,15 @@ static bool is_unknown_coding(const struct fields *f)
 enum http_error framing_of_response(enum method asked, const struct response_head *h, struct framing *out)
 {
     *out = (struct framing){ .kind = FRAMING_NONE };
-    if (h->status < 200 || h->status == 204)
-        return HTTP_ERROR_NONE;
+    enum http_error e = check_connection(&h->fields, false);
+    if (e || h->status < 200 || h->status == 204)
+        return e;
     bool has_body = asked != METHOD_HEAD && h->status != 304;
     if (h->minor > 0 && fields_has(&h->fields, FIELD_TRANSFER_ENCODING) && is_unknown_coding(&h->fields)) {
         out->kind = has_body ? FRAMING_CLOSE : FRAMING_NONE;
         return HTTP_ERROR_NONE;
     }
-    enum http_error e = framing_of_fields(&h->fields, h->minor, out);
+    e = framing_of_fields(&h->fields, h->minor, out);
     if (e)
         return e;
     if (!has_body)

@@ -278,6 +278,10 @@ bool netlify_vary_parse(struct str value, size_t names_max, struct arena *a, str
     struct parser p = { .out = out, .arena = a, .names_left = names_max, .names_cap = cap };
     bool any = false;
     while (value.p) {
+        while (value.n && value.p[0] == ',') { /* empty ones, fast */
+            value.p++;
+            value.n--;
+        }
         struct str instruction = str_trim(str_cut(&value, ','));
         if (instruction.n == 0)
             continue; /* RFC 9110 §5.6.1.2: a list may have empty members */

@@ -175,6 +175,9 @@ static unsigned segment_dots(struct str path, size_t at)
     return dots < 3 && (at == path.n || path.p[at] == '/') ? dots : 0;
 }
 
+/* A path that goes up and down more often than that is nobody's link. */
+#define DOT_SEGMENTS_MAX 64
+
 enum path_state { PATH_BAD, PATH_NORMAL, PATH_CHANGES };
 
 /* Checks every byte, and whether anything must be rewritten: most paths come in normal form and are not
@@ -182,11 +185,15 @@ enum path_state { PATH_BAD, PATH_NORMAL, PATH_CHANGES };
 static enum path_state path_look(struct str path)
 {
     enum path_state state = PATH_NORMAL;
+    unsigned dots = 0;
     for (size_t i = 0; i < path.n; i++) {
         char c = path.p[i];
         if (c == '/') {
-            if (segment_dots(path, i + 1))
+            if (segment_dots(path, i + 1)) {
                 state = PATH_CHANGES;
+                if (++dots > DOT_SEGMENTS_MAX)
+                    return PATH_BAD;
+            }
         } else if (c == '%') {
             int byte = percent_byte(path, i);
             if (byte < 0 || is_control((unsigned char)byte))

@@ -1,5 +1,7 @@
 #include "http/validator.h"
 
+#include <string.h>
+
 #include "http/date.h"
 
 /* %x21 / %x23-7E / obs-text (RFC 9110 §8.8.3). A backslash is a character like others. */
@@ -59,13 +61,56 @@ static bool line_matches(struct str rest, struct etag stored)
     return false;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Only white space between the place and a comma or the line's begin or end. */
+static bool begins_member(const char *begin, const char *at)
+{
+    while (at > begin && is_space(at[-1]))
+        at--;
+    return at == begin || at[-1] == ',';
+}
+
+static bool ends_member(const char *at, const char *end)
+{
+    while (at < end && is_space(*at))
+        at++;
+    return at == end || *at == ',';
+}
+
+/*
+ * The same, in as many steps as the line has bytes: each place where the tag's bytes stand is looked at from outside. Before its
+ * quote comes the line's begin or a comma (or W/ behind that), after it the same. A comma inside the tag could stand
+ * between two others: then the line is taken apart.
+ */
+static bool line_has(struct str line, struct etag stored)
+{
+    struct str tag = stored.opaque;
+    if (tag.n == 0)
+        return false;
+    if (str_index(tag, ',') < tag.n)
+        return line_matches(line, stored);
+    const char *end = line.p + line.n;
+    for (const char *from = line.p, *at;
+         from < end && (at = memmem(from, (size_t)(end - from), tag.p, tag.n)) != NULL; from = at + 1) {
+        const char *before = at - line.p >= 2 && at[-1] == '/' && at[-2] == 'W' ? at - 2 : at;
+        const char *behind = at + tag.n;
+        if (begins_member(line.p, before) && ends_member(behind, end))
+            return true;
+    }
+    return false;
+}
+
 static enum condition if_none_match(const struct fields *request, const struct validators *stored)
 {
     if (fields_count(request, FIELD_IF_NONE_MATCH) == 1 &&
         str_eq(fields_value(request, FIELD_IF_NONE_MATCH), STR("*")))
         return CONDITION_NOT_MODIFIED;
     for (size_t i = 0; i < request->n; i++)
-        if (request->v[i].id == FIELD_IF_NONE_MATCH && line_matches(request->v[i].value, stored->etag))
+        if (request->v[i].id == FIELD_IF_NONE_MATCH && line_has(request->v[i].value, stored->etag))
             return CONDITION_NOT_MODIFIED;
     return CONDITION_TRUE;
 }

@@ -42,7 +42,17 @@ static void leave_snapshot(struct snapshot *s)
     if (--s->users)
         return;
     settings_unref(s->settings);
+    mem_free(s->trusted);
     mem_free(s);
+}
+
+/* Parsed once: a head may name thousands of addresses. */
+static void find_trusted(struct snapshot *s)
+{
+    const struct strs *texts = &s->settings->process.trusted_proxies;
+    s->trusted = texts->n ? mem_resize(NULL, texts->n * sizeof(*s->trusted)) : NULL;
+    for (size_t i = 0; i < texts->n; i++)
+        s->trusted_n += network_parse(texts->v[i], &s->trusted[s->trusted_n]);
 }
 
 void requests_set_settings(struct requests *w, struct settings *s)
@@ -51,6 +61,7 @@ void requests_set_settings(struct requests *w, struct settings *s)
         leave_snapshot(w->snapshot);
     w->snapshot = mem_alloc(sizeof(*w->snapshot));
     *w->snapshot = (struct snapshot){ .settings = s, .users = 1 };
+    find_trusted(w->snapshot);
 }
 
 void requests_fini(struct requests *w)

@@ -78,8 +78,12 @@ struct source {
  * count would be written by every worker for every request. */
 struct snapshot {
     struct settings *settings;
-    size_t users; /* requests that began with it; one more while it is for new ones */
+    size_t users;            /* requests that began with it; one more while it is for new ones */
+    struct network *trusted; /* trusted_proxies */
+    size_t trusted_n;
 };
+
+#define SELF_DIGITS 8
 
 /* What a worker's requests share. */
 struct requests {
@@ -92,7 +96,7 @@ struct requests {
     struct snapshot *snapshot; /* for new requests */
     struct country *country;   /* NULL: no database */
     struct source *source;     /* the admin listener's; NULL: sites */
-    struct str self;           /* "freshet-1a2b3c4d": our name in Via and CDN-Loop */
+    struct str self; /* "freshet-1a2b3c4d": our name in Via and CDN-Loop; its last SELF_DIGITS are drawn */
     /* The access log: called once for each finished request; NULL: off. */
     void (*log_request)(struct requests *w, const struct request *r);
     void *log_ctx;

@@ -1,5 +1,7 @@
 #include "request/route.h"
 
+#include <string.h>
+
 #include "http/accept.h"
 #include "http/connection_auth.h"
 #include "http/url.h"
@@ -7,22 +9,18 @@
 
 /* ---- the peer ---- */
 
-bool route_peer_is_trusted(const struct settings *s, const struct address *peer)
+bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer)
 {
-    for (size_t i = 0; i < s->process.trusted_proxies.n; i++) {
-        struct network n;
-        if (network_parse(s->process.trusted_proxies.v[i], &n) && network_has(&n, peer))
+    for (size_t i = 0; i < s->trusted_n; i++)
+        if (network_has(&s->trusted[i], peer))
             return true;
-    }
     return false;
 }
 
 static struct str last_member(const struct fields *f, enum field_id id, struct arena *a)
 {
-    struct str rest = fields_joined(f, id, a), member, last = STR_NONE;
-    while (list_next(&rest, &member))
-        last = member;
-    return last;
+    struct str rest = fields_joined(f, id, a), member;
+    return list_last(&rest, &member) ? member : STR_NONE;
 }
 
 static struct str first_member(const struct fields *f, enum field_id id, struct arena *a)
@@ -37,24 +35,33 @@ static struct str peer_ip(struct request *r)
     return (struct str){ text, address_write_ip(r->peer, text) };
 }
 
+/* So many proxies of ours in a row are believed. */
+#define FORWARDED_HOPS_MAX 32
+
+/* From the end of X-Forwarded-For, which the proxy next to us wrote: the first address that is not a trusted proxy's, or the last
+ * one before what is no address. */
+static struct str forwarded_for(struct request *r)
+{
+    struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member,
+               believed = STR_NONE;
+    struct address address;
+    for (unsigned hops = 0; hops < FORWARDED_HOPS_MAX && list_last(&rest, &member); hops++) {
+        if (!address_parse_ip(member, 0, &address))
+            break;
+        believed = member;
+        if (!route_peer_is_trusted(r->snapshot, &address))
+            break;
+    }
+    return believed;
+}
+
 /* The last address in X-Forwarded-For that is not itself a trusted proxy's; else the peer's. */
 struct str request_client_ip(struct request *r)
 {
     if (r->client_ip.p)
         return r->client_ip;
-    struct address address;
-    struct str found = STR_NONE;
-    if (r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_FOR)) {
-        struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member,
-                   believed = STR_NONE;
-        while (list_next(&rest, &member)) {
-            if (!address_parse_ip(member, 0, &address))
-                believed = STR_NONE;
-            else if (!believed.n || !route_peer_is_trusted(r->settings, &address))
-                believed = member;
-        }
-        found = believed;
-    }
+    struct str found =
+        r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_FOR) ? forwarded_for(r) : STR_NONE;
     r->client_ip = found.n ? found : peer_ip(r);
     return r->client_ip;
 }
@@ -139,16 +146,33 @@ static void find_query(struct request *r, const struct target *t)
 
 /* ---- the mode ---- */
 
+/* Does our name stand in the value, anywhere? It ends with random digits, which are looked for. */
+static bool names_us(struct str value, struct str self, struct str digits)
+{
+    size_t before = self.n - digits.n;
+    for (const char *at; value.n && (at = memmem(value.p, value.n, digits.p, digits.n)) != NULL;) {
+        size_t place = (size_t)(at - value.p);
+        if (place >= before &&
+            str_starts_nocase(str_from_index(value, place - before), str_first(self, before)))
+            return true;
+        value = str_from_index(value, place + 1);
+    }
+    return false;
+}
+
 static bool is_loop(const struct request *r)
 {
+    struct str self = r->w->self, digits = str_from_index(self, self.n - SELF_DIGITS);
+    char spelled[SELF_DIGITS];
+    for (size_t i = 0; i < SELF_DIGITS; i++)
+        spelled[i] = is_alpha(digits.p[i]) ? (char)(digits.p[i] ^ 0x20) : digits.p[i];
     for (size_t i = 0; i < r->fields.n; i++) {
         const struct field *f = &r->fields.v[i];
         if (f->id != FIELD_VIA && f->id != FIELD_CDN_LOOP)
             continue;
-        /* Our name has 8 random digits: where it stands in the value does not matter. */
-        for (size_t at = 0; at + r->w->self.n <= f->value.n; at++)
-            if (str_starts_nocase(str_from_index(f->value, at), r->w->self))
-                return true;
+        if (names_us(f->value, self, digits) ||
+            names_us(f->value, self, (struct str){ spelled, SELF_DIGITS }))
+            return true;
     }
     return false;
 }
@@ -224,7 +248,7 @@ enum http_error route_request(struct request *r)
     struct target t;
     if (r->method == METHOD_CONNECT || r->method == METHOD_TRACE)
         return HTTP_ERROR_METHOD_REFUSED;
-    r->trusted = r->settings->process.trusted_proxies.n > 0 && route_peer_is_trusted(r->settings, r->peer);
+    r->trusted = route_peer_is_trusted(r->snapshot, r->peer);
     enum http_error e = find_target(r, &t);
     if (e == HTTP_ERROR_NONE)
         e = find_host(r, &t);
@@ -291,7 +315,7 @@ static bool is_untrusted_field(const struct field *f)
     return field_class_of(f->id) == FIELD_CLASS_U || (f->id == FIELD_OTHER && is_untrusted_name(f->name));
 }
 
-static bool is_passed_on(const struct request *r, const struct field *f, bool has_connection)
+static bool is_passed_on(const struct request *r, const struct field *f, const struct field_names *listed)
 {
     switch (f->id) {
     case FIELD_EXPECT: /* answered by the front */
@@ -312,7 +336,7 @@ static bool is_passed_on(const struct request *r, const struct field *f, bool ha
         return false;
     if (r->upgrade && f->id == FIELD_UPGRADE)
         return true;
-    return !has_connection || !fields_list_has(&r->fields, FIELD_CONNECTION, f->name);
+    return !field_names_has(listed, f);
 }
 
 static void add_forwarding(struct request *r, struct fields *to)
@@ -346,10 +370,11 @@ static bool is_put_in_order(enum field_id id)
 
 static void add_visitors(struct request *r, struct fields *to, bool in_order)
 {
-    bool has_connection = fields_has(&r->fields, FIELD_CONNECTION);
+    struct field_names listed;
+    framing_connection_names(&r->fields, &r->arena, &listed);
     for (size_t i = 0; i < r->fields.n; i++) {
         const struct field *f = &r->fields.v[i];
-        if (!(in_order && is_put_in_order(f->id)) && is_passed_on(r, f, has_connection))
+        if (!(in_order && is_put_in_order(f->id)) && is_passed_on(r, f, &listed))
             fields_add_line(to, &r->arena, *f);
     }
 }

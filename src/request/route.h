@@ -11,7 +11,7 @@
 enum http_error route_request(struct request *r);
 
 /* Is the peer one whose X-Forwarded-* are believed? */
-bool route_peer_is_trusted(const struct settings *s, const struct address *peer);
+bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer);
 
 /* Max-Forwards of an OPTIONS request (RFC 9110 §7.6.2); false: none. At 0 it is for us. */
 bool route_max_forwards(const struct request *r, uint64_t *hops);

@@ -38,6 +38,7 @@ ERROR(TRANSFER_ENCODING,          400, "transfer-encoding",           "",       
 ERROR(TRANSFER_ENCODING_1_0,      400, "transfer-encoding-1-0",       "",                      "Transfer-Encoding in an HTTP/1.0 message")
 ERROR(CONTENT_TYPE,               400, "content-type",                "",                      "more than one Content-Type")
 ERROR(CONNECTION_NAMES,           400, "connection-names",            "",                      "Connection names a field that must not be removed")
+ERROR(CONNECTION_TOO_LONG,        400, "connection-too-long",         "-",                     "Connection lists more than 64 names or 512 bytes")
 ERROR(EXPECT,                     417, "expect",                      "",                      "unknown expectation")
 ERROR(CHUNK_SIZE,                 400, "chunk-size",                  "",                      "malformed chunk size")
 ERROR(CHUNK_EXTENSION,            400, "chunk-extension",             "",                      "malformed chunk extension")

@@ -30,6 +30,7 @@ struct world {
     struct counters counters[2], *both[2];
     struct admin admin;
     struct requests requests;
+    struct snapshot snapshot;
     struct request request;
     struct address peer;
 };
@@ -118,6 +119,8 @@ static inline struct answer_page *world_ask(struct world *w, enum method method,
     struct str rest = arena_dup(&w->arena, str_from(target));
     request_reset(r);
     r->settings = w->settings;
+    w->snapshot = (struct snapshot){ .settings = w->settings, .users = 1 };
+    r->snapshot = &w->snapshot;
     r->peer = &w->peer;
     r->method = method;
     r->fields = lines_of(&w->arena, lines);
