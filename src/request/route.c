@@ -207,9 +207,12 @@ static bool is_logged_in_by_connection(const struct request *r)
  * everybody, was GHSA-3g8h-86w9-wvmq. */
 static void find_data_request(struct request *r)
 {
-    if (fields_has(&r->fields, FIELD_X_NEXTJS_DATA) &&
-        !fields_list_has(&r->fields, FIELD_CONNECTION, field_name(FIELD_X_NEXTJS_DATA)))
-        r->key.data_request = fields_joined(&r->fields, FIELD_X_NEXTJS_DATA, &r->arena);
+    if (!fields_has(&r->fields, FIELD_X_NEXTJS_DATA) ||
+        fields_list_has(&r->fields, FIELD_CONNECTION, field_name(FIELD_X_NEXTJS_DATA)))
+        return;
+    struct str value = fields_joined(&r->fields, FIELD_X_NEXTJS_DATA, &r->arena);
+    /* That it is there is what counts for Next.js. No value is a space, since they are trimmed. */
+    r->key.data_request = value.n ? value : STR(" ");
 }
 
 static void find_mode(struct request *r)
@@ -298,7 +301,8 @@ static bool is_untrusted_name(struct str name)
                                            STR_INIT("x-forwarded"), STR_INIT("x-original-"),
                                            STR_INIT("x-rewrite-"),  STR_INIT("x-middleware-"),
                                            STR_INIT("x-invoke-"),   STR_INIT("x-matched-path"),
-                                           STR_INIT("x-now-"),      STR_INIT("x-vercel-") };
+                                           STR_INIT("x-now-"),      STR_INIT("x-vercel-"),
+                                           STR_INIT("next-resume"), STR_INIT("x-next-resume-") };
     for (size_t i = 0; i < COUNT_OF(families); i++) {
         size_t n = 0;
         while (n < families[i].n && n < name.n &&

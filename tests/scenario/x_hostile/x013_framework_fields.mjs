@@ -4,7 +4,7 @@
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const families = ['x-middleware-prefetch', 'x-middleware-subrequest', 'x-middleware-rewrite', 'x-middleware-anything', 'x-invoke-path', 'x-invoke-status', 'x-invoke-query', 'x-matched-path', 'x-now-route-matches',
-  'x-now-id', 'x-vercel-id', 'x-vercel-ip-country', 'x-vercel-internal-anything'];
+  'x-now-id', 'x-vercel-id', 'x-vercel-ip-country', 'x-vercel-internal-anything', 'next-resume', 'x-next-resume-state-length'];
 const spellings = (name) => [name, name.toUpperCase(), name.replaceAll('-', '_'), name.replace('-', '_')];
 const answer = (r) => {
   const data = r.fields['x-nextjs-data'] !== undefined;
@@ -28,6 +28,15 @@ await scenario({ answer }, async ({ ask, cases, origin }) => {
       });
     }
   }
+  await cases.check('a request for data without a value is one too', async () => {
+    equal((await ask('/moved?empty', { 'x-nextjs-data': '' })).fields.location, undefined);
+    equal((await ask('/moved?empty')).fields.location, '/login');
+    equal((await ask('/moved?empty', { 'X-NEXTJS-DATA': '' })).fields['cache-status'].startsWith('freshet; hit'), true);
+  });
+  await cases.check('one that Connection lists is none', async () => {
+    equal((await ask('/moved?listed', { 'x-nextjs-data': '1', Connection: 'x-nextjs-data' })).fields.location, '/login');
+    equal((await ask('/moved?listed')).fields['cache-status'].startsWith('freshet; hit'), true);
+  });
   for (const path of ['/moved', '/moved?rule&a=1', '/moved?rule']) {
     for (const dataFirst of [true, false]) {
       await cases.check(`${path}: ${dataFirst ? 'the data' : 'the page'} first`, async () => {
