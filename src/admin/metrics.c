@@ -62,6 +62,8 @@ static void add_cache(const struct admin *a, struct buf *b)
     add(b, "memory_passing_bytes", "gauge",
         atomic_load_explicit(&c->memory.passing_bytes, memory_order_relaxed),
         "Bytes of bodies that pass through and are not kept");
+    add(b, "memory_pinned_bytes", "gauge", cache_pinned(c),
+        "Bytes of responses that eviction cannot free: being filled, or held by slow readers");
     add(b, "objects", "gauge", atomic_load_explicit(&c->objects, memory_order_relaxed), "Responses stored");
     add(b, "resources", "gauge", atomic_load_explicit(&c->resources, memory_order_relaxed), "URLs known");
     add(b, "evicted_total", "counter", (int64_t)atomic_load_explicit(&c->evicted, memory_order_relaxed),

@@ -8,6 +8,13 @@
 #define NAMES_LEAST ((size_t)1 << 14)
 #define NAME_BYTES  120
 
+/* Of the budget, what may be pinned by others for a large response to be kept, with itself; and for a small one. */
+#define PINNED_LARGE(budget) ((budget) / 4)
+#define PINNED_WITH(budget)  ((budget) / 2)
+#define PINNED_SMALL(budget) ((budget) / 4 * 3)
+#define LARGE_LEAST          ((int64_t)65536)
+#define LARGE_PART           256
+
 /* Objects that may go for one that comes: so many, and one for each so many bytes of it. */
 #define ROOM_TRIES 256
 #define ROOM_EACH  128
@@ -96,4 +103,30 @@ bool cache_make_room(struct cache *c, size_t bytes)
         gone += before - memory_used(m); /* what others free or take beside it evens out */
     }
     return true;
+}
+
+int64_t cache_pinned(const struct cache *c)
+{
+    int64_t pinned = memory_pages(&c->memory) - (int64_t)evict_loose_weight(c->evict);
+    return pinned > 0 ? pinned : 0;
+}
+
+bool cache_is_short(const struct cache *c)
+{
+    return cache_pinned(c) > PINNED_LARGE(c->memory.budget_bytes);
+}
+
+/* What others pin must leave room for what is asked for; and one alone must not take it either. */
+static bool is_room_left(const struct cache *c, int64_t has, int64_t more)
+{
+    int64_t budget = c->memory.budget_bytes, others = cache_pinned(c) - has, all = has + more;
+    int64_t large = budget / LARGE_PART > LARGE_LEAST ? budget / LARGE_PART : LARGE_LEAST;
+    if (all <= large)
+        return others <= PINNED_SMALL(budget);
+    return others <= PINNED_LARGE(budget) && others + all <= PINNED_WITH(budget);
+}
+
+bool cache_keeps(struct cache *c, size_t has, size_t more)
+{
+    return is_room_left(c, (int64_t)has, (int64_t)more) && cache_make_room(c, more);
 }

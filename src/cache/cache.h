@@ -70,6 +70,15 @@ void cache_free(struct cache *c);
  * What lies idle between pages is moved together meanwhile, and then no more goes than comes. Any thread, no lock held. */
 bool cache_make_room(struct cache *c, size_t bytes);
 
+/* Charged for pages that no eviction would free: those that are being filled, those that slow readers hold (object_hold), and those that are
+ * not in the index any more and somebody still reads. Any thread. */
+int64_t cache_pinned(const struct cache *c);
+/* So much of it is pinned that it is short: who reads too slowly is let go. */
+bool cache_is_short(const struct cache *c);
+/* May a response that has so many bytes get so many more and be kept? Makes room for them. Not when too much is pinned by others,
+ * for a large one less than for a small one: it passes then (decision 038). Any thread, no lock held. */
+bool cache_keeps(struct cache *c, size_t has, size_t more);
+
 /* Moves pages together, so many steps of some ten microseconds, unless another thread is at it. */
 void cache_compact(struct cache *c, unsigned steps);
 /* A whole walk found nothing that could move. */

@@ -40,7 +40,7 @@ void marks_fini(struct marks *m, struct memory *memory)
 {
     if (!m->v)
         return;
-    memory_charge(memory, -(int64_t)memory_cost(bytes_of(m)));
+    memory_charge_books(memory, -(int64_t)memory_cost(bytes_of(m)));
     memory_give(memory, m->v, bytes_of(m));
     m->v = NULL;
 }
@@ -64,7 +64,7 @@ static bool make_table(struct marks *m, struct memory *memory)
     if (!m->v)
         return false;
     memset(m->v, 0, bytes_of(m));
-    memory_charge(memory, (int64_t)memory_cost(bytes_of(m)));
+    memory_charge_books(memory, (int64_t)memory_cost(bytes_of(m)));
     return true;
 }
 

@@ -110,7 +110,7 @@ size_t object_charged(const struct object *o)
 /* Apart, so that a hit's unref is a few instructions. */
 static __attribute__((noinline)) void free_object(struct object *o)
 {
-    CHECK(!o->resource && o->evict.queue == EVICT_NONE);
+    CHECK(!o->resource && o->evict.queue == EVICT_NONE && o->evict.holders == 0);
     if (!object_is_done(o)) {
         lock_take(lock_of(o));
         CHECK(!fill_of(o));
@@ -396,6 +396,16 @@ void object_reader_moved(struct object *o, const void *owner)
     if (f && f->room && f->paused)
         notice_send(f->room, owner);
     lock_give(lock_of(o));
+}
+
+bool object_hold(struct object *o)
+{
+    return o->stored && evict_hold(object_cache(o)->evict, &o->evict);
+}
+
+void object_release(struct object *o)
+{
+    evict_release(object_cache(o)->evict, &o->evict);
 }
 
 struct body *object_body(struct object *o)

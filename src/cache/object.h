@@ -166,6 +166,11 @@ struct watch *object_watch_of(struct object *o, const void *owner);
 /* A reader moved on, w->slowest was updated: tells the fetch if it waits for that. */
 void object_reader_moved(struct object *o, const void *owner);
 
+/* A slow reader has it, who also has a reference: it is not evicted meanwhile, since nothing would be free, and counts as pinned. false: it
+ * does not count (not to be stored, or 65,535 hold it); else until object_release. Any thread. */
+bool object_hold(struct object *o);
+void object_release(struct object *o);
+
 /* The body as a reader holds it: a new reference, or NULL. */
 struct body *object_body(struct object *o);
 

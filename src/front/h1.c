@@ -391,6 +391,7 @@ const struct front_ops h1_ops = {
     .send = h1_send,
     .note = h1_note,
     .took = h1_took,
+    .held = h1_held,
     .interim = h1_interim,
     .want_body = h1_want_body,
     .send_raw = h1_send_raw,

@@ -152,6 +152,7 @@ enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned
 void h1_end_raw(struct request *r);
 void h1_note(struct request *r);
 bool h1_took(struct request *r);
+uint64_t h1_held(struct request *r);
 void h1_interim(struct request *r, int status, const struct fields *fields);
 /* An interim response, now or behind the one that is being sent; `text` outlasts the request. */
 void h1_write_interim(struct h1 *c, struct str text);

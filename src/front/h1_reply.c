@@ -182,6 +182,12 @@ bool h1_took(struct request *r)
     return stream_took(&c->stream, &c->x->backlog);
 }
 
+uint64_t h1_held(struct request *r)
+{
+    const struct stream *s = &h1_of_request(r)->stream;
+    return stream_queued(s) + stream_unsent(s);
+}
+
 /* ---- a tunnel ---- */
 
 enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned n)

@@ -38,7 +38,7 @@ static size_t body_space(struct fetch *f, char **p)
         size_t cost = body_next_cost(f->body);
         if (body_length(f->body) >= (uint64_t)f->plan.site->object_bytes)
             turn_passing(f, REASON_TOO_LARGE);
-        else if (cost && !cache_make_room(f->f->cache, cost))
+        else if (cost && !cache_keeps(f->f->cache, body_charged(f->body), cost))
             turn_passing(f, REASON_NO_MEMORY);
     }
     *p = body_room(f->body, &n);
@@ -210,7 +210,7 @@ static struct body *new_body(struct fetch *f)
     uint64_t length = f->framing.length + (f->part ? body_length(f->part->body) : 0);
     struct body *whole = NULL;
     if (f->store && length <= BODY_WHOLE_MAX && length <= (uint64_t)f->plan.site->object_bytes &&
-        cache_make_room(c, body_whole_cost(length)))
+        cache_keeps(c, 0, body_whole_cost(length)))
         whole = body_new_whole(&c->memory, length);
     return whole ? whole : body_new(&c->memory, length);
 }

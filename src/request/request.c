@@ -730,8 +730,18 @@ static enum step do_await(struct request *r)
 
 /* ---- deliver: 200, 206, 304, 416, HEAD ---- */
 
+static void let_go(struct request *r)
+{
+    if (!r->held)
+        return;
+    object_release(r->held);
+    object_unref(r->held);
+    r->held = NULL;
+}
+
 static void drop_body(struct request *r)
 {
+    let_go(r);
     if (r->body_held)
         body_unref(r->body);
     r->body = NULL;
@@ -764,11 +774,44 @@ static int64_t send_patience(const struct request *r)
     return passing ? r->site->window_stall : r->settings->process.send_timeout;
 }
 
+/* Over so long is measured how fast a client reads. */
+#define RATE_MS 5000
+
+/* Of the body, what the client acknowledged. */
+static uint64_t taken_bytes(struct request *r)
+{
+    uint64_t given = r->bytes_sent + r->leased, held = r->front->held(r);
+    return given > held ? given - held : 0;
+}
+
+static void measure_rate(struct request *r)
+{
+    r->rate_ms = r->w->loop->now.mono_ms;
+    r->rate_at = taken_bytes(r);
+}
+
+/* He holds memory that others need, and takes too little of it (CACHING.md 6.8). */
+static bool is_too_slow(struct request *r)
+{
+    int64_t ms = r->w->loop->now.mono_ms - r->rate_ms;
+    if (!r->held || ms < RATE_MS)
+        return false;
+    uint64_t before = r->rate_at;
+    measure_rate(r);
+    int64_t taken = r->rate_at > before ? (int64_t)(r->rate_at - before) : 0;
+    return taken * 1000 / ms < r->settings->process.send_rate_min && cache_is_short(r->w->cache);
+}
+
 static void watch_sending(struct request *r)
 {
+    int64_t step = send_patience(r) / SEND_LOOKS;
     r->took_ms = r->w->loop->now.mono_ms;
     r->front->note(r);
-    timer_start(r->w->loop, &r->timer, send_patience(r) / SEND_LOOKS, look_at_sending);
+    if (!r->held && r->object && object_hold(r->object)) {
+        r->held = object_ref(r->object);
+        measure_rate(r);
+    }
+    timer_start(r->w->loop, &r->timer, r->held && step > RATE_MS ? RATE_MS : step, look_at_sending);
 }
 
 /* Slow is not gone: only a client that acknowledged no byte at all is. */
@@ -779,7 +822,12 @@ static void look_at_sending(struct timer *t)
     if (r->front->took(r))
         r->took_ms = now_ms;
     int64_t left = r->took_ms + patience - now_ms;
-    if (left > 0) {
+    bool too_slow = is_too_slow(r);
+    step = r->held && step > RATE_MS ? RATE_MS : step;
+    if (too_slow) {
+        count(r->w->counters, COUNTER_SLOW_READERS);
+        r->reason = REASON_SLOW_READER;
+    } else if (left > 0) {
         timer_start(r->w->loop, &r->timer, left < step ? left : step, look_at_sending);
         return;
     }
@@ -910,6 +958,7 @@ static enum step do_send(struct request *r)
         }
         unsigned n = lease(r, iov, COUNT_OF(iov), &last);
         if (n == 0 && r->head_sent && !last) {
+            let_go(r); /* not he is slow, but the origin */
             pass_over(r);
             return WAIT; /* the fetch has not brought more */
         }
@@ -1111,8 +1160,10 @@ enum request_result request_sent(struct request *r, int status)
 
 void request_moved(struct request *r)
 {
-    if (r->sending)
-        watch_sending(r);
+    if (!r->sending)
+        return;
+    r->took_ms = r->w->loop->now.mono_ms; /* the timer goes on: it looks at how much it is, too */
+    r->front->note(r);
 }
 
 void request_abort(struct request *r)

@@ -53,6 +53,8 @@ struct front_ops {
     /* Notes where a pending send stands; asks later whether the client has taken anything since, and notes it anew. */
     void (*note)(struct request *r);
     bool (*took)(struct request *r);
+    /* Bytes that were given to it and that the client has not acknowledged, as far as is known. */
+    uint64_t (*held)(struct request *r);
     /* A 1xx; dropped when the client cannot take one now. */
     void (*interim)(struct request *r, int status, const struct fields *fields);
     /* Body bytes are wanted: request_body follows, from the loop. */
@@ -190,6 +192,9 @@ struct request {
     uint64_t at, end;    /* of the body: next byte, and where to stop (BODY_LENGTH_UNKNOWN: the end) */
     uint64_t leased;     /* bytes of the write under way */
     int64_t took_ms;     /* the client took some of it, as far as is known */
+    struct object *held; /* a reference: it counts as pinned, because the client is slower than we */
+    int64_t rate_ms;     /* since when his rate is measured; 0: it is not */
+    uint64_t rate_at;    /* the bytes that he had then */
     struct parts *parts; /* several ranges; NULL */
     bool head_sent, sending, last_sent;
     bool cut;  /* the body could not be sent whole: no proper end */

@@ -45,6 +45,7 @@ struct chain {
     struct body_block *first; /* set before the first commit; moved by body_forget only */
     struct body_block *last;  /* the writer's */
     uint64_t expected;
+    uint64_t passing_from; /* once it is passing: blocks from there on are; those in front of it were kept */
     _Atomic size_t charged;
 };
 
@@ -175,6 +176,17 @@ static void free_block(struct memory *m, struct body_block *k)
     memory_give(m, k, sizeof(*k) + k->bytes);
 }
 
+static size_t block_cost(size_t bytes);
+
+/* Of these what stays counted against the budget although it passes: the blocks that were there before. */
+static size_t kept_bytes(const struct chain *c)
+{
+    size_t kept = 0;
+    for (struct body_block *k = c->first; k && k->start < c->passing_from; k = next_of(k))
+        kept += block_cost(k->bytes);
+    return kept;
+}
+
 static void free_chain(struct chain *c)
 {
     struct memory *m = memory_of_body(&c->b);
@@ -198,9 +210,9 @@ static void charge_as(struct memory *m, bool passing, int64_t bytes)
         memory_charge(m, bytes);
 }
 
-static void charge(struct chain *c, int64_t bytes)
+static void charge(struct chain *c, bool passing, int64_t bytes)
 {
-    charge_as(memory_of_body(&c->b), is_passing(&c->b), bytes);
+    charge_as(memory_of_body(&c->b), passing, bytes);
     /* Only the writer changes it; readers just look. */
     size_t before = atomic_load_explicit(&c->charged, memory_order_relaxed);
     atomic_store_explicit(&c->charged, (size_t)((int64_t)before + bytes), memory_order_relaxed);
@@ -242,7 +254,7 @@ static char *chain_room(struct chain *c, size_t *n)
         atomic_init(&k->next, NULL);
         k->start = atomic_load_explicit(&c->length, memory_order_relaxed);
         k->bytes = bytes;
-        charge(c, (int64_t)block_cost(bytes));
+        charge(c, is_passing(&c->b), (int64_t)block_cost(bytes));
         if (c->last)
             atomic_store_explicit(&c->last->next, k, memory_order_release);
         else
@@ -265,7 +277,9 @@ struct body *body_ref(struct body *b)
 /* Apart, so that a hit's unref is a few instructions. */
 static __attribute__((noinline)) void free_body(struct body *b, bool passing)
 {
-    charge_as(memory_of_body(b), passing, -(int64_t)body_charged(b));
+    int64_t charged = (int64_t)body_charged(b), kept = passing ? (int64_t)kept_bytes(chain_of(b)) : charged;
+    charge_as(memory_of_body(b), false, -kept);
+    charge_as(memory_of_body(b), true, kept - charged);
     if (b->is_chain)
         free_chain(chain_of(b));
     else
@@ -345,11 +359,13 @@ size_t body_append(struct body *b, struct str data)
 
 void body_pass(struct body *b)
 {
-    if (is_passing(b))
+    if (is_passing(b) || !b->is_chain)
         return;
-    int64_t charged = (int64_t)body_charged(b);
-    charge_as(memory_of_body(b), false, -charged);
-    charge_as(memory_of_body(b), true, charged);
+    struct chain *c = chain_of(b);
+    c->passing_from = c->last ? c->last->start + c->last->bytes : 0;
+    int64_t own = (int64_t)memory_cost(sizeof(*c));
+    charge_as(memory_of_body(b), false, -own);
+    charge_as(memory_of_body(b), true, own);
     atomic_fetch_or_explicit(&b->refs, PASSING, memory_order_relaxed);
 }
 
@@ -362,7 +378,7 @@ void body_forget(struct body *b, uint64_t position)
     while (c->first && c->first != c->last && c->first->start + c->first->bytes < position) {
         struct body_block *k = c->first;
         c->first = next_of(k);
-        charge(c, -(int64_t)block_cost(k->bytes));
+        charge(c, k->start >= c->passing_from, -(int64_t)block_cost(k->bytes));
         free_block(memory_of_body(b), k);
     }
 }

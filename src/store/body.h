@@ -45,7 +45,8 @@ void body_commit(struct body *b, size_t n);
 size_t body_append(struct body *b, struct str data);
 /* Readers are all at or past `position`: blocks below go. From the first call on the body is a passing one. */
 void body_forget(struct body *b, uint64_t position);
-/* From now on charged as passing, not against the budget. */
+/* What comes from now on is charged as passing, not against the budget. What is there stays counted there until it goes: a slow reader
+ * keeps all of it meanwhile. A whole one is all there. */
 void body_pass(struct body *b);
 /* A whole copy of a chain that is complete, when that is small or saves more than an eighth; else another reference to it. Never
  * NULL. */

@@ -21,6 +21,7 @@ COUNTER(STORED,               "stored_total",                      counter, "Res
 COUNTER(NOT_STORED,           "not_stored_total",                  counter, "Responses not stored")
 COUNTER(ERRORS,               "errors_total",                      counter, "Requests answered with an error page of freshet's own")
 COUNTER(ABORTS,               "client_aborts_total",               counter, "Requests whose client went away early")
+COUNTER(SLOW_READERS,         "slow_readers_total",                counter, "Clients that were cut off because they read slowly while memory was short")
 COUNTER(BYTES_SENT,           "response_body_bytes_total",         counter, "Bytes of response bodies sent to clients")
 COUNTER(BYTES_RECEIVED,       "request_body_bytes_total",          counter, "Bytes of request bodies received")
 COUNTER(FETCHES,              "fetches_total",                     counter, "Requests to origins")

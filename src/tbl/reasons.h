@@ -62,6 +62,7 @@ REASON(TUNNEL_LIMIT,      "tunnel-limit",       SAME, KEEPS,  "too many upgraded
 REASON(STREAM_LIMIT,      "stream-limit",       SAME, KEEPS,  "too many answers without an end; see the setting streams")
 REASON(DRAINING,          "draining",           LOOK, KEEPS,  "freshet is stopping")
 REASON(CLIENT_GONE,       "client-gone",        LOOK, KEEPS,  "the client went away before the answer was whole")
+REASON(SLOW_READER,       "slow-reader",        SAME, KEEPS,  "memory was short and the client took less than the setting send_rate_min of a stored response")
 REASON(CANCELLED,         "cancelled",          LOOK, KEEPS,  "nobody waits for the answer any more")
 REASON(UPLOAD_FAILED,     "upload-failed",      SAME, KEEPS,  "the request's body did not arrive whole")
 /* clang-format on */

@@ -42,6 +42,7 @@ SETTING(PROCESS, TIME,  header_timeout,      "10s",            100, 3600000, SER
 SETTING(PROCESS, TIME,  idle_timeout,        "60s",            100, 86400000, SERVE, "How long a client's connection may be idle between requests.")
 SETTING(PROCESS, TIME,  body_timeout,        "30s",            100, 3600000, SERVE, "The longest pause in a request's body.")
 SETTING(PROCESS, TIME,  send_timeout,        "60s",            100, 3600000, SERVE, "How long a client may take no byte of a response before it is cut off.")
+SETTING(PROCESS, BYTES, send_rate_min,       "2K",             0, 1073741824, SERVE, "Bytes a second that a client must take of a stored response while memory is short; slower ones are cut off. 0: none is.")
 SETTING(PROCESS, TIME,  drain_timeout,       "30s",            0, 3600000, SERVE, "After SIGTERM: how long requests and tunnels may go on before they are cut.")
 SETTING(PROCESS, BYTES, request_line,        "8K",             256, 65536, SERVE, "Longest request line. Longer: 414. Keep it at or below the origin's own limit.")
 SETTING(PROCESS, BYTES, header_bytes,        "16K",            1024, 262144, SERVE, "Largest header section, of requests. Larger: 431.")
