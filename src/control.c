@@ -66,9 +66,11 @@ static void reply_gauges(struct caller *c)
     buf_add_char(&c->out, '{');
     for (size_t i = 0; i < COUNT_OF(counters); i++)
         buf_printf(&c->out, "\"%s\":%lld,", counters[i].name, (long long)total(p, counters[i].counter));
-    buf_printf(&c->out, "\"objects\":%lld,\"resources\":%lld,\"memory_bytes\":%lld,\"passing_bytes\":%lld}\n",
+    buf_printf(&c->out,
+               "\"objects\":%lld,\"resources\":%lld,\"memory_bytes\":%lld,\"memory_pages\":%lld,\"passing_"
+               "bytes\":%lld}\n",
                (long long)atomic_load(&p->cache->objects), (long long)atomic_load(&p->cache->resources),
-               (long long)memory_used(&p->cache->memory),
+               (long long)memory_used(&p->cache->memory), (long long)memory_pages(&p->cache->memory),
                (long long)atomic_load(&p->cache->memory.passing_bytes));
     reply(c);
 }
