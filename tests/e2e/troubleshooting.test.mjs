@@ -38,7 +38,7 @@ describe('why is my page not cached', () => {
     'fwd=uri-miss; detail=authorization': { headers: { 'Cache-Control': 'max-age=60' }, ask: { headers: { Authorization: 'Basic x' } } },
     'fwd=uri-miss; detail=vary-invalid': { headers: { ...long, 'Netlify-Vary': 'cokie=a' } },
     'fwd=uri-miss; detail=vary-star': { headers: { ...long, Vary: '*' } },
-    'fwd=uri-miss; detail=targeted-invalid': { headers: { 'CDN-Cache-Control': 'no-store, max age' } },
+    'fwd=uri-miss; detail="targeted-invalid: CDN-Cache-Control, byte 15"': { headers: { 'CDN-Cache-Control': 'no-store, max age' } },
     'fwd=uri-miss; detail=status': { headers: long, status: 500 },
     'fwd=uri-miss; detail=too-large': { headers: { ...long, 'Content-Length': '5000' }, body: 'x'.repeat(5000) },
     'fwd=method': { headers: long, ask: { method: 'POST' } },
