@@ -48,24 +48,38 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     b->n += (size_t)n;
 }
 
+/* ASCII that JSON takes as it is (RFC 8259 section 7), but DEL, which terminals do not show. */
+static size_t plain_length(struct str s)
+{
+    size_t n = 0;
+    while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f && s.p[n] != '"' && s.p[n] != '\\')
+        n++;
+    return n;
+}
+
 void buf_add_json(struct buf *b, struct str s)
 {
     buf_add_char(b, '"');
     while (s.n) {
+        size_t n = plain_length(s);
+        buf_add(b, str_first(s, n));
+        s = str_from_index(s, n);
+        if (s.n == 0)
+            break;
         unsigned char c = (unsigned char)s.p[0];
-        size_t n = str_utf8_length(s);
+        n = str_utf8_length(s);
         if (n == 0) {
             buf_add(b, STR("\\ufffd"));
             n = 1;
         } else if (c == '"' || c == '\\') {
             buf_add_char(b, '\\');
             buf_add_char(b, (char)c);
-        } else if (c < 0x20 || c == 0x7f) {
+        } else if (n == 1) {
             buf_printf(b, "\\u%04x", c);
         } else {
             buf_add(b, str_first(s, n));
         }
-        s = (struct str){ s.p + n, s.n - n };
+        s = str_from_index(s, n);
     }
     buf_add_char(b, '"');
 }

@@ -89,6 +89,13 @@ static struct str material_str(const struct material *m)
     return (struct str){ m->p, m->n };
 }
 
+static char *bytes_write(char *to, struct str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
 /* There are as many of these as resources: a length is a byte, when it is small. */
 #define LONG 255
 
@@ -97,28 +104,29 @@ static size_t short_bytes(struct str s)
     return (s.n < LONG ? 1 : 5) + s.n;
 }
 
-static void put_short(struct material *m, struct str s)
+static char *short_write(char *to, struct str s)
 {
-    put_byte(m, s.n < LONG ? (unsigned)s.n : LONG);
-    if (s.n < LONG)
-        put_bytes(m, s);
-    else
-        put_str(m, s);
+    CHECK(s.n < UINT32_MAX);
+    *to++ = (char)(s.n < LONG ? s.n : LONG);
+    if (s.n >= LONG) {
+        number_write(to, (uint32_t)s.n);
+        to += 4;
+    }
+    return bytes_write(to, s);
 }
 
 struct str key_primary(const struct key_request *r, struct arena *a)
 {
     /* Made for every request: one allocation of the right size. The path comes last and needs no length. */
     size_t bytes = short_bytes(r->site) + 1 + short_bytes(r->host) + 2 + r->path.n;
-    struct material m = { .arena = a, .p = arena_alloc(a, bytes), .cap = bytes };
-    put_short(&m, r->site);
-    put_byte(&m, r->https);
-    put_short(&m, r->host);
-    put_byte(&m, r->port & 0xff);
-    put_byte(&m, r->port >> 8);
-    put_bytes(&m, r->path);
-    CHECK(m.n == bytes);
-    return material_str(&m);
+    char *p = arena_alloc(a, bytes), *at = short_write(p, r->site);
+    *at++ = r->https;
+    at = short_write(at, r->host);
+    *at++ = (char)(r->port & 0xff);
+    *at++ = (char)(r->port >> 8);
+    at = bytes_write(at, r->path);
+    CHECK(at == p + bytes);
+    return (struct str){ p, bytes };
 }
 
 /* ---- queries ---- */
@@ -164,10 +172,23 @@ struct param_filter {
     bool keeps_listed; /* the listed ones stay; else they go */
 };
 
-static bool param_stays(const struct param_filter *f, struct str name, struct arena *a)
+static bool param_stays(const struct param_filter *f, struct str name)
 {
-    name = query_decode(name, a);
     return is_in_sorted(f->names, f->n, name) == f->keeps_listed || is_never_dropped(name);
+}
+
+/* The name of a parameter as names are compared. `coded` says whether anything of its query is encoded. */
+static struct str param_name(const struct query_param *q, bool coded, struct arena *a)
+{
+    return coded ? query_decode(q->name, a) : q->name;
+}
+
+static size_t put_param(char *to, size_t n, struct str raw)
+{
+    if (n)
+        to[n++] = '&';
+    memcpy(to + n, raw.p, raw.n);
+    return n + raw.n;
 }
 
 /* The parameters that stay, in the order sent; `query` itself when all do. */
@@ -175,22 +196,20 @@ static struct str query_filter(struct str query, const struct param_filter *f, s
 {
     struct str rest = query;
     struct query_param q;
+    bool coded = query_is_coded(query);
     *dropped = false;
     while (!*dropped && query_next(&rest, &q))
-        *dropped = !param_stays(f, q.name, a);
+        *dropped = !param_stays(f, param_name(&q, coded, a));
     if (!*dropped)
         return query;
     char *p = arena_alloc(a, query.n);
     size_t n = 0;
-    rest = query;
-    while (query_next(&rest, &q)) {
-        if (!param_stays(f, q.name, a))
-            continue;
-        if (n)
-            p[n++] = '&';
-        memcpy(p + n, q.raw.p, q.raw.n);
-        n += q.raw.n;
-    }
+    struct str before = str_first(query, (size_t)(q.raw.p - query.p)); /* all of it stays */
+    while (query_next(&before, &q))
+        n = put_param(p, n, q.raw);
+    while (query_next(&rest, &q))
+        if (param_stays(f, param_name(&q, coded, a)))
+            n = put_param(p, n, q.raw);
     CHECK(n < query.n);
     return (struct str){ p, n };
 }
@@ -223,8 +242,10 @@ struct str query_ignored(struct str query, const struct strs *ignored, struct st
     struct query_param q;
     if (key_query_is_long(query))
         return STR_NONE; /* nothing was dropped of it */
+    bool coded = query_is_coded(query);
     for (struct str rest = query; ignored->n && query_next(&rest, &q);) {
-        if (param_stays(&f, q.name, a) || query_has_name(known, query_decode(q.name, a), a))
+        struct str name = param_name(&q, coded, a);
+        if (param_stays(&f, name) || query_has_name(known, name, a))
             continue;
         if (m.n)
             put_byte(&m, '&');
@@ -247,6 +268,7 @@ struct str query_keep_listed(struct str query, const struct rule *rule, struct a
     return query_filter(query, &(struct param_filter){ names->v, names->n, true }, a, dropped);
 }
 
+/* A parameter to be sorted. */
 struct piece {
     struct str name, raw; /* the name is decoded: what the origin takes for one name keeps its order */
     size_t place;
@@ -259,42 +281,55 @@ static int compare_piece(const void *a, const void *b)
     return c ? c : x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* Is the query what sorting would make of it: no empty pieces, names in order? Of one parameter always. */
-static bool is_query_sorted(struct str query, struct arena *a)
+/* Up to here each is put into its place, which costs less than qsort and, of so few, never much. */
+#define PIECES_FEW 8
+
+static void sort_pieces(struct piece *v, size_t n)
 {
-    struct str rest = query, last = STR_NONE;
+    if (n > PIECES_FEW) {
+        qsort(v, n, sizeof(*v), compare_piece);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct piece moved = v[i];
+        size_t to = i;
+        for (; to > 0 && str_cmp(v[to - 1].name, moved.name) > 0; to--)
+            v[to] = v[to - 1];
+        v[to] = moved;
+    }
+}
+
+/* Splits a query that is not long. *sorted: it is what sorting would make of it, without empty pieces and in order. */
+static size_t query_split(struct str query, struct piece *v, bool *sorted, struct arena *a)
+{
+    size_t n = 0, bytes = 0;
+    bool coded = query_is_coded(query), in_order = true;
     struct query_param q;
-    size_t bytes = 0;
-    while (query_next(&rest, &q)) {
-        struct str name = query_decode(q.name, a);
-        if (bytes && str_cmp(last, name) > 0)
-            return false;
-        last = name;
+    for (struct str rest = query; query_next(&rest, &q); n++) {
+        CHECK(n < KEY_PARAMS_MAX);
+        v[n] = (struct piece){ param_name(&q, coded, a), q.raw, n };
+        in_order = in_order && (n == 0 || str_cmp(v[n - 1].name, v[n].name) <= 0);
         bytes += q.raw.n + 1;
     }
-    return bytes == query.n + 1;
+    *sorted = in_order && bytes == query.n + 1;
+    return n;
 }
 
 /* Parameters by name, the order among equal names kept (CACHING.md 4.3). */
 static struct str query_sort(struct str query, struct arena *a)
 {
-    size_t n = 0, bytes = 0, cap = 1;
-    if (query.n == 0 || key_query_is_long(query) || is_query_sorted(query, a))
+    struct piece pieces[KEY_PARAMS_MAX];
+    bool sorted;
+    size_t bytes = 0;
+    if (query.n == 0 || key_query_is_long(query))
         return query;
-    for (size_t i = 0; i < query.n; i++)
-        cap += query.p[i] == '&';
-    struct piece *pieces = arena_alloc(a, cap * sizeof(*pieces));
-    struct query_param q;
-    for (struct str rest = query; query_next(&rest, &q); n++)
-        pieces[n] = (struct piece){ query_decode(q.name, a), q.raw, n };
-    qsort(pieces, n, sizeof(*pieces), compare_piece);
+    size_t n = query_split(query, pieces, &sorted, a);
+    if (sorted)
+        return query;
+    sort_pieces(pieces, n);
     char *p = arena_alloc(a, query.n);
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            p[bytes++] = '&';
-        memcpy(p + bytes, pieces[i].raw.p, pieces[i].raw.n);
-        bytes += pieces[i].raw.n;
-    }
+    for (size_t i = 0; i < n; i++)
+        bytes = put_param(p, bytes, pieces[i].raw);
     CHECK(bytes <= query.n);
     return (struct str){ p, bytes };
 }

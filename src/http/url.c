@@ -402,6 +402,11 @@ bool query_next(struct str *rest, struct query_param *out)
     return false;
 }
 
+bool query_is_coded(struct str query)
+{
+    return str_index(query, '%') < query.n || str_index(query, '+') < query.n;
+}
+
 struct str query_decode(struct str s, struct arena *a)
 {
     size_t plain = 0, n = 0;

@@ -61,6 +61,8 @@ struct query_param {
 };
 bool query_next(struct str *rest, struct query_param *out);
 
+/* Does query_decode change anything of this query, or of a name or value in it? */
+bool query_is_coded(struct str query);
 /* What a form's parser makes of a name or value (URL Standard §5.1, application/x-www-form-urlencoded): '+' is a space, %XX a byte, a
  * '%' that begins no encoding itself. Names are compared so (CACHING.md 4.3). Nothing to decode: `s` itself, nothing is copied. */
 struct str query_decode(struct str s, struct arena *a);

@@ -91,6 +91,8 @@ static bool line_has(struct str line, struct etag stored)
     struct str tag = stored.opaque;
     if (tag.n == 0)
         return false;
+    if (str_eq(line, tag))
+        return true; /* one tag, which browsers send */
     if (str_index(tag, ',') < tag.n)
         return line_matches(line, stored);
     const char *end = line.p + line.n;

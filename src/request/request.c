@@ -333,7 +333,8 @@ static void look_apart(struct request *r)
 
 static enum step do_lookup(struct request *r)
 {
-    drop_found(r);
+    if (r->looks)
+        drop_found(r);
     if (++r->looks > LOOKS_MOST)
         r->alone = true;
     compute_place(r);
@@ -730,7 +731,7 @@ static enum step do_await(struct request *r)
 
 /* ---- deliver: 200, 206, 304, 416, HEAD ---- */
 
-static void let_go(struct request *r)
+static inline void let_go(struct request *r)
 {
     if (!r->held)
         return;
@@ -739,7 +740,7 @@ static void let_go(struct request *r)
     r->held = NULL;
 }
 
-static void drop_body(struct request *r)
+static inline void drop_body(struct request *r)
 {
     let_go(r);
     if (r->body_held)

@@ -119,9 +119,11 @@ static enum http_error find_target(struct request *r, struct target *t)
         return e;
     if (t->has_query && (e = query_check(t->query)) != HTTP_ERROR_NONE)
         return e;
-    struct str spelling = path_without_dots(t->path, &r->arena);
-    if (!str_eq(spelling, r->key.path))
-        r->key.spelling = spelling;
+    if (r->key.path.p != t->path.p) { /* it was normalised */
+        struct str spelling = path_without_dots(t->path, &r->arena);
+        if (!str_eq(spelling, r->key.path))
+            r->key.spelling = spelling;
+    }
     return HTTP_ERROR_NONE;
 }
 
