@@ -160,7 +160,7 @@ bool key_query_is_long(struct str query)
     size_t n = 1;
     if (query.n <= KEY_PARAMS_MAX)
         return false;
-    for (size_t i = 0; i < query.n; i++)
+    for (size_t i = 0; i < query.n && n <= KEY_PARAMS_MAX; i++)
         n += query.p[i] == '&';
     return n > KEY_PARAMS_MAX;
 }

@@ -76,10 +76,9 @@ bool delta_parse(struct str s, int64_t *out)
     return s.n > 0;
 }
 
-static bool is_word_char(char c)
-{
-    return is_alpha(c) || is_digit(c) || c == '-' || c == '_';
-}
+static const bool word_chars[256] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true, ['_'] = true,
+};
 
 /*
  * For what is not what the standard has: text that cannot be taken apart for sure still forbids what it seems
@@ -88,8 +87,8 @@ static bool is_word_char(char c)
  */
 static void scan_words(struct str s, struct directives *out)
 {
-    for (size_t i = 0, n; i < s.n; i += n ? n : 1) {
-        for (n = 0; i + n < s.n && is_word_char(s.p[i + n]); n++)
+    for (size_t i = 0, n; i < s.n; i += n + 1) { /* behind a word stands what is none */
+        for (n = 0; i + n < s.n && word_chars[(unsigned char)s.p[i + n]]; n++)
             ;
         if (n != sizeof("private") - 1 && n != sizeof("no-store") - 1)
             continue; /* the others are as long */

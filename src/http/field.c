@@ -381,9 +381,11 @@ bool list_next(struct str *rest, struct str *member)
 
 bool list_last(struct str *rest, struct str *member)
 {
-    size_t n = rest->n;
-    while (n && is_list_space(rest->p[n - 1]))
+    size_t n = rest->n, least = n > LIST_LOOKED_AT ? n - LIST_LOOKED_AT : 0;
+    while (n > least && is_list_space(rest->p[n - 1]))
         n--;
+    if (n == least && n > 0)
+        n = 0; /* so much of nothing is no list */
     rest->n = n;
     const char *comma = rest->n ? memrchr(rest->p, ',', rest->n) : NULL;
     size_t before = comma ? (size_t)(comma - rest->p) : 0;

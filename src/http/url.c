@@ -21,7 +21,11 @@ static bool is_visible(char c)
 /* RFC 3986 §2.3 */
 static bool is_unreserved(unsigned char c)
 {
-    return is_alpha((char)c) || is_digit((char)c) || c == '-' || c == '.' || c == '_' || c == '~';
+    static const bool unreserved[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true,
+        ['.'] = true,         ['_'] = true,         ['~'] = true
+    };
+    return unreserved[c];
 }
 
 static bool is_control(unsigned char c)
@@ -30,12 +34,16 @@ static bool is_control(unsigned char c)
 }
 
 /* 0 to 15, or -1. */
+/* What a hexadecimal digit counts, and one more; 0: it is none. A path may consist of them. */
+static const uint8_t hex_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
 static int hex_value(char c)
 {
-    if (is_digit(c))
-        return c - '0';
-    char l = ascii_lower(c);
-    return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+    return hex_values[(unsigned char)c] - 1;
 }
 
 /* The byte that the "%XX" at s.p[at] stands for, or -1 when it is not one. */
