@@ -316,6 +316,20 @@ uint64_t object_slowest(struct object *o)
     return slowest;
 }
 
+bool object_waits_at(struct object *o, uint64_t length)
+{
+    bool waits = false;
+    lock_take(lock_of(o));
+    struct fill *f = fill_of(o);
+    if (f && f->paused)
+        LIST_EACH(l, &f->watches) {
+            struct watch *w = CONTAINER_OF(l, struct watch, link);
+            waits |= atomic_load_explicit(&w->furthest, memory_order_acquire) >= length;
+        }
+    lock_give(lock_of(o));
+    return waits;
+}
+
 unsigned object_readers(struct object *o)
 {
     lock_take(lock_of(o));
@@ -349,6 +363,7 @@ enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch
         if (!link_is_in(&w->link))
             list_push_back(&f->watches, &w->link);
         atomic_store_explicit(&w->slowest, 0, memory_order_release);
+        atomic_store_explicit(&w->furthest, 0, memory_order_release);
         w->readers++;
         f->readers++;
     }

@@ -137,6 +137,8 @@ bool object_is_closed(const struct object *o);
 /* Position of the slowest reader; UINT64_MAX without readers. */
 uint64_t object_slowest(struct object *o);
 unsigned object_readers(struct object *o);
+/* Of a passing body with so many bytes: is the fetch held up by one reader while another has them all? */
+bool object_waits_at(struct object *o, uint64_t length);
 /* The fetch waits for readers to move on (true) or not: only then are they asked to tell. */
 void object_set_paused(struct object *o, bool paused);
 
@@ -148,8 +150,8 @@ struct watch {
     struct link link;  /* in the object's list, under its lock */
     const void *owner; /* whose thread it belongs to */
     struct notice *notice;
-    _Atomic uint64_t slowest; /* smallest position of its readers */
-    unsigned readers;         /* under the object's lock */
+    _Atomic uint64_t slowest, furthest; /* smallest and largest position of its readers */
+    unsigned readers;                   /* under the object's lock */
 };
 
 enum object_watch {

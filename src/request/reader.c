@@ -42,12 +42,14 @@ static void update_slowest(struct hub *h)
 {
     if (h->telling || h->more_pending || !object_is_closed(h->object))
         return; /* while some are told: when all are */
-    uint64_t slowest = UINT64_MAX;
+    uint64_t slowest = UINT64_MAX, furthest = 0;
     LIST_EACH(l, &h->readers) {
         struct reader *reader = CONTAINER_OF(l, struct reader, link);
         slowest = reader->position < slowest ? reader->position : slowest;
+        furthest = reader->position > furthest ? reader->position : furthest;
     }
     atomic_store_explicit(&h->watch.slowest, slowest, memory_order_release);
+    atomic_store_explicit(&h->watch.furthest, furthest, memory_order_release);
     object_reader_moved(h->object, h->notice.loop);
 }
 

@@ -768,15 +768,35 @@ static enum step do_deliver(struct request *r)
 
 static void look_at_sending(struct timer *t);
 
+/* Who holds up others has less time (decision 040). */
+#define HELD_UP_MS 1000
+
+static bool is_passing(const struct request *r)
+{
+    return r->object && object_is_closed(r->object);
+}
+
 /* How long the client may take nothing. A body that is not kept holds up its origin, and with it all who read it. */
 static int64_t send_patience(const struct request *r)
 {
-    bool passing = r->object && object_is_closed(r->object);
-    return passing ? r->site->window_stall : r->settings->process.send_timeout;
+    if (!is_passing(r))
+        return r->settings->process.send_timeout;
+    bool holds_up =
+        r->body && r->at < body_length(r->body) && object_waits_at(r->object, body_length(r->body));
+    return holds_up && r->site->window_stall > HELD_UP_MS ? HELD_UP_MS : r->site->window_stall;
 }
 
 /* Over so long is measured how fast a client reads. */
 #define RATE_MS 5000
+
+/* When it is looked again. Others may come to wait at any time. */
+static int64_t send_step(const struct request *r, int64_t patience)
+{
+    int64_t step = patience / SEND_LOOKS, most = is_passing(r) ? HELD_UP_MS / SEND_LOOKS
+                                                 : r->held     ? RATE_MS
+                                                               : step;
+    return step < most ? step : most;
+}
 
 /* Of the body, what the client acknowledged. */
 static uint64_t taken_bytes(struct request *r)
@@ -805,26 +825,34 @@ static bool is_too_slow(struct request *r)
 
 static void watch_sending(struct request *r)
 {
-    int64_t step = send_patience(r) / SEND_LOOKS;
     r->took_ms = r->w->loop->now.mono_ms;
     r->front->note(r);
     if (!r->held && r->object && object_hold(r->object)) {
         r->held = object_ref(r->object);
         measure_rate(r);
     }
-    timer_start(r->w->loop, &r->timer, r->held && step > RATE_MS ? RATE_MS : step, look_at_sending);
+    r->watched_as_passing = is_passing(r);
+    timer_start(r->w->loop, &r->timer, send_step(r, send_patience(r)), look_at_sending);
+}
+
+/* The body turned into a passing one while a send was pending: it is looked at more often from now on. */
+static void watch_closely(struct request *r)
+{
+    if (r->watched_as_passing || !is_passing(r))
+        return;
+    r->watched_as_passing = true;
+    timer_start(r->w->loop, &r->timer, send_step(r, send_patience(r)), look_at_sending);
 }
 
 /* Slow is not gone: only a client that acknowledged no byte at all is. */
 static void look_at_sending(struct timer *t)
 {
     struct request *r = CONTAINER_OF(t, struct request, timer);
-    int64_t now_ms = r->w->loop->now.mono_ms, patience = send_patience(r), step = patience / SEND_LOOKS;
+    int64_t now_ms = r->w->loop->now.mono_ms, patience = send_patience(r), step = send_step(r, patience);
     if (r->front->took(r))
         r->took_ms = now_ms;
     int64_t left = r->took_ms + patience - now_ms;
     bool too_slow = is_too_slow(r);
-    step = r->held && step > RATE_MS ? RATE_MS : step;
     if (too_slow) {
         count(r->w->counters, COUNTER_SLOW_READERS);
         r->reason = REASON_SLOW_READER;
@@ -942,8 +970,10 @@ static enum step do_send(struct request *r)
 {
     if (r->gone)
         return STEP_FINISH;
-    if (r->sending)
+    if (r->sending) {
+        watch_closely(r);
         return WAIT;
+    }
     timer_stop(r->w->loop, &r->timer);
     for (;;) {
         struct iovec iov[11];

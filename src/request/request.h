@@ -197,8 +197,9 @@ struct request {
     uint64_t rate_at;    /* the bytes that he had then */
     struct parts *parts; /* several ranges; NULL */
     bool head_sent, sending, last_sent;
-    bool cut;  /* the body could not be sent whole: no proper end */
-    bool gone; /* the client is */
+    bool watched_as_passing; /* the timer of a pending send */
+    bool cut;                /* the body could not be sent whole: no proper end */
+    bool gone;               /* the client is */
     struct tunnel *tunnel;
     bool has_tunnel_place; /* counted in w->tunnels: from the moment that it asks for an upgrade */
     struct buf

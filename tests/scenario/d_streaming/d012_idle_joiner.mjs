@@ -1,0 +1,57 @@
+// In a body that turned passing, one who takes nothing is cut after a second when another waits for more; who reads alone keeps window_stall.
+// CACHING.md 7
+import { check, equal, gate, Raw, scenario } from '../lib.mjs';
+
+const size = 128 * 65_536, chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+let head = gate();
+const answer = async () => {
+  await head.opened;
+  return `HTTP/1.1 200 OK\r\nCache-Control: s-maxage=60\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(size / 65_536)}0\r\n\r\n`;
+};
+const get = (path) => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`;
+await scenario({ answer, flags: ['--object-bytes', '1M'] }, async ({ cases, freshet }) => {
+  const asks = async (path, paused) => {
+    const c = new Raw('front');
+    c.socket.removeAllListeners('data');
+    c.got = 0;
+    c.socket.on('data', (d) => (c.got += d.length));
+    if (paused) c.socket.pause();
+    await c.send(get(path));
+    return c;
+  };
+  // Until no byte comes from the origin any more.
+  const held = async () => {
+    for (let before = -1, same = 0; same < 5;) {
+      const now = (await freshet.gauges()).origin_body_bytes_total;
+      same = now === before && now > 0 ? same + 1 : 0;
+      before = now;
+      await new Promise((r) => setTimeout(r, 10));
+    }
+  };
+  await cases.check('a joiner that reads nothing does not hold up the other', async () => {
+    const fast = await asks('/page', false), idle = await asks('/page', true);
+    await freshet.until('requests', '==', 2);
+    head.open();
+    await held();
+    check(fast.got < size, 'the idle one holds it up');
+    await freshet.advance('500ms'); // what it took before is seen
+    await freshet.advance('1100ms');
+    await fast.when('all of it', () => fast.got > size, 8_000);
+    await freshet.until('requests', '==', 0);
+    check(idle.got < size, 'the idle one was cut');
+    fast.close();
+    idle.close();
+  });
+  head = gate();
+  await cases.check('alone it has window_stall', async () => {
+    const alone = await asks('/alone', true);
+    head.open();
+    await held();
+    await freshet.advance('20s');
+    await held();
+    equal((await freshet.gauges()).requests, 1, 'it is there');
+    await freshet.advance('31s');
+    await freshet.until('requests', '==', 0);
+    alone.close();
+  });
+});
