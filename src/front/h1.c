@@ -5,9 +5,11 @@
 #include "base/mem.h"
 #include "front/h1_machine.h"
 
-#define LINGER_MS      2000
-#define LINGER_MOST    ((size_t)1 << 20)
-#define DRAIN_GRACE_MS 100
+/* So long what a client still sends is read over, and so long it may be silent: one that writes all before it reads must find its
+ * answer, which a reset would destroy (RFC 9112 §9.6). */
+#define LINGER_MS        30000
+#define LINGER_SILENT_MS 5000
+#define DRAIN_GRACE_MS   100
 
 /* ---- closing ---- */
 
@@ -68,7 +70,20 @@ void h1_linger(struct h1 *c)
     c->state = H1_LINGER;
     stream_shutdown(&c->stream);
     stream_read_start(&c->stream);
-    h1_wait_at_most(c, LINGER_MS, h1_close_on_time);
+    c->linger_until = c->stream.loop->now.mono_ms + LINGER_MS;
+    h1_wait_at_most(c, LINGER_SILENT_MS, h1_close_on_time);
+}
+
+/* Still lingering, and bytes came. */
+static void linger_on(struct h1 *c, size_t n)
+{
+    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
+    int64_t left = c->linger_until - c->stream.loop->now.mono_ms;
+    c->lingered += n;
+    if (left <= 0 || c->lingered > (uint64_t)p->request_body)
+        h1_close(c);
+    else
+        h1_wait_at_most(c, left < LINGER_SILENT_MS ? left : LINGER_SILENT_MS, h1_close_on_time);
 }
 
 static void free_connection(struct h1 *c)
@@ -163,7 +178,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     r->own = &c->own;
     r->refused = error;
     c->body_done = true;
-    c->body_wanted = c->expects_continue = c->tunnel = c->raw_ended = c->request_done = false;
+    c->probed = c->body_wanted = c->expects_continue = c->tunnel = c->raw_ended = c->request_done = false;
     c->piece = c->interims = STR_NONE;
     c->minor = 1;
     c->keep_alive = false;
@@ -351,12 +366,10 @@ static size_t on_space(struct stream *s, char **p)
 static void on_data(struct stream *s, size_t n)
 {
     struct h1 *c = CONTAINER_OF(s, struct h1, stream);
-    if (c->state == H1_LINGER || c->state == H1_CLOSING) {
-        c->lingered += n;
-        if (c->lingered > LINGER_MOST)
-            h1_close(c);
+    if (c->state == H1_LINGER)
+        linger_on(c, n);
+    if (c->state == H1_LINGER || c->state == H1_CLOSING)
         return;
-    }
     c->x->in.n += n;
     h1_advance(c);
 }
@@ -369,6 +382,7 @@ static void on_ended(struct stream *s, int status)
         h1_feed_raw(c);
     } else if (c->state == H1_BUSY && status == 0 && !c->x->request.upgrade && !stream_is_dead(s)) {
         c->half_closed = true;
+        c->half_closed_until = s->loop->now.mono_ms + HALF_CLOSED_MS;
         if (h1_lacks_body(c))
             h1_close(c);
         else

@@ -1,7 +1,6 @@
 #include "front/h1_machine.h"
 
-/* Who has ended his side may be gone altogether: so long the head of his answer is waited for. */
-#define HALF_CLOSED_MS 30000
+#define PROBE_MS 500
 
 void h1_want_body(struct request *r)
 {
@@ -63,11 +62,23 @@ bool h1_lacks_body(const struct h1 *c)
     return !c->body_done && c->framing.kind == FRAMING_LENGTH && c->body_left > c->x->in.n - c->x->at;
 }
 
-static void waited_for_nobody(struct timer *t)
+/* A client that closed answers with a reset to what it is sent, one that only ended its side does not: so where nobody else wants the
+ * answer, an interim response asks which of both it is (RFC 9110 §15.2: every client of HTTP/1.1 can take one). */
+static void look_for_client(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
-    if (c->waiting && !c->x->request.head_sent && !c->x->request.sending)
+    struct request *r = c->x ? &c->x->request : NULL;
+    if (!c->waiting || !r || r->head_sent || r->sending)
+        return;
+    if (c->stream.loop->now.mono_ms >= c->half_closed_until || stream_is_dead(&c->stream)) {
         h1_close(c);
+        return;
+    }
+    if (!c->probed && c->minor >= 1 && !c->stream.writing && fetch_is_for_client(&r->fetch_client)) {
+        c->probed = true;
+        h1_write_interim(c, STR("HTTP/1.1 102 Processing\r\n\r\n"));
+    }
+    h1_wait_at_most(c, PROBE_MS, look_for_client);
 }
 
 void h1_feed_body(struct h1 *c)
@@ -96,7 +107,7 @@ void h1_feed_body(struct h1 *c)
     if (c->half_closed && c->body_wanted && !c->body_done)
         h1_close(c);
     else if (c->half_closed)
-        h1_wait_at_most(c, HALF_CLOSED_MS, waited_for_nobody);
+        h1_wait_at_most(c, PROBE_MS, look_for_client);
     else if (c->body_wanted) {
         stream_read_start(&c->stream);
         h1_wait_at_most(c, r->settings->process.body_timeout, h1_close_on_time);

@@ -69,6 +69,8 @@ struct h1 {
     bool body_done, body_wanted, expects_continue, tunnel;
     bool raw_ended;   /* the client's side of a tunnel: told behind its last byte */
     bool half_closed; /* the client sends no more, but may wait for answers */
+    bool probed;      /* a 1xx was sent to see whether it is there */
+    int64_t half_closed_until;
     /* the reply */
     bool keep_alive, chunked_reply, interim_writing;
     int minor;
@@ -76,7 +78,8 @@ struct h1 {
     struct str interims; /* wait for the interim response that is being sent; in the request's arena */
     struct iovec deferred[IOV_MOST]; /* the reply waits for them */
     unsigned deferred_n;
-    size_t lingered;
+    uint64_t lingered;
+    int64_t linger_until;
     struct letter letter; /* "go on", from the loop */
     bool letter_pending, request_done, closed;
 };
@@ -138,6 +141,8 @@ void h1_want_body(struct request *r);
 void h1_feed_body(struct h1 *c);
 /* After the reply: what is left of the body is read over. May end the connection. */
 void h1_discard_body(struct h1 *c);
+/* Who has ended his side may be gone altogether: so long the head of his answer is waited for. */
+#define HALF_CLOSED_MS 30000
 /* The client has ended its side: does the body wait for bytes that will not come? Of chunks, the decoder says it. */
 bool h1_lacks_body(const struct h1 *c);
 

@@ -87,6 +87,8 @@ struct fetch_plan {
 
 /* Starts. The outcome shows at the object, from the loop, never inside this call. */
 void fetch_start(struct fetcher *f, const struct fetch_plan *plan);
+/* Does nobody else want the answer: is asking to end when the client leaves? Not known of a fetch that may be stored. */
+bool fetch_is_for_client(const struct fetch_client *c);
 /* The client or its upload is going away. */
 void fetch_detach(struct fetch_client *c);
 

@@ -261,6 +261,20 @@ void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verd
         watch_end(f);
 }
 
+/* Also when nobody reads it (CACHING.md 7). */
+static bool is_wanted(const struct fetch *f)
+{
+    if (f->step == FETCH_BODY)
+        return f->store;
+    bool ends = f->plan.site->end_unsafe || method_is_safe(f->plan.method_name);
+    return (f->plan.may_store && f->plan.not_stored == REASON_NONE) || !ends;
+}
+
+bool fetch_is_for_client(const struct fetch_client *c)
+{
+    return c->fetch && c->fetch->step != FETCH_OVER && !is_wanted(c->fetch);
+}
+
 void fetch_room_noticed(struct loop_notice *n)
 {
     struct fetch *f = CONTAINER_OF(n, struct fetch, room);
@@ -270,8 +284,7 @@ void fetch_room_noticed(struct loop_notice *n)
         fetch_take_early_101(f);
         return;
     }
-    bool wanted = f->step == FETCH_BODY ? f->store : f->plan.may_store;
-    if (!wanted && object_readers(f->object) == 0)
+    if (!is_wanted(f) && object_readers(f->object) == 0)
         fetch_fail(f, REASON_CANCELLED, 502);
     else if (f->step == FETCH_BODY && !f->store)
         throttle(f);

@@ -60,6 +60,7 @@ SETTING(PROCESS, COUNT, purge_rate,          "0",              0, 1000000, SERVE
 SETTING(SITE, LIST,  hosts,                  "", HOSTS, 0, KEY, "Host names of this site; *.example.com for all below. Empty: every host that no other site names.")
 SETTING(SITE, TEXT,  origin,                 "", ORIGIN, 1, KEY, "Where the site runs: http://HOST[:PORT] or unix:/path/to/socket.")
 SETTING(SITE, TEXT,  host,                   "", HOST, 0, KEY, "Host that the origin is sent instead of the visitor's.")
+SETTING(SITE, BOOL,  end_unsafe,             "true",           0, 0, SERVE, "A client that leaves before the answer ends its POST, PUT, PATCH or DELETE at the origin too; false: it is carried out.")
 SETTING(SITE, TIME,  connect_timeout,        "5s",             10, 600000, SERVE, "To connect to the origin. Over: 504.")
 SETTING(SITE, TIME,  origin_retry,           "0",              0, 600000, SERVE, "For how long an idempotent request is tried again while the origin refuses connections; 2s helps during its restart.")
 SETTING(SITE, TIME,  origin_resolve,         "30s",            1000, 86400000, SERVE, "After this time the origin's name is resolved again; its old addresses stay in use meanwhile.")
