@@ -182,6 +182,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     c->piece = c->interims = STR_NONE;
     c->minor = 1;
     c->keep_alive = false;
+    c->half_closed_until = c->stream.loop->now.mono_ms + HALF_CLOSED_MS;
     c->framing = (struct framing){ .kind = FRAMING_NONE };
     if (!h)
         return;

@@ -67,10 +67,10 @@ struct h1 {
     uint64_t body_left;
     struct str piece; /* decoded and not yet taken, in the buffer */
     bool body_done, body_wanted, expects_continue, tunnel;
-    bool raw_ended;   /* the client's side of a tunnel: told behind its last byte */
-    bool half_closed; /* the client sends no more, but may wait for answers */
-    bool probed;      /* a 1xx was sent to see whether it is there */
-    int64_t half_closed_until;
+    bool raw_ended;            /* the client's side of a tunnel: told behind its last byte */
+    bool half_closed;          /* the client sends no more, but may wait for answers */
+    bool probed;               /* a 1xx was sent to see whether it is there */
+    int64_t half_closed_until; /* so long the head of its next answer is waited for then */
     /* the reply */
     bool keep_alive, chunked_reply, interim_writing;
     int minor;

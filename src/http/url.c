@@ -33,7 +33,6 @@ static bool is_control(unsigned char c)
     return c < 0x20 || c == 0x7f;
 }
 
-/* 0 to 15, or -1. */
 /* What a hexadecimal digit counts, and one more; 0: it is none. A path may consist of them. */
 static const uint8_t hex_values[256] = {
     ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
@@ -41,6 +40,7 @@ static const uint8_t hex_values[256] = {
     ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
+/* 0 to 15, or -1. */
 static int hex_value(char c)
 {
     return hex_values[(unsigned char)c] - 1;

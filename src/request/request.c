@@ -776,6 +776,12 @@ static bool is_passing(const struct request *r)
     return r->object && object_is_closed(r->object);
 }
 
+/* Nobody joins a passing body: who reads it alone holds up nobody from then on. */
+static bool may_hold_up(const struct request *r)
+{
+    return is_passing(r) && object_readers(r->object) > 1;
+}
+
 /* How long the client may take nothing. A body that is not kept holds up its origin, and with it all who read it. */
 static int64_t send_patience(const struct request *r)
 {
@@ -792,9 +798,9 @@ static int64_t send_patience(const struct request *r)
 /* When it is looked again. Others may come to wait at any time. */
 static int64_t send_step(const struct request *r, int64_t patience)
 {
-    int64_t step = patience / SEND_LOOKS, most = is_passing(r) ? HELD_UP_MS / SEND_LOOKS
-                                                 : r->held     ? RATE_MS
-                                                               : step;
+    int64_t step = patience / SEND_LOOKS, most = may_hold_up(r) ? HELD_UP_MS / SEND_LOOKS
+                                                 : r->held      ? RATE_MS
+                                                                : step;
     return step < most ? step : most;
 }
 

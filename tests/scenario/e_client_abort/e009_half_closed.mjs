@@ -55,11 +55,24 @@ await scenario({ answer, flags: ['--listen', '127.0.0.1:0'] }, async ({ cases, f
   held.get('/slow/long')();
   await freshet.settle();
 
+  // Each of several has its own time.
+  const two = connect();
+  two.socket.end(request('/slow/one') + request('/slow/two'));
+  await arrived(before + 2);
+  await freshet.advance('20s');
+  held.get('/slow/one')();
+  await arrived(before + 3);
+  await freshet.advance('20s');
+  held.get('/slow/two')();
+  await two.closed();
+  await cases.check('one behind the other', () => equal(two.responses().length, 2, 'answers'));
+  await freshet.settle();
+
   // One that reads its answer slowly is not given up.
   const slow = connect();
   slow.socket.pause();
   slow.socket.end(request('/slow/read'));
-  await arrived(before + 2);
+  await arrived(before + 4);
   held.get('/slow/read')();
   await freshet.settle();
   slow.socket.resume();
@@ -69,7 +82,7 @@ await scenario({ answer, flags: ['--listen', '127.0.0.1:0'] }, async ({ cases, f
   // A reset is the end, at once.
   const reset = connect();
   await reset.send(request('/slow/reset'));
-  await arrived(before + 3);
+  await arrived(before + 5);
   reset.socket.resetAndDestroy();
   await cases.check('a reset ends it', () => freshet.until('requests', '==', 0));
   held.get('/slow/reset')();
