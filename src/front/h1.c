@@ -207,6 +207,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
             r->refused = HTTP_ERROR_EXPECT;
         else if (h->minor >= 1 && !c->body_done)
             c->expects_continue = true;
+        r->awaits_continue = c->expects_continue && x->at == x->in.n;
     }
     const struct process_settings *p = &c->front->requests->snapshot->settings->process;
     c->keep_alive = wants_keep_alive(h->minor, &h->fields) && c->served + 1 < (uint64_t)p->keepalive_requests;

@@ -84,6 +84,8 @@ static void look_for_client(struct timer *t)
 void h1_feed_body(struct h1 *c)
 {
     struct request *r = &c->x->request;
+    if (c->expects_continue && c->x->at < c->x->in.n)
+        request_body_begins(r);
     while (c->body_wanted && !c->body_done && c->state == H1_BUSY && !c->request_done) {
         bool ended = false;
         enum http_error error = HTTP_ERROR_NONE;

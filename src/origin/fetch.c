@@ -360,6 +360,7 @@ void fetch_over(struct fetch *f)
     CHECK(!f->connection && f->step != FETCH_OVER);
     f->step = FETCH_OVER;
     timer_stop(f->f->loop, &f->timer);
+    timer_stop(f->f->loop, &f->awaited);
     end_stream(f);
     object_set_fetch(f->object, NULL, NULL);
     if (f->plan.client)

@@ -263,6 +263,17 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     fetch_begin_body(f, &a, &v, head_bytes);
 }
 
+/* Its answer is there before the client was told to send the upload: it never is, and the connection ends with the answer. */
+static void refuse_upload(struct fetch *f)
+{
+    struct upload *u = f->plan.upload;
+    if (!u || !u->awaits)
+        return;
+    timer_stop(f->f->loop, &f->awaited);
+    upload_leave(u);
+    f->plan.upload = NULL;
+}
+
 static void keep_part(struct fetch *f);
 
 /* Something between the request and its answer. false: no head is to be looked at now. */
@@ -275,6 +286,7 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
         f->scan = (struct head_scan){ 0 };
         f->early_101 = true;
         stream_read_stop(&f->connection->stream);
+        fetch_go_on(f);
         return false;
     }
     if (upgrades) {
@@ -295,7 +307,9 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
         fetch_fail_malformed(f, h->status == 101 ? HTTP_ERROR_UPGRADE_UNASKED : HTTP_ERROR_INTERIMS_TOO_MANY);
         return false;
     }
-    if (h->status != 100 && f->plan.client) {
+    if (h->status == 100) {
+        fetch_go_on(f);
+    } else if (f->plan.client) {
         struct fields fields;
         response_end_to_end(&h->fields, &f->arena, &fields);
         f->plan.client->interim(f->plan.client, h->status, &fields);
@@ -337,6 +351,8 @@ void fetch_handle_head(struct fetch *f)
         }
         if (h.status >= 200) {
             f->connection->personal |= connection_auth_of_response(&h.fields);
+            origin_spoke(f->plan.origin, h.minor);
+            refuse_upload(f);
             f->keep_alive = !f->send_broken && wants_keep_alive(h.minor, &h.fields);
             error = framing_of_response(f->plan.method, &h, &f->framing);
             if (error != HTTP_ERROR_NONE) {

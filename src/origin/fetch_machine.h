@@ -50,6 +50,7 @@ struct fetch {
     struct stream_backlog backlog; /* of what it was sent, when that was last looked at */
     size_t upload_leased;          /* bytes of the write under way that are the upload's */
     bool upload_ended;             /* they are its last */
+    struct timer awaited; /* whether the upload is to be sent: for so long that is the origin's to say */
     char chunk_text[CHUNK_HEAD_MAX];
     bool invalidated; /* its answer did: what it brings counts as begun afterwards */
     bool has_upload;  /* it had one, even if nobody feeds it any more: not to be sent again */
@@ -121,6 +122,8 @@ void fetch_over(struct fetch *f);
 void fetch_send(struct fetch *f);
 void fetch_on_written(struct connection *c, int status);
 void fetch_upload_ready(struct upload *u);
+/* The client is told to send its upload, if it still waits for that. */
+void fetch_go_on(struct fetch *f);
 
 /* ---- fetch_head.c ---- */
 

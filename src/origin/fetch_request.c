@@ -51,6 +51,13 @@ static void add_framing(struct fetch *f)
         buf_add(&f->out, STR("Transfer-Encoding: chunked\r\n"));
 }
 
+/* Only while its client waits for the answer: who sends the body all the same asks nothing (RFC 9110 §10.1.1). */
+static void add_expectation(struct fetch *f)
+{
+    if (f->plan.upload && f->plan.upload->awaits)
+        buf_add(&f->out, STR("Expect: 100-continue\r\n"));
+}
+
 static void write_target(struct fetch *f)
 {
     const struct fetch_plan *p = &f->plan;
@@ -83,6 +90,7 @@ static void write_head(struct fetch *f)
     add_validators(f);
     add_range(f);
     add_framing(f);
+    add_expectation(f);
     if (p->upgrade)
         buf_add(&f->out, STR("Connection: upgrade\r\n"));
     buf_add(&f->out, STR("\r\n"));
@@ -117,10 +125,24 @@ static void tell_early_101(struct fetch *f)
         notice_send(&f->room.notice, f->f->loop);
 }
 
+static void awaited_enough(struct timer *t)
+{
+    fetch_go_on(CONTAINER_OF(t, struct fetch, awaited));
+}
+
+void fetch_go_on(struct fetch *f)
+{
+    timer_stop(f->f->loop, &f->awaited);
+    if (f->plan.upload)
+        upload_go_on(f->plan.upload);
+}
+
 static void wrote(struct fetch *f)
 {
-    f->head_sent = true;
     struct upload *u = f->plan.upload;
+    if (!f->head_sent && u && u->awaits)
+        timer_start(f->f->loop, &f->awaited, f->plan.site->continue_timeout, awaited_enough);
+    f->head_sent = true;
     size_t leased = f->upload_leased;
     f->upload_leased = 0;
     f->asked_all = !u || f->upload_ended;

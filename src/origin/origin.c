@@ -96,6 +96,18 @@ void origin_answered(struct origin *o)
     set_sick(o, false);
 }
 
+void origin_spoke(struct origin *o, int minor)
+{
+    bool old = minor == 0;
+    if (origin_is_old(o) != old)
+        atomic_store_explicit(&o->is_old, old, memory_order_relaxed);
+}
+
+bool origin_is_old(const struct origin *o)
+{
+    return atomic_load_explicit(&o->is_old, memory_order_relaxed);
+}
+
 void origin_failed(struct origin *o, enum reason why, enum http_error fault, struct now now)
 {
     atomic_fetch_add_explicit(&o->failed, 1, memory_order_relaxed);

@@ -29,6 +29,7 @@ struct origin {
     _Atomic uint64_t failed_in_row;
     _Atomic int64_t row_began_ms; /* monotonic: when the first of them failed */
     atomic_bool sick;
+    atomic_bool is_old;          /* its latest answer was HTTP/1.0: it knows no 100 */
     _Atomic int64_t next_try_ms; /* monotonic: while it is sick, no background fetch before */
 };
 
@@ -52,6 +53,9 @@ bool origin_is_at(const struct origin *o, const struct origin_address *at);
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 
 void origin_answered(struct origin *o);
+/* Its answer was HTTP/1.`minor`. */
+void origin_spoke(struct origin *o, int minor);
+bool origin_is_old(const struct origin *o);
 bool origin_is_sick(const struct origin *o);
 /* Of a sick one: may somebody try whether it is well again? One may, every `backoff_ms`. Any thread. */
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms);

@@ -59,6 +59,14 @@ void upload_end(struct upload *u, enum upload_state how)
         u->ready(u);
 }
 
+void upload_go_on(struct upload *u)
+{
+    if (!u->awaits)
+        return;
+    u->awaits = false;
+    u->room(u);
+}
+
 unsigned upload_lease(const struct upload *u, struct iovec iov[2], size_t *bytes)
 {
     *bytes = u->n;

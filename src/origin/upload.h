@@ -32,6 +32,8 @@ struct upload {
     /* To the request: there is room, or (unwanted) nobody takes bytes any more. */
     void (*room)(struct upload *u);
     bool unwanted; /* the fetch is over: what still comes is not for it */
+    bool
+        awaits; /* its client sends nothing before it is told to, and whether is the origin's question (Expect: 100-continue) */
     bool waiting_for_room;
     void *fetch, *request;
 };
@@ -49,6 +51,8 @@ size_t upload_space(const struct upload *u);
 /* Copies; data.n is at most upload_space. */
 void upload_put(struct upload *u, struct str data);
 void upload_end(struct upload *u, enum upload_state how);
+/* The origin is waited for no longer: `room` is told. For both sides; harmless when it is not. */
+void upload_go_on(struct upload *u);
 
 /* ---- the fetch ---- */
 

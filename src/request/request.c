@@ -424,12 +424,21 @@ static void upload_room(struct upload *u)
         r->front->want_body(r);
 }
 
+/* Whether he is to send his body: of an origin that knows how to say it (RFC 9110 §10.1.1). */
+static bool is_origins_question(struct request *r)
+{
+    return r->awaits_continue && r->site->continue_timeout > 0 &&
+           !origin_is_old(origins_get(r->w->origins, &r->site->origin_address));
+}
+
 static void make_upload(struct request *r)
 {
     r->upload = arena_alloc(&r->arena, sizeof(*r->upload));
     upload_init(r->upload, r->framing, r, upload_room);
     if (r->collects)
         upload_take_whole(r->upload, &r->collected);
+    else
+        r->upload->awaits = is_origins_question(r);
 }
 
 /* Origins that need a Content-Length cannot read chunks: they take such a body for none. So it is collected (upload_length). */
@@ -592,7 +601,7 @@ static enum step do_fetch(struct request *r)
         make_upload(r);
     r->fetch_started_us = time_for_log(r);
     start_fetch(r, false);
-    if (r->upload)
+    if (r->upload && !r->upload->awaits)
         r->front->want_body(r);
     return STEP_AWAIT;
 }
@@ -1247,6 +1256,12 @@ size_t request_body(struct request *r, struct str data)
     if (n < data.n)
         r->upload->waiting_for_room = true;
     return n;
+}
+
+void request_body_begins(struct request *r)
+{
+    if (r->upload)
+        upload_go_on(r->upload);
 }
 
 void request_body_end(struct request *r, bool whole)

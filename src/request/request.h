@@ -135,6 +135,7 @@ struct request {
     int minor;                      /* HTTP/1.minor */
     struct fields fields;           /* as received; strings live until the request is done */
     struct framing framing;         /* of its body */
+    bool awaits_continue;           /* the client sends its body when it is told to */
     bool https;                     /* the connection is */
     const struct address *peer;
     struct connection *
@@ -243,6 +244,8 @@ void request_moved(struct request *r);
 void request_abort(struct request *r);
 /* Body bytes: returns how many were taken; less than data.n: the front stops until want_body. */
 size_t request_body(struct request *r, struct str data);
+/* The client, which was not told to send its body, sends it. */
+void request_body_begins(struct request *r);
 /* The body is whole (true) or will never be. */
 void request_body_end(struct request *r, bool whole);
 /* Bytes of a tunnel from the client; returns how many were taken. `request_raw_ended`: the client's side ended. */

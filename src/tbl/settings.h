@@ -66,6 +66,7 @@ SETTING(SITE, TIME,  origin_retry,           "0",              0, 600000, SERVE,
 SETTING(SITE, TIME,  origin_resolve,         "30s",            1000, 86400000, SERVE, "After this time the origin's name is resolved again; its old addresses stay in use meanwhile.")
 SETTING(SITE, TIME,  origin_connection_age,  "5m",             1000, 86400000, SERVE, "How long a connection to the origin is used for new requests.")
 SETTING(SITE, TIME,  first_byte_timeout,     "60s",            10, 3600000, SERVE, "From the request sent to the response's head. Over: 504.")
+SETTING(SITE, TIME,  continue_timeout,       "1s",             0, 60000, SERVE, "How long the origin is waited for when a client asks whether to send its body (Expect: 100-continue); 0: freshet says yes.")
 SETTING(SITE, TIME,  between_bytes_timeout,  "60s",            10, 3600000, SERVE, "The longest pause in the origin's response. Event streams have tunnel_timeout.")
 SETTING(SITE, TIME,  origin_idle_timeout,    "4s",             0, 3600000, SERVE, "How long an idle connection to the origin is kept for reuse. Node closes its own after 5 s.")
 SETTING(SITE, CHOICE, upload_length,         "stream",         0, "stream|buffer", SERVE, "A chunked upload goes to the origin as it comes; or it is collected first and sent with a Content-Length, for origins that need one.")
