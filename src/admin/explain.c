@@ -87,7 +87,8 @@ static bool make_request(struct request *r, struct question *q, struct requests 
     out->peer = r->peer;
     out->method = METHOD_GET;
     out->method_name = STR("GET");
-    out->minor = 1;
+    out->protocol = STR("1.1");
+    out->needs_host = out->may_upgrade = true;
     out->https = url.https;
     out->key.https = url.https;
     out->fields = q->fields;
@@ -380,7 +381,7 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     answer_bool(w, "etag_is_generated", o->has_generated_etag);
     if (length != BODY_LENGTH_UNKNOWN)
         answer_int(w, "body_bytes", (int64_t)length);
-    answer_int(w, "head_bytes", (int64_t)response->h1_n);
+    answer_int(w, "head_bytes", (int64_t)response->visible_n);
     answer_int(w, "memory_bytes", (int64_t)(object_charged(o) + (o->body ? body_charged(o->body) : 0)));
     answer_int(w, "hits", atomic_load_explicit(&o->hits, memory_order_relaxed));
     answer_close(w, '}');

@@ -6,9 +6,12 @@
 #include "cache/epoch.h"
 #include "http/date.h"
 #include "http/framing.h"
+#include "http/lines.h"
 #include "http/status.h"
 
-static const struct str default_cc = STR_INIT("Cache-Control: public, max-age=0, must-revalidate\r\n");
+static const struct field default_cc = { STR_INIT("Cache-Control"),
+                                         STR_INIT("public, max-age=0, must-revalidate"),
+                                         FIELD_CACHE_CONTROL };
 
 static const struct field accept_ranges = { STR_INIT("Accept-Ranges"), STR_INIT("bytes"),
                                             FIELD_ACCEPT_RANGES };
@@ -158,15 +161,26 @@ int64_t response_declared_length(const struct response *r)
     return r->has_length ? (int64_t)r->words[0] : -1;
 }
 
-struct str response_h1(const struct response *r)
+struct str response_reason(const struct response *r)
 {
-    return (struct str){ text_of(r), r->h1_n };
+    return r->reason_n ? (struct str){ text_of(r), r->reason_n } : STR_NONE;
+}
+
+struct str response_lines(const struct response *r)
+{
+    return (struct str){ text_of(r) + r->reason_n, r->visible_n - r->reason_n };
+}
+
+struct str response_lines_304(const struct response *r)
+{
+    return (struct str){ text_of(r) + r->reason_n, r->validated_n - r->reason_n };
 }
 
 struct str response_note(const struct response *r)
 {
-    const char *note = text_of(r) + r->fields_n;
-    return (struct str){ note, r->has_note ? (size_t)r->words[note_length_at(r)] : 0 };
+    if (!r->has_note)
+        return STR_NONE;
+    return (struct str){ text_of(r) + r->fields_n, (size_t)r->words[note_length_at(r)] };
 }
 
 size_t response_bytes(const struct response *r)
@@ -176,56 +190,26 @@ size_t response_bytes(const struct response *r)
 
 /* ---- reading the text ---- */
 
-#define STATUS_LINE_BEGIN (sizeof("HTTP/1.1 200 ") - 1)
-
-/* The lines between two places of the text. */
-struct lines {
-    const char *at, *end;
-};
-
-static size_t line_bytes(const struct response *r)
+static size_t line_bytes(const struct field *f)
 {
-    if (r->line_n)
-        return r->line_n;
-    const char *text = text_of(r);
-    return (size_t)((const char *)memchr(text, '\r', r->h1_n) - text) + 2;
+    return lines_bytes(f->name, f->value);
 }
 
 /* Both as the origin sent them: the one of ours between them is left out. */
-static struct lines lines_of_304(const struct response *r)
+static struct str lines_of_304(const struct response *r)
 {
-    const char *text = text_of(r);
-    return (struct lines){ text + line_bytes(r), text + r->validated_n - response_default_cc(r).n };
+    struct str lines = response_lines_304(r);
+    return str_first(lines, lines.n - (r->has_default_cc ? line_bytes(&default_cc) : 0));
 }
 
-static struct lines other_lines(const struct response *r)
+static struct str other_lines(const struct response *r)
 {
-    const char *text = text_of(r);
-    return (struct lines){ text + r->validated_n, text + r->fields_n };
+    return (struct str){ text_of(r) + r->validated_n, r->fields_n - r->validated_n };
 }
 
-/* Lines were written by put_field: neither name nor value has a CR, the name has no colon. */
-static bool next_line(struct lines *l, struct field *f)
+static void add_lines(struct str lines, struct arena *a, struct fields *out)
 {
-    if (l->at == l->end)
-        return false;
-    const char *colon = memchr(l->at, ':', (size_t)(l->end - l->at));
-    const char *value = colon + 2, *cr = memchr(value, '\r', (size_t)(l->end - value));
-    f->name = (struct str){ l->at, (size_t)(colon - l->at) };
-    f->value = (struct str){ value, (size_t)(cr - value) };
-    l->at = cr + 2;
-    return true;
-}
-
-struct str response_reason(const struct response *r)
-{
-    const char *text = text_of(r);
-    return (struct str){ text + STATUS_LINE_BEGIN, line_bytes(r) - STATUS_LINE_BEGIN - 2 };
-}
-
-static void add_lines(struct lines l, struct arena *a, struct fields *out)
-{
-    for (struct field f; next_line(&l, &f);) {
+    for (struct field f; lines_next(&lines, &f);) {
         f.id = field_id_of(f.name);
         fields_add_line(out, a, f);
     }
@@ -233,19 +217,19 @@ static void add_lines(struct lines l, struct arena *a, struct fields *out)
 
 void response_fields(const struct response *r, struct arena *a, struct fields *out, size_t *visible_n)
 {
-    struct lines visible = other_lines(r), hidden = visible;
-    visible.end = hidden.at = text_of(r) + r->h1_n;
+    struct str others = other_lines(r);
+    size_t visible = r->visible_n - r->validated_n;
     *out = (struct fields){ 0 };
     add_lines(lines_of_304(r), a, out);
-    add_lines(visible, a, out);
+    add_lines(str_first(others, visible), a, out);
     if (visible_n)
         *visible_n = out->n;
-    add_lines(hidden, a, out);
+    add_lines(str_from_index(others, visible), a, out);
 }
 
-static struct str value_in(struct lines l, enum field_id id)
+static struct str value_in(struct str lines, enum field_id id)
 {
-    for (struct field f; next_line(&l, &f);)
+    for (struct field f; lines_next(&lines, &f);)
         if (field_id_of(f.name) == id)
             return f.value;
     return STR_NONE;
@@ -257,24 +241,25 @@ struct str response_value(const struct response *r, enum field_id id)
     return value.p ? value : value_in(other_lines(r), id);
 }
 
-struct str response_default_cc(const struct response *r)
+const struct field *response_default_cc(const struct response *r)
 {
-    return r->has_default_cc ? default_cc : STR_NONE;
+    return r->has_default_cc ? &default_cc : NULL;
 }
 
 struct etag response_etag(const struct response *r)
 {
     if (!r->has_etag)
         return (struct etag){ 0 };
-    /* Each 304 asks for it: the name's length is known, and so is what it begins with. */
-    size_t at = line_bytes(r) + sizeof("ETag: ") - 1 + (r->etag_is_weak ? sizeof("W/") - 1 : 0);
-    const char *tag = text_of(r) + at, *cr = memchr(tag, '\r', r->validated_n - at);
-    return (struct etag){ { tag, (size_t)(cr - tag) }, r->etag_is_weak };
+    struct str lines = response_lines_304(r);
+    struct field f;
+    CHECK(lines_next(&lines, &f));
+    /* Each 304 asks for it, and it was found to be well-formed: what is in front of the quotes is known. */
+    return (struct etag){ str_from_index(f.value, r->etag_is_weak ? sizeof("W/") - 1 : 0), r->etag_is_weak };
 }
 
 void response_validators(const struct response *r, int64_t now_s, struct validators *out)
 {
-    struct lines l = lines_of_304(r);
+    struct str l = lines_of_304(r);
     out->etag = response_etag(r);
     if (!http_date_parse(value_in(l, FIELD_LAST_MODIFIED), now_s, &out->last_modified_s))
         out->last_modified_s = INT64_MIN;
@@ -298,33 +283,8 @@ static void put(struct builder *b, struct str s)
 
 static void put_field(struct builder *b, const struct field *f)
 {
-    put(b, f->name);
-    put(b, STR(": "));
-    put(b, f->value);
-    put(b, STR("\r\n"));
-}
-
-static void put_status_line(struct builder *b, int status, struct str reason)
-{
-    char digits[3] = { (char)('0' + status / 100), (char)('0' + status / 10 % 10),
-                       (char)('0' + status % 10) };
-    put(b, STR("HTTP/1.1 "));
-    put(b, (struct str){ digits, 3 });
-    put(b, STR(" "));
-    put(b, reason);
-    put(b, STR("\r\n"));
-}
-
-static const struct str line_304 = STR_INIT("HTTP/1.1 304 Not Modified\r\n");
-
-struct str response_h1_304(const struct response *r, struct arena *a)
-{
-    const char *text = text_of(r);
-    size_t from = line_bytes(r), n = r->validated_n - from;
-    char *p = arena_alloc(a, line_304.n + n);
-    memcpy(p, line_304.p, line_304.n);
-    memcpy(p + line_304.n, text + from, n);
-    return (struct str){ p, line_304.n + n };
+    CHECK((size_t)(b->end - b->at) >= line_bytes(f));
+    b->at = lines_put(b->at, f->name, f->value);
 }
 
 /* The fields of a 304 (RFC 9110 §15.4.5), and those that a cache in front of us goes by. */
@@ -361,11 +321,6 @@ static bool adds_accept_ranges(const struct response_plan *p)
     return p->add_accept_ranges && !fields_has(p->fields, FIELD_ACCEPT_RANGES);
 }
 
-static size_t field_bytes(const struct field *f)
-{
-    return f->name.n + f->value.n + 4;
-}
-
 static size_t group_bytes(const struct response_plan *p, size_t bytes[GROUPS])
 {
     size_t all = 0;
@@ -374,17 +329,21 @@ static size_t group_bytes(const struct response_plan *p, size_t bytes[GROUPS])
         enum group group = group_of(p, f);
         if (group == GROUP_NONE)
             continue;
-        bytes[group] += field_bytes(f);
-        all += field_bytes(f);
+        bytes[group] += line_bytes(f);
+        all += line_bytes(f);
     }
     if (!adds_accept_ranges(p))
         return all;
-    bytes[GROUP_VISIBLE] += field_bytes(&accept_ranges);
-    return all + field_bytes(&accept_ranges);
+    bytes[GROUP_VISIBLE] += line_bytes(&accept_ranges);
+    return all + line_bytes(&accept_ranges);
 }
 
-#define STATUS_LINE(reason) (STATUS_LINE_BEGIN + (reason).n + 2)
-#define DATE_LINE           (sizeof("Date: ") - 1 + HTTP_DATE_BYTES + 2)
+/* The Date that the origin did not send (RFC 9110 §6.6.1); `text` has room for HTTP_DATE_BYTES. */
+static struct field date_of_ours(int64_t wall_ms, char *text)
+{
+    http_date_write(text, wall_ms / 1000);
+    return (struct field){ field_name(FIELD_DATE), { text, HTTP_DATE_BYTES }, FIELD_DATE };
+}
 
 /* The group's bytes, behind what is written. */
 static struct builder begin_group(struct builder *b, size_t bytes)
@@ -395,20 +354,17 @@ static struct builder begin_group(struct builder *b, size_t bytes)
     return group;
 }
 
-static void put_text(struct builder *b, const struct response_plan *p, struct str reason, bool add_date,
-                     bool add_cc, const size_t bytes[GROUPS])
+static void put_text(struct builder *b, const struct response_plan *p, struct str reason,
+                     const struct field *date, bool add_cc, const size_t bytes[GROUPS])
 {
     struct builder groups[GROUPS];
-    put_status_line(b, p->status, reason);
+    put(b, reason);
     groups[GROUP_ETAG] = begin_group(b, bytes[GROUP_ETAG]);
-    if (add_date) {
-        char date[HTTP_DATE_BYTES];
-        http_date_write(date, p->received_wall_ms / 1000);
-        put_field(b, &(struct field){ field_name(FIELD_DATE), { date, HTTP_DATE_BYTES }, FIELD_DATE });
-    }
+    if (date)
+        put_field(b, date);
     groups[GROUP_304] = begin_group(b, bytes[GROUP_304]);
     if (add_cc)
-        put(b, default_cc);
+        put_field(b, &default_cc);
     groups[GROUP_VISIBLE] = begin_group(b, bytes[GROUP_VISIBLE]);
     groups[GROUP_HIDDEN] = begin_group(b, bytes[GROUP_HIDDEN]);
     put(b, p->note);
@@ -434,27 +390,29 @@ static bool has_validator(const struct response_plan *p, const struct etag *etag
 
 struct response *response_new(struct memory *m, const struct response_plan *p)
 {
-    struct str reason = p->reason.n ? p->reason : status_reason(p->status);
+    struct str reason = str_eq(p->reason, status_reason(p->status)) ? STR_NONE : p->reason;
+    char date_text[HTTP_DATE_BYTES];
+    struct field date = date_of_ours(p->received_wall_ms, date_text);
     bool add_date = !fields_has(p->fields, FIELD_DATE);
     bool add_cc = p->add_default_cc && !fields_has(p->fields, FIELD_CACHE_CONTROL) &&
                   !fields_has(p->fields, FIELD_EXPIRES);
     struct etag etag = etag_parse(fields_value(p->fields, FIELD_ETAG));
     size_t groups[GROUPS] = { 0 };
-    size_t text = STATUS_LINE(reason) + (add_date ? DATE_LINE : 0) + (add_cc ? default_cc.n : 0) +
+    size_t text = reason.n + (add_date ? line_bytes(&date) : 0) + (add_cc ? line_bytes(&default_cc) : 0) +
                   group_bytes(p, groups) + p->note.n;
-    size_t line = STATUS_LINE(reason);
-    CHECK(text <= RESPONSE_TEXT_MAX && p->names_n <= RESPONSE_NAMES_MAX && p->status < 1024);
+    CHECK(reason.n <= RESPONSE_REASON_MAX && text <= RESPONSE_TEXT_MAX && p->names_n <= RESPONSE_NAMES_MAX &&
+          p->status < 1024);
     struct response head = {
         .names_n = p->names_n & RESPONSE_NAMES_MAX,
         .fields_n = (text - p->note.n) & RESPONSE_TEXT_MAX,
-        .h1_n = (text - p->note.n - groups[GROUP_HIDDEN]) & RESPONSE_TEXT_MAX,
+        .visible_n = (text - p->note.n - groups[GROUP_HIDDEN]) & RESPONSE_TEXT_MAX,
         .validated_n = (text - p->note.n - groups[GROUP_HIDDEN] - groups[GROUP_VISIBLE]) & RESPONSE_TEXT_MAX,
         .status = (unsigned)p->status & 1023,
         .has_age = fields_has(p->fields, FIELD_AGE),
         .has_default_cc = add_cc,
         .has_etag = etag.opaque.n > 0 && groups[GROUP_ETAG] > 0, /* a hidden one is none */
         .etag_is_weak = etag.weak,
-        .line_n = line <= UINT8_MAX ? line & UINT8_MAX : 0,
+        .reason_n = reason.n & RESPONSE_REASON_MAX,
         .has_length = p->declared_length >= 0,
         .has_note = p->note.n > 0,
         .has_tag = p->status == 200 && !p->is_part && !has_validator(p, &etag),
@@ -469,8 +427,8 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
         r->words[0] = (uint64_t)p->declared_length;
     if (r->has_note)
         r->words[note_length_at(r)] = p->note.n;
-    put_text(&(struct builder){ (char *)r + text_at(r), (char *)r + bytes }, p, reason, add_date, add_cc,
-             groups);
+    put_text(&(struct builder){ (char *)r + text_at(r), (char *)r + bytes }, p, reason,
+             add_date ? &date : NULL, add_cc, groups);
     return r;
 }
 

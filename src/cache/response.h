@@ -1,11 +1,12 @@
 /*
- * The head of a response as an object keeps it, in one piece of the cache's memory: numbers, the names that it can be purged by, what
- * few responses have, and one text. The text begins with the bytes that an HTTP/1.1 client gets, prepared once, so that a hit writes
- * only what changes: Age, Cache-Status, the length. All end-to-end fields are in it (CACHING.md 1.6); who wants them as a table makes one
- * in his own arena. There may be millions of these. Immutable once an object has it, but for what is said below; owned by its object.
+ * The head of a stored response, in one piece of the cache's memory: numbers, the names that it can be purged by, what few
+ * responses have, and one text. The text holds all end-to-end fields (CACHING.md 1.6) as prepared lines (http/lines.h), in
+ * such an order that those of a 200 and those of a 304 stand together: a hit adds only what changes (Age, Cache-Status, the
+ * length). Who wants the fields as a table makes one in an arena. There may be millions of these. An object owns its
+ * response, which does not change once the object has it, but for what is said below.
  *
- *   status line | lines of a 304 too, ETag first | the other visible lines | hidden lines | note
- *                                     validated_n ^                   h1_n ^      fields_n ^
+ *   reason phrase | lines of a 304 too, ETag first | the other visible lines | hidden lines | note
+ *                                      validated_n ^               visible_n ^     fields_n ^
  */
 #ifndef CACHE_RESPONSE_H
 #define CACHE_RESPONSE_H
@@ -22,18 +23,19 @@ struct part {
     uint64_t first, last, whole;
 };
 
-#define RESPONSE_TEXT_MAX  (((size_t)1 << 24) - 1)
-#define RESPONSE_NAMES_MAX ((size_t)UINT16_MAX)
+#define RESPONSE_TEXT_MAX   (((size_t)1 << 24) - 1)
+#define RESPONSE_REASON_MAX (((size_t)1 << 20) - 1) /* no head is longer (response_header_bytes) */
+#define RESPONSE_NAMES_MAX  ((size_t)UINT16_MAX)
 
 struct response {
-    uint64_t validated_n : 24, h1_n : 24; /* of the text, from its begin */
+    uint64_t validated_n : 24, visible_n : 24; /* of the text, from its begin */
     uint64_t names_n : 16;
     uint64_t fields_n : 24; /* of the text, from its begin */
     uint64_t status : 10;
-    uint64_t line_n : 8;     /* of the status line; 0: it is longer than that */
+    uint64_t reason_n : 20;  /* of the reason phrase; 0: it is the status code's own */
     bool has_age : 1;        /* the origin sent Age */
     bool has_default_cc : 1; /* one that the origin did not send (CACHING.md 1.5) ends the lines of a 304 */
-    bool has_etag : 1;       /* a valid one, the first line behind the status line */
+    bool has_etag : 1;       /* a valid one, the first line */
     bool etag_is_weak : 1;
     bool has_length : 1; /* a declared one */
     bool has_note : 1;
@@ -76,18 +78,18 @@ struct part *response_part(struct response *r);
 /* Of its piece. */
 size_t response_bytes(const struct response *r);
 struct epoch_names response_names(const struct response *r);
-/* Status line and visible lines, each with CR LF, no empty line. */
-struct str response_h1(const struct response *r);
-/* The same for a 304 made of it (RFC 9110 §15.4.5), in the arena. */
-struct str response_h1_304(const struct response *r, struct arena *a);
-/* The origin's; may be empty. */
+/* The reason phrase that the origin sent; empty: it is the status code's own (http/status.h). */
 struct str response_reason(const struct response *r);
+/* The visible lines. */
+struct str response_lines(const struct response *r);
+/* Those of them that a 304 carries (RFC 9110 §15.4.5). */
+struct str response_lines_304(const struct response *r);
 struct str response_note(const struct response *r);
 int64_t response_declared_length(const struct response *r);
 /* Its ETag; empty: none. */
 struct etag response_etag(const struct response *r);
-/* The line of Cache-Control that its head has and the origin did not send (CACHING.md 1.5); or none. */
-struct str response_default_cc(const struct response *r);
+/* The Cache-Control that is among its lines and that the origin did not send (CACHING.md 1.5); NULL: there is none. */
+const struct field *response_default_cc(const struct response *r);
 void response_validators(const struct response *r, int64_t now_s, struct validators *out);
 /* All fields, the table in the arena, the strings where they are; the first *visible_n are shown to clients, the others are kept for
  * the cache (CACHING.md 1.4). NULL: not asked. Without framing, hop-by-hop fields and Age. */

@@ -190,7 +190,8 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     r->method = h->method;
     r->method_name = h->method_name;
     r->target = h->target;
-    r->minor = h->minor;
+    r->protocol = h->minor ? STR("1.1") : STR("1.0");
+    r->needs_host = r->may_upgrade = h->minor > 0;
     r->fields = h->fields;
     if (error == HTTP_ERROR_NONE)
         r->refused = error = framing_of_request(h, &c->framing);
@@ -410,6 +411,7 @@ const struct front_ops h1_ops = {
     .held = h1_held,
     .interim = h1_interim,
     .want_body = h1_want_body,
+    .upgrade = h1_upgrade,
     .send_raw = h1_send_raw,
     .read_raw = h1_read_raw,
     .end_raw = h1_end_raw,

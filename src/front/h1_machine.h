@@ -153,6 +153,7 @@ void h1_read_raw(struct request *r, bool on);
 
 enum front_sent h1_send(struct request *r, const struct reply *head, const struct iovec *body,
                         unsigned body_n, bool last);
+enum front_sent h1_upgrade(struct request *r, const struct reply *head);
 enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned n);
 void h1_end_raw(struct request *r);
 void h1_note(struct request *r);

@@ -1,11 +1,29 @@
 #include <string.h>
 
 #include "front/h1_machine.h"
+#include "http/lines.h"
 
 #define FRAMING_ROOM  ((size_t)128) /* the longest Content-Length and both Connection lines */
 #define INTERIMS_MOST ((size_t)16384)
+/* Interim responses, status line, prepared lines, the other lines, a chunk's head and end. */
+_Static_assert(REPLY_PIECES_MAX + 6 <= IOV_MOST, "all fits into one write");
 
 /* ---- the reply ---- */
+
+/* The status lines that nearly all replies have, in full. */
+static const struct str status_lines[600] = {
+#define STATUS(code, phrase) [code] = STR_INIT("HTTP/1.1 " #code " " phrase "\r\n"),
+#include "tbl/statuses.h"
+#undef STATUS
+};
+
+static struct str status_line(struct request *r, const struct reply *reply)
+{
+    CHECK(reply->status >= 100 && reply->status <= 999);
+    if (reply->status < (int)COUNT_OF(status_lines) && status_lines[reply->status].n && !reply->reason.n)
+        return status_lines[reply->status];
+    return arena_printf(&r->arena, "HTTP/1.1 %d %.*s\r\n", reply->status, STR_ARG(reply->reason));
+}
 
 /* How the reply's end is told: by a length, by chunks, or by closing. */
 static void add_framing(struct h1 *c, const struct reply *reply, struct buf *out)
@@ -23,16 +41,9 @@ static void add_framing(struct h1 *c, const struct reply *reply, struct buf *out
     }
 }
 
-/* What follows the prepared lines; in the request's arena, until it is over. */
-static struct str write_head(struct h1 *c, const struct reply *reply)
+/* Says whether the connection lives on, and what it is told of that. */
+static void add_connection(struct h1 *c, const struct reply *reply, struct buf *out)
 {
-    size_t room = FRAMING_ROOM;
-    for (unsigned i = 0; i < reply->extra_n; i++)
-        room += reply->extra[i].name.n + reply->extra[i].value.n + 4;
-    struct buf place = { .p = arena_alloc(&c->x->request.arena, room), .cap = room }, *out = &place;
-    for (unsigned i = 0; i < reply->extra_n; i++)
-        field_write(out, reply->extra[i].name, reply->extra[i].value);
-    add_framing(c, reply, out);
     if (reply->upgrade)
         buf_add(out, STR("Connection: upgrade\r\n"));
     c->keep_alive = c->keep_alive && !reply->close && !c->front->draining;
@@ -44,6 +55,19 @@ static struct str write_head(struct h1 *c, const struct reply *reply)
         buf_add(out, STR("Connection: close\r\n"));
     else if (c->minor == 0)
         buf_add(out, STR("Connection: keep-alive\r\n"));
+}
+
+/* What follows the prepared lines; in the request's arena, until it is over. */
+static struct str write_rest(struct h1 *c, const struct reply *reply)
+{
+    size_t room = FRAMING_ROOM;
+    for (unsigned i = 0; i < reply->extra_n; i++)
+        room += lines_bytes(reply->extra[i].name, reply->extra[i].value);
+    struct buf place = { .p = arena_alloc(&c->x->request.arena, room), .cap = room }, *out = &place;
+    for (unsigned i = 0; i < reply->extra_n; i++)
+        lines_add(out, reply->extra[i].name, reply->extra[i].value);
+    add_framing(c, reply, out);
+    add_connection(c, reply, out);
     buf_add(out, STR("\r\n"));
     CHECK(place.cap == room);
     return buf_str(out);
@@ -74,10 +98,12 @@ enum front_sent h1_send(struct request *r, const struct reply *head, const struc
     struct iovec iov[IOV_MOST];
     unsigned n = 0;
     size_t bytes = 0;
-    CHECK(body_n <= IOV_MOST - 5);
+    CHECK(body_n <= REPLY_PIECES_MAX);
     if (head) {
-        iov[n++] = h1_piece(head->h1);
-        iov[n++] = h1_piece(write_head(c, head));
+        iov[n++] = h1_piece(status_line(r, head));
+        if (head->lines.n)
+            iov[n++] = h1_piece(head->lines);
+        iov[n++] = h1_piece(write_rest(c, head));
     }
     for (unsigned i = 0; i < body_n; i++)
         bytes += body[i].iov_len;
@@ -112,7 +138,7 @@ void h1_interim(struct request *r, int status, const struct fields *fields)
     struct buf b = BUF_INIT;
     buf_printf(&b, "HTTP/1.1 %d \r\n", status);
     for (size_t i = 0; i < fields->n; i++)
-        field_write(&b, fields->v[i].name, fields->v[i].value);
+        lines_add(&b, fields->v[i].name, fields->v[i].value);
     buf_add(&b, STR("\r\n"));
     h1_write_interim(c, arena_dup(&r->arena, buf_str(&b)));
     buf_fini(&b);
@@ -189,6 +215,15 @@ uint64_t h1_held(struct request *r)
 }
 
 /* ---- a tunnel ---- */
+
+enum front_sent h1_upgrade(struct request *r, const struct reply *head)
+{
+    struct h1 *c = h1_of_request(r);
+    struct iovec iov[] = { h1_piece(status_line(r, head)), h1_piece(head->lines),
+                           h1_piece(STR("Connection: upgrade\r\n\r\n")) };
+    c->tunnel = true;
+    return write_pieces(c, iov, COUNT_OF(iov));
+}
 
 enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned n)
 {

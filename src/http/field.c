@@ -293,18 +293,6 @@ void fields_add(struct fields *f, struct arena *a, struct str name, struct str v
     fields_add_line(f, a, (struct field){ .name = name, .value = value, .id = field_id_of(name) });
 }
 
-void field_write(struct buf *to, struct str name, struct str value)
-{
-    size_t bytes = name.n + value.n + 4;
-    char *at = put(buf_room(to, bytes), name);
-    *at++ = ':';
-    *at++ = ' ';
-    at = put(at, value);
-    *at++ = '\r';
-    *at = '\n';
-    to->n += bytes;
-}
-
 void fields_add_id(struct fields *f, struct arena *a, enum field_id id, struct str value)
 {
     CHECK(id != FIELD_OTHER);

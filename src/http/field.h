@@ -6,7 +6,6 @@
 #define HTTP_FIELD_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/str.h"
 
 enum field_id {
@@ -110,9 +109,6 @@ struct field_spot {
 /* Where byte `at` of the joined value stands; at its length: behind the last byte. What stands between two lines is behind the first
  * of them. The name has a line. */
 struct field_spot fields_spot(const struct fields *f, struct str name, size_t at);
-
-/* A line as it is sent: the name, a colon, a space, the value, CRLF. */
-void field_write(struct buf *to, struct str name, struct str value);
 
 /* Appends; grows the table in the arena. name and value are not copied. */
 void fields_add(struct fields *f, struct arena *a, struct str name, struct str value);

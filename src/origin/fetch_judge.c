@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "http/accept.h"
+#include "http/lines.h"
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
 
@@ -109,7 +110,7 @@ size_t fetch_head_cost(const struct fields *fields)
 {
     size_t bytes = FETCH_HEAD_COST;
     for (size_t i = 0; i < fields->n; i++)
-        bytes += fields->v[i].name.n + fields->v[i].value.n + sizeof(": \r\n") - 1;
+        bytes += lines_bytes(fields->v[i].name, fields->v[i].value);
     return bytes;
 }
 

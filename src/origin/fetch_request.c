@@ -1,3 +1,4 @@
+#include "http/lines.h"
 #include "origin/fetch_machine.h"
 
 /* ---- the head: always written anew from its parsed form ---- */
@@ -22,16 +23,16 @@ static void add_validators(struct fetch *f)
     struct str etag = response_value(stored, FIELD_ETAG),
                modified = response_value(stored, FIELD_LAST_MODIFIED);
     if (etag.n)
-        field_write(&f->out, field_name(FIELD_IF_NONE_MATCH), etag);
+        lines_add(&f->out, field_name(FIELD_IF_NONE_MATCH), etag);
     if (modified.n)
-        field_write(&f->out, field_name(FIELD_IF_MODIFIED_SINCE), modified);
+        lines_add(&f->out, field_name(FIELD_IF_MODIFIED_SINCE), modified);
     f->conditional = etag.n || modified.n;
 }
 
 static void add_range(struct fetch *f)
 {
     if (f->plan.range.n)
-        field_write(&f->out, field_name(FIELD_RANGE), f->plan.range);
+        lines_add(&f->out, field_name(FIELD_RANGE), f->plan.range);
     else if (f->part && !f->unconditional)
         buf_printf(&f->out, "Range: bytes=%llu-\r\n",
                    (unsigned long long)response_part(f->part->response)->last + 1);
@@ -81,11 +82,11 @@ static void write_head(struct fetch *f)
     buf_add_char(&f->out, ' ');
     write_target(f);
     buf_add(&f->out, STR(" HTTP/1.1\r\n"));
-    field_write(&f->out, field_name(FIELD_HOST), p->host);
+    lines_add(&f->out, field_name(FIELD_HOST), p->host);
     for (size_t i = 0; i < fields->n; i++) {
         const struct field *field = &fields->v[i];
         if (!(p->may_store && is_ours_alone(field->id)))
-            field_write(&f->out, field->name, field->value);
+            lines_add(&f->out, field->name, field->value);
     }
     add_validators(f);
     add_range(f);

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "http/date.h"
+#include "http/lines.h"
 #include "http/range.h"
 #include "http/sf.h"
-#include "http/status.h"
-#include "http/url.h"
+#include "request/parts.h"
+#include "request/redirect.h"
 
 /* ---- extra fields ---- */
 
@@ -136,7 +137,7 @@ enum reason deliver_reason(const struct request *r)
     if (why == REASON_DEV)
         return REASON_NONE; /* that has a note of its own */
     /* Stored nevertheless: the next field permitted it. Whoever sent it is told. */
-    if (why == REASON_NONE && response_note(r->object->response).n)
+    if (why == REASON_NONE && r->object->response->has_note)
         return REASON_TARGETED_INVALID;
     return why;
 }
@@ -179,7 +180,7 @@ static void add_cache_status(struct request *r)
     /* All that is written fits, so the buffer never grows, which it could not; a dev note gets its own. */
     struct buf b = { .p = arena_alloc(&r->arena, STATUS_MOST), .cap = STATUS_MOST };
     struct buf big = BUF_INIT;
-    struct buf *to = r->object && r->object->response && response_note(r->object->response).n ? &big : &b;
+    struct buf *to = r->object && r->object->response && r->object->response->has_note ? &big : &b;
     buf_add(to, r->site && r->site->netlify_status ? STR("\"Netlify Edge\"") : STR("freshet"));
     if (is_from_store(r) && r->reason == REASON_NONE)
         write_hit(r, to);
@@ -245,23 +246,24 @@ static void add_etag(struct request *r)
 
 /* ---- 206 and 416 ---- */
 
-/* The head of the stored response with another status, and without the fields that a 206 words differently. */
-static struct str partial_head(struct request *r, bool without_type)
+/* The visible lines of the stored response, without the fields that a 206 words differently. */
+static struct str partial_lines(struct request *r, bool without_type)
 {
     struct fields fields;
     size_t visible_n;
     struct buf b = BUF_INIT;
+    const struct field *cc = response_default_cc(r->object->response);
     response_fields(r->object->response, &r->arena, &fields, &visible_n);
-    buf_printf(&b, "HTTP/1.1 206 %.*s\r\n", STR_ARG(status_reason(206)));
     for (size_t i = 0; i < visible_n; i++) {
         const struct field *f = &fields.v[i];
         if (f->id != FIELD_CONTENT_RANGE && !(without_type && f->id == FIELD_CONTENT_TYPE))
-            field_write(&b, f->name, f->value);
+            lines_add(&b, f->name, f->value);
     }
-    buf_add(&b, response_default_cc(r->object->response));
-    struct str head = arena_dup(&r->arena, buf_str(&b));
+    if (cc)
+        lines_add(&b, cc->name, cc->value);
+    struct str lines = arena_dup(&r->arena, buf_str(&b));
     buf_fini(&b);
-    return head;
+    return lines;
 }
 
 /* Says something of the page's bytes, or how long and by whom they may be kept: not of a 416, which a cache in front of us
@@ -285,29 +287,18 @@ static bool is_of_the_page(const struct site_settings *site, const struct field 
     return false;
 }
 
-static struct str unsatisfiable_head(struct request *r)
+static struct str unsatisfiable_lines(struct request *r)
 {
     struct fields fields;
     size_t visible_n;
     struct buf b = BUF_INIT;
     response_fields(r->object->response, &r->arena, &fields, &visible_n);
-    buf_printf(&b, "HTTP/1.1 416 %.*s\r\n", STR_ARG(status_reason(416)));
     for (size_t i = 0; i < visible_n; i++)
         if (!is_of_the_page(r->site, &fields.v[i]))
-            field_write(&b, fields.v[i].name, fields.v[i].value);
-    buf_add(&b, STR("Cache-Control: no-store\r\n"));
-    struct str head = arena_dup(&r->arena, buf_str(&b));
+            lines_add(&b, fields.v[i].name, fields.v[i].value);
+    struct str lines = arena_dup(&r->arena, buf_str(&b));
     buf_fini(&b);
-    return head;
-}
-
-static struct str content_range(struct request *r, struct range range, uint64_t whole)
-{
-    struct buf b = BUF_INIT;
-    content_range_write(&b, range, whole);
-    struct str s = arena_dup(&r->arena, buf_str(&b));
-    buf_fini(&b);
-    return s;
+    return lines;
 }
 
 /* Where the object's body begins in the whole. */
@@ -319,65 +310,33 @@ static uint64_t base_of(const struct object *o)
 static void deliver_one_range(struct request *r, struct range range, uint64_t whole)
 {
     r->reply.status = 206;
-    r->reply.h1 = partial_head(r, false);
-    add_extra_id(&r->reply, FIELD_CONTENT_RANGE, content_range(r, range, whole));
+    r->reply.lines = partial_lines(r, false);
+    add_extra_id(&r->reply, FIELD_CONTENT_RANGE, parts_content_range(r, range, whole));
     r->reply.length = (int64_t)(range.last - range.first + 1);
     r->at = range.first - base_of(r->object);
     r->end = range.last + 1 - base_of(r->object);
 }
 
-#define BOUNDARY_BYTES 16 /* random ones; nobody guesses 128 bits */
-
-/* What parts the ranges must not stand in the page (RFC 2046 §5.1.1). It is drawn when the page is whole, and from nothing that a
- * client or an origin said: neither can have written it into the page. 40 of the 70 characters that a boundary may have, all of
- * them bchars. */
-static struct str new_boundary(struct request *r)
-{
-    static const char hex[] = "0123456789abcdef";
-    unsigned char random[BOUNDARY_BYTES];
-    char text[2 * BOUNDARY_BYTES];
-    CHECK(is_complete(r->object));
-    loop_random(r->w->loop, random, sizeof(random));
-    for (size_t i = 0; i < BOUNDARY_BYTES; i++) {
-        text[2 * i] = hex[random[i] >> 4];
-        text[2 * i + 1] = hex[random[i] & 15];
-    }
-    return ARENA_JOIN(&r->arena, STR("freshet-"), ((struct str){ text, sizeof(text) }));
-}
-
 static void deliver_ranges(struct request *r, const struct range *v, size_t n, uint64_t whole)
 {
-    struct parts *parts = arena_zero(&r->arena, sizeof(*parts));
-    struct str type = response_value(r->object->response, FIELD_CONTENT_TYPE);
-    struct str boundary = new_boundary(r);
-    uint64_t length = 0;
-    parts->v = arena_alloc(&r->arena, n * sizeof(*parts->v));
-    parts->n = n;
-    for (size_t i = 0; i < n; i++) {
-        struct str where = content_range(r, v[i], whole);
-        parts->v[i].range = v[i];
-        parts->v[i].head = arena_printf(&r->arena, "%s--%.*s\r\n%s%.*s%sContent-Range: %.*s\r\n\r\n",
-                                        i ? "\r\n" : "", STR_ARG(boundary), type.n ? "Content-Type: " : "",
-                                        STR_ARG(type), type.n ? "\r\n" : "", STR_ARG(where));
-        length += parts->v[i].head.n + (v[i].last - v[i].first + 1);
-    }
-    parts->tail = arena_printf(&r->arena, "\r\n--%.*s--\r\n", STR_ARG(boundary));
+    CHECK(is_complete(r->object));
+    struct parts *parts = parts_make(r, v, n, whole, response_value(r->object->response, FIELD_CONTENT_TYPE));
     r->parts = parts;
     r->at = v[0].first;
     r->end = v[0].last + 1;
     r->reply.status = 206;
-    r->reply.h1 = partial_head(r, true);
-    r->reply.length = (int64_t)(length + parts->tail.n);
-    add_extra_id(&r->reply, FIELD_CONTENT_TYPE,
-                 arena_printf(&r->arena, "multipart/byteranges; boundary=%.*s", STR_ARG(boundary)));
+    r->reply.lines = partial_lines(r, true);
+    r->reply.length = (int64_t)parts->bytes;
+    add_extra_id(&r->reply, FIELD_CONTENT_TYPE, parts->content_type);
 }
 
 static void deliver_unsatisfiable(struct request *r, uint64_t whole)
 {
     r->reply.status = 416;
-    r->reply.h1 = unsatisfiable_head(r);
+    r->reply.lines = unsatisfiable_lines(r);
     r->reply.length = 0;
     r->at = r->end = 0;
+    add_extra_id(&r->reply, FIELD_CACHE_CONTROL, STR("no-store"));
     add_extra_id(&r->reply, FIELD_CONTENT_RANGE,
                  arena_printf(&r->arena, "bytes */%llu", (unsigned long long)whole));
 }
@@ -487,75 +446,14 @@ static void deliver_whole(struct request *r)
     const struct response *response = r->object->response;
     uint64_t length = object_is_partial(r->object) ? body_length(r->object->body) : object_length(r->object);
     r->reply.status = response->status;
-    r->reply.h1 = response_h1(response);
+    r->reply.reason = response_reason(response);
+    r->reply.lines = response_lines(response);
     r->reply.length = length == BODY_LENGTH_UNKNOWN ? -1 : (int64_t)length;
     r->reply.upgrade = response->status == 426 && response_value(response, FIELD_UPGRADE).n > 0;
     if (!status_has_body(response->status) || (r->head_only && !has_body(r->object)))
         r->reply.length = response->status == 204 ? -1 : response_declared_length(response);
     r->at = 0;
     r->end = length;
-}
-
-/* ---- redirects within the site (CACHING.md 4.7) ---- */
-
-/* The scheme of a reference, ":" not included: letters, digits, "+", "-", "." in front of the first "/", "?" or "#". 0: none. */
-static size_t scheme_bytes(struct str reference)
-{
-    size_t n = 0;
-    while (n < reference.n && (is_alpha(reference.p[n]) || is_digit(reference.p[n]) ||
-                               reference.p[n] == '+' || reference.p[n] == '-' || reference.p[n] == '.'))
-        n++;
-    return n < reference.n && reference.p[n] == ':' ? n : 0;
-}
-
-/* Another host of the same site counts when the site lists it: the one that takes all the rest takes strangers as well. */
-static bool is_host_of_site(const struct request *r, const struct host *host)
-{
-    if (str_eq(host->name, r->key.host))
-        return true;
-    return r->site != r->settings->site_of_rest && settings_site_of_host(r->settings, host->name) == r->site;
-}
-
-/* Does the Location lead to a page of this site, on the same port? From http to https counts too. */
-static bool is_within_site(struct request *r, struct str location)
-{
-    struct host host;
-    bool https = r->key.https;
-    size_t scheme = scheme_bytes(location);
-    if (scheme) {
-        struct str name = str_first(location, scheme);
-        https = str_eq_nocase(name, STR("https"));
-        if (!https && !str_eq_nocase(name, STR("http")))
-            return false;
-        location = str_from_index(location, scheme + 1);
-    }
-    if (!str_starts(location, STR("//")))
-        return !scheme;
-    struct str authority = str_from_index(location, 2);
-    size_t n = 0;
-    while (n < authority.n && authority.p[n] != '/' && authority.p[n] != '?' && authority.p[n] != '#')
-        n++;
-    if (host_parse(str_first(authority, n), https, &r->arena, &host) != HTTP_ERROR_NONE)
-        return false;
-    bool same_scheme = https == r->key.https || (https && !r->key.port);
-    return same_scheme && host.port == r->key.port && is_host_of_site(r, &host);
-}
-
-/* The Location with the visitor's ignored parameters behind its own query; itself when it has them, or inherits them: a reference
- * without path and query is the page that he asked for, query and all (RFC 3986 §5.2.2). */
-static struct str location_for_visitor(struct request *r, struct str location)
-{
-    struct str target = str_first(location, str_index(location, '#'));
-    size_t mark = str_index(target, '?');
-    if (target.n == 0 || !is_within_site(r, location))
-        return location;
-    struct str more = query_ignored(str_from_index(r->came, str_index(r->came, '?') + 1),
-                                    &r->site->ignored_params, str_from_index(target, mark + 1), &r->arena);
-    if (more.n == 0)
-        return location;
-    bool begun = mark < target.n && (mark + 1 == target.n || target.p[target.n - 1] == '&');
-    struct str between = begun ? STR_NONE : mark < target.n ? STR("&") : STR("?");
-    return ARENA_JOIN(&r->arena, target, between, more, str_from_index(location, target.n));
 }
 
 /* The origin did not see what was left out of the request: a redirect of his would lose it on the way. */
@@ -565,14 +463,15 @@ static void keep_ignored(struct request *r)
     bool origin_saw = r->went_as_came && !is_from_store(r);
     if (!r->has_ignored || origin_saw || response->status < 300 || response->status > 399)
         return;
-    struct str location = response_value(response, FIELD_LOCATION), h1 = r->reply.h1;
-    if (!location.n || location.p < h1.p || location.p >= h1.p + h1.n)
+    struct str location = response_value(response, FIELD_LOCATION), lines = r->reply.lines;
+    if (!location.n || location.p < lines.p || location.p >= lines.p + lines.n)
         return;
-    struct str for_him = location_for_visitor(r, location);
+    struct str for_him = redirect_location(r, location);
     if (for_him.p == location.p)
         return;
-    size_t at = (size_t)(location.p - h1.p);
-    r->reply.h1 = ARENA_JOIN(&r->arena, str_first(h1, at), for_him, str_from_index(h1, at + location.n));
+    size_t at = (size_t)(location.p - lines.p);
+    r->reply.lines =
+        ARENA_JOIN(&r->arena, str_first(lines, at), for_him, str_from_index(lines, at + location.n));
 }
 
 /* Asks for something else than the whole, maybe. */
@@ -585,7 +484,7 @@ static bool has_condition(const struct request *r)
 static void deliver_not_modified(struct request *r)
 {
     r->reply.status = 304;
-    r->reply.h1 = response_h1_304(r->object->response, &r->arena);
+    r->reply.lines = response_lines_304(r->object->response);
     r->reply.length = -1;
     r->at = r->end = 0;
 }
@@ -645,13 +544,11 @@ void deliver_page(struct request *r)
     r->reply.status = page->status;
     r->reply.has_body = !r->head_only;
     r->reply.length = (int64_t)page->body.n;
-    char date[HTTP_DATE_BYTES];
+    char *date = arena_alloc(&r->arena, HTTP_DATE_BYTES);
     http_date_write(date, r->w->loop->now.wall_ms / 1000);
-    r->reply.h1 = arena_printf(&r->arena,
-                               "HTTP/1.1 %d %.*s\r\nDate: %.*s\r\nContent-Type: %.*s\r\n"
-                               "Cache-Control: no-store\r\n",
-                               page->status, STR_ARG(status_reason(page->status)), HTTP_DATE_BYTES, date,
-                               STR_ARG(type));
+    add_extra_id(&r->reply, FIELD_DATE, (struct str){ date, HTTP_DATE_BYTES });
+    add_extra_id(&r->reply, FIELD_CONTENT_TYPE, type);
+    add_extra_id(&r->reply, FIELD_CACHE_CONTROL, STR("no-store"));
     for (unsigned i = 0; i < page->extra_n; i++)
         add_extra(&r->reply, page->extra[i].name, page->extra[i].value);
     if (!r->w->source)

@@ -4,20 +4,7 @@
 #ifndef REQUEST_DELIVER_H
 #define REQUEST_DELIVER_H
 
-#include "http/range.h"
 #include "request/request.h"
-
-/* Several ranges in one answer (RFC 9110 §15.3.7.2). */
-struct part_of_many {
-    struct str head; /* boundary and part header, CR LF in front but for the first */
-    struct range range;
-};
-struct parts {
-    struct part_of_many *v;
-    size_t n, at;
-    bool head_sent; /* of the current one */
-    struct str tail;
-};
 
 /* r->reply says nothing yet. */
 void deliver_nothing(struct request *r);

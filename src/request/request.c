@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "http/status.h"
 #include "request/deliver.h"
+#include "request/parts.h"
 #include "request/reader.h"
 #include "request/route.h"
 #include "request/tunnel.h"
@@ -991,7 +992,7 @@ static enum step do_send(struct request *r)
     }
     timer_stop(r->w->loop, &r->timer);
     for (;;) {
-        struct iovec iov[11];
+        struct iovec iov[REPLY_PIECES_MAX];
         bool last = false;
         if (r->last_sent)
             return STEP_FINISH;

@@ -25,16 +25,21 @@ enum step {
 
 #define REQUEST_ROOM 3072
 
-/* What the client gets in front of the body. */
-#define REPLY_EXTRA_MAX 24
+/*
+ * What the client gets in front of the body, as values: a front prints it in its protocol. Fields that say how the
+ * message ends or what becomes of the connection (Content-Length, Transfer-Encoding, Connection) are the front's.
+ */
+#define REPLY_EXTRA_MAX  24
+#define REPLY_PIECES_MAX 10
 struct reply {
     int status;
-    struct str h1; /* status line and prepared field lines for HTTP/1.1 (cache/response) */
     unsigned extra_n;
-    bool has_body;  /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
-    bool upgrade;   /* a 426, which names the protocols to change to: Connection names Upgrade */
-    bool close;     /* the connection is of no more use to the client */
-    int64_t length; /* Content-Length; -1: not known, or not to be stated */
+    struct str reason; /* for protocols that have a reason phrase; empty: the status code's own */
+    struct str lines;  /* fields, as prepared lines (http/lines.h); may be empty */
+    bool has_body;     /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
+    bool upgrade;      /* Upgrade is among the fields: a 101, or a 426 */
+    bool close;        /* the connection is of no more use to the client */
+    int64_t length;    /* Content-Length; -1: not known, or not to be stated */
     /* The first extra_n are written behind the others. Last, and never cleared: it is a kilobyte. */
     struct field extra[REPLY_EXTRA_MAX];
 };
@@ -47,7 +52,7 @@ enum front_sent {
 
 /* What a request asks of its front. From the request's own calls; none of them calls back. */
 struct front_ops {
-    /* The head (NULL: it was sent) and pieces of the body; `last`: the body is whole with them. */
+    /* The head (NULL: it was sent) and at most REPLY_PIECES_MAX pieces of the body; `last`: the body is whole with them. */
     enum front_sent (*send)(struct request *r, const struct reply *head, const struct iovec *iov, unsigned n,
                             bool last);
     /* Notes where a pending send stands; asks later whether the client has taken anything since, and notes it anew. */
@@ -59,6 +64,8 @@ struct front_ops {
     void (*interim)(struct request *r, int status, const struct fields *fields);
     /* Body bytes are wanted: request_body follows, from the loop. */
     void (*want_body)(struct request *r);
+    /* The head of an answer that makes a tunnel of the exchange (RFC 9110 §7.8); send_raw follows. */
+    enum front_sent (*upgrade)(struct request *r, const struct reply *head);
     /* After an upgrade: bytes as they are. */
     enum front_sent (*send_raw)(struct request *r, const struct iovec *iov, unsigned n);
     /* Tunnel: start or stop reading from the client; end the sending side. */
@@ -132,7 +139,9 @@ struct request {
     /* ---- from the front, before request_start ---- */
     enum method method;
     struct str method_name, target; /* target: raw UTF-8 in it is percent-encoded by the route step */
-    int minor;                      /* HTTP/1.minor */
+    struct str protocol;            /* its version: "1.1"; what Via says (RFC 9110 §7.6.3) */
+    bool needs_host;                /* the protocol demands the Host field (RFC 9112 §3.2) */
+    bool may_upgrade;               /* the protocol knows Upgrade (RFC 9110 §7.8) */
     struct fields fields;           /* as received; strings live until the request is done */
     struct framing framing;         /* of its body */
     bool awaits_continue;           /* the client sends its body when it is told to */

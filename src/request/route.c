@@ -73,7 +73,7 @@ static enum http_error find_host(struct request *r, const struct target *t)
     size_t hosts = fields_count(&r->fields, FIELD_HOST);
     if (hosts > 1)
         return HTTP_ERROR_HOST_REPEATED;
-    if (hosts == 0 && r->minor > 0)
+    if (hosts == 0 && r->needs_host)
         return HTTP_ERROR_HOST_MISSING;
     struct str named = fields_value(&r->fields, FIELD_HOST);
     struct host host = { 0 }, other;
@@ -194,7 +194,7 @@ static bool offers_http(const struct request *r)
 /* With any method, and also with a body: that is sent first (RFC 9110 §7.8). */
 static bool wants_upgrade(const struct request *r)
 {
-    return fields_has(&r->fields, FIELD_UPGRADE) && r->minor > 0 &&
+    return fields_has(&r->fields, FIELD_UPGRADE) && r->may_upgrade &&
            fields_list_has(&r->fields, FIELD_CONNECTION, STR("upgrade")) && !offers_http(r);
 }
 
@@ -361,9 +361,8 @@ static void add_forwarding(struct request *r, struct fields *to)
 
     struct str via = fields_joined(&r->fields, FIELD_VIA, a),
                loop = fields_joined(&r->fields, FIELD_CDN_LOOP, a);
-    fields_add_id(
-        to, a, FIELD_VIA,
-        ARENA_JOIN(a, via, via.n ? STR(", ") : STR_NONE, r->minor ? STR("1.1 ") : STR("1.0 "), r->w->self));
+    fields_add_id(to, a, FIELD_VIA,
+                  ARENA_JOIN(a, via, via.n ? STR(", ") : STR_NONE, r->protocol, STR(" "), r->w->self));
     fields_add_id(to, a, FIELD_CDN_LOOP, loop.n ? ARENA_JOIN(a, loop, STR(", "), r->w->self) : r->w->self);
     fields_add_id(to, a, FIELD_X_REQUEST_ID, request_id(r));
 }

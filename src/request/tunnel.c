@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 #include "cache/response.h"
+#include "http/lines.h"
+#include "request/deliver.h"
 
 #define BUFFER_BYTES ((size_t)16384) /* not less than a fetch reads of a head at a time */
 
@@ -235,19 +237,19 @@ void tunnel_give_place(struct request *r)
 static void send_101(struct request *r, const struct response_head *head)
 {
     struct fields fields;
-    response_end_to_end(&head->fields, &r->arena, &fields);
-    r->reply = (struct reply){ .status = 101, .length = -1 };
     struct buf b = BUF_INIT;
-    buf_add(&b, STR("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"));
-    buf_printf(&b, "Upgrade: %.*s\r\n", STR_ARG(fields_joined(&head->fields, FIELD_UPGRADE, &r->arena)));
+    response_end_to_end(&head->fields, &r->arena, &fields);
+    deliver_nothing(r);
+    lines_add(&b, field_name(FIELD_UPGRADE), fields_joined(&head->fields, FIELD_UPGRADE, &r->arena));
     for (size_t i = 0; i < fields.n; i++)
         if (fields.v[i].id != FIELD_UPGRADE)
-            buf_printf(&b, "%.*s: %.*s\r\n", STR_ARG(fields.v[i].name), STR_ARG(fields.v[i].value));
-    buf_add(&b, STR("\r\n"));
-    struct str text = arena_dup(&r->arena, buf_str(&b));
+            lines_add(&b, fields.v[i].name, fields.v[i].value);
+    r->reply.status = 101;
+    r->reply.lines = arena_dup(&r->arena, buf_str(&b));
+    r->reply.upgrade = true;
+    r->reply.length = -1;
     buf_fini(&b);
-    struct iovec iov = { (char *)(uintptr_t)text.p, text.n };
-    switch (r->front->send_raw(r, &iov, 1)) {
+    switch (r->front->upgrade(r, &r->reply)) {
     case FRONT_SENT: break;
     case FRONT_PENDING:
         r->tunnel->down.writing = true;

@@ -13,6 +13,8 @@ const right = {
   'src/base/str.c': '#include <stdio.h>\n#include "base/str.h"\nint str_length(void)\n{\n    return FIELD_AGE + max_age;\n}\n',
   'src/http/date.h': '#include "base/str.h"\n__attribute__((const)) int date_parse(int (*fn)(int), int n);\n' +
     'static inline int helper(int n)\n{\n    return n;\n}\nstruct date {\n    int (*fn)(int);\n};\n',
+  'src/front/a.c': 'const char *a = "HTTP/1.1 200 OK\\r\\n";\n',
+  'tests/check/protocol.txt': '# none\n',
   'src/tbl/headers.h': 'HEADER(AGE, "Age", E)\nHEADER(TE, "TE", H)\n',
   'src/tbl/reasons.h': 'REASON(AGE, "seen-in-log", "x")\nREASON(AGE, "dev", "x")\n',
   'tests/check/reasons-unseen.txt': '# none\n',
@@ -38,6 +40,9 @@ const faults = [
   ['world', 'the time outside io', { 'src/http/date.c': 'int f(void)\n{\n    return time(0);\n}\n' }],
   ['world', 'randomness outside io', { 'src/http/date.c': 'int f(void)\n{\n    return rand();\n}\n' }],
   ['world', 'a socket outside io', { 'src/http/date.c': 'int f(void)\n{\n    return socket(1, 1, 0);\n}\n' }],
+  ['protocol', 'a status line outside front', { 'src/cache/a.c': 'const char *a = "HTTP/1.1 200 OK";\n' }],
+  ['protocol', 'the end of a line outside front', { 'src/cache/a.c': 'const char *a = "x: y\\r\\n";\n' }],
+  ['protocol', 'an excuse that nobody needs', { 'tests/check/protocol.txt': 'http/date.c x\n' }],
   ['format', 'a source by hand', { 'src/http/date.c': 'int f( void ) { return 1; }\n' }],
   ['prefixes', 'a strange prefix', { 'src/http/date.h': 'int parse_date(void);\n' }],
   ['prefixes', 'a strange prefix behind a struct', { 'src/http/date.h': 'struct a {\n    int b;\n};\nint parse_date(int n);\n' }],
@@ -62,7 +67,7 @@ const faults = [
   ['coverage', 'a name at a function that is not called', { 'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n}\n' }],
   ['coverage', 'a name beside the head', { 'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n\n# hostile 4 "Fat GET"\n' }],
   ['coverage', 'left for later, though tested', { 'tests/scenario/a_x/a003_three.vtc': 'varnishtest "x"\n# scenarios A3\n' }],
-  ...['includes', 'world', 'format', 'prefixes', 'rows', 'reasons', 'functions', 'hygiene', 'links', 'coverage'].map((c) => [c, 'an empty tree', null]),
+  ...['includes', 'world', 'protocol', 'format', 'prefixes', 'rows', 'reasons', 'functions', 'hygiene', 'links', 'coverage'].map((c) => [c, 'an empty tree', null]),
 ];
 
 function run(check, tree) {

@@ -234,16 +234,6 @@ static void cuts_lists(void **state)
     }
 }
 
-static void writes_a_line(void **state)
-{
-    (void)state;
-    struct buf b = BUF_INIT;
-    field_write(&b, STR("Vary"), STR("Accept, X"));
-    field_write(&b, STR("X-Empty"), STR_NONE);
-    assert_true(str_eq(buf_str(&b), STR("Vary: Accept, X\r\nX-Empty: \r\n")));
-    buf_fini(&b);
-}
-
 static void looks_into_all_lines_of_a_list(void **state)
 {
     (void)state;
@@ -271,7 +261,6 @@ int main(void)
         cmocka_unit_test(tells_tokens),
         cmocka_unit_test(keeps_a_table),
         cmocka_unit_test(removes_what_it_is_told),
-        cmocka_unit_test(writes_a_line),
         cmocka_unit_test(cuts_lists),
         cmocka_unit_test(looks_into_all_lines_of_a_list),
     };

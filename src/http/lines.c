@@ -1,0 +1,45 @@
+#include "http/lines.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+static char *put(char *to, struct str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
+char *lines_put(char *to, struct str name, struct str value)
+{
+    to = put(to, name);
+    *to++ = ':';
+    *to++ = ' ';
+    to = put(to, value);
+    *to++ = '\r';
+    *to++ = '\n';
+    return to;
+}
+
+void lines_add(struct buf *to, struct str name, struct str value)
+{
+    size_t bytes = lines_bytes(name, value);
+    lines_put(buf_room(to, bytes), name, value);
+    to->n += bytes;
+}
+
+/* Neither a name nor a value has a CR, and a name has no colon: the parser lets none pass. */
+bool lines_next(struct str *rest, struct field *field)
+{
+    if (rest->n == 0)
+        return false;
+    const char *end = rest->p + rest->n, *colon = memchr(rest->p, ':', rest->n);
+    CHECK(colon && end - colon >= 4);
+    const char *value = colon + 2, *cr = memchr(value, '\r', (size_t)(end - value));
+    CHECK(cr && end - cr >= 2);
+    field->name = (struct str){ rest->p, (size_t)(colon - rest->p) };
+    field->value = (struct str){ value, (size_t)(cr - value) };
+    *rest = (struct str){ cr + 2, (size_t)(end - cr) - 2 };
+    return true;
+}

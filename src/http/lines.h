@@ -1,0 +1,27 @@
+/*
+ * Field lines as text: for each field its name, a colon, a space, its value and CR LF (RFC 9112 §5). HTTP/1.1 sends them as they
+ * are. The cache keeps the heads of its stored responses so, prepared once; a front of another protocol reads the fields out
+ * of them. Nobody but this file, and the parser of heads, knows how a line is spelled. Any thread.
+ */
+#ifndef HTTP_LINES_H
+#define HTTP_LINES_H
+
+#include "base/buf.h"
+#include "http/field.h"
+
+/* The bytes of the line that lines_put writes. */
+static inline size_t lines_bytes(struct str name, struct str value)
+{
+    return name.n + value.n + 4;
+}
+/* Writes one line to `to`, which has room for lines_bytes. Returns the place behind it. */
+char *lines_put(char *to, struct str name, struct str value);
+/* Appends one line. */
+void lines_add(struct buf *to, struct str name, struct str value);
+/*
+ * Takes the first line off *rest, which lines_put or lines_add wrote: the name and the value point into it, the id is not set.
+ * Returns false, and leaves *field alone, when no line is left.
+ */
+bool lines_next(struct str *rest, struct field *field);
+
+#endif
