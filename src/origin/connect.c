@@ -281,6 +281,7 @@ void connect_done(struct stream *s, int status)
         return;
     }
     mark(t->entry, &c->to, now_of(t->entry));
+    origin_unreachable(t->entry->origin, status);
     end_attempt(c);
     t->only_refused &= status == UV_ECONNREFUSED || status == UV_ENOENT;
     /* Another address would fare no better without a socket. */

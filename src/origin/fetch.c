@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "http/connection_auth.h"
+#include "io/system.h"
 
 #define ARENA_BYTES  4096
 #define FETCHES_KEPT 64
@@ -484,22 +485,27 @@ static bool is_origins_fault(enum reason why)
 static void describe(const struct fetch *f, enum reason why, char *text, size_t bytes)
 {
     int64_t refused_ms = f->ticket.refused_ms;
+    int error = atomic_load_explicit(&f->plan.origin->last_error, memory_order_relaxed);
+    size_t n = 0;
     if (why == REASON_ORIGIN_STATUS)
-        snprintf(text, bytes, ": %d", f->covered_status);
-    else if (refused_ms)
-        snprintf(text, bytes, ", tried again for %lld ms", (long long)(f->f->loop->now.mono_ms - refused_ms));
+        n = (size_t)snprintf(text, bytes, ": %d", f->covered_status);
+    else if (why == REASON_CONNECT_FAILED && error < 0)
+        n = (size_t)snprintf(text, bytes, ": %s", system_strerror(error));
+    if (why != REASON_ORIGIN_STATUS && refused_ms && n < bytes)
+        snprintf(text + n, bytes - n, ", tried again for %lld ms",
+                 (long long)(f->f->loop->now.mono_ms - refused_ms));
 }
 
 static void log_failure(struct fetch *f, enum reason why)
 {
-    char more[64] = "";
+    char more[128] = "";
     describe(f, why, more, sizeof(more));
     struct str fault = http_error_for_people(f->fault, &f->arena);
     log_warning(f->f->log, is_own_limit(why) ? "fetch" : "origin",
-                "%.*s: %.*s %.*s%.*s: %.*s%s%s%.*s (site %.*s, request %.*s)",
-                STR_ARG(f->plan.origin->at.authority), STR_ARG(f->plan.method_name), STR_ARG(f->plan.host),
-                STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), more, fault.n ? ": " : "",
-                STR_ARG(fault), STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
+                "%.*s: %.*s %.*s%.*s: %.*s%s%s%.*s (site %.*s, request %.*s)", STR_ARG(f->plan.origin->name),
+                STR_ARG(f->plan.method_name), STR_ARG(f->plan.host), STR_ARG(f->plan.key.path),
+                STR_ARG(reason_sentence(why)), more, fault.n ? ": " : "", STR_ARG(fault),
+                STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
 }
 
 void fetch_fail(struct fetch *f, enum reason why, int status)

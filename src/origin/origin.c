@@ -33,10 +33,25 @@ void origins_fini(struct origins *o)
         disown(origin->at.host_name);
         disown(origin->at.local_path);
         disown(origin->at.authority);
+        disown(origin->name);
         lock_fini(&origin->lock);
         mem_free(origin);
     }
+    mem_free(o->buckets);
     lock_fini(&o->lock);
+}
+
+/* FNV-1a. The addresses come from the configuration: nobody chooses them to collide. */
+static uint32_t hash_more(uint32_t h, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * 16777619u;
+    return (h ^ 0xff) * 16777619u;
+}
+
+static uint32_t hash_of(const struct origin_address *at)
+{
+    return (hash_more(hash_more(2166136261u, at->host_name), at->local_path) ^ at->port) * 16777619u;
 }
 
 bool origin_is_at(const struct origin *o, const struct origin_address *at)
@@ -45,10 +60,24 @@ bool origin_is_at(const struct origin *o, const struct origin_address *at)
            str_eq(o->at.local_path, at->local_path);
 }
 
-static struct origin *make(struct origins *all, const struct origin_address *at)
+static struct str name_of(const struct origin_address *at)
+{
+    if (at->local_path.n == 0)
+        return own(at->authority);
+    static const struct str prefix = STR_INIT("unix:");
+    char *p = mem_alloc(prefix.n + at->local_path.n);
+    memcpy(p, prefix.p, prefix.n);
+    memcpy(p + prefix.n, at->local_path.p, at->local_path.n);
+    return (struct str){ p, prefix.n + at->local_path.n };
+}
+
+static struct origin *make(struct origins *all, const struct origin_address *at, uint32_t hash)
 {
     struct origin *origin = mem_alloc(sizeof(*origin));
     origin->all = all;
+    origin->hash = hash;
+    origin->number = all->n;
+    origin->name = name_of(at);
     origin->at =
         (struct origin_address){ own(at->host_name), at->port, own(at->local_path), own(at->authority) };
     lock_init(&origin->lock);
@@ -56,18 +85,39 @@ static struct origin *make(struct origins *all, const struct origin_address *at)
     return origin;
 }
 
+#define BUCKETS_LEAST 16
+
+static void put_in_bucket(struct origins *o, struct origin *origin)
+{
+    struct origin **bucket = &o->buckets[origin->hash & (o->buckets_n - 1)];
+    origin->next = *bucket;
+    *bucket = origin;
+}
+
+static void add(struct origins *o, struct origin *origin)
+{
+    list_push_back(&o->all, &origin->link);
+    if (++o->n <= o->buckets_n) {
+        put_in_bucket(o, origin);
+        return;
+    }
+    o->buckets_n = o->buckets_n ? 2 * o->buckets_n : BUCKETS_LEAST;
+    mem_free(o->buckets);
+    o->buckets = mem_alloc(o->buckets_n * sizeof(*o->buckets));
+    LIST_EACH(l, &o->all)
+        put_in_bucket(o, CONTAINER_OF(l, struct origin, link));
+}
+
 struct origin *origins_get(struct origins *o, const struct origin_address *at)
 {
-    struct origin *found = NULL;
+    uint32_t hash = hash_of(at);
     lock_take(&o->lock);
-    LIST_EACH(l, &o->all) {
-        struct origin *origin = CONTAINER_OF(l, struct origin, link);
-        if (origin_is_at(origin, at))
-            found = origin;
-    }
+    struct origin *found = o->n ? o->buckets[hash & (o->buckets_n - 1)] : NULL;
+    while (found && !(found->hash == hash && origin_is_at(found, at)))
+        found = found->next;
     if (!found) {
-        found = make(o, at);
-        list_push_back(&o->all, &found->link);
+        found = make(o, at, hash);
+        add(o, found);
     }
     lock_give(&o->lock);
     return found;
@@ -79,6 +129,11 @@ void origins_each(struct origins *o, void (*each)(struct origin *, void *), void
     LIST_EACH(l, &o->all)
         each(CONTAINER_OF(l, struct origin, link), ctx);
     lock_give(&o->lock);
+}
+
+void origin_unreachable(struct origin *o, int error)
+{
+    atomic_store_explicit(&o->last_error, error, memory_order_relaxed);
 }
 
 static void set_sick(struct origin *o, bool sick)

@@ -17,7 +17,10 @@ struct origins;
 struct origin {
     struct link link;
     struct origins *all;
+    struct origin *next;      /* in its bucket */
+    uint32_t hash, number;    /* numbers count from 0: a worker finds its entry by them */
     struct origin_address at; /* strings owned */
+    struct str name;          /* for people: HOST[:PORT], or unix:/path. Owned */
     _Atomic int64_t in_use;   /* connections in use or being made, all workers */
     _Atomic int64_t waiting;  /* fetches that wait for one, all workers */
     struct lock lock;         /* of `pools` */
@@ -25,7 +28,8 @@ struct origin {
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
     _Atomic int64_t last_failed_wall_ms;
-    _Atomic uint32_t last; /* both in one, so that they fit each other: origin_last_failure */
+    _Atomic uint32_t last;  /* both in one, so that they fit each other: origin_last_failure */
+    _Atomic int last_error; /* of the last connect that failed, a negative code of io/; 0: none */
     _Atomic uint64_t failed_in_row;
     _Atomic int64_t row_began_ms; /* monotonic: when the first of them failed */
     atomic_bool sick;
@@ -41,17 +45,21 @@ struct origin {
 struct origins {
     struct lock lock;
     struct list all;
+    struct origin **buckets; /* by hash; as many as a power of two */
+    uint32_t buckets_n, n;
     _Atomic int64_t sick; /* how many are; a hit need not look for its origin while none is */
 };
 
 void origins_init(struct origins *o);
 void origins_fini(struct origins *o);
-/* The origin of that address, made when it is new; stays until origins_fini (as many as configurations ever named). Any thread. */
+/* The origin of that address, found by its hash, or made when it is new; stays until origins_fini (as many as configurations ever named). Any thread. */
 struct origin *origins_get(struct origins *o, const struct origin_address *at);
 bool origin_is_at(const struct origin *o, const struct origin_address *at);
 /* Calls `each` for all, under the lock. */
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 
+/* A connection could not be made; `error` as io/ says it. */
+void origin_unreachable(struct origin *o, int error);
 void origin_answered(struct origin *o);
 /* Its answer was HTTP/1.`minor`. */
 void origin_spoke(struct origin *o, int minor);

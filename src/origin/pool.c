@@ -1,5 +1,7 @@
 #include "origin/pool.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "origin/pool_machine.h"
 
@@ -57,14 +59,24 @@ static void place_noticed(struct loop_notice *n)
 
 /* ---- entries ---- */
 
+static void make_room_for(struct pool *p, uint32_t number)
+{
+    size_t n = p->by_number_n;
+    if (number < n)
+        return;
+    while (n <= number)
+        n = n ? 2 * n : 16;
+    p->by_number = mem_resize(p->by_number, n * sizeof(struct pool_entry *));
+    memset(p->by_number + p->by_number_n, 0, (n - p->by_number_n) * sizeof(struct pool_entry *));
+    p->by_number_n = n;
+}
+
 static struct pool_entry *entry_of(struct pool *p, struct origin *o)
 {
-    LIST_EACH(l, &p->entries) {
-        struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
-        if (e->origin == o)
-            return e;
-    }
-    struct pool_entry *e = mem_alloc(sizeof(*e));
+    if (o->number < p->by_number_n && p->by_number[o->number])
+        return p->by_number[o->number];
+    make_room_for(p, o->number);
+    struct pool_entry *e = p->by_number[o->number] = mem_alloc(sizeof(*e));
     e->pool = p;
     e->origin = o;
     list_init(&e->idle);
@@ -108,6 +120,7 @@ void pool_fini(struct pool *p)
         lock_give(&e->origin->lock);
         mem_free(e);
     }
+    mem_free(p->by_number);
 }
 
 size_t pool_idle(const struct pool *p)

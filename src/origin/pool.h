@@ -15,7 +15,9 @@ struct pool {
     struct loop *loop;
     struct log *log;
     struct counters *counters;
-    struct list entries; /* one for each origin used by this worker */
+    struct list entries;           /* one for each origin used by this worker */
+    struct pool_entry **by_number; /* the same, by the origin's number; NULL: none */
+    size_t by_number_n;
     bool closing;
 };
 
