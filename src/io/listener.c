@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "io/system.h"
 
 #define BACKLOG         4096
 #define ACCEPTS_A_TURN  64
@@ -33,14 +34,15 @@ static int make_socket(const struct address *at)
     return fd < 0 ? -errno : fd;
 }
 
-/* 0 when the path is free now. */
-static int clear_stale_file(const struct address *at)
+/* 0: nothing lives there; *stale: but a socket's file is left. */
+static int look_at_path(const struct address *at, bool *stale)
 {
+    *stale = false;
     struct stat st;
     if (lstat(at->sa.local.sun_path, &st) != 0)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(st.st_mode))
-        return UV_EADDRINUSE;
+        return UV_ENOTSOCK;
     int fd = make_socket(at);
     if (fd < 0)
         return fd;
@@ -49,6 +51,17 @@ static int clear_stale_file(const struct address *at)
     /* EAGAIN is a full backlog: somebody lives there. */
     if (error != ECONNREFUSED)
         return UV_EADDRINUSE;
+    *stale = true;
+    return 0;
+}
+
+/* 0 when the path is free now. */
+static int clear_stale_file(const struct address *at)
+{
+    bool stale;
+    int status = look_at_path(at, &stale);
+    if (status != 0 || !stale)
+        return status;
     return unlink(at->sa.local.sun_path) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
@@ -143,6 +156,15 @@ static int check_free(const struct address *at)
         return fd;
     close(fd);
     return 0;
+}
+
+int listener_try(const struct address *at)
+{
+    bool stale;
+    if (at->bytes == 0 || !is_local(at))
+        return check_free(at);
+    int status = look_at_path(at, &stale);
+    return status == 0 ? system_may_make_file(at->sa.local.sun_path) : status;
 }
 
 int listener_sockets(const struct address *at, int *fds, size_t n, struct address *bound)

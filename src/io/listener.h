@@ -51,4 +51,8 @@ void listener_resume(struct listener *l);
  * another process may have replaced it. */
 void listener_close(struct listener *l, void (*closed)(struct listener *));
 
+/* Could listener_sockets open that? Nothing is listened on and no file is made. 0 or a libuv error; UV_EADDRINUSE: somebody listens
+ * there. */
+int listener_try(const struct address *at);
+
 #endif

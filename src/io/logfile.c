@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -11,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "io/system.h"
 
 #define FLUSH_BYTES 65536
 #define FLUSH_MS    1000
@@ -33,9 +35,11 @@ struct logfile {
     bool torn;      /* the file ends within a line, whose rest was lost */
     bool busy;      /* `writing` is not done: a thread is at it, or we wait for our turn */
     bool due;       /* the second passed while it was busy */
-    bool warned;
-    int status; /* of the thread: 0, UV_EAGAIN when the pipe is full, or what went wrong */
-    uint64_t dropped, dropped_before;
+    bool failing;   /* counted in `failing_n` */
+    int status;     /* of the thread: 0, UV_EAGAIN when the pipe is full, or what went wrong */
+    uint64_t dropped;
+    void (*lost)(void *ctx, uint64_t n);
+    void *lost_ctx;
     struct timer timer, turn;
     uv_work_t work;
     int64_t give_up_ms;
@@ -51,15 +55,47 @@ static _Atomic(struct logfile *) pipe_owner;
 /* Bytes that pipes have taken: who waits for its turn sees that it makes sense to wait. */
 static _Atomic uint64_t pipe_written;
 
+/* Workers share the file: who writes takes the line back that did not fit before another one appends to it. */
+static pthread_mutex_t file_lock = PTHREAD_MUTEX_INITIALIZER;
+/* How many of the process cannot write, and what was lost since the first of them could not: said once, not once a worker. */
+static _Atomic unsigned failing_n;
+static _Atomic uint64_t lost_n;
+
 static void flush(struct logfile *f);
 
 /* ---- opening ---- */
 
-static int open_path(const char *path)
+static int open_path(const char *path, int create)
 {
     /* O_NONBLOCK: a FIFO without a reader is an error rather than a stalled loop. */
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    int fd = open(path, O_WRONLY | O_APPEND | create | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
     return fd < 0 ? -errno : fd;
+}
+
+/* false: it is no path. */
+static bool copy_path(struct str path, char out[PATH_MAX])
+{
+    if (path.n == 0 || path.n >= PATH_MAX || memchr(path.p, '\0', path.n))
+        return false;
+    memcpy(out, path.p, path.n);
+    out[path.n] = '\0';
+    return true;
+}
+
+int logfile_try(struct str path)
+{
+    char c[PATH_MAX];
+    if (str_eq(path, STR("-")))
+        return 0;
+    if (!copy_path(path, c))
+        return UV_EINVAL;
+    int fd = open_path(c, 0);
+    if (fd == UV_ENOENT)
+        return system_may_make_file(c);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
 }
 
 static void use(struct logfile *f, int fd)
@@ -74,13 +110,11 @@ struct logfile *logfile_open(struct loop *l, struct str path, int *error)
     char c[PATH_MAX];
     bool standard = str_eq(path, STR("-"));
     *error = 0;
-    if (path.n == 0 || path.n >= sizeof(c) || memchr(path.p, '\0', path.n)) {
+    if (!copy_path(path, c)) {
         *error = UV_EINVAL;
         return NULL;
     }
-    memcpy(c, path.p, path.n);
-    c[path.n] = '\0';
-    int fd = standard ? STDOUT_FILENO : open_path(c);
+    int fd = standard ? STDOUT_FILENO : open_path(c, O_CREAT);
     if (fd < 0) {
         *error = fd;
         return NULL;
@@ -109,7 +143,7 @@ int logfile_reopen(struct logfile *f)
 {
     if (!f->path || f->closing)
         return 0;
-    int fd = open_path(f->path);
+    int fd = open_path(f->path, O_CREAT);
     if (fd < 0)
         return fd;
     if (f->next_fd >= 0)
@@ -127,12 +161,23 @@ const char *logfile_name(const struct logfile *f)
     return f->path ? f->path : "standard output";
 }
 
-static void warn_once(struct logfile *f, const char *why)
+void logfile_on_lost(struct logfile *f, void (*lost)(void *ctx, uint64_t n), void *ctx)
 {
-    if (f->warned)
+    f->lost = lost;
+    f->lost_ctx = ctx;
+}
+
+static void lose(struct logfile *f, uint64_t n, const char *why)
+{
+    f->dropped += n;
+    atomic_fetch_add(&lost_n, n);
+    if (f->lost)
+        f->lost(f->lost_ctx, n);
+    if (f->failing)
         return;
-    f->warned = true;
-    log_warning(f->loop->log, "access log", "%s: %s. Lines are dropped.", logfile_name(f), why);
+    f->failing = true;
+    if (atomic_fetch_add(&failing_n, 1) == 0)
+        log_warning(f->loop->log, "access log", "%s: %s. Lines are dropped.", logfile_name(f), why);
 }
 
 static void on_timer(struct timer *t)
@@ -151,8 +196,7 @@ void logfile_added(struct logfile *f)
     CHECK(!f->closing && f->filling.n > f->line_at && f->filling.p[f->filling.n - 1] == '\n');
     if (f->filling.n > MOST_BYTES) {
         f->filling.n = f->line_at;
-        f->dropped++;
-        warn_once(f, "cannot be written fast enough");
+        lose(f, 1, "cannot be written fast enough");
     } else if (f->filling.n >= FLUSH_BYTES) {
         flush(f);
     } else if (!timer_is_running(&f->timer)) {
@@ -189,22 +233,47 @@ static ssize_t write_piece(struct logfile *f)
     return n;
 }
 
-static void write_all(uv_work_t *work)
+/* A full disk took a part of a line: it goes out of the file again, when that still ends where the write did. */
+static void take_back_torn_line(struct logfile *f)
 {
-    struct logfile *f = work->data;
-    f->status = 0;
+    struct stat st;
+    off_t end = lseek(f->fd, 0, SEEK_CUR);
+    size_t part = 0;
+    while (part < f->written && f->writing.p[f->written - part - 1] != '\n')
+        part++;
+    if (part == 0 || end < (off_t)part || fstat(f->fd, &st) != 0 || st.st_size != end ||
+        ftruncate(f->fd, end - (off_t)part) != 0)
+        return;
+    f->written -= part;
+}
+
+static int write_pieces(struct logfile *f)
+{
     while (f->written < f->writing.n) {
         ssize_t n = write_piece(f);
         if (n == -EINTR)
             continue;
-        if (n < 0) {
-            f->status = (int)n;
-            return;
-        }
+        if (n < 0)
+            return (int)n;
         f->written += (size_t)n;
         if (!f->takes_all)
             atomic_fetch_add(&pipe_written, (uint64_t)n);
     }
+    return 0;
+}
+
+static void write_all(uv_work_t *work)
+{
+    struct logfile *f = work->data;
+    if (!f->takes_all) {
+        f->status = write_pieces(f);
+        return;
+    }
+    pthread_mutex_lock(&file_lock);
+    f->status = write_pieces(f);
+    if (f->status < 0)
+        take_back_torn_line(f);
+    pthread_mutex_unlock(&file_lock);
 }
 
 /* ---- writing: on the loop ---- */
@@ -221,20 +290,20 @@ static uint64_t count_lines(struct str text)
 
 static void drop_rest(struct logfile *f, const char *why)
 {
-    /* A line of which a part is written counts as lost, too. */
-    f->dropped += count_lines(str_from_index(buf_str(&f->writing), f->written));
     if (f->written > 0)
         f->torn = f->writing.p[f->written - 1] != '\n';
-    warn_once(f, why);
+    /* A line of which a part is written counts as lost, too. */
+    lose(f, count_lines(str_from_index(buf_str(&f->writing), f->written)), why);
 }
 
 static void all_is_well(struct logfile *f)
 {
-    if (f->warned)
+    if (!f->failing)
+        return;
+    f->failing = false;
+    if (atomic_fetch_sub(&failing_n, 1) == 1)
         log_warning(f->loop->log, "access log", "%s is written again; %llu lines were lost.", logfile_name(f),
-                    (unsigned long long)(f->dropped - f->dropped_before));
-    f->warned = false;
-    f->dropped_before = f->dropped;
+                    (unsigned long long)atomic_exchange(&lost_n, 0));
 }
 
 static void on_written(uv_work_t *work, int status);
@@ -296,6 +365,8 @@ static void end(struct letter *letter)
     struct logfile *f = CONTAINER_OF(letter, struct logfile, end);
     void (*closed)(void *) = f->closed;
     void *ctx = f->ctx;
+    if (f->failing)
+        atomic_fetch_sub(&failing_n, 1);
     if (f->path)
         close(f->fd);
     buf_fini(&f->filling);

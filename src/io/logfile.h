@@ -15,7 +15,8 @@ struct logfile;
 struct logfile *logfile_open(struct loop *l, struct str path, int *error);
 /* A buffer to add one whole line to (newline included); then logfile_added. Written when 64 KiB are together or a second
  * has passed. When the disk cannot keep up, lines above 8 MiB are dropped and counted, as are those that it
- * refuses (a full disk), with one warning until it works again. */
+ * refuses (a full disk), with one warning of the process until it works again. A line of which only a part was written to a
+ * file is taken back. */
 struct buf *logfile_line(struct logfile *f);
 void logfile_added(struct logfile *f);
 /* SIGUSR1: opens the path anew. What is being written still goes to the old file. 0, or a libuv error: the old file is
@@ -26,6 +27,10 @@ int logfile_reopen(struct logfile *f);
 void logfile_close(struct logfile *f, void (*closed)(void *ctx), void *ctx);
 /* For people: its path, or "standard output". */
 const char *logfile_name(const struct logfile *f);
+/* `lost(ctx, n)`, on the loop, whenever n lines more are lost. */
+void logfile_on_lost(struct logfile *f, void (*lost)(void *ctx, uint64_t n), void *ctx);
+/* Could logfile_open open it? Opens what is there, makes nothing. 0 or a libuv error. */
+int logfile_try(struct str path);
 /* Lines lost so far. */
 uint64_t logfile_dropped(const struct logfile *f);
 

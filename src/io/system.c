@@ -223,6 +223,64 @@ int system_remove_file(const char *path)
     return unlink(path) == 0 ? 0 : -errno;
 }
 
+int system_file_mode(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (int)(st.st_mode & 07777) : -errno;
+}
+
+static int may_write_in(const char *folder)
+{
+    struct stat st;
+    if (stat(folder, &st) != 0)
+        return -errno;
+    if (!S_ISDIR(st.st_mode))
+        return -ENOTDIR;
+    /* As the process would be judged: by its effective user. */
+    return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}
+
+/* The folder that it stands in: "." for a name alone. */
+static int folder_of(const char *path, char out[PATH_MAX])
+{
+    size_t n = strlen(path);
+    if (n >= PATH_MAX)
+        return -ENAMETOOLONG;
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    while (n > 0 && path[n - 1] != '/')
+        n--;
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    memcpy(out, path, n);
+    out[n] = '\0';
+    if (n == 0)
+        strcpy(out, ".");
+    return 0;
+}
+
+int system_may_make_file(const char *path)
+{
+    char folder[PATH_MAX];
+    int status = folder_of(path, folder);
+    return status < 0 ? status : may_write_in(folder);
+}
+
+int system_may_make_dirs(const char *path)
+{
+    char at[PATH_MAX], above[PATH_MAX];
+    if (strlen(path) >= sizeof(at))
+        return -ENAMETOOLONG;
+    strcpy(at, path);
+    int status;
+    /* The first that is there decides. */
+    while ((status = may_write_in(at)) == -ENOENT && strcmp(at, ".") != 0 && strcmp(at, "/") != 0) {
+        folder_of(at, above);
+        strcpy(at, above);
+    }
+    return status;
+}
+
 static int make_dir(const char *path, mode_t mode)
 {
     struct stat st;

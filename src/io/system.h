@@ -34,6 +34,11 @@ struct file_id {
 int system_file_id(const char *path, struct file_id *out);
 /* 0 or a negative errno. */
 int system_remove_file(const char *path);
+/* The permission bits of a file or folder, or a negative errno. */
+int system_file_mode(const char *path);
+/* Could this process make that file, or that folder with those above it, and write there? Makes nothing. 0 or a negative errno. */
+int system_may_make_file(const char *path);
+int system_may_make_dirs(const char *path);
 /* mkdir -p with `mode` for what is made. 0 or a negative errno. */
 int system_make_dirs(const char *path, mode_t mode);
 

@@ -249,17 +249,75 @@ static void a_line_that_was_cut_spoils_no_other(void **state)
     world_turn(&w, 1000);
     RUN_UNTIL(&w, logfile_dropped(f) == 3);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    expect_file(path, "first\nseco");
+    expect_file(path, "first\n"); /* no line is torn */
     assert_int_equal(w.log_lines, 1);
     add(f, "fifth\n");
     world_turn(&w, 1000);
     RUN_UNTIL(&w, w.log_lines == 2); /* "is written again" */
     add(f, "sixth\n");
     close_log(&w, f);
-    expect_file(path, "first\nseco\nfifth\nsixth\n");
+    expect_file(path, "first\nfifth\nsixth\n");
     assert_int_equal(w.log_lines, 2);
     unlink(path);
     world_fini(&w);
+}
+
+static void on_lost(void *ctx, uint64_t n)
+{
+    *(uint64_t *)ctx += n;
+}
+
+/* Workers write to one file: a full disk takes back what one has begun, and is told once, with what all have lost. */
+static void several_on_a_full_disk_speak_once(void **state)
+{
+    enum { WRITERS = 3 };
+    static struct world w;
+    struct rlimit before, little;
+    struct logfile *f[WRITERS];
+    uint64_t lost = 0;
+    (void)state;
+    world_init(&w);
+    const char *path = in_folder("log");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    little = (struct rlimit){ .rlim_cur = 9, .rlim_max = before.rlim_max };
+    for (size_t i = 0; i < WRITERS; i++) {
+        f[i] = open_log(&w, path);
+        logfile_on_lost(f[i], on_lost, &lost);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    for (size_t i = 0; i < WRITERS; i++)
+        for (int k = 0; k < 2; k++)
+            add(f[i], "12345\n");
+    world_turn(&w, 1000);
+    RUN_UNTIL(&w, lost == 2 * WRITERS - 1);
+    expect_file(path, "12345\n");
+    assert_int_equal(w.log_lines, 1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    for (size_t i = 0; i < WRITERS; i++)
+        add(f[i], "again\n");
+    world_turn(&w, 1000);
+    RUN_UNTIL(&w, w.log_lines == 2);
+    for (size_t i = 0; i < WRITERS; i++)
+        close_log(&w, f[i]);
+    expect_file(path, "12345\nagain\nagain\nagain\n");
+    assert_int_equal(w.log_lines, 2);
+    assert_int_equal(lost, 2 * WRITERS - 1);
+    unlink(path);
+    world_fini(&w);
+}
+
+/* What logfile_open would say is said without a file being made. */
+static void can_be_tried(void **state)
+{
+    (void)state;
+    const char *path = in_folder("new");
+    assert_int_equal(logfile_try(STR("-")), 0);
+    assert_int_equal(logfile_try(str_from(path)), 0);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(logfile_try(str_from(folder)), -EISDIR);
+    assert_int_equal(logfile_try(STR("/nowhere/at/all/log")), -ENOENT);
+    assert_int_equal(logfile_try(STR("/dev/null/log")), -ENOTDIR);
+    assert_int_equal(logfile_try(STR("")), -EINVAL);
 }
 
 static void lines_above_8_mib_are_dropped(void **state)
@@ -480,6 +538,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_opened_is_an_error),
         cmocka_unit_test(standard_output_is_not_closed),
         cmocka_unit_test(a_full_device_is_counted_and_told_once),
+        cmocka_unit_test(several_on_a_full_disk_speak_once),
+        cmocka_unit_test(can_be_tried),
         cmocka_unit_test(a_line_that_was_cut_spoils_no_other),
         cmocka_unit_test(lines_above_8_mib_are_dropped),
         cmocka_unit_test(a_pipe_that_nobody_empties_is_given_up),

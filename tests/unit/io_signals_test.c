@@ -30,7 +30,8 @@ static bool is_default(int signo)
 static void signals_become_notices(void **state)
 {
     static struct world w;
-    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+    const int numbers[] = { SIGTERM,   SIGINT,  SIGHUP, SIGQUIT,   SIGUSR1, SIGUSR2,  SIGALRM,
+                            SIGVTALRM, SIGPROF, SIGIO,  SIGSTKFLT, SIGPWR,  SIGRTMIN, SIGRTMAX };
     struct signals s;
     (void)state;
     world_init(&w);
@@ -54,6 +55,16 @@ static void signals_become_notices(void **state)
     world_fini(&w);
 }
 
+static void signals_have_names(void **state)
+{
+    (void)state;
+    char name[SIGNAL_NAME_MAX];
+    signals_name(SIGUSR2, name);
+    assert_string_equal(name, "SIGUSR2");
+    signals_name(40, name);
+    assert_string_equal(name, "signal 40");
+}
+
 static void a_broken_pipe_is_an_error_only(void **state)
 {
     static struct world w;
@@ -72,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signals_become_notices),
+        cmocka_unit_test(signals_have_names),
         cmocka_unit_test(a_broken_pipe_is_an_error_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
