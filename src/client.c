@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "conf/form.h"
 #include "http/chunked.h"
 #include "http/framing.h"
 #include "io/stream.h"
@@ -150,14 +151,6 @@ static const char *admin_source(struct door *d)
     return d->source.p;
 }
 
-static bool is_visible(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] <= 0x20 || s.p[i] >= 0x7f)
-            return false;
-    return s.n > 0;
-}
-
 static int without_token(const struct door *d, int status)
 {
     if (!d->state[0])
@@ -195,9 +188,10 @@ static int find_token(struct door *d, const struct cli *cli)
     }
     if (status < 0)
         return without_token(d, status);
-    if (!is_visible(buf_str(&d->token)))
-        return complain(d->verb, WRONG_USAGE, "the token from %s has characters that no token has",
-                        d->token_from);
+    /* The rule of --token holds for all. */
+    const char *wrong = form_check(FORM_SECRET, buf_str(&d->token));
+    if (wrong)
+        return complain(d->verb, WRONG_USAGE, "the token from %s %s", d->token_from, wrong);
     return DONE;
 }
 
@@ -766,6 +760,14 @@ static void print_list(const char *name, const json_t *list)
     putchar('\n');
 }
 
+static void print_error(const json_t *origin)
+{
+    if (text_at(origin, "last_error").n == 0)
+        return;
+    printf(": ");
+    print_safe(stdout, text_at(origin, "last_error"));
+}
+
 static void print_origin(const json_t *o)
 {
     label("origin");
@@ -773,6 +775,7 @@ static void print_origin(const json_t *o)
     if (number_at(o, "failed_in_row")) {
         printf(" (failing: ");
         print_safe(stdout, text_at(o, "last_reason_text"));
+        print_error(o);
         putchar(')');
     }
     putchar('\n');
@@ -959,8 +962,32 @@ static void print_origins(const json_t *origins)
         print_safe(stdout, text_at(o, "last_failed"));
         printf(": ");
         print_safe(stdout, text_at(o, "last_reason_text"));
+        print_error(o);
         putchar('\n');
     }
+}
+
+/* Only when there is something to be done about it. */
+static void print_reload(const json_t *reload)
+{
+    if (!is_at(reload, "failed"))
+        return;
+    label("reload");
+    printf("FAILED at ");
+    print_safe(stdout, text_at(reload, "latest"));
+    printf(", the old configuration is used: ");
+    print_safe(stdout, text_at(reload, "error"));
+    printf("; mend it and send SIGHUP again\n");
+}
+
+static void print_lost_lines(const json_t *counters)
+{
+    int64_t lost = number_at(counters, "access_log_lines_lost_total");
+    if (lost == 0)
+        return;
+    label("access log");
+    print_count(lost, "line is lost", "lines are lost");
+    printf(", which could not be written; the log of errors says why\n");
 }
 
 static void print_status(const struct door *d, const json_t *answer)
@@ -973,6 +1000,8 @@ static void print_status(const struct door *d, const json_t *answer)
     print_count(number_at(answer, "workers"), "worker", "workers");
     printf("%s\n", is_at(answer, "ready") ? "" : ", not ready: starting or stopping");
     print_sites(json_object_get(answer, "sites"));
+    print_reload(json_object_get(answer, "reload"));
+    print_lost_lines(json_object_get(answer, "counters"));
     print_requests(json_object_get(answer, "requests"));
     print_cache(answer);
     print_origins(json_object_get(answer, "origins"));

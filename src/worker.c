@@ -399,12 +399,19 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     return start_listeners(w, fds, n, admin_fd);
 }
 
+static void lines_lost(void *ctx, uint64_t n)
+{
+    struct worker *w = ctx;
+    count_add(&w->counters, COUNTER_LOG_LINES_LOST, (int64_t)n);
+}
+
 int worker_open_log(struct worker *w)
 {
     int error = 0;
     w->access_log = logfile_open(&w->loop, w->process->settings->process.access_log, &error);
     if (!w->access_log)
         return error;
+    logfile_on_lost(w->access_log, lines_lost, w);
     w->sites.log_ctx = w->access_log;
     w->sites.log_request = access_log_request;
     return 0;

@@ -1,5 +1,7 @@
 #include "admin/admin.h"
 
+#include <string.h>
+
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
@@ -145,6 +147,20 @@ bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms)
     a->rate_used += may;
     lock_give(&a->lock);
     return may;
+}
+
+void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms)
+{
+    size_t n = error.n < sizeof(a->reload_error) ? error.n : sizeof(a->reload_error) - 1;
+    lock_take(&a->lock);
+    a->reloaded_wall_ms = now_wall_ms;
+    if (n)
+        memcpy(a->reload_error, error.p, n);
+    a->reload_error[n] = '\0';
+    lock_give(&a->lock);
+    atomic_store_explicit(&a->reload_failed, n > 0, memory_order_relaxed);
+    if (n)
+        atomic_fetch_add_explicit(&a->reloads_failed, 1, memory_order_relaxed);
 }
 
 void admin_purged(struct admin *a, uint64_t sequence, struct str what, int64_t now_wall_ms)

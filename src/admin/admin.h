@@ -33,7 +33,11 @@ struct admin {
     unsigned char digest[ADMIN_DIGEST_BYTES]; /* of the token */
     struct lock lock;                         /* what follows */
     struct admin_purge purges[ADMIN_PURGES_KEPT];
-    size_t purges_n;     /* ever */
+    size_t purges_n;          /* ever */
+    int64_t reloaded_wall_ms; /* the latest try; 0: none yet */
+    char reload_error[256];   /* what was wrong with it; empty: nothing */
+    _Atomic uint64_t reloads_failed;
+    _Atomic bool reload_failed;
     int64_t rate_second; /* purge_rate */
     int64_t rate_used;
 };
@@ -41,6 +45,9 @@ struct admin {
 /* The fields "set by main" are set before, but `ready`. */
 void admin_init(struct admin *a);
 void admin_fini(struct admin *a);
+
+/* The configuration was read again. `error`: the first thing that is wrong with it, so that the old one stays; empty: nothing is. */
+void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms);
 
 /* ---- for the other files of this room ---- */
 

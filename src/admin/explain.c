@@ -3,6 +3,7 @@
 #include "admin/answer.h"
 #include "admin/named.h"
 #include "admin/status.h"
+#include "cache/names.h"
 #include "request/route.h"
 
 #define HEADERS_MAX 100
@@ -158,6 +159,21 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     f->life = object_life(f->stored, f->now.mono_ms, f->purged.soft_ms);
 }
 
+/* Purges of its site, its path and its URL are remembered for an hour; those of its tags by what the sweep took away lately. */
+static bool was_purged(struct request *x, struct cache *c, const struct facts *f)
+{
+    static const struct verdict none;
+    struct name_list names;
+    struct purged p;
+    uint64_t floor = epochs_floor(c->epochs);
+    names_of_response(c, &x->key, f->rule, f->rule, &none, &x->arena, &names);
+    uint32_t *at = arena_alloc(&x->arena, epoch_names_bytes(names.n, names.is_short));
+    epoch_names_write(at, names.v, names.n, names.is_short);
+    struct epoch_names packed = { at, names.n, names.is_short };
+    return f->resource.was_purged ||
+           (epochs_touched(c->epochs, packed, floor, floor, epochs_published(c->epochs), &p) && p.hard);
+}
+
 /* What the look-up of such a request will say (DESIGN: outcomes), without asking it: it would begin a fetch. */
 static enum outcome foresee(const struct request *x, const struct facts *f)
 {
@@ -192,6 +208,8 @@ static void find_facts(struct request *x, struct cache *c, struct facts *f)
         f->reason = REASON_PURGED;
     else if (!f->stored)
         f->reason = f->resource.last_reason;
+    if (!f->stored && f->reason == REASON_NONE && !f->resource.has_good && was_purged(x, c, f))
+        f->reason = REASON_PURGED;
     if (f->reason == REASON_TARGETED_INVALID)
         f->broken = policy_broken_unpack(f->resource.last_broken);
 }
@@ -213,9 +231,9 @@ static struct str text_of(const struct facts *f)
     case OUTCOME_PASS: return STR("goes to the origin alone");
     default: break;
     }
-    if (f->stored)
+    if (f->stored || f->reason == REASON_PURGED)
         return STR("the stored page was purged: the origin is asked");
-    return f->resource.variants
+    return f->resource.has_good
                ? STR("other variants of this page are stored, this one is not: the origin is asked")
                : STR("nothing is stored: the origin is asked");
 }

@@ -125,9 +125,8 @@ static int64_t failed_in_row(struct origin *o)
 static void add_origin(struct origin *o, void *ctx)
 {
     const struct origin_metric *m = ctx;
-    bool local = o->at.local_path.n > 0;
-    buf_printf(m->to, "freshet_%s{origin=\"%s", m->name, local ? "unix:" : "http://");
-    add_label(m->to, local ? o->at.local_path : o->at.authority);
+    buf_printf(m->to, "freshet_%s{origin=\"%s", m->name, o->at.local_path.n ? "" : "http://");
+    add_label(m->to, o->name);
     buf_printf(m->to, "\"} %lld\n", (long long)m->value(o));
 }
 
@@ -154,6 +153,11 @@ void metrics_answer(struct admin *a, struct request *r)
     add_workers(a, &b);
     add_cache(a, &b);
     add_origins(a, &b);
+    add(&b, "reload_failed", "gauge", atomic_load_explicit(&a->reload_failed, memory_order_relaxed),
+        "1 while the old configuration is used because the new one has errors");
+    add(&b, "reloads_failed_total", "counter",
+        (int64_t)atomic_load_explicit(&a->reloads_failed, memory_order_relaxed),
+        "Reloads whose configuration had errors");
     add(&b, "workers", "gauge", (int64_t)a->workers, "Worker threads");
     add(&b, "uptime_seconds", "gauge", (clock_now(a->clock).mono_ms - a->started_mono_ms) / 1000,
         "Since the start");

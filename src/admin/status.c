@@ -1,5 +1,8 @@
 #include "admin/status.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "admin/metrics.h"
 
 static void write_requests(const struct admin *a, struct answer_writer *w)
@@ -59,6 +62,22 @@ static void write_purges(struct admin *a, struct answer_writer *w)
     answer_close(w, '}');
 }
 
+static void write_reload(struct admin *a, struct answer_writer *w)
+{
+    char error[sizeof(a->reload_error)];
+    lock_take(&a->lock);
+    int64_t at = a->reloaded_wall_ms;
+    memcpy(error, a->reload_error, sizeof(error));
+    lock_give(&a->lock);
+    answer_open(w, "reload", '{');
+    if (at)
+        answer_time(w, "latest", at);
+    answer_bool(w, "failed", error[0] != '\0');
+    if (error[0])
+        answer_str(w, "error", str_from(error));
+    answer_close(w, '}');
+}
+
 static void write_sites(const struct settings *s, struct answer_writer *w)
 {
     answer_open(w, "sites", '[');
@@ -92,10 +111,10 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
     uint64_t in_row = atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
     struct origin_failure last = origin_last_failure(o);
     int64_t failed_at = atomic_load_explicit(&o->last_failed_wall_ms, memory_order_relaxed);
+    int error = atomic_load_explicit(&o->last_error, memory_order_relaxed);
     char address[300];
-    bool local = o->at.local_path.n > 0;
-    int n = snprintf(address, sizeof(address), "%s%.*s", local ? "unix:" : "http://",
-                     STR_ARG(local ? o->at.local_path : o->at.authority));
+    int n =
+        snprintf(address, sizeof(address), "%s%.*s", o->at.local_path.n ? "" : "http://", STR_ARG(o->name));
     answer_str(w, "address",
                (struct str){ address, n < (int)sizeof(address) ? (size_t)n : sizeof(address) - 1 });
     answer_str(w, "health", origin_is_sick(o) ? STR("sick") : in_row ? STR("failing") : STR("good"));
@@ -108,6 +127,8 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
         answer_time(w, "last_failed", failed_at);
         answer_str(w, "last_reason", reason_detail(last.why));
         write_last_failure(last, a, w);
+        if (last.why == REASON_CONNECT_FAILED && error < 0)
+            answer_str(w, "last_error", str_from(strerror(-error)));
     }
 }
 
@@ -149,6 +170,7 @@ void status_answer(struct admin *a, struct request *r)
     write_requests(a, &w);
     write_cache(a->cache, &w);
     write_purges(a, &w);
+    write_reload(a, &w);
     write_sites(r->settings, &w);
     answer_open(&w, "origins", '[');
     origins_each(a->origins, write_origin, &(struct origins_writer){ &w, &r->arena });

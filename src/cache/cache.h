@@ -12,8 +12,9 @@
 #include "cache/table.h"
 #include "store/memory.h"
 
-#define CACHE_SHARDS 256
-#define CACHE_FILLS  512
+#define CACHE_SHARDS      256
+#define CACHE_FILLS       512
+#define CACHE_PURGED_KEPT 16384
 
 struct resource;
 
@@ -59,6 +60,9 @@ struct cache {
     uint64_t sweep_oldest, sweep_began, sweep_purged_upto;
     uint64_t sweep_marked, sweep_hour_ago; /* purge numbers, now and an hour ago */
     int64_t sweep_marked_ms;
+    uint32_t purged_at;
+    _Atomic uint32_t purged
+        [CACHE_PURGED_KEPT]; /* hashes of the latest resources that it took a purged object from; for explain */
 };
 
 /* The secret outlives the cache. Never NULL. */

@@ -143,6 +143,24 @@ static enum usable judge_stored(struct object *o, const struct look *l, struct f
     }
 }
 
+#define VARIANTS_LOOKED_AT 16
+
+/* Is there a stored one that was not purged? Of very many variants some are looked at. */
+static bool has_good_variant(const struct resource *r, uint64_t published, int64_t now_mono_ms)
+{
+    unsigned looked_at = 0;
+    for (uint32_t i = 0; i < resource_lists(r); i++)
+        for (struct object *o = resource_first_of_list(r, i); o; o = resource_next(o)) {
+            if (object_state(o) != OBJECT_SEALED)
+                continue;
+            if (!object_check_purged(o, published, now_mono_ms).gone)
+                return true;
+            if (++looked_at == VARIANTS_LOOKED_AT)
+                return false;
+        }
+    return false;
+}
+
 /* One attempt; false: the stored object turned out to be gone, look again. */
 static bool look_once(struct cache *c, const struct look *l, struct found *out)
 {
@@ -162,7 +180,7 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
     }
     if (r) {
         find_variant(r, &l->place, &sealed, &busy);
-        out->known = r->n > (busy ? 1u : 0u);
+        out->known = r->n > (busy ? 1u : 0u) && (sealed || has_good_variant(r, l->published, l->now.mono_ms));
         if (sealed)
             out->stored = object_ref(sealed);
         else
@@ -502,8 +520,11 @@ struct index_facts index_facts(struct cache *c, const struct place *place, int64
                 f.busy |= object_state(o) < OBJECT_SEALED;
                 f.variants += object_state(o) == OBJECT_SEALED;
             }
+        f.has_good = has_good_variant(r, epochs_published(c->epochs), now_mono_ms);
     }
     lock_give(&s->lock);
+    for (size_t i = 0; i < CACHE_PURGED_KEPT && !f.was_purged; i++)
+        f.was_purged = atomic_load_explicit(&c->purged[i], memory_order_relaxed) == resource_hash(place);
     return f;
 }
 

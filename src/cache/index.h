@@ -57,7 +57,7 @@ struct found {
     bool backing_off;  /* STALE_JOIN without a running refresh */
     bool untried;      /* STALE_JOIN: only because it may not try a sick origin */
     bool for_sickness; /* STALE, STALE_JOIN: only because the origin is sick */
-    bool known;        /* the resource is known: it has or had a stored response */
+    bool known;        /* the resource has a stored response, of whatever variant, that was not purged */
     bool no_queue;     /* PASS: the key's mark says that its requests do not wait for each other */
 };
 
@@ -112,7 +112,9 @@ bool index_invalidates(struct cache *c, const struct place *place);
 struct index_facts {
     bool known;               /* there is one, or a mark of the key */
     bool busy;                /* a fetch runs for it */
-    unsigned variants;        /* stored ones */
+    unsigned variants;        /* stored ones, purged ones too */
+    bool was_purged;          /* one that the sweep has taken away lately was */
+    bool has_good;            /* one of them was not purged */
     int64_t no_queue_left_ms; /* of the key's mark; 0: it is not in force */
     enum reason
         last_reason; /* why the key's latest answer was not stored; REASON_NONE: it was, or nothing was asked */

@@ -4,9 +4,10 @@
 #define EXPIRED_KEPT_MS  (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
 
 /* Purged, or expired so long ago that it is of no more use. */
-static bool is_spent(struct object *o, uint64_t published, int64_t now_ms)
+static bool is_spent(struct object *o, uint64_t published, int64_t now_ms, bool *purged)
 {
     struct object_purged p = object_check_purged(o, published, now_ms);
+    *purged = p.gone;
     if (p.gone)
         return true;
     struct object_life life = object_life(o, now_ms, p.soft_ms);
@@ -34,6 +35,11 @@ static bool is_full(const struct sweep *w)
     return w->looked_at >= SWEEP_HOLD || w->gone_n == SWEEP_HOLD;
 }
 
+static void remember_purged(struct cache *c, uint32_t hash)
+{
+    atomic_store_explicit(&c->purged[c->purged_at++ % CACHE_PURGED_KEPT], hash, memory_order_relaxed);
+}
+
 /* true: it was looked at to its end. */
 static bool sweep_objects(struct cache *c, struct resource *r, struct sweep *w)
 {
@@ -46,7 +52,10 @@ static bool sweep_objects(struct cache *c, struct resource *r, struct sweep *w)
             /* A fetch in flight keeps its own number alive, and so does what it becomes. */
             if (o->begin < c->sweep_oldest)
                 c->sweep_oldest = o->begin;
-            if (object_state(o) == OBJECT_SEALED && is_spent(o, w->published, w->now.mono_ms)) {
+            bool purged = false;
+            if (object_state(o) == OBJECT_SEALED && is_spent(o, w->published, w->now.mono_ms, &purged)) {
+                if (purged)
+                    remember_purged(c, r->node.hash);
                 r->swept = true;
                 resource_unlink(o);
                 w->gone[w->gone_n++] = o;

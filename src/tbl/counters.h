@@ -36,5 +36,6 @@ COUNTER(TUNNELS_OPEN,         "tunnels_open",                      gauge,   "Upg
 COUNTER(STREAMS_OPEN,         "streams_open",                      gauge,   "Answers without an end open")
 COUNTER(VARY_IGNORED,         "vary_headers_ignored_total",        counter, "Names in Netlify-Vary: header= that were ignored")
 COUNTER(TARGETED_INVALID,     "targeted_invalid_total",            counter, "Responses with a targeted cache-control field that does not parse")
+COUNTER(LOG_LINES_LOST,       "access_log_lines_lost_total",       counter, "Lines of the access log that could not be written")
 COUNTER(COUNTRY_MISSING,      "country_lookups_missing_total",     counter, "country= rules without a country database")
 /* clang-format on */
