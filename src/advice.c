@@ -6,6 +6,7 @@ static const char *advice_listen_local(int status)
 {
     switch (status) {
     case UV_ENOENT: return "make its folder first";
+    case UV_ENOTSOCK: return "move away what is there, which is no socket";
     case UV_EACCES:
     case UV_EPERM: return "make its folder writable for this user";
     default: return NULL;

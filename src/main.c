@@ -1,6 +1,7 @@
 /*
  * The program: which verb, and what it answers to wrong usage. Each verb is a file of its own.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "conf/cli.h"
 #include "conf/limits.h"
 #include "io/system.h"
+#include "prepare.h"
 #include "run.h"
 
 static void print(FILE *to, struct buf *text)
@@ -45,10 +47,26 @@ static int check(const struct cli *cli)
     }
     buf_fini(&errors);
     say_limits(s);
-    printf("%s: good, %zu site%s\n", cli->config ? cli->config : "settings", s->sites_n,
-           s->sites_n == 1 ? "" : "s");
+    struct preparation p = { .settings = s, .only_try = true };
+    int code = prepare(&p);
+    prepare_fini(&p);
+    if (code == 0)
+        printf("%s: good, %zu site%s\n", cli->config ? cli->config : "settings", s->sites_n,
+               s->sites_n == 1 ? "" : "s");
     settings_unref(s);
-    return 0;
+    return code;
+}
+
+/* What was printed may still wait to be written: a full disk is found out here. */
+static int finish(int code)
+{
+    errno = 0;
+    bool failed = fflush(stdout) != 0;
+    if (!failed && !ferror(stdout))
+        return code;
+    fprintf(stderr, "freshet: cannot write to standard output: %s\n",
+            errno ? strerror(errno) : "an earlier error");
+    return code ? code : 1;
 }
 
 static int dispatch(const struct cli *cli)
@@ -79,5 +97,5 @@ int main(int argc, char *argv[])
         print(stderr, &error);
     buf_fini(&error);
     arena_fini(&arena);
-    return code;
+    return finish(code);
 }

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "advice.h"
 #include "base/mem.h"
 #include "cache/names.h"
 #include "cache/sweep.h"
 #include "conf/limits.h"
 #include "io/signals.h"
 #include "io/system.h"
+#include "prepare.h"
 #include "running.h"
 #include "state.h"
 #include "worker.h"
@@ -21,7 +21,6 @@
 #include "control.h"
 #endif
 
-#define TOKEN_BYTES 24
 #define SWEEP_US    250
 #define NAP_MOST_US 5000 /* shorter than a timer */
 #define DOUBLED_MS  1000
@@ -42,14 +41,11 @@ struct run {
     bool draining, signals_open;
     int drain_signo; /* what asked for it, and when */
     int64_t drain_ms;
-    char self[24], state[PATH_MAX];
-    struct buf token;
-    int *fds; /* workers_n for each address */
-    int admin_fd;
+    char self[24];
+    struct preparation found;
     struct file_id admin_file; /* in the state folder, when it could be written */
     struct presence presence;  /* in the runtime folder */
     bool admin_written;
-    struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -104,7 +100,7 @@ static void worker_gone(struct worker *w)
     struct run *r = CONTAINER_OF(w->process, struct run, p);
     if (++r->gone < r->p.workers_n) {
         /* The one that is left has the admin listener, and waits for this. */
-        if (r->gone == r->p.workers_n - 1 && r->admin_fd >= 0)
+        if (r->gone == r->p.workers_n - 1 && r->found.admin_fd >= 0)
             worker_post_last(&r->p.workers[0]);
         return;
     }
@@ -130,11 +126,11 @@ static void worker_rechecked(struct worker *w)
 /* What is left behind is a sign of an end that nobody asked for. */
 static void remove_admin_file(struct run *r)
 {
-    if (r->admin_fd < 0)
+    if (r->found.admin_fd < 0)
         return;
     presence_withdraw(&r->presence);
     if (r->admin_written)
-        state_remove_admin(r->state, &r->admin_file);
+        state_remove_admin(r->found.state, &r->admin_file);
 }
 
 /* Asked for the second time. coreutils' timeout, a terminal over npm, and whatever else signals both a process group and
@@ -142,8 +138,10 @@ static void remove_admin_file(struct run *r)
 static void drain_again(struct run *r, int signo)
 {
     if (signo == r->drain_signo && r->p.loop.now.mono_ms - r->drain_ms < DOUBLED_MS) {
+        char name[SIGNAL_NAME_MAX];
+        signals_name(signo, name);
         log_info(&r->p.log, "main", "%s came twice within a second: taken as one; one more stops at once",
-                 signo == SIGINT ? "SIGINT" : "SIGTERM");
+                 name);
         return;
     }
     /* Meant: do not wait for anybody. */
@@ -179,7 +177,7 @@ static void purge_changed_sites(struct run *r, const struct settings *before, co
             continue;
         uint64_t name = name_of_site(r->p.cache, old->name);
         epochs_purge(r->p.cache->epochs, PURGE_HARD, &name, 1, r->p.loop.now.mono_ms);
-        log_info(&r->p.log, "main", "site %.*s: its stored responses are of no more use", STR_ARG(old->name));
+        log_info(&r->p.log, "main", "site %.*s: its cache was emptied", STR_ARG(old->name));
     }
 }
 
@@ -193,6 +191,7 @@ static void worker_reloaded(struct worker *w)
     purge_changed_sites(r, r->before, r->p.settings);
     settings_unref(r->before);
     r->before = NULL;
+    admin_reloaded(&r->p.admin, STR_NONE, r->p.loop.now.wall_ms);
     log_info(&r->p.log, "main", "reloaded");
     if (r->reload_again)
         reload(r);
@@ -206,6 +205,8 @@ static void reload(struct run *r)
     struct buf errors = BUF_INIT, names = BUF_INIT;
     struct settings *s = settings_read(r->cli->config, r->cli->overrides, r->cli->overrides_n, &errors);
     if (!s) {
+        struct str rest_of = buf_str(&errors);
+        admin_reloaded(&r->p.admin, str_cut(&rest_of, '\n'), r->p.loop.now.wall_ms);
         log_error(&r->p.log, "main", "reload: the old settings stay, the new ones have errors:");
         for (struct str rest = buf_str(&errors), line; rest.p && (line = str_cut(&rest, '\n')).n;)
             log_error(&r->p.log, "main", "%.*s", STR_ARG(line));
@@ -226,7 +227,11 @@ static void reload(struct run *r)
 static void received(struct signals *s, int signo)
 {
     struct run *r = CONTAINER_OF(s, struct run, signals);
+    char name[SIGNAL_NAME_MAX];
     switch (signo) {
+    case SIGTERM:
+    case SIGINT:
+    case SIGQUIT: drain(r, signo); break;
     case SIGHUP:
         if (!r->draining)
             reload(r);
@@ -236,7 +241,13 @@ static void received(struct signals *s, int signo)
         for (size_t i = 0; i < r->p.workers_n; i++)
             worker_post_reopen(&r->p.workers[i]);
         break;
-    default: drain(r, signo);
+    default:
+        signals_name(signo, name);
+        log_warning(
+            &r->p.log, "main",
+            "%s means nothing here: SIGHUP reads the configuration again, SIGUSR1 opens the access log "
+            "again, SIGTERM ends it",
+            name);
     }
 }
 
@@ -250,98 +261,10 @@ static void make_self(struct run *r)
     r->p.self = (struct str){ r->self, (size_t)n };
 }
 
-static void make_token(struct buf *out)
-{
-    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
-    unsigned char bytes[TOKEN_BYTES * 4];
-    size_t letter_n = sizeof(letters) - 1, most = 256 - 256 % letter_n;
-    while (out->n < TOKEN_BYTES) {
-        system_random(bytes, sizeof(bytes));
-        for (size_t i = 0; i < sizeof(bytes) && out->n < TOKEN_BYTES; i++)
-            if (bytes[i] < most)
-                buf_add_char(out, letters[bytes[i] % letter_n]);
-    }
-}
-
-/* By flag or file, environment, token file, state folder; else a new one, kept and shown once. */
-static int find_token(struct run *r)
-{
-    const struct process_settings *s = &r->p.settings->process;
-    const char *environment = getenv("FRESHET_TOKEN");
-    if (s->token.n) {
-        buf_add(&r->token, s->token);
-    } else if (environment && *environment) {
-        buf_add(&r->token, str_from(environment));
-    } else if (s->token_file.n) {
-        char path[PATH_MAX];
-        snprintf(path, sizeof(path), "%.*s", STR_ARG(s->token_file));
-        int status = system_read_file(path, 4096, &r->token);
-        if (status < 0)
-            return say("cannot read token_file", s->token_file, status);
-        struct str all = buf_str(&r->token);
-        r->token.n = str_trim(str_first(all, str_index(all, '\n'))).n;
-        if (r->token.n == 0)
-            return say("no token in the first line of token_file", s->token_file, UV_EINVAL);
-    } else if (state_read_token(r->state, &r->token) < 0) {
-        make_token(&r->token);
-        int status = state_write_token(r->state, buf_str(&r->token));
-        if (status < 0)
-            return say("cannot keep the admin token in the state folder", str_from(r->state), status);
-        fprintf(stderr, "freshet: made an admin token, kept in %s/token: %.*s\n", r->state,
-                STR_ARG(buf_str(&r->token)));
-    }
-    r->p.admin.token = buf_str(&r->token);
-    return 0;
-}
-
-static int cannot_listen(const char *how, struct str address, const struct address *at, int status,
-                         const char *flag)
-{
-    const char *advice = advice_listen(status, at);
-    fprintf(stderr, "freshet: cannot listen %s \"%.*s\": %s; %s%schoose another address with %s\n", how,
-            STR_ARG(address), system_strerror(status), advice ? advice : "", advice ? ", or " : "", flag);
-    return 1;
-}
-
-static int cannot_open_log(struct str path, int status)
-{
-    const char *advice = advice_log(status);
-    fprintf(stderr,
-            "freshet: cannot open the access log \"%.*s\": %s; %s%schoose another with --access-log, or go "
-            "without: --access-log \"\"\n",
-            STR_ARG(path), system_strerror(status), advice ? advice : "", advice ? ", " : "");
-    return 1;
-}
-
-static int open_sockets(struct run *r)
-{
-    const struct process_settings *s = &r->p.settings->process;
-    size_t n = r->p.workers_n;
-    struct address at;
-    if (s->listen.n > WORKER_LISTENERS_MAX) {
-        fprintf(stderr, "freshet: --listen: at most %d addresses\n", WORKER_LISTENERS_MAX);
-        return 2;
-    }
-    r->fds = mem_alloc((s->listen.n * n + 1) * sizeof(*r->fds));
-    for (size_t i = 0; i < s->listen.n; i++) {
-        if (!address_parse(s->listen.v[i], &at))
-            return say("--listen: not an address", s->listen.v[i], UV_EINVAL);
-        int status = listener_sockets(&at, r->fds + i * n, n, &r->bound[i]);
-        if (status < 0)
-            return cannot_listen("on", s->listen.v[i], &at, status, "--listen");
-    }
-    r->admin_fd = -1;
-    if (s->admin.n == 0)
-        return 0;
-    if (!address_parse(s->admin, &at))
-        return say("--admin: not an address", s->admin, UV_EINVAL);
-    int status = listener_sockets(&at, &r->admin_fd, 1, &r->admin_bound);
-    return status < 0 ? cannot_listen("for the admin on", s->admin, &at, status, "--admin") : 0;
-}
-
 static void init_admin(struct run *r)
 {
     struct admin *a = &r->p.admin;
+    a->token = buf_str(&r->found.token);
     a->cache = r->p.cache;
     a->origins = &r->p.origins;
     a->workers = r->p.workers_n;
@@ -362,24 +285,11 @@ static int init_process(struct run *r)
     p->log = (struct log){ .write = write_record, .clock = &p->clock, .most = LOG_INFO };
     system_random(p->secret.bytes, sizeof(p->secret.bytes));
     make_self(r);
-    p->workers_n = s->workers ? (size_t)s->workers : system_cores();
+    p->workers_n = r->found.workers_n;
     p->workers = mem_alloc(p->workers_n * sizeof(*p->workers));
     p->cache = cache_new(&p->secret, s->memory);
     origins_init(&p->origins);
-    if (s->country_database.n) {
-        char path[PATH_MAX];
-        const char *error = "";
-        snprintf(path, sizeof(path), "%.*s", STR_ARG(s->country_database));
-        p->country = country_open(path, &error);
-        if (!p->country) {
-            fprintf(
-                stderr,
-                "freshet: cannot open the country_database \"%s\": %s; name a file in MaxMind's format with "
-                "--country-database, or leave it out: visitors are of no country then\n",
-                path, error);
-            return 1;
-        }
-    }
+    p->country = r->found.country;
     int status = loop_init(&p->loop, &p->clock, &p->log);
     return status < 0 ? say("cannot make an event loop", STR("main"), status) : 0;
 }
@@ -398,20 +308,20 @@ static int make_workers(struct run *r)
 {
     struct process *p = &r->p;
     const struct process_settings *s = &p->settings->process;
-    uint64_t files = system_raise_files_limit();
+    uint64_t files = r->found.files;
     int64_t most = limits_connections(p->settings, files);
     say_limits(p, files);
     for (size_t i = 0; i < p->workers_n; i++) {
         int fds[WORKER_LISTENERS_MAX];
         for (size_t k = 0; k < s->listen.n; k++)
-            fds[k] = r->fds[k * p->workers_n + i];
+            fds[k] = r->found.fds[k * p->workers_n + i];
         struct worker *w = &p->workers[i];
-        int status = worker_init(w, p, (unsigned)i, fds, s->listen.n, i == 0 ? r->admin_fd : -1);
+        int status = worker_init(w, p, (unsigned)i, fds, s->listen.n, i == 0 ? r->found.admin_fd : -1);
         if (status < 0)
             return say("cannot start", STR("worker"), status);
         status = s->access_log.n ? worker_open_log(w) : 0;
         if (status < 0)
-            return cannot_open_log(s->access_log, status);
+            return say("cannot open the access log", s->access_log, status);
         w->connections_max = most / (int64_t)p->workers_n > 0 ? most / (int64_t)p->workers_n : 1;
         w->on_gone = worker_gone;
         w->on_reloaded = worker_reloaded;
@@ -427,19 +337,21 @@ static void announce(struct run *r)
 {
     char text[ADDRESS_TEXT_MAX];
     for (size_t i = 0; i < r->p.settings->process.listen.n; i++) {
-        size_t length = address_write(&r->bound[i], text);
+        size_t length = address_write(&r->found.bound[i], text);
         fprintf(stderr, "freshet: listening on %.*s\n", (int)length, text);
     }
-    if (r->admin_fd < 0)
+    if (r->found.admin_fd < 0)
         return;
-    size_t length = address_write(&r->admin_bound, text);
+    size_t length = address_write(&r->found.admin_bound, text);
     fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
-    int status = state_write_admin(r->state, (struct str){ text, length }, &r->admin_file);
+    int status = !r->found.state[0]
+                     ? UV_ENOENT
+                     : state_write_admin(r->found.state, (struct str){ text, length }, &r->admin_file);
     r->admin_written = status == 0;
     if (status < 0)
-        log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->state,
+        log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->found.state,
                     system_strerror(status));
-    status = running_publish(&r->presence, (struct str){ text, length }, r->state);
+    status = running_publish(&r->presence, (struct str){ text, length }, r->found.state);
     if (status < 0)
         log_warning(&r->p.log, "main",
                     "the verbs will not find this freshet by themselves, as no runtime folder can be used "
@@ -467,14 +379,12 @@ static void fini(struct run *r)
     mem_free(p->admin.counters);
     cache_free(p->cache);
     origins_fini(&p->origins);
-    country_close(p->country);
     loop_fini(&p->loop);
     if (r->before)
         settings_unref(r->before);
     settings_unref(p->settings);
     mem_free(p->workers);
-    mem_free(r->fds);
-    buf_fini(&r->token);
+    prepare_fini(&r->found);
 }
 
 int run_verb(const struct cli *cli)
@@ -491,26 +401,24 @@ int run_verb(const struct cli *cli)
         return wrong;
     }
     buf_fini(&errors);
-    int code = init_process(r);
-    if (code == 0 && state_folder(r->p.settings->process.state, r->state) < 0)
-        code = say("no state folder: name one with", STR("--state"), UV_ENOENT);
+    r->found.settings = r->p.settings;
+    int code = prepare(&r->found);
     if (code == 0)
-        code = find_token(r);
-    if (code == 0)
-        code = open_sockets(r);
+        code = init_process(r);
     if (code == 0) {
         init_admin(r);
         code = make_workers(r);
     }
     if (code != 0)
         return code; /* the process ends: the system takes everything back */
-    announce(r);
-    for (size_t i = 0; i < r->p.workers_n; i++)
-        worker_start(&r->p.workers[i]);
+    /* Before anybody is told that it runs: who is told may send one. */
     int status = signals_init(&r->signals, &r->p.loop, received);
     if (status < 0)
         return say("cannot receive signals", STR("main"), status);
     r->signals_open = true;
+    announce(r);
+    for (size_t i = 0; i < r->p.workers_n; i++)
+        worker_start(&r->p.workers[i]);
 #ifdef FRESHET_CONTROL
     if (cli->control.n) {
         r->control = control_open(&r->p, cli->control, &status);

@@ -40,8 +40,9 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
     [CLI_STATUS] = { STR_INIT("status"), "status [--json]", "Says how a running freshet is doing.", 0, 0,
                      false },
     [CLI_CHECK] = { STR_INIT("check"), "check CONFIG [--SETTING VALUE]...",
-                    "Reads CONFIG as run would, says everything that is wrong with it and serves nothing.", 1,
-                    1, true },
+                    "Reads CONFIG and tries what run would need, says everything that is wrong and serves "
+                    "nothing.",
+                    1, 1, true },
     [CLI_VERSION] = { STR_INIT("version"), "version", "Prints the version; so do --version, -V and -v.", 0, 0,
                       false },
     [CLI_HELP] = { STR_INIT("help"), "help [VERB]", "Prints the help of a verb.", 0, 1, false },

@@ -107,7 +107,7 @@ static const char configuration_head[] =
     "\n"
     "```sh\n"
     "freshet run freshet.yaml --memory 1G --first-byte-timeout 5s\n"
-    "freshet check freshet.yaml     # reads it, says all that is wrong with it, serves nothing\n"
+    "freshet check freshet.yaml     # says all that run would refuse; makes and serves nothing\n"
     "```\n"
     "\n"
     "## The file\n"
@@ -182,12 +182,13 @@ static const char configuration_head[] =
     "\n"
     "| signal | does |\n"
     "|---|---|\n"
-    "| SIGTERM, SIGINT | the end: no new connections, requests under way are finished within "
+    "| SIGTERM, SIGINT, SIGQUIT | the end: no new connections, requests under way are finished within "
     "`drain_timeout`. "
     "A second one ends at once, with status 1. The same signal twice within a second counts once: `timeout` "
     "and some process managers send it to the process and to its group. |\n"
     "| SIGHUP | reads the configuration again |\n"
-    "| SIGUSR1 | opens the access log again, after a rotation |\n";
+    "| SIGUSR1 | opens the access log again, after a rotation |\n"
+    "| SIGUSR2, SIGALRM and others that mean nothing here | a line in the log says so, nothing else |\n";
 
 static const char *reload_word(enum setting_class class)
 {

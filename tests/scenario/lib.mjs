@@ -187,7 +187,7 @@ export class Freshet {
   }
 
   signal(name) {
-    if (name !== 'HUP' && name !== 'USR1') this.note('ended', name);
+    if (['TERM', 'INT', 'QUIT', 'KILL', 'ABRT'].includes(name)) this.note('ended', name);
     process.kill(+this.note('pid'), `SIG${name}`);
   }
 

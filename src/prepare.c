@@ -1,0 +1,293 @@
+#include "prepare.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "advice.h"
+#include "base/mem.h"
+#include "conf/form.h"
+#include "conf/offer.h"
+#include "io/listener.h"
+#include "io/logfile.h"
+#include "io/system.h"
+#include "state.h"
+
+#define TOKEN_BYTES       24
+#define TOKEN_WEAK        12 /* characters; fewer can be guessed */
+#define TOKEN_FILE_MAX    4096
+#define DESCRIPTORS_FIRST 24 /* of the process, and of each worker beside its listeners */
+#define DESCRIPTORS_EACH  12
+#define OTHERS_MAY_READ   0004
+
+static int refuse(const char *what, struct str about, int status, const char *advice)
+{
+    fprintf(stderr, "freshet: %s \"%.*s\": %s; %s\n", what, STR_ARG(about), system_strerror(status), advice);
+    return 1;
+}
+
+/* ---- the state folder ---- */
+
+static int find_state(struct preparation *p)
+{
+    if (state_folder(p->settings->process.state, p->state) == 0)
+        return 0;
+    p->state[0] = '\0';
+    return 0; /* without a token from elsewhere it is missed below */
+}
+
+/* ---- the token ---- */
+
+static void make_token(struct buf *out)
+{
+    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
+    unsigned char bytes[TOKEN_BYTES * 4];
+    size_t letter_n = sizeof(letters) - 1, most = 256 - 256 % letter_n;
+    while (out->n < TOKEN_BYTES) {
+        system_random(bytes, sizeof(bytes));
+        for (size_t i = 0; i < sizeof(bytes) && out->n < TOKEN_BYTES; i++)
+            if (bytes[i] < most)
+                buf_add_char(out, letters[bytes[i] % letter_n]);
+    }
+}
+
+static int read_token_file(struct preparation *p)
+{
+    struct str file = p->settings->process.token_file;
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%.*s", STR_ARG(file));
+    int status = system_read_file(path, TOKEN_FILE_MAX, &p->token);
+    if (status < 0)
+        return refuse("cannot read token_file", file, status,
+                      "make it readable for this user, or name another");
+    struct str all = buf_str(&p->token), line = str_trim(str_first(all, str_index(all, '\n')));
+    size_t from = (size_t)(line.p - all.p);
+    if (line.n == 0) {
+        fprintf(stderr,
+                "freshet: token_file \"%.*s\" has nothing in its first line; write the token there, or leave "
+                "the setting out: then one is made\n",
+                STR_ARG(file));
+        return 1;
+    }
+    memmove(p->token.p, p->token.p + from, line.n);
+    p->token.n = line.n;
+    int mode = system_file_mode(path);
+    if (mode >= 0 && (mode & OTHERS_MAY_READ))
+        fprintf(stderr,
+                "freshet: warning: everybody on this machine can read the admin token in \"%.*s\"; chmod 600 "
+                "%.*s\n",
+                STR_ARG(file), STR_ARG(file));
+    return 0;
+}
+
+static int make_own_token(struct preparation *p)
+{
+    int status = p->only_try ? system_may_make_dirs(p->state) : 0;
+    if (status == 0 && !p->only_try) {
+        make_token(&p->token);
+        status = state_write_token(p->state, buf_str(&p->token));
+    }
+    if (status < 0)
+        return refuse(
+            "cannot keep the admin token in the state folder", str_from(p->state), status,
+            "make it writable for this user, name another with --state FOLDER, or give a token with "
+            "FRESHET_TOKEN");
+    if (!p->only_try)
+        fprintf(stderr, "freshet: made an admin token, kept in %s/token: %.*s\n", p->state,
+                STR_ARG(buf_str(&p->token)));
+    return 0;
+}
+
+/* Held to the rule of the setting, wherever it is from: it has to fit into a header. */
+static int check_token(const struct preparation *p)
+{
+    struct str token = buf_str(&p->token);
+    const char *wrong = token.n ? form_check(FORM_SECRET, token) : NULL;
+    if (offer_is_variable(FORM_SECRET, token))
+        wrong = "is the name of a variable, which nothing expands here; write the token itself";
+    if (wrong) {
+        fprintf(stderr, "freshet: the admin token from %s %s\n", p->token_from, wrong);
+        return 1;
+    }
+    if (token.n && token.n < TOKEN_WEAK)
+        fprintf(
+            stderr,
+            "freshet: warning: the admin token from %s has %zu character%s and can be guessed; take %d or "
+            "more\n",
+            p->token_from, token.n, token.n == 1 ? "" : "s", TOKEN_WEAK);
+    return 0;
+}
+
+/* It is in the configuration: that is what others must not read then. */
+static void check_configuration_mode(const struct preparation *p)
+{
+    struct str path = p->settings->path;
+    char c[PATH_MAX];
+    if (path.n == 0 || path.n >= sizeof(c))
+        return;
+    snprintf(c, sizeof(c), "%.*s", STR_ARG(path));
+    int mode = system_file_mode(c);
+    if (mode >= 0 && (mode & OTHERS_MAY_READ))
+        fprintf(
+            stderr,
+            "freshet: warning: everybody on this machine can read the admin token in \"%s\"; chmod 600 it, "
+            "or move the token into FRESHET_TOKEN or token_file\n",
+            c);
+}
+
+/* By flag or file, environment, token file, state folder; else a new one, kept and shown once. */
+static int find_token(struct preparation *p)
+{
+    const struct process_settings *s = &p->settings->process;
+    const char *environment = getenv("FRESHET_TOKEN");
+    int code = 0, status;
+    p->token_from = "the setting token";
+    if (s->token.n) {
+        buf_add(&p->token, s->token);
+        check_configuration_mode(p);
+    } else if (environment && *environment) {
+        p->token_from = "FRESHET_TOKEN";
+        buf_add(&p->token, str_from(environment));
+    } else if (s->token_file.n) {
+        p->token_from = "token_file";
+        code = read_token_file(p);
+    } else if (!p->state[0]) {
+        fprintf(stderr,
+                "freshet: no state folder, as neither XDG_STATE_HOME nor HOME is set; name one with --state "
+                "FOLDER, or give a token with FRESHET_TOKEN\n");
+        return 1;
+    } else if ((status = state_read_token(p->state, &p->token)) < 0) {
+        if (status != -ENOENT && status != -EINVAL)
+            return refuse("cannot read the admin token in the state folder", str_from(p->state), status,
+                          "make it readable for this user, or name another with --state FOLDER");
+        code = make_own_token(p);
+    } else {
+        p->token_from = "the state folder";
+    }
+    return code ? code : check_token(p);
+}
+
+/* ---- files ---- */
+
+static int open_country(struct preparation *p)
+{
+    struct str file = p->settings->process.country_database;
+    char path[PATH_MAX];
+    const char *error = "";
+    if (file.n == 0)
+        return 0;
+    snprintf(path, sizeof(path), "%.*s", STR_ARG(file));
+    p->country = country_open(path, &error);
+    if (p->country)
+        return 0;
+    fprintf(stderr,
+            "freshet: cannot open the country_database \"%s\": %s; name a file in MaxMind's format with "
+            "--country-database, or leave it out: visitors are of no country then\n",
+            path, error);
+    return 1;
+}
+
+static int try_access_log(struct preparation *p)
+{
+    struct str path = p->settings->process.access_log;
+    int status = path.n ? logfile_try(path) : 0;
+    if (status == 0)
+        return 0;
+    const char *advice = advice_log(status);
+    fprintf(stderr,
+            "freshet: cannot open the access log \"%.*s\": %s; %s%schoose another with --access-log, or go "
+            "without: --access-log \"\"\n",
+            STR_ARG(path), system_strerror(status), advice ? advice : "", advice ? ", " : "");
+    return 1;
+}
+
+/* ---- descriptors ---- */
+
+static int count_descriptors(struct preparation *p)
+{
+    const struct process_settings *s = &p->settings->process;
+    size_t least = DESCRIPTORS_FIRST + p->workers_n * (DESCRIPTORS_EACH + s->listen.n);
+    p->files = system_raise_files_limit();
+    if (p->files >= least)
+        return 0;
+    fprintf(stderr,
+            "freshet: the limit of open files is %llu, and %zu worker%s need %zu before the first visitor; "
+            "raise it "
+            "(ulimit -n 65536), or start fewer with --workers\n",
+            (unsigned long long)p->files, p->workers_n, p->workers_n == 1 ? "" : "s", least);
+    return 1;
+}
+
+/* ---- addresses ---- */
+
+static int cannot_listen(const char *how, struct str address, const struct address *at, int status,
+                         const char *flag)
+{
+    const char *advice = advice_listen(status, at);
+    fprintf(stderr, "freshet: cannot listen %s \"%.*s\": %s; %s%schoose another address with %s\n", how,
+            STR_ARG(address), system_strerror(status), advice ? advice : "", advice ? ", or " : "", flag);
+    return 1;
+}
+
+/* An address of the settings; `fds`: as many sockets of it as workers share it. */
+static int open_address(struct preparation *p, struct str text, const char *how, const char *flag, int *fds,
+                        size_t n, struct address *bound)
+{
+    struct address at;
+    if (!address_parse(text, &at))
+        return refuse("not an address:", text, UV_EINVAL,
+                      "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
+    int status = p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
+    if (p->only_try && status == UV_EADDRINUSE) {
+        /* By a freshet that runs with this configuration, as often as not. */
+        fprintf(stderr, "freshet: note: something listens on \"%.*s\" now; run needs it free\n",
+                STR_ARG(text));
+        return 0;
+    }
+    return status < 0 ? cannot_listen(how, text, &at, status, flag) : 0;
+}
+
+static int open_sockets(struct preparation *p)
+{
+    const struct process_settings *s = &p->settings->process;
+    size_t n = p->workers_n;
+    int code = 0;
+    p->admin_fd = -1;
+    if (s->listen.n > WORKER_LISTENERS_MAX) {
+        fprintf(stderr, "freshet: --listen: %zu addresses are too many; at most %d\n", s->listen.n,
+                WORKER_LISTENERS_MAX);
+        return 2;
+    }
+    p->fds = mem_alloc((s->listen.n * n + 1) * sizeof(*p->fds));
+    for (size_t i = 0; i < s->listen.n && (code == 0 || p->only_try); i++)
+        code |= open_address(p, s->listen.v[i], "on", "--listen", p->fds + i * n, n, &p->bound[i]);
+    if (s->admin.n && (code == 0 || p->only_try))
+        code |= open_address(p, s->admin, "for the admin on", "--admin", &p->admin_fd, 1, &p->admin_bound);
+    return code;
+}
+
+/* ---- all of it ---- */
+
+int prepare(struct preparation *p)
+{
+    static int (*const steps[])(struct preparation *) = {
+        find_state, find_token, open_country, try_access_log, count_descriptors, open_sockets,
+    };
+    const struct process_settings *s = &p->settings->process;
+    int code = 0;
+    p->admin_fd = -1;
+    p->workers_n = s->workers ? (size_t)s->workers : system_cores();
+    for (size_t i = 0; i < COUNT_OF(steps) && (code == 0 || p->only_try); i++) {
+        int wrong = steps[i](p);
+        code = wrong > code ? wrong : code;
+    }
+    return code;
+}
+
+void prepare_fini(struct preparation *p)
+{
+    country_close(p->country);
+    mem_free(p->fds);
+    buf_fini(&p->token);
+}
