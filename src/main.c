@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "conf/cli.h"
 #include "conf/limits.h"
 #include "io/system.h"
-#include "prepare.h"
-#include "run.h"
+#include "server/prepare.h"
+#include "server/run.h"
 
 static void print(FILE *to, struct buf *text)
 {

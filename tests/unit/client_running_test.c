@@ -17,7 +17,7 @@
 
 #include "base/check.h"
 #include "io/system.h"
-#include "running.h"
+#include "client/running.h"
 
 static char folder[64];
 static struct running v[RUNNING_MAX];

@@ -14,7 +14,7 @@
 
 #include "base/check.h"
 #include "io/system.h"
-#include "state.h"
+#include "client/state.h"
 
 static void expect_folder(struct str override, const char *xdg, const char *home, int status,
                           const char *path)

@@ -17,9 +17,9 @@
 #include <pthread.h>
 
 #include "base/check.h"
-#include "client.h"
+#include "client/client.h"
 #include "io/address.h"
-#include "state.h"
+#include "client/state.h"
 
 #define TOKEN "token-of-the-tests"
 

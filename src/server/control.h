@@ -8,10 +8,10 @@
  *
  * A release build has none of it.
  */
-#ifndef CONTROL_H
-#define CONTROL_H
+#ifndef SERVER_CONTROL_H
+#define SERVER_CONTROL_H
 
-#include "process.h"
+#include "server/process.h"
 
 struct control;
 

@@ -1,8 +1,8 @@
 /*
  * What the process has once and its workers share. Made by main before the workers start, freed after they ended.
  */
-#ifndef PROCESS_H
-#define PROCESS_H
+#ifndef SERVER_PROCESS_H
+#define SERVER_PROCESS_H
 
 #include "admin/admin.h"
 #include "origin/origin.h"

@@ -2,8 +2,8 @@
  * The verb run: sets the process up, starts the workers, sits on its own loop for signals and the sweep, and ends when the last
  * worker has drained.
  */
-#ifndef RUN_H
-#define RUN_H
+#ifndef SERVER_RUN_H
+#define SERVER_RUN_H
 
 #include "conf/cli.h"
 

@@ -1,7 +1,7 @@
-#include "worker.h"
+#include "server/worker.h"
 
-#include "access_log.h"
-#include "advice.h"
+#include "server/access_log.h"
+#include "server/advice.h"
 #include "base/mem.h"
 #include "io/system.h"
 

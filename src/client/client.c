@@ -1,4 +1,4 @@
-#include "client.h"
+#include "client/client.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -12,8 +12,8 @@
 #include "http/chunked.h"
 #include "http/framing.h"
 #include "io/stream.h"
-#include "running.h"
-#include "state.h"
+#include "client/running.h"
+#include "client/state.h"
 
 #define DEFAULT_ADMIN "127.0.0.1:8081"
 #define TIMEOUT_MS    10000

@@ -4,8 +4,8 @@
  * makes it; a service gets it by systemd's RuntimeDirectory=freshet) and /tmp/freshet-UID. FRESHET_RUNTIME_DIR names another;
  * empty: none.
  */
-#ifndef RUNNING_H
-#define RUNNING_H
+#ifndef CLIENT_RUNNING_H
+#define CLIENT_RUNNING_H
 
 #include <limits.h>
 

@@ -1,8 +1,8 @@
 /*
  * The access log: one JSON object a line for each finished request. Never in it: Authorization, Cookie, tokens.
  */
-#ifndef ACCESS_LOG_H
-#define ACCESS_LOG_H
+#ifndef SERVER_ACCESS_LOG_H
+#define SERVER_ACCESS_LOG_H
 
 #include "io/logfile.h"
 #include "request/request.h"

@@ -2,8 +2,8 @@
  * The verbs that talk to a running freshet: purge, explain, status. Each finds its admin listener and the token (flag, environment,
  * state folder), asks one question over HTTP/1.1 and prints the answer for people. Blocks until there is one, 10 s at most.
  */
-#ifndef CLIENT_H
-#define CLIENT_H
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
 
 #include "conf/cli.h"
 

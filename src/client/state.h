@@ -2,8 +2,8 @@
  * The state folder: what one start of freshet leaves for the next one and for the other verbs: the admin token, and where the
  * admin listener is. Small files, one line each, for their owner only.
  */
-#ifndef STATE_H
-#define STATE_H
+#ifndef CLIENT_STATE_H
+#define CLIENT_STATE_H
 
 #include <limits.h>
 

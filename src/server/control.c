@@ -1,11 +1,11 @@
-#include "control.h"
+#include "server/control.h"
 
 #include <string.h>
 
 #include "base/mem.h"
 #include "io/listener.h"
 #include "io/stream.h"
-#include "worker.h"
+#include "server/worker.h"
 
 #define LINE_MOST 256
 

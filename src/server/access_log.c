@@ -1,4 +1,4 @@
-#include "access_log.h"
+#include "server/access_log.h"
 
 #include "request/deliver.h"
 #include "request/route.h"

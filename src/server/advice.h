@@ -1,8 +1,8 @@
 /*
  * What a person can do about a failure of the start: the half of a sentence behind "; ". Pure.
  */
-#ifndef ADVICE_H
-#define ADVICE_H
+#ifndef SERVER_ADVICE_H
+#define SERVER_ADVICE_H
 
 #include "io/address.h"
 

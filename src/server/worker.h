@@ -2,15 +2,15 @@
  * A worker: one thread, one loop, and everything that belongs to it. Ties the rooms together. Main makes them, starts their
  * threads, and talks to them by letters only.
  */
-#ifndef WORKER_H
-#define WORKER_H
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "front/h1.h"
 #include "io/logfile.h"
-#include "process.h"
+#include "server/process.h"
 
 #define WORKER_LISTENERS_MAX 16
 

@@ -1,4 +1,4 @@
-#include "run.h"
+#include "server/run.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -13,12 +13,12 @@
 #include "conf/limits.h"
 #include "io/signals.h"
 #include "io/system.h"
-#include "prepare.h"
-#include "running.h"
-#include "state.h"
-#include "worker.h"
+#include "server/prepare.h"
+#include "client/running.h"
+#include "client/state.h"
+#include "server/worker.h"
 #ifdef FRESHET_CONTROL
-#include "control.h"
+#include "server/control.h"
 #endif
 
 #define SWEEP_US    250

@@ -2,15 +2,15 @@
  * What must be found before freshet serves: state folder, admin token, database, log, descriptors, addresses. One list, which run and
  * check go through: run takes what it finds, check only tries and leaves nothing behind, so check refuses what run would.
  */
-#ifndef PREPARE_H
-#define PREPARE_H
+#ifndef SERVER_PREPARE_H
+#define SERVER_PREPARE_H
 
 #include <limits.h>
 
 #include "conf/settings.h"
 #include "io/address.h"
 #include "request/country.h"
-#include "worker.h"
+#include "server/worker.h"
 
 struct preparation {
     const struct settings *settings;

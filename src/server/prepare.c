@@ -1,18 +1,18 @@
-#include "prepare.h"
+#include "server/prepare.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "advice.h"
+#include "server/advice.h"
 #include "base/mem.h"
 #include "conf/form.h"
 #include "conf/offer.h"
 #include "io/listener.h"
 #include "io/logfile.h"
 #include "io/system.h"
-#include "state.h"
+#include "client/state.h"
 
 #define TOKEN_BYTES       24
 #define TOKEN_WEAK        12 /* characters; fewer can be guessed */

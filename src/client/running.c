@@ -1,4 +1,4 @@
-#include "running.h"
+#include "client/running.h"
 
 #include <errno.h>
 #include <jansson.h>

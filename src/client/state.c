@@ -1,4 +1,4 @@
-#include "state.h"
+#include "client/state.h"
 
 #include <errno.h>
 #include <stdio.h>

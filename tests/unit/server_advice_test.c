@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "advice.h"
+#include "server/advice.h"
 #include "base/check.h"
 
 /* `part` stands in the advice; NULL: there is none. */

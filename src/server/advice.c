@@ -1,4 +1,4 @@
-#include "advice.h"
+#include "server/advice.h"
 
 #define PRIVILEGED_BELOW 1024 /* Linux: net.ipv4.ip_unprivileged_port_start, which few change */
 
