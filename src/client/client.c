@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "client/running.h"
+#include "client/state.h"
 #include "conf/form.h"
 #include "http/chunked.h"
 #include "http/framing.h"
 #include "io/stream.h"
-#include "client/running.h"
-#include "client/state.h"
 
 #define DEFAULT_ADMIN "127.0.0.1:8081"
 #define TIMEOUT_MS    10000

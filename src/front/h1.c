@@ -30,12 +30,12 @@ void h1_close(struct h1 *c)
         return;
     bool must_break = closing_looks_whole(c);
     c->state = H1_CLOSING;
-    timer_stop(c->stream.loop, &c->timer);
+    timer_stop(c->stream->loop, &c->timer);
     /* First the stream: what it still sends goes with the request. */
     if (must_break)
-        stream_reset(&c->stream);
+        stream_reset(c->stream);
     else
-        stream_close(&c->stream);
+        stream_close(c->stream);
     if (c->x)
         request_abort(&c->x->request);
 }
@@ -43,15 +43,15 @@ void h1_close(struct h1 *c)
 void h1_break_off(struct h1 *c)
 {
     c->state = H1_CLOSING;
-    timer_stop(c->stream.loop, &c->timer);
-    stream_reset(&c->stream);
+    timer_stop(c->stream->loop, &c->timer);
+    stream_reset(c->stream);
 }
 
 void h1_wait_at_most(struct h1 *c, int64_t ms, void (*too_late)(struct timer *))
 {
     CHECK(c->state != H1_CLOSING);
     c->waiting = true;
-    timer_start(c->stream.loop, &c->timer, ms, too_late);
+    timer_start(c->stream->loop, &c->timer, ms, too_late);
 }
 
 void h1_close_on_time(struct timer *t)
@@ -68,17 +68,17 @@ void h1_linger(struct h1 *c)
         return;
     }
     c->state = H1_LINGER;
-    stream_shutdown(&c->stream);
-    stream_read_start(&c->stream);
-    c->linger_until = c->stream.loop->now.mono_ms + LINGER_MS;
+    stream_shutdown(c->stream);
+    stream_read_start(c->stream);
+    c->linger_until = c->stream->loop->now.mono_ms + LINGER_MS;
     h1_wait_at_most(c, LINGER_SILENT_MS, h1_close_on_time);
 }
 
 /* Still lingering, and bytes came. */
 static void linger_on(struct h1 *c, size_t n)
 {
-    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
-    int64_t left = c->linger_until - c->stream.loop->now.mono_ms;
+    const struct process_settings *p = &c->front->front.requests->snapshot->settings->process;
+    int64_t left = c->linger_until - c->stream->loop->now.mono_ms;
     c->lingered += n;
     if (left <= 0 || c->lingered > (uint64_t)p->request_body)
         h1_close(c);
@@ -95,16 +95,14 @@ static void free_connection(struct h1 *c)
     h1_give_exchange(c);
     request_client_gone(&c->own);
     link_remove(&c->link);
-    f->open--;
-    count_add(f->requests->counters, COUNTER_CONNECTIONS_OPEN, -1);
+    mem_free(c->stream);
     mem_free(c);
-    if (f->closed)
-        f->closed(f);
+    front_count(&f->front, -1);
 }
 
 static void on_closed(struct stream *s)
 {
-    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    struct h1 *c = s->owner;
     c->closed = true;
     if (!c->letter_pending)
         free_connection(c);
@@ -128,7 +126,7 @@ void h1_go_on_later(struct h1 *c)
         return;
     c->letter_pending = true;
     c->letter.open = open_letter;
-    loop_defer(c->stream.loop, &c->letter);
+    loop_defer(c->stream->loop, &c->letter);
 }
 
 /* ---- requests, one after the other ---- */
@@ -141,7 +139,7 @@ static void too_slow_head(struct timer *t)
     static const struct str text = STR_INIT("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
                                             "Cache-Control: no-store\r\nConnection: close\r\n\r\n");
     struct iovec iov = h1_piece(text);
-    if (c->state == H1_HEAD && !c->stream.writing && stream_write(&c->stream, &iov, 1) != STREAM_BROKEN)
+    if (c->state == H1_HEAD && !c->stream->writing && stream_write(c->stream, &iov, 1) != STREAM_BROKEN)
         h1_linger(c);
     else
         h1_close(c);
@@ -149,24 +147,24 @@ static void too_slow_head(struct timer *t)
 
 static void become_idle(struct h1 *c)
 {
-    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
+    const struct process_settings *p = &c->front->front.requests->snapshot->settings->process;
     c->state = H1_IDLE;
     h1_give_exchange(c);
     if (c->half_closed) {
         h1_close(c);
         return;
     }
-    if (c->front->draining && c->served) {
+    if (c->front->front.draining && c->served) {
         h1_linger(c);
         return;
     }
-    if (c->front->draining) { /* from the backlog: what it asked is already here, or is not answered */
+    if (c->front->front.draining) { /* from the backlog: what it asked is already here, or is not answered */
         h1_wait_at_most(c, DRAIN_GRACE_MS, h1_close_on_time);
-        stream_read_start(&c->stream);
+        stream_read_start(c->stream);
         return;
     }
     h1_wait_at_most(c, c->served ? p->idle_timeout : p->header_timeout, h1_close_on_time);
-    stream_read_start(&c->stream);
+    stream_read_start(c->stream);
 }
 
 static void set_request(struct h1 *c, const struct request_head *h, enum http_error error)
@@ -182,7 +180,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     c->piece = c->interims = STR_NONE;
     c->minor = 1;
     c->keep_alive = false;
-    c->half_closed_until = c->stream.loop->now.mono_ms + HALF_CLOSED_MS;
+    c->half_closed_until = c->stream->loop->now.mono_ms + HALF_CLOSED_MS;
     c->framing = (struct framing){ .kind = FRAMING_NONE };
     if (!h)
         return;
@@ -210,7 +208,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
             c->expects_continue = true;
         r->awaits_continue = c->expects_continue && x->at == x->in.n;
     }
-    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
+    const struct process_settings *p = &c->front->front.requests->snapshot->settings->process;
     c->keep_alive = wants_keep_alive(h->minor, &h->fields) && c->served + 1 < (uint64_t)p->keepalive_requests;
 }
 
@@ -231,7 +229,7 @@ static void after_request(struct h1 *c)
     } else {
         c->state = H1_DISCARD;
         if (!c->body_done)
-            h1_wait_at_most(c, c->front->requests->snapshot->settings->process.body_timeout,
+            h1_wait_at_most(c, c->front->front.requests->snapshot->settings->process.body_timeout,
                             h1_close_on_time);
     }
 }
@@ -249,7 +247,7 @@ static void begin_next(struct h1 *c)
 
 static enum head_result parse_head(struct h1 *c, struct request_head *h, enum http_error *error)
 {
-    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
+    const struct process_settings *p = &c->front->front.requests->snapshot->settings->process;
     struct exchange *x = c->x;
     size_t fields_max = (size_t)p->header_count;
     for (;;) {
@@ -270,7 +268,7 @@ static enum head_result parse_head(struct h1 *c, struct request_head *h, enum ht
 static bool begin_request(struct h1 *c)
 {
     struct exchange *x = c->x;
-    const struct process_settings *p = &c->front->requests->snapshot->settings->process;
+    const struct process_settings *p = &c->front->front.requests->snapshot->settings->process;
     struct request_head h;
     enum http_error error = HTTP_ERROR_NONE;
     enum head_result result = parse_head(c, &h, &error);
@@ -283,7 +281,7 @@ static bool begin_request(struct h1 *c)
             c->state = H1_HEAD;
             h1_wait_at_most(c, p->header_timeout, too_slow_head);
         }
-        stream_read_start(&c->stream); /* a full buffer may have stopped it */
+        stream_read_start(c->stream); /* a full buffer may have stopped it */
         return false;
     }
     h1_wait_no_more(c);
@@ -336,7 +334,7 @@ void h1_advance(struct h1 *c)
                 return;
             }
             if (!c->body_done) {
-                stream_read_start(&c->stream);
+                stream_read_start(c->stream);
                 return;
             }
             begin_next(c);
@@ -351,7 +349,7 @@ void h1_advance(struct h1 *c)
 
 static size_t on_space(struct stream *s, char **p)
 {
-    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    struct h1 *c = s->owner;
     static _Thread_local char nothing[4096];
     if (c->state == H1_LINGER || c->state == H1_CLOSING) {
         *p = nothing;
@@ -368,7 +366,7 @@ static size_t on_space(struct stream *s, char **p)
 
 static void on_data(struct stream *s, size_t n)
 {
-    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    struct h1 *c = s->owner;
     if (c->state == H1_LINGER)
         linger_on(c, n);
     if (c->state == H1_LINGER || c->state == H1_CLOSING)
@@ -379,7 +377,7 @@ static void on_data(struct stream *s, size_t n)
 
 static void on_ended(struct stream *s, int status)
 {
-    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    struct h1 *c = s->owner;
     if (c->state == H1_BUSY && c->tunnel && status == 0) {
         c->raw_ended = true;
         h1_feed_raw(c);
@@ -420,40 +418,36 @@ const struct front_ops h1_ops = {
 
 /* ---- the front ---- */
 
-void h1_front_init(struct h1_front *f, struct requests *requests)
+static struct h1_front *h1_front_of(struct front *f)
 {
-    *f = (struct h1_front){ .requests = requests };
-    list_init(&f->connections);
-    stock_init(&f->exchanges, sizeof(struct exchange));
+    return CONTAINER_OF(f, struct h1_front, front);
 }
 
-void h1_front_fini(struct h1_front *f)
+static void accept_stream(struct front *front, struct stream *s, const struct address *peer, struct str early)
 {
-    CHECK(list_is_empty(&f->connections));
-    stock_fini(&f->exchanges);
-}
-
-void h1_accept(struct h1_front *f, int fd, const struct address *peer)
-{
+    struct h1_front *f = h1_front_of(front);
     struct h1 *c = mem_alloc(sizeof(*c));
     c->front = f;
     c->peer = *peer;
+    c->stream = s;
     link_init(&c->link);
-    if (stream_open(&c->stream, f->requests->loop, &notices, fd) < 0) {
-        mem_free(c);
-        return;
-    }
+    stream_give(s, &notices, c);
     list_push_back(&f->connections, &c->link);
-    f->open++;
-    count(f->requests->counters, COUNTER_CONNECTIONS_ACCEPTED);
-    count_add(f->requests->counters, COUNTER_CONNECTIONS_OPEN, 1);
+    front_count(front, 1);
     become_idle(c);
+    if (early.n == 0 || c->state == H1_CLOSING)
+        return;
+    c->x = h1_take_exchange(f);
+    if (early.n > c->x->in.cap)
+        h1_grow_in(c->x, early.n);
+    buf_add(&c->x->in, early);
+    h1_go_on_later(c);
 }
 
-void h1_drain(struct h1_front *f)
+static void drain(struct front *front)
 {
-    f->draining = true;
-    timer_stop(f->requests->loop, &f->trim); /* the loop ends when nothing is left to wait for */
+    struct h1_front *f = h1_front_of(front);
+    timer_stop(front->requests->loop, &f->trim); /* the loop ends when nothing is left to wait for */
     LIST_EACH_SAFE(l, &f->connections) {
         struct h1 *c = CONTAINER_OF(l, struct h1, link);
         /* The kernel may hold a request that was sent before anybody knew: it is answered, then the connection ends. */
@@ -462,8 +456,28 @@ void h1_drain(struct h1_front *f)
     }
 }
 
-void h1_close_all(struct h1_front *f)
+static void close_all(struct front *front)
 {
-    LIST_EACH_SAFE(l, &f->connections)
+    LIST_EACH_SAFE(l, &h1_front_of(front)->connections)
         h1_close(CONTAINER_OF(l, struct h1, link));
+}
+
+static void free_front(struct front *front)
+{
+    struct h1_front *f = h1_front_of(front);
+    CHECK(list_is_empty(&f->connections));
+    stock_fini(&f->exchanges);
+    mem_free(f);
+}
+
+static const struct front_protocol protocol = { STR_INIT("HTTP/1.1"), accept_stream, drain, close_all,
+                                                free_front };
+
+struct front *h1_front_new(struct requests *requests)
+{
+    struct h1_front *f = mem_alloc(sizeof(*f));
+    *f = (struct h1_front){ .front = { .protocol = &protocol, .requests = requests } };
+    list_init(&f->connections);
+    stock_init(&f->exchanges, sizeof(struct exchange));
+    return &f->front;
 }

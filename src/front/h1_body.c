@@ -15,7 +15,7 @@ void h1_want_body(struct request *r)
             h1_write_interim(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
     }
     h1_wait_at_most(c, r->settings->process.body_timeout, h1_close_on_time);
-    stream_read_start(&c->stream);
+    stream_read_start(c->stream);
     h1_go_on_later(c);
 }
 
@@ -70,11 +70,11 @@ static void look_for_client(struct timer *t)
     struct request *r = c->x ? &c->x->request : NULL;
     if (!c->waiting || !r || r->head_sent || r->sending)
         return;
-    if (c->stream.loop->now.mono_ms >= c->half_closed_until || stream_is_dead(&c->stream)) {
+    if (c->stream->loop->now.mono_ms >= c->half_closed_until || stream_is_dead(c->stream)) {
         h1_close(c);
         return;
     }
-    if (!c->probed && c->minor >= 1 && !c->stream.writing && fetch_is_for_client(&r->fetch_client)) {
+    if (!c->probed && c->minor >= 1 && !c->stream->writing && fetch_is_for_client(&r->fetch_client)) {
         c->probed = true;
         h1_write_interim(c, STR("HTTP/1.1 102 Processing\r\n\r\n"));
     }
@@ -111,7 +111,7 @@ void h1_feed_body(struct h1 *c)
     else if (c->half_closed)
         h1_wait_at_most(c, PROBE_MS, look_for_client);
     else if (c->body_wanted) {
-        stream_read_start(&c->stream);
+        stream_read_start(c->stream);
         h1_wait_at_most(c, r->settings->process.body_timeout, h1_close_on_time);
     } else
         h1_wait_no_more(c);
@@ -159,10 +159,10 @@ void h1_read_raw(struct request *r, bool on)
 {
     struct h1 *c = h1_of_request(r);
     if (!on) {
-        stream_read_stop(&c->stream);
+        stream_read_stop(c->stream);
         return;
     }
-    stream_read_start(&c->stream);
+    stream_read_start(c->stream);
     if (c->x->at < c->x->in.n)
         h1_go_on_later(c);
 }

@@ -11,7 +11,7 @@ struct exchange *h1_take_exchange(struct h1_front *f)
     struct exchange *x = stock_take(&f->exchanges, &is_new);
     if (!is_new)
         return x;
-    request_init(&x->request, f->requests, &h1_ops);
+    request_init(&x->request, f->front.requests, &h1_ops);
     x->in = (struct buf){ .p = x->first, .cap = IN_FIRST };
     x->table = x->few;
     x->table_cap = FIELDS_FIRST;
@@ -62,8 +62,8 @@ void h1_give_exchange(struct h1 *c)
     h1_set_table(x, 0);
     x->at = x->head_bytes = 0;
     stock_give(&f->exchanges, x);
-    if (stock_can_trim(&f->exchanges) && !f->draining && !timer_is_running(&f->trim))
-        timer_start(f->requests->loop, &f->trim, TRIM_MS, trim);
+    if (stock_can_trim(&f->exchanges) && !f->front.draining && !timer_is_running(&f->trim))
+        timer_start(f->front.requests->loop, &f->trim, TRIM_MS, trim);
 }
 
 void h1_compact(struct exchange *x)

@@ -11,6 +11,7 @@
 #ifndef FRONT_H1_MACHINE_H
 #define FRONT_H1_MACHINE_H
 
+#include "base/stock.h"
 #include "front/h1.h"
 #include "http/chunked.h"
 
@@ -49,8 +50,16 @@ struct exchange {
     char first[IN_FIRST];           /* `in.p`, while it is enough */
 };
 
+/* What the connections of one front share. */
+struct h1_front {
+    struct front front;
+    struct list connections; /* open ones */
+    struct stock exchanges;  /* h1_exchange.c's, as what follows */
+    struct timer trim;
+};
+
 struct h1 {
-    struct stream stream;
+    struct stream *stream; /* owned */
     struct h1_front *front;
     struct link link;
     struct exchange *x;

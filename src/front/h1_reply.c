@@ -46,7 +46,7 @@ static void add_connection(struct h1 *c, const struct reply *reply, struct buf *
 {
     if (reply->upgrade)
         buf_add(out, STR("Connection: upgrade\r\n"));
-    c->keep_alive = c->keep_alive && !reply->close && !c->front->draining;
+    c->keep_alive = c->keep_alive && !reply->close && !c->front->front.draining;
     /* An upload that was not taken whole, and is too long to read over, ends the connection. */
     if (!c->body_done &&
         (c->expects_continue || c->framing.kind != FRAMING_LENGTH || c->body_left > DISCARD_MOST))
@@ -75,7 +75,7 @@ static struct str write_rest(struct h1 *c, const struct reply *reply)
 
 static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsigned n)
 {
-    if (c->stream.writing) { /* an interim response is on its way */
+    if (c->stream->writing) { /* an interim response is on its way */
         unsigned first = c->interims.n > 0;
         CHECK(first + n <= IOV_MOST);
         c->deferred[0] = h1_piece(c->interims);
@@ -84,7 +84,7 @@ static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsig
         c->interims = STR_NONE;
         return FRONT_PENDING;
     }
-    switch (stream_write(&c->stream, iov, n)) {
+    switch (stream_write(c->stream, iov, n)) {
     case STREAM_WRITTEN: return FRONT_SENT;
     case STREAM_PENDING: return FRONT_PENDING;
     default: return FRONT_BROKEN;
@@ -121,12 +121,12 @@ enum front_sent h1_send(struct request *r, const struct reply *head, const struc
 void h1_write_interim(struct h1 *c, struct str text)
 {
     struct iovec iov = h1_piece(text);
-    if (c->stream.writing) {
+    if (c->stream->writing) {
         if (c->interims.n + text.n <= INTERIMS_MOST) /* else the client does not read, and can do without */
             c->interims = arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->interims), STR_ARG(text));
         return;
     }
-    if (stream_write(&c->stream, &iov, 1) == STREAM_PENDING)
+    if (stream_write(c->stream, &iov, 1) == STREAM_PENDING)
         c->interim_writing = true;
 }
 
@@ -149,7 +149,7 @@ void h1_done(struct request *r)
     struct h1 *c = h1_of_request(r);
     c->request_done = true;
     /* It ended with a write under way, whose memory goes with it: the kernel must not be given the rest. */
-    if (c->stream.writing && c->state == H1_BUSY)
+    if (c->stream->writing && c->state == H1_BUSY)
         h1_break_off(c);
     else
         h1_go_on_later(c);
@@ -157,7 +157,7 @@ void h1_done(struct request *r)
 
 void h1_on_written(struct stream *s, int status)
 {
-    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    struct h1 *c = s->owner;
     if (c->state == H1_LINGER || c->state == H1_DISCARD || !c->x)
         return;
     if (c->interim_writing) {
@@ -175,7 +175,7 @@ void h1_on_written(struct stream *s, int status)
         }
         unsigned n = c->deferred_n;
         c->deferred_n = 0;
-        switch (stream_write(&c->stream, c->deferred, n)) {
+        switch (stream_write(c->stream, c->deferred, n)) {
         case STREAM_PENDING: request_moved(&c->x->request); return;
         case STREAM_WRITTEN: break;
         case STREAM_BROKEN: status = -1; break;
@@ -189,7 +189,7 @@ void h1_on_written(struct stream *s, int status)
 
 void h1_on_moved(struct stream *s)
 {
-    struct h1 *c = CONTAINER_OF(s, struct h1, stream);
+    struct h1 *c = s->owner;
     if (c->x && c->state == H1_BUSY && !c->interim_writing)
         request_moved(&c->x->request);
 }
@@ -199,18 +199,18 @@ void h1_on_moved(struct stream *s)
 void h1_note(struct request *r)
 {
     struct h1 *c = h1_of_request(r);
-    stream_note(&c->stream, &c->x->backlog);
+    stream_note(c->stream, &c->x->backlog);
 }
 
 bool h1_took(struct request *r)
 {
     struct h1 *c = h1_of_request(r);
-    return stream_took(&c->stream, &c->x->backlog);
+    return stream_took(c->stream, &c->x->backlog);
 }
 
 uint64_t h1_held(struct request *r)
 {
-    const struct stream *s = &h1_of_request(r)->stream;
+    const struct stream *s = h1_of_request(r)->stream;
     return stream_queued(s) + stream_unsent(s);
 }
 
@@ -234,5 +234,5 @@ enum front_sent h1_send_raw(struct request *r, const struct iovec *iov, unsigned
 
 void h1_end_raw(struct request *r)
 {
-    stream_shutdown(&h1_of_request(r)->stream);
+    stream_shutdown(h1_of_request(r)->stream);
 }

@@ -1,7 +1,8 @@
 /*
- * A byte stream: a TCP or Unix socket connection (TLS will stand beside it with the same functions). Embedded in its
- * owner, a client connection or an origin connection; belongs to one loop. Notices come from the loop, never inside a
- * call to one of these functions. TCP's urgent data (MSG_OOB) is no part of the stream: it is left out.
+ * A byte stream: a TCP or Unix socket connection. It belongs to one loop and is used on that loop's thread only. Its owner
+ * embeds it or has it in memory of its own; stream_give changes the owner. How its bytes move is its engine's business
+ * (io/stream_engine.h). Notices come from the loop, never inside a call to one of these functions. TCP's urgent data
+ * (MSG_OOB) is no part of the stream: it is left out.
  */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
@@ -14,6 +15,7 @@
 #define STREAM_IOV_MAX 16
 
 struct stream;
+struct stream_engine;
 struct ring_write;
 struct kept_bytes;
 
@@ -40,6 +42,8 @@ enum stream_state { STREAM_NEW, STREAM_CONNECTING, STREAM_OPEN, STREAM_CLOSING, 
 struct stream {
     struct loop *loop;
     const struct stream_notices *notices;
+    void *owner; /* of stream_give; NULL: the notices find the owner by themselves */
+    const struct stream_engine *engine;
     enum stream_state state;
     bool reading; /* the owner wants bytes */
     bool writing; /* `written` is still to come */
@@ -88,12 +92,19 @@ struct stream {
     };
 };
 
-/* Takes over a connected, non-blocking socket. 0, or a libuv error and the descriptor is closed. TCP_NODELAY is set. */
+/* Takes over a connected, non-blocking socket. 0, or a libuv error and the descriptor is closed. TCP_NODELAY is set. `n` may be NULL
+ * when stream_give follows before the loop goes on. */
 int stream_open(struct stream *s, struct loop *l, const struct stream_notices *n, int fd);
 /* Starts to connect; `connected` follows, also for what fails at once. A libuv error (the address is none): nothing
  * follows, nothing is to be closed. */
 int stream_connect(struct stream *s, struct loop *l, const struct stream_notices *n,
                    const struct address *to);
+
+/*
+ * From now on `owner` is told by `n`. The stream does not read until the new owner starts it. It must be open, and no write
+ * may be under way. Bytes that the old owner has read and not used are the old owner's to pass on.
+ */
+void stream_give(struct stream *s, const struct stream_notices *n, void *owner);
 
 /* Both cost nothing while no bytes come: a stop is only noticed when they do, so a connection may stop and start reading
  * with each request. When stopped, `ended` waits too. After `ended` a start does nothing. */

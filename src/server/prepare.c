@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/advice.h"
 #include "base/mem.h"
+#include "client/state.h"
 #include "conf/form.h"
 #include "conf/offer.h"
 #include "io/listener.h"
 #include "io/logfile.h"
 #include "io/system.h"
-#include "client/state.h"
+#include "server/advice.h"
 
 #define TOKEN_BYTES       24
 #define TOKEN_WEAK        12 /* characters; fewer can be guessed */

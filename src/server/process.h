@@ -8,6 +8,7 @@
 #include "origin/origin.h"
 #include "request/country.h"
 
+struct acceptor;
 struct worker;
 
 struct process {
@@ -22,6 +23,7 @@ struct process {
     struct loop loop; /* main's own: signals, sweep, control */
     struct settings *settings;
     struct worker *workers;
+    struct acceptor **acceptors; /* one of each worker, for the sites */
     size_t workers_n;
     _Atomic int64_t tunnels, streams;
     atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has said so for all */

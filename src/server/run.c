@@ -10,12 +10,12 @@
 #include "base/mem.h"
 #include "cache/names.h"
 #include "cache/sweep.h"
+#include "client/running.h"
+#include "client/state.h"
 #include "conf/limits.h"
 #include "io/signals.h"
 #include "io/system.h"
 #include "server/prepare.h"
-#include "client/running.h"
-#include "client/state.h"
 #include "server/worker.h"
 #ifdef FRESHET_CONTROL
 #include "server/control.h"
@@ -287,6 +287,7 @@ static int init_process(struct run *r)
     make_self(r);
     p->workers_n = r->found.workers_n;
     p->workers = mem_alloc(p->workers_n * sizeof(*p->workers));
+    p->acceptors = mem_alloc(p->workers_n * sizeof(*p->acceptors));
     p->cache = cache_new(&p->secret, s->memory);
     origins_init(&p->origins);
     p->country = r->found.country;
@@ -322,7 +323,7 @@ static int make_workers(struct run *r)
         status = s->access_log.n ? worker_open_log(w) : 0;
         if (status < 0)
             return say("cannot open the access log", s->access_log, status);
-        w->connections_max = most / (int64_t)p->workers_n > 0 ? most / (int64_t)p->workers_n : 1;
+        w->acceptor.connections_max = most / (int64_t)p->workers_n > 0 ? most / (int64_t)p->workers_n : 1;
         w->on_gone = worker_gone;
         w->on_reloaded = worker_reloaded;
 #ifdef FRESHET_CONTROL
@@ -383,6 +384,7 @@ static void fini(struct run *r)
     if (r->before)
         settings_unref(r->before);
     settings_unref(p->settings);
+    mem_free(p->acceptors);
     mem_free(p->workers);
     prepare_fini(&r->found);
 }

@@ -1,129 +1,17 @@
 #include "server/worker.h"
 
-#include "server/access_log.h"
-#include "server/advice.h"
 #include "base/mem.h"
 #include "io/system.h"
+#include "server/access_log.h"
+#include "server/advice.h"
 
 #define ADMIN_CONNECTIONS 256
 
 static void end_if_quiet(struct worker *w);
 
-/* ---- listeners ---- */
-
-static void check_limit(struct worker *w)
+static void changed(struct acceptor *a)
 {
-    bool full = w->connections_max && (int64_t)w->front.open >= w->connections_max;
-    if (full == w->accepting_paused || w->draining)
-        return;
-    w->accepting_paused = full;
-    for (size_t i = 0; i < w->listeners_n; i++)
-        (full ? listener_pause : listener_resume)(&w->listeners[i]);
-}
-
-static void publish_load(struct worker *w)
-{
-    atomic_store_explicit(&w->load, (int64_t)w->front.open, memory_order_relaxed);
-}
-
-static void take_connection(struct worker *w, int fd, const struct address *peer)
-{
-    h1_accept(&w->front, fd, peer);
-    publish_load(w);
-    check_limit(w);
-}
-
-/*
- * The kernel spreads connections over the listeners by chance: of eight, one worker may get seven, and keep them for hours.
- * So who has more than another gives it what it has just accepted. Of many connections chance is fair enough: a sixteenth
- * more is no reason.
- */
-struct handover {
-    struct letter letter;
-    struct worker *to;
-    int fd;
-    struct address peer;
-};
-
-static int64_t load_of(const struct worker *w)
-{
-    return atomic_load_explicit(&w->load, memory_order_relaxed) +
-           atomic_load_explicit(&w->arriving, memory_order_relaxed);
-}
-
-static struct worker *least_loaded(struct worker *w)
-{
-    struct worker *least = w;
-    int64_t own = load_of(w);
-    for (size_t i = 0; i < w->process->workers_n; i++) {
-        struct worker *other = &w->process->workers[i];
-        if (load_of(other) < load_of(least))
-            least = other;
-    }
-    return own > load_of(least) + own / 16 ? least : w;
-}
-
-static void open_handover(struct letter *l)
-{
-    struct handover *h = CONTAINER_OF(l, struct handover, letter);
-    struct worker *w = h->to;
-    take_connection(w, h->fd, &h->peer);
-    mem_free(h);
-    atomic_fetch_sub(&w->arriving, 1);
-    end_if_quiet(w);
-}
-
-/* false: it is about to end. Either it sees that something arrives, or we see that it ends. */
-static bool hand_over(struct worker *to, int fd, const struct address *peer)
-{
-    atomic_fetch_add(&to->arriving, 1);
-    if (atomic_load(&to->ending)) {
-        atomic_fetch_sub(&to->arriving, 1);
-        return false;
-    }
-    struct handover *h = mem_alloc(sizeof(*h));
-    *h = (struct handover){ .letter.open = open_handover, .to = to, .fd = fd, .peer = *peer };
-    loop_post(&to->loop, &h->letter);
-    return true;
-}
-
-static void accepted(struct listener *l, int fd, const struct address *peer)
-{
-    struct worker *w = l->owner, *to = w->draining ? w : least_loaded(w);
-    if (to == w || !hand_over(to, fd, peer))
-        take_connection(w, fd, peer);
-}
-
-static void admin_accepted(struct listener *l, int fd, const struct address *peer)
-{
-    struct worker *w = l->owner;
-    h1_accept(&w->admin_front, fd, peer);
-    if (w->admin_front.open >= ADMIN_CONNECTIONS && !w->admin_paused && w->has_admin) {
-        w->admin_paused = true;
-        listener_pause(l);
-    }
-}
-
-static void front_closed(struct h1_front *f)
-{
-    struct worker *w = f->owner;
-    publish_load(w);
-    check_limit(w);
-    if (w->admin_paused && w->admin_front.open < ADMIN_CONNECTIONS && w->has_admin) {
-        w->admin_paused = false;
-        listener_resume(&w->admin_listener);
-    }
-    end_if_quiet(w);
-}
-
-static void listener_closed(struct listener *l)
-{
-    struct worker *w = l->owner;
-    if (l == &w->admin_listener)
-        w->admin_open = false;
-    else
-        w->listeners_open--;
-    end_if_quiet(w);
+    end_if_quiet(a->owner);
 }
 
 /* ---- the end ---- */
@@ -169,17 +57,16 @@ static void close_admin(struct worker *w)
     if (!w->has_admin)
         return;
     w->has_admin = false;
-    listener_close(&w->admin_listener, listener_closed);
-    h1_drain(&w->admin_front);
+    acceptor_drain(&w->admin_acceptor);
     if (w->cut)
-        h1_close_all(&w->admin_front);
+        acceptor_close_all(&w->admin_acceptor);
 }
 
 /* Drained: nothing is left but fetches that nobody reads and idle connections; they end the loop. The admin answers as long as any
  * worker has visitors: that it is not ready, and what is still open. */
 static void end_if_quiet(struct worker *w)
 {
-    if (!w->draining || atomic_load(&w->ending) || w->listeners_open || w->front.open)
+    if (!w->draining || w->ending || !acceptor_is_quiet(&w->acceptor))
         return;
     if (w->has_admin && !w->alone)
         return;
@@ -188,14 +75,13 @@ static void end_if_quiet(struct worker *w)
         return;
     }
     close_admin(w);
-    if (w->admin_open || w->admin_front.open)
+    if (!acceptor_is_quiet(&w->admin_acceptor))
         return;
-    atomic_store(&w->ending, true);
-    if (atomic_load(&w->arriving)) {
-        atomic_store(&w->ending, false);
+    if (!acceptor_end(&w->acceptor)) {
         look_again(w);
         return;
     }
+    w->ending = true;
     timer_stop(&w->loop, &w->deadline);
     timer_stop(&w->loop, &w->readers);
     fetcher_cancel_all(&w->fetcher);
@@ -211,11 +97,11 @@ static void cut_off(struct timer *t)
 {
     struct worker *w = CONTAINER_OF(t, struct worker, deadline);
     w->cut = true;
-    if (w->front.open)
-        log_warning(&w->process->log, "worker", "drain_timeout is over: %zu connections are cut",
-                    w->front.open);
-    h1_close_all(&w->front);
-    h1_close_all(&w->admin_front);
+    size_t open = w->acceptor.front->open;
+    if (open)
+        log_warning(&w->process->log, "worker", "drain_timeout is over: %zu connections are cut", open);
+    acceptor_close_all(&w->acceptor);
+    acceptor_close_all(&w->admin_acceptor);
 }
 
 static void open_drain(struct letter *l)
@@ -223,9 +109,7 @@ static void open_drain(struct letter *l)
     struct worker *w = CONTAINER_OF(l, struct worker, drain);
     w->draining = w->sites.draining = w->internal.draining = true;
     timer_start(&w->loop, &w->deadline, w->sites.snapshot->settings->process.drain_timeout, cut_off);
-    for (size_t i = 0; i < w->listeners_n; i++)
-        listener_close(&w->listeners[i], listener_closed);
-    h1_drain(&w->front);
+    acceptor_drain(&w->acceptor);
     end_if_quiet(w);
 }
 
@@ -337,18 +221,15 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
 
 static int start_listeners(struct worker *w, const int *fds, size_t n, int admin_fd)
 {
-    CHECK(n <= WORKER_LISTENERS_MAX);
     for (size_t i = 0; i < n; i++) {
-        int status = listener_start(&w->listeners[i], &w->loop, fds[i], accepted, w);
+        int status = acceptor_listen(&w->acceptor, fds[i]);
         if (status < 0)
             return status;
-        w->listeners_n++;
-        w->listeners_open++;
     }
     if (admin_fd < 0)
         return 0;
-    int status = listener_start(&w->admin_listener, &w->loop, admin_fd, admin_accepted, w);
-    w->has_admin = w->admin_open = status == 0;
+    int status = acceptor_listen(&w->admin_acceptor, admin_fd);
+    w->has_admin = status == 0;
     return status;
 }
 
@@ -392,10 +273,14 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     w->fetcher.streams = &p->streams;
     init_requests(w, &w->sites, NULL);
     init_requests(w, &w->internal, &p->admin.source);
-    h1_front_init(&w->front, &w->sites);
-    h1_front_init(&w->admin_front, &w->internal);
-    w->front.owner = w->admin_front.owner = w;
-    w->front.closed = w->admin_front.closed = front_closed;
+    acceptor_init(&w->acceptor, &w->loop, front_new(&w->sites));
+    acceptor_init(&w->admin_acceptor, &w->loop, front_new(&w->internal));
+    w->acceptor.owner = w->admin_acceptor.owner = w;
+    w->acceptor.changed = w->admin_acceptor.changed = changed;
+    w->acceptor.others = p->acceptors;
+    w->acceptor.others_n = p->workers_n;
+    p->acceptors[index] = &w->acceptor;
+    w->admin_acceptor.connections_max = ADMIN_CONNECTIONS;
     return start_listeners(w, fds, n, admin_fd);
 }
 
@@ -438,8 +323,8 @@ void worker_join(struct worker *w)
 
 void worker_fini(struct worker *w)
 {
-    h1_front_fini(&w->front);
-    h1_front_fini(&w->admin_front);
+    acceptor_fini(&w->acceptor);
+    acceptor_fini(&w->admin_acceptor);
     fetcher_fini(&w->fetcher);
     pool_fini(&w->pool);
     requests_fini(&w->sites);

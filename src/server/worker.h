@@ -8,11 +8,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "front/h1.h"
 #include "io/logfile.h"
+#include "server/acceptor.h"
 #include "server/process.h"
 
-#define WORKER_LISTENERS_MAX 16
+#define WORKER_LISTENERS_MAX ACCEPTOR_LISTENERS_MAX
 
 struct worker {
     struct process *process;
@@ -25,17 +25,10 @@ struct worker {
     struct pool pool;
     struct fetcher fetcher;
     struct requests sites, internal; /* internal: the admin listener's, on worker 0 */
-    struct h1_front front, admin_front;
-    struct listener listeners[WORKER_LISTENERS_MAX];
-    size_t listeners_n, listeners_open;
-    struct listener admin_listener;
-    bool has_admin, admin_open; /* its listener is not told to close; is not closed */
+    struct acceptor acceptor, admin_acceptor;
+    bool has_admin; /* its listener is not told to close */
     struct logfile *access_log;
     uint64_t next_id;
-    int64_t connections_max;  /* this worker's share; 0: no limit */
-    _Atomic int64_t load;     /* front.open, for other workers */
-    _Atomic int64_t arriving; /* connections on their way from other workers */
-    bool accepting_paused, admin_paused;
     /* letters from main; the worker answers each with one to main's loop where main waits */
     struct letter drain, last, recheck, rechecked, gone;
     struct loop_notice reopen, reload;        /* signals may come faster than they are handled */
@@ -48,9 +41,9 @@ struct worker {
     struct letter look_again; /* something was arriving when it wanted to end */
     struct timer readers;     /* visitors of other workers read what this one fetches */
     bool looks_again, draining, log_closed;
-    bool alone;         /* the other workers are gone */
-    bool cut;           /* drain_timeout is over */
-    atomic_bool ending; /* takes no connections from others any more */
+    bool alone; /* the other workers are gone */
+    bool cut;   /* drain_timeout is over */
+    bool ending;
 };
 
 /* On main's thread, before it starts. fds: one listening socket for each address; admin_fd: -1 for none. 0 or a libuv error. */

@@ -1,0 +1,163 @@
+#include "server/acceptor.h"
+
+#include "base/mem.h"
+
+/* ---- the limit ---- */
+
+static void check_limit(struct acceptor *a)
+{
+    bool full = a->connections_max && (int64_t)a->front->open >= a->connections_max;
+    if (full == a->paused || a->draining)
+        return;
+    a->paused = full;
+    for (size_t i = 0; i < a->listeners_n; i++)
+        (full ? listener_pause : listener_resume)(&a->listeners[i]);
+}
+
+static void publish_load(struct acceptor *a)
+{
+    atomic_store_explicit(&a->load, (int64_t)a->front->open, memory_order_relaxed);
+}
+
+/* ---- one connection ---- */
+
+/* Which protocol it speaks. The listener and, with TLS, what the client has agreed to will say it. */
+static struct front *choose_front(struct acceptor *a)
+{
+    return a->front;
+}
+
+static void take_connection(struct acceptor *a, int fd, const struct address *peer)
+{
+    struct stream *s = mem_alloc(sizeof(*s));
+    if (stream_open(s, a->loop, NULL, fd) < 0) {
+        mem_free(s); /* the client is gone already */
+        return;
+    }
+    front_accept(choose_front(a), s, peer, STR_NONE);
+    publish_load(a);
+    check_limit(a);
+}
+
+/*
+ * The kernel spreads connections over the listeners by chance: of eight, one worker may get seven, and keep them for hours.
+ * So who has more than another gives it what it has just accepted. Of many connections chance is fair enough: a sixteenth
+ * more is no reason.
+ */
+struct handover {
+    struct letter letter;
+    struct acceptor *to;
+    int fd;
+    struct address peer;
+};
+
+static int64_t load_of(const struct acceptor *a)
+{
+    return atomic_load_explicit(&a->load, memory_order_relaxed) +
+           atomic_load_explicit(&a->arriving, memory_order_relaxed);
+}
+
+static struct acceptor *least_loaded(struct acceptor *a)
+{
+    struct acceptor *least = a;
+    int64_t own = load_of(a);
+    for (size_t i = 0; i < a->others_n; i++)
+        if (load_of(a->others[i]) < load_of(least))
+            least = a->others[i];
+    return own > load_of(least) + own / 16 ? least : a;
+}
+
+static void open_handover(struct letter *l)
+{
+    struct handover *h = CONTAINER_OF(l, struct handover, letter);
+    struct acceptor *a = h->to;
+    take_connection(a, h->fd, &h->peer);
+    mem_free(h);
+    atomic_fetch_sub(&a->arriving, 1);
+    a->changed(a);
+}
+
+/* false: it is about to end. Either it sees that something arrives, or we see that it ends. */
+static bool hand_over(struct acceptor *to, int fd, const struct address *peer)
+{
+    atomic_fetch_add(&to->arriving, 1);
+    if (atomic_load(&to->ended)) {
+        atomic_fetch_sub(&to->arriving, 1);
+        return false;
+    }
+    struct handover *h = mem_alloc(sizeof(*h));
+    *h = (struct handover){ .letter.open = open_handover, .to = to, .fd = fd, .peer = *peer };
+    loop_post(to->loop, &h->letter);
+    return true;
+}
+
+static void accepted(struct listener *l, int fd, const struct address *peer)
+{
+    struct acceptor *a = l->owner, *to = a->draining ? a : least_loaded(a);
+    if (to == a || !hand_over(to, fd, peer))
+        take_connection(a, fd, peer);
+}
+
+static void front_closed(struct front *f)
+{
+    struct acceptor *a = f->owner;
+    publish_load(a);
+    check_limit(a);
+    a->changed(a);
+}
+
+/* ---- life ---- */
+
+void acceptor_init(struct acceptor *a, struct loop *l, struct front *front)
+{
+    *a = (struct acceptor){ .loop = l, .front = front };
+    front->closed = front_closed;
+    front->owner = a;
+}
+
+void acceptor_fini(struct acceptor *a)
+{
+    CHECK(acceptor_is_quiet(a));
+    front_free(a->front);
+}
+
+int acceptor_listen(struct acceptor *a, int fd)
+{
+    CHECK(a->listeners_n < ACCEPTOR_LISTENERS_MAX);
+    int status = listener_start(&a->listeners[a->listeners_n], a->loop, fd, accepted, a);
+    if (status < 0)
+        return status;
+    a->listeners_n++;
+    a->listeners_open++;
+    return 0;
+}
+
+static void listener_closed(struct listener *l)
+{
+    struct acceptor *a = l->owner;
+    a->listeners_open--;
+    a->changed(a);
+}
+
+void acceptor_drain(struct acceptor *a)
+{
+    CHECK(!a->draining);
+    a->draining = true;
+    for (size_t i = 0; i < a->listeners_n; i++)
+        listener_close(&a->listeners[i], listener_closed);
+    front_drain(a->front);
+}
+
+void acceptor_close_all(struct acceptor *a)
+{
+    front_close_all(a->front);
+}
+
+bool acceptor_end(struct acceptor *a)
+{
+    atomic_store(&a->ended, true);
+    if (atomic_load(&a->arriving) == 0)
+        return true;
+    atomic_store(&a->ended, false);
+    return false;
+}
