@@ -13,12 +13,15 @@ const right = {
   'src/base/str.c': '#include <stdio.h>\n#include "base/str.h"\nint str_length(void)\n{\n    return FIELD_AGE + max_age;\n}\n',
   'src/http/date.h': '#include "base/str.h"\n__attribute__((const)) int date_parse(int (*fn)(int), int n);\n' +
     'static inline int helper(int n)\n{\n    return n;\n}\nstruct date {\n    int (*fn)(int);\n};\n',
+  // A row of a table may be long; 110 columns of two bytes each are 110.
+  'src/http/wide.c': '/* ' + 'ü'.repeat(104) + ' */\n',
   'src/front/a.c': 'const char *a = "HTTP/1.1 200 OK\\r\\n";\n',
   'tests/check/protocol.txt': '# none\n',
+  'tests/check/columns-later.txt': '# none\n',
   'src/tbl/headers.h': 'HEADER(AGE, "Age", E)\nHEADER(TE, "TE", H)\n',
   'src/tbl/reasons.h': 'REASON(AGE, "seen-in-log", "x")\nREASON(AGE, "dev", "x")\n',
   'tests/check/reasons-unseen.txt': '# none\n',
-  'src/tbl/settings.h': 'SETTING(SITE, TIME, max_age, "a, b", 0, 0, SERVE, "text (with brackets)")\n',
+  'src/tbl/settings.h': 'SETTING(SITE, TIME, max_age, "a, b", 0, 0, SERVE, "text (with brackets), longer than other lines may be, since a row is one line")\n',
   'docs/a.md': '# A b\n[one](../README.md) [two](#a-b) [three](https://example.org/none)\n',
   'README.md': '# Read\n[docs](docs/a.md#a-b) `[not](a-link)` net/work/x ${root}/root/x\n',
   'docs/CACHING.md': '# Caching\n**1.1** One.\n**1.2** Two.\n## 7. Streams, upgrades, the rest\n',
@@ -44,6 +47,9 @@ const faults = [
   ['protocol', 'the end of a line outside front', { 'src/cache/a.c': 'const char *a = "x: y\\r\\n";\n' }],
   ['protocol', 'an excuse that nobody needs', { 'tests/check/protocol.txt': 'http/date.c x\n' }],
   ['format', 'a source by hand', { 'src/http/date.c': 'int f( void ) { return 1; }\n' }],
+  ['columns', 'a long comment', { 'src/http/date.c': '/* ' + 'x'.repeat(105) + ' */\n' }],
+  ['columns', 'a long comment of a test', { 'tests/unit/a.c': '// ' + 'x'.repeat(108) + '\n' }],
+  ['columns', 'a long comment of a table', { 'src/tbl/steps.h': '/* ' + 'x'.repeat(105) + ' */\n' }],
   ['prefixes', 'a strange prefix', { 'src/http/date.h': 'int parse_date(void);\n' }],
   ['prefixes', 'a strange prefix behind a struct', { 'src/http/date.h': 'struct a {\n    int b;\n};\nint parse_date(int n);\n' }],
   ['rows', 'a field that nobody names', { 'src/tbl/headers.h': 'HEADER(AGE, "Age", E)\nHEADER(VIA, "Via", E)\n' }],
@@ -67,7 +73,7 @@ const faults = [
   ['coverage', 'a name at a function that is not called', { 'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n}\n' }],
   ['coverage', 'a name beside the head', { 'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n\n# hostile 4 "Fat GET"\n' }],
   ['coverage', 'left for later, though tested', { 'tests/scenario/a_x/a003_three.vtc': 'varnishtest "x"\n# scenarios A3\n' }],
-  ...['includes', 'world', 'protocol', 'format', 'prefixes', 'rows', 'reasons', 'functions', 'hygiene', 'links', 'coverage'].map((c) => [c, 'an empty tree', null]),
+  ...['includes', 'world', 'protocol', 'format', 'columns', 'prefixes', 'rows', 'reasons', 'functions', 'hygiene', 'links', 'coverage'].map((c) => [c, 'an empty tree', null]),
 ];
 
 function run(check, tree) {
