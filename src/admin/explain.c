@@ -159,7 +159,8 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     f->life = object_life(f->stored, f->now.mono_ms, f->purged.soft_ms);
 }
 
-/* Purges of its site, its path and its URL are remembered for an hour; those of its tags by what the sweep took away lately. */
+/* Purges of its site, its path and its URL are remembered for an hour; those of its tags by what the sweep
+ * took away lately. */
 static bool was_purged(struct request *x, struct cache *c, const struct facts *f)
 {
     static const struct verdict none;
@@ -174,7 +175,8 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
            (epochs_touched(c->epochs, packed, floor, floor, epochs_published(c->epochs), &p) && p.hard);
 }
 
-/* What the look-up of such a request will say (DESIGN: outcomes), without asking it: it would begin a fetch. */
+/* What the look-up of such a request will say (DESIGN: outcomes), without asking it: it would begin a
+ * fetch. */
 static enum outcome foresee(const struct request *x, const struct facts *f)
 {
     bool authorization = fields_has(&x->fields, FIELD_AUTHORIZATION);

@@ -4,11 +4,13 @@
 #include "cache/index.h"
 #include "cache/object.h"
 
-/* Purged names remembered: they may take about a sixteenth of what pages may, at this many bytes each, with their place in the table. */
+/* Purged names remembered: they may take about a sixteenth of what pages may, at this many bytes each, with
+ * their place in the table. */
 #define NAMES_LEAST ((size_t)1 << 14)
 #define NAME_BYTES  120
 
-/* Of the budget, what may be pinned by others for a large response to be kept, with itself; and for a small one. */
+/* Of the budget, what may be pinned by others for a large response to be kept, with itself; and for a small
+ * one. */
 #define PINNED_LARGE(budget) ((budget) / 4)
 #define PINNED_WITH(budget)  ((budget) / 2)
 #define PINNED_SMALL(budget) ((budget) / 4 * 3)
@@ -79,8 +81,8 @@ void cache_compact(struct cache *c, unsigned steps)
     atomic_store_explicit(&c->compaction.busy, false, memory_order_release);
 }
 
-/* Are there only holes between pages and the budget, and as much went as comes? Then the rest is found by moving pages together, not by
- * evicting what stands between the holes. */
+/* Are there only holes between pages and the budget, and as much went as comes? Then the rest is found by
+ * moving pages together, not by evicting what stands between the holes. */
 static bool is_replaced(const struct memory *m, size_t bytes, int64_t gone)
 {
     return memory_holes_over(m) > 0 && gone >= (int64_t)bytes &&

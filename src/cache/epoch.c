@@ -28,10 +28,11 @@ struct epoch {
 };
 
 /*
- * The journal: which name each of the latest numbers purged. A hit whose object was last looked at a few purges ago
- * compares these few with its own names instead of looking up all of its names; so a site that purges all the time
- * keeps its hits cheap: eight of them are one cache line. `written` says up to which number slots are being written, and is raised
- * before they are: a reader that was overtaken by a whole round sees it afterwards and falls back to the table.
+ * The journal: which name each of the latest numbers purged. A hit whose object was last looked at a few
+ * purges ago compares these few with its own names instead of looking up all of its names; so a site that
+ * purges all the time keeps its hits cheap: eight of them are one cache line. `written` says up to which
+ * number slots are being written, and is raised before they are: a reader that was overtaken by a whole round
+ * sees it afterwards and falls back to the table.
  */
 #define JOURNAL 1024
 
@@ -89,11 +90,12 @@ uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str sco
 /* ---- the names of an object ---- */
 
 /*
- * In this order: the upper halves, rising; for many names a filter; what is kept of the lower halves, for each name 3 bytes, or 12
- * bits when they are few.
+ * In this order: the upper halves, rising; for many names a filter; what is kept of the lower halves, for
+ * each name 3 bytes, or 12 bits when they are few.
  *
- * A filter is a row of bits, eight for each name, and a bit is set when a name falls to it. Names are hashes, so they are spread
- * evenly, and seven of eight purges of other names end at a bit that is not set: no search, no branch that is predicted wrong.
+ * A filter is a row of bits, eight for each name, and a bit is set when a name falls to it. Names are hashes,
+ * so they are spread evenly, and seven of eight purges of other names end at a bit that is not set: no
+ * search, no branch that is predicted wrong.
  */
 #define FILTERED 16 /* names; fewer are as fast without */
 
@@ -262,8 +264,8 @@ static int64_t softs_cost(const struct softs *s)
     return s ? (int64_t)mem_cost(softs_bytes(s->room)) : 0;
 }
 
-/* The two that are closest in time become one, with the number of the later and the time of the earlier: what began between them has its
- * windows end a little early, nothing has them end late. */
+/* The two that are closest in time become one, with the number of the later and the time of the earlier: what
+ * began between them has its windows end a little early, nothing has them end late. */
 static void softs_merge(struct softs *s)
 {
     uint32_t at = 1;
@@ -329,8 +331,9 @@ static void drop_name(struct epochs *e, struct epoch *s)
     mem_free(s);
 }
 
-/* Too many names: the one that was purged longest ago is forgotten, and the floor rises above it. Each kind has its own: a
- * flood of unsafe requests, which anybody may send, makes older pages be revalidated, but takes none away. */
+/* Too many names: the one that was purged longest ago is forgotten, and the floor rises above it. Each kind
+ * has its own: a flood of unsafe requests, which anybody may send, makes older pages be revalidated, but
+ * takes none away. */
 static void raise_floor(struct epochs *e)
 {
     struct epoch *oldest = epoch_of(list_first(&e->by_age));

@@ -84,8 +84,8 @@ static void unlock(struct evict *e)
     lock_give(&e->lock);
 }
 
-/* What returns went too soon: the queue that it left gets more room, by its weight, and the more the fewer return of what left
- * that queue than of what left the other. */
+/* What returns went too soon: the queue that it left gets more room, by its weight, and the more the fewer
+ * return of what left that queue than of what left the other. */
 static void learn(struct evict *e, const struct evict_item *i, bool from_small)
 {
     const double small = (double)e->left_small.weight + 1, main = (double)e->left_main.weight + 1;
@@ -214,8 +214,8 @@ static bool is_heavy(const struct evict *e, const struct evict_item *i)
     return (uint64_t)i->weight * (e->count + 1) > HEAVY * all;
 }
 
-/* Of main: what was used goes round again with one use less. While newcomers need more room, popularity moves on: one round is then
- * all that past uses are good for, and of a heavy one a single use is not enough. */
+/* Of main: what was used goes round again with one use less. While newcomers need more room, popularity moves
+ * on: one round is then all that past uses are good for, and of a heavy one a single use is not enough. */
 static bool stays_in_main(const struct evict *e, struct evict_item *i)
 {
     const bool moves_on = e->share > least_share(e) * 1.1;
@@ -235,8 +235,8 @@ static bool moves_to_main(struct evict_item *i)
     return true;
 }
 
-/* The first one of a queue that was not used goes; behind STEPS of them the next one, `at_last` only. What somebody holds goes
- * round: it would free nothing. */
+/* The first one of a queue that was not used goes; behind STEPS of them the next one, `at_last` only. What
+ * somebody holds goes round: it would free nothing. */
 static struct evict_item *take_from(struct evict *e, enum evict_queue queue, bool at_last)
 {
     struct evict_item *i;

@@ -41,8 +41,8 @@ static void find_variant(struct resource *r, const struct place *p, struct objec
 
 static struct object *begin_busy(struct cache *c, struct resource *r, const struct look *l)
 {
-    /* The number at which what is stored was looked at: a purge between that look and now would be missed by a refresh
-     * that is confirmed by a 304. */
+    /* The number at which what is stored was looked at: a purge between that look and now would be missed by
+     * a refresh that is confirmed by a 304. */
     struct object *o = object_new(c, l->published);
     resource_set_variant(o, &l->place);
     resource_link(c, r, o); /* the index has this reference */
@@ -96,7 +96,8 @@ static void join_or_begin(struct cache *c, struct resource *r, const struct look
         *withdrawn = busy;
         busy = NULL;
     }
-    /* With Authorization nobody joins until the answer is known to be for all, so it is not announced either. */
+    /* With Authorization nobody joins until the answer is known to be for all, so it is not announced
+     * either. */
     if (!l->may_fetch || busy || out->no_queue || l->authorization || !l->may_join) {
         out->outcome = OUTCOME_PASS;
         return;
@@ -210,8 +211,8 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
     if (r)
         find_variant(r, &l->place, &sealed, &busy);
     if (sealed != out->stored) {
-        /* Withdrawn while the lock was not held, or a younger one stands there, sealed and perhaps not yet published: it needs no second
-         * refresh. */
+        /* Withdrawn while the lock was not held, or a younger one stands there, sealed and perhaps not yet
+         * published: it needs no second refresh. */
         lock_give(&s->lock);
         object_unref(out->stored);
         return false;
@@ -247,7 +248,8 @@ bool index_invalidates(struct cache *c, const struct place *place)
     struct shard *s = resource_shard(c, &place->hash);
     lock_take(&s->lock);
     bool known = resource_find(s, place) != NULL;
-    /* Under the lock: a publishing is before it, and then it is known, or after it, and then it sees the count. */
+    /* Under the lock: a publishing is before it, and then it is known, or after it, and then it sees the
+     * count. */
     if (!known)
         atomic_fetch_add_explicit(&s->unsafe[place->hash.lo % 64], 1, memory_order_release);
     lock_give(&s->lock);
@@ -270,7 +272,8 @@ static bool settle(struct object *o, const struct place *place, struct rule *rul
     struct cache *c = object_cache(o);
     struct shard *s = resource_shard(c, &place->hash);
     lock_take(&s->lock);
-    /* A private one, or one withdrawn by a purge, is not in it until it is sealed: it keeps its key, the resource learns the rule. */
+    /* A private one, or one withdrawn by a purge, is not in it until it is sealed: it keeps its key, the
+     * resource learns the rule. */
     struct resource *in = o->resource,
                     *r = in ? in : resource_find_or_add(c, s, place, object_received_ms(o));
     bool taken = take_rule(c, r, rule, of_2xx);

@@ -1,10 +1,10 @@
 #include "cache/resource.h"
 
 /*
- * Moves pages together. Pages of one size that went leave holes, and pages of another size cannot use them as long as something stands
- * between them (docs/decisions/039). A walk round the index looks at all that stands in slabs, and moves what only the index has to
- * slabs that are fuller; so the others become empty, and their memory is anybody's. No piece knows its owner, so the walk goes from the
- * owners to the pieces.
+ * Moves pages together. Pages of one size that went leave holes, and pages of another size cannot use them as
+ * long as something stands between them (docs/decisions/039). A walk round the index looks at all that stands
+ * in slabs, and moves what only the index has to slabs that are fuller; so the others become empty, and their
+ * memory is anybody's. No piece knows its owner, so the walk goes from the owners to the pieces.
  */
 
 /* In one hold of a shard's lock. */

@@ -17,8 +17,8 @@ static bool is_spent(struct object *o, uint64_t published, int64_t now_ms, bool 
 }
 
 /*
- * In one hold of a shard's lock: so few that a hit does not wait long for it, though each is somewhere else in memory.
- * A resource with many variants takes several holds: `sweep_list` says where to go on in it.
+ * In one hold of a shard's lock: so few that a hit does not wait long for it, though each is somewhere else
+ * in memory. A resource with many variants takes several holds: `sweep_list` says where to go on in it.
  */
 #define SWEEP_HOLD RESOURCE_LEAVE_MAX
 
@@ -83,8 +83,8 @@ static bool sweep_resource(struct cache *c, struct resource *r, struct sweep *w)
 }
 
 /*
- * Each object stands somewhere else in memory, and so does all that it holds: what will be looked at some buckets on is asked for now,
- * one pointer further at each of these distances.
+ * Each object stands somewhere else in memory, and so does all that it holds: what will be looked at some
+ * buckets on is asked for now, one pointer further at each of these distances.
  */
 #define AHEAD_BUCKET 32
 #define AHEAD_FIRST  20

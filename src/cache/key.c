@@ -299,7 +299,8 @@ static void sort_pieces(struct piece *v, size_t n)
     }
 }
 
-/* Splits a query that is not long. *sorted: it is what sorting would make of it, without empty pieces and in order. */
+/* Splits a query that is not long. *sorted: it is what sorting would make of it, without empty pieces and in
+ * order. */
 static size_t query_split(struct str query, struct piece *v, bool *sorted, struct arena *a)
 {
     size_t n = 0, bytes = 0;
@@ -555,8 +556,8 @@ static void put_vary(struct material *m, const struct key_request *r, const stru
     }
 }
 
-/* What makes another page under every rule, marked by a byte each; most requests have none. They stand at the end: what comes
- * before is as long as the rule says. */
+/* What makes another page under every rule, marked by a byte each; most requests have none. They stand at the
+ * end: what comes before is as long as the rule says. */
 static void put_rare(struct material *m, const struct key_request *r)
 {
     if (r->spelling.n) {

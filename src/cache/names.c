@@ -49,8 +49,8 @@ static int by_bytes(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* The part of the query that counts under the rule, in an order and a spelling that do not depend on how it was written: what is
- * taken for one here is purged together. */
+/* The part of the query that counts under the rule, in an order and a spelling that do not depend on how it
+ * was written: what is taken for one here is purged together. */
 static struct str query_text(const struct key_request *r, const struct rule *rule, struct arena *a)
 {
     bool dropped;
@@ -75,7 +75,8 @@ static struct str query_text(const struct key_request *r, const struct rule *rul
     return (struct str){ text, (size_t)(at - text) };
 }
 
-/* Without a query that counts it is the partner of the path's name, so that such a page keeps one name instead of two. */
+/* Without a query that counts it is the partner of the path's name, so that such a page keeps one name
+ * instead of two. */
 static uint64_t url_name(const struct cache *c, const struct key_request *r, const struct rule *rule,
                          struct arena *a)
 {

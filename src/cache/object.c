@@ -4,7 +4,8 @@
 
 #include "base/mem.h"
 
-/* What is only needed while the object is filled: there while there is a fetch or a watch. Guarded by the object's lock. */
+/* What is only needed while the object is filled: there while there is a fetch or a watch. Guarded by the
+ * object's lock. */
 struct fill {
     struct link link; /* in fills_of(object) */
     const struct object *object;
@@ -144,7 +145,8 @@ void object_set_fetch(struct object *o, struct notice *room, const void *sender)
     lock_give(lock_of(o));
 }
 
-/* Exact until the bits end, then as if it were that old: what is older yet than its lifetime is stale either way. */
+/* Exact until the bits end, then as if it were that old: what is older yet than its lifetime is stale either
+ * way. */
 static uint64_t at_most(int64_t n, unsigned bits)
 {
     uint64_t most = ((uint64_t)1 << bits) - 1, value = n > 0 ? (uint64_t)n : 0;
@@ -435,7 +437,8 @@ struct body *object_body(struct object *o)
 
 /* ---- moving ---- */
 
-/* With acquire: who gave his reference back has read what he read. Under the shard's lock and that of the queues nobody gets one. */
+/* With acquire: who gave his reference back has read what he read. Under the shard's lock and that of the
+ * queues nobody gets one. */
 static bool is_only_indexed(const struct object *o)
 {
     return atomic_load_explicit(&o->refs, memory_order_acquire) == 1;

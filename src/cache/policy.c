@@ -230,8 +230,8 @@ static enum reason refused_for_want(const struct judge *in, const struct ruling 
     return REASON_NONE;
 }
 
-/* Might it be stored if the targeted field said what it was meant to say? Then that is why it is not. Who asks with Authorization
- * gets an answer of his own either way: that says nothing of the page. */
+/* Might it be stored if the targeted field said what it was meant to say? Then that is why it is not. Who
+ * asks with Authorization gets an answer of his own either way: that says nothing of the page. */
 static bool depends_on_ruling(const struct judge *in, enum reason why)
 {
     switch (why) {
@@ -254,9 +254,10 @@ static bool method_is_stored(const struct judge *in)
 /* ---- the rule (§4.6) ---- */
 
 /*
- * Beside a rule that a 2xx brought, errors and redirects are stored under it, or not at all: any visitor can provoke one, and with
- * another rule the pages of the 2xx would not be found any more. A compressed one of a page without a rule is harmless: what it
- * varies on is in no visitor's hand, since all are sent the same normal form. true: the answer's rule is not taken.
+ * Beside a rule that a 2xx brought, errors and redirects are stored under it, or not at all: any visitor can
+ * provoke one, and with another rule the pages of the 2xx would not be found any more. A compressed one of a
+ * page without a rule is harmless: what it varies on is in no visitor's hand, since all are sent the same
+ * normal form. true: the answer's rule is not taken.
  */
 static bool is_held_to_known(const struct judge *in, const struct rule *rule)
 {
@@ -275,7 +276,8 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
     }
     if (!good) {
         bool more = rule_names_more(rule, in->known), held = is_held_to_known(in, rule);
-        /* Nor does one of them take the place of another's rule that names as much: their variants are found still. */
+        /* Nor does one of them take the place of another's rule that names as much: their variants are found
+         * still. */
         if (held || (in->known && !more)) {
             rule_unref(rule);
             rule = in->known ? rule_ref(in->known) : NULL;
@@ -291,7 +293,8 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
     bool left_out = false;
     if (in->site->unkeyed_query == UNKEYED_STRIP && in->query.n)
         query_keep_listed(in->query, rule, a, &left_out);
-    /* Of a query that is too long to be taken apart nothing was left out: each spelling would be a page of its own. */
+    /* Of a query that is too long to be taken apart nothing was left out: each spelling would be a page of
+     * its own. */
     if (rule && rule->netlify.query_some && key_query_is_long(in->query))
         left_out = true;
     return left_out ? REASON_UNKEYED_QUERY : REASON_NONE;

@@ -52,8 +52,8 @@ void response_merge_304(const struct fields *stored, const struct fields *update
         const struct field *f = &stored->v[i];
         bool replaced = !describes_the_bytes(f->id) && field_names_has(&updated, f) &&
                         (keep_cookies || (f->id != FIELD_SET_COOKIE && f->id != FIELD_SET_COOKIE2));
-        /* A 304 without Date was made when it was received (RFC 9110 §6.6.1): with the stored one the page would be old at
-         * once, each time. */
+        /* A 304 without Date was made when it was received (RFC 9110 §6.6.1): with the stored one the page
+         * would be old at once, each time. */
         if (!replaced && f->id != FIELD_DATE)
             fields_add_line(out, a, *f);
     }

@@ -56,7 +56,8 @@ static void names_settle(struct names *list)
     list->n = n;
 }
 
-/* All lines are read even after a malformed name, if they are not more than may be named: a "*" is the stronger reason. */
+/* All lines are read even after a malformed name, if they are not more than may be named: a "*" is the
+ * stronger reason. */
 static enum rule_result vary_read(const struct fields *response, struct rule *draft, struct arena *a)
 {
     enum rule_result result = RULE_OK;

@@ -6,7 +6,8 @@
 #define PAUSE_MOST_US  ((int64_t)500)   /* a slice is longer when others had the core meanwhile */
 #define PAUSE_AMID_US  ((int64_t)50000) /* nothing was purged: it is not urgent */
 #define PAUSE_IDLE_US  ((int64_t)1000000)
-/* Between two rounds, when things are purged all the time: short after one that gave much back, else by its length. */
+/* Between two rounds, when things are purged all the time: short after one that gave much back, else by its
+ * length. */
 #define PAUSE_ROUND_US      ((int64_t)100000)
 #define PAUSE_ROUND_FOR     8
 #define PAUSE_ROUND_MOST_US ((int64_t)4000000)
@@ -14,8 +15,9 @@
 
 #define FETCH_MOST_MS (3600 * (int64_t)1000)
 
-/* A fetch that is not in the index yet holds a begin number that the sweep cannot see. None is stored that took longer than
- * an hour (index_publish), so what was purged more than an hour ago may be forgotten as far as they go. */
+/* A fetch that is not in the index yet holds a begin number that the sweep cannot see. None is stored that
+ * took longer than an hour (index_publish), so what was purged more than an hour ago may be forgotten as far
+ * as they go. */
 static uint64_t hour_ago(struct cache *c, struct now now, uint64_t published)
 {
     if (c->sweep_marked_ms == 0 || now.mono_ms - c->sweep_marked_ms > FETCH_MOST_MS) {
@@ -54,8 +56,8 @@ static int64_t pause_after_round(const struct cache *c)
     return pause_us < PAUSE_ROUND_MOST_US ? pause_us : PAUSE_ROUND_MOST_US;
 }
 
-/* What is free goes back to the system when nothing is more urgent: a purged page leaves gaps, its neighbours follow, and then
- * the memory goes in large pieces. true: there is more. */
+/* What is free goes back to the system when nothing is more urgent: a purged page leaves gaps, its neighbours
+ * follow, and then the memory goes in large pieces. true: there is more. */
 static bool trim(struct cache *c, const struct clock *clock, int64_t budget_us)
 {
     int64_t start_us = clock_mono_us(clock);

@@ -78,7 +78,8 @@ void table_fini(struct table *t, struct memory *m)
     give(m, t->segments, places * sizeof(*t->segments));
 }
 
-/* One bucket more: what belongs there leaves the bucket that it stood in until now. The order stays, the newest first. */
+/* One bucket more: what belongs there leaves the bucket that it stood in until now. The order stays, the
+ * newest first. */
 static void grow(struct table *t, struct memory *m)
 {
     if (t->buckets % TABLE_SEGMENT == 0)

@@ -263,7 +263,8 @@ static bool put_flag(struct parse *p, const struct flag *f, struct str word, str
     return true;
 }
 
-/* Also the words that other programs have for it: settings_read says that they are none, and which there are. */
+/* Also the words that other programs have for it: settings_read says that they are none, and which there
+ * are. */
 static bool is_yes_or_no(struct str word)
 {
     static const struct str words[] = { STR_INIT("true"), STR_INIT("false"), STR_INIT("yes"), STR_INIT("no"),
@@ -274,8 +275,8 @@ static bool is_yes_or_no(struct str word)
     return false;
 }
 
-/* A setting as a flag; what its value means is settings_read's business. true or false may be left out: the flag alone
- * says true, and the next word is only taken when it is one of them. */
+/* A setting as a flag; what its value means is settings_read's business. true or false may be left out: the
+ * flag alone says true, and the next word is only taken when it is one of them. */
 static bool put_setting(struct parse *p, enum setting_id id, struct str word, struct str name,
                         struct str inline_value)
 {
@@ -351,7 +352,8 @@ static bool is_host_with_port(struct str word)
     return str_index(word, ':') < word.n && !form_check(FORM_HOST, word);
 }
 
-/* Where the site runs is what newcomers write first, without its flag. Said before anything else about the word. */
+/* Where the site runs is what newcomers write first, without its flag. Said before anything else about the
+ * word. */
 static bool is_misplaced(const struct parse *p, struct str word)
 {
     switch (p->cli->verb) {

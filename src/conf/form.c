@@ -39,7 +39,8 @@ static bool is_local_path(struct str s)
     return s.n >= 2 && s.n <= LOCAL_BYTES_MAX && s.p[0] == '/' && !memchr(s.p, '\0', s.n);
 }
 
-/* Takes "HOST:PORT", "[V6]:PORT" and "HOST" apart; *port is what follows the colon, with p == NULL when there is none. */
+/* Takes "HOST:PORT", "[V6]:PORT" and "HOST" apart; *port is what follows the colon, with p == NULL when there
+ * is none. */
 static bool split_port(struct str s, struct str *host, struct str *port)
 {
     size_t end = s.n && s.p[0] == '[' ? str_index(s, ']') : str_index(s, ':');

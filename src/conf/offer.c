@@ -179,7 +179,8 @@ static struct str local_offer(struct str s, struct arena *a)
     return is_path ? ARENA_JOIN(a, STR("unix:"), s) : STR_NONE;
 }
 
-/* Of an IPv6 address without brackets: "::1" is one alone, "::1:80" may be one, but is meant to have a port. */
+/* Of an IPv6 address without brackets: "::1" is one alone, "::1:80" may be one, but is meant to have a
+ * port. */
 static struct str v6_offer(struct str s, struct str port, struct arena *a)
 {
     size_t last = s.n;

@@ -45,7 +45,8 @@ static size_t cut_length(struct str s, size_t most)
     return most;
 }
 
-/* What stands before the last "@" of a URL is a user and a password: neither is repeated. A path may hold an "@". */
+/* What stands before the last "@" of a URL is a user and a password: neither is repeated. A path may hold an
+ * "@". */
 static struct str without_credentials(struct report *r, struct str s)
 {
     size_t at = s.n, slashes = 0;

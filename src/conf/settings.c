@@ -1,7 +1,7 @@
 /*
- * From file and flags to a snapshot. A *layer* is what one place says: the top of the file, one site, the flags, a
- * profile's defaults. Each value is parsed once, where it stands; a setting of a site is then the value of the first
- * layer that gives it: flags, site, top of the file, profile.
+ * From file and flags to a snapshot. A *layer* is what one place says: the top of the file, one site, the
+ * flags, a profile's defaults. Each value is parsed once, where it stands; a setting of a site is then the
+ * value of the first layer that gives it: flags, site, top of the file, profile.
  */
 #include "conf/settings.h"
 

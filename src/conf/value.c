@@ -38,7 +38,8 @@ static const struct suffix time_suffixes[] = {
 };
 static const struct suffix count_suffixes[] = { { STR_INIT(""), 1 } };
 
-/* Digits and a suffix of the list; what is too large for the type becomes INT64_MAX, which no range allows. */
+/* Digits and a suffix of the list; what is too large for the type becomes INT64_MAX, which no range
+ * allows. */
 static bool parse_number(struct str text, const struct suffix *suffixes, size_t n, bool any_case,
                          int64_t *out)
 {

@@ -146,7 +146,8 @@ static bool is_language_range(struct str s)
 }
 
 /* Behind all that are as good or better. */
-/* By falling quality; equal ones by name: their order says nothing (RFC 9110 §12.5.4), so it must not make another page. */
+/* By falling quality; equal ones by name: their order says nothing (RFC 9110 §12.5.4), so it must not make
+ * another page. */
 static bool language_is_behind(const struct weighted *a, const struct weighted *b, bool ties_by_name)
 {
     if (a->weight != b->weight || !ties_by_name)
@@ -330,7 +331,8 @@ bool cookie_next(struct cookies *c, struct cookie *out)
     }
 }
 
-/* One line without white space around its commas, written to `to`, which has room for all of it. Returns its length. */
+/* One line without white space around its commas, written to `to`, which has room for all of it. Returns its
+ * length. */
 static size_t value_squeeze(struct str s, char *to)
 {
     bool quoted = false, after_comma = true;

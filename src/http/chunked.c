@@ -11,8 +11,8 @@
  * chunk   = 1*HEXDIG *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ) CR LF data CR LF
  * last    = 1*"0" extensions as above CR LF
  * trailer = *( token ":" value CR LF ) CR LF
- * One state is one place between two bytes of it. BWS (SP, HTAB) counts only where the grammar has it: behind a size or
- * an extension with nothing to follow it is a fault.
+ * One state is one place between two bytes of it. BWS (SP, HTAB) counts only where the grammar has it: behind
+ * a size or an extension with nothing to follow it is a fault.
  */
 enum state {
     SIZE,        /* before or in the size */

@@ -11,8 +11,8 @@ static bool is_scheme(struct str s)
     return false;
 }
 
-/* Several challenges may stand on one line, and a challenge's parameters are members of the same list (RFC 9110 §11.6.1): a
- * member that begins with a scheme begins a challenge. */
+/* Several challenges may stand on one line, and a challenge's parameters are members of the same list (RFC
+ * 9110 §11.6.1): a member that begins with a scheme begins a challenge. */
 static bool names_scheme(struct str value)
 {
     struct str member;

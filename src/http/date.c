@@ -195,8 +195,8 @@ static bool name_at(struct str s, size_t at, const struct str *names, size_t n, 
     return false;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT", as nearly everybody writes it: read by position. false: not quite so, which says nothing
- * yet. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT", as nearly everybody writes it: read by position. false: not quite so,
+ * which says nothing yet. */
 static bool read_usual(struct str s, struct civil *c)
 {
     int weekday, month, year;

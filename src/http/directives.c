@@ -203,7 +203,8 @@ void directives_parse(const struct fields *f, struct directives *out)
 
 /* Targeted fields: a dictionary (RFC 9213 §2.1). */
 
-/* Seconds that are no integer: a mistake. A negative number may be meant so, and a bare window is one (CACHING.md 2.10). */
+/* Seconds that are no integer: a mistake. A negative number may be meant so, and a bare window is one
+ * (CACHING.md 2.10). */
 static bool has_wrong_seconds(const struct directive *d, const struct sf_value *v)
 {
     if (v->type == SF_INTEGER || (v->type == SF_BOOLEAN && !v->boolean))
@@ -257,7 +258,8 @@ enum targeted_result directives_parse_targeted(const struct fields *f, struct st
     *bad = (struct field_spot){ 0 };
     if (value.n == 0)
         return TARGETED_ABSENT;
-    /* Each key is looked for among those before it: a longer value ends behind the limit as if it were cut there. */
+    /* Each key is looked for among those before it: a longer value ends behind the limit as if it were cut
+     * there. */
     struct str looked_at = str_first(value, TARGETED_BYTES_MAX);
     bool parsed = sf_parse_dictionary(looked_at, a, &d);
     if (parsed && looked_at.n < value.n)

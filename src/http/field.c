@@ -16,8 +16,8 @@ static const struct {
 };
 _Static_assert(FIELD_COUNT <= 128, "struct field_set has 128 bits");
 
-/* Looking a name up. Every field of every request passes here, so: one small hash of the length and three letters,
- * one slot, one comparison of whole words. The slots are filled before main() and never change. */
+/* Looking a name up. Every field of every request passes here, so: one small hash of the length and three
+ * letters, one slot, one comparison of whole words. The slots are filled before main() and never change. */
 
 #define SLOTS 256 /* one byte each; as many as slot_of tells apart */
 static uint8_t slots[SLOTS];
@@ -55,7 +55,8 @@ static inline uint64_t word_short(const char *p, size_t n)
     return (uint64_t)last << 32 | first;
 }
 
-/* Equal without case; n > 0. The last word overlaps the one before it, so that nothing behind the names is read. */
+/* Equal without case; n > 0. The last word overlaps the one before it, so that nothing behind the names is
+ * read. */
 static inline bool name_same(const char *a, const char *b, size_t n)
 {
     if (n < 4) {
@@ -74,8 +75,8 @@ static inline bool name_same(const char *a, const char *b, size_t n)
     return word_same(a + n - 8, b + n - 8);
 }
 
-/* n > 0. The factor was searched for: the names of today share no slot, and few of those that browsers send besides have
- * one that is taken. */
+/* n > 0. The factor was searched for: the names of today share no slot, and few of those that browsers send
+ * besides have one that is taken. */
 static inline size_t slot_of(const char *p, size_t n)
 {
     const unsigned char *u = (const unsigned char *)p;
@@ -281,7 +282,8 @@ void fields_add_line(struct fields *f, struct arena *a, struct field line)
         f->v = v;
         f->cap = cap;
     }
-    /* A line that is there has a value that is there: fields_joined tells "empty" from "none" by the pointer. */
+    /* A line that is there has a value that is there: fields_joined tells "empty" from "none" by the
+     * pointer. */
     if (!line.value.p)
         line.value = STR("");
     f->v[f->n++] = line;
@@ -344,7 +346,8 @@ static bool is_list_space(char c)
     return c == ',' || c == ' ' || c == '\t';
 }
 
-/* The end of the quoted string that begins at p, behind its closing quote; one that is never closed runs to the end. */
+/* The end of the quoted string that begins at p, behind its closing quote; one that is never closed runs to
+ * the end. */
 static const char *skip_quoted(const char *p, const char *end)
 {
     for (p++; p < end && *p != '"'; p++)

@@ -2,7 +2,8 @@
 
 #include "base/check.h"
 
-/* 1*DIGIT without leading zeros: "010" is eight to some. At most INT64_MAX, so that sums of it stay harmless. */
+/* 1*DIGIT without leading zeros: "010" is eight to some. At most INT64_MAX, so that sums of it stay
+ * harmless. */
 static bool parse_length(struct str value, uint64_t *out)
 {
     if (value.n > 1 && value.p[0] == '0')
@@ -43,7 +44,8 @@ static bool is_critical(enum field_id id)
            id == FIELD_COOKIE || id == FIELD_AUTHORIZATION;
 }
 
-/* What Connection lists is looked for among all fields, and more than once: a list that nobody honest sends is refused before. */
+/* What Connection lists is looked for among all fields, and more than once: a list that nobody honest sends
+ * is refused before. */
 static enum http_error check_connection(const struct fields *f, bool of_request)
 {
     size_t names = 0;
@@ -95,8 +97,9 @@ enum http_error framing_of_request(const struct request_head *h, struct framing 
     return HTTP_ERROR_NONE;
 }
 
-/* One transfer coding that nobody registered (RFC 9112 §7): the body then ends with the connection (§6.3, 4), and no
- * decoder is asked to guess. Codings that somebody decodes, lists, and a length beside it stay errors. */
+/* One transfer coding that nobody registered (RFC 9112 §7): the body then ends with the connection (§6.3, 4),
+ * and no decoder is asked to guess. Codings that somebody decodes, lists, and a length beside it stay
+ * errors. */
 static bool is_unknown_coding(const struct fields *f)
 {
     static const struct str known[] = { STR_INIT("chunked"),  STR_INIT("gzip"),     STR_INIT("x-gzip"),

@@ -8,10 +8,10 @@
 #define EMPTY_LINES_MAX 4 /* CR LF in front of a request line; old clients send one after a body */
 
 /*
- * The parser is one pass over the bytes, in their order; what it finds depends only on the bytes up to there, so a
- * fault is the same one however the input was cut. Each piece gives back a result: DONE, go on behind it; MORE, the
- * input ended inside; BAD, *error is set. `end` is the end of the input, `lim` the end of what a limit allows, at
- * most `end`.
+ * The parser is one pass over the bytes, in their order; what it finds depends only on the bytes up to there,
+ * so a fault is the same one however the input was cut. Each piece gives back a result: DONE, go on behind
+ * it; MORE, the input ended inside; BAD, *error is set. `end` is the end of the input, `lim` the end of what
+ * a limit allows, at most `end`.
  */
 struct cursor {
     const char *from, *at, *end; /* from: the start of the input */
@@ -57,7 +57,8 @@ static enum head_result take_crlf(struct cursor *c, enum http_error usual)
     return HEAD_DONE;
 }
 
-/* Scanning. Each skip_ function returns the first byte that does not belong, or `lim`, and reads nothing behind it. */
+/* Scanning. Each skip_ function returns the first byte that does not belong, or `lim`, and reads nothing
+ * behind it. */
 
 /* Control characters but HTAB. */
 static inline unsigned value_stops(word w)
@@ -155,8 +156,8 @@ static enum head_result parse_fields(struct cursor *c, const struct head_limits 
     }
 }
 
-/* "HTTP/1." and 0 or 1. Other well-formed versions are told apart from nonsense (RFC 9110 §15.6.6), when `after`,
- * what must follow a version, has been seen. */
+/* "HTTP/1." and 0 or 1. Other well-formed versions are told apart from nonsense (RFC 9110 §15.6.6), when
+ * `after`, what must follow a version, has been seen. */
 static enum head_result parse_version(struct cursor *c, const char *lim, char after, enum http_error too_long,
                                       int *minor)
 {
@@ -271,9 +272,10 @@ static enum head_result parse_status_line(struct cursor *c, size_t line_bytes, s
     return take_crlf(c, HTTP_ERROR_STATUS_LINE);
 }
 
-/* A head in pieces. The first call parses what has come, and so finds what is wrong with it at once. Later calls only
- * look through the new bytes for a reason to parse again, which then ends the matter: the end of the head, a line
- * feed alone, or a limit. So the work stays linear in the length of the head, whatever the pieces are. */
+/* A head in pieces. The first call parses what has come, and so finds what is wrong with it at once. Later
+ * calls only look through the new bytes for a reason to parse again, which then ends the matter: the end of
+ * the head, a line feed alone, or a limit. So the work stays linear in the length of the head, whatever the
+ * pieces are. */
 
 /* Remembers the lines in the bytes not yet seen. true: parsing will not say MORE. */
 static bool scan_lines(struct str in, struct head_scan *s, const struct head_limits *limits)

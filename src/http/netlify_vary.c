@@ -316,7 +316,8 @@ static void write_names(struct buf *b, struct str word, const struct vary_names 
     }
 }
 
-/* In one spelling, that reads back as the same name: what may stand here stands for itself, the rest is percent-encoded. */
+/* In one spelling, that reads back as the same name: what may stand here stands for itself, the rest is
+ * percent-encoded. */
 static void write_query_name(struct buf *b, struct str name)
 {
     for (size_t i = 0; i < name.n; i++) {

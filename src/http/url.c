@@ -168,7 +168,8 @@ enum http_error target_parse(struct str raw, struct target *out)
     return absolute_parse(raw, out);
 }
 
-/* Of the segment that begins at `at` (behind its "/"): 1 when it is ".", 2 when it is "..", in any spelling; else 0. */
+/* Of the segment that begins at `at` (behind its "/"): 1 when it is ".", 2 when it is "..", in any spelling;
+ * else 0. */
 static unsigned segment_dots(struct str path, size_t at)
 {
     unsigned dots = 0;

@@ -82,9 +82,9 @@ static bool ends_member(const char *at, const char *end)
 }
 
 /*
- * The same, in as many steps as the line has bytes: each place where the tag's bytes stand is looked at from outside. Before its
- * quote comes the line's begin or a comma (or W/ behind that), after it the same. A comma inside the tag could stand
- * between two others: then the line is taken apart.
+ * The same, in as many steps as the line has bytes: each place where the tag's bytes stand is looked at from
+ * outside. Before its quote comes the line's begin or a comma (or W/ behind that), after it the same. A comma
+ * inside the tag could stand between two others: then the line is taken apart.
  */
 static bool line_has(struct str line, struct etag stored)
 {

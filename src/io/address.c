@@ -64,7 +64,8 @@ bool address_local(struct str path, struct address *out)
     return true;
 }
 
-/* The last colon parts host and port; an IPv6 address must stand in brackets, or ":80" behind it could be its own. */
+/* The last colon parts host and port; an IPv6 address must stand in brackets, or ":80" behind it could be its
+ * own. */
 bool address_parse(struct str text, struct address *out)
 {
     uint16_t port;

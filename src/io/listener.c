@@ -145,8 +145,8 @@ int listener_socket(const struct address *at, struct address *bound)
     return fd;
 }
 
-/* A socket without SO_REUSEPORT gets the port only when nobody else listens on it. It does not listen itself: whoever connects in that
- * moment would be cut off. */
+/* A socket without SO_REUSEPORT gets the port only when nobody else listens on it. It does not listen itself:
+ * whoever connects in that moment would be cut off. */
 static int check_free(const struct address *at)
 {
     if (at->bytes == 0 || is_local(at))
@@ -193,7 +193,8 @@ int listener_sockets(const struct address *at, int *fds, size_t n, struct addres
 
 /* ---- accepting ---- */
 
-/* What concerns one connection only: it was gone before it was accepted, or Linux passes on an error of its network. */
+/* What concerns one connection only: it was gone before it was accepted, or Linux passes on an error of its
+ * network. */
 static bool is_of_one_connection(int error)
 {
     switch (error) {

@@ -49,15 +49,18 @@ struct logfile {
     void *ctx;
 };
 
-/* Pipes, terminals and sockets take a buffer in pieces, between which another worker's could slip in, mid-line. The one
- * that is named here writes; it stays until its buffer is done, over as many calls as that takes. */
+/* Pipes, terminals and sockets take a buffer in pieces, between which another worker's could slip in,
+ * mid-line. The one that is named here writes; it stays until its buffer is done, over as many calls as that
+ * takes. */
 static _Atomic(struct logfile *) pipe_owner;
 /* Bytes that pipes have taken: who waits for its turn sees that it makes sense to wait. */
 static _Atomic uint64_t pipe_written;
 
-/* Workers share the file: who writes takes the line back that did not fit before another one appends to it. */
+/* Workers share the file: who writes takes the line back that did not fit before another one appends to
+ * it. */
 static pthread_mutex_t file_lock = PTHREAD_MUTEX_INITIALIZER;
-/* How many of the process cannot write, and what was lost since the first of them could not: said once, not once a worker. */
+/* How many of the process cannot write, and what was lost since the first of them could not: said once, not
+ * once a worker. */
 static _Atomic unsigned failing_n;
 static _Atomic uint64_t lost_n;
 
@@ -220,7 +223,8 @@ static ssize_t write_piece(struct logfile *f)
                             { f->writing.p + f->written,
                               f->takes_all || rest.n < PIPE_BUF ? rest.n : PIPE_BUF - 1 } };
     struct pollfd ready = { .fd = f->fd, .events = POLLOUT };
-    /* A pipe that polls as writable takes PIPE_BUF bytes without blocking, whether it is O_NONBLOCK or not. */
+    /* A pipe that polls as writable takes PIPE_BUF bytes without blocking, whether it is O_NONBLOCK or
+     * not. */
     if (!f->takes_all && poll(&ready, 1, FULL_MS) == 0)
         return -EAGAIN;
     ssize_t n = writev(f->fd, iov, 2);
@@ -233,7 +237,8 @@ static ssize_t write_piece(struct logfile *f)
     return n;
 }
 
-/* A full disk took a part of a line: it goes out of the file again, when that still ends where the write did. */
+/* A full disk took a part of a line: it goes out of the file again, when that still ends where the write
+ * did. */
 static void take_back_torn_line(struct logfile *f)
 {
     struct stat st;

@@ -10,8 +10,8 @@
 #include "io/ring.h"
 #include "io/system.h"
 
-/* Deferred letters opened before each poll. More than any burst of one iteration, few enough that sockets and timers
- * are not kept waiting by letters that defer each other for ever. */
+/* Deferred letters opened before each poll. More than any burst of one iteration, few enough that sockets and
+ * timers are not kept waiting by letters that defer each other for ever. */
 #define DEFERRED_MOST 1024
 
 void loop_read_clock(struct loop *l)
@@ -85,8 +85,8 @@ static void after_poll(uv_check_t *check)
     loop_awake(check->data);
 }
 
-/* A socket whose other side is gone, a file that has reached its limit (`ulimit -f`): errors of one write, no end of the
- * process. */
+/* A socket whose other side is gone, a file that has reached its limit (`ulimit -f`): errors of one write, no
+ * end of the process. */
 static void ignore_signals_of_writing(void)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -124,8 +124,8 @@ int loop_init(struct loop *l, const struct clock *clock, struct log *log)
 }
 
 /*
- * With a ring the loop waits there, and libuv's own descriptor is one of the things it waits for: timers, signals, name
- * look-ups, accepting and letters from other threads stay libuv's business.
+ * With a ring the loop waits there, and libuv's own descriptor is one of the things it waits for: timers,
+ * signals, name look-ups, accepting and letters from other threads stay libuv's business.
  */
 struct ring_watch {
     struct ring_op op;
@@ -275,8 +275,8 @@ void loop_post(struct loop *l, struct letter *letter)
         letter->next = newest;
     } while (!atomic_compare_exchange_weak_explicit(&l->mail.posted, &newest, letter, memory_order_release,
                                                     memory_order_relaxed));
-    /* The letter may be opened and freed by now. Who found the box empty rings; the others' letters are taken with
-     * that one's. */
+    /* The letter may be opened and freed by now. Who found the box empty rings; the others' letters are taken
+     * with that one's. */
     if (!newest)
         uv_async_send(&l->mail.bell);
 }

@@ -58,7 +58,8 @@ static void make_name(char out[PRESENCE_NAME])
     snprintf(out, PRESENCE_NAME, "%ld-%016llx", (long)getpid(), (unsigned long long)chance);
 }
 
-/* Written and locked under a name that readers pass over, then renamed: what a reader finds is whole and locked. */
+/* Written and locked under a name that readers pass over, then renamed: what a reader finds is whole and
+ * locked. */
 static int put(struct presence *p, struct str content)
 {
     char hidden[PRESENCE_NAME + 1];

@@ -15,8 +15,8 @@
 #define SURPLUS 256
 
 #define DIRECT_MOST 8 /* in one turn */
-/* Measured with 8 connections against a bare epoll server: 1: 1.27 of its CPU, 3: 1.16, 5: 0.95, 9: 0.98; with 64
- * connections 0.93, 0.90, 0.87, 0.99. */
+/* Measured with 8 connections against a bare epoll server: 1: 1.27 of its CPU, 3: 1.16, 5: 0.95, 9: 0.98;
+ * with 64 connections 0.93, 0.90, 0.87, 0.99. */
 #ifdef FRESHET_DEBUG
 #define DIRECT_BELOW 2 /* tests are never busy: both ways have their turn */
 #else
@@ -24,8 +24,8 @@
 #endif
 #define WRITES_KEPT 256
 
-/* Operations that the queue has no room for. It is not submitted to make some: owners rely on nothing being under way
- * before the loop turns. */
+/* Operations that the queue has no room for. It is not submitted to make some: owners rely on nothing being
+ * under way before the loop turns. */
 struct places {
     struct places *next;
     unsigned n;
@@ -89,8 +89,8 @@ struct ring *ring_new(int *error)
     struct ring *r = mem_alloc(sizeof(*r));
     list_init(&r->writes);
     r->direct_below = DIRECT_BELOW;
-    /* Disabled at first: then it belongs to the thread that enables it, not to the one that makes it. Results are worked
-     * out when that thread asks for them, and so never interrupt it (DEFER_TASKRUN, Linux 6.1). */
+    /* Disabled at first: then it belongs to the thread that enables it, not to the one that makes it. Results
+     * are worked out when that thread asks for them, and so never interrupt it (DEFER_TASKRUN, Linux 6.1). */
     struct io_uring_params p = {
         .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
                  IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
@@ -153,8 +153,8 @@ struct io_uring_sqe *ring_place(struct ring *r)
     return sqe ? sqe : surplus_place(r);
 }
 
-/* Not io_uring_submit: when there are more results than places for them it has the kernel go on with what it has, in front of a
- * cancellation that is still among the surplus. */
+/* Not io_uring_submit: when there are more results than places for them it has the kernel go on with what it
+ * has, in front of a cancellation that is still among the surplus. */
 static int submit(struct ring *r)
 {
     struct io_uring_sq *sq = &r->uring.sq;
@@ -222,8 +222,8 @@ void ring_give_buffer(struct ring *r, char *buffer)
     io_uring_buf_ring_advance(r->buffers, 1);
 }
 
-/* In a quiet turn, where the queue would save nothing; but of the thousand who wait for one page only the first few, so
- * that they have it at once, and the others together. */
+/* In a quiet turn, where the queue would save nothing; but of the thousand who wait for one page only the
+ * first few, so that they have it at once, and the others together. */
 bool ring_is_direct(struct ring *r)
 {
     return r->batch < r->direct_below && r->direct++ < DIRECT_MOST;
@@ -275,7 +275,8 @@ void ring_turn(struct ring *r, int timeout_ms)
     if (r->surplus)
         queue_surplus(r);
     if (r->surplus) {
-        /* The kernel took none now. What it has must not go on in front of a cancellation that is among them. */
+        /* The kernel took none now. What it has must not go on in front of a cancellation that is among
+         * them. */
         tell_owners(r);
         return;
     }

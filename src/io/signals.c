@@ -6,7 +6,8 @@
 
 #include "base/check.h"
 
-/* All whose default would end the process, and that are not sent by the kernel for what the process itself did. */
+/* All whose default would end the process, and that are not sent by the kernel for what the process itself
+ * did. */
 static const int numbers[] = { SIGTERM, SIGINT,    SIGHUP,  SIGQUIT, SIGUSR1,   SIGUSR2,
                                SIGALRM, SIGVTALRM, SIGPROF, SIGIO,   SIGSTKFLT, SIGPWR };
 
@@ -54,7 +55,8 @@ int signals_init(struct signals *s, struct loop *l, void (*received)(struct sign
     size_t n = count_numbers();
     *s = (struct signals){ .loop = l, .received = received };
     for (size_t i = 0; i < n; i++) {
-        /* Only the first of a loop can fail: it makes the pipe that all share. libuv has taken nothing then. */
+        /* Only the first of a loop can fail: it makes the pipe that all share. libuv has taken nothing
+         * then. */
         int status = uv_signal_init(&l->uv, &s->handles[i]);
         CHECK(status == 0 || i == 0);
         if (status != 0)

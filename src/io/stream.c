@@ -102,8 +102,8 @@ ssize_t stream_engine_send_now(struct stream *s, const struct iovec *iov, unsign
     return sent;
 }
 
-/* The kernel tells of a broken connection once. When it told a write, a reader finds what looks like a proper end. EPIPE is no news: it comes
- * each time, and also behind a FIN, before which all is here. */
+/* The kernel tells of a broken connection once. When it told a write, a reader finds what looks like a proper
+ * end. EPIPE is no news: it comes each time, and also behind a FIN, before which all is here. */
 void stream_engine_lost(struct stream *s, int status)
 {
     if (status != UV_EPIPE)
@@ -121,7 +121,8 @@ void stream_engine_send_fin(struct stream *s)
     shutdown(s->fd, SHUT_WR);
 }
 
-/* Not uv_shutdown: it would take two more system calls, a turn of the loop and 80 bytes of each connection. */
+/* Not uv_shutdown: it would take two more system calls, a turn of the loop and 80 bytes of each
+ * connection. */
 void stream_shutdown(struct stream *s)
 {
     if (s->state != STREAM_OPEN || s->fin)

@@ -61,8 +61,8 @@ static void poll_connect(struct stream *s, const struct address *to)
     } else {
         int status = uv_tcp_connect(&s->poll.req.connect, &s->poll.uv.tcp, &to->sa.any, on_connected);
         if (status) {
-            /* The handle is libuv's by now and must be closed, which takes a turn of the loop: so the owner is told
-             * from the loop as well. */
+            /* The handle is libuv's by now and must be closed, which takes a turn of the loop: so the owner
+             * is told from the loop as well. */
             s->poll.failing = true;
             s->poll.req.failure.status = status;
             s->poll.req.failure.letter.open = on_failed;
@@ -101,8 +101,9 @@ static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
         *buf = (uv_buf_t){ .base = p, .len = n };
 }
 
-/* libuv may find the end from EPOLLHUP after a short read without reading on to the error that caused it: what was
- * cut by a reset must not look whole. EPIPE is a reset that came after the peer's FIN; all that it sent is here. */
+/* libuv may find the end from EPOLLHUP after a short read without reading on to the error that caused it:
+ * what was cut by a reset must not look whole. EPIPE is a reset that came after the peer's FIN; all that it
+ * sent is here. */
 static int end_status(const struct stream *s)
 {
     int error = 0;

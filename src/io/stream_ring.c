@@ -1,12 +1,14 @@
 /*
  * Streams by completion: each operation is handed to the loop's ring, and its result comes from there.
  *
- * Receiving. A client's stream has one operation that stands: whatever comes is put into one of the ring's buffers, from
- * which it is copied to where the owner wants it (a request's head, mostly: some hundred bytes). A stream that receives
- * much (an origin's) takes one buffer, then reads the rest itself, straight into the owner's memory, and only then waits
- * again; the kernel is never given memory of an owner who may go away.
+ * Receiving. A client's stream has one operation that stands: whatever comes is put into one of the ring's
+ * buffers, from which it is copied to where the owner wants it (a request's head, mostly: some hundred
+ * bytes). A stream that receives much (an origin's) takes one buffer, then reads the rest itself, straight
+ * into the owner's memory, and only then waits again; the kernel is never given memory of an owner who may go
+ * away.
  *
- * What comes while the owner does not read is kept here, and the operation is ended: that is a few buffers at most.
+ * What comes while the owner does not read is kept here, and the operation is ended: that is a few buffers at
+ * most.
  */
 #include <errno.h>
 #include <string.h>
@@ -360,8 +362,9 @@ static void open_letter(struct letter *l)
         arm(s);
 }
 
-/* An owner's memory is the kernel's only while it sends, and not beyond stream_close: what is not yet submitted then does
- * nothing, and the cancellation is submitted before the kernel goes on with what it has. */
+/* An owner's memory is the kernel's only while it sends, and not beyond stream_close: what is not yet
+ * submitted then does nothing, and the cancellation is submitted before the kernel goes on with what it
+ * has. */
 static void begin(struct stream *s)
 {
     s->ring.receiving.done = on_received;

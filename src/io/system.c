@@ -70,7 +70,8 @@ static unsigned quota_of(struct str folder)
     return cores;
 }
 
-/* The smallest quota from this process's group up to the root; 0: none. In a container the root is the group. */
+/* The smallest quota from this process's group up to the root; 0: none. In a container the root is the
+ * group. */
 static unsigned cgroup_cores(void)
 {
     struct buf text = BUF_INIT;
@@ -287,7 +288,8 @@ static int make_dir(const char *path, mode_t mode)
     if (mkdir(path, mode) == 0)
         return 0;
     int error = errno;
-    /* Also when the file system is read-only or the folder above is not ours: what is there need not be made. */
+    /* Also when the file system is read-only or the folder above is not ours: what is there need not be
+     * made. */
     if (stat(path, &st) == 0)
         return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
     return -error;

@@ -1,8 +1,9 @@
 /*
- * The timer wheel. Time is cut into ticks of 32 ms; a timer is filed in the slot of the tick at which it must be
- * looked at, modulo the number of slots, so that starting, stopping and re-arming cost the same however many run.
- * A slot is looked at when its tick has passed; timers of a later turn of the wheel stay, timers whose deadline has
- * moved are filed again, the others fire. libuv's timer waits for the next slot that holds something.
+ * The timer wheel. Time is cut into ticks of 32 ms; a timer is filed in the slot of the tick at which it must
+ * be looked at, modulo the number of slots, so that starting, stopping and re-arming cost the same however
+ * many run. A slot is looked at when its tick has passed; timers of a later turn of the wheel stay, timers
+ * whose deadline has moved are filed again, the others fire. libuv's timer waits for the next slot that holds
+ * something.
  */
 #include "io/loop.h"
 
@@ -10,8 +11,8 @@
 
 #define TICK_MS 32
 
-/* Delays from here on may be 1 % late: they are filed at round ticks, so that ten thousand idle connections cause a few
- * wake-ups a second, not thirty. */
+/* Delays from here on may be 1 % late: they are filed at round ticks, so that ten thousand idle connections
+ * cause a few wake-ups a second, not thirty. */
 #define FAR_MS            20000
 #define FAR_GRANULE_TICKS 64
 
@@ -53,8 +54,9 @@ static int64_t tick_for(const struct loop *l, int64_t due_ms)
 
 static void arm(struct loop *l, int64_t tick)
 {
-    /* libuv's clock is not ours, which can be turned and counts suspended time; but both were read at about the same
-     * moment. The millisecond is for their rounding: a wake-up too early would only be followed by another. */
+    /* libuv's clock is not ours, which can be turned and counts suspended time; but both were read at about
+     * the same moment. The millisecond is for their rounding: a wake-up too early would only be followed by
+     * another. */
     int64_t wait_ms = tick * TICK_MS - l->now.mono_ms;
     l->wheel.armed = tick;
     uv_timer_start(&l->wheel.tick, on_tick, wait_ms > 0 ? (uint64_t)wait_ms + 1 : 0, 0);
@@ -130,7 +132,8 @@ void timer_stop(struct loop *l, struct timer *t)
         disarm(l);
 }
 
-/* Moves the slot's timers up to this tick to `due`. No callbacks here: they could stop what the loop stands on. */
+/* Moves the slot's timers up to this tick to `due`. No callbacks here: they could stop what the loop stands
+ * on. */
 static void collect(struct loop *l, size_t slot, int64_t until_tick, struct list *due)
 {
     if (!(l->wheel.filled[slot / 64] & (UINT64_C(1) << (slot % 64))))
@@ -144,8 +147,8 @@ static void collect(struct loop *l, size_t slot, int64_t until_tick, struct list
     }
 }
 
-/* A callback may stop timers that are still in `due`, they leave it then, and start others, which are filed beyond
- * wheel.at and so never come back in this run. */
+/* A callback may stop timers that are still in `due`, they leave it then, and start others, which are filed
+ * beyond wheel.at and so never come back in this run. */
 static void fire_due(struct loop *l, struct list *due)
 {
     struct link *link;
@@ -161,8 +164,9 @@ static void fire_due(struct loop *l, struct list *due)
     }
 }
 
-/* libuv fires timers before it looks at sockets. After a time in which the process stood still, what came meanwhile would be read when
- * all that waited for it was given up: so one turn of the loop comes first. Not in this turn: libuv would fire a delay of 0 at once. */
+/* libuv fires timers before it looks at sockets. After a time in which the process stood still, what came
+ * meanwhile would be read when all that waited for it was given up: so one turn of the loop comes first. Not
+ * in this turn: libuv would fire a delay of 0 at once. */
 static bool must_wait_for_sockets(struct loop *l)
 {
     bool late = l->now.mono_ms - l->wheel.armed * TICK_MS > LATE_MS;
@@ -184,7 +188,8 @@ static void on_tick(uv_timer_t *tick)
     l->wheel.armed = 0;
     if (until > from) {
         l->wheel.at = until;
-        /* After a long sleep or a turn of the clock each slot is looked at once, not once for each tick missed. */
+        /* After a long sleep or a turn of the clock each slot is looked at once, not once for each tick
+         * missed. */
         int64_t slots = until - from < WHEEL_SLOTS ? until - from : WHEEL_SLOTS;
         for (int64_t i = 1; i <= slots; i++)
             collect(l, slot_of(from + i), until, &due);
@@ -194,8 +199,8 @@ static void on_tick(uv_timer_t *tick)
         arm(l, next_filled(l));
 }
 
-/* All timers are filed again relative to the clock's new time; those that are due by it at the very next tick of
- * libuv's timer. The clock may have gone back, too. */
+/* All timers are filed again relative to the clock's new time; those that are due by it at the very next tick
+ * of libuv's timer. The clock may have gone back, too. */
 void timers_recheck(struct loop *l)
 {
     struct list all;

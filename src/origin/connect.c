@@ -1,8 +1,9 @@
 /*
- * A new connection to an origin. Its addresses are raced (RFC 8305, "Happy Eyeballs"): families take turns, the next
- * address is tried when one has failed or has not answered for a moment, and the first that connects wins. An address that
- * failed is tried last for a while. The name is resolved again when its addresses are old, and at once when none of them
- * connects; meanwhile the old ones stay in use. docs/decisions/044 says why so.
+ * A new connection to an origin. Its addresses are raced (RFC 8305, "Happy Eyeballs"): families take turns,
+ * the next address is tried when one has failed or has not answered for a moment, and the first that connects
+ * wins. An address that failed is tried last for a while. The name is resolved again when its addresses are
+ * old, and at once when none of them connects; meanwhile the old ones stay in use. docs/decisions/044 says
+ * why so.
  */
 #include <string.h>
 
@@ -176,7 +177,8 @@ void connect_refresh(struct pool_entry *e)
         start_resolving(e);
 }
 
-/* The addresses that there are do not connect: perhaps there are others by now. false: they are as new as can be. */
+/* The addresses that there are do not connect: perhaps there are others by now. false: they are as new as can
+ * be. */
 static bool ask_again(struct pool_entry *e)
 {
     if (e->is_literal || e->pool->closing)
@@ -315,8 +317,8 @@ static void start_timer(struct ticket *t)
     timer_start(t->entry->pool->loop, &t->timer, t->connect_timeout_ms, too_long);
 }
 
-/* The origin restarts, perhaps: may what it refused be tried again? The time counts for all that it refuses, from the
- * first on, so that who waits in the queue behind it does not add another one. */
+/* The origin restarts, perhaps: may what it refused be tried again? The time counts for all that it refuses,
+ * from the first on, so that who waits in the queue behind it does not add another one. */
 static bool may_try_again(struct ticket *t)
 {
     struct pool_entry *e = t->entry;

@@ -245,7 +245,8 @@ static bool may_be_sent_twice(const struct fetch *f)
     return is_idempotent(f) && !f->has_upload && !f->plan.upgrade;
 }
 
-/* For how long a refused connection is tried again. Not when there is something stored to go on with: its readers need not wait. */
+/* For how long a refused connection is tried again. Not when there is something stored to go on with: its
+ * readers need not wait. */
 static int64_t retry_time(const struct fetch *f)
 {
     bool covered = f->stale && object_serves_on_error(f->stale, epochs_published(f->f->cache->epochs),
@@ -275,7 +276,8 @@ void fetch_ask(struct fetch *f)
 
 /* ---- time ---- */
 
-/* Does the origin still take an upload, however slowly? Of a short one that stands in the kernel's buffers nothing is expected. */
+/* Does the origin still take an upload, however slowly? Of a short one that stands in the kernel's buffers
+ * nothing is expected. */
 static bool takes_upload(struct fetch *f)
 {
     size_t before = f->backlog.held;
@@ -407,8 +409,8 @@ static void give_back(struct fetch *f)
 {
     struct connection *c = f->connection;
     f->connection = NULL;
-    /* An answer that came before the upload was sent leaves the connection in the middle of a message; surplus bytes
-     * make it unusable as well. */
+    /* An answer that came before the upload was sent leaves the connection in the middle of a message;
+     * surplus bytes make it unusable as well. */
     bool reusable = f->keep_alive && f->asked_all && f->in.n == 0 && !c->stream.writing;
     if (reusable && !c->personal)
         pool_keep(c, f->plan.site->origin_idle_timeout);
@@ -418,8 +420,8 @@ static void give_back(struct fetch *f)
         pool_drop(c);
 }
 
-/* The suite of the field says 4-9/10 and sends five bytes; what came is what is there. A part that claims to reach the
- * end of the whole still does when it is shorter than it said; any other mismatch is no part. */
+/* The suite of the field says 4-9/10 and sends five bytes; what came is what is there. A part that claims to
+ * reach the end of the whole still does when it is shorter than it said; any other mismatch is no part. */
 static bool settle_part(struct fetch *f)
 {
     uint64_t got = body_length(f->body), first = f->part_of.range.first, last = f->part_of.range.last;
@@ -529,8 +531,8 @@ void fetch_fail_malformed(struct fetch *f, enum http_error fault)
     fetch_fail(f, http_error_is_limit(fault) ? REASON_ORIGIN_LIMIT : REASON_ORIGIN_INVALID, 502);
 }
 
-/* The connection ended or broke. A reused one that dies without a byte was closed by the origin while it was idle:
- * asked again, once, when nothing can have come of the first try (RFC 9110 §9.2.2). */
+/* The connection ended or broke. A reused one that dies without a byte was closed by the origin while it was
+ * idle: asked again, once, when nothing can have come of the first try (RFC 9110 §9.2.2). */
 static void connection_lost(struct fetch *f)
 {
     bool can_retry = f->step == FETCH_HEAD && f->connection->reused && !f->retried && f->in.n == 0 &&

@@ -92,12 +92,14 @@ static bool append(struct fetch *f, struct str data)
     return true;
 }
 
-/* A passing body: what all readers took is given back; when the slowest is a window behind, the origin waits. */
+/* A passing body: what all readers took is given back; when the slowest is a window behind, the origin
+ * waits. */
 static void throttle(struct fetch *f)
 {
     uint64_t slowest = object_slowest(f->object), length = body_length(f->body);
     if (slowest == UINT64_MAX) {
-        /* Nobody reads what is not kept, and nobody will. Readers that left tell of it themselves; a refresh never had one. */
+        /* Nobody reads what is not kept, and nobody will. Readers that left tell of it themselves; a refresh
+         * never had one. */
         fetch_fail(f, REASON_CANCELLED, 502);
         return;
     }

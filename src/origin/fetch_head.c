@@ -31,7 +31,8 @@ static void ask_unconditionally(struct fetch *f)
     fetch_ask(f);
 }
 
-/* Of an object with few names little is kept of each. Should it have many from now on, that would be too little. */
+/* Of an object with few names little is kept of each. Should it have many from now on, that would be too
+ * little. */
 static bool outgrows_names(struct fetch *f, const struct verdict *v)
 {
     struct epoch_names old = object_names(f->stale);
@@ -42,7 +43,8 @@ static bool outgrows_names(struct fetch *f, const struct verdict *v)
     return names.is_short && names.n > EPOCH_NAMES_FEW;
 }
 
-/* 304: the stored response is confirmed. A new object with its body and the updated head (RFC 9111 §4.3.4). */
+/* 304: the stored response is confirmed. A new object with its body and the updated head (RFC 9111
+ * §4.3.4). */
 static void confirmed(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
     struct fields update, before, merged;
@@ -57,7 +59,8 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     }
     response_fields(stored, &f->arena, &before, NULL);
     response_merge_304(&before, &update, keep_cookies, &f->arena, &merged);
-    /* Fields and names add up when each confirmation brings others: at some point the page is fetched anew. */
+    /* Fields and names add up when each confirmation brings others: at some point the page is fetched
+     * anew. */
     const struct process_settings *limits = &f->plan.settings->process;
     if (merged.n > 2 * (size_t)limits->response_header_count ||
         fetch_head_cost(&merged) > 2 * (size_t)limits->response_header_bytes + FETCH_HEAD_COST ||
@@ -157,8 +160,8 @@ static void complete_part(struct fetch *f, const struct response_head *h, const 
     fetch_begin_body(f, &a, &v, h->bytes);
 }
 
-/* A 206 to a Range that this fetch forwarded, judged as if it were whole: what may be stored of a page may be stored of its
- * parts (RFC 9111 §3.3). */
+/* A 206 to a Range that this fetch forwarded, judged as if it were whole: what may be stored of a page may be
+ * stored of its parts (RFC 9111 §3.3). */
 static void judge_part(struct fetch *f, const struct fields *fields, struct verdict *v)
 {
     uint64_t whole;
@@ -173,8 +176,9 @@ static void judge_part(struct fetch *f, const struct fields *fields, struct verd
 }
 
 /*
- * The answer to a visitor's own Range or conditions: a 206 or 304 says of the page what its 200 would say (RFC 9110 §15.3.7,
- * §15.4.5), so it is known again whether the page may be stored. Its rule is left to a whole answer.
+ * The answer to a visitor's own Range or conditions: a 206 or 304 says of the page what its 200 would say
+ * (RFC 9110 §15.3.7, §15.4.5), so it is known again whether the page may be stored. Its rule is left to a
+ * whole answer.
  */
 static void judge_as_it_came(struct fetch *f, int status, const struct fields *fields, struct verdict *v)
 {
@@ -263,7 +267,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     fetch_begin_body(f, &a, &v, head_bytes);
 }
 
-/* Its answer is there before the client was told to send the upload: it never is, and the connection ends with the answer. */
+/* Its answer is there before the client was told to send the upload: it never is, and the connection ends
+ * with the answer. */
 static void refuse_upload(struct fetch *f)
 {
     struct upload *u = f->plan.upload;

@@ -46,7 +46,8 @@ static void refuse(struct fetch *f, int status, const struct verdict *v)
     index_refuse(f->object, &f->place, f->plan.learns ? &note : NULL, f->f->loop->now.mono_ms);
     object_close(f->object);
     f->length_decides = f->plan.learns && note.effect == MARK_CLEARS && !note.is_short && status == 200;
-    /* The origin's word on this page is newer than what is stored: that is dropped, not kept (CACHING.md 3.6). */
+    /* The origin's word on this page is newer than what is stored: that is dropped, not kept (CACHING.md
+     * 3.6). */
     if (is_passing_trouble(status, v->reason))
         fetch_back_off(f);
     else if (f->stale && f->plan.may_store && !f->plan.not_stored)
@@ -137,8 +138,8 @@ static bool is_list_member(struct str list, struct str token)
     return false;
 }
 
-/* Of what went as it came: would the request that the key stands for have had this answer? It has the same target and languages,
- * and offers those codings that are in the key, no others ("deflate"). */
+/* Of what went as it came: would the request that the key stands for have had this answer? It has the same
+ * target and languages, and offers those codings that are in the key, no others ("deflate"). */
 static bool is_of_the_key(struct fetch *f, const struct fields *response)
 {
     struct str offered = accept_encoding_normalize(f->plan.key.fields), member,
@@ -199,7 +200,8 @@ static void add_dev_note(const struct verdict *v, struct buf *b)
         buf_printf(b, "%s%.*s", i ? " " : ", tags ", STR_ARG(v->tags.v[i]));
 }
 
-/* What the answer says of itself beside the reason: the mistake in its targeted field, and what the profile dev did not do. */
+/* What the answer says of itself beside the reason: the mistake in its targeted field, and what the profile
+ * dev did not do. */
 static struct str note_of(struct fetch *f, const struct verdict *v)
 {
     bool told = v->store || v->reason == REASON_DEV || v->reason == REASON_TARGETED_INVALID;

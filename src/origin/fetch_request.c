@@ -52,7 +52,8 @@ static void add_framing(struct fetch *f)
         buf_add(&f->out, STR("Transfer-Encoding: chunked\r\n"));
 }
 
-/* Only while its client waits for the answer: who sends the body all the same asks nothing (RFC 9110 §10.1.1). */
+/* Only while its client waits for the answer: who sends the body all the same asks nothing (RFC 9110
+ * §10.1.1). */
 static void add_expectation(struct fetch *f)
 {
     if (f->plan.upload && f->plan.upload->awaits)

@@ -62,7 +62,8 @@ bool same_origin_reference(const struct key_request *at, struct str reference, s
         path = at->path;
     else if (path.p[0] != '/')
         path = arena_printf(a, "%.*s%.*s", STR_ARG(directory(at->path)), STR_ARG(path));
-    /* Without a path and a query of its own it has the base's query too: "#part" is the page itself (RFC 3986 §5.2.2). */
+    /* Without a path and a query of its own it has the base's query too: "#part" is the page itself (RFC 3986
+     * §5.2.2). */
     if (path_n > 0 || (reference.n > 0 && reference.p[0] == '?'))
         set_query(out, reference);
     return path_normalize(path, a, &out->path) == HTTP_ERROR_NONE;

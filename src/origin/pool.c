@@ -36,8 +36,8 @@ static void tell_the_others(struct pool_entry *e)
 static void give_place(struct pool_entry *e)
 {
     atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
-    /* From the loop, not from here: an idle connection must first show that nothing is left in it, and a crowd that fails
-     * at once must not nest. */
+    /* From the loop, not from here: an idle connection must first show that nothing is left in it, and a
+     * crowd that fails at once must not nest. */
     e->gave_place = !list_is_empty(&e->queue);
     if (e->gave_place)
         notice_send(&e->place.notice, e->pool->loop);
@@ -218,7 +218,8 @@ void pool_drop(struct connection *c)
 static void idle_too_long(struct timer *t)
 {
     struct connection *c = CONTAINER_OF(t, struct connection, idle);
-    /* It runs on while the connection is in use: stopping and starting it again for each fetch costs more than this look. */
+    /* It runs on while the connection is in use: stopping and starting it again for each fetch costs more
+     * than this look. */
     if (link_is_in(&c->link))
         pool_drop(c);
 }

@@ -5,9 +5,9 @@
 #include "base/check.h"
 
 /*
- * Two forms. A whole body is one piece of memory of exactly its size, this head in front: what is stored with a known length, or was made
- * compact. Beyond a few pages what does not fill its last page stands in a piece of its own, so that little is wasted. A chain is
- * anything else: it grows block by block.
+ * Two forms. A whole body is one piece of memory of exactly its size, this head in front: what is stored with
+ * a known length, or was made compact. Beyond a few pages what does not fill its last page stands in a piece
+ * of its own, so that little is wasted. A chain is anything else: it grows block by block.
  */
 struct body {
     atomic_uint refs;   /* and PASSING, which is the writer's and the last one's */
@@ -226,8 +226,8 @@ static size_t room_in_last(const struct chain *c)
     return c->last->bytes - (size_t)(length - c->last->start);
 }
 
-/* What is expected and not yet there, in blocks of at most BODY_BLOCK_MAX; without a length each block is as large as all
- * before it, so that a long body has few blocks and a short one wastes little. */
+/* What is expected and not yet there, in blocks of at most BODY_BLOCK_MAX; without a length each block is as
+ * large as all before it, so that a long body has few blocks and a short one wastes little. */
 static size_t next_block_bytes(const struct chain *c)
 {
     const size_t head = sizeof(struct body_block);

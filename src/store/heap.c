@@ -8,14 +8,16 @@
 #include "base/pages.h"
 
 /*
- * Pages come in chunks of 4 MiB, aligned to their size, so that the chunk of any piece is known by its address. A chunk begins with its
- * books: which pages are free, which of these are dirty, and the slab that each page belongs to.
+ * Pages come in chunks of 4 MiB, aligned to their size, so that the chunk of any piece is known by its
+ * address. A chunk begins with its books: which pages are free, which of these are dirty, and the slab that
+ * each page belongs to.
  */
 #define CHUNK_BYTES ((size_t)4 << 20)
 #define CHUNK_PAGES (CHUNK_BYTES / HEAP_PAGE)
 #define WORDS       (CHUNK_PAGES / 64)
 
-/* Pages of one class of pieces. Its books stand at its first page; the others only say how far back that is. */
+/* Pages of one class of pieces. Its books stand at its first page; the others only say how far back that
+ * is. */
 struct slab {
     struct link link; /* among those of its class that are as full; a full one is in no list */
     uint16_t used;    /* pieces given out */
@@ -313,8 +315,8 @@ static bool serves(const struct heap_chunk *k, size_t pages, bool for_slabs)
     return k->longest >= pages && (k->for_slabs == for_slabs || is_empty(k));
 }
 
-/* A run that the system has memory for already, near what was given back last: in a full cache each page takes the place of
- * others, and with clean pages each would cost the system as much again. */
+/* A run that the system has memory for already, near what was given back last: in a full cache each page
+ * takes the place of others, and with clean pages each would cost the system as much again. */
 static size_t find_dirty(struct heap *h, size_t pages, bool for_slabs, struct chunk **c)
 {
     for (size_t k = 0; k < h->chunks_n && k < DIRTY_LOOK; k++) {
@@ -397,9 +399,9 @@ static size_t first_dirty(struct heap *h, size_t from, bool idle)
     return i == h->recent && i < h->chunks_cap ? first_offer(h, i + 1, &w) : i;
 }
 
-/* Whose dirty pages go: an empty one's, which goes as a whole, so that huge pages are not split for it. Else chunk after chunk in turn, so
- * that none keeps pages that nobody wants while others lose what they need at once; the one that was given to last only when no
- * other has any. */
+/* Whose dirty pages go: an empty one's, which goes as a whole, so that huge pages are not split for it. Else
+ * chunk after chunk in turn, so that none keeps pages that nobody wants while others lose what they need at
+ * once; the one that was given to last only when no other has any. */
 static size_t next_release(struct heap *h)
 {
     size_t i = first_dirty(h, 0, true);
@@ -414,8 +416,8 @@ static size_t next_release(struct heap *h)
     return h->recent;
 }
 
-/* With the lock, which it gives back while the system works: the pages are nobody's meanwhile. A chunk of which nothing is used goes
- * as a whole. */
+/* With the lock, which it gives back while the system works: the pages are nobody's meanwhile. A chunk of
+ * which nothing is used goes as a whole. */
 static void release_some(struct heap *h)
 {
     size_t i = next_release(h);
@@ -468,7 +470,8 @@ static unsigned fullness(const struct heap_class *k, unsigned used)
     return used * HEAP_FULLNESS / k->pieces;
 }
 
-/* Into the list of those that are as full: pieces are taken from the fullest, so that the others become empty. */
+/* Into the list of those that are as full: pieces are taken from the fullest, so that the others become
+ * empty. */
 static void file_slab(struct heap *h, struct slab *s)
 {
     struct heap_class *k = &h->classes[s->class];

@@ -5,7 +5,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-/* With the address sanitizer each piece comes from malloc, which it watches over. The heap has its own tests. */
+/* With the address sanitizer each piece comes from malloc, which it watches over. The heap has its own
+ * tests. */
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -17,7 +18,8 @@
 #define SANITIZED 0
 #endif
 
-/* Parts of the budget that may lie idle beyond it: free pages kept for what comes next, and room between pieces in slabs. */
+/* Parts of the budget that may lie idle beyond it: free pages kept for what comes next, and room between
+ * pieces in slabs. */
 #define DIRTY_PART  64
 #define DIRTY_LEAST ((int64_t)1 << 20)
 #define HOLES_PART  32

@@ -1,11 +1,12 @@
 /*
- * The limit that a hit is measured against, on epoll: reads a request up to its empty line and answers with the bytes of a file.
- * One read and one write a request and nothing else: no parsing, no timers, no counters, no log.
+ * The limit that a hit is measured against, on epoll: reads a request up to its empty line and answers with
+ * the bytes of a file. One read and one write a request and nothing else: no parsing, no timers, no counters,
+ * no log.
  * Usage: bare_epoll PORT RESPONSE_FILE [THREADS]
  *
- * Thread 0 accepts and deals connections out in turn, so that all threads have the same number of them: then the figure of two
- * threads is that of two busy threads. Edge-triggered and for both directions from the start, so that a body that does not fit
- * into the socket's buffer costs no further call than its writes.
+ * Thread 0 accepts and deals connections out in turn, so that all threads have the same number of them: then
+ * the figure of two threads is that of two busy threads. Edge-triggered and for both directions from the
+ * start, so that a body that does not fit into the socket's buffer costs no further call than its writes.
  */
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 /*
- * The same as bare_epoll on io_uring, as a second limit: accepting and receiving are asked for once and report again and again
- * (multishot), received bytes lie in buffers that the kernel takes from a ring, and all writes of a turn are submitted by the one
- * call that waits for the next.
+ * The same as bare_epoll on io_uring, as a second limit: accepting and receiving are asked for once and
+ * report again and again (multishot), received bytes lie in buffers that the kernel takes from a ring, and
+ * all writes of a turn are submitted by the one call that waits for the next.
  * Usage: bare_uring PORT RESPONSE_FILE [THREADS]
  *
  * Thread 0 accepts and deals connections out in turn, by messages from ring to ring.

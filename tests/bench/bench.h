@@ -1,4 +1,5 @@
-/* What the bench's programs share: a listening socket on loopback, a file's bytes, the clock, and an end with a message. */
+/* What the bench's programs share: a listening socket on loopback, a file's bytes, the clock, and an end with
+ * a message. */
 #ifndef BENCH_H
 #define BENCH_H
 

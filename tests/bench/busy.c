@@ -1,6 +1,6 @@
 /*
- * Unrelated work: counts for a quarter of a millisecond and sleeps for as long, over and over, as freshet's sweep does (docs/decisions/021-sweep.md).
- * What visitors notice of it is the machine's doing.
+ * Unrelated work: counts for a quarter of a millisecond and sleeps for as long, over and over, as freshet's
+ * sweep does (docs/decisions/021-sweep.md). What visitors notice of it is the machine's doing.
  * Usage: busy SECONDS      prints the CPU time that it took, ms
  */
 #include <stdio.h>

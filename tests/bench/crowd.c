@@ -1,11 +1,12 @@
 /*
- * Many connections that want the same thing at the same moment: connects all, prints "ready", waits for a line on standard input,
- * sends the request on all of them and reads the answers, then prints one line of JSON. Without a line (end of input) it only held
- * the connections. Times are in ns of the monotonic clock; when an answer began to come is the kernel's stamp of its first bytes, however
- * late this program is woken.
+ * Many connections that want the same thing at the same moment: connects all, prints "ready", waits for a
+ * line on standard input, sends the request on all of them and reads the answers, then prints one line of
+ * JSON. Without a line (end of input) it only held the connections. Times are in ns of the monotonic clock;
+ * when an answer began to come is the kernel's stamp of its first bytes, however late this program is woken.
  * Usage: crowd PORT REQUEST_FILE CONNECTIONS [BYTES_PER_SECOND]
  *
- * With BYTES_PER_SECOND each connection reads no faster than that; it ends, and tells how far it came, at the end of input.
+ * With BYTES_PER_SECOND each connection reads no faster than that; it ends, and tells how far it came, at the
+ * end of input.
  */
 #include <errno.h>
 #include <poll.h>
@@ -169,7 +170,8 @@ static void read_all(void)
         int n = epoll_wait(poll, events, EVENTS, 30000);
         if (n <= 0)
             break;
-        /* Of one connection everything matters, of many the body's bytes too; of one giant only their number. */
+        /* Of one connection everything matters, of many the body's bytes too; of one giant only their
+         * number. */
         for (int i = 0; i < n; i++)
             read_some(events[i].data.ptr, INPUT, n_all > 1);
     }

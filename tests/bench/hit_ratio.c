@@ -1,6 +1,6 @@
 /*
- * Hit ratios of freshet's own eviction (src/cache/evict.c) beside FIFO and LRU, in a loop that does as the cache does: room is made,
- * then what was fetched comes in.
+ * Hit ratios of freshet's own eviction (src/cache/evict.c) beside FIFO and LRU, in a loop that does as the
+ * cache does: room is made, then what was fetched comes in.
  * Usage: hit_ratio trace FILE      32-bit page numbers, big-endian; each page weighs one
  *        hit_ratio mix             synthetic mixes of requests, pages weigh their bytes
  * Prints lines of JSON: {"mix":…,"percent":…,"ours":…,"lru":…,"fifo":…} and the same for bytes.
@@ -179,8 +179,9 @@ static uint64_t some_size(void)
 
 enum change { NEVER, AT_ONCE, ONE_BY_ONE };
 
-/* Popularity by Zipf's law; `scans`: the share of requests that walk through all pages, as a crawler does. A page is popular for
- * PHASE requests, then another takes its rank: all at the same moment, or each at its own. */
+/* Popularity by Zipf's law; `scans`: the share of requests that walk through all pages, as a crawler does. A
+ * page is popular for PHASE requests, then another takes its rank: all at the same moment, or each at its
+ * own. */
 static void report_mix(const char *name, double exponent, double scans, enum change change)
 {
     struct requests r = { .name = name, .n = REQUESTS, .pages = PAGES };

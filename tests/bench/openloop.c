@@ -1,11 +1,13 @@
 /*
- * Load at a rate: requests are due at times that do not depend on the answers (exponential gaps, the same at each run), and a latency
- * counts from the time at which its request was due, so that a server that stalls cannot hide how many it kept waiting.
+ * Load at a rate: requests are due at times that do not depend on the answers (exponential gaps, the same at
+ * each run), and a latency counts from the time at which its request was due, so that a server that stalls
+ * cannot hide how many it kept waiting.
  * Usage: openloop PORT REQUEST_FILE RATE CONNECTIONS SECONDS [MODULO]
  *        openloop PORT REQUEST_FILE 0 CONNECTIONS REQUESTS     so many, as fast as they are answered
  *
- * The request is sent as it stands in the file; "########" in it becomes the request's number (modulo MODULO). Answers have a
- * Content-Length or no body. Prints one line of JSON. The first tenth of the time is not counted.
+ * The request is sent as it stands in the file; "########" in it becomes the request's number (modulo
+ * MODULO). Answers have a Content-Length or no body. Prints one line of JSON. The first tenth of the time is
+ * not counted.
  */
 #include <errno.h>
 #include <math.h>

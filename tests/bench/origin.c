@@ -1,14 +1,17 @@
 /*
- * The origin behind everything that is measured: one thread, epoll. What it answers stands in the first segment of the path, as
- * letters with numbers, so that a table asks for what it needs and any number of URLs exists:
+ * The origin behind everything that is measured: one thread, epoll. What it answers stands in the first
+ * segment of the path, as letters with numbers, so that a table asks for what it needs and any number of URLs
+ * exists:
  *   GET /b10240,t100/page-7      10 KB with 100 tags
- *     bN  body of N bytes (1024)           tN  Cache-Tag: "all" and N others, made of the number at the end of the path (0)
+ *     bN  body of N bytes (1024)           tN  Cache-Tag: "all" and N others, made of the number
+ *                                              at the end of the path (0)
  *     u   no Cache-Tag
  *     n   may not be stored                v   Netlify-Vary with four query names and one cookie
  *     wN  N ms before the head             pN  N ms between the first KB of the body and the rest
  *     f   note when the first byte goes out
  *   GET /count                   requests answered so far, but for this kind
- *   GET /first                   when the first byte of the latest answer with `f` went out, in ns of the monotonic clock
+ *   GET /first                   when the first byte of the latest answer with `f` went out,
+ *                                in ns of the monotonic clock
  * Usage: origin PORT
  */
 #include <errno.h>

@@ -1,7 +1,9 @@
 /*
- * How long a sleeping process takes until it runs again, by the memory that it works with (docs/decisions/033-many-at-once.md): the parent
- * writes the time into a pipe every 600 ms, the child waits in read, and then writes into each page of its memory.
- * Usage: wake MEGABYTES [TIMES]      prints the time from before the write to after the read, ms: least, median, most
+ * How long a sleeping process takes until it runs again, by the memory that it works with
+ * (docs/decisions/033-many-at-once.md): the parent writes the time into a pipe every 600 ms, the child waits
+ * in read, and then writes into each page of its memory.
+ * Usage: wake MEGABYTES [TIMES]      prints the time from before the write to after the read,
+ *                                    ms: least, median, most
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -87,7 +87,8 @@ static void check_language(const struct fields *f, struct arena *a)
     /* a quote that is open at the end of a line goes on in the joined one: then the members are others */
     if (str_index(text, '"') < text.n)
         return;
-    /* The qualities are gone from the normal form, so it is not its own normal form; but it has the same languages. */
+    /* The qualities are gone from the normal form, so it is not its own normal form; but it has the same
+     * languages. */
     CHECK(accept_language_normalize(&normal, a).n == text.n);
     /* Equals stand in another order there, so another of them may come first; none stays none. */
     CHECK((language_best_group(&normal, &rule.languages, a) == -1) == (group == -1));

@@ -1,4 +1,5 @@
-/* A chunked body decodes the same however it is cut, and ends for llhttp at the same byte with the same content. */
+/* A chunked body decodes the same however it is cut, and ends for llhttp at the same byte with the same
+ * content. */
 #include "base/buf.h"
 #include "http/chunked.h"
 #include "oracle.h"
@@ -41,8 +42,8 @@ static void check_pieces(struct str in, const struct decoded *whole, struct dice
     buf_fini(&r.body);
 }
 
-/* The accepted input without extensions: llhttp knows neither white space around them, nor a backslash in them, nor
- * one behind another that has a value. */
+/* The accepted input without extensions: llhttp knows neither white space around them, nor a backslash in
+ * them, nor one behind another that has a value. */
 static void write_plain(struct buf *out, struct str in)
 {
     size_t size;

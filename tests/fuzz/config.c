@@ -1,4 +1,5 @@
-/* A configuration is either a snapshot that keeps every promise of conf/settings.h, or lines that say what is wrong. */
+/* A configuration is either a snapshot that keeps every promise of conf/settings.h, or lines that say what is
+ * wrong. */
 #include "base/check.h"
 #include "conf/report.h"
 #include "conf/setting.h"

@@ -24,8 +24,8 @@ struct reading {
     struct buf text; /* "METHOD target" or the reason, then a line "name:value" for each field */
 };
 
-/* Fills result, error and the head of one kind; the rest when there is one: bytes, minor, fields, the first line of
- * text. */
+/* Fills result, error and the head of one kind; the rest when there is one: bytes, minor, fields, the first
+ * line of text. */
 typedef void read_fn(struct reading *r, struct str in, struct head_scan *scan,
                      const struct head_limits *limits);
 

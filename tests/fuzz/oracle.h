@@ -1,6 +1,7 @@
 /*
- * llhttp, Node's parser, as a second opinion in the fuzz targets of the HTTP/1.1 parsers: what ours accepts, llhttp in
- * strict mode must read as the same message. Where that cannot be, docs/decisions/001-strict-parser.md says why.
+ * llhttp, Node's parser, as a second opinion in the fuzz targets of the HTTP/1.1 parsers: what ours accepts,
+ * llhttp in strict mode must read as the same message. Where that cannot be,
+ * docs/decisions/001-strict-parser.md says why.
  */
 #ifndef FUZZ_ORACLE_H
 #define FUZZ_ORACLE_H
@@ -123,8 +124,8 @@ static inline bool oracle_feed(struct oracle *o, struct str in)
     return e == HPE_OK || e == HPE_PAUSED_UPGRADE;
 }
 
-/* llhttp knows no HTAB behind a length or an encoding: SP instead, in a copy of the head that `f` was read from. The
- * copy may differ in its first line, so places are counted from the end. */
+/* llhttp knows no HTAB behind a length or an encoding: SP instead, in a copy of the head that `f` was read
+ * from. The copy may differ in its first line, so places are counted from the end. */
 static inline void oracle_blank_tabs(struct buf *copy, struct str head, const struct fields *f)
 {
     for (size_t i = 0; i < f->n; i++) {

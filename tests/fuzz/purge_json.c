@@ -1,5 +1,6 @@
-/* A purge request's body is either refused with a sentence, or means exactly what it says: tags, URLs or a site, no name
- * more and none less; read again from what was understood it means the same. Input: the body. */
+/* A purge request's body is either refused with a sentence, or means exactly what it says: tags, URLs or a
+ * site, no name more and none less; read again from what was understood it means the same. Input: the
+ * body. */
 #include <jansson.h>
 #include <string.h>
 
@@ -63,7 +64,8 @@ static bool has_name(const struct purge_plan *plan, uint64_t name)
     return false;
 }
 
-/* Tags in capitals are the same tags; the names of the plan are those of the tags, and one or more for each URL. */
+/* Tags in capitals are the same tags; the names of the plan are those of the tags, and one or more for each
+ * URL. */
 static void check_plan(const struct purge_ask *ask, const struct purge_plan *plan, struct arena *a)
 {
     const struct site_settings *site = ask->site.n ? settings_site_by_name(settings, ask->site) : NULL;

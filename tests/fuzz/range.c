@@ -1,4 +1,5 @@
-/* Every range lies inside the representation, several together are no longer than it, and their number has a limit. */
+/* Every range lies inside the representation, several together are no longer than it, and their number has a
+ * limit. */
 #include <string.h>
 
 #include "base/check.h"

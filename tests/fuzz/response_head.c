@@ -1,4 +1,5 @@
-/* A response head reads the same however it is cut, keeps its limits, and llhttp reads what we accept as the same. */
+/* A response head reads the same however it is cut, keeps its limits, and llhttp reads what we accept as the
+ * same. */
 #include "head.h"
 #include "oracle.h"
 

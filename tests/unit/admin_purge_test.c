@@ -1,5 +1,5 @@
-/* A purge request that is good becomes exactly the names that it says; one that is not is refused with the reason, and
- * purges nothing. */
+/* A purge request that is good becomes exactly the names that it says; one that is not is refused with the
+ * reason, and purges nothing. */
 #include "admin_test.h"
 
 #include "admin/purge.h"

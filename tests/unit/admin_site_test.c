@@ -1,4 +1,5 @@
-/* The admin site answers who has the token, and who asks for health or metrics; it says what is wrong with everything else. */
+/* The admin site answers who has the token, and who asks for health or metrics; it says what is wrong with
+ * everything else. */
 #include "admin_test.h"
 
 #define SITE                                                                                                 \

@@ -1,4 +1,5 @@
-/* What the tests of admin/ share: a cache with pages, an admin site over it, and requests that reach it without a front. */
+/* What the tests of admin/ share: a cache with pages, an admin site over it, and requests that reach it
+ * without a front. */
 #ifndef ADMIN_TEST_H
 #define ADMIN_TEST_H
 

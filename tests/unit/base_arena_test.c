@@ -1,4 +1,5 @@
-/* An arena gives aligned memory that does not overlap, whatever the sizes, and gives all of it back at once. */
+/* An arena gives aligned memory that does not overlap, whatever the sizes, and gives all of it back at
+ * once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

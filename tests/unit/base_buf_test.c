@@ -1,4 +1,5 @@
-/* Buffers grow without losing a byte, and write numbers and JSON strings exactly, whatever bytes they are given. */
+/* Buffers grow without losing a byte, and write numbers and JSON strings exactly, whatever bytes they are
+ * given. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Table hashes depend on every byte and on the secret; the hash of a body does not depend on how it was cut. */
+/* Table hashes depend on every byte and on the secret; the hash of a body does not depend on how it was
+ * cut. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* A record is one whole line with its time, level and area; a stranger's bytes cannot forge one; times are written in UTC. */
+/* A record is one whole line with its time, level and area; a stranger's bytes cannot forge one; times are
+ * written in UTC. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

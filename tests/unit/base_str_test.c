@@ -1,4 +1,5 @@
-/* Strings with a length compare, cut and become numbers by their bytes, also when they are empty or have no pointer. */
+/* Strings with a length compare, cut and become numbers by their bytes, also when they are empty or have no
+ * pointer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

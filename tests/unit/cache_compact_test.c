@@ -1,5 +1,6 @@
-/* Pages that move together stay what they are: found, whole, purgeable, evictable, and where a reader sees them nothing moves. When pages of
- * one size follow those of another, memory is found again and what is asked for stays. */
+/* Pages that move together stay what they are: found, whole, purgeable, evictable, and where a reader sees
+ * them nothing moves. When pages of one size follow those of another, memory is found again and what is asked
+ * for stays. */
 #include <pthread.h>
 
 #include "cache_world.h"
@@ -186,8 +187,8 @@ static bool is_there(unsigned i)
     return there;
 }
 
-/* Small pages of which a fifth is asked for, then others, of one size after the other. Under the address sanitizer pieces come from malloc:
- * there are no holes, and all pieces move. */
+/* Small pages of which a fifth is asked for, then others, of one size after the other. Under the address
+ * sanitizer pieces come from malloc: there are no holes, and all pieces move. */
 static void memory_is_found_again(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* A purge holds for everything that began before it and for nothing that began later, however many purges there were since, on every
- * thread from the moment it returns. */
+/* A purge holds for everything that began before it and for nothing that began later, however many purges
+ * there were since, on every thread from the moment it returns. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -259,8 +259,8 @@ static void has_objects_without_names(void **state)
     assert_false(touched_of(NULL, 0, before, before, epochs_published(e), &p));
 }
 
-/* The journal answers for a few hundred numbers, the table for more: they must agree, at each distance and for each position
- * among the names of an object. */
+/* The journal answers for a few hundred numbers, the table for more: they must agree, at each distance and
+ * for each position among the names of an object. */
 static void journal_and_table_agree(void **state)
 {
     (void)state;
@@ -283,7 +283,8 @@ static void journal_and_table_agree(void **state)
         }
 }
 
-/* With few names and with many, which have a filter: the journal finds each of them, the first and the last too, and no other. */
+/* With few names and with many, which have a filter: the journal finds each of them, the first and the last
+ * too, and no other. */
 static void finds_each_of_many_names(void **state)
 {
     (void)state;
@@ -352,7 +353,8 @@ static void remembers_many_names(void **state)
     }
 }
 
-/* Over the cap the oldest goes, and all that began before its purge counts as purged: more than asked, never less. */
+/* Over the cap the oldest goes, and all that began before its purge counts as purged: more than asked, never
+ * less. */
 static void raises_the_floor_over_the_cap(void **state)
 {
     (void)state;
@@ -398,7 +400,8 @@ static void raises_the_floor_over_the_cap(void **state)
     assert_true(touched(7999, epochs_published(e) - 1, epochs_published(e) - 1, &p));
 }
 
-/* Anybody can invalidate names, by unsafe requests for URLs that do not matter: pages are revalidated, and none is lost. */
+/* Anybody can invalidate names, by unsafe requests for URLs that do not matter: pages are revalidated, and
+ * none is lost. */
 static void a_flood_of_unsafe_requests_takes_nothing_away(void **state)
 {
     (void)state;
@@ -486,9 +489,10 @@ static void forgets_a_name_as_a_whole(void **state)
 }
 
 /*
- * With as many purged names as are remembered, less than one object in a million is taken for a purged one (docs/decisions/046). That
- * is too seldom to be counted, so the names are made alike on purpose: all agree in their upper bits, and only so many bits are left
- * to tell them apart that each rate that would be too high shows here as well.
+ * With as many purged names as are remembered, less than one object in a million is taken for a purged one
+ * (docs/decisions/046). That is too seldom to be counted, so the names are made alike on purpose: all agree
+ * in their upper bits, and only so many bits are left to tell them apart that each rate that would be too
+ * high shows here as well.
  */
 static void few_names_are_taken_for_others(void **state)
 {
@@ -523,7 +527,8 @@ static void few_names_are_taken_for_others(void **state)
             wrong += epochs_touched(e, (struct epoch_names){ room.room, rows[r].names, is_short }, before,
                                     before, epochs_published(e), &p);
         }
-        /* (names + 1) * 2^16 / 2^(kept - alike), which is 2^18 times what it is with 2^20 names and all bits. */
+        /* (names + 1) * 2^16 / 2^(kept - alike), which is 2^18 times what it is with 2^20 names and all
+         * bits. */
         double expected = (double)(rows[r].names + 1) * (double)COUNT_OF(purged) /
                           (double)((uint64_t)1 << (rows[r].kept - alike));
         double rate =
@@ -534,8 +539,8 @@ static void few_names_are_taken_for_others(void **state)
     }
 }
 
-/* The name of a path has a partner, the name of its URL without a query: an object that has this has both, in either form; one that has
- * only the first does not have the second. */
+/* The name of a path has a partner, the name of its URL without a query: an object that has this has both, in
+ * either form; one that has only the first does not have the second. */
 static void a_pair_is_both_names(void **state)
 {
     (void)state;

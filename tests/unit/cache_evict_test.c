@@ -1,5 +1,6 @@
-/* Eviction keeps what is asked for again: S3-FIFO's hit ratios on a shop's trace, better than LRU's also when weights differ; nothing
- * queued is lost or comes out twice, and what it remembers of the past stays small. */
+/* Eviction keeps what is asked for again: S3-FIFO's hit ratios on a shop's trace, better than LRU's also when
+ * weights differ; nothing queued is lost or comes out twice, and what it remembers of the past stays
+ * small. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -234,7 +235,8 @@ static void leaves_in_order(void **state)
     }
     assert_int_equal(evict_weight(e), 100);
     assert_int_equal(evict_count(e), 10);
-    /* Not asked for since it came: it goes; else it stays, and leaves the main queue only after the others. */
+    /* Not asked for since it came: it goes; else it stays, and leaves the main queue only after the
+     * others. */
     evict_touch(&items[1]);
     assert_ptr_equal(evict_take(e, NULL), &items[0]);
     assert_int_equal(items[0].queue, EVICT_NONE);
@@ -246,7 +248,8 @@ static void leaves_in_order(void **state)
     assert_int_equal(items[2].queue, EVICT_MAIN);
     for (int i = 3; i <= 7; i++)
         assert_ptr_equal(evict_take(e, NULL), &items[i]);
-    /* The small queue is within its share, which has become two tenths: the main one gives. Uses there are chances. */
+    /* The small queue is within its share, which has become two tenths: the main one gives. Uses there are
+     * chances. */
     evict_touch(&items[1]);
     assert_ptr_equal(evict_take(e, NULL), &items[2]);
     assert_ptr_equal(evict_take(e, NULL), &items[1]);
@@ -306,7 +309,8 @@ static void the_shares_follow_what_returns(void **state)
     evict_free(e);
 }
 
-/* A page that takes the room of many needs more than one use to stay while popularity moves on; else one is enough. */
+/* A page that takes the room of many needs more than one use to stay while popularity moves on; else one is
+ * enough. */
 static void a_heavy_one_needs_two_uses(void **state)
 {
     (void)state;
@@ -554,7 +558,8 @@ static void loses_and_doubles_nothing(void **state)
     memory_fini(&memory);
 }
 
-/* Everything that leaves returns soon: the ghost's entries are used up as fast as they come. It must not grow for that. */
+/* Everything that leaves returns soon: the ghost's entries are used up as fast as they come. It must not grow
+ * for that. */
 static void the_ghost_stays_small(void **state)
 {
     (void)state;
@@ -565,7 +570,8 @@ static void the_ghost_stays_small(void **state)
     int64_t first = memory_used(&memory);
     for (uint64_t round = 0; round < 300000; round++) {
         for (size_t i = 0; i < COUNT_OF(items); i++) {
-            /* Out of the small queue, back through its ghost, out of the main one, back through the other ghost. */
+            /* Out of the small queue, back through its ghost, out of the main one, back through the other
+             * ghost. */
             for (int twice = 0; twice < 2; twice++) {
                 items[i] = item_of(mix(i), 1);
                 link_init(&items[i].link);
@@ -580,7 +586,8 @@ static void the_ghost_stays_small(void **state)
     memory_fini(&memory);
 }
 
-/* What somebody holds would free nothing: all others go first, and when only held ones are left nobody goes. */
+/* What somebody holds would free nothing: all others go first, and when only held ones are left nobody
+ * goes. */
 static void takes_nothing_that_is_held(void **state)
 {
     (void)state;
@@ -667,8 +674,8 @@ static int64_t mono_us(void)
 
 enum { MANY = 2000000, CALL_MOST_US = 1000 };
 
-/* How long each of so many calls took that put one in, and then of those that take one out, when that is less than what is known of it.
- * All have been used since they came. Returns the longest. */
+/* How long each of so many calls took that put one in, and then of those that take one out, when that is less
+ * than what is known of it. All have been used since they came. Returns the longest. */
 static uint16_t measure(struct evict_item *items, uint16_t *us)
 {
     struct evict *e = evict_new((uint64_t)MANY * 4, NULL);
@@ -694,8 +701,9 @@ static uint16_t measure(struct evict_item *items, uint16_t *us)
     return longest;
 }
 
-/* The lock is held for a bounded number of steps, whatever was used and however much is remembered. Each call's best of a few rounds: what
- * the machine does beside it comes at any time, what a call does comes each time. */
+/* The lock is held for a bounded number of steps, whatever was used and however much is remembered. Each
+ * call's best of a few rounds: what the machine does beside it comes at any time, what a call does comes each
+ * time. */
 static void no_call_takes_long(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* A look-up has one answer, whatever is stored, runs or was purged; what is replaced, purged or evicted leaves nothing behind; and
- * threads that look, publish, purge and evict at once see nothing that they must not. */
+/* A look-up has one answer, whatever is stored, runs or was purged; what is replaced, purged or evicted
+ * leaves nothing behind; and threads that look, publish, purge and evict at once see nothing that they must
+ * not. */
 #include "cache_world.h"
 
 #include <pthread.h>
@@ -302,7 +303,8 @@ static void no_queue_for_a_while(void **state)
     assert_false(facts.known);
 }
 
-/* Of a page with another query or under another rule nothing was learnt, and nothing of another page of the same key's length. */
+/* Of a page with another query or under another rule nothing was learnt, and nothing of another page of the
+ * same key's length. */
 static void a_mark_is_of_its_key_alone(void **state)
 {
     (void)state;
@@ -783,7 +785,8 @@ static void an_invalidated_one_is_revalidated(void **state)
     found_drop(&f);
 }
 
-/* A fetch begun before the purge is for those who asked before it, and for nobody after it; its end stores nothing. */
+/* A fetch begun before the purge is for those who asked before it, and for nobody after it; its end stores
+ * nothing. */
 static void a_purge_detaches_a_running_fetch(void **state)
 {
     (void)state;
@@ -848,7 +851,8 @@ static void a_refresh_does_not_revive(void **state)
     assert_int_equal(cache->objects, 0);
 }
 
-/* A purge between the look and the start of the fetch is not missed: the fetch begins at the request's number. */
+/* A purge between the look and the start of the fetch is not missed: the fetch begins at the request's
+ * number. */
 static void a_fetch_begins_when_its_request_came(void **state)
 {
     (void)state;
@@ -946,8 +950,8 @@ static void busy_objects_are_not_evicted(void **state)
     found_drop(&f);
 }
 
-/* Of a URL whose answers are not stored something is remembered in a small part of the memory: a stranger who asks for many long ones
- * must not take the place of pages. */
+/* Of a URL whose answers are not stored something is remembered in a small part of the memory: a stranger who
+ * asks for many long ones must not take the place of pages. */
 static void what_is_remembered_of_strange_urls_is_bounded(void **state)
 {
     (void)state;
@@ -1158,7 +1162,8 @@ static void *sweep_on_and_on(void *ctx)
 {
     struct crowd *c = ctx;
     while (!atomic_load(&c->over)) {
-        /* Time flies: pages expire and names are forgotten while the others look. But no fetch may take an hour. */
+        /* Time flies: pages expire and names are forgotten while the others look. But no fetch may take an
+         * hour. */
         atomic_fetch_add(&c->clock.mono_shift_ms, 10000);
         cache_sweep(cache, &c->clock, 500);
     }

@@ -1,6 +1,6 @@
-/* A purge that is in force at any point of a fetch's life keeps what was fetched before it from every request that arrives after it: at
- * each step, for cold pages, confirmed ones (304) and background refreshes, with waiters, whichever fetch ends first, and from
- * several threads. */
+/* A purge that is in force at any point of a fetch's life keeps what was fetched before it from every request
+ * that arrives after it: at each step, for cold pages, confirmed ones (304) and background refreshes, with
+ * waiters, whichever fetch ends first, and from several threads. */
 #include "cache_world.h"
 
 #include <pthread.h>
@@ -247,8 +247,9 @@ enum kind { COLD, REVALIDATION, REFRESH };
 #define NOBODY -1
 
 /*
- * The page is fetched with version 1. At `at` the data change and a purge is in force. Somebody joined at `join`. Then the
- * fetch of who asked after the purge, if there is one, makes `ahead` steps before the older one goes on.
+ * The page is fetched with version 1. At `at` the data change and a purge is in force. Somebody joined at
+ * `join`. Then the fetch of who asked after the purge, if there is one, makes `ahead` steps before the older
+ * one goes on.
  */
 static void one_order(enum kind kind, enum purge_kind purge_kind, bool window, enum fetch_step at, int join,
                       int ahead)

@@ -182,7 +182,8 @@ static void makes_the_plain_key_for_nothing(void **state)
     rule_unref(rule);
 }
 
-/* CACHING.md 4.1, 4.8: another spelling of the path, and a request for data, are pages of their own under every rule. */
+/* CACHING.md 4.1, 4.8: another spelling of the path, and a request for data, are pages of their own under
+ * every rule. */
 static void keys_spelling_and_data(void **state)
 {
     (void)state;
@@ -208,7 +209,8 @@ static void keys_spelling_and_data(void **state)
     }
 }
 
-/* CACHING.md 4.7: what an ignored parameter says is for a Location of the same site, unless that has it by itself. */
+/* CACHING.md 4.7: what an ignored parameter says is for a Location of the same site, unless that has it by
+ * itself. */
 static void tells_ignored_parameters(void **state)
 {
     (void)state;
@@ -767,7 +769,8 @@ static struct str lines_of(const struct fields *f)
     return text;
 }
 
-/* CACHING.md 3.7: a background refresh carries no cookie, Authorization, Range or condition of a visitor that is not in the variant's key. */
+/* CACHING.md 3.7: a background refresh carries no cookie, Authorization, Range or condition of a visitor that
+ * is not in the variant's key. */
 static void reduces_fields_for_a_refresh(void **state)
 {
     (void)state;

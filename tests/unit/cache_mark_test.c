@@ -1,5 +1,6 @@
-/* Marks are few and small: a key finds its own, a full set forgets the one that was used longest ago or is over, what is stored is
- * forgotten at once, and all of them take a fixed part of the memory (CACHING.md 6.4). */
+/* Marks are few and small: a key finds its own, a full set forgets the one that was used longest ago or is
+ * over, what is stored is forgotten at once, and all of them take a fixed part of the memory (CACHING.md
+ * 6.4). */
 #include "cache_world.h"
 
 #include "cache/mark.h"

@@ -1,5 +1,5 @@
-/* What a response can be purged by, and what a purge of a URL means: everything that a GET of it would be answered with, and under a
- * query= rule nothing that it would not (CACHING.md 5.2 to 5.5). */
+/* What a response can be purged by, and what a purge of a URL means: everything that a GET of it would be
+ * answered with, and under a query= rule nothing that it would not (CACHING.md 5.2 to 5.5). */
 #include "cache_world.h"
 
 #include "cache/names.h"
@@ -199,7 +199,8 @@ static void while_a_fetch_runs_it_is_the_path(void **state)
     rule_unref(rule);
 }
 
-/* An answer that changes the rule can be purged by its URL under the one before too: who purged did not know the new one. */
+/* An answer that changes the rule can be purged by its URL under the one before too: who purged did not know
+ * the new one. */
 static void both_rules_count_when_it_changes(void **state)
 {
     (void)state;
@@ -235,7 +236,8 @@ static struct name_list fresh(uint64_t from, size_t n)
     return (struct name_list){ names, n, n <= EPOCH_NAMES_FEW };
 }
 
-/* A page that a 304 confirmed has the names of both, those that are the same once; as much is kept of each as is known. */
+/* A page that a 304 confirmed has the names of both, those that are the same once; as much is kept of each as
+ * is known. */
 static void a_304_keeps_the_old_names(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* An object goes through its states once, tells all who watch it, keeps nothing when the last reference goes, and knows what was
- * purged of it. */
+/* An object goes through its states once, tells all who watch it, keeps nothing when the last reference goes,
+ * and knows what was purged of it. */
 #include "cache_world.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* What each response means to the cache: every rule of CACHING.md §1 to §3 that is policy's, by its number, in both profiles and at
- * its limits. */
+/* What each response means to the cache: every rule of CACHING.md §1 to §3 that is policy's, by its number,
+ * in both profiles and at its limits. */
 #include "cache_test.h"
 
 #include "cache/policy.h"
@@ -155,7 +155,8 @@ static void r1_1_the_list_is_a_setting(void **state)
     assert_int_equal(JUDGE(.site = "cdn_cache_control: []", .lines = lines)->fresh.lifetime_ms, 3000);
 }
 
-/* 1.1: Expires counts without max-age and s-maxage, valid or not, in Cache-Control; never beside a targeted field. */
+/* 1.1: Expires counts without max-age and s-maxage, valid or not, in Cache-Control; never beside a targeted
+ * field. */
 static void r1_1_expires_gives_what_cache_control_does_not(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* The head of a stored response: what of a received one is kept, what a client sees of it, byte for byte, and what a 304 changes
- * (CACHING.md 1.4 to 1.6, 3.6). */
+/* The head of a stored response: what of a received one is kept, what a client sees of it, byte for byte, and
+ * what a 304 changes (CACHING.md 1.4 to 1.6, 3.6). */
 #include "cache_test.h"
 
 #include "base/mem.h"
@@ -122,7 +122,8 @@ static void prepares_the_bytes(void **state)
     assert_int_equal(response_note(r).n, 0);
 }
 
-/* Names and rare things stand in front of the text, each only when it is wanted; none is in the way of another. */
+/* Names and rare things stand in front of the text, each only when it is wanted; none is in the way of
+ * another. */
 static void has_room_for_what_is_rare(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* The sweep gives back what was purged or is long expired, resources that nobody asks for and purges that nothing is older than; and
- * what is of use it leaves alone. */
+/* The sweep gives back what was purged or is long expired, resources that nobody asks for and purges that
+ * nothing is older than; and what is of use it leaves alone. */
 #include "cache_world.h"
 
 #include "cache/sweep.h"
@@ -147,7 +147,8 @@ static void gives_back_idle_resources(void **state)
     rule_unref(rule);
 }
 
-/* Purges are forgotten when nothing that lives is older; not before an hour has passed, for fetches that the index does not know. */
+/* Purges are forgotten when nothing that lives is older; not before an hour has passed, for fetches that the
+ * index does not know. */
 static void forgets_purges(void **state)
 {
     (void)state;
@@ -234,7 +235,8 @@ static void gives_free_pages_back(void **state)
     assert_true(cache_sweep(cache, &clock_turned, 10000000) >= 500000);
 }
 
-/* Rounds that give nothing back, for purges of other things, wait for as long as they are long; after one that did the next is near. */
+/* Rounds that give nothing back, for purges of other things, wait for as long as they are long; after one
+ * that did the next is near. */
 static void does_not_go_round_and_round(void **state)
 {
     (void)state;
@@ -326,7 +328,8 @@ static void nothing_is_skipped_when_a_shard_grows(void **state)
     assert_int_equal(cache->objects, more);
 }
 
-/* Millions of purged URLs: what was made for them goes too, but for what their rules and notes tell, within its bound. */
+/* Millions of purged URLs: what was made for them goes too, but for what their rules and notes tell, within
+ * its bound. */
 static void gives_back_the_resources_of_what_was_purged(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The table finds what was put into it, newest first, grows and shrinks by single buckets, and is charged for exactly what it takes. */
+/* The table finds what was put into it, newest first, grows and shrinks by single buckets, and is charged for
+ * exactly what it takes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* What the tests of objects and the index share: a cache without fetches and requests, whose parts the tests play. */
+/* What the tests of objects and the index share: a cache without fetches and requests, whose parts the tests
+ * play. */
 #ifndef CACHE_WORLD_H
 #define CACHE_WORLD_H
 

@@ -1,5 +1,5 @@
-/* A freshet that runs is found by what it says in the runtime folder, until it ends, however it ends; a folder into which somebody else
- * may write is neither believed nor written to. */
+/* A freshet that runs is found by what it says in the runtime folder, until it ends, however it ends; a
+ * folder into which somebody else may write is neither believed nor written to. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -178,7 +178,8 @@ static void a_folder_of_others_is_not_trusted(void **state)
         presence_withdraw(&p);
         assert_int_equal(chown(folder, 1, 1), 0);
         assert_int_equal(running_publish(&q, STR("a"), "/x"), -EPERM);
-        /* A third one does not even read it. In a process of its own: who changes his user can no longer be debugged. */
+        /* A third one does not even read it. In a process of its own: who changes his user can no longer be
+         * debugged. */
         char top[64];
         snprintf(top, sizeof(top), "%.*s", (int)(strlen(folder) - strlen("/it")), folder);
         assert_int_equal(chmod(top, 0755), 0);
@@ -256,7 +257,8 @@ static void the_folder_is_where_the_standard_says(void **state)
     for (size_t i = 0; i < n; i++)
         mine += v[i].pid == getpid() && strcmp(v[i].admin, "127.0.0.1:77") == 0;
     assert_int_equal(mine, 1);
-    /* All of it another user's, token and all: root reads it where root has named it, not where a user may put it. */
+    /* All of it another user's, token and all: root reads it where root has named it, not where a user may
+     * put it. */
     if (geteuid() == 0) {
         char theirs[96], token[96];
         snprintf(theirs, sizeof(theirs), "%s/freshet", folder);

@@ -1,4 +1,5 @@
-/* The state folder is where the standard says or where it is named; what is kept in it comes back, for its owner only. */
+/* The state folder is where the standard says or where it is named; what is kept in it comes back, for its
+ * owner only. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,7 +106,8 @@ static void an_address_is_removed_by_who_wrote_it(void **state)
     struct file_id mine, theirs;
     assert_non_null(mkdtemp(folder));
     assert_int_equal(state_write_admin(folder, STR("127.0.0.1:1"), &mine), 0);
-    /* Another freshet of the same folder, even at the same address: it began when the first had let go of it. */
+    /* Another freshet of the same folder, even at the same address: it began when the first had let go of
+     * it. */
     assert_int_equal(state_write_admin(folder, STR("127.0.0.1:1"), &theirs), 0);
     state_remove_admin(folder, &mine);
     assert_int_equal(state_read_admin(folder, &b), 0);

@@ -1,5 +1,5 @@
-/* The verbs purge, explain and status find the running freshet, ask it exactly one thing, and say what came of it; whatever
- * answers instead, they end with a sentence and an exit code. */
+/* The verbs purge, explain and status find the running freshet, ask it exactly one thing, and say what came
+ * of it; whatever answers instead, they end with a sentence and an exit code. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,7 +99,8 @@ static const char *server_end(void)
 
 /* ---- names ---- */
 
-/* Stands before the C library's: every name has two addresses, as localhost usually has, and nobody answers at the first. */
+/* Stands before the C library's: every name has two addresses, as localhost usually has, and nobody answers
+ * at the first. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
     static struct sockaddr_in at[2];

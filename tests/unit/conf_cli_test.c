@@ -1,4 +1,5 @@
-// The command line of every verb becomes a value; a mistake becomes one sentence that names the verb and what to do.
+// The command line of every verb becomes a value; a mistake becomes one sentence that names the verb and what
+// to do.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -369,7 +370,8 @@ static void mistakes_are_explained(void **state)
         bad(rows[i].line, rows[i].sentence);
 }
 
-/* What people type who know another program: the sentence says what it is here, with a value that can be copied. */
+/* What people type who know another program: the sentence says what it is here, with a value that can be
+ * copied. */
 static void what_other_programs_call_it_is_translated(void **state)
 {
     (void)state;

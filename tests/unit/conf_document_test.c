@@ -1,5 +1,5 @@
-// The committed documents are what the program writes, and the example is a configuration that works: as it stands,
-// and with every setting in it taken out of its comment.
+// The committed documents are what the program writes, and the example is a configuration that works: as it
+// stands, and with every setting in it taken out of its comment.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +76,8 @@ static bool is_setting(struct str line)
     return line.n >= 2 && line.p[0] == '#' && (line.p[1] != ' ' || (line.n > 2 && line.p[2] == ' '));
 }
 
-/* With every setting taken out of its comment. Adds the names of those at the top to `names`, each with its colon. */
+/* With every setting taken out of its comment. Adds the names of those at the top to `names`, each with its
+ * colon. */
 static void uncomment(struct str yaml, struct buf *out, struct buf *names)
 {
     for (struct str rest = yaml; rest.p;) {

@@ -1,5 +1,5 @@
-// A configuration becomes one snapshot: values of every type, layers in their order, all mistakes found at once with
-// their lines, hosts found by name and pattern, and nothing left when the last user is done.
+// A configuration becomes one snapshot: values of every type, layers in their order, all mistakes found at
+// once with their lines, hosts found by name and pattern, and nothing left when the last user is done.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -525,7 +525,8 @@ static void origins_are_taken_apart(void **state)
     }
 }
 
-/* A value that is refused is followed by the whole value that was probably meant; what is offered would be taken. */
+/* A value that is refused is followed by the whole value that was probably meant; what is offered would be
+ * taken. */
 static void what_was_meant_is_offered(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* A chunked body gives the same bytes and the same end wherever the input is cut, and ends only where it says. */
+/* A chunked body gives the same bytes and the same end wherever the input is cut, and ends only where it
+ * says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Of gunicorn's request corpus every valid stream parses, or is refused by a rule named here; no invalid one passes. */
+/* Of gunicorn's request corpus every valid stream parses, or is refused by a rule named here; no invalid one
+ * passes. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +74,8 @@ static enum http_error take_body(const struct framing *f, struct str *in, bool *
     return HTTP_ERROR_NONE;
 }
 
-/* Whole, and in pieces of seven bytes: both must say the same, but that pieces may still wait for the head's end. */
+/* Whole, and in pieces of seven bytes: both must say the same, but that pieces may still wait for the head's
+ * end. */
 static enum head_result parse_head(struct str in, const struct head_limits *limits, struct request_head *h,
                                    enum http_error *e)
 {

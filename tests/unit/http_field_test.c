@@ -1,4 +1,5 @@
-/* Field names are found without case, lists are cut outside quotes, and tables keep their order and their set. */
+/* Field names are found without case, lists are cut outside quotes, and tables keep their order and their
+ * set. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -13,7 +13,8 @@
 
 static const struct head_limits usual = { .line_bytes = 100, .fields_bytes = 1000, .fields_count = 8 };
 
-/* Through the parser, so that what it refuses already counts as refused: "parser" errors come back as they are. */
+/* Through the parser, so that what it refuses already counts as refused: "parser" errors come back as they
+ * are. */
 static enum http_error frame_request(const char *version, const char *fields, struct framing *out)
 {
     char text[512];
@@ -212,8 +213,8 @@ static void refuses_length_and_encoding(void **state)
     }
 }
 
-/* hostile Transfer-Encoding: no byte in front of, in or behind name and value makes chunked of something else, and
- * none hides it: what is accepted is either plainly chunked or a field of another name. */
+/* hostile Transfer-Encoding: no byte in front of, in or behind name and value makes chunked of something
+ * else, and none hides it: what is accepted is either plainly chunked or a field of another name. */
 static void no_byte_hides_an_encoding(void **state)
 {
     (void)state;

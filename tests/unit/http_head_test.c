@@ -377,8 +377,9 @@ static bool is_plain(char c)
     return is_alpha(c) || is_digit(c) || c == '-';
 }
 
-/* Each byte at each place of a field line: in a name only tchar, and no other mark for its "-"; around and in a value
- * what RFC 9110 5.5 lists. The value is long enough for the scan by words, and the byte stands at each place of one. */
+/* Each byte at each place of a field line: in a name only tchar, and no other mark for its "-"; around and in
+ * a value what RFC 9110 5.5 lists. The value is long enough for the scan by words, and the byte stands at
+ * each place of one. */
 static void holds_every_byte_to_the_grammar(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Ranges: what lies inside the representation is given, too much or malformed is ignored, nothing inside is a 416. */
+/* Ranges: what lies inside the representation is given, too much or malformed is ignored, nothing inside is a
+ * 416. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Structured fields: all of the HTTP working group's test suite parses or fails as it says, and so do our own cases. */
+/* Structured fields: all of the HTTP working group's test suite parses or fails as it says, and so do our own
+ * cases. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -534,7 +535,8 @@ static void nests_one_level_only(void **state)
     buf_fini(&b);
 }
 
-/* Every beginning of a field that uses the whole grammar: a read behind the end would be seen, an answer is given. */
+/* Every beginning of a field that uses the whole grammar: a read behind the end would be seen, an answer is
+ * given. */
 static void survives_every_cut(void **state)
 {
     static const char whole[] =

@@ -1,4 +1,5 @@
-/* Conditions: a 304 only when the client's copy is known to be the stored one, in every spelling a client may use. */
+/* Conditions: a 304 only when the client's copy is known to be the stored one, in every spelling a client may
+ * use. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,8 @@
 
 #define NOW_S INT64_C(1792324800)
 
-/* A request of up to three lines of one field or two; NULL ends them. Values are on the heap, exactly sized. */
+/* A request of up to three lines of one field or two; NULL ends them. Values are on the heap, exactly
+ * sized. */
 struct request {
     struct arena arena;
     struct fields fields;

@@ -1,5 +1,5 @@
-/* Addresses and networks are read strictly and written as they are read; names and literal addresses resolve through the
- * loop. */
+/* Addresses and networks are read strictly and written as they are read; names and literal addresses resolve
+ * through the loop. */
 #include <pthread.h>
 #include <sys/socket.h>
 

@@ -1,5 +1,5 @@
-/* A listener accepts in bounded portions, keeps connections waiting when descriptors run out, and leaves none behind
- * when it closes; a port or path that is taken is one clear error. */
+/* A listener accepts in bounded portions, keeps connections waiting when descriptors run out, and leaves none
+ * behind when it closes; a port or path that is taken is one clear error. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -305,7 +305,8 @@ static void workers_share_a_port(void **state)
         assert_int_equal(getsockname(fds[i], &again.sa.any, &bytes), 0);
         assert_int_equal(again.sa.v4.sin_port, bound.sa.v4.sin_port);
     }
-    /* Connections reach them all: of 100, each gets some, unless the odds are one in ten to the seventeenth. */
+    /* Connections reach them all: of 100, each gets some, unless the odds are one in ten to the
+     * seventeenth. */
     int clients[100], got[3] = { 0 };
     knock_often(&bound, clients, 100);
     for (int i = 0; i < 3; i++)

@@ -1,5 +1,5 @@
-/* Log lines reach their file whole and once, whoever writes beside them; what cannot be written is counted, not waited
- * for. */
+/* Log lines reach their file whole and once, whoever writes beside them; what cannot be written is counted,
+ * not waited for. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -267,7 +267,8 @@ static void on_lost(void *ctx, uint64_t n)
     *(uint64_t *)ctx += n;
 }
 
-/* Workers write to one file: a full disk takes back what one has begun, and is told once, with what all have lost. */
+/* Workers write to one file: a full disk takes back what one has begun, and is told once, with what all have
+ * lost. */
 static void several_on_a_full_disk_speak_once(void **state)
 {
     enum { WRITERS = 3 };

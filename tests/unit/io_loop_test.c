@@ -1,5 +1,5 @@
-/* Letters are opened once, in order, from the loop, whoever sent them, and starve nobody; the time is read anew after
- * each wait. */
+/* Letters are opened once, in order, from the loop, whoever sent them, and starve nobody; the time is read
+ * anew after each wait. */
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -166,7 +166,8 @@ static void deferred_letters_follow_the_callback(void **state)
     loop_defer(&w.loop, &outer.letter);
     loop_defer(&w.loop, &second.letter);
     assert_int_equal(opened_count, 0);
-    /* It does not wait, although no event would ever come; what is deferred meanwhile is opened before it waits, too. */
+    /* It does not wait, although no event would ever come; what is deferred meanwhile is opened before it
+     * waits, too. */
     loop_run_once(&w.loop, true);
     assert_int_equal(opened_count, 3);
     assert_int_equal(opened[0], 1);

@@ -1,4 +1,5 @@
-/* Signals become notices of the loop and have their usual effect again afterwards; a broken pipe never ends the process. */
+/* Signals become notices of the loop and have their usual effect again afterwards; a broken pipe never ends
+ * the process. */
 #include <errno.h>
 #include <signal.h>
 

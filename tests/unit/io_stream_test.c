@@ -1,5 +1,5 @@
-/* Streams deliver every byte once and in order, say how the peer ended, and close from anywhere with one last notice:
- * on TCP and on Unix sockets. */
+/* Streams deliver every byte once and in order, say how the peer ended, and close from anywhere with one last
+ * notice: on TCP and on Unix sockets. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,8 @@
 #include "io/ring.h"
 #include "io/stream.h"
 
-/* One end is the stream under test, with its loop; the other a plain socket that the test reads and writes itself. */
+/* One end is the stream under test, with its loop; the other a plain socket that the test reads and writes
+ * itself. */
 struct end {
     struct stream stream;
     struct world *world;
@@ -488,7 +489,8 @@ BOTH(while_stopped_a_hang_up_waits)
     close_end(&e);
 }
 
-/* Urgent data (scenarios N12): TCP takes one byte out of the stream and keeps it beside it, where we do not look. */
+/* Urgent data (scenarios N12): TCP takes one byte out of the stream and keeps it beside it, where we do not
+ * look. */
 static void urgent_data_is_left_out(void **state)
 {
     static struct world w;
@@ -718,7 +720,8 @@ int io_uring_enter(unsigned fd, unsigned submit, unsigned wait, unsigned flags, 
     return status < 0 ? -errno : (int)status;
 }
 
-/* Operations in front of what comes: more than the queue has room for, and more than it can tell of at once. */
+/* Operations in front of what comes: more than the queue has room for, and more than it can tell of at
+ * once. */
 static void crowd(struct world *w, int n)
 {
     for (int i = 0; w->loop.ring && i < n; i++) {
@@ -736,7 +739,8 @@ static void peer_reads_nothing_of(struct end *e, char c)
         assert_null(memchr(bytes, c, (size_t)n));
 }
 
-/* The memory of a write may go when its stream is closed, however much stands in the queue in front of its cancellation. */
+/* The memory of a write may go when its stream is closed, however much stands in the queue in front of its
+ * cancellation. */
 BOTH(a_write_of_a_closed_stream_is_not_gone_on_with)
 {
     static const struct {
@@ -880,8 +884,8 @@ static void connect_end(struct end *e, struct world *w, const struct address *to
     assert_int_equal(e->connected, 0);
 }
 
-/* The same for much, which an origin's stream reads piece by piece until nothing is left: the last piece fills the room to
- * its end, so the next look meets the reset. */
+/* The same for much, which an origin's stream reads piece by piece until nothing is left: the last piece
+ * fills the room to its end, so the next look meets the reset. */
 static void a_reset_behind_full_pieces_is_an_error(void **state)
 {
     static struct world w;
@@ -1095,7 +1099,8 @@ static void deadline_came(struct timer *t)
     d->got_before = d->end->got.n;
 }
 
-/* The process was stopped, or the machine slept: time is up for all, but whose bytes are there already is not late. */
+/* The process was stopped, or the machine slept: time is up for all, but whose bytes are there already is not
+ * late. */
 static void what_came_while_the_process_stood_is_read_before_timers_fire(void **state)
 {
     (void)state;

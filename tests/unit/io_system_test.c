@@ -1,5 +1,5 @@
-/* Files are read whole or not at all and replaced whole or not at all; folders, randomness, limits and cores are what the
- * system says. */
+/* Files are read whole or not at all and replaced whole or not at all; folders, randomness, limits and cores
+ * are what the system says. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

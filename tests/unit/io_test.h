@@ -15,8 +15,8 @@
 #include "base/check.h"
 #include "io/ring.h"
 
-/* What follows is to hold with io_uring, too: the tests of a program run once without it, once with it, and once with
- * every write going through its queue, as on a busy loop. */
+/* What follows is to hold with io_uring, too: the tests of a program run once without it, once with it, and
+ * once with every write going through its queue, as on a busy loop. */
 enum way { WAY_READINESS, WAY_RING, WAY_QUEUE };
 static enum way world_way;
 

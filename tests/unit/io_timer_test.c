@@ -1,5 +1,5 @@
-/* Timers fire once, never early, soon after they are due, also when the clock jumps; re-arming costs one store and many
- * far ones cause few wake-ups. */
+/* Timers fire once, never early, soon after they are due, also when the clock jumps; re-arming costs one
+ * store and many far ones cause few wake-ups. */
 #include "io_test.h"
 
 struct alarm_clock {

@@ -1,5 +1,5 @@
-/* What an answered POST makes of the cache: references are resolved as RFC 3986 §5 has it and only those of the same origin count; what is
- * stored for these URLs and groups must be revalidated, and nothing else. */
+/* What an answered POST makes of the cache: references are resolved as RFC 3986 §5 has it and only those of
+ * the same origin count; what is stored for these URLs and groups must be revalidated, and nothing else. */
 #include "cache_world.h"
 
 #include "origin/invalidate.h"
@@ -247,8 +247,9 @@ static void the_url_and_what_the_answer_names(void **state)
     answer("Location: :::\nContent-Location:", (const char *[]){ "/b/c/d;p?q" }, 1);
 }
 
-/* Of a URL that nothing is known of nothing is stored: no purge is made of it, however many such requests come. But a fetch that no
- * look-up can see may bring it, and what it brings is older than the unsafe request. */
+/* Of a URL that nothing is known of nothing is stored: no purge is made of it, however many such requests
+ * come. But a fetch that no look-up can see may bring it, and what it brings is older than the unsafe
+ * request. */
 static void an_unknown_url_costs_nothing(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Origins are found by their address however many there are, one for each; a Unix one is named by its path. */
+/* Origins are found by their address however many there are, one for each; a Unix one is named by its
+ * path. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* An upload's ring passes every byte on once and in order, whatever the sizes of what comes and goes, never holds more than its size, and
- * tells each side what it waits for. */
+/* An upload's ring passes every byte on once and in order, whatever the sizes of what comes and goes, never
+ * holds more than its size, and tells each side what it waits for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* One stored response answers in many ways: whole, not modified, in one range or several, to HEAD; with its age, its ETag and a
- * Cache-Status that says how it came (CACHING.md 6.1 to 6.5). */
+/* One stored response answers in many ways: whole, not modified, in one range or several, to HEAD; with its
+ * age, its ETag and a Cache-Status that says how it came (CACHING.md 6.1 to 6.5). */
 #include "request/deliver.h"
 #include "request/parts.h"
 
@@ -359,7 +359,8 @@ static void gives_several_ranges(void **state)
     assert_int_equal(str_index(request.parts->v[0].head, 'T'), request.parts->v[0].head.n);
 }
 
-/* RFC 2046 §5.1.1: 1 to 70 bchars, not a space last; and nothing that a client sent or that an answer before told. */
+/* RFC 2046 §5.1.1: 1 to 70 bchars, not a space last; and nothing that a client sent or that an answer before
+ * told. */
 static void draws_its_boundaries(void **state)
 {
     (void)state;
@@ -380,7 +381,8 @@ static void draws_its_boundaries(void **state)
     }
 }
 
-/* The body still comes: one range of a known length can be given, several cannot, and without a length none. */
+/* The body still comes: one range of a known length can be given, several cannot, and without a length
+ * none. */
 static void gives_ranges_of_what_grows(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Who cannot listen, or cannot open a log, is told what to do about just this failure; where nothing helps, nothing is said. */
+/* Who cannot listen, or cannot open a log, is told what to do about just this failure; where nothing helps,
+ * nothing is said. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

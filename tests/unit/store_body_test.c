@@ -1,5 +1,5 @@
-/* A body gives its readers every byte once and in order, while it grows and while it forgets; all of its memory is counted, and
- * none is left when the last reference goes. */
+/* A body gives its readers every byte once and in order, while it grows and while it forgets; all of its
+ * memory is counted, and none is left when the last reference goes. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -205,7 +205,8 @@ static void grows_in_proportion(void **state)
     body_unref(b);
 }
 
-/* Positions on both sides of each boundary between blocks, which fill whole pages with their heads; pieces 1 to 8 at a time. */
+/* Positions on both sides of each boundary between blocks, which fill whole pages with their heads; pieces 1
+ * to 8 at a time. */
 static void leases_at_every_boundary(void **state)
 {
     (void)state;
@@ -280,7 +281,8 @@ static void forgets_what_is_behind(void **state)
     assert_int_equal(memory_used(&memory), still);
     assert_int_equal(memory.passing_bytes + still, most);
 
-    /* The cursor stands in the block that ends at 4072: with the reader at 4072 it stays, one byte on it goes. */
+    /* The cursor stands in the block that ends at 4072: with the reader at 4072 it stays, one byte on it
+     * goes. */
     struct body_cursor c = { NULL };
     assert_int_equal(read_some(b, &c, 0, 4072, 8), 4072);
     body_forget(b, 4072);

@@ -1,5 +1,5 @@
-/* The heap gives each piece its own bytes, costs what it says, fills up what is there before it asks the system, and returns to the system
- * what it does not need. */
+/* The heap gives each piece its own bytes, costs what it says, fills up what is there before it asks the
+ * system, and returns to the system what it does not need. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -108,7 +108,8 @@ static void gives_each_piece_its_own(void **state)
             if (bytes > HEAP_SMALL)
                 assert_int_equal((uintptr_t)pieces[i].p % HEAP_PAGE, 0);
         }
-        /* All that it holds is for them, but for one slab that is not full and what is lost at the ends of slabs. */
+        /* All that it holds is for them, but for one slab that is not full and what is lost at the ends of
+         * slabs. */
         size_t all = PIECES * heap_cost(bytes);
         assert_true((size_t)heap.holes <= all / 32 + 16 * HEAP_PAGE);
         for (size_t i = 0; i < PIECES; i += 2)
@@ -243,7 +244,8 @@ static size_t resident_pages(unsigned char *p, size_t bytes)
     return n;
 }
 
-/* A large heap has huge pages where the system has them; what it does not need of them goes back nevertheless. */
+/* A large heap has huge pages where the system has them; what it does not need of them goes back
+ * nevertheless. */
 static void returns_parts_of_huge_pages(void **state)
 {
     (void)state;
@@ -261,7 +263,8 @@ static void returns_parts_of_huge_pages(void **state)
     assert_in_range(huge, 1, heap.chunks_n - 1); /* not the first */
     for (size_t i = 0; i < PIECES; i += 2)
         give(&pieces[i]);
-    /* What the system does by itself after some seconds (khugepaged): where it may, it makes huge pages again of what is left. */
+    /* What the system does by itself after some seconds (khugepaged): where it may, it makes huge pages again
+     * of what is left. */
     for (size_t i = 0; i < heap.chunks_n; i++)
         for (size_t k = 0; k < CHUNK_BYTES; k += HUGE_BYTES)
             madvise((char *)heap.chunks[i].chunk + k, HUGE_BYTES, MADV_COLLAPSE);
@@ -283,8 +286,8 @@ static void **fill(struct heap *h, size_t most, size_t n)
     return pieces;
 }
 
-/* Below its size the heap waits until there is time; then whole chunks go first, and huge pages are not split for what
- * follows anyway. */
+/* Below its size the heap waits until there is time; then whole chunks go first, and huge pages are not split
+ * for what follows anyway. */
 static void gives_back_when_there_is_time(void **state)
 {
     (void)state;
@@ -344,7 +347,8 @@ static long faults(void)
     return usage.ru_minflt;
 }
 
-/* In a full cache each page takes the place of another: the system is not asked for it each time, whatever was there before. */
+/* In a full cache each page takes the place of another: the system is not asked for it each time, whatever
+ * was there before. */
 static void replaces_without_the_system(void **state)
 {
     (void)state;
@@ -433,8 +437,9 @@ enum { LARGE_CHUNKS = 1024, LARGE_HALVES = 11 };
 enum { LARGE_CHUNKS = 16384, LARGE_HALVES = 15 };
 #endif
 
-/* 64 GB of chunks, each with a free run of another length: a run is found, and pages go back, in as many steps as there are halves of
- * halves of chunks, not in as many as there are chunks. Address space, hardly a page of which is touched. */
+/* 64 GB of chunks, each with a free run of another length: a run is found, and pages go back, in as many
+ * steps as there are halves of halves of chunks, not in as many as there are chunks. Address space, hardly a
+ * page of which is touched. */
 static void finds_its_way_in_64_gigabytes(void **state)
 {
     (void)state;
@@ -476,8 +481,8 @@ static void finds_its_way_in_64_gigabytes(void **state)
 
 /* ---- slabs that are hardly used ---- */
 
-/* Pieces that move where it is denser leave their slabs empty: what one in five is left of takes little more than its own in the
- * end, and then nothing moves any more. */
+/* Pieces that move where it is denser leave their slabs empty: what one in five is left of takes little more
+ * than its own in the end, and then nothing moves any more. */
 static void what_is_left_moves_together(void **state)
 {
     (void)state;
@@ -515,7 +520,8 @@ static void what_is_left_moves_together(void **state)
 
 /* ---- the budget ---- */
 
-/* Room between pieces counts when it is more than a mixture of sizes needs, so that what the process takes stays within its bound. */
+/* Room between pieces counts when it is more than a mixture of sizes needs, so that what the process takes
+ * stays within its bound. */
 static void counts_holes(void **state)
 {
     (void)state;
