@@ -1,6 +1,7 @@
 /*
- * A growing buffer of bytes, for what is built piece by piece: heads, keys, pages, log lines. Owned by its
- * holder. It grows by doubling up to what the caller lets in; what has a limit is checked before appending.
+ * A growing buffer of bytes, for text that is built piece by piece: heads, keys, pages, log lines. Owned by
+ * its holder. It doubles when it is full and has no limit of its own: a caller that has one checks it before
+ * it appends.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -16,14 +17,15 @@ struct buf {
 #define BUF_INIT ((struct buf){ NULL, 0, 0 })
 
 void buf_fini(struct buf *b);
-/* Keeps the memory. */
+/* Empties the buffer and keeps its memory. */
 static inline void buf_clear(struct buf *b)
 {
     b->n = 0;
 }
-/* Private: it has no room. */
+/* Private: for when there is no room. */
 void buf_grow(struct buf *b, size_t bytes);
-/* Room for `bytes` more; returns where they go. The caller adds what it wrote to n. */
+/* Makes room for `bytes` more and returns where they go. The caller writes there and adds what it wrote to
+ * n. */
 static inline char *buf_room(struct buf *b, size_t bytes)
 {
     if (b->cap - b->n < bytes)
@@ -44,7 +46,7 @@ static inline void buf_add_char(struct buf *b, char c)
 }
 void buf_add_u64(struct buf *b, uint64_t value);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
-/* As a JSON string with its quotes (RFC 8259); bytes that are not UTF-8 become U+FFFD. */
+/* Appends `s` as a JSON string with its quotes (RFC 8259). Bytes that are not UTF-8 become U+FFFD. */
 void buf_add_json(struct buf *b, struct str s);
 static inline struct str buf_str(const struct buf *b)
 {

@@ -1,7 +1,8 @@
 /*
- * The two clocks. Monotonic for every duration, age and timer; wall only for HTTP dates and log records. Both in
- * milliseconds. Test builds can turn them (the control socket adds to the shifts); everything else gets the time
- * as an argument. The monotonic one counts the time that a machine was suspended: pages age while a laptop sleeps.
+ * The two clocks, both in milliseconds. The monotonic one measures every duration, age and timer; the wall
+ * clock only makes HTTP dates and log records. Only test builds can turn them: the control socket adds to the
+ * shifts. All other code gets the time as an argument. The monotonic clock also counts the time for which the
+ * machine was suspended, so pages age while a laptop sleeps.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -21,7 +22,7 @@ struct now {
 };
 
 struct now clock_now(const struct clock *c);
-/* Microseconds of the monotonic clock, for measured durations. */
+/* Returns microseconds of the monotonic clock, for measured durations. Any thread. */
 int64_t clock_mono_us(const struct clock *c);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Keyed hashing: XXH3 with a secret that is made anew for each process, so that a stranger cannot choose names
- * that collide. Hashes are only good within one process; nothing on disk or on the wire may hold one.
+ * Keyed hashing: XXH3 with a secret that each process makes anew, so that a stranger cannot choose names that
+ * collide. A hash means something within one process only: never write one to disk or to the wire.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -11,8 +11,8 @@ struct hash128 {
     uint64_t lo, hi;
 };
 
-/* Filled with randomness once at start (io/system gives it; XXH3 wants at least 136 bytes of high entropy); immutable
- * afterwards, shared by all threads. */
+/* io/system fills it with randomness once, at start (XXH3 wants at least 136 bytes of high entropy). It never
+ * changes afterwards; all threads share it. */
 struct hash_secret {
     _Alignas(64) unsigned char bytes[192];
 };
@@ -20,8 +20,8 @@ struct hash_secret {
 struct hash128 hash128(const struct hash_secret *s, struct str data);
 uint64_t hash64(const struct hash_secret *s, struct str data);
 
-/* A hash of many pieces without a secret: equal for equal bytes in every process and however they were cut. For entity
- * tags, not for tables. */
+/* Hashes many pieces without a secret: equal bytes give equal hashes, in every process and however the bytes
+ * were cut. For entity tags, not for tables. */
 struct hasher;
 struct hasher *hasher_new(void);
 void hasher_add(struct hasher *h, struct str data);

@@ -1,6 +1,6 @@
 /*
- * Intrusive doubly linked lists. The link is embedded in the element; the list owns nothing. A link that is in no
- * list points to itself, so removing twice is harmless.
+ * Intrusive doubly linked lists. The link is embedded in the element; the list owns nothing. A link that is
+ * in no list points to itself, so that removing it twice does no harm.
  */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
@@ -54,7 +54,7 @@ static inline void link_remove(struct link *l)
     l->next->prev = l->prev;
     link_init(l);
 }
-/* The first link, or NULL. */
+/* Returns the first link, or NULL. */
 static inline struct link *list_first(const struct list *list)
 {
     return list_is_empty(list) ? NULL : list->head.next;
@@ -66,7 +66,7 @@ static inline struct link *list_pop(struct list *list)
         link_remove(l);
     return l;
 }
-/* Moves all of `from` behind the end of `to`, without looking at each. */
+/* Moves all links of `from` to the end of `to`, at a cost that does not depend on their number. */
 static inline void list_move_all(struct list *to, struct list *from)
 {
     struct link *first = from->head.next, *last = from->head.prev;
@@ -80,7 +80,7 @@ static inline void list_move_all(struct list *to, struct list *from)
 }
 
 #define LIST_EACH(it, list) for (struct link *it = (list)->head.next; it != &(list)->head; it = it->next)
-/* The element may be removed in the loop; others may not. */
+/* The loop may remove the element that it stands on, but no other. */
 #define LIST_EACH_SAFE(it, list)                                                                             \
     for (struct link *it = (list)->head.next, *it##_next = it->next; it != &(list)->head;                    \
          it = it##_next, it##_next = it->next)

@@ -1,5 +1,5 @@
 /*
- * Locks. They guard pointer moves, never I/O; their order is in docs/ARCHITECTURE.md.
+ * Locks. They guard pointer moves, never I/O. docs/ARCHITECTURE.md says in which order they are taken.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H

@@ -1,7 +1,6 @@
 /*
- * Error and warning records: one line each, for the person at three in the morning. base/ makes the line; where
- * it goes is the sink's business (standard error in the program, a list in tests). Any thread may log; a record
- * reaches the sink whole.
+ * Error and warning records, one line each. base/ makes the line; the sink decides where it goes (standard
+ * error in the program, a list in tests). Any thread may log. The sink gets each record whole.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -18,12 +17,12 @@ struct log {
     enum log_level most; /* records above this level are dropped */
 };
 
-/* "TIME LEVEL AREA: text". Control characters in the text are written as \xHH, so that a stranger's bytes cannot
- * forge a record. Cut at 2 KiB. */
+/* Writes one record: "TIME LEVEL AREA: text". Writes control characters of the text as \xHH, so that a
+ * stranger's bytes cannot forge a record. Cuts the record at 2 KiB. Any thread. */
 __attribute__((format(printf, 4, 5))) void log_record(struct log *log, enum log_level level, const char *area,
                                                       const char *fmt, ...);
 
-/* "2026-11-22T19:06:00.123Z" into at least 32 bytes; returns its length. */
+/* Writes a time like "2026-11-22T19:06:00.123Z". Returns its length. */
 size_t log_time_write(char out[32], int64_t wall_ms);
 
 #define log_error(log, area, ...)   log_record(log, LOG_ERROR, area, __VA_ARGS__)

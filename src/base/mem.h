@@ -1,29 +1,29 @@
 /*
- * Memory from the heap. Small structures: mem_alloc, which stops the process when there is none left, since no
- * request can be answered without them. Bodies and everything whose size a stranger chooses: mem_try, which
- * returns NULL, and the caller does without.
+ * Memory from the heap. mem_alloc is for small structures, without which no request can be answered: it stops
+ * the process when no memory is left. mem_try is for bodies and everything else whose size a stranger
+ * chooses: it returns NULL, and the caller goes on without. Any thread may call these functions.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
 #include <stddef.h>
 
-/* `bytes` of zeroed memory, never NULL. Owned by the caller, given back by mem_free. Any thread. */
+/* Returns `bytes` of zeroed memory, never NULL. The caller owns it and frees it by mem_free. */
 void *mem_alloc(size_t bytes);
 
-/* `bytes` of memory with unspecified content, or NULL. */
+/* Returns `bytes` of memory with unspecified content, or NULL. The caller frees it by mem_free. */
 void *mem_try(size_t bytes);
 
-/* Grows or shrinks; keeps the content; never NULL for bytes > 0. New bytes are unspecified. */
+/* Grows or shrinks an allocation. Keeps the content; new bytes are unspecified. Never NULL for bytes > 0. */
 void *mem_resize(void *p, size_t bytes);
 
-/* NULL is allowed. */
+/* Frees memory of the three functions above. NULL is allowed. */
 void mem_free(void *p);
 
-/* What malloc takes for an allocation of that size, its header included. */
+/* Returns what malloc takes for an allocation of that size, with its header. */
 size_t mem_cost(size_t bytes);
 
-/* Says so and ends the process: `bytes` were refused that it cannot do without. */
+/* Ends the process, saying that the system refused `bytes` that it cannot do without. */
 _Noreturn void mem_out(size_t bytes);
 
 #endif

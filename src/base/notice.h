@@ -1,6 +1,7 @@
 /*
- * Notices: how a lower room tells a higher one, and one thread another, that something happened. Embedded in the receiver;
- * at most one is under way at a time. How it travels is the receiver's business (io/notice posts it to a loop).
+ * A notice tells that something happened: to a higher room from a lower one, and to one thread from another.
+ * It is embedded in the receiver, and at most one is under way at a time. The receiver's `post` decides how
+ * it travels (io/notice posts it to a loop).
  */
 #ifndef BASE_NOTICE_H
 #define BASE_NOTICE_H
@@ -10,19 +11,21 @@
 
 struct notice {
     atomic_bool pending;
-    /* Called by the sender, on the sender's thread, when none was pending. `sender`: whose thread this is, so that the
-     * receiver may take a shorter way to itself; NULL: unknown. */
+    /* notice_send calls it, on the sender's thread, when no notice was pending. `sender` names the thread, so
+     * that a receiver on the same thread may take a shorter way; NULL: unknown. */
     void (*post)(struct notice *n, const void *sender);
 };
 
-/* Any thread. What the sender wrote before is seen by the receiver after notice_received. */
+/* Sends the notice, unless one is pending. Any thread. After notice_received, the receiver sees everything
+ * that the sender wrote before. */
 static inline void notice_send(struct notice *n, const void *sender)
 {
     if (!atomic_exchange_explicit(&n->pending, true, memory_order_acq_rel))
         n->post(n, sender);
 }
 
-/* The receiver, before it looks at what the notice is about: a later change sends another one. */
+/* The receiver calls it before it looks at the state that the notice is about: a later change of that state
+ * sends another notice. */
 static inline void notice_received(struct notice *n)
 {
     atomic_exchange_explicit(&n->pending, false, memory_order_acq_rel);

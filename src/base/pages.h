@@ -1,5 +1,5 @@
 /*
- * Pages of the system, for those who divide them up themselves.
+ * Pages of memory from the system, for callers that divide them up themselves.
  */
 #ifndef BASE_PAGES_H
 #define BASE_PAGES_H
@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* `bytes` (a power of two, at least a page) of zeros that begin at a multiple of `bytes`; NULL: the system refused. Memory is taken
- * when it is first touched: page by page, or, with `huge`, 2 MiB at a time where the system has them (MADV_HUGEPAGE). Any thread. */
+/* Maps `bytes` (a power of two, at least a page) of zeros at a multiple of `bytes`. NULL: the system refused.
+ * The system gives the memory when it is first touched: page by page, or with `huge` 2 MiB at a time where it
+ * can (MADV_HUGEPAGE). Any thread. */
 void *pages_map(size_t bytes, bool huge);
 
-/* All of a mapping. Any thread. */
+/* Unmaps a whole mapping. Any thread. */
 void pages_unmap(void *p, size_t bytes);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Pieces of one size that come and go, now and then by the thousand: one for each request that is under way. They are cut from
- * chunks of 2 MiB, so that a crowd costs the system a page fault for some hundred of them, and nobody looks for gaps between them. A
- * piece is given out again as it came back, the latest first: it is warm, and what its owner made ready in it still is.
+ * Pieces of one size that come and go, at times by the thousand: one for each request that is under way. A
+ * stock cuts them from chunks of 2 MiB: a crowd then costs the system one page fault for some hundred pieces,
+ * and no search for gaps. It gives out the piece that came back last, because that one is still in the
+ * processor's caches. A piece keeps what its owner left in it.
  *
  * Not thread-safe.
  */
@@ -14,25 +15,27 @@
 #define STOCK_SPARE 4
 
 struct stock {
-    size_t piece; /* bytes of one */
-    /* Chunks some of whose pieces are out: they are taken from first, so that the others may go. */
+    size_t piece; /* bytes of a piece */
+    /* Chunks with some pieces out. Pieces are taken from these first, so that the other chunks can be given
+     * back. */
     struct list open;
-    struct list whole; /* chunks whose pieces are all there, the latest first */
+    struct list whole; /* chunks with no piece out, the latest first */
     size_t whole_n;
-    size_t chunks; /* all, those of which nothing is left too */
+    size_t chunks; /* of both lists, and those with all pieces out */
 };
 
-/* Of pieces of so many bytes, rounded up to 64; at most an eighth of a chunk. Takes no memory yet. */
+/* For pieces of `piece_bytes`, rounded up to 64; at most an eighth of a chunk. Takes no memory yet. */
 void stock_init(struct stock *s, size_t piece_bytes);
-/* All pieces are back. */
+/* The caller has given back all pieces. */
 void stock_fini(struct stock *s);
 
-/* Never NULL. `*is_new`: it is all zeros; otherwise as it was given back, but for its first word, which is the stock's meanwhile. Aligned to
- * 64 bytes. Until stock_give. */
+/* Returns a piece, aligned to 64 bytes. Never NULL. The caller gives it back by stock_give. *is_new: the
+ * piece is all zeros; else it is as it was given back, except for its first word, which the stock used
+ * meanwhile. */
 void *stock_take(struct stock *s, bool *is_new);
 void stock_give(struct stock *s, void *piece);
 
-/* Whole chunks go to the system, but for the latest STOCK_SPARE. */
+/* Gives whole chunks back to the system, except for the latest STOCK_SPARE. */
 void stock_trim(struct stock *s);
 static inline bool stock_can_trim(const struct stock *s)
 {

@@ -1,7 +1,8 @@
 /*
- * Strings with a length. A struct str never owns its bytes and is not NUL-terminated; it points into an input
+ * Strings with a length. A struct str never owns its bytes and is not NUL-terminated. It points into an input
  * buffer, an arena or a literal, and lives as long as that does. The empty string may have a NULL pointer.
- * ASCII only where case matters: HTTP's tokens are ASCII and the locale must not change what they mean.
+ * Functions that ignore case know ASCII only: HTTP's tokens are ASCII, and the locale must not change their
+ * meaning.
  */
 #ifndef BASE_STR_H
 #define BASE_STR_H
@@ -22,18 +23,18 @@ struct str {
         (literal), sizeof(literal) - 1                                                                       \
     } /* for static tables */
 #define STR_NONE ((struct str){ NULL, 0 })
-/* For printf's "%.*s". Long strings are cut at INT_MAX. */
+/* The two arguments for printf's "%.*s". Cuts long strings at INT_MAX. */
 #define STR_ARG(s) (int)((s).n > 0x7fffffff ? 0x7fffffff : (s).n), ((s).p ? (s).p : "")
 
-/* A view of a C string; NULL gives the empty string. */
+/* Returns a view of a C string. NULL gives the empty string. */
 struct str str_from(const char *c);
 static inline bool str_eq(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
-/* Equal without ASCII case. */
+/* Are the strings equal when ASCII case is ignored? */
 bool str_eq_nocase(struct str a, struct str b);
-/* <0, 0, >0 by bytes, the shorter first. */
+/* Compares by bytes: <0, 0 or >0. A prefix comes before the longer string. */
 int str_cmp(struct str a, struct str b);
 static inline bool str_starts(struct str s, struct str prefix)
 {
@@ -41,13 +42,13 @@ static inline bool str_starts(struct str s, struct str prefix)
 }
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
-/* Index of the first `c`, or s.n when there is none. */
+/* Returns the index of the first `c`, or s.n when there is none. */
 static inline size_t str_index(struct str s, char c)
 {
     const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
     return at ? (size_t)(at - s.p) : s.n;
 }
-/* `from` above s.n gives the empty string. */
+/* Returns the rest of `s` from index `from`. `from` above s.n gives the empty string. */
 static inline struct str str_from_index(struct str s, size_t from)
 {
     return from >= s.n ? STR_NONE : (struct str){ s.p + from, s.n - from };
@@ -56,7 +57,7 @@ static inline struct str str_first(struct str s, size_t n)
 {
     return (struct str){ s.p, n < s.n ? n : s.n };
 }
-/* Without SP and HTAB at both ends (RFC 9110 OWS). */
+/* Returns `s` without SP and HTAB at both ends (RFC 9110 §5.6.3, OWS). */
 static inline struct str str_trim(struct str s)
 {
     while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
@@ -67,19 +68,20 @@ static inline struct str str_trim(struct str s)
         s.n--;
     return s;
 }
-/* Cuts `*rest` at the first `sep`: returns what is before it and moves `*rest` behind it. With no `sep` left returns
+/* Returns the text before the first `sep`, and moves `*rest` behind that `sep`. Without a `sep` it returns
  * all of `*rest` and leaves it with p == NULL. Loop: while (rest.p) { item = str_cut(&rest, ','); ... } */
 struct str str_cut(struct str *rest, char sep);
 
-/* Digits only, at least one, value at most `max`: true and *out is set. Anything else: false. */
+/* Reads digits only, at least one, with a value of at most `max`. true: *out is set. false: anything else. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 
-/* UTF-8 (RFC 3629): the length of the well-formed sequence at the start of s, which is not empty: 1 to 4, or 0. */
+/* UTF-8 (RFC 3629): returns the length, 1 to 4, of the well-formed sequence at the start of `s`; 0: it is not
+ * well-formed. `s` is not empty. */
 size_t str_utf8_length(struct str s);
-/* Is all of it well-formed? */
+/* Is all of `s` well-formed UTF-8? */
 bool str_is_utf8(struct str s);
-/* The same text in ISO 8859-1, into `to`, which has room for s.n bytes: its length. 0: s is empty, not UTF-8, or has a character
- * above U+00FF. */
+/* Writes the text in ISO 8859-1 to `to`, which has room for s.n bytes. Returns the length. 0: `s` is empty,
+ * is not UTF-8, or has a character above U+00FF. */
 size_t str_to_latin1(struct str s, char *to);
 
 static inline char ascii_lower(char c)

@@ -1,11 +1,14 @@
 /*
  * What can be wrong with a message from a client or an origin.
- * Columns: id, status for a client that sent it (0: only an origin can), word (access log, explain), limit, text for people (log, error
- * page, explain).
- *   limit   "" when it is a fault; else the message was over a limit of ours: the setting that moves it for an origin's answers, or "-",
- *           which none does
- * From an origin every one of them is a 502: origin-invalid, or origin-limit.
- * Users: http/head, http/framing, http/chunked, http/url (results); front (answer); origin (log, the origin's last failure).
+ * Columns: id, status, word, limit, text.
+ *   status  of the answer to a client that sent such a message; 0: only an origin can send it
+ *   word    for the access log and explain
+ *   limit   "": the message is malformed. Else it is over a limit of freshet's: the setting that raises the
+ *           limit for an origin's answers, or "-" when no setting does
+ *   text    for people: log, error page, explain
+ * Each of these in an origin's message is a 502 with the reason origin-invalid or origin-limit.
+ * Users: http/head, http/framing, http/chunked, http/url (results); front (answer); origin (log, the origin's
+ * last failure).
  */
 /* clang-format off */
 ERROR(NONE,                       0,   "",                            "",                      "no error")

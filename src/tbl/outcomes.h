@@ -1,5 +1,5 @@
 /*
- * What a look-up can answer.
+ * What a look-up answers.
  * Columns: id, name (trace, access log), step that follows.
  * Users: cache/index (answers), request/request (branches), the access log (`cache`).
  */

@@ -1,15 +1,21 @@
 /*
- * Why a response was not stored, not reused, or not made: the `detail` of Cache-Status (RFC 9211 §2.8), the `reason` of the
- * access log, the sentence of `freshet explain`.
- * Columns: id, detail, then
- *   - what becomes of those who wait for a fetch that ends so. When its answer is there and is not stored: GO, all of them ask the
- *     origin at once, in parallel, since the next answer would not be for all either; LOOK, they look again, and one of them fetches for
- *     the others, since the next answer may well be. When no answer came: LOOK as well, else (SAME, GO) all get the same error.
- *     Whose key is another one under the rule that the answer brought always looks again. SAME: it never comes with an answer.
- *   - what becomes of those who come, by the mark of the answer's key (cache/mark.h): SETS, they do not wait for each other as long as it
- *     is renewed; CLEARS, such answers may be stored, and they do wait; KEEPS, it says nothing of the page: what is known stays.
- *   - and a sentence with what would change it.
- * Users: cache/policy (verdicts), request (Cache-Status, errors, waiting), origin/fetch_judge (marks), admin/explain.
+ * Why a response was not stored, not reused, or not made: the `detail` of Cache-Status (RFC 9211 §2.8), the
+ * `reason` of the access log, the sentence of `freshet explain`.
+ * Columns: id, detail, waiters, mark, sentence.
+ *   waiters  What requests do that wait for a fetch with this end. A waiter with another key under the rule
+ *            that the answer brought always looks again.
+ *            GO    The answer is not stored: all waiters ask the origin at once, in parallel, since the next
+ *                  answer would not be for all either. No answer came: all get the same error.
+ *            LOOK  The waiters look again and one of them fetches for the others: the next answer may be for
+ *                  all.
+ *            SAME  All waiters get the same error. This reason never comes with an answer.
+ *   mark     What the answer does to the mark of its key (cache/mark.h), which later requests meet.
+ *            SETS    Requests do not wait for each other, as long as answers renew the mark.
+ *            CLEARS  Such answers may be stored, so requests wait for each other.
+ *            KEEPS   The answer says nothing about the page: the mark stays as it is.
+ *   sentence What would change it.
+ * Users: cache/policy (verdicts), request (Cache-Status, errors, waiting), origin/fetch_judge (marks),
+ * admin/explain.
  */
 /* clang-format off */
 REASON(NONE,              "",                   LOOK, CLEARS, "")

@@ -1,6 +1,7 @@
 /*
- * Methods that the IANA registry calls safe: they change nothing, so their answers invalidate nothing (RFC 9110 §9.2.1, CACHING.md 5.5).
- * A method that is not here is unsafe. PRI is not: it is the preface of HTTP/2 and no request.
+ * Methods that the IANA registry calls safe. They change nothing, so their answers invalidate nothing (RFC
+ * 9110 §9.2.1, CACHING.md 5.5). A method without a row is unsafe. PRI has no row: it is HTTP/2's preface and
+ * no request.
  * Columns: name.
  * Users: http/head (method_is_safe).
  */

@@ -1,5 +1,6 @@
 /*
- * Every setting: one list for the structs, the YAML reader, its errors, the example file and docs/CONFIGURATION.md.
+ * Every setting: one list for the structs, the YAML reader, its errors, the example file and
+ * docs/CONFIGURATION.md.
  * Columns: scope, type, name, default, least, most, class, text.
  *   scope   PROCESS (top of the file) or SITE (inside `sites:`; at the top it is the default of all sites)
  *   type    BOOL  true|false                              bool
@@ -10,11 +11,13 @@
  *           LIST  a sequence of strings, or one string    struct strs
  *           CHOICE one of the words in the most column    int, the word's place
  *   default as it would stand in the file
- *   least, most  of numbers in the type's unit (times: ms); CHOICE: 0 and the words; TEXT and LIST: the form of each
- *           string (conf/form.h) and 1 when it may not be empty; BOOL 0, 0
- *   class   SERVE (a reload just uses it), KEY (it changes keys), STORE (it changes what is stored): a reload that
- *           changes a KEY or STORE setting makes the site's stored responses unusable; START needs a restart
- * SETTING_SECTION(scope, title) is a heading of the documentation; who does not want it does not define it; it is undefined at the end.
+ *   least, most
+ *           of numbers, in the type's unit (TIME: milliseconds). CHOICE: 0 and the words. TEXT and LIST: the
+ *           form of each string (conf/form.h), and 1 when the value may not be empty. BOOL: 0, 0
+ *   class   SERVE (a reload just uses it), KEY (it changes keys), STORE (it changes what is stored): a reload
+ *           that changes a KEY or STORE setting makes the site's stored responses unusable; START needs a restart
+ * SETTING_SECTION(scope, title) is a heading of the documentation. A user of this list that needs no headings
+ * leaves it undefined; the list undefines it at its end.
  * Profiles (isr, rfc9111, dev) are other defaults: tbl/profiles.h.
  * Users: conf/settings (struct, parser, checks), conf/document (documentation), conf/cli.
  */
@@ -24,7 +27,7 @@
 #endif
 
   SETTING_SECTION(PROCESS, "Listening, administration, memory")
-SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START, "Addresses to serve on: ADDR:PORT, [V6]:PORT, unix:/path; :PORT or PORT alone is all of the machine.")
+SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START, "Addresses to serve on: ADDR:PORT, [V6]:PORT, unix:/path; :PORT or PORT alone listens on all addresses of the machine.")
 SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", ADDRESS, 0, START, "Address of the admin listener (purge, explain, status, metrics), written like those of listen. \"\" turns it off.")
 SETTING(PROCESS, TEXT,  token,               "", SECRET, 0, START, "The admin token. Better in FRESHET_TOKEN or token_file. Empty: made on first start and kept in the state folder.")
 SETTING(PROCESS, TEXT,  token_file,          "", PATH, 0, START, "A file whose first line is the admin token.")
@@ -33,7 +36,7 @@ SETTING(PROCESS, COUNT, workers,             "0",              0, 256, START, "W
 SETTING(PROCESS, CHOICE, io,                 "auto",           0, "auto|io_uring|epoll", START, "How sockets are read and written: io_uring where the kernel allows it (Linux 6.1), else epoll; or just one of them.")
 SETTING(PROCESS, BYTES, memory,              "256M",           1048576, 1099511627776, START, "Memory for the cache: heads, bodies, keys and index together.")
 SETTING(PROCESS, TEXT,  access_log,          "", PATH, 0, START, "Where the access log goes: a path, - for standard output, empty for none. One JSON object a line; SIGUSR1 reopens it.")
-SETTING(PROCESS, LIST,  trusted_proxies,     "", NETWORK, 0, SERVE, "Networks of the proxies in front, like 10.0.0.0/8, \"::1\" or unix: only theirs are the X-Forwarded-* fields believed.")
+SETTING(PROCESS, LIST,  trusted_proxies,     "", NETWORK, 0, SERVE, "Networks of the proxies in front, like 10.0.0.0/8, \"::1\" or unix: freshet believes the X-Forwarded-* fields of these alone.")
 SETTING(PROCESS, TEXT,  country_database,    "", PATH, 0, START, "A MaxMind DB file with countries, for `country=` in Netlify-Vary.")
 
   SETTING_SECTION(PROCESS, "Limits and time-outs")
@@ -43,7 +46,7 @@ SETTING(PROCESS, TIME,  idle_timeout,        "60s",            100, 86400000, SE
 SETTING(PROCESS, TIME,  body_timeout,        "30s",            100, 3600000, SERVE, "The longest pause in a request's body.")
 SETTING(PROCESS, TIME,  send_timeout,        "60s",            100, 3600000, SERVE, "How long a client may take no byte of a response before it is cut off.")
 SETTING(PROCESS, BYTES, send_rate_min,       "2K",             0, 1073741824, SERVE, "Bytes a second that a client must take of a stored response while memory is short; slower ones are cut off. 0: none is.")
-SETTING(PROCESS, TIME,  drain_timeout,       "30s",            0, 3600000, SERVE, "After SIGTERM: how long requests and tunnels may go on before they are cut.")
+SETTING(PROCESS, TIME,  drain_timeout,       "30s",            0, 3600000, SERVE, "After SIGTERM: how long requests and tunnels may go on before freshet cuts them off.")
 SETTING(PROCESS, BYTES, request_line,        "8K",             256, 65536, SERVE, "Longest request line. Longer: 414. Keep it at or below the origin's own limit.")
 SETTING(PROCESS, BYTES, header_bytes,        "16K",            1024, 262144, SERVE, "Largest header section, of requests. Larger: 431.")
 SETTING(PROCESS, COUNT, header_count,        "100",            8, 1000, SERVE, "Most header lines, of requests. More: 431.")
@@ -59,14 +62,14 @@ SETTING(PROCESS, COUNT, purge_rate,          "0",              0, 1000000, SERVE
   SETTING_SECTION(SITE, "Site and origin")
 SETTING(SITE, LIST,  hosts,                  "", HOSTS, 0, KEY, "Host names of this site; *.example.com for all below. Empty: every host that no other site names.")
 SETTING(SITE, TEXT,  origin,                 "", ORIGIN, 1, KEY, "Where the site runs: http://HOST[:PORT] or unix:/path/to/socket.")
-SETTING(SITE, TEXT,  host,                   "", HOST, 0, KEY, "Host that the origin is sent instead of the visitor's.")
+SETTING(SITE, TEXT,  host,                   "", HOST, 0, KEY, "Host that freshet sends to the origin instead of the visitor's.")
 SETTING(SITE, BOOL,  end_unsafe,             "true",           0, 0, SERVE, "A client that leaves before the answer ends its POST, PUT, PATCH or DELETE at the origin too; false: it is carried out.")
-SETTING(SITE, TIME,  connect_timeout,        "5s",             10, 600000, SERVE, "To connect to the origin. Over: 504.")
-SETTING(SITE, TIME,  origin_retry,           "0",              0, 600000, SERVE, "For how long an idempotent request is tried again while the origin refuses connections; 2s helps during its restart.")
-SETTING(SITE, TIME,  origin_resolve,         "30s",            1000, 86400000, SERVE, "After this time the origin's name is resolved again; its old addresses stay in use meanwhile.")
+SETTING(SITE, TIME,  connect_timeout,        "5s",             10, 600000, SERVE, "How long connecting to the origin may take. Over: 504.")
+SETTING(SITE, TIME,  origin_retry,           "0",              0, 600000, SERVE, "How long freshet tries an idempotent request again while the origin refuses connections; 2s helps during its restart.")
+SETTING(SITE, TIME,  origin_resolve,         "30s",            1000, 86400000, SERVE, "freshet resolves the origin's name again after this time. It uses the old addresses meanwhile.")
 SETTING(SITE, TIME,  origin_connection_age,  "5m",             1000, 86400000, SERVE, "How long a connection to the origin is used for new requests.")
 SETTING(SITE, TIME,  first_byte_timeout,     "60s",            10, 3600000, SERVE, "From the request sent to the response's head. Over: 504.")
-SETTING(SITE, TIME,  continue_timeout,       "1s",             0, 60000, SERVE, "How long the origin is waited for when a client asks whether to send its body (Expect: 100-continue); 0: freshet says yes.")
+SETTING(SITE, TIME,  continue_timeout,       "1s",             0, 60000, SERVE, "A client asks whether to send its body (Expect: 100-continue): how long freshet waits for the origin's answer before it says yes. 0: at once.")
 SETTING(SITE, TIME,  between_bytes_timeout,  "60s",            10, 3600000, SERVE, "The longest pause in the origin's response. Event streams have tunnel_timeout.")
 SETTING(SITE, TIME,  origin_idle_timeout,    "4s",             0, 3600000, SERVE, "How long an idle connection to the origin is kept for reuse. Node closes its own after 5 s.")
 SETTING(SITE, CHOICE, upload_length,         "stream",         0, "stream|buffer", SERVE, "A chunked upload goes to the origin as it comes; or it is collected first and sent with a Content-Length, for origins that need one.")
@@ -112,14 +115,14 @@ SETTING(SITE, BOOL,  invalidate_unsafe,      "true",           0, 0, SERVE, "An 
 
   SETTING_SECTION(SITE, "Bodies and variants")
 SETTING(SITE, BYTES, object_bytes,           "64M",            0, 1099511627776, STORE, "Largest stored body. Larger ones pass through.")
-SETTING(SITE, BYTES, window_bytes,           "256K",           16384, 67108864, SERVE, "What is read ahead of the slowest reader of a body that is not kept.")
-SETTING(SITE, TIME,  window_stall,           "30s",            100, 3600000, SERVE, "How long a reader of a body that is not kept may hold it up.")
+SETTING(SITE, BYTES, window_bytes,           "256K",           16384, 67108864, SERVE, "Buffer of a response that is not stored, ahead of its slowest reader.")
+SETTING(SITE, TIME,  window_stall,           "30s",            100, 3600000, SERVE, "How long a client may take no byte of a response that is not stored; meanwhile it holds up the origin.")
 SETTING(SITE, COUNT, variants,               "1024",           1, 1000000, SERVE, "Most variants of one URL path; the least used goes.")
 
   SETTING_SECTION(SITE, "Waiting and refreshing")
 SETTING(SITE, COUNT, waiters,                "20000",          0, 1000000, SERVE, "Requests that may wait for one fetch. More go to the origin on their own.")
 SETTING(SITE, TIME,  wait_timeout,           "30s",            1, 3600000, SERVE, "How long a request waits for another's fetch before it goes on its own, unstored.")
 SETTING(SITE, TIME,  refresh_backoff,        "5s",             0, 3600000, SERVE, "After a failed background refresh: the time until the next try.")
-SETTING(SITE, TIME,  no_queue_time,          "60s",            0, 86400000, SERVE, "How long a page that could not be shared is remembered as one that does not queue.")
+SETTING(SITE, TIME,  no_queue_time,          "60s",            0, 86400000, SERVE, "For this long after an answer that could not be shared, requests for its page go to the origin in parallel.")
 #undef SETTING_SECTION
 /* clang-format on */
