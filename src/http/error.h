@@ -1,6 +1,6 @@
 /*
- * What is wrong with a message: one value from tbl/errors.h, its status for a client, its word for logs and its sentence for
- * people.
+ * What is wrong with a message: one value of tbl/errors.h. For each: a status for the client, a word for
+ * logs, a sentence for people.
  */
 #ifndef HTTP_ERROR_H
 #define HTTP_ERROR_H
@@ -14,17 +14,20 @@ enum http_error {
     HTTP_ERROR_COUNT
 };
 
-/* 0 for HTTP_ERROR_NONE, and for what only an origin can do. */
+/* Returns the status for a client that sent such a message. 0: HTTP_ERROR_NONE, or an error that only an
+ * origin can make. */
 int http_error_status(enum http_error e);
-/* A token, for logs; empty for HTTP_ERROR_NONE. */
+/* Returns a token, for logs. Empty for HTTP_ERROR_NONE. */
 struct str http_error_word(enum http_error e);
-/* Is it a limit that the message was over, and no fault of it? */
+/* Was the message over a limit of freshet's, and well-formed otherwise? */
 bool http_error_is_limit(enum http_error e);
-/* The setting that moves this limit for an origin's answers; empty: it is no limit, or no setting does. */
+/* Returns the setting that raises this limit for an origin's answers. Empty: it is no limit, or no setting
+ * raises it. */
 struct str http_error_setting(enum http_error e);
-/* For people who look after an origin: its text, and the setting when there is one; empty for HTTP_ERROR_NONE. In the arena. */
+/* Returns the text, and the setting when there is one, for people who look after an origin. Empty for
+ * HTTP_ERROR_NONE. In the arena. */
 struct str http_error_for_people(enum http_error e, struct arena *a);
-/* A literal, never NULL. */
+/* Returns a literal, never NULL. */
 const char *http_error_text(enum http_error e);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Header fields as values (RFC 9110 §5): a name, a value, and the number of a name that freshet knows. A table of
- * fields points into the buffer or arena that its strings live in and owns nothing. Pure; any thread.
+ * Header fields as values (RFC 9110 §5): a name, a value, and the number of a name that freshet knows. A
+ * table of fields owns nothing: its strings live in the buffer or arena that they point into. Pure; any
+ * thread.
  */
 #ifndef HTTP_FIELD_H
 #define HTTP_FIELD_H
@@ -49,7 +50,7 @@ static inline bool field_set_has(const struct field_set *s, enum field_id id)
     return s->bits[id >> 6] >> (id & 63) & 1;
 }
 
-/* A line of that name stands in the table now: whoever fills one without fields_add says so. */
+/* Notes a line of this name in the sets. Call it after filling a line of the table without fields_add. */
 static inline void fields_note(struct fields *f, enum field_id id)
 {
     uint64_t bit = (uint64_t)1 << (id & 63);
@@ -61,26 +62,26 @@ static inline void fields_note_none(struct fields *f)
     f->present = f->repeated = (struct field_set){ { 0 } };
 }
 
-/* FIELD_OTHER when unknown; ASCII case does not matter. */
+/* Returns the number of a name, in any ASCII case. FIELD_OTHER: unknown. */
 enum field_id field_id_of(struct str name);
-/* "Cache-Control" for FIELD_CACHE_CONTROL; empty for FIELD_OTHER. */
+/* Returns "Cache-Control" for FIELD_CACHE_CONTROL; empty for FIELD_OTHER. */
 struct str field_name(enum field_id id);
 enum field_class field_class_of(enum field_id id);
-/* Is it the name of a framing, routing, hop-by-hop or removed field with another mark for "-" (Transfer_Encoding,
- * Content.Length)? CGI and its heirs turn marks into "_" and read it as that field, so no parser lets it pass
- * (docs/decisions/001). */
+/* Is it the name of a framing, routing, hop-by-hop or removed field with another mark for "-"
+ * (Transfer_Encoding, Content.Length)? CGI and its successors turn marks into "_" and read such a name as
+ * that field, so no parser accepts it (docs/decisions/001). */
 bool field_name_is_disguised(struct str name);
-/* VCHAR, SP, HTAB, obs-text: what a field value consists of (RFC 9110 §5.5). */
+/* Is it VCHAR, SP, HTAB or obs-text, the bytes of a field value (RFC 9110 §5.5)? */
 static inline bool is_field_text(char c)
 {
     unsigned char u = (unsigned char)c;
     return (u >= 0x20 && u != 0x7f) || u == '\t';
 }
-/* tchar+ of RFC 9110 §5.6.2. */
+/* Is it one tchar or more (RFC 9110 §5.6.2)? */
 bool is_token(struct str s);
 bool is_token_char(char c);
 
-/* What a byte is in a token, for parsers' loops; 0 when it may not stand in one. */
+/* What a byte is in a token, for parsers' loops. 0: it may not stand in one. */
 #define TOKEN_PLAIN 1 /* a letter, a digit, "-" */
 #define TOKEN_MARK  2 /* another tchar */
 extern const uint8_t token_chars[256];
@@ -89,57 +90,61 @@ static inline bool fields_has(const struct fields *f, enum field_id id)
 {
     return field_set_has(&f->present, id);
 }
-/* The first line of that name, or NULL. */
+/* Returns the first line of that name, or NULL. */
 const struct field *fields_find(const struct fields *f, enum field_id id);
-/* Its value, or the empty string. */
+/* Returns the first line's value, or the empty string. */
 struct str fields_value(const struct fields *f, enum field_id id);
 size_t fields_count(const struct fields *f, enum field_id id);
-/* Bytes of all its lines' values, and one more for each line: what they are when joined by commas, at least. */
+/* Returns the bytes of the values of all its lines, and one more for each line: at least their length when
+ * joined by commas. */
 size_t fields_bytes(const struct fields *f, enum field_id id);
-/* By name, any; without case. Starts looking at index `from`; returns the index or f->n. */
+/* Looks for a line by name, known or not, in any case, from index `from` on. Returns its index, or f->n. */
 size_t fields_index_of(const struct fields *f, struct str name, size_t from);
-/* All lines of the name in order, joined with ", " (RFC 9110 §5.3). One line: its value itself, nothing is copied.
- * None: the empty string with p == NULL (an empty line has p != NULL). */
+/* Returns the values of all lines of the name in order, joined with ", " (RFC 9110 §5.3). One line: its value
+ * itself, no copy. None: the empty string with p == NULL (an empty line has p != NULL). */
 struct str fields_joined(const struct fields *f, enum field_id id, struct arena *a);
 struct str fields_joined_by_name(const struct fields *f, struct str name, struct arena *a);
-/* A byte of a field's value, as people count: from 1. `line`: which line of that name, `lines`: how many there are. byte 0: none. */
+/* A byte of a field's value, counted from 1, as people do. `line`: which line of that name; `lines`: how many
+ * there are. byte 0: none. */
 struct field_spot {
     uint32_t line, lines, byte;
 };
-/* Where byte `at` of the joined value stands; at its length: behind the last byte. What stands between two lines is behind the first
- * of them. The name has a line. */
+/* Returns the spot of byte `at` of the joined value; `at` its length: behind the last byte. A byte between
+ * two lines counts as behind the first of them. The table has a line of that name. */
 struct field_spot fields_spot(const struct fields *f, struct str name, size_t at);
 
-/* Appends; grows the table in the arena. name and value are not copied. */
+/* Appends a line; grows the table in the arena. Does not copy name and value. */
 void fields_add(struct fields *f, struct arena *a, struct str name, struct str value);
-/* A line of another table. */
+/* Appends a line of another table. */
 void fields_add_line(struct fields *f, struct arena *a, struct field line);
 void fields_add_id(struct fields *f, struct arena *a, enum field_id id, struct str value);
-/* Removes all lines of that name; the order of the others stays. */
+/* Removes all lines of that name. Keeps the order of the others. */
 void fields_remove(struct fields *f, enum field_id id);
 void fields_remove_by_name(struct fields *f, struct str name);
-/* Calls `drop(field, ctx)` for each line and removes those for which it is true. */
+/* Removes the lines for which drop(field, ctx) is true. */
 void fields_remove_if(struct fields *f, bool (*drop)(const struct field *, void *), void *ctx);
 
-/* Lists (RFC 9110 §5.6.1): the next member of a comma-separated list, trimmed, commas inside quoted strings not
- * counted, empty members skipped. false at the end. *rest moves on. A quote that is never closed runs to the end. */
+/* Takes the next member of a comma-separated list (RFC 9110 §5.6.1), trimmed; *rest moves on. Does not count
+ * commas inside quoted strings. Skips empty members. A quote that is never closed runs to the end. false: no
+ * member is left. */
 bool list_next(struct str *rest, struct str *member);
-/* The same from the end, of lists that have no quoted strings: *rest is what stands before the member. */
+/* Takes the last member of a list that has no quoted strings; *rest is then the text before it. false: no
+ * member is left. */
 bool list_last(struct str *rest, struct str *member);
-/* Is the token a member of any line of that field, without case? Of each line the first LIST_LOOKED_AT members count: a list that is
- * longer must not cost more than its bytes. */
+/* Is the token, in any case, a member of a line of that field? Looks at the first LIST_LOOKED_AT members of
+ * each line, so that a long list costs no more than its bytes. */
 bool fields_list_has(const struct fields *f, enum field_id id, struct str token);
 #define LIST_LOOKED_AT 64
 
-/* Names, to be looked for without case among many: `others` are those that freshet does not know. */
+/* A set of names, to look names up in, in any case. `others`: those that freshet does not know. */
 struct field_names {
     struct field_set known;
     struct str *others;
     size_t n;
 };
-/* There is room for one more in `others`. */
+/* Adds a name. The caller has made room for it in `others`. */
 void field_names_add(struct field_names *s, struct str name);
-/* After the last was added. */
+/* Sorts the set. Call it after the last field_names_add and before field_names_has. */
 void field_names_settle(struct field_names *s);
 bool field_names_has(const struct field_names *s, const struct field *line);
 

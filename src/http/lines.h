@@ -1,7 +1,8 @@
 /*
- * Field lines as text: for each field its name, a colon, a space, its value and CR LF (RFC 9112 §5). HTTP/1.1 sends them as they
- * are. The cache keeps the heads of its stored responses so, prepared once; a front of another protocol reads the fields out
- * of them. Nobody but this file, and the parser of heads, knows how a line is spelled. Any thread.
+ * Field lines as text: for each field its name, a colon, a space, its value and CR LF (RFC 9112 §5). HTTP/1.1
+ * sends them as they are. The cache keeps the heads of its stored responses in this form, prepared once; a
+ * front of another protocol reads the fields out of them. Only this file and the parser of heads know how a
+ * line is spelled. Any thread.
  */
 #ifndef HTTP_LINES_H
 #define HTTP_LINES_H
@@ -9,7 +10,7 @@
 #include "base/buf.h"
 #include "http/field.h"
 
-/* The bytes of the line that lines_put writes. */
+/* Returns the bytes of the line that lines_put writes. */
 static inline size_t lines_bytes(struct str name, struct str value)
 {
     return name.n + value.n + 4;
@@ -19,8 +20,8 @@ char *lines_put(char *to, struct str name, struct str value);
 /* Appends one line. */
 void lines_add(struct buf *to, struct str name, struct str value);
 /*
- * Takes the first line off *rest, which lines_put or lines_add wrote: the name and the value point into it, the id is not set.
- * Returns false, and leaves *field alone, when no line is left.
+ * Takes the first line, written by lines_put or lines_add, off *rest. Name and value point into it; the id is
+ * not set. false: no line is left, and *field is as before.
  */
 bool lines_next(struct str *rest, struct field *field);
 

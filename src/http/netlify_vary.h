@@ -1,6 +1,6 @@
 /*
- * Netlify-Vary (CACHING.md §4, grammar there): which parts of a request make another page. Parsed into sets
- * of names; what they mean for a key is cache/rule's business. Pure; results live in the arena.
+ * Netlify-Vary (grammar: CACHING.md §4): which parts of a request select another page. Parses it into sets of
+ * names; cache/rule makes keys of them. Pure; results live in the arena.
  */
 #ifndef HTTP_NETLIFY_VARY_H
 #define HTTP_NETLIFY_VARY_H
@@ -45,16 +45,16 @@ struct netlify_vary {
     unsigned headers_ignored;     /* names dropped because they may not be varied on (CACHING.md) */
 };
 
-/* `value`: all lines joined with ",". false: malformed, no or an unknown instruction, header=Cookie, an empty
- * name or group, or more than `names_max` names in all: the response is delivered and not stored. Words
- * without case; white space around instructions, names and '=' is allowed. A code that an earlier group has
- * is left out. Names may point into `value`. */
+/* Parses `value`, all lines joined with ",". false: do not store the response; the value is malformed, has no
+ * instruction or an unknown one, header=Cookie, an empty name or group, or more than `names_max` names in
+ * all. Words in any case; white space may stand around instructions, names and '='. Leaves out a code that an
+ * earlier group has. Names may point into `value`. */
 bool netlify_vary_parse(struct str value, size_t names_max, struct arena *a, struct netlify_vary *out);
 
-/* The canonical text of the rule: equal for rules that mean the same, whatever their order and spacing
- * (groups keep their order, which has a meaning). Key material. It is a value that parses to the same rule;
- * `query` alone, which says what holds without it, and nothing but ignored headers give the empty text. Holds
- * no ';'. */
+/* Returns the rule's canonical text, for keys: equal for rules that mean the same, whatever their order and
+ * spacing (groups keep their order, which has a meaning). The text is a value that parses to the same rule,
+ * and holds no ';'. It is empty for `query` alone, which is the default, and when only ignored headers were
+ * named. */
 struct str netlify_vary_canonical(const struct netlify_vary *v, struct arena *a);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Looking through text sixteen bytes at a time. A `word` is sixteen bytes side by side; what is asked of them is answered
- * by a word of 0xff (yes) and 0x00 (no), and word_bits makes a bit of each byte, the first byte the lowest bit. Written
- * with the compiler's vector types: an instruction an operation where there is SSE2, right everywhere. Nothing outside the
- * text given is read.
+ * Searches text sixteen bytes at a time. A `word` is sixteen bytes side by side. A question about them is
+ * answered by a word of 0xff (yes) and 0x00 (no) in each byte; word_bits makes one bit of each byte, the
+ * lowest for the first byte. Written with the compiler's vector types: one instruction an operation where
+ * there is SSE2, correct everywhere. Never reads outside the text given.
  */
 #ifndef HTTP_SCAN_H
 #define HTTP_SCAN_H
@@ -30,7 +30,7 @@ static inline word word_load(const char *p)
     return w;
 }
 
-/* n < WORD_BYTES bytes, and `fill` behind them. */
+/* Loads n < WORD_BYTES bytes, followed by `fill`. */
 static inline word word_load_short(const char *p, size_t n, char fill)
 {
     word w = word_of(fill);
@@ -62,12 +62,12 @@ static inline unsigned word_bits(word w)
 #endif
 }
 
-/* Which bytes of a word are looked for, a bit each. */
+/* Returns a bit for each byte of the word that is looked for. */
 typedef unsigned word_find_fn(word w);
 
 /*
- * The first byte in [p, end) that `find` finds, or `end`. What stands in [from, p), too, may be read. Inlined with its
- * `find`, so that it is a loop of its own for each.
+ * Returns the first byte in [p, end) that `find` finds, or `end`. It may also read [from, p). Inlined
+ * together with `find`, so that each search is a loop of its own.
  */
 __attribute__((always_inline)) static inline const char *scan_for(const char *from, const char *p,
                                                                   const char *end, word_find_fn *find)
@@ -81,7 +81,7 @@ __attribute__((always_inline)) static inline const char *scan_for(const char *fr
     if (left == 0)
         return end;
     unsigned found;
-    if (end - from >= WORD_BYTES) /* the last word overlaps what was looked at */
+    if (end - from >= WORD_BYTES) /* the last word overlaps bytes already looked at */
         found = find(word_load(end - WORD_BYTES)) >> (WORD_BYTES - left);
     else
         found = find(word_load_short(p, left, '\0')) & ((1u << left) - 1);

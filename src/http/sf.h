@@ -1,5 +1,5 @@
 /*
- * Structured fields (RFC 9651): parsing of items, lists and dictionaries. Results live in the arena, their
+ * Structured fields (RFC 9651): parses items, lists and dictionaries. Results live in the arena, their
  * strings there or in the input. Pure.
  */
 #ifndef HTTP_SF_H
@@ -48,21 +48,21 @@ struct sf_member {
 struct sf_members {
     struct sf_member *v;
     size_t n;
-    size_t
-        bad_at; /* of what does not parse: the index of the first byte that is wrong; its length: something is missing */
+    size_t bad_at; /* After a failure: the index of the first wrong byte. The value's length: something is
+                 * missing. */
 };
 
-/* `value`: the lines of the field joined with ", " (or ","). Parsing fails as a whole: false; of *out then
- * only `bad_at` says anything. Of duplicate dictionary keys and parameters the last counts, in the place of the first (RFC
- * 9651 §3.1.2, §3.2). More than the standard asks every parser to support (1024 members, 256 items of an
- * inner list, 256 parameters of one thing) does not parse. */
+/* Parse `value`, the lines of the field joined with ", " (or ","). false: not well-formed as a whole; only
+ * out->bad_at is valid then. Of duplicate dictionary keys and parameters the last counts, in the place of the
+ * first (RFC 9651 §3.1.2, §3.2). More than every parser must support is not accepted: 1024 members, 256 items
+ * of an inner list, 256 parameters of one thing. */
 bool sf_parse_item(struct str value, struct arena *a, struct sf_member *out);
 bool sf_parse_list(struct str value, struct arena *a, struct sf_members *out);
 bool sf_parse_dictionary(struct str value, struct arena *a, struct sf_members *out);
-/* NULL when absent. */
+/* Returns the member with that key. NULL: absent. */
 const struct sf_member *sf_get(const struct sf_members *d, struct str key);
 
-/* Writes an sf-string with its quotes; bytes outside 0x20 to 0x7e become '?'. For Cache-Status details. */
+/* Appends an sf-string with its quotes, for Cache-Status details. Bytes outside 0x20 to 0x7e become '?'. */
 struct buf;
 void sf_write_string(struct buf *out, struct str s);
 

@@ -15,7 +15,8 @@
  *           of numbers, in the type's unit (TIME: milliseconds). CHOICE: 0 and the words. TEXT and LIST: the
  *           form of each string (conf/form.h), and 1 when the value may not be empty. BOOL: 0, 0
  *   class   SERVE (a reload just uses it), KEY (it changes keys), STORE (it changes what is stored): a reload
- *           that changes a KEY or STORE setting makes the site's stored responses unusable; START needs a restart
+ *           that changes a KEY or STORE setting makes the site's stored responses unusable; START needs a
+ *           restart
  * SETTING_SECTION(scope, title) is a heading of the documentation. A user of this list that needs no headings
  * leaves it undefined; the list undefines it at its end.
  * Profiles (isr, rfc9111, dev) are other defaults: tbl/profiles.h.

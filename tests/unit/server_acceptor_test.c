@@ -1,6 +1,7 @@
 /*
- * An acceptor gives its connections to whatever protocol stands behind front/front.h. Here that is a protocol of lines: a path in,
- * a line with the status and the answer out. It stands in this file alone: nothing else knows of it.
+ * An acceptor gives its connections to whatever protocol stands behind front/front.h. Here that is a protocol
+ * of lines: a path in, a line with the status and the answer out. It stands in this file alone: nothing else
+ * knows of it.
  */
 #include <errno.h>
 #include <fcntl.h>
