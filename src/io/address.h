@@ -1,5 +1,6 @@
 /*
- * Network addresses and origins' host names. Parsing is pure; resolving goes through libuv's thread pool, off the loop.
+ * Network addresses and origins' host names. Parsing is pure; resolving goes through libuv's thread pool, off
+ * the loop.
  */
 #ifndef IO_ADDRESS_H
 #define IO_ADDRESS_H
@@ -23,43 +24,47 @@ struct address {
 
 #define ADDRESS_TEXT_MAX 128
 
-/* "127.0.0.1:80", "[::1]:80", ":80" and "80" (any address, v6 with v4), "unix:/path". false: not one, as "localhost:80". */
+/* Parses "127.0.0.1:80", "[::1]:80", ":80" and "80" (any address, IPv6 with IPv4), "unix:/path". false: it is
+ * no address, like "localhost:80". */
 bool address_parse(struct str text, struct address *out);
-/* An address alone, without brackets or port. */
+/* Parses an address without brackets or port. */
 bool address_parse_ip(struct str text, uint16_t port, struct address *out);
-/* A Unix socket's path; false when too long. */
+/* Makes the address of a Unix socket. false: the path is too long. */
 bool address_local(struct str path, struct address *out);
-/* "127.0.0.1:80", "[::1]:80", "unix:/path". Returns the length; no NUL. */
+/* Writes "127.0.0.1:80", "[::1]:80", "unix:/path". Returns the length; no NUL. */
 size_t address_write(const struct address *a, char out[ADDRESS_TEXT_MAX]);
-/* The address without port or brackets; IPv4-mapped IPv6 as IPv4; "" for Unix sockets. */
+/* Writes the address without port or brackets; IPv4-mapped IPv6 as IPv4; nothing for Unix sockets. Returns
+ * the length. */
 size_t address_write_ip(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 
-/* A network: "10.0.0.0/8", "::1/128", an address alone (a host), "unix" (every Unix socket peer). Bits behind the prefix do
- * not count. */
+/* A network: "10.0.0.0/8", "::1/128", an address (one host), "unix" (every peer on a Unix socket). Bits
+ * behind the prefix do not count. */
 struct network {
     struct address base;
     unsigned bits;
 };
 bool network_parse(struct str text, struct network *out);
-/* IPv4-mapped IPv6 addresses are IPv4 addresses here, so "::/0" is every IPv6 peer and no IPv4 one, whatever the listener. */
+/* Is the address in the network? IPv4-mapped IPv6 addresses count as IPv4: "::/0" has every IPv6 peer and no
+ * IPv4 peer, on any listener. */
 bool network_has(const struct network *n, const struct address *a);
 
-/* Both are of one family and have the same address, port or path. */
+/* Are both of one family, with the same address and port, or path? */
 bool address_is_same(const struct address *a, const struct address *b);
-/* Families take turns, beginning with the first one's; the order within each stays (RFC 8305 §4). At most RESOLVE_MAX. */
+/* Reorders addresses so that families take turns, beginning with the family of the first; the order within a
+ * family stays (RFC 8305 §4). At most RESOLVE_MAX. */
 void address_take_turns(struct address *v, size_t n);
 
 #define RESOLVE_MAX 16 /* at most 32: origin/connect has a bit for each */
 
-/* One look-up, embedded in its owner, who keeps it until `done` was called. */
+/* One look-up of a name, embedded in its owner. The owner must keep it until `done` was called. */
 struct resolve {
     uv_getaddrinfo_t req;
-    /* status: 0 or a libuv error; then `n` addresses of both families in the system's order. */
+    /* On the loop. status: 0 or a libuv error. `n` addresses of both families, in the system's order. */
     void (*done)(struct resolve *r, int status, const struct address *v, size_t n);
     uint16_t port;
     struct loop *loop;
 #ifdef FRESHET_CONTROL
-    struct { /* io/hosts */
+    struct { /* private to io/hosts */
         bool is;
         uv_work_t work;
         char name[256];
@@ -70,11 +75,11 @@ struct resolve {
     } hosts;
 #endif
 };
-/* 0, or a libuv error and `done` will not come. `name` need not stay. An address in `name` is answered too, through the
- * same path. */
+/* Starts a look-up. 0: `done` will come. A libuv error: it will not. `name` is copied. `name` may also be an
+ * address: `done` then brings it. */
 int resolve_start(struct loop *l, struct resolve *r, struct str name, uint16_t port,
                   void (*done)(struct resolve *, int, const struct address *, size_t));
-/* `done` comes nevertheless, with UV_ECANCELED when it was in time. */
+/* Cancels it. `done` comes nevertheless, with UV_ECANCELED when the cancellation was in time. */
 void resolve_cancel(struct resolve *r);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Names for test builds: a file that says which addresses a name has, so that a test can move, break and delay a name
- * without a name server. The environment variable FRESHET_TEST_HOSTS names it. A line is a name and its addresses, or
- * `fail` (it has none), or `slow` (no answer before the line is another one). A name that is not there is asked of the system.
+ * Names for test builds. A file says which addresses a name has, so that a test can move, break and delay a
+ * name without a name server. The environment variable FRESHET_TEST_HOSTS gives the file's path. A line is a
+ * name and its addresses, or a name and `fail` (no address), or a name and `slow` (no answer until the line
+ * changes). The system resolves names that are not in the file.
  */
 #ifndef IO_HOSTS_H
 #define IO_HOSTS_H
@@ -10,9 +11,9 @@
 
 #include "io/address.h"
 
-/* Answers as resolve_start does; false: the name is not in the file, or there is none. */
+/* Answers as resolve_start does. false: there is no file, or the name is not in it. */
 bool hosts_start(struct resolve *r, struct str name);
-/* Of one that hosts_start took. */
+/* Cancels a look-up for which hosts_start returned true. */
 void hosts_cancel(struct resolve *r);
 
 #endif

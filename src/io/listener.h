@@ -1,6 +1,6 @@
 /*
- * A listening socket of one loop. Each worker has its own for each address (SO_REUSEPORT); the kernel spreads
- * connections over them.
+ * A listening socket of one loop. Each worker has one for each address (SO_REUSEPORT); the kernel distributes
+ * connections over them. All functions with a loop run on its thread.
  */
 #ifndef IO_LISTENER_H
 #define IO_LISTENER_H
@@ -14,7 +14,7 @@ struct listener {
     struct loop *loop;
     enum listener_state state;
     int fd;
-    struct link link; /* for the owner's list */
+    struct link link; /* for the list of the listener's owner */
     bool paused_by_owner;
     /* private to io/listener.c */
     bool exhausted; /* no descriptors or memory: `pause` runs */
@@ -22,37 +22,40 @@ struct listener {
     struct timer pause;
     struct letter drain;
     int64_t logged_ms;
-    /* A connection: `fd` is non-blocking and close-on-exec and now the owner's. */
-    void (*accepted)(struct listener *l, int fd,
-                     const struct address *peer); /* may pause and close the listener */
-    void (*closed)(struct listener *l);           /* the last notice */
+    /* A new connection. `fd` is non-blocking and close-on-exec, and now belongs to the owner. The callback
+     * may pause and close the listener. */
+    void (*accepted)(struct listener *l, int fd, const struct address *peer);
+    void (*closed)(struct listener *l); /* the last notice */
     void *owner;
 };
 
-/* Makes a bound and listening socket (SO_REUSEPORT, SO_REUSEADDR, backlog 4096, IPV6_V6ONLY off for "[::]"), for main to
- * do before the workers start, so that a taken port is one clear error. A Unix socket's stale file is replaced when nobody
- * answers on it. Returns the descriptor or a negative libuv error. Port 0 gives a free one; *bound says which. Two
- * processes of one user can share a TCP port this way without noticing: see listener_sockets. */
+/* Makes a bound and listening socket (SO_REUSEPORT, SO_REUSEADDR, backlog 4096, IPV6_V6ONLY off for "[::]").
+ * Called before the workers start, so that a taken port is one clear error. Replaces a Unix socket's old file
+ * when nobody answers on it. Returns the descriptor or a negative libuv error. Port 0 takes a free one;
+ * *bound says which. Two processes of one user can share a TCP port this way without noticing: see
+ * listener_sockets. */
 int listener_socket(const struct address *at, struct address *bound);
 
-/* The same for `n` workers: one descriptor each in fds. All share one socket when it is a Unix socket. UV_EADDRINUSE also
- * when another process listens there that would share the port. 0, or a negative libuv error and none is open. */
+/* Makes sockets for `n` workers, a descriptor each in fds. Workers share one socket when it is a Unix socket.
+ * Returns 0, or a negative libuv error with no socket left open. UV_EADDRINUSE also when another process
+ * listens there, even if it would share the port. */
 int listener_sockets(const struct address *at, int *fds, size_t n, struct address *bound);
 
-/* Starts accepting: at most 64 connections a wake-up, so that none starves the rest. EMFILE, ENFILE, ENOMEM, ENOBUFS:
- * logged once a minute, accepting pauses for 100 ms, the connections stay in the backlog. 0, or a libuv error and the
- * descriptor is still the caller's. */
+/* Starts accepting, at most 64 connections a wake-up, so that other work is not starved. On EMFILE, ENFILE,
+ * ENOMEM and ENOBUFS it logs once a minute and pauses for 100 ms; the connections stay in the backlog. 0: the
+ * listener owns the descriptor. A libuv error: the caller does. */
 int listener_start(struct listener *l, struct loop *loop, int fd,
                    void (*accepted)(struct listener *, int, const struct address *), void *owner);
-/* At a limit of the owner's: stops accepting until resumed. Not counted: pausing twice is resumed once. */
+/* Stops accepting until listener_resume, for a limit of the owner's. Pauses are not counted: one resume ends
+ * two of them. */
 void listener_pause(struct listener *l);
 void listener_resume(struct listener *l);
-/* Accepts what the backlog still holds, paused or not, then closes the socket; `closed` follows. A Unix socket's file stays:
- * another process may have replaced it. */
+/* Accepts what the backlog still holds, paused or not, then closes the socket and calls `closed`. Leaves a
+ * Unix socket's file: another process may have replaced it. */
 void listener_close(struct listener *l, void (*closed)(struct listener *));
 
-/* Could listener_sockets open that? Nothing is listened on and no file is made. 0 or a libuv error; UV_EADDRINUSE: somebody listens
- * there. */
+/* Could listener_sockets open that address? Does not listen, makes no file. 0 or a libuv error;
+ * UV_EADDRINUSE: another process listens there. */
 int listener_try(const struct address *at);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * A file of lines that a loop appends to: the access log of one worker. Lines are collected and written whole with one
- * O_APPEND write in libuv's thread pool, so that workers share a file without torn lines and without a stalled loop.
- * Pipes and terminals take little at a time: there the workers of a process write in turns.
+ * A file of lines that a loop appends to: the access log of one worker. It collects lines and writes them
+ * whole, with one O_APPEND write in libuv's thread pool, so that workers share a file without torn lines and
+ * no loop waits for the disk. Pipes and terminals take little at a time: there the workers of a process write
+ * in turns. All functions except logfile_try run on the loop's thread.
  */
 #ifndef IO_LOGFILE_H
 #define IO_LOGFILE_H
@@ -11,27 +12,28 @@
 
 struct logfile;
 
-/* `path`: "-" is standard output; a new file gets mode 0640. NULL and *error (a libuv code) when it cannot be opened. */
+/* Opens the file. `path`: "-" is standard output. A new file gets mode 0640. NULL: it cannot be opened, and
+ * *error is a libuv error. */
 struct logfile *logfile_open(struct loop *l, struct str path, int *error);
-/* A buffer to add one whole line to (newline included); then logfile_added. Written when 64 KiB are together or a second
- * has passed. When the disk cannot keep up, lines above 8 MiB are dropped and counted, as are those that it
- * refuses (a full disk), with one warning of the process until it works again. A line of which only a part was written to a
- * file is taken back. */
+/* Returns a buffer. The caller appends one whole line (newline included), then calls logfile_added. The file
+ * is written when 64 KiB are together or a second has passed. Drops and counts lines beyond 8 MiB when the
+ * disk is too slow, and lines that the disk refuses (full); the process warns once until writing works again.
+ * Takes a line back when only a part of it was written to a file. */
 struct buf *logfile_line(struct logfile *f);
 void logfile_added(struct logfile *f);
-/* SIGUSR1: opens the path anew. What is being written still goes to the old file. 0, or a libuv error: the old file is
- * kept. */
+/* Opens the path anew (SIGUSR1). A write under way still goes to the old file. 0, or a libuv error: the old
+ * file stays in use. */
 int logfile_reopen(struct logfile *f);
-/* Writes what is left and frees it; `closed(ctx)` follows, NULL is allowed. A pipe that nobody empties is given up after a
- * second. */
+/* Writes the rest and frees the log file, then calls closed(ctx); NULL is allowed. Gives up on a pipe that
+ * nobody reads after a second. */
 void logfile_close(struct logfile *f, void (*closed)(void *ctx), void *ctx);
-/* For people: its path, or "standard output". */
+/* Returns its path, or "standard output": for people. */
 const char *logfile_name(const struct logfile *f);
-/* `lost(ctx, n)`, on the loop, whenever n lines more are lost. */
+/* Sets a callback on the loop: lost(ctx, n) whenever n more lines are lost. */
 void logfile_on_lost(struct logfile *f, void (*lost)(void *ctx, uint64_t n), void *ctx);
-/* Could logfile_open open it? Opens what is there, makes nothing. 0 or a libuv error. */
+/* Could logfile_open open it? Opens an existing file; makes none. 0 or a libuv error. */
 int logfile_try(struct str path);
-/* Lines lost so far. */
+/* Returns the number of lines lost so far. */
 uint64_t logfile_dropped(const struct logfile *f);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A notice that arrives on a loop: what the rooms below io/ send through base/notice comes out here, on the receiver's own
- * thread, from its loop.
+ * A notice that arrives on a loop. Rooms below io/ send it through base/notice; `run` is called on the
+ * receiver's own thread, from its loop.
  */
 #ifndef IO_NOTICE_H
 #define IO_NOTICE_H
@@ -12,7 +12,7 @@ struct loop_notice {
     struct notice notice;
     struct letter letter;
     struct loop *loop;
-    /* On the loop's thread, once for each notice; the pending mark is cleared before. */
+    /* On the loop's thread, once for each notice. The pending mark is cleared before. */
     void (*run)(struct loop_notice *n);
 };
 

@@ -1,7 +1,7 @@
 /*
- * The process's signals, as notices of one loop: those that somebody may send to say something, and those that would end the process
- * when somebody sends them by mistake. Those of a crash are not among them. The main thread's loop has
- * them; the other threads need not block any. (SIGPIPE and SIGXFSZ are ignored from the first loop_init on.)
+ * The process's signals, as notices of one loop: those that carry a request to the process, and those that
+ * would end it when somebody sends them by mistake. Signals of a crash are not among them. The main thread's
+ * loop has them; other threads need not block any. (Every loop_init ignores SIGPIPE and SIGXFSZ.)
  */
 #ifndef IO_SIGNALS_H
 #define IO_SIGNALS_H
@@ -13,7 +13,7 @@
 
 /* Embedded in its owner, who keeps it until `closed`. */
 struct signals {
-    /* Several of one kind that come together may be one notice. */
+    /* On the loop. Several signals of one kind may make one notice. */
     void (*received)(struct signals *s, int signo);
     void (*closed)(struct signals *s); /* the last notice; NULL is allowed */
     struct loop *loop;
@@ -21,12 +21,12 @@ struct signals {
     unsigned n, open;
 };
 
-/* From here on they no longer end the process. 0, or a libuv error (no descriptors are left) and nothing is to be
- * closed. */
+/* Starts receiving: from now on these signals do not end the process. 0; or a libuv error (no descriptors are
+ * left), and signals_close must not be called. */
 int signals_init(struct signals *s, struct loop *l, void (*received)(struct signals *, int signo));
-/* "SIGUSR2", "signal 40": for people. */
+/* Writes "SIGUSR2" or "signal 40", for people. */
 void signals_name(int signo, char out[SIGNAL_NAME_MAX]);
-/* Back to the system's way with them; `closed` follows. */
+/* Restores the system's way with these signals, then calls `closed`. */
 void signals_close(struct signals *s, void (*closed)(struct signals *));
 
 #endif

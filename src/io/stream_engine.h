@@ -1,6 +1,7 @@
 /*
- * How a stream's bytes move: by readiness (libuv says when, then one system call each) or by completion (the loop's ring).
- * io/stream.c has what both share and calls these; states are its business but where it says otherwise. Private to io/.
+ * How a stream's bytes move: by readiness (libuv says when, then one system call each) or by completion (the
+ * loop's ring). io/stream.c has the common part and calls these functions; it also sets the state, except
+ * where noted. Private to io/.
  */
 #ifndef IO_STREAM_ENGINE_H
 #define IO_STREAM_ENGINE_H
@@ -10,26 +11,28 @@
 struct stream_engine {
     /* s->fd is a connected socket. */
     void (*open)(struct stream *s);
-    /* `connected` follows, also for what fails at once. */
+    /* `connected` follows, also after a failure. */
     void (*connect)(struct stream *s, const struct address *to);
     /* `reading` was set, and the stream has not ended. */
     void (*read_start)(struct stream *s);
     /* No write is under way. Sets `writing` when PENDING. */
     enum stream_write (*write)(struct stream *s, const struct iovec *iov, unsigned n);
-    /* Closes the socket when nothing is under way any more; then, from the loop, sets the state and tells `closed`. */
+    /* Closes the socket when no operation is under way; then, from the loop, sets the state and calls
+     * `closed`. */
     void (*close)(struct stream *s);
     size_t (*queued)(const struct stream *s);
 };
 
 extern const struct stream_engine stream_poll, stream_ring;
 
-/* Sends what the kernel takes at once: the number of bytes, 0 when it takes none now, negative: the connection is dead. */
+/* Sends as much as the kernel takes at once. Returns the number of bytes; 0: none now; negative: the
+ * connection is dead. */
 ssize_t stream_engine_send_now(struct stream *s, const struct iovec *iov, unsigned n);
-/* A write failed with `status`, a libuv error. */
+/* Notes that a write failed with `status`, a libuv error. */
 void stream_engine_lost(struct stream *s, int status);
-/* What `ended` is told when reading says `status`. */
+/* Returns the status for `ended` when reading ends with `status`. */
 int stream_engine_end(const struct stream *s, int status);
-/* After the last byte of the last write. */
+/* Sends the FIN. Called after the last byte of the last write. */
 void stream_engine_send_fin(struct stream *s);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * What is asked of the operating system once: randomness, the descriptor limit, cores, whole small files.
+ * The operating system: randomness, limits, cores, files and folders. Any thread, at start or from tools: the
+ * calls may wait for the disk.
  */
 #ifndef IO_SYSTEM_H
 #define IO_SYSTEM_H
@@ -8,38 +9,40 @@
 
 #include "base/buf.h"
 
-/* getrandom(2); stops the process when the kernel has none. */
+/* Fills `out` by getrandom(2). Stops the process when the kernel gives none. */
 void system_random(void *out, size_t bytes);
-/* What went wrong, for people: of any negative code that io/ returns. A literal. */
+/* Returns a sentence for any negative code that io/ returns, for people. A literal. */
 const char *system_strerror(int code);
-/* Of such a code: the process or the system has no more of what it takes, whoever is at the other end. */
+/* Does such a code mean that this process or the system is out of something (descriptors, memory), whatever
+ * the peer does? */
 bool system_is_exhausted(int code);
-/* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */
+/* Raises RLIMIT_NOFILE to its hard limit. Returns the limit now. */
 uint64_t system_raise_files_limit(void);
-/* Cores that this process may run on (affinity, cgroup quota rounded up), at least 1. */
+/* Returns the cores that this process may use (affinity, cgroup quota rounded up), at least 1. */
 unsigned system_cores(void);
-/* The whole cores in a quota as cgroup v2's cpu.max states it: "QUOTA PERIOD", rounded up; 0: "max", no limit, or not
- * such a text. */
+/* Returns the cores of a quota in the form of cgroup v2's cpu.max, "QUOTA PERIOD", rounded up. 0: "max", no
+ * limit, or another text. */
 unsigned system_quota_cores(struct str cpu_max);
-/* Appends the whole file. 0 or a negative errno, then `out` is as it was; -EFBIG above `max`. */
+/* Appends the whole file. 0; or a negative errno, and `out` is unchanged. -EFBIG: it is larger than `max`. */
 int system_read_file(const char *path, size_t max, struct buf *out);
-/* Writes a new file beside it, fsyncs, renames: after a crash there is the old content or the new, whole. The mode is
- * exact, whatever the umask. 0 or a negative errno, then the old file is untouched. */
+/* Writes a new file beside it, calls fsync, renames: after a crash the old or the new content is there,
+ * whole. The mode is exact, whatever the umask. 0; or a negative errno, and the old file is untouched. */
 int system_write_file(const char *path, struct str content, mode_t mode);
-/* Which file it is: while it is there, no other has the same. 0 or a negative errno. */
+/* Identifies a file: no other existing file has the same pair. 0 or a negative errno. */
 struct file_id {
     dev_t device;
     ino_t inode;
 };
 int system_file_id(const char *path, struct file_id *out);
-/* 0 or a negative errno. */
+/* Removes a file. 0 or a negative errno. */
 int system_remove_file(const char *path);
-/* The permission bits of a file or folder, or a negative errno. */
+/* Returns the permission bits of a file or folder, or a negative errno. */
 int system_file_mode(const char *path);
-/* Could this process make that file, or that folder with those above it, and write there? Makes nothing. 0 or a negative errno. */
+/* Could this process make that file, or that folder with those above it, and write there? Makes nothing. 0 or
+ * a negative errno. */
 int system_may_make_file(const char *path);
 int system_may_make_dirs(const char *path);
-/* mkdir -p with `mode` for what is made. 0 or a negative errno. */
+/* Makes the folder and those above it, with `mode`. 0 or a negative errno. */
 int system_make_dirs(const char *path, mode_t mode);
 
 #endif

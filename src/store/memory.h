@@ -1,6 +1,6 @@
 /*
- * The memory of the cache: a budget, counted as it is taken, and the heap that it is taken from. Any thread. Making room is the
- * cache's business (cache/evict); this only counts.
+ * The memory of the cache: a budget, counted when memory is taken, and the heap that the memory comes from.
+ * Any thread. This file only counts; cache/evict makes room.
  */
 #ifndef STORE_MEMORY_H
 #define STORE_MEMORY_H
@@ -8,20 +8,21 @@
 #include "store/heap.h"
 
 struct memory {
-    uint8_t id; /* what stands for it where a pointer would be too much: memory_of */
+    uint8_t id; /* for memory_of, where a pointer would take too much space */
     int64_t budget_bytes;
-    _Atomic int64_t used_bytes;    /* counted against the budget */
-    _Atomic int64_t book_bytes;    /* of these: memory_charge_books */
-    _Atomic uint64_t moved;        /* pieces, by memory_take_denser */
-    _Atomic int64_t passing_bytes; /* bodies that are not kept: a gauge, bounded by their windows */
+    _Atomic int64_t used_bytes; /* counted against the budget */
+    _Atomic int64_t book_bytes; /* the part of it that memory_charge_books charged */
+    _Atomic uint64_t moved;     /* pieces moved by memory_take_denser */
+    /* bodies of responses that are not stored: a gauge, bounded by their windows */
+    _Atomic int64_t passing_bytes;
     struct heap heap;
 };
 
 #define MEMORIES_MAX 16
 
-/* Before there are other threads, as memory_fini is after them; MEMORIES_MAX of them at most at one time. */
+/* Called before other threads start. At most MEMORIES_MAX exist at one time. */
 void memory_init(struct memory *m, int64_t budget_bytes);
-/* All was given back. */
+/* Called after other threads have ended, and when all memory was given back. */
 void memory_fini(struct memory *m);
 
 extern struct memory *memory_by_id[MEMORIES_MAX];
@@ -38,44 +39,44 @@ static inline int64_t memory_used(const struct memory *m)
 {
     return atomic_load_explicit(&m->used_bytes, memory_order_relaxed);
 }
-/* Books: what is charged for finding and remembering pages, not for the pages themselves. */
+/* Charges books: memory for finding and remembering stored responses, not for the responses themselves. */
 static inline void memory_charge_books(struct memory *m, int64_t bytes)
 {
     atomic_fetch_add_explicit(&m->book_bytes, bytes, memory_order_relaxed);
     memory_charge(m, bytes);
 }
-/* Charged for pages. */
+/* Returns what is charged for stored responses: all but the books. */
 static inline int64_t memory_pages(const struct memory *m)
 {
     return memory_used(m) - atomic_load_explicit(&m->book_bytes, memory_order_relaxed);
 }
-/* How many bytes are over the budget when `bytes` more are charged; 0: they fit. What lies idle between pieces in use counts too, but
- * for a part that any mixture of sizes needs. */
+/* Returns how many bytes would be over the budget with `bytes` more; 0: they fit. Counts idle memory between
+ * pieces too, except for the part that any mixture of sizes needs. */
 int64_t memory_excess(const struct memory *m, int64_t bytes);
-/* How many bytes more than that part lie idle between pieces; less than 0: so many fewer. */
+/* Returns by how many bytes the idle memory between pieces exceeds that part; negative: it is below. */
 int64_t memory_holes_over(const struct memory *m);
-/* So many may lie idle. */
+/* Returns that part: the bytes that may lie idle. */
 int64_t memory_holes_most(const struct memory *m);
-/* It is time to move pages together: before what lies idle counts. */
+/* Is it time to move pages together? True before idle memory counts as used. */
 static inline bool memory_is_holey(const struct memory *m)
 {
     return memory_holes_over(m) > -memory_holes_most(m) / 4;
 }
 
-/* `bytes` of unspecified content, or NULL. Not charged: memory_cost says what it costs. */
+/* Returns `bytes` of unspecified content, or NULL. Does not charge them: the caller charges memory_cost. */
 void *memory_take(struct memory *m, size_t bytes);
-/* The same zeroed and never NULL: for small things (base/mem). */
+/* Returns `bytes` of zeros, never NULL: for small structures (base/mem). Does not charge them. */
 void *memory_zero(struct memory *m, size_t bytes);
-/* `bytes`: as it was asked for. NULL is allowed. */
+/* Gives memory back. `bytes`: the size that was asked for. NULL is allowed. */
 void memory_give(struct memory *m, void *p, size_t bytes);
 size_t memory_cost(size_t bytes);
-/* Room for what stands at `p`, in a slab that is fuller, so that the one of `p` may become free (heap_take_denser); NULL: it stands well
- * where it is. */
+/* Returns room for the piece at `p` in a fuller slab, so that the slab of `p` may become free
+ * (heap_take_denser). NULL: it stays where it is. */
 void *memory_take_denser(struct memory *m, const void *p, size_t bytes, unsigned quarters);
-/* Moves it there, when nothing but the caller's pointer tells where it is. Returns where it stands now. */
+/* Moves the piece at `p` to such room. Only the caller's pointer refers to it. Returns where it is now. */
 void *memory_move(struct memory *m, void *p, size_t bytes, unsigned quarters);
 
-/* A step of giving back to the system what is free: some ten microseconds. true: there is more. */
+/* Gives free memory back to the system, for some ten microseconds. true: there is more. */
 bool memory_trim(struct memory *m);
 
 #endif
