@@ -21,7 +21,8 @@
 struct weighted {
     struct str name;
     int weight;
-    struct str raw; /* the whole member */
+    bool has_others; /* parameters that are no weight, or a second one */
+    struct str raw;  /* the whole member */
 };
 
 /* qvalue (RFC 9110 §12.4.2): "0" [ "." 0*3DIGIT ] or "1" [ "." 0*3"0" ]. -1: malformed. */
@@ -38,17 +39,20 @@ static int weight_parse(struct str s)
     return weight > 1000 ? -1 : weight;
 }
 
-/* Parameters other than q are dropped; of several q the first counts. false: malformed. */
+/* Of several q the first counts. false: malformed. */
 static bool weighted_parse(struct str member, struct weighted *out)
 {
     out->name = str_trim(str_cut(&member, ';'));
     out->weight = 1000;
+    out->has_others = false;
     bool seen = false;
     while (member.p) {
         struct str value = str_cut(&member, ';');
         struct str name = str_trim(str_cut(&value, '='));
-        if (seen || !str_eq_nocase(name, STR("q")))
+        if (seen || !str_eq_nocase(name, STR("q"))) {
+            out->has_others = true;
             continue;
+        }
         seen = true;
         out->weight = weight_parse(str_trim(value));
         if (out->weight < 0)
@@ -145,7 +149,6 @@ static bool is_language_range(struct str s)
     return subtag > 0 && s.n <= LANGUAGE_BYTES_MAX;
 }
 
-/* Behind all that are as good or better. */
 /* By falling quality; equal ones by name: their order says nothing (RFC 9110 §12.5.4), so it must not make
  * another page. */
 static bool language_is_behind(const struct weighted *a, const struct weighted *b, bool ties_by_name)
@@ -161,6 +164,7 @@ static bool language_is_behind(const struct weighted *a, const struct weighted *
     return a->name.n > b->name.n;
 }
 
+/* Behind all that are as good or better. */
 static void language_insert(struct weighted *list, size_t n, const struct weighted *w, bool ties_by_name)
 {
     while (n > 0 && language_is_behind(&list[n - 1], w, ties_by_name)) {
@@ -170,12 +174,13 @@ static void language_insert(struct weighted *list, size_t n, const struct weight
     list[n] = *w;
 }
 
-/* The languages of all lines, best first. false: something was malformed, or there were too many; what was
- * good and fitted is in `out` all the same. */
+/* The languages of all lines, best first. false: something was malformed, what was good is in `out` all the same; or there were
+ * too many, of which none is. */
 static bool languages_read(const struct fields *request, bool ties_by_name,
                            struct weighted out[LANGUAGES_MAX], size_t *n)
 {
     bool good = true;
+    size_t members = 0;
     *n = 0;
     if (fields_bytes(request, FIELD_ACCEPT_LANGUAGE) > LANGUAGES_BYTES_MAX)
         return false;
@@ -185,9 +190,13 @@ static bool languages_read(const struct fields *request, bool ties_by_name,
         struct str line = request->v[i].value, member;
         while (list_next(&line, &member)) {
             struct weighted w;
-            if (*n == LANGUAGES_MAX)
+            if (members++ == LANGUAGES_MAX) {
+                *n = 0;
                 return false;
-            if (!weighted_parse(member, &w) || !is_language_range(w.name)) {
+            }
+            /* The grammar has nothing but a weight (RFC 9110 §12.5.4). The origin is sent the whole member, and who cannot read
+             * it might answer in another language than the key says. */
+            if (!weighted_parse(member, &w) || !is_language_range(w.name) || w.has_others) {
                 good = false;
                 continue;
             }

@@ -13,8 +13,8 @@
 struct str accept_encoding_normalize(const struct fields *request);
 
 /* Returns the languages in lower case, without white space, by falling quality (equal ones by name). Keeps
- * q=0 at the end as "xx;q=0"; drops other parameters. "de-ch,de;q=0.9" gives "de-ch,de". No field: empty with
- * p == NULL. Malformed or more than 64 languages: the joined lines in lower case. */
+ * q=0 at the end as "xx;q=0". "de-ch,de;q=0.9" gives "de-ch,de". No field: empty with p == NULL. Malformed
+ * (also by other parameters), more than 32 languages or 1024 bytes: the joined lines in lower case. */
 struct str accept_language_normalize(const struct fields *request, struct arena *a);
 
 /* Returns the same order, each member as the client sent it. The origin gets this value, so that requests
@@ -24,7 +24,7 @@ struct str accept_language_ordered(const struct fields *request, struct arena *a
 
 /* Returns the index of the visitor's best group of `groups` (http/netlify_vary), or -1 when none matches.
  * Takes languages by falling quality, never those with q=0. `de-CH` matches `de` when no group names `de-ch`;
- * "*" matches no group. Skips malformed members, and all behind the first 64. */
+ * "*" matches no group. Skips malformed members. More than 32 languages or 1024 bytes match none. */
 struct vary_groups;
 int language_best_group(const struct fields *request, const struct vary_groups *groups, struct arena *a);
 

@@ -184,14 +184,17 @@ size_t fields_count(const struct fields *f, enum field_id id)
     return count;
 }
 
+/* Between two lines of one list. */
+#define JOINED_BY STR(", ")
+
 size_t fields_bytes(const struct fields *f, enum field_id id)
 {
     size_t bytes = 0;
     if (!field_set_has(&f->repeated, id))
-        return fields_has(f, id) ? fields_find(f, id)->value.n + 1 : 0;
+        return fields_has(f, id) ? fields_find(f, id)->value.n : 0;
     for (size_t i = 0; i < f->n; i++)
-        bytes += f->v[i].id == id ? f->v[i].value.n + 1 : 0;
-    return bytes;
+        bytes += f->v[i].id == id ? f->v[i].value.n + JOINED_BY.n : 0;
+    return bytes ? bytes - JOINED_BY.n : 0;
 }
 
 static bool is_named(const struct field *line, enum field_id id, struct str name)
@@ -221,9 +224,6 @@ static char *put(char *to, struct str s)
         memcpy(to, s.p, s.n);
     return to + s.n;
 }
-
-/* Between two lines of one list. */
-#define JOINED_BY STR(", ")
 
 static struct str joined(const struct fields *f, enum field_id id, struct str name, struct arena *a)
 {

@@ -95,8 +95,7 @@ const struct field *fields_find(const struct fields *f, enum field_id id);
 /* Returns the first line's value, or the empty string. */
 struct str fields_value(const struct fields *f, enum field_id id);
 size_t fields_count(const struct fields *f, enum field_id id);
-/* Returns the bytes of the values of all its lines, and one more for each line: at least their length when
- * joined by commas. */
+/* Returns the length of fields_joined, without joining. */
 size_t fields_bytes(const struct fields *f, enum field_id id);
 /* Looks for a line by name, known or not, in any case, from index `from` on. Returns its index, or f->n. */
 size_t fields_index_of(const struct fields *f, struct str name, size_t from);

@@ -94,7 +94,10 @@ static void normalizes_languages(void **state)
         { "en\nde;q=0.5", "en,de" },
         { "a;q=0.5, b;q=0.5, c", "c,a,b" },
         { "de, fr;q=0, *;q=0.1", "de,*,fr;q=0" },
-        { "de;x=y", "de" },
+        { "de;x=y", "de;x=y" },
+        { "de;q=0.5;q=0.6", "de;q=0.5;q=0.6" },
+        { "en, de;", "en, de;" },
+        { "en\nDe;x=\"", "en, de;x=\"" },
         { "DE;q=x", "de;q=x" },
         { "de_DE , EN", "de_de , en" },
         { "abcdefghi", "abcdefghi" },
@@ -107,25 +110,13 @@ static void normalizes_languages(void **state)
         struct str out = accept_language_normalize(&f, *state);
         assert_non_null(out.p);
         assert_str(out, cases[i].out);
+        /* What the origin is sent has the same key. */
+        struct fields sent = { 0 };
+        fields_add(&sent, *state, STR("Accept-Language"), accept_language_ordered(&f, *state));
+        assert_str(accept_language_normalize(&sent, *state), cases[i].out);
     }
     struct fields none = { 0 };
     assert_null(accept_language_normalize(&none, *state).p);
-}
-
-static void takes_no_more_languages_than_it_sorts(void **state)
-{
-    char text[66 * 3];
-    for (size_t i = 0; i < 65; i++)
-        memcpy(text + i * 3, "en,", 3);
-    memcpy(text + 65 * 3, "de", 3);
-    struct fields f = lines(*state, "Accept-Language", text);
-    assert_str(accept_language_normalize(&f, *state), text);
-    /* the first 64 members */
-    text[64 * 3 - 1] = '\0';
-    memcpy(text + 63 * 3, "FR", 2);
-    f = lines(*state, "Accept-Language", text);
-    struct str out = accept_language_normalize(&f, *state);
-    assert_true(str_ends(out, STR("en,fr")));
 }
 
 static int best(struct arena *a, const char *accept, const char *rule)
@@ -156,6 +147,7 @@ static void finds_the_best_group(void **state)
         { "pt-BR", "language=pt|pt-br", 1 },
         { "pt", "language=pt-br|en", -1 },
         { "zh-Hant-TW", "language=zh|zh-hant", 1 },
+        { "de;x=y, en;q=0.1", "language=de|en", 1 },
         { "de-x-foo", "language=de", 0 },
         { "*", "language=de", -1 },
         { "*, en;q=0.1", "language=de|en", 1 },
@@ -170,6 +162,61 @@ static void finds_the_best_group(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         if (best(*state, cases[i].accept, cases[i].rule) != cases[i].group)
             fail_msg("%s for %s", cases[i].accept, cases[i].rule);
+}
+
+/* "en,en,...,de": so many members. */
+static char *members_of(struct arena *a, size_t n)
+{
+    char *text = arena_alloc(a, n * 3);
+    for (size_t i = 0; i < n; i++)
+        memcpy(text + 3 * i, i + 1 < n ? "en," : "de", 3);
+    return text;
+}
+
+/* `text`, then blanks up to n bytes when joined. */
+static char *blanks_behind(struct arena *a, const char *text, size_t n)
+{
+    n -= strchr(text, '\n') != NULL; /* which becomes ", " */
+    char *p = arena_alloc(a, n + 1);
+    memset(p, ' ', n);
+    memcpy(p, text, strlen(text));
+    p[n] = '\0';
+    return p;
+}
+
+/* CACHING.md 4.9: above 32 members or 1024 bytes it counts as it stands, and is in no group. */
+static void takes_no_more_languages_than_it_sorts(void **state)
+{
+    char *text = members_of(*state, 32);
+    struct fields f = lines(*state, "Accept-Language", text);
+    assert_true(str_starts(accept_language_normalize(&f, *state), STR("de,en,")));
+    assert_int_equal(best(*state, text, "language=de"), 0);
+    text = members_of(*state, 33);
+    f = lines(*state, "Accept-Language", text);
+    assert_str(accept_language_normalize(&f, *state), text);
+    assert_str(accept_language_ordered(&f, *state), text);
+    assert_int_equal(best(*state, text, "language=de|en"), -1);
+
+    text[0] = '1'; /* a malformed one is a member too */
+    assert_int_equal(best(*state, text, "language=de|en"), -1);
+
+    text = blanks_behind(*state, "en, de\nfr", 1024);
+    f = lines(*state, "Accept-Language", text);
+    assert_str(accept_language_normalize(&f, *state), "de,en,fr");
+    assert_int_equal(best(*state, text, "language=en"), 0);
+    text = blanks_behind(*state, "en, de\nfr", 1025);
+    f = lines(*state, "Accept-Language", text);
+    assert_true(str_starts(accept_language_normalize(&f, *state), STR("en, de, fr ")));
+    assert_int_equal(best(*state, text, "language=en"), -1);
+}
+
+/* CACHING.md 4.9: a longer list of codings accepts none. */
+static void reads_no_more_encodings_than_256_bytes(void **state)
+{
+    struct fields f = lines(*state, "Accept-Encoding", blanks_behind(*state, "br\ngzip, deflate", 256));
+    assert_str(accept_encoding_normalize(&f), "br, gzip");
+    f = lines(*state, "Accept-Encoding", blanks_behind(*state, "br\ngzip, deflate", 257));
+    assert_str(accept_encoding_normalize(&f), "");
 }
 
 struct seen {
@@ -261,8 +308,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(normalizes_encodings, setup, teardown),
         cmocka_unit_test_setup_teardown(normalizes_languages, setup, teardown),
-        cmocka_unit_test_setup_teardown(takes_no_more_languages_than_it_sorts, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_no_more_encodings_than_256_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_the_best_group, setup, teardown),
+        cmocka_unit_test_setup_teardown(takes_no_more_languages_than_it_sorts, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_cookies, setup, teardown),
         cmocka_unit_test_setup_teardown(normalizes_other_fields, setup, teardown),
     };

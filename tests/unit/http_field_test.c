@@ -154,6 +154,8 @@ static void keeps_a_table(void **state)
     assert_int_equal(fields_index_of(&f, STR("none"), 0), 44);
 
     assert_str(fields_joined(&f, FIELD_VARY, &a), "a, b");
+    assert_int_equal(fields_bytes(&f, FIELD_VARY), 4);
+    assert_int_equal(fields_bytes(&f, FIELD_AGE), 0);
     assert_str(fields_joined_by_name(&f, STR("x-7"), &a), "7, seven");
     assert_ptr_equal(fields_joined_by_name(&f, STR("x-8"), &a).p, f.v[8].value.p);
     assert_null(fields_joined(&f, FIELD_AGE, &a).p);
@@ -162,6 +164,7 @@ static void keeps_a_table(void **state)
     assert_int_equal(fields_joined(&f, FIELD_ETAG, &a).n, 0);
     fields_add_id(&f, &a, FIELD_ETAG, STR_NONE);
     assert_str(fields_joined(&f, FIELD_ETAG, &a), ", ");
+    assert_int_equal(fields_bytes(&f, FIELD_ETAG), 2);
 
     fields_remove(&f, FIELD_VARY);
     assert_false(fields_has(&f, FIELD_VARY));

@@ -17,7 +17,7 @@ static const struct head_limits usual = { .line_bytes = 100, .fields_bytes = 100
  * are. */
 static enum http_error frame_request(const char *version, const char *fields, struct framing *out)
 {
-    char text[512];
+    char text[1024];
     struct field table[8];
     struct request_head h = { .fields = { .v = table, .cap = 8 } };
     struct head_scan scan = { 0 };
@@ -265,6 +265,34 @@ static void refuses_connection_that_names_critical_fields(void **state)
     }
 }
 
+/* CACHING.md 4.9: a Connection of more than 64 names or 512 bytes. Returns what so many names get, and commas up to `bytes`. */
+static enum http_error frame_connection(size_t names, size_t bytes)
+{
+    struct framing f;
+    char text[1024] = "Connection: ";
+    size_t n = strlen(text), end = n + bytes;
+    for (size_t i = 0; i < names; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, i == 3 ? "\r\nConnection: a" : i ? ",a" : "a");
+    /* the end of the first line and the name of the second are no value; a comma and a blank join them */
+    if (names > 3)
+        end += strlen("\r\nConnection: ") - strlen(", ");
+    for (; n < end; n++)
+        text[n] = ',';
+    memcpy(text + n, "\r\n", 3);
+    return frame_request("1.1", text, &f);
+}
+
+static void refuses_endless_connection(void **state)
+{
+    (void)state;
+    assert_int_equal(frame_connection(64, 0), HTTP_ERROR_NONE);
+    assert_int_equal(frame_connection(65, 0), HTTP_ERROR_CONNECTION_TOO_LONG);
+    assert_int_equal(frame_connection(1, 512), HTTP_ERROR_NONE);
+    assert_int_equal(frame_connection(1, 513), HTTP_ERROR_CONNECTION_TOO_LONG);
+    assert_int_equal(frame_connection(9, 512), HTTP_ERROR_NONE);
+    assert_int_equal(frame_connection(9, 513), HTTP_ERROR_CONNECTION_TOO_LONG);
+}
+
 static void refuses_two_content_types(void **state)
 {
     (void)state;
@@ -366,6 +394,7 @@ int main(void)
         cmocka_unit_test(refuses_length_and_encoding),
         cmocka_unit_test(no_byte_hides_an_encoding),
         cmocka_unit_test(refuses_connection_that_names_critical_fields),
+        cmocka_unit_test(refuses_endless_connection),
         cmocka_unit_test(refuses_two_content_types),
         cmocka_unit_test(frames_responses),
         cmocka_unit_test(keeps_connections_alive),
