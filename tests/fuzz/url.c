@@ -20,11 +20,14 @@ static int hex(char c)
     return at ? (int)(at - digits) : -1;
 }
 
+/* CACHING.md 4.9 */
+#define DOT_SEGMENTS_MAX 64
+
 /* The path by its segments, on a stack. false: refused. `out` has room for size + 1 bytes. */
 static bool path_reference(struct str path, char *out, size_t *out_n)
 {
     char *flat = out;
-    size_t n = 0, top = 0;
+    size_t n = 0, top = 0, dots = 0;
     for (size_t i = 0; i < path.n; i++) {
         unsigned char c = (unsigned char)path.p[i];
         if (c <= 0x20 || c >= 0x7f || c == '#' || c == '?')
@@ -56,6 +59,7 @@ static bool path_reference(struct str path, char *out, size_t *out_n)
     while (rest.p) {
         last = str_cut(&rest, '/');
         bool up = str_eq(last, STR("..")), stay = str_eq(last, STR("."));
+        dots += up || stay;
         if (up && top)
             top--;
         if (!up && !stay)
@@ -71,7 +75,7 @@ static bool path_reference(struct str path, char *out, size_t *out_n)
         *out_n += stack[i].n;
     }
     arena_fini(&a);
-    return true;
+    return dots <= DOT_SEGMENTS_MAX;
 }
 
 static void check_path(struct str path, struct arena *a)

@@ -267,6 +267,22 @@ static void reads_restrictions_out_of_malformed_members(void **state)
     expect("foo=\"no-store\\\"", "no-store");
 }
 
+/* CACHING.md 4.9: what comes behind 64 members may only forbid. */
+static void hears_only_restrictions_behind_64_members(void **state)
+{
+    struct buf b = BUF_INIT;
+    (void)state;
+    for (size_t i = 0; i < 63; i++)
+        buf_printf(&b, i % 8 ? "x," : "x\n");
+    size_t n = b.n;
+    buf_printf(&b, "max-age=9%c", '\0');
+    expect(b.p, "max-age=9");
+    b.n = n;
+    buf_printf(&b, "public, max-age=9, no-cache=\"x\"\ny=\"private\", immutable%c", '\0');
+    expect(b.p, "no-cache private public must-revalidate");
+    buf_fini(&b);
+}
+
 static void expect_delta(const char *text, bool ok, int64_t seconds)
 {
     int64_t got = -7;
@@ -453,6 +469,22 @@ static void ignores_a_targeted_field_that_does_not_parse(void **state)
     expect_targeted("no-stored, privately,", TARGETED_INVALID, "-");
 }
 
+/* CACHING.md 4.9: of a targeted field 512 bytes are read, a longer one does not parse. */
+static void reads_512_bytes_of_a_targeted_field(void **state)
+{
+    struct buf b = BUF_INIT;
+    (void)state;
+    buf_printf(&b, "max-age=60, private, x=\"");
+    while (b.n < 511)
+        buf_add_char(&b, 'x');
+    buf_printf(&b, "\"%c", '\0');
+    expect_targeted(b.p, TARGETED_OK, "max-age=60 private");
+    b.n -= 2;
+    buf_printf(&b, "x\"%c", '\0');
+    expect_targeted(b.p, TARGETED_INVALID, "no-store without-any");
+    buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,12 +499,14 @@ int main(void)
         cmocka_unit_test(gives_no_window_for_what_is_no_number),
         cmocka_unit_test(counts_qualified_directives_as_whole),
         cmocka_unit_test(reads_restrictions_out_of_malformed_members),
+        cmocka_unit_test(hears_only_restrictions_behind_64_members),
         cmocka_unit_test(parses_delta_seconds),
         cmocka_unit_test(reads_targeted_fields),
         cmocka_unit_test(says_where_a_targeted_field_is_wrong),
         cmocka_unit_test(knows_an_absent_targeted_field),
         cmocka_unit_test(heeds_the_types_of_targeted_directives),
         cmocka_unit_test(ignores_a_targeted_field_that_does_not_parse),
+        cmocka_unit_test(reads_512_bytes_of_a_targeted_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,7 +265,8 @@ static void refuses_connection_that_names_critical_fields(void **state)
     }
 }
 
-/* CACHING.md 4.9: a Connection of more than 64 names or 512 bytes. Returns what so many names get, and commas up to `bytes`. */
+/* CACHING.md 4.9: a Connection of more than 64 names or 512 bytes. Returns what so many names get, with
+ * commas behind them up to `bytes`. */
 static enum http_error frame_connection(size_t names, size_t bytes)
 {
     struct framing f;

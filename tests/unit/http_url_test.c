@@ -226,6 +226,23 @@ static void refuses_paths(void **state)
     assert_int_equal(path_normalize(STR("a"), *state, &out), HTTP_ERROR_TARGET);
 }
 
+/* CACHING.md 4.9: a path with more than 64 dot segments, in any spelling. */
+static void refuses_endless_dots(void **state)
+{
+    static const char *const dots[] = { "/.", "/..", "/%2e", "/.%2E" };
+    char text[65 * 5];
+    struct str out;
+    for (size_t i = 0; i < COUNT_OF(dots); i++) {
+        size_t n = strlen(dots[i]);
+        for (size_t k = 0; k < 65; k++)
+            memcpy(text + k * n, dots[i], n);
+        assert_int_equal(path_normalize((struct str){ text, 64 * n }, *state, &out), HTTP_ERROR_NONE);
+        assert_str(out, "/");
+        assert_int_equal(path_normalize((struct str){ text, 65 * n }, *state, &out),
+                         HTTP_ERROR_TARGET_ENCODING);
+    }
+}
+
 static void checks_queries(void **state)
 {
     (void)state;
@@ -424,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(removes_dots_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(copies_no_normal_path, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_endless_dots, setup, teardown),
         cmocka_unit_test(checks_queries),
         cmocka_unit_test_setup_teardown(encodes_utf8, setup, teardown),
         cmocka_unit_test_setup_teardown(decodes_names, setup, teardown),
