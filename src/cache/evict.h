@@ -1,8 +1,8 @@
 /*
- * Eviction: S3-FIFO (Yang et al., SOSP 2023), with what decision 018 changes. A small queue takes what is new, the main one
- * what was asked for again. Two ghosts remember what left the one and the other: it goes straight to main when it returns, and
- * tells which of the two queues is too short. A hit only bumps a counter; the queues are touched on insert and eviction, under
- * one lock. Weights are bytes. Any thread.
+ * Eviction: S3-FIFO (Yang et al., SOSP 2023), with the changes of docs/decisions/018. New items enter a small
+ * queue; items that were used again enter the main one. A ghost for each queue remembers what left it. An
+ * item that returns goes straight to main, and tells which of the queues is too short. A hit only bumps a
+ * counter; insert and eviction touch the queues, under one lock. Weights are bytes. Any thread.
  */
 #ifndef CACHE_EVICT_H
 #define CACHE_EVICT_H
@@ -15,25 +15,25 @@
 
 enum evict_queue { EVICT_NONE, EVICT_SMALL, EVICT_MAIN };
 
-/* Embedded in what is evicted. Zeroed before its first insert. */
+/* Embedded in what is evicted. Zero it before its first insert. */
 struct evict_item {
     struct link link;
     uint32_t fingerprint; /* of its key: the same when it returns */
     uint32_t weight;      /* not 0; fixed while it is queued */
-    uint32_t own;         /* the owner's: it would be padding */
+    uint32_t own;         /* for the owner's use: it would be padding */
     _Atomic uint8_t uses; /* saturates at 3 */
     uint8_t queue;        /* enum evict_queue, under the lock */
-    uint16_t holders;     /* evict_hold, under the lock */
+    uint16_t holders;     /* see evict_hold; under the lock */
 };
 
 struct evict;
 
-/* `capacity`: the weight of all that may be queued; the small queue's share is a tenth of it or more. `memory`: what the ghosts
- * take is charged there; NULL: not charged. */
+/* `capacity`: the most weight that may be queued; the small queue gets a tenth of it or more. `memory`: gets
+ * the charges of the ghosts; NULL: nobody. */
 struct evict *evict_new(uint64_t capacity, struct memory *memory);
 void evict_free(struct evict *e);
 
-/* A hit. */
+/* Counts a hit. */
 static inline void evict_touch(struct evict_item *i)
 {
     uint8_t uses = atomic_load_explicit(&i->uses, memory_order_relaxed);
@@ -42,30 +42,31 @@ static inline void evict_touch(struct evict_item *i)
 }
 
 void evict_insert(struct evict *e, struct evict_item *i);
-/* The successor of `old` takes its place and its uses; an insert when that is not queued. */
+/* Gives `i` the place and the uses of `old`, its predecessor. Inserts it when `old` is not queued. */
 void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i);
-/* Its owner moves in memory: under the lock `copy` writes all of it to where `to` will be, if it may (nobody took it before); then the
- * queue knows the new place. false: it may not. */
+/* Moves an item to another place in memory. Under the lock `copy` writes the whole owner to the place that
+ * `to` is in, and the queue then has `to` instead. false: the item is not queued, is held, or `copy` refused
+ * because someone has a reference; nothing has moved. */
 bool evict_move(struct evict *e, struct evict_item *i, struct evict_item *to,
                 bool (*copy)(struct evict_item *i, struct evict_item *to));
-/* Harmless when it is not queued. */
+/* Removes an item. Does nothing when it is not queued. */
 void evict_remove(struct evict *e, struct evict_item *i);
-/* The same for many, in one hold of the lock; none may be given twice. */
+/* Removes many items in one hold of the lock. None may be given twice. */
 void evict_remove_all(struct evict *e, struct evict_item *const *items, size_t n);
-/* Somebody reads it slowly: its memory would not be free if it went, so others go until evict_release. Also before it is queued, and
- * when it is not queued any more. false: too many do; it is not held. */
+/* Keeps an item in memory for a slow reader, until evict_release: evicting it would free nothing, so others
+ * go. Allowed before it is queued, and after. false: too many hold it; it is not held. */
 bool evict_hold(struct evict *e, struct evict_item *i);
 void evict_release(struct evict *e, struct evict_item *i);
 
-/* Takes the next one to go out of its queue, after a bounded number of steps: then the next one goes, however much it was used. NULL:
- * nothing is queued, or all that it came by is held. `hold` is called under the lock, so that the caller can secure a reference before
- * anybody else removes it. */
+/* Takes the next item to evict out of its queue. After a bounded number of steps it takes the next one,
+ * however much that was used. NULL: nothing is queued, or all items looked at are held. Calls `hold` under
+ * the lock, so that the caller gets a reference before another thread removes the item. */
 struct evict_item *evict_take(struct evict *e, void (*hold)(struct evict_item *));
 
-/* The weight of what is queued and held by nobody: what could go. Without the lock. */
+/* Returns the weight of the queued items that nobody holds. Reads it without the lock. */
 uint64_t evict_loose_weight(const struct evict *e);
 
-/* For status. */
+/* Figures for status. */
 uint64_t evict_weight(struct evict *e);
 size_t evict_count(struct evict *e);
 

@@ -1,10 +1,12 @@
 /*
- * Marks: what the index remembers of a key whose latest answer was not stored: why, and until when its requests do not wait for each
- * other. A page of the same URL under another key has its own (docs/decisions/036).
+ * Marks: what the index remembers of a key whose latest answer was not stored: why, and until when its
+ * requests do not wait for each other. A page of the same URL under another key has a mark of its own
+ * (docs/decisions/036).
  *
- * They stand in small entries, four to a set, one table of fixed size for each shard, made when its first mark is. A key finds its set
- * and its entry by hashes alone: of two that collide, or when a set is full, one is forgotten or taken for the other. Both cost
- * collapsing, never a page. Only for cache/index*.c, under the shard's lock.
+ * Marks are small entries, four to a set, in one table of fixed size for each shard, made with the shard's
+ * first mark. Hashes alone lead from a key to its set and entry. When two keys collide, or a set is full, a
+ * mark is forgotten or taken for another key's. Both can only cost collapsing, never a wrong page. Only for
+ * cache/index*.c, under the shard's lock.
  */
 #ifndef CACHE_MARK_H
 #define CACHE_MARK_H
@@ -19,25 +21,26 @@ struct place;
 struct mark {
     uint32_t tag : 32 - MARK_REASON_BITS; /* of its key; 0: free */
     uint32_t reason : MARK_REASON_BITS;   /* enum reason: why the latest answer was not stored */
-    uint32_t until_s; /* monotonic: nobody waits for another until then; a time that is over: they do */
+    uint32_t until_s; /* monotonic: requests do not wait for each other until then; in the past: they do */
     uint32_t used_s;  /* when it was last made or renewed */
     uint32_t broken;  /* with the reason: policy_broken_pack */
 };
 
 struct marks {
-    struct mark *v; /* NULL: none was made yet */
+    struct mark *v; /* NULL: no mark yet */
     uint32_t sets;  /* of v */
 };
 
 void marks_fini(struct marks *m, struct memory *memory);
 
-/* NULL: nothing is known of that key. The place has its hashes. */
+/* Returns the key's mark, or NULL. The hashes of `p` are set. */
 struct mark *marks_find(const struct marks *m, const struct place *p);
-/* The key's mark, or a new one without a reason and with a time that is over: of its set the free one, else the one that was over or
- * used first. NULL: there is no room, since there is no memory, or since all of the set are in force and `needed` is not. */
+/* Returns the key's mark, or a new one without a reason and not in force. A new one takes a free entry of the
+ * set, else the entry that ended or was used first. NULL: no memory; or all entries of the set are in force
+ * and `needed` is false. */
 struct mark *marks_make(struct marks *m, struct memory *memory, const struct place *p, uint32_t now_s,
                         bool needed);
-/* That key is stored. */
+/* Frees the key's mark: its response is stored now. */
 void marks_forget(struct marks *m, const struct place *p);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What a response can be purged by: the names (cache/epoch) of one object, and the names that a purge of a URL means. Pure but for the
- * index that is asked for a rule.
+ * What a response can be purged by: the names (cache/epoch) of one object, and the names that a purge of a
+ * URL means. Pure, except that some ask the index for a rule. Any thread.
  */
 #ifndef CACHE_NAMES_H
 #define CACHE_NAMES_H
@@ -10,39 +10,43 @@
 
 #define NAMES_FIXED 5 /* at most, beside tags and groups */
 
-/* In any order; `is_short` as in struct epoch_names. */
+/* Names in any order; `is_short` as in struct epoch_names. */
 struct name_list {
     const uint64_t *v;
     size_t n;
     bool is_short;
 };
 
-/* Site, path (at its host, and anywhere), URL, tags and groups of a response. `rule`: the one that it is stored under; `before`: the one that was
- * known when it came, under which a purge of its URL may have been asked for. The array is in the arena. */
+/* Makes the names of a response: site, path (at its host, and anywhere), URL, tags and groups. `rule`: the
+ * rule that it is stored under. `before`: the rule that was known when the fetch began; a purge of the URL
+ * may have used it. The array is in the arena. */
 void names_of_response(const struct cache *c, const struct key_request *r, const struct rule *rule,
                        const struct rule *before, const struct verdict *v, struct arena *a,
                        struct name_list *out);
 
-/* Adds those that an object had before a 304 confirmed it: what it was purgeable by when that was asked for. An old one that is
- * none of the new ones may be known in short form only; then all are written so. The array is in the arena. */
+/* Adds the names that an object had before a 304 confirmed it: purges asked for by then used those. An old
+ * name may be known in short form only; if it is not among the new ones, all names are written short. The
+ * array is in the arena. */
 void names_keep(struct name_list *names, const struct epoch_names *old, struct arena *a);
 
 uint64_t name_of_site(const struct cache *c, struct str site);
 /* `tag` in any case. */
 uint64_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a);
 uint64_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a);
-/* Everything of the path, whatever its query. */
+/* The name of everything of the path, with any query. */
 uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a);
-/* The same at all hosts and ports of the site. */
+/* The name of the path at all hosts and ports of the site. */
 uint64_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path);
 
 /*
- * What a GET of that URL is answered with, in every variant: the name of the URL under its resource's rule, or of the whole path when
- * a fetch runs whose rule is not known yet (more than asked, never less). false: under a query= rule a query that has none of
- * the listed names: nothing is stored for it that an empty query is not (CACHING.md 5.5).
+ * Finds the name for purging all answers to a GET of that URL, in every variant: the URL's name under its
+ * family's rule; or the name of the whole path when a fetch runs whose rule is not known yet (more than
+ * asked, never less). false: the rule lists query parameters and the query has none of them; the URL has no
+ * stored response that the URL without query does not have (CACHING.md 5.5).
  */
 bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name);
-/* The same for an answered unsafe request; false also when nothing can be stored for it (index_invalidates). */
+/* Finds the name for an answered unsafe request. false also when nothing can be stored for the URL
+ * (index_invalidates). */
 bool name_of_unsafe(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name);
 
 #endif

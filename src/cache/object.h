@@ -1,17 +1,17 @@
 /*
- * An object: one response. One fetch fills it; any number of requests deliver it, on any thread, also while it grows.
- * A request and a fetch meet only here.
+ * An object: one response. One fetch fills it; any number of requests deliver it, on any thread, also while
+ * it grows. A request and a fetch meet only here.
  *
- * Counted: the index holds one reference, each reader one, its fetch one; the last unref may happen on any thread.
- * Written only by its fetch; what a state promises is visible to whoever reads that state (acquire):
+ * Counted: the index holds one reference, each reader one, its fetch one. Any thread may drop the last one.
+ * Only its fetch writes it. Whoever reads a state (acquire) also sees what that state promises:
  *
  *   NEW      nothing yet; wait
  *   HEAD     response, body, freshness, names and verdict are set; the body grows
- *   SEALED   the body is whole; all is immutable from here on
+ *   SEALED   the body is whole; nothing changes from here on
  *   FAILED   reason and status say why; a body that had begun is cut
  *
- * What is only needed while it is filled (watches, the fetch's notice, the mode) stands in a struct fill beside it, which is there as
- * long as there is a fetch or a watch.
+ * A struct fill beside the object has what is only needed meanwhile (watches, the fetch's notice, the mode).
+ * It exists as long as there is a fetch or a watch.
  */
 #ifndef CACHE_OBJECT_H
 #define CACHE_OBJECT_H
@@ -36,48 +36,48 @@ struct variant {
 #define AGE_LOW_BITS 22
 
 /*
- * There may be millions of these, so it is packed: times that are exact for 69 years of a machine's and 139 years of a page's life and
- * end there; what is needed at one time of its life only stands where something else does at another; what few have stands in
- * the response. What is said of one in two places (node.own, evict.own) would be padding there. docs/decisions/032.
+ * There may be millions of these, so it is packed. Times are exact up to 69 years of uptime and 139 years of
+ * a page's age, then saturate. Members that are never needed at the same time share a place; what few objects
+ * have is in the response. node.own and evict.own would be padding. docs/decisions/032.
  */
 struct object {
     atomic_uint refs;
     _Atomic uint8_t state;     /* enum object_state */
-    _Atomic bool closed;       /* no more joiners; its body is, or becomes, a passing one */
-    _Atomic uint16_t shard;    /* the one where it was first put, plus one; 0: never in the index */
+    _Atomic bool closed;       /* no more joiners; its body is a passing one, or becomes one */
+    _Atomic uint16_t shard;    /* the shard where it was first put, plus one; 0: never in the index */
     struct table_node node;    /* the index's; the hash is its variant's; own: stale_error_s */
-    struct resource *resource; /* the index's, under its shard's lock; NULL: not in it */
+    struct resource *resource; /* the index's, under its shard's lock; NULL: not in the index */
     union {
-        struct evict_item evict; /* since it was published, which a weight says; own: stale_while_s */
-        struct
-        { /* before: when its fetch began, and its shard's count of unsafe requests then (index_begin); what was wrong with the
-             origin's message, enum http_error (object_fail) */
+        struct evict_item evict; /* from publishing on, when its weight is not 0; own: stale_while_s */
+        /* Before that: when its fetch began, and the shard's count of unsafe requests then (index_begin);
+         * what was wrong with the origin's message, enum http_error (object_fail). */
+        struct {
             int64_t begun_mono_ms;
             uint32_t unsafe;
             uint8_t fail_fault;
         };
     };
-    struct variant *variant;     /* key material, owned; NULL: empty */
+    struct variant *variant;     /* key material, owned by the object; NULL: empty */
     uint64_t begin;              /* the purge number at which its fetch began */
-    _Atomic uint32_t good_after; /* it was last found untouched at a purge number that many later */
+    _Atomic uint32_t good_after; /* it was last found untouched by purges at `begin` plus this */
     _Atomic uint32_t hits;       /* for explain: object_count_hit */
     struct response *response;
-    struct body *body; /* NULL: none; until it is sealed under the object's lock */
+    struct body *body; /* NULL: none; under the object's lock until SEALED */
     /* from HEAD on: object_freshness, object_received_ms */
     uint64_t received_ms : 41, foreground : 1, age_low_ms : AGE_LOW_BITS;
     uint64_t lifetime_ms : 42, age_high_ms : 20, always_revalidate : 1, never_stale : 1;
-    _Atomic uint32_t next_refresh_s; /* after a failed refresh, on the monotonic clock: not before */
-    uint8_t memory;                  /* its cache's id: object_cache */
-    uint8_t verdict_reason : 6;      /* enum reason; from HEAD on: why not stored */
-    bool stored : 1;      /* from HEAD on: the verdict was to store it. Else private: for one request */
+    _Atomic uint32_t next_refresh_s; /* monotonic: no refresh before, since one failed */
+    uint8_t memory;                  /* the id of its cache's memory: object_cache */
+    uint8_t verdict_reason : 6;      /* enum reason; from HEAD on: why it is not stored */
+    bool stored : 1;      /* from HEAD on: the verdict was to store it; else it is private: for one request */
     bool confirmed : 1;   /* from HEAD on: the origin answered 304 */
     uint8_t fail_reason;  /* enum reason; from FAILED on */
-    uint8_t fail_5xx : 7; /* a status, less 500; from FAILED on */
-    bool has_generated_etag : 1; /* from SEALED on: made of response_tag */
+    uint8_t fail_5xx : 7; /* the status, less 500; from FAILED on */
+    bool has_generated_etag : 1; /* from SEALED on: the ETag is made of response_tag */
 };
 
-/* A private object: not in the index (index_look makes the others). One reference, the caller's. `begin`: read by
- * epochs_published before anything was decided. */
+/* Makes a private object, which is not in the index (index_look makes the others). The caller owns the one
+ * reference. `begin`: what epochs_published returned before anything was decided. */
 struct object *object_new(struct cache *c, uint64_t begin);
 static inline struct cache *object_cache(const struct object *o)
 {
@@ -85,8 +85,8 @@ static inline struct cache *object_cache(const struct object *o)
 }
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o);
-/* Without a read-modify-write, which would be another one for each hit: of hits that several threads count at the very same moment
- * some are lost. */
+/* Counts a hit. Plain load and store, since an atomic addition would cost every hit: some of the hits that
+ * threads count at the same moment are lost. */
 static inline void object_count_hit(struct object *o)
 {
     uint32_t hits = atomic_load_explicit(&o->hits, memory_order_relaxed);
@@ -101,98 +101,103 @@ static inline bool object_is_done(const struct object *o)
     return object_state(o) >= OBJECT_SEALED;
 }
 
-/* ---- its fetch, one thread ---- */
+/* ---- the fetch's side: one thread ---- */
 
-/* `room`: told when a reader of a passing body moved on, or when the last reader left. `sender` as in base/notice; both NULL: the fetch
- * is over. */
+/* Sets where notices for the fetch go: `room` is sent when a reader of a passing body moved on, and when the
+ * last reader left. `sender` as in base/notice. Both NULL: the fetch is over. */
 void object_set_fetch(struct object *o, struct notice *room, const void *sender);
 
 struct object_head {
-    struct response **response; /* taken over and cleared */
-    struct body **body;         /* taken over and cleared; NULL inside: no body */
+    struct response **response; /* taken over; the pointer is cleared */
+    struct body **body;         /* taken over; the pointer is cleared; may point to NULL: no body */
     const struct verdict *verdict;
     int64_t received_mono_ms;
     int fetched_status;
-    const struct object *successor_of; /* confirmed by a 304: its generated ETag stays; NULL */
+    /* the object that a 304 confirmed: its generated ETag stays; or NULL */
+    const struct object *successor_of;
 };
-/* NEW -> HEAD. Readers are told by object_publish. */
+/* NEW -> HEAD. The caller then calls object_publish, which tells the readers. */
 void object_set_head(struct object *o, const struct object_head *head);
-/* HEAD, private, before it is published: what its own answer invalidated up to that purge number is not meant for it; it
- * counts as begun then, unless somebody else purged it meanwhile. */
+/* In HEAD, private, before it is published. Its own answer caused purges up to `begin`; they must not hit it.
+ * Rebases it, unless others purged it meanwhile. */
 void object_begin_again(struct object *o, uint64_t begin);
-/* HEAD, its response has room for a part: that is what the body is. */
+/* In HEAD, with room for a part in its response: says which part of the whole the body is. */
 void object_set_part(struct object *o, struct part part);
 /* Tells all watches to look again. */
 void object_publish(struct object *o);
-/* -> SEALED, and publishes. Compacts the body and makes an ETag when `make_etag` and the response has no validator. */
+/* -> SEALED, and publishes. Compacts the body. Makes an ETag when `make_etag` and the response has no
+ * validator. */
 void object_seal(struct object *o, bool make_etag);
 /* -> FAILED, and publishes. */
 void object_fail(struct object *o, enum reason reason, int status);
-/* Before it: what is wrong with the origin's message. */
+/* Notes what is wrong with the origin's message. Call it before object_fail. */
 void object_set_fault(struct object *o, enum http_error fault);
 
-/* The body turns into a passing one: no more joiners. Also the way to begin one. */
+/* Turns the body into a passing one, also before it begins. No more joiners. */
 void object_close(struct object *o);
 bool object_is_closed(const struct object *o);
-/* Position of the slowest reader; UINT64_MAX without readers. */
+/* Returns the position of the slowest reader; UINT64_MAX without readers. */
 uint64_t object_slowest(struct object *o);
 unsigned object_readers(struct object *o);
-/* Of a passing body with so many bytes: is the fetch held up by one reader while another has them all? */
+/* For a passing body of `length` bytes: does one reader hold up the fetch while another has all bytes? */
 bool object_waits_at(struct object *o, uint64_t length);
-/* The fetch waits for readers to move on (true) or not: only then are they asked to tell. */
+/* true: the fetch waits for readers to move on. Readers tell it only then. */
 void object_set_paused(struct object *o, bool paused);
 
-/* ---- its readers: one watch for each object and loop ---- */
+/* ---- the readers' side: one watch for each object and loop ---- */
 
-/* Embedded in the watcher, which belongs to one loop. It must stay until object_unwatch said that it is out and no notice is
- * pending. Zeroed, `link` initialised, owner and notice set before its first use. */
+/* Embedded in the watcher, which belongs to one loop. It must stay until object_unwatch returned true and no
+ * notice is pending. Before its first use zero it, initialise `link`, and set owner and notice. */
 struct watch {
     struct link link;  /* in the object's list, under its lock */
-    const void *owner; /* whose thread it belongs to */
+    const void *owner; /* the owner's thread */
     struct notice *notice;
-    _Atomic uint64_t slowest, furthest; /* smallest and largest position of its readers */
+    _Atomic uint64_t slowest, furthest; /* the smallest and the largest position of its readers */
     unsigned readers;                   /* under the object's lock */
 };
 
 enum object_watch {
-    OBJECT_WATCHED, /* a notice comes whenever something changed; look at the object now nevertheless */
-    OBJECT_DONE,    /* sealed or failed: there is nothing to wait for. Not counted as a reader */
+    OBJECT_WATCHED, /* a notice comes at every change; look at the object now all the same */
+    OBJECT_DONE,    /* sealed or failed: no need to wait. Not counted as a reader */
     OBJECT_CLOSED,  /* no more joiners: look up again. Not counted as a reader */
 };
-/* One more reader of w, at position 0. `own_fetch`: the request that started the fetch gets in although it is closed. */
+/* Adds a reader to w, at position 0. `own_fetch`: this request started the fetch, so it may join a closed
+ * object. */
 enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch);
-/* One reader of w less. true: it was the last, and w is out of the object's list. */
+/* Removes a reader from w. true: it was the last one, and w has left the object's list. */
 bool object_unwatch(struct object *o, struct watch *w);
-/* The owner's watch that is in the object's list, or NULL. */
+/* Returns the owner's watch in the object's list, or NULL. */
 struct watch *object_watch_of(struct object *o, const void *owner);
-/* A reader moved on, w->slowest was updated: tells the fetch if it waits for that. */
+/* A reader moved on and w->slowest is updated: tells the fetch if it waits for that. */
 void object_reader_moved(struct object *o, const void *owner);
 
-/* A slow reader has it, who also has a reference: it is not evicted meanwhile, since nothing would be free, and counts as pinned. false: it
- * does not count (not to be stored, or 65,535 hold it); else until object_release. Any thread. */
+/* A slow reader, which has a reference, has the object: it is not evicted until object_release, since that
+ * would free nothing, and counts as pinned. false: it does not count (it is not to be stored, or 65,535
+ * readers hold it), and object_release must not be called. Any thread. */
 bool object_hold(struct object *o);
 void object_release(struct object *o);
 
-/* The body as a reader holds it: a new reference, or NULL. */
+/* Returns a new reference to the body, or NULL: none. */
 struct body *object_body(struct object *o);
 
-/* ---- what a look-up asks ---- */
+/* ---- for look-ups ---- */
 
-/* When was it softly purged: -1 never, else milliseconds since. `gone`: hard purged or below the floor. */
+/* soft_ms: milliseconds since it was softly purged; -1: never. `gone`: hard purged, or below the floor
+ * (epochs_new). */
 struct object_purged {
     bool gone, invalidated;
     int64_t soft_ms;
 };
-/* Compares with the purges up to `published`; remembers when nothing touched it. */
+/* Compares the object with the purges up to `published`. Remembers that number when no purge touched it. */
 struct object_purged object_check_purged(struct object *o, uint64_t published, int64_t now_mono_ms);
 
-/* What it can be purged by. From HEAD on. */
+/* Returns the names that it can be purged by. From HEAD on. */
 static inline struct epoch_names object_names(const struct object *o)
 {
     return response_names(o->response);
 }
 
-/* How it ages; from HEAD on. */
+/* Returns how it ages. From HEAD on. */
 static inline struct freshness object_freshness(const struct object *o)
 {
     return (struct freshness){
@@ -209,7 +214,7 @@ static inline int64_t object_received_ms(const struct object *o)
 {
     return (int64_t)o->received_ms;
 }
-/* What the questions of policy.h ask. `soft_ms` as in policy_age. */
+/* The arguments of policy.h's questions. `soft_ms` as in policy_age. */
 struct object_life {
     struct freshness fresh;
     struct age age;
@@ -224,11 +229,11 @@ static inline struct age object_age(const struct object *o, int64_t now_mono_ms,
 {
     return object_life(o, now_mono_ms, soft_ms).age;
 }
-/* May it be served although the origin failed? Not when it was purged. */
+/* May it be served although the origin failed? Not after a purge. */
 bool object_serves_on_error(struct object *o, uint64_t published, int64_t now_mono_ms,
                             const struct directives *request);
 
-/* A refresh failed: the next one not before. In whole seconds, rounded up. */
+/* After a failed refresh: no other one before `mono_ms`. Kept in whole seconds, rounded up. */
 static inline void object_set_next_refresh(struct object *o, int64_t mono_ms)
 {
     atomic_store_explicit(&o->next_refresh_s, (uint32_t)((mono_ms + 999) / 1000), memory_order_relaxed);
@@ -242,29 +247,30 @@ static inline struct str object_variant(const struct object *o)
 {
     return o->variant ? (struct str){ o->variant->bytes, o->variant->n } : STR_NONE;
 }
-/* The index', under its lock, before HEAD. */
+/* Sets the variant key. Only the index calls it, under its lock, before HEAD. */
 void object_set_variant(struct object *o, struct str variant);
 
-/* From HEAD on: is its body a part of a whole, which response_part tells? */
+/* From HEAD on: is the body a part of a whole? response_part says which. */
 static inline bool object_is_partial(const struct object *o)
 {
     return o->response->has_part && response_part(o->response)->whole != 0;
 }
 
-/* What is charged for it and what it owns, but the body. 0: it is not stored. */
+/* Returns what is charged for it and what it owns, without the body. 0: it is not stored. */
 size_t object_charged(const struct object *o);
 
-/* For cache/compact, under its shard's lock: moves what stands in slabs that are hardly used (memory_take_denser), when only the index
- * has a reference. Returns where the object is now; the index' pointers are the caller's to mend. */
+/* For cache/index_compact, under the shard's lock: moves what stands in hardly used slabs
+ * (memory_take_denser), when only the index has a reference. Returns where the object is now. The caller
+ * mends the index's pointers. */
 struct object *object_move(struct object *o, unsigned quarters);
 
-/* The purge number at which it was last found untouched. */
+/* Returns the purge number at which it was last found untouched. */
 static inline uint64_t object_good_at(const struct object *o)
 {
     return o->begin + atomic_load_explicit(&o->good_after, memory_order_acquire);
 }
 
-/* Bytes of the whole representation; UINT64_MAX while it is not known. */
+/* Returns the bytes of the whole representation; UINT64_MAX: not known yet. */
 uint64_t object_length(struct object *o);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Policy: may a response be stored, for how long, under which rule, and may a stored response answer a request. Pure
- * functions of heads, times and settings (CACHING.md §1 to §4; RFC 9111): no I/O, no clock, no allocation outside the
- * arena given.
+ * Policy: may a response be stored, for how long, under which rule, and may a stored response answer a
+ * request. Pure functions of heads, times and settings (CACHING.md §1 to §4; RFC 9111): no I/O, no clock, no
+ * allocation outside the given arena.
  */
 #ifndef CACHE_POLICY_H
 #define CACHE_POLICY_H
@@ -12,7 +12,7 @@
 #include "http/directives.h"
 #include "http/head.h"
 
-/* All times in milliseconds. */
+/* What a response is judged by. All times in milliseconds. */
 struct judge {
     const struct site_settings *site;
     enum method method;
@@ -21,13 +21,13 @@ struct judge {
     bool post_names_itself;       /* a POST whose Content-Location is its own URL */
     int status;
     const struct fields *response; /* end-to-end fields as received */
-    const struct rule *known;      /* the resource's rule before this answer; NULL: the default */
-    bool provisional; /* no 2xx brought it: it is an error's or a redirect's, or nothing is known */
-    int64_t delay_ms; /* from sending the request to the head */
+    const struct rule *known;      /* the family's rule before this answer; NULL: the default */
+    bool provisional;              /* an error or a redirect brought that rule, or none is known */
+    int64_t delay_ms;              /* from sending the request to receiving the head */
     int64_t received_wall_ms;
 };
 
-/* How a stored response ages and what may be done with it when it is stale. */
+/* How a stored response ages, and what may be done with it when it is stale. */
 struct freshness {
     int64_t lifetime_ms;
     int64_t age_ms;         /* when it was received (RFC 9111 §4.2.3) */
@@ -38,37 +38,39 @@ struct freshness {
     bool foreground;        /* was made for a request with Authorization: no background refresh */
 };
 
-/* What a mistake in a targeted field is told by (CACHING.md 1.2). */
+/* Where a targeted field has a mistake (CACHING.md 1.2). */
 struct broken_field {
-    size_t which;         /* of the site's cdn_cache_control */
+    size_t which;         /* its place in the site's cdn_cache_control */
     struct field_spot at; /* byte 0: there is none */
 };
 
 struct verdict {
     bool store;
-    enum reason reason;         /* why not; with REASON_DEV: it would have been */
-    struct broken_field broken; /* the first one, whatever came of it */
-    struct str ruled_by;        /* the name of the ruling field; empty: none */
+    enum reason reason;         /* why not; with REASON_DEV: it would have been stored */
+    struct broken_field broken; /* the first mistake, whatever the verdict */
+    struct str ruled_by;        /* the name of the field that rules; empty: none */
     struct freshness fresh;
-    struct rule *
-        rule; /* a reference of the caller's: the rule that the resource has after this answer; NULL: default */
-    bool rule_changed; /* `rule` is to be remembered, stored or not, or that a 2xx brought it */
-    struct strs
-        tags; /* lower case, cache tags and cache IDs; both only when it may be stored: see policy_tags */
+    /* A reference of the caller's: the family's rule after this answer. NULL: the default. */
+    struct rule *rule;
+    bool rule_changed; /* remember `rule`, whether the response is stored or not, or that a 2xx brought it */
+    /* Cache tags and cache IDs, in lower case. Tags and groups are set only when the response may be
+     * stored: see policy_tags. */
+    struct strs tags;
     struct strs groups; /* Cache-Groups, as sent */
     bool strip_cookies;
     unsigned vary_ignored; /* names in Netlify-Vary: header= that are not varied on */
 };
 
 void policy_judge(const struct judge *in, struct arena *a, struct verdict *out);
-/* Tags and groups alone, whatever the rest of the verdict. A reason when there are too many. */
+/* Finds tags and groups alone, whatever the rest of the verdict. Returns a reason when there are too many. */
 enum reason policy_tags(const struct judge *in, struct arena *a, struct verdict *out);
 
-/* "CDN-Cache-Control, byte 9", or with the line when the field has several; empty: nothing is wrong. In the arena. */
+/* Returns "CDN-Cache-Control, byte 9", with the line when the field has several. Empty: nothing is wrong. In
+ * the arena. */
 struct str policy_broken_text(const struct site_settings *site, const struct broken_field *b,
                               struct arena *a);
-/* In 32 bits, for what is remembered of a page; 0: nothing is wrong. What is beyond the room for it ends there: a line of 255, a byte of
- * 2^20 - 1; of the fields the first 16 are told. */
+/* Packs it into 32 bits; 0: nothing is wrong. Larger values saturate: line 255, byte 2^20 - 1. Only the first
+ * 16 fields are told apart. */
 uint32_t policy_broken_pack(const struct broken_field *b);
 struct broken_field policy_broken_unpack(uint32_t packed);
 
@@ -85,15 +87,17 @@ struct age {
     int64_t stale_ms; /* time since it became stale; negative: time left */
 };
 
-/* `resident_ms`: since it was received. `soft_ms`: since the earliest soft purge, -1: none. */
+/* Returns the age. `resident_ms`: time since it was received. `soft_ms`: time since the earliest soft purge;
+ * -1: none. */
 struct age policy_age(const struct freshness *f, int64_t resident_ms, int64_t soft_ms);
 
-/* The request's directives, all absent when the site does not honour them (CACHING.md 6.6). Pragma: no-cache counts when
- * there is no Cache-Control (RFC 9111 §5.4). */
+/* Reads the request's directives; all are absent when the site does not honour them (CACHING.md 6.6). Pragma:
+ * no-cache counts without Cache-Control (RFC 9111 §5.4). */
 void policy_request_directives(const struct site_settings *site, const struct fields *request,
                                struct directives *out);
 
-/* `invalidated`: by an unsafe method. */
+/* May a stored response of that age answer the request? `invalidated`: an unsafe request has invalidated
+ * it. */
 enum reuse policy_reuse(const struct freshness *f, struct age age, bool invalidated,
                         const struct directives *request);
 
@@ -101,7 +105,7 @@ enum reuse policy_reuse(const struct freshness *f, struct age age, bool invalida
 bool policy_stale_on_error(const struct freshness *f, struct age age, bool invalidated,
                            const struct directives *request);
 
-/* Statuses that count as an origin's failure for stale-if-error. */
+/* Does the status count as a failure of the origin for stale-if-error? */
 bool policy_status_is_failure(int status);
 
 /* Does a status allow heuristic freshness (RFC 9110 §15.1)? */

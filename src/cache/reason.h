@@ -13,15 +13,16 @@ enum reason {
     REASON_COUNT
 };
 
-/* What those do who wait for a fetch that ends so, and what becomes of its key's mark: see tbl/reasons.h. */
+/* What requests do that wait for a fetch with this end, and what becomes of its key's mark: see
+ * tbl/reasons.h. */
 enum waiters { WAITERS_GO, WAITERS_LOOK, WAITERS_SAME };
 enum mark_effect { MARK_SETS, MARK_CLEARS, MARK_KEEPS };
 enum waiters reason_waiters(enum reason r);
 enum mark_effect reason_mark(enum reason r);
 
-/* The token for Cache-Status and the log; empty for REASON_NONE. */
+/* Returns the token for Cache-Status and the log. Empty for REASON_NONE. */
 struct str reason_detail(enum reason r);
-/* For people: what happened and what would change it. */
+/* Returns a sentence for people: what happened, and what would change it. */
 struct str reason_sentence(enum reason r);
 
 #endif

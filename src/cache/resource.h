@@ -1,5 +1,6 @@
 /*
- * A resource: what the index knows of one primary key, and its objects. Only for cache/index*.c, under its shard's lock.
+ * A family: what the index knows of one primary key (site, scheme, host, port, path), and its objects. Only
+ * for cache/index*.c, under the shard's lock.
  */
 #ifndef CACHE_RESOURCE_H
 #define CACHE_RESOURCE_H
@@ -12,9 +13,9 @@
 #define RESOURCE_BUSY_BITS 23
 
 /*
- * Its objects are a short list, or a table when they are many, so that a page with a thousand query strings is found as
- * fast as one with none. Of one variant the youngest comes first. Times are in seconds of the monotonic clock: there may be
- * millions of resources.
+ * Its objects stand in a short list, or in a table when they are many, so that a page with a thousand query
+ * strings is found as fast as a page with none. Of one variant the youngest comes first. Times are in seconds
+ * of the monotonic clock, since there may be millions of families.
  */
 struct resource {
     struct table_node node; /* in its shard's table; own: bytes of its primary key */
@@ -23,13 +24,13 @@ struct resource {
         struct table_node *few;
         struct table *many;
     } objects;
-    uint32_t n;                         /* objects, busy ones too */
-    uint32_t busy : RESOURCE_BUSY_BITS; /* those that are not published */
+    uint32_t n;                         /* objects, with busy ones */
+    uint32_t busy : RESOURCE_BUSY_BITS; /* objects that are not published */
     uint32_t has_many : 1;
     uint32_t of_2xx : 1; /* a 2xx brought the rule */
     uint32_t idle : 1;   /* counted in the cache's idle_bytes: it has no objects */
-    uint32_t swept : 1;  /* the sweep is somewhere in its table: it does not get smaller */
-    uint32_t used_s;     /* when an object was last added or its rule was learnt */
+    uint32_t swept : 1;  /* the sweep is in its table, which must not shrink */
+    uint32_t used_s;     /* when an object was last added or a rule learnt */
     char primary[];
 };
 
@@ -38,9 +39,9 @@ static inline uint32_t resource_seconds(int64_t ms)
     return (uint32_t)(ms / 1000);
 }
 
-/* ---- where it is ---- */
+/* ---- finding a family ---- */
 
-/* Of a resource's hash the upper bits say the shard, the lower ones the place in it. */
+/* The upper bits of the hash select the shard, the lower ones the place in it. */
 static inline unsigned resource_shard_at(uint32_t hash)
 {
     return hash >> 24;
@@ -61,7 +62,7 @@ static inline struct resource *resource_of_node(struct table_node *node)
     return CONTAINER_OF(node, struct resource, node);
 }
 
-/* NULL: nothing is known of it. */
+/* Returns the family, or NULL. */
 static inline struct resource *resource_find(const struct shard *s, const struct place *p)
 {
     struct table_node *node = *table_chain(&s->resources, resource_hash(p));
@@ -75,19 +76,19 @@ struct resource *resource_add(struct cache *c, struct shard *s, const struct pla
 struct resource *resource_find_or_add(struct cache *c, struct shard *s, const struct place *p,
                                       int64_t now_ms);
 
-/* A reference to the rule is taken; NULL: none. */
+/* Sets the rule and takes a reference to it; NULL: the default. */
 void resource_set_rule(struct cache *c, struct resource *r, const struct rule *rule);
 
-/* For cache/index_compact: moves the one that `*at` points to (memory_move) and mends all that points to it. One with many objects stays
- * where it is. */
+/* For cache/index_compact: moves the family that `*at` points to (memory_move), and mends all pointers to it.
+ * A family with many objects stays where it is. */
 struct resource *resource_move(struct cache *c, struct table_node **at, unsigned quarters);
 
-/* It must be without objects. */
+/* Frees a family without objects. */
 void resource_free(struct cache *c, struct resource *r);
-/* What is to become of one without objects: it stays for what is known of it, or is freed. */
+/* Keeps a family without objects for what is known of it, or frees it. */
 void resource_keep_or_free(struct cache *c, struct resource *r);
-/* The same of one that may have objects. What a stranger makes us remember by asking for URLs that store nothing is bounded: the
- * newcomer takes the place of neighbours, or is not kept. */
+/* Does so when the family has no objects. Bounds what a stranger can make freshet remember by asking for URLs
+ * that store nothing: the newcomer replaces neighbours, or is not kept. */
 void resource_drop_if_idle(struct cache *c, struct resource *r);
 
 /* ---- its objects ---- */
@@ -97,13 +98,13 @@ static inline struct object *resource_object_of(struct table_node *node)
     return node ? CONTAINER_OF(node, struct object, node) : NULL;
 }
 
-/* All that may be of that variant. */
+/* Returns the first of the objects that may be of that variant. */
 static inline struct object *resource_first_of_variant(const struct resource *r, const struct place *p)
 {
     return resource_object_of(r->has_many ? *table_chain(r->objects.many, p->variant_hash) : r->objects.few);
 }
 
-/* A walk over all objects: lists from 0 to resource_lists - 1. */
+/* A walk over all objects goes through lists 0 to the number of lists less 1. */
 static inline uint32_t resource_lists(const struct resource *r)
 {
     return r->has_many ? r->objects.many->buckets : 1;
@@ -124,17 +125,19 @@ static inline bool resource_is_variant(const struct object *o, const struct plac
     return o->node.hash == p->variant_hash && str_eq(object_variant(o), p->variant);
 }
 
-/* The key that it is found under. */
+/* Sets the key that the object is found under. */
 void resource_set_variant(struct object *o, const struct place *p);
-/* The reference that the index has is the caller's to take and to give. */
+/* Put an object into the family and take it out. The caller takes and gives the index's reference. */
 void resource_link(struct cache *c, struct resource *r, struct object *o);
 void resource_unlink(struct object *o);
-/* Of the index and of those to be evicted. Takes the index's reference with it: the caller unrefs when the lock is given back. */
+/* Takes an object out of the index and the eviction queues. The caller gets the index's reference, and drops
+ * it after the lock. */
 void resource_take_out(struct cache *c, struct object *o);
-/* The half of it that is left for what was unlinked, RESOURCE_LEAVE_MAX at most at a time. */
+/* For objects that were unlinked: takes them out of the eviction queues. At most RESOURCE_LEAVE_MAX at a
+ * time. */
 #define RESOURCE_LEAVE_MAX 32
 void resource_leave_queues(struct cache *c, struct object *const *objects, unsigned n);
-/* So many more are not published; -1: one is. */
+/* Adds n to the number of objects that are not published; n may be -1. */
 void resource_add_busy(struct resource *r, int n);
 
 #endif

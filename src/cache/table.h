@@ -1,7 +1,7 @@
 /*
- * A hash table of nodes that are embedded in what it finds. It grows and shrinks by one bucket at a time (linear hashing), so that no
- * step takes long, however much there is in it; buckets stand in small segments, so that it takes no more than it needs. It owns no
- * node. Whoever uses it holds the lock.
+ * A hash table of nodes that are embedded in its entries. It grows and shrinks by one bucket at a time
+ * (linear hashing), so that no step takes long, however large it is. Buckets stand in small segments, so that
+ * it takes no more memory than it needs. It owns no node. The caller holds the lock that guards it.
  */
 #ifndef CACHE_TABLE_H
 #define CACHE_TABLE_H
@@ -11,7 +11,7 @@
 struct table_node {
     struct table_node *next;
     uint32_t hash;
-    uint32_t own; /* the owner's: it would be padding */
+    uint32_t own; /* for the owner's use: it would be padding */
 };
 
 struct table {
@@ -21,33 +21,34 @@ struct table {
     uint32_t n;
 };
 
-/* What it takes is charged to `m`. */
+/* Makes an empty table; its memory is charged to `m`. */
 void table_init(struct table *t, struct memory *m);
-/* It is empty. */
+/* Frees an empty table. */
 void table_fini(struct table *t, struct memory *m);
 
 #define TABLE_SEGMENT 32
 
-/* Of t->buckets. */
+/* Returns bucket i of t->buckets. */
 static inline struct table_node **table_bucket(const struct table *t, uint32_t i)
 {
     return &t->segments[i / TABLE_SEGMENT][i % TABLE_SEGMENT];
 }
-/* The bucket of a hash: the newest node comes first. */
+/* Returns the bucket of a hash. The newest node comes first. */
 static inline struct table_node **table_chain(const struct table *t, uint32_t hash)
 {
     uint32_t i = hash & t->mask;
     return table_bucket(t, i < t->buckets ? i : i & t->mask >> 1);
 }
 
-/* Its hash is set. */
+/* Adds a node whose hash is set. */
 void table_add(struct table *t, struct memory *m, struct table_node *node);
-/* It is in it. The buckets stay: whoever walks over them skips nothing. */
+/* Removes a node that is in the table. The buckets stay, so that a walk over them skips nothing. */
 void table_remove(struct table *t, struct table_node *node);
-/* Up to `steps` buckets less, while there are many more than nodes. true: there is nothing more to do. */
+/* Removes up to `steps` buckets, while there are many more buckets than nodes. true: nothing is left to
+ * do. */
 bool table_shrink(struct table *t, struct memory *m, uint32_t steps);
 
-/* Moves the segment that this bucket is in, and with the first one the pointers to them all (memory_move). */
+/* Moves the segment of this bucket (memory_move); with the first bucket also the array of segments. */
 void table_move(struct table *t, struct memory *m, uint32_t bucket, unsigned quarters);
 
 #endif
