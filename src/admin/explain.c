@@ -119,7 +119,7 @@ static bool make_request(struct request *r, struct question *q, struct requests 
 
 struct facts {
     struct now now;
-    struct index_facts resource;
+    struct index_facts family;
     bool other_scheme; /* unknown, but known as https instead of http or the other way */
     struct rule *rule;
     struct object *stored; /* a reference, or NULL */
@@ -150,8 +150,8 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     place.rule = f->rule;
     place.variant = key_variant(&x->key, f->rule, &x->arena);
     place_hash(c, &place);
-    f->resource = index_facts(c, &place, f->now.mono_ms);
-    f->other_scheme = !f->resource.known && is_known_otherwise(x, c, f->now.mono_ms);
+    f->family = index_facts(c, &place, f->now.mono_ms);
+    f->other_scheme = !f->family.known && is_known_otherwise(x, c, f->now.mono_ms);
     f->stored = index_peek(c, &place);
     if (!f->stored)
         return;
@@ -171,7 +171,7 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
     uint32_t *at = arena_alloc(&x->arena, epoch_names_bytes(names.n, names.is_short));
     epoch_names_write(at, names.v, names.n, names.is_short);
     struct epoch_names packed = { at, names.n, names.is_short };
-    return f->resource.was_purged ||
+    return f->family.was_purged ||
            (epochs_touched(c->epochs, packed, floor, floor, epochs_published(c->epochs), &p) && p.hard);
 }
 
@@ -186,14 +186,14 @@ static enum outcome foresee(const struct request *x, const struct facts *f)
         switch (policy_reuse(&f->life.fresh, f->life.age, f->purged.invalidated, &x->directives)) {
         case REUSE_FRESH: return OUTCOME_HIT;
         case REUSE_STALE:
-            return f->resource.busy || object_next_refresh_ms(f->stored) > f->now.mono_ms ? OUTCOME_STALE_JOIN
-                                                                                          : OUTCOME_STALE;
+            return f->family.busy || object_next_refresh_ms(f->stored) > f->now.mono_ms ? OUTCOME_STALE_JOIN
+                                                                                        : OUTCOME_STALE;
         case REUSE_REVALIDATE:
-            return authorization ? OUTCOME_PASS : f->resource.busy ? OUTCOME_JOIN : OUTCOME_EXPIRED;
+            return authorization ? OUTCOME_PASS : f->family.busy ? OUTCOME_JOIN : OUTCOME_EXPIRED;
         }
-    if (authorization || f->resource.no_queue_left_ms > 0)
+    if (authorization || f->family.no_queue_left_ms > 0)
         return OUTCOME_PASS;
-    return f->resource.busy ? OUTCOME_JOIN : OUTCOME_MISS;
+    return f->family.busy ? OUTCOME_JOIN : OUTCOME_MISS;
 }
 
 static void find_facts(struct request *x, struct cache *c, struct facts *f)
@@ -209,11 +209,11 @@ static void find_facts(struct request *x, struct cache *c, struct facts *f)
     else if (f->stored && f->purged.gone)
         f->reason = REASON_PURGED;
     else if (!f->stored)
-        f->reason = f->resource.last_reason;
-    if (!f->stored && f->reason == REASON_NONE && !f->resource.has_good && was_purged(x, c, f))
+        f->reason = f->family.last_reason;
+    if (!f->stored && f->reason == REASON_NONE && !f->family.has_good && was_purged(x, c, f))
         f->reason = REASON_PURGED;
     if (f->reason == REASON_TARGETED_INVALID)
-        f->broken = policy_broken_unpack(f->resource.last_broken);
+        f->broken = policy_broken_unpack(f->family.last_broken);
 }
 
 /* ---- in words ---- */
@@ -225,9 +225,9 @@ static struct str text_of(const struct facts *f)
     case OUTCOME_STALE:
         return STR("answered from memory though stale, and a refresh starts in the background");
     case OUTCOME_STALE_JOIN:
-        return f->resource.busy ? STR("answered from memory though stale, a fetch runs already")
-                                : STR("answered from memory though stale; the last refresh failed, the next "
-                                      "one waits a little");
+        return f->family.busy ? STR("answered from memory though stale, a fetch runs already")
+                              : STR("answered from memory though stale; the last refresh failed, the next "
+                                    "one waits a little");
     case OUTCOME_EXPIRED: return STR("the stored page must be revalidated: the origin is asked first");
     case OUTCOME_JOIN: return STR("waits for the fetch that runs, if it turns out to be for the same page");
     case OUTCOME_PASS: return STR("goes to the origin alone");
@@ -235,7 +235,7 @@ static struct str text_of(const struct facts *f)
     }
     if (f->stored || f->reason == REASON_PURGED)
         return STR("the stored page was purged: the origin is asked");
-    return f->resource.has_good
+    return f->family.has_good
                ? STR("other variants of this page are stored, this one is not: the origin is asked")
                : STR("nothing is stored: the origin is asked");
 }
@@ -247,13 +247,13 @@ static struct str advice_of(const struct facts *f)
         return reason_sentence(f->reason);
     if (f->stored)
         return STR_NONE;
-    if (f->resource.no_queue_left_ms > 0)
+    if (f->family.no_queue_left_ms > 0)
         return STR("its latest answer could not be shared; requests do not wait for each other for a while");
     if (f->other_scheme)
         return STR("known with the other scheme only, http or https; behind a proxy, X-Forwarded-Proto "
                    "counts when the "
                    "setting trusted_proxies has its address");
-    if (!f->resource.known)
+    if (!f->family.known)
         return STR("not requested since the start (scheme and port count), or not answered by the origin, or "
                    "forgotten; request it once "
                    "and look at Cache-Status in the answer");
@@ -292,11 +292,11 @@ static void write_rule_fields(const struct rule *rule, struct answer_writer *w)
 static void write_resource(struct request *x, const struct facts *f, struct answer_writer *w)
 {
     answer_open(w, "resource", '{');
-    answer_bool(w, "known", f->resource.known);
-    answer_bool(w, "fetch_running", f->resource.busy);
-    answer_int(w, "variants", f->resource.variants);
-    if (f->resource.no_queue_left_ms)
-        answer_int(w, "no_queue_left_s", (f->resource.no_queue_left_ms + 999) / 1000);
+    answer_bool(w, "known", f->family.known);
+    answer_bool(w, "fetch_running", f->family.busy);
+    answer_int(w, "variants", f->family.variants);
+    if (f->family.no_queue_left_ms)
+        answer_int(w, "no_queue_left_s", (f->family.no_queue_left_ms + 999) / 1000);
     answer_str(w, "rule", f->rule ? rule_text(f->rule) : STR("the whole query"));
     write_rule_fields(f->rule, w);
     answer_close(w, '}');

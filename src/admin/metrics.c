@@ -65,7 +65,7 @@ static void add_cache(const struct admin *a, struct buf *b)
     add(b, "memory_pinned_bytes", "gauge", cache_pinned(c),
         "Bytes of responses that eviction cannot free: being filled, or held by slow readers");
     add(b, "objects", "gauge", atomic_load_explicit(&c->objects, memory_order_relaxed), "Responses stored");
-    add(b, "resources", "gauge", atomic_load_explicit(&c->resources, memory_order_relaxed), "URLs known");
+    add(b, "resources", "gauge", atomic_load_explicit(&c->families, memory_order_relaxed), "URLs known");
     add(b, "evicted_total", "counter", (int64_t)atomic_load_explicit(&c->evicted, memory_order_relaxed),
         "Stored responses that made room for others");
     add(b, "swept_total", "counter", (int64_t)atomic_load_explicit(&c->swept, memory_order_relaxed),

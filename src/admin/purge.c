@@ -380,7 +380,7 @@ static void add_url_at(struct translate *t, const struct named *url, const struc
         add_name(t, name_of_path(t->cache, &key, t->arena));
         return;
     }
-    /* The names of http and https are one, but their resources may have different rules. */
+    /* The names of http and https are one, but their families may have different rules. */
     for (int https = 0; https < 2; https++) {
         key.https = https;
         if (!name_of_url(t->cache, &key, t->arena, &name)) {
@@ -419,7 +419,7 @@ static void add_url_on_ports(struct translate *t, const struct named *url, const
 }
 
 /* A path alone: of the domain that was named, else of all hosts of the site. Without a list of them its query cannot be brought to what its
- * resources go by, and more is purged than was asked: everything of the path. */
+ * families go by, and more is purged than was asked: everything of the path. */
 static bool add_path_alone(struct translate *t, const struct named *url, size_t i)
 {
     if (!t->site)
@@ -573,7 +573,7 @@ static bool same_names(const struct purge_plan *a, const struct purge_plan *b)
     return a->n == b->n && memcmp(a->names, b->names, a->n * sizeof(*a->names)) == 0;
 }
 
-/* One purge for one request. Under which name a URL with a query is stored depends on its resource's rule: when another came to be
+/* One purge for one request. Under which name a URL with a query is stored depends on its family's rule: when another came to be
  * known meanwhile, by a fetch that began before the purge, the names are others, and they are purged too. */
 static uint64_t purge_now(struct admin *a, struct request *r, const struct purge_ask *ask,
                           const struct purge_plan *plan)

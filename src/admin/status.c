@@ -35,7 +35,7 @@ static void write_cache(struct cache *c, struct answer_writer *w)
     answer_close(w, '}');
     answer_open(w, "cache", '{');
     answer_int(w, "objects", atomic_load_explicit(&c->objects, memory_order_relaxed));
-    answer_int(w, "resources", atomic_load_explicit(&c->resources, memory_order_relaxed));
+    answer_int(w, "resources", atomic_load_explicit(&c->families, memory_order_relaxed));
     answer_int(w, "evicted", (int64_t)atomic_load_explicit(&c->evicted, memory_order_relaxed));
     answer_int(w, "swept", (int64_t)atomic_load_explicit(&c->swept, memory_order_relaxed));
     answer_close(w, '}');

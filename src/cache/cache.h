@@ -16,11 +16,11 @@
 #define CACHE_FILLS       512
 #define CACHE_PURGED_KEPT 16384
 
-struct resource;
+struct family;
 
 struct shard {
     _Alignas(64) struct lock lock;
-    struct table resources;
+    struct table families;
     struct marks marks;
     /* by hash: counts answered unsafe requests for URLs of which nothing was known */
     _Atomic uint32_t unsafe[64];
@@ -39,7 +39,7 @@ struct cache_compaction {
     _Atomic bool busy;
     _Atomic bool futile; /* a whole round found nothing to move */
     uint32_t shard, bucket, list;
-    const struct resource *in; /* amid its objects; only compared, since it may be gone */
+    const struct family *in; /* amid its objects; only compared, since it may be gone */
     unsigned quarters;
     uint64_t moved; /* memory.moved when the round began */
 };
@@ -51,14 +51,14 @@ struct cache {
     struct evict *evict;
     struct shard shards[CACHE_SHARDS];
     struct fills fills[CACHE_FILLS];
-    _Atomic int64_t objects, resources; /* gauges; objects: in the index and sealed */
-    _Atomic int64_t idle_bytes;         /* of families without objects */
+    _Atomic int64_t objects, families; /* gauges; objects: in the index and sealed */
+    _Atomic int64_t idle_bytes;        /* of families without objects */
     _Atomic uint64_t evicted, swept;
     struct cache_compaction compaction;
     /* the sweep's position; one thread */
     uint32_t sweep_shard, sweep_bucket, sweep_list;
-    struct resource *sweep_in; /* amid its objects; only compared, since it may be gone */
-    int64_t sweep_round_us;    /* time worked in this round; then what the round gave back */
+    struct family *sweep_in; /* amid its objects; only compared, since it may be gone */
+    int64_t sweep_round_us;  /* time worked in this round; then what the round gave back */
     uint64_t sweep_round_swept;
     uint64_t sweep_oldest, sweep_began, sweep_purged_upto;
     uint64_t sweep_marked, sweep_hour_ago; /* purge numbers: now, and an hour ago */

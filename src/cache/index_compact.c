@@ -1,4 +1,4 @@
-#include "cache/resource.h"
+#include "cache/family.h"
 
 /*
  * Moves pages together. Pages of one size that went leave holes, and pages of another size cannot use them as
@@ -17,19 +17,19 @@ static unsigned move_list(struct table_node **at, unsigned quarters)
 {
     unsigned n = 0;
     for (; *at; at = &(*at)->next, n++)
-        *at = &object_move(resource_object_of(*at), quarters)->node;
+        *at = &object_move(family_object_of(*at), quarters)->node;
     return n;
 }
 
 /* From the list on where it was left. true: it was looked at to its end. */
-static bool move_objects(struct cache *c, struct resource *r, unsigned *looked_at)
+static bool move_objects(struct cache *c, struct family *f, unsigned *looked_at)
 {
     struct cache_compaction *k = &c->compaction;
-    if (!r->has_many) {
-        *looked_at += move_list(&r->objects.few, k->quarters);
+    if (!f->has_many) {
+        *looked_at += move_list(&f->objects.few, k->quarters);
         return true;
     }
-    struct table *t = r->objects.many;
+    struct table *t = f->objects.many;
     for (; k->list < t->buckets && *looked_at < COMPACT_HOLD; k->list++) {
         if (k->list % TABLE_SEGMENT == 0)
             table_move(t, &c->memory, k->list, k->quarters);
@@ -43,11 +43,11 @@ static struct table_node **begin_in(struct cache *c, struct table *t)
 {
     struct cache_compaction *k = &c->compaction;
     struct table_node **first = table_bucket(t, k->bucket), **at = first;
-    while (k->in && *at && resource_of_node(*at) != k->in)
+    while (k->in && *at && family_of_node(*at) != k->in)
         at = &(*at)->next;
     if (!*at)
         at = first;
-    if (!*at || resource_of_node(*at) != k->in)
+    if (!*at || family_of_node(*at) != k->in)
         k->list = 0;
     return at;
 }
@@ -61,13 +61,13 @@ static void compact_bucket(struct cache *c, struct table *t, unsigned *looked_at
     k->in = NULL;
     for (; *at; at = &(*at)->next) {
         if (*looked_at >= COMPACT_HOLD) {
-            k->in = resource_of_node(*at);
+            k->in = family_of_node(*at);
             return;
         }
-        struct resource *r = resource_move(c, at, k->quarters);
+        struct family *f = family_move(c, at, k->quarters);
         ++*looked_at;
-        if (!move_objects(c, r, looked_at)) {
-            k->in = r;
+        if (!move_objects(c, f, looked_at)) {
+            k->in = f;
             return;
         }
         k->list = 0;
@@ -98,9 +98,9 @@ void index_compact(struct cache *c)
     if (!k->quarters)
         k->quarters = QUARTERS_FIRST;
     lock_take(&s->lock);
-    while (k->bucket < s->resources.buckets && looked_at < COMPACT_HOLD)
-        compact_bucket(c, &s->resources, &looked_at);
-    bool shard_done = k->bucket >= s->resources.buckets;
+    while (k->bucket < s->families.buckets && looked_at < COMPACT_HOLD)
+        compact_bucket(c, &s->families, &looked_at);
+    bool shard_done = k->bucket >= s->families.buckets;
     lock_give(&s->lock);
     if (!shard_done)
         return;

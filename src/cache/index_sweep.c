@@ -1,7 +1,7 @@
-#include "cache/resource.h"
+#include "cache/family.h"
 
-#define RESOURCE_KEPT_MS (3600 * (int64_t)1000) /* without a variant */
-#define EXPIRED_KEPT_MS  (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
+#define FAMILY_KEPT_MS  (3600 * (int64_t)1000) /* without a variant */
+#define EXPIRED_KEPT_MS (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
 
 /* Purged, or expired so long ago that it is of no more use. */
 static bool is_spent(struct object *o, uint64_t published, int64_t now_ms, bool *purged)
@@ -18,14 +18,14 @@ static bool is_spent(struct object *o, uint64_t published, int64_t now_ms, bool 
 
 /*
  * In one hold of a shard's lock: so few that a hit does not wait long for it, though each is somewhere else
- * in memory. A resource with many variants takes several holds: `sweep_list` says where to go on in it.
+ * in memory. A family with many variants takes several holds: `sweep_list` says where to go on in it.
  */
-#define SWEEP_HOLD RESOURCE_LEAVE_MAX
+#define SWEEP_HOLD FAMILY_LEAVE_MAX
 
 struct sweep {
     uint64_t published;
     struct now now;
-    unsigned looked_at; /* resources and objects */
+    unsigned looked_at; /* families and objects */
     struct object *gone[SWEEP_HOLD];
     unsigned gone_n;
 };
@@ -41,13 +41,12 @@ static void remember_purged(struct cache *c, uint32_t hash)
 }
 
 /* true: it was looked at to its end. */
-static bool sweep_objects(struct cache *c, struct resource *r, struct sweep *w)
+static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
 {
     uint32_t list = c->sweep_list;
-    for (; list < resource_lists(r) && !is_full(w); list++)
-        for (struct object *o = resource_first_of_list(r, list), *next; o && w->gone_n < SWEEP_HOLD;
-             o = next) {
-            next = resource_next(o);
+    for (; list < family_lists(f) && !is_full(w); list++)
+        for (struct object *o = family_first_of_list(f, list), *next; o && w->gone_n < SWEEP_HOLD; o = next) {
+            next = family_next(o);
             w->looked_at++;
             /* A fetch in flight keeps its own number alive, and so does what it becomes. */
             if (o->begin < c->sweep_oldest)
@@ -55,30 +54,30 @@ static bool sweep_objects(struct cache *c, struct resource *r, struct sweep *w)
             bool purged = false;
             if (object_state(o) == OBJECT_SEALED && is_spent(o, w->published, w->now.mono_ms, &purged)) {
                 if (purged)
-                    remember_purged(c, r->node.hash);
-                r->swept = true;
-                resource_unlink(o);
+                    remember_purged(c, f->node.hash);
+                f->swept = true;
+                family_unlink(o);
                 w->gone[w->gone_n++] = o;
             }
         }
     /* The latest list may not have been seen to its end. */
     c->sweep_list = w->gone_n == SWEEP_HOLD ? list - 1 : list;
-    r->swept = c->sweep_list < resource_lists(r);
-    return !r->swept && (!r->has_many || table_shrink(r->objects.many, &c->memory, SWEEP_HOLD));
+    f->swept = c->sweep_list < family_lists(f);
+    return !f->swept && (!f->has_many || table_shrink(f->objects.many, &c->memory, SWEEP_HOLD));
 }
 
 /* true: it was looked at to its end; it may be freed. */
-static bool sweep_resource(struct cache *c, struct resource *r, struct sweep *w)
+static bool sweep_family(struct cache *c, struct family *f, struct sweep *w)
 {
     w->looked_at++;
-    if (!sweep_objects(c, r, w))
+    if (!sweep_objects(c, f, w))
         return false;
-    if (r->n > 0)
+    if (f->n > 0)
         return true;
-    if (w->now.mono_ms - (int64_t)r->used_s * 1000 > RESOURCE_KEPT_MS)
-        resource_free(c, r);
+    if (w->now.mono_ms - (int64_t)f->used_s * 1000 > FAMILY_KEPT_MS)
+        family_free(c, f);
     else
-        resource_keep_or_free(c, r); /* not neighbours, of whom one may be the next */
+        family_keep_or_free(c, f); /* not neighbours, of whom one may be the next */
     return true;
 }
 
@@ -97,11 +96,11 @@ static struct table_node *first_ahead(const struct table *t, uint32_t bucket)
     return bucket < t->buckets ? *table_bucket(t, bucket) : NULL;
 }
 
-/* The only object of many resources. */
+/* The only object of many families. */
 static struct object *first_object(struct table_node *node)
 {
-    const struct resource *r = resource_of_node(node);
-    return r->has_many ? NULL : resource_object_of(r->objects.few);
+    const struct family *f = family_of_node(node);
+    return f->has_many ? NULL : family_object_of(f->objects.few);
 }
 
 static void fetch_ahead(const struct table *t, uint32_t bucket)
@@ -128,7 +127,7 @@ static void fetch_ahead(const struct table *t, uint32_t bucket)
 
 static void sweep_bucket(struct cache *c, struct shard *s, struct sweep *w)
 {
-    struct table_node *first = *table_bucket(&s->resources, c->sweep_bucket), *node = first;
+    struct table_node *first = *table_bucket(&s->families, c->sweep_bucket), *node = first;
     while (c->sweep_in && node && node != &c->sweep_in->node)
         node = node->next;
     if (!node) { /* it has gone since, or moved to a bucket that is yet to come */
@@ -138,10 +137,10 @@ static void sweep_bucket(struct cache *c, struct shard *s, struct sweep *w)
     for (struct table_node *next; node; node = next) {
         next = node->next;
         if (!c->sweep_in) {
-            c->sweep_in = resource_of_node(node);
+            c->sweep_in = family_of_node(node);
             c->sweep_list = 0;
         }
-        if (is_full(w) || !sweep_resource(c, c->sweep_in, w)) {
+        if (is_full(w) || !sweep_family(c, c->sweep_in, w)) {
             w->looked_at = SWEEP_HOLD;
             return;
         }
@@ -158,13 +157,13 @@ bool index_sweep(struct cache *c, struct now now)
         c->sweep_oldest = w.published;
 
     lock_take(&s->lock);
-    while (c->sweep_bucket < s->resources.buckets && !is_full(&w)) {
-        fetch_ahead(&s->resources, c->sweep_bucket);
+    while (c->sweep_bucket < s->families.buckets && !is_full(&w)) {
+        fetch_ahead(&s->families, c->sweep_bucket);
         sweep_bucket(c, s, &w);
     }
-    resource_leave_queues(c, w.gone, w.gone_n);
+    family_leave_queues(c, w.gone, w.gone_n);
     bool shard_done =
-        c->sweep_bucket >= s->resources.buckets && table_shrink(&s->resources, &c->memory, SWEEP_HOLD);
+        c->sweep_bucket >= s->families.buckets && table_shrink(&s->families, &c->memory, SWEEP_HOLD);
     lock_give(&s->lock);
     for (unsigned i = 0; i < w.gone_n; i++)
         object_unref(w.gone[i]);

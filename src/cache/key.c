@@ -96,7 +96,7 @@ static char *bytes_write(char *to, struct str s)
     return to + s.n;
 }
 
-/* There are as many of these as resources: a length is a byte, when it is small. */
+/* There are as many of these as families: a length is a byte, when it is small. */
 #define LONG 255
 
 static size_t short_bytes(struct str s)

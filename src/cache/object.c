@@ -111,7 +111,7 @@ size_t object_charged(const struct object *o)
 /* Apart, so that a hit's unref is a few instructions. */
 static __attribute__((noinline)) void free_object(struct object *o)
 {
-    CHECK(!o->resource && o->evict.queue == EVICT_NONE && o->evict.holders == 0);
+    CHECK(!o->family && o->evict.queue == EVICT_NONE && o->evict.holders == 0);
     if (!object_is_done(o)) {
         lock_take(lock_of(o));
         CHECK(!fill_of(o));
@@ -196,7 +196,7 @@ void object_set_head(struct object *o, const struct object_head *head)
 void object_begin_again(struct object *o, uint64_t begin)
 {
     struct purged p;
-    CHECK(object_state(o) == OBJECT_HEAD && !o->resource);
+    CHECK(object_state(o) == OBJECT_HEAD && !o->family);
     if (epochs_touched(object_cache(o)->epochs, object_names(o), o->begin, o->begin, begin, &p) &&
         (p.hard || p.soft))
         return;

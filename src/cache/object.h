@@ -42,11 +42,11 @@ struct variant {
  */
 struct object {
     atomic_uint refs;
-    _Atomic uint8_t state;     /* enum object_state */
-    _Atomic bool closed;       /* no more joiners; its body is a passing one, or becomes one */
-    _Atomic uint16_t shard;    /* the shard where it was first put, plus one; 0: never in the index */
-    struct table_node node;    /* the index's; the hash is its variant's; own: stale_error_s */
-    struct resource *resource; /* the index's, under its shard's lock; NULL: not in the index */
+    _Atomic uint8_t state;  /* enum object_state */
+    _Atomic bool closed;    /* no more joiners; its body is a passing one, or becomes one */
+    _Atomic uint16_t shard; /* the shard where it was first put, plus one; 0: never in the index */
+    struct table_node node; /* the index's; the hash is its variant's; own: stale_error_s */
+    struct family *family;  /* the index's, under its shard's lock; NULL: not in the index */
     union {
         struct evict_item evict; /* from publishing on, when its weight is not 0; own: stale_while_s */
         /* Before that: when its fetch began, and the shard's count of unsafe requests then (index_begin);

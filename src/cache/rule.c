@@ -1,5 +1,5 @@
 /*
- * Rules are made once a response, on the worker of its fetch, and read by every request for the resource:
+ * Rules are made once a response, on the worker of its fetch, and read by every request for the family:
  * everything that a key needs is sorted and spelled here.
  */
 #include "cache/rule.h"

@@ -174,8 +174,8 @@ static void language_insert(struct weighted *list, size_t n, const struct weight
     list[n] = *w;
 }
 
-/* The languages of all lines, best first. false: something was malformed, and what was good is in `out` all the
- * same; or there were too many, of which none is. */
+/* The languages of all lines, best first. false: something was malformed, and what was good is in `out` all
+ * the same; or there were too many, of which none is. */
 static bool languages_read(const struct fields *request, bool ties_by_name,
                            struct weighted out[LANGUAGES_MAX], size_t *n)
 {
@@ -194,8 +194,8 @@ static bool languages_read(const struct fields *request, bool ties_by_name,
                 *n = 0;
                 return false;
             }
-            /* The grammar has nothing but a weight (RFC 9110 §12.5.4). The origin is sent the whole member; one
-             * that cannot read it might answer in another language than the key says. */
+            /* The grammar has nothing but a weight (RFC 9110 §12.5.4). The origin is sent the whole member;
+             * one that cannot read it might answer in another language than the key says. */
             if (!weighted_parse(member, &w) || !is_language_range(w.name) || w.has_others) {
                 good = false;
                 continue;

@@ -143,7 +143,7 @@ struct fetch_answer {
     int fetched_status;          /* what the origin said: 304 of a confirmed 200 */
 };
 
-/* The resource may have learnt another rule since this fetch began: that is what the answer is judged by. */
+/* The family may have learnt another rule since this fetch began: that is what the answer is judged by. */
 void fetch_update_rule(struct fetch *f);
 /* What a head takes of the budget, in bytes: its lines, and some room to spare. */
 #define FETCH_HEAD_COST 1024

@@ -69,7 +69,7 @@ static void reply_gauges(struct caller *c)
     buf_printf(&c->out,
                "\"objects\":%lld,\"resources\":%lld,\"memory_bytes\":%lld,\"memory_pages\":%lld,\"passing_"
                "bytes\":%lld}\n",
-               (long long)atomic_load(&p->cache->objects), (long long)atomic_load(&p->cache->resources),
+               (long long)atomic_load(&p->cache->objects), (long long)atomic_load(&p->cache->families),
                (long long)memory_used(&p->cache->memory), (long long)memory_pages(&p->cache->memory),
                (long long)atomic_load(&p->cache->memory.passing_bytes));
     reply(c);

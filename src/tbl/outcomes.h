@@ -10,6 +10,6 @@ OUTCOME(STALE_JOIN, "stale-join", DELIVER) /* serve it; a refresh runs, or backs
 OUTCOME(EXPIRED,    "expired",    FETCH)   /* must be revalidated: start a fetch and wait */
 OUTCOME(MISS,       "miss",       FETCH)   /* nothing stored: start a fetch that others may join */
 OUTCOME(JOIN,       "join",       AWAIT)   /* a fetch is running: wait for it */
-OUTCOME(RULE,       "rule",       LOOKUP)  /* the resource has another vary rule: compute the key again */
+OUTCOME(RULE,       "rule",       LOOKUP)  /* the family has another vary rule: compute the key again */
 OUTCOME(PASS,       "pass",       FETCH)   /* go to the origin alone */
 /* clang-format on */

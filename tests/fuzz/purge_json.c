@@ -168,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_error(&error, true);
     }
     /* Understanding is not yet purging. */
-    CHECK(epochs_published(cache->epochs) == before && atomic_load(&cache->resources) == 0);
+    CHECK(epochs_published(cache->epochs) == before && atomic_load(&cache->families) == 0);
     arena_fini(&a);
     return 0;
 }

@@ -346,7 +346,7 @@ static void explain_of_what_nobody_asked_for_changes_nothing(void **state)
         assert_true(json_is_false(json_at(json, "resource.known")));
         assert_true(json_is_null(json_at(json, "stored")));
         assert_non_null(strstr(text_at(json, "advice"), "not requested"));
-        assert_int_equal(atomic_load(&world.cache->resources), 0);
+        assert_int_equal(atomic_load(&world.cache->families), 0);
         json_decref(json);
     }
 }

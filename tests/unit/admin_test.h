@@ -199,7 +199,7 @@ struct page_at {
     struct rule *rule; /* a reference */
 };
 
-/* The place of a URL's page under its resource's rule, or under `rule` when that is not NULL. */
+/* The place of a URL's page under its family's rule, or under `rule` when that is not NULL. */
 static inline struct page_at page_at(struct world *w, const char *url, const struct fields *fields,
                                      struct rule *rule)
 {

@@ -5,7 +5,7 @@
 
 #include "cache_world.h"
 
-#include "cache/resource.h"
+#include "cache/family.h"
 
 static const struct page minute = { .lifetime_ms = 60000 };
 

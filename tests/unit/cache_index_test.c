@@ -195,7 +195,7 @@ static void by_the_requests_directives(void **state)
 static void pass_creates_nothing(void **state)
 {
     (void)state;
-    int64_t resources = cache->resources;
+    int64_t families = cache->families;
     struct look l = look_of("/a");
     l.may_fetch = false;
     struct found f = look_as(&l, OUTCOME_PASS);
@@ -210,7 +210,7 @@ static void pass_creates_nothing(void **state)
     l.may_join = false; /* it goes alone */
     f = look_as(&l, OUTCOME_PASS);
     found_drop(&f);
-    assert_int_equal(cache->resources, resources);
+    assert_int_equal(cache->families, families);
     looks("/a", OUTCOME_MISS);
 }
 
@@ -419,7 +419,7 @@ static void another_rule_means_another_key(void **state)
     l.place = final;
     f = look_as(&l, OUTCOME_HIT);
     found_drop(&f);
-    /* A rule that the request remembers of a resource that is forgotten. */
+    /* A rule that the request remembers of a family that is forgotten. */
     l.place = place_of("/unknown", "x-a: 1", other);
     f = look_as(&l, OUTCOME_RULE);
     assert_null(f.rule);
@@ -447,7 +447,7 @@ static void a_rule_is_learnt_without_a_page(void **state)
     found_drop(&f);
     /* Back to the default: then nothing is known any more. */
     learn_rule(&p, NULL);
-    assert_int_equal(cache->resources, 0);
+    assert_int_equal(cache->families, 0);
     f = look("/a", OUTCOME_MISS);
     learnt = index_rule(cache, &p, &known, &busy);
     assert_true(!learnt && known && busy);
@@ -524,7 +524,7 @@ static void a_settled_one_is_found_under_its_final_key(void **state)
 }
 
 /* Also when hashes are equal (scenarios I10; hostile 4 "Key injection"). */
-static void tells_resources_and_variants_apart(void **state)
+static void tells_families_and_variants_apart(void **state)
 {
     (void)state;
     struct look l = look_of("/a");
@@ -575,20 +575,20 @@ static void has_thousands_of_variants(void **state)
     for (unsigned i = 0; i < MANY; i++)
         assert_true(store_variant("/a", i, 1000000));
     assert_int_equal(cache->objects, MANY);
-    assert_int_equal(cache->resources, 1);
+    assert_int_equal(cache->families, 1);
     for (unsigned i = 0; i < MANY; i++) {
         struct look l = variant("/a", i);
         struct found f = look_as(&l, OUTCOME_HIT);
         found_drop(&f);
     }
-    /* All gone, and the resource with them. */
+    /* All gone, and the family with them. */
     for (unsigned i = 0; i < MANY; i++) {
         struct look l = variant("/a", i);
         struct object *o = index_peek(cache, &l.place);
         index_withdraw(o);
         object_unref(o);
     }
-    assert_int_equal(cache->resources, 0);
+    assert_int_equal(cache->families, 0);
     assert_int_equal(memory_used(&cache->memory), used_at_first);
 }
 
@@ -641,7 +641,7 @@ static void replaces_the_older_one(void **state)
     assert_true(object_store(object_ref(o), &l.place, &minute));
     struct found f = look_as(&l, OUTCOME_HIT);
     assert_ptr_equal(f.stored, o);
-    assert_null(old.stored->resource);
+    assert_null(old.stored->family);
     assert_int_equal(cache->objects, 1);
     found_drop(&f);
     found_drop(&old);
@@ -715,13 +715,13 @@ static void withdraws_in_every_state(void **state)
         if (stage > 4)
             assert_true(index_publish(f.busy, &l.place, 1024, now.mono_ms));
         index_withdraw(f.busy);
-        assert_null(f.busy->resource);
+        assert_null(f.busy->family);
         assert_int_equal(f.busy->evict.queue, EVICT_NONE);
         index_withdraw(f.busy);
         if (stage < 3)
             object_fail(f.busy, REASON_CANCELLED, 502);
         assert_int_equal(cache->objects, 0);
-        assert_int_equal(cache->resources, 0);
+        assert_int_equal(cache->families, 0);
         found_drop(&f);
         assert_int_equal(memory_used(&cache->memory), used_at_first);
     }
@@ -732,7 +732,7 @@ static void peeks_without_effect(void **state)
     (void)state;
     struct look l = look_of("/a");
     assert_null(index_peek(cache, &l.place));
-    assert_int_equal(cache->resources, 0);
+    assert_int_equal(cache->families, 0);
     store("/a", &minute);
     now.mono_ms += 100000;
     struct object *o = index_peek(cache, &l.place);
@@ -879,7 +879,7 @@ static void makes_room(void **state)
     }
     assert_true(cache->objects > 120 && cache->objects < 200);
     assert_int_equal(cache->evicted, 1000 - cache->objects);
-    assert_int_equal(cache->resources, cache->objects);
+    assert_int_equal(cache->families, cache->objects);
     /* All of it, and not a byte more than there is. */
     assert_true(cache_make_room(cache, (1 << 20) - 200000));
     assert_false(cache_make_room(cache, 1 << 20));
@@ -999,7 +999,7 @@ static void holds_a_hundred_thousand_objects(void **state)
             arena_rewind(&arena);
     }
     assert_int_equal(cache->objects, MANY);
-    assert_int_equal(cache->resources, MANY);
+    assert_int_equal(cache->families, MANY);
     assert_int_equal(evict_count(cache->evict), MANY);
     for (unsigned i = 0; i < MANY; i++)
         looks(url_of(i), OUTCOME_HIT);
@@ -1226,7 +1226,7 @@ int main(void)
         T(a_rule_is_learnt_without_a_page),
         T(an_error_does_not_take_the_place_of_a_rule),
         T(a_settled_one_is_found_under_its_final_key),
-        T(tells_resources_and_variants_apart),
+        T(tells_families_and_variants_apart),
         T(has_thousands_of_variants),
         T(has_a_limit_of_variants),
         T(replaces_the_older_one),

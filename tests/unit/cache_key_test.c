@@ -1,4 +1,4 @@
-/* Two requests have equal keys exactly when the resource's rule says that they mean the same page (CACHING.md
+/* Two requests have equal keys exactly when the family's rule says that they mean the same page (CACHING.md
  * 4). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,9 +91,9 @@ static void expect_fields(const struct rule *rule, const char *a, const char *b,
                  equal ? "match" : "differ");
 }
 
-/* CACHING.md 4.1: site, scheme, host, port and path are the resource; no byte can move from one part to the
+/* CACHING.md 4.1: site, scheme, host, port and path are the family; no byte can move from one part to the
  * next. */
-static void tells_resources_apart(void **state)
+static void tells_families_apart(void **state)
 {
     (void)state;
     struct key_request base = request("a=1", "Cookie: x=1"), other = base;
@@ -833,7 +833,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(tells_resources_apart),
+        TEST(tells_families_apart),
         TEST(compares_whole_queries),
         TEST(compares_raw_queries),
         TEST(makes_the_plain_key_for_nothing),

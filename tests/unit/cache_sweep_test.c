@@ -1,4 +1,4 @@
-/* The sweep gives back what was purged or is long expired, resources that nobody asks for and purges that
+/* The sweep gives back what was purged or is long expired, families that nobody asks for and purges that
  * nothing is older than; and what is of use it leaves alone. */
 #include "cache_world.h"
 
@@ -101,8 +101,8 @@ static void leaves_running_fetches_alone(void **state)
     purge(PURGE_HARD, 1);
     wait_ms(5 * HOUR_MS);
     sweep();
-    assert_non_null(fresh.busy->resource);
-    assert_non_null(head.busy->resource);
+    assert_non_null(fresh.busy->family);
+    assert_non_null(head.busy->family);
     index_withdraw(fresh.busy);
     index_withdraw(head.busy);
     object_fail(fresh.busy, REASON_CANCELLED, 502);
@@ -112,7 +112,7 @@ static void leaves_running_fetches_alone(void **state)
 }
 
 /* What is known of a URL without a page: an hour. A mark takes no room of its own. */
-static void gives_back_idle_resources(void **state)
+static void gives_back_idle_families(void **state)
 {
     (void)state;
     struct rule *rule;
@@ -126,16 +126,16 @@ static void gives_back_idle_resources(void **state)
     assert_true(object_store(f.busy, &live, &(struct page){ .lifetime_ms = 100 * HOUR_MS }));
     f.busy = NULL;
     found_drop(&f);
-    assert_int_equal(cache->resources, 2);
+    assert_int_equal(cache->families, 2);
     wait_ms(HOUR_MS - 5000);
     sweep();
-    assert_int_equal(cache->resources, 2);
+    assert_int_equal(cache->families, 2);
     wait_ms(10000);
     sweep();
-    assert_int_equal(cache->resources, 1);
+    assert_int_equal(cache->families, 1);
     wait_ms(2 * HOUR_MS);
     sweep();
-    assert_int_equal(cache->resources, 1);
+    assert_int_equal(cache->families, 1);
     /* The rule outlives its last variant for a while (CACHING.md 4.6). */
     struct object *o = index_peek(cache, &live);
     index_withdraw(o);
@@ -307,7 +307,7 @@ static void takes_slices(void **state)
     assert_int_equal(cache->swept, MANY);
     assert_true(most > 0 && most <= 64);
     assert_int_equal(cache->objects, 0);
-    assert_int_equal(cache->resources, 0);
+    assert_int_equal(cache->families, 0);
     assert_int_equal(memory_used(&cache->memory), before_bytes);
 }
 
@@ -330,7 +330,7 @@ static void nothing_is_skipped_when_a_shard_grows(void **state)
 
 /* Millions of purged URLs: what was made for them goes too, but for what their rules and notes tell, within
  * its bound. */
-static void gives_back_the_resources_of_what_was_purged(void **state)
+static void gives_back_the_families_of_what_was_purged(void **state)
 {
     (void)state;
     enum { PAGES = 5000 };
@@ -347,7 +347,7 @@ static void gives_back_the_resources_of_what_was_purged(void **state)
     purge(PURGE_HARD, 1);
     sweep();
     assert_int_equal(cache->objects, 0);
-    assert_int_equal(cache->resources, 1);
+    assert_int_equal(cache->families, 1);
     bool known, busy;
     struct rule *still = index_rule(cache, &ruled, &known, &busy);
     assert_ptr_equal(still, rule);
@@ -388,7 +388,7 @@ int main(void)
         T(keeps_what_can_be_revalidated),
         T(gives_back_what_is_long_expired),
         T(leaves_running_fetches_alone),
-        T(gives_back_idle_resources),
+        T(gives_back_idle_families),
         T(forgets_purges),
         T(hurries_while_there_is_something_to_do),
         T(gives_free_pages_back),
@@ -396,7 +396,7 @@ int main(void)
         T(does_not_go_round_and_round),
         T(nothing_is_skipped_when_a_shard_grows),
         T(skips_no_variant_while_others_come_and_go),
-        T(gives_back_the_resources_of_what_was_purged),
+        T(gives_back_the_families_of_what_was_purged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

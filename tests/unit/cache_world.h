@@ -44,14 +44,14 @@ static inline int world_end(void **state)
     evict_free(cache->evict);
     epochs_free(cache->epochs);
     int64_t left = memory_used(&cache->memory), passing = cache->memory.passing_bytes;
-    int64_t objects = cache->objects, resources = cache->resources;
+    int64_t objects = cache->objects, families = cache->families;
     memory_fini(&cache->memory);
     mem_free(cache);
     teardown(state);
     assert_int_equal(left, 0);
     assert_int_equal(passing, 0);
     assert_int_equal(objects, 0);
-    assert_int_equal(resources, 0);
+    assert_int_equal(families, 0);
     return 0;
 }
 

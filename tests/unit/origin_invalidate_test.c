@@ -268,7 +268,7 @@ static void an_unknown_url_costs_nothing(void **state)
             invalidate_by_answer(cache, &at, fields_of("Location: g\nContent-Location: /g?y"), &arena,
                                  now.mono_ms);
         assert_int_equal(epochs_published(cache->epochs), published);
-        assert_int_equal(cache->resources, 0);
+        assert_int_equal(cache->families, 0);
         if (before)
             index_begin(o, &l.place, now.mono_ms);
         assert_int_equal(object_store(o, &l.place, &(struct page){ .body_bytes = 10 }), before);

@@ -77,7 +77,7 @@ export function render({ object: o, full: f }) {
 export function musts({ object: o, full: f }) {
   const beyond = o.rss - (o.head + o.body + o.tags + o.key), limit = 1.1 * budget_mb * 2 ** 20 + 32 * 2 ** 20;
   return [
-    { id: 'memory-object', what: 'an object with its resource, beyond head, body, tags, key and rule', must: `≤ ${most} bytes`, measured: `${number(beyond, 0)} bytes`, holds: beyond <= most },
+    { id: 'memory-object', what: 'an object with its family, beyond head, body, tags, key and rule', must: `≤ ${most} bytes`, measured: `${number(beyond, 0)} bytes`, holds: beyond <= most },
     { id: 'memory-rss', what: `RSS after writing ${times} × --memory of mixed sizes`, must: `≤ 1.1 × --memory + 32 MB (${size(limit)})`, measured: size(f.rss), holds: f.rss <= limit },
   ];
 }

@@ -50,7 +50,7 @@ await scenario({ answer }, async ({ ask, cases, freshet, origin }) => {
       else check(s.body !== r.body && s.body === q[0], `${r.body} and ${s.body}`);
     });
   }
-  // One resource: a purge of any spelling takes all, and the rule that one has learnt holds for all.
+  // One page: a purge of any spelling takes all, and the rule that one has learnt holds for all.
   const spellings = ['/one/~b', '/one/%7Eb', '/one/%7eb', '/one/x/../%7eb'];
   for (const purged of ['/one/~b', '/one/%7eb', '/one/./%7E%62']) {
     await cases.check(`a purge of ${purged} takes every spelling`, async () => {
