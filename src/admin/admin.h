@@ -1,7 +1,8 @@
 /*
- * The admin site: an internal source behind the same front as all other requests. Purge API, explain, status, health, readiness,
- * metrics (docs/ADMIN.md). One for the process, called on any worker's thread; r->settings is the snapshot to go by; what it
- * changes (epochs, the list of latest purges) has its own locks.
+ * The admin site: a source of answers behind the same front as all other requests. Purge API, explain,
+ * status, health, readiness, metrics (docs/ADMIN.md). One for the process; any worker's thread calls it.
+ * r->settings is the snapshot in force. What it changes (epochs, the list of latest purges) has locks of its
+ * own.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -31,27 +32,28 @@ struct admin {
     _Atomic bool ready; /* false before all listeners are up, and from the drain on */
     /* its own */
     unsigned char digest[ADMIN_DIGEST_BYTES]; /* of the token */
-    struct lock lock;                         /* what follows */
+    struct lock lock;                         /* guards the members below */
     struct admin_purge purges[ADMIN_PURGES_KEPT];
     size_t purges_n;          /* ever */
-    int64_t reloaded_wall_ms; /* the latest try; 0: none yet */
-    char reload_error[256];   /* what was wrong with it; empty: nothing */
+    int64_t reloaded_wall_ms; /* of the latest try; 0: none yet */
+    char reload_error[256];   /* what was wrong with the configuration; empty: nothing */
     _Atomic uint64_t reloads_failed;
     _Atomic bool reload_failed;
     int64_t rate_second; /* purge_rate */
     int64_t rate_used;
 };
 
-/* The fields "set by main" are set before, but `ready`. */
+/* Call it when the members "set by main" are set; `ready` may be set later. */
 void admin_init(struct admin *a);
 void admin_fini(struct admin *a);
 
-/* The configuration was read again. `error`: the first thing that is wrong with it, so that the old one stays; empty: nothing is. */
+/* Notes that the configuration was read again. `error`: the first thing that is wrong with it, so that the
+ * old one stays in force; empty: nothing. */
 void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms);
 
 /* ---- for the other files of this room ---- */
 
-/* May one more purge be made in this second (setting purge_rate)? */
+/* May one more purge be made in this second (setting purge_rate)? Counts it. */
 bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms);
 /* Remembers a purge for status. */
 void admin_purged(struct admin *a, uint64_t sequence, struct str what, int64_t now_wall_ms);

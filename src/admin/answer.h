@@ -1,20 +1,22 @@
 /*
- * Answers of the admin site: how they are put into the request, and the writer of their JSON.
+ * Answers of the admin site: puts them into the request, and writes their JSON. On the request's worker.
  */
 #ifndef ADMIN_ANSWER_H
 #define ADMIN_ANSWER_H
 
 #include "request/request.h"
 
-/* `body` is in the request's arena or a literal. */
+/* Answers with `body`, which is in the request's arena or a literal. */
 void answer_json(struct request *r, int status, struct str body);
 void answer_text(struct request *r, int status, struct str body);
-/* {"code": status, "message": "..."}: what is wrong and what to do. Bytes of a stranger in it come out as JSON text. */
+/* Answers {"code": status, "message": "..."}: what is wrong, and what to do. A stranger's bytes in it come
+ * out as JSON text. */
 __attribute__((format(printf, 3, 4))) void answer_error(struct request *r, int status, const char *fmt, ...);
-/* One more header field; `value` as the body. */
+/* Adds a header field to the answer. `value` is in the request's arena or a literal. */
 void answer_field(struct request *r, struct str name, struct str value);
 
-/* Writes a JSON text, laid out for people. `key`: of a member of an object; NULL inside an array and at the top. */
+/* Writes a JSON text, laid out for people. `key`: the name of an object's member; NULL inside an array and at
+ * the top. */
 struct answer_writer {
     struct buf text;
     unsigned depth;
@@ -27,11 +29,11 @@ void answer_str(struct answer_writer *w, const char *key, struct str value);
 void answer_int(struct answer_writer *w, const char *key, int64_t value);
 void answer_bool(struct answer_writer *w, const char *key, bool value);
 void answer_null(struct answer_writer *w, const char *key);
-/* "2026-11-22T19:06:00.123Z" */
+/* Writes a time like "2026-11-22T19:06:00.123Z". */
 void answer_time(struct answer_writer *w, const char *key, int64_t wall_ms);
-/* Four digits behind the point. */
+/* Writes four digits behind the point. */
 void answer_ratio(struct answer_writer *w, const char *key, double value);
-/* All is closed: the text moves into the arena. */
+/* Returns the text in the arena; everything is closed. Frees the writer's memory. */
 struct str answer_finish(struct answer_writer *w, struct arena *a);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * GET /api/v1/explain: what a request for a URL is answered with, and why. It goes the way of a real request (request/route) up to
- * the look-up, then asks the index without changing anything.
+ * GET /api/v1/explain: what a request for a URL would be answered with, and why. Takes the way of a real
+ * request (request/route) up to the look-up, then asks the index without changing anything.
  */
 #ifndef ADMIN_EXPLAIN_H
 #define ADMIN_EXPLAIN_H

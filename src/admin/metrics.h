@@ -8,7 +8,7 @@
 
 void metrics_answer(struct admin *a, struct request *r);
 
-/* The sum of a counter over all workers. */
+/* Returns the sum of a counter over all workers. Any thread. */
 int64_t metrics_sum(const struct admin *a, enum counter which);
 
 #endif

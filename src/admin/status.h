@@ -9,7 +9,7 @@
 
 void status_answer(struct admin *a, struct request *r);
 
-/* The members of an object that tell of an origin. */
+/* Writes the members of an object that describe an origin. */
 void status_origin(struct origin *o, struct arena *a, struct answer_writer *w);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The command line of all verbs as a value. Pure: it reads argv and nothing else; files, environment and exit codes are
- * main's. Flags of the process and of sites come from tbl/settings.h, so every setting is a flag of run and check.
+ * The command line of all verbs as a value. Pure: reads only argv; main handles files, environment and exit
+ * codes. Flags of the process and of sites come from tbl/settings.h, so every setting is a flag of run and
+ * check.
  */
 #ifndef CONF_CLI_H
 #define CONF_CLI_H
@@ -18,17 +19,17 @@ enum cli_verb {
     CLI_VERB_COUNT
 };
 
-/* Strings point into argv; those that were not given are empty. */
+/* Strings point into argv. A string that was not given is empty. */
 struct cli {
     enum cli_verb verb;
-    bool
-        help; /* --help or "help VERB": print cli_help(verb) and do nothing else; nothing below is checked then */
+    /* --help or "help VERB": print cli_help(verb) and do nothing else. Nothing below is checked then. */
+    bool help;
     /* run, check */
     const char *config;         /* NULL: no file */
     struct override *overrides; /* for settings_read */
     size_t overrides_n;
     struct str control; /* the socket that turns clocks; only with FRESHET_CONTROL */
-    /* purge: at least one tag, one URL or `all`; `all` excludes the others */
+    /* purge: at least one tag, one URL, or `all`; `all` excludes the others */
     struct strs tags, urls;
     bool all, soft;
     /* explain */
@@ -36,14 +37,14 @@ struct cli {
     struct strs headers; /* "Name: value", the name is a token */
     /* status */
     bool json;
-    /* purge, explain, status: where the running freshet is. In run and check these are overrides. */
+    /* purge, explain, status: where the running freshet is. For run and check these are overrides. */
     struct str admin, token, state, site;
 };
 
-/* argv[0] is the program's name. Arrays live in `a`. false: wrong usage, one sentence with its newline is added to
- * `error`. */
+/* Parses argv; argv[0] is the program's name. Arrays live in `a`. false: wrong usage, and one sentence with
+ * its newline is added to `error`. */
 bool cli_parse(int argc, char *const argv[], struct arena *a, struct cli *out, struct buf *error);
-/* The help of a verb; of CLI_HELP: what verbs there are. */
+/* Appends the help of a verb; for CLI_HELP the list of verbs. */
 void cli_help(enum cli_verb verb, struct buf *out);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * "Did you mean ...?": the known name that is closest to a mistyped one. Candidates are offered one by one.
+ * "Did you mean ...?": finds the known name that is closest to a mistyped one. The caller offers the known
+ * names one by one. Pure.
  */
 #ifndef CONF_NEAREST_H
 #define CONF_NEAREST_H
@@ -8,15 +9,15 @@
 
 struct nearest {
     struct str wanted;
-    struct str name; /* the best so far; empty when none is near enough to be meant */
+    struct str name; /* the best so far; empty: none is near enough */
     unsigned edits;
 };
 
 struct nearest nearest_to(struct str wanted);
-/* `name` must live as long as the struct. '-' and '_' count as the same, case does not count. */
+/* Offers a name, which must live as long as the struct. '-' and '_' count as equal; case does not count. */
 void nearest_offer(struct nearest *n, struct str name);
-/* Single characters inserted, left out, exchanged or swapped with their neighbour to turn a into b; more than `most`, or
- * names of more than 64 bytes: most + 1. */
+/* Returns how many single characters must be inserted, left out, exchanged, or swapped with their neighbour
+ * to turn a into b. More than `most`, or a name of more than 64 bytes: most + 1. */
 unsigned edit_distance(struct str a, struct str b, unsigned most);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What is wrong with a configuration: problems are collected while it is read and written out in one go, in the order of
- * the file's lines, the command line's behind them. Each is one line of printable text, whatever the file held.
+ * Problems of a configuration. They are collected while it is read, and written out together, in the order of
+ * the file's lines, then the command line's. Each is one line of printable text, whatever the file held.
  */
 #ifndef CONF_REPORT_H
 #define CONF_REPORT_H
@@ -8,9 +8,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-#define REPORT_MAX 100 /* problems that are written; a file with more is another file by mistake */
+#define REPORT_MAX 100 /* problems that are written; a file with more is the wrong file */
 
-/* Where a value stands: on the command line when `flag` is not empty, else in a line of the file; line 0: the whole file. */
+/* Where a value stands: on the command line when `flag` is not empty, else in a line of the file. Line 0: the
+ * whole file. */
 struct place {
     unsigned line;
     struct str flag; /* "--memory" */
@@ -25,19 +26,20 @@ struct problem {
 };
 
 struct report {
-    struct arena *arena; /* of the texts; the caller's, outlives the report */
+    struct arena *arena; /* for the texts; the caller's, outlives the report */
     struct str file;
-    size_t n; /* found, also those beyond REPORT_MAX */
+    size_t n; /* problems found, with those beyond REPORT_MAX */
     struct problem v[REPORT_MAX];
 };
 
 void report_init(struct report *r, struct arena *a, struct str file);
-/* One problem: "what is wrong; what to do", without the place. Control characters become '?'. */
+/* Adds one problem: "what is wrong; what to do", without the place. Control characters become '?'. */
 __attribute__((format(printf, 3, 4))) void report_add(struct report *r, struct place at, const char *fmt,
                                                       ...);
-/* The text in quotes, cut when long, for a message; without what a URL says of a user. In the arena. */
+/* Returns the text in quotes for a message, cut when long, without the user and password of a URL. In the
+ * arena. */
 const char *report_quote(struct report *r, struct str s);
-/* Adds "FILE:LINE: text\n" or "--flag: text\n" for each. */
+/* Appends "FILE:LINE: text\n" or "--flag: text\n" for each problem. */
 void report_write(struct report *r, struct buf *out);
 
 #endif

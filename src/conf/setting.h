@@ -1,6 +1,6 @@
 /*
- * The settings as a table, made of tbl/settings.h and tbl/profiles.h: what the reader, the command line and the
- * documentation run through. Constant; any thread.
+ * The settings as a table, made of tbl/settings.h and tbl/profiles.h, for the reader, the command line and
+ * the documentation. Constant; any thread.
  */
 #ifndef CONF_SETTING_H
 #define CONF_SETTING_H
@@ -38,13 +38,13 @@ struct setting {
 
 extern const struct setting setting_table[SETTING_COUNT];
 
-/* '-' stands for '_' too when `flag` is true. SETTING_COUNT when there is none of that name. */
+/* Finds a setting. `flag`: '-' stands for '_' too. SETTING_COUNT: there is none of that name. */
 enum setting_id setting_by_name(struct str name, bool flag);
-/* The default under a profile. */
+/* Returns the default under a profile, as it would stand in the file. */
 struct str setting_initial(enum setting_id id, enum profile p);
-/* false: no such profile. */
+/* Finds a profile. false: there is none of that name. */
 bool setting_profile_by_name(struct str name, enum profile *out);
-/* A number as people write it in the file: "256M", "10s", "100ms", "4096". */
+/* Appends a number as people write it in the file: "256M", "10s", "100ms", "4096". */
 void setting_write_number(enum setting_type type, int64_t number, struct buf *out);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The settings as structs, made of tbl/settings.h, and the immutable snapshot that requests hold. Read at start and at
- * SIGHUP; a snapshot is counted and freed with its last user. conf/ allocates a snapshot's strings in its own arena.
+ * The settings as structs, made of tbl/settings.h, and the immutable snapshot that requests hold. Read at
+ * start and at SIGHUP. A snapshot is counted; the last unref frees it, with the arena that its strings live
+ * in.
  */
 #ifndef CONF_SETTINGS_H
 #define CONF_SETTINGS_H
@@ -41,7 +42,7 @@ struct process_settings {
 #undef SETTING
 };
 
-/* An origin taken apart: exactly one of local_path and host_name is not empty. */
+/* An origin taken apart: either local_path or host_name is empty. */
 struct origin_address {
     struct str host_name; /* name or address, IPv6 without brackets */
     uint16_t port;
@@ -59,8 +60,8 @@ struct site_settings {
     enum profile profile;
     struct origin_address origin_address; /* from `origin` */
     struct tag_header *tag_header_list;   /* from `tag_headers` */
-    struct strs
-        ignored_params; /* from `ignore_query`, `tracking` replaced by its names; decoded, sorted by bytes */
+    /* From `ignore_query`, with the names in place of `tracking`. Decoded, sorted by bytes. */
+    struct strs ignored_params;
 #define SETTING(scope, type, name, ...) SETTING_MEMBER_SITE_##scope(type, name)
 #include "tbl/settings.h"
 #undef SETTING
@@ -78,15 +79,16 @@ struct settings {
     struct process_settings process;
     struct site_settings *sites; /* in the file's order */
     size_t sites_n;              /* at least 1 */
-    struct host_of_site *hosts;  /* of all sites, sorted by bytes, no pattern twice */
+    struct host_of_site *hosts;  /* of all sites, sorted by bytes; each pattern once */
     size_t hosts_n;
-    const struct site_settings *site_of_rest; /* the one without hosts, or NULL */
+    const struct site_settings *site_of_rest; /* the site without hosts, or NULL */
     struct str path;                          /* of the file; empty: none */
 };
 
-/* What the command line says over the file, for every site: name and value as typed, in order. `name` is a setting's
- * name, '-' or '_' in it, or profile, or site (names the one site of a file without `sites:`). A name that comes again:
- * a list grows, of anything else the last counts. A list replaces the file's; an empty value makes it empty. */
+/* A value from the command line, which overrides the file for every site: name and value as typed, in order.
+ * `name`: a setting's name, with '-' or '_', or profile, or site (the name of the one site of a file without
+ * `sites:`). The same name again: a list grows; of anything else the last counts. A list replaces the file's;
+ * an empty value empties it. */
 struct override {
     struct str flag; /* "--origin", for messages */
     struct str name; /* "origin" */
@@ -94,32 +96,32 @@ struct override {
 };
 
 /*
- * Reads `path` (NULL: no file) and puts the overrides on top. All problems are found in one go: each is a line in
- * `errors`, "FILE:LINE: what is wrong; what to do", or "--flag: ...". NULL when there was one. The first reference is the
- * caller's. Does no I/O but reading the file (and token_file is only named, not read).
+ * Reads `path` (NULL: no file) and applies the overrides. NULL: there are problems, each a line in `errors`:
+ * "FILE:LINE: what is wrong; what to do", or "--flag: ...". All problems are found in one run. The caller
+ * owns the first reference. Reads only this file (a token_file is only named).
  */
 struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
                                struct buf *errors);
 /* Is one of these errors about a flag? Then the usage was wrong, not only the file. */
 bool settings_errors_name_flag(struct str errors);
-/* The same from memory; `name` stands for the file in messages. For tests and fuzzing. */
+/* Like settings_read, from memory. `name` stands for the file in messages. For tests and fuzzing. */
 struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
                                 struct buf *errors);
 struct settings *settings_ref(struct settings *s);
-void settings_unref(struct settings *s); /* any thread */
+void settings_unref(struct settings *s); /* any thread; not NULL */
 
-/* The site of a host (lower case, no port): an exact name, else the longest "*." suffix, else the site without hosts, else
- * NULL. */
+/* Returns the site of a host (lower case, no port): an exact name, else the longest "*." suffix, else the
+ * site without hosts, else NULL. */
 const struct site_settings *settings_site_of_host(const struct settings *s, struct str host);
 const struct site_settings *settings_site_by_name(const struct settings *s, struct str name);
 
-/* Do `a` and `b` differ in a setting of class KEY or STORE? Then the site's stored responses are of no more use. */
+/* Do they differ in a setting of class KEY or STORE? Then the site's stored responses are of no use. */
 bool site_settings_store_changed(const struct site_settings *a, const struct site_settings *b);
-/* Adds the names of the START settings that differ, "listen, memory", for the reload to say that they need a restart.
- * false: none. */
+/* Appends the names of the START settings that differ ("listen, memory"): the reload says that they need a
+ * restart. false: none. */
 bool settings_start_changed(const struct settings *a, const struct settings *b, struct buf *names);
 
-/* The name of the profile. */
+/* Returns the profile's name. */
 struct str profile_name(enum profile p);
 
 #endif

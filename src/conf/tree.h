@@ -1,7 +1,8 @@
 /*
- * A YAML file as a tree with line numbers: texts, lists and maps, nothing else. Scalars are texts, whatever YAML would
- * make of them; what they mean is decided by who wants them. Anchors, aliases, tags and several documents are refused,
- * depth, size and number of nodes are bounded, so reading costs what the file's size says.
+ * A YAML file as a tree with line numbers: texts, lists and maps, nothing else. Every scalar is a text,
+ * whatever YAML would make of it; the reader of a value decides its type. Refuses anchors, aliases, tags and
+ * several documents. Depth, size and number of nodes have limits, so reading costs what the file's size
+ * suggests.
  */
 #ifndef CONF_TREE_H
 #define CONF_TREE_H
@@ -16,14 +17,15 @@ enum tree_kind { TREE_TEXT, TREE_NULL, TREE_LIST, TREE_MAP };
 
 struct tree {
     enum tree_kind kind;
-    unsigned line;                    /* 1 is the first; of a map's entry: its key's */
+    unsigned line;                    /* from 1; of a map's entry: its key's */
     struct str key;                   /* of a map's entry */
     struct str text;                  /* TREE_TEXT; any bytes, also line breaks and NUL */
     struct tree *first, *last, *next; /* children in the file's order, and the next sibling */
     size_t n;                         /* children */
 };
 
-/* Everything in the arena. NULL: not readable, and one problem was reported. An empty file is TREE_NULL. */
+/* Reads a file; everything is in the arena. NULL: it cannot be read, and one problem was reported. An empty
+ * file is TREE_NULL. */
 struct tree *tree_read(struct str yaml, struct arena *a, struct report *r);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Counters and gauges of one worker: written by its thread only, read by any. See tbl/counters.h.
+ * Counters and gauges of one worker. Its thread writes them; any thread reads them. See tbl/counters.h.
  */
 #ifndef ORIGIN_COUNTERS_H
 #define ORIGIN_COUNTERS_H
@@ -18,7 +18,7 @@ struct counters {
     _Alignas(64) _Atomic int64_t v[COUNTER_COUNT];
 };
 
-/* The owning thread; no read-modify-write is needed, so none is paid for. */
+/* Counts. Only on the owning thread, so a plain load and store are enough. */
 static inline void count_add(struct counters *c, enum counter which, int64_t n)
 {
     int64_t now = atomic_load_explicit(&c->v[which], memory_order_relaxed);

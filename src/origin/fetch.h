@@ -1,7 +1,8 @@
 /*
- * A fetch: one request to an origin, whose answer fills one object. Started by a request (or for a background refresh), owned by
- * its worker, survives the client that started it. It meets requests only at the object; the one that started it may
- * also give it an upload and hear of interim responses and of an upgrade.
+ * A fetch: one request to an origin; the answer fills one object. A request starts it, or a background
+ * refresh does. It belongs to that worker, runs on its thread, and goes on when the client leaves. A fetch
+ * meets requests only at the object; the request that started it may also feed it an upload, and hear of
+ * interim responses and of an upgrade.
  */
 #ifndef ORIGIN_FETCH_H
 #define ORIGIN_FETCH_H
@@ -13,20 +14,20 @@
 
 struct fetch;
 
-/* What a worker's fetches share. */
+/* What the fetches of a worker share. */
 struct fetcher {
     struct loop *loop;
     struct log *log;
     struct cache *cache;
     struct pool *pool;
     struct counters *counters;
-    _Atomic int64_t *streams; /* answers without an end that are counted as such, all workers */
+    _Atomic int64_t *streams; /* open answers without an end, of all workers */
     struct list live;         /* all fetches */
-    struct list spare;        /* memory of ended ones, for the next */
+    struct list spare;        /* memory of ended fetches, for the next ones */
     size_t spare_n;
-    /* Used within one callback: */
+    /* for use within one callback: */
     char *scratch;       /* FETCH_SCRATCH_BYTES, for heads and for decoding */
-    struct field *table; /* of a head's lines */
+    struct field *table; /* for the lines of a head */
     size_t table_cap;
 };
 
@@ -35,61 +36,65 @@ struct fetcher {
 void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct cache *cache,
                   struct pool *pool, struct counters *counters);
 void fetcher_fini(struct fetcher *f);
-/* Does anybody read what is fetched? Where this worker has no visitors any more: those of others. */
+/* Does anybody read the answers of this worker's fetches? After this worker's own clients have gone, requests
+ * on other workers may. */
 bool fetcher_has_readers(const struct fetcher *f);
-/* The end of a drain: all fetches fail now. */
+/* Makes all fetches fail now: the drain is over. */
 void fetcher_cancel_all(struct fetcher *f);
 
-/* The request that started it, while it is there. From the loop. */
+/* The request that started a fetch, while it is there. Callbacks come from the loop. */
 struct fetch_client {
-    struct fetch *fetch; /* NULL when the fetch is over */
-    /* A 1xx other than 100 and 101; the strings live during the call. */
+    struct fetch *fetch; /* NULL: the fetch is over */
+    /* A 1xx other than 100 and 101 came. The strings live during the call. */
     void (*interim)(struct fetch_client *c, int status, const struct fields *fields);
-    /* 101: the connection is the client's from here on, with `rest` already read from it. The fetch is over. */
+    /* A 101 came: the connection is the client's from now on; `rest` was already read from it. The fetch is
+     * over. */
     void (*upgraded)(struct fetch_client *c, struct connection *connection, const struct response_head *head,
                      struct str rest);
 };
 
-/* Everything a fetch needs of the request that starts it; copied. */
+/* Everything that a fetch needs from the request that starts it. fetch_start copies it. */
 struct fetch_plan {
     struct settings *settings; /* a reference is taken */
     const struct site_settings *site;
     struct origin *origin;
     enum method method;
     struct str method_name;
-    struct key_request key; /* as sent: spelling (or path), query and fields are what goes to the origin */
+    struct key_request key; /* spelling (or path), query and fields as they go to the origin */
     struct str host;        /* the Host field */
-    /* As the visitor sent them (CACHING.md 3.7): the target, and the fields in their own order and spelling, without what no proxy
-     * passes on. `came` may be NULL: then it differs from key.fields in nothing. */
+    /* Target and fields as the visitor sent them (CACHING.md 3.7), in their own order and spelling, without
+     * fields that no proxy passes on. `came` may be NULL: it would equal key.fields. */
     struct str target;
     const struct fields *came;
-    bool as_came;     /* target and `came` go to the origin, not path, query and fields of `key` */
+    bool as_came;     /* the origin gets target and `came`, instead of path, query and fields of `key` */
     bool came_is_key; /* `target` and the order of languages are those of `key`: the answer may be stored */
-    const struct rule *rule; /* that the key was computed under */
+    const struct rule *rule; /* the rule that the key was computed under */
     struct place place;
-    struct object *object; /* to fill: NEW; a reference is taken */
-    struct object *stale;  /* to be revalidated; NULL: none; a reference is taken */
-    struct object
-        *part; /* a stored part from position 0, of which the rest is asked for; NULL; a reference is taken */
-    const struct directives *request; /* honoured ones: for stale-if-error */
+    struct object *object; /* to fill; in NEW; a reference is taken */
+    struct object *stale;  /* to revalidate, or NULL; a reference is taken */
+    /* A stored part from position 0: only the rest is asked for. Or NULL. A reference is taken. */
+    struct object *part;
+    const struct directives *request; /* those that the site honours: for stale-if-error */
     struct upload *upload;            /* NULL: no body */
     struct fetch_client *client;      /* NULL: background */
-    struct connection **own;          /* where its client keeps a connection of his own; NULL: none */
-    bool empty_body;                  /* Content-Length: 0 was sent: say so too */
-    bool may_store; /* GET that may be stored: conditional fields and Range are ours alone */
-    bool learns;    /* what its answer says of the page is remembered, though it may not be stored */
+    struct connection **own;          /* where the client keeps a connection of its own; NULL: none */
+    bool empty_body;                  /* the client sent Content-Length: 0; the origin gets it too */
+    bool may_store; /* a GET whose answer may be stored: freshet alone sets conditional fields and Range */
+    bool learns;    /* the index learns from the answer, though it may not be stored */
     bool background;
-    bool upgrade;           /* Upgrade is asked for */
-    enum reason not_stored; /* although it might: why; REASON_NONE: it may */
-    struct str range;       /* forwarded although it may be stored (combine_parts); empty: none */
+    bool upgrade;           /* the client asks for an upgrade */
+    enum reason not_stored; /* why the answer is not stored though it might be; REASON_NONE: it may be */
+    struct str range;       /* forwarded although the answer may be stored (combine_parts); empty: none */
     struct str request_id;
 };
 
-/* Starts. The outcome shows at the object, from the loop, never inside this call. */
+/* Starts a fetch. The outcome shows at the object, from the loop, never inside this call. */
 void fetch_start(struct fetcher *f, const struct fetch_plan *plan);
-/* Does nobody else want the answer: is asking to end when the client leaves? Not known of a fetch that may be stored. */
+/* Does only this client want the answer? Then the fetch should end when the client leaves. false when the
+ * answer may be stored, since others may want it. */
 bool fetch_is_for_client(const struct fetch_client *c);
-/* The client or its upload is going away. */
+/* Tells the fetch that the client or its upload goes away. No callback of `c` comes after this. The fetch
+ * fails if half of an upload was sent. */
 void fetch_detach(struct fetch_client *c);
 
 #endif

@@ -1,14 +1,15 @@
 /*
- * What the parts of a fetch share (origin/fetch*.c), and nobody else: its state, and the functions between them.
+ * What the parts of a fetch (origin/fetch*.c) share: its state, and the functions between them. Private to
+ * them.
  *
- *   fetch.c          its life: from the plan to a connection, the time it has, how it ends
+ *   fetch.c          its life: from the plan to a connection, its timer, its end
  *   fetch_request.c  what goes to the origin: the head, the upload
  *   fetch_head.c     the answer's head, and what is done with it
- *   fetch_judge.c    may it be stored, and what the index learns of it
+ *   fetch_judge.c    may the answer be stored, and what does the index learn
  *   fetch_body.c     the answer's bytes on their way into the object
  *
- * All on the worker's thread, from its loop. What may end the fetch says so; whoever called it looks at `step`
- * before it goes on.
+ * All run on the worker's thread, from its loop. A function that may end the fetch says so; its caller checks
+ * `step` before it goes on.
  */
 #ifndef ORIGIN_FETCH_MACHINE_H
 #define ORIGIN_FETCH_MACHINE_H
@@ -21,11 +22,12 @@
 /*
  * The steps, in the order in which things happen:
  *
- *   connect  a connection from the pool
- *   head     the request's head, then its body, go out; the answer's head comes, perhaps before: interim, upgrade, 304, or
- *            judged by policy
+ *   connect  get a connection from the pool
+ *   head     send the request's head and body; receive the answer's head (perhaps before all is sent):
+ *            interim, upgrade,
+ *            304, or judged by policy
  *   body     bytes go into the object, as fast as they come, or as its readers take them
- *   over     sealed, failed or handed over; what is left is to be freed
+ *   over     sealed, failed or handed over; only freeing is left
  */
 enum fetch_step { FETCH_CONNECT, FETCH_HEAD, FETCH_BODY, FETCH_OVER };
 
@@ -45,25 +47,27 @@ struct fetch {
     /* the request */
     struct buf out;
     struct directives request;
-    bool head_sent, asked_all;     /* all of head and body is with the kernel */
+    bool head_sent, asked_all;     /* asked_all: the kernel has all of head and body */
     bool send_broken;              /* the origin takes no more bytes */
-    struct stream_backlog backlog; /* of what it was sent, when that was last looked at */
-    size_t upload_leased;          /* bytes of the write under way that are the upload's */
-    bool upload_ended;             /* they are its last */
-    struct timer awaited; /* whether the upload is to be sent: for so long that is the origin's to say */
+    struct stream_backlog backlog; /* of the bytes sent, when last looked at */
+    size_t upload_leased;          /* bytes of the pending write that are the upload's */
+    bool upload_ended;             /* these bytes are the upload's last */
+    struct timer awaited;          /* how long the origin may decide whether the upload is sent (Expect:
+                           * 100-continue) */
     char chunk_text[CHUNK_HEAD_MAX];
-    bool invalidated; /* its answer did: what it brings counts as begun afterwards */
-    bool has_upload;  /* it had one, even if nobody feeds it any more: not to be sent again */
+    bool invalidated; /* its answer purged: its object counts as begun afterwards */
+    bool has_upload;  /* it had an upload, even if nobody feeds it now: do not send the request again */
     bool conditional; /* carries validators of `stale` */
     bool retried, unconditional;
 
     /* the answer */
-    struct str got; /* the head, and what came with it: in the scratch or in `in`, within one callback */
+    struct str got; /* the head and the bytes that came with it: in the scratch or in `in`; valid within one
+                     * callback */
     struct buf in;  /* a head that came in pieces */
     struct head_scan scan;
     unsigned interims;
-    bool early_101;        /* it stands in `in`: the request's body goes out first */
-    int covered_status;    /* of the error in whose place visitors get what is stored */
+    bool early_101;        /* a 101 is in `in`: the request's body goes out first */
+    int covered_status;    /* the error status for which visitors get a stored response instead */
     enum http_error fault; /* what is wrong with the answer */
     int64_t sent_ms;
     struct framing framing;
@@ -71,16 +75,17 @@ struct fetch {
     uint64_t left; /* bytes of a body with a length */
     struct body *body;
     bool keep_alive;    /* the connection may serve another request */
-    bool store;         /* the body is kept, and published when it is whole */
+    bool store;         /* the body is to be stored, and published when it is whole */
     bool is_events;     /* text/event-stream */
-    bool is_stream;     /* counted among those without an end, not in origin_connections */
-    struct timer lasts; /* then it is taken for one */
-    bool paused;        /* the readers of a passing body are behind: the origin is not read */
-    struct place place; /* final */
+    bool is_stream;     /* counted among answers without an end, not in origin_connections */
+    struct timer lasts; /* when it fires, the answer counts as one without an end */
+    bool paused;        /* readers of a passing body are behind: the origin is not read */
+    struct place place; /* the final one */
     bool provisional;   /* no 2xx has brought plan.rule */
-    /* Not stored, though its head permits it: was it too large before, its length says whether it still is. */
-    bool whole_is_short; /* a 206 told it */
-    bool length_decides; /* it is known when the body is whole */
+    /* For an answer that is not stored though its head permits it, since the page was too large before: is it
+     * short now? */
+    bool whole_is_short; /* a 206 said that it is */
+    bool length_decides; /* its length says so, once the body is whole */
     struct {
         bool is; /* the answer is a part (206), to be stored as one */
         struct range range;
@@ -88,86 +93,90 @@ struct fetch {
     } part_of;
 };
 
-/* For how long it is known that a page is over the limit of one object. */
+/* For how long a page is remembered as larger than a stored body may be. */
 #define FETCH_OVER_SIZE_MS (600 * (int64_t)1000)
 
 /* ---- fetch.c ---- */
 
-/* Asks for a connection; the request goes out when it is there. Also for another try. May end the fetch. */
+/* Asks for a connection; then the request goes out. Also for a retry. May end the fetch. */
 void fetch_ask(struct fetch *f);
-/* The origin's time begins anew. It runs while the origin owes something: to take what it is sent, or its answer; not while the
- * client pauses its upload, which is for the front to limit, nor while the readers are behind. */
+/* Restarts the origin's timer. It runs while the origin owes something: to take bytes sent to it, or to
+ * answer. It stops while the client pauses its upload (the front limits that), and while readers are
+ * behind. */
 void fetch_set_timer(struct fetch *f);
-/* It has no end that is known of: when it still goes on after a while, it is counted as a stream. */
+/* The answer has no known end: if it still goes on after a while, it is counted as a stream. */
 void fetch_may_last(struct fetch *f);
-/* Counts it as a stream now; false: there are as many as may be. */
+/* Counts it as a stream now. false: the limit is reached. */
 bool fetch_count_stream(struct fetch *f);
-/* The ticket or the connection, if there is one, without its being used again. */
+/* Drops the ticket or the connection, if there is one. The connection is not reused. */
 void fetch_drop_connection(struct fetch *f);
-/* A refresh failed: the stored response stays, and the next one waits a little (CACHING.md 3.6). */
+/* A refresh failed: the stored response stays, and the next refresh waits a little (CACHING.md 3.6). */
 void fetch_back_off(struct fetch *f);
 
-/* Ends: the whole answer is there. */
+/* Ends the fetch: the whole answer is there. */
 void fetch_complete(struct fetch *f);
-/* Ends: the object's readers are told why; `status`: for those that nothing was sent to yet. */
+/* Ends the fetch: tells the object's readers why. `status`: for readers that were sent nothing yet. */
 void fetch_fail(struct fetch *f, enum reason why, int status);
-/* The same: the origin's message is malformed, or over a limit. */
+/* Ends the fetch: the origin's message is malformed, or over a limit. */
 void fetch_fail_malformed(struct fetch *f, enum http_error fault);
-/* The last thing of a fetch: nobody hears of it any more. The connection must have been given away. */
+/* The last call for a fetch: it calls nobody after this. Its connection must be given away before. */
 void fetch_over(struct fetch *f);
 
 /* ---- fetch_request.c ---- */
 
-/* Sends what is there of head and body. One write at a time. May end the fetch. */
+/* Sends those bytes of head and body that are ready, one write at a time. May end the fetch. */
 void fetch_send(struct fetch *f);
 void fetch_on_written(struct connection *c, int status);
 void fetch_upload_ready(struct upload *u);
-/* The client is told to send its upload, if it still waits for that. */
+/* Tells the client to send its upload, if it still waits for that. */
 void fetch_go_on(struct fetch *f);
 
 /* ---- fetch_head.c ---- */
 
-/* Takes `got`, or keeps it until there is more. May end the fetch. */
+/* Handles `got`, or keeps it until there is more. May end the fetch. */
 void fetch_handle_head(struct fetch *f);
-/* The body is sent: a 101 that came before takes effect. May end the fetch. */
+/* The body is sent: handles a 101 that came before. May end the fetch. */
 void fetch_take_early_101(struct fetch *f);
 
 /* ---- fetch_judge.c ---- */
 
-/* The head that the object gets. */
+/* The head for the object. */
 struct fetch_answer {
     int status;
     struct str reason;
     const struct fields *fields; /* end-to-end */
     int64_t declared_length;     /* of a body that is not sent (HEAD, 304); -1: none */
-    int fetched_status;          /* what the origin said: 304 of a confirmed 200 */
+    int fetched_status;          /* the origin's status: 304 for a confirmed 200 */
 };
 
-/* The family may have learnt another rule since this fetch began: that is what the answer is judged by. */
+/* The family may have got another rule since this fetch began: takes that rule, by which the answer is
+ * judged. */
 void fetch_update_rule(struct fetch *f);
 /* What a head takes of the budget, in bytes: its lines, and some room to spare. */
 #define FETCH_HEAD_COST 1024
 size_t fetch_head_cost(const struct fields *fields);
-/* May it be stored? The verdict's rule is the caller's to give back; its strings are the fetch's or those of `fields`. */
+/* Judges whether the answer may be stored. The caller drops the verdict's rule; its strings are the fetch's
+ * or those of `fields`. */
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v);
-/* What the verdict means to the index; it may change: a 2xx has brought another rule meanwhile. */
+/* Applies the verdict to the index. May change the verdict: a 2xx has brought another rule meanwhile. */
 void fetch_settle(struct fetch *f, int status, struct verdict *v);
-/* What an answer that is stored can be purged by. `before`: what a 304 confirmed stays purgeable by what it was when that was asked
- * for; or NULL. The array is in the arena. */
+/* Returns the names that a stored answer can be purged by. `before`: the response that a 304 confirmed, whose
+ * names are kept too; or NULL. The array is in the arena. */
 void fetch_names(struct fetch *f, const struct verdict *v, const struct object *before,
                  struct name_list *names);
-/* The object gets its head. `body` is taken over; `successor_of`: a confirmed response whose generated ETag stays. */
+/* Gives the object its head. Takes over `body`. `successor_of`: the confirmed response, whose generated ETag
+ * stays; or NULL. */
 void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
                         const struct object *successor_of);
 
 /* ---- fetch_body.c ---- */
 
-/* The head is judged: it is published, and the body begins, with what came behind the head's `head_bytes`. Takes the
+/* Publishes the judged head and begins the body with the bytes behind the head's `head_bytes`. Takes over the
  * verdict's rule. May end the fetch. */
 void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verdict *v, size_t head_bytes);
 size_t fetch_on_space(struct connection *c, char **p);
 void fetch_on_data(struct connection *c, size_t n);
-/* A reader moved on, or the last one left. */
+/* A reader moved on, or the last one left. May end the fetch. */
 void fetch_room_noticed(struct loop_notice *n);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Origins: where sites run. One struct for each address, shared by all workers: how many of its connections are in use, who
- * waits for one, how it did lately. Connections themselves belong to a worker's pool (origin/pool).
+ * Origins: the servers behind freshet. One struct for each address, shared by all workers: how many
+ * connections are in use, which fetches wait for one, and how the origin did lately. The connections belong
+ * to the workers' pools (origin/pool).
  */
 #ifndef ORIGIN_ORIGIN_H
 #define ORIGIN_ORIGIN_H
@@ -18,58 +19,62 @@ struct origin {
     struct link link;
     struct origins *all;
     struct origin *next;      /* in its bucket */
-    uint32_t hash, number;    /* numbers count from 0: a worker finds its entry by them */
+    uint32_t hash, number;    /* numbers count from 0; a worker finds its entry by them */
     struct origin_address at; /* strings owned */
     struct str name;          /* for people: HOST[:PORT], or unix:/path. Owned */
-    _Atomic int64_t in_use;   /* connections in use or being made, all workers */
-    _Atomic int64_t waiting;  /* fetches that wait for one, all workers */
-    struct lock lock;         /* of `pools` */
-    struct list pools;        /* the workers' entries, for telling them of a free place */
+    _Atomic int64_t in_use;   /* connections in use or being made, of all workers */
+    _Atomic int64_t waiting;  /* fetches that wait for a connection, of all workers */
+    struct lock lock;         /* guards `pools` */
+    struct list pools;        /* the workers' entries, to tell them of a free place */
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
     _Atomic int64_t last_failed_wall_ms;
-    _Atomic uint32_t last;  /* both in one, so that they fit each other: origin_last_failure */
-    _Atomic int last_error; /* of the last connect that failed, a negative code of io/; 0: none */
+    _Atomic uint32_t last;  /* reason and fault in one word, so that they fit each other:
+                             * origin_last_failure */
+    _Atomic int last_error; /* of the last failed connect, a negative code of io/; 0: none */
     _Atomic uint64_t failed_in_row;
-    _Atomic int64_t row_began_ms; /* monotonic: when the first of them failed */
+    _Atomic int64_t row_began_ms; /* monotonic: the first failure of the row */
     atomic_bool sick;
-    atomic_bool is_old;          /* its latest answer was HTTP/1.0: it knows no 100 */
+    atomic_bool is_old;          /* its latest answer was HTTP/1.0: it knows no 100 (Continue) */
     _Atomic int64_t next_try_ms; /* monotonic: while it is sick, no background fetch before */
 };
 
-/* After so many failures in a row, of which the last is so much later than the first, an origin is sick, until it answers: what may be
- * served stale on an error is served at once. Failures at one moment are the requests of one moment: they say nothing of the next. */
+/* An origin is sick after ORIGIN_SICK_AFTER failures in a row, if the last is ORIGIN_SICK_MS later than the
+ * first, until it answers. While it is sick, what may be served stale on an error is served at once. Failures
+ * at one moment do not count, since they may have one cause that is over. */
 #define ORIGIN_SICK_AFTER 5
 #define ORIGIN_SICK_MS    1000
 
 struct origins {
     struct lock lock;
     struct list all;
-    struct origin **buckets; /* by hash; as many as a power of two */
+    struct origin **buckets; /* by hash; their number is a power of two */
     uint32_t buckets_n, n;
-    _Atomic int64_t sick; /* how many are; a hit need not look for its origin while none is */
+    _Atomic int64_t sick; /* how many origins are sick; while none is, a hit need not look at its origin */
 };
 
 void origins_init(struct origins *o);
 void origins_fini(struct origins *o);
-/* The origin of that address, found by its hash, or made when it is new; stays until origins_fini (as many as configurations ever named). Any thread. */
+/* Returns the origin of that address; makes it when it is new. It stays until origins_fini (as many as
+ * configurations ever named). Any thread. */
 struct origin *origins_get(struct origins *o, const struct origin_address *at);
 bool origin_is_at(const struct origin *o, const struct origin_address *at);
-/* Calls `each` for all, under the lock. */
+/* Calls `each` for every origin, under the lock. */
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 
-/* A connection could not be made; `error` as io/ says it. */
+/* Notes that no connection could be made. `error`: io/'s code. */
 void origin_unreachable(struct origin *o, int error);
 void origin_answered(struct origin *o);
-/* Its answer was HTTP/1.`minor`. */
+/* Notes the version of its answer, HTTP/1.`minor`. */
 void origin_spoke(struct origin *o, int minor);
 bool origin_is_old(const struct origin *o);
 bool origin_is_sick(const struct origin *o);
-/* Of a sick one: may somebody try whether it is well again? One may, every `backoff_ms`. Any thread. */
+/* May the caller try whether a sick origin is well again? One caller may, every `backoff_ms`. Any thread. */
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms);
-/* `fault`: with REASON_ORIGIN_INVALID and REASON_ORIGIN_LIMIT, what is wrong with its message; else HTTP_ERROR_NONE. */
+/* Notes a failure. `fault`: what is wrong with its message, for REASON_ORIGIN_INVALID and
+ * REASON_ORIGIN_LIMIT; else HTTP_ERROR_NONE. */
 void origin_failed(struct origin *o, enum reason why, enum http_error fault, struct now now);
-/* How it failed last; REASON_NONE: it never did. */
+/* The last failure; REASON_NONE: it never failed. */
 struct origin_failure {
     enum reason why;
     enum http_error fault;

@@ -1,7 +1,7 @@
 /*
- * A worker's connections to origins: made, kept while idle, reused, counted. A fetch asks for one with a ticket and gets it at
- * once, later, or a reason why not; it gives it back in a state to be used again, or closes it.
- * All on the worker's thread.
+ * A worker's connections to origins: made, kept while idle, reused, counted. A fetch asks for one with a
+ * ticket. It gets one at once, later, or a reason why not. It gives the connection back ready for another
+ * request, or closes it. All on the worker's thread.
  */
 #ifndef ORIGIN_POOL_H
 #define ORIGIN_POOL_H
@@ -23,7 +23,7 @@ struct pool {
 
 struct connection;
 
-/* What the user of a connection is told; from the loop. */
+/* The user's callbacks, from the loop. */
 struct connection_user {
     size_t (*space)(struct connection *c, char **p);
     void (*data)(struct connection *c, size_t n);
@@ -37,82 +37,87 @@ struct pool_entry;
 struct connection {
     struct stream stream;
     struct pool_entry *entry;
-    struct link link; /* idle ones; of a ticket while it is being made */
+    struct link link; /* among idle ones; while it is being made: its ticket's */
     struct timer idle;
     const struct connection_user *user;
     void *ctx;
-    struct connection **own; /* the client that it belongs to points here; NULL: nobody's */
-    bool personal; /* it carried a log-in that holds for the connection: it is never another client's */
+    struct connection **own; /* the client that owns it points here; NULL: no owner */
+    bool personal;           /* it carried a log-in for the connection: it never goes to another client */
     struct address to;
     int64_t made_ms; /* monotonic */
-    bool reused;     /* it served a request before */
+    bool reused;     /* it has served a request before */
     bool counted;    /* in origin->in_use */
 };
 
 enum ticket_state {
     TICKET_NONE,
-    TICKET_QUEUED,     /* for a place */
-    TICKET_RESOLVING,  /* has a place, as all below; waits for an address */
-    TICKET_CONNECTING, /* races its origin's addresses */
-    TICKET_PAUSED,     /* all refused it, and it tries again */
+    TICKET_QUEUED,     /* waits for a place */
+    TICKET_RESOLVING,  /* has a place, like all below; waits for an address */
+    TICKET_CONNECTING, /* races the origin's addresses */
+    TICKET_PAUSED,     /* all addresses refused; it tries again */
 };
 
-/* A request for a connection, embedded in a fetch. Zeroed before its first use. */
+/* A request for a connection, embedded in a fetch. Zero it before its first use. */
 struct ticket {
     enum ticket_state state;
-    struct link link; /* among those of its state */
+    struct link link; /* among tickets of its state */
     struct pool_entry *entry;
-    struct list attempts; /* connections that are being made */
-    bool fresh;           /* no idle connection */
-    bool once; /* the asker's: it is not sent again, so no idle connection that is seen to have ended */
-    struct connection *
-        *own;           /* the asker's: where its client keeps a connection of his own; NULL: no client */
-    int64_t retry_ms;   /* the asker's: for so long it is tried again when the origin refuses connections */
-    struct timer timer; /* of the queue, then of the connect */
+    struct list attempts; /* connections being made */
+    bool fresh;           /* wants no idle connection */
+    bool once; /* Set by the asker: the request cannot be sent again, so no idle connection whose end shows
+                * already. */
+    /* Set by the asker: where the client keeps a connection of its own; NULL: no client. */
+    struct connection **own;
+    int64_t retry_ms;   /* set by the asker: how long to try again while the origin refuses connections */
+    struct timer timer; /* of the queue; later of the connect */
     struct timer next;  /* the next address, or the next try */
     int64_t connect_timeout_ms;
     uint32_t tried;     /* a bit for each of the entry's addresses */
-    bool exhausted;     /* all of them */
+    bool exhausted;     /* all addresses were tried */
     bool asked_again;   /* the name was resolved again for it */
     bool only_refused;  /* no address failed in another way */
-    int64_t refused_ms; /* when that was first so and it tried again; 0: never */
-    /* Exactly one, once, when pool_ask said WAIT; unless the ticket is cancelled before. */
+    int64_t refused_ms; /* when all addresses first refused and it tried again; 0: never */
+    /* One of them comes, once, after pool_ask returned POOL_WAIT; none after pool_cancel. */
     void (*ready)(struct ticket *t, struct connection *c);
     void (*failed)(struct ticket *t, enum reason why);
 };
 
 void pool_init(struct pool *p, struct loop *loop, struct log *log, struct counters *counters);
-/* Closes all idle connections and lets nothing idle any more; the loop ends when the last is closed. */
+/* Closes all idle connections and keeps none from now on. The loop ends when the last connection is
+ * closed. */
 void pool_close(struct pool *p);
-/* After the loop ended. */
+/* Call it after the loop has ended. */
 void pool_fini(struct pool *p);
 
 enum pool_answer {
     POOL_READY,   /* *c is an idle connection */
     POOL_WAIT,    /* the ticket's `ready` or `failed` follows */
-    POOL_REFUSED, /* *why */
+    POOL_REFUSED, /* *why is set */
 };
-/* `fresh`: no idle connection, it is for a retry. The site gives the limits and times. */
+/* Asks for a connection. `fresh`: no idle one, for a retry. `site`: its limits and times. */
 enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_settings *site, bool fresh,
                           struct ticket *t, struct connection **c, enum reason *why);
-/* Neither callback comes any more. Harmless when the ticket is not under way. */
+/* Cancels the ticket: no callback comes. Does nothing when the ticket is not under way. */
 void pool_cancel(struct ticket *t);
 
-/* For another request: it must be between two messages. `idle_ms`: how long it may stay; 0: closed. */
+/* Gives a connection back for another request; it must be between two messages. `idle_ms`: how long it may be
+ * kept; 0: it is closed. */
 void pool_keep(struct connection *c, int64_t idle_ms);
 /*
- * The same, but for one client alone, who points to it from *own: it is kept until it ends, or pool_disown. A client has one: another
- * one is closed. Without room for it, or when it is of no more use, it is closed.
+ * Gives a connection back for one client alone, which points to it from *own, until the connection ends or
+ * pool_disown. A client has one: its earlier one is closed. Closes `c` when there is no room for it, or when
+ * it is not fit for reuse.
  */
 void pool_keep_for(struct connection *c, struct connection **own);
-/* The client is gone, or wants nothing of it any more: his connection is closed, now or when its user gives it back. Harmless when there
- * is none. */
+/* The client is gone or does not want its connection any more: closes it, now or when its user gives it back.
+ * Does nothing when there is none. */
 void pool_disown(struct connection **own);
-/* It is going to be in use without an end, and is counted elsewhere: its place among those in use goes to another. */
+/* The connection will be in use without an end and is counted elsewhere: gives its place among those in use
+ * to another. */
 void pool_give_place(struct connection *c);
-/* Is it a connection to that origin? */
+/* Is the connection to that origin? */
 bool pool_is_to(const struct connection *c, const struct origin_address *at);
-/* Not fit for reuse. */
+/* Gives back a connection that is not fit for reuse: closes it. */
 void pool_drop(struct connection *c);
 
 size_t pool_idle(const struct pool *p);

@@ -1,8 +1,8 @@
 /*
- * What the parts of a pool share (origin/pool.c, origin/connect.c), and nobody else.
+ * What the parts of a pool (origin/pool.c, origin/connect.c) share. Private to them.
  *
  *   pool.c     places, the queue for them, idle connections
- *   connect.c  a new connection: the origin's addresses, the race between them, another try
+ *   connect.c  a new connection: the origin's addresses, the race between them, retries
  *
  * All on the worker's thread.
  */
@@ -11,7 +11,7 @@
 
 #include "origin/pool.h"
 
-/* An address of an origin, and when it was last tried in vain (monotonic; 0: it was not, or has been good since). */
+/* An address of an origin. failed_ms: when it last failed (monotonic); 0: never, or it has worked since. */
 struct target {
     struct address at;
     int64_t failed_ms;
@@ -27,16 +27,16 @@ struct pool_entry {
     size_t idle_n, owned_n;
     struct list queue;        /* tickets that wait for a place */
     struct list resolving;    /* tickets that wait for an address */
-    struct list connecting;   /* tickets that try addresses, or pause before they do so again */
-    struct loop_notice place; /* one was given back */
-    bool gave_place;          /* here, and nobody else was told */
+    struct list connecting;   /* tickets that try addresses, or pause before they try again */
+    struct loop_notice place; /* a place was given back */
+    bool gave_place;          /* given back on this worker; no other worker was told */
     struct resolve resolve;
     bool is_resolving, is_literal;
     struct target targets[RESOLVE_MAX]; /* in the order in which they are tried (RFC 8305 §4) */
     size_t targets_n;
-    int64_t asked_ms; /* when the name was last asked for; 0: never, or it is to be asked again */
+    int64_t asked_ms; /* when the name was last resolved; 0: never, or it must be resolved again */
     int64_t refused_ms,
-        refused_last_ms; /* the first and the latest time that every address refused a ticket */
+        refused_last_ms; /* The first and the latest time that all addresses refused a ticket. */
     /* from the latest request */
     int64_t limit, resolve_every_ms, age_ms;
 };
@@ -44,22 +44,23 @@ struct pool_entry {
 /* ---- pool.c ---- */
 
 extern const struct stream_notices pool_notices;
-/* Of a ticket that is over: its timers stop, it is in no list. Its place is still its own. */
+/* For a ticket that is over: stops its timers and takes it out of its list. It still has its place. */
 void pool_finish(struct ticket *t);
 /* Ends a ticket that has a place: it fails, and the place is free. */
 void pool_give_up(struct ticket *t, enum reason why);
 
 /* ---- connect.c ---- */
 
-/* Of a new entry: an address that needs no resolver. */
+/* Initialises a new entry's addresses. A literal address needs no resolver. */
 void connect_init(struct pool_entry *e);
-/* The name is asked for again in the background when its addresses are old. */
+/* Resolves the name again in the background when its addresses are old. */
 void connect_refresh(struct pool_entry *e);
-/* Of a ticket that has a place: begins to connect. false: it failed at once, *why; the caller gives the place back. */
+/* For a ticket that has a place: begins to connect. false: it failed at once, *why is set, and the caller
+ * gives the place back. */
 bool connect_begin(struct ticket *t, enum reason *why);
-/* Closes what was begun for the ticket. */
+/* Closes the connections that are being made for the ticket. */
 void connect_cancel(struct ticket *t);
-/* The stream's notice. */
+/* The `connected` notice of the stream. */
 void connect_done(struct stream *s, int status);
 
 #endif
