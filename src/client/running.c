@@ -106,7 +106,8 @@ static int by_pid(const void *a, const void *b)
     return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-/* Root alone decides whose this folder is: a user cannot put one there for root to read, as he can in /tmp. */
+/* Root alone decides whose this folder is: a user cannot put one there for root to read, as he can in
+ * /tmp. */
 static bool is_given(const char *folder)
 {
     return getenv("FRESHET_RUNTIME_DIR") || strcmp(folder, SYSTEM_FOLDER) == 0;

@@ -1,8 +1,8 @@
 /*
- * Which freshets run on this machine: each says in a runtime folder where its admin listener and its state folder are, so that
- * the verbs find it wherever these are. The folder is the first that can be had of $XDG_RUNTIME_DIR/freshet, /run/freshet (root
- * makes it; a service gets it by systemd's RuntimeDirectory=freshet) and /tmp/freshet-UID. FRESHET_RUNTIME_DIR names another;
- * empty: none.
+ * Which freshets run on this machine. Each writes into a runtime folder where its admin listener and its
+ * state folder are, so that the verbs find it. The folder is the first that can be made of
+ * $XDG_RUNTIME_DIR/freshet, /run/freshet (root makes it; a service gets it by systemd's
+ * RuntimeDirectory=freshet) and /tmp/freshet-UID. FRESHET_RUNTIME_DIR names another one; empty: none.
  */
 #ifndef CLIENT_RUNNING_H
 #define CLIENT_RUNNING_H
@@ -19,15 +19,18 @@ struct running {
     uid_t owner;
     char admin[ADDRESS_TEXT_MAX + 1];
     char state[PATH_MAX]; /* absolute */
-    /* The token in it belongs to whoever said where the folder is: nobody is led to another's secrets. */
+    /* The token in the state folder belongs to the user who wrote where the folder is. Else the folder must
+     * not be used: nobody may be led to another user's secrets. */
     bool owns_token;
 };
 
-/* Says that this process is there, until presence_withdraw or its end. 0 or a negative errno of the last folder that was tried. */
+/* Publishes this process, until presence_withdraw or its end. 0, or a negative errno of the last folder
+ * tried. */
 int running_publish(struct presence *p, struct str admin, const char *state);
 
-/* Writes those that run, in the order of their process ids: this user's and root's; for root also those in /run/freshet
- * (or FRESHET_RUNTIME_DIR) when that belongs to another user, if they keep their token in their state folder. Returns how many, at most RUNNING_MAX. */
+/* Finds those that run, in the order of their process ids: this user's and root's. For root also those in
+ * /run/freshet (or FRESHET_RUNTIME_DIR) when another user owns that, if they keep their token in their state
+ * folder. Returns how many, at most RUNNING_MAX. */
 size_t running_find(struct running out[RUNNING_MAX]);
 
 #endif

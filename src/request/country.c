@@ -45,7 +45,8 @@ static struct str upper(struct str s, struct arena *a)
     return (struct str){ copy, s.n };
 }
 
-/* "::ffff:192.0.2.1" is how a proxy that listens on IPv6 writes its IPv4 visitors; not every database lists them there. */
+/* "::ffff:192.0.2.1" is how a proxy that listens on IPv6 writes its IPv4 visitors; not every database lists
+ * them there. */
 static struct str unmapped(struct str ip)
 {
     static const struct str prefix = STR_INIT("::ffff:");

@@ -1,5 +1,6 @@
 /*
- * The country of a visitor's address, from a MaxMind DB file (libmaxminddb). Opened at start, read by all workers.
+ * The country of a visitor's address, from a MaxMind DB file (libmaxminddb). Opened at start; all workers
+ * read it, on any thread.
  */
 #ifndef REQUEST_COUNTRY_H
 #define REQUEST_COUNTRY_H
@@ -8,11 +9,12 @@
 
 struct country;
 
-/* NULL and *error (a phrase, static) when the file cannot be opened or is not a database. */
+/* Opens the file. NULL: it cannot be opened or is no database, and *error is a static phrase. */
 struct country *country_open(const char *path, const char **error);
 void country_close(struct country *c);
 
-/* The ISO 3166 code in upper case; empty: no database (c == NULL), not an address, or not in it. */
+/* Returns the ISO 3166 code in upper case, in the arena. Empty: no database (c == NULL), no address, or an
+ * address that it does not have. */
 struct str country_of(const struct country *c, struct str ip, struct arena *a);
 
 #endif

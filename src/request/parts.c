@@ -3,9 +3,9 @@
 #define BOUNDARY_BYTES 16 /* random ones; nobody guesses 128 bits */
 
 /*
- * The boundary must not stand in the page (RFC 2046 §5.1.1). It is drawn when the page is whole, and from nothing that a client
- * or an origin said: neither can have written it into the page. It has 40 of the 70 characters that a boundary may have,
- * all of them bchars.
+ * The boundary must not stand in the page (RFC 2046 §5.1.1). It is drawn when the page is whole, and from
+ * nothing that a client or an origin said: neither can have written it into the page. It has 40 of the 70
+ * characters that a boundary may have, all of them bchars.
  */
 static struct str new_boundary(struct request *r)
 {

@@ -2,8 +2,9 @@
 
 #include "base/mem.h"
 
-/* Told in one turn of the loop. Of ten thousand who wait for a page the first then have theirs while the others are told, and what
- * their answers take (their requests' lines of memory, the ring's places) is used again instead of once for each. */
+/* Told in one turn of the loop. Of ten thousand who wait for a page the first then have theirs while the
+ * others are told, and what their answers take (their requests' lines of memory, the ring's places) is used
+ * again instead of once for each. */
 #ifdef FRESHET_DEBUG
 #define TOLD_MOST 3 /* tests have no thousands */
 #else
@@ -53,8 +54,8 @@ static void update_slowest(struct hub *h)
     object_reader_moved(h->object, h->notice.loop);
 }
 
-/* Of the thousands who waited nothing is in the processor's cache any more. While one is told, the memory of those behind him
- * comes: first what leads to the request, then the request. */
+/* Of the thousands who waited nothing is in the processor's cache any more. While one is told, the memory of
+ * those behind him comes: first what leads to the request, then the request. */
 static void fetch_ahead(struct hub *h)
 {
     struct link *next = list_first(&h->untold);

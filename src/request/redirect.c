@@ -2,7 +2,8 @@
 
 #include "http/url.h"
 
-/* The scheme of a reference, ":" not included: letters, digits, "+", "-", "." in front of the first "/", "?" or "#". 0: none. */
+/* The scheme of a reference, ":" not included: letters, digits, "+", "-", "." in front of the first "/", "?"
+ * or "#". 0: none. */
 static size_t scheme_bytes(struct str reference)
 {
     size_t n = 0;
@@ -12,7 +13,8 @@ static size_t scheme_bytes(struct str reference)
     return n < reference.n && reference.p[n] == ':' ? n : 0;
 }
 
-/* Another host of the same site counts when the site lists it: the one that takes all the rest takes strangers as well. */
+/* Another host of the same site counts when the site lists it: the one that takes all the rest takes
+ * strangers as well. */
 static bool is_host_of_site(const struct request *r, const struct host *host)
 {
     if (str_eq(host->name, r->key.host))

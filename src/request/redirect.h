@@ -1,6 +1,6 @@
 /*
- * Redirects within the site (CACHING.md 4.7). The origin did not see the parameters that the key leaves out; a redirect of its
- * own site would lose them on the way.
+ * Redirects within the site (CACHING.md 4.7). The origin does not see parameters that the key leaves out. So
+ * a redirect within the site would lose them: freshet adds them again.
  */
 #ifndef REQUEST_REDIRECT_H
 #define REQUEST_REDIRECT_H
@@ -8,9 +8,9 @@
 #include "request/request.h"
 
 /*
- * Returns the Location with the visitor's ignored parameters behind its own query, in the request's arena. Returns `location`
- * itself when it leads to another site, when it has them, and when it inherits them: a reference without path and
- * query is the page that he asked for, query and all (RFC 3986 §5.2.2).
+ * Returns the Location with the visitor's ignored parameters behind its own query, in the request's arena.
+ * Returns `location` itself when it leads to another site, when it already has them, and when it is a
+ * reference without path and query, which inherits the request's (RFC 3986 §5.2.2).
  */
 struct str redirect_location(struct request *r, struct str location);
 

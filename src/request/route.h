@@ -1,22 +1,24 @@
 /*
- * The first step: whose request is it, what is asked for, and what of it may be believed. Fills the route part of the request.
+ * The first step of a request: finds the site and the page, and which of the client's claims may be believed.
+ * Fills the route part of the request. On the request's thread.
  */
 #ifndef REQUEST_ROUTE_H
 #define REQUEST_ROUTE_H
 
 #include "request/request.h"
 
-/* HTTP_ERROR_NONE, or what is wrong with the request; r->reason and r->status are set when it is refused for another reason
- * (unknown host, loop): then the status is not 0. */
+/* Returns HTTP_ERROR_NONE, or what is wrong with the request. When the request is refused for another reason
+ * (unknown host, loop), r->reason and r->status are set and r->status is not 0. */
 enum http_error route_request(struct request *r);
 
-/* Is the peer one whose X-Forwarded-* are believed? */
+/* Are the peer's X-Forwarded-* fields believed? */
 bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer);
 
-/* Max-Forwards of an OPTIONS request (RFC 9110 §7.6.2); false: none. At 0 it is for us. */
+/* Reads Max-Forwards of an OPTIONS request (RFC 9110 §7.6.2). At 0 freshet answers itself. false: there is
+ * none. */
 bool route_max_forwards(const struct request *r, uint64_t *hops);
 
-/* The visitor's address, for the log and the country. In the arena or the fields. */
+/* Returns the visitor's address, for the log and the country. In the arena, or in the fields. */
 struct str request_client_ip(struct request *r);
 
 #endif

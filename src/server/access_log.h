@@ -1,5 +1,6 @@
 /*
- * The access log: one JSON object a line for each finished request. Never in it: Authorization, Cookie, tokens.
+ * The access log: one JSON object a line for each finished request. It never holds Authorization, Cookie or
+ * tokens.
  */
 #ifndef SERVER_ACCESS_LOG_H
 #define SERVER_ACCESS_LOG_H
@@ -7,7 +8,7 @@
 #include "io/logfile.h"
 #include "request/request.h"
 
-/* As struct requests' log_request; w->log_ctx is the worker's struct logfile. */
+/* The log_request of struct requests; w->log_ctx is the worker's struct logfile. On the worker's thread. */
 void access_log_request(struct requests *w, const struct request *r);
 
 #endif

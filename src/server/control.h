@@ -1,6 +1,6 @@
 /*
- * The control socket of test builds (-Dcontrol=true): turns the clocks and reads the gauges, so that scenarios need not sleep. One
- * command a line, one line back:
+ * The control socket of test builds (-Dcontrol=true): turns the clocks and reads the gauges, so that
+ * scenarios need not sleep. One command a line, one line back:
  *
  *   advance MS   both clocks go forward; "ok" when every worker has looked at its timers
  *   wall MS      the wall clock alone, either way
@@ -15,11 +15,11 @@
 
 struct control;
 
-/* On main's loop. NULL and *status when the socket cannot be made. */
+/* Opens the socket on main's loop. NULL: it cannot be made, and *status says why. */
 struct control *control_open(struct process *p, struct str path, int *status);
-/* A worker has looked at its timers. */
+/* Call it when a worker has looked at its timers. */
 void control_rechecked(struct control *c);
-/* Frees itself when all is closed. */
+/* Closes it; it frees itself when all is closed. */
 void control_close(struct control *c);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * What must be found before freshet serves: state folder, admin token, database, log, descriptors, addresses. One list, which run and
- * check go through: run takes what it finds, check only tries and leaves nothing behind, so check refuses what run would.
+ * What freshet needs before it serves: state folder, admin token, database, log, descriptors, addresses. The
+ * verbs run and check go through one list: run takes what it finds; check only tries, and leaves nothing
+ * behind. So check refuses what run would refuse.
  */
 #ifndef SERVER_PREPARE_H
 #define SERVER_PREPARE_H
@@ -16,7 +17,7 @@ struct preparation {
     const struct settings *settings;
     bool only_try;
     size_t workers_n;
-    /* What was found, when it is not only tried; the caller's. */
+    /* What was found, unless only_try; the caller's. */
     char state[PATH_MAX];
     struct buf token;
     const char *token_from;
@@ -27,8 +28,9 @@ struct preparation {
     struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };
 
-/* `settings` and `only_try` are set, the rest is 0. Says on standard error what is wrong, all of it when it is only tried, and what may be
- * meant otherwise than it is. Returns the exit code. */
+/* Goes through the list. The caller sets `settings` and `only_try`; the rest is 0. Writes on standard error
+ * what is wrong (with only_try all of it), and settings that may be meant otherwise. Returns the exit
+ * code. */
 int prepare(struct preparation *p);
 void prepare_fini(struct preparation *p);
 

@@ -1,5 +1,6 @@
 /*
- * What the process has once and its workers share. Made by main before the workers start, freed after they ended.
+ * What a process has once and its workers share. The main thread makes it before the workers start, and frees
+ * it after they have ended.
  */
 #ifndef SERVER_PROCESS_H
 #define SERVER_PROCESS_H
@@ -19,14 +20,14 @@ struct process {
     struct origins origins;
     struct country *country; /* NULL: none */
     struct admin admin;
-    struct str self;  /* our name in Via and CDN-Loop */
+    struct str self;  /* freshet's name in Via and CDN-Loop */
     struct loop loop; /* main's own: signals, sweep, control */
     struct settings *settings;
     struct worker *workers;
     struct acceptor **acceptors; /* one of each worker, for the sites */
     size_t workers_n;
     _Atomic int64_t tunnels, streams;
-    atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has said so for all */
+    atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has logged it for all */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A worker: one thread, one loop, and everything that belongs to it. Ties the rooms together. Main makes them, starts their
- * threads, and talks to them by letters only.
+ * A worker: one thread, one loop, and everything that belongs to them. Ties the rooms together. The main
+ * thread makes the workers, starts their threads, and then talks to them only by letters.
  */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
@@ -20,46 +20,49 @@ struct worker {
     pthread_t thread;
     struct loop loop;
     struct counters counters;
-    struct counters
-        admin_counters; /* of requests to the admin listener: no visitor's, so no figure shows them */
+    /* Of requests to the admin listener. No visitor sent them, so no figure counts them. */
+    struct counters admin_counters;
     struct pool pool;
     struct fetcher fetcher;
     struct requests sites, internal; /* internal: the admin listener's, on worker 0 */
     struct acceptor acceptor, admin_acceptor;
-    bool has_admin; /* its listener is not told to close */
+    bool has_admin; /* its admin listener was not told to close */
     struct logfile *access_log;
     uint64_t next_id;
-    /* letters from main; the worker answers each with one to main's loop where main waits */
+    /* Letters from main. Where main waits, the worker answers with a letter to main's loop. */
     struct letter drain, last, recheck, rechecked, gone;
-    struct loop_notice reopen, reload;        /* signals may come faster than they are handled */
+    /* notices, since signals may come faster than they are handled */
+    struct loop_notice reopen, reload;
     struct loop_notice reloaded;              /* to main's loop */
     _Atomic(struct settings *) next_settings; /* with `reload`, a reference */
     void (*on_gone)(struct worker *w);        /* on main's loop */
     void (*on_rechecked)(struct worker *w);
     void (*on_reloaded)(struct worker *w);
     struct timer deadline;
-    struct letter look_again; /* something was arriving when it wanted to end */
-    struct timer readers;     /* visitors of other workers read what this one fetches */
+    struct letter look_again; /* a connection was arriving when the worker wanted to end */
+    struct timer readers;     /* while visitors of other workers read what this worker fetches */
     bool looks_again, draining, log_closed;
     bool alone; /* the other workers are gone */
-    bool cut;   /* drain_timeout is over */
+    bool cut;   /* drain_timeout has passed */
     bool ending;
 };
 
-/* On main's thread, before it starts. fds: one listening socket for each address; admin_fd: -1 for none. 0 or a libuv error. */
+/* Makes a worker. On main's thread, before worker_start. fds: one listening socket for each address;
+ * admin_fd: -1 for none. 0 or a libuv error. */
 int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd);
-/* The access log of the settings, which have one. On main's thread, after init. 0 or a libuv error. */
+/* Opens the access log that the settings name. On main's thread, after worker_init. 0 or a libuv error. */
 int worker_open_log(struct worker *w);
-/* Starts its thread; CHECKs that there is one. */
+/* Starts its thread. Stops the process when the system gives none. */
 void worker_start(struct worker *w);
-/* Posted by main. Drain and recheck at most once until they are answered. */
+/* Post a letter from main. Drain and recheck: not again before the answer. */
 void worker_post_drain(struct worker *w);   /* stop accepting, finish, end; `on_gone` follows */
-void worker_post_last(struct worker *w);    /* to the one with the admin listener: the others are gone */
-void worker_post_reopen(struct worker *w);  /* the access log */
+void worker_post_last(struct worker *w);    /* for the worker with the admin listener: the others are gone */
+void worker_post_reopen(struct worker *w);  /* opens the access log anew */
 void worker_post_recheck(struct worker *w); /* clocks were turned; `on_rechecked` follows */
-/* Takes a reference of its own; `on_reloaded` follows, once for several that came together. */
+/* Posts new settings and takes a reference. `on_reloaded` follows, once for several posts that came
+ * together. */
 void worker_post_reload(struct worker *w, struct settings *s);
-/* After on_gone. */
+/* Joins its thread. Call it after on_gone. */
 void worker_join(struct worker *w);
 void worker_fini(struct worker *w);
 
