@@ -11,6 +11,7 @@ struct evict {
     struct list small, main;
     uint64_t small_weight, main_weight, held_weight, capacity;
     size_t count;
+    uint64_t looked_at;                 /* items that evict_take came by */
     double share;                       /* of the small queue, at least a tenth */
     struct ghost left_small, left_main; /* what left the one and the other */
     _Atomic uint64_t loose_weight;      /* of what is queued and held by nobody */
@@ -241,6 +242,7 @@ static struct evict_item *take_from(struct evict *e, enum evict_queue queue, boo
 {
     struct evict_item *i;
     for (unsigned step = 0; step < 2 * STEPS && (i = first_of(list_of(e, queue))) != NULL; step++) {
+        e->looked_at++;
         dequeue(e, i);
         bool tired = at_last && step >= STEPS;
         if (i->holders) {
@@ -277,6 +279,14 @@ uint64_t evict_weight(struct evict *e)
     uint64_t weight = e->small_weight + e->main_weight;
     lock_give(&e->lock);
     return weight;
+}
+
+uint64_t evict_looked_at(struct evict *e)
+{
+    lock_take(&e->lock);
+    uint64_t n = e->looked_at;
+    lock_give(&e->lock);
+    return n;
 }
 
 size_t evict_count(struct evict *e)

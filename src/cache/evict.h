@@ -66,6 +66,10 @@ struct evict_item *evict_take(struct evict *e, void (*hold)(struct evict_item *)
 /* Returns the weight of the queued items that nobody holds. Reads it without the lock. */
 uint64_t evict_loose_weight(const struct evict *e);
 
+/* Returns how many items evict_take has looked at in all its calls: the steps that it held the lock for.
+ * For tests. */
+uint64_t evict_looked_at(struct evict *e);
+
 /* Figures for status. */
 uint64_t evict_weight(struct evict *e);
 size_t evict_count(struct evict *e);

@@ -81,6 +81,7 @@ static void add_chain_segment(struct ghost *g)
     if (n == g->chain_places) {
         uint32_t **more = take(g, 2 * n * sizeof(*more));
         memcpy(more, g->chains, n * sizeof(*more));
+        g->steps += n;
         give(g, g->chains, n * sizeof(*more));
         g->chains = more;
         g->chain_places = 2 * n;
@@ -103,6 +104,7 @@ static void split(struct ghost *g)
         **end = number;
         *end = &e->next;
         number = e->next;
+        g->steps++;
     }
     *stay = *go = NONE;
 }
@@ -111,6 +113,7 @@ bool ghost_take(struct ghost *g, uint32_t fingerprint)
 {
     for (uint32_t *at = bucket(g, bucket_of(g, fingerprint)); *at != NONE; at = &entry_of(g, *at)->next) {
         struct ghost_entry *e = entry_of(g, *at);
+        g->steps++;
         if (e->fingerprint != fingerprint)
             continue;
         *at = e->next;
@@ -133,6 +136,7 @@ static void grow_places(struct ghost *g)
     for (uint32_t i = 0; i < before.n; i += SEGMENT) {
         uint32_t number = number_at(g, i) / SEGMENT * SEGMENT;
         *segment_of(g, number) = *segment_of(&before, number);
+        g->steps++;
     }
     uint32_t last = number_at(g, before.n - 1);
     *segment_of(g, last) = *segment_of(&before, last);
@@ -151,6 +155,7 @@ static void forget_oldest(struct ghost *g)
     }
     g->oldest = next;
     g->n--;
+    g->steps++;
 }
 
 static uint32_t append(struct ghost *g)

@@ -22,6 +22,7 @@ struct ghost {
     uint32_t live;
     uint32_t buckets, mask;
     uint64_t weight;
+    uint64_t steps; /* entries and pointers that all calls came by: what its lock was held for. For tests */
     struct memory *memory;
 };
 

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -663,59 +662,44 @@ static void counts_so_many_holders(void **state)
     evict_free(e);
 }
 
-/* ---- how long a call takes ---- */
+/* ---- how much a call does (tests/bench/longest_call.c: how long it takes) ---- */
 
-static int64_t mono_us(void)
-{
-    struct timespec t;
-    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &t), 0);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-enum { MANY = 2000000, CALL_MOST_US = 1000 };
-
-/* How long each of so many calls took that put one in, and then of those that take one out, when that is less
- * than what is known of it. All have been used since they came. Returns the longest. */
-static uint16_t measure(struct evict_item *items, uint16_t *us)
-{
-    struct evict *e = evict_new((uint64_t)MANY * 4, NULL);
-    uint16_t longest = 0;
-    int64_t before = mono_us();
-    for (uint32_t call = 0; call < 2 * MANY; call++) {
-        if (call < MANY) {
-            struct evict_item *i = &items[call];
-            *i = item_of(mix(call), 1);
-            i->uses = 3;
-            link_init(&i->link);
-            evict_insert(e, i);
-        } else {
-            assert_non_null(evict_take(e, NULL));
-        }
-        int64_t now = mono_us(), took = now - before < UINT16_MAX ? now - before : UINT16_MAX;
-        us[call] = took < us[call] ? (uint16_t)took : us[call];
-        longest = us[call] > longest ? us[call] : longest;
-        before = now;
-    }
-    assert_null(evict_take(e, NULL));
-    evict_free(e);
-    return longest;
-}
-
-/* The lock is held for a bounded number of steps, whatever was used and however much is remembered. Each
- * call's best of a few rounds: what the machine does beside it comes at any time, what a call does comes each
- * time. */
-static void no_call_takes_long(void **state)
+/* The lock is held for a bounded number of steps, whatever was used: a call comes by 256 of the small queue, which
+ * move, then by 128 of the main one, which go round, and takes the next. */
+static void no_call_looks_at_many(void **state)
 {
     (void)state;
-    struct evict_item *items = mem_alloc(MANY * sizeof(*items));
-    uint16_t *us = mem_alloc(2 * MANY * sizeof(*us)), longest = UINT16_MAX;
-    memset(us, 0xff, 2 * MANY * sizeof(*us));
-    for (unsigned rounds = 0; rounds < 6 && longest >= CALL_MOST_US; rounds++)
-        longest = measure(items, us);
-    print_message("the longest of %d calls: %u us\n", 2 * MANY, longest);
+    enum { ITEMS = 100000, STEPS = 128 };
+    struct evict_item *items = mem_alloc(ITEMS * sizeof(*items));
+    struct evict *e = evict_new(ITEMS, NULL);
+    uint64_t before = 0, most = 0;
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        items[i] = item_of(mix(i), 1);
+        link_init(&items[i].link);
+        evict_insert(e, &items[i]);
+    }
+    assert_int_equal(evict_looked_at(e), 0);
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        if (i < 20)
+            for (uint32_t k = 0; k < ITEMS; k++)
+                items[k].uses = 3;
+        assert_non_null(evict_take(e, NULL));
+        uint64_t now = evict_looked_at(e), looked_at = now - before;
+        most = looked_at > most ? looked_at : most;
+        before = now;
+    }
+    assert_int_equal(most, 3 * STEPS + 1);
+    assert_null(evict_take(e, NULL));
+    /* All held: 256 of the small queue, of the main one, and of the small one again. */
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        assert_true(evict_hold(e, &items[i]));
+        evict_insert(e, &items[i]);
+    }
+    before = evict_looked_at(e);
+    assert_null(evict_take(e, NULL));
+    assert_in_range(evict_looked_at(e) - before, 2 * STEPS, 6 * STEPS);
+    evict_free(e);
     mem_free(items);
-    mem_free(us);
-    assert_true(longest < CALL_MOST_US);
 }
 
 /* ---- what a ghost remembers ---- */
@@ -753,15 +737,45 @@ static void a_ghost_remembers_in_order(void **state)
     memory_fini(&memory);
 }
 
+/* What is heavy makes many forget, some hundreds in one call; the rest go with the next ones. */
+static void a_ghost_forgets_some_at_once(void **state)
+{
+    (void)state;
+    enum { MANY = 100000, FORGET = 256 };
+    struct ghost g;
+    ghost_init(&g, NULL);
+    for (uint32_t i = 1; i <= MANY; i++)
+        ghost_add(&g, i, 1, MANY);
+    uint32_t n = g.n;
+    for (uint32_t i = 1; i <= 10; i++) {
+        uint64_t before = g.steps;
+        ghost_add(&g, MANY + i, MANY, MANY);
+        assert_int_equal(n + i - g.n, FORGET * i);
+        assert_in_range(g.steps - before, 2 * FORGET, 8 * FORGET); /* each stands in a short chain */
+    }
+    ghost_fini(&g);
+}
+
 /* It forgets by number too, and goes on when its numbers begin again. */
 static void a_ghost_has_a_bound(void **state)
 {
     (void)state;
     enum { MOST = 1 << 22, ALL = 18 << 20 };
     struct ghost g;
+    uint64_t most = 0;
+    unsigned long_calls = 0;
     ghost_init(&g, NULL);
-    for (uint32_t i = 1; i <= ALL; i++)
+    for (uint32_t i = 1; i <= ALL; i++) {
+        uint64_t before = g.steps;
         ghost_add(&g, i, 1, UINT64_MAX);
+        uint64_t steps = g.steps - before;
+        most = steps > most ? steps : most;
+        long_calls += steps > 32;
+    }
+    /* The tables of pointers double, one for 256 entries; nothing else takes steps. */
+    print_message("a call's most steps: %u, above 32: %u\n", (unsigned)most, long_calls);
+    assert_in_range(most, MOST / 256, MOST / 256 + 32);
+    assert_in_range(long_calls, 10, 26);
     assert_int_equal(g.live, MOST);
     assert_int_equal(g.n, MOST);
     assert_false(ghost_take(&g, ALL - MOST));
@@ -866,8 +880,9 @@ int main(void)
         cmocka_unit_test_setup(the_ghost_stays_small, setup),
         cmocka_unit_test_setup(takes_nothing_that_is_held, setup),
         cmocka_unit_test_setup(counts_so_many_holders, setup),
-        cmocka_unit_test_setup(no_call_takes_long, setup),
+        cmocka_unit_test_setup(no_call_looks_at_many, setup),
         cmocka_unit_test_setup(a_ghost_remembers_in_order, setup),
+        cmocka_unit_test_setup(a_ghost_forgets_some_at_once, setup),
         cmocka_unit_test_setup(a_ghost_has_a_bound, setup),
         cmocka_unit_test_setup(several_threads_lose_nothing, setup),
     };
