@@ -305,7 +305,8 @@ export class Raw {
       if (last?.cut && last.fields?.['content-length']) need = this.text.length + +last.fields['content-length'] - last.body.length;
       return all.filter((r) => !r.cut && r.status >= 200).length >= n;
     };
-    await this.when(`${n} answers`, whole, ms);
+    await this.when(`${n} answers`, () => whole() || this.ended, ms);
+    if (!whole()) throw new Error(`${n} answers: the connection ended after ${this.text.length} bytes; got ${JSON.stringify(this.text.slice(0, 300))}`);
     return this.responses(methods);
   }
 

@@ -2,11 +2,11 @@
 // scenarios T9; CACHING.md 6.7
 import { check, equal, Origin, reply, scenario } from '../lib.mjs';
 
-await scenario({ answer: () => reply('x') }, async ({ ask, cases, origin }) => {
+// A timeout would come long after everybody has lost patience.
+await scenario({ answer: () => reply('x'), flags: ['--connect-timeout', '10m', '--first-byte-timeout', '1h'] }, async ({ ask, cases, origin }) => {
   equal((await ask('/')).body, 'x');
   const port = origin.port;
   await origin.close();
-  const began = Date.now();
   for (let i = 0; i < 20; i++) {
     await cases.check('502', async () => {
       const r = await ask('/');
@@ -17,7 +17,6 @@ await scenario({ answer: () => reply('x') }, async ({ ask, cases, origin }) => {
       check(/^502 Bad Gateway\n\nThe origin does not accept connections\.\nRequest [0-9a-f]+-[0-9a-f]+\n$/.test(r.body), r.body);
     });
   }
-  await cases.check('fast', () => check(Date.now() - began < 5000, `${Date.now() - began} ms`));
   const again = new Origin(() => reply('back'));
   again.server = (await import('node:net')).createServer((s) => s.once('data', () => s.end(reply('back', { Connection: 'close' }))));
   await new Promise((r) => again.server.listen(port, '127.0.0.1', r));
