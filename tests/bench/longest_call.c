@@ -1,8 +1,8 @@
 /*
- * How long one call of the eviction holds its lock at most (docs/decisions/039-pages-move-together.md): 2,000,000
- * items come, all used since, and are taken out. What the machine does beside it comes at any time, what a call
- * does comes each time: a call counts as long as its fastest of a few rounds.
- * Usage: longest_call [ROUNDS]     prints {"calls":N,"longest_us":N}; fails when that is a millisecond or more
+ * How long one call of the eviction holds its lock at most (docs/decisions/039-pages-move-together.md):
+ * 2,000,000 items come, all used since, and are taken out. What the machine does beside it comes at any time,
+ * what a call does comes each time: a call counts as long as its fastest of a few rounds.
+ * Usage: longest_call [ROUNDS]     prints {"calls":N,"longest_us":N}; fails from a millisecond on
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -664,8 +664,8 @@ static void counts_so_many_holders(void **state)
 
 /* ---- how much a call does (tests/bench/longest_call.c: how long it takes) ---- */
 
-/* The lock is held for a bounded number of steps, whatever was used: a call comes by 256 of the small queue, which
- * move, then by 128 of the main one, which go round, and takes the next. */
+/* The lock is held for a bounded number of steps, whatever was used: a call comes by 256 of the small queue,
+ * which move, then by 128 of the main one, which go round, and takes the next. */
 static void no_call_looks_at_many(void **state)
 {
     (void)state;
