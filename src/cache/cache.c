@@ -4,23 +4,23 @@
 #include "cache/index.h"
 #include "cache/object.h"
 
-/* Purged names remembered: they may take about a sixteenth of what pages may, at this many bytes each, with
- * their place in the table. */
+/* How many purged names are remembered: at this many bytes each, with their place in the table, they may take
+ * about a sixteenth of the memory for pages. */
 #define NAMES_LEAST ((size_t)1 << 14)
 #define NAME_BYTES  120
 
-/* Of the budget, what may be pinned by others for a large response to be kept, with itself; and for a small
- * one. */
+/* How much of the budget others may pin so that a large response is still stored; with the response itself;
+ * and for a small response. */
 #define PINNED_LARGE(budget) ((budget) / 4)
 #define PINNED_WITH(budget)  ((budget) / 2)
 #define PINNED_SMALL(budget) ((budget) / 4 * 3)
 #define LARGE_LEAST          ((int64_t)65536)
 #define LARGE_PART           256
 
-/* Objects that may go for one that comes: so many, and one for each so many bytes of it. */
+/* Most objects evicted for one response; and the bytes for which one object each may be evicted. */
 #define ROOM_TRIES 256
 #define ROOM_EACH  128
-#define ROOM_STEPS 8 /* of moving pages together, for one that comes */
+#define ROOM_STEPS 8 /* steps of moving pages together, for one response */
 
 static size_t names_max(int64_t memory_bytes)
 {
@@ -59,7 +59,7 @@ static void hold(struct evict_item *i)
     object_ref(CONTAINER_OF(i, struct object, evict));
 }
 
-/* false: nothing can go. */
+/* false: nothing can be evicted. */
 static bool evict_one(struct cache *c)
 {
     struct evict_item *i = evict_take(c->evict, hold);
@@ -81,8 +81,8 @@ void cache_compact(struct cache *c, unsigned steps)
     atomic_store_explicit(&c->compaction.busy, false, memory_order_release);
 }
 
-/* Are there only holes between pages and the budget, and as much went as comes? Then the rest is found by
- * moving pages together, not by evicting what stands between the holes. */
+/* Is the budget full only because of holes between pages, and has as much been evicted as comes? Then moving
+ * pages together frees the rest, not evicting the pages between the holes. */
 static bool is_replaced(const struct memory *m, size_t bytes, int64_t gone)
 {
     return memory_holes_over(m) > 0 && gone >= (int64_t)bytes &&
@@ -118,7 +118,8 @@ bool cache_is_short(const struct cache *c)
     return cache_pinned(c) > PINNED_LARGE(c->memory.budget_bytes);
 }
 
-/* What others pin must leave room for what is asked for; and one alone must not take it either. */
+/* The memory that others pin must leave room for this response, and the response alone must not take all of
+ * it. */
 static bool is_room_left(const struct cache *c, int64_t has, int64_t more)
 {
     int64_t budget = c->memory.budget_bytes, others = cache_pinned(c) - has, all = has + more;

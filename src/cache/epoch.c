@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "cache/table.h"
 
-/* When a name was softly purged, in order: an object's windows count from the first one after it began. */
+/* When a name was softly purged, in order. An object's windows count from the first purge after it began. */
 struct softs {
     uint32_t n, room;
     struct {
@@ -22,27 +22,28 @@ struct softs {
 /* A purged name. */
 struct epoch {
     struct table_node node;     /* its hash: the upper half of the name; own: the lower half */
-    struct link link;           /* by age: whose latest purge is longest ago comes first */
+    struct link link;           /* by age: the name whose latest purge is oldest comes first */
     uint64_t last[PURGE_KINDS]; /* latest number of each kind, 0: none */
     struct softs *softs;        /* owned; NULL: never softly purged */
 };
 
 /*
- * The journal: which name each of the latest numbers purged. A hit whose object was last looked at a few
- * purges ago compares these few with its own names instead of looking up all of its names; so a site that
- * purges all the time keeps its hits cheap: eight of them are one cache line. `written` says up to which
- * number slots are being written, and is raised before they are: a reader that was overtaken by a whole round
- * sees it afterwards and falls back to the table.
+ * The journal: for each of the latest numbers, the name that it purged. If an object was last looked at a few
+ * purges ago, its hit compares these few with its own names, instead of looking all its names up. So hits
+ * stay cheap for a site that purges all the time: eight entries are one cache line. `written` says up to
+ * which number slots are being written, and is raised before the writing. A reader that was overtaken by a
+ * whole round sees that afterwards, and falls back to the table.
  */
 #define JOURNAL 1024
 
 struct epochs {
     const struct hash_secret *secret;
     _Atomic uint64_t published;
-    _Atomic uint64_t floor; /* all that began before this number counts as purged, in one way or another */
+    _Atomic uint64_t floor; /* objects that began before this number count as purged, of one kind or
+                             * another */
     _Atomic uint64_t written;
     _Alignas(64) _Atomic uint32_t
-        journal[JOURNAL]; /* upper halves of names: whoever finds one of his asks the table */
+        journal[JOURNAL]; /* upper halves of names; a match must be confirmed in the table */
 
     /* Both grow and are emptied name by name: no purge and no look-up waits for all of them. */
     struct lock lock;
@@ -90,12 +91,12 @@ uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str sco
 /* ---- the names of an object ---- */
 
 /*
- * In this order: the upper halves, rising; for many names a filter; what is kept of the lower halves, for
- * each name 3 bytes, or 12 bits when they are few.
+ * In this order: the upper halves, rising; for many names a filter; the kept part of the lower halves, 3
+ * bytes for each name, or 12 bits when the names are few.
  *
- * A filter is a row of bits, eight for each name, and a bit is set when a name falls to it. Names are hashes,
- * so they are spread evenly, and seven of eight purges of other names end at a bit that is not set: no
- * search, no branch that is predicted wrong.
+ * A filter is a row of bits, eight for each name. A bit is set when a name falls on it. Names are hashes, so
+ * they are spread evenly, and seven of eight purges of other names meet a bit that is not set: no search, and
+ * no mispredicted branch.
  */
 #define FILTERED 16 /* names; fewer are as fast without */
 
@@ -124,7 +125,7 @@ size_t epoch_names_bytes(size_t n, bool is_short)
     return words_of(n) * sizeof(uint32_t) + (is_short ? n + (n + 1) / 2 : 3 * n);
 }
 
-/* Where the name falls, of `n` places in rising order. */
+/* Returns where a name falls among `n` places in rising order. */
 static size_t place_of(uint32_t upper, size_t n)
 {
     return (size_t)((uint64_t)upper * n >> 32);
@@ -141,7 +142,7 @@ static const unsigned char *lower_halves(const void *at, size_t n)
     return (const unsigned char *)at + words_of(n) * sizeof(uint32_t);
 }
 
-/* 12 bits: a byte each, behind them half a byte each. */
+/* 12 bits: a byte for each name; behind these, half a byte for each. */
 static void put_lower(unsigned char *to, size_t n, bool is_short, size_t i, uint32_t lower)
 {
     if (!is_short) {
@@ -210,7 +211,7 @@ static bool has_upper(const struct epoch_names *of, uint32_t wanted)
         if (!(upper[n + bit / 32] >> bit % 32 & 1))
             return false;
     }
-    /* Only a few steps from where it should stand; halving would be predicted wrong at each of its steps. */
+    /* The name is only a few steps from its expected place. Halving would be mispredicted at each step. */
     size_t i = place_of(wanted, n);
     while (i > 0 && upper[i] > wanted)
         i--;
@@ -264,8 +265,8 @@ static int64_t softs_cost(const struct softs *s)
     return s ? (int64_t)mem_cost(softs_bytes(s->room)) : 0;
 }
 
-/* The two that are closest in time become one, with the number of the later and the time of the earlier: what
- * began between them has its windows end a little early, nothing has them end late. */
+/* Merges the two purges that are closest in time: the later number with the earlier time. So windows of
+ * objects that began between them end a little early; none end late. */
 static void softs_merge(struct softs *s)
 {
     uint32_t at = 1;
@@ -299,7 +300,7 @@ static void softs_add(struct epochs *e, struct epoch *to, uint64_t number, int64
     s->n++;
 }
 
-/* Time of the first one after `begin`, which there is. */
+/* Returns the time of the first purge after `begin`. There is one. */
 static int64_t softs_first(const struct softs *s, uint64_t begin)
 {
     uint32_t i = 0;
@@ -331,9 +332,9 @@ static void drop_name(struct epochs *e, struct epoch *s)
     mem_free(s);
 }
 
-/* Too many names: the one that was purged longest ago is forgotten, and the floor rises above it. Each kind
- * has its own: a flood of unsafe requests, which anybody may send, makes older pages be revalidated, but
- * takes none away. */
+/* Too many names: forgets the one whose latest purge is oldest, and raises the floor above that purge. Each
+ * kind has its own floor: a flood of unsafe requests, which anybody may send, makes older pages revalidate
+ * but removes none. */
 static void raise_floor(struct epochs *e)
 {
     struct epoch *oldest = epoch_of(list_first(&e->by_age));
@@ -390,7 +391,7 @@ static bool journal_clears(struct epochs *e, const struct epoch_names *of, uint6
     for (uint64_t number = since + 1; number <= upto; number++)
         if (has_upper(of, atomic_load_explicit(&e->journal[number % JOURNAL], memory_order_acquire)))
             return false;
-    /* Who saw a later name than was meant sees here how far the writer was. */
+    /* A reader that saw a later name than it meant to sees here how far the writer was. */
     return atomic_load_explicit(&e->written, memory_order_relaxed) - since <= JOURNAL;
 }
 
@@ -408,7 +409,7 @@ static void touch(const struct epoch *s, uint64_t begin, struct purged *out)
     out->soft = s->last[PURGE_SOFT];
 }
 
-/* All purged names that may be the object's i-th: of what is not kept of it nothing is known. */
+/* Notes all purged names that may be the object's i-th name: the bits that are not kept are unknown. */
 static void touch_all(struct epochs *e, const struct epoch_names *of, size_t i, uint64_t begin,
                       struct purged *out)
 {
@@ -437,7 +438,7 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
     lock_take(&e->lock);
     if (begin < e->floors[PURGE_HARD])
         out->hard = e->floors[PURGE_HARD];
-    /* When it was softly purged is not known any more: it is asked for. */
+    /* The time of the soft purge is no longer known: revalidate instead. */
     uint64_t asked = e->floors[PURGE_SOFT] > e->floors[PURGE_INVALIDATE] ? e->floors[PURGE_SOFT]
                                                                          : e->floors[PURGE_INVALIDATE];
     if (begin < asked)
@@ -450,7 +451,7 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
 
 #define FORGET_HOLD 64
 
-/* In one hold of the lock. true: there may be more. */
+/* Runs in one hold of the lock. true: there may be more. */
 static bool forget_some(struct epochs *e, uint64_t oldest)
 {
     lock_take(&e->lock);

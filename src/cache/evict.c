@@ -4,7 +4,7 @@
 #include "cache/ghost.h"
 
 #define HEAVY 4
-#define STEPS 128 /* of a queue in one call, before it is enough that nobody holds the next one */
+#define STEPS 128 /* items of a queue in one call; behind these the first that nobody holds is taken */
 
 struct evict {
     struct lock lock;
@@ -13,8 +13,8 @@ struct evict {
     size_t count;
     uint64_t looked_at;                 /* items that evict_take came by */
     double share;                       /* of the small queue, at least a tenth */
-    struct ghost left_small, left_main; /* what left the one and the other */
-    _Atomic uint64_t loose_weight;      /* of what is queued and held by nobody */
+    struct ghost left_small, left_main; /* what left each queue */
+    _Atomic uint64_t loose_weight;      /* of the queued items that nobody holds */
 };
 
 static double least_share(const struct evict *e)
@@ -53,7 +53,7 @@ static uint64_t *weight_of(struct evict *e, enum evict_queue queue)
     return queue == EVICT_SMALL ? &e->small_weight : &e->main_weight;
 }
 
-/* In front of what stands at `at`. */
+/* Inserts in front of `at`. */
 static void enqueue_before(struct evict *e, struct link *at, struct evict_item *i, enum evict_queue queue)
 {
     i->queue = (uint8_t)queue;
@@ -77,7 +77,7 @@ static void dequeue(struct evict *e, struct evict_item *i)
     e->count--;
 }
 
-/* For who asks without the lock. */
+/* Publishes the loose weight for readers without the lock, and gives the lock. */
 static void unlock(struct evict *e)
 {
     atomic_store_explicit(&e->loose_weight, e->small_weight + e->main_weight - e->held_weight,
@@ -85,8 +85,8 @@ static void unlock(struct evict *e)
     lock_give(&e->lock);
 }
 
-/* What returns went too soon: the queue that it left gets more room, by its weight, and the more the fewer
- * return of what left that queue than of what left the other. */
+/* An item that returns went too soon: the queue that it left gets more room, by the item's weight; the more,
+ * the fewer items return that left this queue, compared with the other. */
 static void learn(struct evict *e, const struct evict_item *i, bool from_small)
 {
     const double small = (double)e->left_small.weight + 1, main = (double)e->left_main.weight + 1;
@@ -100,7 +100,7 @@ static void learn(struct evict *e, const struct evict_item *i, bool from_small)
 static void insert(struct evict *e, struct evict_item *i)
 {
     CHECK(i->queue == EVICT_NONE && i->weight > 0);
-    /* 0 is none for a ghost. */
+    /* 0 means none in a ghost. */
     if (!i->fingerprint)
         i->fingerprint = 1;
     bool from_small = ghost_take(&e->left_small, i->fingerprint);
@@ -161,7 +161,7 @@ void evict_remove(struct evict *e, struct evict_item *i)
 void evict_remove_all(struct evict *e, struct evict_item *const *items, size_t n)
 {
     lock_take(&e->lock);
-    /* Their neighbours stand anywhere in memory. */
+    /* Their neighbours in the queue are scattered in memory. */
     for (size_t k = 0; k < n; k++)
         if (items[k]->queue != EVICT_NONE) {
             __builtin_prefetch(items[k]->link.prev, 1);
@@ -208,15 +208,16 @@ static void remember(struct evict *e, struct ghost *g, const struct evict_item *
     ghost_add(g, i->fingerprint, i->weight, e->capacity - e->capacity / 10);
 }
 
-/* Of more than HEAVY times the mean: in its room there are that many others. It is in no queue. */
+/* Is the item heavier than HEAVY times the mean? Its room holds that many others. It is in no queue. */
 static bool is_heavy(const struct evict *e, const struct evict_item *i)
 {
     uint64_t all = e->small_weight + e->main_weight + i->weight;
     return (uint64_t)i->weight * (e->count + 1) > HEAVY * all;
 }
 
-/* Of main: what was used goes round again with one use less. While newcomers need more room, popularity moves
- * on: one round is then all that past uses are good for, and of a heavy one a single use is not enough. */
+/* For main: does an item that was used go round again, with one use less? While newcomers need more room,
+ * popularity moves on: then past uses are good for one round only, and a heavy item needs more than one
+ * use. */
 static bool stays_in_main(const struct evict *e, struct evict_item *i)
 {
     const bool moves_on = e->share > least_share(e) * 1.1;
@@ -227,7 +228,7 @@ static bool stays_in_main(const struct evict *e, struct evict_item *i)
     return true;
 }
 
-/* Of the small queue: what was used since it came moves to main. */
+/* For the small queue: does an item that was used since its insert move to main? */
 static bool moves_to_main(struct evict_item *i)
 {
     if (uses_of(i) == 0)
@@ -236,8 +237,8 @@ static bool moves_to_main(struct evict_item *i)
     return true;
 }
 
-/* The first one of a queue that was not used goes; behind STEPS of them the next one, `at_last` only. What
- * somebody holds goes round: it would free nothing. */
+/* Takes the first item of a queue that was not used; with `at_last`, behind STEPS items the next one, used or
+ * not. Held items go round: evicting them would free nothing. */
 static struct evict_item *take_from(struct evict *e, enum evict_queue queue, bool at_last)
 {
     struct evict_item *i;

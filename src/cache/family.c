@@ -97,13 +97,13 @@ struct family *family_move(struct cache *c, struct table_node **at, unsigned qua
     return f;
 }
 
-/* ---- without objects ---- */
+/* ---- families without objects ---- */
 
 static bool may_be_idle(struct cache *c, const struct family *f)
 {
     int64_t cost = idle_cost(f);
     int64_t others = atomic_load_explicit(&c->idle_bytes, memory_order_relaxed) - (f->idle ? cost : 0);
-    /* Long ones share half of it, so that a few of them do not keep out many short ones. */
+    /* Families with long keys share half of it, so that a few of them do not keep out many short ones. */
     int64_t most = c->memory.budget_bytes / IDLE_PART / (cost > IDLE_LONG ? 2 : 1);
     return others + cost <= most &&
            atomic_load_explicit(&c->families, memory_order_relaxed) <
@@ -118,7 +118,7 @@ void family_keep_or_free(struct cache *c, struct family *f)
         family_free(c, f);
 }
 
-/* Others without objects that stand near f, until there is room for it. */
+/* Frees other families without objects near f, until there is room for f. */
 static void drop_idle_neighbours(struct cache *c, struct family *f)
 {
     const struct table *t = &shard_of_family(c, f)->families;
@@ -147,7 +147,7 @@ void family_set_variant(struct object *o, const struct place *p)
     o->node.hash = p->variant_hash;
 }
 
-/* From a list to a table: the oldest first, so that the youngest comes to stand in front. */
+/* Makes a table of the list, the oldest object first, so that the youngest comes to the front. */
 static void make_table(struct cache *c, struct family *f)
 {
     struct table_node *oldest = NULL;
@@ -217,7 +217,7 @@ void family_leave_queues(struct cache *c, struct object *const *objects, unsigne
     struct evict_item *items[FAMILY_LEAVE_MAX];
     unsigned published = 0;
     CHECK(n <= FAMILY_LEAVE_MAX);
-    /* A weight says that it was published. */
+    /* An object with a weight was published. */
     for (unsigned i = 0; i < n; i++)
         if (objects[i]->evict.weight)
             items[published++] = &objects[i]->evict;

@@ -6,13 +6,13 @@
 #include "base/mem.h"
 
 struct ghost_entry {
-    uint32_t fingerprint; /* 0: it returned */
+    uint32_t fingerprint; /* 0: it has returned */
     uint32_t weight;
     uint32_t next; /* the number of an older one in its chain; NONE */
 };
 
 #define GHOST_MOST ((uint32_t)1 << 22)
-#define NUMBERS    ((uint32_t)1 << 24) /* then they begin again */
+#define NUMBERS    ((uint32_t)1 << 24) /* then numbers start again */
 #define NONE       UINT32_MAX
 #define SEGMENT    256 /* entries, and buckets */
 #define BUCKETS    8   /* at first */
@@ -89,7 +89,7 @@ static void add_chain_segment(struct ghost *g)
     g->chains[n] = take(g, CHAINS_BYTES);
 }
 
-/* One bucket more: what belongs there leaves the bucket that it stood in until now. */
+/* Adds a bucket, which takes over its entries from the bucket where they were. */
 static void split(struct ghost *g)
 {
     if (g->buckets % SEGMENT == 0)
@@ -127,7 +127,7 @@ bool ghost_take(struct ghost *g, uint32_t fingerprint)
 
 /* ---- the order ---- */
 
-/* Room for one segment more than there are. */
+/* Makes room for one segment more. */
 static void grow_places(struct ghost *g)
 {
     struct ghost before = *g;
@@ -169,7 +169,8 @@ static uint32_t append(struct ghost *g)
     return number;
 }
 
-/* Those that returned take their places until they are the oldest; there may be as many as others. */
+/* Entries that returned keep their places until they are the oldest; there may be as many of them as of the
+ * others. */
 static bool is_full(const struct ghost *g, uint32_t weight, uint64_t most)
 {
     return g->n >= GHOST_MOST || g->weight + weight > most || g->n > 2 * g->live + SEGMENT;

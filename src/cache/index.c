@@ -1,7 +1,7 @@
 #include "cache/family.h"
 
 #define LEAST_USED_LOOK_AT 16
-#define PRIVATE_MOST_MS    (3600 * (int64_t)1000) /* purges before that may be forgotten (cache/sweep) */
+#define PRIVATE_MOST_MS    (3600 * (int64_t)1000) /* older purges may be forgotten (cache/sweep) */
 
 static const struct str names[OUTCOME_COUNT] = {
 #define OUTCOME(id, name, step) STR_INIT(name),
@@ -23,7 +23,7 @@ void place_hash(const struct cache *c, struct place *p)
 
 /* ---- looking up ---- */
 
-/* The youngest sealed object and the running fetch's of a variant. */
+/* Finds the youngest sealed object of a variant, and its running fetch's object. */
 static void find_variant(struct family *f, const struct place *p, struct object **sealed,
                          struct object **busy)
 {
@@ -41,8 +41,8 @@ static void find_variant(struct family *f, const struct place *p, struct object 
 
 static struct object *begin_busy(struct cache *c, struct family *f, const struct look *l)
 {
-    /* The number at which what is stored was looked at: a purge between that look and now would be missed by
-     * a refresh that is confirmed by a 304. */
+    /* Its number is that of the look-up: a refresh that a 304 confirms would otherwise miss a purge between
+     * the look-up and now. */
     struct object *o = object_new(c, l->published);
     family_set_variant(o, &l->place);
     family_link(c, f, o); /* the index has this reference */
@@ -59,14 +59,14 @@ bool index_is_outdated(struct object *o, const struct look *l)
     return policy_reuse(&life.fresh, life.age, p.invalidated, l->request) == REUSE_REVALIDATE;
 }
 
-/* Milliseconds that the mark is in force; 0: it is not, or there is none. */
+/* Returns for how many milliseconds the mark is in force; 0: it is not, or there is none. */
 static int64_t mark_left_ms(const struct mark *m, int64_t now_ms)
 {
     int64_t left = m ? (int64_t)m->until_s * 1000 - now_ms : 0;
     return left > 0 ? left : 0;
 }
 
-/* May a request wait for it? Not when what it brings was purged before the request arrived. */
+/* May a request wait for this object? Not when the object was purged before the request arrived. */
 static bool is_joinable(struct object *o, const struct look *l)
 {
     if (!l->may_join || object_is_closed(o))
@@ -77,7 +77,7 @@ static bool is_joinable(struct object *o, const struct look *l)
 }
 
 /*
- * Under the shard's lock: nothing stored may be used as it is. Joins what runs or begins a fetch.
+ * Under the shard's lock; no stored object may be used as it is. Joins the running fetch or begins one.
  * `begun`: the outcome when this request begins it.
  */
 static void join_or_begin(struct cache *c, struct family *f, const struct look *l, enum outcome begun,
@@ -91,12 +91,12 @@ static void join_or_begin(struct cache *c, struct family *f, const struct look *
         return;
     }
     if (busy && object_state(busy) != OBJECT_NEW && index_is_outdated(busy, l)) {
-        /* It goes on for those who asked before the purge; nobody finds it any more. */
+        /* The fetch goes on for requests that came before the purge. No other request finds it. */
         family_take_out(c, busy);
         *withdrawn = busy;
         busy = NULL;
     }
-    /* With Authorization nobody joins until the answer is known to be for all, so it is not announced
+    /* With Authorization nobody joins until the answer is known to be for all, so the fetch is not announced
      * either. */
     if (!l->may_fetch || busy || out->no_queue || l->authorization || !l->may_join) {
         out->outcome = OUTCOME_PASS;
@@ -106,7 +106,7 @@ static void join_or_begin(struct cache *c, struct family *f, const struct look *
     out->busy = begin_busy(c, f, l);
 }
 
-/* Is a refresh of what is served stale wanted now? */
+/* Should a stale hit start a refresh now? */
 static void refresh_or_not(struct cache *c, struct family *f, const struct look *l, struct object *busy,
                            struct found *out)
 {
@@ -146,7 +146,7 @@ static enum usable judge_stored(struct object *o, const struct look *l, struct f
 
 #define VARIANTS_LOOKED_AT 16
 
-/* Is there a stored one that was not purged? Of very many variants some are looked at. */
+/* Is there a stored variant that was not purged? Looks at some of them only when there are very many. */
 static bool has_good_variant(const struct family *f, uint64_t published, int64_t now_mono_ms)
 {
     unsigned looked_at = 0;
@@ -162,7 +162,7 @@ static bool has_good_variant(const struct family *f, uint64_t published, int64_t
     return false;
 }
 
-/* One attempt; false: the stored object turned out to be gone, look again. */
+/* One attempt. false: the stored object has gone, look again. */
 static bool look_once(struct cache *c, const struct look *l, struct found *out)
 {
     struct shard *s = family_shard(c, &l->place.hash);
@@ -211,8 +211,8 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
     if (f)
         find_variant(f, &l->place, &sealed, &busy);
     if (sealed != out->stored) {
-        /* Withdrawn while the lock was not held, or a younger one stands there, sealed and perhaps not yet
-         * published: it needs no second refresh. */
+        /* It was withdrawn while the lock was not held; or a younger one is there, sealed and perhaps not yet
+         * published, and needs no second refresh. */
         lock_give(&s->lock);
         object_unref(out->stored);
         return false;
@@ -248,15 +248,14 @@ bool index_invalidates(struct cache *c, const struct place *place)
     struct shard *s = family_shard(c, &place->hash);
     lock_take(&s->lock);
     bool known = family_find(s, place) != NULL;
-    /* Under the lock: a publishing is before it, and then it is known, or after it, and then it sees the
-     * count. */
+    /* Under the lock: a publishing that came first is known here; one that comes later sees the count. */
     if (!known)
         atomic_fetch_add_explicit(&s->unsafe[place->hash.lo % 64], 1, memory_order_release);
     lock_give(&s->lock);
     return known;
 }
 
-/* Under the shard's lock. false: it keeps the rule that a 2xx brought. */
+/* Under the shard's lock. false: the family keeps the rule that a 2xx brought. */
 static bool take_rule(struct cache *c, struct family *f, const struct rule *rule, bool of_2xx)
 {
     bool harmless = !f->rule && rule_is_encoding_only(rule);
@@ -272,8 +271,8 @@ static bool settle(struct object *o, const struct place *place, struct rule *rul
     struct cache *c = object_cache(o);
     struct shard *s = family_shard(c, &place->hash);
     lock_take(&s->lock);
-    /* A private one, or one withdrawn by a purge, is not in it until it is sealed: it keeps its key, the
-     * family learns the rule. */
+    /* A private object, or one withdrawn by a purge, is not in the index until it is sealed: it keeps its
+     * key, and the family gets the rule. */
     struct family *in = o->family, *f = in ? in : family_find_or_add(c, s, place, object_received_ms(o));
     bool taken = take_rule(c, f, rule, of_2xx);
     if (taken && in)
@@ -314,7 +313,8 @@ static void mark_key(struct cache *c, struct shard *s, const struct place *place
         marks_make(&s->marks, &c->memory, place, family_seconds(now_ms), note->effect == MARK_SETS);
     if (!m)
         return;
-    /* What permits storing says nothing of a page that was too large, as long as its length is not known. */
+    /* An answer that permits storing does not clear the mark of a page that was too large, while its length
+     * is not known. */
     bool keeps = note->effect == MARK_KEEPS ||
                  (note->effect == MARK_CLEARS && m->reason == REASON_TOO_LARGE && !note->is_short);
     if (keeps && mark_left_ms(m, now_ms) > 0) {
@@ -340,7 +340,7 @@ void index_refuse(struct object *o, const struct place *place, const struct inde
         family_take_out(c, o);
     family_set_variant(o, place);
     if (note && note->has_rule && !f)
-        /* A private fetch may have had no family; a rule is worth one. */
+        /* A private fetch may have no family yet. A rule is worth making one. */
         f = note->learn ? family_find_or_add(c, s, place, now_mono_ms) : family_find(s, place);
     if (note && note->has_rule && f && take_rule(c, f, note->learn, note->of_2xx)) {
         f->used_s = family_seconds(now_mono_ms);
@@ -373,12 +373,12 @@ void index_renew(struct cache *c, const struct place *place, int64_t until_ms, i
     lock_give(&s->lock);
 }
 
-/* Over the limit of variants: of some of the oldest the least used goes. NULL: none can. */
+/* The limit of variants is reached: returns the least used of some of the oldest. NULL: none can go. */
 static struct object *least_used(struct family *f, const struct object *but)
 {
     struct object *least = NULL;
     unsigned looked_at = 0;
-    /* Where to begin changes with each new variant, so that all have their turn. */
+    /* Starts at another list for each new variant, so that all have their turn. */
     uint32_t lists = family_lists(f);
     for (uint32_t i = 0; i < lists && looked_at < LEAST_USED_LOOK_AT; i++)
         for (struct object *o = family_first_of_list(f, (but->node.hash + i) % lists); o;
@@ -397,7 +397,7 @@ static struct object *least_used(struct family *f, const struct object *but)
     return least;
 }
 
-/* Beyond 4 GB it weighs no more: the queues share by weight, the budget goes by what is charged. */
+/* More than 4 GB count as 4 GB: the queues share by weight, the budget goes by the charge. */
 static uint32_t weight_of(const struct object *o)
 {
     size_t bytes = object_charged(o) + (o->body ? body_charged(o->body) : 0) + 1;
@@ -413,7 +413,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
     struct object *gone[GONE_MAX];
     unsigned gone_n = 0;
     bool published = true;
-    /* Out of the index, the sweep does not see its number. */
+    /* The sweep does not see the number of an object outside the index. */
     lock_take(&s->lock);
     bool too_old = !o->family && now_mono_ms - o->begun_mono_ms > PRIVATE_MOST_MS;
     lock_give(&s->lock);
@@ -424,12 +424,12 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
     lock_take(&s->lock);
     if (!o->family &&
         atomic_load_explicit(&s->unsafe[place->hash.lo % 64], memory_order_relaxed) != o->unsafe) {
-        /* It may be of the URL that one of them was for. */
+        /* An unsafe request was answered meanwhile, perhaps for this URL. */
         lock_give(&s->lock);
         return false;
     }
     struct family *f = family_find_or_add(c, s, place, object_received_ms(o));
-    struct object *old = NULL; /* the one whose place among those to be evicted it takes */
+    struct object *old = NULL; /* the object whose place in the eviction queues it takes */
     for (struct object *k = family_first_of_variant(f, place), *next; k && gone_n < GONE_MAX - 1; k = next) {
         next = family_next(k);
         if (k == o || object_state(k) != OBJECT_SEALED || !family_is_variant(k, place))
@@ -460,7 +460,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         marks_forget(&s->marks, place);
         o->evict.fingerprint = (uint32_t)place->hash.lo ^ o->node.hash * 0x9e3779b1u;
         o->evict.weight = weight_of(o);
-        link_init(&o->evict.link); /* when it began is known no more */
+        link_init(&o->evict.link); /* from here on `begun_mono_ms` is not known: they share the memory */
         family_add_busy(f, -1);
         atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
         if (old) {

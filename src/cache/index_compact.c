@@ -1,15 +1,16 @@
 #include "cache/family.h"
 
 /*
- * Moves pages together. Pages of one size that went leave holes, and pages of another size cannot use them as
- * long as something stands between them (docs/decisions/039). A walk round the index looks at all that stands
- * in slabs, and moves what only the index has to slabs that are fuller; so the others become empty, and their
- * memory is anybody's. No piece knows its owner, so the walk goes from the owners to the pieces.
+ * Moves pages of memory together. Objects of one size that went leave holes, which objects of other sizes
+ * cannot use while something stands between them (docs/decisions/039). A walk round the index looks at
+ * everything in slabs, and moves what only the index refers to into fuller slabs. So other slabs become
+ * empty, and their memory is free for any size. A piece does not know its owner, so the walk goes from the
+ * owners to their pieces.
  */
 
-/* In one hold of a shard's lock. */
+/* Families and objects in one hold of a shard's lock. */
 #define COMPACT_HOLD 16
-/* First what stands in slabs that are less than half full; while that is not enough, of fuller ones. */
+/* First empties slabs that are less than half full; while that is not enough, fuller ones. */
 #define QUARTERS_FIRST 2
 #define QUARTERS_MOST  HEAP_FULLNESS
 
@@ -21,7 +22,7 @@ static unsigned move_list(struct table_node **at, unsigned quarters)
     return n;
 }
 
-/* From the list on where it was left. true: it was looked at to its end. */
+/* Goes on from the list where it stopped. true: it reached the end. */
 static bool move_objects(struct cache *c, struct family *f, unsigned *looked_at)
 {
     struct cache_compaction *k = &c->compaction;
@@ -38,7 +39,7 @@ static bool move_objects(struct cache *c, struct family *f, unsigned *looked_at)
     return k->list >= t->buckets;
 }
 
-/* Where it was left in the bucket, else its first. */
+/* Returns the family where it stopped in this bucket, else the bucket's first. */
 static struct table_node **begin_in(struct cache *c, struct table *t)
 {
     struct cache_compaction *k = &c->compaction;

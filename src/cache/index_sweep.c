@@ -1,9 +1,9 @@
 #include "cache/family.h"
 
 #define FAMILY_KEPT_MS  (3600 * (int64_t)1000) /* without a variant */
-#define EXPIRED_KEPT_MS (3600 * (int64_t)1000) /* beyond its windows: it may still be revalidated */
+#define EXPIRED_KEPT_MS (3600 * (int64_t)1000) /* beyond its windows: until then it may be revalidated */
 
-/* Purged, or expired so long ago that it is of no more use. */
+/* Is it purged, or expired so long ago that it is of no use? */
 static bool is_spent(struct object *o, uint64_t published, int64_t now_ms, bool *purged)
 {
     struct object_purged p = object_check_purged(o, published, now_ms);
@@ -17,8 +17,8 @@ static bool is_spent(struct object *o, uint64_t published, int64_t now_ms, bool 
 }
 
 /*
- * In one hold of a shard's lock: so few that a hit does not wait long for it, though each is somewhere else
- * in memory. A family with many variants takes several holds: `sweep_list` says where to go on in it.
+ * Objects in one hold of a shard's lock: so few that a hit does not wait long, though each is elsewhere in
+ * memory. A family with many variants takes several holds: `sweep_list` says where to go on.
  */
 #define SWEEP_HOLD FAMILY_LEAVE_MAX
 
@@ -40,7 +40,7 @@ static void remember_purged(struct cache *c, uint32_t hash)
     atomic_store_explicit(&c->purged[c->purged_at++ % CACHE_PURGED_KEPT], hash, memory_order_relaxed);
 }
 
-/* true: it was looked at to its end. */
+/* true: all objects were looked at. */
 static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
 {
     uint32_t list = c->sweep_list;
@@ -48,7 +48,7 @@ static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
         for (struct object *o = family_first_of_list(f, list), *next; o && w->gone_n < SWEEP_HOLD; o = next) {
             next = family_next(o);
             w->looked_at++;
-            /* A fetch in flight keeps its own number alive, and so does what it becomes. */
+            /* A fetch in flight keeps its number from being forgotten, and so does its object. */
             if (o->begin < c->sweep_oldest)
                 c->sweep_oldest = o->begin;
             bool purged = false;
@@ -60,13 +60,13 @@ static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
                 w->gone[w->gone_n++] = o;
             }
         }
-    /* The latest list may not have been seen to its end. */
+    /* The latest list may not have been finished. */
     c->sweep_list = w->gone_n == SWEEP_HOLD ? list - 1 : list;
     f->swept = c->sweep_list < family_lists(f);
     return !f->swept && (!f->has_many || table_shrink(f->objects.many, &c->memory, SWEEP_HOLD));
 }
 
-/* true: it was looked at to its end; it may be freed. */
+/* true: all was looked at, and the family may be freed. */
 static bool sweep_family(struct cache *c, struct family *f, struct sweep *w)
 {
     w->looked_at++;
@@ -77,13 +77,13 @@ static bool sweep_family(struct cache *c, struct family *f, struct sweep *w)
     if (w->now.mono_ms - (int64_t)f->used_s * 1000 > FAMILY_KEPT_MS)
         family_free(c, f);
     else
-        family_keep_or_free(c, f); /* not neighbours, of whom one may be the next */
+        family_keep_or_free(c, f); /* not its neighbours, since one may be the next */
     return true;
 }
 
 /*
- * Each object stands somewhere else in memory, and so does all that it holds: what will be looked at some
- * buckets on is asked for now, one pointer further at each of these distances.
+ * Objects and what they own are scattered in memory. Fetches ahead what the sweep will need some buckets on:
+ * one pointer further at each of these distances.
  */
 #define AHEAD_BUCKET 32
 #define AHEAD_FIRST  20
@@ -96,7 +96,7 @@ static struct table_node *first_ahead(const struct table *t, uint32_t bucket)
     return bucket < t->buckets ? *table_bucket(t, bucket) : NULL;
 }
 
-/* The only object of many families. */
+/* Returns the only object that many families have. */
 static struct object *first_object(struct table_node *node)
 {
     const struct family *f = family_of_node(node);
@@ -118,7 +118,7 @@ static void fetch_ahead(const struct table *t, uint32_t bucket)
     }
     for (node = first_ahead(t, bucket + AHEAD_OWNED); node; node = node->next) {
         struct object *o = first_object(node);
-        if (o && object_state(o) == OBJECT_SEALED) { /* others are still being filled */
+        if (o && object_state(o) == OBJECT_SEALED) { /* others are being filled */
             __builtin_prefetch(o->response);
             __builtin_prefetch(o->body);
         }
@@ -130,7 +130,7 @@ static void sweep_bucket(struct cache *c, struct shard *s, struct sweep *w)
     struct table_node *first = *table_bucket(&s->families, c->sweep_bucket), *node = first;
     while (c->sweep_in && node && node != &c->sweep_in->node)
         node = node->next;
-    if (!node) { /* it has gone since, or moved to a bucket that is yet to come */
+    if (!node) { /* it has gone, or moved to a bucket that is still to come */
         c->sweep_in = NULL;
         node = first;
     }

@@ -21,7 +21,7 @@ static size_t bytes_of(const struct marks *m)
     return m->sets * IN_SET * sizeof(struct mark);
 }
 
-/* Both hashes are keyed by the process' secret: nobody outside can choose keys that meet. */
+/* Both hashes are keyed by the process's secret: a stranger cannot choose keys that collide. */
 static uint32_t tag_of(const struct place *p)
 {
     uint64_t h = p->hash.hi + (p->variant_hash + (uint64_t)1) * 0x9e3779b97f4a7c15u;
@@ -29,7 +29,7 @@ static uint32_t tag_of(const struct place *p)
     return tag ? tag : 1;
 }
 
-/* The lower half of the primary key's hash says the shard. */
+/* The lower half of the primary key's hash selects the shard. */
 static struct mark *set_of(const struct marks *m, const struct place *p)
 {
     uint32_t h = (uint32_t)(p->hash.lo >> 32) ^ p->variant_hash;
@@ -68,7 +68,7 @@ static bool make_table(struct marks *m, struct memory *memory)
     return true;
 }
 
-/* What is over goes before what is in force, and of equals the one that was used longest ago. */
+/* A mark that has ended goes before one in force; of two alike, the one used longest ago. */
 static bool goes_before(const struct mark *a, const struct mark *b, uint32_t now_s)
 {
     bool a_over = a->until_s <= now_s, b_over = b->until_s <= now_s;

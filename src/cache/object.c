@@ -4,14 +4,14 @@
 
 #include "base/mem.h"
 
-/* What is only needed while the object is filled: there while there is a fetch or a watch. Guarded by the
- * object's lock. */
+/* What is only needed while the object is filled. It exists as long as there is a fetch or a watch. The
+ * object's lock guards it. */
 struct fill {
     struct link link; /* in fills_of(object) */
     const struct object *object;
     struct list watches;
     struct notice *room; /* the fetch's; NULL: it need not be told */
-    const void *sender;  /* whose thread the fetch runs on; NULL: none runs */
+    const void *sender;  /* the thread that the fetch runs on; NULL: no fetch runs */
     unsigned readers;
     bool paused;
 };
@@ -26,7 +26,7 @@ static struct lock *lock_of(const struct object *o)
     return &fills_of(o)->lock;
 }
 
-/* Under the object's lock, as all that has to do with a fill. NULL: there is none. */
+/* Under the object's lock, like every use of a fill. NULL: there is none. */
 static struct fill *fill_of(const struct object *o)
 {
     LIST_EACH(l, &fills_of(o)->list) {
@@ -91,7 +91,7 @@ static void give_variant(struct object *o)
 
 void object_set_variant(struct object *o, struct str variant)
 {
-    CHECK(!o->response && variant.n < UINT32_MAX); /* what is charged would change */
+    CHECK(!o->response && variant.n < UINT32_MAX); /* a longer key would change the charge */
     give_variant(o);
     if (!variant.n)
         return;
@@ -145,8 +145,7 @@ void object_set_fetch(struct object *o, struct notice *room, const void *sender)
     lock_give(lock_of(o));
 }
 
-/* Exact until the bits end, then as if it were that old: what is older yet than its lifetime is stale either
- * way. */
+/* Saturates: an object older than the bits can say is stale either way. */
 static uint64_t at_most(int64_t n, unsigned bits)
 {
     uint64_t most = ((uint64_t)1 << bits) - 1, value = n > 0 ? (uint64_t)n : 0;
@@ -225,7 +224,7 @@ void object_publish(struct object *o)
     lock_give(lock_of(o));
 }
 
-/* The last change of state: the fetch is heard of no more. */
+/* The last change of state: the fetch is forgotten. */
 static void finish(struct object *o, enum object_state state)
 {
     lock_take(lock_of(o));
@@ -291,7 +290,7 @@ void object_fail(struct object *o, enum reason reason, int status)
 
 void object_close(struct object *o)
 {
-    /* Under the lock: who is let in afterwards has seen it. */
+    /* Under the lock: a reader that joins afterwards has seen it. */
     lock_take(lock_of(o));
     atomic_store_explicit(&o->closed, true, memory_order_release);
     lock_give(lock_of(o));
@@ -437,8 +436,8 @@ struct body *object_body(struct object *o)
 
 /* ---- moving ---- */
 
-/* With acquire: who gave his reference back has read what he read. Under the shard's lock and that of the
- * queues nobody gets one. */
+/* Has only the index a reference? With acquire: readers that dropped theirs have finished reading. Under the
+ * locks of the shard and the queues nobody can take a new one. */
 static bool is_only_indexed(const struct object *o)
 {
     return atomic_load_explicit(&o->refs, memory_order_acquire) == 1;
@@ -466,12 +465,12 @@ static struct object *move_itself(struct object *o, unsigned quarters)
 
 struct object *object_move(struct object *o, unsigned quarters)
 {
-    /* Those that somebody reads stay; one that is not yet published is its fetch's. */
+    /* Objects with readers stay where they are. An object that is not published belongs to its fetch. */
     if (object_state(o) != OBJECT_SEALED || !is_only_indexed(o) || !o->evict.weight)
         return o;
     struct memory *m = &object_cache(o)->memory;
     o = move_itself(o, quarters);
-    if (!is_only_indexed(o)) /* it was taken to be evicted */
+    if (!is_only_indexed(o)) /* eviction has taken it */
         return o;
     if (o->variant)
         o->variant = memory_move(m, o->variant, variant_bytes(o->variant->n), quarters);

@@ -150,7 +150,7 @@ static void set_freshness(const struct judge *in, const struct ruling *r, const 
         if (in->site->stale_on_error && d->stale_if_error < 0)
             f->stale_error_ms = DELTA_MAX * SECOND_MS;
     }
-    /* The origin itself answered from a stale copy: it is old already (CACHING.md 2.11). */
+    /* The origin itself answered from a stale copy: the response is old already (CACHING.md 2.11). */
     if (str_eq_nocase(fields_value(in->response, FIELD_X_NEXTJS_CACHE), STR("STALE")))
         f->lifetime_ms = 0;
 }
@@ -230,8 +230,9 @@ static enum reason refused_for_want(const struct judge *in, const struct ruling 
     return REASON_NONE;
 }
 
-/* Might it be stored if the targeted field said what it was meant to say? Then that is why it is not. Who
- * asks with Authorization gets an answer of his own either way: that says nothing of the page. */
+/* Could the response be stored if the targeted field had no mistake? Then the mistake is the reason. An
+ * answer to a request with Authorization is that visitor's alone either way, and says nothing about the
+ * page. */
 static bool depends_on_ruling(const struct judge *in, enum reason why)
 {
     switch (why) {
@@ -254,10 +255,10 @@ static bool method_is_stored(const struct judge *in)
 /* ---- the rule (§4.6) ---- */
 
 /*
- * Beside a rule that a 2xx brought, errors and redirects are stored under it, or not at all: any visitor can
- * provoke one, and with another rule the pages of the 2xx would not be found any more. A compressed one of a
- * page without a rule is harmless: what it varies on is in no visitor's hand, since all are sent the same
- * normal form. true: the answer's rule is not taken.
+ * Once a 2xx has brought the rule, errors and redirects are stored under it or not at all: any visitor can
+ * provoke one, and under another rule the pages of the 2xx would not be found. A compressed error for a page
+ * without a rule is harmless: all visitors' requests are sent with the same normal form, so no visitor
+ * controls it. true: the answer's rule is not taken.
  */
 static bool is_held_to_known(const struct judge *in, const struct rule *rule)
 {
@@ -268,7 +269,7 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
 {
     struct rule *rule = NULL;
     bool good = in->status >= 200 && in->status <= 299;
-    /* A 2xx takes nothing over from errors and redirects. */
+    /* A 2xx inherits nothing from errors and redirects. */
     switch (rule_of_response(in->response, good && in->provisional ? NULL : in->known, a, &rule)) {
     case RULE_STAR: return REASON_VARY_STAR;
     case RULE_INVALID: return REASON_VARY_INVALID;
@@ -276,8 +277,7 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
     }
     if (!good) {
         bool more = rule_names_more(rule, in->known), held = is_held_to_known(in, rule);
-        /* Nor does one of them take the place of another's rule that names as much: their variants are found
-         * still. */
+        /* Nor does it replace a rule that names as much: its variants can still be found. */
         if (held || (in->known && !more)) {
             rule_unref(rule);
             rule = in->known ? rule_ref(in->known) : NULL;
@@ -293,8 +293,7 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
     bool left_out = false;
     if (in->site->unkeyed_query == UNKEYED_STRIP && in->query.n)
         query_keep_listed(in->query, rule, a, &left_out);
-    /* Of a query that is too long to be taken apart nothing was left out: each spelling would be a page of
-     * its own. */
+    /* A query too long to be taken apart is sent whole: each spelling would be a page of its own. */
     if (rule && rule->netlify.query_some && key_query_is_long(in->query))
         left_out = true;
     return left_out ? REASON_UNKEYED_QUERY : REASON_NONE;
@@ -373,7 +372,7 @@ enum reason policy_tags(const struct judge *in, struct arena *a, struct verdict 
         break; /* not merged: the first that is present counts */
     }
     static const struct tag_header ids = { .separator = TAG_SEPARATOR_COMMA };
-    tags.most = out->tags.n + most; /* so many of each (CACHING.md 2.13) */
+    tags.most = out->tags.n + most; /* as many of each kind (CACHING.md 2.13) */
     if (!add_tags_of(in, field_name(FIELD_NETLIFY_CACHE_ID), &ids, &tags))
         return REASON_TAGS_LIMIT;
     /* RFC 9875 §2: a list of strings; case matters. */
@@ -415,11 +414,11 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
         why = REASON_NO_PERMISSION;
     if (out->broken.at.byte && depends_on_ruling(in, why))
         why = REASON_TARGETED_INVALID;
-    /* The rule is wanted whatever the answer so far: waiters and the next request go by it. */
+    /* The rule is needed whatever the answer so far: waiting requests and the next one use it. */
     enum reason why_rule = find_rule(in, a, out);
     if (why == REASON_NONE)
         why = why_rule;
-    /* What is not stored is not purged. */
+    /* A response that is not stored needs no names for purges. */
     if (why == REASON_NONE)
         why = policy_tags(in, a, out);
     if (why == REASON_NONE && !in->site->store)
@@ -467,7 +466,7 @@ struct str policy_broken_text(const struct site_settings *site, const struct bro
 
 struct age policy_age(const struct freshness *f, int64_t resident_ms, int64_t soft_ms)
 {
-    /* Another worker may have read the clock a moment later when it was received. */
+    /* The worker that received it may have read the clock a moment later. */
     struct age age = { .age_ms = f->age_ms + (resident_ms > 0 ? resident_ms : 0) };
     age.stale_ms = age.age_ms - f->lifetime_ms;
     if (soft_ms >= 0 && age.stale_ms < soft_ms)

@@ -52,8 +52,8 @@ void response_merge_304(const struct fields *stored, const struct fields *update
         const struct field *f = &stored->v[i];
         bool replaced = !describes_the_bytes(f->id) && field_names_has(&updated, f) &&
                         (keep_cookies || (f->id != FIELD_SET_COOKIE && f->id != FIELD_SET_COOKIE2));
-        /* A 304 without Date was made when it was received (RFC 9110 §6.6.1): with the stored one the page
-         * would be old at once, each time. */
+        /* A 304 without Date counts as made when it was received (RFC 9110 §6.6.1): with the stored Date the
+         * page would be old again at once. */
         if (!replaced && f->id != FIELD_DATE)
             fields_add_line(out, a, *f);
     }
@@ -107,7 +107,7 @@ static bool is_kept(const struct response_plan *p, const struct field *f)
 #define TAG_WORDS  (sizeof(struct hash128) / sizeof(uint64_t))
 #define PART_WORDS (sizeof(struct part) / sizeof(uint64_t))
 
-/* In this order: declared length, the note's, tag, part, names, text. */
+/* The order: declared length, the note's length, tag, part, names, text. */
 static size_t note_length_at(const struct response *r)
 {
     return r->has_length;
@@ -128,7 +128,7 @@ static size_t names_at(const struct response *r)
     return part_at(r) + (r->has_part ? PART_WORDS : 0);
 }
 
-/* From the begin of the piece. */
+/* From the start of the piece. */
 static size_t text_at(const struct response *r)
 {
     return sizeof(*r) + names_at(r) * sizeof(uint64_t) + epoch_names_bytes(r->names_n, r->has_short_names);
@@ -195,7 +195,7 @@ static size_t line_bytes(const struct field *f)
     return lines_bytes(f->name, f->value);
 }
 
-/* Both as the origin sent them: the one of ours between them is left out. */
+/* As the origin sent them, without the line that freshet added between them. */
 static struct str lines_of_304(const struct response *r)
 {
     struct str lines = response_lines_304(r);
@@ -253,7 +253,7 @@ struct etag response_etag(const struct response *r)
     struct str lines = response_lines_304(r);
     struct field f;
     CHECK(lines_next(&lines, &f));
-    /* Each 304 asks for it, and it was found to be well-formed: what is in front of the quotes is known. */
+    /* Every 304 asks for it. It was found to be well-formed, so the text before its quotes is known. */
     return (struct etag){ str_from_index(f.value, r->etag_is_weak ? sizeof("W/") - 1 : 0), r->etag_is_weak };
 }
 
@@ -287,7 +287,7 @@ static void put_field(struct builder *b, const struct field *f)
     b->at = lines_put(b->at, f->name, f->value);
 }
 
-/* The fields of a 304 (RFC 9110 §15.4.5), and those that a cache in front of us goes by. */
+/* The fields of a 304 (RFC 9110 §15.4.5), and those that caches in front of freshet use. */
 static bool is_in_304(const struct field *f)
 {
     switch (f->id) {
@@ -304,7 +304,7 @@ static bool is_in_304(const struct field *f)
     }
 }
 
-/* In the order in which they stand in the text. A list of one name keeps its order. */
+/* In the order of the text. Lines of one name keep their order. */
 enum group { GROUP_ETAG, GROUP_304, GROUP_VISIBLE, GROUP_HIDDEN, GROUPS, GROUP_NONE };
 
 static enum group group_of(const struct response_plan *p, const struct field *f)
@@ -345,7 +345,7 @@ static struct field date_of_ours(int64_t wall_ms, char *text)
     return (struct field){ field_name(FIELD_DATE), { text, HTTP_DATE_BYTES }, FIELD_DATE };
 }
 
-/* The group's bytes, behind what is written. */
+/* Begins a group of `bytes`, behind what is written. */
 static struct builder begin_group(struct builder *b, size_t bytes)
 {
     CHECK((size_t)(b->end - b->at) >= bytes);
@@ -380,7 +380,7 @@ static void put_text(struct builder *b, const struct response_plan *p, struct st
         CHECK(groups[i].at == groups[i].end);
 }
 
-/* RFC 9110 §8.8: what says whether it is still the same. */
+/* RFC 9110 §8.8: has the response a validator? */
 static bool has_validator(const struct response_plan *p, const struct etag *etag)
 {
     int64_t modified_s;
@@ -410,7 +410,7 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
         .status = (unsigned)p->status & 1023,
         .has_age = fields_has(p->fields, FIELD_AGE),
         .has_default_cc = add_cc,
-        .has_etag = etag.opaque.n > 0 && groups[GROUP_ETAG] > 0, /* a hidden one is none */
+        .has_etag = etag.opaque.n > 0 && groups[GROUP_ETAG] > 0, /* a hidden ETag does not count */
         .etag_is_weak = etag.weak,
         .reason_n = reason.n & RESPONSE_REASON_MAX,
         .has_length = p->declared_length >= 0,

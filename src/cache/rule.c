@@ -1,5 +1,5 @@
 /*
- * Rules are made once a response, on the worker of its fetch, and read by every request for the family:
+ * Rules are made once for a response, on the worker of its fetch, and read by every request for the family:
  * everything that a key needs is sorted and spelled here.
  */
 #include "cache/rule.h"
@@ -17,8 +17,8 @@ static int compare_str(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* Such a field is not sent as the visitor sent it (CACHING.md 3.7, 4.2), or is in the primary key: it makes
- * no page. */
+/* Such a field does not reach the origin as the visitor sent it (CACHING.md 3.7, 4.2), or is in the primary
+ * key: it selects no page. */
 static bool is_never_sent(enum field_id id)
 {
     enum field_class class = field_class_of(id);
@@ -56,8 +56,7 @@ static void names_settle(struct names *list)
     list->n = n;
 }
 
-/* All lines are read even after a malformed name, if they are not more than may be named: a "*" is the
- * stronger reason. */
+/* Reads all lines even after a malformed name, up to the limit of names: a "*" is the stronger reason. */
 static enum rule_result vary_read(const struct fields *response, struct rule *draft, struct arena *a)
 {
     enum rule_result result = RULE_OK;
@@ -112,7 +111,7 @@ static void text_vary(struct buf *b, const char **before, struct str name)
     *before = ", ";
 }
 
-/* Names hold no white space, those of Netlify-Vary no ';': the text can be read in one way only. */
+/* Names have no white space, and those of Netlify-Vary no ';': the text can be read in one way only. */
 static struct str text_write(const struct rule *r, struct arena *a)
 {
     struct buf b = BUF_INIT;
@@ -129,7 +128,7 @@ static struct str text_write(const struct rule *r, struct arena *a)
     return text;
 }
 
-/* Where the parts of a rule are copied to: arrays from the front, strings from behind them. */
+/* Where a rule's parts are copied to: arrays from the front, strings behind them. */
 struct packer {
     char *arrays, *strings, *end;
 };
@@ -189,7 +188,8 @@ _Static_assert(sizeof(struct rule) % 8 == 0 && sizeof(struct str) % 8 == 0 &&
                    sizeof(struct vary_name) % 8 == 0 && sizeof(struct vary_group) % 8 == 0,
                "the arrays of a rule follow each other without gaps");
 
-/* One allocation with everything in it. Each name stands in the text, so the names are no longer than it. */
+/* Makes one allocation with everything in it. Each name is in the text, so the names together are no longer
+ * than the text. */
 static struct rule *rule_new(const struct rule *draft, struct str text)
 {
     size_t arrays = arrays_bytes(draft), bytes = sizeof(struct rule) + arrays + 2 * text.n;
@@ -389,8 +389,7 @@ static bool cookies_name_more(const struct rule *r, const struct rule *known)
     return false;
 }
 
-/* Vary's normal form of a field says less than the lines themselves that header= keys, credentials
- * excepted. */
+/* Vary keeps less of a field than header= does, which keys the whole lines, except for credentials. */
 static bool fields_name_more(const struct rule *r, const struct rule *known)
 {
     for (size_t i = 0; i < r->netlify.headers.n; i++) {

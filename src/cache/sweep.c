@@ -1,12 +1,12 @@
 #include "cache/sweep.h"
 
-/* While there may be purged memory to give back: half of one core. */
+/* While there may be purged objects to free: half of one core. */
 #define PAUSE_FOR_WORK 1
 #define PAUSE_LEAST_US ((int64_t)250)
-#define PAUSE_MOST_US  ((int64_t)500)   /* a slice is longer when others had the core meanwhile */
-#define PAUSE_AMID_US  ((int64_t)50000) /* nothing was purged: it is not urgent */
+#define PAUSE_MOST_US  ((int64_t)500)   /* a slice takes longer when others used the core meanwhile */
+#define PAUSE_AMID_US  ((int64_t)50000) /* nothing was purged: no hurry */
 #define PAUSE_IDLE_US  ((int64_t)1000000)
-/* Between two rounds, when things are purged all the time: short after one that gave much back, else by its
+/* Between two rounds while purges keep coming: short after a round that freed much, else in proportion to its
  * length. */
 #define PAUSE_ROUND_US      ((int64_t)100000)
 #define PAUSE_ROUND_FOR     8
@@ -15,9 +15,9 @@
 
 #define FETCH_MOST_MS (3600 * (int64_t)1000)
 
-/* A fetch that is not in the index yet holds a begin number that the sweep cannot see. None is stored that
- * took longer than an hour (index_publish), so what was purged more than an hour ago may be forgotten as far
- * as they go. */
+/* The sweep cannot see the number of a fetch that is not in the index yet. None is stored that took longer
+ * than an hour (index_publish), so purges more than an hour old may be forgotten as far as such fetches
+ * go. */
 static uint64_t hour_ago(struct cache *c, struct now now, uint64_t published)
 {
     if (c->sweep_marked_ms == 0 || now.mono_ms - c->sweep_marked_ms > FETCH_MOST_MS) {
@@ -56,8 +56,8 @@ static int64_t pause_after_round(const struct cache *c)
     return pause_us < PAUSE_ROUND_MOST_US ? pause_us : PAUSE_ROUND_MOST_US;
 }
 
-/* What is free goes back to the system when nothing is more urgent: a purged page leaves gaps, its neighbours
- * follow, and then the memory goes in large pieces. true: there is more. */
+/* Gives free memory back to the system when nothing is more urgent: a purged page leaves a gap, its
+ * neighbours follow, and then the memory goes back in large pieces. true: there is more. */
 static bool trim(struct cache *c, const struct clock *clock, int64_t budget_us)
 {
     int64_t start_us = clock_mono_us(clock);
@@ -69,12 +69,12 @@ static bool trim(struct cache *c, const struct clock *clock, int64_t budget_us)
 
 #define FEW_STEPS 16
 #ifdef FRESHET_DEBUG
-#define MOVES_ALWAYS true /* so that each test meets pages that move */
+#define MOVES_ALWAYS true /* so that every test meets pages that move */
 #else
 #define MOVES_ALWAYS false
 #endif
 
-/* Moves pages together while that is of use. true: there is more to move. */
+/* Moves pages together while that helps. true: there is more to move. */
 static bool compact(struct cache *c, const struct clock *clock, int64_t budget_us)
 {
     int64_t start_us = clock_mono_us(clock);

@@ -14,7 +14,7 @@ static uint32_t segments_of(uint32_t buckets)
     return (buckets + TABLE_SEGMENT - 1) / TABLE_SEGMENT;
 }
 
-/* Places for pointers to that many segments. */
+/* Returns the places for pointers to that many segments. */
 static uint32_t places_of(uint32_t segments)
 {
     uint32_t places = PLACES_LEAST;
@@ -78,8 +78,8 @@ void table_fini(struct table *t, struct memory *m)
     give(m, t->segments, places * sizeof(*t->segments));
 }
 
-/* One bucket more: what belongs there leaves the bucket that it stood in until now. The order stays, the
- * newest first. */
+/* Adds a bucket, which takes over its nodes from the bucket where they were. The order stays, the newest
+ * first. */
 static void grow(struct table *t, struct memory *m)
 {
     if (t->buckets % TABLE_SEGMENT == 0)
@@ -97,7 +97,7 @@ static void grow(struct table *t, struct memory *m)
     *stay = *go = NULL;
 }
 
-/* The last bucket's nodes return to where they came from, behind those that are there. */
+/* The last bucket's nodes return to the bucket that they came from, behind those that are there. */
 static void shrink(struct table *t, struct memory *m)
 {
     uint32_t bucket = t->buckets - 1;
