@@ -25,6 +25,7 @@ struct answer_writer {
 
 void answer_open(struct answer_writer *w, const char *key, char bracket); /* '{' or '[' */
 void answer_close(struct answer_writer *w, char bracket);                 /* '}' or ']' */
+/* Write a member: a string, a number, a boolean, null. */
 void answer_str(struct answer_writer *w, const char *key, struct str value);
 void answer_int(struct answer_writer *w, const char *key, int64_t value);
 void answer_bool(struct answer_writer *w, const char *key, bool value);

@@ -7,6 +7,7 @@
 
 #include "admin/admin.h"
 
+/* Answers the request. On its worker's thread. */
 void explain_answer(struct admin *a, struct request *r);
 
 #endif

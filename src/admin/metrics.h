@@ -6,6 +6,7 @@
 
 #include "admin/admin.h"
 
+/* Answers the request. On its worker's thread. */
 void metrics_answer(struct admin *a, struct request *r);
 
 /* Returns the sum of a counter over all workers. Any thread. */

@@ -7,6 +7,7 @@
 #include "admin/admin.h"
 #include "admin/answer.h"
 
+/* Answers the request. On its worker's thread. */
 void status_answer(struct admin *a, struct request *r);
 
 /* Writes the members of an object that describe an origin. */

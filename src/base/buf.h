@@ -16,6 +16,7 @@ struct buf {
 
 #define BUF_INIT ((struct buf){ NULL, 0, 0 })
 
+/* Frees the buffer's memory; the buffer is then like BUF_INIT. */
 void buf_fini(struct buf *b);
 /* Empties the buffer and keeps its memory. */
 static inline void buf_clear(struct buf *b)
@@ -32,6 +33,7 @@ static inline char *buf_room(struct buf *b, size_t bytes)
         buf_grow(b, bytes);
     return b->p + b->n;
 }
+/* Appends a copy of `s`. */
 static inline void buf_add(struct buf *b, struct str s)
 {
     if (s.n == 0)
@@ -44,6 +46,7 @@ static inline void buf_add_char(struct buf *b, char c)
     *buf_room(b, 1) = c;
     b->n++;
 }
+/* Append the value in decimal digits, and formatted text. */
 void buf_add_u64(struct buf *b, uint64_t value);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
 /* Appends `s` as a JSON string with its quotes (RFC 8259). Bytes that are not UTF-8 become U+FFFD. */

@@ -21,6 +21,7 @@ struct now {
     int64_t wall_ms; /* since 1970-01-01T00:00:00Z, may jump */
 };
 
+/* Reads both clocks. Any thread. */
 struct now clock_now(const struct clock *c);
 /* Returns microseconds of the monotonic clock, for measured durations. Any thread. */
 int64_t clock_mono_us(const struct clock *c);

@@ -17,6 +17,7 @@ struct hash_secret {
     _Alignas(64) unsigned char bytes[192];
 };
 
+/* Return the hash of `data` under the secret. Any thread. */
 struct hash128 hash128(const struct hash_secret *s, struct str data);
 uint64_t hash64(const struct hash_secret *s, struct str data);
 

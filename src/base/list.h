@@ -17,6 +17,7 @@ struct list {
     struct link head;
 };
 
+/* Makes a link that is in no list. Call it before any other use. */
 static inline void link_init(struct link *l)
 {
     l->prev = l->next = l;
@@ -33,6 +34,7 @@ static inline bool list_is_empty(const struct list *l)
 {
     return !link_is_in(&l->head);
 }
+/* Puts a link that is in no list in front of `at`. */
 static inline void link_put_before(struct link *at, struct link *l)
 {
     l->prev = at->prev;
@@ -40,6 +42,7 @@ static inline void link_put_before(struct link *at, struct link *l)
     at->prev->next = l;
     at->prev = l;
 }
+/* Put a link that is in no list at the end, or at the front. */
 static inline void list_push_back(struct list *list, struct link *l)
 {
     link_put_before(&list->head, l);
@@ -48,6 +51,7 @@ static inline void list_push_front(struct list *list, struct link *l)
 {
     link_put_before(list->head.next, l);
 }
+/* Takes the link out of its list. Does nothing when it is in none. */
 static inline void link_remove(struct link *l)
 {
     l->prev->next = l->next;
@@ -59,6 +63,7 @@ static inline struct link *list_first(const struct list *list)
 {
     return list_is_empty(list) ? NULL : list->head.next;
 }
+/* Removes the first link and returns it, or returns NULL. */
 static inline struct link *list_pop(struct list *list)
 {
     struct link *l = list_first(list);

@@ -31,6 +31,7 @@ static inline void notice_received(struct notice *n)
     atomic_exchange_explicit(&n->pending, false, memory_order_acq_rel);
 }
 
+/* Was the notice sent and not yet received? Any thread. */
 static inline bool notice_is_pending(const struct notice *n)
 {
     return atomic_load_explicit(&n->pending, memory_order_acquire);

@@ -40,7 +40,9 @@ static inline bool str_starts(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
+/* Does `s` begin with `prefix` when ASCII case is ignored? */
 bool str_starts_nocase(struct str s, struct str prefix);
+/* Does `s` end with `suffix`? */
 bool str_ends(struct str s, struct str suffix);
 /* Returns the index of the first `c`, or s.n when there is none. */
 static inline size_t str_index(struct str s, char c)
@@ -53,6 +55,7 @@ static inline struct str str_from_index(struct str s, size_t from)
 {
     return from >= s.n ? STR_NONE : (struct str){ s.p + from, s.n - from };
 }
+/* Returns the first n bytes of `s`, or all of it. */
 static inline struct str str_first(struct str s, size_t n)
 {
     return (struct str){ s.p, n < s.n ? n : s.n };

@@ -62,6 +62,7 @@ struct epoch_names {
     size_t n;
     bool is_short;
 };
+/* Returns the bytes that n names take, packed. */
 size_t epoch_names_bytes(size_t n, bool is_short);
 /* Writes `names`, in any order and perhaps twice, to `at`, which has room for epoch_names_bytes. */
 void epoch_names_write(void *at, const uint64_t *names, size_t n, bool is_short);

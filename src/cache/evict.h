@@ -41,6 +41,7 @@ static inline void evict_touch(struct evict_item *i)
         atomic_store_explicit(&i->uses, (uint8_t)(uses + 1), memory_order_relaxed);
 }
 
+/* Queues an item that is not queued. */
 void evict_insert(struct evict *e, struct evict_item *i);
 /* Gives `i` the place and the uses of `old`, its predecessor. Inserts it when `old` is not queued. */
 void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i);

@@ -18,6 +18,7 @@ enum outcome {
     OUTCOME_COUNT
 };
 
+/* Returns the word of tbl/outcomes.h. A literal. */
 struct str outcome_name(enum outcome o);
 
 /* Where a response belongs. The caller owns the strings; the index copies what it keeps. */
@@ -29,6 +30,7 @@ struct place {
     const struct rule *rule; /* the variant was computed under it; NULL: the default */
 };
 
+/* Sets both hashes from the strings. */
 void place_hash(const struct cache *c, struct place *p);
 
 struct look {
@@ -135,6 +137,7 @@ struct known_rule {
     bool busy;         /* a fetch runs for it */
     bool of_2xx;       /* a 2xx brought the rule: errors and redirects do not replace it */
 };
+/* Returns it. Any thread. */
 struct known_rule index_known_rule(struct cache *c, const struct place *place);
 /* Returns a reference to the family's rule, or NULL. *known: the family exists. *busy: a fetch runs for it.
  * For purges by URL, and for explain. */
@@ -152,6 +155,7 @@ bool index_sweep(struct cache *c, struct now now);
  * time. */
 void index_compact(struct cache *c);
 
+/* Initialise the index of a cache, and free it with all its objects. Called by cache_new and cache_free. */
 void index_init(struct cache *c);
 void index_fini(struct cache *c);
 

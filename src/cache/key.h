@@ -28,6 +28,7 @@ struct key_request {
     enum query_order order;
 };
 
+/* Returns the primary key, in the arena. */
 struct str key_primary(const struct key_request *r, struct arena *a);
 /* Returns the variant key under `rule`; NULL: the default rule. Empty, and no allocation, for a request
  * without query, in the usual spelling, under the default rule; no other request has that key. */

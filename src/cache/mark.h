@@ -31,6 +31,7 @@ struct marks {
     uint32_t sets;  /* of v */
 };
 
+/* Frees the marks of a shard. */
 void marks_fini(struct marks *m, struct memory *memory);
 
 /* Returns the key's mark, or NULL. The hashes of `p` are set. */

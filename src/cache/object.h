@@ -83,6 +83,7 @@ static inline struct cache *object_cache(const struct object *o)
 {
     return CONTAINER_OF(memory_of(o->memory), struct cache, memory);
 }
+/* Take a reference, which the caller then owns, and drop one. Any thread. The last drop frees the object. */
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o);
 /* Counts a hit. Plain load and store, since an atomic addition would cost every hit: some of the hits that
@@ -92,6 +93,7 @@ static inline void object_count_hit(struct object *o)
     uint32_t hits = atomic_load_explicit(&o->hits, memory_order_relaxed);
     atomic_store_explicit(&o->hits, hits + 1, memory_order_relaxed);
 }
+/* Returns the state, with all that it promises (acquire). Any thread. */
 static inline enum object_state object_state(const struct object *o)
 {
     return (enum object_state)atomic_load_explicit(&o->state, memory_order_acquire);

@@ -61,6 +61,8 @@ struct verdict {
     unsigned vary_ignored; /* names in Netlify-Vary: header= that are not varied on */
 };
 
+/* Judges a response; *out has its verdict. Strings are in the arena or the arguments. The caller drops
+ * out->rule. */
 void policy_judge(const struct judge *in, struct arena *a, struct verdict *out);
 /* Finds tags and groups alone, whatever the rest of the verdict. Returns a reason when there are too many. */
 enum reason policy_tags(const struct judge *in, struct arena *a, struct verdict *out);

@@ -13,6 +13,7 @@ struct nearest {
     unsigned edits;
 };
 
+/* Starts the search for a name like `wanted`, which must live as long as the struct. */
 struct nearest nearest_to(struct str wanted);
 /* Offers a name, which must live as long as the struct. '-' and '_' count as equal; case does not count. */
 void nearest_offer(struct nearest *n, struct str name);

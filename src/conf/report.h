@@ -32,6 +32,7 @@ struct report {
     struct problem v[REPORT_MAX];
 };
 
+/* Starts a report without problems. `file`: the file's name, for messages. */
 void report_init(struct report *r, struct arena *a, struct str file);
 /* Adds one problem: "what is wrong; what to do", without the place. Control characters become '?'. */
 __attribute__((format(printf, 3, 4))) void report_add(struct report *r, struct place at, const char *fmt,

@@ -26,6 +26,7 @@ enum chunked_event {
     CHUNKED_BAD,  /* *error says why; the connection must be closed */
 };
 
+/* Makes it ready for the body of a message. */
 void chunked_init(struct chunked *c);
 /*
  * Takes bytes from *in, and moves it on, until there is an event. Call it again until it returns

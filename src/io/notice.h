@@ -16,6 +16,7 @@ struct loop_notice {
     void (*run)(struct loop_notice *n);
 };
 
+/* Initialises it. On any thread, before the first notice. `run` is called on the loop's. */
 void loop_notice_init(struct loop_notice *n, struct loop *loop, void (*run)(struct loop_notice *));
 /* While it is pending its owner must not be freed: `run` is still to come. */
 static inline bool loop_notice_is_pending(const struct loop_notice *n)

@@ -65,6 +65,7 @@ static inline char *ring_buffer(const struct ring *r, unsigned flags)
 {
     return r->bytes + (size_t)(flags >> IORING_CQE_BUFFER_SHIFT) * RING_BUFFER_BYTES;
 }
+/* Gives such a buffer back to the kernel, when its bytes were used. */
 void ring_give_buffer(struct ring *r, char *buffer);
 
 /* A write under way. The pieces must stay until it is submitted, and are used again when only a part was

@@ -28,6 +28,7 @@ static inline void count(struct counters *c, enum counter which)
 {
     count_add(c, which, 1);
 }
+/* Returns the count. Any thread. */
 static inline int64_t counter_read(const struct counters *c, enum counter which)
 {
     return atomic_load_explicit(&c->v[which], memory_order_relaxed);

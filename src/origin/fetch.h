@@ -33,6 +33,8 @@ struct fetcher {
 
 #define FETCH_SCRATCH_BYTES ((size_t)65536)
 
+/* Make and end it on the worker's thread, or before it starts; at the end no fetch is left. The arguments
+ * outlive it. */
 void fetcher_init(struct fetcher *f, struct loop *loop, struct log *log, struct cache *cache,
                   struct pool *pool, struct counters *counters);
 void fetcher_fini(struct fetcher *f);

@@ -53,6 +53,7 @@ struct origins {
     _Atomic int64_t sick; /* how many origins are sick; while none is, a hit need not look at its origin */
 };
 
+/* Make and end the list; at the end nobody uses an origin. Main thread. */
 void origins_init(struct origins *o);
 void origins_fini(struct origins *o);
 /* Returns the origin of that address; makes it when it is new. It stays until origins_fini (as many as

@@ -82,6 +82,7 @@ struct ticket {
     void (*failed)(struct ticket *t, enum reason why);
 };
 
+/* Makes an empty pool. The arguments outlive it. */
 void pool_init(struct pool *p, struct loop *loop, struct log *log, struct counters *counters);
 /* Closes all idle connections and keeps none from now on. The loop ends when the last connection is
  * closed. */
@@ -120,6 +121,7 @@ bool pool_is_to(const struct connection *c, const struct origin_address *at);
 /* Gives back a connection that is not fit for reuse: closes it. */
 void pool_drop(struct connection *c);
 
+/* Returns the number of idle connections. */
 size_t pool_idle(const struct pool *p);
 
 #endif

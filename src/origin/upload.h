@@ -39,7 +39,9 @@ struct upload {
     void *fetch, *request;
 };
 
+/* Initialises an upload of a body with that framing. `room`: see above. */
 void upload_init(struct upload *u, struct framing framing, void *request, void (*room)(struct upload *));
+/* Frees its memory; the fetch has left it. */
 void upload_fini(struct upload *u);
 
 /* ---- the request's side ---- */

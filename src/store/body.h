@@ -62,6 +62,7 @@ struct body *body_move(struct body *b, unsigned quarters);
 
 /* ---- readers, any thread ---- */
 
+/* Returns the bytes published so far (acquire). All below may be read. */
 uint64_t body_length(const struct body *b);
 /* Returns the whole length as known when the body was made, or BODY_LENGTH_UNKNOWN. */
 uint64_t body_expected(const struct body *b);

@@ -26,15 +26,18 @@ void memory_init(struct memory *m, int64_t budget_bytes);
 void memory_fini(struct memory *m);
 
 extern struct memory *memory_by_id[MEMORIES_MAX];
+/* Returns the memory with that id. */
 static inline struct memory *memory_of(uint8_t id)
 {
     return memory_by_id[id];
 }
 
+/* Counts bytes against the budget; negative: no longer. Any thread. */
 static inline void memory_charge(struct memory *m, int64_t bytes)
 {
     atomic_fetch_add_explicit(&m->used_bytes, bytes, memory_order_relaxed);
 }
+/* Returns the bytes counted against the budget. Any thread. */
 static inline int64_t memory_used(const struct memory *m)
 {
     return atomic_load_explicit(&m->used_bytes, memory_order_relaxed);
