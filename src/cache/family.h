@@ -72,8 +72,8 @@ static inline struct family *family_find(const struct shard *s, const struct pla
     return node ? family_of_node(node) : NULL;
 }
 
-/* family_add makes the family of `p`, which does not exist yet; family_find_or_add finds it or makes it. `now_ms`
- * is when a new one was last used. Never NULL. */
+/* family_add makes the family of `p`, which does not exist yet; family_find_or_add finds it or makes it.
+ * `now_ms` is when a new one was last used. Never NULL. */
 struct family *family_add(struct cache *c, struct shard *s, const struct place *p, int64_t now_ms);
 struct family *family_find_or_add(struct cache *c, struct shard *s, const struct place *p, int64_t now_ms);
 

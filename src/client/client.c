@@ -76,7 +76,8 @@ static struct str plain_address(struct str s)
     return s;
 }
 
-/* The token is in the state folder of `r`, unless a flag names another, or this one was given its token by other means. */
+/* The token is in the state folder of `r`, unless a flag names another, or this one was given its token by
+ * other means. */
 static void take_running(struct door *d, const struct cli *cli, const struct running *r)
 {
     if (!cli->state.n && r->owns_token)
@@ -487,8 +488,8 @@ static int nobody(struct door *d, const struct exchange *x)
                     x->failure, admin_source(d), advice);
 }
 
-/* Asks. DONE and *answer (to be given back by json_decref) when the status is 2xx; else what went wrong was said. *text: the answer
- * as it came; NULL: not wanted. */
+/* Asks. DONE and *answer (to be given back by json_decref) when the status is 2xx; else what went wrong was
+ * said. *text: the answer as it came; NULL: not wanted. */
 static int ask(struct door *d, enum method method, struct str target, struct str body, json_t **answer,
                struct buf *text)
 {

@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "front/h1_machine.h"
 
-/* So long what a client still sends is read over, and so long it may be silent: one that writes all before it reads must find its
- * answer, which a reset would destroy (RFC 9112 §9.6). */
+/* So long what a client still sends is read over, and so long it may be silent: one that writes all before it
+ * reads must find its answer, which a reset would destroy (RFC 9112 §9.6). */
 #define LINGER_MS        30000
 #define LINGER_SILENT_MS 5000
 #define DRAIN_GRACE_MS   100
@@ -450,7 +450,8 @@ static void drain(struct front *front)
     timer_stop(front->requests->loop, &f->trim); /* the loop ends when nothing is left to wait for */
     LIST_EACH_SAFE(l, &f->connections) {
         struct h1 *c = CONTAINER_OF(l, struct h1, link);
-        /* The kernel may hold a request that was sent before anybody knew: it is answered, then the connection ends. */
+        /* The kernel may hold a request that was sent before anybody knew: it is answered, then the
+         * connection ends. */
         if (c->state == H1_IDLE)
             h1_wait_at_most(c, DRAIN_GRACE_MS, h1_close_on_time);
     }

@@ -40,9 +40,9 @@ static void take_connection(struct acceptor *a, int fd, const struct address *pe
 }
 
 /*
- * The kernel spreads connections over the listeners by chance: of eight, one worker may get seven, and keep them for hours.
- * So who has more than another gives it what it has just accepted. Of many connections chance is fair enough: a sixteenth
- * more is no reason.
+ * The kernel spreads connections over the listeners by chance: of eight, one worker may get seven, and keep
+ * them for hours. So who has more than another gives it what it has just accepted. Of many connections chance
+ * is fair enough: a sixteenth more is no reason.
  */
 struct handover {
     struct letter letter;

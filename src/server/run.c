@@ -66,8 +66,8 @@ static int say(const char *what, struct str about, int status)
 
 /* ---- the sweep ---- */
 
-/* Slices of a quarter of a millisecond, so that a worker on the same core is never held up for long. Between two of them main's loop
- * looks for signals. */
+/* Slices of a quarter of a millisecond, so that a worker on the same core is never held up for long. Between
+ * two of them main's loop looks for signals. */
 static void sweep(struct timer *t)
 {
     struct run *r = CONTAINER_OF(t, struct run, sweep);
@@ -133,8 +133,8 @@ static void remove_admin_file(struct run *r)
         state_remove_admin(r->found.state, &r->admin_file);
 }
 
-/* Asked for the second time. coreutils' timeout, a terminal over npm, and whatever else signals both a process group and
- * the process in it send one wish twice. */
+/* Asked for the second time. coreutils' timeout, a terminal over npm, and whatever else signals both a
+ * process group and the process in it send one wish twice. */
 static void drain_again(struct run *r, int signo)
 {
     if (signo == r->drain_signo && r->p.loop.now.mono_ms - r->drain_ms < DOUBLED_MS) {
@@ -181,8 +181,8 @@ static void purge_changed_sites(struct run *r, const struct settings *before, co
     }
 }
 
-/* The workers have all taken the new settings: what is fetched from now on is made under them, and what was made under the
- * old ones, or is on its way, is older than the purge. */
+/* The workers have all taken the new settings: what is fetched from now on is made under them, and what was
+ * made under the old ones, or is on its way, is older than the purge. */
 static void worker_reloaded(struct worker *w)
 {
     struct run *r = CONTAINER_OF(w->process, struct run, p);
