@@ -1,9 +1,9 @@
 /*
- * A new connection to an origin. Its addresses are raced (RFC 8305, "Happy Eyeballs"): families take turns,
- * the next address is tried when one has failed or has not answered for a moment, and the first that connects
+ * A new connection to an origin. Its addresses are raced (RFC 8305, "Happy Eyeballs"): families take turns;
+ * the next address is tried when one has failed, or has not answered for a moment; the first that connects
  * wins. An address that failed is tried last for a while. The name is resolved again when its addresses are
- * old, and at once when none of them connects; meanwhile the old ones stay in use. docs/decisions/044 says
- * why so.
+ * old, and at once when none of them connects; the old ones stay in use meanwhile. docs/decisions/044 gives
+ * the reasons.
  */
 #include <string.h>
 
@@ -12,9 +12,9 @@
 #include "origin/pool_machine.h"
 
 #define ATTEMPT_DELAY_MS ((int64_t)250)   /* RFC 8305 §5 */
-#define FAILED_KEPT_MS   ((int64_t)60000) /* so long an address that failed is tried last */
-#define ASK_PAUSE_MS     ((int64_t)1000)  /* no name is asked for more often, while it has addresses */
-#define RETRY_PAUSE_MS   ((int64_t)100)   /* between two tries of what was refused */
+#define FAILED_KEPT_MS   ((int64_t)60000) /* how long an address that failed is tried last */
+#define ASK_PAUSE_MS     ((int64_t)1000)  /* between two look-ups of a name that has addresses */
+#define RETRY_PAUSE_MS   ((int64_t)100)   /* between two tries of a refused connection */
 
 static bool try_next(struct ticket *t);
 static void all_failed(struct ticket *t);
@@ -46,7 +46,8 @@ static bool failed_lately(const struct pool_entry *e, const struct target *targe
     return target->failed_ms && now_of(e) - target->failed_ms < FAILED_KEPT_MS;
 }
 
-/* The first that the ticket has not tried, with those that failed lately last. NULL: it has tried all. */
+/* Returns the first address that the ticket has not tried, those that failed lately last. NULL: it has tried
+ * all. */
 static const struct target *pick(struct ticket *t)
 {
     struct pool_entry *e = t->entry;
@@ -78,7 +79,7 @@ void connect_init(struct pool_entry *e)
 
 /* ---- the name ---- */
 
-/* What a ticket has tried, when the addresses stand at other places. */
+/* Returns what a ticket has tried, after the addresses were reordered. */
 static uint32_t moved(uint32_t tried, const size_t *to, size_t n)
 {
     uint32_t now = 0;
@@ -123,7 +124,7 @@ static void warn_unresolved(const struct pool_entry *e, int status)
                 system_strerror(status), e->targets_n ? "; its old addresses stay in use" : "");
 }
 
-/* Those who waited for an address go on with what there is by now. */
+/* Tickets that waited for an address go on with those that there are now. */
 static void go_on(struct pool_entry *e, int status)
 {
     struct list waiting;
@@ -151,7 +152,7 @@ static void resolved(struct resolve *r, int status, const struct address *v, siz
         take_addresses(e, v, n < RESOLVE_MAX ? n : RESOLVE_MAX);
     else if (!e->pool->closing)
         warn_unresolved(e, status);
-    /* Who has tried all, and still waits for an answer, tries what is new. */
+    /* A ticket that has tried all, and still waits for an answer, tries the new ones. */
     LIST_EACH(l, &e->connecting) {
         struct ticket *t = CONTAINER_OF(l, struct ticket, link);
         if (t->state == TICKET_CONNECTING && t->exhausted)
@@ -177,8 +178,7 @@ void connect_refresh(struct pool_entry *e)
         start_resolving(e);
 }
 
-/* The addresses that there are do not connect: perhaps there are others by now. false: they are as new as can
- * be. */
+/* None of the addresses connects: resolves the name again, for new ones. false: they are as new as can be. */
 static bool ask_again(struct pool_entry *e)
 {
     if (e->is_literal || e->pool->closing)
@@ -227,7 +227,7 @@ static void no_answer(struct timer *timer)
     timer_start(e->pool->loop, &t->next, ASK_PAUSE_MS, no_answer);
 }
 
-/* false: none is left. */
+/* false: no address is left. */
 static bool try_next(struct ticket *t)
 {
     struct pool_entry *e = t->entry;
@@ -246,7 +246,7 @@ static bool try_next(struct ticket *t)
     return false;
 }
 
-/* Who began before the one that won has not answered for a moment: as good as failed. */
+/* An attempt that began before the winner has not answered for a moment: counts as failed. */
 static void mark_the_slow(struct ticket *t, const struct connection *winner)
 {
     LIST_EACH(l, &t->attempts) {
@@ -286,7 +286,7 @@ void connect_done(struct stream *s, int status)
     origin_unreachable(t->entry->origin, status);
     end_attempt(c);
     t->only_refused &= status == UV_ECONNREFUSED || status == UV_ENOENT;
-    /* Another address would fare no better without a socket. */
+    /* Another address would also fail without a socket. */
     bool exhausted = system_is_exhausted(status);
     if (!list_is_empty(&t->attempts) && exhausted)
         return;
@@ -317,8 +317,8 @@ static void start_timer(struct ticket *t)
     timer_start(t->entry->pool->loop, &t->timer, t->connect_timeout_ms, too_long);
 }
 
-/* The origin restarts, perhaps: may what it refused be tried again? The time counts for all that it refuses,
- * from the first on, so that who waits in the queue behind it does not add another one. */
+/* Perhaps the origin restarts: may a refused connection be tried again? The time counts from the first
+ * refusal for all tickets, so that those in the queue do not add another one each. */
 static bool may_try_again(struct ticket *t)
 {
     struct pool_entry *e = t->entry;

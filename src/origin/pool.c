@@ -6,7 +6,7 @@
 #include "origin/pool_machine.h"
 
 #define IDLE_MAX  1024 /* connections to one origin on one worker */
-#define OWNED_MAX 1024 /* the same, that belong to a client each */
+#define OWNED_MAX 1024 /* the same, each owned by a client */
 
 static void serve_queue(struct pool_entry *e);
 
@@ -14,7 +14,8 @@ static void serve_queue(struct pool_entry *e);
 
 static bool take_place(struct pool_entry *e)
 {
-    /* Never above the limit, not even for a moment: another worker would see no place where there is one. */
+    /* Never above the limit, not even for a moment: another worker would then see no place where there is
+     * one. */
     int64_t n = atomic_load_explicit(&e->origin->in_use, memory_order_acquire);
     while (n < e->limit)
         if (atomic_compare_exchange_weak_explicit(&e->origin->in_use, &n, n + 1, memory_order_acq_rel,
@@ -36,8 +37,8 @@ static void tell_the_others(struct pool_entry *e)
 static void give_place(struct pool_entry *e)
 {
     atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
-    /* From the loop, not from here: an idle connection must first show that nothing is left in it, and a
-     * crowd that fails at once must not nest. */
+    /* From the loop, not from here: an idle connection must first show that nothing is left in it, and many
+     * failures at once must not nest. */
     e->gave_place = !list_is_empty(&e->queue);
     if (e->gave_place)
         notice_send(&e->place.notice, e->pool->loop);
@@ -51,7 +52,7 @@ static void place_noticed(struct loop_notice *n)
     bool gave = e->gave_place;
     e->gave_place = false;
     serve_queue(e);
-    /* Who was to have the place may have left meanwhile, while others wait. */
+    /* The ticket that was to get the place may have left meanwhile, while others wait. */
     if (gave && list_is_empty(&e->queue) &&
         atomic_load_explicit(&e->origin->waiting, memory_order_acquire) > 0)
         tell_the_others(e);
@@ -139,7 +140,7 @@ static size_t on_space(struct stream *s, char **p)
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     if (c->user)
         return c->user->space(c, p);
-    *p = nothing; /* idle: whatever comes, it is not wanted */
+    *p = nothing; /* idle: no byte is expected */
     return sizeof(nothing);
 }
 
@@ -149,7 +150,7 @@ static void on_data(struct stream *s, size_t n)
     if (c->user)
         c->user->data(c, n);
     else
-        pool_drop(c); /* an origin that talks without being asked is out of step */
+        pool_drop(c); /* an origin that sends bytes without a request is out of step */
 }
 
 static void on_ended(struct stream *s, int status)
@@ -195,7 +196,7 @@ void pool_give_place(struct connection *c)
     give_place(c->entry);
 }
 
-/* Nobody's any more. */
+/* The connection has no owner any more. */
 static void lose_owner(struct connection *c)
 {
     if (!c->own)
@@ -218,8 +219,8 @@ void pool_drop(struct connection *c)
 static void idle_too_long(struct timer *t)
 {
     struct connection *c = CONTAINER_OF(t, struct connection, idle);
-    /* It runs on while the connection is in use: stopping and starting it again for each fetch costs more
-     * than this look. */
+    /* The timer runs on while the connection is in use: stopping and starting it for each fetch costs more
+     * than this check. */
     if (link_is_in(&c->link))
         pool_drop(c);
 }
@@ -316,7 +317,7 @@ static void queue_too_long(struct timer *timer)
     t->failed(t, REASON_QUEUE_TIMEOUT);
 }
 
-/* The one that belongs to the asker's client, when it is of this origin. */
+/* Returns the connection that the asker's client owns, when it is to this origin. */
 static struct connection *take_own(struct pool_entry *e, const struct ticket *t)
 {
     struct connection *c = t->own ? *t->own : NULL;
@@ -338,7 +339,7 @@ static struct connection *take_idle(struct pool_entry *e, const struct ticket *t
         return own;
     while ((l = list_first(&e->idle)) != NULL) {
         struct connection *c = CONTAINER_OF(l, struct connection, link);
-        /* Its end may wait to be read behind what brought the request that it is for. */
+        /* Its end may not have been read yet, behind the event that brought this request. */
         if (is_too_old(c) || (t->once && !stream_is_quiet(&c->stream))) {
             pool_drop(c);
             continue;
@@ -350,7 +351,7 @@ static struct connection *take_idle(struct pool_entry *e, const struct ticket *t
     return NULL;
 }
 
-/* A place is free: those who wait longest go first. */
+/* A place is free: tickets that wait longest go first. */
 static void serve_queue(struct pool_entry *e)
 {
     while (!list_is_empty(&e->queue) && take_place(e)) {
@@ -379,7 +380,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     t->entry = e;
     t->fresh = fresh;
     t->connect_timeout_ms = site->connect_timeout;
-    /* Those who wait already go first. */
+    /* Tickets that wait already go first. */
     if (list_is_empty(&e->queue) && take_place(e)) {
         *c = fresh ? NULL : take_idle(e, t);
         if (*c)
@@ -398,7 +399,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     t->state = TICKET_QUEUED;
     list_push_back(&e->queue, &t->link);
     timer_start(p->loop, &t->timer, site->queue_timeout, queue_too_long);
-    /* A place may have become free on another worker before it could see that somebody waits here. */
+    /* A place may have become free on another worker before that could see that a ticket waits here. */
     notice_send(&e->place.notice, p->loop);
     return POOL_WAIT;
 }

@@ -5,28 +5,29 @@
 #include "base/check.h"
 
 /*
- * Two forms. A whole body is one piece of memory of exactly its size, this head in front: what is stored with
- * a known length, or was made compact. Beyond a few pages what does not fill its last page stands in a piece
- * of its own, so that little is wasted. A chain is anything else: it grows block by block.
+ * Two forms. A whole body is one piece of memory of exactly its size, with this head in front: for a stored
+ * body of known length, or one that was compacted. If it has more than a few pages, the bytes that do not
+ * fill its last page are in a piece of their own, so that little is wasted. A chain is every other body: it
+ * grows block by block.
  */
 struct body {
-    atomic_uint refs;   /* and PASSING, which is the writer's and the last one's */
-    uint32_t room : 23; /* bytes of a whole one */
+    atomic_uint refs;   /* and PASSING, set by the writer and read by the last unref */
+    uint32_t room : 23; /* bytes of a whole body */
     uint32_t is_chain : 1;
-    uint32_t memory : 8; /* its id */
+    uint32_t memory : 8; /* the memory's id */
 };
 
 #define PASSING (1u << 31)
 
 _Static_assert(BODY_WHOLE_MAX < 1u << 23, "a whole one's length has 23 bits");
 
-/* There may be millions of these: no word more than it needs. */
+/* There may be millions of these, so it has no word too many. */
 struct whole {
     struct body b;
     _Atomic uint32_t length;
 };
 
-/* What tail_bytes says so of. */
+/* A whole body with a tail; see tail_bytes. */
 struct tailed {
     struct whole w;
     char *tail;
@@ -42,27 +43,28 @@ struct body_block {
 struct chain {
     struct body b;
     _Atomic uint64_t length;
-    struct body_block *first; /* set before the first commit; moved by body_forget only */
+    struct body_block *first; /* set before the first commit; only body_forget moves it */
     struct body_block *last;  /* the writer's */
     uint64_t expected;
-    uint64_t passing_from; /* once it is passing: blocks from there on are; those in front of it were kept */
+    uint64_t passing_from; /* for a passing body: blocks from this position on are charged as passing, those
+                            * before were kept */
     _Atomic size_t charged;
 };
 
-#define BLOCK_FIRST  ((size_t)4096)  /* of a body of unknown length, this and below with their heads */
+#define BLOCK_FIRST  ((size_t)4096)  /* for a body of unknown length; this and the next with their heads */
 #define BLOCK_WINDOW ((size_t)16384) /* of a passing body */
 #define BLOCK_MOST   ((size_t)1 << 20)
 
-#define COMPACT_ALWAYS ((size_t)65536) /* the copy costs less than another request */
-#define TAIL_WORTH     ((size_t)256)   /* less waste at the end is not worth a second piece */
+#define COMPACT_ALWAYS ((size_t)65536) /* up to here a copy costs less than another request */
+#define TAIL_WORTH     ((size_t)256)   /* a smaller waste at the end is not worth a second piece */
 
 /* ---- the whole form ---- */
 
-/* How many bytes of `room` stand in the tail, 0: none. */
+/* Returns how many of `room` bytes are in the tail; 0: none. */
 static size_t tail_bytes(uint32_t room)
 {
     size_t all = sizeof(struct whole) + room;
-    /* On each hit: (HEAP_PAGE - all % HEAP_PAGE) % HEAP_PAGE is what its last page would waste. */
+    /* On every hit: (HEAP_PAGE - all % HEAP_PAGE) % HEAP_PAGE is the waste in its last page. */
     if (all <= HEAP_SMALL || -all % HEAP_PAGE <= TAIL_WORTH)
         return 0;
     return (sizeof(struct tailed) + room) % HEAP_PAGE;
@@ -132,7 +134,7 @@ static void free_whole(struct body *b)
     memory_give(m, b, trunk_bytes(room));
 }
 
-/* The piece that holds the byte at `from`: where, and up to which position. */
+/* Returns the place of the byte at `from`, and up to which position its piece goes. */
 static char *whole_piece(struct body *b, uint64_t from, uint64_t *to)
 {
     size_t tail = tail_bytes(b->room);
@@ -178,7 +180,7 @@ static void free_block(struct memory *m, struct body_block *k)
 
 static size_t block_cost(size_t bytes);
 
-/* Of these what stays counted against the budget although it passes: the blocks that were there before. */
+/* Returns the bytes that stay charged against the budget although the body passes: the blocks from before. */
 static size_t kept_bytes(const struct chain *c)
 {
     size_t kept = 0;
@@ -213,7 +215,7 @@ static void charge_as(struct memory *m, bool passing, int64_t bytes)
 static void charge(struct chain *c, bool passing, int64_t bytes)
 {
     charge_as(memory_of_body(&c->b), passing, bytes);
-    /* Only the writer changes it; readers just look. */
+    /* Only the writer changes it. */
     size_t before = atomic_load_explicit(&c->charged, memory_order_relaxed);
     atomic_store_explicit(&c->charged, (size_t)((int64_t)before + bytes), memory_order_relaxed);
 }
@@ -226,8 +228,8 @@ static size_t room_in_last(const struct chain *c)
     return c->last->bytes - (size_t)(length - c->last->start);
 }
 
-/* What is expected and not yet there, in blocks of at most BODY_BLOCK_MAX; without a length each block is as
- * large as all before it, so that a long body has few blocks and a short one wastes little. */
+/* Returns the size of the next block: the expected rest, at most BODY_BLOCK_MAX. Without a length each block
+ * is as large as all before it, so that a long body has few blocks and a short one wastes little. */
 static size_t next_block_bytes(const struct chain *c)
 {
     const size_t head = sizeof(struct body_block);
@@ -238,7 +240,7 @@ static size_t next_block_bytes(const struct chain *c)
         return c->expected - length < BODY_BLOCK_MAX ? (size_t)(c->expected - length) : BODY_BLOCK_MAX;
     if (length < BLOCK_FIRST)
         return BLOCK_FIRST - head;
-    /* To the next page, which is taken anyway. */
+    /* Rounds up to a page, which is taken anyway. */
     return length < BLOCK_MOST ? ((size_t)length + head + HEAP_PAGE - 1) / HEAP_PAGE * HEAP_PAGE - head
                                : BODY_BLOCK_MAX;
 }
@@ -274,7 +276,7 @@ struct body *body_ref(struct body *b)
     return b;
 }
 
-/* Apart, so that a hit's unref is a few instructions. */
+/* A function of its own, so that a hit's unref is a few instructions. */
 static __attribute__((noinline)) void free_body(struct body *b, bool passing)
 {
     int64_t charged = (int64_t)body_charged(b), kept = passing ? (int64_t)kept_bytes(chain_of(b)) : charged;
@@ -412,7 +414,7 @@ static struct body *move_whole(struct body *b, unsigned quarters)
     return memory_move(m, b, trunk_bytes(b->room), quarters);
 }
 
-/* Its small blocks too: the first and the last ones. */
+/* Moves its small blocks too: the first and the last ones. */
 static struct body *move_chain(struct chain *c, unsigned quarters)
 {
     struct memory *m = memory_of_body(&c->b);
@@ -434,7 +436,7 @@ static struct body *move_chain(struct chain *c, unsigned quarters)
 
 struct body *body_move(struct body *b, unsigned quarters)
 {
-    /* With acquire: who gave his reference back has read what he read. */
+    /* With acquire: readers that dropped their reference have finished reading. */
     if (atomic_load_explicit(&b->refs, memory_order_acquire) != 1)
         return b;
     return b->is_chain ? move_chain(chain_of(b), quarters) : move_whole(b, quarters);

@@ -8,21 +8,20 @@
 #include "base/pages.h"
 
 /*
- * Pages come in chunks of 4 MiB, aligned to their size, so that the chunk of any piece is known by its
- * address. A chunk begins with its books: which pages are free, which of these are dirty, and the slab that
- * each page belongs to.
+ * Pages come in chunks of 4 MiB, aligned to their size, so that a piece's address gives its chunk. A chunk
+ * begins with its books: which pages are free, which of these are dirty, and the slab of each page.
  */
 #define CHUNK_BYTES ((size_t)4 << 20)
 #define CHUNK_PAGES (CHUNK_BYTES / HEAP_PAGE)
 #define WORDS       (CHUNK_PAGES / 64)
 
-/* Pages of one class of pieces. Its books stand at its first page; the others only say how far back that
+/* Pages for one class of pieces. The books are at the first page; the other pages only say how far back that
  * is. */
 struct slab {
-    struct link link; /* among those of its class that are as full; a full one is in no list */
+    struct link link; /* among slabs of its class that are as full; a full one is in no list */
     uint16_t used;    /* pieces given out */
-    uint16_t touched; /* pieces that were given out before: those behind them are new */
-    uint16_t first;   /* one that came back, which names the next one; NONE */
+    uint16_t touched; /* pieces that were given out at least once: those behind them are new */
+    uint16_t first;   /* a piece that came back, which names the next one; NONE */
     uint8_t class;
     uint8_t back;
 };
@@ -37,10 +36,10 @@ struct chunk {
 #define RUN_MOST   (CHUNK_PAGES - BOOKS)
 #define NONE       UINT16_MAX
 #define SLAB_PAGES 16
-#define DIRTY_LOOK 16 /* chunks that are looked through for dirty pages */
-/* In huge pages the first byte takes 2 MiB: nothing beside so many chunks, too much in a small cache. */
+#define DIRTY_LOOK 16 /* chunks that are searched for dirty pages */
+/* With huge pages the first byte takes 2 MiB: little beside so many chunks, too much in a small cache. */
 #define HUGE_FROM    16
-#define RELEASE_MOST ((size_t)32) /* pages given back to the system in one go */
+#define RELEASE_MOST ((size_t)32) /* pages given back to the system at once */
 
 /* ---- sizes ---- */
 
@@ -76,7 +75,8 @@ size_t heap_cost(size_t bytes)
     return bytes <= HEAP_SMALL ? class_bytes(class_of(bytes)) : pages_of(bytes) * HEAP_PAGE;
 }
 
-/* As few pages as waste at most a sixty-fourth at their end, else those that waste least. */
+/* Returns the smallest number of pages that wastes at most a sixty-fourth at its end, else the number that
+ * wastes least. */
 static uint16_t slab_pages(size_t bytes)
 {
     size_t best = 1, best_waste = SIZE_MAX;
@@ -94,7 +94,7 @@ static uint16_t slab_pages(size_t bytes)
 
 /* ---- bits of pages ---- */
 
-/* The first bit from `i` on that is as `value`, or CHUNK_PAGES. */
+/* Returns the first bit from `i` on that equals `value`, or CHUNK_PAGES. */
 static size_t next_bit(const uint64_t *bits, size_t i, bool value)
 {
     for (; i < CHUNK_PAGES; i = (i / 64 + 1) * 64) {
@@ -105,11 +105,11 @@ static size_t next_bit(const uint64_t *bits, size_t i, bool value)
     return CHUNK_PAGES;
 }
 
-/* Where the run of set bits begins that ends before `i`; `i`: there is none. */
+/* Returns where the run of set bits that ends before `i` begins; `i`: there is none. */
 static size_t run_begin(const uint64_t *bits, size_t i)
 {
     while (i > 0) {
-        /* The bits of the word below i, moved to its top. */
+        /* the bits of the word below i, moved to its top */
         size_t n = (i - 1) % 64 + 1;
         uint64_t unset = ~(bits[(i - 1) / 64] << (64 - n));
         size_t set = unset ? (size_t)__builtin_clzll(unset) : 64;
@@ -120,7 +120,7 @@ static size_t run_begin(const uint64_t *bits, size_t i)
     return 0;
 }
 
-/* The bits of `from`'s word that are among the n from there on; *now: how many. */
+/* Returns the bits of `from`'s word that are among the n bits from there on; *now: how many. */
 static uint64_t mask_in_word(size_t from, size_t n, size_t *now)
 {
     size_t shift = from % 64;
@@ -200,7 +200,7 @@ static void update_offer(struct heap *h, const struct chunk *c)
     set_offer(h, c->at, offer_of(&h->chunks[c->at]));
 }
 
-/* Room for twice as many chunks. */
+/* Makes room for twice as many chunks. */
 static void grow_chunks(struct heap *h)
 {
     h->chunks_cap = h->chunks_cap ? 2 * h->chunks_cap : 64;
@@ -225,7 +225,7 @@ static bool offers(struct heap *h, size_t i, const struct wanted *w)
     return o->run[w->for_slabs] >= w->pages && o->dirty >= w->dirty && o->idle >= w->idle;
 }
 
-/* The first chunk from that one on that offers it; chunks_cap: there is none. */
+/* Returns the first chunk from `from` on that offers it; chunks_cap: none does. */
 static size_t first_offer(struct heap *h, size_t from, const struct wanted *w)
 {
     if (from >= h->chunks_cap)
@@ -245,7 +245,7 @@ static size_t first_offer(struct heap *h, size_t from, const struct wanted *w)
 
 /* ---- runs of pages; under the lock ---- */
 
-/* The first run that is long enough, or CHUNK_PAGES. */
+/* Returns the first run that is long enough, or CHUNK_PAGES. */
 static size_t find_run(const struct chunk *c, size_t pages)
 {
     for (size_t i = next_bit(c->free, BOOKS, true), end; i < CHUNK_PAGES; i = next_bit(c->free, end, true)) {
@@ -290,7 +290,7 @@ static void set_dirty(struct heap *h, struct chunk *c, size_t page, size_t pages
     h->dirty = h->dirty - before + after;
 }
 
-/* Of the free run that the page is in. */
+/* Returns the length of the free run that the page is in. */
 static size_t run_length(const struct chunk *c, size_t page)
 {
     return next_bit(c->free, page, false) - run_begin(c->free, page);
@@ -309,14 +309,14 @@ static void take_pages(struct heap *h, struct chunk *c, size_t page, size_t page
     update_offer(h, c);
 }
 
-/* An empty one serves for either. */
+/* An empty chunk serves for slabs and for runs. */
 static bool serves(const struct heap_chunk *k, size_t pages, bool for_slabs)
 {
     return k->longest >= pages && (k->for_slabs == for_slabs || is_empty(k));
 }
 
-/* A run that the system has memory for already, near what was given back last: in a full cache each page
- * takes the place of others, and with clean pages each would cost the system as much again. */
+/* Finds a run that the system has memory for already, near the pages that came back last. In a full cache
+ * each page takes the place of others; clean pages would cost the system as much again. */
 static size_t find_dirty(struct heap *h, size_t pages, bool for_slabs, struct chunk **c)
 {
     for (size_t k = 0; k < h->chunks_n && k < DIRTY_LOOK; k++) {
@@ -348,7 +348,7 @@ static char *take_run(struct heap *h, size_t pages, bool for_slabs)
         page = find_run(c, pages);
     }
     if (page == CHUNK_PAGES) {
-        CHECK(first == h->chunks_cap); /* what is offered is there */
+        CHECK(first == h->chunks_cap); /* a chunk offers only what it has */
         c = add_chunk(h);
         if (!c)
             return NULL;
@@ -391,7 +391,8 @@ static void forget_chunk(struct heap *h, struct chunk *c)
         update_offer(h, h->chunks[at].chunk);
 }
 
-/* From that chunk on, but for the one that was given to last; chunks_cap: there is none. */
+/* Returns the first chunk from `from` on with dirty pages, except the one that got pages last; chunks_cap:
+ * none. */
 static size_t first_dirty(struct heap *h, size_t from, bool idle)
 {
     const struct wanted w = { .dirty = true, .idle = idle };
@@ -399,9 +400,9 @@ static size_t first_dirty(struct heap *h, size_t from, bool idle)
     return i == h->recent && i < h->chunks_cap ? first_offer(h, i + 1, &w) : i;
 }
 
-/* Whose dirty pages go: an empty one's, which goes as a whole, so that huge pages are not split for it. Else
- * chunk after chunk in turn, so that none keeps pages that nobody wants while others lose what they need at
- * once; the one that was given to last only when no other has any. */
+/* Returns the chunk whose dirty pages go back: an empty one first, which goes as a whole, so that no huge
+ * pages are split. Else one chunk after the other, so that none keeps unused pages while others lose pages
+ * that they need at once. The chunk that got pages last comes only when no other has any. */
 static size_t next_release(struct heap *h)
 {
     size_t i = first_dirty(h, 0, true);
@@ -416,8 +417,8 @@ static size_t next_release(struct heap *h)
     return h->recent;
 }
 
-/* With the lock, which it gives back while the system works: the pages are nobody's meanwhile. A chunk of
- * which nothing is used goes as a whole. */
+/* Under the lock, which it gives back while the system works: nobody owns the pages meanwhile. A chunk with
+ * no page in use goes as a whole. */
 static void release_some(struct heap *h)
 {
     size_t i = next_release(h);
@@ -435,9 +436,9 @@ static void release_some(struct heap *h)
     bool huge = h->chunks[i].huge;
     h->chunks[i].huge = false;
     lock_give(&h->lock);
-    if (huge) /* else the system would fill in again what goes back */
+    if (huge) /* else the system would fill the given pages in again */
         madvise(c, CHUNK_BYTES, MADV_NOHUGEPAGE);
-    /* The system refuses only what was locked into memory, and then would refuse it again. */
+    /* The system refuses only pages that are locked into memory, and would refuse them again. */
     (void)madvise(page_at(c, page), pages * HEAP_PAGE, MADV_DONTNEED);
     lock_take(&h->lock);
     give_run(h, page_at(c, page), pages, false);
@@ -460,7 +461,7 @@ static char *slab_begin(struct slab *s)
 
 static void add_holes(struct heap *h, int64_t bytes)
 {
-    /* Written under the lock, read without. */
+    /* Written under the lock, read without it. */
     atomic_store_explicit(&h->holes, atomic_load_explicit(&h->holes, memory_order_relaxed) + bytes,
                           memory_order_relaxed);
 }
@@ -470,8 +471,8 @@ static unsigned fullness(const struct heap_class *k, unsigned used)
     return used * HEAP_FULLNESS / k->pieces;
 }
 
-/* Into the list of those that are as full: pieces are taken from the fullest, so that the others become
- * empty. */
+/* Puts the slab into the list of slabs that are as full. Pieces are taken from the fullest, so that others
+ * become empty. */
 static void file_slab(struct heap *h, struct slab *s)
 {
     struct heap_class *k = &h->classes[s->class];
@@ -515,7 +516,7 @@ static void *take_from_slab(struct heap *h, struct slab *s, unsigned class)
     if (s->first != NONE) {
         p = slab_begin(s) + s->first * bytes;
         memcpy(&s->first, p, sizeof(s->first));
-        /* Else somebody wrote to a piece that he had given back. */
+        /* Else the owner of a piece wrote to it after giving it back. */
         CHECK(s->first < s->touched || s->first == NONE);
     } else {
         p = slab_begin(s) + s->touched++ * bytes;
@@ -534,7 +535,7 @@ static void *take_piece(struct heap *h, unsigned class)
     return s ? take_from_slab(h, s, class) : NULL;
 }
 
-/* One of the fullest with room, but that one; NULL. */
+/* Returns one of the fullest slabs with room, except that one; or NULL. */
 static struct slab *densest_but(struct heap *h, const struct slab *s)
 {
     for (int i = HEAP_FULLNESS; i-- > 0;)
@@ -627,7 +628,7 @@ void *heap_take_denser(struct heap *h, const void *p, size_t bytes, unsigned qua
     CHECK(s->class == class && s->used > 0);
     if ((size_t)s->used * HEAP_FULLNESS < (size_t)quarters * h->classes[class].pieces) {
         struct slab *to = densest_but(h, s);
-        /* As full at least: so nothing is moved to and fro. */
+        /* At least as full, so that nothing moves to and fro. */
         if (to && to->used >= s->used)
             denser = take_from_slab(h, to, class);
     }

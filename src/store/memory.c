@@ -5,8 +5,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-/* With the address sanitizer each piece comes from malloc, which it watches over. The heap has its own
- * tests. */
+/* With the address sanitizer each piece comes from malloc, which the sanitizer checks. The heap has tests of
+ * its own. */
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -18,8 +18,8 @@
 #define SANITIZED 0
 #endif
 
-/* Parts of the budget that may lie idle beyond it: free pages kept for what comes next, and room between
- * pieces in slabs. */
+/* Parts of the budget that may lie idle beyond it: free pages for the next pieces, and room between pieces in
+ * slabs. */
 #define DIRTY_PART  64
 #define DIRTY_LEAST ((int64_t)1 << 20)
 #define HOLES_PART  32
@@ -86,7 +86,7 @@ void memory_give(struct memory *m, void *p, size_t bytes)
         heap_give(&m->heap, p, bytes);
 }
 
-/* Of pieces that come from malloc each one moves: the sanitizer finds who still looks where it was. */
+/* Pieces from malloc always move: so the sanitizer finds pointers to the old place. */
 void *memory_take_denser(struct memory *m, const void *p, size_t bytes, unsigned quarters)
 {
     void *to = SANITIZED ? mem_try(bytes) : heap_take_denser(&m->heap, p, bytes, quarters);
