@@ -94,7 +94,7 @@ int presence_publish(struct presence *p, const char *folder, struct str content)
     if (fd < 0)
         return fd;
     p->folder = fd;
-    /* In a folder of somebody else its owner could take ours away and put his there. */
+    /* The owner of another user's folder could replace our file. */
     int status = owner == geteuid() ? 0 : -EPERM;
     if (status == 0) {
         presence_each(folder, false, pass_over, NULL);

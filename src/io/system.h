@@ -1,6 +1,6 @@
 /*
- * The operating system: randomness, limits, cores, files and folders. Any thread, at start or from tools: the
- * calls may wait for the disk.
+ * The operating system: randomness, limits, cores, files and folders. Any thread. Calls that name a file may
+ * wait for the disk, so a worker's loop makes none of them.
  */
 #ifndef IO_SYSTEM_H
 #define IO_SYSTEM_H

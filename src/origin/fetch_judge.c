@@ -115,7 +115,7 @@ size_t fetch_head_cost(const struct fields *fields)
     return bytes;
 }
 
-/* Somebody's typo: it is in each of his answers, so it is counted each time and said once for the process. */
+/* A typo at the origin comes with every answer: it is counted each time, and logged once for the process. */
 static void tell_of_broken(struct fetch *f, const struct verdict *v)
 {
     static atomic_flag said = ATOMIC_FLAG_INIT;

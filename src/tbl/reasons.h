@@ -27,7 +27,7 @@ REASON(REQUEST_NO_STORE,  "request-no-store",   GO,   KEEPS,  "the request says 
 REASON(PRIVATE,           "private",            GO,   SETS,   "the ruling header says private; say public, or s-maxage, when the page is the same for all")
 REASON(SET_COOKIE,        "set-cookie",         GO,   SETS,   "the response sets a cookie; leave it out on pages for everyone, or see the setting set_cookie")
 REASON(AUTHORIZATION,     "authorization",      LOOK, KEEPS,  "the request has Authorization and the ruling header has neither public nor s-maxage")
-REASON(CONNECTION_AUTH,   "connection-auth",    GO,   SETS,   "the origin logs its visitors in by connection (NTLM, Negotiate): this one's connection is his alone, and nothing of it is stored")
+REASON(CONNECTION_AUTH,   "connection-auth",    GO,   SETS,   "the origin logs its visitors in by connection (NTLM, Negotiate): each visitor has a connection of its own, and nothing of it is stored")
 REASON(NO_PERMISSION,     "no-permission",      GO,   SETS,   "nothing permits storing: send Netlify-CDN-Cache-Control or CDN-Cache-Control with max-age, or Cache-Control with s-maxage")
 REASON(NO_LIFETIME,       "no-lifetime",        GO,   SETS,   "no lifetime, no stale window and no validator: send s-maxage, stale-while-revalidate or an ETag")
 REASON(STATUS,            "status",             GO,   SETS,   "responses of this status are not stored (setting all_statuses)")
