@@ -39,10 +39,10 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                       1, 1, false },
     [CLI_STATUS] = { STR_INIT("status"), "status [--json]", "Says how a running freshet is doing.", 0, 0,
                      false },
-    [CLI_CHECK] = { STR_INIT("check"), "check CONFIG [--SETTING VALUE]...",
-                    "Reads CONFIG and tries what run would need, says everything that is wrong and serves "
-                    "nothing.",
-                    1, 1, true },
+    [CLI_CHECK] = { STR_INIT("check"), "check [CONFIG] [--SETTING VALUE]...",
+                    "Takes what run takes and tries what run would need, says everything that is wrong and "
+                    "serves nothing.",
+                    0, 1, true },
     [CLI_VERSION] = { STR_INIT("version"), "version", "Prints the version; so do --version, -V and -v.", 0, 0,
                       false },
     [CLI_HELP] = { STR_INIT("help"), "help [VERB]", "Prints the help of a verb.", 0, 1, false },
@@ -138,6 +138,26 @@ static enum cli_verb verb_by_name(struct str name)
     return v;
 }
 
+/* What was given with a flag that is none: behind its '=', or the next word. */
+static struct str value_of_unknown(const struct parse *p, struct str inline_value)
+{
+    struct str next = p->at < p->argc ? str_from(p->argv[p->at]) : STR_NONE;
+    return inline_value.p ? inline_value : str_starts(next, STR("-")) ? STR_NONE : next;
+}
+
+/* A flag where the verb belongs. */
+static bool refuse_flag_for_verb(struct parse *p, struct str word)
+{
+    struct str value = word, flag = str_cut(&value, '=');
+    struct foreign_flag f = { .side = FOREIGN_SERVER,
+                              .name = str_from_index(flag, str_starts(flag, STR("--")) ? 2 : 1),
+                              .value = value_of_unknown(p, value) };
+    const char *quoted = report_quote(&p->report, flag), *foreign = foreign_flag(&f, p->arena);
+    if (foreign)
+        return REFUSE(p, "%s %s", quoted, foreign);
+    return REFUSE(p, "a verb comes before %s; did you mean \"freshet run\"?", quoted);
+}
+
 static bool refuse_verb(struct parse *p, struct str word)
 {
     const char *quoted = report_quote(&p->report, word), *foreign = foreign_verb(word);
@@ -148,7 +168,9 @@ static bool refuse_verb(struct parse *p, struct str word)
         nearest_offer(&near, verbs[v].name);
     if (near.name.n)
         return REFUSE(p, "unknown verb %s; did you mean \"%.*s\"?", quoted, STR_ARG(near.name));
-    if (str_starts(word, STR("-")) || str_index(word, '.') < word.n)
+    if (str_starts(word, STR("-")))
+        return refuse_flag_for_verb(p, word);
+    if (str_index(word, '.') < word.n)
         return REFUSE(p, "a verb comes before %s; did you mean \"freshet run\"?", quoted);
     return REFUSE(p, "unknown verb %s; \"freshet help\" lists them", quoted);
 }
@@ -178,18 +200,14 @@ static bool is_extra_setting(struct str name)
     return false;
 }
 
-/* What was given with a flag that is none: behind its '=', or the next word. */
-static struct str value_of_unknown(const struct parse *p, struct str inline_value)
-{
-    struct str next = p->at < p->argc ? str_from(p->argv[p->at]) : STR_NONE;
-    return inline_value.p ? inline_value : str_starts(next, STR("-")) ? STR_NONE : next;
-}
-
 static bool refuse_flag(struct parse *p, struct str word, struct str name, struct str inline_value)
 {
     const char *quoted = report_quote(&p->report, word);
-    enum foreign_side side = p->verb->takes_settings ? FOREIGN_SERVER : FOREIGN_CLIENT;
-    const char *foreign = foreign_flag(side, name, value_of_unknown(p, inline_value), p->arena);
+    struct foreign_flag f = { .side = p->verb->takes_settings ? FOREIGN_SERVER : FOREIGN_CLIENT,
+                              .verb = p->verb->name,
+                              .name = name,
+                              .value = value_of_unknown(p, inline_value) };
+    const char *foreign = foreign_flag(&f, p->arena);
     if (foreign)
         return REFUSE(p, "%s %s", quoted, foreign);
     struct nearest near = nearest_to(name);
@@ -369,8 +387,6 @@ static bool refuse_misplaced(struct parse *p, struct str word)
     const char *quoted = report_quote(&p->report, word);
     if (p->cli->verb == CLI_PURGE)
         return REFUSE(p, "%s is a URL; write --url %.*s", quoted, STR_ARG(word));
-    if (p->cli->verb == CLI_CHECK)
-        return REFUSE(p, "%s is an origin, not a file; usage: freshet %s", quoted, p->verb->usage);
     if (!is_url(word))
         return REFUSE(p, "%s is an origin, not a file; write --origin http://%.*s", quoted, STR_ARG(word));
     return REFUSE(p, "%s is an origin, not a file; write --origin %.*s", quoted, STR_ARG(word));
@@ -441,6 +457,7 @@ static bool parse_verb(struct parse *p)
             p, "a verb is missing; \"freshet help\" lists them, \"freshet run --origin URL\" serves a site");
     struct str word = str_from(p->argv[1]);
     enum cli_verb v = verb_by_name(word);
+    p->at = 2;
     if (str_eq(word, STR("--help")) || str_eq(word, STR("-h")))
         v = CLI_HELP;
     if (str_eq(word, STR("--version")) || str_eq(word, STR("-V")) || str_eq(word, STR("-v")))
@@ -449,7 +466,6 @@ static bool parse_verb(struct parse *p)
         return refuse_verb(p, word);
     p->cli->verb = v;
     p->verb = &verbs[v];
-    p->at = 2;
     p->report.file = arena_printf(p->arena, "freshet %.*s", STR_ARG(p->verb->name));
     return true;
 }

@@ -13,7 +13,7 @@ enum cli_verb {
     CLI_PURGE,   /* ask a running freshet to purge */
     CLI_EXPLAIN, /* ask it what it would answer to a URL */
     CLI_STATUS,
-    CLI_CHECK, /* check CONFIG: read the settings, say what is wrong */
+    CLI_CHECK, /* check [CONFIG]: read the settings, say what is wrong */
     CLI_VERSION,
     CLI_HELP,
     CLI_VERB_COUNT

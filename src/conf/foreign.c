@@ -141,6 +141,11 @@ static const struct {
     { STR_INIT("https"), TLS },
 };
 
+#define DEBUG_TEXT                                                                                           \
+    "is no flag of freshet; \"freshet explain URL\" says what becomes of a request and why, --access-log - " \
+    "writes a line for each, \"freshet version\" prints the version"
+#define VERSION_TEXT "is no flag of a verb; write freshet --version"
+
 /* The value in a form that its flag takes, else `otherwise`. */
 static struct str usable(enum text_form form, struct str value, struct str otherwise, struct arena *a)
 {
@@ -150,61 +155,70 @@ static struct str usable(enum text_form form, struct str value, struct str other
     return offer.n ? offer : otherwise;
 }
 
-static const char *say(struct arena *a, const char *flag, struct str value)
+/* Without a verb the whole command is offered. */
+static const char *say(const struct foreign_flag *f, const char *flag, struct str value, struct arena *a)
 {
-    return arena_printf(a, "is no flag of freshet; write %s %.*s", flag, STR_ARG(value)).p;
+    return arena_printf(a, "is no flag of freshet; write %s%s %.*s", f->verb.n ? "" : "freshet run ", flag,
+                        STR_ARG(value))
+        .p;
+}
+
+static const char *say_file(const struct foreign_flag *f, struct arena *a)
+{
+    return arena_printf(a, "is no flag of freshet; the file stands without one: freshet %.*s %.*s",
+                        STR_ARG(f->verb.n ? f->verb : STR("run")),
+                        STR_ARG(f->value.n ? f->value : STR("freshet.yaml")))
+        .p;
 }
 
 /* A port alone would listen on every address of the machine, which nobody said. */
-static struct str of_port(enum foreign_side side, struct str value, struct arena *a)
+static struct str of_port(const struct foreign_flag *f, struct arena *a)
 {
     uint64_t port;
-    if (!str_to_u64(value, UINT16_MAX, &port))
-        return side == FOREIGN_SERVER ? STR("127.0.0.1:8080") : STR("127.0.0.1:8081");
-    return ARENA_JOIN(a, STR("127.0.0.1:"), value);
+    if (!str_to_u64(f->value, UINT16_MAX, &port))
+        return f->side == FOREIGN_SERVER ? STR("127.0.0.1:8080") : STR("127.0.0.1:8081");
+    return ARENA_JOIN(a, STR("127.0.0.1:"), f->value);
 }
 
-static const char *in_words(enum meaning meaning, enum foreign_side side, struct str value, struct arena *a)
+static const char *for_a_client(const struct foreign_flag *f, enum meaning meaning, struct arena *a)
 {
-    bool serves = side == FOREIGN_SERVER;
     switch (meaning) {
-    case PORT: return say(a, serves ? "--listen" : "--admin", of_port(side, value, a));
-    case ADDRESS:
-        return serves ? say(a, "--listen", usable(FORM_ADDRESS, value, STR("127.0.0.1:8080"), a))
-                      : say(a, "--admin", usable(FORM_DOOR, value, STR("127.0.0.1:8081"), a));
-    case ORIGIN:
-        return serves ? say(a, "--origin", usable(FORM_ORIGIN, value, STR("http://127.0.0.1:3000"), a))
-                      : NULL;
-    case FILE_:
-        return serves
-                   ? arena_printf(a, "is no flag of freshet; the file stands without one: freshet run %.*s",
-                                  STR_ARG(value.n ? value : STR("freshet.yaml")))
-                         .p
-                   : NULL;
-    case MEMORY: return serves ? say(a, "--memory", STR("256M")) : NULL;
-    case WORKERS: return serves ? say(a, "--workers", value.n ? value : STR("2")) : NULL;
-    case LOG: return serves ? say(a, "--access-log", value.n ? value : STR("-")) : NULL;
-    case DEBUG:
-        return "is no flag of freshet; \"freshet explain URL\" says what becomes of a request and why, "
-               "--access-log - writes a line for each, \"freshet version\" prints the version";
-    case VERSION: return "is no flag of a verb; write freshet --version";
-    case TEST: return serves ? "is no flag of freshet; \"freshet check CONFIG\" tries a configuration" : NULL;
+    case PORT: return say(f, "--admin", of_port(f, a), a);
+    case ADDRESS: return say(f, "--admin", usable(FORM_DOOR, f->value, STR("127.0.0.1:8081"), a), a);
+    case DEBUG: return DEBUG_TEXT;
+    case VERSION: return VERSION_TEXT;
+    default: return NULL;
+    }
+}
+
+static const char *for_a_server(const struct foreign_flag *f, enum meaning meaning, struct arena *a)
+{
+    struct str value = f->value;
+    switch (meaning) {
+    case PORT: return say(f, "--listen", of_port(f, a), a);
+    case ADDRESS: return say(f, "--listen", usable(FORM_ADDRESS, value, STR("127.0.0.1:8080"), a), a);
+    case ORIGIN: return say(f, "--origin", usable(FORM_ORIGIN, value, STR("http://127.0.0.1:3000"), a), a);
+    case FILE_: return say_file(f, a);
+    case MEMORY: return say(f, "--memory", STR("256M"), a);
+    case WORKERS: return say(f, "--workers", value.n ? value : STR("2"), a);
+    case LOG: return say(f, "--access-log", value.n ? value : STR("-"), a);
+    case DEBUG: return DEBUG_TEXT;
+    case VERSION: return VERSION_TEXT;
+    case TEST: return "is no flag of freshet; \"freshet check CONFIG\" tries a configuration";
     case FOREGROUND:
-        return serves ? "is no flag of freshet; it stays in the foreground: add & in a shell, or let a "
-                        "supervisor like systemd start it"
-                      : NULL;
-    case USER: return serves ? "is no flag of freshet; start it as that user" : NULL;
-    case TLS:
-        return serves ? "is no flag of freshet; TLS to visitors comes later: put a proxy that has it in front"
-                      : NULL;
+        return "is no flag of freshet; it stays in the foreground: add & in a shell, or let a "
+               "supervisor like systemd start it";
+    case USER: return "is no flag of freshet; start it as that user";
+    case TLS: return "is no flag of freshet; TLS to visitors comes later: put a proxy that has it in front";
     }
     UNREACHABLE();
 }
 
-const char *foreign_flag(enum foreign_side side, struct str name, struct str value, struct arena *a)
+const char *foreign_flag(const struct foreign_flag *f, struct arena *a)
 {
     for (size_t i = 0; i < COUNT_OF(flags); i++)
-        if (str_eq(flags[i].name, name))
-            return in_words(flags[i].meaning, side, value, a);
+        if (str_eq(flags[i].name, f->name))
+            return f->side == FOREIGN_SERVER ? for_a_server(f, flags[i].meaning, a)
+                                             : for_a_client(f, flags[i].meaning, a);
     return NULL;
 }

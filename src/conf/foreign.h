@@ -11,9 +11,15 @@
 const char *foreign_verb(struct str word);
 
 enum foreign_side { FOREIGN_SERVER, FOREIGN_CLIENT };
-/* Returns the end of a sentence that begins with the quoted flag; `name` is the flag without dashes. `value`:
- * the value given with it, else the next word, else empty. In the arena, or a literal. NULL: the flag is not
- * known. */
-const char *foreign_flag(enum foreign_side side, struct str name, struct str value, struct arena *a);
+/* A flag of another program. */
+struct foreign_flag {
+    enum foreign_side side;
+    struct str verb;  /* before it; empty: none */
+    struct str name;  /* without dashes */
+    struct str value; /* given with it, else the next word, else empty */
+};
+/* Returns the end of a sentence that begins with the quoted flag: in the arena, or a literal. NULL: the flag is
+ * not known. */
+const char *foreign_flag(const struct foreign_flag *f, struct arena *a);
 
 #endif

@@ -63,7 +63,16 @@ static int64_t size_of_unit(enum setting_type type, struct str name)
     return 0;
 }
 
-/* "1", "1.5", "1,024", "1_024" in thousandths. false: not that, or more than anybody means. */
+/* Three digits follow the comma of "1,024"; any other comma is a decimal one. */
+static bool is_decimal(struct str s, size_t comma)
+{
+    size_t i = comma + 1;
+    while (i < s.n && is_digit(s.p[i]))
+        i++;
+    return i - comma - 1 != 3;
+}
+
+/* "1", "1.5", "1,5", "1,024", "1_024" in thousandths. false: not that, or more than anybody means. */
 static bool take_thousandths(struct str *s, int64_t *out)
 {
     size_t i = 0, decimals = 0;
@@ -71,7 +80,7 @@ static bool take_thousandths(struct str *s, int64_t *out)
     int64_t n = 0;
     for (; i < s->n; i++) {
         char c = s->p[i];
-        if (c == '.' && !point) {
+        if (!point && (c == '.' || (c == ',' && digits && is_decimal(*s, i)))) {
             point = true;
         } else if (is_digit(c) && decimals < 3) {
             if (n > INT64_MAX / 100000)

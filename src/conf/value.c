@@ -199,10 +199,25 @@ static bool check_variable(const struct setting *s, struct str text, struct repo
     return false;
 }
 
+/* What others call what "" says here, of a listener that there need not be. */
+static bool is_meant_as_none(const struct setting *s, struct str text)
+{
+    static const struct str words[] = { STR_INIT("none"), STR_INIT("off"), STR_INIT("no"), STR_INIT("false"),
+                                        STR_INIT("disabled") };
+    for (size_t i = 0; s->type == TYPE_TEXT && s->form == FORM_ADDRESS && i < COUNT_OF(words); i++)
+        if (str_eq_nocase(text, words[i]))
+            return true;
+    return false;
+}
+
 static bool check_string(const struct setting *s, struct str text, struct report *r, struct place at)
 {
     if (!check_variable(s, text, r, at))
         return false;
+    if (is_meant_as_none(s, text)) {
+        value_problem(s, r, at, "%s is not an address; did you mean \"\"?", report_quote(r, text));
+        return false;
+    }
     const char *wrong = string_problem(s, text);
     if (!wrong)
         return true;

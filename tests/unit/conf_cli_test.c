@@ -307,8 +307,7 @@ static void mistakes_are_explained(void **state)
                                      "--origin UNIX:/run/site.sock" },
         { "run localhost:3000",
           "freshet run: \"localhost:3000\" is an origin, not a file; write --origin http://localhost:3000" },
-        { "check http://a", "freshet check: \"http://a\" is an origin, not a file; usage: freshet check "
-                            "CONFIG [--SETTING VALUE]..." },
+        { "check http://a", "freshet check: \"http://a\" is an origin, not a file; write --origin http://a" },
         { "purge http://a/b", "freshet purge: \"http://a/b\" is a URL; write --url http://a/b" },
         { "run _", "freshet run: an empty argument; usage: freshet run [CONFIG] [--SETTING VALUE]..." },
         { "run --frist-byte-timeout 5s",
@@ -323,10 +322,8 @@ static void mistakes_are_explained(void **state)
         { "run --origin --memory 1G",
           "freshet run: --origin needs a value; write --origin VALUE, or =VALUE when it begins with --" },
         { "run --help=x", "freshet run: unknown flag \"--help\"; \"freshet run --help\" lists them" },
-        { "check",
-          "freshet check: an argument is missing; usage: freshet check CONFIG [--SETTING VALUE]..." },
         { "check a b",
-          "freshet check: \"b\" is one word too many; usage: freshet check CONFIG [--SETTING VALUE]..." },
+          "freshet check: \"b\" is one word too many; usage: freshet check [CONFIG] [--SETTING VALUE]..." },
         { "purge", "freshet purge: nothing to purge; say what with --tag, --url or --all" },
         { "purge --soft --site a", "freshet purge: nothing to purge; say what with --tag, --url or --all" },
         { "purge --all --tag a",
@@ -404,6 +401,21 @@ static void what_other_programs_call_it_is_translated(void **state)
         { "run -c freshet.conf", "the file stands without one: freshet run freshet.conf" },
         { "run --config=my.yaml", "freshet run my.yaml" },
         { "run --config", "freshet run freshet.yaml" },
+        { "check -c my.yaml", "the file stands without one: freshet check my.yaml" },
+        /* Before a verb, too. */
+        { "--port 3000",
+          "freshet: \"--port\" is no flag of freshet; write freshet run --listen 127.0.0.1:3000" },
+        { "--port=3000", "freshet: \"--port\" is no flag of freshet; write freshet run --listen "
+                         "127.0.0.1:3000" },
+        { "-p 3000 run", "write freshet run --listen 127.0.0.1:3000" },
+        { "-c my.yaml", "freshet: \"-c\" is no flag of freshet; the file stands without one: freshet run "
+                        "my.yaml" },
+        { "--config my.yaml", "the file stands without one: freshet run my.yaml" },
+        { "--config=my.yaml", "the file stands without one: freshet run my.yaml" },
+        { "--config", "freshet run freshet.yaml" },
+        { "--upstream 3000", "write freshet run --origin http://127.0.0.1:3000" },
+        { "--debug", "freshet: \"--debug\" is no flag of freshet; \"freshet explain URL\"" },
+        { "--daemon", "stays in the foreground" },
         { "run --cache-size 1g", "write --memory 256M" },
         { "run --threads 4", "write --workers 4" },
         { "run --log /var/log/a", "write --access-log /var/log/a" },
@@ -476,7 +488,7 @@ static void help_names_every_flag(void **state)
     } rows[] = {
         { CLI_HELP,
           { "freshet run [CONFIG]", "freshet purge", "freshet explain URL", "freshet status",
-            "freshet check CONFIG", "freshet version", "freshet help [VERB]",
+            "freshet check [CONFIG]", "freshet version", "freshet help [VERB]",
             "0 done, 1 failed, 2 wrong usage" } },
         { CLI_RUN,
           { "usage: freshet run [CONFIG]", "\n  --origin URL\n", "--listen ADDRESS...", "Default: 256M.",
@@ -486,7 +498,7 @@ static void help_names_every_flag(void **state)
             "\n  --admin ADDRESS\n", "FRESHET_TOKEN", "\n  --state FOLDER\n" } },
         { CLI_EXPLAIN, { "\n  --header, -H 'NAME: VALUE'\n", "--admin", "--token" } },
         { CLI_STATUS, { "\n  --json\n", "--admin", "--token" } },
-        { CLI_CHECK, { "usage: freshet check CONFIG", "--memory SIZE" } },
+        { CLI_CHECK, { "usage: freshet check [CONFIG]", "--memory SIZE" } },
         { CLI_VERSION, { "usage: freshet version\n" } },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
