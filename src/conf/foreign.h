@@ -18,8 +18,8 @@ struct foreign_flag {
     struct str name;  /* without dashes */
     struct str value; /* given with it, else the next word, else empty */
 };
-/* Returns the end of a sentence that begins with the quoted flag: in the arena, or a literal. NULL: the flag is
- * not known. */
+/* Returns the end of a sentence that begins with the quoted flag: in the arena, or a literal. NULL: the flag
+ * is not known. */
 const char *foreign_flag(const struct foreign_flag *f, struct arena *a);
 
 #endif
