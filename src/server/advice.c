@@ -49,3 +49,27 @@ const char *advice_log(int status)
     default: return NULL;
     }
 }
+
+const char *advice_state(int status)
+{
+    switch (status) {
+    case UV_ENOTDIR: return "move away the file that stands where a folder belongs";
+    case UV_EACCES:
+    case UV_EPERM: return "make it readable and writable for this user";
+    case UV_EROFS: return "choose a folder on a disk that can be written to";
+    case UV_ENOSPC: return "make room on its disk";
+    default: return NULL;
+    }
+}
+
+const char *advice_token_file(int status)
+{
+    switch (status) {
+    case UV_ENOENT: return "write the token into it";
+    case UV_EACCES:
+    case UV_EPERM: return "make it readable for this user";
+    case UV_EISDIR: return "name a file in that folder";
+    case UV_EFBIG: return "write the token alone into it, on one line";
+    default: return NULL;
+    }
+}

@@ -10,5 +10,8 @@
  * choose another. NULL: no advice. */
 const char *advice_listen(int status, const struct address *at);
 const char *advice_log(int status);
+/* The state folder, when it cannot be read or written. */
+const char *advice_state(int status);
+const char *advice_token_file(int status);
 
 #endif

@@ -21,10 +21,23 @@
 #define DESCRIPTORS_EACH  12
 #define OTHERS_MAY_READ   0004
 
-static int refuse(const char *what, struct str about, int status, const char *advice)
+/* `advice` may be NULL; `otherwise` is what helps in any case. */
+static int refuse(const char *what, struct str about, int status, const char *advice, const char *otherwise)
 {
-    fprintf(stderr, "freshet: %s \"%.*s\": %s; %s\n", what, STR_ARG(about), system_strerror(status), advice);
+    fprintf(stderr, "freshet: %s \"%.*s\": %s; %s%s%s\n", what, STR_ARG(about), system_strerror(status),
+            advice ? advice : "", advice ? ", or " : "", otherwise);
     return 1;
+}
+
+/* A file that holds the token; `advice`: what to do about it. */
+static void warn_if_readable(const char *path, const char *advice)
+{
+    int mode = system_file_mode(path);
+    if (mode >= 0 && (mode & OTHERS_MAY_READ))
+        fprintf(
+            stderr,
+            "freshet: warning: everybody on this machine can read the admin token in \"%s\"; chmod 600 %s\n",
+            path, advice);
 }
 
 /* ---- the state folder ---- */
@@ -59,8 +72,8 @@ static int read_token_file(struct preparation *p)
     snprintf(path, sizeof(path), "%.*s", STR_ARG(file));
     int status = system_read_file(path, TOKEN_FILE_MAX, &p->token);
     if (status < 0)
-        return refuse("cannot read token_file", file, status,
-                      "make it readable for this user, or name another");
+        return refuse("cannot read token_file", file, status, advice_token_file(status),
+                      "leave the setting out: then a token is made");
     struct str all = buf_str(&p->token), line = str_trim(str_first(all, str_index(all, '\n')));
     size_t from = (size_t)(line.p - all.p);
     if (line.n == 0) {
@@ -72,14 +85,11 @@ static int read_token_file(struct preparation *p)
     }
     memmove(p->token.p, p->token.p + from, line.n);
     p->token.n = line.n;
-    int mode = system_file_mode(path);
-    if (mode >= 0 && (mode & OTHERS_MAY_READ))
-        fprintf(stderr,
-                "freshet: warning: everybody on this machine can read the admin token in \"%.*s\"; chmod 600 "
-                "%.*s\n",
-                STR_ARG(file), STR_ARG(file));
+    warn_if_readable(path, path);
     return 0;
 }
+
+#define OTHER_STATE "name another with --state FOLDER, or give a token with FRESHET_TOKEN"
 
 static int make_own_token(struct preparation *p)
 {
@@ -89,10 +99,8 @@ static int make_own_token(struct preparation *p)
         status = state_write_token(p->state, buf_str(&p->token));
     }
     if (status < 0)
-        return refuse(
-            "cannot keep the admin token in the state folder", str_from(p->state), status,
-            "make it writable for this user, name another with --state FOLDER, or give a token with "
-            "FRESHET_TOKEN");
+        return refuse("cannot keep the admin token in the state folder", str_from(p->state), status,
+                      advice_state(status), OTHER_STATE);
     if (!p->only_try)
         fprintf(stderr, "freshet: made an admin token, kept in %s/token: %.*s\n", p->state,
                 STR_ARG(buf_str(&p->token)));
@@ -127,13 +135,16 @@ static void check_configuration_mode(const struct preparation *p)
     if (path.n == 0 || path.n >= sizeof(c))
         return;
     snprintf(c, sizeof(c), "%.*s", STR_ARG(path));
-    int mode = system_file_mode(c);
-    if (mode >= 0 && (mode & OTHERS_MAY_READ))
-        fprintf(
-            stderr,
-            "freshet: warning: everybody on this machine can read the admin token in \"%s\"; chmod 600 it, "
-            "or move the token into FRESHET_TOKEN or token_file\n",
-            c);
+    warn_if_readable(c, "it, or move the token into FRESHET_TOKEN or token_file");
+}
+
+/* Made by freshet itself, for its owner alone; but who copied it here may have opened it to all. */
+static void check_state_mode(const struct preparation *p)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%s/token", p->state);
+    if (n > 0 && n < (int)sizeof(path))
+        warn_if_readable(path, "it");
 }
 
 /* By flag or file, environment, token file, state folder; else a new one, kept and shown once. */
@@ -160,10 +171,11 @@ static int find_token(struct preparation *p)
     } else if ((status = state_read_token(p->state, &p->token)) < 0) {
         if (status != -ENOENT && status != -EINVAL)
             return refuse("cannot read the admin token in the state folder", str_from(p->state), status,
-                          "make it readable for this user, or name another with --state FOLDER");
+                          advice_state(status), OTHER_STATE);
         code = make_own_token(p);
     } else {
         p->token_from = "the state folder";
+        check_state_mode(p);
     }
     return code ? code : check_token(p);
 }
@@ -207,15 +219,17 @@ static int try_access_log(struct preparation *p)
 static int count_descriptors(struct preparation *p)
 {
     const struct process_settings *s = &p->settings->process;
-    size_t least = DESCRIPTORS_FIRST + p->workers_n * (DESCRIPTORS_EACH + s->listen.n);
+    size_t each = DESCRIPTORS_EACH + s->listen.n, least = DESCRIPTORS_FIRST + p->workers_n * each;
     p->files = system_raise_files_limit();
     if (p->files >= least)
         return 0;
-    fprintf(stderr,
-            "freshet: the limit of open files is %llu, and %zu worker%s need %zu before the first visitor; "
-            "raise it "
-            "(ulimit -n 65536), or start fewer with --workers\n",
-            (unsigned long long)p->files, p->workers_n, p->workers_n == 1 ? "" : "s", least);
+    bool fewer_would_do = p->files >= DESCRIPTORS_FIRST + each;
+    fprintf(
+        stderr,
+        "freshet: the limit of open files is %llu, and %zu worker%s %zu before the first visitor; raise it "
+        "(ulimit -n 65536; LimitNOFILE=65536 in a unit of systemd)%s\n",
+        (unsigned long long)p->files, p->workers_n, p->workers_n == 1 ? " needs" : "s need", least,
+        fewer_would_do ? ", or start fewer with --workers" : "");
     return 1;
 }
 
@@ -236,7 +250,7 @@ static int open_address(struct preparation *p, struct str text, const char *how,
 {
     struct address at;
     if (!address_parse(text, &at))
-        return refuse("not an address:", text, UV_EINVAL,
+        return refuse("not an address:", text, UV_EINVAL, NULL,
                       "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
     int status = p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
     if (p->only_try && status == UV_EADDRINUSE) {

@@ -64,6 +64,16 @@ static int say(const char *what, struct str about, int status)
     return 1;
 }
 
+/* Nothing fails for it before the site is busy. */
+static void say_limits(struct process *p, const struct settings *s, uint64_t files)
+{
+    struct buf lines = BUF_INIT;
+    limits_check(s, files, &lines);
+    for (struct str rest = buf_str(&lines), line; rest.p && (line = str_cut(&rest, '\n')).n;)
+        log_warning(&p->log, "main", "%.*s", STR_ARG(line));
+    buf_fini(&lines);
+}
+
 /* ---- the sweep ---- */
 
 /* Slices of a quarter of a millisecond, so that a worker on the same core is never held up for long. Between
@@ -214,6 +224,7 @@ static void reload(struct run *r)
         return;
     }
     buf_fini(&errors);
+    say_limits(&r->p, s, r->found.files);
     if (settings_start_changed(r->p.settings, s, &names))
         log_warning(&r->p.log, "main", "reload: these need a restart: %.*s", STR_ARG(buf_str(&names)));
     buf_fini(&names);
@@ -295,23 +306,13 @@ static int init_process(struct run *r)
     return status < 0 ? say("cannot make an event loop", STR("main"), status) : 0;
 }
 
-/* Nothing fails for it before the site is busy. */
-static void say_limits(struct process *p, uint64_t files)
-{
-    struct buf lines = BUF_INIT;
-    limits_check(p->settings, files, &lines);
-    for (struct str rest = buf_str(&lines), line; rest.p && (line = str_cut(&rest, '\n')).n;)
-        log_warning(&p->log, "main", "%.*s", STR_ARG(line));
-    buf_fini(&lines);
-}
-
 static int make_workers(struct run *r)
 {
     struct process *p = &r->p;
     const struct process_settings *s = &p->settings->process;
     uint64_t files = r->found.files;
     int64_t most = limits_connections(p->settings, files);
-    say_limits(p, files);
+    say_limits(p, p->settings, files);
     for (size_t i = 0; i < p->workers_n; i++) {
         int fds[WORKER_LISTENERS_MAX];
         for (size_t k = 0; k < s->listen.n; k++)
@@ -345,13 +346,15 @@ static void announce(struct run *r)
         return;
     size_t length = address_write(&r->found.admin_bound, text);
     fprintf(stderr, "freshet: admin on %.*s\n", (int)length, text);
-    int status = !r->found.state[0]
-                     ? UV_ENOENT
-                     : state_write_admin(r->found.state, (struct str){ text, length }, &r->admin_file);
-    r->admin_written = status == 0;
+    int status = 0;
+    if (r->found.state[0]) { /* without one there is the runtime folder, or what is said below */
+        status = state_write_admin(r->found.state, (struct str){ text, length }, &r->admin_file);
+        r->admin_written = status == 0;
+    }
     if (status < 0)
-        log_warning(&r->p.log, "main", "cannot write the admin's address into %s: %s", r->found.state,
-                    system_strerror(status));
+        log_warning(&r->p.log, "main",
+                    "cannot write the admin's address into %s: %s; name it to the verbs with --admin",
+                    r->found.state, system_strerror(status));
     status = running_publish(&r->presence, (struct str){ text, length }, r->found.state);
     if (status < 0)
         log_warning(&r->p.log, "main",

@@ -58,11 +58,28 @@ static void a_log_is_refused_for_a_reason(void **state)
     expect(advice_log(UV_ENOSPC), NULL);
 }
 
+static void a_state_folder_or_token_file_is_refused_for_a_reason(void **state)
+{
+    (void)state;
+    expect(advice_state(UV_ENOTDIR), "move away the file");
+    expect(advice_state(UV_EACCES), "writable");
+    expect(advice_state(UV_EPERM), "writable");
+    expect(advice_state(UV_EROFS), "can be written to");
+    expect(advice_state(UV_ENOSPC), "room");
+    expect(advice_state(UV_EIO), NULL);
+    expect(advice_token_file(UV_ENOENT), "write the token into it");
+    expect(advice_token_file(UV_EACCES), "readable");
+    expect(advice_token_file(UV_EISDIR), "a file in");
+    expect(advice_token_file(UV_EFBIG), "one line");
+    expect(advice_token_file(UV_EIO), NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(listening_is_refused_for_a_reason),
         cmocka_unit_test(a_log_is_refused_for_a_reason),
+        cmocka_unit_test(a_state_folder_or_token_file_is_refused_for_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
