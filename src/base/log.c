@@ -48,3 +48,19 @@ void log_record(struct log *log, enum log_level level, const char *area, const c
     log->write(log, buf_str(&line));
     buf_fini(&line);
 }
+
+bool log_valve_opens(struct log_valve *v, int64_t now_mono_ms, char held[LOG_HELD_MAX])
+{
+    int64_t next = atomic_load_explicit(&v->next_ms, memory_order_relaxed);
+    if (now_mono_ms < next ||
+        !atomic_compare_exchange_strong_explicit(&v->next_ms, &next, now_mono_ms + LOG_VALVE_MS,
+                                                 memory_order_relaxed, memory_order_relaxed)) {
+        atomic_fetch_add_explicit(&v->held, 1, memory_order_relaxed);
+        return false;
+    }
+    uint64_t n = atomic_exchange_explicit(&v->held, 0, memory_order_relaxed);
+    held[0] = '\0';
+    if (n)
+        snprintf(held, LOG_HELD_MAX, "; %llu more since the last such line", (unsigned long long)n);
+    return true;
+}

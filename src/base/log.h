@@ -5,6 +5,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/str.h"
 
@@ -21,6 +23,18 @@ struct log {
  * stranger's bytes cannot forge a record. Cuts the record at 2 KiB. Any thread. */
 __attribute__((format(printf, 4, 5))) void log_record(struct log *log, enum log_level level, const char *area,
                                                       const char *fmt, ...);
+
+/* For records that each request of a crowd would write: one is written in LOG_VALVE_MS, the others are
+ * counted. Zero it before its first use. */
+#define LOG_VALVE_MS 10000
+struct log_valve {
+    _Atomic int64_t next_ms; /* monotonic */
+    _Atomic uint64_t held;
+};
+#define LOG_HELD_MAX 64
+/* May the record be written? If so, writes the end of its text: "", or "; 5 more since the last such line".
+ * Any thread. */
+bool log_valve_opens(struct log_valve *v, int64_t now_mono_ms, char held[LOG_HELD_MAX]);
 
 /* Writes a time like "2026-11-22T19:06:00.123Z". Returns its length. */
 size_t log_time_write(char out[32], int64_t wall_ms);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "conf/setting.h"
 #include "http/connection_auth.h"
 #include "io/system.h"
 
@@ -483,6 +484,37 @@ static bool is_origins_fault(enum reason why)
            why != REASON_STREAM_LIMIT && !is_own_limit(why);
 }
 
+/* Of a limit that a crowd runs into: each of it has the same line to write. NULL: no such reason. */
+static struct log_valve *valve_of(const struct fetch *f, enum reason why)
+{
+    switch (why) {
+    case REASON_QUEUE_FULL: return &f->plan.origin->full_said;
+    case REASON_QUEUE_TIMEOUT: return &f->plan.origin->late_said;
+    case REASON_STREAM_LIMIT: return f->f->streams_said;
+    default: return NULL;
+    }
+}
+
+/* Which setting it was. Returns how long the text is. */
+static size_t describe_limit(const struct fetch *f, enum reason why, char *text, size_t bytes)
+{
+    const struct site_settings *site = f->plan.site;
+    struct buf b = BUF_INIT;
+    if (why == REASON_STREAM_LIMIT)
+        buf_printf(&b, ": streams %lld", (long long)f->plan.settings->process.streams);
+    else
+        buf_printf(&b, ": origin_connections %lld, ", (long long)site->origin_connections);
+    if (why == REASON_QUEUE_FULL)
+        buf_printf(&b, "origin_queue %lld", (long long)site->origin_queue);
+    if (why == REASON_QUEUE_TIMEOUT) {
+        buf_add(&b, STR("queue_timeout "));
+        setting_write_number(TYPE_TIME, site->queue_timeout, &b);
+    }
+    size_t n = (size_t)snprintf(text, bytes, "%.*s", STR_ARG(buf_str(&b)));
+    buf_fini(&b);
+    return n;
+}
+
 /* What else there is to say, behind the reason's sentence. */
 static void describe(const struct fetch *f, enum reason why, char *text, size_t bytes)
 {
@@ -493,6 +525,8 @@ static void describe(const struct fetch *f, enum reason why, char *text, size_t 
         n = (size_t)snprintf(text, bytes, ": %d", f->covered_status);
     else if (why == REASON_CONNECT_FAILED && error < 0)
         n = (size_t)snprintf(text, bytes, ": %s", system_strerror(error));
+    else if (valve_of(f, why))
+        n = describe_limit(f, why, text, bytes);
     if (why != REASON_ORIGIN_STATUS && refused_ms && n < bytes)
         snprintf(text + n, bytes - n, ", tried again for %lld ms",
                  (long long)(f->f->loop->now.mono_ms - refused_ms));
@@ -500,14 +534,17 @@ static void describe(const struct fetch *f, enum reason why, char *text, size_t 
 
 static void log_failure(struct fetch *f, enum reason why)
 {
-    char more[128] = "";
+    char more[128] = "", held[LOG_HELD_MAX] = "";
+    struct log_valve *valve = valve_of(f, why);
+    if (valve && !log_valve_opens(valve, f->f->loop->now.mono_ms, held))
+        return;
     describe(f, why, more, sizeof(more));
     struct str fault = http_error_for_people(f->fault, &f->arena);
     log_warning(f->f->log, is_own_limit(why) ? "fetch" : "origin",
-                "%.*s: %.*s %.*s%.*s: %.*s%s%s%.*s (site %.*s, request %.*s)", STR_ARG(f->plan.origin->name),
-                STR_ARG(f->plan.method_name), STR_ARG(f->plan.host), STR_ARG(f->plan.key.path),
-                STR_ARG(reason_sentence(why)), more, fault.n ? ": " : "", STR_ARG(fault),
-                STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id));
+                "%.*s: %.*s %.*s%.*s: %.*s%s%s%.*s (site %.*s, request %.*s%s)",
+                STR_ARG(f->plan.origin->name), STR_ARG(f->plan.method_name), STR_ARG(f->plan.host),
+                STR_ARG(f->plan.key.path), STR_ARG(reason_sentence(why)), more, fault.n ? ": " : "",
+                STR_ARG(fault), STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id), held);
 }
 
 void fetch_fail(struct fetch *f, enum reason why, int status)
@@ -517,7 +554,7 @@ void fetch_fail(struct fetch *f, enum reason why, int status)
     count(f->f->counters, COUNTER_FETCHES_FAILED);
     if (is_origins_fault(why))
         origin_failed(f->plan.origin, why, f->fault, f->f->loop->now);
-    if (is_origins_fault(why) || is_own_limit(why))
+    if (is_origins_fault(why) || is_own_limit(why) || valve_of(f, why))
         log_failure(f, why);
     index_withdraw(f->object);
     object_fail(f->object, why, status);

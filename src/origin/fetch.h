@@ -22,8 +22,9 @@ struct fetcher {
     struct pool *pool;
     struct counters *counters;
     _Atomic int64_t *streams; /* open answers without an end, of all workers */
-    struct list live;         /* all fetches */
-    struct list spare;        /* memory of ended fetches, for the next ones */
+    struct log_valve *streams_said;
+    struct list live;  /* all fetches */
+    struct list spare; /* memory of ended fetches, for the next ones */
     size_t spare_n;
     /* for use within one callback: */
     char *scratch;       /* FETCH_SCRATCH_BYTES, for heads and for decoding */

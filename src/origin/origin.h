@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/lock.h"
+#include "base/log.h"
 #include "cache/reason.h"
 #include "conf/settings.h"
 #include "http/error.h"
@@ -33,7 +34,8 @@ struct origin {
                              * origin_last_failure */
     _Atomic int last_error; /* of the last failed connect, a negative code of io/; 0: none */
     _Atomic uint64_t failed_in_row;
-    _Atomic int64_t row_began_ms; /* monotonic: the first failure of the row */
+    _Atomic int64_t row_began_ms;          /* monotonic: the first failure of the row */
+    struct log_valve full_said, late_said; /* that its queue is full; that a fetch waited too long in it */
     atomic_bool sick;
     atomic_bool is_old;          /* its latest answer was HTTP/1.0: it knows no 100 (Continue) */
     _Atomic int64_t next_try_ms; /* monotonic: while it is sick, no background fetch before */

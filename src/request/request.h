@@ -112,8 +112,9 @@ struct requests {
     bool draining;
     uint64_t *next_id;        /* of X-Request-Id, this worker's */
     _Atomic int64_t *tunnels; /* open ones, all workers */
-    struct list open;         /* requests in flight, for the drain */
-    size_t buffered;          /* bytes of uploads that are collected (upload_length) */
+    struct log_valve *tunnels_said;
+    struct list open; /* requests in flight, for the drain */
+    size_t buffered;  /* bytes of uploads that are collected (upload_length) */
 };
 
 /* A page of freshet's own. */

@@ -214,6 +214,17 @@ void tunnel_client_ended(struct request *r)
 
 static const struct connection_user user = { on_space, on_data, on_ended, on_written };
 
+static void warn_of_limit(struct request *r)
+{
+    char held[LOG_HELD_MAX];
+    if (!log_valve_opens(r->w->tunnels_said, r->w->loop->now.mono_ms, held))
+        return;
+    log_warning(r->w->log, "request", "%.*s %.*s%.*s: %.*s: tunnels %lld (site %.*s, request %.*s%s)",
+                STR_ARG(r->method_name), STR_ARG(r->authority), STR_ARG(r->key.path),
+                STR_ARG(reason_sentence(REASON_TUNNEL_LIMIT)), (long long)r->settings->process.tunnels,
+                STR_ARG(r->site->name), STR_ARG(request_id(r)), held);
+}
+
 /* Not only when the 101 comes: of a crowd that asks at once each would find room. */
 bool tunnel_take_place(struct request *r)
 {
@@ -224,6 +235,7 @@ bool tunnel_take_place(struct request *r)
     if (before < r->settings->process.tunnels)
         return true;
     tunnel_give_place(r);
+    warn_of_limit(r);
     return false;
 }
 

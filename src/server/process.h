@@ -27,6 +27,7 @@ struct process {
     struct acceptor **acceptors; /* one of each worker, for the sites */
     size_t workers_n;
     _Atomic int64_t tunnels, streams;
+    struct log_valve tunnels_said, streams_said; /* that there are too many */
     atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has logged it for all */
 };
 

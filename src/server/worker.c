@@ -214,6 +214,7 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .self = p->self,
         .next_id = &w->next_id,
         .tunnels = &p->tunnels,
+        .tunnels_said = &p->tunnels_said,
     };
     list_init(&r->open);
     requests_set_settings(r, settings_ref(p->settings));
@@ -271,6 +272,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     pool_init(&w->pool, &w->loop, &p->log, &w->counters);
     fetcher_init(&w->fetcher, &w->loop, &p->log, p->cache, &w->pool, &w->counters);
     w->fetcher.streams = &p->streams;
+    w->fetcher.streams_said = &p->streams_said;
     init_requests(w, &w->sites, NULL);
     init_requests(w, &w->internal, &p->admin.source);
     acceptor_init(&w->acceptor, &w->loop, front_new(&w->sites));

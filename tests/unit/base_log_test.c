@@ -121,12 +121,27 @@ static void writes_times(void **state)
     time_is(-86400000, "1969-12-31T00:00:00.000Z");
 }
 
+static void a_crowd_is_told_of_once_in_a_while(void **state)
+{
+    (void)state;
+    struct log_valve v = { 0 };
+    char held[LOG_HELD_MAX];
+    assert_true(log_valve_opens(&v, 5, held));
+    assert_string_equal(held, "");
+    for (int64_t ms = 5; ms < 5 + LOG_VALVE_MS; ms += LOG_VALVE_MS / 4)
+        assert_false(log_valve_opens(&v, ms, held));
+    assert_true(log_valve_opens(&v, 5 + LOG_VALVE_MS, held));
+    assert_string_equal(held, "; 4 more since the last such line");
+    assert_true(log_valve_opens(&v, 10 * LOG_VALVE_MS, held));
+    assert_string_equal(held, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_one_line),  cmocka_unit_test(drops_what_is_not_wanted),
         cmocka_unit_test(cannot_be_forged), cmocka_unit_test(cuts_long_records),
-        cmocka_unit_test(writes_times),
+        cmocka_unit_test(writes_times),     cmocka_unit_test(a_crowd_is_told_of_once_in_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@ await scenario({ answer, flags: ['--tunnels', '2', '--tunnel-timeout', '100s'] }
     equal(r.fields['cache-status'], 'freshet; fwd=bypass; detail=tunnel-limit');
   });
   c.close();
+  await cases.check('the log says so', () => freshet.saying('GET test/ws: too many upgraded connections: tunnels 2 .site default'));
   await freshet.advance('60s');
   await a.send('x');
   const sockets = [...origin.sockets];

@@ -61,6 +61,7 @@ await scenario({ answer, flags }, async ({ connect, ask, cases, freshet, origin,
     await page();
     const more = await begun(await open('/events'));
     check(/ 503 [^]*detail=stream-limit/.test(more.text), more.text);
+    await freshet.saying('GET test/events: too many answers without an end.*: streams 5 ');
     more.close();
     await freshet.until('requests', '==', 5);
     await page();

@@ -25,6 +25,16 @@ await scenario({ answer: async (r) => {
     check(/detail=origin-queue-full/.test(r.fields['cache-status']), r.fields['cache-status']);
     check(r.fields['retry-after'] !== undefined, 'no Retry-After');
   });
+  const lines = (pattern) => freshet.log().match(new RegExp(pattern, 'g'))?.length ?? 0;
+  await cases.check('the log says so once, not for each of a crowd', async () => {
+    const crowd = await Promise.all(Array.from({ length: 5 }, (_, i) => ask(`/crowd${i}`)));
+    crowd.forEach((r) => equal(r.status, 503));
+    await freshet.saying(': GET test/more: too many requests wait for a connection to the origin: origin_connections 3, origin_queue 4 ');
+    equal(lines('too many requests'), 1);
+    await freshet.advance('11s');
+    await ask('/again');
+    await freshet.saying(': GET test/again: too many requests .*; 5 more since the last such line');
+  });
   release.shift()();
   await soon(() => release.length >= 3);
   await cases.check('one of the queue goes on', () => freshet.until('requests', '==', 6));
@@ -32,6 +42,8 @@ await scenario({ answer: async (r) => {
   await cases.check('the others wait no longer: 503', async () => {
     const got = await Promise.all(queued.slice(1));
     got.forEach((r) => equal(r.status, 503));
+    await freshet.saying('waited too long for a connection to the origin: origin_connections 3, queue_timeout 30s ');
+    equal(lines('waited too long'), 1);
   });
   while (release.length) release.shift()();
   await cases.check('all that were let through are answered', async () => {
