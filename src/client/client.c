@@ -362,7 +362,8 @@ static void connected(struct stream *s, int status)
     if (x->over)
         return;
     if (status < 0) {
-        snprintf(x->failure, sizeof(x->failure), "%s", strerror(-status));
+        int why = address_refusal(&x->addresses[x->at - 1], status);
+        snprintf(x->failure, sizeof(x->failure), "%s", strerror(-why));
         stream_close(s); /* closed() tries the next address */
         return;
     }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/check.h"
 #include "io/hosts.h"
@@ -245,6 +246,14 @@ void address_take_turns(struct address *v, size_t n)
         family = family_of(&v[next]);
     }
     memcpy(v, out, n * sizeof(*v));
+}
+
+int address_refusal(const struct address *at, int error)
+{
+    struct stat st;
+    bool other = error == UV_ECONNREFUSED && at->sa.any.sa_family == AF_UNIX &&
+                 stat(at->sa.local.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode);
+    return other ? UV_ENOTSOCK : error;
 }
 
 static size_t take_answers(const struct addrinfo *info, uint16_t port, struct address v[RESOLVE_MAX])

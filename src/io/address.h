@@ -54,6 +54,10 @@ bool address_is_same(const struct address *a, const struct address *b);
  * family stays (RFC 8305 §4). At most RESOLVE_MAX. */
 void address_take_turns(struct address *v, size_t n);
 
+/* Returns what a failed connect to `at` with this libuv error means: UV_ENOTSOCK when a Unix path refused it
+ * because a file stands there that is no socket, else the error itself. Looks at the disk. */
+int address_refusal(const struct address *at, int error);
+
 #define RESOLVE_MAX 16 /* at most 32: origin/connect has a bit for each */
 
 /* One look-up of a name, embedded in its owner. The owner must keep it until `done` was called. */

@@ -282,6 +282,7 @@ void connect_done(struct stream *s, int status)
         won(t, c);
         return;
     }
+    status = address_refusal(&c->to, status);
     mark(t->entry, &c->to, now_of(t->entry));
     origin_unreachable(t->entry->origin, status);
     end_attempt(c);

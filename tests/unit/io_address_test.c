@@ -327,6 +327,26 @@ static void occupy(uv_work_t *work)
     pthread_mutex_unlock(&pool.lock);
 }
 
+static void a_plain_file_is_no_socket_that_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *at;
+        int before, after;
+    } rows[] = {
+        { "unix:/dev/null", UV_ECONNREFUSED, UV_ENOTSOCK },
+        { "unix:/", UV_ECONNREFUSED, UV_ENOTSOCK },
+        { "unix:/dev/null", UV_EACCES, UV_EACCES },
+        { "unix:/none/such", UV_ECONNREFUSED, UV_ECONNREFUSED },
+        { "127.0.0.1:1", UV_ECONNREFUSED, UV_ECONNREFUSED },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct address a;
+        assert_true(address_parse(str_from(rows[i].at), &a));
+        assert_int_equal(address_refusal(&a, rows[i].before), rows[i].after);
+    }
+}
+
 static void a_cancelled_look_up_is_done_nevertheless(void **state)
 {
     static struct world w;
@@ -358,6 +378,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_name),
         cmocka_unit_test(families_take_turns),
         cmocka_unit_test(the_same_address_is_known_again),
+        cmocka_unit_test(a_plain_file_is_no_socket_that_refuses),
         cmocka_unit_test(a_cancelled_look_up_is_done_nevertheless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
