@@ -10,6 +10,7 @@
 #include "admin/metrics.h"
 #include "admin/purge.h"
 #include "admin/status.h"
+#include "request/page.h"
 
 #define BODY_MAX ((size_t)1 << 20)
 
@@ -94,9 +95,8 @@ static void refuse_token(struct request *r)
     answer_field(r, STR("WWW-Authenticate"), STR("Bearer"));
 }
 
-static void answer(struct source *s, struct request *r, struct str body)
+void admin_answer(struct admin *a, struct request *r, struct str body)
 {
-    struct admin *a = CONTAINER_OF(s, struct admin, source);
     r->head_only = r->method == METHOD_HEAD;
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
         if (!str_eq(r->key.path, pages[i].path))
@@ -118,6 +118,13 @@ static void answer(struct source *s, struct request *r, struct str body)
         "GET /healthz, GET /readyz and GET /metrics");
 }
 
+static void start(struct source *s, struct request *r, struct object *o, bool background)
+{
+    CHECK(!background);
+    admin_answer(CONTAINER_OF(s, struct admin, source), r, buf_str(&r->collected));
+    page_fill(r, o);
+}
+
 void admin_init(struct admin *a)
 {
     CHECK(a->token.n > 0);
@@ -125,7 +132,7 @@ void admin_init(struct admin *a)
     lock_init(&a->lock);
     a->purges_n = 0;
     a->rate_second = a->rate_used = 0;
-    a->source = (struct source){ .body_max = BODY_MAX, .answer = answer };
+    a->source = (struct source){ .name = STR("admin"), .body_max = BODY_MAX, .start = start };
 }
 
 void admin_fini(struct admin *a)

@@ -51,7 +51,10 @@ void admin_fini(struct admin *a);
  * old one stays in force; empty: nothing. */
 void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms);
 
-/* ---- for the other files of this room ---- */
+/* ---- for the other files of this room, and its tests ---- */
+
+/* Makes r->answer for a request whose body is `body`. */
+void admin_answer(struct admin *a, struct request *r, struct str body);
 
 /* May one more purge be made in this second (setting purge_rate)? Counts it. */
 bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms);

@@ -5,6 +5,7 @@
 #include "admin/status.h"
 #include "cache/names.h"
 #include "request/route.h"
+#include "request/source_origin.h"
 
 #define HEADERS_MAX 100
 #define QUOTED_MAX  200
@@ -81,8 +82,9 @@ static bool make_request(struct request *r, struct question *q, struct requests 
     if (!fields_has(&q->fields, FIELD_HOST))
         fields_add_id(&q->fields, &r->arena, FIELD_HOST, url.target.authority);
     *sites = *r->w;
-    sites->source = NULL;
+    sites->source = &source_origin;
     request_init(out, sites, NULL);
+    out->source = sites->source;
     out->settings = r->settings;
     out->snapshot = r->snapshot;
     out->peer = r->peer;

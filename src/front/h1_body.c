@@ -74,7 +74,7 @@ static void look_for_client(struct timer *t)
         h1_close(c);
         return;
     }
-    if (!c->probed && c->minor >= 1 && !c->stream->writing && fetch_is_for_client(&r->fetch_client)) {
+    if (!c->probed && c->minor >= 1 && !c->stream->writing && request_is_only_for_client(r)) {
         c->probed = true;
         h1_write_interim(c, STR("HTTP/1.1 102 Processing\r\n\r\n"));
     }

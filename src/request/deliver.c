@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "http/date.h"
 #include "http/lines.h"
 #include "http/range.h"
 #include "http/sf.h"
+#include "request/page.h"
 #include "request/parts.h"
 #include "request/redirect.h"
 
@@ -501,6 +501,17 @@ static void take_body(struct request *r)
     r->body = r->body_held ? object_body(r->object) : r->object->body;
 }
 
+static void deliver_rest(struct request *r)
+{
+    r->reply.has_body = !r->head_only && status_has_body(r->reply.status);
+    if (!r->reply.has_body)
+        r->at = r->end = 0;
+    if (r->source->is_shared)
+        add_cache_status(r);
+    if (r->reply.has_body)
+        take_body(r);
+}
+
 void deliver_object(struct request *r)
 {
     const struct response *response = r->object->response;
@@ -523,36 +534,20 @@ void deliver_object(struct request *r)
     if (!decided)
         deliver_whole(r);
     keep_ignored(r);
-    r->reply.has_body = !r->head_only && status_has_body(r->reply.status);
-    if (!r->reply.has_body)
-        r->at = r->end = 0;
     add_age(r);
     add_etag(r);
-    add_cache_status(r);
+    deliver_rest(r);
     add_debug(r);
-    if (r->reply.has_body)
-        take_body(r);
 }
 
 /* ---- pages of our own ---- */
 
 void deliver_page(struct request *r)
 {
-    const struct answer_page *page = &r->answer;
-    struct str type = page->content_type.n ? page->content_type : STR("text/plain; charset=utf-8");
+    CHECK(!r->object);
+    r->object = object_new(r->w->cache, epochs_published(r->w->cache->epochs));
+    page_fill(r, r->object);
     deliver_nothing(r);
-    r->reply.status = page->status;
-    r->reply.has_body = !r->head_only;
-    r->reply.length = (int64_t)page->body.n;
-    char *date = arena_alloc(&r->arena, HTTP_DATE_BYTES);
-    http_date_write(date, r->w->loop->now.wall_ms / 1000);
-    add_extra_id(&r->reply, FIELD_DATE, (struct str){ date, HTTP_DATE_BYTES });
-    add_extra_id(&r->reply, FIELD_CONTENT_TYPE, type);
-    add_extra_id(&r->reply, FIELD_CACHE_CONTROL, STR("no-store"));
-    for (unsigned i = 0; i < page->extra_n; i++)
-        add_extra(&r->reply, page->extra[i].name, page->extra[i].value);
-    if (!r->w->source)
-        add_cache_status(r);
-    r->at = 0;
-    r->end = page->body.n;
+    deliver_whole(r);
+    deliver_rest(r);
 }

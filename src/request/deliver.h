@@ -10,7 +10,7 @@
 void deliver_nothing(struct request *r);
 /* From r->object (HEAD or SEALED) makes r->reply, r->at, r->end, r->parts. */
 void deliver_object(struct request *r);
-/* From r->answer: a page of our own. r->body stays NULL; r->reply and the page's bytes are all. */
+/* Makes r->object, which is NULL, of r->answer (request/page.h), and of it r->reply, r->at and r->end. */
 void deliver_page(struct request *r);
 
 /* Does the request carry a Range or conditions, which a fetch that may be stored leaves out (CACHING.md 3.7)? */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "http/status.h"
 #include "request/deliver.h"
+#include "request/page.h"
 #include "request/parts.h"
 #include "request/reader.h"
 #include "request/route.h"
@@ -15,9 +16,6 @@
 #define LEASE_FIRST     ((uint64_t)1 << 20)
 #define LEASE_NEXT      ((uint64_t)1 << 18) /* once the client turned out to be slow */
 #define REQUEST_ID_MOST 128
-
-static const struct field allow = { STR_INIT("Allow"),
-                                    STR_INIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"), FIELD_OTHER };
 
 /* Microseconds, for the durations in the log: nobody else wants them. */
 static int64_t time_for_log(const struct request *r)
@@ -92,22 +90,6 @@ static bool has_request_body(const struct request *r)
     return r->framing.kind == FRAMING_CHUNKED || (r->framing.kind == FRAMING_LENGTH && r->framing.length > 0);
 }
 
-/* An internal site: the whole body first, then one call. */
-static enum step answer_internally(struct request *r)
-{
-    size_t most = r->w->source->body_max;
-    if ((r->framing.kind == FRAMING_LENGTH && r->framing.length > most) || r->collected.n > most) {
-        r->answer = (struct answer_page){ .status = 413, .body = STR("The body is too large.\n") };
-    } else if (has_request_body(r) && !r->body_ended) {
-        r->front->want_body(r);
-        return WAIT;
-    } else {
-        r->w->source->answer(r->w->source, r, buf_str(&r->collected));
-    }
-    deliver_page(r);
-    return STEP_SEND;
-}
-
 static enum step do_route(struct request *r)
 {
     enum http_error e = r->refused;
@@ -118,8 +100,6 @@ static enum step do_route(struct request *r)
         count(r->w->counters, COUNTER_REQUESTS_REFUSED);
         return fail(r, REASON_BAD_REQUEST, http_error_status(e));
     }
-    if (r->w->source)
-        return answer_internally(r);
     if (r->status)
         return STEP_FAIL;
     if (r->framing.kind == FRAMING_LENGTH &&
@@ -130,7 +110,7 @@ static enum step do_route(struct request *r)
     uint64_t hops;
     if (route_max_forwards(r, &hops) && hops == 0) {
         r->answer = (struct answer_page){ .status = 200, .extra_n = 1 };
-        r->answer.extra[0] = allow;
+        r->answer.extra[0] = page_allow;
         deliver_page(r);
         return STEP_SEND;
     }
@@ -192,8 +172,7 @@ static void set_rule(struct request *r, struct rule *rule)
     r->rule = rule;
 }
 
-/* What is not in the key does not reach the origin (CACHING.md 4.5). */
-static void reduce_query(struct request *r)
+void request_reduce_query(struct request *r)
 {
     bool dropped = false;
     if (!r->rule || r->site->unkeyed_query != UNKEYED_STRIP || !r->key.has_query)
@@ -248,7 +227,7 @@ static bool goes_as_it_came(struct request *r)
         return false;
     if (!r->found.no_queue)
         return differs && r->is_signed;
-    reduce_query(r);
+    request_reduce_query(r);
     /* Whose spelling is the usual one loses nothing, and may be stored again when an answer permits it. */
     return differs || !request_is_in_order(r);
 }
@@ -261,7 +240,17 @@ static enum reason own_reason(const struct request *r)
     return r->as_came && r->range.n ? REASON_RANGE : REASON_NONE;
 }
 
-static void start_fetch(struct request *r, bool background);
+static void start(struct request *r, struct object *o, bool background)
+{
+    r->background_started |= background;
+    r->source->start(r->source, r, o, background);
+}
+
+static void leave_source(struct request *r)
+{
+    if (r->source->leave)
+        r->source->leave(r->source, r);
+}
 
 static enum step hit(struct request *r)
 {
@@ -383,7 +372,7 @@ static enum step do_lookup(struct request *r)
         }
         count(r->w->counters, COUNTER_STALE_HITS);
         if (r->found.busy)
-            start_fetch(r, true);
+            start(r, r->found.busy, true);
         return hit(r);
     case OUTCOME_JOIN:
         move_object(&r->stale, &r->found.stored);
@@ -408,15 +397,6 @@ static enum step do_lookup(struct request *r)
 }
 
 /* ---- fetch: start one that fills an object ---- */
-
-static struct str origin_host(const struct request *r, bool as_came)
-{
-    if (r->site->host.n)
-        return r->site->host;
-    if (as_came && r->came_host.n)
-        return r->came_host;
-    return r->authority.n ? r->authority : r->site->origin_address.authority;
-}
 
 static void upload_room(struct upload *u)
 {
@@ -443,20 +423,29 @@ static void make_upload(struct request *r)
 }
 
 /* Origins that need a Content-Length cannot read chunks: they take such a body for none. So it is collected (upload_length). */
-static bool needs_length(const struct request *r)
+static bool needs_whole_body(const struct request *r)
 {
+    if (r->source->body_max)
+        return has_request_body(r);
     return r->framing.kind == FRAMING_CHUNKED && r->site->upload_length == UPLOAD_LENGTH_BUFFER;
 }
 
 /* What one worker collects of all uploads: a client may begin many. */
 #define BUFFERED_MOST ((size_t)64 << 20)
 
+static uint64_t collected_most(const struct request *r)
+{
+    if (r->source->body_max)
+        return r->source->body_max;
+    int64_t most = r->site->upload_buffer, request_body = r->settings->process.request_body;
+    return (uint64_t)(most < request_body ? most : request_body);
+}
+
 static size_t collect(struct request *r, struct str data)
 {
     if (r->body_ended || r->refused != HTTP_ERROR_NONE || r->reason != REASON_NONE)
         return data.n; /* refused: it is read over */
-    int64_t most = r->site->upload_buffer, request_body = r->settings->process.request_body;
-    if (r->collected.n + data.n > (uint64_t)(most < request_body ? most : request_body))
+    if (r->collected.n + data.n > collected_most(r))
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
     else if (r->w->buffered + data.n > BUFFERED_MOST)
         r->reason = REASON_NO_MEMORY;
@@ -474,6 +463,8 @@ static size_t collect(struct request *r, struct str data)
 static enum step collect_body(struct request *r)
 {
     r->collects = true;
+    if (r->framing.kind == FRAMING_LENGTH && r->framing.length > collected_most(r))
+        r->refused = HTTP_ERROR_BODY_TOO_LARGE;
     if (r->refused != HTTP_ERROR_NONE)
         return fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
     if (r->reason != REASON_NONE)
@@ -486,94 +477,14 @@ static enum step collect_body(struct request *r)
     return STEP_FETCH;
 }
 
-static void interim(struct fetch_client *c, int status, const struct fields *fields)
-{
-    struct request *r = CONTAINER_OF(c, struct request, fetch_client);
-    if (!r->head_sent)
-        r->front->interim(r, status, fields);
-}
-
-static void upgraded(struct fetch_client *c, struct connection *connection, const struct response_head *head,
-                     struct str rest)
-{
-    tunnel_begin(CONTAINER_OF(c, struct request, fetch_client), connection, head, rest);
-}
-
-/* May what a fetch of this request brings be stored, by what the request says? Else the visitor's own conditions and
- * ranges go to the origin, and the answer is his alone. */
-static bool answer_may_be_stored(const struct request *r)
+bool request_answer_may_be_stored(const struct request *r)
 {
     return !r->pass && !r->as_came && !(r->head_only && r->outcome == OUTCOME_PASS);
 }
 
-/* Why what it brings is not stored although it might be. */
-static enum reason reason_not_to_store(const struct request *r)
-{
-    if (r->directives.no_store)
-        return REASON_REQUEST_NO_STORE;
-    /* A reload came between: the purge of what the old settings made must not miss this. */
-    if (r->alone || r->as_came || r->settings != r->w->snapshot->settings)
-        return REASON_NOT_SHARED;
-    return REASON_NONE;
-}
-
-static void start_fetch(struct request *r, bool background)
-{
-    struct fields *fields = (struct fields *)(uintptr_t)request_fields(r);
-    struct fields reduced;
-    reduce_query(r);
-    struct key_request key = r->key;
-    bool may_store = answer_may_be_stored(r),
-         as_came = !background && (!may_store || (r->is_signed && r->outcome == OUTCOME_PASS));
-    if (background) {
-        key_fields_for_refresh(fields, r->rule, &r->arena, &reduced);
-        key.fields = &reduced;
-    }
-    struct fetch_plan plan = {
-        .settings = r->settings,
-        .site = r->site,
-        .origin = origins_get(r->w->origins, &r->site->origin_address),
-        .method = may_store && r->head_only ? METHOD_GET : r->method,
-        .method_name = may_store && r->head_only ? STR("GET") : r->method_name,
-        .key = key,
-        .host = origin_host(r, as_came && !may_store),
-        .target = r->came,
-        .came = as_came ? request_fields_as_came(r) : NULL,
-        .as_came = as_came,
-        .came_is_key = as_came && request_came_is_key(r),
-        .rule = r->rule,
-        .place = r->look.place,
-        .object = background ? r->found.busy : r->object,
-        .stale = background ? r->found.stored : r->stale,
-        .request = &r->directives,
-        .upload = background ? NULL : r->upload,
-        .client = background ? NULL : &r->fetch_client,
-        .own = background ? NULL : r->own,
-        .empty_body = r->framing.kind == FRAMING_LENGTH && r->framing.length == 0,
-        .may_store = may_store,
-        .learns = may_store || r->as_came,
-        .background = background,
-        .upgrade = r->upgrade,
-        .not_stored = background || !(may_store || r->as_came) ? REASON_NONE : reason_not_to_store(r),
-        .request_id = request_id(r),
-    };
-    if (may_store && !background && r->site->combine_parts) {
-        bool part = r->stale && object_is_partial(r->stale);
-        if (r->range.n && !r->head_only)
-            plan.range = r->range;
-        else if (part && response_part(r->stale->response)->first == 0)
-            plan.part = r->stale;
-        if (part)
-            plan.stale = NULL;
-    }
-    r->background_started |= background;
-    r->went_as_came |= as_came;
-    fetch_start(r->w->fetcher, &plan);
-}
-
 static enum step do_fetch(struct request *r)
 {
-    if (needs_length(r)) {
+    if (needs_whole_body(r)) {
         enum step next = collect_body(r);
         if (next != STEP_FETCH)
             return next;
@@ -598,10 +509,10 @@ static enum step do_fetch(struct request *r)
     if (!r->object)
         r->object = object_new(r->w->cache, r->look.published);
     r->own_fetch = true;
-    if (has_request_body(r))
+    if (has_request_body(r) && !r->source->body_max)
         make_upload(r);
     r->fetch_started_us = time_for_log(r);
-    start_fetch(r, false);
+    start(r, r->object, false);
     if (r->upload && !r->upload->awaits)
         r->front->want_body(r);
     return STEP_AWAIT;
@@ -619,7 +530,7 @@ static void waited_too_long(struct timer *t)
 static enum step look_again(struct request *r)
 {
     reader_leave(r);
-    fetch_detach(&r->fetch_client); /* its own one goes on for others */
+    leave_source(r); /* its own object is filled for others */
     timer_stop(r->w->loop, &r->timer);
     r->timed_out = false; /* it waits anew */
     r->collapsed = r->as_came = r->went_as_came = false;
@@ -641,7 +552,7 @@ static enum step ask_as_it_came(struct request *r)
 /* What freshet left out of a request of his, since the answer might have been stored, is to be asked now that it is not. Once. */
 static bool was_asked_too_little(struct request *r)
 {
-    return !r->ask_as_came && !r->as_came && answer_may_be_stored(r) && deliver_needs_origin(r);
+    return !r->ask_as_came && !r->as_came && request_answer_may_be_stored(r) && deliver_needs_origin(r);
 }
 
 /* Under the rule that the page has by now. */
@@ -924,14 +835,6 @@ static unsigned lease_parts(struct request *r, struct iovec *iov, unsigned max, 
 static unsigned lease(struct request *r, struct iovec *iov, unsigned max, bool *last)
 {
     r->leased = 0;
-    if (!r->object) { /* a page of our own */
-        *last = true;
-        if (!r->reply.has_body || r->answer.body.n == 0)
-            return 0;
-        iov[0] = (struct iovec){ (char *)(uintptr_t)r->answer.body.p, r->answer.body.n };
-        r->leased = r->answer.body.n;
-        return 1;
-    }
     if (r->parts)
         return lease_parts(r, iov, max, last);
     return lease_run(r, iov, max, last);
@@ -996,7 +899,7 @@ static enum step do_send(struct request *r)
         bool last = false;
         if (r->last_sent)
             return STEP_FINISH;
-        if (r->object && object_state(r->object) == OBJECT_FAILED && !at_end(r, false, 0)) {
+        if (object_state(r->object) == OBJECT_FAILED && !at_end(r, false, 0)) {
             if (!r->head_sent) {
                 r->own_fetch = true;
                 return STEP_AWAIT;
@@ -1025,23 +928,6 @@ static enum step do_send(struct request *r)
 
 /* ---- fail: a page of our own ---- */
 
-static void write_error_page(struct request *r)
-{
-    struct arena *a = &r->arena;
-    struct answer_page *page = &r->answer;
-    const char *what = r->refused ? http_error_text(r->refused) : reason_sentence(r->reason).p;
-    *page = (struct answer_page){ .status = r->status };
-    char first =
-        is_alpha(what[0]) ? (char)(what[0] & ~0x20) : what[0]; /* a sentence, as decision 019 has it */
-    page->body = arena_printf(a, "%d %.*s\n\n%c%s.\nRequest %.*s\n", r->status,
-                              STR_ARG(status_reason(r->status)), first, what + 1, STR_ARG(request_id(r)));
-    if (r->status == 503)
-        page->extra[page->extra_n++] =
-            (struct field){ field_name(FIELD_RETRY_AFTER), STR("5"), FIELD_RETRY_AFTER };
-    if (r->status == 405)
-        page->extra[page->extra_n++] = allow;
-}
-
 static enum step do_fail(struct request *r)
 {
     count(r->w->counters, COUNTER_ERRORS);
@@ -1049,7 +935,7 @@ static enum step do_fail(struct request *r)
     drop_body(r);
     object_unref(r->object); /* the page is all that is delivered from here on */
     r->object = NULL;
-    write_error_page(r);
+    page_of_error(r);
     deliver_page(r);
     /* After a malformed request nothing on the connection can be trusted. */
     r->reply.close |= r->refused != HTTP_ERROR_NONE;
@@ -1070,7 +956,7 @@ static enum step do_finish(struct request *r)
     tunnel_end(r);
     timer_stop(w->loop, &r->timer);
     reader_leave(r);
-    fetch_detach(&r->fetch_client);
+    leave_source(r);
     if (w->log_request)
         w->log_request(w, r);
     if (r->upload)
@@ -1157,7 +1043,7 @@ void request_fini(struct request *r)
 
 void request_reset(struct request *r)
 {
-    const size_t from = offsetof(struct request, settings), to = offsetof(struct request, reply.extra);
+    const size_t from = offsetof(struct request, source), to = offsetof(struct request, reply.extra);
     CHECK(r->step == STEP_DONE);
     arena_rewind(&r->arena);
     memset((char *)r + from, 0, to - from);
@@ -1172,9 +1058,9 @@ enum request_result request_start(struct request *r)
     r->snapshot = r->w->snapshot;
     r->snapshot->users++;
     r->settings = r->snapshot->settings;
+    r->source = r->w->source;
     r->started_us = time_for_log(r);
     r->key.https = r->https;
-    r->fetch_client = (struct fetch_client){ .interim = interim, .upgraded = upgraded };
     list_push_back(&r->w->open, &r->link);
     count(r->w->counters, COUNTER_REQUESTS);
     count_add(r->w->counters, COUNTER_REQUESTS_OPEN, 1);
@@ -1234,14 +1120,6 @@ void request_client_gone(struct connection **own)
 size_t request_body(struct request *r, struct str data)
 {
     count_add(r->w->counters, COUNTER_BYTES_RECEIVED, (int64_t)data.n);
-    if (r->w->source) {
-        if (r->collected.n > r->w->source->body_max)
-            return data.n;
-        buf_add(&r->collected, data);
-        if (r->collected.n > r->w->source->body_max)
-            request_wake(r); /* 413 */
-        return data.n;
-    }
     if (r->collects)
         return collect(r, data);
     if (!r->upload || r->upload->unwanted)
@@ -1270,7 +1148,7 @@ void request_body_end(struct request *r, bool whole)
     r->body_ended = true;
     if (r->upload)
         upload_end(r->upload, whole ? UPLOAD_ENDED : UPLOAD_FAILED);
-    if (r->w->source || (r->collects && !r->upload))
+    if (r->collects && !r->upload)
         request_wake(r);
 }
 

@@ -9,6 +9,7 @@
 #include "io/address.h"
 #include "io/notice.h"
 #include "origin/fetch.h"
+#include "request/source.h"
 
 struct request;
 struct tunnel;
@@ -76,13 +77,6 @@ struct front_ops {
     void (*done)(struct request *r);
 };
 
-/* An internal site (the admin listener): answers instead of the cache. */
-struct source {
-    size_t body_max; /* of requests, bytes; more: 413 */
-    /* Fills r->answer. `body` is whole. */
-    void (*answer)(struct source *s, struct request *r, struct str body);
-};
-
 /* A worker's hold on the settings. It has one reference for all its requests and counts them itself: the process' own
  * count would be written by every worker for every request. */
 struct snapshot {
@@ -104,7 +98,7 @@ struct requests {
     struct counters *counters;
     struct snapshot *snapshot; /* for new requests */
     struct country *country;   /* NULL: no database */
-    struct source *source;     /* the admin listener's; NULL: sites */
+    struct source *source;     /* fills the objects of its requests */
     struct str self; /* "freshet-1a2b3c4d": our name in Via and CDN-Loop; its last SELF_DIGITS are drawn */
     /* The access log: called once for each finished request; NULL: off. */
     void (*log_request)(struct requests *w, const struct request *r);
@@ -134,6 +128,7 @@ struct request {
     struct link link;
     struct arena arena;
     /* From here on request_reset clears it, up to reply.extra. */
+    struct source *source;     /* of its worker */
     struct settings *settings; /* those that it began with, of `snapshot` */
     struct snapshot *snapshot;
 
@@ -214,7 +209,7 @@ struct request {
     struct tunnel *tunnel;
     bool has_tunnel_place; /* counted in w->tunnels: from the moment that it asks for an upgrade */
     struct buf
-        collected; /* a request body that is needed whole: an internal source's, or one that is sent with its length */
+        collected;   /* a request body that is needed whole: by its source, or to be sent with its length */
     size_t buffered; /* bytes of it that are counted in w->buffered */
     bool collects, body_ended;
 
@@ -226,7 +221,7 @@ struct request {
     int64_t started_us, first_byte_us, fetch_started_us, fetch_ms; /* 0: nobody asks, there is no log */
     struct str cache_status;
 
-    struct answer_page answer; /* error pages and internal sources */
+    struct answer_page answer; /* of which page_fill makes an object */
     struct reply reply;
 
     /* The arena's first block: most requests need no other. */
@@ -266,11 +261,22 @@ static inline bool request_is_tunnel(const struct request *r)
     return r->tunnel != NULL;
 }
 
+/* Is the answer for this client alone, so that it may end when the client is gone? */
+static inline bool request_is_only_for_client(const struct request *r)
+{
+    return fetch_is_for_client(&r->fetch_client);
+}
+
 /* The client's connection ends: the one to an origin that belongs to it does as well. No request of it is in flight. */
 void request_client_gone(struct connection **own);
 
 /* ---- for the steps, in other files of this room ---- */
 
+/* Leaves out of the query what is not in the key under r->rule, when the site wants that (CACHING.md 4.5). */
+void request_reduce_query(struct request *r);
+/* May what a source brings for this request be stored, by what the request says? Else the visitor's own conditions and ranges go to
+ * the origin, and the answer is for this request alone. */
+bool request_answer_may_be_stored(const struct request *r);
 /* Something came that the machine waits for; from the loop. */
 void request_wake(struct request *r);
 /* The client's X-Request-Id, or one of ours, made when it is first needed. */

@@ -259,7 +259,8 @@ enum http_error route_request(struct request *r)
         e = find_host(r, &t);
     if (e != HTTP_ERROR_NONE)
         return e;
-    if (r->w->source) {
+    if (!r->source->is_shared) {
+        r->pass = true;
         r->key.query = t.query;
         r->key.has_query = t.has_query;
         return HTTP_ERROR_NONE;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "io/system.h"
+#include "request/source_origin.h"
 #include "server/access_log.h"
 #include "server/advice.h"
 
@@ -199,7 +200,8 @@ void worker_post_reload(struct worker *w, struct settings *s)
 
 /* ---- life ---- */
 
-static void init_requests(struct worker *w, struct requests *r, struct source *source)
+static void init_requests(struct worker *w, struct requests *r, struct source *source,
+                          struct counters *counters)
 {
     struct process *p = w->process;
     *r = (struct requests){
@@ -208,7 +210,7 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .cache = p->cache,
         .fetcher = &w->fetcher,
         .origins = &p->origins,
-        .counters = source ? &w->admin_counters : &w->counters,
+        .counters = counters,
         .country = p->country,
         .source = source,
         .self = p->self,
@@ -273,8 +275,8 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     fetcher_init(&w->fetcher, &w->loop, &p->log, p->cache, &w->pool, &w->counters);
     w->fetcher.streams = &p->streams;
     w->fetcher.streams_said = &p->streams_said;
-    init_requests(w, &w->sites, NULL);
-    init_requests(w, &w->internal, &p->admin.source);
+    init_requests(w, &w->sites, &source_origin, &w->counters);
+    init_requests(w, &w->internal, &p->admin.source, &w->admin_counters);
     acceptor_init(&w->acceptor, &w->loop, front_new(&w->sites));
     acceptor_init(&w->admin_acceptor, &w->loop, front_new(&w->internal));
     w->acceptor.owner = w->admin_acceptor.owner = w;

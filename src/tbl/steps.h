@@ -4,7 +4,7 @@
  * Users: request/request (driver, counters, trace).
  */
 /* clang-format off */
-STEP(ROUTE,   "route",   TO(LOOKUP) | TO(FETCH) | TO(SEND) | TO(FAIL)) /* SEND: an internal site's answer */
+STEP(ROUTE,   "route",   TO(LOOKUP) | TO(FETCH) | TO(SEND) | TO(FAIL)) /* SEND: OPTIONS that goes no further */
 STEP(LOOKUP,  "lookup",  TO(LOOKUP) | TO(FETCH) | TO(AWAIT) | TO(DELIVER) | TO(FAIL))
 STEP(FETCH,   "fetch",   TO(AWAIT) | TO(FAIL))
 STEP(AWAIT,   "await",   TO(DELIVER) | TO(LOOKUP) | TO(FAIL) | TO(FINISH)) /* FINISH: a tunnel ended */

@@ -128,7 +128,7 @@ static inline struct answer_page *world_ask(struct world *w, enum method method,
     r->key.path = str_cut(&rest, '?');
     r->key.has_query = rest.p != NULL;
     r->key.query = rest;
-    w->admin.source.answer(&w->admin.source, r, body);
+    admin_answer(&w->admin, r, body);
     assert_in_range(r->answer.status, 200, 599);
     return &r->answer;
 }

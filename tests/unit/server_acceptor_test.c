@@ -10,6 +10,7 @@
 #include "io_test.h"
 
 #include "base/mem.h"
+#include "request/page.h"
 #include "server/acceptor.h"
 
 /* ---- the protocol ---- */
@@ -242,6 +243,8 @@ static struct front *line_front_new(struct requests *requests)
 struct spot {
     struct world world;
     struct source source;
+    struct hash_secret secret;
+    struct cache *cache;
     struct counters counters;
     struct requests requests;
     struct acceptor acceptor;
@@ -250,13 +253,14 @@ struct spot {
     unsigned changes;
 };
 
-static void answer(struct source *s, struct request *r, struct str body)
+static void answer(struct source *s, struct request *r, struct object *o, bool background)
 {
     (void)s;
-    (void)body;
+    assert_false(background);
     r->answer =
         (struct answer_page){ .status = str_eq(r->key.path, STR("/none")) ? 404 : 200,
                               .body = ARENA_JOIN(&r->arena, STR("you asked for "), r->key.path, STR("\n")) };
+    page_fill(r, o);
 }
 
 static void changed(struct acceptor *a)
@@ -269,10 +273,12 @@ static void spot_init(struct spot *p)
     struct buf errors = BUF_INIT;
     memset(p, 0, sizeof(*p));
     world_init(&p->world);
-    p->source.answer = answer;
+    p->source.start = answer;
+    p->cache = cache_new(&p->secret, 8 << 20);
     p->requests = (struct requests){ .loop = &p->world.loop,
                                      .log = &p->world.log,
                                      .counters = &p->counters,
+                                     .cache = p->cache,
                                      .source = &p->source,
                                      .self = STR("freshet-00000000"),
                                      .next_id = &p->next_id };
@@ -300,6 +306,7 @@ static void spot_fini(struct spot *p)
     RUN_UNTIL(&p->world, acceptor_is_quiet(&p->acceptor));
     acceptor_fini(&p->acceptor);
     requests_fini(&p->requests);
+    cache_free(p->cache);
     world_fini(&p->world);
 }
 
@@ -376,6 +383,7 @@ static void another_protocol_stands_behind_the_same_header(void **state)
     assert_int_equal(counter_read(&p.counters, COUNTER_CONNECTIONS_ACCEPTED), 2);
     acceptor_fini(&p.acceptor);
     requests_fini(&p.requests);
+    cache_free(p.cache);
     world_fini(&p.world);
 }
 
