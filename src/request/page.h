@@ -1,6 +1,6 @@
 /*
- * Pages of freshet's own: errors, and what the admin site answers. They are values until an object is made of them: then they are
- * delivered like any other.
+ * Pages of freshet's own: errors, and what the admin site answers. They are values until an object is made of
+ * them: then they are delivered like any other.
  */
 #ifndef REQUEST_PAGE_H
 #define REQUEST_PAGE_H
@@ -10,7 +10,8 @@
 /* The methods that freshet passes on, as a field. */
 extern const struct field page_allow;
 
-/* Fills `o`, which is NEW and private, with r->answer, and seals it. Cache-Control: no-store. Without memory its body is empty. */
+/* Fills `o`, which is NEW and private, with r->answer, and seals it. Cache-Control: no-store. Without
+ * memory its body is empty. */
 void page_fill(struct request *r, struct object *o);
 /* Makes r->answer the page of the error r->reason or r->refused, with r->status. */
 void page_of_error(struct request *r);
