@@ -103,11 +103,8 @@ struct str arena_join(struct arena *a, const struct str *parts, size_t n)
     for (size_t i = 0; i < n; i++)
         bytes += parts[i].n;
     char *p = arena_alloc(a, bytes), *at = p;
-    for (size_t i = 0; i < n; i++) {
-        if (parts[i].n)
-            memcpy(at, parts[i].p, parts[i].n);
-        at += parts[i].n;
-    }
+    for (size_t i = 0; i < n; i++)
+        at = str_put(at, parts[i]);
     return (struct str){ p, bytes };
 }
 

@@ -60,6 +60,13 @@ static inline struct str str_first(struct str s, size_t n)
 {
     return (struct str){ s.p, n < s.n ? n : s.n };
 }
+/* Copies the bytes to `to`, which has room for them. Returns the place behind them. */
+static inline char *str_put(char *to, struct str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
 /* Returns `s` without SP and HTAB at both ends (RFC 9110 §5.6.3, OWS). */
 static inline struct str str_trim(struct str s)
 {

@@ -89,13 +89,6 @@ static struct str material_str(const struct material *m)
     return (struct str){ m->p, m->n };
 }
 
-static char *bytes_write(char *to, struct str s)
-{
-    if (s.n)
-        memcpy(to, s.p, s.n);
-    return to + s.n;
-}
-
 /* There are as many of these as families: a length is a byte, when it is small. */
 #define LONG 255
 
@@ -112,7 +105,7 @@ static char *short_write(char *to, struct str s)
         number_write(to, (uint32_t)s.n);
         to += 4;
     }
-    return bytes_write(to, s);
+    return str_put(to, s);
 }
 
 struct str key_primary(const struct key_request *r, struct arena *a)
@@ -124,7 +117,7 @@ struct str key_primary(const struct key_request *r, struct arena *a)
     at = short_write(at, r->host);
     *at++ = (char)(r->port & 0xff);
     *at++ = (char)(r->port >> 8);
-    at = bytes_write(at, r->path);
+    at = str_put(at, r->path);
     CHECK(at == p + bytes);
     return (struct str){ p, bytes };
 }
@@ -187,8 +180,7 @@ static size_t put_param(char *to, size_t n, struct str raw)
 {
     if (n)
         to[n++] = '&';
-    memcpy(to + n, raw.p, raw.n);
-    return n + raw.n;
+    return (size_t)(str_put(to + n, raw) - to);
 }
 
 /* The parameters that stay, in the order sent; `query` itself when all do. */
@@ -238,8 +230,9 @@ static bool query_has_name(struct str query, struct str name, struct arena *a)
 struct str query_ignored(struct str query, const struct strs *ignored, struct str known, struct arena *a)
 {
     struct param_filter f = { ignored->v, ignored->n, false };
-    struct material m = { .arena = a };
     struct query_param q;
+    char *p = NULL;
+    size_t n = 0;
     if (key_query_is_long(query))
         return STR_NONE; /* nothing was dropped of it */
     bool coded = query_is_coded(query);
@@ -247,11 +240,11 @@ struct str query_ignored(struct str query, const struct strs *ignored, struct st
         struct str name = param_name(&q, coded, a);
         if (param_stays(&f, name) || query_has_name(known, name, a))
             continue;
-        if (m.n)
-            put_byte(&m, '&');
-        put_bytes(&m, q.raw);
+        if (!p)
+            p = arena_alloc(a, query.n);
+        n = put_param(p, n, q.raw);
     }
-    return material_str(&m);
+    return (struct str){ p, n };
 }
 
 static bool has_query_list(const struct rule *rule)

@@ -218,13 +218,6 @@ size_t fields_index_of(const struct fields *f, struct str name, size_t from)
     return index_of(f, field_id_of(name), name, from);
 }
 
-static char *put(char *to, struct str s)
-{
-    if (s.n)
-        memcpy(to, s.p, s.n);
-    return to + s.n;
-}
-
 static struct str joined(const struct fields *f, enum field_id id, struct str name, struct arena *a)
 {
     size_t first = index_of(f, id, name, 0);
@@ -238,8 +231,8 @@ static struct str joined(const struct fields *f, enum field_id id, struct str na
     char *p = arena_alloc(a, bytes), *at = p;
     for (size_t i = first; i < f->n; i = index_of(f, id, name, i + 1)) {
         if (i != first)
-            at = put(at, JOINED_BY);
-        at = put(at, f->v[i].value);
+            at = str_put(at, JOINED_BY);
+        at = str_put(at, f->v[i].value);
     }
     return (struct str){ p, (size_t)(at - p) };
 }

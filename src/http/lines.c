@@ -4,19 +4,12 @@
 
 #include "base/check.h"
 
-static char *put(char *to, struct str s)
-{
-    if (s.n)
-        memcpy(to, s.p, s.n);
-    return to + s.n;
-}
-
 char *lines_put(char *to, struct str name, struct str value)
 {
-    to = put(to, name);
+    to = str_put(to, name);
     *to++ = ':';
     *to++ = ' ';
-    to = put(to, value);
+    to = str_put(to, value);
     *to++ = '\r';
     *to++ = '\n';
     return to;
