@@ -42,12 +42,12 @@ static void warn_if_readable(const char *path, const char *advice)
 
 /* ---- the state folder ---- */
 
+/* Without one the token must come from elsewhere, else it is missed below. */
 static int find_state(struct preparation *p)
 {
-    if (state_folder(p->settings->process.state, p->state) == 0)
-        return 0;
-    p->state[0] = '\0';
-    return 0; /* without a token from elsewhere it is missed below */
+    if (state_folder(p->settings->process.state, p->state) < 0)
+        p->state[0] = '\0';
+    return 0;
 }
 
 /* ---- the token ---- */
@@ -235,18 +235,9 @@ static int count_descriptors(struct preparation *p)
 
 /* ---- addresses ---- */
 
-static int cannot_listen(const char *how, struct str address, const struct address *at, int status,
-                         const char *flag)
-{
-    const char *advice = advice_listen(status, at);
-    fprintf(stderr, "freshet: cannot listen %s \"%.*s\": %s; %s%schoose another address with %s\n", how,
-            STR_ARG(address), system_strerror(status), advice ? advice : "", advice ? ", or " : "", flag);
-    return 1;
-}
-
 /* An address of the settings; `fds`: as many sockets of it as workers share it. */
-static int open_address(struct preparation *p, struct str text, const char *how, const char *flag, int *fds,
-                        size_t n, struct address *bound)
+static int open_address(struct preparation *p, struct str text, const char *cannot, const char *otherwise,
+                        int *fds, size_t n, struct address *bound)
 {
     struct address at;
     if (!address_parse(text, &at))
@@ -259,7 +250,7 @@ static int open_address(struct preparation *p, struct str text, const char *how,
                 STR_ARG(text));
         return 0;
     }
-    return status < 0 ? cannot_listen(how, text, &at, status, flag) : 0;
+    return status < 0 ? refuse(cannot, text, status, advice_listen(status, &at), otherwise) : 0;
 }
 
 static int open_sockets(struct preparation *p)
@@ -267,7 +258,6 @@ static int open_sockets(struct preparation *p)
     const struct process_settings *s = &p->settings->process;
     size_t n = p->workers_n;
     int code = 0;
-    p->admin_fd = -1;
     if (s->listen.n > WORKER_LISTENERS_MAX) {
         fprintf(stderr, "freshet: --listen: %zu addresses are too many; at most %d\n", s->listen.n,
                 WORKER_LISTENERS_MAX);
@@ -275,9 +265,11 @@ static int open_sockets(struct preparation *p)
     }
     p->fds = mem_alloc((s->listen.n * n + 1) * sizeof(*p->fds));
     for (size_t i = 0; i < s->listen.n && (code == 0 || p->only_try); i++)
-        code |= open_address(p, s->listen.v[i], "on", "--listen", p->fds + i * n, n, &p->bound[i]);
+        code |= open_address(p, s->listen.v[i], "cannot listen on", "choose another address with --listen",
+                             p->fds + i * n, n, &p->bound[i]);
     if (s->admin.n && (code == 0 || p->only_try))
-        code |= open_address(p, s->admin, "for the admin on", "--admin", &p->admin_fd, 1, &p->admin_bound);
+        code |= open_address(p, s->admin, "cannot listen for the admin on",
+                             "choose another address with --admin", &p->admin_fd, 1, &p->admin_bound);
     return code;
 }
 
