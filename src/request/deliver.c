@@ -246,24 +246,17 @@ static void add_etag(struct request *r)
 
 /* ---- 206 and 416 ---- */
 
-/* The visible lines of the stored response, without the fields that a 206 words differently. */
-static struct str partial_lines(struct request *r, bool without_type)
+/* A field that a 206 words differently. */
+static bool is_of_the_whole(const struct site_settings *site, const struct field *f)
 {
-    struct fields fields;
-    size_t visible_n;
-    struct buf b = BUF_INIT;
-    const struct field *cc = response_default_cc(r->object->response);
-    response_fields(r->object->response, &r->arena, &fields, &visible_n);
-    for (size_t i = 0; i < visible_n; i++) {
-        const struct field *f = &fields.v[i];
-        if (f->id != FIELD_CONTENT_RANGE && !(without_type && f->id == FIELD_CONTENT_TYPE))
-            lines_add(&b, f->name, f->value);
-    }
-    if (cc)
-        lines_add(&b, cc->name, cc->value);
-    struct str lines = arena_dup(&r->arena, buf_str(&b));
-    buf_fini(&b);
-    return lines;
+    (void)site;
+    return f->id == FIELD_CONTENT_RANGE;
+}
+
+/* The same of a 206 with several parts: each of them has a type. */
+static bool is_of_a_part(const struct site_settings *site, const struct field *f)
+{
+    return is_of_the_whole(site, f) || f->id == FIELD_CONTENT_TYPE;
 }
 
 /* Says something of the page's bytes, or how long and by whom they may be kept: not of a 416, which a cache in front of us
@@ -287,15 +280,20 @@ static bool is_of_the_page(const struct site_settings *site, const struct field 
     return false;
 }
 
-static struct str unsatisfiable_lines(struct request *r)
+/* The visible lines of the stored response that are not left out, then the line of `more`, if it is not NULL. */
+static struct str lines_without(struct request *r,
+                                bool (*is_left_out)(const struct site_settings *, const struct field *),
+                                const struct field *more)
 {
     struct fields fields;
     size_t visible_n;
     struct buf b = BUF_INIT;
     response_fields(r->object->response, &r->arena, &fields, &visible_n);
     for (size_t i = 0; i < visible_n; i++)
-        if (!is_of_the_page(r->site, &fields.v[i]))
+        if (!is_left_out(r->site, &fields.v[i]))
             lines_add(&b, fields.v[i].name, fields.v[i].value);
+    if (more)
+        lines_add(&b, more->name, more->value);
     struct str lines = arena_dup(&r->arena, buf_str(&b));
     buf_fini(&b);
     return lines;
@@ -310,7 +308,7 @@ static uint64_t base_of(const struct object *o)
 static void deliver_one_range(struct request *r, struct range range, uint64_t whole)
 {
     r->reply.status = 206;
-    r->reply.lines = partial_lines(r, false);
+    r->reply.lines = lines_without(r, is_of_the_whole, response_default_cc(r->object->response));
     add_extra_id(&r->reply, FIELD_CONTENT_RANGE, parts_content_range(r, range, whole));
     r->reply.length = (int64_t)(range.last - range.first + 1);
     r->at = range.first - base_of(r->object);
@@ -325,7 +323,7 @@ static void deliver_ranges(struct request *r, const struct range *v, size_t n, u
     r->at = v[0].first;
     r->end = v[0].last + 1;
     r->reply.status = 206;
-    r->reply.lines = partial_lines(r, true);
+    r->reply.lines = lines_without(r, is_of_a_part, response_default_cc(r->object->response));
     r->reply.length = (int64_t)parts->bytes;
     add_extra_id(&r->reply, FIELD_CONTENT_TYPE, parts->content_type);
 }
@@ -333,7 +331,7 @@ static void deliver_ranges(struct request *r, const struct range *v, size_t n, u
 static void deliver_unsatisfiable(struct request *r, uint64_t whole)
 {
     r->reply.status = 416;
-    r->reply.lines = unsatisfiable_lines(r);
+    r->reply.lines = lines_without(r, is_of_the_page, NULL);
     r->reply.length = 0;
     r->at = r->end = 0;
     add_extra_id(&r->reply, FIELD_CACHE_CONTROL, STR("no-store"));
