@@ -67,8 +67,8 @@ int signals_init(struct signals *s, struct loop *l, void (*received)(struct sign
     s->n = s->open;
     for (size_t i = 0; i < n; i++) {
         int status = uv_signal_start(&s->handles[i], on_signal, number_at(i));
-        CHECK(status == 0 ||
-              i >= NAMED); /* a tool that runs the program (valgrind) keeps a real-time one for itself */
+        /* A tool that runs the program (valgrind) keeps a real-time one for itself. */
+        CHECK(status == 0 || i >= NAMED);
     }
     return 0;
 }
