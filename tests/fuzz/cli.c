@@ -24,7 +24,8 @@ static void check_cli(const struct cli *c, size_t argc)
               c->overrides[i].value.p);
     if (c->help)
         return;
-    CHECK(c->verb != CLI_CHECK || c->config);
+    CHECK(!c->config || c->verb == CLI_RUN || c->verb == CLI_CHECK);
+    CHECK(!c->config || c->config[0]);
     CHECK(c->verb != CLI_EXPLAIN || c->url.n);
     CHECK(c->verb != CLI_PURGE || c->all == (c->tags.n + c->urls.n == 0));
     for (size_t i = 0; i < c->headers.n; i++)
