@@ -1,7 +1,7 @@
 #include "admin/explain.h"
 
 #include "admin/answer.h"
-#include "admin/named.h"
+#include "cache/named.h"
 #include "admin/status.h"
 #include "cache/names.h"
 #include "request/route.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "admin/answer.h"
-#include "admin/named.h"
+#include "cache/named.h"
 #include "cache/names.h"
 #include "conf/nearest.h"
 

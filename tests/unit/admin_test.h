@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 #include "admin/admin.h"
-#include "admin/named.h"
+#include "cache/named.h"
 #include "cache/names.h"
 
 #define TOKEN "the-admin-token"

@@ -1,4 +1,4 @@
-#include "admin/named.h"
+#include "cache/named.h"
 
 static struct str clean(struct str url, struct arena *a)
 {

@@ -3,8 +3,8 @@
  * People copy them from a browser's address bar or from a CMS, so this does what a browser would do before it
  * asks. Pure.
  */
-#ifndef ADMIN_NAMED_H
-#define ADMIN_NAMED_H
+#ifndef CACHE_NAMED_H
+#define CACHE_NAMED_H
 
 #include "cache/key.h"
 #include "http/url.h"
