@@ -7,6 +7,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "cache/purge.h"
 #include "request/request.h"
 
 #define ADMIN_PURGES_KEPT  20
@@ -16,7 +17,7 @@
 struct admin_purge {
     uint64_t sequence;
     int64_t wall_ms;
-    char what[200]; /* "site default: tags book-1, books (soft)", cut; NUL-terminated */
+    char what[PURGE_SAID_MAX + 1]; /* "site default: tags book-1, books (soft)", cut; NUL-terminated */
 };
 
 struct admin {

@@ -101,6 +101,14 @@ bool str_is_utf8(struct str s)
     return true;
 }
 
+struct str str_utf8_first(struct str s, size_t n)
+{
+    n = n < s.n ? n : s.n;
+    while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+        n--;
+    return str_first(s, n);
+}
+
 size_t str_to_latin1(struct str s, char *to)
 {
     size_t n = 0;

@@ -90,6 +90,8 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 size_t str_utf8_length(struct str s);
 /* Is all of `s` well-formed UTF-8? */
 bool str_is_utf8(struct str s);
+/* Returns the longest beginning of s that has at most n bytes and ends between two characters of UTF-8. */
+struct str str_utf8_first(struct str s, size_t n);
 /* Writes the text in ISO 8859-1 to `to`, which has room for s.n bytes. Returns the length. 0: `s` is empty,
  * is not UTF-8, or has a character above U+00FF. */
 size_t str_to_latin1(struct str s, char *to);

@@ -239,7 +239,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
         compare_with_stored(f, h);
     if (!method_is_safe(f->plan.method_name) && status >= 200 && status < 400 &&
         f->plan.site->invalidate_unsafe) {
-        invalidate_by_answer(f->f->cache, &f->plan.key, &fields, &f->arena, f->f->loop->now.mono_ms);
+        invalidate_by_answer(f->f->cache, f->plan.settings, &f->plan.key, &fields, &f->arena,
+                             f->f->loop->now.mono_ms);
         f->invalidated = true;
     }
     if (status == 206 && f->part) {

@@ -85,27 +85,42 @@ static void invalidate_reference(struct cache *c, const struct key_request *at, 
         invalidate_url(c, &url, a, now_mono_ms);
 }
 
-static void invalidate_groups(struct cache *c, const struct key_request *at, const struct fields *response,
-                              struct arena *a, int64_t now_mono_ms)
+/* "https://HOST:PORT", as a purge of groups names their origin. */
+static struct str origin_text(const struct key_request *at, struct arena *a)
+{
+    return ARENA_JOIN(a, at->https ? STR("https://") : STR("http://"), at->host,
+                      at->port ? STR(":") : STR_NONE, at->port ? arena_decimal(a, at->port) : STR_NONE);
+}
+
+static void invalidate_groups(struct cache *c, const struct settings *settings, const struct key_request *at,
+                              const struct fields *response, struct arena *a, int64_t now_mono_ms)
 {
     struct sf_members groups;
-    uint64_t names[GROUPS_MAX];
+    struct str named[GROUPS_MAX];
     size_t n = 0;
     if (!fields_has(response, FIELD_CACHE_GROUP_INVALIDATION) ||
         !sf_parse_list(fields_joined(response, FIELD_CACHE_GROUP_INVALIDATION, a), a, &groups))
         return;
     for (size_t i = 0; i < groups.n && n < GROUPS_MAX; i++)
         if (groups.v[i].value.type == SF_STRING)
-            names[n++] = name_of_group(c, at, groups.v[i].value.text, a);
-    if (n)
-        epochs_purge(c->epochs, PURGE_INVALIDATE, names, n, now_mono_ms);
+            named[n++] = groups.v[i].value.text;
+    struct purge purge = { .scope = PURGE_OF_GROUPS,
+                           .kind = PURGE_INVALIDATE,
+                           .cause = PURGE_BY_UNSAFE,
+                           .origin = origin_text(at, a),
+                           .groups = { named, n } };
+    struct purge_result result;
+    struct purge_error error;
+    bool applied = purge_apply(c, settings, &purge, now_mono_ms, a, &result, &error);
+    CHECK_DEBUG(applied); /* the host was parsed before it came here */
+    (void)applied;
 }
 
-void invalidate_by_answer(struct cache *c, const struct key_request *at, const struct fields *response,
-                          struct arena *a, int64_t now_mono_ms)
+void invalidate_by_answer(struct cache *c, const struct settings *settings, const struct key_request *at,
+                          const struct fields *response, struct arena *a, int64_t now_mono_ms)
 {
     invalidate_url(c, at, a, now_mono_ms);
     invalidate_reference(c, at, fields_value(response, FIELD_LOCATION), a, now_mono_ms);
     invalidate_reference(c, at, fields_value(response, FIELD_CONTENT_LOCATION), a, now_mono_ms);
-    invalidate_groups(c, at, response, a, now_mono_ms);
+    invalidate_groups(c, settings, at, response, a, now_mono_ms);
 }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "cache/names.h"
+#include "cache/purge.h"
 #include "cache/sweep.h"
 #include "client/running.h"
 #include "client/state.h"
@@ -181,14 +181,22 @@ static void reload(struct run *r);
 
 static void purge_changed_sites(struct run *r, const struct settings *before, const struct settings *after)
 {
+    struct arena arena;
+    arena_init(&arena, 1024);
     for (size_t i = 0; i < before->sites_n; i++) {
         const struct site_settings *old = &before->sites[i], *new = settings_site_by_name(after, old->name);
         if (new && !site_settings_store_changed(old, new))
             continue;
-        uint64_t name = name_of_site(r->p.cache, old->name);
-        epochs_purge(r->p.cache->epochs, PURGE_HARD, &name, 1, r->p.loop.now.mono_ms);
+        struct purge purge = {
+            .scope = PURGE_OF_SITE, .kind = PURGE_HARD, .cause = PURGE_BY_RELOAD, .site = old->name
+        };
+        struct purge_result result;
+        struct purge_error error;
+        /* The old settings have the site; the new ones need not. */
+        CHECK(purge_apply(r->p.cache, before, &purge, r->p.loop.now.mono_ms, &arena, &result, &error));
         log_info(&r->p.log, "main", "site %.*s: its cache was emptied", STR_ARG(old->name));
     }
+    arena_fini(&arena);
 }
 
 /* The workers have all taken the new settings: what is fetched from now on is made under them, and what was

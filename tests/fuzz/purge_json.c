@@ -6,6 +6,7 @@
 
 #include "admin/purge.h"
 #include "cache/names.h"
+#include "cache/purge_names.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -56,27 +57,28 @@ static void check_list(const struct strs *list, bool has, bool may_be_empty)
         CHECK(is_clean(list->v[i]) && (list->v[i].n || may_be_empty));
 }
 
-static bool has_name(const struct purge_plan *plan, uint64_t name)
+static bool has_name(const struct purge_names *plan, uint64_t name)
 {
     for (size_t i = 0; i < plan->n; i++)
-        if (plan->names[i] == name)
+        if (plan->v[i] == name)
             return true;
     return false;
 }
 
 /* Tags in capitals are the same tags; the names of the plan are those of the tags, and one or more for each
  * URL. */
-static void check_plan(const struct purge_ask *ask, const struct purge_plan *plan, struct arena *a)
+static void check_plan(const struct purge *ask, const struct purge_names *plan, struct arena *a)
 {
     const struct site_settings *site = ask->site.n ? settings_site_by_name(settings, ask->site) : NULL;
-    CHECK(plan->what.n > 0 && plan->what.n < sizeof(((struct admin_purge *)0)->what));
-    json_t *valid = json_stringn(plan->what.p, plan->what.n);
+    struct str said = purge_say(ask, a);
+    CHECK(said.n > 0 && said.n <= PURGE_SAID_MAX);
+    json_t *valid = json_stringn(said.p, said.n);
     CHECK(valid);
     json_decref(valid);
-    if (!ask->has_tags && !ask->has_urls)
-        CHECK(plan->n == 1 && (!site || plan->names[0] == name_of_site(cache, site->name)));
+    if (ask->scope == PURGE_OF_SITE)
+        CHECK(plan->n == 1 && (!site || plan->v[0] == name_of_site(cache, site->name)));
     if (ask->tags.n == 0 && ask->urls.n == 0)
-        CHECK(plan->n == (!ask->has_tags && !ask->has_urls));
+        CHECK(plan->n == (ask->scope == PURGE_OF_SITE));
     else
         CHECK(plan->n > 0);
     size_t commas = 0;
@@ -96,7 +98,7 @@ static void check_plan(const struct purge_ask *ask, const struct purge_plan *pla
         CHECK(str_index(ask->urls.v[i], '*') == ask->urls.v[i].n);
     if (ask->urls.n == 0 && ask->tags.n > 0)
         CHECK(plan->n <= 2 * (ask->tags.n * 2 + commas));
-    if (ask->has_tags || ask->has_urls)
+    if (ask->scope != PURGE_OF_SITE)
         for (size_t i = 0; i < settings->sites_n; i++)
             CHECK(!has_name(plan, name_of_site(cache, settings->sites[i].name)));
 }
@@ -118,36 +120,50 @@ static bool same_list(const struct strs *a, const struct strs *b)
 }
 
 /* Written again and read again. */
-static void check_again(const struct purge_ask *ask, struct arena *a)
+static void check_again(const struct purge *ask, struct arena *a)
 {
     json_t *o = json_object();
-    struct purge_ask again;
+    struct purge again;
     struct purge_error error;
-    if (ask->has_tags)
+    if (ask->scope & PURGE_OF_TAGS)
         json_object_set_new(o, "cache_tags", list_of(&ask->tags));
-    if (ask->has_urls)
+    if (ask->scope & PURGE_OF_URLS)
         json_object_set_new(o, "urls", list_of(&ask->urls));
     if (ask->site.n)
         CHECK(json_object_set_new(o, "site_slug", json_stringn(ask->site.p, ask->site.n)) == 0);
     if (ask->domain.n)
         CHECK(json_object_set_new(o, "domain", json_stringn(ask->domain.p, ask->domain.n)) == 0);
-    json_object_set_new(o, "soft", json_boolean(ask->soft));
+    json_object_set_new(o, "soft", json_boolean(ask->kind == PURGE_SOFT));
     char *text = json_dumps(o, JSON_INDENT(1));
     CHECK(text);
     CHECK(purge_parse(str_from(text), a, &again, &error));
-    CHECK(again.has_tags == ask->has_tags && again.has_urls == ask->has_urls && again.soft == ask->soft);
+    CHECK(again.scope == ask->scope && again.kind == ask->kind);
     CHECK(same_list(&again.tags, &ask->tags) && same_list(&again.urls, &ask->urls));
     CHECK(str_eq(again.site, ask->site) && str_eq(again.domain, ask->domain));
     free(text);
     json_decref(o);
 }
 
+/* Written down as a line, and read from it. */
+static void check_line(const struct purge *ask, struct arena *a)
+{
+    struct buf line = BUF_INIT;
+    struct purge again;
+    struct purge_error error;
+    purge_write(ask, &line);
+    CHECK(purge_read(buf_str(&line), a, &again, &error));
+    CHECK(again.scope == ask->scope && again.kind == ask->kind && again.cause == PURGE_BY_API);
+    CHECK(same_list(&again.tags, &ask->tags) && same_list(&again.urls, &ask->urls));
+    CHECK(str_eq(again.site, ask->site) && str_eq(again.domain, ask->domain));
+    buf_fini(&line);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str body = { (const char *)data, size };
     struct arena a;
-    struct purge_ask ask;
-    struct purge_plan plan;
+    struct purge ask;
+    struct purge_names plan;
     struct purge_error error = { 0 };
     set_up();
     arena_init(&a, 4096);
@@ -159,13 +175,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(json_is_object(json));
         json_decref(json);
         CHECK(is_clean(ask.site) && is_clean(ask.domain));
-        check_list(&ask.tags, ask.has_tags, false);
-        check_list(&ask.urls, ask.has_urls, true);
+        check_list(&ask.tags, ask.scope & PURGE_OF_TAGS, false);
+        check_list(&ask.urls, ask.scope & PURGE_OF_URLS, true);
         check_again(&ask, &a);
-        if (purge_translate(&ask, settings, cache, &a, &plan, &error))
+        if (purge_check(&ask, settings, &a, &error)) {
+            CHECK(purge_names(&ask, settings, cache, &a, &plan, &error));
             check_plan(&ask, &plan, &a);
-        else
+            check_line(&ask, &a);
+        } else {
             check_error(&error, true);
+        }
     }
     /* Understanding is not yet purging. */
     CHECK(epochs_published(cache->epochs) == before && atomic_load(&cache->families) == 0);

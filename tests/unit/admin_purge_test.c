@@ -3,6 +3,7 @@
 #include "admin_test.h"
 
 #include "admin/purge.h"
+#include "cache/purge_names.h"
 
 #define TWO_SITES                                                                                            \
     "listen: [\"127.0.0.1:8080\", \"unix:/tmp/s\"]\n"                                                        \
@@ -39,7 +40,7 @@ static int teardown(void **state)
 
 static void expect_refused(const char *json, int status, const char *says)
 {
-    struct purge_ask ask;
+    struct purge ask;
     struct purge_error error = { 0 };
     if (purge_parse(str_from(json), &world.arena, &ask, &error))
         fail_msg("%s was taken", json);
@@ -52,9 +53,9 @@ static void expect_refused(const char *json, int status, const char *says)
     assert_int_equal(error.status, status);
 }
 
-static struct purge_ask expect_taken(const char *json)
+static struct purge expect_taken(const char *json)
 {
-    struct purge_ask ask;
+    struct purge ask;
     struct purge_error error = { 0 };
     if (!purge_parse(str_from(json), &world.arena, &ask, &error))
         fail_msg("%s: %.*s", json, STR_ARG(error.text));
@@ -106,7 +107,7 @@ static void what_is_no_purge_is_refused(void **state)
 static void brackets_in_strings_are_no_nesting(void **state)
 {
     (void)state;
-    struct purge_ask ask = expect_taken("{\"cache_tags\":[\"[[[[[[[[[[[[[[\",\"\\\"[[[[[[[[[[[[\"]}");
+    struct purge ask = expect_taken("{\"cache_tags\":[\"[[[[[[[[[[[[[[\",\"\\\"[[[[[[[[[[[[\"]}");
     assert_int_equal(ask.tags.n, 2);
     assert_true(str_eq(ask.tags.v[1], STR("\"[[[[[[[[[[[[")));
 }
@@ -114,20 +115,20 @@ static void brackets_in_strings_are_no_nesting(void **state)
 static void what_netlify_sends_is_taken(void **state)
 {
     (void)state;
-    struct purge_ask ask = expect_taken("{\"cache_tags\":[\"a\",\" b \",\"\"],\"site_id\":\"one\"}");
-    assert_true(ask.has_tags && !ask.has_urls && !ask.soft);
+    struct purge ask = expect_taken("{\"cache_tags\":[\"a\",\" b \",\"\"],\"site_id\":\"one\"}");
+    assert_true(ask.scope == PURGE_OF_TAGS && ask.kind == PURGE_HARD);
     assert_int_equal(ask.tags.n, 2);
     assert_true(str_eq(ask.tags.v[0], STR("a")) && str_eq(ask.tags.v[1], STR("b")));
     assert_true(str_eq(ask.site, STR("one")));
 
     ask = expect_taken("{\"deploy_alias\":\"preview\",\"site_slug\":\"one\"}");
-    assert_true(!ask.has_tags && str_eq(ask.site, STR("one")));
+    assert_true(ask.scope == PURGE_OF_SITE && str_eq(ask.site, STR("one")));
     ask = expect_taken("{\"domain\":\"one.example\"}");
     assert_true(str_eq(ask.domain, STR("one.example")) && !ask.site.n);
     ask = expect_taken("{\"cache_tags\":null,\"deploy_alias\":null,\"site_id\":\"a\",\"site_slug\":\"a\"}");
-    assert_true(!ask.has_tags && str_eq(ask.site, STR("a")));
+    assert_true(ask.scope == PURGE_OF_SITE && str_eq(ask.site, STR("a")));
     ask = expect_taken("{\"cache_tags\":[],\"soft\":true}");
-    assert_true(ask.has_tags && ask.tags.n == 0 && ask.soft);
+    assert_true(ask.scope == PURGE_OF_TAGS && ask.tags.n == 0 && ask.kind == PURGE_SOFT);
     ask = expect_taken("{\"urls\":[\"\"]}");
     assert_int_equal(ask.urls.n, 1); /* to be refused by name */
 }
@@ -151,24 +152,41 @@ static void lists_have_an_end(void **state)
 
 /* ---- what it means ---- */
 
-static struct purge_plan plan_of(const char *json)
+static struct purge checked(const char *json)
 {
-    struct purge_ask ask = expect_taken(json);
-    struct purge_plan plan;
+    struct purge ask = expect_taken(json);
     struct purge_error error = { 0 };
-    if (!purge_translate(&ask, world.settings, world.cache, &world.arena, &plan, &error))
+    if (!purge_check(&ask, world.settings, &world.arena, &error))
         fail_msg("%s: %.*s", json, STR_ARG(error.text));
-    assert_true(plan.what.n > 0 && plan.what.n < sizeof(((struct admin_purge *)0)->what));
-    return plan;
+    return ask;
+}
+
+static struct purge_names names_of(const char *json)
+{
+    struct purge ask = checked(json);
+    struct purge_names names;
+    struct purge_error error = { 0 };
+    if (!purge_names(&ask, world.settings, world.cache, &world.arena, &names, &error))
+        fail_msg("%s: %.*s", json, STR_ARG(error.text));
+    assert_int_equal(names.n == 0, purge_is_empty(&ask));
+    return names;
+}
+
+static struct str said_of(const char *json)
+{
+    struct purge ask = checked(json);
+    struct str said = purge_say(&ask, &world.arena);
+    assert_in_range(said.n, 1, PURGE_SAID_MAX);
+    return said;
 }
 
 static void expect_names(const char *json, const uint64_t *names, size_t n)
 {
-    struct purge_plan plan = plan_of(json);
-    if (plan.n != n)
-        fail_msg("%s: %zu names instead of %zu", json, plan.n, n);
+    struct purge_names got = names_of(json);
+    if (got.n != n)
+        fail_msg("%s: %zu names instead of %zu", json, got.n, n);
     for (size_t i = 0; i < n; i++)
-        if (plan.names[i] != names[i])
+        if (got.v[i] != names[i])
             fail_msg("%s: name %zu is another", json, i);
 }
 
@@ -245,10 +263,9 @@ static void urls_become_names(void **state)
 
 static void expect_unknown(const char *json, int status, const char *says)
 {
-    struct purge_ask ask = expect_taken(json);
-    struct purge_plan plan;
+    struct purge ask = expect_taken(json);
     struct purge_error error = { 0 };
-    if (purge_translate(&ask, world.settings, world.cache, &world.arena, &plan, &error))
+    if (purge_check(&ask, world.settings, &world.arena, &error))
         fail_msg("%s means something", json);
     struct str want = str_from(says);
     bool found = false;
@@ -294,9 +311,9 @@ static void what_cannot_be_found_is_refused(void **state)
 
 static void expect_said(const char *json, const char *what)
 {
-    struct purge_plan plan = plan_of(json);
-    if (!str_eq(plan.what, str_from(what)))
-        fail_msg("\"%.*s\"", STR_ARG(plan.what));
+    struct str said = said_of(json);
+    if (!str_eq(said, str_from(what)))
+        fail_msg("\"%.*s\"", STR_ARG(said));
 }
 
 static void people_are_told_what_was_purged(void **state)
@@ -320,7 +337,7 @@ static void people_are_told_what_was_purged(void **state)
             buf_add(&b, STR("\xe2\x82\xac"));
         buf_add(&b, STR("\"]}"));
         buf_add_char(&b, '\0');
-        struct str what = plan_of(b.p).what;
+        struct str what = said_of(b.p);
         assert_true(str_ends(what, STR("... (soft)")));
         json_t *valid = json_stringn(what.p, what.n); /* NULL when it is not UTF-8 */
         assert_non_null(valid);
@@ -499,7 +516,7 @@ static void what_could_find_nothing_is_refused(void **state)
         buf_add(&b, STR("\"]}"));
         buf_add_char(&b, '\0');
         if (bytes <= 1024)
-            assert_int_equal(plan_of(b.p).n, 1);
+            assert_int_equal(names_of(b.p).n, 1);
         else
             expect_unknown(b.p, 400, "is longer than 1024 bytes (setting tag_bytes)");
     }
@@ -510,7 +527,7 @@ static void what_could_find_nothing_is_refused(void **state)
         buf_add(&b, STR("\xc3\xb6"));
     buf_add(&b, STR("\"]}"));
     buf_add_char(&b, '\0');
-    assert_int_equal(plan_of(b.p).n, 1);
+    assert_int_equal(names_of(b.p).n, 1);
     buf_fini(&b);
 }
 

@@ -67,6 +67,16 @@ static void becomes_latin1(void **state)
     }
 }
 
+static void is_cut_between_characters(void **state)
+{
+    (void)state;
+    struct str s = STR("a\xc3\xb6\xe2\x82\xac");
+    static const size_t whole[] = { 0, 1, 1, 3, 3, 3, 6, 6 };
+    for (size_t n = 0; n < sizeof(whole) / sizeof(whole[0]); n++)
+        assert_int_equal(str_utf8_first(s, n).n, whole[n]);
+    assert_int_equal(str_utf8_first(STR_NONE, 3).n, 0);
+}
+
 static void ignores_ascii_case_only(void **state)
 {
     (void)state;
@@ -200,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares),
         cmocka_unit_test(becomes_latin1),
+        cmocka_unit_test(is_cut_between_characters),
         cmocka_unit_test(ignores_ascii_case_only),
         cmocka_unit_test(tells_letters_and_digits),
         cmocka_unit_test(looks_at_the_ends),

@@ -4,6 +4,14 @@
 
 #include "origin/invalidate.h"
 
+/* Of one site. */
+static const struct settings *settings(void)
+{
+    if (!settings_made_n)
+        site_of("");
+    return settings_made[0];
+}
+
 /* The request: http://a/b/c/d;p?q, the base of RFC 3986 §5.4. */
 static struct key_request base(void)
 {
@@ -225,7 +233,7 @@ static void answer(const char *lines, const char *const *hit, size_t n)
     world_begin(NULL);
     store_pages(pages, COUNT_OF(pages), NULL);
     at.fields = fields_of(NULL);
-    invalidate_by_answer(cache, &at, fields_of(lines), &arena, now.mono_ms);
+    invalidate_by_answer(cache, settings(), &at, fields_of(lines), &arena, now.mono_ms);
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
         bool expected = false;
         for (size_t k = 0; k < n; k++)
@@ -265,8 +273,8 @@ static void an_unknown_url_costs_nothing(void **state)
         if (!before)
             index_begin(o, &l.place, now.mono_ms);
         for (int i = 0; i < 1000; i++)
-            invalidate_by_answer(cache, &at, fields_of("Location: g\nContent-Location: /g?y"), &arena,
-                                 now.mono_ms);
+            invalidate_by_answer(cache, settings(), &at, fields_of("Location: g\nContent-Location: /g?y"),
+                                 &arena, now.mono_ms);
         assert_int_equal(epochs_published(cache->epochs), published);
         assert_int_equal(cache->families, 0);
         if (before)
@@ -274,7 +282,7 @@ static void an_unknown_url_costs_nothing(void **state)
         assert_int_equal(object_store(o, &l.place, &(struct page){ .body_bytes = 10 }), before);
     }
     assert_int_equal(cache->objects, 1);
-    invalidate_by_answer(cache, &at, fields_of(NULL), &arena, now.mono_ms);
+    invalidate_by_answer(cache, settings(), &at, fields_of(NULL), &arena, now.mono_ms);
     assert_int_equal(epochs_count(cache->epochs), 1);
 }
 
@@ -286,22 +294,24 @@ static void the_groups_that_the_answer_names(void **state)
     at.path = STR("/api");
     store_pages((const char *const[]){ "/1", "/2" }, 2, "Books");
     store_pages((const char *const[]){ "/3" }, 1, "films");
-    invalidate_by_answer(cache, &at, fields_of("Cache-Group-Invalidation: \"books\", token, 5"), &arena,
-                         now.mono_ms);
+    invalidate_by_answer(cache, settings(), &at, fields_of("Cache-Group-Invalidation: \"books\", token, 5"),
+                         &arena, now.mono_ms);
     assert_false(must_be_revalidated("/1"));
     struct key_request other = at;
     other.https = true;
-    invalidate_by_answer(cache, &other, fields_of("Cache-Group-Invalidation: \"Books\""), &arena,
+    invalidate_by_answer(cache, settings(), &other, fields_of("Cache-Group-Invalidation: \"Books\""), &arena,
                          now.mono_ms);
     assert_false(must_be_revalidated("/1"));
     invalidate_by_answer(
-        cache, &at, fields_of("Cache-Group-Invalidation: \"x\";a=1\nCache-Group-Invalidation: \"Books\""),
-        &arena, now.mono_ms);
+        cache, settings(), &at,
+        fields_of("Cache-Group-Invalidation: \"x\";a=1\nCache-Group-Invalidation: \"Books\""), &arena,
+        now.mono_ms);
     assert_true(must_be_revalidated("/1"));
     assert_true(must_be_revalidated("/2"));
     assert_false(must_be_revalidated("/3"));
     /* Does not parse: none. */
-    invalidate_by_answer(cache, &at, fields_of("Cache-Group-Invalidation: \"films"), &arena, now.mono_ms);
+    invalidate_by_answer(cache, settings(), &at, fields_of("Cache-Group-Invalidation: \"films"), &arena,
+                         now.mono_ms);
     assert_false(must_be_revalidated("/3"));
 }
 
@@ -318,7 +328,7 @@ static void groups_are_bounded(void **state)
         buf_printf(&b, "%s\"g%d\"", i ? "," : "", i);
     buf_add_char(&b, '\0');
     uint64_t before = epochs_published(cache->epochs);
-    invalidate_by_answer(cache, &at, fields_of(b.p), &arena, now.mono_ms);
+    invalidate_by_answer(cache, settings(), &at, fields_of(b.p), &arena, now.mono_ms);
     assert_true(must_be_revalidated("/1"));
     assert_true(epochs_published(cache->epochs) - before <= 1 + 64);
     buf_fini(&b);
