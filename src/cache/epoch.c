@@ -52,7 +52,19 @@ struct epochs {
     struct memory memory; /* counts what the names take */
     size_t names_max;
     uint64_t floors[PURGE_KINDS]; /* the latest number of each kind that was forgotten over the cap */
+    unsigned tag;                 /* EPOCHS_TAG while it lives; behind all that a hit reads */
 };
+#define EPOCHS_TAG 0x65706f63u
+
+/* Do the numbers and the list agree? Call it under the lock. */
+static void check_whole(const struct epochs *e)
+{
+    uint64_t published = atomic_load_explicit(&e->published, memory_order_relaxed);
+    CHECK(e->tag == EPOCHS_TAG);
+    CHECK(atomic_load_explicit(&e->floor, memory_order_relaxed) <= published);
+    CHECK(atomic_load_explicit(&e->written, memory_order_relaxed) <= published);
+    CHECK(e->table.n <= e->names_max);
+}
 
 struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
 {
@@ -67,6 +79,7 @@ struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
     atomic_init(&e->published, 1);
     atomic_init(&e->written, 1);
     lock_init(&e->lock);
+    e->tag = EPOCHS_TAG;
     return e;
 }
 
@@ -347,6 +360,8 @@ static void raise_floor(struct epochs *e)
 
 void epochs_free(struct epochs *e)
 {
+    check_whole(e);
+    e->tag = 0;
     lock_fini(&e->lock);
     for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
         drop_name(e, epoch_of(l));
@@ -358,11 +373,14 @@ void epochs_free(struct epochs *e)
 uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
                       int64_t now_mono_ms)
 {
+    CHECK((unsigned)kind < PURGE_KINDS);
     lock_take(&e->lock);
+    check_whole(e);
     uint64_t number = atomic_load_explicit(&e->published, memory_order_relaxed);
     atomic_store_explicit(&e->written, number + n, memory_order_relaxed);
     for (size_t i = 0; i < n; i++) {
         number++;
+        CHECK((names[i] & ~EPOCH_NAME_BITS) == 0);
         struct epoch *s = find(e, names[i]);
         if (s) {
             link_remove(&s->link);
@@ -379,6 +397,7 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
                               memory_order_release);
     }
     atomic_store_explicit(&e->published, number, memory_order_release);
+    check_whole(e);
     lock_give(&e->lock);
     return number;
 }
@@ -455,6 +474,7 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
 static bool forget_some(struct epochs *e, uint64_t oldest)
 {
     lock_take(&e->lock);
+    check_whole(e);
     unsigned gone = 0;
     for (struct link *l; gone < FORGET_HOLD && (l = list_first(&e->by_age)) != NULL; gone++) {
         if (latest(epoch_of(l)) > oldest)
