@@ -1,6 +1,7 @@
 #include "admin/metrics.h"
 
 #include "admin/answer.h"
+#include "cache/room.h"
 
 int64_t metrics_sum(const struct admin *a, enum counter which)
 {
@@ -62,7 +63,7 @@ static void add_cache(const struct admin *a, struct buf *b)
     add(b, "memory_passing_bytes", "gauge",
         atomic_load_explicit(&c->memory.passing_bytes, memory_order_relaxed),
         "Bytes of bodies that pass through and are not kept");
-    add(b, "memory_pinned_bytes", "gauge", cache_pinned(c),
+    add(b, "memory_pinned_bytes", "gauge", room_pinned(c),
         "Bytes of responses that eviction cannot free: being filled, or held by slow readers");
     add(b, "objects", "gauge", atomic_load_explicit(&c->objects, memory_order_relaxed), "Responses stored");
     add(b, "resources", "gauge", atomic_load_explicit(&c->families, memory_order_relaxed), "URLs known");

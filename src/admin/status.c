@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "admin/metrics.h"
+#include "cache/room.h"
 
 static void write_requests(const struct admin *a, struct answer_writer *w)
 {
@@ -31,7 +32,7 @@ static void write_cache(struct cache *c, struct answer_writer *w)
     answer_int(w, "used_bytes", memory_used(&c->memory));
     answer_int(w, "budget_bytes", c->memory.budget_bytes);
     answer_int(w, "passing_bytes", atomic_load_explicit(&c->memory.passing_bytes, memory_order_relaxed));
-    answer_int(w, "pinned_bytes", cache_pinned(c));
+    answer_int(w, "pinned_bytes", room_pinned(c));
     answer_close(w, '}');
     answer_open(w, "cache", '{');
     answer_int(w, "objects", atomic_load_explicit(&c->objects, memory_order_relaxed));

@@ -1,5 +1,7 @@
 #include "cache/sweep.h"
 
+#include "cache/room.h"
+
 /* While there may be purged objects to free: half of one core. */
 #define PAUSE_FOR_WORK 1
 #define PAUSE_LEAST_US ((int64_t)250)
@@ -78,12 +80,12 @@ static bool trim(struct cache *c, const struct clock *clock, int64_t budget_us)
 static bool compact(struct cache *c, const struct clock *clock, int64_t budget_us)
 {
     int64_t start_us = clock_mono_us(clock);
-    if (MOVES_ALWAYS || cache_moves_nothing(c)) /* it may have changed */
-        cache_compact(c, FEW_STEPS);
-    while (memory_is_holey(&c->memory) && !cache_moves_nothing(c) &&
+    if (MOVES_ALWAYS || room_moves_nothing(c)) /* it may have changed */
+        room_compact(c, FEW_STEPS);
+    while (memory_is_holey(&c->memory) && !room_moves_nothing(c) &&
            clock_mono_us(clock) - start_us < budget_us)
-        cache_compact(c, 1);
-    return memory_is_holey(&c->memory) && !cache_moves_nothing(c);
+        room_compact(c, 1);
+    return memory_is_holey(&c->memory) && !room_moves_nothing(c);
 }
 
 int64_t cache_sweep(struct cache *c, const struct clock *clock, int64_t budget_us)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cache/room.h"
 #include "origin/fetch_machine.h"
 
 #define HEAD_READ ((size_t)16384) /* a small answer comes whole, with one read */
@@ -38,7 +39,7 @@ static size_t body_space(struct fetch *f, char **p)
         size_t cost = body_next_cost(f->body);
         if (body_length(f->body) >= (uint64_t)f->plan.site->object_bytes)
             turn_passing(f, REASON_TOO_LARGE);
-        else if (cost && !cache_keeps(f->f->cache, body_charged(f->body), cost))
+        else if (cost && !room_keeps(f->f->cache, body_charged(f->body), cost))
             turn_passing(f, REASON_NO_MEMORY);
     }
     *p = body_room(f->body, &n);
@@ -212,7 +213,7 @@ static struct body *new_body(struct fetch *f)
     uint64_t length = f->framing.length + (f->part ? body_length(f->part->body) : 0);
     struct body *whole = NULL;
     if (f->store && length <= BODY_WHOLE_MAX && length <= (uint64_t)f->plan.site->object_bytes &&
-        cache_keeps(c, 0, body_whole_cost(length)))
+        room_keeps(c, 0, body_whole_cost(length)))
         whole = body_new_whole(&c->memory, length);
     return whole ? whole : body_new(&c->memory, length);
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cache/room.h"
 #include "http/accept.h"
 #include "http/lines.h"
 #include "origin/fetch_machine.h"
@@ -187,7 +188,7 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
     if (v->store && f->framing.kind == FRAMING_LENGTH &&
         f->framing.length > (uint64_t)f->plan.site->object_bytes)
         v->reason = REASON_TOO_LARGE;
-    if (v->store && v->reason == REASON_NONE && !cache_keeps(f->f->cache, 0, fetch_head_cost(fields)))
+    if (v->store && v->reason == REASON_NONE && !room_keeps(f->f->cache, 0, fetch_head_cost(fields)))
         v->reason = REASON_NO_MEMORY;
     v->store = v->store && v->reason == REASON_NONE;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cache/room.h"
 #include "http/status.h"
 #include "request/deliver.h"
 #include "request/page.h"
@@ -747,7 +748,7 @@ static bool is_too_slow(struct request *r)
     uint64_t before = r->rate_at;
     measure_rate(r);
     int64_t taken = r->rate_at > before ? (int64_t)(r->rate_at - before) : 0;
-    return taken * 1000 / ms < r->settings->process.send_rate_min && cache_is_short(r->w->cache);
+    return taken * 1000 / ms < r->settings->process.send_rate_min && room_is_short(r->w->cache);
 }
 
 static void watch_sending(struct request *r)

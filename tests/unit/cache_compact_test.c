@@ -6,6 +6,7 @@
 #include "cache_world.h"
 
 #include "cache/family.h"
+#include "cache/room.h"
 
 static const struct page minute = { .lifetime_ms = 60000 };
 
@@ -111,7 +112,7 @@ static void what_moved_is_what_it_was(void **state)
         looks(arena_printf(&arena, "/%u", i).p, i % 7 == 2 ? OUTCOME_MISS : OUTCOME_HIT);
     whole_rounds(1);
     while (evict_count(cache->evict) > 0)
-        assert_true(!cache_make_room(cache, (size_t)1 << 31));
+        assert_true(!room_make(cache, (size_t)1 << 31));
     assert_int_equal(cache->objects, 0);
     whole_rounds(1);
 }
@@ -162,7 +163,7 @@ static void come(const char *kind, unsigned i, size_t bytes)
 {
     struct str url = arena_printf(&arena, "/%s/%u", kind, i);
     /* As a fetch does it: room for the head, then for the body. */
-    bool keeps = cache_make_room(cache, 600) && cache_make_room(cache, bytes);
+    bool keeps = room_make(cache, 600) && room_make(cache, bytes);
     struct look l = look_of(url.p);
     struct found f;
     index_look(cache, &l, &f);
@@ -299,7 +300,7 @@ static void ask(struct worker *w, uint64_t *at)
                     body_lease(o->body, &cursor, 0, length, &iov, 1, &n) != 1 ||
                     memcmp(iov.iov_base, "bb", 2) != 0;
     } else if (f.busy && f.outcome == OUTCOME_MISS) {
-        cache_make_room(cache, 3000);
+        room_make(cache, 3000);
         fill(f.busy, &l.place, name, 2 + u % 600);
     }
     found_drop(&f);
@@ -312,7 +313,7 @@ static void *work(void *ctx)
     for (int step = 0; step < STEPS; step++) {
         ask(w, &at);
         if (step % 16 == 0)
-            cache_compact(cache, 1);
+            room_compact(cache, 1);
         if (step % 500 == 0)
             purge(PURGE_HARD, 1 + (uint32_t)dice(&at, 9));
     }
@@ -325,7 +326,7 @@ static void *sweep(void *ctx)
     (void)ctx;
     while (!atomic_load(&over)) {
         index_sweep(cache, now);
-        cache_compact(cache, 4);
+        room_compact(cache, 4);
     }
     return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "cache/room.h"
 #include "cache/sweep.h"
 
 static struct rule *rule_with(const char *lines)
@@ -873,7 +874,7 @@ static void makes_room(void **state)
     world_end(NULL);
     world_begin_with(1 << 20);
     for (int i = 0; i < 1000; i++) {
-        assert_true(cache_make_room(cache, 6000));
+        assert_true(room_make(cache, 6000));
         store(arena_printf(&arena, "/%d", i).p, &(struct page){ .body_bytes = 5000 });
         assert_true(memory_used(&cache->memory) <= 1 << 20);
     }
@@ -881,8 +882,8 @@ static void makes_room(void **state)
     assert_int_equal(cache->evicted, 1000 - cache->objects);
     assert_int_equal(cache->families, cache->objects);
     /* All of it, and not a byte more than there is. */
-    assert_true(cache_make_room(cache, (1 << 20) - 200000));
-    assert_false(cache_make_room(cache, 1 << 20));
+    assert_true(room_make(cache, (1 << 20) - 200000));
+    assert_false(room_make(cache, 1 << 20));
     assert_int_equal(cache->objects, 0);
     assert_int_equal(evict_count(cache->evict), 0);
 }
@@ -890,7 +891,7 @@ static void makes_room(void **state)
 static void store_strangers(unsigned from, unsigned to)
 {
     for (unsigned i = from; i < to; i++) {
-        cache_make_room(cache, 6000);
+        room_make(cache, 6000);
         store(arena_printf(&arena, "/%u", i).p, &(struct page){ .body_bytes = 5000 });
     }
 }
@@ -929,11 +930,11 @@ static void an_evicted_body_is_counted_while_it_is_read(void **state)
     store("/a", &(struct page){ .body_bytes = 600000 });
     struct found f = look("/a", OUTCOME_HIT);
     int64_t used = memory_used(&cache->memory);
-    assert_false(cache_make_room(cache, 600000));
+    assert_false(room_make(cache, 600000));
     assert_true(memory_used(&cache->memory) > used - 1000);
     looks("/a", OUTCOME_MISS);
     found_drop(&f);
-    assert_true(cache_make_room(cache, 600000));
+    assert_true(room_make(cache, 600000));
 }
 
 static void busy_objects_are_not_evicted(void **state)
@@ -943,7 +944,7 @@ static void busy_objects_are_not_evicted(void **state)
     index_settle(f.busy, &(struct place){ .primary = STR("/a"), .hash = place_of("/a", NULL, NULL).hash },
                  NULL);
     object_answer(f.busy, &minute);
-    assert_false(cache_make_room(cache, (size_t)1 << 31));
+    assert_false(room_make(cache, (size_t)1 << 31));
     looks("/a", OUTCOME_JOIN);
     index_withdraw(f.busy);
     object_fail(f.busy, REASON_CANCELLED, 502);
@@ -973,7 +974,7 @@ static void what_is_remembered_of_strange_urls_is_bounded(void **state)
                                          .learn = rule });
     }
     assert_true(memory_used(&cache->memory) - used_at_first < 2 << 20);
-    assert_true(cache_make_room(cache, 13 << 20));
+    assert_true(room_make(cache, 13 << 20));
     /* Short ones have their place. */
     struct place p = place_of("/short", NULL, NULL);
     learn_rule(&p, rule);
@@ -1066,7 +1067,7 @@ static void fill(struct worker *w, struct object *o, const struct place *p, uint
             o, &(struct object_head){
                    .response = &response, .body = &body, .verdict = &v, .received_mono_ms = n->mono_ms });
         object_publish(o);
-        cache_make_room(cache, 5000);
+        room_make(cache, 5000);
         for (uint64_t k = dice(at, 6); k > 0; k--)
             body_append(mine, (struct str){ bytes, sizeof(bytes) });
         if (how == 1) {
