@@ -157,7 +157,7 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     f->stored = index_peek(c, &place);
     if (!f->stored)
         return;
-    f->purged = object_check_purged(f->stored, epochs_published(c->epochs), f->now.mono_ms);
+    f->purged = object_check_purged(f->stored, epochs_latest(c->epochs), f->now.mono_ms);
     f->life = object_life(f->stored, f->now.mono_ms, f->purged.soft_ms);
 }
 
@@ -174,7 +174,7 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
     epoch_names_write(at, names.v, names.n, names.is_short);
     struct epoch_names packed = { at, names.n, names.is_short };
     return f->family.was_purged ||
-           (epochs_touched(c->epochs, packed, floor, floor, epochs_published(c->epochs), &p) && p.hard);
+           (epochs_touched(c->epochs, packed, floor, floor, epochs_latest(c->epochs), &p) && p.hard);
 }
 
 /* What the look-up of such a request will say (DESIGN: outcomes), without asking it: it would begin a

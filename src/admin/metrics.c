@@ -73,7 +73,7 @@ static void add_cache(const struct admin *a, struct buf *b)
         "Stored responses that the sweep gave back, purged or long expired");
     add(b, "purged_names", "gauge", (int64_t)epochs_count(c->epochs),
         "Names whose latest purge is remembered");
-    add(b, "purge_sequence", "gauge", (int64_t)epochs_published(c->epochs), "Number of the latest purge");
+    add(b, "purge_sequence", "gauge", (int64_t)epochs_latest(c->epochs), "Number of the latest purge");
 }
 
 /* ---- origins: one sample each, metric by metric ---- */

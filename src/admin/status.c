@@ -46,7 +46,7 @@ static void write_cache(struct cache *c, struct answer_writer *w)
 static void write_purges(struct admin *a, struct answer_writer *w)
 {
     answer_open(w, "purges", '{');
-    answer_int(w, "sequence", (int64_t)epochs_published(a->cache->epochs));
+    answer_int(w, "sequence", (int64_t)epochs_latest(a->cache->epochs));
     answer_int(w, "names", (int64_t)epochs_count(a->cache->epochs));
     answer_open(w, "latest", '[');
     lock_take(&a->lock);

@@ -38,7 +38,7 @@ struct epoch {
 
 struct epochs {
     const struct hash_secret *secret;
-    _Atomic uint64_t published;
+    _Atomic uint64_t latest;
     _Atomic uint64_t floor; /* objects that began before this number count as purged, of one kind or
                              * another */
     _Atomic uint64_t written;
@@ -59,10 +59,10 @@ struct epochs {
 /* Do the numbers and the list agree? Call it under the lock. */
 static void check_whole(const struct epochs *e)
 {
-    uint64_t published = atomic_load_explicit(&e->published, memory_order_relaxed);
+    uint64_t latest = atomic_load_explicit(&e->latest, memory_order_relaxed);
     CHECK(e->tag == EPOCHS_TAG);
-    CHECK(atomic_load_explicit(&e->floor, memory_order_relaxed) <= published);
-    CHECK(atomic_load_explicit(&e->written, memory_order_relaxed) <= published);
+    CHECK(atomic_load_explicit(&e->floor, memory_order_relaxed) <= latest);
+    CHECK(atomic_load_explicit(&e->written, memory_order_relaxed) <= latest);
     CHECK(e->table.n <= e->names_max);
 }
 
@@ -76,7 +76,7 @@ struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
     table_init(&e->table, &e->memory);
     list_init(&e->by_age);
     /* Numbers start at 1, so that 0 can say "never". */
-    atomic_init(&e->published, 1);
+    atomic_init(&e->latest, 1);
     atomic_init(&e->written, 1);
     lock_init(&e->lock);
     e->tag = EPOCHS_TAG;
@@ -235,9 +235,9 @@ static bool has_upper(const struct epoch_names *of, uint32_t wanted)
 
 /* ---- purges ---- */
 
-uint64_t epochs_published(const struct epochs *e)
+uint64_t epochs_latest(const struct epochs *e)
 {
-    return atomic_load_explicit(&e->published, memory_order_acquire);
+    return atomic_load_explicit(&e->latest, memory_order_acquire);
 }
 
 static struct epoch *epoch_of(struct link *l)
@@ -376,7 +376,7 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
     CHECK((unsigned)kind < PURGE_KINDS);
     lock_take(&e->lock);
     check_whole(e);
-    uint64_t number = atomic_load_explicit(&e->published, memory_order_relaxed);
+    uint64_t number = atomic_load_explicit(&e->latest, memory_order_relaxed);
     atomic_store_explicit(&e->written, number + n, memory_order_relaxed);
     for (size_t i = 0; i < n; i++) {
         number++;
@@ -396,7 +396,7 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
         atomic_store_explicit(&e->journal[number % JOURNAL], (uint32_t)(names[i] >> 32),
                               memory_order_release);
     }
-    atomic_store_explicit(&e->published, number, memory_order_release);
+    atomic_store_explicit(&e->latest, number, memory_order_release);
     check_whole(e);
     lock_give(&e->lock);
     return number;

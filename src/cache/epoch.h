@@ -46,7 +46,7 @@ uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str sco
 
 /* Returns the number of the latest purge in force. A fetch takes it when it begins, a request when it
  * arrives. */
-uint64_t epochs_published(const struct epochs *e);
+uint64_t epochs_latest(const struct epochs *e);
 
 /* Purges n names at once. In force for every look-up that begins after it returns. Returns the number of the
  * purge. */
@@ -81,7 +81,7 @@ struct purged {
 
 /*
  * Was an object purged? `since`: the number at which it was last found untouched (at first: `begin`). `upto`:
- * what epochs_published returned before this call. false: no purge in (since, upto]; *out is not set; the
+ * what epochs_latest returned before this call. false: no purge in (since, upto]; *out is not set; the
  * caller may use `upto` as the next `since`. true: *out says what was purged after `begin`.
  */
 bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, uint64_t since, uint64_t upto,

@@ -43,7 +43,7 @@ static struct object *begin_busy(struct cache *c, struct family *f, const struct
 {
     /* Its number is that of the look-up: a refresh that a 304 confirms would otherwise miss a purge between
      * the look-up and now. */
-    struct object *o = object_new(c, l->published);
+    struct object *o = object_new(c, l->latest);
     family_set_variant(o, &l->place);
     family_link(c, f, o); /* the index has this reference */
     f->used_s = family_seconds(l->now.mono_ms);
@@ -52,7 +52,7 @@ static struct object *begin_busy(struct cache *c, struct family *f, const struct
 
 bool index_is_outdated(struct object *o, const struct look *l)
 {
-    struct object_purged p = object_check_purged(o, l->published, l->now.mono_ms);
+    struct object_purged p = object_check_purged(o, l->latest, l->now.mono_ms);
     if (p.gone || (p.soft_ms < 0 && !p.invalidated))
         return p.gone;
     struct object_life life = object_life(o, l->now.mono_ms, p.soft_ms);
@@ -128,7 +128,7 @@ enum usable { USABLE_GONE, USABLE_YES, USABLE_STALE, USABLE_NO };
 /* Without a lock: what may be done with the stored object. */
 static enum usable judge_stored(struct object *o, const struct look *l, struct found *out)
 {
-    struct object_purged p = object_check_purged(o, l->published, l->now.mono_ms);
+    struct object_purged p = object_check_purged(o, l->latest, l->now.mono_ms);
     if (p.gone)
         return USABLE_GONE;
     out->invalidated = p.invalidated;
@@ -147,14 +147,14 @@ static enum usable judge_stored(struct object *o, const struct look *l, struct f
 #define VARIANTS_LOOKED_AT 16
 
 /* Is there a stored variant that was not purged? Looks at some of them only when there are very many. */
-static bool has_good_variant(const struct family *f, uint64_t published, int64_t now_mono_ms)
+static bool has_good_variant(const struct family *f, uint64_t latest, int64_t now_mono_ms)
 {
     unsigned looked_at = 0;
     for (uint32_t i = 0; i < family_lists(f); i++)
         for (struct object *o = family_first_of_list(f, i); o; o = family_next(o)) {
             if (object_state(o) != OBJECT_SEALED)
                 continue;
-            if (!object_check_purged(o, published, now_mono_ms).gone)
+            if (!object_check_purged(o, latest, now_mono_ms).gone)
                 return true;
             if (++looked_at == VARIANTS_LOOKED_AT)
                 return false;
@@ -181,7 +181,7 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
     }
     if (f) {
         find_variant(f, &l->place, &sealed, &busy);
-        out->known = f->n > (busy ? 1u : 0u) && (sealed || has_good_variant(f, l->published, l->now.mono_ms));
+        out->known = f->n > (busy ? 1u : 0u) && (sealed || has_good_variant(f, l->latest, l->now.mono_ms));
         if (sealed)
             out->stored = object_ref(sealed);
         else
@@ -417,7 +417,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
     lock_take(&s->lock);
     bool too_old = !o->family && now_mono_ms - o->begun_mono_ms > PRIVATE_MOST_MS;
     lock_give(&s->lock);
-    if (too_old || object_check_purged(o, epochs_published(c->epochs), now_mono_ms).gone) {
+    if (too_old || object_check_purged(o, epochs_latest(c->epochs), now_mono_ms).gone) {
         index_withdraw(o);
         return false;
     }
@@ -521,7 +521,7 @@ struct index_facts index_facts(struct cache *c, const struct place *place, int64
                 facts.busy |= object_state(o) < OBJECT_SEALED;
                 facts.variants += object_state(o) == OBJECT_SEALED;
             }
-        facts.has_good = has_good_variant(f, epochs_published(c->epochs), now_mono_ms);
+        facts.has_good = has_good_variant(f, epochs_latest(c->epochs), now_mono_ms);
     }
     lock_give(&s->lock);
     for (size_t i = 0; i < CACHE_PURGED_KEPT && !facts.was_purged; i++)

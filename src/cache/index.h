@@ -37,8 +37,8 @@ struct look {
     struct place place;
     const struct directives *request; /* only those that the site honours, see policy_request_directives */
     struct now now;
-    uint64_t published; /* the purge number when the request arrived */
-    bool may_fetch;     /* false: create nothing (HEAD of a page that is not known, only-if-cached) */
+    uint64_t latest; /* the purge number when the request arrived */
+    bool may_fetch;  /* false: create nothing (HEAD of a page that is not known, only-if-cached) */
     /* false: do not wait for a running fetch (Authorization; a request that has waited in vain) */
     bool may_join;
     bool authorization;

@@ -4,9 +4,9 @@
 #define EXPIRED_KEPT_MS (3600 * (int64_t)1000) /* beyond its windows: until then it may be revalidated */
 
 /* Is it purged, or expired so long ago that it is of no use? */
-static bool is_spent(struct object *o, uint64_t published, int64_t now_ms, bool *purged)
+static bool is_spent(struct object *o, uint64_t latest, int64_t now_ms, bool *purged)
 {
-    struct object_purged p = object_check_purged(o, published, now_ms);
+    struct object_purged p = object_check_purged(o, latest, now_ms);
     *purged = p.gone;
     if (p.gone)
         return true;
@@ -23,7 +23,7 @@ static bool is_spent(struct object *o, uint64_t published, int64_t now_ms, bool 
 #define SWEEP_HOLD FAMILY_LEAVE_MAX
 
 struct sweep {
-    uint64_t published;
+    uint64_t latest;
     struct now now;
     unsigned looked_at; /* families and objects */
     struct object *gone[SWEEP_HOLD];
@@ -52,7 +52,7 @@ static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
             if (o->begin < c->sweep_oldest)
                 c->sweep_oldest = o->begin;
             bool purged = false;
-            if (object_state(o) == OBJECT_SEALED && is_spent(o, w->published, w->now.mono_ms, &purged)) {
+            if (object_state(o) == OBJECT_SEALED && is_spent(o, w->latest, w->now.mono_ms, &purged)) {
                 if (purged)
                     remember_purged(c, f->node.hash);
                 f->swept = true;
@@ -151,10 +151,10 @@ static void sweep_bucket(struct cache *c, struct shard *s, struct sweep *w)
 
 bool index_sweep(struct cache *c, struct now now)
 {
-    struct sweep w = { .published = epochs_published(c->epochs), .now = now };
+    struct sweep w = { .latest = epochs_latest(c->epochs), .now = now };
     struct shard *s = &c->shards[c->sweep_shard];
     if (c->sweep_shard == 0 && c->sweep_bucket == 0 && !c->sweep_in)
-        c->sweep_oldest = w.published;
+        c->sweep_oldest = w.latest;
 
     lock_take(&s->lock);
     while (c->sweep_bucket < s->families.buckets && !is_full(&w)) {

@@ -60,7 +60,7 @@ static void drop_fill_if_idle(struct fill *f)
 _Static_assert(REASON_COUNT <= 64, "a verdict has six bits");
 _Static_assert(offsetof(struct object, unsafe) + sizeof(uint32_t) <=
                    offsetof(struct object, evict.fingerprint),
-               "what the union shares is the link alone: the rest is looked at before it is published");
+               "what the union shares is the link alone: the rest is looked at before index_publish");
 
 struct object *object_new(struct cache *c, uint64_t begin)
 {
@@ -217,7 +217,7 @@ static void tell_watches(struct fill *f)
             notice_send(CONTAINER_OF(l, struct watch, link)->notice, f->sender);
 }
 
-void object_publish(struct object *o)
+void object_tell(struct object *o)
 {
     lock_take(lock_of(o));
     tell_watches(fill_of(o));
@@ -482,17 +482,17 @@ struct object *object_move(struct object *o, unsigned quarters)
 
 /* ---- look-ups ---- */
 
-struct object_purged object_check_purged(struct object *o, uint64_t published, int64_t now_mono_ms)
+struct object_purged object_check_purged(struct object *o, uint64_t latest, int64_t now_mono_ms)
 {
     struct object_purged answer = { .soft_ms = -1 };
     struct purged p;
     CHECK(object_state(o) != OBJECT_NEW); /* its names are not known yet */
     uint64_t since = object_good_at(o);
-    if (since >= published)
+    if (since >= latest)
         return answer;
-    if (!epochs_touched(object_cache(o)->epochs, object_names(o), o->begin, since, published, &p)) {
+    if (!epochs_touched(object_cache(o)->epochs, object_names(o), o->begin, since, latest, &p)) {
         /* Two readers may store different numbers; both are true. */
-        uint64_t after = published - o->begin;
+        uint64_t after = latest - o->begin;
         atomic_store_explicit(&o->good_after, after < UINT32_MAX ? (uint32_t)after : UINT32_MAX,
                               memory_order_release);
         return answer;
@@ -504,10 +504,10 @@ struct object_purged object_check_purged(struct object *o, uint64_t published, i
     return answer;
 }
 
-bool object_serves_on_error(struct object *o, uint64_t published, int64_t now_mono_ms,
+bool object_serves_on_error(struct object *o, uint64_t latest, int64_t now_mono_ms,
                             const struct directives *request)
 {
-    struct object_purged p = object_check_purged(o, published, now_mono_ms);
+    struct object_purged p = object_check_purged(o, latest, now_mono_ms);
     struct object_life life = object_life(o, now_mono_ms, p.soft_ms);
     return !p.gone && policy_stale_on_error(&life.fresh, life.age, p.invalidated, request);
 }

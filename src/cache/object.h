@@ -48,7 +48,7 @@ struct object {
     struct table_node node; /* the index's; the hash is its variant's; own: stale_error_s */
     struct family *family;  /* the index's, under its shard's lock; NULL: not in the index */
     union {
-        struct evict_item evict; /* from publishing on, when its weight is not 0; own: stale_while_s */
+        struct evict_item evict; /* from index_publish on, when its weight is not 0; own: stale_while_s */
         /* Before that: when its fetch began, and the shard's count of unsafe requests then (index_begin);
          * what was wrong with the origin's message, enum http_error (object_fail). */
         struct {
@@ -77,7 +77,7 @@ struct object {
 };
 
 /* Makes a private object, which is not in the index (index_look makes the others). The caller owns the one
- * reference. `begin`: what epochs_published returned before anything was decided. */
+ * reference. `begin`: what epochs_latest returned before anything was decided. */
 struct object *object_new(struct cache *c, uint64_t begin);
 static inline struct cache *object_cache(const struct object *o)
 {
@@ -118,19 +118,19 @@ struct object_head {
     /* the object that a 304 confirmed: its generated ETag stays; or NULL */
     const struct object *successor_of;
 };
-/* NEW -> HEAD. The caller then calls object_publish, which tells the readers. */
+/* NEW -> HEAD. The caller then calls object_tell, which tells the readers. */
 void object_set_head(struct object *o, const struct object_head *head);
-/* In HEAD, private, before it is published. Its own answer caused purges up to `begin`; they must not hit it.
+/* In HEAD, private, before object_tell. Its own answer caused purges up to `begin`; they must not hit it.
  * Rebases it, unless others purged it meanwhile. */
 void object_begin_again(struct object *o, uint64_t begin);
 /* In HEAD, with room for a part in its response: says which part of the whole the body is. */
 void object_set_part(struct object *o, struct part part);
 /* Tells all watches to look again. */
-void object_publish(struct object *o);
-/* -> SEALED, and publishes. Compacts the body. Makes an ETag when `make_etag` and the response has no
+void object_tell(struct object *o);
+/* -> SEALED, and tells the readers. Compacts the body. Makes an ETag when `make_etag` and the response has no
  * validator. */
 void object_seal(struct object *o, bool make_etag);
-/* -> FAILED, and publishes. */
+/* -> FAILED, and tells the readers. */
 void object_fail(struct object *o, enum reason reason, int status);
 /* Notes what is wrong with the origin's message. Call it before object_fail. */
 void object_set_fault(struct object *o, enum http_error fault);
@@ -190,8 +190,8 @@ struct object_purged {
     bool gone, invalidated;
     int64_t soft_ms;
 };
-/* Compares the object with the purges up to `published`. Remembers that number when no purge touched it. */
-struct object_purged object_check_purged(struct object *o, uint64_t published, int64_t now_mono_ms);
+/* Compares the object with the purges up to `latest`. Remembers that number when no purge touched it. */
+struct object_purged object_check_purged(struct object *o, uint64_t latest, int64_t now_mono_ms);
 
 /* Returns the names that it can be purged by. From HEAD on. */
 static inline struct epoch_names object_names(const struct object *o)
@@ -232,7 +232,7 @@ static inline struct age object_age(const struct object *o, int64_t now_mono_ms,
     return object_life(o, now_mono_ms, soft_ms).age;
 }
 /* May it be served although the origin failed? Not after a purge. */
-bool object_serves_on_error(struct object *o, uint64_t published, int64_t now_mono_ms,
+bool object_serves_on_error(struct object *o, uint64_t latest, int64_t now_mono_ms,
                             const struct directives *request);
 
 /* After a failed refresh: no other one before `mono_ms`. Kept in whole seconds, rounded up. */

@@ -80,7 +80,7 @@ bool purge_apply(struct cache *c, const struct settings *settings, const struct 
     if (!purge_names(p, settings, c, a, &names, error))
         return false;
     CHECK((names.n == 0) == purge_is_empty(p));
-    *out = (struct purge_result){ .sequence = epochs_published(c->epochs) };
+    *out = (struct purge_result){ .sequence = epochs_latest(c->epochs) };
     if (names.n == 0)
         return true;
     purge_these(c, p, &names, now_mono_ms, out);

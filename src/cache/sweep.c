@@ -20,11 +20,11 @@
 /* The sweep cannot see the number of a fetch that is not in the index yet. None is stored that took longer
  * than an hour (index_publish), so purges more than an hour old may be forgotten as far as such fetches
  * go. */
-static uint64_t hour_ago(struct cache *c, struct now now, uint64_t published)
+static uint64_t hour_ago(struct cache *c, struct now now, uint64_t latest)
 {
     if (c->sweep_marked_ms == 0 || now.mono_ms - c->sweep_marked_ms > FETCH_MOST_MS) {
         c->sweep_hour_ago = c->sweep_marked;
-        c->sweep_marked = published;
+        c->sweep_marked = latest;
         c->sweep_marked_ms = now.mono_ms;
     }
     return c->sweep_hour_ago;
@@ -35,16 +35,16 @@ static bool is_amid(const struct cache *c)
     return c->sweep_shard != 0 || c->sweep_bucket != 0 || c->sweep_in;
 }
 
-static void begin_round(struct cache *c, uint64_t published)
+static void begin_round(struct cache *c, uint64_t latest)
 {
-    c->sweep_began = published;
+    c->sweep_began = latest;
     c->sweep_round_us = 0;
     c->sweep_round_swept = atomic_load_explicit(&c->swept, memory_order_relaxed);
 }
 
-static void end_round(struct cache *c, struct now now, uint64_t published)
+static void end_round(struct cache *c, struct now now, uint64_t latest)
 {
-    uint64_t oldest = c->sweep_oldest, hour = hour_ago(c, now, published);
+    uint64_t oldest = c->sweep_oldest, hour = hour_ago(c, now, latest);
     epochs_forget(c->epochs, oldest < hour ? oldest : hour);
     c->sweep_purged_upto = c->sweep_began;
 }
@@ -92,18 +92,18 @@ int64_t cache_sweep(struct cache *c, const struct clock *clock, int64_t budget_u
 {
     int64_t start_us = clock_mono_us(clock), worked_us;
     struct now now = clock_now(clock);
-    uint64_t published = epochs_published(c->epochs);
+    uint64_t latest = epochs_latest(c->epochs);
     bool over;
     if (!is_amid(c))
-        begin_round(c, published);
+        begin_round(c, latest);
     do {
         over = index_sweep(c, now);
         worked_us = clock_mono_us(clock) - start_us;
     } while (!over && worked_us < budget_us);
     c->sweep_round_us += worked_us;
     if (over)
-        end_round(c, now, published);
-    bool behind = c->sweep_purged_upto < epochs_published(c->epochs);
+        end_round(c, now, latest);
+    bool behind = c->sweep_purged_upto < epochs_latest(c->epochs);
     if (over || !behind) {
         bool holey = compact(c, clock, budget_us), more = trim(c, clock, budget_us);
         if (holey)

@@ -38,7 +38,7 @@ static int make_absolute(const char *path, char out[PATH_MAX])
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-int running_publish(struct presence *p, struct str admin, const char *state)
+int running_show(struct presence *p, struct str admin, const char *state)
 {
     char all[FOLDERS][PATH_MAX], path[PATH_MAX];
     *p = (struct presence){ .folder = -1, .file = -1 };
@@ -54,7 +54,7 @@ int running_publish(struct presence *p, struct str admin, const char *state)
     size_t n = folders(all);
     status = -ENOENT;
     for (size_t i = 0; i < n; i++)
-        if ((status = presence_publish(p, all[i], str_from(text))) == 0)
+        if ((status = presence_show(p, all[i], str_from(text))) == 0)
             break;
     free(text);
     return status;

@@ -26,7 +26,7 @@ struct running {
 
 /* Publishes this process, until presence_withdraw or its end. 0, or a negative errno of the last folder
  * tried. */
-int running_publish(struct presence *p, struct str admin, const char *state);
+int running_show(struct presence *p, struct str admin, const char *state);
 
 /* Finds those that run, in the order of their process ids: this user's and root's. For root also those in
  * /run/freshet (or FRESHET_RUNTIME_DIR) when another user owns that, if they keep their token in their state

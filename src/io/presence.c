@@ -82,7 +82,7 @@ static void pass_over(void *ctx, struct str content, uid_t owner)
     (void)owner;
 }
 
-int presence_publish(struct presence *p, const char *folder, struct str content)
+int presence_show(struct presence *p, const char *folder, struct str content)
 {
     uid_t owner;
     *p = (struct presence){ .folder = -1, .file = -1 };

@@ -18,15 +18,15 @@
 #define PRESENCE_NAME 64
 
 struct presence {
-    int folder, file; /* descriptors; -1: not published */
+    int folder, file; /* descriptors; -1: not shown */
     char name[PRESENCE_NAME];
 };
 
 /* Puts `content` (below 64 KiB) into the folder for as long as this process lives. Makes the folder when
  * there is none (mode 0700), but not those above it. Removes files of dead processes. 0 or a negative errno;
  * -EPERM: the folder is not to be trusted. */
-int presence_publish(struct presence *p, const char *folder, struct str content);
-/* Removes this process's file. Call it at the end, also after presence_publish failed. */
+int presence_show(struct presence *p, const char *folder, struct str content);
+/* Removes this process's file. Call it at the end, also after presence_show failed. */
 void presence_withdraw(struct presence *p);
 
 /* Called for the file of each living process, with the file's owner. `content` lives as long as the call. */

@@ -132,7 +132,7 @@ static void chunked_data(struct fetch *f, struct str data)
             if (!append(f, piece))
                 return;
             break;
-        case CHUNKED_MORE: object_publish(f->object); return;
+        case CHUNKED_MORE: object_tell(f->object); return;
         case CHUNKED_BAD: fetch_fail_malformed(f, error); return;
         case CHUNKED_DONE:
             /* Bytes behind the end are nobody's: the message is whole, the connection is of no more use. */
@@ -154,7 +154,7 @@ static void took(struct fetch *f, size_t n)
             return;
         }
     }
-    object_publish(f->object);
+    object_tell(f->object);
 }
 
 void fetch_on_data(struct connection *c, size_t n)
@@ -193,7 +193,7 @@ static void take_rest(struct fetch *f, size_t head_bytes)
     if (f->framing.kind == FRAMING_CHUNKED) {
         chunked_data(f, rest);
     } else if (rest.n == 0) {
-        object_publish(f->object);
+        object_tell(f->object);
     } else {
         struct str mine = f->framing.kind == FRAMING_LENGTH ? str_first(rest, f->left) : rest;
         f->keep_alive &= mine.n == rest.n;
@@ -249,7 +249,7 @@ void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verd
     f->left = f->framing.length;
     chunked_init(&f->chunked);
     f->step = FETCH_BODY;
-    fetch_publish_head(f, a, v, &shared, NULL);
+    fetch_set_head(f, a, v, &shared, NULL);
     rule_unref(v->rule);
     v->rule = NULL;
     if (!f->store && object_readers(f->object) == 0) {

@@ -84,7 +84,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     struct fetch_answer a = { stored->status, response_reason(stored), &merged, -1, 304 };
     struct body *body = object_body(f->stale);
     f->store = v.store;
-    fetch_publish_head(f, &a, &v, &body, f->stale);
+    fetch_set_head(f, &a, &v, &body, f->stale);
     rule_unref(v.rule);
     f->keep_alive &= f->got.n == head_bytes;
     f->in.n = 0;
@@ -100,7 +100,7 @@ static bool is_covered_by_stale(struct fetch *f, int status)
         return status >= 500 || status == 408 || status == 425 || status == 429;
     if (!policy_status_is_failure(status) || f->stale->response->status >= 400)
         return false;
-    return object_serves_on_error(f->stale, epochs_published(f->f->cache->epochs), f->f->loop->now.mono_ms,
+    return object_serves_on_error(f->stale, epochs_latest(f->f->cache->epochs), f->f->loop->now.mono_ms,
                                   &f->request);
 }
 

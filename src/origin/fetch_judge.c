@@ -228,8 +228,8 @@ void fetch_names(struct fetch *f, const struct verdict *v, const struct object *
     names_keep(names, &old, &f->arena);
 }
 
-void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
-                        const struct object *successor_of)
+void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
+                    const struct object *successor_of)
 {
     struct name_list names = { .is_short = true };
     /* What nobody else gets need not be purged. */
@@ -262,7 +262,7 @@ void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct ve
                                    .successor_of = successor_of,
                                });
     if (f->invalidated && v->store) {
-        object_begin_again(f->object, epochs_published(f->f->cache->epochs));
+        object_begin_again(f->object, epochs_latest(f->f->cache->epochs));
         index_begin(f->object, &f->place, f->object->begun_mono_ms);
     }
 }

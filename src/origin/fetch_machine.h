@@ -166,8 +166,8 @@ void fetch_names(struct fetch *f, const struct verdict *v, const struct object *
                  struct name_list *names);
 /* Gives the object its head. Takes over `body`. `successor_of`: the confirmed response, whose generated ETag
  * stays; or NULL. */
-void fetch_publish_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
-                        const struct object *successor_of);
+void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
+                    const struct object *successor_of);
 
 /* ---- fetch_body.c ---- */
 

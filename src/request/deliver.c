@@ -543,7 +543,7 @@ void deliver_object(struct request *r)
 void deliver_page(struct request *r)
 {
     CHECK(!r->object);
-    r->object = object_new(r->w->cache, epochs_published(r->w->cache->epochs));
+    r->object = object_new(r->w->cache, epochs_latest(r->w->cache->epochs));
     page_fill(r, r->object);
     deliver_nothing(r);
     deliver_whole(r);

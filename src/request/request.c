@@ -332,7 +332,7 @@ static enum step do_lookup(struct request *r)
     bool head_first = r->head_only;
     r->look.request = &r->directives;
     r->look.now = r->w->loop->now;
-    r->look.published = epochs_published(r->w->cache->epochs);
+    r->look.latest = epochs_latest(r->w->cache->epochs);
     r->look.authorization = r->is_signed;
     /* A part that one visitor asks for is not what another one waits for. */
     r->look.may_join = !r->alone && !r->apart && !r->ask_as_came && !(r->range.n && r->site->combine_parts);
@@ -504,11 +504,11 @@ static enum step do_fetch(struct request *r)
     if (r->pass) {
         count(r->w->counters, COUNTER_PASSES);
         compute_place(r);
-        r->look.published = epochs_published(r->w->cache->epochs);
+        r->look.latest = epochs_latest(r->w->cache->epochs);
     }
     move_object(&r->object, &r->found.busy);
     if (!r->object)
-        r->object = object_new(r->w->cache, r->look.published);
+        r->object = object_new(r->w->cache, r->look.latest);
     r->own_fetch = true;
     if (has_request_body(r) && !r->source->body_max)
         make_upload(r);
@@ -573,7 +573,7 @@ static bool is_for_me(struct request *r)
     struct object *o = r->object;
     if (!o->stored || object_is_closed(o))
         return false;
-    if (o->begin < r->look.published && index_is_outdated(o, &r->look))
+    if (o->begin < r->look.latest && index_is_outdated(o, &r->look))
         return false;
     return has_its_key(r);
 }
@@ -604,7 +604,7 @@ static enum step fetch_failed(struct request *r)
     reader_leave(r);
     timer_stop(r->w->loop, &r->timer);
     if (r->stale && !object_is_partial(r->stale) && r->stale->response->status < 500 &&
-        object_serves_on_error(r->stale, epochs_published(r->w->cache->epochs), r->w->loop->now.mono_ms,
+        object_serves_on_error(r->stale, epochs_latest(r->w->cache->epochs), r->w->loop->now.mono_ms,
                                &r->directives)) {
         r->stale_error = true;
         count(r->w->counters, COUNTER_STALE_HITS);

@@ -14,7 +14,7 @@ static void check_limit(struct acceptor *a)
         (full ? listener_pause : listener_resume)(&a->listeners[i]);
 }
 
-static void publish_load(struct acceptor *a)
+static void tell_load(struct acceptor *a)
 {
     atomic_store_explicit(&a->load, (int64_t)a->front->open, memory_order_relaxed);
 }
@@ -35,7 +35,7 @@ static void take_connection(struct acceptor *a, int fd, const struct address *pe
         return;
     }
     front_accept(choose_front(a), s, peer, STR_NONE);
-    publish_load(a);
+    tell_load(a);
     check_limit(a);
 }
 
@@ -101,7 +101,7 @@ static void accepted(struct listener *l, int fd, const struct address *peer)
 static void front_closed(struct front *f)
 {
     struct acceptor *a = f->owner;
-    publish_load(a);
+    tell_load(a);
     check_limit(a);
     a->changed(a);
 }

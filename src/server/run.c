@@ -363,7 +363,7 @@ static void announce(struct run *r)
         log_warning(&r->p.log, "main",
                     "cannot write the admin's address into %s: %s; name it to the verbs with --admin",
                     r->found.state, system_strerror(status));
-    status = running_publish(&r->presence, (struct str){ text, length }, r->found.state);
+    status = running_show(&r->presence, (struct str){ text, length }, r->found.state);
     if (status < 0)
         log_warning(&r->p.log, "main",
                     "the verbs will not find this freshet by themselves, as no runtime folder can be used "

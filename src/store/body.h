@@ -3,7 +3,7 @@
  * grows. Counted: the object holds one reference and each reader holds one; a 304's successor shares the
  * body.
  *
- * The writer appends to blocks and publishes the length (release). Readers load the length (acquire), and may
+ * The writer appends to blocks, then stores the length (release). Readers load the length (acquire), and may
  * then read all bytes below it without a lock. A stored body keeps all its blocks. A passing body (of a
  * response that is not stored) frees blocks that all readers have passed: body_forget. It never frees the
  * block with the byte before a reader's position, so a cursor stays valid without a lock.
@@ -62,7 +62,7 @@ struct body *body_move(struct body *b, unsigned quarters);
 
 /* ---- readers, any thread ---- */
 
-/* Returns the bytes published so far (acquire). All below may be read. */
+/* Returns the bytes that the writer has stored so far (acquire). All below may be read. */
 uint64_t body_length(const struct body *b);
 /* Returns the whole length as known when the body was made, or BODY_LENGTH_UNKNOWN. */
 uint64_t body_expected(const struct body *b);

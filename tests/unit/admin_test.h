@@ -254,7 +254,7 @@ static inline void world_store(struct world *w, const char *url, const char *req
                                                                  .fields = &answered,
                                                                  .site = site,
                                                                  .declared_length = -1 });
-    struct object *o = object_new(w->cache, epochs_published(w->cache->epochs));
+    struct object *o = object_new(w->cache, epochs_latest(w->cache->epochs));
     index_settle(o, &p.place, v.rule);
     object_set_head(o, &(struct object_head){ .response = &response,
                                               .body = &body,
@@ -280,7 +280,7 @@ static inline enum outcome world_look(struct world *w, const char *url, const ch
     struct look look = { .place = p.place,
                          .request = &none,
                          .now = clock_now(&w->clock),
-                         .published = epochs_published(w->cache->epochs) };
+                         .latest = epochs_latest(w->cache->epochs) };
     struct found found;
     index_look(w->cache, &look, &found);
     object_unref(found.stored);

@@ -272,7 +272,7 @@ static void fill(struct object *o, const struct place *p, uint32_t name, size_t 
     object_set_head(
         o, &(struct object_head){
                .response = &response, .body = &body, .verdict = &v, .received_mono_ms = now.mono_ms });
-    object_publish(o);
+    object_tell(o);
     body_append(mine, (struct str){ text, bytes });
     body_unref(mine);
     object_seal(o, false);

@@ -82,7 +82,7 @@ static bool touched_of(const uint32_t *numbers, size_t n, uint64_t began, uint64
 /* Of an object with this one name. */
 static bool touched(uint32_t name, uint64_t began, uint64_t since, struct purged *p)
 {
-    return touched_of(&name, 1, began, since, epochs_published(e), p);
+    return touched_of(&name, 1, began, since, epochs_latest(e), p);
 }
 
 static void names_are_told_apart(void **state)
@@ -122,11 +122,11 @@ static void purges_what_began_before(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e);
+    uint64_t before = epochs_latest(e);
     assert_true(before > 0); /* 0 means never */
     uint64_t n = purge(PURGE_HARD, 7, 0);
     assert_int_equal(n, before + 1);
-    assert_int_equal(epochs_published(e), n);
+    assert_int_equal(epochs_latest(e), n);
     assert_true(touched(7, before, before, &p));
     assert_int_equal(p.hard, n);
     assert_int_equal(p.soft | p.invalidated, 0);
@@ -145,7 +145,7 @@ static void kinds_are_told_apart(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e), soft = purge(PURGE_SOFT, 1, 5000),
+    uint64_t before = epochs_latest(e), soft = purge(PURGE_SOFT, 1, 5000),
              gone = purge(PURGE_INVALIDATE, 2, 6000);
     const uint32_t both[] = { 1, 2 };
     assert_true(touched(1, before, before, &p));
@@ -155,7 +155,7 @@ static void kinds_are_told_apart(void **state)
     assert_true(touched(2, before, before, &p));
     assert_int_equal(p.invalidated, gone);
     assert_int_equal(p.hard | p.soft, 0);
-    assert_true(touched_of(both, 2, before, before, epochs_published(e), &p));
+    assert_true(touched_of(both, 2, before, before, epochs_latest(e), &p));
     assert_true(p.soft == soft && p.invalidated == gone && !p.hard);
     /* A hard one does not hide the soft one that came before, nor the other way round. */
     uint64_t hard = purge(PURGE_HARD, 1, 7000);
@@ -171,13 +171,13 @@ static void remembers_the_earliest_soft_purge(void **state)
     (void)state;
     struct purged p;
     const uint32_t names[] = { 1, 2, 3 };
-    uint64_t before = epochs_published(e);
+    uint64_t before = epochs_latest(e);
     purge(PURGE_SOFT, 2, 9000);
     purge(PURGE_SOFT, 3, 7000); /* a clock of another worker, read a little earlier */
     purge(PURGE_SOFT, 1, 8000);
-    assert_true(touched_of(names, 3, before, before, epochs_published(e), &p));
+    assert_true(touched_of(names, 3, before, before, epochs_latest(e), &p));
     assert_int_equal(p.soft_at_ms, 7000);
-    assert_true(touched_of(names, 2, before, before, epochs_published(e), &p));
+    assert_true(touched_of(names, 2, before, before, epochs_latest(e), &p));
     assert_int_equal(p.soft_at_ms, 8000);
 }
 
@@ -189,7 +189,7 @@ static void a_second_soft_purge_restarts_nothing(void **state)
     struct purged p;
     uint64_t began[MANY + 1];
     for (int i = 0; i < MANY; i++) {
-        began[i] = epochs_published(e);
+        began[i] = epochs_latest(e);
         purge(PURGE_SOFT, 1, 1000 * (i + 1));
         purge(PURGE_HARD, 2, 1000 * (i + 1));
         if (i == 7) /* so many are known exactly */
@@ -209,7 +209,7 @@ static void a_second_soft_purge_restarts_nothing(void **state)
     assert_true(touched(1, began[MANY - 1], began[MANY - 1], &p));
     assert_int_equal(p.soft_at_ms, 1000 * MANY);
     size_t with = epochs_bytes(e);
-    epochs_forget(e, epochs_published(e));
+    epochs_forget(e, epochs_latest(e));
     assert_true(epochs_bytes(e) < with);
 }
 
@@ -217,11 +217,11 @@ static void purges_several_names_at_once(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e);
+    uint64_t before = epochs_latest(e);
     const uint64_t names[] = { name_of_number(30), name_of_number(10), name_of_number(20),
                                name_of_number(10) };
     uint64_t n = epochs_purge(e, PURGE_HARD, names, 4, 0);
-    assert_int_equal(epochs_published(e), n);
+    assert_int_equal(epochs_latest(e), n);
     assert_int_equal(epochs_count(e), 3);
     for (uint32_t name = 10; name <= 30; name += 10)
         assert_true(touched(name, before, before, &p));
@@ -236,7 +236,7 @@ static void looks_only_at_what_is_new(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e), soft = purge(PURGE_SOFT, 1, 100);
+    uint64_t before = epochs_latest(e), soft = purge(PURGE_SOFT, 1, 100);
     uint64_t other = purge(PURGE_HARD, 99, 0);
     assert_false(touched(1, before, other, &p)); /* nothing in (other, other] */
     assert_true(touched(1, before, before, &p));
@@ -251,12 +251,12 @@ static void has_objects_without_names(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e);
+    uint64_t before = epochs_latest(e);
     purge(PURGE_HARD, 1, 0);
-    assert_false(touched_of(NULL, 0, before, before, epochs_published(e), &p));
+    assert_false(touched_of(NULL, 0, before, before, epochs_latest(e), &p));
     for (uint64_t i = 0; i < 5000; i++)
         purge(PURGE_HARD, i + 10, 0);
-    assert_false(touched_of(NULL, 0, before, before, epochs_published(e), &p));
+    assert_false(touched_of(NULL, 0, before, before, epochs_latest(e), &p));
 }
 
 /* The journal answers for a few hundred numbers, the table for more: they must agree, at each distance and
@@ -270,13 +270,13 @@ static void journal_and_table_agree(void **state)
     for (size_t d = 0; d < COUNT_OF(distances); d++)
         for (size_t at = 0; at < COUNT_OF(names); at++) {
             struct purged p;
-            uint64_t before = epochs_published(e);
+            uint64_t before = epochs_latest(e);
             for (size_t i = 0; i < COUNT_OF(names); i++)
                 names[i] = 100 * (i + 1) + d * 10000;
             uint64_t n = purge(PURGE_HARD, names[at] + at % 2, 0); /* every other one is not his */
             for (unsigned i = 1; i < distances[d]; i++)
                 purge(PURGE_HARD, 50, 0);
-            bool is = touched_of(names, COUNT_OF(names), before, before, epochs_published(e), &p);
+            bool is = touched_of(names, COUNT_OF(names), before, before, epochs_latest(e), &p);
             assert_int_equal(is, at % 2 == 0);
             if (is)
                 assert_int_equal(p.hard, n);
@@ -300,14 +300,14 @@ static void finds_each_of_many_names(void **state)
         struct epoch_names in_order = pack(&room, names, n);
         for (size_t i = 1; i < n; i++)
             assert_true(epoch_names_at(&in_order, i - 1) < epoch_names_at(&in_order, i));
-        uint64_t before = epochs_published(e);
+        uint64_t before = epochs_latest(e);
         for (size_t i = 0; i < n; i++) {
             assert_false(touched_of(names, n, before, before, before, &p));
             purge(PURGE_HARD, names[i] + 2, 0);
-            uint64_t since = epochs_published(e);
+            uint64_t since = epochs_latest(e);
             assert_false(touched_of(names, n, before, before, since, &p));
             purge(PURGE_HARD, names[i], 0);
-            before = epochs_published(e);
+            before = epochs_latest(e);
             assert_true(touched_of(names, n, since, since, before, &p));
             assert_int_equal(p.hard, before);
         }
@@ -319,12 +319,12 @@ static void survives_the_journals_overrun(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e), since = before;
+    uint64_t before = epochs_latest(e), since = before;
     for (uint64_t i = 0; i < 5000; i++) {
         purge(PURGE_HARD, 1000 + i, 0);
         if (i % 7 == 0) {
             assert_false(touched(1, before, since, &p));
-            since = epochs_published(e);
+            since = epochs_latest(e);
         }
     }
     uint64_t n = purge(PURGE_HARD, 1, 0);
@@ -341,7 +341,7 @@ static void remembers_many_names(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e);
+    uint64_t before = epochs_latest(e);
     for (uint64_t i = 0; i < 10000; i++)
         purge(PURGE_HARD, i * 256 + 1, 0); /* all in one run of slots at first */
     assert_int_equal(epochs_count(e), 10000);
@@ -361,7 +361,7 @@ static void raises_the_floor_over_the_cap(void **state)
     struct purged p;
     epochs_free(e);
     begin(100);
-    uint64_t first = epochs_published(e);
+    uint64_t first = epochs_latest(e);
     for (uint64_t i = 1; i <= 100; i++)
         purge(i % 3 ? PURGE_SOFT : PURGE_HARD, i, 0);
     assert_int_equal(epochs_floor(e), 0);
@@ -369,7 +369,7 @@ static void raises_the_floor_over_the_cap(void **state)
     /* A name that is there needs no room. */
     purge(PURGE_SOFT, 100, 0);
     assert_int_equal(epochs_floor(e), 0);
-    uint64_t middle = epochs_published(e);
+    uint64_t middle = epochs_latest(e);
     purge(PURGE_SOFT, 101, 0);
     uint64_t floor = epochs_floor(e);
     assert_int_equal(floor, first + 1); /* the number of name 1 */
@@ -386,8 +386,8 @@ static void raises_the_floor_over_the_cap(void **state)
     assert_true(touched(5000, floor - 1, floor - 1, &p));
     assert_true(p.hard || p.invalidated);
     assert_false(touched(5000, floor, floor, &p));
-    assert_true(touched_of(NULL, 0, first, first, epochs_published(e), &p));
-    /* What was found good a moment ago is looked at again, for the published number is another one. */
+    assert_true(touched_of(NULL, 0, first, first, epochs_latest(e), &p));
+    /* What was found good a moment ago is looked at again, for the latest number is another one. */
     assert_true(touched(5000, first, middle, &p));
     /* What was not forgotten is still known. */
     assert_true(touched(98, floor, floor, &p));
@@ -397,7 +397,7 @@ static void raises_the_floor_over_the_cap(void **state)
         purge(PURGE_HARD, 7000 + i, 0);
     assert_true(epochs_count(e) <= 100);
     assert_true(epochs_floor(e) > middle);
-    assert_true(touched(7999, epochs_published(e) - 1, epochs_published(e) - 1, &p));
+    assert_true(touched(7999, epochs_latest(e) - 1, epochs_latest(e) - 1, &p));
 }
 
 /* Anybody can invalidate names, by unsafe requests for URLs that do not matter: pages are revalidated, and
@@ -408,7 +408,7 @@ static void a_flood_of_unsafe_requests_takes_nothing_away(void **state)
     struct purged p;
     epochs_free(e);
     begin(100);
-    uint64_t first = epochs_published(e), hard = purge(PURGE_HARD, 1, 0), later = hard;
+    uint64_t first = epochs_latest(e), hard = purge(PURGE_HARD, 1, 0), later = hard;
     for (uint64_t i = 0; i < 1000; i++)
         purge(PURGE_INVALIDATE, 7000 + i, 0);
     assert_true(touched(5000, later, later, &p));
@@ -419,7 +419,7 @@ static void a_flood_of_unsafe_requests_takes_nothing_away(void **state)
     assert_true(touched(5000, first, first, &p));
     assert_int_equal(p.hard, hard);
     /* When a soft purge was is forgotten with its name: it must be asked for. */
-    later = epochs_published(e);
+    later = epochs_latest(e);
     for (uint64_t i = 0; i < 1000; i++)
         purge(PURGE_SOFT, 7000 + i, 0);
     assert_true(touched(5000, later, later, &p));
@@ -434,14 +434,14 @@ static void purges_more_names_than_it_remembers(void **state)
     epochs_free(e);
     begin(16);
     uint64_t names[1000];
-    uint64_t before = epochs_published(e);
+    uint64_t before = epochs_latest(e);
     for (uint32_t i = 0; i < 1000; i++)
         names[i] = name_of_number(i + 1);
     epochs_purge(e, PURGE_HARD, names, 1000, 0);
     assert_true(epochs_count(e) <= 16);
     for (uint64_t i = 0; i < 1000; i++)
         assert_true(touched((uint32_t)i + 1, before, before, &p));
-    uint64_t now = epochs_published(e);
+    uint64_t now = epochs_latest(e);
     for (uint64_t i = 0; i < 1000; i++)
         assert_false(touched(names[i], now, now, &p));
 }
@@ -450,7 +450,7 @@ static void forgets_what_nothing_is_older_than(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e);
+    uint64_t before = epochs_latest(e);
     for (uint64_t i = 0; i < 2000; i++)
         purge(PURGE_HARD, i + 1, 0);
     size_t large = epochs_bytes(e);
@@ -462,10 +462,10 @@ static void forgets_what_nothing_is_older_than(void **state)
     assert_true(touched(1501, oldest, oldest, &p));
     assert_true(touched(2000, oldest, oldest, &p));
     assert_true(epochs_bytes(e) < large);
-    epochs_forget(e, epochs_published(e));
+    epochs_forget(e, epochs_latest(e));
     assert_int_equal(epochs_count(e), 0);
     /* It goes on. */
-    uint64_t now = epochs_published(e);
+    uint64_t now = epochs_latest(e);
     purge(PURGE_HARD, 1, 0);
     assert_true(touched(1, now, now, &p));
     /* Nothing to forget. */
@@ -478,7 +478,7 @@ static void forgets_a_name_as_a_whole(void **state)
 {
     (void)state;
     struct purged p;
-    uint64_t before = epochs_published(e);
+    uint64_t before = epochs_latest(e);
     purge(PURGE_SOFT, 1, 10);
     uint64_t middle = purge(PURGE_HARD, 2, 0);
     purge(PURGE_INVALIDATE, 1, 0);
@@ -504,7 +504,7 @@ static void few_names_are_taken_for_others(void **state)
     } rows[] = { { 5, 44 }, { 15, 44 }, { 16, 56 }, { 100, 56 }, { 505, 56 } };
     /* Of `kept` bits, 22 less make 2^20 names 2^42. */
     unsigned alike = 22;
-    uint64_t dice = 1, before = epochs_published(e);
+    uint64_t dice = 1, before = epochs_latest(e);
     static uint64_t purged[1 << 16];
     for (size_t i = 0; i < COUNT_OF(purged); i++) {
         dice = dice * 6364136223846793005u + 1442695040888963407u;
@@ -525,7 +525,7 @@ static void few_names_are_taken_for_others(void **state)
             }
             epoch_names_write(room.room, names, rows[r].names, is_short);
             wrong += epochs_touched(e, (struct epoch_names){ room.room, rows[r].names, is_short }, before,
-                                    before, epochs_published(e), &p);
+                                    before, epochs_latest(e), &p);
         }
         /* (names + 1) * 2^16 / 2^(kept - alike), which is 2^18 times what it is with 2^20 names and all
          * bits. */
@@ -548,14 +548,14 @@ static void a_pair_is_both_names(void **state)
     for (unsigned is_short = 0; is_short < 2; is_short++)
         for (unsigned has_pair = 0; has_pair < 2; has_pair++)
             for (unsigned purges_pair = 0; purges_pair < 2; purges_pair++) {
-                uint64_t path = name_of_number(77), before = epochs_published(e);
+                uint64_t path = name_of_number(77), before = epochs_latest(e);
                 uint64_t held = path | (has_pair ? EPOCH_PAIR : 0),
                          gone = path | (purges_pair ? EPOCH_PAIR : 0);
                 uint32_t room[4];
                 epoch_names_write(room, &held, 1, is_short);
                 epochs_purge(e, PURGE_HARD, &gone, 1, 0);
                 bool is = epochs_touched(e, (struct epoch_names){ room, 1, is_short }, before, before,
-                                         epochs_published(e), &p);
+                                         epochs_latest(e), &p);
                 assert_int_equal(is, has_pair || !purges_pair);
             }
 }
@@ -591,7 +591,7 @@ static void renew(struct model_object *o)
     for (size_t i = 0; i < o->n; i++)
         o->names[i] = name_of(1 + dice(NAMES));
     pack(&o->packed, o->names, o->n);
-    o->begin = o->since = epochs_published(e);
+    o->begin = o->since = epochs_latest(e);
 }
 
 static bool is_among(const struct model_object *o, uint32_t name)
@@ -612,7 +612,7 @@ static void agrees_with_a_model(void **state)
         renew(&objects[i]);
     for (int step = 0; step < STEPS; step++) {
         struct model_object *o = &objects[dice(ALIVE)];
-        uint64_t oldest = epochs_published(e);
+        uint64_t oldest = epochs_latest(e);
         switch (dice(40)) {
         case 0:
             for (uint64_t i = dice(3000); i > 0; i--)
@@ -634,7 +634,7 @@ static void agrees_with_a_model(void **state)
         case 5: renew(o); break;
         default: {
             struct purged p = { 0 };
-            uint64_t upto = epochs_published(e), expected[PURGE_KINDS] = { 0 };
+            uint64_t upto = epochs_latest(e), expected[PURGE_KINDS] = { 0 };
             bool is = epochs_touched(e, o->packed.names, o->begin, o->since, upto, &p), should = false;
             for (int k = 0; k < PURGE_KINDS; k++)
                 for (uint32_t name = 1; name <= NAMES; name++)
@@ -672,11 +672,11 @@ static void *look(void *ctx)
     const uint32_t hers[] = { 1, 1u << 24 }, never[] = { 2, 3, 1u << 25 };
     struct packed rooms[2];
     struct epoch_names hers_packed = pack(&rooms[0], hers, 2), never_packed = pack(&rooms[1], never, 3);
-    uint64_t begin = epochs_published(e), since = begin;
+    uint64_t begin = epochs_latest(e), since = begin;
     while (!atomic_load(&c->over)) {
         struct purged p;
         uint64_t told = atomic_load(&c->told);
-        uint64_t upto = epochs_published(e);
+        uint64_t upto = epochs_latest(e);
         if (epochs_touched(e, hers_packed, begin, since, upto, &p)) {
             if (!p.hard)
                 atomic_fetch_add(&c->invented, 1);

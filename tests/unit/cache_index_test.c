@@ -34,7 +34,7 @@ static void miss_join_hit(void **state)
     struct found first = look_as(&l, OUTCOME_MISS);
     assert_null(first.stored);
     assert_int_equal(object_state(first.busy), OBJECT_NEW);
-    assert_int_equal(first.busy->begin, l.published);
+    assert_int_equal(first.busy->begin, l.latest);
     assert_false(first.known);
     /* Others wait for it, in every state that it has until it is there. */
     struct found second = look("/a", OUTCOME_JOIN);
@@ -465,7 +465,7 @@ static void an_error_does_not_take_the_place_of_a_rule(void **state)
     struct look l = look_of("/a");
     struct found error = look_as(&l, OUTCOME_MISS);
     struct place under_other = place_of("/a", "x-a: 1", other), page = place_of("/a", "cookie: x", cookie);
-    struct object *o = object_new(cache, l.published);
+    struct object *o = object_new(cache, l.latest);
     index_settle(o, &page, cookie);
     assert_false(index_settle_other(error.busy, &under_other, other));
     struct known_rule known = index_known_rule(cache, &page);
@@ -638,7 +638,7 @@ static void replaces_the_older_one(void **state)
     struct look l = look_of("/a");
     struct found old = look_as(&l, OUTCOME_HIT);
     /* A fetch of somebody who went alone, begun later. */
-    struct object *o = object_new(cache, epochs_published(cache->epochs));
+    struct object *o = object_new(cache, epochs_latest(cache->epochs));
     assert_true(object_store(object_ref(o), &l.place, &minute));
     struct found f = look_as(&l, OUTCOME_HIT);
     assert_ptr_equal(f.stored, o);
@@ -653,10 +653,10 @@ static void does_not_replace_a_younger_one(void **state)
 {
     (void)state;
     struct look l = look_of("/a");
-    struct object *old = object_new(cache, epochs_published(cache->epochs));
+    struct object *old = object_new(cache, epochs_latest(cache->epochs));
     struct found busy = look_as(&l, OUTCOME_MISS);
     purge(PURGE_HARD, 12345);
-    struct object *young = object_new(cache, epochs_published(cache->epochs));
+    struct object *young = object_new(cache, epochs_latest(cache->epochs));
     assert_true(object_store(object_ref(young), &l.place, &minute));
     assert_false(object_store(old, &l.place, &minute));       /* private */
     assert_false(object_store(busy.busy, &l.place, &minute)); /* in the index */
@@ -676,7 +676,7 @@ static void does_not_publish_what_took_too_long(void **state)
     struct look l = look_of("/a");
     now.mono_ms += 100000000;
     for (int late = 0; late < 2; late++) {
-        struct object *o = object_new(cache, epochs_published(cache->epochs));
+        struct object *o = object_new(cache, epochs_latest(cache->epochs));
         o->begun_mono_ms = now.mono_ms;
         index_settle(o, &l.place, NULL);
         object_answer(o, &minute);
@@ -860,7 +860,7 @@ static void a_fetch_begins_when_its_request_came(void **state)
     struct look l = look_of("/a");
     purge(PURGE_HARD, 7);
     struct found f = look_as(&l, OUTCOME_MISS);
-    assert_int_equal(f.busy->begin, l.published);
+    assert_int_equal(f.busy->begin, l.latest);
     assert_false(object_store(f.busy, &l.place, &(struct page){ .name = 7 }));
     f.busy = NULL;
     found_drop(&f);
@@ -1066,7 +1066,7 @@ static void fill(struct worker *w, struct object *o, const struct place *p, uint
         object_set_head(
             o, &(struct object_head){
                    .response = &response, .body = &body, .verdict = &v, .received_mono_ms = n->mono_ms });
-        object_publish(o);
+        object_tell(o);
         room_make(cache, 5000);
         for (uint64_t k = dice(at, 6); k > 0; k--)
             body_append(mine, (struct str){ bytes, sizeof(bytes) });
@@ -1099,7 +1099,7 @@ static void ask(struct worker *w, uint64_t *at)
     place_hash(cache, &l.place);
     uint64_t told = atomic_load(&w->c->told[name]);
     l.now = clock_now(&w->c->clock);
-    l.published = epochs_published(cache->epochs);
+    l.latest = epochs_latest(cache->epochs);
     struct found f;
     index_look(cache, &l, &f);
     bool serves = f.outcome == OUTCOME_HIT || f.outcome == OUTCOME_STALE || f.outcome == OUTCOME_STALE_JOIN;
@@ -1124,7 +1124,7 @@ static void ask(struct worker *w, uint64_t *at)
         break;
     case OUTCOME_PASS:
         if (l.may_fetch) {
-            struct object *o = object_new(cache, l.published);
+            struct object *o = object_new(cache, l.latest);
             fill(w, o, &l.place, name, at, &l.now);
             object_unref(o);
         }

@@ -57,7 +57,7 @@ static struct fetch *begin_fetch(struct object *o, struct object *stale, const s
     assert_true(w.fetches_n < FETCHES_MAX);
     struct fetch *f = &w.fetches[w.fetches_n++];
     *f = (struct fetch){ .object = object_ref(o), .place = l->place, .version = w.version };
-    if (stale && !object_check_purged(stale, epochs_published(cache->epochs), now.mono_ms).gone)
+    if (stale && !object_check_purged(stale, epochs_latest(cache->epochs), now.mono_ms).gone)
         f->stale = object_ref(stale);
     begun++;
     return f;
@@ -92,7 +92,7 @@ static void set_head(struct fetch *f)
                                                       .received_mono_ms = now.mono_ms,
                                                       .fetched_status = same ? 304 : 200,
                                                       .successor_of = same ? f->stale : NULL });
-    object_publish(f->object);
+    object_tell(f->object);
 }
 
 /* The next step of its life; after the last it is gone. Other things are purged all the time. */
@@ -105,7 +105,7 @@ static void step(struct fetch *f)
     case HEAD:
         if (f->body)
             assert_int_equal(body_append(f->body, STR("the page")), 8);
-        object_publish(f->object);
+        object_tell(f->object);
         break;
     case GROWN: object_seal(f->object, false); break;
     case SEALED:
@@ -151,7 +151,7 @@ static void look_up(struct visitor *v)
     case OUTCOME_EXPIRED:
     case OUTCOME_MISS:
     case OUTCOME_PASS: {
-        struct object *o = found.busy ? object_ref(found.busy) : object_new(cache, v->look.published);
+        struct object *o = found.busy ? object_ref(found.busy) : object_new(cache, v->look.latest);
         begin_fetch(o, found.stored, &v->look);
         v->object = o;
         v->own = true;
@@ -169,7 +169,7 @@ static bool go_on(struct visitor *v)
     if (v->saw || !o || object_state(o) == OBJECT_NEW)
         return false;
     v->object = NULL;
-    if (v->own || !(o->begin < v->look.published && index_is_outdated(o, &v->look))) {
+    if (v->own || !(o->begin < v->look.latest && index_is_outdated(o, &v->look))) {
         v->saw = version_of(o);
     } else {
         looked_again++;
@@ -429,7 +429,7 @@ static int visit_once(struct tourist *t, size_t page)
     struct look l = { .place = place_of(pages[page].url, NULL, NULL),
                       .request = &no_directives,
                       .now = now,
-                      .published = epochs_published(cache->epochs),
+                      .latest = epochs_latest(cache->epochs),
                       .may_fetch = true,
                       .may_join = true };
     struct found f;
@@ -442,12 +442,12 @@ static int visit_once(struct tourist *t, size_t page)
         t->joined++;
         while (object_state(f.busy) == OBJECT_NEW)
             sched_yield();
-        if (!(f.busy->begin < l.published && index_is_outdated(f.busy, &l)))
+        if (!(f.busy->begin < l.latest && index_is_outdated(f.busy, &l)))
             version = version_of(f.busy);
     } else {
         t->begun++;
         if (!f.busy)
-            f.busy = object_new(cache, l.published);
+            f.busy = object_new(cache, l.latest);
         version = fill(f.busy, &l.place, page, &t->dice);
     }
     found_drop(&f);

@@ -223,8 +223,8 @@ static void tells_all_watches(void **state)
     assert_ptr_equal(object_watch_of(o, &loops[0]), &one.watch);
     assert_ptr_equal(object_watch_of(o, &loops[1]), &two.watch);
     assert_null(object_watch_of(o, &loops[2]));
-    object_publish(o);
-    object_publish(o); /* one notice at a time */
+    object_tell(o);
+    object_tell(o); /* one notice at a time */
     assert_int_equal(one.told, 1);
     assert_int_equal(two.told, 1);
     assert_ptr_equal(one.sender, &loops[1]);
@@ -248,7 +248,7 @@ static void tells_all_watches(void **state)
     for (size_t i = 0; i < CACHE_FILLS; i++)
         assert_true(list_is_empty(&cache->fills[i].list));
     assert_int_equal(object_readers(o), 0);
-    object_publish(o);
+    object_tell(o);
     object_reader_moved(o, &loops[2]);
     assert_null(object_watch_of(o, &loops[0]));
     assert_int_equal(object_slowest(o), UINT64_MAX);
@@ -341,41 +341,41 @@ static void readers_tell_the_fetch(void **state)
 static void knows_what_was_purged(void **state)
 {
     (void)state;
-    struct object *o = object_new(cache, epochs_published(cache->epochs));
+    struct object *o = object_new(cache, epochs_latest(cache->epochs));
     object_answer(o, &(struct page){ .name = 42 });
     object_seal(o, false);
-    struct object_purged p = object_check_purged(o, epochs_published(cache->epochs), now.mono_ms);
+    struct object_purged p = object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms);
     assert_true(!p.gone && !p.invalidated && p.soft_ms == -1);
     purge(PURGE_HARD, 41);
-    uint64_t published = epochs_published(cache->epochs);
-    p = object_check_purged(o, published, now.mono_ms);
+    uint64_t latest = epochs_latest(cache->epochs);
+    p = object_check_purged(o, latest, now.mono_ms);
     assert_true(!p.gone && p.soft_ms == -1);
-    assert_int_equal(object_good_at(o), published); /* the next look compares one number */
+    assert_int_equal(object_good_at(o), latest); /* the next look compares one number */
     purge(PURGE_SOFT, 42);
     now.mono_ms += 500;
-    p = object_check_purged(o, epochs_published(cache->epochs), now.mono_ms);
+    p = object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms);
     assert_true(!p.gone && !p.invalidated && p.soft_ms == 500);
     /* Another worker's clock was read before the purge's. */
-    assert_int_equal(object_check_purged(o, epochs_published(cache->epochs), now.mono_ms - 600).soft_ms, 0);
+    assert_int_equal(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms - 600).soft_ms, 0);
     purge(PURGE_INVALIDATE, 42);
-    p = object_check_purged(o, epochs_published(cache->epochs), now.mono_ms);
+    p = object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms);
     assert_true(!p.gone && p.invalidated && p.soft_ms == 500);
     purge(PURGE_HARD, 42);
-    assert_true(object_check_purged(o, epochs_published(cache->epochs), now.mono_ms).gone);
-    assert_int_equal(object_good_at(o), published);
+    assert_true(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms).gone);
+    assert_int_equal(object_good_at(o), latest);
     object_unref(o);
 }
 
 static void may_begin_again(void **state)
 {
     (void)state;
-    struct object *o = object_new(cache, epochs_published(cache->epochs));
+    struct object *o = object_new(cache, epochs_latest(cache->epochs));
     uint64_t n = purge(PURGE_INVALIDATE, 42);
     object_answer(o, &(struct page){ .name = 42 });
     object_begin_again(o, n);
-    assert_false(object_check_purged(o, epochs_published(cache->epochs), now.mono_ms).invalidated);
+    assert_false(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms).invalidated);
     purge(PURGE_INVALIDATE, 42);
-    assert_true(object_check_purged(o, epochs_published(cache->epochs), now.mono_ms).invalidated);
+    assert_true(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms).invalidated);
     object_fail(o, REASON_CANCELLED, 502);
     object_unref(o);
 }
@@ -384,12 +384,12 @@ static void may_begin_again(void **state)
 static void does_not_begin_again_past_a_purge(void **state)
 {
     (void)state;
-    struct object *o = object_new(cache, epochs_published(cache->epochs));
+    struct object *o = object_new(cache, epochs_latest(cache->epochs));
     purge(PURGE_HARD, 42);
     uint64_t n = purge(PURGE_INVALIDATE, 42);
     object_answer(o, &(struct page){ .name = 42 });
     object_begin_again(o, n);
-    assert_true(object_check_purged(o, epochs_published(cache->epochs), now.mono_ms).gone);
+    assert_true(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms).gone);
     object_fail(o, REASON_CANCELLED, 502);
     object_unref(o);
 }
@@ -493,10 +493,10 @@ static void is_read_by_others_while_it_is_filled(void **state)
         struct body *mine = body_new(&cache->memory, BODY_LENGTH_UNKNOWN), *body = body_ref(mine);
         struct verdict v = { .store = true };
         object_set_head(o, &(struct object_head){ .response = &r, .body = &body, .verdict = &v });
-        object_publish(o);
+        object_tell(o);
         for (size_t at = 0; at < BODY; at += sizeof(bytes)) {
             body_append(mine, (struct str){ bytes, sizeof(bytes) });
-            object_publish(o);
+            object_tell(o);
         }
         body_unref(mine);
         object_seal(o, true);

@@ -173,7 +173,7 @@ static void forgets_purges(void **state)
     for (uint32_t name = 10; name < 2010; name++)
         purge(PURGE_HARD, name);
     struct object *slow =
-        object_new(cache, epochs_published(cache->epochs) - 2000); /* a fetch that nobody can join */
+        object_new(cache, epochs_latest(cache->epochs) - 2000); /* a fetch that nobody can join */
     f = look("/b", OUTCOME_HIT);
     index_withdraw(f.stored);
     found_drop(&f);
@@ -182,7 +182,7 @@ static void forgets_purges(void **state)
     sweep();
     assert_int_equal(epochs_count(cache->epochs), 2000);
     object_answer(slow, &(struct page){ .name = 1000 });
-    assert_true(object_check_purged(slow, epochs_published(cache->epochs), now.mono_ms).gone);
+    assert_true(object_check_purged(slow, epochs_latest(cache->epochs), now.mono_ms).gone);
     object_fail(slow, REASON_CANCELLED, 502);
     object_unref(slow);
     wait_ms(2 * HOUR_MS);

@@ -68,7 +68,7 @@ static inline struct look look_of(const char *url)
     return (struct look){ .place = place_of(url, NULL, NULL),
                           .request = &no_directives,
                           .now = now,
-                          .published = epochs_published(cache->epochs),
+                          .latest = epochs_latest(cache->epochs),
                           .may_fetch = true,
                           .may_join = true };
 }
@@ -161,7 +161,7 @@ static inline void object_answer(struct object *o, const struct page *p)
                                               .fetched_status = p->status ? p->status : 200 });
     assert_null(response);
     assert_null(body);
-    object_publish(o);
+    object_tell(o);
 }
 
 /* Head, body, seal, publish under the same key; gives the reference back. */
@@ -188,7 +188,7 @@ static inline void store(const char *url, const struct page *p)
 /* An answer of that place which is not stored: it may bring a rule, or make a mark. */
 static inline void refuse(const struct place *place, const struct index_note *note)
 {
-    struct object *o = object_new(cache, epochs_published(cache->epochs));
+    struct object *o = object_new(cache, epochs_latest(cache->epochs));
     index_refuse(o, place, note, now.mono_ms);
     object_fail(o, REASON_CANCELLED, 502);
     object_unref(o);

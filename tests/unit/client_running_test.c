@@ -40,7 +40,7 @@ static int tear_down(void **state)
     return system(command);
 }
 
-/* A process that has published and lives until it is killed. */
+/* A process that is shown and lives until it is killed. */
 static pid_t start(const char *admin, const char *state)
 {
     int ready[2];
@@ -49,7 +49,7 @@ static pid_t start(const char *admin, const char *state)
     pid_t pid = fork();
     if (pid == 0) {
         static struct presence p;
-        byte = (char)(running_publish(&p, str_from(admin), state) == 0);
+        byte = (char)(running_show(&p, str_from(admin), state) == 0);
         if (write(ready[1], &byte, 1) == 1)
             for (;;)
                 pause();
@@ -109,7 +109,7 @@ static void those_that_live_are_found(void **state)
     stop(second);
 
     struct presence p;
-    assert_int_equal(running_publish(&p, STR("[::1]:8081"), "/s"), 0);
+    assert_int_equal(running_show(&p, STR("[::1]:8081"), "/s"), 0);
     assert_int_equal(files(), 1); /* the second one's is gone */
     assert_int_equal(running_find(v), 1);
     presence_withdraw(&p);
@@ -131,14 +131,14 @@ static void other_files_are_passed_over(void **state)
                                          "{\"pid\":1,\"admin\":\"a\\u0000b\",\"state\":\"/x\"}",
                                          "[1" };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_int_equal(presence_publish(&p[0], folder, str_from(texts[i])), 0);
+        assert_int_equal(presence_show(&p[0], folder, str_from(texts[i])), 0);
         assert_int_equal(running_find(v), 0);
         presence_withdraw(&p[0]);
     }
     /* A link, also to what is good and locked; a pipe nobody writes to; a folder. */
     char other[96];
     snprintf(other, sizeof(other), "%s-other", folder);
-    assert_int_equal(presence_publish(&p[0], other, STR("{\"pid\":1,\"admin\":\"a\",\"state\":\"/x\"}")), 0);
+    assert_int_equal(presence_show(&p[0], other, STR("{\"pid\":1,\"admin\":\"a\",\"state\":\"/x\"}")), 0);
     snprintf(target, sizeof(target), "%s/%s", other, p[0].name);
     snprintf(path, sizeof(path), "%s/link", folder);
     assert_int_equal(symlink(target, path), 0);
@@ -156,12 +156,12 @@ static void a_folder_of_others_is_not_trusted(void **state)
     (void)state;
     struct presence p;
     static const mode_t modes[] = { 0770, 0707, 0777, 01777 };
-    assert_int_equal(running_publish(&p, STR("a"), "/x"), 0);
+    assert_int_equal(running_show(&p, STR("a"), "/x"), 0);
     for (size_t i = 0; i < COUNT_OF(modes); i++) {
         struct presence q;
         assert_int_equal(chmod(folder, modes[i]), 0);
         assert_int_equal(running_find(v), 0);
-        assert_int_equal(running_publish(&q, STR("a"), "/x"), -EPERM);
+        assert_int_equal(running_show(&q, STR("a"), "/x"), -EPERM);
     }
     assert_int_equal(chmod(folder, 0755), 0);
     assert_int_equal(running_find(v), 1);
@@ -172,12 +172,12 @@ static void a_folder_of_others_is_not_trusted(void **state)
     assert_int_equal(symlink(folder, link), 0);
     setenv("FRESHET_RUNTIME_DIR", link, 1);
     assert_int_equal(running_find(v), 0);
-    assert_true(running_publish(&q, STR("a"), "/x") < 0);
+    assert_true(running_show(&q, STR("a"), "/x") < 0);
     setenv("FRESHET_RUNTIME_DIR", folder, 1);
     if (geteuid() == 0) { /* another user's: root may read it, and writes nothing there */
         presence_withdraw(&p);
         assert_int_equal(chown(folder, 1, 1), 0);
-        assert_int_equal(running_publish(&q, STR("a"), "/x"), -EPERM);
+        assert_int_equal(running_show(&q, STR("a"), "/x"), -EPERM);
         /* A third one does not even read it. In a process of its own: who changes his user can no longer be
          * debugged. */
         char top[64];
@@ -204,7 +204,7 @@ static void a_token_belongs_to_who_named_it(void **state)
     snprintf(own, sizeof(own), "%.50s-state", folder);
     assert_int_equal(mkdir(own, 0700), 0);
     snprintf(path, sizeof(path), "%s/token", own);
-    assert_int_equal(running_publish(&p, STR("a"), own), 0);
+    assert_int_equal(running_show(&p, STR("a"), own), 0);
     assert_int_equal(running_find(v), 1);
     assert_false(v[0].owns_token); /* none */
     assert_int_equal(system_write_file(path, STR("t\n"), 0600), 0);
@@ -236,7 +236,7 @@ static void an_empty_name_is_no_folder(void **state)
     (void)state;
     struct presence p;
     setenv("FRESHET_RUNTIME_DIR", "", 1);
-    assert_int_equal(running_publish(&p, STR("a"), "/x"), -ENOENT);
+    assert_int_equal(running_show(&p, STR("a"), "/x"), -ENOENT);
     assert_int_equal(running_find(v), 0);
 }
 
@@ -250,7 +250,7 @@ static void the_folder_is_where_the_standard_says(void **state)
     unsetenv("FRESHET_RUNTIME_DIR");
     assert_int_equal(mkdir(folder, 0700), 0);
     setenv("XDG_RUNTIME_DIR", folder, 1);
-    assert_int_equal(running_publish(&p, STR("127.0.0.1:77"), folder), 0);
+    assert_int_equal(running_show(&p, STR("127.0.0.1:77"), folder), 0);
     snprintf(at, sizeof(at), "%s/freshet/%s", folder, p.name);
     assert_int_equal(stat(at, &st), 0);
     size_t n = running_find(v), mine = 0; /* others may run on this machine */
