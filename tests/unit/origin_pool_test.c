@@ -1,0 +1,785 @@
+/* A pool gives out connections: those that were given back are used again while they are good, no more are in
+ * use than the limit says, who waits is served in order, and what belongs to one client alone stays his. */
+#include "origin_test.h"
+
+#define MANY 1024 /* IDLE_MAX and OWNED_MAX of origin/pool.c */
+
+static struct pool_entry *entry_of(const struct spot *p)
+{
+    return CONTAINER_OF(list_first(&p->pool.entries), struct pool_entry, in_pool);
+}
+
+/* ---- kept and used again ---- */
+
+static void is_put_back_and_taken_again(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 };
+    int fd;
+    spot_init(&p, "");
+    struct connection *c = spot_connect(&p, &fd);
+    assert_false(c->reused);
+    assert_int_equal(p.origin->in_use, 1);
+    pool_keep(c, 60000);
+    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(pool_idle(&p.pool), 1);
+    assert_null(c->user);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(spot_ask(&p, &a), POOL_READY);
+        assert_ptr_equal(a.c, c);
+        assert_true(c->reused);
+        assert_int_equal(p.origin->in_use, 1);
+        assert_int_equal(pool_idle(&p.pool), 0);
+        pool_keep(connection_use(c), 60000);
+    }
+    assert_int_equal(spot_ask(&p, &a), POOL_READY);
+    pool_drop(a.c);
+    assert_int_equal(p.origin->in_use, 0);
+    origin_hear_end(&p, fd);
+    assert_int_equal(spot_count(&p, COUNTER_ORIGIN_CONNECTS), 1);
+    spot_fini(&p);
+}
+
+static void the_latest_used_is_taken_first(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 };
+    int fd[2];
+    spot_init(&p, "");
+    struct connection *one = spot_connect(&p, &fd[0]), *two = spot_connect(&p, &fd[1]);
+    pool_keep(two, 60000);
+    pool_keep(one, 60000);
+    assert_int_equal(spot_ask(&p, &a), POOL_READY);
+    assert_ptr_equal(a.c, one);
+    pool_drop(one);
+    assert_int_equal(spot_ask(&p, &a), POOL_READY);
+    assert_ptr_equal(a.c, two);
+    pool_drop(two);
+    close(fd[0]);
+    close(fd[1]);
+    spot_fini(&p);
+}
+
+static void ends_when_it_was_idle_for_long(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 };
+    int fd;
+    spot_init(&p, "");
+    struct connection *c = spot_connect(&p, &fd);
+    pool_keep(c, 5000);
+    world_turn(&p.world, 3000);
+    origin_hears_nothing(&p, fd);
+    assert_int_equal(spot_ask(&p, &a), POOL_READY);
+    connection_use(c);
+    /* The time for idle ones does not count while it is in use, and begins anew with each use. */
+    world_turn(&p.world, 60000);
+    origin_hears_nothing(&p, fd);
+    pool_keep(c, 5000);
+    world_turn(&p.world, 3000);
+    origin_hears_nothing(&p, fd);
+    assert_int_equal(pool_idle(&p.pool), 1);
+    world_turn(&p.world, 3000);
+    origin_hear_end(&p, fd);
+    assert_int_equal(pool_idle(&p.pool), 0);
+    c = spot_connect(&p, &fd);
+    pool_keep(c, 0);
+    origin_hear_end(&p, fd);
+    spot_fini(&p);
+}
+
+static void no_more_are_idle_than_the_limit(void **state)
+{
+    (void)state;
+    need_descriptors(2 * (MANY + 1));
+    static struct connection *all[MANY + 1];
+    static int fds[MANY + 1];
+    struct spot p;
+    spot_init(&p, "origin_connections: 5000\n");
+    for (int i = 0; i <= MANY; i++)
+        all[i] = spot_connect(&p, &fds[i]);
+    for (int i = 0; i < MANY; i++)
+        pool_keep(all[i], 60000);
+    assert_int_equal(pool_idle(&p.pool), MANY);
+    pool_keep(all[MANY], 60000);
+    assert_int_equal(pool_idle(&p.pool), MANY);
+    origin_hear_end(&p, fds[MANY]);
+    for (int i = 0; i < MANY; i++)
+        close(fds[i]);
+    RUN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
+    spot_fini(&p);
+}
+
+/* CACHING.md 7: `origin_connection_age`. */
+static void an_old_one_gets_no_new_request(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 };
+    int fd[2];
+    spot_init(&p, "origin_connection_age: 10s\n");
+    struct connection *c = spot_connect(&p, &fd[0]);
+    pool_keep(c, 600000);
+    world_turn(&p.world, 9000);
+    world_settle(&p.world);
+    assert_int_equal(spot_ask(&p, &a), POOL_READY);
+    pool_keep(connection_use(c), 600000);
+    world_turn(&p.world, 1000);
+    world_settle(&p.world);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    origin_hear_end(&p, fd[0]);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, a.came);
+    c = connection_use(a.c);
+    /* One that became old while it was used is not kept. */
+    world_turn(&p.world, 10000);
+    world_settle(&p.world);
+    pool_keep(c, 600000);
+    assert_int_equal(pool_idle(&p.pool), 0);
+    origin_hear_end(&p, fd[1]);
+    spot_fini(&p);
+}
+
+/* ---- not fit for reuse ---- */
+
+static void one_that_the_origin_closed_is_gone(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 };
+    int fd[2];
+    spot_init(&p, "");
+    pool_keep(spot_connect(&p, &fd[0]), 60000);
+    world_settle(&p.world);
+    close(fd[0]);
+    RUN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, a.came);
+    pool_drop(a.c);
+    origin_hear_end(&p, fd[1]);
+    spot_fini(&p);
+}
+
+/* Bytes without a request: the connection is out of step; what comes next would be taken for an answer. */
+static void one_that_speaks_unasked_is_closed(void **state)
+{
+    (void)state;
+    struct spot p;
+    int fd;
+    spot_init(&p, "");
+    pool_keep(spot_connect(&p, &fd), 60000);
+    world_settle(&p.world);
+    origin_say(fd, "H");
+    RUN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
+    origin_hear_end(&p, fd);
+    /* The same for bytes that come behind those that its user took, before it is given to another. */
+    struct connection *c = spot_connect(&p, &fd);
+    user_heard = 0;
+    origin_say(fd, "all");
+    RUN_UNTIL(&p.world, user_heard == 3);
+    stream_read_stop(&c->stream);
+    origin_say(fd, "more");
+    pool_keep(c, 60000);
+    RUN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
+    origin_hear_end(&p, fd);
+    assert_int_equal(user_heard, 3);
+    spot_fini(&p);
+}
+
+/* A place that was given back goes on from the loop only: by then bytes that are left in it show. */
+static void who_waits_gets_none_with_bytes_left_in_it(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker waiting = { .once = true };
+    int fd[2];
+    spot_init(&p, "origin_connections: 1\n");
+    struct connection *c = spot_connect(&p, &fd[0]);
+    assert_int_equal(spot_ask(&p, &waiting), POOL_WAIT);
+    origin_say(fd[0], "HTTP/1.1 200 OK\r\n");
+    stream_read_stop(&c->stream);
+    pool_keep(c, 60000);
+    assert_false(waiting.came);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, waiting.came);
+    assert_false(waiting.c->reused);
+    pool_drop(waiting.c);
+    origin_hear_end(&p, fd[0]);
+    origin_hear_end(&p, fd[1]);
+    spot_fini(&p);
+}
+
+/* A request that cannot be sent twice gets no connection whose end shows already; any other does, and is sent
+ * again. */
+static void who_asks_once_gets_no_dead_one(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker once = { .once = true }, twice = { 0 };
+    int fd[3];
+    spot_init(&p, "");
+    struct connection *one = spot_connect(&p, &fd[0]), *two = spot_connect(&p, &fd[1]);
+    pool_keep(one, 60000);
+    pool_keep(two, 60000);
+    world_settle(&p.world);
+    close(fd[1]);
+    assert_int_equal(spot_ask(&p, &twice), POOL_READY);
+    assert_ptr_equal(twice.c, two);
+    connection_use(two);
+    close(fd[0]);
+    assert_int_equal(spot_ask(&p, &once), POOL_WAIT);
+    assert_int_equal(pool_idle(&p.pool), 0);
+    fd[2] = origin_accept(&p);
+    RUN_UNTIL(&p.world, once.came);
+    pool_drop(once.c);
+    pool_drop(two);
+    close(fd[2]);
+    spot_fini(&p);
+}
+
+static void who_wants_a_new_one_gets_it(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 };
+    int fd[2];
+    spot_init(&p, "");
+    pool_keep(spot_connect(&p, &fd[0]), 60000);
+    assert_int_equal(asker_ask(&p.pool, p.origin, p.site, &a, true), POOL_WAIT);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, a.came);
+    assert_false(a.c->reused);
+    assert_int_equal(pool_idle(&p.pool), 1);
+    pool_drop(a.c);
+    close(fd[0]);
+    close(fd[1]);
+    spot_fini(&p);
+}
+
+/* ---- places and the queue ---- */
+
+static void waits_in_order_beyond_the_limit(void **state)
+{
+    (void)state;
+    struct spot p;
+    unsigned turn = 0;
+    struct asker a = { .turn = &turn }, b = { .turn = &turn }, c = { .turn = &turn },
+                 late = { .turn = &turn };
+    int fd[4];
+    spot_init(&p, "origin_connections: 2\n");
+    struct connection *one = spot_connect(&p, &fd[0]), *two = spot_connect(&p, &fd[1]);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &c), POOL_WAIT);
+    assert_int_equal(p.origin->waiting, 3);
+    world_settle(&p.world);
+    assert_int_equal(turn, 0);
+    assert_false(origin_is_called(&p));
+    /* A place that becomes free is for who waits longest: nobody who comes now overtakes. */
+    pool_drop(one);
+    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(spot_ask(&p, &late), POOL_WAIT);
+    fd[2] = origin_accept(&p);
+    RUN_UNTIL(&p.world, turn == 1);
+    assert_int_equal(a.came, 1);
+    assert_int_equal(p.origin->in_use, 2);
+    /* A connection that is given back goes to the next one. */
+    pool_keep(two, 60000);
+    RUN_UNTIL(&p.world, turn == 2);
+    assert_int_equal(b.came, 2);
+    assert_ptr_equal(b.c, two);
+    assert_true(two->reused);
+    pool_keep(connection_use(a.c), 60000);
+    pool_keep(connection_use(b.c), 60000);
+    RUN_UNTIL(&p.world, turn == 4);
+    assert_int_equal(c.came, 3);
+    assert_int_equal(late.came, 4);
+    assert_int_equal(p.origin->in_use, 2);
+    assert_int_equal(p.origin->waiting, 0);
+    assert_int_equal(spot_count(&p, COUNTER_ORIGIN_CONNECTS), 3);
+    pool_drop(c.c);
+    pool_drop(late.c);
+    close(fd[0]);
+    close(fd[1]);
+    close(fd[2]);
+    spot_fini(&p);
+}
+
+static void the_queue_is_bounded_in_length_and_time(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 }, b = { 0 }, c = { 0 };
+    int fd[2];
+    spot_init(&p, "origin_connections: 1\norigin_queue: 2\nqueue_timeout: 10s\n");
+    struct connection *one = spot_connect(&p, &fd[0]);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    world_turn(&p.world, 5000);
+    world_settle(&p.world);
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &c), POOL_REFUSED);
+    assert_int_equal(c.why, REASON_QUEUE_FULL);
+    assert_int_equal(p.origin->waiting, 2);
+    world_turn(&p.world, 7000);
+    RUN_UNTIL(&p.world, a.came);
+    assert_int_equal(a.why, REASON_QUEUE_TIMEOUT);
+    assert_int_equal(p.origin->waiting, 1);
+    world_settle(&p.world);
+    assert_false(b.came);
+    /* Who gave up has no place: the next one gets it. */
+    pool_drop(one);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, b.came);
+    assert_non_null(b.c);
+    world_turn(&p.world, 60000);
+    world_settle(&p.world);
+    assert_int_equal(b.came, 1);
+    pool_drop(b.c);
+    close(fd[0]);
+    close(fd[1]);
+    spot_fini(&p);
+}
+
+/* No callback comes, and the place is another's. */
+static void who_cancels_gives_its_place_back(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 }, b = { 0 };
+    spot_init(&p, "origin_connections: 1\n");
+    pool_cancel(&a.ticket); /* never asked */
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    assert_int_equal(a.ticket.state, TICKET_CONNECTING);
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    assert_int_equal(b.ticket.state, TICKET_QUEUED);
+    pool_cancel(&a.ticket);
+    assert_int_equal(a.ticket.state, TICKET_NONE);
+    RUN_UNTIL(&p.world, b.came);
+    assert_false(a.came);
+    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    pool_cancel(&a.ticket);
+    pool_cancel(&a.ticket);
+    assert_int_equal(p.origin->waiting, 0);
+    pool_drop(b.c);
+    world_settle(&p.world);
+    assert_false(a.came);
+    assert_int_equal(p.origin->in_use, 0);
+    /* The one that was being made was ended as well, if the origin heard of it at all. */
+    while (origin_is_called(&p))
+        origin_hear_end(&p, origin_accept(&p));
+    spot_fini(&p);
+}
+
+/* A reload changes the limit: those who wait under the old one go on under the new one. */
+static void a_higher_limit_holds_for_who_waits(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 }, b = { 0 };
+    int fd[3];
+    spot_init(&p, "origin_connections: 1\n");
+    struct connection *one = spot_connect(&p, &fd[0]);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    world_settle(&p.world);
+    assert_false(a.came);
+    p.site->origin_connections = 3;
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    fd[1] = origin_accept(&p);
+    fd[2] = origin_accept(&p);
+    RUN_UNTIL(&p.world, a.came && b.came);
+    assert_int_equal(p.origin->in_use, 3);
+    /* And a lower one, once enough were given back. */
+    p.site->origin_connections = 1;
+    pool_keep(connection_use(a.c), 60000);
+    pool_keep(connection_use(b.c), 60000);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    world_settle(&p.world);
+    assert_false(a.came);
+    pool_keep(one, 60000);
+    RUN_UNTIL(&p.world, a.came);
+    assert_ptr_equal(a.c, one);
+    pool_drop(one);
+    for (int i = 0; i < 3; i++)
+        close(fd[i]);
+    spot_fini(&p);
+}
+
+/* All workers together have the limit; one that gives a place back tells those of the others who wait. */
+static void a_place_goes_to_another_worker(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct world other;
+    struct pool its_pool;
+    struct counters its_counters = { 0 };
+    struct asker mine = { 0 }, its = { 0 };
+    int fd[2];
+    spot_init(&p, "origin_connections: 1\n");
+    world_init(&other);
+    pool_init(&its_pool, &other.loop, &other.log, &its_counters);
+    struct connection *one = spot_connect(&p, &fd[0]);
+    assert_int_equal(asker_ask(&its_pool, p.origin, p.site, &its, false), POOL_WAIT);
+    world_settle(&other);
+    assert_false(its.came);
+    /* Somebody waits here, so the others are not told; it leaves before it gets the place. */
+    assert_int_equal(spot_ask(&p, &mine), POOL_WAIT);
+    pool_drop(one);
+    pool_cancel(&mine.ticket);
+    world_settle(&p.world);
+    RUN_UNTIL(&other, its.came);
+    assert_non_null(its.c);
+    fd[1] = origin_accept(&p);
+    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(spot_ask(&p, &mine), POOL_WAIT);
+    world_settle(&p.world);
+    assert_false(mine.came);
+    pool_drop(its.c); /* nobody waits there */
+    origin_hear_end(&p, fd[0]);
+    int last = origin_accept(&p);
+    RUN_UNTIL(&p.world, mine.came);
+    pool_drop(mine.c);
+    origin_hear_end(&p, last);
+    pool_close(&its_pool);
+    loop_close(&other.loop);
+    loop_run(&other.loop);
+    close(fd[1]);
+    pool_fini(&its_pool);
+    world_fini(&other);
+    spot_fini(&p);
+}
+
+/* Tunnels and streams are counted elsewhere: they live on and take no place. */
+static void one_without_an_end_takes_no_place(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 };
+    int fd[2];
+    spot_init(&p, "origin_connections: 1\n");
+    struct connection *tunnel = spot_connect(&p, &fd[0]);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    pool_give_place(tunnel);
+    assert_int_equal(p.origin->in_use, 0);
+    pool_give_place(tunnel);
+    assert_int_equal(p.origin->in_use, 0);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, a.came);
+    assert_int_equal(p.origin->in_use, 1);
+    user_heard = 0;
+    origin_say(fd[0], "still there");
+    RUN_UNTIL(&p.world, user_heard == 11);
+    pool_drop(tunnel);
+    assert_int_equal(p.origin->in_use, 1);
+    pool_drop(a.c);
+    close(fd[0]);
+    close(fd[1]);
+    spot_fini(&p);
+}
+
+/* ---- no connection ---- */
+
+static void fails_while_the_origin_is_down(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 }, b = { 0 };
+    spot_init(&p, "origin_connections: 1\n");
+    origin_down(&p);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    RUN_UNTIL(&p.world, a.came && b.came);
+    assert_int_equal(a.why, REASON_CONNECT_FAILED);
+    assert_int_equal(b.why, REASON_CONNECT_FAILED);
+    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(p.origin->last_error, UV_ENOENT);
+    spot_fini(&p);
+}
+
+static void tries_again_while_the_origin_restarts(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { .retry_ms = 2000 }, b = { .retry_ms = 2000 }, c = { .retry_ms = 2000 };
+    spot_init(&p, "");
+    origin_down(&p);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    RUN_UNTIL(&p.world, a.ticket.state == TICKET_PAUSED && b.ticket.state == TICKET_PAUSED);
+    assert_int_equal(p.origin->in_use, 2);
+    pool_cancel(&b.ticket);
+    assert_int_equal(p.origin->in_use, 1);
+    origin_up(&p);
+    world_turn(&p.world, 200);
+    int fd = origin_accept(&p);
+    RUN_UNTIL(&p.world, a.came);
+    assert_non_null(a.c);
+    assert_false(b.came);
+    pool_drop(a.c);
+    origin_hear_end(&p, fd);
+    /* It has an end. */
+    origin_down(&p);
+    assert_int_equal(spot_ask(&p, &c), POOL_WAIT);
+    RUN_UNTIL(&p.world, c.ticket.state == TICKET_PAUSED);
+    world_turn(&p.world, 2100);
+    RUN_UNTIL(&p.world, c.came);
+    assert_int_equal(c.why, REASON_CONNECT_FAILED);
+    assert_true(c.ticket.refused_ms > 0);
+    spot_fini(&p);
+}
+
+static void leaves_while_its_name_is_looked_up(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker a = { 0 }, b = { 0 };
+    spot_init(&p, "");
+    struct origin *named = origins_get(
+        &p.origins,
+        &(struct origin_address){ .host_name = STR("localhost"), .port = 1, .authority = STR("localhost") });
+    assert_int_equal(asker_ask(&p.pool, named, p.site, &a, false), POOL_WAIT);
+    assert_int_equal(a.ticket.state, TICKET_RESOLVING);
+    assert_int_equal(asker_ask(&p.pool, named, p.site, &b, false), POOL_WAIT);
+    pool_cancel(&a.ticket);
+    assert_int_equal(named->in_use, 1);
+    RUN_UNTIL(&p.world, b.came);
+    assert_false(a.came);
+    assert_null(b.c);
+    assert_int_equal(named->in_use, 0);
+    spot_fini(&p);
+}
+
+/* ---- one client's own ---- */
+
+static void a_clients_own_goes_to_nobody_else(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct connection *his = NULL, *hers = NULL;
+    struct asker he = { .own = &his }, he_too = { .own = &his }, she = { .own = &hers }, anybody = { 0 };
+    int fd[4];
+    spot_init(&p, "origin_connection_age: 10s\n");
+    struct connection *c = spot_connect(&p, &fd[0]), *idle = spot_connect(&p, &fd[1]);
+    pool_keep_for(c, &his);
+    pool_keep(idle, 60000);
+    assert_ptr_equal(his, c);
+    assert_int_equal(pool_idle(&p.pool), 1);
+    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(spot_ask(&p, &she), POOL_READY);
+    assert_ptr_equal(she.c, idle);
+    connection_use(idle);
+    assert_int_equal(spot_ask(&p, &anybody), POOL_WAIT);
+    fd[2] = origin_accept(&p);
+    RUN_UNTIL(&p.world, anybody.came);
+    assert_ptr_not_equal(anybody.c, c);
+    /* He gets it, however old it is, and it is not taken from him while he uses it. */
+    world_turn(&p.world, 3600000);
+    world_settle(&p.world);
+    assert_int_equal(spot_ask(&p, &he), POOL_READY);
+    assert_ptr_equal(he.c, c);
+    assert_int_equal(p.origin->in_use, 3);
+    connection_use(c);
+    assert_int_equal(spot_ask(&p, &he_too), POOL_WAIT);
+    fd[3] = origin_accept(&p);
+    RUN_UNTIL(&p.world, he_too.came);
+    assert_ptr_not_equal(he_too.c, c);
+    /* The second that he logs in with takes the place of the first. */
+    pool_keep_for(c, &his);
+    pool_keep_for(connection_use(he_too.c), &his);
+    assert_ptr_equal(his, he_too.c);
+    origin_hear_end(&p, fd[0]);
+    assert_int_equal(entry_of(&p)->owned_n, 1);
+    pool_disown(&his);
+    assert_null(his);
+    origin_hear_end(&p, fd[3]);
+    pool_disown(&his);
+    assert_int_equal(entry_of(&p)->owned_n, 0);
+    pool_drop(idle);
+    pool_drop(anybody.c);
+    close(fd[1]);
+    close(fd[2]);
+    spot_fini(&p);
+}
+
+static void a_clients_own_ends_with_either(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct connection *his = NULL;
+    struct asker he = { .own = &his, .once = true };
+    int fd;
+    spot_init(&p, "");
+    /* The origin's end is heard of while nobody uses it. */
+    pool_keep_for(spot_connect(&p, &fd), &his);
+    close(fd);
+    RUN_UNTIL(&p.world, !his);
+    assert_int_equal(entry_of(&p)->owned_n, 0);
+    /* Or is seen when it is asked for. */
+    pool_keep_for(spot_connect(&p, &fd), &his);
+    world_settle(&p.world);
+    close(fd);
+    assert_int_equal(spot_ask(&p, &he), POOL_WAIT);
+    assert_null(his);
+    fd = origin_accept(&p);
+    RUN_UNTIL(&p.world, he.came);
+    /* The client leaves in the middle: its user gives it back, and it is no one's. */
+    pool_keep_for(connection_use(he.c), &his);
+    assert_int_equal(spot_ask(&p, &he), POOL_READY);
+    struct connection *c = connection_use(he.c);
+    pool_disown(&his);
+    assert_null(his);
+    assert_null(c->own);
+    origin_hears_nothing(&p, fd);
+    pool_drop(c);
+    origin_hear_end(&p, fd);
+    assert_int_equal(entry_of(&p)->owned_n, 0);
+    assert_int_equal(p.origin->in_use, 0);
+    spot_fini(&p);
+}
+
+static void a_clients_own_is_for_its_origin(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct connection *his = NULL;
+    struct asker he = { .own = &his };
+    int fd;
+    spot_init(&p, "");
+    struct origin_address there = { .local_path = STR("/nowhere"), .authority = STR("localhost") };
+    struct origin *other = origins_get(&p.origins, &there);
+    struct connection *c = spot_connect(&p, &fd);
+    pool_keep_for(c, &his);
+    assert_true(pool_is_to(c, &p.site->origin_address));
+    assert_false(pool_is_to(c, &there));
+    assert_int_equal(asker_ask(&p.pool, other, p.site, &he, false), POOL_WAIT);
+    RUN_UNTIL(&p.world, he.came);
+    assert_null(he.c);
+    assert_ptr_equal(his, c);
+    pool_disown(&his);
+    origin_hear_end(&p, fd);
+    spot_fini(&p);
+}
+
+/* CACHING.md 7: one origin keeps 1024 for each worker. The next one is closed after its answer, so its client
+ * cannot log in; those who have one keep it, and one that ends makes room. */
+static void clients_own_no_more_than_the_limit(void **state)
+{
+    (void)state;
+    need_descriptors(2 * (MANY + 2));
+    static struct connection *own[MANY + 1];
+    static int fds[MANY + 1];
+    struct spot p;
+    spot_init(&p, "origin_connections: 5\n");
+    for (int i = 0; i <= MANY; i++)
+        pool_keep_for(spot_connect(&p, &fds[i]), &own[i]);
+    assert_int_equal(entry_of(&p)->owned_n, MANY);
+    assert_null(own[MANY]);
+    origin_hear_end(&p, fds[MANY]);
+    struct asker first = { .own = &own[0] };
+    assert_int_equal(spot_ask(&p, &first), POOL_READY);
+    pool_keep_for(connection_use(first.c), &own[0]);
+    assert_ptr_equal(own[0], first.c);
+    /* His next one takes the place of his own. */
+    int another;
+    struct connection *c = spot_connect(&p, &another);
+    pool_keep_for(c, &own[0]);
+    assert_ptr_equal(own[0], c);
+    origin_hear_end(&p, fds[0]);
+    assert_int_equal(entry_of(&p)->owned_n, MANY);
+    pool_disown(&own[1]);
+    pool_keep_for(spot_connect(&p, &fds[MANY]), &own[MANY]);
+    assert_non_null(own[MANY]);
+    assert_int_equal(entry_of(&p)->owned_n, MANY);
+    assert_int_equal(p.origin->in_use, 0);
+    for (int i = 0; i <= MANY; i++) {
+        pool_disown(&own[i]);
+        if (i > 0)
+            close(fds[i]);
+    }
+    origin_hear_end(&p, another);
+    spot_fini(&p);
+}
+
+/* ---- the end ---- */
+
+static void keeps_none_once_it_closes(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct connection *his = NULL;
+    struct asker a = { 0 }, b = { 0 };
+    int fd[4];
+    spot_init(&p, "origin_connections: 2\n");
+    struct connection *one = spot_connect(&p, &fd[0]), *two = spot_connect(&p, &fd[1]);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    pool_close(&p.pool);
+    origin_hears_nothing(&p, fd[0]);
+    pool_keep(one, 60000);
+    pool_keep_for(two, &his);
+    assert_int_equal(pool_idle(&p.pool), 0);
+    assert_null(his);
+    /* Who waits already still gets one; who is cancelled hears of nothing. */
+    pool_cancel(&b.ticket);
+    origin_hear_end(&p, fd[0]);
+    origin_hear_end(&p, fd[1]);
+    fd[2] = origin_accept(&p);
+    RUN_UNTIL(&p.world, a.came);
+    assert_non_null(a.c);
+    assert_false(b.came);
+    pool_drop(a.c);
+    origin_hear_end(&p, fd[2]);
+    spot_fini(&p);
+}
+
+static void closes_those_that_are_idle(void **state)
+{
+    (void)state;
+    struct spot p;
+    int fd[2];
+    spot_init(&p, "");
+    struct connection *one = spot_connect(&p, &fd[0]), *two = spot_connect(&p, &fd[1]);
+    pool_keep(one, 60000);
+    pool_keep(two, 60000);
+    pool_close(&p.pool);
+    assert_int_equal(pool_idle(&p.pool), 0);
+    origin_hear_end(&p, fd[0]);
+    origin_hear_end(&p, fd[1]);
+    spot_fini(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(is_put_back_and_taken_again),
+        cmocka_unit_test(the_latest_used_is_taken_first),
+        cmocka_unit_test(ends_when_it_was_idle_for_long),
+        cmocka_unit_test(no_more_are_idle_than_the_limit),
+        cmocka_unit_test(an_old_one_gets_no_new_request),
+        cmocka_unit_test(one_that_the_origin_closed_is_gone),
+        cmocka_unit_test(one_that_speaks_unasked_is_closed),
+        cmocka_unit_test(who_waits_gets_none_with_bytes_left_in_it),
+        cmocka_unit_test(who_asks_once_gets_no_dead_one),
+        cmocka_unit_test(who_wants_a_new_one_gets_it),
+        cmocka_unit_test(waits_in_order_beyond_the_limit),
+        cmocka_unit_test(the_queue_is_bounded_in_length_and_time),
+        cmocka_unit_test(who_cancels_gives_its_place_back),
+        cmocka_unit_test(a_higher_limit_holds_for_who_waits),
+        cmocka_unit_test(a_place_goes_to_another_worker),
+        cmocka_unit_test(one_without_an_end_takes_no_place),
+        cmocka_unit_test(fails_while_the_origin_is_down),
+        cmocka_unit_test(tries_again_while_the_origin_restarts),
+        cmocka_unit_test(leaves_while_its_name_is_looked_up),
+        cmocka_unit_test(a_clients_own_goes_to_nobody_else),
+        cmocka_unit_test(a_clients_own_ends_with_either),
+        cmocka_unit_test(a_clients_own_is_for_its_origin),
+        cmocka_unit_test(clients_own_no_more_than_the_limit),
+        cmocka_unit_test(keeps_none_once_it_closes),
+        cmocka_unit_test(closes_those_that_are_idle),
+    };
+    RUN_ALL_WAYS(tests, spot_folder_make, spot_folder_remove);
+}
