@@ -1,0 +1,17 @@
+/* One question to the admin listener over HTTP/1.1, and its answer. Main thread. */
+#ifndef CLIENT_ASK_H
+#define CLIENT_ASK_H
+
+#include <jansson.h>
+
+#include "client/door.h"
+#include "http/head.h"
+
+/* Asks, and blocks until the answer is whole: 10 s and 8 MiB at most. GET or POST; `body`: JSON, of a POST.
+ * Returns CLIENT_DONE when the status is 2xx: then *answer is its JSON, an object that the caller gives back
+ * by json_decref, and its bytes are appended to `text` (NULL: not wanted). Any other code: standard error
+ * says what went wrong and what to do. */
+int ask_admin(struct door *d, enum method method, struct str target, struct str body, json_t **answer,
+              struct buf *text);
+
+#endif
