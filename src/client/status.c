@@ -102,7 +102,7 @@ static void print_reload(const json_t *reload)
     if (!member_is(reload, "failed"))
         return;
     report_label("reload");
-    printf("CLIENT_FAILED at ");
+    printf("FAILED at ");
     report_safe(stdout, member_text(reload, "latest"));
     printf(", the old configuration is used: ");
     report_safe(stdout, member_text(reload, "error"));
