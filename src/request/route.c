@@ -5,7 +5,7 @@
 #include "http/accept.h"
 #include "http/connection_auth.h"
 #include "http/url.h"
-#include "request/country.h"
+#include "request/request_machine.h"
 
 /* ---- the peer ---- */
 
@@ -29,7 +29,7 @@ static struct str first_member(const struct fields *f, enum field_id id, struct 
     return list_next(&rest, &member) ? member : STR_NONE;
 }
 
-static struct str peer_ip(struct request *r)
+struct str route_peer_ip(struct request *r)
 {
     char *text = arena_alloc(&r->arena, ADDRESS_TEXT_MAX);
     return (struct str){ text, address_write_ip(r->peer, text) };
@@ -62,8 +62,23 @@ struct str request_client_ip(struct request *r)
         return r->client_ip;
     struct str found =
         r->trusted && fields_has(&r->fields, FIELD_X_FORWARDED_FOR) ? forwarded_for(r) : STR_NONE;
-    r->client_ip = found.n ? found : peer_ip(r);
+    r->client_ip = found.n ? found : route_peer_ip(r);
     return r->client_ip;
+}
+
+#define REQUEST_ID_MOST 128
+
+struct str request_id(struct request *r)
+{
+    if (r->request_id.n)
+        return r->request_id;
+    struct str given = fields_value(&r->fields, FIELD_X_REQUEST_ID);
+    if (given.n > 0 && given.n <= REQUEST_ID_MOST && is_token(given))
+        r->request_id = given;
+    else
+        r->request_id = ARENA_JOIN(&r->arena, str_from_index(r->w->self, 8), STR("-"),
+                                   arena_hex(&r->arena, (*r->w->next_id)++));
+    return r->request_id;
 }
 
 /* ---- host and target ---- */
@@ -219,13 +234,11 @@ static void find_data_request(struct request *r)
 
 static void find_mode(struct request *r)
 {
-    bool has_body =
-        r->framing.kind == FRAMING_CHUNKED || (r->framing.kind == FRAMING_LENGTH && r->framing.length > 0);
     r->head_only = r->method == METHOD_HEAD;
     r->upgrade = wants_upgrade(r);
     if (r->method != METHOD_GET && r->method != METHOD_HEAD)
         r->pass_reason = REASON_METHOD;
-    else if (has_body)
+    else if (request_has_body(r))
         r->pass_reason = REASON_REQUEST_BODY;
     else if (r->upgrade)
         r->pass_reason = REASON_UPGRADE;
@@ -292,162 +305,4 @@ bool route_max_forwards(const struct request *r, uint64_t *hops)
 {
     return r->method == METHOD_OPTIONS && fields_has(&r->fields, FIELD_MAX_FORWARDS) &&
            str_to_u64(fields_value(&r->fields, FIELD_MAX_FORWARDS), INT64_MAX, hops);
-}
-
-/* ---- what the origin is sent ---- */
-
-/* Families of fields by which proxies and frameworks tell an application who asks for what: each of their names is a way to make another page of
- * the same URL. Frameworks behind CGI's naming cannot tell "_" from "-". */
-static bool is_untrusted_name(struct str name)
-{
-    static const struct str families[] = { STR_INIT("netlify-"),    STR_INIT("x-freshet-"),
-                                           STR_INIT("x-forwarded"), STR_INIT("x-original-"),
-                                           STR_INIT("x-rewrite-"),  STR_INIT("x-middleware-"),
-                                           STR_INIT("x-invoke-"),   STR_INIT("x-matched-path"),
-                                           STR_INIT("x-now-"),      STR_INIT("x-vercel-"),
-                                           STR_INIT("next-resume"), STR_INIT("x-next-resume-") };
-    for (size_t i = 0; i < COUNT_OF(families); i++) {
-        size_t n = 0;
-        while (n < families[i].n && n < name.n &&
-               (name.p[n] == '_' ? '-' : ascii_lower(name.p[n])) == families[i].p[n])
-            n++;
-        if (n == families[i].n)
-            return true;
-    }
-    return false;
-}
-
-static bool is_untrusted_field(const struct field *f)
-{
-    return field_class_of(f->id) == FIELD_CLASS_U || (f->id == FIELD_OTHER && is_untrusted_name(f->name));
-}
-
-static bool is_passed_on(const struct request *r, const struct field *f, const struct field_names *listed)
-{
-    switch (f->id) {
-    case FIELD_EXPECT: /* answered by the front */
-    case FIELD_VIA:
-    case FIELD_CDN_LOOP:
-    case FIELD_X_REQUEST_ID:
-    case FIELD_X_FORWARDED_FOR:
-    case FIELD_X_FORWARDED_HOST:
-    case FIELD_X_FORWARDED_PROTO:
-    case FIELD_X_FRESHET_DEBUG:
-    case FIELD_X_COUNTRY: return false; /* written below, or for us */
-    case FIELD_UPGRADE: return r->upgrade;
-    case FIELD_MAX_FORWARDS: return r->method != METHOD_OPTIONS;
-    default: break;
-    }
-    enum field_class class = field_class_of(f->id);
-    if (class == FIELD_CLASS_H || class == FIELD_CLASS_F || (is_untrusted_field(f) && !r->trusted))
-        return false;
-    if (r->upgrade && f->id == FIELD_UPGRADE)
-        return true;
-    return !field_names_has(listed, f);
-}
-
-static void add_forwarding(struct request *r, struct fields *to)
-{
-    struct arena *a = &r->arena;
-    struct str before = r->trusted ? fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, a) : STR_NONE;
-    struct str peer = peer_ip(r);
-    struct str chain = before.n && peer.n ? ARENA_JOIN(a, before, STR(", "), peer) : before.n ? before : peer;
-    if (chain.n)
-        fields_add_id(to, a, FIELD_X_FORWARDED_FOR, chain);
-    if (r->authority.n)
-        fields_add_id(to, a, FIELD_X_FORWARDED_HOST, r->authority);
-    fields_add_id(to, a, FIELD_X_FORWARDED_PROTO, r->key.https ? STR("https") : STR("http"));
-    if (r->key.country.n)
-        fields_add_id(to, a, FIELD_X_COUNTRY, r->key.country);
-
-    struct str via = fields_joined(&r->fields, FIELD_VIA, a),
-               loop = fields_joined(&r->fields, FIELD_CDN_LOOP, a);
-    fields_add_id(to, a, FIELD_VIA,
-                  ARENA_JOIN(a, via, via.n ? STR(", ") : STR_NONE, r->protocol, STR(" "), r->w->self));
-    fields_add_id(to, a, FIELD_CDN_LOOP, loop.n ? ARENA_JOIN(a, loop, STR(", "), r->w->self) : r->w->self);
-    fields_add_id(to, a, FIELD_X_REQUEST_ID, request_id(r));
-}
-
-/* Lists that the key holds in one order, and which the origin is therefore sent in that order (CACHING.md 4.9). */
-static bool is_put_in_order(enum field_id id)
-{
-    return id == FIELD_ACCEPT_ENCODING || id == FIELD_ACCEPT_LANGUAGE;
-}
-
-static void add_visitors(struct request *r, struct fields *to, bool in_order)
-{
-    struct field_names listed;
-    framing_connection_names(&r->fields, &r->arena, &listed);
-    for (size_t i = 0; i < r->fields.n; i++) {
-        const struct field *f = &r->fields.v[i];
-        if (!(in_order && is_put_in_order(f->id)) && is_passed_on(r, f, &listed))
-            fields_add_line(to, &r->arena, *f);
-    }
-}
-
-static void add_hops(struct request *r, struct fields *to)
-{
-    uint64_t hops;
-    if (route_max_forwards(r, &hops) && hops > 0)
-        fields_add_id(to, &r->arena, FIELD_MAX_FORWARDS, arena_decimal(&r->arena, hops - 1));
-}
-
-const struct fields *request_fields(struct request *r)
-{
-    if (r->fields_made)
-        return &r->sent;
-    r->fields_made = true;
-    add_visitors(r, &r->sent, true);
-    if (r->w->country)
-        r->key.country = country_of(r->w->country, request_client_ip(r), &r->arena);
-    struct str encodings = accept_encoding_normalize(&r->fields);
-    if (encodings.n)
-        fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
-    if (fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE))
-        fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_LANGUAGE,
-                      accept_language_ordered(&r->fields, &r->arena));
-    add_hops(r, &r->sent);
-    add_forwarding(r, &r->sent);
-    r->key.fields = &r->sent;
-    return &r->sent;
-}
-
-static bool is_as_came(const struct request *r, enum field_id id, struct str in_order)
-{
-    return fields_count(&r->fields, id) <= 1 && str_eq(fields_value(&r->fields, id), in_order);
-}
-
-bool request_is_in_order(struct request *r)
-{
-    const struct fields *sent = request_fields(r);
-    return request_came_is_key(r) &&
-           is_as_came(r, FIELD_ACCEPT_ENCODING, fields_value(sent, FIELD_ACCEPT_ENCODING)) &&
-           is_as_came(r, FIELD_ACCEPT_LANGUAGE, fields_value(sent, FIELD_ACCEPT_LANGUAGE));
-}
-
-const struct fields *request_fields_as_came(struct request *r)
-{
-    struct fields *came = arena_zero(&r->arena, sizeof(*came));
-    request_fields(r); /* the country is found there */
-    add_visitors(r, came, false);
-    add_hops(r, came);
-    add_forwarding(r, came);
-    return came;
-}
-
-bool request_came_is_key(struct request *r)
-{
-    struct str path = r->key.spelling.n ? r->key.spelling : r->key.path, rest = r->came;
-    bool dropped = false;
-    if (r->site->unkeyed_query == UNKEYED_STRIP && r->key.has_query)
-        query_keep_listed(r->key.query, r->rule, &r->arena, &dropped);
-    if (dropped || !str_starts(rest, path))
-        return false;
-    rest = (struct str){ rest.p + path.n, rest.n - path.n };
-    bool same_query = r->key.has_query
-                          ? rest.n > 0 && rest.p[0] == '?' && str_eq(str_from_index(rest, 1), r->key.query)
-                          : rest.n == 0;
-    return same_query && (!fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE) ||
-                          str_eq(fields_joined(&r->fields, FIELD_ACCEPT_LANGUAGE, &r->arena),
-                                 accept_language_ordered(&r->fields, &r->arena)));
 }

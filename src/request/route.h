@@ -14,6 +14,9 @@ enum http_error route_request(struct request *r);
 /* Are the peer's X-Forwarded-* fields believed? */
 bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer);
 
+/* Returns the peer's address as text, in the arena. */
+struct str route_peer_ip(struct request *r);
+
 /* Reads Max-Forwards of an OPTIONS request (RFC 9110 §7.6.2). At 0 freshet answers itself. false: there is
  * none. */
 bool route_max_forwards(const struct request *r, uint64_t *hops);

@@ -1,0 +1,79 @@
+#include "request/deliver.h"
+#include "request/request_machine.h"
+
+/* ---- the query ---- */
+
+void request_reduce_query(struct request *r)
+{
+    bool dropped = false;
+    if (!r->rule || r->site->unkeyed_query != UNKEYED_STRIP || !r->key.has_query)
+        return;
+    struct str kept = query_keep_listed(r->key.query, r->rule, &r->arena, &dropped);
+    if (!dropped)
+        return;
+    r->whole_query = r->key.query;
+    r->key.query = kept;
+    r->key.has_query = kept.n > 0;
+}
+
+bool request_was_cut_short(struct request *r)
+{
+    bool known, busy, dropped;
+    if (!r->whole_query.n || r->asked_whole || r->as_came)
+        return false;
+    struct rule *rule = index_rule(r->w->cache, &r->look.place, &known, &busy);
+    bool short_of_it = !str_eq(query_keep_listed(r->whole_query, rule, &r->arena, &dropped),
+                               query_keep_listed(r->key.query, rule, &r->arena, &dropped));
+    rule_unref(rule);
+    return known && short_of_it;
+}
+
+void request_restore_query(struct request *r)
+{
+    if (!r->whole_query.n)
+        return;
+    r->key.query = r->whole_query;
+    r->key.has_query = true;
+    r->whole_query = STR_NONE;
+    r->asked_whole = true;
+}
+
+/* ---- Range and conditions ---- */
+
+bool request_goes_as_it_came(struct request *r)
+{
+    if (r->pass || r->head_only || r->outcome != OUTCOME_PASS)
+        return false;
+    if (r->is_signed && !request_came_is_key(r))
+        return true;
+    bool differs = deliver_has_conditions(r);
+    if (r->ask_as_came || r->alone || r->directives.no_store)
+        return differs;
+    /* A stored response that has expired is revalidated by its own validators, else it would never become
+     * fresh again. */
+    if (r->stale)
+        return false;
+    if (!r->found.no_queue)
+        return differs && r->is_signed;
+    request_reduce_query(r);
+    /* A request in the usual spelling loses nothing, and its page may be stored again when an answer permits
+     * it. */
+    return differs || !request_is_in_order(r);
+}
+
+enum reason request_own_reason(const struct request *r)
+{
+    if (r->directives.no_store)
+        return REASON_REQUEST_NO_STORE;
+    return r->as_came && r->range.n ? REASON_RANGE : REASON_NONE;
+}
+
+bool request_answer_may_be_stored(const struct request *r)
+{
+    return !r->pass && !r->as_came && !(r->head_only && r->outcome == OUTCOME_PASS);
+}
+
+bool request_was_asked_too_little(struct request *r)
+{
+    return !r->ask_as_came && !r->as_came && request_answer_may_be_stored(r) && deliver_needs_origin(r);
+}

@@ -1,0 +1,143 @@
+#include "request/request_machine.h"
+
+#define LOOKS_MOST 8 /* then it goes alone, since something keeps changing under it */
+
+/* ---- the key ---- */
+
+/* A page varies by country, and there is no database: every visitor gets the page for no country. Said once
+ * for the process. */
+static void warn_of_country(struct request *r)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    count(r->w->counters, COUNTER_COUNTRY_MISSING);
+    if (!atomic_flag_test_and_set(&said))
+        log_warning(
+            r->w->log, "request",
+            "%.*s%.*s has Netlify-Vary: country=, but there is no country_database: every visitor gets the"
+            " page for no country",
+            STR_ARG(r->authority), STR_ARG(r->key.path));
+}
+
+void request_compute_place(struct request *r)
+{
+    struct place *p = &r->look.place;
+    if (!p->primary.n)
+        p->primary = key_primary(&r->key, &r->arena);
+    if (r->rule)
+        request_fields(r);
+    if (r->rule && r->rule->netlify.countries.n && !r->w->country)
+        warn_of_country(r);
+    p->variant = key_variant(&r->key, r->rule, &r->arena);
+    p->rule = r->rule;
+    place_hash(r->w->cache, p);
+}
+
+void request_set_rule(struct request *r, struct rule *rule)
+{
+    rule_unref(r->rule);
+    r->rule = rule;
+}
+
+/* ---- what was found ---- */
+
+void request_drop_found(struct request *r)
+{
+    object_unref(r->found.stored);
+    object_unref(r->found.busy);
+    object_unref(r->stale);
+    object_unref(r->object);
+    r->found.stored = r->found.busy = r->stale = r->object = NULL;
+}
+
+void request_undo_begun(struct request *r)
+{
+    if (!r->found.busy || r->found.outcome == OUTCOME_JOIN)
+        return;
+    index_withdraw(r->found.busy);
+    object_fail(r->found.busy, REASON_CANCELLED, 502);
+}
+
+/* ---- the question ---- */
+
+/*
+ * One look. It differs while the origin is sick (decision 031): a request that may be served stale on an
+ * error does not wait for the error. One of them tries, now and then, whether the origin is well again.
+ */
+static void look_once(struct request *r)
+{
+    struct origin *o = NULL;
+    if (atomic_load_explicit(&r->w->origins->sick, memory_order_relaxed) > 0)
+        o = origins_get(r->w->origins, &r->site->origin_address);
+    r->look.sick = o && origin_is_sick(o);
+    r->look.may_try = false;
+    index_look(r->w->cache, &r->look, &r->found);
+    if (!r->found.untried || !origin_may_try(o, r->look.now.mono_ms, r->site->refresh_backoff))
+        return;
+    request_drop_found(r);
+    r->look.may_try = true;
+    index_look(r->w->cache, &r->look, &r->found);
+}
+
+/* The head of an event stream may be long in coming, and its body may have no end (CACHING.md 6.4). */
+static bool takes_event_stream(const struct request *r)
+{
+    struct str member;
+    for (size_t i = 0; i < r->fields.n; i++)
+        for (struct str line = r->fields.v[i].value;
+             r->fields.v[i].id == FIELD_ACCEPT && list_next(&line, &member);)
+            if (str_eq_nocase(str_trim(str_first(member, str_index(member, ';'))), STR("text/event-stream")))
+                return true;
+    return false;
+}
+
+/* Looks again for a request that neither waits for others nor is waited for. */
+static void look_apart(struct request *r)
+{
+    request_undo_begun(r);
+    request_drop_found(r);
+    r->look.may_join = r->look.may_fetch = false;
+    index_look(r->w->cache, &r->look, &r->found);
+}
+
+/* May the request go to the origin at all, and may the answer be stored as far as it says? */
+static bool may_fetch(const struct request *r)
+{
+    return !r->directives.only_if_cached && !r->directives.no_store;
+}
+
+static void prepare(struct request *r)
+{
+    struct look *l = &r->look;
+    request_compute_place(r);
+    l->request = &r->directives;
+    l->now = r->w->loop->now;
+    l->latest = epochs_latest(r->w->cache->epochs);
+    l->authorization = r->is_signed;
+    /* A part that one visitor asks for is not what another one waits for. */
+    l->may_join = !r->alone && !r->apart && !r->ask_as_came && !(r->range.n && r->site->combine_parts);
+    l->may_fetch = !r->head_only && may_fetch(r);
+}
+
+void request_look(struct request *r)
+{
+    if (r->looks)
+        request_drop_found(r);
+    if (++r->looks > LOOKS_MOST)
+        r->alone = true;
+    prepare(r);
+    look_once(r);
+    if (r->found.outcome == OUTCOME_PASS && r->head_only && r->found.known && !r->found.no_queue &&
+        may_fetch(r)) {
+        /* A page that is known to be stored: what a HEAD asks for is fetched as a GET (CACHING.md 6.3). */
+        object_unref(r->found.stored);
+        r->found.stored = NULL;
+        r->look.may_fetch = true;
+        look_once(r);
+    }
+    /* Asked only when it is no hit, since it costs a walk over the fields. */
+    if (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_RULE &&
+        fields_has(&r->fields, FIELD_ACCEPT) && takes_event_stream(r))
+        look_apart(r);
+    r->stale_error = r->found.for_sickness;
+    r->outcome = r->found.outcome;
+}
