@@ -23,6 +23,7 @@ const right = {
   'tests/check/reasons-unseen.txt': '# none\n',
   'src/tbl/settings.h': 'SETTING(SITE, TIME, max_age, "a, b", 0, 0, SERVE, "text (with brackets), longer than other lines may be, since a row is one line")\n',
   'docs/a.md': '# A b\n[one](../README.md) [two](#a-b) [three](https://example.org/none)\n',
+  'docs/ARCHITECTURE.md': 'see `str.c` and `max_age`\n| file | function | does |\n|---|---|---|\n| `base/str.c` | `str_length` | x |\n',
   'README.md': '# Read\n[docs](docs/a.md#a-b) `[not](a-link)` net/work/x ${root}/root/x\n',
   'docs/CACHING.md': '# Caching\n**1.1** One.\n**1.2** Two.\n## 7. Streams, upgrades, the rest\n',
   'tests/check/coverage.txt': 'scenario A1 one\nscenario A2 two\nscenario A3 three; later: TLS\nhostile "Fat GET" four\n',
@@ -66,6 +67,12 @@ const faults = [
   ['hygiene', 'a locked package from elsewhere', { 'package-lock.json': '{"resolved": "http://example.net/x.tgz"}\n' }],
   ['links', 'a link to nothing', { 'docs/a.md': '[x](none.md)\n' }],
   ['links', 'a link to no heading', { 'docs/a.md': '# B\n[x](#a)\n' }],
+  ['tour', 'a function that the file calls, and does not define', { 'docs/ARCHITECTURE.md': '| file | function | does |\n|---|---|---|\n| `base/str.c` | `helper_of` | x |\n',
+    'src/base/str.c': 'int str_length(void)\n{\n    return helper_of(1);\n}\n' }],
+  ['tour', 'a row without a function', { 'docs/ARCHITECTURE.md': '| file | function | does |\n|---|---|---|\n| `base/str.c` | x | x |\n' }],
+  ['tour', 'a row of no file', { 'docs/ARCHITECTURE.md': '| file | function | does |\n|---|---|---|\n| `base/none.c` | `str_length` | x |\n' }],
+  ['tour', 'a file that is not there', { 'docs/ARCHITECTURE.md': 'see `none.h`\n' }],
+  ['tour', 'a name that is not there', { 'docs/ARCHITECTURE.md': 'see `str_none`\n' }],
   ['coverage', 'a rule that no test names', { 'docs/CACHING.md': '**1.1** One.\n**1.2** Two.\n**1.3** Three.\n## 7. Rest\n' }],
   ['coverage', 'a scenario that no test names', { 'tests/check/coverage.txt': 'scenario A1 one\nscenario A2 two\nscenario A4 four\nhostile "Fat GET" five\n' }],
   ['coverage', 'a name of nothing', { 'tests/scenario/a_x/a002_two.vtc': 'varnishtest "x"\n# scenarios A9\n' }],
@@ -73,7 +80,7 @@ const faults = [
   ['coverage', 'a name at a function that is not called', { 'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n}\n' }],
   ['coverage', 'a name beside the head', { 'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n\n# hostile 4 "Fat GET"\n' }],
   ['coverage', 'left for later, though tested', { 'tests/scenario/a_x/a003_three.vtc': 'varnishtest "x"\n# scenarios A3\n' }],
-  ...['includes', 'world', 'protocol', 'format', 'columns', 'prefixes', 'rows', 'reasons', 'functions', 'hygiene', 'links', 'coverage'].map((c) => [c, 'an empty tree', null]),
+  ...['includes', 'world', 'protocol', 'format', 'columns', 'prefixes', 'rows', 'reasons', 'functions', 'hygiene', 'links', 'tour', 'coverage'].map((c) => [c, 'an empty tree', null]),
 ];
 
 function run(check, tree) {
