@@ -11,6 +11,7 @@
 #include "admin/purge.h"
 #include "admin/status.h"
 #include "request/page.h"
+#include "request/route.h"
 
 #define BODY_MAX ((size_t)1 << 20)
 
@@ -132,7 +133,8 @@ void admin_init(struct admin *a)
     lock_init(&a->lock);
     a->purges_n = 0;
     a->rate_second = a->rate_used = 0;
-    a->source = (struct source){ .name = STR("admin"), .body_max = BODY_MAX, .start = start };
+    a->source =
+        (struct source){ .name = STR("admin"), .route = route_alone, .body_max = BODY_MAX, .start = start };
 }
 
 void admin_fini(struct admin *a)

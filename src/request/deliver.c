@@ -504,7 +504,7 @@ static void deliver_rest(struct request *r)
     r->reply.has_body = !r->head_only && status_has_body(r->reply.status);
     if (!r->reply.has_body)
         r->at = r->end = 0;
-    if (r->source->is_shared)
+    if (r->source->has_cache_status)
         add_cache_status(r);
     if (r->reply.has_body)
         take_body(r);

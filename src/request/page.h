@@ -1,5 +1,5 @@
 /*
- * Pages of freshet's own: errors, and what the admin site answers. They are values until an object is made of
+ * Pages of freshet's own: errors, and what a source without an origin answers. They are values until an object is made of
  * them: then they are delivered like any other.
  */
 #ifndef REQUEST_PAGE_H

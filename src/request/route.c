@@ -261,23 +261,8 @@ static void find_debug(struct request *r)
     r->debug = !differs;
 }
 
-enum http_error route_request(struct request *r)
+enum http_error route_to_site(struct request *r, const struct target *t)
 {
-    struct target t;
-    if (r->method == METHOD_CONNECT || r->method == METHOD_TRACE)
-        return HTTP_ERROR_METHOD_REFUSED;
-    r->trusted = route_peer_is_trusted(r->snapshot, r->peer);
-    enum http_error e = find_target(r, &t);
-    if (e == HTTP_ERROR_NONE)
-        e = find_host(r, &t);
-    if (e != HTTP_ERROR_NONE)
-        return e;
-    if (!r->source->is_shared) {
-        r->pass = true;
-        r->key.query = t.query;
-        r->key.has_query = t.has_query;
-        return HTTP_ERROR_NONE;
-    }
     r->site = settings_site_of_host(r->settings, r->key.host);
     if (!r->site) {
         r->reason = REASON_NO_SITE;
@@ -291,14 +276,34 @@ enum http_error route_request(struct request *r)
     }
     r->key.site = r->site->name;
     r->key.order = (enum query_order)r->site->query;
-    r->came = target_as_came(r, &t);
-    find_query(r, &t);
+    r->came = target_as_came(r, t);
+    find_query(r, t);
     find_mode(r);
     find_data_request(r);
     if (fields_has(&r->fields, FIELD_X_FRESHET_DEBUG))
         find_debug(r);
     policy_request_directives(r->site, &r->fields, &r->directives);
     return HTTP_ERROR_NONE;
+}
+
+enum http_error route_alone(struct request *r, const struct target *t)
+{
+    r->pass = true;
+    r->key.query = t->query;
+    r->key.has_query = t->has_query;
+    return HTTP_ERROR_NONE;
+}
+
+enum http_error route_request(struct request *r)
+{
+    struct target t;
+    if (r->method == METHOD_CONNECT || r->method == METHOD_TRACE)
+        return HTTP_ERROR_METHOD_REFUSED;
+    r->trusted = route_peer_is_trusted(r->snapshot, r->peer);
+    enum http_error e = find_target(r, &t);
+    if (e == HTTP_ERROR_NONE)
+        e = find_host(r, &t);
+    return e != HTTP_ERROR_NONE ? e : r->source->route(r, &t);
 }
 
 bool route_max_forwards(const struct request *r, uint64_t *hops)

@@ -11,6 +11,12 @@
  * (unknown host, loop), r->reason and r->status are set and r->status is not 0. */
 enum http_error route_request(struct request *r);
 
+/* Ways to route, for sources (request/source.h). route_to_site finds the site of the host; the cache is asked
+ * unless the request has to pass. route_alone is for a source without sites: each request passes, with its
+ * query as it came. */
+enum http_error route_to_site(struct request *r, const struct target *t);
+enum http_error route_alone(struct request *r, const struct target *t);
+
 /* Are the peer's X-Forwarded-* fields believed? */
 bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer);
 

@@ -1,32 +1,42 @@
 /*
- * What fills the object of a request: the origin, the admin site; later a folder of assets, a disk. The
- * request machine knows no more of it than stands here. All functions are called on the request's thread.
+ * A source fills the object of a request: the origin does, or whatever else answers; later a folder of assets,
+ * a disk. The request machine knows no more of a source than stands here, and asks none what it is: a source
+ * says it by what it does. All functions are called on the request's thread.
  */
 #ifndef REQUEST_SOURCE_H
 #define REQUEST_SOURCE_H
 
 #include "cache/object.h"
+#include "http/error.h"
 
 struct request;
+struct target;
 
 struct source {
     struct str name; /* for people */
-    /* What it answers may be stored and given to others: requests look into the cache first, join each
-     * other's objects, and Cache-Status tells of it. Else each request is answered by itself alone. */
-    bool is_shared;
-    /* > 0: it takes a request's body whole, up to so many bytes (more: 413), as r->collected. 0: it takes
-     * it as it comes (r->upload). */
+    /*
+     * Called by the route step, once for each request, with its parsed target. Authority, host and path are in
+     * the request, normalised. Finds whose request it is (r->site), the query of its key, and whether it
+     * passes the cache (r->pass). Returns HTTP_ERROR_NONE, or what is wrong with the request; it may also set
+     * r->reason and r->status, and so refuse the request. request/route.h has two: for a source whose answers
+     * are cached, and for one that answers each request by itself.
+     */
+    enum http_error (*route)(struct request *r, const struct target *t);
+    /* Cache-Status (RFC 9211) says how its answers came. */
+    bool has_cache_status;
+    /* > 0: it takes a request's body whole, up to so many bytes (more: 413), as r->collected. 0: it takes the
+     * body as it comes, from r->upload. */
     size_t body_max;
     /*
      * Begins to fill `o`, which is NEW: at once, or later from the loop. It ends with object_seal or
-     * object_fail, each told by the object. `o` is r->object, or with `background` another one that nobody
-     * waits for: then the source keeps what it needs of the request, which may be over before it is done. At
-     * most once for each object.
+     * object_fail, and the object tells both. `o` is r->object. With `background` it is another object, for
+     * which nobody waits: the source then keeps what it needs of the request, which may end before it. Called
+     * at most once for each object.
      */
     void (*start)(struct source *s, struct request *r, struct object *o, bool background);
-    /* The request waits for its object no longer, or its client is gone. The object is filled
+    /* The request stops waiting for its object, or its client is gone. The source fills the object
      * nevertheless, when others read it. Also called when nothing was started, and more than once. NULL:
-     * of no interest. */
+     * it does not want to know. */
     void (*leave)(struct source *s, struct request *r);
 };
 

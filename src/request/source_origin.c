@@ -1,6 +1,7 @@
 #include "request/source_origin.h"
 
 #include "request/request.h"
+#include "request/route.h"
 #include "request/tunnel.h"
 
 static struct str origin_host(const struct request *r, bool as_came)
@@ -98,6 +99,8 @@ static void leave(struct source *s, struct request *r)
     fetch_detach(&r->fetch_client);
 }
 
-struct source source_origin = {
-    .name = STR_INIT("origin"), .is_shared = true, .start = start, .leave = leave
-};
+struct source source_origin = { .name = STR_INIT("origin"),
+                                .route = route_to_site,
+                                .has_cache_status = true,
+                                .start = start,
+                                .leave = leave };

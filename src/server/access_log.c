@@ -25,7 +25,7 @@ static void add_number(struct buf *b, struct str name, int64_t value)
 
 static struct str cache_word(const struct request *r)
 {
-    if (!r->source->is_shared || r->looks + (unsigned)r->pass == 0)
+    if (!r->source->has_cache_status || r->looks + (unsigned)r->pass == 0)
         return STR("none");
     return r->stale_error ? STR("stale-error") : outcome_name(r->outcome);
 }

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "request/page.h"
+#include "request/route.h"
 #include "server/acceptor.h"
 
 /* ---- the protocol ---- */
@@ -273,7 +274,7 @@ static void spot_init(struct spot *p)
     struct buf errors = BUF_INIT;
     memset(p, 0, sizeof(*p));
     world_init(&p->world);
-    p->source.start = answer;
+    p->source = (struct source){ .route = route_alone, .start = answer };
     p->cache = cache_new(&p->secret, 8 << 20);
     p->requests = (struct requests){ .loop = &p->world.loop,
                                      .log = &p->world.log,
