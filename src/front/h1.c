@@ -5,15 +5,16 @@
 #include "base/mem.h"
 #include "front/h1_machine.h"
 
-/* So long what a client still sends is read over, and so long it may be silent: one that writes all before it
- * reads must find its answer, which a reset would destroy (RFC 9112 §9.6). */
+/* How long the rest of what a client sends is read and dropped, and how long the client may be silent
+ * meanwhile. A client that writes everything before it reads must find its answer, which a reset would
+ * destroy (RFC 9112 §9.6). */
 #define LINGER_MS        30000
 #define LINGER_SILENT_MS 5000
 #define DRAIN_GRACE_MS   100
 
 /* ---- closing ---- */
 
-/* The end of its body is the end of the connection, and it is not there yet. */
+/* Would the end of the connection look like the end of a body that is not whole? */
 static bool closing_looks_whole(const struct h1 *c)
 {
     if (c->state != H1_BUSY || c->tunnel)
@@ -31,7 +32,7 @@ void h1_close(struct h1 *c)
     bool must_break = closing_looks_whole(c);
     c->state = H1_CLOSING;
     timer_stop(c->stream->loop, &c->timer);
-    /* First the stream: what it still sends goes with the request. */
+    /* First the stream: the request frees the memory that it still sends. */
     if (must_break)
         stream_reset(c->stream);
     else
@@ -63,7 +64,7 @@ void h1_close_on_time(struct timer *t)
 
 void h1_linger(struct h1 *c)
 {
-    if (c->half_closed) { /* nothing more comes */
+    if (c->half_closed) { /* the client sends nothing more */
         h1_close(c);
         return;
     }
@@ -74,7 +75,7 @@ void h1_linger(struct h1 *c)
     h1_wait_at_most(c, LINGER_SILENT_MS, h1_close_on_time);
 }
 
-/* Still lingering, and bytes came. */
+/* Bytes came while the connection lingers. */
 static void linger_on(struct h1 *c, size_t n)
 {
     const struct process_settings *p = &c->front->front.requests->snapshot->settings->process;
@@ -89,7 +90,7 @@ static void linger_on(struct h1 *c, size_t n)
 static void free_connection(struct h1 *c)
 {
     struct h1_front *f = c->front;
-    /* A request that was aborted still holds what it knew of its visitor. */
+    /* An aborted request still has its visitor's data. */
     if (c->x)
         request_reset(&c->x->request);
     h1_give_exchange(c);
@@ -158,7 +159,8 @@ static void become_idle(struct h1 *c)
         h1_linger(c);
         return;
     }
-    if (c->front->front.draining) { /* from the backlog: what it asked is already here, or is not answered */
+    /* The connection comes from the backlog: its request is here already, or it is not answered. */
+    if (c->front->front.draining) {
         h1_wait_at_most(c, DRAIN_GRACE_MS, h1_close_on_time);
         stream_read_start(c->stream);
         return;
@@ -212,7 +214,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     c->keep_alive = wants_keep_alive(h->minor, &h->fields) && c->served + 1 < (uint64_t)p->keepalive_requests;
 }
 
-/* The reply is out, or cannot be. */
+/* The reply is sent, or cannot be sent. */
 static void after_request(struct h1 *c)
 {
     struct exchange *x = c->x;
@@ -234,7 +236,7 @@ static void after_request(struct h1 *c)
     }
 }
 
-/* The body is over: what is left in the buffer is the next request. */
+/* The body is over: the next request begins with the bytes that are left in the buffer. */
 static void begin_next(struct h1 *c)
 {
     struct exchange *x = c->x;
@@ -257,14 +259,14 @@ static enum head_result parse_head(struct h1 *c, struct request_head *h, enum ht
         enum head_result result = request_head_parse(buf_str(&x->in), &c->scan, &limits, h, error);
         if (result != HEAD_BAD || *error != HTTP_ERROR_FIELDS_TOO_MANY || count == fields_max)
             return result;
-        /* More than most have: once more, from the start. */
+        /* More fields than most requests have: parse again from the start. */
         h1_set_table(x, fields_max);
         c->scan = (struct head_scan){ 0 };
         *error = HTTP_ERROR_NONE;
     }
 }
 
-/* true: a request was begun; its result is handled. */
+/* Returns true when a request has begun; its result is handled. */
 static bool begin_request(struct h1 *c)
 {
     struct exchange *x = c->x;
@@ -281,7 +283,7 @@ static bool begin_request(struct h1 *c)
             c->state = H1_HEAD;
             h1_wait_at_most(c, p->header_timeout, too_slow_head);
         }
-        stream_read_start(c->stream); /* a full buffer may have stopped it */
+        stream_read_start(c->stream); /* a full buffer may have stopped the reading */
         return false;
     }
     h1_wait_no_more(c);
@@ -289,7 +291,7 @@ static bool begin_request(struct h1 *c)
     x->at = x->head_bytes = result == HEAD_DONE ? h.bytes : x->in.n;
     set_request(c, result == HEAD_DONE ? &h : NULL, error);
     if (!c->body_done && x->in.cap - x->head_bytes < BODY_ROOM) {
-        /* The strings move with the buffer: once more from the start. */
+        /* The buffer moves, and the head's strings with it: parse again from the start. */
         h1_grow_in(x, BODY_ROOM);
         c->scan = (struct head_scan){ 0 };
         CHECK(parse_head(c, &h, &error) == HEAD_DONE);

@@ -5,13 +5,13 @@
 void h1_want_body(struct request *r)
 {
     struct h1 *c = h1_of_request(r);
-    /* An upload that waited for room says that there is room even when the end of its connection is what made it. */
+    /* An upload that waited for room reports room also when its connection has ended. */
     if (c->body_done || c->body_wanted || c->state != H1_BUSY)
         return;
     c->body_wanted = true;
     if (c->expects_continue) {
         c->expects_continue = false;
-        if (c->x->at == c->x->in.n) /* it has not begun on its own */
+        if (c->x->at == c->x->in.n) /* the client has not begun by itself */
             h1_write_interim(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
     }
     h1_wait_at_most(c, r->settings->process.body_timeout, h1_close_on_time);
@@ -32,7 +32,8 @@ static void end_body(struct h1 *c, enum http_error error)
     request_body_end(r, error == HTTP_ERROR_NONE);
 }
 
-/* The next piece of the body that stands in the buffer; false: none. Sets body_done's cause in *error. */
+/* Takes the next piece of the body from the buffer into c->piece. Returns false when there is none: *ended
+ * says whether the body is over, *error whether it is malformed. */
 static bool next_piece(struct h1 *c, bool *ended, enum http_error *error)
 {
     struct exchange *x = c->x;
@@ -62,8 +63,9 @@ bool h1_lacks_body(const struct h1 *c)
     return !c->body_done && c->framing.kind == FRAMING_LENGTH && c->body_left > c->x->in.n - c->x->at;
 }
 
-/* A client that closed answers with a reset to what it is sent, one that only ended its side does not: so where nobody else wants the
- * answer, an interim response asks which of both it is (RFC 9110 §15.2: every client of HTTP/1.1 can take one). */
+/* A client that has closed answers a write with a reset; one that has ended only its sending side does
+ * not. Where nobody else wants the answer, an interim response finds out which of both it is (RFC 9110
+ * §15.2: every client of HTTP/1.1 can take one). */
 static void look_for_client(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
@@ -97,8 +99,8 @@ void h1_feed_body(struct h1 *c)
         size_t taken = request_body(r, c->piece);
         c->piece = str_from_index(c->piece, taken);
         if (c->piece.n)
-            c->body_wanted = false; /* it says when it wants more */
-        /* The last byte of a length is its end: no further byte announces it. */
+            c->body_wanted = false; /* the request says when it wants more */
+        /* The last byte of a body with a length is its end: no further byte announces it. */
         if (!c->piece.n && c->framing.kind == FRAMING_LENGTH && c->body_left == 0)
             end_body(c, HTTP_ERROR_NONE);
     }

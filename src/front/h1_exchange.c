@@ -3,7 +3,8 @@
 #include "base/mem.h"
 #include "front/h1_machine.h"
 
-#define TRIM_MS 10000 /* what a crowd took goes to the system so much later: the next one may be on its way */
+/* memory that a crowd took is given back so much later, since the next crowd may be on its way */
+#define TRIM_MS 10000
 
 struct exchange *h1_take_exchange(struct h1_front *f)
 {
@@ -50,7 +51,7 @@ static void trim(struct timer *t)
     stock_trim(&CONTAINER_OF(t, struct h1_front, trim)->exchanges);
 }
 
-/* As it was when it was new: what stands outside of it does not stay with it. */
+/* The exchange goes back as it was when it was new: it keeps no memory outside of itself. */
 void h1_give_exchange(struct h1 *c)
 {
     struct exchange *x = c->x;

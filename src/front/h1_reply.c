@@ -10,7 +10,7 @@ _Static_assert(REPLY_PIECES_MAX + 6 <= IOV_MOST, "all fits into one write");
 
 /* ---- the reply ---- */
 
-/* The status lines that nearly all replies have, in full. */
+/* The complete status lines of nearly all replies. */
 static const struct str status_lines[600] = {
 #define STATUS(code, phrase) [code] = STR_INIT("HTTP/1.1 " #code " " phrase "\r\n"),
 #include "tbl/statuses.h"
@@ -25,7 +25,7 @@ static struct str status_line(struct request *r, const struct reply *reply)
     return arena_printf(&r->arena, "HTTP/1.1 %d %.*s\r\n", reply->status, STR_ARG(reply->reason));
 }
 
-/* How the reply's end is told: by a length, by chunks, or by closing. */
+/* Says where the reply ends: by a length, by chunks, or by closing. */
 static void add_framing(struct h1 *c, const struct reply *reply, struct buf *out)
 {
     c->chunked_reply = false;
@@ -41,13 +41,13 @@ static void add_framing(struct h1 *c, const struct reply *reply, struct buf *out
     }
 }
 
-/* Says whether the connection lives on, and what it is told of that. */
+/* Decides whether the connection lives on, and tells the client. */
 static void add_connection(struct h1 *c, const struct reply *reply, struct buf *out)
 {
     if (reply->upgrade)
         buf_add(out, STR("Connection: upgrade\r\n"));
     c->keep_alive = c->keep_alive && !reply->close && !c->front->front.draining;
-    /* An upload that was not taken whole, and is too long to read over, ends the connection. */
+    /* An upload that was not taken whole, and whose rest is too long to drop, ends the connection. */
     if (!c->body_done &&
         (c->expects_continue || c->framing.kind != FRAMING_LENGTH || c->body_left > DISCARD_MOST))
         c->keep_alive = false;
@@ -57,7 +57,7 @@ static void add_connection(struct h1 *c, const struct reply *reply, struct buf *
         buf_add(out, STR("Connection: keep-alive\r\n"));
 }
 
-/* What follows the prepared lines; in the request's arena, until it is over. */
+/* Writes the lines behind the prepared ones, into the request's arena. */
 static struct str write_rest(struct h1 *c, const struct reply *reply)
 {
     size_t room = FRAMING_ROOM;
@@ -75,7 +75,7 @@ static struct str write_rest(struct h1 *c, const struct reply *reply)
 
 static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsigned n)
 {
-    if (c->stream->writing) { /* an interim response is on its way */
+    if (c->stream->writing) { /* an interim response is being sent */
         unsigned first = c->interims.n > 0;
         CHECK(first + n <= IOV_MOST);
         c->deferred[0] = h1_piece(c->interims);
@@ -122,7 +122,7 @@ void h1_write_interim(struct h1 *c, struct str text)
 {
     struct iovec iov = h1_piece(text);
     if (c->stream->writing) {
-        if (c->interims.n + text.n <= INTERIMS_MOST) /* else the client does not read, and can do without */
+        if (c->interims.n + text.n <= INTERIMS_MOST) /* else the client does not read, and does not need it */
             c->interims = arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->interims), STR_ARG(text));
         return;
     }
@@ -148,7 +148,8 @@ void h1_done(struct request *r)
 {
     struct h1 *c = h1_of_request(r);
     c->request_done = true;
-    /* It ended with a write under way, whose memory goes with it: the kernel must not be given the rest. */
+    /* The request ended while a write is pending. Its memory goes with it, so the kernel must not get the
+     * rest. */
     if (c->stream->writing && c->state == H1_BUSY)
         h1_break_off(c);
     else

@@ -23,7 +23,7 @@ static void add_extra_id(struct reply *reply, enum field_id id, struct str value
         reply->extra[reply->extra_n++] = (struct field){ field_name(id), value, id };
 }
 
-/* Digits into the arena: cheaper than printf on the hit path. */
+/* Writes digits into the arena: cheaper than printf on the hit path. */
 static struct str number(struct request *r, int64_t n)
 {
     char *end = (char *)arena_alloc(&r->arena, 24) + 24, *at = end;
@@ -42,7 +42,7 @@ struct age deliver_age(const struct request *r)
     return object_age(r->object, r->w->loop->now.mono_ms, -1);
 }
 
-/* Was it there before the request came? */
+/* Was the response stored before the request came? */
 static bool is_from_store(const struct request *r)
 {
     return r->outcome == OUTCOME_HIT || r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN ||
@@ -64,7 +64,7 @@ static int64_t ttl(const struct request *r)
     int64_t left_ms = -deliver_age(r).stale_ms;
     if (-r->found.age.stale_ms < left_ms)
         left_ms = -r->found.age.stale_ms; /* a soft purge made it stale */
-    /* Whole seconds, rounded down: what is stale by a moment is not fresh for 0 s. */
+    /* Whole seconds, rounded down: a response that is stale by a moment has not 0 s left. */
     return left_ms >= 0 ? left_ms / 1000 : -((-left_ms + 999) / 1000);
 }
 
@@ -130,13 +130,14 @@ enum reason deliver_reason(const struct request *r)
         return r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason;
     if (is_from_store(r) || !r->object || !r->object->response)
         return REASON_NONE;
-    /* What was asked for in such a way is not stored, whatever the answer says. */
+    /* Such a request is not stored, whatever the answer says. */
     if (r->pass_reason != REASON_NONE)
         return r->pass_reason;
     enum reason why = (enum reason)r->object->verdict_reason;
     if (why == REASON_DEV)
-        return REASON_NONE; /* that has a note of its own */
-    /* Stored nevertheless: the next field permitted it. Whoever sent it is told. */
+        return REASON_NONE; /* it has a note of its own */
+    /* Stored nevertheless, since the next field permitted it: the reader of Cache-Status learns of the
+     * malformed one. */
     if (why == REASON_NONE && r->object->response->has_note)
         return REASON_TARGETED_INVALID;
     return why;
@@ -158,7 +159,7 @@ static bool is_token_like(struct str s)
     return s.n > 0 && is_alpha(s.p[0]);
 }
 
-/* A token, or with more to say a string (RFC 9211 §2.8). */
+/* Writes a token, or a string when there is more to say (RFC 9211 §2.8). */
 static void write_detail(struct request *r, struct buf *b)
 {
     enum reason why = deliver_reason(r);
@@ -177,7 +178,8 @@ static void write_detail(struct request *r, struct buf *b)
 
 static void add_cache_status(struct request *r)
 {
-    /* All that is written fits, so the buffer never grows, which it could not; a dev note gets its own. */
+    /* Everything written here fits, so the buffer, which must not grow, never does. A dev note gets a
+     * buffer of its own. */
     struct buf b = { .p = arena_alloc(&r->arena, STATUS_MOST), .cap = STATUS_MOST };
     struct buf big = BUF_INIT;
     struct buf *to = r->object && r->object->response && r->object->response->has_note ? &big : &b;
@@ -230,7 +232,7 @@ static bool is_complete(const struct object *o)
 static struct validators validators_of(struct request *r)
 {
     struct validators v = { .etag = response_etag(r->object->response) };
-    /* Most ask for an ETag alone. */
+    /* Most requests ask for an ETag alone. */
     if (fields_has(&r->fields, FIELD_IF_MODIFIED_SINCE) || fields_has(&r->fields, FIELD_IF_RANGE))
         response_validators(r->object->response, r->w->loop->now.wall_ms / 1000, &v);
     if (!v.etag.opaque.n && is_complete(r->object) && r->object->has_generated_etag)
@@ -246,21 +248,21 @@ static void add_etag(struct request *r)
 
 /* ---- 206 and 416 ---- */
 
-/* A field that a 206 words differently. */
+/* Is it a field that a 206 writes differently? */
 static bool is_of_the_whole(const struct site_settings *site, const struct field *f)
 {
     (void)site;
     return f->id == FIELD_CONTENT_RANGE;
 }
 
-/* The same of a 206 with several parts: each of them has a type. */
+/* The same for a 206 with several parts: each part states its own type. */
 static bool is_of_a_part(const struct site_settings *site, const struct field *f)
 {
     return is_of_the_whole(site, f) || f->id == FIELD_CONTENT_TYPE;
 }
 
-/* Says something of the page's bytes, or how long and by whom they may be kept: not of a 416, which a cache in front of us
- * would then give to those who want the page. */
+/* Does the field describe the page's bytes, or who may keep them for how long? A 416 does not carry it: a
+ * cache in front of us would give the 416 to visitors who want the page. */
 static bool is_of_the_page(const struct site_settings *site, const struct field *f)
 {
     switch (f->id) {
@@ -280,7 +282,8 @@ static bool is_of_the_page(const struct site_settings *site, const struct field 
     return false;
 }
 
-/* The visible lines of the stored response that are not left out, then the line of `more`, if it is not NULL. */
+/* Returns the visible lines of the stored response without those left out, then the line of `more`, if it
+ * is not NULL. */
 static struct str lines_without(struct request *r,
                                 bool (*is_left_out)(const struct site_settings *, const struct field *),
                                 const struct field *more)
@@ -299,7 +302,7 @@ static struct str lines_without(struct request *r,
     return lines;
 }
 
-/* Where the object's body begins in the whole. */
+/* Returns where the object's body begins in the whole page. */
 static uint64_t base_of(const struct object *o)
 {
     return object_is_partial(o) ? response_part(o->response)->first : 0;
@@ -339,7 +342,7 @@ static void deliver_unsatisfiable(struct request *r, uint64_t whole)
                  arena_printf(&r->arena, "bytes */%llu", (unsigned long long)whole));
 }
 
-/* true: the request's ranges decided the answer. */
+/* Returns true when the request's ranges decided the answer. */
 static bool deliver_range(struct request *r, const struct validators *validators)
 {
     struct range v[64];
@@ -358,7 +361,7 @@ static bool deliver_range(struct request *r, const struct validators *validators
     else if (is_complete(r->object))
         deliver_ranges(r, v, n, whole);
     else
-        return false; /* several ranges of what is still growing: the whole */
+        return false; /* several ranges of a body that still grows: send the whole */
     return true;
 }
 
@@ -391,7 +394,7 @@ bool deliver_has_conditions(const struct request *r)
     return false;
 }
 
-/* Is the visitor's range at hand, or will be before more than a window has been read for nothing? */
+/* Is the visitor's range at hand, or will it be before more than a window has been read in vain? */
 static bool range_is_near(struct request *r, const struct validators *validators)
 {
     struct range v[1];
@@ -400,7 +403,7 @@ static bool range_is_near(struct request *r, const struct validators *validators
     if (r->object->response->status != 200 || whole == BODY_LENGTH_UNKNOWN || !r->range.n)
         return false;
     if (!if_range_holds(&r->fields, validators, r->w->loop->now.wall_ms / 1000))
-        return true; /* the whole is what the origin would send, too */
+        return true; /* the origin would send the whole, too */
     if (is_complete(r->object) && whole <= (uint64_t)r->site->window_bytes)
         return range_parse(r->range, whole, v, 1, &n) != RANGE_IGNORE;
     return range_parse(r->range, whole, v, 1, &n) == RANGE_OK && n == 1 &&
@@ -420,7 +423,7 @@ bool deliver_needs_origin(struct request *r)
     if (condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==
         CONDITION_NOT_MODIFIED)
         return true;
-    /* combine_parts: it was sent. */
+    /* With combine_parts the Range was sent. */
     return fields_has(&r->fields, FIELD_RANGE) && !r->site->combine_parts && !range_is_near(r, &validators);
 }
 
@@ -431,7 +434,7 @@ static bool status_has_body(int status)
     return status >= 200 && status != 204 && status != 304;
 }
 
-/* The fetch may be replacing the body by a compact copy, so the object's own pointer is not looked at. */
+/* The fetch may be replacing the body by a compact copy, so do not read the object's own pointer. */
 static bool has_body(struct object *o)
 {
     struct body *b = object_body(o);
@@ -454,7 +457,7 @@ static void deliver_whole(struct request *r)
     r->end = length;
 }
 
-/* The origin did not see what was left out of the request: a redirect of his would lose it on the way. */
+/* The origin did not see the parameters that were left out: its redirect would lose them. */
 static void keep_ignored(struct request *r)
 {
     const struct response *response = r->object->response;
@@ -472,7 +475,7 @@ static void keep_ignored(struct request *r)
         ARENA_JOIN(&r->arena, str_first(lines, at), for_him, str_from_index(lines, at + location.n));
 }
 
-/* Asks for something else than the whole, maybe. */
+/* May the request ask for something else than the whole? */
 static bool has_condition(const struct request *r)
 {
     return r->range.n || fields_has(&r->fields, FIELD_IF_NONE_MATCH) ||
@@ -492,7 +495,7 @@ void deliver_nothing(struct request *r)
     memset(&r->reply, 0, offsetof(struct reply, extra));
 }
 
-/* A sealed object keeps its body as long as it lives. */
+/* A sealed object keeps its body as long as it lives, so the request needs no reference to it. */
 static void take_body(struct request *r)
 {
     r->body_held = !is_complete(r->object);
@@ -516,7 +519,7 @@ void deliver_object(struct request *r)
     deliver_nothing(r);
     bool ours = !r->pass && !(r->as_came && !is_from_store(r)) && !(r->head_only && !r->object->stored);
     bool decided = false;
-    /* A part that was fetched for this very request goes out as the origin sent it. */
+    /* A part that was fetched for this very request is delivered as the origin sent it. */
     if (ours && has_condition(r) &&
         (response->status == 200 || (object_is_partial(r->object) && is_from_store(r)))) {
         struct validators validators = validators_of(r);

@@ -1,7 +1,5 @@
-/*
- * Pages of freshet's own: errors, and what a source without an origin answers. They are values until an object is made of
- * them: then they are delivered like any other.
- */
+/* Pages of freshet's own: errors, and answers of a source without an origin. They are values until an
+ * object is made of them; it is delivered like any other. */
 #ifndef REQUEST_PAGE_H
 #define REQUEST_PAGE_H
 

@@ -2,9 +2,9 @@
 
 #include "base/mem.h"
 
-/* Told in one turn of the loop. Of ten thousand who wait for a page the first then have theirs while the
- * others are told, and what their answers take (their requests' lines of memory, the ring's places) is used
- * again instead of once for each. */
+/* So many are told in one turn of the loop. Of ten thousand that wait for a page, the first have their
+ * answers while the others are told, and their memory (their requests' cache lines, the ring's places) is
+ * used again for the next. */
 #ifdef FRESHET_DEBUG
 #define TOLD_MOST 3 /* tests have no thousands */
 #else
@@ -14,12 +14,12 @@
 struct hub {
     struct watch watch;
     struct loop_notice notice;
-    struct letter more;    /* tells those who are left */
+    struct letter more;    /* tells the rest */
     struct object *object; /* a reference */
-    struct list readers;   /* who has been told all there is */
-    struct list untold;    /* who will be: `more` is pending */
+    struct list readers;   /* readers that have been told everything */
+    struct list untold;    /* readers that will be told: `more` is pending */
     bool more_pending;
-    bool telling; /* it must stay */
+    bool telling; /* the hub must stay */
 };
 
 struct reader {
@@ -31,18 +31,18 @@ struct reader {
 
 static void free_if_empty(struct hub *h)
 {
-    /* A notice under way comes back here. */
+    /* A pending notice comes back here. */
     if (h->telling || !list_is_empty(&h->readers) || h->more_pending || loop_notice_is_pending(&h->notice))
         return;
     object_unref(h->object);
     mem_free(h);
 }
 
-/* Only a passing body needs to know; a kept one with a thousand readers does not go through them all. */
+/* Only a passing body needs to know: a kept one with a thousand readers does not look at each of them. */
 static void update_slowest(struct hub *h)
 {
     if (h->telling || h->more_pending || !object_is_closed(h->object))
-        return; /* while some are told: when all are */
+        return; /* some are being told: update when all have been */
     uint64_t slowest = UINT64_MAX, furthest = 0;
     LIST_EACH(l, &h->readers) {
         struct reader *reader = CONTAINER_OF(l, struct reader, link);
@@ -54,8 +54,8 @@ static void update_slowest(struct hub *h)
     object_reader_moved(h->object, h->notice.loop);
 }
 
-/* Of the thousands who waited nothing is in the processor's cache any more. While one is told, the memory of
- * those behind him comes: first what leads to the request, then the request. */
+/* The thousands that waited are in the processor's cache no more. While one is told, the memory of the
+ * next comes: first what leads to its request, then the request. */
 static void fetch_ahead(struct hub *h)
 {
     struct link *next = list_first(&h->untold);
@@ -68,7 +68,7 @@ static void fetch_ahead(struct hub *h)
         __builtin_prefetch(line, 1);
 }
 
-/* Each in its turn; a request may leave, or another one join, while they are told. */
+/* Tells each in its turn. A request may leave, or another one join, meanwhile. */
 static void tell_some(struct hub *h)
 {
     struct link *l;
@@ -81,7 +81,7 @@ static void tell_some(struct hub *h)
     }
     h->telling = false;
     if (!list_is_empty(&h->untold)) {
-        /* Not deferred: that would be before what these have sent is given to the kernel. */
+        /* Posted, not deferred: a deferred letter would come before the kernel gets what these have sent. */
         h->more_pending = true;
         loop_post(h->notice.loop, &h->more);
         return;

@@ -1,7 +1,8 @@
 /*
- * A request: from its head to its access-log record, as a machine of steps (tbl/steps.h, request/request.c). It knows nothing
- * of the protocol that the client speaks: a front turns bytes into this struct and replies into bytes. Lives on its worker; all
- * that it allocates is in its arena, rewound when it ends.
+ * A request: from its head to its access-log record, as a machine of steps (tbl/steps.h, request/request.c).
+ * It knows no client protocol: a front turns bytes into this struct, and replies into bytes. It lives on its
+ * worker, and all functions run on that thread. Its allocations are in its arena, which is rewound when it
+ * ends.
  */
 #ifndef REQUEST_REQUEST_H
 #define REQUEST_REQUEST_H
@@ -27,68 +28,71 @@ enum step {
 #define REQUEST_ROOM 3072
 
 /*
- * What the client gets in front of the body, as values: a front prints it in its protocol. Fields that say how the
- * message ends or what becomes of the connection (Content-Length, Transfer-Encoding, Connection) are the front's.
+ * What the client gets before the body, as values, which a front prints in its protocol. The front itself
+ * adds the fields that say how the message ends or what becomes of the connection (Content-Length,
+ * Transfer-Encoding, Connection).
  */
 #define REPLY_EXTRA_MAX  24
 #define REPLY_PIECES_MAX 10
 struct reply {
     int status;
     unsigned extra_n;
-    struct str reason; /* for protocols that have a reason phrase; empty: the status code's own */
+    struct str reason; /* for protocols with a reason phrase; empty: the status code's own */
     struct str lines;  /* fields, as prepared lines (http/lines.h); may be empty */
-    bool has_body;     /* false: HEAD, 204, 304 and the like: nothing follows, whatever the length says */
-    bool upgrade;      /* Upgrade is among the fields: a 101, or a 426 */
-    bool close;        /* the connection is of no more use to the client */
-    int64_t length;    /* Content-Length; -1: not known, or not to be stated */
-    /* The first extra_n are written behind the others. Last, and never cleared: it is a kilobyte. */
+    bool has_body;     /* false: HEAD, 204, 304 and the like; nothing follows, whatever `length` says */
+    bool upgrade;      /* the fields have Upgrade: a 101 or a 426 */
+    bool close;        /* the client should not use the connection again */
+    int64_t length;    /* Content-Length; -1: not known, or not sent */
+    /* The first extra_n follow the other fields. Last member, never cleared: it is a kilobyte. */
     struct field extra[REPLY_EXTRA_MAX];
 };
 
 enum front_sent {
-    FRONT_SENT,    /* all is with the kernel */
+    FRONT_SENT,    /* the kernel has all of it */
     FRONT_PENDING, /* request_sent follows; the memory must stay */
     FRONT_BROKEN,  /* the client is gone */
 };
 
-/* What a request asks of its front. From the request's own calls; none of them calls back. */
+/* What a request asks of its front. The request calls these; none calls back before it returns. */
 struct front_ops {
-    /* The head (NULL: it was sent) and at most REPLY_PIECES_MAX pieces of the body; `last`: the body is whole with them. */
+    /* Sends the head (NULL: it was sent) and at most REPLY_PIECES_MAX pieces of the body. `last`: these
+     * pieces complete the body. */
     enum front_sent (*send)(struct request *r, const struct reply *head, const struct iovec *iov, unsigned n,
                             bool last);
-    /* Notes where a pending send stands; asks later whether the client has taken anything since, and notes it anew. */
+    /* note: notes the state of a pending send. took: has the client taken anything since? Notes the state
+     * again. */
     void (*note)(struct request *r);
     bool (*took)(struct request *r);
-    /* Bytes that were given to it and that the client has not acknowledged, as far as is known. */
+    /* Returns the bytes sent that the client has not acknowledged, as far as is known. */
     uint64_t (*held)(struct request *r);
-    /* A 1xx; dropped when the client cannot take one now. */
+    /* Sends a 1xx, or drops it when the client cannot take one now. */
     void (*interim)(struct request *r, int status, const struct fields *fields);
-    /* Body bytes are wanted: request_body follows, from the loop. */
+    /* Asks for body bytes: request_body follows, from the loop. */
     void (*want_body)(struct request *r);
-    /* The head of an answer that makes a tunnel of the exchange (RFC 9110 §7.8); send_raw follows. */
+    /* Sends the head of an answer that makes the exchange a tunnel (RFC 9110 §7.8); send_raw follows. */
     enum front_sent (*upgrade)(struct request *r, const struct reply *head);
-    /* After an upgrade: bytes as they are. */
+    /* After an upgrade: sends bytes unchanged. */
     enum front_sent (*send_raw)(struct request *r, const struct iovec *iov, unsigned n);
-    /* Tunnel: start or stop reading from the client; end the sending side. */
+    /* In a tunnel: starts or stops reading from the client; ends the sending side. */
     void (*read_raw)(struct request *r, bool on);
     void (*end_raw)(struct request *r);
-    /* The request is over, from the loop: reply whole (true), or the connection must end without a proper end. Not called when an entry point
-     * below returned REQUEST_DONE itself. */
+    /* From the loop: the request is over. The reply is whole, unless r->cut: then the connection must not end
+     * cleanly. Not called when a function below has returned REQUEST_DONE. */
     void (*done)(struct request *r);
 };
 
-/* A worker's hold on the settings. It has one reference for all its requests and counts them itself: the process' own
- * count would be written by every worker for every request. */
+/* A worker's hold on the settings: one reference for all its requests, which it counts itself. So workers do
+ * not all write the settings' own count for every request. */
 struct snapshot {
     struct settings *settings;
-    size_t users;            /* requests that began with it; one more while it is for new ones */
+    size_t users;            /* requests that began with it, and one while it is for new ones */
     struct network *trusted; /* trusted_proxies */
     size_t trusted_n;
 };
 
 #define SELF_DIGITS 8
 
-/* What a worker's requests share. */
+/* Shared by the requests of a worker. */
 struct requests {
     struct loop *loop;
     struct log *log;
@@ -99,16 +103,16 @@ struct requests {
     struct snapshot *snapshot; /* for new requests */
     struct country *country;   /* NULL: no database */
     struct source *source;     /* fills the objects of its requests */
-    struct str self; /* "freshet-1a2b3c4d": our name in Via and CDN-Loop; its last SELF_DIGITS are drawn */
-    /* The access log: called once for each finished request; NULL: off. */
+    struct str self; /* "freshet-1a2b3c4d": its name in Via and CDN-Loop; the last SELF_DIGITS are random */
+    /* Writes the access log; called once for each finished request. NULL: there is none. */
     void (*log_request)(struct requests *w, const struct request *r);
     void *log_ctx;
     bool draining;
     uint64_t *next_id;        /* of X-Request-Id, this worker's */
-    _Atomic int64_t *tunnels; /* open ones, all workers */
+    _Atomic int64_t *tunnels; /* open tunnels of all workers */
     struct log_valve *tunnels_said;
-    struct list open; /* requests in flight, for the drain */
-    size_t buffered;  /* bytes of uploads that are collected (upload_length) */
+    struct list open; /* open requests, for the drain */
+    size_t buffered;  /* bytes of collected uploads (upload_length) */
 };
 
 /* A page of freshet's own. */
@@ -127,42 +131,42 @@ struct request {
     const struct front_ops *front;
     struct link link;
     struct arena arena;
-    /* From here on request_reset clears it, up to reply.extra. */
+    /* request_reset clears the members from here to reply.extra. */
     struct source *source;     /* of its worker */
-    struct settings *settings; /* those that it began with, of `snapshot` */
+    struct settings *settings; /* the settings that it began with, of `snapshot` */
     struct snapshot *snapshot;
 
     /* ---- from the front, before request_start ---- */
     enum method method;
-    struct str method_name, target; /* target: raw UTF-8 in it is percent-encoded by the route step */
-    struct str protocol;            /* its version: "1.1"; what Via says (RFC 9110 §7.6.3) */
+    struct str method_name, target; /* target: the route step percent-encodes raw UTF-8 in it */
+    struct str protocol;            /* the protocol's version, "1.1", for Via (RFC 9110 §7.6.3) */
     bool needs_host;                /* the protocol demands the Host field (RFC 9112 §3.2) */
     bool may_upgrade;               /* the protocol knows Upgrade (RFC 9110 §7.8) */
     struct fields fields;           /* as received; strings live until the request is done */
-    struct framing framing;         /* of its body */
-    bool awaits_continue;           /* the client sends its body when it is told to */
-    bool https;                     /* the connection is */
+    struct framing framing;         /* of the body */
+    bool awaits_continue;           /* the client waits for leave to send its body */
+    bool https;                     /* the connection uses TLS */
     const struct address *peer;
-    struct connection *
-        *own; /* where the front keeps this client's own connection to an origin; may be NULL */
-    enum http_error refused; /* found by the front: answer it and close */
+    /* Where the front keeps this client's own connection to an origin. May be NULL. */
+    struct connection **own;
+    enum http_error refused; /* the front found this error: answer it and close */
 
     /* ---- route ---- */
     enum step step;
     const struct site_settings *site;
     struct key_request key; /* key.fields is set by request_fields */
-    struct str authority;   /* host[:port] as the visitor asked for it */
-    struct str came;        /* the target in the visitor's spelling, in origin-form; "*" */
+    struct str authority;   /* host[:port] in the visitor's request */
+    struct str came;        /* the target as the visitor spelled it, in origin-form; "*" */
     struct str client_ip;
     struct str request_id;
-    struct str
-        came_host; /* the Host field in the visitor's spelling; empty when something else says the host */
+    /* The Host field as the visitor spelled it. Empty when another field names the host. */
+    struct str came_host;
     bool trusted, pass, upgrade, debug, head_only;
-    bool went_as_came; /* the fetch that he started sent the origin his own target and fields */
-    bool has_ignored;  /* his query has parameters that the key leaves out (ignore_query) */
-    bool is_signed;    /* Authorization or a signature: his fields are not touched (CACHING.md 3.7) */
+    bool went_as_came; /* its fetch sent the visitor's own target and fields */
+    bool has_ignored;  /* the query has parameters that the key leaves out (ignore_query) */
+    bool is_signed;    /* Authorization or a signature: its fields are sent unchanged (CACHING.md 3.7) */
     bool fields_made;
-    struct fields sent; /* to the origin */
+    struct fields sent; /* the fields for the origin */
     enum reason pass_reason;
     struct directives directives;
     struct str range;
@@ -170,21 +174,21 @@ struct request {
     /* ---- lookup ---- */
     struct look look;
     struct rule *rule;  /* a reference */
-    struct found found; /* its references have moved to `object` and `stale` when the look-up is over */
+    struct found found; /* its references move to `object` and `stale` after the look-up */
     unsigned looks;
-    struct str whole_query; /* as the visitor sent it, when the rule left out some of it for the origin */
-    bool asked_whole;       /* it was asked for again, under a rule that names more */
-    unsigned refusals;      /* how often it waited for what turned out not to be stored */
-    bool alone;             /* does not wait for another's fetch any more; what it brings is not stored */
-    bool apart;             /* the same, but it may be stored */
-    enum outcome outcome;   /* of the first look that counted */
-    bool
-        ask_as_came; /* nothing is stored of what came: the next fetch carries the visitor's own Range and conditions */
-    bool as_came; /* the fetch that was started does: its answer is the origin's alone to choose */
+    struct str whole_query; /* the visitor's query, when the rule left out some of it for the origin */
+    bool asked_whole;       /* the origin was asked again, with the whole query */
+    unsigned refusals;      /* how often it waited for an answer that was not stored */
+    bool alone;             /* waits for no other request's fetch any more, and its answer is not stored */
+    bool apart;             /* waits for no other request's fetch any more, but its answer may be stored */
+    enum outcome outcome;   /* of the first decisive look-up */
+    /* the answer is not stored: the next fetch sends the visitor's own Range and conditions */
+    bool ask_as_came;
+    bool as_came; /* its fetch did that: the origin alone chooses the answer */
 
     /* ---- object and delivery ---- */
-    struct object *object; /* what is delivered, a reference */
-    struct object *stale;  /* what may be served when the fetch fails, a reference */
+    struct object *object; /* the object to deliver; a reference */
+    struct object *stale;  /* what may be served when the fetch fails; a reference */
     struct reader *reader; /* NULL: not waiting on the object */
     bool own_fetch;
     struct fetch_client fetch_client;
@@ -193,24 +197,24 @@ struct request {
     struct timer timer; /* waiting for a head, or for the client to take bytes */
     bool timed_out;
     struct body *body; /* of the object */
-    bool body_held;    /* with a reference of our own: an object that grows may replace its body */
+    bool body_held;    /* with its own reference, since a growing object may replace its body */
     struct body_cursor cursor;
-    uint64_t at, end;    /* of the body: next byte, and where to stop (BODY_LENGTH_UNKNOWN: the end) */
-    uint64_t leased;     /* bytes of the write under way */
-    int64_t took_ms;     /* the client took some of it, as far as is known */
-    struct object *held; /* a reference: it counts as pinned, because the client is slower than we */
-    int64_t rate_ms;     /* since when his rate is measured; 0: it is not */
-    uint64_t rate_at;    /* the bytes that he had then */
+    uint64_t at, end;    /* of the body: the next byte, and where to stop (BODY_LENGTH_UNKNOWN: at the end) */
+    uint64_t leased;     /* bytes of the pending send */
+    int64_t took_ms;     /* when the client last took some of it, as far as is known */
+    struct object *held; /* a reference to an object that counts as pinned, since the client is slow */
+    int64_t rate_ms;     /* since when the client's rate is measured; 0: it is not */
+    uint64_t rate_at;    /* the bytes that the client had then */
     struct parts *parts; /* several ranges; NULL */
     bool head_sent, sending, last_sent;
-    bool watched_as_passing; /* the timer of a pending send */
-    bool cut;                /* the body could not be sent whole: no proper end */
-    bool gone;               /* the client is */
+    bool watched_as_passing; /* the timer of the pending send runs as for a passing body */
+    bool cut;                /* the body could not be sent whole: the reply must not end properly */
+    bool gone;               /* the client is gone */
     struct tunnel *tunnel;
-    bool has_tunnel_place; /* counted in w->tunnels: from the moment that it asks for an upgrade */
-    struct buf
-        collected;   /* a request body that is needed whole: by its source, or to be sent with its length */
-    size_t buffered; /* bytes of it that are counted in w->buffered */
+    bool has_tunnel_place; /* counted in w->tunnels, from the request for an upgrade on */
+    /* a request body that its source needs whole, or that is sent with its length */
+    struct buf collected;
+    size_t buffered; /* bytes of it counted in w->buffered */
     bool collects, body_ended;
 
     /* ---- for the record ---- */
@@ -218,42 +222,44 @@ struct request {
     enum http_error origin_fault; /* with REASON_ORIGIN_INVALID and REASON_ORIGIN_LIMIT */
     int status;
     uint64_t bytes_sent;
-    int64_t started_us, first_byte_us, fetch_started_us, fetch_ms; /* 0: nobody asks, there is no log */
+    /* 0: not measured, since there is no log */
+    int64_t started_us, first_byte_us, fetch_started_us, fetch_ms;
     struct str cache_status;
 
-    struct answer_page answer; /* of which page_fill makes an object */
+    struct answer_page answer; /* page_fill makes an object of it */
     struct reply reply;
 
-    /* The arena's first block: most requests need no other. */
+    /* The arena's first block. Most requests need no other. */
     _Alignas(16) char room[REQUEST_ROOM];
 };
 
-/* The settings for new requests from now on; takes the reference over. */
+/* Sets the settings for new requests. Takes over the reference. */
 void requests_set_settings(struct requests *w, struct settings *s);
-/* The worker ends: no request is open. */
+/* Ends it with its worker. No request is open. */
 void requests_fini(struct requests *w);
 
-/* Once for each place that holds a request, which it is not to be moved from; `front` and `w` stay. */
+/* Initialises the memory of requests, once. It must not move afterwards; `front` and `w` stay the same. */
 void request_init(struct request *r, struct requests *w, const struct front_ops *front);
 void request_fini(struct request *r);
 
-/* After it is done: its memory is given back, everything but `w` and `front` is cleared. */
+/* Call it when a request is done: gives its memory back, and clears everything except `w` and `front`. */
 void request_reset(struct request *r);
-/* Starts; the "from the front" part must be set. */
+/* Starts the request. The front has set the "from the front" part. */
 enum request_result request_start(struct request *r);
-/* A pending send ended: 0, or the client is gone. */
+/* Call it when a pending send has ended. status 0: sent; else the client is gone. */
 enum request_result request_sent(struct request *r, int status);
-/* The client took more of a pending send, not yet all. */
+/* Call it when the client took more of a pending send, but not all. */
 void request_moved(struct request *r);
-/* The client is gone, or the drain's deadline came. Always ends it. */
+/* Ends the request in any case: the client is gone, or the drain's deadline has come. */
 void request_abort(struct request *r);
-/* Body bytes: returns how many were taken; less than data.n: the front stops until want_body. */
+/* Gives it body bytes. Returns how many it took; if less than data.n, the front waits for want_body. */
 size_t request_body(struct request *r, struct str data);
-/* The client, which was not told to send its body, sends it. */
+/* Call it when a client sends its body without waiting for leave. */
 void request_body_begins(struct request *r);
-/* The body is whole (true) or will never be. */
+/* Call it when the body is whole (true), or can never be. */
 void request_body_end(struct request *r, bool whole);
-/* Bytes of a tunnel from the client; returns how many were taken. `request_raw_ended`: the client's side ended. */
+/* request_raw gives it a tunnel's bytes from the client, and returns how many it took. request_raw_ended: the
+ * client's side has ended. */
 size_t request_raw(struct request *r, struct str data);
 void request_raw_ended(struct request *r);
 static inline bool request_is_tunnel(const struct request *r)
@@ -261,33 +267,36 @@ static inline bool request_is_tunnel(const struct request *r)
     return r->tunnel != NULL;
 }
 
-/* Is the answer for this client alone, so that it may end when the client is gone? */
+/* Is the answer for this client alone, so that the request may end when the client is gone? */
 static inline bool request_is_only_for_client(const struct request *r)
 {
     return fetch_is_for_client(&r->fetch_client);
 }
 
-/* The client's connection ends: the one to an origin that belongs to it does as well. No request of it is in flight. */
+/* Call it when the client's connection ends, and no request of it is open. Ends the connection to an origin
+ * that belongs to it. */
 void request_client_gone(struct connection **own);
 
 /* ---- for the steps, in other files of this room ---- */
 
-/* Leaves out of the query what is not in the key under r->rule, when the site wants that (CACHING.md 4.5). */
+/* Removes from the query what is not in the key under r->rule, when the site wants that (CACHING.md 4.5). */
 void request_reduce_query(struct request *r);
-/* May what a source brings for this request be stored, by what the request says? Else the visitor's own conditions and ranges go to
- * the origin, and the answer is for this request alone. */
+/* Does the request permit to store its answer? If not, the visitor's own conditions and ranges go to the
+ * origin, and the answer is for this request alone. */
 bool request_answer_may_be_stored(const struct request *r);
-/* Something came that the machine waits for; from the loop. */
+/* From the loop: wakes the request, since something that it waits for has come. */
 void request_wake(struct request *r);
-/* The client's X-Request-Id, or one of ours, made when it is first needed. */
+/* Returns the client's X-Request-Id, or one of freshet's, made when first needed. */
 struct str request_id(struct request *r);
-/* The fields for the origin, made when they are first needed. */
+/* Returns the fields for the origin, made when first needed. */
 const struct fields *request_fields(struct request *r);
-/* Would the origin be sent the target and the lists of the fields just as they came? Under r->rule, once it is known. */
+/* Would the origin get the target, and the lists in the fields, exactly as the client sent them? Under
+ * r->rule, once it is known. */
 bool request_is_in_order(struct request *r);
-/* The same in the visitor's order and spelling (CACHING.md 3.7), in the request's arena. */
+/* Returns the fields in the visitor's order and spelling (CACHING.md 3.7), in the request's arena. */
 const struct fields *request_fields_as_came(struct request *r);
-/* Do the target and the languages that came ask for what the key says, nothing else? Then what goes as it came may be stored. */
+/* Do the client's target and languages ask for exactly what the key says? Then an answer to the unchanged
+ * request may be stored. */
 bool request_came_is_key(struct request *r);
 
 struct str step_name(enum step s);

@@ -4,9 +4,8 @@
 #include "request/request_machine.h"
 #include "request/route.h"
 
-/* Families of fields by which proxies and frameworks tell an application who asks for what: each of their
- * names is a way to make another page of the same URL. Frameworks behind CGI's naming cannot tell "_" from
- * "-". */
+/* Proxies and frameworks tell an application with these families of fields who asks for what. Each name is
+ * a way to make another page of the same URL. Frameworks behind CGI's naming cannot tell "_" from "-". */
 static bool is_untrusted_name(struct str name)
 {
     static const struct str families[] = { STR_INIT("netlify-"),    STR_INIT("x-freshet-"),
@@ -77,8 +76,7 @@ static void add_forwarding(struct request *r, struct fields *to)
     fields_add_id(to, a, FIELD_X_REQUEST_ID, request_id(r));
 }
 
-/* Lists that the key holds in one order, and which the origin is therefore sent in that order (CACHING.md
- * 4.9). */
+/* The key holds these lists in one order, so the origin gets them in that order (CACHING.md 4.9). */
 static bool is_put_in_order(enum field_id id)
 {
     return id == FIELD_ACCEPT_ENCODING || id == FIELD_ACCEPT_LANGUAGE;

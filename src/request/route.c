@@ -35,11 +35,11 @@ struct str route_peer_ip(struct request *r)
     return (struct str){ text, address_write_ip(r->peer, text) };
 }
 
-/* So many proxies of ours in a row are believed. */
+/* At most so many of our proxies in a row are believed. */
 #define FORWARDED_HOPS_MAX 32
 
-/* From the end of X-Forwarded-For, which the proxy next to us wrote: the first address that is not a trusted proxy's, or the last
- * one before what is no address. */
+/* Reads X-Forwarded-For from its end, which the proxy next to us wrote. Returns the first address that is
+ * not a trusted proxy's, or the last one before a member that is no address. */
 static struct str forwarded_for(struct request *r)
 {
     struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member,
@@ -116,7 +116,7 @@ static enum http_error find_host(struct request *r, const struct target *t)
 static enum http_error find_target(struct request *r, struct target *t)
 {
     enum http_error e = target_parse(r->target, t);
-    /* Not on the way of a good one: raw UTF-8 is rare. */
+    /* A good target does not come here: raw UTF-8 is rare. */
     if (e == HTTP_ERROR_TARGET && target_encode(r->target, &r->arena, &r->target))
         e = target_parse(r->target, t);
     if (e != HTTP_ERROR_NONE)
@@ -142,7 +142,7 @@ static enum http_error find_target(struct request *r, struct target *t)
     return HTTP_ERROR_NONE;
 }
 
-/* The target as it came, in origin-form: of an absolute-form what stands behind the authority. */
+/* Returns the target as it came, in origin-form: of an absolute-form, the part behind the authority. */
 static struct str target_as_came(struct request *r, const struct target *t)
 {
     if (t->form != TARGET_ABSOLUTE)
@@ -163,7 +163,7 @@ static void find_query(struct request *r, const struct target *t)
 
 /* ---- the mode ---- */
 
-/* Does our name stand in the value, anywhere? It ends with random digits, which are looked for. */
+/* Does the value contain our name, anywhere? The name ends with random digits; search for these. */
 static bool names_us(struct str value, struct str self, struct str digits)
 {
     size_t before = self.n - digits.n;
@@ -194,8 +194,8 @@ static bool is_loop(const struct request *r)
     return false;
 }
 
-/* Another version of HTTP would carry other requests past every rule (RFC 9113 §3.1 took h2c back), and so would TLS
- * (RFC 2817), which some HTTP clients offer with each request. */
+/* Another version of HTTP would carry other requests past every rule (RFC 9113 §3.1 removed h2c). So would
+ * TLS (RFC 2817), which some HTTP clients offer with each request. */
 static bool offers_http(const struct request *r)
 {
     struct str rest = fields_joined(&r->fields, FIELD_UPGRADE, (struct arena *)(uintptr_t)&r->arena), member;
@@ -206,29 +206,29 @@ static bool offers_http(const struct request *r)
     return false;
 }
 
-/* With any method, and also with a body: that is sent first (RFC 9110 §7.8). */
+/* Any method may upgrade, also with a body, which is sent first (RFC 9110 §7.8). */
 static bool wants_upgrade(const struct request *r)
 {
     return fields_has(&r->fields, FIELD_UPGRADE) && r->may_upgrade &&
            fields_list_has(&r->fields, FIELD_CONNECTION, STR("upgrade")) && !offers_http(r);
 }
 
-/* What the origin answers depends on who has logged in on the connection, and no field says who. */
+/* Does the answer depend on who has logged in on the connection? No field says who. */
 static bool is_logged_in_by_connection(const struct request *r)
 {
     return connection_auth_of_request(&r->fields) ||
            (r->own && *r->own && pool_is_to(*r->own, &r->site->origin_address));
 }
 
-/* Next.js answers such a request with data in the page's place, and says so in no Vary: a redirect without its Location, stored for
- * everybody, was GHSA-3g8h-86w9-wvmq. */
+/* Next.js answers such a request with data instead of the page, and no Vary says so: GHSA-3g8h-86w9-wvmq
+ * was a redirect without its Location that was stored for everybody. */
 static void find_data_request(struct request *r)
 {
     if (!fields_has(&r->fields, FIELD_X_NEXTJS_DATA) ||
         fields_list_has(&r->fields, FIELD_CONNECTION, field_name(FIELD_X_NEXTJS_DATA)))
         return;
     struct str value = fields_joined(&r->fields, FIELD_X_NEXTJS_DATA, &r->arena);
-    /* That it is there is what counts for Next.js. No value is a space, since they are trimmed. */
+    /* Next.js looks only whether the field is there. No value is a space, since values are trimmed. */
     r->key.data_request = value.n ? value : STR(" ");
 }
 

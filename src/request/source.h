@@ -1,7 +1,7 @@
 /*
- * A source fills the object of a request: the origin does, or whatever else answers; later a folder of assets,
- * a disk. The request machine knows no more of a source than stands here, and asks none what it is: a source
- * says it by what it does. All functions are called on the request's thread.
+ * A source fills the object of a request: the origin does, or whatever else answers; later a folder of
+ * assets, a disk. The request machine knows no more of a source than stands here, and asks none what it is: a
+ * source says it by what it does. All functions are called on the request's thread.
  */
 #ifndef REQUEST_SOURCE_H
 #define REQUEST_SOURCE_H
@@ -15,8 +15,8 @@ struct target;
 struct source {
     struct str name; /* for people */
     /*
-     * Called by the route step, once for each request, with its parsed target. Authority, host and path are in
-     * the request, normalised. Finds whose request it is (r->site), the query of its key, and whether it
+     * Called by the route step, once for each request, with its parsed target. Authority, host and path are
+     * in the request, normalised. Finds whose request it is (r->site), the query of its key, and whether it
      * passes the cache (r->pass). Returns HTTP_ERROR_NONE, or what is wrong with the request; it may also set
      * r->reason and r->status, and so refuse the request. request/route.h has two: for a source whose answers
      * are cached, and for one that answers each request by itself.

@@ -26,12 +26,12 @@ static void upgraded(struct fetch_client *c, struct connection *connection, cons
     tunnel_begin(CONTAINER_OF(c, struct request, fetch_client), connection, head, rest);
 }
 
-/* Why what it brings is not stored although it might be. */
+/* Returns why the answer is not stored although it might be. */
 static enum reason reason_not_to_store(const struct request *r)
 {
     if (r->directives.no_store)
         return REASON_REQUEST_NO_STORE;
-    /* A reload came between: the purge of what the old settings made must not miss this. */
+    /* A reload came meanwhile: the purge of what the old settings made must not miss this answer. */
     if (r->alone || r->as_came || r->settings != r->w->snapshot->settings)
         return REASON_NOT_SHARED;
     return REASON_NONE;

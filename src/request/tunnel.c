@@ -7,14 +7,14 @@
 #include "http/lines.h"
 #include "request/deliver.h"
 
-#define BUFFER_BYTES ((size_t)16384) /* not less than a fetch reads of a head at a time */
+#define BUFFER_BYTES ((size_t)16384) /* at least what a fetch reads of a head at a time */
 
 /* One direction. */
 struct flow {
     char bytes[BUFFER_BYTES];
     size_t n;     /* bytes in it, or being written */
-    bool writing; /* they are with the writer until it is done */
-    bool ended;   /* its source ended; told on when the buffer is empty */
+    bool writing; /* a write of them is pending */
+    bool ended;   /* its source has ended; the other side is told when the buffer is empty */
     bool told;
 };
 
@@ -25,7 +25,7 @@ struct tunnel {
     struct flow down, up; /* origin to client, client to origin */
     size_t held;          /* bytes in `down` that wait for the 101 to be sent */
     bool over;
-    struct stream_backlog to_origin; /* of the write under way, when it was last looked at */
+    struct stream_backlog to_origin; /* of the pending write, when last looked at */
     struct letter end;               /* tells the request, from the loop */
     bool end_posted;
 };
@@ -63,7 +63,7 @@ static void stir(struct tunnel *t)
     timer_start(r->w->loop, &t->silence, r->settings->process.tunnel_timeout, silent);
 }
 
-/* Who takes what it is sent, however slowly, is not silent. */
+/* A side that takes what it is sent, however slowly, is not silent. */
 static void silent(struct timer *timer)
 {
     struct tunnel *t = CONTAINER_OF(timer, struct tunnel, silence);
@@ -124,7 +124,7 @@ static size_t on_space(struct connection *c, char **p)
 {
     struct tunnel *t = c->ctx;
     if (t->down.n || t->held || t->down.writing)
-        return 0; /* the client is slower */
+        return 0; /* wait, since the client is slower */
     *p = t->down.bytes;
     return BUFFER_BYTES;
 }
@@ -193,7 +193,7 @@ size_t tunnel_from_client(struct request *r, struct str data)
     if (t->over || f->ended)
         return data.n;
     if (f->n) {
-        r->front->read_raw(r, false); /* the origin is slower */
+        r->front->read_raw(r, false); /* wait, since the origin is slower */
         return 0;
     }
     size_t n = data.n < BUFFER_BYTES ? data.n : BUFFER_BYTES;
@@ -225,7 +225,7 @@ static void warn_of_limit(struct request *r)
                 STR_ARG(r->site->name), STR_ARG(request_id(r)), held);
 }
 
-/* Not only when the 101 comes: of a crowd that asks at once each would find room. */
+/* The place is taken before the 101 comes: else each of a crowd that asks at once would find room. */
 bool tunnel_take_place(struct request *r)
 {
     if (r->has_tunnel_place)
@@ -284,7 +284,7 @@ void tunnel_begin(struct request *r, struct connection *c, const struct response
     count_add(r->w->counters, COUNTER_TUNNELS_OPEN, 1);
     stir(t);
     send_101(r, head);
-    /* What came with the 101 waits behind it. */
+    /* Bytes that came with the 101 wait behind it. */
     CHECK(rest.n <= BUFFER_BYTES);
     if (rest.n) {
         memcpy(t->down.bytes, rest.p, rest.n);

@@ -1,6 +1,7 @@
 /*
  * The steps of a request, in reading order.
- * Columns: id, name, steps that may follow as a set of bits (DONE is the end; WAIT re-enters the same step).
+ * Columns: id, name, steps that may follow as a set of bits (DONE is the end; WAIT enters the same step
+ * again).
  * Users: request/request (driver, counters, trace).
  */
 /* clang-format off */
