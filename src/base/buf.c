@@ -23,15 +23,29 @@ void buf_grow(struct buf *b, size_t bytes)
     b->cap = cap;
 }
 
+static size_t digits_of(uint64_t value)
+{
+    size_t n = 1;
+    for (; value >= 10000; value /= 10000)
+        n += 4;
+    return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+/* Each hit writes two or three numbers: they are written in place, two digits a step. */
 void buf_add_u64(struct buf *b, uint64_t value)
 {
-    char digits[20];
-    size_t n = sizeof(digits);
-    do {
-        digits[--n] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    buf_add(b, (struct str){ digits + n, sizeof(digits) - n });
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    size_t n = digits_of(value);
+    char *p = buf_room(b, n) + n;
+    b->n += n;
+    for (; value >= 10; value /= 100)
+        memcpy(p -= 2, pairs + value % 100 * 2, 2);
+    if (n % 2)
+        *--p = (char)('0' + value);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

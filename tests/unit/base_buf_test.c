@@ -25,6 +25,21 @@ static void writes_numbers(void **state)
     expect(&b, "0");
     buf_add_u64(&b, UINT64_MAX);
     expect(&b, "18446744073709551615");
+    /* Around each change of the number of digits. */
+    for (uint64_t ten = 10, at = 1; at < 20; ten *= 10, at++) {
+        char text[32];
+        for (int64_t d = -1; d <= 1; d++) {
+            snprintf(text, sizeof(text), "%llu", (unsigned long long)(ten + (uint64_t)d));
+            buf_add_u64(&b, ten + (uint64_t)d);
+            expect(&b, text);
+        }
+    }
+    for (unsigned i = 0; i < 2000; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "%u", i);
+        buf_add_u64(&b, i);
+        expect(&b, text);
+    }
     buf_fini(&b);
 }
 
