@@ -112,7 +112,6 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
     uint64_t in_row = atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
     struct origin_failure last = origin_last_failure(o);
     int64_t failed_at = atomic_load_explicit(&o->last_failed_wall_ms, memory_order_relaxed);
-    int error = atomic_load_explicit(&o->last_error, memory_order_relaxed);
     char address[300];
     int n =
         snprintf(address, sizeof(address), "%s%.*s", o->at.local_path.n ? "" : "http://", STR_ARG(o->name));
@@ -128,8 +127,8 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
         answer_time(w, "last_failed", failed_at);
         answer_str(w, "last_reason", reason_detail(last.why));
         write_last_failure(last, a, w);
-        if (last.why == REASON_CONNECT_FAILED && error < 0)
-            answer_str(w, "last_error", str_from(strerror(-error)));
+        if (last.why == REASON_CONNECT_FAILED && origin_last_error(o).n)
+            answer_str(w, "last_error", origin_last_error(o));
     }
 }
 

@@ -519,12 +519,12 @@ static size_t describe_limit(const struct fetch *f, enum reason why, char *text,
 static void describe(const struct fetch *f, enum reason why, char *text, size_t bytes)
 {
     int64_t refused_ms = f->ticket.refused_ms;
-    int error = atomic_load_explicit(&f->plan.origin->last_error, memory_order_relaxed);
+    struct str error = origin_last_error(f->plan.origin);
     size_t n = 0;
     if (why == REASON_ORIGIN_STATUS)
         n = (size_t)snprintf(text, bytes, ": %d", f->covered_status);
-    else if (why == REASON_CONNECT_FAILED && error < 0)
-        n = (size_t)snprintf(text, bytes, ": %s", system_strerror(error));
+    else if (why == REASON_CONNECT_FAILED && error.n)
+        n = (size_t)snprintf(text, bytes, ": %.*s", STR_ARG(error));
     else if (valve_of(f, why))
         n = describe_limit(f, why, text, bytes);
     if (why != REASON_ORIGIN_STATUS && refused_ms && n < bytes)

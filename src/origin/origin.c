@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/system.h"
 
 void origins_init(struct origins *o)
 {
@@ -134,6 +135,12 @@ void origins_each(struct origins *o, void (*each)(struct origin *, void *), void
 void origin_unreachable(struct origin *o, int error)
 {
     atomic_store_explicit(&o->last_error, error, memory_order_relaxed);
+}
+
+struct str origin_last_error(const struct origin *o)
+{
+    int error = atomic_load_explicit(&o->last_error, memory_order_relaxed);
+    return error < 0 ? str_from(system_strerror(error)) : STR_NONE;
 }
 
 static void set_sick(struct origin *o, bool sick)

@@ -67,6 +67,8 @@ void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), v
 
 /* Notes that no connection could be made. `error`: io/'s code. */
 void origin_unreachable(struct origin *o, int error);
+/* Returns why the last connect failed, in the words of the log; a literal. Empty: none failed. Any thread. */
+struct str origin_last_error(const struct origin *o);
 void origin_answered(struct origin *o);
 /* Notes the version of its answer, HTTP/1.`minor`. */
 void origin_spoke(struct origin *o, int minor);

@@ -63,8 +63,8 @@ static void close_admin(struct worker *w)
         acceptor_close_all(&w->admin_acceptor);
 }
 
-/* Drained: nothing is left but fetches that nobody reads and idle connections; they end the loop. The admin answers as long as any
- * worker has visitors: that it is not ready, and what is still open. */
+/* Drained: nothing is left but fetches that nobody reads and idle connections; they end the loop. While any
+ * worker has visitors the admin listener answers: that it is not ready, and what is still open. */
 static void end_if_quiet(struct worker *w)
 {
     if (!w->draining || w->ending || !acceptor_is_quiet(&w->acceptor))

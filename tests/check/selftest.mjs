@@ -17,7 +17,6 @@ const right = {
   'src/http/wide.c': '/* ' + 'ü'.repeat(104) + ' */\n',
   'src/front/a.c': 'const char *a = "HTTP/1.1 200 OK\\r\\n";\n',
   'tests/check/protocol.txt': '# none\n',
-  'tests/check/columns-later.txt': '# none\n',
   'src/tbl/headers.h': 'HEADER(AGE, "Age", E)\nHEADER(TE, "TE", H)\n',
   'src/tbl/reasons.h': 'REASON(AGE, "seen-in-log", "x")\nREASON(AGE, "dev", "x")\n',
   'tests/check/reasons-unseen.txt': '# none\n',
