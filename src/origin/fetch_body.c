@@ -204,13 +204,18 @@ static void take_rest(struct fetch *f, size_t head_bytes)
         throttle(f);
 }
 
+uint64_t fetch_whole_length(const struct fetch *f)
+{
+    return f->framing.length + (f->part ? body_length(f->part->body) : 0);
+}
+
 /* What is to be kept, and how long it will be is known: all at once, when there is room for it. */
 static struct body *new_body(struct fetch *f)
 {
     struct cache *c = f->f->cache;
     if (f->framing.kind != FRAMING_LENGTH)
         return body_new(&c->memory, BODY_LENGTH_UNKNOWN);
-    uint64_t length = f->framing.length + (f->part ? body_length(f->part->body) : 0);
+    uint64_t length = fetch_whole_length(f);
     struct body *whole = NULL;
     if (f->store && length <= BODY_WHOLE_MAX && length <= (uint64_t)f->plan.site->object_bytes &&
         room_keeps(c, 0, body_whole_cost(length)))
@@ -245,6 +250,11 @@ void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verd
             return;
         }
         shared = body_ref(f->body);
+        /* There was no room for the part already. */
+        if (v->store && !f->store) {
+            v->store = false;
+            v->reason = REASON_NO_MEMORY;
+        }
     }
     f->left = f->framing.length;
     chunked_init(&f->chunked);

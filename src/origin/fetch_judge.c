@@ -186,7 +186,7 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
     if (v->store && f->connection->personal)
         v->reason = REASON_CONNECTION_AUTH;
     if (v->store && f->framing.kind == FRAMING_LENGTH &&
-        f->framing.length > (uint64_t)f->plan.site->object_bytes)
+        fetch_whole_length(f) > (uint64_t)f->plan.site->object_bytes)
         v->reason = REASON_TOO_LARGE;
     if (v->store && v->reason == REASON_NONE && !room_keeps(f->f->cache, 0, fetch_head_cost(fields)))
         v->reason = REASON_NO_MEMORY;

@@ -171,6 +171,8 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
 
 /* ---- fetch_body.c ---- */
 
+/* Returns the length of the body to be, of an answer with a length: a stored part and the rest together. */
+uint64_t fetch_whole_length(const struct fetch *f);
 /* Publishes the judged head and begins the body with the bytes behind the head's `head_bytes`. Takes over the
  * verdict's rule. May end the fetch. */
 void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verdict *v, size_t head_bytes);
