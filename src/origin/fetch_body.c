@@ -31,13 +31,19 @@ static void turn_passing(struct fetch *f, enum reason why)
     watch_end(f);
 }
 
+/* What is kept is as long as it may be: whether more comes is seen beside the body. */
+static bool is_full(const struct fetch *f)
+{
+    return f->store && body_length(f->body) >= (uint64_t)f->plan.site->object_bytes;
+}
+
 /* Where body bytes go; 0: not now. A body that is to be kept and has no room turns into a passing one. */
 static size_t body_space(struct fetch *f, char **p)
 {
     size_t n;
     if (f->store) {
         size_t cost = body_next_cost(f->body);
-        if (body_length(f->body) >= (uint64_t)f->plan.site->object_bytes)
+        if (is_full(f))
             turn_passing(f, REASON_TOO_LARGE);
         else if (cost && !room_keeps(f->f->cache, body_charged(f->body), cost))
             turn_passing(f, REASON_NO_MEMORY);
@@ -45,7 +51,7 @@ static size_t body_space(struct fetch *f, char **p)
     *p = body_room(f->body, &n);
     if (!*p)
         return 0;
-    /* No further than what is kept may be long: whether more comes is seen there. */
+    /* No further than what is kept may be long. */
     uint64_t most = f->store ? (uint64_t)f->plan.site->object_bytes - body_length(f->body) : n;
     return n < most ? n : (size_t)most;
 }
@@ -63,7 +69,7 @@ size_t fetch_on_space(struct connection *c, char **p)
     }
     if (f->paused)
         return 0;
-    if (f->framing.kind == FRAMING_CHUNKED) {
+    if (f->framing.kind == FRAMING_CHUNKED || is_full(f)) {
         *p = f->f->scratch;
         return FETCH_SCRATCH_BYTES;
     }
@@ -172,8 +178,10 @@ void fetch_on_data(struct connection *c, size_t n)
     fetch_set_timer(f);
     if (f->framing.kind == FRAMING_CHUNKED) {
         chunked_data(f, (struct str){ f->f->scratch, n });
-    } else {
+    } else if (!is_full(f)) {
         body_commit(f->body, n);
+        took(f, n);
+    } else if (append(f, (struct str){ f->f->scratch, n })) {
         took(f, n);
     }
     if (f->step == FETCH_BODY && !f->store)
