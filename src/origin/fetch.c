@@ -380,6 +380,7 @@ void fetch_over(struct fetch *f)
 void fetch_drop_connection(struct fetch *f)
 {
     pool_cancel(&f->ticket);
+    timer_stop(f->f->loop, &f->timer);
     end_stream(f);
     if (f->connection)
         pool_drop(f->connection);

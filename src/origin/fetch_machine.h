@@ -108,7 +108,8 @@ void fetch_set_timer(struct fetch *f);
 void fetch_may_last(struct fetch *f);
 /* Counts it as a stream now. false: the limit is reached. */
 bool fetch_count_stream(struct fetch *f);
-/* Drops the ticket or the connection, if there is one. The connection is not reused. */
+/* Drops the ticket or the connection, if there is one, and stops the origin's timer. The connection is not
+ * reused. */
 void fetch_drop_connection(struct fetch *f);
 /* A refresh failed: the stored response stays, and the next refresh waits a little (CACHING.md 3.6). */
 void fetch_back_off(struct fetch *f);
