@@ -4,6 +4,13 @@
 
 #define MANY 1024 /* IDLE_MAX and OWNED_MAX of origin/pool.c */
 
+/* It carried a log-in: it is given back for that client alone. */
+static void keep_for(struct connection *c, struct connection **own)
+{
+    c->personal = true;
+    pool_keep_for(c, own);
+}
+
 static struct pool_entry *entry_of(const struct spot *p)
 {
     return CONTAINER_OF(list_first(&p->pool.entries), struct pool_entry, in_pool);
@@ -87,6 +94,7 @@ static void ends_when_it_was_idle_for_long(void **state)
     assert_int_equal(pool_idle(&p.pool), 0);
     c = spot_connect(&p, &fd);
     pool_keep(c, 0);
+    assert_int_equal(pool_idle(&p.pool), 0);
     origin_hear_end(&p, fd);
     spot_fini(&p);
 }
@@ -564,7 +572,7 @@ static void a_clients_own_goes_to_nobody_else(void **state)
     int fd[4];
     spot_init(&p, "origin_connection_age: 10s\n");
     struct connection *c = spot_connect(&p, &fd[0]), *idle = spot_connect(&p, &fd[1]);
-    pool_keep_for(c, &his);
+    keep_for(c, &his);
     pool_keep(idle, 60000);
     assert_ptr_equal(his, c);
     assert_int_equal(pool_idle(&p.pool), 1);
@@ -588,8 +596,8 @@ static void a_clients_own_goes_to_nobody_else(void **state)
     RUN_UNTIL(&p.world, he_too.came);
     assert_ptr_not_equal(he_too.c, c);
     /* The second that he logs in with takes the place of the first. */
-    pool_keep_for(c, &his);
-    pool_keep_for(connection_use(he_too.c), &his);
+    keep_for(c, &his);
+    keep_for(connection_use(he_too.c), &his);
     assert_ptr_equal(his, he_too.c);
     origin_hear_end(&p, fd[0]);
     assert_int_equal(entry_of(&p)->owned_n, 1);
@@ -614,12 +622,12 @@ static void a_clients_own_ends_with_either(void **state)
     int fd;
     spot_init(&p, "");
     /* The origin's end is heard of while nobody uses it. */
-    pool_keep_for(spot_connect(&p, &fd), &his);
+    keep_for(spot_connect(&p, &fd), &his);
     close(fd);
     RUN_UNTIL(&p.world, !his);
     assert_int_equal(entry_of(&p)->owned_n, 0);
     /* Or is seen when it is asked for. */
-    pool_keep_for(spot_connect(&p, &fd), &his);
+    keep_for(spot_connect(&p, &fd), &his);
     world_settle(&p.world);
     close(fd);
     assert_int_equal(spot_ask(&p, &he), POOL_WAIT);
@@ -627,7 +635,7 @@ static void a_clients_own_ends_with_either(void **state)
     fd = origin_accept(&p);
     RUN_UNTIL(&p.world, he.came);
     /* The client leaves in the middle: its user gives it back, and it is no one's. */
-    pool_keep_for(connection_use(he.c), &his);
+    keep_for(connection_use(he.c), &his);
     assert_int_equal(spot_ask(&p, &he), POOL_READY);
     struct connection *c = connection_use(he.c);
     pool_disown(&his);
@@ -652,7 +660,7 @@ static void a_clients_own_is_for_its_origin(void **state)
     struct origin_address there = { .local_path = STR("/nowhere"), .authority = STR("localhost") };
     struct origin *other = origins_get(&p.origins, &there);
     struct connection *c = spot_connect(&p, &fd);
-    pool_keep_for(c, &his);
+    keep_for(c, &his);
     assert_true(pool_is_to(c, &p.site->origin_address));
     assert_false(pool_is_to(c, &there));
     assert_int_equal(asker_ask(&p.pool, other, p.site, &he, false), POOL_WAIT);
@@ -675,23 +683,23 @@ static void clients_own_no_more_than_the_limit(void **state)
     struct spot p;
     spot_init(&p, "origin_connections: 5\n");
     for (int i = 0; i <= MANY; i++)
-        pool_keep_for(spot_connect(&p, &fds[i]), &own[i]);
+        keep_for(spot_connect(&p, &fds[i]), &own[i]);
     assert_int_equal(entry_of(&p)->owned_n, MANY);
     assert_null(own[MANY]);
     origin_hear_end(&p, fds[MANY]);
     struct asker first = { .own = &own[0] };
     assert_int_equal(spot_ask(&p, &first), POOL_READY);
-    pool_keep_for(connection_use(first.c), &own[0]);
+    keep_for(connection_use(first.c), &own[0]);
     assert_ptr_equal(own[0], first.c);
     /* His next one takes the place of his own. */
     int another;
     struct connection *c = spot_connect(&p, &another);
-    pool_keep_for(c, &own[0]);
+    keep_for(c, &own[0]);
     assert_ptr_equal(own[0], c);
     origin_hear_end(&p, fds[0]);
     assert_int_equal(entry_of(&p)->owned_n, MANY);
     pool_disown(&own[1]);
-    pool_keep_for(spot_connect(&p, &fds[MANY]), &own[MANY]);
+    keep_for(spot_connect(&p, &fds[MANY]), &own[MANY]);
     assert_non_null(own[MANY]);
     assert_int_equal(entry_of(&p)->owned_n, MANY);
     assert_int_equal(p.origin->in_use, 0);
@@ -720,7 +728,7 @@ static void keeps_none_once_it_closes(void **state)
     pool_close(&p.pool);
     origin_hears_nothing(&p, fd[0]);
     pool_keep(one, 60000);
-    pool_keep_for(two, &his);
+    keep_for(two, &his);
     assert_int_equal(pool_idle(&p.pool), 0);
     assert_null(his);
     /* Who waits already still gets one; who is cancelled hears of nothing. */

@@ -48,6 +48,7 @@ static inline void origin_up(struct spot *p)
 {
     struct address at;
     assert_true(address_local(str_from(p->path), &at));
+    unlink(p->path); /* of a test that failed */
     p->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_int_equal(bind(p->listening, &at.sa.any, at.bytes), 0);
     assert_int_equal(listen(p->listening, 4096), 0);
