@@ -102,6 +102,7 @@ static void take_addresses(struct pool_entry *e, const struct address *v, size_t
     struct address in_turns[RESOLVE_MAX];
     struct target before[RESOLVE_MAX];
     size_t before_n = e->targets_n, to[RESOLVE_MAX];
+    CHECK(n > 0 && n <= RESOLVE_MAX && before_n <= RESOLVE_MAX);
     memcpy(in_turns, v, n * sizeof(*v));
     address_take_turns(in_turns, n);
     memcpy(before, e->targets, before_n * sizeof(*before));
@@ -133,6 +134,7 @@ static void go_on(struct pool_entry *e, int status)
     list_move_all(&waiting, &e->resolving);
     while ((l = list_pop(&waiting)) != NULL) {
         struct ticket *t = CONTAINER_OF(l, struct ticket, link);
+        CHECK(t->state == TICKET_RESOLVING && t->entry == e && list_is_empty(&t->attempts));
         if (e->targets_n == 0) {
             pool_give_up(t, system_is_exhausted(status) ? REASON_NO_SOCKET : REASON_RESOLVE_FAILED);
             continue;
@@ -147,6 +149,7 @@ static void go_on(struct pool_entry *e, int status)
 static void resolved(struct resolve *r, int status, const struct address *v, size_t n)
 {
     struct pool_entry *e = CONTAINER_OF(r, struct pool_entry, resolve);
+    CHECK(e->tag == POOL_ENTRY_TAG && e->is_resolving);
     e->is_resolving = false;
     if (status == 0 && n > 0)
         take_addresses(e, v, n < RESOLVE_MAX ? n : RESOLVE_MAX);
@@ -205,6 +208,7 @@ void connect_cancel(struct ticket *t)
 static struct connection *open_connection(struct pool_entry *e, const struct address *to)
 {
     struct connection *c = mem_alloc(sizeof(*c));
+    c->tag = CONNECTION_TAG;
     c->entry = e;
     c->to = *to;
     link_init(&c->link);
@@ -260,6 +264,7 @@ static void mark_the_slow(struct ticket *t, const struct connection *winner)
 static void won(struct ticket *t, struct connection *c)
 {
     struct pool_entry *e = t->entry;
+    CHECK(!c->user && !c->counted && c->entry == e);
     mark_the_slow(t, c);
     mark(e, &c->to, 0);
     e->refused_ms = 0;
@@ -268,6 +273,7 @@ static void won(struct ticket *t, struct connection *c)
     c->counted = true;
     c->made_ms = now_of(e);
     connect_cancel(t);
+    CHECK(list_is_empty(&t->attempts));
     pool_finish(t);
     t->ready(t, c);
 }
@@ -276,8 +282,10 @@ void connect_done(struct stream *s, int status)
 {
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     struct ticket *t = c->ctx;
+    CHECK(c->tag == CONNECTION_TAG);
     if (!t)
         return;
+    CHECK(t->state == TICKET_CONNECTING && t->entry == c->entry);
     if (status == 0) {
         won(t, c);
         return;
@@ -303,6 +311,7 @@ static void too_long(struct timer *timer)
 {
     struct ticket *t = CONTAINER_OF(timer, struct ticket, timer);
     struct pool_entry *e = t->entry;
+    CHECK(t->state == TICKET_CONNECTING || t->state == TICKET_RESOLVING);
     enum reason why = !list_is_empty(&t->attempts) ? REASON_CONNECT_TIMEOUT
                       : t->tried                   ? REASON_CONNECT_FAILED
                                                    : REASON_RESOLVE_FAILED;
@@ -336,6 +345,7 @@ static bool may_try_again(struct ticket *t)
 static void try_again(struct timer *timer)
 {
     struct ticket *t = CONTAINER_OF(timer, struct ticket, next);
+    CHECK(t->state == TICKET_PAUSED && list_is_empty(&t->attempts));
     t->state = TICKET_CONNECTING;
     t->tried = 0;
     t->only_refused = true;
@@ -359,6 +369,7 @@ static void pause_ticket(struct ticket *t)
 static void all_failed(struct ticket *t)
 {
     struct pool_entry *e = t->entry;
+    CHECK(t->state == TICKET_CONNECTING && list_is_empty(&t->attempts));
     timer_stop(e->pool->loop, &t->next);
     if (!t->asked_again && ask_again(e)) {
         t->asked_again = true;
@@ -377,6 +388,7 @@ static void all_failed(struct ticket *t)
 bool connect_begin(struct ticket *t, enum reason *why)
 {
     struct pool_entry *e = t->entry;
+    CHECK(t->state == TICKET_NONE && !link_is_in(&t->link) && list_is_empty(&t->attempts));
     t->tried = 0;
     t->asked_again = false;
     t->only_refused = true;

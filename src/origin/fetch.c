@@ -79,7 +79,7 @@ static void give_memory(struct fetcher *f, struct fetch *fetch)
         free_memory(fetch);
         return;
     }
-    arena_rewind(&fetch->arena);
+    arena_rewind(&fetch->arena); /* the tag goes, too */
     *fetch = (struct fetch){ .arena = fetch->arena, .out = fetch->out };
     list_push_front(&f->spare, &fetch->link);
     f->spare_n++;
@@ -88,10 +88,14 @@ static void give_memory(struct fetcher *f, struct fetch *fetch)
 static void free_fetch(struct letter *l)
 {
     struct fetch *f = CONTAINER_OF(l, struct fetch, end);
+    CHECK(f->tag == FETCH_TAG && f->step == FETCH_OVER);
     if (loop_notice_is_pending(&f->room)) {
         loop_defer(f->f->loop, &f->end); /* its letter stands in front of this one */
         return;
     }
+    /* Nobody calls it any more. */
+    CHECK(!f->connection && !f->plan.client && !f->plan.upload && f->ticket.state == TICKET_NONE);
+    CHECK(!timer_is_running(&f->timer) && !timer_is_running(&f->awaited) && !timer_is_running(&f->lasts));
     link_remove(&f->link);
     object_unref(f->object);
     object_unref(f->stale);
@@ -166,7 +170,12 @@ static void copy_plan(struct fetch *f, const struct fetch_plan *p)
 
 void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
 {
+    /* A refresh has nothing of the visitor who happened to be there. */
+    CHECK(!plan->background || (!plan->client && !plan->upload && !plan->own && !plan->came));
+    CHECK(object_state(plan->object) == OBJECT_NEW);
     struct fetch *fetch = take_memory(f);
+    CHECK(fetch->tag == 0);
+    fetch->tag = FETCH_TAG;
     fetch->f = f;
     copy_plan(fetch, plan);
     index_begin(fetch->object, &fetch->plan.place, f->loop->now.mono_ms);
@@ -195,6 +204,10 @@ static const struct connection_user user = { fetch_on_space, fetch_on_data, on_e
 
 static void connected(struct fetch *f, struct connection *c)
 {
+    CHECK(f->tag == FETCH_TAG && f->step == FETCH_CONNECT && !f->connection);
+    CHECK(c->tag == CONNECTION_TAG && !c->user);
+    /* One that a visitor has logged in on is for that visitor. */
+    CHECK(!c->personal || (c->own && c->own == f->plan.own));
     f->connection = c;
     c->user = &user;
     c->ctx = f;
@@ -259,6 +272,7 @@ void fetch_ask(struct fetch *f)
 {
     struct connection *c;
     enum reason why;
+    CHECK(!f->connection && f->ticket.state == TICKET_NONE);
     f->step = FETCH_CONNECT;
     f->got = STR_NONE;
     f->in.n = 0;
@@ -290,6 +304,7 @@ static bool takes_upload(struct fetch *f)
 static void too_slow(struct timer *t)
 {
     struct fetch *f = CONTAINER_OF(t, struct fetch, timer);
+    CHECK(f->tag == FETCH_TAG && f->connection);
     if (f->step == FETCH_BODY)
         fetch_fail(f, REASON_BETWEEN_TIMEOUT, 504);
     else if (takes_upload(f))
@@ -323,6 +338,7 @@ void fetch_set_timer(struct fetch *f)
 bool fetch_count_stream(struct fetch *f)
 {
     int64_t most = f->plan.settings->process.streams;
+    CHECK(f->connection);
     if (f->is_stream)
         return true;
     if (atomic_fetch_add_explicit(f->f->streams, 1, memory_order_relaxed) >= most) {
@@ -361,7 +377,9 @@ static void end_stream(struct fetch *f)
 
 void fetch_over(struct fetch *f)
 {
-    CHECK(!f->connection && f->step != FETCH_OVER);
+    CHECK(f->tag == FETCH_TAG && f->step != FETCH_OVER);
+    CHECK(!f->connection && f->ticket.state == TICKET_NONE);
+    CHECK(object_is_done(f->object)); /* else its readers would wait for ever */
     f->step = FETCH_OVER;
     timer_stop(f->f->loop, &f->timer);
     timer_stop(f->f->loop, &f->awaited);
@@ -392,6 +410,7 @@ void fetch_detach(struct fetch_client *c)
     struct fetch *f = c->fetch;
     if (!f)
         return;
+    CHECK(f->tag == FETCH_TAG && f->plan.client == c);
     c->fetch = NULL;
     f->plan.client = NULL;
     f->plan.own = f->ticket.own = NULL;
@@ -410,6 +429,7 @@ void fetch_detach(struct fetch_client *c)
 static void give_back(struct fetch *f)
 {
     struct connection *c = f->connection;
+    CHECK(c->user == &user && c->ctx == f);
     f->connection = NULL;
     /* An answer that came before the upload was sent leaves the connection in the middle of a message;
      * surplus bytes make it unusable as well. */
@@ -438,6 +458,9 @@ static bool settle_part(struct fetch *f)
 
 void fetch_complete(struct fetch *f)
 {
+    CHECK(f->tag == FETCH_TAG && f->step != FETCH_OVER);
+    CHECK(f->framing.kind != FRAMING_LENGTH || f->left == 0);
+    CHECK(!f->store || !object_is_closed(f->object)); /* what is for one reader is not stored */
     give_back(f);
     if (f->part_of.is && !settle_part(f)) {
         f->store = false;
@@ -573,6 +596,7 @@ void fetch_fail_malformed(struct fetch *f, enum http_error fault)
  * idle: asked again, once, when nothing can have come of the first try (RFC 9110 §9.2.2). */
 static void connection_lost(struct fetch *f)
 {
+    CHECK(f->step == FETCH_HEAD || f->step == FETCH_BODY);
     bool can_retry = f->step == FETCH_HEAD && f->connection->reused && !f->retried && f->in.n == 0 &&
                      f->interims == 0 && may_be_sent_twice(f);
     if (!can_retry) {
@@ -588,6 +612,7 @@ static void connection_lost(struct fetch *f)
 static void on_ended(struct connection *c, int status)
 {
     struct fetch *f = c->ctx;
+    CHECK(f->tag == FETCH_TAG && f->connection == c);
     f->keep_alive = false;
     /* A clean end is what ends such a body (RFC 9112 §8); a reset is not. */
     if (f->step == FETCH_BODY && f->framing.kind == FRAMING_CLOSE && status == 0)

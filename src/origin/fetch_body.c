@@ -15,6 +15,7 @@ static void watch_end(struct fetch *f)
 static void turn_passing(struct fetch *f, enum reason why)
 {
     int64_t now_ms = f->f->loop->now.mono_ms;
+    CHECK(f->store && f->body);
     f->store = false;
     object_close(f->object);
     index_withdraw(f->object);
@@ -59,6 +60,7 @@ static size_t body_space(struct fetch *f, char **p)
 size_t fetch_on_space(struct connection *c, char **p)
 {
     struct fetch *f = c->ctx;
+    CHECK(f->tag == FETCH_TAG && f->connection == c);
     if (f->step == FETCH_HEAD && f->in.n == 0) {
         *p = f->f->scratch;
         return HEAD_READ;
@@ -67,6 +69,7 @@ size_t fetch_on_space(struct connection *c, char **p)
         *p = buf_room(&f->in, HEAD_READ);
         return HEAD_READ; /* a tunnel takes so much of what came with its 101 */
     }
+    CHECK(f->step == FETCH_BODY);
     if (f->paused)
         return 0;
     if (f->framing.kind == FRAMING_CHUNKED || is_full(f)) {
@@ -104,6 +107,7 @@ static bool append(struct fetch *f, struct str data)
 static void throttle(struct fetch *f)
 {
     uint64_t slowest = object_slowest(f->object), length = body_length(f->body);
+    CHECK(f->step == FETCH_BODY && !f->store && object_is_closed(f->object));
     if (slowest == UINT64_MAX) {
         /* Nobody reads what is not kept, and nobody will. Readers that left tell of it themselves; a refresh
          * never had one. */
@@ -154,6 +158,7 @@ static void took(struct fetch *f, size_t n)
 {
     count_add(f->f->counters, COUNTER_ORIGIN_BYTES, (int64_t)n);
     if (f->framing.kind == FRAMING_LENGTH) {
+        CHECK(n <= f->left); /* no more was asked for */
         f->left -= n;
         if (f->left == 0) {
             fetch_complete(f);
@@ -166,6 +171,7 @@ static void took(struct fetch *f, size_t n)
 void fetch_on_data(struct connection *c, size_t n)
 {
     struct fetch *f = c->ctx;
+    CHECK(f->tag == FETCH_TAG && f->connection == c && n > 0);
     if (f->step == FETCH_HEAD) {
         f->got = (struct str){ f->f->scratch, n };
         if (f->in.n) {
@@ -191,6 +197,7 @@ void fetch_on_data(struct connection *c, size_t n)
 /* Bytes that came behind the head belong to the body. */
 static void take_rest(struct fetch *f, size_t head_bytes)
 {
+    CHECK(head_bytes <= f->got.n);
     struct str rest = str_from_index(f->got, head_bytes);
     f->in.n = 0; /* the bytes stay until the buffer is used again */
     if (f->framing.kind == FRAMING_NONE || (f->framing.kind == FRAMING_LENGTH && f->left == 0)) {
@@ -248,6 +255,7 @@ static bool copy_part(struct fetch *f)
 void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verdict *v, size_t head_bytes)
 {
     struct body *shared = NULL;
+    CHECK(f->step == FETCH_HEAD && !f->body && f->connection);
     f->store = v->store;
     if (f->framing.kind != FRAMING_NONE) {
         f->body = new_body(f);
@@ -299,6 +307,7 @@ bool fetch_is_for_client(const struct fetch_client *c)
 void fetch_room_noticed(struct loop_notice *n)
 {
     struct fetch *f = CONTAINER_OF(n, struct fetch, room);
+    CHECK(f->tag == FETCH_TAG);
     if (f->step == FETCH_OVER)
         return;
     if (f->early_101 && f->asked_all) {

@@ -23,6 +23,7 @@ static struct field *table_of(struct fetcher *f, size_t lines)
 /* Asks again, once, without validators and ranges of ours. */
 static void ask_unconditionally(struct fetch *f)
 {
+    CHECK(!f->unconditional); /* else they would ask each other for ever */
     f->unconditional = true;
     f->retried = false;
     fetch_drop_connection(f);
@@ -50,6 +51,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     struct fields update, before, merged;
     struct verdict v;
     bool keep_cookies = f->plan.site->set_cookie != SET_COOKIE_REFUSE;
+    CHECK(f->stale && f->conditional);
     const struct response *stored = f->stale->response;
     response_end_to_end(&h->fields, &f->arena, &update);
     struct etag theirs = etag_parse(fields_value(&update, FIELD_ETAG));
@@ -140,6 +142,7 @@ static bool completes_part(struct fetch *f, const struct fields *fields)
     struct range r;
     if (!content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole))
         return false;
+    CHECK(f->part && !f->unconditional);
     struct etag theirs = etag_parse(fields_value(fields, FIELD_ETAG));
     const struct part *part = response_part(f->part->response);
     return r.first == part->last + 1 && r.last + 1 == whole && part->whole == whole && theirs.opaque.n &&
@@ -151,6 +154,7 @@ static void complete_part(struct fetch *f, const struct response_head *h, const 
 {
     struct fields before, merged;
     struct verdict v;
+    CHECK(!f->plan.range.n); /* only the rest was asked for */
     response_fields(f->part->response, &f->arena, &before, NULL);
     response_merge_304(&before, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE, &f->arena, &merged);
     fields_remove(&merged, FIELD_CONTENT_RANGE);
@@ -209,6 +213,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     struct fields fields;
     struct verdict v;
     int status = h->status;
+    CHECK(status >= 200 && head_bytes <= f->got.n);
     if (is_covered_by_stale(f, status)) {
         f->covered_status = status;
         fetch_fail(f, REASON_ORIGIN_STATUS, status >= 500 && status <= 504 ? status : 502);
@@ -298,6 +303,7 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
     if (upgrades) {
         struct fetch_client *client = f->plan.client;
         struct connection *c = f->connection;
+        CHECK(client->fetch == f && !c->stream.writing);
         f->connection = NULL;
         pool_give_place(c); /* it is counted among the tunnels */
         f->plan.client = NULL;
@@ -337,6 +343,7 @@ static void keep_part(struct fetch *f)
 
 void fetch_take_early_101(struct fetch *f)
 {
+    CHECK(f->step == FETCH_HEAD && f->in.n > 0);
     f->early_101 = false;
     f->got = buf_str(&f->in);
     fetch_handle_head(f);
@@ -347,6 +354,7 @@ void fetch_handle_head(struct fetch *f)
     const struct process_settings *process = &f->plan.settings->process;
     size_t lines = (size_t)process->response_header_count;
     struct head_limits limits = { LINE_MOST, (size_t)process->response_header_bytes, lines };
+    CHECK(f->step == FETCH_HEAD && f->connection);
     while (f->got.n) {
         struct response_head h = { .fields = { .v = table_of(f->f, lines), .cap = lines } };
         enum http_error error = HTTP_ERROR_NONE;

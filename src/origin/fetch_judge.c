@@ -43,6 +43,7 @@ static struct index_note said_of_key(struct fetch *f, int status, const struct v
 /* Not to be stored: nobody else gets it, and what it says of the page is remembered. */
 static void refuse(struct fetch *f, int status, const struct verdict *v)
 {
+    CHECK(!v->store && v->reason != REASON_NONE);
     struct index_note note = said_of_key(f, status, v);
     index_refuse(f->object, &f->place, f->plan.learns ? &note : NULL, f->f->loop->now.mono_ms);
     object_close(f->object);
@@ -87,6 +88,11 @@ static void held_to_known(struct fetch *f, struct verdict *v)
 
 void fetch_settle(struct fetch *f, int status, struct verdict *v)
 {
+    CHECK(f->step == FETCH_HEAD && f->connection);
+    /* What was asked for one visitor, or came over the connection of one, is not for others. */
+    CHECK(!v->store || (v->reason == REASON_NONE && f->plan.not_stored == REASON_NONE));
+    CHECK(!v->store || (f->plan.may_store || f->plan.method == METHOD_POST));
+    CHECK(!v->store || !f->connection->personal);
     f->place = f->plan.place;
     if (v->store || f->plan.learns)
         set_place(f, v->store || v->rule_changed ? v->rule : f->plan.rule);
@@ -221,6 +227,7 @@ static struct str note_of(struct fetch *f, const struct verdict *v)
 void fetch_names(struct fetch *f, const struct verdict *v, const struct object *before,
                  struct name_list *names)
 {
+    CHECK(v->store);
     names_of_response(f->f->cache, &f->plan.key, v->rule, f->plan.rule, v, &f->arena, names);
     if (!before)
         return;
@@ -232,6 +239,8 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
                     const struct object *successor_of)
 {
     struct name_list names = { .is_short = true };
+    CHECK(f->store == v->store);
+    CHECK(v->store || object_is_closed(f->object)); /* nobody joins what is for one reader */
     /* What nobody else gets need not be purged. */
     if (v->store)
         fetch_names(f, v, successor_of, &names);

@@ -32,6 +32,7 @@
 enum fetch_step { FETCH_CONNECT, FETCH_HEAD, FETCH_BODY, FETCH_OVER };
 
 struct fetch {
+    unsigned tag; /* FETCH_TAG while it lives */
     struct link link;
     struct fetcher *f;
     struct arena arena;
@@ -92,6 +93,8 @@ struct fetch {
         uint64_t whole;
     } part_of;
 };
+
+#define FETCH_TAG 0x66657463u
 
 /* For how long a page is remembered as larger than a stored body may be. */
 #define FETCH_OVER_SIZE_MS (600 * (int64_t)1000)

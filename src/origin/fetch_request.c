@@ -77,6 +77,7 @@ static void write_target(struct fetch *f)
 static void write_head(struct fetch *f)
 {
     const struct fetch_plan *p = &f->plan;
+    CHECK(f->step == FETCH_HEAD && !f->head_sent);
     const struct fields *fields = p->as_came && p->came ? p->came : p->key.fields;
     buf_clear(&f->out);
     buf_add(&f->out, p->method_name);
@@ -142,6 +143,7 @@ void fetch_go_on(struct fetch *f)
 static void wrote(struct fetch *f)
 {
     struct upload *u = f->plan.upload;
+    CHECK(f->connection && !f->connection->stream.writing);
     if (!f->head_sent && u && u->awaits)
         timer_start(f->f->loop, &f->awaited, f->plan.site->continue_timeout, awaited_enough);
     f->head_sent = true;
@@ -193,6 +195,7 @@ void fetch_send(struct fetch *f)
             }
             return; /* the upload tells when there is more */
         }
+        CHECK(n <= COUNT_OF(iov));
         f->upload_ended = u && u->state == UPLOAD_ENDED;
         switch (stream_write(&f->connection->stream, iov, n)) {
         case STREAM_WRITTEN: wrote(f); break;
@@ -208,6 +211,7 @@ void fetch_send(struct fetch *f)
 void fetch_on_written(struct connection *c, int status)
 {
     struct fetch *f = c->ctx;
+    CHECK(f->tag == FETCH_TAG && f->connection == c);
     if (status < 0) {
         cannot_send(f);
         return;
@@ -219,6 +223,7 @@ void fetch_on_written(struct connection *c, int status)
 void fetch_upload_ready(struct upload *u)
 {
     struct fetch *f = u->fetch;
+    CHECK(f->tag == FETCH_TAG && f->plan.upload == u);
     if (f->step == FETCH_HEAD || f->step == FETCH_BODY)
         fetch_send(f);
 }

@@ -36,7 +36,8 @@ static void tell_the_others(struct pool_entry *e)
 
 static void give_place(struct pool_entry *e)
 {
-    atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
+    int64_t in_use = atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
+    CHECK(in_use > 0);
     /* From the loop, not from here: an idle connection must first show that nothing is left in it, and many
      * failures at once must not nest. */
     e->gave_place = !list_is_empty(&e->queue);
@@ -49,6 +50,7 @@ static void give_place(struct pool_entry *e)
 static void place_noticed(struct loop_notice *n)
 {
     struct pool_entry *e = CONTAINER_OF(n, struct pool_entry, place);
+    CHECK(e->tag == POOL_ENTRY_TAG);
     bool gave = e->gave_place;
     e->gave_place = false;
     serve_queue(e);
@@ -78,6 +80,7 @@ static struct pool_entry *entry_of(struct pool *p, struct origin *o)
         return p->by_number[o->number];
     make_room_for(p, o->number);
     struct pool_entry *e = p->by_number[o->number] = mem_alloc(sizeof(*e));
+    e->tag = POOL_ENTRY_TAG;
     e->pool = p;
     e->origin = o;
     list_init(&e->idle);
@@ -116,6 +119,10 @@ void pool_fini(struct pool *p)
     struct link *l;
     while ((l = list_pop(&p->entries)) != NULL) {
         struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
+        CHECK(e->tag == POOL_ENTRY_TAG && !e->is_resolving);
+        CHECK(e->idle_n == 0 && e->owned_n == 0);
+        CHECK(list_is_empty(&e->queue) && list_is_empty(&e->resolving) && list_is_empty(&e->connecting));
+        e->tag = 0;
         lock_take(&e->origin->lock);
         link_remove(&e->in_origin);
         lock_give(&e->origin->lock);
@@ -138,6 +145,7 @@ static size_t on_space(struct stream *s, char **p)
 {
     static _Thread_local char nothing[16];
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    CHECK(c->tag == CONNECTION_TAG);
     if (c->user)
         return c->user->space(c, p);
     *p = nothing; /* idle: no byte is expected */
@@ -147,6 +155,7 @@ static size_t on_space(struct stream *s, char **p)
 static void on_data(struct stream *s, size_t n)
 {
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    CHECK(c->tag == CONNECTION_TAG);
     if (c->user)
         c->user->data(c, n);
     else
@@ -156,6 +165,7 @@ static void on_data(struct stream *s, size_t n)
 static void on_ended(struct stream *s, int status)
 {
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    CHECK(c->tag == CONNECTION_TAG);
     if (c->user)
         c->user->ended(c, status);
     else
@@ -165,6 +175,7 @@ static void on_ended(struct stream *s, int status)
 static void on_written(struct stream *s, int status)
 {
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    CHECK(c->tag == CONNECTION_TAG);
     if (c->user)
         c->user->written(c, status);
 }
@@ -172,6 +183,10 @@ static void on_written(struct stream *s, int status)
 static void on_closed(struct stream *s)
 {
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
+    CHECK(c->tag == CONNECTION_TAG && !c->user);
+    /* Nobody knows of it any more: no list, no client, no timer. */
+    CHECK(!link_is_in(&c->link) && !c->own && !c->counted && !timer_is_running(&c->idle));
+    c->tag = 0;
     count_add(c->entry->pool->counters, COUNTER_ORIGIN_CONNECTIONS, -1);
     mem_free(c);
 }
@@ -183,6 +198,7 @@ const struct stream_notices pool_notices = {
 static void stop_idling(struct connection *c)
 {
     if (link_is_in(&c->link)) {
+        CHECK(c->entry->idle_n > 0);
         link_remove(&c->link);
         c->entry->idle_n--;
     }
@@ -190,6 +206,7 @@ static void stop_idling(struct connection *c)
 
 void pool_give_place(struct connection *c)
 {
+    CHECK(c->tag == CONNECTION_TAG);
     if (!c->counted)
         return;
     c->counted = false;
@@ -201,6 +218,7 @@ static void lose_owner(struct connection *c)
 {
     if (!c->own)
         return;
+    CHECK(*c->own == c && c->entry->owned_n > 0);
     *c->own = NULL;
     c->own = NULL;
     c->entry->owned_n--;
@@ -208,6 +226,7 @@ static void lose_owner(struct connection *c)
 
 void pool_drop(struct connection *c)
 {
+    CHECK(c->tag == CONNECTION_TAG);
     stop_idling(c);
     lose_owner(c);
     timer_stop(c->entry->pool->loop, &c->idle);
@@ -233,6 +252,9 @@ static bool is_too_old(const struct connection *c)
 void pool_keep(struct connection *c, int64_t idle_ms)
 {
     struct pool_entry *e = c->entry;
+    CHECK(c->tag == CONNECTION_TAG && !link_is_in(&c->link) && !c->stream.writing);
+    /* The next one who gets it must not be taken for another. */
+    CHECK(!c->own && !c->personal);
     if (e->pool->closing || idle_ms == 0 || is_too_old(c) || e->idle_n >= IDLE_MAX ||
         c->stream.state != STREAM_OPEN) {
         pool_drop(c);
@@ -251,6 +273,8 @@ void pool_keep(struct connection *c, int64_t idle_ms)
 void pool_keep_for(struct connection *c, struct connection **own)
 {
     struct pool_entry *e = c->entry;
+    CHECK(c->tag == CONNECTION_TAG && !link_is_in(&c->link) && !c->stream.writing);
+    CHECK(c->personal && own);
     if (c->own != own) {
         lose_owner(c);
         pool_disown(own);
@@ -281,6 +305,7 @@ void pool_disown(struct connection **own)
     struct connection *c = *own;
     if (!c)
         return;
+    CHECK(c->tag == CONNECTION_TAG && c->own == own);
     lose_owner(c);
     if (!c->user)
         pool_drop(c);
@@ -290,6 +315,7 @@ void pool_disown(struct connection **own)
 
 void pool_finish(struct ticket *t)
 {
+    CHECK(t->entry->tag == POOL_ENTRY_TAG);
     timer_stop(t->entry->pool->loop, &t->timer);
     timer_stop(t->entry->pool->loop, &t->next);
     link_remove(&t->link);
@@ -298,13 +324,16 @@ void pool_finish(struct ticket *t)
 
 static void leave_queue(struct ticket *t)
 {
+    CHECK(t->state == TICKET_QUEUED);
     pool_finish(t);
-    atomic_fetch_sub_explicit(&t->entry->origin->waiting, 1, memory_order_acq_rel);
+    int64_t waiting = atomic_fetch_sub_explicit(&t->entry->origin->waiting, 1, memory_order_acq_rel);
+    CHECK(waiting > 0);
 }
 
 void pool_give_up(struct ticket *t, enum reason why)
 {
     struct pool_entry *e = t->entry;
+    CHECK(list_is_empty(&t->attempts)); /* each points to the ticket */
     pool_finish(t);
     t->failed(t, why);
     give_place(e);
@@ -323,6 +352,7 @@ static struct connection *take_own(struct pool_entry *e, const struct ticket *t)
     struct connection *c = t->own ? *t->own : NULL;
     if (!c || c->entry != e || c->user)
         return NULL;
+    CHECK(c->tag == CONNECTION_TAG && c->own == t->own);
     if (t->once && !stream_is_quiet(&c->stream)) {
         pool_drop(c);
         return NULL;
@@ -344,6 +374,7 @@ static struct connection *take_idle(struct pool_entry *e, const struct ticket *t
             pool_drop(c);
             continue;
         }
+        CHECK(c->tag == CONNECTION_TAG && !c->user && !c->own && !c->personal);
         stop_idling(c);
         c->counted = true;
         return c;
@@ -370,7 +401,9 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
                           struct ticket *t, struct connection **c, enum reason *why)
 {
     struct pool_entry *e = entry_of(p, o);
-    CHECK(t->state == TICKET_NONE);
+    CHECK(e->tag == POOL_ENTRY_TAG && e->origin == o);
+    CHECK(t->state == TICKET_NONE && t->ready && t->failed);
+    CHECK(site->origin_connections > 0); /* else it would wait for ever */
     e->limit = site->origin_connections;
     e->resolve_every_ms = site->origin_resolve;
     e->age_ms = site->origin_connection_age;

@@ -36,6 +36,7 @@ struct pool_entry;
 /* A connection to an origin. `user` and `ctx` are the holder's; NULL while it is idle. */
 struct connection {
     struct stream stream;
+    unsigned tag; /* CONNECTION_TAG while it lives */
     struct pool_entry *entry;
     struct link link; /* among idle ones; while it is being made: its ticket's */
     struct timer idle;
@@ -56,6 +57,8 @@ enum ticket_state {
     TICKET_CONNECTING, /* races the origin's addresses */
     TICKET_PAUSED,     /* all addresses refused; it tries again */
 };
+
+#define CONNECTION_TAG 0x636f6e6eu
 
 /* A request for a connection, embedded in a fetch. Zero it before its first use. */
 struct ticket {

@@ -19,6 +19,7 @@ struct target {
 
 /* What this worker knows of one origin. */
 struct pool_entry {
+    unsigned tag; /* POOL_ENTRY_TAG while it lives */
     struct link in_pool;
     struct link in_origin; /* under the origin's lock */
     struct pool *pool;
@@ -40,6 +41,7 @@ struct pool_entry {
     /* from the latest request */
     int64_t limit, resolve_every_ms, age_ms;
 };
+#define POOL_ENTRY_TAG 0x656e7472u
 
 /* ---- pool.c ---- */
 
