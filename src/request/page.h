@@ -1,5 +1,7 @@
-/* Pages of freshet's own: errors, and answers of a source without an origin. They are values until an
- * object is made of them; it is delivered like any other. */
+/*
+ * Pages of freshet's own: errors, and answers of a source without an origin. They are values until an object
+ * is made of them; the object is delivered like any other.
+ */
 #ifndef REQUEST_PAGE_H
 #define REQUEST_PAGE_H
 
