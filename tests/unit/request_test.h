@@ -22,6 +22,7 @@
 struct filling {
     struct object *object; /* a reference, as a fetch has one */
     struct place place;    /* a copy */
+    struct str asked;      /* the target, a copy */
     struct body *body;     /* while it grows */
     struct timer timer;
     struct loop_notice room; /* the readers have moved on, or the last one has left */
@@ -59,6 +60,7 @@ static inline void played_start(struct source *s, struct request *r, struct obje
     assert_true(p->started < FILLINGS_MAX);
     struct filling *f = &p->fillings[p->started++];
     *f = (struct filling){ .object = object_ref(o), .spot = p, .background = background };
+    f->asked = arena_dup(&p->arena, r->target);
     f->place.primary = arena_dup(&p->arena, r->look.place.primary);
     f->place.variant = arena_dup(&p->arena, r->look.place.variant);
     place_hash(p->cache, &f->place);
