@@ -195,6 +195,7 @@ struct visitor {
     bool last;               /* the body is whole */
     bool cut, ended, told;   /* told: by `done`, not by a return value */
     unsigned sends, wants_body;
+    void (*on_send)(struct visitor *v); /* called by each send; NULL: nothing */
     struct spot *spot;
 };
 
@@ -211,6 +212,8 @@ static inline enum front_sent visitor_send(struct request *r, const struct reply
     assert_int_equal(head != NULL, v->sends == 0);
     assert_true(n <= REPLY_PIECES_MAX);
     v->sends++;
+    if (v->on_send)
+        v->on_send(v);
     if (v->breaks)
         return FRONT_BROKEN;
     if (head)
