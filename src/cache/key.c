@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "http/accept.h"
+#include "http/scan.h"
 #include "http/url.h"
 
 #define NO_GROUP UINT32_MAX
@@ -153,8 +154,12 @@ bool key_query_is_long(struct str query)
     size_t n = 1;
     if (query.n <= KEY_PARAMS_MAX)
         return false;
-    for (size_t i = 0; i < query.n && n <= KEY_PARAMS_MAX; i++)
-        n += query.p[i] == '&';
+    for (size_t at = 0; at < query.n && n <= KEY_PARAMS_MAX; at += WORD_BYTES) {
+        size_t left = query.n - at;
+        word w = left >= WORD_BYTES ? word_load(query.p + at) : word_load_short(query.p + at, left, 'a');
+        unsigned found = word_bits(word_is(w, '&'));
+        n += found ? (size_t)__builtin_popcount(found) : 0;
+    }
     return n > KEY_PARAMS_MAX;
 }
 
@@ -176,6 +181,24 @@ static struct str param_name(const struct query_param *q, bool coded, struct are
     return coded ? query_decode(q->name, a) : q->name;
 }
 
+/* Is the name longer than any listed one with each byte encoded? Then no list has
+ * it, and it need not be decoded. */
+static bool is_too_long(const struct param_filter *f, struct str coded_name)
+{
+    size_t longest = 64; /* of never_dropped, and far longer than what people call a parameter */
+    if (coded_name.n <= 3 * longest)
+        return false;
+    for (size_t i = 0; i < f->n; i++)
+        longest = f->names[i].n > longest ? f->names[i].n : longest;
+    return coded_name.n > 3 * longest;
+}
+
+static bool query_param_stays(const struct param_filter *f, const struct query_param *q, bool coded,
+                              struct arena *a)
+{
+    return is_too_long(f, q->name) ? !f->keeps_listed : param_stays(f, param_name(q, coded, a));
+}
+
 static size_t put_param(char *to, size_t n, struct str raw)
 {
     if (n)
@@ -191,7 +214,7 @@ static struct str query_filter(struct str query, const struct param_filter *f, s
     bool coded = query_is_coded(query);
     *dropped = false;
     while (!*dropped && query_next(&rest, &q))
-        *dropped = !param_stays(f, param_name(&q, coded, a));
+        *dropped = !query_param_stays(f, &q, coded, a);
     if (!*dropped)
         return query;
     char *p = arena_alloc(a, query.n);
@@ -200,7 +223,7 @@ static struct str query_filter(struct str query, const struct param_filter *f, s
     while (query_next(&before, &q))
         n = put_param(p, n, q.raw);
     while (query_next(&rest, &q))
-        if (param_stays(f, param_name(&q, coded, a)))
+        if (query_param_stays(f, &q, coded, a))
             n = put_param(p, n, q.raw);
     CHECK(n < query.n);
     return (struct str){ p, n };
@@ -315,7 +338,7 @@ static struct str query_sort(struct str query, struct arena *a)
     struct piece pieces[KEY_PARAMS_MAX];
     bool sorted;
     size_t bytes = 0;
-    if (query.n == 0 || key_query_is_long(query))
+    if (str_index(query, '&') == query.n || key_query_is_long(query))
         return query;
     size_t n = query_split(query, pieces, &sorted, a);
     if (sorted)

@@ -68,8 +68,9 @@ static struct str query_text(const struct key_request *r, const struct rule *rul
     qsort(pieces, n, sizeof(*pieces), by_bytes);
     char *text = arena_alloc(a, query.n + 1), *at = text;
     for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < pieces[i].n; k++)
-            *at++ = pieces[i].p[k];
+        if (pieces[i].n)
+            memcpy(at, pieces[i].p, pieces[i].n);
+        at += pieces[i].n;
         *at++ = '&';
     }
     return (struct str){ text, (size_t)(at - text) };

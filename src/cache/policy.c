@@ -322,22 +322,27 @@ static bool collect(struct collector *c, struct str item, bool lower)
     return true;
 }
 
+/* Where the tag ends that s begins with. */
+static size_t tag_end(struct str s, const struct tag_header *h)
+{
+    size_t n = 0;
+    if (h->separator == TAG_SEPARATOR_COMMA)
+        return str_index(s, ',');
+    while (n < s.n && s.p[n] != ' ' && s.p[n] != '\t' &&
+           (s.p[n] != ',' || h->separator == TAG_SEPARATOR_SPACE))
+        n++;
+    return n;
+}
+
 /* The next tag: separated by a comma, by white space, or by either; trimmed; empty ones are skipped. */
 static bool next_tag(struct str *rest, const struct tag_header *h, struct str *tag)
 {
     while (rest->n) {
-        size_t n = 0;
         while (rest->n > 1 && rest->p[0] == ',' && rest->p[1] == ',') { /* empty ones, fast */
             rest->p++;
             rest->n--;
         }
-        for (; n < rest->n; n++) {
-            char c = rest->p[n];
-            bool comma = c == ',' && h->separator != TAG_SEPARATOR_SPACE;
-            bool space = (c == ' ' || c == '\t') && h->separator != TAG_SEPARATOR_COMMA;
-            if (comma || space)
-                break;
-        }
+        size_t n = tag_end(*rest, h);
         *tag = str_trim(str_first(*rest, n));
         *rest = str_from_index(*rest, n + 1);
         if (tag->n)

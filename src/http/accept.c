@@ -164,14 +164,21 @@ static bool language_is_behind(const struct weighted *a, const struct weighted *
     return a->name.n > b->name.n;
 }
 
-/* Behind all that are as good or better. */
+/* Behind all that are as good or better. Most lists come in order: one look is enough for them. */
 static void language_insert(struct weighted *list, size_t n, const struct weighted *w, bool ties_by_name)
 {
-    while (n > 0 && language_is_behind(&list[n - 1], w, ties_by_name)) {
-        list[n] = list[n - 1];
-        n--;
+    size_t low = 0, high = n;
+    if (n > 0 && !language_is_behind(&list[n - 1], w, ties_by_name))
+        low = n;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (language_is_behind(&list[mid], w, ties_by_name))
+            high = mid;
+        else
+            low = mid + 1;
     }
-    list[n] = *w;
+    memmove(list + low + 1, list + low, (n - low) * sizeof(*list));
+    list[low] = *w;
 }
 
 /* The languages of all lines, best first. false: something was malformed, and what was good is in `out` all
@@ -340,27 +347,38 @@ bool cookie_next(struct cookies *c, struct cookie *out)
     }
 }
 
+/* How long the quoted string is that begins at s.p[at]; one without an end goes on to the end. */
+static size_t quoted_bytes(struct str s, size_t at)
+{
+    size_t end = at + 1;
+    while (end < s.n && s.p[end] != '"')
+        end += s.p[end] == '\\' ? 2 : 1; /* what is escaped means nothing here */
+    return (end < s.n ? end + 1 : s.n) - at;
+}
+
 /* One line without white space around its commas, written to `to`, which has room for all of it. Returns its
  * length. */
 static size_t value_squeeze(struct str s, char *to)
 {
-    bool quoted = false, after_comma = true;
-    size_t n = 0, spaces = 0; /* spaces: how many unquoted ones were seen just now and not yet written */
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if (!quoted && (c == ' ' || c == '\t')) {
-            spaces++;
+    bool after_comma = true;
+    size_t n = 0;
+    for (size_t at = 0, i = 0; i < s.n; at = i) { /* at: where the white space in front of this byte begins */
+        while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t'))
+            i++;
+        if (i == s.n)
+            break;
+        if (s.p[i] == ',') {
+            to[n++] = s.p[i++];
+            after_comma = true;
             continue;
         }
-        for (size_t k = c == ',' || after_comma ? 0 : spaces; k > 0; k--)
-            to[n++] = s.p[i - k];
-        spaces = 0;
-        to[n++] = c;
-        after_comma = c == ',';
-        if (c == '"')
-            quoted = !quoted;
-        else if (quoted && c == '\\' && i + 1 < s.n)
-            to[n++] = s.p[++i]; /* what is escaped means nothing here */
+        size_t from = after_comma ? i : at;
+        i += s.p[i] == '"' ? quoted_bytes(s, i) : 1;
+        while (i < s.n && s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != ',' && s.p[i] != '"')
+            i++;
+        memcpy(to + n, s.p + from, i - from);
+        n += i - from;
+        after_comma = false;
     }
     return n;
 }

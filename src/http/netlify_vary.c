@@ -160,15 +160,6 @@ static bool cookie_names(struct parser *p, struct str rest)
     return true;
 }
 
-static bool groups_have(const struct vary_groups *groups, struct str code)
-{
-    for (size_t i = 0; i < groups->n; i++)
-        for (size_t k = 0; k < groups->v[i].n; k++)
-            if (str_eq(groups->v[i].codes[k], code))
-                return true;
-    return false;
-}
-
 static struct str dup_upper(struct arena *a, struct str s)
 {
     char *p = arena_alloc(a, s.n);
@@ -182,7 +173,7 @@ static int compare_str(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* One group, "de+nl". A code that an earlier group has can never choose this one: it is left out. */
+/* One group, "de+nl", as it is written. */
 static bool group_parse(struct parser *p, struct str rest, bool country, struct vary_groups *groups)
 {
     size_t cap = str_count(rest, '+') + 1;
@@ -194,13 +185,8 @@ static bool group_parse(struct parser *p, struct str rest, bool country, struct 
         struct str code;
         if (!name_take(p, &rest, '+', &code) || !(country ? is_country(code) : is_language(code)))
             return false;
-        code = country ? dup_upper(p->arena, code) : arena_dup_lower(p->arena, code);
-        if (!groups_have(groups, code))
-            g->codes[g->n++] = code;
+        g->codes[g->n++] = country ? dup_upper(p->arena, code) : arena_dup_lower(p->arena, code);
     }
-    qsort(g->codes, g->n, sizeof(*g->codes), compare_str);
-    if (g->n == 0)
-        groups->n--;
     return true;
 }
 
@@ -269,6 +255,50 @@ static void names_settle(struct names *list)
     list->n = n;
 }
 
+struct member {
+    struct str code;
+    size_t group;
+};
+
+/* By code; of equal ones the earliest group first, because it is the one that stays. */
+static int compare_member(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+    int c = str_cmp(x->code, y->code);
+    return c ? c : (x->group > y->group) - (x->group < y->group);
+}
+
+static void groups_drop_empty(struct vary_groups *groups)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < groups->n; i++)
+        if (groups->v[i].n)
+            groups->v[n++] = groups->v[i];
+    groups->n = n;
+}
+
+/* Sorts the codes of each group. A code that an earlier group has can never choose a later one: it is left
+ * out. All codes are sorted at once: an answer may name as many as it likes, up to the limit. */
+static void groups_settle(struct parser *p, struct vary_groups *groups)
+{
+    if (groups->n == 0)
+        return;
+    struct member *all = arena_alloc(p->arena, p->names_cap * sizeof(*all));
+    size_t n = 0;
+    for (size_t i = 0; i < groups->n; i++) {
+        for (size_t k = 0; k < groups->v[i].n; k++)
+            all[n++] = (struct member){ groups->v[i].codes[k], i };
+        groups->v[i].n = 0;
+    }
+    qsort(all, n, sizeof(*all), compare_member);
+    for (size_t i = 0; i < n; i++) {
+        struct vary_group *g = &groups->v[all[i].group];
+        if (i == 0 || !str_eq(all[i - 1].code, all[i].code))
+            g->codes[g->n++] = all[i].code;
+    }
+    groups_drop_empty(groups);
+}
+
 bool netlify_vary_parse(struct str value, size_t names_max, struct arena *a, struct netlify_vary *out)
 {
     *out = (struct netlify_vary){ 0 };
@@ -292,6 +322,8 @@ bool netlify_vary_parse(struct str value, size_t names_max, struct arena *a, str
     names_settle(&out->query);
     vary_names_settle(&out->headers);
     vary_names_settle(&out->cookies);
+    groups_settle(&p, &out->countries);
+    groups_settle(&p, &out->languages);
     return any;
 }
 

@@ -13,11 +13,6 @@
 /* The longest host: RFC 1035 allows 253 bytes without and 254 with the last dot. */
 #define HOST_BYTES_MAX 255
 
-static bool is_visible(char c)
-{
-    return c > 0x20 && c < 0x7f;
-}
-
 /* RFC 3986 §2.3 */
 static bool is_unreserved(unsigned char c)
 {
@@ -52,7 +47,7 @@ static int percent_byte(struct str s, size_t at)
     if (s.n - at < 3)
         return -1;
     int high = hex_value(s.p[at + 1]), low = hex_value(s.p[at + 2]);
-    return high < 0 || low < 0 ? -1 : high << 4 | low;
+    return (high | low) < 0 ? -1 : high << 4 | low;
 }
 
 /* What the bytes of a target are, found in one pass. */
@@ -189,50 +184,72 @@ static unsigned segment_dots(struct str path, size_t at)
 
 enum path_state { PATH_BAD, PATH_NORMAL, PATH_CHANGES };
 
-/* Checks every byte, and whether anything must be rewritten: most paths come in normal form and are not
+/* Visible ASCII of a path that means nothing but itself. A path may be as long as the request line. */
+static const bool plain_of_path[256] = {
+    ['!' ... '"'] = true, ['$'] = true, ['&' ... '.'] = true, ['0' ... '>'] = true, ['@' ... '~'] = true,
+};
+
+/* What the byte at path.p[at], a '%', stands for; -1: it must not be there. */
+static int encoding_of_path(struct str path, size_t at)
+{
+    int byte = percent_byte(path, at);
+    return byte < 0 || is_control((unsigned char)byte) ? -1 : byte;
+}
+
+static bool is_normal_encoding(struct str path, size_t at, unsigned char byte)
+{
+    return !is_unreserved(byte) && path.p[at + 1] < 'a' && path.p[at + 2] < 'a';
+}
+
+/* Checks every byte up to the first that must be rewritten: most paths come in normal form and are not
  * copied. */
 static enum path_state path_look(struct str path)
 {
-    enum path_state state = PATH_NORMAL;
-    unsigned dots = 0;
     for (size_t i = 0; i < path.n; i++) {
         char c = path.p[i];
+        if (plain_of_path[(unsigned char)c])
+            continue;
         if (c == '/') {
-            if (segment_dots(path, i + 1)) {
-                state = PATH_CHANGES;
-                if (++dots > DOT_SEGMENTS_MAX)
-                    return PATH_BAD;
-            }
+            if (segment_dots(path, i + 1))
+                return PATH_CHANGES;
         } else if (c == '%') {
-            int byte = percent_byte(path, i);
-            if (byte < 0 || is_control((unsigned char)byte))
+            int byte = encoding_of_path(path, i);
+            if (byte < 0)
                 return PATH_BAD;
-            if (is_unreserved((unsigned char)byte) || path.p[i + 1] >= 'a' || path.p[i + 2] >= 'a')
-                state = PATH_CHANGES;
+            if (!is_normal_encoding(path, i, (unsigned char)byte))
+                return PATH_CHANGES;
             i += 2;
-        } else if (!is_visible(c) || c == '#' || c == '?') {
+        } else {
             return PATH_BAD;
         }
     }
-    return state;
+    return PATH_NORMAL;
 }
 
-/* Writes the path with its percent-encodings in normal form to `to`, which has room for path.n bytes.
- * Encodings were checked before. */
+/* Writes the path with its percent-encodings in normal form to `to`, which has room for path.n bytes. Returns
+ * how many it wrote; 0: the path has a byte that it must not have, or too many dot segments. */
 static size_t encodings_normalize(struct str path, char *to)
 {
     char *at = to;
+    unsigned dots = 0;
     for (size_t i = 0; i < path.n; i++) {
-        if (path.p[i] != '%') {
-            *at++ = path.p[i];
-            continue;
+        char c = path.p[i];
+        if (plain_of_path[(unsigned char)c]) {
+            *at++ = c;
+        } else if (c == '/') {
+            if (segment_dots(path, i + 1) && ++dots > DOT_SEGMENTS_MAX)
+                return 0;
+            *at++ = c;
+        } else {
+            int byte = c == '%' ? encoding_of_path(path, i) : -1;
+            if (byte < 0)
+                return 0;
+            if (is_unreserved((unsigned char)byte))
+                *at++ = (char)byte;
+            else
+                at = percent_write(at, (unsigned char)byte);
+            i += 2;
         }
-        unsigned char byte = (unsigned char)percent_byte(path, i);
-        if (is_unreserved(byte))
-            *at++ = (char)byte;
-        else
-            at = percent_write(at, byte);
-        i += 2;
     }
     return (size_t)(at - to);
 }
@@ -242,14 +259,12 @@ static size_t dot_segments_remove(char *p, size_t n)
 {
     size_t out = 0;
     for (size_t at = 0; at < n;) {
-        size_t end = at + 1;
-        while (end < n && p[end] != '/')
-            end++;
+        const char *slash = memchr(p + at + 1, '/', n - at - 1);
+        size_t end = slash ? (size_t)(slash - p) : n;
         unsigned dots = segment_dots((struct str){ p, n }, at + 1);
         if (dots) {
-            if (dots == 2)
-                while (out > 0 && p[--out] != '/')
-                    ;
+            const char *before = dots == 2 ? memrchr(p, '/', out) : p + out;
+            out = before ? (size_t)(before - p) : 0;
             if (end == n)
                 p[out++] = '/';
         } else {
@@ -275,6 +290,8 @@ enum http_error path_normalize(struct str path, struct arena *a, struct str *out
     }
     char *p = arena_alloc(a, path.n);
     size_t n = encodings_normalize(path, p);
+    if (n == 0)
+        return HTTP_ERROR_TARGET_ENCODING;
     n = dot_segments_remove(p, n);
     CHECK(n > 0 && n <= path.n && p[0] == '/');
     *out = (struct str){ p, n };
@@ -284,9 +301,9 @@ enum http_error path_normalize(struct str path, struct arena *a, struct str *out
 struct str path_without_dots(struct str path, struct arena *a)
 {
     size_t at = 0;
-    while (at < path.n && !(path.p[at] == '/' && segment_dots(path, at + 1)))
-        at++;
-    if (at == path.n || path.p[0] != '/')
+    while (at < path.n && !segment_dots(path, at + 1))
+        at += 1 + str_index(str_from_index(path, at + 1), '/');
+    if (at >= path.n || path.p[0] != '/')
         return path;
     char *p = arena_alloc(a, path.n);
     memcpy(p, path.p, path.n);
@@ -297,15 +314,17 @@ enum http_error query_check(struct str query)
 {
     for (size_t i = 0; i < query.n; i++) {
         char c = query.p[i];
-        if (!is_visible(c) || c == '#')
-            return HTTP_ERROR_TARGET_ENCODING;
-        if (c != '%')
+        if (plain_of_path[(unsigned char)c])
             continue;
-        int byte = percent_byte(query, i);
-        bool form_space = byte == '\t' || byte == '\n' || byte == '\r';
-        if (byte >= 0 && is_control((unsigned char)byte) && !form_space)
+        if (c != '%' && c != '/' && c != '?')
             return HTTP_ERROR_TARGET_ENCODING;
-        i += byte < 0 ? 0 : 2;
+        int byte = c == '%' ? percent_byte(query, i) : -1;
+        if (byte < 0)
+            continue;
+        /* A form sends the three spaces of a text field. */
+        if (is_control((unsigned char)byte) && byte != '\t' && byte != '\n' && byte != '\r')
+            return HTTP_ERROR_TARGET_ENCODING;
+        i += 2;
     }
     return HTTP_ERROR_NONE;
 }
@@ -418,9 +437,8 @@ bool query_is_coded(struct str query)
 
 struct str query_decode(struct str s, struct arena *a)
 {
-    size_t plain = 0, n = 0;
-    while (plain < s.n && s.p[plain] != '%' && s.p[plain] != '+')
-        plain++;
+    size_t plain = str_index(s, '%'), n = 0;
+    plain = str_index(str_first(s, plain), '+');
     if (plain == s.n)
         return s;
     char *p = arena_alloc(a, s.n);
