@@ -1,6 +1,7 @@
 // The bench's own test, part of `make test`: small runs of the harness must give sane figures, what is no hit must be noticed, the
-// document must come out, and no kind of hit may take more instructions than it did (instructions.mjs). How fast anything is
-// does not matter here: the machine may be busy. Last line: N passed, N failed, N skipped.
+// document must come out, no kind of hit may take more instructions than it did (instructions.mjs), and no head many more than a
+// plain one (heads.mjs). How fast anything is does not matter here: the machine may be busy.
+// Last line: N passed, N failed, N skipped.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -113,11 +114,13 @@ await test('the document is written, notes are in it', () => {
 });
 fs.rmSync(folder, { recursive: true });
 
-const r = spawnSync(process.execPath, [fileURLToPath(new URL('instructions.mjs', import.meta.url)), '--check'], { encoding: 'utf8' });
-console.log((r.stdout + r.stderr).replace(/^\d+ passed.*\n/m, '').trim());
-const own = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(r.stdout) ?? [0, 0, 1, 0];
-count.passed += +own[1];
-count.failed += +own[2];
-count.skipped += +own[3];
+for (const [program, ...flags] of [['instructions.mjs', '--check'], ['heads.mjs']]) {
+  const r = spawnSync(process.execPath, [fileURLToPath(new URL(program, import.meta.url)), ...flags], { encoding: 'utf8' });
+  console.log((r.stdout + r.stderr).replace(/^\d+ passed.*\n/m, '').trim());
+  const own = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(r.stdout) ?? [0, 0, 1, 0];
+  count.passed += +own[1];
+  count.failed += +own[2];
+  count.skipped += +own[3];
+}
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exitCode = count.failed > 0 ? 1 : 0;
