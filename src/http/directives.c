@@ -166,7 +166,8 @@ static void apply_member(const struct directive *d, const struct member *m, bool
     }
 }
 
-/* More members than that are read as what is not in the grammar: they may forbid, they allow nothing. */
+/* More members than that are read as what is not in the grammar. They may forbid, they allow nothing. One may
+ * be a lifetime of 0. must-revalidate would permit storing what Authorization was sent with. */
 #define MEMBERS_MAX 64
 
 static void parse_line(struct str rest, unsigned *members, uint32_t *seen, struct directives *out)
@@ -184,7 +185,7 @@ static void parse_line(struct str rest, unsigned *members, uint32_t *seen, struc
     }
     if (rest.n) {
         scan_words(rest, out);
-        out->must_revalidate = true;
+        out->no_cache = true;
     }
 }
 

@@ -52,9 +52,8 @@ static bool is_stricter(const struct directives *a, const struct directives *b)
     forbidding.no_store = b->no_store;
     forbidding.no_cache = b->no_cache;
     forbidding.private_ = b->private_;
-    forbidding.must_revalidate = b->must_revalidate;
     return same(&forbidding, b) && a->no_store <= b->no_store && a->no_cache <= b->no_cache &&
-           a->private_ <= b->private_ && a->must_revalidate <= b->must_revalidate;
+           a->private_ <= b->private_;
 }
 
 static void add_lines(struct fields *f, struct arena *a, struct str name, struct str rest)

@@ -574,6 +574,32 @@ static void r2_5_authorization(void **state)
     assert_false(JUDGE(.site = ISR, .lines = "Cache-Control: s-maxage=60")->fresh.foreground);
 }
 
+#define EIGHT       "x,x,x,x,x,x,x,x,"
+#define SIXTY_FOUR  EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT
+#define CONTROL_64  "Cache-Control: " SIXTY_FOUR
+#define WAS_CHANGED "\nLast-Modified: Sat, 05 Nov 1994 08:49:37 GMT"
+
+/* 4.9: what stands behind 64 members may only forbid. It may be a lifetime of 0. It is no must-revalidate:
+ * that would permit storing what was asked for with Authorization. */
+static void r4_9_long_lists_only_forbid(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        CONTROL_64 "max-age=0" WAS_CHANGED,
+        CONTROL_64 "s-maxage=0" WAS_CHANGED,
+        "Cache-Control: max-age=60, " SIXTY_FOUR "s-maxage=0" WAS_CHANGED,
+        "Cache-Control: max-age=60\n" CONTROL_64 "x" WAS_CHANGED,
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        struct verdict *v = JUDGE(.site = RFC, .lines = lines[i]);
+        reason_is(v, REASON_NONE, lines[i]);
+        assert_int_equal(reuse_after(v, 0), REUSE_REVALIDATE);
+        assert_false(error_covered_after(v, 0));
+        reason_is(JUDGE(.site = RFC, .lines = lines[i], .request = "Authorization: Basic eA=="),
+                  REASON_AUTHORIZATION, lines[i]);
+    }
+}
+
 /* 2.6 */
 static void r2_6_cookies(void **state)
 {
@@ -1182,6 +1208,7 @@ int main(void)
         T(r2_3_never),
         T(r2_4_no_cache),
         T(r2_5_authorization),
+        T(r4_9_long_lists_only_forbid),
         T(r2_6_cookies),
         T(r2_7_statuses),
         T(r2_8_max_age_0_with_a_window),
