@@ -25,6 +25,7 @@ static inline void desk_init(struct desk *d, const char *yaml)
 {
     world_begin(NULL);
     spot_init(&d->spot, yaml);
+    d->spot.site->origin_idle_timeout = 3600000;
     d->streams = 0;
     d->streams_said = (struct log_valve){ 0 };
     fetcher_init(&d->fetcher, &d->spot.world.loop, &d->spot.world.log, cache, &d->spot.pool,
@@ -35,7 +36,7 @@ static inline void desk_init(struct desk *d, const char *yaml)
 
 static inline void desk_fini(struct desk *d)
 {
-    RUN_UNTIL(&d->spot.world, list_is_empty(&d->fetcher.live));
+    SPIN_UNTIL(&d->spot.world, list_is_empty(&d->fetcher.live));
     assert_int_equal(spot_count(&d->spot, COUNTER_FETCHES_OPEN), 0);
     assert_int_equal(spot_count(&d->spot, COUNTER_STREAMS_OPEN), 0);
     assert_int_equal(d->streams, 0);
@@ -186,7 +187,7 @@ static inline void visit_end(struct visit *v)
 {
     if (v->reads)
         visit_leave(v);
-    RUN_UNTIL(&v->desk->spot.world, !loop_notice_is_pending(&v->notice));
+    SPIN_UNTIL(&v->desk->spot.world, !loop_notice_is_pending(&v->notice));
     object_unref(v->object);
     object_unref(v->stale);
     rule_unref(v->rule);
@@ -197,7 +198,7 @@ static inline void visit_end(struct visit *v)
 
 static inline void visit_until(struct visit *v, enum object_state state)
 {
-    RUN_UNTIL(&v->desk->spot.world, object_state(v->object) >= state);
+    SPIN_UNTIL(&v->desk->spot.world, object_state(v->object) >= state);
     if (object_state(v->object) == OBJECT_FAILED)
         fail_msg("%.*s", STR_ARG(reason_detail((enum reason)v->object->fail_reason)));
     assert_int_equal(object_state(v->object), state);
@@ -205,7 +206,7 @@ static inline void visit_until(struct visit *v, enum object_state state)
 
 static inline void visit_fails(struct visit *v, enum reason why, int status)
 {
-    RUN_UNTIL(&v->desk->spot.world, object_is_done(v->object));
+    SPIN_UNTIL(&v->desk->spot.world, object_is_done(v->object));
     assert_int_equal(object_state(v->object), OBJECT_FAILED);
     if (v->object->fail_reason != why)
         fail_msg("%.*s", STR_ARG(reason_detail((enum reason)v->object->fail_reason)));
@@ -218,10 +219,10 @@ static inline void visit_reads(struct visit *v, const char *text)
 {
     uint64_t n = strlen(text), bytes;
     struct body *b = NULL;
-    RUN_UNTIL(&v->desk->spot.world, object_state(v->object) >= OBJECT_HEAD);
+    SPIN_UNTIL(&v->desk->spot.world, object_state(v->object) >= OBJECT_HEAD);
     while (!(b = object_body(v->object)) || body_length(b) < n) {
         body_unref(b);
-        loop_run_once(&v->desk->spot.world.loop, true);
+        loop_run_once(&v->desk->spot.world.loop, false);
     }
     struct body_cursor cursor = { NULL };
     struct iovec iov[16];
