@@ -7,7 +7,7 @@ import { check, equal, scenario } from '../lib.mjs';
 
 const size = 3_000_000;
 let n = 0;
-const answer = () => `HTTP/1.1 200 OK\r\nCache-Control: s-maxage=60\r\nCache-Tag: t\r\nContent-Length: ${size}\r\n\r\n${`${n++} `.repeat(size).slice(0, size)}`;
+const answer = () => `HTTP/1.1 200 OK\r\nCache-Control: s-maxage=1800\r\nCache-Tag: t\r\nContent-Length: ${size}\r\n\r\n${`${n++} `.repeat(size).slice(0, size)}`;
 const yaml = (url, strip) => `sites:\n  one:\n    origin: ${url}\n    strip_cdn_headers: ${strip}`;
 await scenario({ answer, flags: ['--workers', '2', '--memory', '16M', '--send-timeout', '1h', '--send-rate-min', '0'], yaml: (url) => yaml(url, false) }, async ({ connect, ask, cases, freshet, origin }) => {
   const taken_away = {
@@ -16,7 +16,7 @@ await scenario({ answer, flags: ['--workers', '2', '--memory', '16M', '--send-ti
       await ask('/purged');
     },
     'expired, and replaced': async () => {
-      await freshet.advance('61s');
+      await freshet.advance('1801s');
       await ask('/expired');
     },
     'held while others come': async () => {
