@@ -57,7 +57,8 @@ static int check(const struct cli *cli)
     return code;
 }
 
-/* What was printed may still wait to be written: a full disk is found out here. */
+/* What was printed still waits to be written: a full disk is found out here, with the reason of its first
+ * error. */
 static int finish(int code)
 {
     errno = 0;
@@ -86,9 +87,11 @@ static int dispatch(const struct cli *cli)
 
 int main(int argc, char *argv[])
 {
+    static char waits[65536]; /* more than any verb prints but a long explain or status */
     struct arena arena;
     struct cli cli;
     struct buf error = BUF_INIT;
+    setvbuf(stdout, waits, _IOFBF, sizeof(waits));
     arena_init(&arena, 4096);
     int code = 2;
     if (cli_parse(argc, argv, &arena, &cli, &error))
