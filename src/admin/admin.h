@@ -2,7 +2,8 @@
  * The admin site: a source of answers behind the same front as all other requests. Purge API, explain,
  * status, health, readiness, metrics (docs/ADMIN.md). One for the process; any worker's thread calls it.
  * r->settings is the snapshot in force. What it changes (epochs, the list of latest purges) has locks of its
- * own.
+ * own. admin_init and admin_fini run on main's thread, before the workers start and after they ended. All
+ * other functions run on any thread, without a lock held.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -33,7 +34,7 @@ struct admin {
     _Atomic bool ready; /* false before all listeners are up, and from the drain on */
     /* its own */
     unsigned char digest[ADMIN_DIGEST_BYTES]; /* of the token */
-    struct lock lock;                         /* guards the members below */
+    struct lock lock;                         /* guards those of the members below that are not atomic */
     struct admin_purge purges[ADMIN_PURGES_KEPT];
     size_t purges_n;          /* ever */
     int64_t reloaded_wall_ms; /* of the latest try; 0: none yet */
@@ -44,8 +45,10 @@ struct admin {
     int64_t rate_used;
 };
 
-/* Call it when the members "set by main" are set; `ready` may be set later. */
+/* Prepares a zeroed struct whose members "set by main" are set; `ready` may be set later. The text of `token`
+ * must stay. */
 void admin_init(struct admin *a);
+/* Erases the digest. Frees nothing that main set. */
 void admin_fini(struct admin *a);
 
 /* Notes that the configuration was read again. `error`: the first thing that is wrong with it, so that the
@@ -57,9 +60,11 @@ void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms);
 /* Makes r->answer for a request whose body is `body`. */
 void admin_answer(struct admin *a, struct request *r, struct str body);
 
-/* May one more purge be made in this second (setting purge_rate)? Counts it. */
+/* May one more purge be made in this second of the monotonic clock? `most`: the setting purge_rate; 0: no
+ * limit. true: the purge is counted. */
 bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms);
-/* Remembers a purge for status. */
+/* Adds a purge to the list of the latest ADMIN_PURGES_KEPT, for status. Copies `what`, at most PURGE_SAID_MAX
+ * bytes of it. */
 void admin_purged(struct admin *a, uint64_t sequence, struct str what, int64_t now_wall_ms);
 
 #endif

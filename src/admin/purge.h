@@ -7,12 +7,14 @@
 
 #include "admin/admin.h"
 
-/* Reads the body of a purge request. true: *out is set, its strings are in the arena, and purge_check has
- * yet to look at it. false: *error is set. Bounds depth and size. Refuses duplicate and unknown members,
- * so that a misspelt "cache_tags" does not purge a whole site. Pure. */
+/* Reads the JSON body of a purge request. true: *out is set; its strings are in the arena; the caller still
+ * has to call purge_check. false: *error is set; its text is in the arena. Limits the nesting to 8 levels and
+ * each list to PURGE_LIST_MAX members; the caller limits the bytes of `body`. Refuses duplicate and unknown
+ * members, so that a misspelt "cache_tags" does not purge a whole site. Pure. */
 bool purge_parse(struct str body, struct arena *a, struct purge *out, struct purge_error *error);
 
-/* Answers the request with the purge that its body asks for. */
+/* Makes the purge that `body` asks for, and r->answer: 202, or an error that says why nothing was purged.
+ * Called on the request's worker. */
 void purge_answer(struct admin *a, struct request *r, struct str body);
 
 #endif

@@ -7,10 +7,12 @@
 #include "admin/admin.h"
 #include "admin/answer.h"
 
-/* Answers the request. On its worker's thread. */
+/* Makes r->answer the status, as JSON. Called on the request's worker, without a lock held. */
 void status_answer(struct admin *a, struct request *r);
 
-/* Writes the members of an object that describe an origin. */
+/* Writes the members of an object that describe an origin; the caller has opened the object and closes it.
+ * Any thread. Takes no lock, since status_answer calls it under the lock of the list of origins. `a`: for
+ * strings that are needed during the call. */
 void status_origin(struct origin *o, struct arena *a, struct answer_writer *w);
 
 #endif

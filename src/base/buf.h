@@ -1,7 +1,9 @@
 /*
  * A growing buffer of bytes, for text that is built piece by piece: heads, keys, pages, log lines. Owned by
- * its holder. It doubles when it is full and has no limit of its own: a caller that has one checks it before
- * it appends.
+ * its holder, and used by one thread at a time. It doubles when it is full and has no limit of its own: a
+ * caller that has one checks it before it appends. When there is no memory, the process ends (base/mem). `p`
+ * may also point to memory of the holder's own. Then the holder never fills it beyond `cap`, and never calls
+ * buf_fini.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -25,8 +27,8 @@ static inline void buf_clear(struct buf *b)
 }
 /* Private: for when there is no room. */
 void buf_grow(struct buf *b, size_t bytes);
-/* Makes room for `bytes` more and returns where they go. The caller writes there and adds what it wrote to
- * n. */
+/* Makes room for `bytes` more and returns where they go, never NULL. The pointer holds until the next growth.
+ * The caller writes there and adds what it wrote to n. */
 static inline char *buf_room(struct buf *b, size_t bytes)
 {
     if (b->cap - b->n < bytes)
@@ -51,6 +53,7 @@ void buf_add_u64(struct buf *b, uint64_t value);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
 /* Appends `s` as a JSON string with its quotes (RFC 8259). Bytes that are not UTF-8 become U+FFFD. */
 void buf_add_json(struct buf *b, struct str s);
+/* Returns a view of the content. It holds until the next append, buf_clear or buf_fini. */
 static inline struct str buf_str(const struct buf *b)
 {
     return (struct str){ b->p, b->n };

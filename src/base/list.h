@@ -1,6 +1,7 @@
 /*
  * Intrusive doubly linked lists. The link is embedded in the element; the list owns nothing. A link that is
- * in no list points to itself, so that removing it twice does no harm.
+ * in no list points to itself, so that removing it twice does no harm. A link and a list hold their own
+ * addresses: neither may be copied or moved. No function locks; the owner of a list sees to that.
  */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H

@@ -81,8 +81,9 @@ void index_begin(struct object *o, const struct place *place, int64_t now_mono_m
 void index_settle(struct object *o, const struct place *place, struct rule *rule);
 /* Like index_settle, for a status other than 2xx. false: a 2xx has brought another rule; nothing is done. */
 bool index_settle_other(struct object *o, const struct place *place, struct rule *rule);
-/* After the seal: look-ups find `o` from now on, and the older object goes. false: it was purged meanwhile,
- * or a younger one is there. */
+/* After the seal: the older object goes, and `o` enters the eviction queues. A private object enters the
+ * index here; one that was announced is found by look-ups since its seal. false: it was purged meanwhile, a
+ * younger one is there, or an unsafe request was answered meanwhile. */
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms);
 /* Takes the object out of the index. Does nothing when it is not in it. */
 void index_withdraw(struct object *o);

@@ -1,7 +1,7 @@
 /*
  * URLs that somebody names to the admin site (purge, explain), brought to the spelling that requests have.
  * People copy them from a browser's address bar or from a CMS, so this does what a browser would do before it
- * asks. Pure.
+ * asks. Strings of a result are in the arena, or views of the text or the structs that were given. Pure.
  */
 #ifndef CACHE_NAMED_H
 #define CACHE_NAMED_H
@@ -11,21 +11,23 @@
 
 struct named {
     struct target target; /* as written, but percent-encoded and without its fragment */
-    bool has_host;        /* false: only a path was given; https, host and port are not set */
+    bool has_host;        /* false: only a path was given; `https` and `host` are not set */
     bool https;
     struct host host;
     struct str path; /* normalised */
 };
 
 /* Parses an absolute URL (http, https) or a path. Drops the fragment, which no server sees. Percent-encodes
- * bytes that are not ASCII. Checks the query, which stays unchanged in `target`. */
+ * bytes that are not ASCII. Checks the query, which stays unchanged in `target`. HTTP_ERROR_NONE: *out is
+ * set. Else it returns what is wrong, for named_problem, and *out must not be used. */
 enum http_error named_parse(struct str url, struct arena *a, struct named *out);
 
 /* Returns what is wrong with the URL, for `e` of named_parse: the end of a sentence that begins with the URL,
  * "has ...; write ...". A literal. */
 const char *named_problem(struct str url, enum http_error e);
 
-/* Parses a domain as the site's visitors know it: HOST or HOST:PORT. */
+/* Parses a domain as the site's visitors know it: HOST or HOST:PORT. Port 80 counts as none. Returns
+ * HTTP_ERROR_NONE, or what is wrong; then *out must not be used. */
 enum http_error named_host(struct str text, struct arena *a, struct host *out);
 
 /* Makes the request that the URL stands for at a site, without fields and country. `host`: the request's

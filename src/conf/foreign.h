@@ -10,6 +10,8 @@
  * known. */
 const char *foreign_verb(struct str word);
 
+/* SERVER: the flag stands behind a verb that takes settings (run, check), or no verb is there. CLIENT: it
+ * stands behind any other verb. */
 enum foreign_side { FOREIGN_SERVER, FOREIGN_CLIENT };
 /* A flag of another program. */
 struct foreign_flag {

@@ -9,11 +9,11 @@
 
 /* Returns a suggestion for a number's setting, in the arena. Empty: none. */
 struct str offer_number(const struct setting *s, struct str text, struct arena *a);
-/* Returns a suggestion for a text of that form, in the arena. Empty: none. `like`: a good value, whose port
- * is added to an address without one; or empty. */
+/* Returns a suggestion for a refused text of that form: in the arena, a literal, or a part of `text`. Empty:
+ * none. `like`: a good value; its port is added to an address without one. It may be empty. */
 struct str offer_text(enum text_form form, struct str text, struct str like, struct arena *a);
-/* Does the text hold "${NAME}" and the like? Nothing expands them. In a secret, "$NAME" and "{{NAME}}" count
- * too. */
+/* Does the text hold "${", and "}" behind it? Nothing expands that. In a secret (FORM_SECRET) a whole text
+ * "$NAME" or "{{...}}" counts too. */
 bool offer_is_variable(enum text_form form, struct str text);
 
 #endif

@@ -44,7 +44,8 @@ enum setting_id setting_by_name(struct str name, bool flag);
 struct str setting_initial(enum setting_id id, enum profile p);
 /* Finds a profile. false: there is none of that name. */
 bool setting_profile_by_name(struct str name, enum profile *out);
-/* Appends a number as people write it in the file: "256M", "10s", "100ms", "4096". */
+/* Appends a number as people write it in the file: "256M", "10s", "100ms", "4096". `type`: COUNT, BYTES or
+ * TIME. `number`: not negative; bytes, or milliseconds. */
 void setting_write_number(enum setting_type type, int64_t number, struct buf *out);
 
 #endif

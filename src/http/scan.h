@@ -18,11 +18,13 @@
 #define WORD_BYTES 16
 typedef uint8_t word __attribute__((vector_size(WORD_BYTES)));
 
+/* Returns a word whose bytes are all c. */
 static inline word word_of(char c)
 {
     return (word){ 0 } + (uint8_t)c;
 }
 
+/* Loads WORD_BYTES bytes; all of them must be readable. `p` need not be aligned. */
 static inline word word_load(const char *p)
 {
     word w;
@@ -39,17 +41,19 @@ static inline word word_load_short(const char *p, size_t n, char fill)
     return w;
 }
 
+/* Which bytes are c? */
 static inline word word_is(word w, char c)
 {
     return (word)(w == word_of(c));
 }
 
-/* lo <= byte <= hi, unsigned. */
+/* Which bytes are from lo to hi, unsigned, both included? */
 static inline word word_within(word w, char lo, char hi)
 {
     return (word)(w - word_of(lo) <= word_of((char)(hi - lo)));
 }
 
+/* Returns a bit for each byte: 1 where the answer is yes. The lowest bit is for the first byte. */
 static inline unsigned word_bits(word w)
 {
 #ifdef __SSE2__
@@ -62,7 +66,8 @@ static inline unsigned word_bits(word w)
 #endif
 }
 
-/* Returns a bit for each byte of the word that is looked for. */
+/* Returns word_bits of those bytes of `w` that end the search. `w` may also hold bytes before the search's
+ * start, or '\0' behind its end; scan_for ignores the answers for these. */
 typedef unsigned word_find_fn(word w);
 
 /*

@@ -1,7 +1,8 @@
 /*
  * The process's signals, as notices of one loop: those that carry a request to the process, and those that
- * would end it when somebody sends them by mistake. Signals of a crash are not among them. The main thread's
- * loop has them; other threads need not block any. (Every loop_init ignores SIGPIPE and SIGXFSZ.)
+ * would end it when somebody sends them by mistake. Signals of a crash (SIGSEGV and the like) are left to the
+ * system. The main thread's loop receives the others; worker threads need not block any. (Every loop_init
+ * ignores SIGPIPE and SIGXFSZ.)
  */
 #ifndef IO_SIGNALS_H
 #define IO_SIGNALS_H

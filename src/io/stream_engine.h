@@ -1,7 +1,7 @@
 /*
  * How a stream's bytes move: by readiness (libuv says when, then one system call each) or by completion (the
- * loop's ring). io/stream.c has the common part and calls these functions; it also sets the state, except
- * where noted. Private to io/.
+ * loop's ring). io/stream.c has the common part and calls these functions on the loop's thread. io/stream.c
+ * also sets the stream's state, except where a comment says that the engine does. Private to io/.
  */
 #ifndef IO_STREAM_ENGINE_H
 #define IO_STREAM_ENGINE_H
@@ -9,17 +9,23 @@
 #include "io/stream.h"
 
 struct stream_engine {
-    /* s->fd is a connected socket. */
+    /* Takes up s->fd, a connected socket. Does not receive yet. */
     void (*open)(struct stream *s);
-    /* `connected` follows, also after a failure. */
+    /* Makes a socket and starts to connect it. Copies `to`. Sets s->fd; -1: there is no socket. `connected`
+     * follows from the loop, also after a failure. The engine sets STREAM_OPEN before a `connected` of
+     * status 0. */
     void (*connect)(struct stream *s, const struct address *to);
-    /* `reading` was set, and the stream has not ended. */
+    /* Receives from now on, as long as s->reading is set: asks `space`, tells `data`, at last `ended`. Called
+     * with s->reading set and s->ended clear. Does nothing when it receives already. */
     void (*read_start)(struct stream *s);
-    /* No write is under way. Sets `writing` when PENDING. */
+    /* Sends all pieces. No write is under way. Keeps `iov` itself no longer than the call; the bytes must
+     * stay until `written`. Sets s->writing when it returns STREAM_PENDING, and s->refused when the kernel
+     * did not take all at once. */
     enum stream_write (*write)(struct stream *s, const struct iovec *iov, unsigned n);
     /* Closes the socket when no operation is under way; then, from the loop, sets the state and calls
      * `closed`. */
     void (*close)(struct stream *s);
+    /* Returns the bytes of the pending write that the kernel has not taken. s->writing is set. */
     size_t (*queued)(const struct stream *s);
 };
 
@@ -30,7 +36,8 @@ extern const struct stream_engine stream_poll, stream_ring;
 ssize_t stream_engine_send_now(struct stream *s, const struct iovec *iov, unsigned n);
 /* Notes that a write failed with `status`, a libuv error. */
 void stream_engine_lost(struct stream *s, int status);
-/* Returns the status for `ended` when reading ends with `status`. */
+/* Returns the status for `ended`: that of an earlier failed write (stream_engine_lost) when reading ends
+ * cleanly with 0, else `status`. */
 int stream_engine_end(const struct stream *s, int status);
 /* Sends the FIN. Called after the last byte of the last write. */
 void stream_engine_send_fin(struct stream *s);

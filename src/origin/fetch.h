@@ -91,7 +91,8 @@ struct fetch_plan {
     struct str request_id;
 };
 
-/* Starts a fetch. The outcome shows at the object, from the loop, never inside this call. */
+/* Starts a fetch. The outcome shows at the object: from the loop, or inside this call when the pool refuses
+ * (queue full, no socket). Look at the object before you wait for it. */
 void fetch_start(struct fetcher *f, const struct fetch_plan *plan);
 /* Does only this client want the answer? Then the fetch should end when the client leaves. false when the
  * answer may be stored, since others may want it. */

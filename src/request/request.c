@@ -388,11 +388,8 @@ static enum step do_finish(struct request *r)
 /* ---- the driver ---- */
 
 #define TO(id) (1u << STEP_##id)
-static const struct {
-    struct str name;
-    unsigned next;
-} steps[STEP_COUNT] = {
-#define STEP(id, text, nexts) [STEP_##id] = { .name = STR_INIT(text), .next = (nexts) },
+static const unsigned next_steps[STEP_COUNT] = {
+#define STEP(id, nexts) [STEP_##id] = (nexts),
 #include "tbl/steps.h"
 #undef STEP
 };
@@ -423,16 +420,10 @@ static enum request_result run(struct request *r)
         enum step next = run_step(r);
         if (next == STEP_WAIT)
             return REQUEST_WAIT;
-        CHECK(steps[r->step].next & (1u << next));
+        CHECK(next_steps[r->step] & (1u << next));
         r->step = next;
     }
     return REQUEST_DONE;
-}
-
-struct str step_name(enum step s)
-{
-    CHECK((unsigned)s < STEP_COUNT);
-    return steps[s].name;
 }
 
 /* ---- something came that it waits for ---- */

@@ -17,8 +17,8 @@ struct tunnel;
 struct country;
 
 enum step {
-#define TO(id)               0
-#define STEP(id, name, next) STEP_##id,
+#define TO(id)          0
+#define STEP(id, nexts) STEP_##id,
 #include "tbl/steps.h"
 #undef STEP
 #undef TO
@@ -53,7 +53,8 @@ enum front_sent {
     FRONT_BROKEN,  /* the client is gone */
 };
 
-/* What a request asks of its front. The request calls these; none calls back before it returns. */
+/* What a request asks of its front. The request calls these functions. None of them calls a function of the
+ * request (below) before it returns. */
 struct front_ops {
     /* Sends the head (NULL: it was sent) and at most REPLY_PIECES_MAX pieces of the body. `last`: these
      * pieces complete the body. */
@@ -76,8 +77,10 @@ struct front_ops {
     /* In a tunnel: starts or stops reading from the client; ends the sending side. */
     void (*read_raw)(struct request *r, bool on);
     void (*end_raw)(struct request *r);
-    /* From the loop: the request is over. The reply is whole, unless r->cut: then the connection must not end
-     * cleanly. Not called when a function below has returned REQUEST_DONE. */
+    /* The request is over. Called from the loop, or inside request_body or request_body_end, when the body
+     * is refused or whole and the answer follows at once. The request must stay until that call returned.
+     * The reply is whole, unless r->cut: then the connection must not end cleanly. Not called when
+     * request_start or request_sent has returned REQUEST_DONE, nor by request_abort. */
     void (*done)(struct request *r);
 };
 
@@ -181,7 +184,9 @@ struct request {
     unsigned refusals;      /* how often it waited for an answer that was not stored */
     bool alone;             /* waits for no other request's fetch any more, and its answer is not stored */
     bool apart;             /* waits for no other request's fetch any more, but its answer may be stored */
-    enum outcome outcome;   /* of the first decisive look-up */
+    /* Of the latest look-up. PASS too for a request that did not look, or that a stored part cannot
+     * answer. */
+    enum outcome outcome;
     /* the answer is not stored: the next fetch sends the visitor's own Range and conditions */
     bool ask_as_came;
     bool as_came; /* its fetch did that: the origin alone chooses the answer */
@@ -233,30 +238,39 @@ struct request {
     _Alignas(16) char room[REQUEST_ROOM];
 };
 
-/* Sets the settings for new requests. Takes over the reference. */
+/* Sets the settings for new requests. Takes over the reference. On the worker's thread, or on main's before
+ * the workers start. */
 void requests_set_settings(struct requests *w, struct settings *s);
-/* Ends it with its worker. No request is open. */
+/* Gives back the settings. On main's thread, when the worker's has ended. No request is open. */
 void requests_fini(struct requests *w);
 
-/* Initialises the memory of requests, once. It must not move afterwards; `front` and `w` stay the same. */
+/* Initialises memory for requests, one after another; once. The memory must not move afterwards; `front` and
+ * `w` stay the same. */
 void request_init(struct request *r, struct requests *w, const struct front_ops *front);
+/* Frees the arena. No request is open. */
 void request_fini(struct request *r);
 
 /* Call it when a request is done: gives its memory back, and clears everything except `w` and `front`. */
 void request_reset(struct request *r);
-/* Starts the request. The front has set the "from the front" part. */
+/* Starts the request. The front has set the "from the front" part of a request that is new or was reset.
+ * REQUEST_DONE: it is over already. REQUEST_WAIT: it ends later, by request_sent or by `done`. When it is
+ * over, the front calls request_reset. */
 enum request_result request_start(struct request *r);
-/* Call it when a pending send has ended. status 0: sent; else the client is gone. */
+/* Call it when a pending `send`, `upgrade` or `send_raw` has ended. status 0: all is sent; negative: the
+ * client is gone. REQUEST_DONE: the request is over, and `done` does not follow. */
 enum request_result request_sent(struct request *r, int status);
 /* Call it when the client took more of a pending send, but not all. */
 void request_moved(struct request *r);
-/* Ends the request in any case: the client is gone, or the drain's deadline has come. */
+/* Ends the request in any case: the client is gone, or the drain's deadline has come. Close the client's
+ * stream first, since the request frees memory that a pending send still uses. `done` does not follow. Does
+ * nothing when the request is over. */
 void request_abort(struct request *r);
-/* Gives it body bytes. Returns how many it took; if less than data.n, the front waits for want_body. */
+/* Gives the request bytes of its body, after want_body. Returns how many it copied or dropped; if less than
+ * data.n, the front keeps the rest and waits for the next want_body. May call `done`. */
 size_t request_body(struct request *r, struct str data);
 /* Call it when a client sends its body without waiting for leave. */
 void request_body_begins(struct request *r);
-/* Call it when the body is whole (true), or can never be. */
+/* Call it once: when the body is whole (true), or can never be (false). May call `done`. */
 void request_body_end(struct request *r, bool whole);
 /* request_raw gives it a tunnel's bytes from the client, and returns how many it took. request_raw_ended: the
  * client's side has ended. */
@@ -284,7 +298,8 @@ void request_reduce_query(struct request *r);
 /* Does the request permit to store its answer? If not, the visitor's own conditions and ranges go to the
  * origin, and the answer is for this request alone. */
 bool request_answer_may_be_stored(const struct request *r);
-/* From the loop: wakes the request, since something that it waits for has come. */
+/* Goes on with the request, since something that it waits for has come. From the loop, or from request_body
+ * and request_body_end. Calls the front's `done` when the request ends. */
 void request_wake(struct request *r);
 /* Returns the client's X-Request-Id, or one of freshet's, made when first needed. */
 struct str request_id(struct request *r);
@@ -298,7 +313,5 @@ const struct fields *request_fields_as_came(struct request *r);
 /* Do the client's target and languages ask for exactly what the key says? Then an answer to the unchanged
  * request may be stored. */
 bool request_came_is_key(struct request *r);
-
-struct str step_name(enum step s);
 
 #endif

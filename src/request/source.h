@@ -1,7 +1,7 @@
 /*
- * A source fills the object of a request: the origin does, or whatever else answers; later a folder of
- * assets, a disk. The request machine knows no more of a source than stands here, and asks none what it is: a
- * source says it by what it does. All functions are called on the request's thread.
+ * A source fills the object of a request. The origin is a source; the admin site is another. The request
+ * machine uses no more of a source than stands here: it never tests which source it has. All functions are
+ * called on the request's thread.
  */
 #ifndef REQUEST_SOURCE_H
 #define REQUEST_SOURCE_H
@@ -28,10 +28,11 @@ struct source {
      * body as it comes, from r->upload. */
     size_t body_max;
     /*
-     * Begins to fill `o`, which is NEW: at once, or later from the loop. It ends with object_seal or
-     * object_fail, and the object tells both. `o` is r->object. With `background` it is another object, for
-     * which nobody waits: the source then keeps what it needs of the request, which may end before it. Called
-     * at most once for each object.
+     * Begins to fill `o`, which is NEW. The source ends with object_set_head and object_seal, or with
+     * object_fail: inside this call, or later from the loop; then it takes its own reference to `o`. Readers
+     * learn of the end from the object. `o` is r->object. With `background` it is another object, for which
+     * nobody waits: the source then keeps what it needs of the request, which may end before it. Called at
+     * most once for each object.
      */
     void (*start)(struct source *s, struct request *r, struct object *o, bool background);
     /* The request stops waiting for its object, or its client is gone. The source fills the object

@@ -47,8 +47,10 @@ struct worker {
     bool ending;
 };
 
-/* Makes a worker. On main's thread, before worker_start. fds: one listening socket for each address;
- * admin_fd: -1 for none. 0 or a libuv error. */
+/* Makes a worker. On main's thread, before worker_start. fds: n listening sockets, one for each address;
+ * admin_fd: -1 for none. Returns 0: the worker owns the sockets; main sets on_gone, on_reloaded and
+ * on_rechecked before worker_start. Returns a libuv error: the worker is half made, and the process has to
+ * end. */
 int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd);
 /* Opens the access log that the settings name. On main's thread, after worker_init. 0 or a libuv error. */
 int worker_open_log(struct worker *w);
@@ -64,6 +66,7 @@ void worker_post_recheck(struct worker *w); /* clocks were turned; `on_rechecked
 void worker_post_reload(struct worker *w, struct settings *s);
 /* Joins its thread. Call it after on_gone. */
 void worker_join(struct worker *w);
+/* Frees what the worker has. On main's thread, after all workers were joined. */
 void worker_fini(struct worker *w);
 
 #endif

@@ -23,14 +23,18 @@ struct body_block;
 #define BODY_BLOCK_MAX      (((size_t)1 << 20) - 24) /* bytes in one block, which fills its pages */
 #define BODY_WHOLE_MAX      ((uint64_t)1 << 20)
 
-/* Makes a body that grows block by block. `expected`: its length, when known; it sets the size of the blocks.
- * The first reference is the caller's. */
+/* Makes a body that grows block by block. `expected`: its length in bytes, which sets the size of the blocks;
+ * BODY_LENGTH_UNKNOWN: not known. Never NULL. Charges the body's head. The first reference is the
+ * caller's. */
 struct body *body_new(struct memory *m, uint64_t expected);
 /* Makes a body with all the memory that it will ever need, up to BODY_WHOLE_MAX: for a body of known length
  * that is to be stored. Charges it: first ask body_whole_cost and make room. NULL: no memory. */
 struct body *body_new_whole(struct memory *m, uint64_t length);
+/* Returns what body_new_whole charges for `length` bytes, at most BODY_WHOLE_MAX. Any thread. */
 size_t body_whole_cost(uint64_t length);
+/* Takes a reference and returns `b`. Any thread that has one, or the lock under which the object has one. */
 struct body *body_ref(struct body *b);
+/* Gives a reference back. The last one frees the body. Any thread. NULL is allowed. */
 void body_unref(struct body *b);
 
 /* ---- the writer, one thread ---- */
@@ -40,24 +44,25 @@ void body_unref(struct body *b);
 char *body_room(struct body *b, size_t *n);
 /* Returns what body_room would charge now. 0: the last block has space left. */
 size_t body_next_cost(const struct body *b);
-/* Publishes n bytes that the caller has written: readers may see them. */
+/* Adds n bytes that the caller has written to the length: readers may see them. */
 void body_commit(struct body *b, size_t n);
 /* Copies `data` behind the end. Returns the number of bytes taken: less than data.n only when there is no
- * memory. */
+ * memory. A whole body must have room for all of it. */
 size_t body_append(struct body *b, struct str data);
-/* Frees the blocks below `position`; all readers are there or past it. The first call makes the body a
- * passing one. */
+/* Frees the blocks that end below `position`, except the last one; all readers are there or past it. Calls
+ * body_pass first. Does nothing to a whole body. */
 void body_forget(struct body *b, uint64_t position);
-/* Makes the body a passing one. Blocks made from now on are charged as passing, not against the budget.
- * Blocks made before stay charged against the budget until they are freed; a slow reader keeps them all. A
- * whole body has no later blocks. */
+/* Makes a body that grows by blocks a passing one. Blocks made from now on are charged as passing, not
+ * against the budget. Blocks made before stay charged against the budget until body_forget or the last unref
+ * frees them. Does nothing to a whole body: its memory stays charged until the last unref. */
 void body_pass(struct body *b);
 /* For a complete body: returns a whole copy when the body is small or a copy saves more than an eighth; else
  * another reference to it. Never NULL. */
 struct body *body_compact(struct body *b);
 
-/* Moves those parts that stand in hardly used slabs (memory_take_denser). The caller has the only reference,
- * and nobody can get another one meanwhile. Returns where the body is now. */
+/* Moves those pieces that stand in slabs less than `quarters` quarters full (memory_take_denser). Any thread,
+ * under a lock that keeps others from taking a reference. Does nothing when the caller's reference is not the
+ * only one. Returns where the body is now; old pointers to it are invalid. */
 struct body *body_move(struct body *b, unsigned quarters);
 
 /* ---- readers, any thread ---- */
@@ -66,7 +71,7 @@ struct body *body_move(struct body *b, unsigned quarters);
 uint64_t body_length(const struct body *b);
 /* Returns the whole length as known when the body was made, or BODY_LENGTH_UNKNOWN. */
 uint64_t body_expected(const struct body *b);
-/* Returns the bytes allocated. */
+/* Returns the bytes charged for it, against the budget and as passing, with the heap's rounding. */
 size_t body_charged(const struct body *b);
 
 struct body_cursor {

@@ -1,17 +1,17 @@
 /*
  * The steps of a request, in reading order.
- * Columns: id, name, steps that may follow as a set of bits (DONE is the end; WAIT enters the same step
+ * Columns: id, steps that may follow as a set of bits (DONE is the end; WAIT enters the same step
  * again).
- * Users: request/request (driver, counters, trace).
+ * Users: request/request (enum step; next steps for the driver).
  */
 /* clang-format off */
-STEP(ROUTE,   "route",   TO(LOOKUP) | TO(FETCH) | TO(SEND) | TO(FAIL)) /* SEND: OPTIONS that goes no further */
-STEP(LOOKUP,  "lookup",  TO(LOOKUP) | TO(FETCH) | TO(AWAIT) | TO(DELIVER) | TO(FAIL))
-STEP(FETCH,   "fetch",   TO(AWAIT) | TO(FAIL))
-STEP(AWAIT,   "await",   TO(DELIVER) | TO(LOOKUP) | TO(FAIL) | TO(FINISH)) /* FINISH: a tunnel ended */
-STEP(DELIVER, "deliver", TO(SEND))
-STEP(SEND,    "send",    TO(AWAIT) | TO(FINISH)) /* AWAIT: it failed before the first byte was sent */
-STEP(FINISH,  "finish",  TO(DONE))
-STEP(FAIL,    "fail",    TO(SEND))
-STEP(DONE,    "done",    0)
+STEP(ROUTE,    TO(LOOKUP) | TO(FETCH) | TO(SEND) | TO(FAIL)) /* SEND: OPTIONS that goes no further */
+STEP(LOOKUP,   TO(LOOKUP) | TO(FETCH) | TO(AWAIT) | TO(DELIVER) | TO(FAIL))
+STEP(FETCH,    TO(AWAIT) | TO(FAIL))
+STEP(AWAIT,    TO(DELIVER) | TO(LOOKUP) | TO(FAIL) | TO(FINISH)) /* FINISH: a tunnel ended */
+STEP(DELIVER,  TO(SEND))
+STEP(SEND,     TO(AWAIT) | TO(FINISH)) /* AWAIT: it failed before the first byte was sent */
+STEP(FINISH,   TO(DONE))
+STEP(FAIL,     TO(SEND))
+STEP(DONE,     0)
 /* clang-format on */

@@ -77,7 +77,7 @@ static void count_told(struct letter *l)
     told_before = told();
 }
 
-/* All readers of a worker are one watch; it is told once, and tells them in turns of a few, in their order. */
+/* All readers of a worker are one watch. It is told once, and tells them in turns of a few, in order. */
 static void many_are_told_in_turns(void **state)
 {
     (void)state;
