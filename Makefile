@@ -104,9 +104,10 @@ check:
 	@tools/deps.sh test
 	@node tests/check/run.mjs
 
-# The same, and the report of the longest functions.
+# The same, and the reports: the longest functions, and how often the code checks itself.
 tidy: check
 	@node tests/check/functions.mjs --report
+	@node tests/check/checks.mjs --report
 
 format:
 	@tools/deps.sh test
