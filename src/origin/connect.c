@@ -250,7 +250,7 @@ static bool try_next(struct ticket *t)
     return false;
 }
 
-/* An attempt that began before the winner has not answered for a moment: counts as failed. */
+/* Attempts that began before the winner count as failed: they have not answered for a moment. */
 static void mark_the_slow(struct ticket *t, const struct connection *winner)
 {
     LIST_EACH(l, &t->attempts) {

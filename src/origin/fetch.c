@@ -119,7 +119,7 @@ static void move_bytes(struct str *s, char **at)
     *at += s->n;
 }
 
-/* A table and its strings, in one piece of the arena. */
+/* Copies a table and its strings into one piece of the arena. */
 static const struct fields *copy_fields(const struct fields *from, struct arena *a)
 {
     struct fields *to = arena_alloc(a, sizeof(*to) + from->n * sizeof(*to->v));
@@ -136,7 +136,7 @@ static const struct fields *copy_fields(const struct fields *from, struct arena 
     return to;
 }
 
-/* The plan's other strings, in one piece of the arena. */
+/* Copies the plan's other strings into one piece of the arena. */
 static void copy_strings(struct fetch_plan *p, struct arena *a)
 {
     struct str *one[] = { &p->method_name,     &p->host,          &p->range,     &p->request_id,
@@ -259,8 +259,8 @@ static bool may_be_sent_twice(const struct fetch *f)
     return is_idempotent(f) && !f->has_upload && !f->plan.upgrade;
 }
 
-/* For how long a refused connection is tried again. Not when there is something stored to go on with: its
- * readers need not wait. */
+/* Returns for how long a refused connection is tried again. 0 when a stored response may be served instead:
+ * its readers need not wait. */
 static int64_t retry_time(const struct fetch *f)
 {
     bool covered = f->stale && object_serves_on_error(f->stale, epochs_latest(f->f->cache->epochs),
@@ -291,8 +291,8 @@ void fetch_ask(struct fetch *f)
 
 /* ---- time ---- */
 
-/* Does the origin still take an upload, however slowly? Of a short one that stands in the kernel's buffers
- * nothing is expected. */
+/* Does the origin still take an upload, however slowly? A short one that the kernel's buffers hold does not
+ * count. */
 static bool takes_upload(struct fetch *f)
 {
     size_t before = f->backlog.held;
@@ -313,7 +313,7 @@ static void too_slow(struct timer *t)
         fetch_fail(f, REASON_FIRST_BYTE_TIMEOUT, 504);
 }
 
-/* All that the client sent so far is with the origin. */
+/* Has the origin everything that the client sent so far, while more is to come? */
 static bool waits_for_client(const struct fetch *f)
 {
     return f->plan.upload && f->head_sent && !f->asked_all && !f->connection->stream.writing;
@@ -351,7 +351,7 @@ bool fetch_count_stream(struct fetch *f)
     return true;
 }
 
-/* Without room among the streams it goes on as it is, in one of the places for all. */
+/* Without room among the streams the answer keeps its place among the connections. */
 static void lasts(struct timer *t)
 {
     fetch_count_stream(CONTAINER_OF(t, struct fetch, lasts));
@@ -442,8 +442,9 @@ static void give_back(struct fetch *f)
         pool_drop(c);
 }
 
-/* The suite of the field says 4-9/10 and sends five bytes; what came is what is there. A part that claims to
- * reach the end of the whole still does when it is shorter than it said; any other mismatch is no part. */
+/* Sets which part of the whole has come. A part that claims to reach the end of the whole may be shorter than
+ * it said: then the whole is shorter (http-cache-tests sends five bytes as 4-9/10). false: any other
+ * mismatch; it is no part. */
 static bool settle_part(struct fetch *f)
 {
     uint64_t got = body_length(f->body), first = f->part_of.range.first, last = f->part_of.range.last;
@@ -495,7 +496,7 @@ void fetch_back_off(struct fetch *f)
         count(f->f->counters, COUNTER_REFRESHES_FAILED);
 }
 
-/* Nobody knows what the origin would have said. */
+/* Is it a limit of freshet's own, so that nobody knows what the origin would have said? */
 static bool is_own_limit(enum reason why)
 {
     return why == REASON_NO_MEMORY || why == REASON_NO_SOCKET;
@@ -508,7 +509,7 @@ static bool is_origins_fault(enum reason why)
            why != REASON_STREAM_LIMIT && !is_own_limit(why);
 }
 
-/* Of a limit that a crowd runs into: each of it has the same line to write. NULL: no such reason. */
+/* Returns the valve for a line that each request of a crowd would write. NULL: the reason has none. */
 static struct log_valve *valve_of(const struct fetch *f, enum reason why)
 {
     switch (why) {
@@ -519,7 +520,7 @@ static struct log_valve *valve_of(const struct fetch *f, enum reason why)
     }
 }
 
-/* Which setting it was. Returns how long the text is. */
+/* Writes which settings set the limit. Returns the length of the text. */
 static size_t describe_limit(const struct fetch *f, enum reason why, char *text, size_t bytes)
 {
     const struct site_settings *site = f->plan.site;
@@ -539,7 +540,7 @@ static size_t describe_limit(const struct fetch *f, enum reason why, char *text,
     return n;
 }
 
-/* What else there is to say, behind the reason's sentence. */
+/* Writes what the log says after the reason's sentence. */
 static void describe(const struct fetch *f, enum reason why, char *text, size_t bytes)
 {
     int64_t refused_ms = f->ticket.refused_ms;
@@ -592,8 +593,8 @@ void fetch_fail_malformed(struct fetch *f, enum http_error fault)
     fetch_fail(f, http_error_is_limit(fault) ? REASON_ORIGIN_LIMIT : REASON_ORIGIN_INVALID, 502);
 }
 
-/* The connection ended or broke. A reused one that dies without a byte was closed by the origin while it was
- * idle: asked again, once, when nothing can have come of the first try (RFC 9110 §9.2.2). */
+/* The connection ended or broke. The origin closed a reused one that dies without a byte while it was idle:
+ * the request is sent again, once, when the origin cannot have acted on it (RFC 9110 §9.2.2). */
 static void connection_lost(struct fetch *f)
 {
     CHECK(f->step == FETCH_HEAD || f->step == FETCH_BODY);

@@ -20,7 +20,7 @@ static void turn_passing(struct fetch *f, enum reason why)
     object_close(f->object);
     index_withdraw(f->object);
     body_pass(f->body);
-    /* The page is what it is by now: what is stored of it is older (CACHING.md 3.6). */
+    /* The stored response is older than this answer (CACHING.md 3.6). */
     if (why == REASON_TOO_LARGE && f->stale)
         index_withdraw(f->stale);
     if (why == REASON_TOO_LARGE)
@@ -32,13 +32,15 @@ static void turn_passing(struct fetch *f, enum reason why)
     watch_end(f);
 }
 
-/* What is kept is as long as it may be: whether more comes is seen beside the body. */
+/* Is a body that is to be stored as long as it may be? Then bytes go elsewhere first, to see whether more
+ * come. */
 static bool is_full(const struct fetch *f)
 {
     return f->store && body_length(f->body) >= (uint64_t)f->plan.site->object_bytes;
 }
 
-/* Where body bytes go; 0: not now. A body that is to be kept and has no room turns into a passing one. */
+/* Sets *p to where body bytes go, and returns how many fit; 0: no memory. A body that is to be stored turns
+ * into a passing one when there is no room for it. */
 static size_t body_space(struct fetch *f, char **p)
 {
     size_t n;
@@ -52,7 +54,7 @@ static size_t body_space(struct fetch *f, char **p)
     *p = body_room(f->body, &n);
     if (!*p)
         return 0;
-    /* No further than what is kept may be long. */
+    /* What is stored gets no longer than it may be. */
     uint64_t most = f->store ? (uint64_t)f->plan.site->object_bytes - body_length(f->body) : n;
     return n < most ? n : (size_t)most;
 }
@@ -102,15 +104,15 @@ static bool append(struct fetch *f, struct str data)
     return true;
 }
 
-/* A passing body: what all readers took is given back; when the slowest is a window behind, the origin
- * waits. */
+/* For a passing body: frees what all readers took, and stops reading the origin while the slowest reader is
+ * more than a window behind. */
 static void throttle(struct fetch *f)
 {
     uint64_t slowest = object_slowest(f->object), length = body_length(f->body);
     CHECK(f->step == FETCH_BODY && !f->store && object_is_closed(f->object));
     if (slowest == UINT64_MAX) {
-        /* Nobody reads what is not kept, and nobody will. Readers that left tell of it themselves; a refresh
-         * never had one. */
+        /* The body is not stored, has no reader, and nobody may join it. Readers that leave send a notice;
+         * a refresh never had one. */
         fetch_fail(f, REASON_CANCELLED, 502);
         return;
     }
@@ -145,7 +147,7 @@ static void chunked_data(struct fetch *f, struct str data)
         case CHUNKED_MORE: object_tell(f->object); return;
         case CHUNKED_BAD: fetch_fail_malformed(f, error); return;
         case CHUNKED_DONE:
-            /* Bytes behind the end are nobody's: the message is whole, the connection is of no more use. */
+            /* The message is whole. Bytes behind its end belong to nobody: the connection is out of step. */
             f->keep_alive &= data.n == 0;
             fetch_complete(f);
             return;
@@ -153,7 +155,7 @@ static void chunked_data(struct fetch *f, struct str data)
     }
 }
 
-/* n body bytes stand in the body already. */
+/* The body has n more bytes. */
 static void took(struct fetch *f, size_t n)
 {
     count_add(f->f->counters, COUNTER_ORIGIN_BYTES, (int64_t)n);
@@ -194,7 +196,7 @@ void fetch_on_data(struct connection *c, size_t n)
         throttle(f);
 }
 
-/* Bytes that came behind the head belong to the body. */
+/* Adds the bytes that came behind the head to the body. */
 static void take_rest(struct fetch *f, size_t head_bytes)
 {
     CHECK(head_bytes <= f->got.n);
@@ -224,7 +226,8 @@ uint64_t fetch_whole_length(const struct fetch *f)
     return f->framing.length + (f->part ? body_length(f->part->body) : 0);
 }
 
-/* What is to be kept, and how long it will be is known: all at once, when there is room for it. */
+/* Makes the body. One that is to be stored, and whose length is known, gets all its memory at once when there
+ * is room. */
 static struct body *new_body(struct fetch *f)
 {
     struct cache *c = f->f->cache;
@@ -238,7 +241,7 @@ static struct body *new_body(struct fetch *f)
     return whole ? whole : body_new(&c->memory, length);
 }
 
-/* The bytes that are there already stand in front of those that come. false: the fetch failed. */
+/* Copies the stored part in front of the bytes that come. false: the fetch failed. */
 static bool copy_part(struct fetch *f)
 {
     struct body_cursor cursor = { NULL };
@@ -290,7 +293,7 @@ void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verd
         watch_end(f);
 }
 
-/* Also when nobody reads it (CACHING.md 7). */
+/* Does the fetch go on when nobody reads its answer (CACHING.md 7)? */
 static bool is_wanted(const struct fetch *f)
 {
     if (f->step == FETCH_BODY)

@@ -10,7 +10,7 @@
 #define INTERIM_MOST  64
 #define NAMES_CARRIED 8192 /* over confirmations; a page has some thousand of its own at most */
 
-/* Of a head under way: its lines. Used within one callback, like the scratch. */
+/* Returns the table for the lines of a head. It is used within one callback, like the scratch. */
 static struct field *table_of(struct fetcher *f, size_t lines)
 {
     if (f->table_cap != lines) {
@@ -32,8 +32,7 @@ static void ask_unconditionally(struct fetch *f)
     fetch_ask(f);
 }
 
-/* Of an object with few names little is kept of each. Should it have many from now on, that would be too
- * little. */
+/* An object with few names keeps short ones. Would it have too many for that from now on? */
 static bool outgrows_names(struct fetch *f, const struct verdict *v)
 {
     struct epoch_names old = object_names(f->stale);
@@ -44,7 +43,7 @@ static bool outgrows_names(struct fetch *f, const struct verdict *v)
     return names.is_short && names.n > EPOCH_NAMES_FEW;
 }
 
-/* 304: the stored response is confirmed. A new object with its body and the updated head (RFC 9111
+/* 304: the stored response is confirmed. The new object gets its body and the updated head (RFC 9111
  * §4.3.4). */
 static void confirmed(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
@@ -93,7 +92,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     fetch_complete(f);
 }
 
-/* The origin failed, and there is something stored to go on with: the answer is not delivered. */
+/* Has the origin failed, and is a stored response served instead of this answer? */
 static bool is_covered_by_stale(struct fetch *f, int status)
 {
     if (!f->stale)
@@ -135,7 +134,7 @@ static void compare_with_stored(struct fetch *f, const struct response_head *h)
         epochs_purge(f->f->cache->epochs, PURGE_INVALIDATE, &name, 1, f->f->loop->now.mono_ms);
 }
 
-/* The rest of a stored part: both carry the same strong validator, and fit (RFC 9111 §3.4). */
+/* Is it the rest of the stored part: do both carry the same strong validator, and fit (RFC 9111 §3.4)? */
 static bool completes_part(struct fetch *f, const struct fields *fields)
 {
     uint64_t whole;
@@ -149,7 +148,7 @@ static bool completes_part(struct fetch *f, const struct fields *fields)
            etag_match_strong(theirs, response_etag(f->part->response));
 }
 
-/* A whole of a stored part and the 206 that brings its rest. */
+/* Makes a whole of a stored part and the 206 that brings its rest. */
 static void complete_part(struct fetch *f, const struct response_head *h, const struct fields *rest)
 {
     struct fields before, merged;
@@ -164,8 +163,8 @@ static void complete_part(struct fetch *f, const struct response_head *h, const 
     fetch_begin_body(f, &a, &v, h->bytes);
 }
 
-/* A 206 to a Range that this fetch forwarded, judged as if it were whole: what may be stored of a page may be
- * stored of its parts (RFC 9111 §3.3). */
+/* Judges a 206 to a Range that this fetch forwarded as if it were whole: if a page may be stored, so may its
+ * parts (RFC 9111 §3.3). */
 static void judge_part(struct fetch *f, const struct fields *fields, struct verdict *v)
 {
     uint64_t whole;
@@ -273,8 +272,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     fetch_begin_body(f, &a, &v, head_bytes);
 }
 
-/* Its answer is there before the client was told to send the upload: it never is, and the connection ends
- * with the answer. */
+/* The answer came before the client was told to send its upload: the upload is never sent, and the connection
+ * ends with the answer. */
 static void refuse_upload(struct fetch *f)
 {
     struct upload *u = f->plan.upload;
@@ -287,7 +286,7 @@ static void refuse_upload(struct fetch *f)
 
 static void keep_part(struct fetch *f);
 
-/* Something between the request and its answer. false: no head is to be looked at now. */
+/* Handles a 1xx. false: there is no head to look at now. */
 static bool interim_head(struct fetch *f, const struct response_head *h)
 {
     bool upgrades = h->status == 101 && f->plan.upgrade && f->plan.client && !f->send_broken;
@@ -329,7 +328,7 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
     return true;
 }
 
-/* Part of a head: the rest comes behind it. */
+/* Keeps part of a head until the rest comes. */
 static void keep_part(struct fetch *f)
 {
     if (f->in.n) { /* it is there, perhaps behind an interim one */

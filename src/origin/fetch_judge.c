@@ -6,7 +6,7 @@
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
 
-/* Says something of the origin's state, or of one visitor, and nothing of the page. */
+/* Does the answer tell about the origin's state or one visitor, and nothing about the page? */
 static bool is_passing_trouble(int status, enum reason why)
 {
     return status >= 500 || status == 408 || status == 425 || status == 429 || why == REASON_AUTHORIZATION ||
@@ -21,7 +21,7 @@ static bool has_short_body(const struct fetch *f, int status)
            (f->framing.kind == FRAMING_LENGTH && f->framing.length <= (uint64_t)f->plan.site->object_bytes);
 }
 
-/* What an answer that is not stored says of its key. */
+/* Returns what an answer that is not stored says about its key. */
 static struct index_note said_of_key(struct fetch *f, int status, const struct verdict *v)
 {
     const struct site_settings *site = f->plan.site;
@@ -40,7 +40,7 @@ static struct index_note said_of_key(struct fetch *f, int status, const struct v
     };
 }
 
-/* Not to be stored: nobody else gets it, and what it says of the page is remembered. */
+/* The answer is not stored: nobody else gets it, and the index remembers what it says about the page. */
 static void refuse(struct fetch *f, int status, const struct verdict *v)
 {
     CHECK(!v->store && v->reason != REASON_NONE);
@@ -48,8 +48,7 @@ static void refuse(struct fetch *f, int status, const struct verdict *v)
     index_refuse(f->object, &f->place, f->plan.learns ? &note : NULL, f->f->loop->now.mono_ms);
     object_close(f->object);
     f->length_decides = f->plan.learns && note.effect == MARK_CLEARS && !note.is_short && status == 200;
-    /* The origin's word on this page is newer than what is stored: that is dropped, not kept (CACHING.md
-     * 3.6). */
+    /* The origin's word is newer than the stored response, which is dropped (CACHING.md 3.6). */
     if (is_passing_trouble(status, v->reason))
         fetch_back_off(f);
     else if (f->stale && f->plan.may_store && !f->plan.not_stored)
@@ -61,7 +60,7 @@ static bool is_2xx(int status)
     return status >= 200 && status <= 299;
 }
 
-/* The key under that rule of what was sent. */
+/* Computes the key, under that rule, of the request that was sent. */
 static void set_place(struct fetch *f, const struct rule *rule)
 {
     f->place.rule = rule;
@@ -145,8 +144,8 @@ static bool is_list_member(struct str list, struct str token)
     return false;
 }
 
-/* Of what went as it came: would the request that the key stands for have had this answer? It has the same
- * target and languages, and offers those codings that are in the key, no others ("deflate"). */
+/* The request went as it came: would the one that its key stands for get the same answer? That one has the
+ * same target and languages, and offers only the codings that are in the key (not "deflate"). */
 static bool is_of_the_key(struct fetch *f, const struct fields *response)
 {
     struct str offered = accept_encoding_normalize(f->plan.key.fields), member,
@@ -199,7 +198,7 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
     v->store = v->store && v->reason == REASON_NONE;
 }
 
-/* For the dev profile: what production would have done. */
+/* For the dev profile: adds what production would have done. */
 static void add_dev_note(const struct verdict *v, struct buf *b)
 {
     buf_printf(b, "dev: would store for %lld s", (long long)(v->fresh.lifetime_ms / 1000));
@@ -207,8 +206,8 @@ static void add_dev_note(const struct verdict *v, struct buf *b)
         buf_printf(b, "%s%.*s", i ? " " : ", tags ", STR_ARG(v->tags.v[i]));
 }
 
-/* What the answer says of itself beside the reason: the mistake in its targeted field, and what the profile
- * dev did not do. */
+/* Returns what Cache-Status says beside the reason: the mistake in a targeted field, and what the profile dev
+ * did not do. */
 static struct str note_of(struct fetch *f, const struct verdict *v)
 {
     bool told = v->store || v->reason == REASON_DEV || v->reason == REASON_TARGETED_INVALID;
@@ -241,7 +240,7 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
     struct name_list names = { .is_short = true };
     CHECK(f->store == v->store);
     CHECK(v->store || object_is_closed(f->object)); /* nobody joins what is for one reader */
-    /* What nobody else gets need not be purged. */
+    /* Nobody else gets it, so no purge needs to find it. */
     if (v->store)
         fetch_names(f, v, successor_of, &names);
     struct response_plan plan = {

@@ -52,8 +52,8 @@ static void add_framing(struct fetch *f)
         buf_add(&f->out, STR("Transfer-Encoding: chunked\r\n"));
 }
 
-/* Only while its client waits for the answer: who sends the body all the same asks nothing (RFC 9110
- * §10.1.1). */
+/* Asks the origin only while the client waits for its decision: a client that sends its body without waiting
+ * asks nothing (RFC 9110 §10.1.1). */
 static void add_expectation(struct fetch *f)
 {
     if (f->plan.upload && f->plan.upload->awaits)
@@ -121,7 +121,7 @@ static unsigned upload_pieces(struct fetch *f, struct iovec *iov, char *chunk)
     return n;
 }
 
-/* From the loop: what is sent may be sent from within a call of the request. */
+/* Goes on from the loop: fetch_send may have been called by the request. */
 static void tell_early_101(struct fetch *f)
 {
     if (f->early_101 && f->asked_all)

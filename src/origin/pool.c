@@ -14,8 +14,8 @@ static void serve_queue(struct pool_entry *e);
 
 static bool take_place(struct pool_entry *e)
 {
-    /* Never above the limit, not even for a moment: another worker would then see no place where there is
-     * one. */
+    /* The count never exceeds the limit, not even for a moment: another worker would then see no place where
+     * there is one. */
     int64_t n = atomic_load_explicit(&e->origin->in_use, memory_order_acquire);
     while (n < e->limit)
         if (atomic_compare_exchange_weak_explicit(&e->origin->in_use, &n, n + 1, memory_order_acq_rel,
@@ -38,8 +38,8 @@ static void give_place(struct pool_entry *e)
 {
     int64_t in_use = atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
     CHECK(in_use > 0);
-    /* From the loop, not from here: an idle connection must first show that nothing is left in it, and many
-     * failures at once must not nest. */
+    /* The loop serves the queue, not this call: an idle connection must first show that nothing is left in
+     * it, and many failures at once must not nest. */
     e->gave_place = !list_is_empty(&e->queue);
     if (e->gave_place)
         notice_send(&e->place.notice, e->pool->loop);
@@ -213,7 +213,7 @@ void pool_give_place(struct connection *c)
     give_place(c->entry);
 }
 
-/* The connection has no owner any more. */
+/* Takes the connection away from its owner. */
 static void lose_owner(struct connection *c)
 {
     if (!c->own)
@@ -253,7 +253,7 @@ void pool_keep(struct connection *c, int64_t idle_ms)
 {
     struct pool_entry *e = c->entry;
     CHECK(c->tag == CONNECTION_TAG && !link_is_in(&c->link) && !c->stream.writing);
-    /* The next one who gets it must not be taken for another. */
+    /* Its next user must not be taken for another one. */
     CHECK(!c->own && !c->personal);
     if (e->pool->closing || idle_ms == 0 || is_too_old(c) || e->idle_n >= IDLE_MAX ||
         c->stream.state != STREAM_OPEN) {
@@ -369,7 +369,7 @@ static struct connection *take_idle(struct pool_entry *e, const struct ticket *t
         return own;
     while ((l = list_first(&e->idle)) != NULL) {
         struct connection *c = CONTAINER_OF(l, struct connection, link);
-        /* Its end may not have been read yet, behind the event that brought this request. */
+        /* The event that tells of its end may stand behind the one that brought this request. */
         if (is_too_old(c) || (t->once && !stream_is_quiet(&c->stream))) {
             pool_drop(c);
             continue;
@@ -432,7 +432,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     t->state = TICKET_QUEUED;
     list_push_back(&e->queue, &t->link);
     timer_start(p->loop, &t->timer, site->queue_timeout, queue_too_long);
-    /* A place may have become free on another worker before that could see that a ticket waits here. */
+    /* Another worker may have given a place back before it could see that a ticket waits here. */
     notice_send(&e->place.notice, p->loop);
     return POOL_WAIT;
 }
