@@ -448,6 +448,7 @@ static void ends_with_its_last_reader_when_it_may_not(void **state)
         if (when == 1) {
             origin_say(fd, passing);
             visit_reads(&v, "bo");
+            assert_true(fetch_is_for_client(&v.client));
         }
         if (when == 0) { /* as long as somebody else reads it goes on */
             struct watch another = { .owner = &d, .notice = &v.notice.notice };
@@ -522,6 +523,7 @@ static void a_body_over_the_limit_passes(void **state)
         origin_say(fd, answers[i][1]);
         visit_reads(&v, "123456789");
         assert_true(object_is_closed(v.object));
+        assert_null(v.object->family);
         if (i == 2)
             shutdown(fd, SHUT_RDWR);
         visit_until(&v, OBJECT_SEALED);
@@ -726,7 +728,7 @@ static void a_rest_of_something_else_is_no_rest(void **state)
         "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 4-9/10\r\nETag: \"2\"\r\nContent-Length: "
         "6\r\n\r\n",
         "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-9/10\r\n" TAGGED "Content-Length: 5\r\n\r\n",
-        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 4-9/11\r\n" TAGGED "Content-Length: 6\r\n\r\n",
+        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 4-10/11\r\n" TAGGED "Content-Length: 7\r\n\r\n",
         "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n",
     };
     struct desk d;
