@@ -27,6 +27,7 @@ static bool closing_looks_whole(const struct h1 *c)
 
 void h1_close(struct h1 *c)
 {
+    CHECK(c->tag == H1_TAG);
     if (c->state == H1_CLOSING)
         return;
     bool must_break = closing_looks_whole(c);
@@ -43,6 +44,7 @@ void h1_close(struct h1 *c)
 
 void h1_break_off(struct h1 *c)
 {
+    CHECK(c->tag == H1_TAG && c->state != H1_CLOSING);
     c->state = H1_CLOSING;
     timer_stop(c->stream->loop, &c->timer);
     stream_reset(c->stream);
@@ -58,6 +60,7 @@ void h1_wait_at_most(struct h1 *c, int64_t ms, void (*too_late)(struct timer *))
 void h1_close_on_time(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
+    CHECK(c->tag == H1_TAG);
     if (c->waiting)
         h1_close(c);
 }
@@ -90,12 +93,15 @@ static void linger_on(struct h1 *c, size_t n)
 static void free_connection(struct h1 *c)
 {
     struct h1_front *f = c->front;
+    CHECK(c->tag == H1_TAG && c->state == H1_CLOSING && c->closed && !c->letter_pending);
+    CHECK(!timer_is_running(&c->timer));
     /* An aborted request still has its visitor's data. */
     if (c->x)
         request_reset(&c->x->request);
     h1_give_exchange(c);
     request_client_gone(&c->own);
     link_remove(&c->link);
+    c->tag = 0;
     mem_free(c->stream);
     mem_free(c);
     front_count(&f->front, -1);
@@ -104,6 +110,7 @@ static void free_connection(struct h1 *c)
 static void on_closed(struct stream *s)
 {
     struct h1 *c = s->owner;
+    CHECK(c->tag == H1_TAG && !c->closed);
     c->closed = true;
     if (!c->letter_pending)
         free_connection(c);
@@ -114,6 +121,7 @@ static void on_closed(struct stream *s)
 static void open_letter(struct letter *l)
 {
     struct h1 *c = CONTAINER_OF(l, struct h1, letter);
+    CHECK(c->tag == H1_TAG && c->letter_pending);
     c->letter_pending = false;
     if (c->closed)
         free_connection(c);
@@ -135,6 +143,7 @@ void h1_go_on_later(struct h1 *c)
 static void too_slow_head(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
+    CHECK(c->tag == H1_TAG);
     if (!c->waiting)
         return;
     static const struct str text = STR_INIT("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
@@ -219,6 +228,7 @@ static void after_request(struct h1 *c)
 {
     struct exchange *x = c->x;
     struct request *r = &x->request;
+    CHECK(r->step == STEP_DONE && c->state == H1_BUSY && c->request_done);
     bool gone = r->gone, cut = r->cut, tunnel = c->tunnel;
     c->request_done = false;
     c->served++;
@@ -240,6 +250,7 @@ static void after_request(struct h1 *c)
 static void begin_next(struct h1 *c)
 {
     struct exchange *x = c->x;
+    CHECK(c->body_done && x->at <= x->in.n);
     memmove(x->in.p, x->in.p + x->at, x->in.n - x->at);
     x->in.n -= x->at;
     x->at = x->head_bytes = 0;
@@ -287,6 +298,7 @@ static bool begin_request(struct h1 *c)
         return false;
     }
     h1_wait_no_more(c);
+    CHECK(!c->request_done && c->deferred_n == 0);
     c->state = H1_BUSY;
     x->at = x->head_bytes = result == HEAD_DONE ? h.bytes : x->in.n;
     set_request(c, result == HEAD_DONE ? &h : NULL, error);
@@ -304,6 +316,7 @@ static bool begin_request(struct h1 *c)
 
 void h1_advance(struct h1 *c)
 {
+    CHECK(c->tag == H1_TAG);
     for (;;) {
         switch (c->state) {
         case H1_IDLE:
@@ -352,6 +365,7 @@ void h1_advance(struct h1 *c)
 static size_t on_space(struct stream *s, char **p)
 {
     struct h1 *c = s->owner;
+    CHECK(c->tag == H1_TAG && c->stream == s);
     static _Thread_local char nothing[4096];
     if (c->state == H1_LINGER || c->state == H1_CLOSING) {
         *p = nothing;
@@ -369,10 +383,12 @@ static size_t on_space(struct stream *s, char **p)
 static void on_data(struct stream *s, size_t n)
 {
     struct h1 *c = s->owner;
+    CHECK(c->tag == H1_TAG && n > 0);
     if (c->state == H1_LINGER)
         linger_on(c, n);
     if (c->state == H1_LINGER || c->state == H1_CLOSING)
         return;
+    CHECK(n <= c->x->in.cap - c->x->in.n);
     c->x->in.n += n;
     h1_advance(c);
 }
@@ -380,6 +396,7 @@ static void on_data(struct stream *s, size_t n)
 static void on_ended(struct stream *s, int status)
 {
     struct h1 *c = s->owner;
+    CHECK(c->tag == H1_TAG && c->stream == s && !c->half_closed && !c->raw_ended);
     if (c->state == H1_BUSY && c->tunnel && status == 0) {
         c->raw_ended = true;
         h1_feed_raw(c);
@@ -429,6 +446,7 @@ static void accept_stream(struct front *front, struct stream *s, const struct ad
 {
     struct h1_front *f = h1_front_of(front);
     struct h1 *c = mem_alloc(sizeof(*c));
+    c->tag = H1_TAG;
     c->front = f;
     c->peer = *peer;
     c->stream = s;
@@ -468,7 +486,7 @@ static void close_all(struct front *front)
 static void free_front(struct front *front)
 {
     struct h1_front *f = h1_front_of(front);
-    CHECK(list_is_empty(&f->connections));
+    CHECK(list_is_empty(&f->connections) && f->front.open == 0);
     stock_fini(&f->exchanges);
     mem_free(f);
 }

@@ -22,6 +22,7 @@ void h1_want_body(struct request *r)
 static void end_body(struct h1 *c, enum http_error error)
 {
     struct request *r = &c->x->request;
+    CHECK(!c->body_done && c->body_wanted);
     c->body_done = true;
     c->body_wanted = false;
     h1_wait_no_more(c);
@@ -37,6 +38,7 @@ static void end_body(struct h1 *c, enum http_error error)
 static bool next_piece(struct h1 *c, bool *ended, enum http_error *error)
 {
     struct exchange *x = c->x;
+    CHECK(!c->body_done && x->at <= x->in.n && !c->piece.n);
     struct str in = { x->in.p + x->at, x->in.n - x->at };
     *ended = false;
     *error = HTTP_ERROR_NONE;
@@ -70,6 +72,7 @@ static void look_for_client(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
     struct request *r = c->x ? &c->x->request : NULL;
+    CHECK(c->tag == H1_TAG);
     if (!c->waiting || !r || r->head_sent || r->sending)
         return;
     if (c->stream->loop->now.mono_ms >= c->half_closed_until || stream_is_dead(c->stream)) {
@@ -86,6 +89,7 @@ static void look_for_client(struct timer *t)
 void h1_feed_body(struct h1 *c)
 {
     struct request *r = &c->x->request;
+    CHECK(c->state == H1_BUSY && !c->request_done && !c->tunnel);
     if (c->expects_continue && c->x->at < c->x->in.n)
         request_body_begins(r);
     while (c->body_wanted && !c->body_done && c->state == H1_BUSY && !c->request_done) {
@@ -97,6 +101,7 @@ void h1_feed_body(struct h1 *c)
             break;
         }
         size_t taken = request_body(r, c->piece);
+        CHECK(taken <= c->piece.n);
         c->piece = str_from_index(c->piece, taken);
         if (c->piece.n)
             c->body_wanted = false; /* the request says when it wants more */
@@ -121,6 +126,7 @@ void h1_feed_body(struct h1 *c)
 
 void h1_discard_body(struct h1 *c)
 {
+    CHECK(c->state == H1_DISCARD && !c->request_done);
     while (!c->body_done) {
         bool ended;
         enum http_error error;
@@ -146,8 +152,10 @@ void h1_discard_body(struct h1 *c)
 void h1_feed_raw(struct h1 *c)
 {
     struct exchange *x = c->x;
+    CHECK(c->state == H1_BUSY && c->tunnel);
     while (x->at < x->in.n && c->state == H1_BUSY && !c->request_done) {
         size_t taken = request_raw(&x->request, (struct str){ x->in.p + x->at, x->in.n - x->at });
+        CHECK(taken <= x->in.n - x->at);
         if (taken == 0)
             break;
         x->at += taken;

@@ -10,8 +10,11 @@ struct exchange *h1_take_exchange(struct h1_front *f)
 {
     bool is_new;
     struct exchange *x = stock_take(&f->exchanges, &is_new);
-    if (!is_new)
+    if (!is_new) {
+        CHECK(x->tag == EXCHANGE_TAG && x->in.n == 0);
         return x;
+    }
+    x->tag = EXCHANGE_TAG;
     request_init(&x->request, f->front.requests, &h1_ops);
     x->in = (struct buf){ .p = x->first, .cap = IN_FIRST };
     x->table = x->few;
@@ -35,6 +38,7 @@ void h1_grow_in(struct exchange *x, size_t room)
     struct buf larger = BUF_INIT;
     buf_room(&larger, x->in.n + room);
     buf_add(&larger, buf_str(&x->in));
+    CHECK(larger.cap >= larger.n + room);
     x->in = larger;
 }
 
@@ -58,6 +62,8 @@ void h1_give_exchange(struct h1 *c)
     struct h1_front *f = c->front;
     if (!x)
         return;
+    CHECK(c->tag == H1_TAG && x->tag == EXCHANGE_TAG && x->request.step == STEP_DONE);
+    CHECK(!x->request.settings); /* it was reset: nobody finds a visitor's data in it */
     c->x = NULL;
     free_in(x);
     h1_set_table(x, 0);
@@ -69,6 +75,7 @@ void h1_give_exchange(struct h1 *c)
 
 void h1_compact(struct exchange *x)
 {
+    CHECK(x->head_bytes <= x->at && x->at <= x->in.n);
     if (x->at <= x->head_bytes)
         return;
     memmove(x->in.p + x->head_bytes, x->in.p + x->at, x->in.n - x->at);

@@ -39,8 +39,13 @@ enum h1_state {
 #define DISCARD_MOST ((uint64_t)65536)
 #define IOV_MOST     STREAM_IOV_MAX
 
+/* Type tags: each while the struct lives. */
+#define H1_TAG       0x68313131u
+#define EXCHANGE_TAG 0x65786368u
+
 struct exchange {
     void *stocks; /* the stock's, while nobody has the exchange */
+    unsigned tag;
     struct h1 *connection;
     struct request request;
     struct buf in;     /* received: the head, then body bytes or the next requests */
@@ -71,6 +76,7 @@ struct h1 {
     struct connection *own; /* its connection to an origin where it has logged in by connection; usually
                              * NULL */
     enum h1_state state;
+    unsigned tag;
     struct timer timer;
     bool waiting; /* `timer` is in force */
     struct head_scan scan;
@@ -102,7 +108,9 @@ extern const struct front_ops h1_ops;
 
 static inline struct h1 *h1_of_request(struct request *r)
 {
-    return CONTAINER_OF(r, struct exchange, request)->connection;
+    struct exchange *x = CONTAINER_OF(r, struct exchange, request);
+    CHECK(x->tag == EXCHANGE_TAG && x->connection->tag == H1_TAG && x->connection->x == x);
+    return x->connection;
 }
 
 static inline struct iovec h1_piece(struct str s)

@@ -76,6 +76,7 @@ static struct str write_rest(struct h1 *c, const struct reply *reply)
 static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsigned n)
 {
     if (c->stream->writing) { /* an interim response is being sent */
+        CHECK(c->interim_writing && c->deferred_n == 0);
         unsigned first = c->interims.n > 0;
         CHECK(first + n <= IOV_MOST);
         c->deferred[0] = h1_piece(c->interims);
@@ -98,7 +99,7 @@ enum front_sent h1_send(struct request *r, const struct reply *head, const struc
     struct iovec iov[IOV_MOST];
     unsigned n = 0;
     size_t bytes = 0;
-    CHECK(body_n <= REPLY_PIECES_MAX);
+    CHECK(body_n <= REPLY_PIECES_MAX && c->state == H1_BUSY && !c->tunnel);
     if (head) {
         iov[n++] = h1_piece(status_line(r, head));
         if (head->lines.n)
@@ -147,6 +148,7 @@ void h1_interim(struct request *r, int status, const struct fields *fields)
 void h1_done(struct request *r)
 {
     struct h1 *c = h1_of_request(r);
+    CHECK(r->step == STEP_DONE && !c->request_done);
     c->request_done = true;
     /* The request ended while a write is pending. Its memory goes with it, so the kernel must not get the
      * rest. */
@@ -159,6 +161,7 @@ void h1_done(struct request *r)
 void h1_on_written(struct stream *s, int status)
 {
     struct h1 *c = s->owner;
+    CHECK(c->tag == H1_TAG && c->stream == s);
     if (c->state == H1_LINGER || c->state == H1_DISCARD || !c->x)
         return;
     if (c->interim_writing) {
@@ -191,6 +194,7 @@ void h1_on_written(struct stream *s, int status)
 void h1_on_moved(struct stream *s)
 {
     struct h1 *c = s->owner;
+    CHECK(c->tag == H1_TAG && c->stream == s);
     if (c->x && c->state == H1_BUSY && !c->interim_writing)
         request_moved(&c->x->request);
 }
@@ -222,6 +226,7 @@ enum front_sent h1_upgrade(struct request *r, const struct reply *head)
     struct h1 *c = h1_of_request(r);
     struct iovec iov[] = { h1_piece(status_line(r, head)), h1_piece(head->lines),
                            h1_piece(STR("Connection: upgrade\r\n\r\n")) };
+    CHECK(!c->tunnel && head->upgrade);
     c->tunnel = true;
     return write_pieces(c, iov, COUNT_OF(iov));
 }

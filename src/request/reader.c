@@ -11,7 +11,12 @@
 #define TOLD_MOST 256
 #endif
 
+/* Type tags: each while the struct lives. */
+#define HUB_TAG    0x68756220u
+#define READER_TAG 0x72656164u
+
 struct hub {
+    unsigned tag;
     struct watch watch;
     struct loop_notice notice;
     struct letter more;    /* tells the rest */
@@ -23,6 +28,7 @@ struct hub {
 };
 
 struct reader {
+    unsigned tag;
     struct link link;
     struct hub *hub;
     struct request *request;
@@ -31,9 +37,12 @@ struct reader {
 
 static void free_if_empty(struct hub *h)
 {
+    CHECK(h->tag == HUB_TAG);
     /* A pending notice comes back here. */
     if (h->telling || !list_is_empty(&h->readers) || h->more_pending || loop_notice_is_pending(&h->notice))
         return;
+    CHECK(list_is_empty(&h->untold) && !link_is_in(&h->watch.link));
+    h->tag = 0;
     object_unref(h->object);
     mem_free(h);
 }
@@ -72,9 +81,11 @@ static void fetch_ahead(struct hub *h)
 static void tell_some(struct hub *h)
 {
     struct link *l;
+    CHECK(h->tag == HUB_TAG && !h->telling && !h->more_pending);
     h->telling = true;
     for (unsigned i = 0; i < TOLD_MOST && (l = list_pop(&h->untold)) != NULL; i++) {
         struct reader *reader = CONTAINER_OF(l, struct reader, link);
+        CHECK(reader->tag == READER_TAG && reader->hub == h && reader->request->reader == reader);
         list_push_back(&h->readers, l);
         fetch_ahead(h);
         request_wake(reader->request);
@@ -94,6 +105,7 @@ static void tell_some(struct hub *h)
 static void open_more(struct letter *l)
 {
     struct hub *h = CONTAINER_OF(l, struct hub, more);
+    CHECK(h->tag == HUB_TAG && h->more_pending);
     h->more_pending = false;
     tell_some(h);
 }
@@ -101,6 +113,7 @@ static void open_more(struct letter *l)
 static void progressed(struct loop_notice *n)
 {
     struct hub *h = CONTAINER_OF(n, struct hub, notice);
+    CHECK(h->tag == HUB_TAG);
     list_move_all(&h->untold, &h->readers);
     if (!h->more_pending)
         tell_some(h);
@@ -112,6 +125,7 @@ static struct hub *hub_of(struct request *r, struct object *o)
     if (known)
         return CONTAINER_OF(known, struct hub, watch);
     struct hub *h = mem_alloc(sizeof(*h));
+    h->tag = HUB_TAG;
     loop_notice_init(&h->notice, r->w->loop, progressed);
     link_init(&h->watch.link);
     h->watch.owner = r->w->loop;
@@ -125,15 +139,16 @@ static struct hub *hub_of(struct request *r, struct object *o)
 
 enum object_watch reader_join(struct request *r, struct object *o, bool own_fetch)
 {
-    CHECK(!r->reader);
+    CHECK(r->tag == REQUEST_TAG && !r->reader);
     struct hub *h = hub_of(r, o);
+    CHECK(h->tag == HUB_TAG && h->object == o);
     enum object_watch answer = object_watch(o, &h->watch, own_fetch);
     if (answer != OBJECT_WATCHED) {
         free_if_empty(h);
         return answer;
     }
     r->reader = arena_alloc(&r->arena, sizeof(*r->reader));
-    *r->reader = (struct reader){ .hub = h, .request = r };
+    *r->reader = (struct reader){ .tag = READER_TAG, .hub = h, .request = r };
     link_init(&r->reader->link);
     list_push_back(&h->readers, &r->reader->link);
     return answer;
@@ -145,6 +160,8 @@ void reader_leave(struct request *r)
     if (!reader)
         return;
     struct hub *h = reader->hub;
+    CHECK(reader->tag == READER_TAG && h->tag == HUB_TAG && reader->request == r);
+    reader->tag = 0;
     r->reader = NULL;
     link_remove(&reader->link);
     object_unwatch(h->object, &h->watch);
@@ -157,6 +174,7 @@ void reader_moved(struct request *r, uint64_t position)
 {
     if (!r->reader || r->reader->position == position)
         return;
+    CHECK(r->reader->tag == READER_TAG && position > r->reader->position);
     r->reader->position = position;
     update_slowest(r->reader->hub);
 }

@@ -16,6 +16,7 @@ static enum request_result run(struct request *r);
 void request_init(struct request *r, struct requests *w, const struct front_ops *front)
 {
     memset(r, 0, offsetof(struct request, room));
+    r->tag = REQUEST_TAG;
     r->w = w;
     r->front = front;
     r->step = STEP_DONE;
@@ -25,14 +26,16 @@ void request_init(struct request *r, struct requests *w, const struct front_ops 
 
 void request_fini(struct request *r)
 {
-    CHECK(r->step == STEP_DONE);
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_DONE && !link_is_in(&r->link));
+    r->tag = 0;
     arena_fini(&r->arena);
 }
 
 void request_reset(struct request *r)
 {
     const size_t from = offsetof(struct request, source), to = offsetof(struct request, reply.extra);
-    CHECK(r->step == STEP_DONE);
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_DONE);
+    CHECK(!r->reader && !r->tunnel && !r->held && !timer_is_running(&r->timer));
     arena_rewind(&r->arena);
     memset((char *)r + from, 0, to - from);
     r->step = STEP_DONE;
@@ -41,6 +44,7 @@ void request_reset(struct request *r)
 
 enum request_result request_start(struct request *r)
 {
+    CHECK(r->tag == REQUEST_TAG);
     CHECK(r->step == STEP_DONE && !r->settings && !r->rule && !r->body && !r->fields_made);
     r->step = STEP_ROUTE;
     request_take_settings(r);
@@ -73,6 +77,7 @@ static enum step answer_options(struct request *r)
 static enum step do_route(struct request *r)
 {
     uint64_t hops;
+    CHECK(r->looks == 0 && !r->object);
     enum http_error e = r->refused;
     if (e == HTTP_ERROR_NONE)
         e = route_request(r);
@@ -105,6 +110,7 @@ static void move_object(struct object **to, struct object **from)
 static enum step hit(struct request *r)
 {
     move_object(&r->object, &r->found.stored);
+    CHECK_DEBUG(object_state(r->object) == OBJECT_SEALED);
     object_count_hit(r->object);
     return STEP_DELIVER;
 }
@@ -125,6 +131,7 @@ static enum step part_found(struct request *r)
 /* Lets the source fill the object. `background`: nobody waits for it. */
 static void start(struct request *r, struct object *o, bool background)
 {
+    CHECK(object_state(o) == OBJECT_NEW);
     r->background_started |= background;
     r->source->start(r->source, r, o, background);
 }
@@ -143,6 +150,7 @@ static enum step stale_hit(struct request *r)
 
 static enum step join(struct request *r)
 {
+    CHECK(r->found.busy && !r->reader);
     move_object(&r->stale, &r->found.stored);
     if (object_readers(r->found.busy) >= (unsigned)r->site->waiters) {
         r->alone = true;
@@ -207,6 +215,7 @@ static void prepare_pass(struct request *r)
 
 static enum step do_fetch(struct request *r)
 {
+    CHECK(!r->object && !r->reader && !r->head_sent);
     if (request_needs_whole_body(r)) {
         enum step next = request_collect_body(r);
         if (next != STEP_FETCH)
@@ -239,6 +248,7 @@ static enum step do_fetch(struct request *r)
 static enum step do_await(struct request *r)
 {
     struct object *o = r->object;
+    CHECK(o && !r->head_sent);
     if (r->tunnel)
         return tunnel_is_over(r) ? STEP_FINISH : STEP_WAIT;
     if (!r->reader && !object_is_done(o) && !request_wait(r))
@@ -268,6 +278,7 @@ static enum step do_await(struct request *r)
 
 static enum step do_deliver(struct request *r)
 {
+    CHECK(object_state(r->object) != OBJECT_NEW && !r->head_sent);
     /* Another answer may have been chosen before, and have failed before its first byte. */
     request_drop_body(r);
     r->cursor.block = NULL;
@@ -282,6 +293,7 @@ static enum step do_deliver(struct request *r)
 /* The object failed, and the reply is not whole. */
 static enum step send_failed(struct request *r)
 {
+    CHECK(!r->sending && !r->last_sent);
     if (!r->head_sent) {
         r->own_fetch = true;
         return STEP_AWAIT;
@@ -301,6 +313,7 @@ static enum step do_send(struct request *r)
         return STEP_WAIT;
     }
     timer_stop(r->w->loop, &r->timer);
+    CHECK(r->object && r->reply.status);
     for (;;) {
         struct iovec iov[REPLY_PIECES_MAX];
         bool last = false;
@@ -332,6 +345,7 @@ static enum step do_send(struct request *r)
 
 static enum step do_fail(struct request *r)
 {
+    CHECK(r->status >= 400 && r->reason != REASON_NONE && !r->head_sent && !r->tunnel);
     count(r->w->counters, COUNTER_ERRORS);
     reader_leave(r);
     request_drop_body(r);
@@ -381,6 +395,7 @@ static enum step do_finish(struct request *r)
     rule_unref(r->rule);
     request_drop_collected(r);
     request_give_settings(r);
+    CHECK(!r->reader && !r->held && !r->body && !r->object);
     link_remove(&r->link);
     return STEP_DONE;
 }
@@ -430,6 +445,7 @@ static enum request_result run(struct request *r)
 
 void request_wake(struct request *r)
 {
+    CHECK(r->tag == REQUEST_TAG);
     /* A notice may come for a step that does not wait for it: entering it again is harmless. */
     if (r->step != STEP_DONE && run(r) == REQUEST_DONE)
         r->front->done(r);
@@ -437,13 +453,14 @@ void request_wake(struct request *r)
 
 enum request_result request_sent(struct request *r, int status)
 {
+    CHECK(r->tag == REQUEST_TAG);
     if (status < 0)
         r->gone = true;
     if (r->tunnel) {
         tunnel_client_took(r);
         return REQUEST_WAIT;
     }
-    CHECK(r->sending);
+    CHECK(r->sending && r->step == STEP_SEND);
     r->sending = false;
     if (status >= 0)
         request_count_sent(r);
@@ -452,6 +469,7 @@ enum request_result request_sent(struct request *r, int status)
 
 void request_abort(struct request *r)
 {
+    CHECK(r->tag == REQUEST_TAG);
     if (r->step == STEP_DONE)
         return;
     r->gone = true;
@@ -461,11 +479,13 @@ void request_abort(struct request *r)
 
 size_t request_raw(struct request *r, struct str data)
 {
+    CHECK(r->tag == REQUEST_TAG && r->tunnel);
     return tunnel_from_client(r, data);
 }
 
 void request_raw_ended(struct request *r)
 {
+    CHECK(r->tag == REQUEST_TAG && r->tunnel);
     tunnel_client_ended(r);
 }
 

@@ -129,7 +129,10 @@ struct answer_page {
 
 enum request_result { REQUEST_WAIT, REQUEST_DONE };
 
+#define REQUEST_TAG 0x72657175u
+
 struct request {
+    unsigned tag; /* REQUEST_TAG from request_init to request_fini */
     struct requests *w;
     const struct front_ops *front;
     struct link link;

@@ -18,6 +18,7 @@ void request_reduce_query(struct request *r)
 
 bool request_was_cut_short(struct request *r)
 {
+    CHECK(r->own_fetch && object_state(r->object) != OBJECT_NEW);
     bool known, busy, dropped;
     if (!r->whole_query.n || r->asked_whole || r->as_came)
         return false;
@@ -42,6 +43,7 @@ void request_restore_query(struct request *r)
 
 bool request_goes_as_it_came(struct request *r)
 {
+    CHECK(!r->object && !r->head_sent);
     if (r->pass || r->head_only || r->outcome != OUTCOME_PASS)
         return false;
     if (r->is_signed && !request_came_is_key(r))

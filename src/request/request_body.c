@@ -39,6 +39,7 @@ static size_t collect(struct request *r, struct str data)
         request_wake(r);
         return data.n;
     }
+    CHECK(r->collected.n == r->buffered && !r->upload);
     r->w->buffered += data.n;
     r->buffered += data.n;
     buf_add(&r->collected, data);
@@ -47,6 +48,7 @@ static size_t collect(struct request *r, struct str data)
 
 enum step request_collect_body(struct request *r)
 {
+    CHECK(!r->upload && !r->object);
     r->collects = true;
     if (r->framing.kind == FRAMING_LENGTH && r->framing.length > collected_most(r))
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
@@ -64,6 +66,7 @@ enum step request_collect_body(struct request *r)
 
 void request_drop_collected(struct request *r)
 {
+    CHECK(r->w->buffered >= r->buffered);
     buf_fini(&r->collected);
     r->w->buffered -= r->buffered;
 }
@@ -73,6 +76,7 @@ void request_drop_collected(struct request *r)
 static void upload_room(struct upload *u)
 {
     struct request *r = u->request;
+    CHECK(r->tag == REQUEST_TAG && r->upload == u);
     if (!r->body_ended)
         r->front->want_body(r);
 }
@@ -87,6 +91,7 @@ static bool is_origins_question(struct request *r)
 
 void request_make_upload(struct request *r)
 {
+    CHECK(!r->upload && (r->body_ended || !r->collects));
     r->upload = arena_alloc(&r->arena, sizeof(*r->upload));
     upload_init(r->upload, r->framing, r, upload_room);
     if (r->collects)
@@ -99,6 +104,7 @@ void request_make_upload(struct request *r)
 
 size_t request_body(struct request *r, struct str data)
 {
+    CHECK(r->tag == REQUEST_TAG && r->step != STEP_DONE);
     count_add(r->w->counters, COUNTER_BYTES_RECEIVED, (int64_t)data.n);
     if (r->collects)
         return collect(r, data);
@@ -110,6 +116,7 @@ size_t request_body(struct request *r, struct str data)
         return data.n;
     }
     size_t space = upload_space(r->upload), n = data.n < space ? data.n : space;
+    CHECK(r->upload->request == r);
     if (n)
         upload_put(r->upload, str_first(data, n));
     if (n < data.n)
@@ -119,12 +126,14 @@ size_t request_body(struct request *r, struct str data)
 
 void request_body_begins(struct request *r)
 {
+    CHECK(r->tag == REQUEST_TAG && r->step != STEP_DONE);
     if (r->upload)
         upload_go_on(r->upload);
 }
 
 void request_body_end(struct request *r, bool whole)
 {
+    CHECK(r->tag == REQUEST_TAG && !r->body_ended); /* it may be over by now */
     r->body_ended = true;
     if (r->upload)
         upload_end(r->upload, whole ? UPLOAD_ENDED : UPLOAD_FAILED);

@@ -53,6 +53,7 @@ void request_undo_begun(struct request *r)
 {
     if (!r->found.busy || r->found.outcome == OUTCOME_JOIN)
         return;
+    CHECK(object_state(r->found.busy) == OBJECT_NEW);
     index_withdraw(r->found.busy);
     object_fail(r->found.busy, REASON_CANCELLED, 502);
 }
@@ -120,6 +121,7 @@ static void prepare(struct request *r)
 
 void request_look(struct request *r)
 {
+    CHECK(!r->reader && !r->pass && r->site);
     if (r->looks)
         request_drop_found(r);
     if (++r->looks > LOOKS_MOST)
@@ -138,6 +140,8 @@ void request_look(struct request *r)
     if (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_RULE &&
         fields_has(&r->fields, FIELD_ACCEPT) && takes_event_stream(r))
         look_apart(r);
+    CHECK(!r->object && !r->stale);
+    CHECK(r->found.stored || (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_STALE));
     r->stale_error = r->found.for_sickness;
     r->outcome = r->found.outcome;
 }

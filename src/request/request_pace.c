@@ -73,6 +73,7 @@ static bool is_too_slow(struct request *r)
 static void look_at_sending(struct timer *t)
 {
     struct request *r = CONTAINER_OF(t, struct request, timer);
+    CHECK(r->tag == REQUEST_TAG && r->sending && r->step == STEP_SEND);
     int64_t now_ms = r->w->loop->now.mono_ms, patience = send_patience(r), step = send_step(r, patience);
     if (r->front->took(r))
         r->took_ms = now_ms;
@@ -91,6 +92,7 @@ static void look_at_sending(struct timer *t)
 
 void request_watch_sending(struct request *r)
 {
+    CHECK(r->sending && !timer_is_running(&r->timer));
     r->took_ms = r->w->loop->now.mono_ms;
     r->front->note(r);
     if (!r->held && r->object && object_hold(r->object)) {
@@ -103,6 +105,7 @@ void request_watch_sending(struct request *r)
 
 void request_watch_closely(struct request *r)
 {
+    CHECK(r->sending);
     if (r->watched_as_passing || !is_passing(r))
         return;
     r->watched_as_passing = true;
@@ -111,6 +114,7 @@ void request_watch_closely(struct request *r)
 
 void request_moved(struct request *r)
 {
+    CHECK(r->tag == REQUEST_TAG);
     if (!r->sending)
         return;
     r->took_ms = r->w->loop->now.mono_ms; /* the timer goes on, since it also measures the speed */

@@ -8,6 +8,7 @@
 void request_drop_body(struct request *r)
 {
     request_let_go(r);
+    CHECK(!r->body_held || r->body);
     if (r->body_held)
         body_unref(r->body);
     r->body = NULL;
@@ -29,6 +30,7 @@ static unsigned lease_run(struct request *r, struct iovec *iov, unsigned max, bo
     uint64_t to = there < r->end ? there : r->end;
     uint64_t most = r->bytes_sent ? LEASE_NEXT : LEASE_FIRST;
     unsigned n = 0;
+    CHECK(r->at <= r->end);
     if (to > r->at + most)
         to = r->at + most;
     if (r->at < to)
@@ -43,6 +45,7 @@ static unsigned lease_run(struct request *r, struct iovec *iov, unsigned max, bo
 static unsigned lease_parts(struct request *r, struct iovec *iov, unsigned max, bool *last)
 {
     struct parts *p = r->parts;
+    CHECK(p->at < p->n && r->at < r->end && max > 2);
     struct part_of_many *part = &p->v[p->at];
     unsigned n = 0;
     if (!p->head_sent)
@@ -57,6 +60,7 @@ static unsigned lease_parts(struct request *r, struct iovec *iov, unsigned max, 
 
 unsigned request_lease(struct request *r, struct iovec *iov, unsigned max, bool *last)
 {
+    CHECK(!r->sending && !r->last_sent);
     r->leased = 0;
     if (r->parts)
         return lease_parts(r, iov, max, last);
@@ -67,6 +71,7 @@ unsigned request_lease(struct request *r, struct iovec *iov, unsigned max, bool 
 static void go_to_next_part(struct request *r)
 {
     struct parts *p = r->parts;
+    CHECK(p->at < p->n && r->at <= r->end);
     p->head_sent = true;
     if (r->at < r->end || ++p->at == p->n)
         return;
@@ -80,6 +85,7 @@ static void go_to_next_part(struct request *r)
 void request_count_sent(struct request *r)
 {
     uint64_t n = r->leased;
+    CHECK(!r->sending && n <= r->end - r->at);
     r->head_sent = true;
     r->leased = 0;
     r->at += n;

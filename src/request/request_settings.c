@@ -38,6 +38,7 @@ void requests_fini(struct requests *w)
 
 void request_take_settings(struct request *r)
 {
+    CHECK(!r->snapshot && r->w->snapshot->users > 0);
     r->snapshot = r->w->snapshot;
     r->snapshot->users++;
     r->settings = r->snapshot->settings;

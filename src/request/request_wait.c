@@ -8,12 +8,14 @@
 static void waited_too_long(struct timer *t)
 {
     struct request *r = CONTAINER_OF(t, struct request, timer);
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_AWAIT && !r->own_fetch);
     r->timed_out = true;
     request_wake(r);
 }
 
 bool request_wait(struct request *r)
 {
+    CHECK(!r->reader && !timer_is_running(&r->timer));
     if (reader_join(r, r->object, r->own_fetch) == OBJECT_CLOSED)
         return false;
     if (!r->own_fetch)
@@ -29,6 +31,7 @@ enum step request_look_again(struct request *r)
     r->timed_out = false; /* it waits anew */
     r->collapsed = r->as_came = r->went_as_came = false;
     request_restore_query(r);
+    CHECK(!r->reader && !r->head_sent && !r->sending);
     return STEP_LOOKUP;
 }
 
@@ -54,6 +57,7 @@ static bool has_its_key(struct request *r)
 bool request_is_for_me(struct request *r)
 {
     struct object *o = r->object;
+    CHECK(!r->own_fetch && object_state(o) != OBJECT_NEW);
     if (!o->stored || object_is_closed(o))
         return false;
     if (o->begin < r->look.latest && index_is_outdated(o, &r->look))
@@ -69,6 +73,7 @@ bool request_is_for_me(struct request *r)
 enum step request_waited_in_vain(struct request *r)
 {
     struct object *o = r->object;
+    CHECK(!r->own_fetch && !r->head_sent);
     if (o->stored)
         r->apart |= object_is_closed(o); /* it turned out too large, or memory ran out */
     else if (++r->refusals == REFUSALS_MOST ||
@@ -91,6 +96,7 @@ enum step request_fetch_failed(struct request *r)
     struct object *o = r->object;
     enum reason why = (enum reason)o->fail_reason;
     int status = 500 + o->fail_5xx;
+    CHECK(object_state(o) == OBJECT_FAILED && !r->head_sent);
     if (!r->own_fetch && reason_waiters(why) == WAITERS_LOOK)
         return request_look_again(r);
     reader_leave(r);

@@ -529,29 +529,36 @@ static void a_front_that_drains_answers_what_is_there(void **state)
     struct place_of_work w;
     work_begins(&w, "");
     w.spot.on_start = NULL;
-    int idle = come(&w), busy = come(&w), coming = come(&w), cut = come(&w);
+    int idle = come(&w), busy = come(&w), coming = come(&w), cut = come(&w), begun = come(&w);
     say(busy, "GET /busy HTTP/1.1\r\n" HOST "\r\nGET /next HTTP/1.1\r\n" HOST "\r\n");
     RUN_UNTIL(&w.spot.world, w.spot.started == 1);
     say(cut, "GET /cut HTTP/1.1\r\n" HOST "\r\n");
     RUN_UNTIL(&w.spot.world, w.spot.started == 2);
+    say(begun, "GET /begun HTTP/1.0\r\n" HOST "\r\n");
+    RUN_UNTIL(&w.spot.world, w.spot.started == 3);
+    fill_head(&w.spot.fillings[2], &(struct answer_head){ .lines = DATE });
+    fill_bytes(&w.spot.fillings[2], "half");
+    hear_reply(&w, begun, "Connection: close\r\n", "half");
     say(coming, "GET /coming HTTP/1.1\r\n" HOST "\r\n"); /* in the kernel */
     front_drain(w.front);
-    RUN_UNTIL(&w.spot.world, w.spot.started == 3);
+    RUN_UNTIL(&w.spot.world, w.spot.started == 4);
     spot_turn(&w.spot, 1000);
     hear_end(&w, idle, 0);
     echo(&w.spot.fillings[0]);
     hear_reply(&w, busy, "Content-Length: 5\r\nConnection: close\r\n", "/busy");
     hear_end(&w, busy, 0);
-    echo(&w.spot.fillings[2]);
+    echo(&w.spot.fillings[3]);
     hear_reply(&w, coming, "Content-Length: 7\r\nConnection: close\r\n", "/coming");
     hear_end(&w, coming, 0);
-    RUN_UNTIL(&w.spot.world, w.front->open == 1);
+    RUN_UNTIL(&w.spot.world, w.front->open == 2);
     front_close_all(w.front); /* the deadline */
     RUN_UNTIL(&w.spot.world, w.front->open == 0);
     hear_end(&w, cut, 0);
-    assert_int_equal(spot_count(&w.spot, COUNTER_ABORTS), 1);
+    hear_end(&w, begun, ECONNRESET); /* what it has must not look whole */
+    assert_int_equal(spot_count(&w.spot, COUNTER_ABORTS), 2);
     echo(&w.spot.fillings[1]);
-    assert_int_equal(w.spot.started, 3);
+    fill_end(&w.spot.fillings[2]);
+    assert_int_equal(w.spot.started, 4);
     work_ends(&w);
 }
 
