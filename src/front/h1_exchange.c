@@ -11,7 +11,7 @@ struct exchange *h1_take_exchange(struct h1_front *f)
     bool is_new;
     struct exchange *x = stock_take(&f->exchanges, &is_new);
     if (!is_new) {
-        CHECK(x->tag == EXCHANGE_TAG && x->in.n == 0);
+        CHECK(x->tag == EXCHANGE_TAG);
         return x;
     }
     x->tag = EXCHANGE_TAG;

@@ -109,7 +109,7 @@ extern const struct front_ops h1_ops;
 static inline struct h1 *h1_of_request(struct request *r)
 {
     struct exchange *x = CONTAINER_OF(r, struct exchange, request);
-    CHECK(x->tag == EXCHANGE_TAG && x->connection->tag == H1_TAG && x->connection->x == x);
+    CHECK(x->tag == EXCHANGE_TAG && x->connection->tag == H1_TAG);
     return x->connection;
 }
 

@@ -42,6 +42,12 @@ struct age deliver_age(const struct request *r)
     return object_age(r->object, r->w->loop->now.mono_ms, -1);
 }
 
+/* A hit is delivered at the moment at which it was found: its age is known. */
+static struct age current_age(const struct request *r)
+{
+    return r->outcome == OUTCOME_HIT ? r->found.age : deliver_age(r);
+}
+
 /* Was the response stored before the request came? */
 static bool is_from_store(const struct request *r)
 {
@@ -53,7 +59,7 @@ static void add_age(struct request *r)
 {
     if (!is_from_store(r) && !r->object->response->has_age && !r->object->confirmed)
         return;
-    int64_t age_s = deliver_age(r).age_ms / 1000;
+    int64_t age_s = current_age(r).age_ms / 1000;
     add_extra_id(&r->reply, FIELD_AGE, number(r, age_s > DELTA_MAX ? DELTA_MAX : age_s));
 }
 
@@ -61,7 +67,7 @@ static void add_age(struct request *r)
 
 static int64_t ttl(const struct request *r)
 {
-    int64_t left_ms = -deliver_age(r).stale_ms;
+    int64_t left_ms = -current_age(r).stale_ms;
     if (-r->found.age.stale_ms < left_ms)
         left_ms = -r->found.age.stale_ms; /* a soft purge made it stale */
     /* Whole seconds, rounded down: a response that is stale by a moment has not 0 s left. */
@@ -190,7 +196,8 @@ static void add_cache_status(struct request *r)
         write_forward(r, to);
     write_detail(r, to);
     r->cache_status = to == &big ? arena_dup(&r->arena, buf_str(&big)) : buf_str(&b);
-    buf_fini(&big);
+    if (to == &big)
+        buf_fini(&big);
     add_extra_id(&r->reply, FIELD_CACHE_STATUS, r->cache_status);
 }
 

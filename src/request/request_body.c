@@ -66,6 +66,8 @@ enum step request_collect_body(struct request *r)
 
 void request_drop_collected(struct request *r)
 {
+    if (!r->collects)
+        return;
     CHECK(r->w->buffered >= r->buffered);
     buf_fini(&r->collected);
     r->w->buffered -= r->buffered;

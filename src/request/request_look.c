@@ -141,7 +141,7 @@ void request_look(struct request *r)
         fields_has(&r->fields, FIELD_ACCEPT) && takes_event_stream(r))
         look_apart(r);
     CHECK(!r->object && !r->stale);
-    CHECK(r->found.stored || (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_STALE));
+    CHECK_DEBUG(r->found.stored || (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_STALE));
     r->stale_error = r->found.for_sickness;
     r->outcome = r->found.outcome;
 }
