@@ -395,6 +395,26 @@ static size_t name_scan(struct str raw, unsigned *kinds)
     return n;
 }
 
+/* The same, sixteen bytes at a time, for a name without upper case. Returns 0 also when it has some. */
+static size_t name_scan_lower(struct str raw)
+{
+    unsigned before = 1; /* the label would be empty if the next byte were a dot */
+    for (size_t n = 0;;) {
+        size_t left = raw.n - n;
+        word w = left < WORD_BYTES ? word_load_short(raw.p + n, left, ':') : word_load(raw.p + n);
+        word plain = word_within(w, 'a', 'z') | word_within(w, '0', '9') | word_is(w, '-') | word_is(w, '_');
+        unsigned dots = word_bits(word_is(w, '.')), ends = ~(word_bits(plain) | dots);
+        unsigned most = (unsigned)__builtin_ctz(ends); /* bits behind the word are ends */
+        dots &= (1u << most) - 1;
+        if (dots & (dots << 1 | before))
+            return 0;
+        n += most;
+        if (most < WORD_BYTES)
+            return n < raw.n && name_chars[(unsigned char)raw.p[n]] == NAME_UPPER ? 0 : n;
+        before = dots >> (WORD_BYTES - 1);
+    }
+}
+
 enum http_error host_parse(struct str raw, bool https, struct arena *a, struct host *out)
 {
     size_t n;
@@ -405,7 +425,9 @@ enum http_error host_parse(struct str raw, bool https, struct arena *a, struct h
             return HTTP_ERROR_HOST_INVALID;
     } else {
         unsigned kinds = 0;
-        n = name_scan(raw, &kinds);
+        n = name_scan_lower(raw);
+        if (n == 0)
+            n = name_scan(raw, &kinds);
         if (n == 0 || n > HOST_BYTES_MAX)
             return HTTP_ERROR_HOST_INVALID;
         struct str name = str_first(raw, n - (raw.p[n - 1] == '.'));

@@ -403,6 +403,47 @@ static void refuses_hosts(void **state)
     assert_int_equal(host_parse((struct str){ longest, 256 }, false, *state, &h), HTTP_ERROR_HOST_INVALID);
 }
 
+/* What a name may be, byte by byte. */
+static bool is_good_name(const char *name, size_t n)
+{
+    if (n == 0 || n > 255 || name[0] == '.')
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        bool plain = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
+                     (name[i] >= '0' && name[i] <= '9') || name[i] == '-' || name[i] == '_';
+        if (!plain && (name[i] != '.' || (i > 0 && name[i - 1] == '.')))
+            return false;
+    }
+    return true;
+}
+
+/* Names are looked at sixteen bytes at a time: two odd bytes at any two places of names of up to three words. */
+static void names_of_all_lengths(void **state)
+{
+    static const char odd[] = {
+        '.', 'A', 'Z', '_', '-', '0', '%', '/', '@', '[', '`', '{', '\x80', '\0', ' '
+    };
+    char name[48];
+    struct host h;
+    for (size_t n = 1; n <= sizeof(name); n++)
+        for (size_t at = 0; at < n; at++)
+            for (size_t k = 0; k < sizeof(odd) * 2; k++) {
+                memset(name, 'b', n);
+                name[at] = odd[k % sizeof(odd)];
+                name[(at + 1 + k) % n] = odd[(k * 7 + n) % sizeof(odd)];
+                bool good = host_parse((struct str){ name, n }, false, *state, &h) == HTTP_ERROR_NONE;
+                if (good != is_good_name(name, n))
+                    fail_msg("%.*s: %d", (int)n, name, good);
+                if (!good)
+                    continue;
+                assert_int_equal(h.name.n, n - (name[n - 1] == '.'));
+                for (size_t i = 0; i < h.name.n; i++)
+                    assert_int_equal(h.name.p[i],
+                                     name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+                arena_rewind(*state);
+            }
+}
+
 /* CACHING.md 4.3: split at "&" and the first "="; ";" is no separator; ?a and ?a= are two things. */
 static void walks_queries(void **state)
 {
@@ -448,6 +489,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(normalizes_hosts, setup, teardown),
         cmocka_unit_test_setup_teardown(spells_authorities, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_hosts, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_of_all_lengths, setup, teardown),
         cmocka_unit_test(walks_queries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
