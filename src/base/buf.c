@@ -23,12 +23,12 @@ void buf_grow(struct buf *b, size_t bytes)
     b->cap = cap;
 }
 
-static size_t digits_of(uint64_t value)
+static unsigned digits_of(uint64_t value)
 {
-    size_t n = 1;
+    unsigned n = 0;
     for (; value >= 10000; value /= 10000)
         n += 4;
-    return n + (value >= 10) + (value >= 100) + (value >= 1000);
+    return n + (value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : 4);
 }
 
 /* Each hit writes two or three numbers: they are written in place, two digits a step. */
@@ -39,13 +39,18 @@ void buf_add_u64(struct buf *b, uint64_t value)
                                 "4041424344454647484950515253545556575859"
                                 "6061626364656667686970717273747576777879"
                                 "8081828384858687888990919293949596979899";
-    size_t n = digits_of(value);
+    unsigned n = digits_of(value);
     char *p = buf_room(b, n) + n;
     b->n += n;
-    for (; value >= 10; value /= 100)
+    for (; value > UINT32_MAX; value /= 100)
         memcpy(p -= 2, pairs + value % 100 * 2, 2);
+    uint32_t rest = (uint32_t)value; /* quicker to divide */
+    for (; rest >= 100; rest /= 100)
+        memcpy(p -= 2, pairs + rest % 100 * 2, 2);
     if (n % 2)
-        *--p = (char)('0' + value);
+        *--p = (char)('0' + rest);
+    else
+        memcpy(p - 2, pairs + rest * 2, 2);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -417,7 +417,7 @@ static bool is_good_name(const char *name, size_t n)
     return true;
 }
 
-/* Names are looked at sixteen bytes at a time: two odd bytes at any two places, names of up to three words. */
+/* Names are looked at sixteen bytes at a time: two odd bytes at any places of names up to three words. */
 static void names_of_all_lengths(void **state)
 {
     static const char odd[] = {
