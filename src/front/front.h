@@ -1,8 +1,7 @@
 /*
  * A protocol of clients, as seen by the code that accepts connections. A front turns bytes into requests
- * (request/request.h) and replies into bytes, for all connections of one worker and one purpose: the sites,
- * or the admin listener. All functions run on the worker's thread, from its loop. A further protocol needs no
- * change elsewhere.
+ * (request/request.h) and replies into bytes, for all connections of one worker that share a struct requests.
+ * All functions run on the worker's thread, from its loop. A further protocol needs no change elsewhere.
  */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H

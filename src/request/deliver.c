@@ -1,27 +1,14 @@
-#include "request/deliver.h"
+#include "request/deliver_machine.h"
 
 #include <string.h>
 
 #include "http/lines.h"
 #include "http/range.h"
-#include "http/sf.h"
 #include "request/page.h"
 #include "request/parts.h"
 #include "request/redirect.h"
 
-/* ---- extra fields ---- */
-
-static void add_extra(struct reply *reply, struct str name, struct str value)
-{
-    if (reply->extra_n < REPLY_EXTRA_MAX)
-        reply->extra[reply->extra_n++] = (struct field){ name, value, field_id_of(name) };
-}
-
-static void add_extra_id(struct reply *reply, enum field_id id, struct str value)
-{
-    if (reply->extra_n < REPLY_EXTRA_MAX)
-        reply->extra[reply->extra_n++] = (struct field){ field_name(id), value, id };
-}
+/* ---- age ---- */
 
 /* Writes digits into the arena: cheaper than printf on the hit path. */
 static struct str number(struct request *r, int64_t n)
@@ -42,163 +29,12 @@ struct age deliver_age(const struct request *r)
     return object_age(r->object, r->w->loop->now.mono_ms, -1);
 }
 
-/* A hit is delivered at the moment at which it was found: its age is known. */
-static struct age current_age(const struct request *r)
-{
-    return r->outcome == OUTCOME_HIT ? r->found.age : deliver_age(r);
-}
-
-/* Was the response stored before the request came? */
-static bool is_from_store(const struct request *r)
-{
-    return r->outcome == OUTCOME_HIT || r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN ||
-           r->stale_error;
-}
-
 static void add_age(struct request *r)
 {
-    if (!is_from_store(r) && !r->object->response->has_age && !r->object->confirmed)
+    if (!deliver_is_from_store(r) && !r->object->response->has_age && !r->object->confirmed)
         return;
-    int64_t age_s = current_age(r).age_ms / 1000;
-    add_extra_id(&r->reply, FIELD_AGE, number(r, age_s > DELTA_MAX ? DELTA_MAX : age_s));
-}
-
-/* ---- Cache-Status (RFC 9211; CACHING.md 6.5) ---- */
-
-static int64_t ttl(const struct request *r)
-{
-    int64_t left_ms = -current_age(r).stale_ms;
-    if (-r->found.age.stale_ms < left_ms)
-        left_ms = -r->found.age.stale_ms; /* a soft purge made it stale */
-    /* Whole seconds, rounded down: a response that is stale by a moment has not 0 s left. */
-    return left_ms >= 0 ? left_ms / 1000 : -((-left_ms + 999) / 1000);
-}
-
-static struct str forward_reason(const struct request *r)
-{
-    switch (r->outcome) {
-    case OUTCOME_EXPIRED: return STR("stale");
-    case OUTCOME_PASS:
-        if (r->pass_reason == REASON_METHOD)
-            return STR("method");
-        if (r->pass_reason == REASON_REQUEST_NO_STORE)
-            return STR("request");
-        if (r->pass_reason != REASON_NONE)
-            return STR("bypass");
-        break;
-    default: break;
-    }
-    if (r->stale)
-        return STR("stale");
-    return r->found.known ? STR("vary-miss") : STR("uri-miss");
-}
-
-static void write_hit(const struct request *r, struct buf *b)
-{
-    buf_add(b, STR("; hit"));
-    if (r->site && r->site->netlify_status && r->outcome != OUTCOME_HIT)
-        buf_add(b, STR("; fwd=stale"));
-    int64_t seconds = ttl(r);
-    buf_add(b, STR("; ttl="));
-    if (seconds < 0)
-        buf_add_char(b, '-');
-    buf_add_u64(b, (uint64_t)(seconds < 0 ? -seconds : seconds));
-}
-
-static void write_forward(const struct request *r, struct buf *b)
-{
-    const struct object *o = r->object;
-    if (o && object_state(o) != OBJECT_NEW && o->verdict_reason == REASON_DEV && r->status == 0) {
-        buf_add(b, STR("; fwd=bypass; detail="));
-        sf_write_string(b, response_note(o->response));
-        return;
-    }
-    buf_add(b, STR("; fwd="));
-    buf_add(b, r->site && r->site->netlify_status && r->outcome == OUTCOME_MISS ? STR("miss")
-                                                                                : forward_reason(r));
-    if (o && o->response && o->confirmed)
-        buf_add(b, STR("; fwd-status=304"));
-    if (o && o->response && o->stored)
-        buf_add(b, STR("; stored"));
-    if (r->collapsed)
-        buf_add(b, STR("; collapsed"));
-}
-
-enum reason deliver_reason(const struct request *r)
-{
-    if (r->reason != REASON_NONE)
-        return r->reason;
-    if (r->stale_error)
-        return REASON_STALE_ERROR;
-    if (r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN)
-        return r->found.backing_off ? REASON_STALE_BACKOFF : REASON_REFRESHING;
-    if (r->pass) /* fwd=method says it */
-        return r->pass_reason == REASON_METHOD ? REASON_NONE : r->pass_reason;
-    if (is_from_store(r) || !r->object || !r->object->response)
-        return REASON_NONE;
-    /* Such a request is not stored, whatever the answer says. */
-    if (r->pass_reason != REASON_NONE)
-        return r->pass_reason;
-    enum reason why = (enum reason)r->object->verdict_reason;
-    if (why == REASON_DEV)
-        return REASON_NONE; /* it has a note of its own */
-    /* Stored nevertheless, since the next field permitted it: the reader of Cache-Status learns of the
-     * malformed one. */
-    if (why == REASON_NONE && r->object->response->has_note)
-        return REASON_TARGETED_INVALID;
-    return why;
-}
-
-struct str deliver_detail(struct request *r)
-{
-    enum reason why = deliver_reason(r);
-    if (why == REASON_TARGETED_INVALID && r->object && r->object->response)
-        return response_note(r->object->response);
-    if (why != REASON_ORIGIN_INVALID && why != REASON_ORIGIN_LIMIT)
-        return STR_NONE;
-    struct str word = http_error_word(r->origin_fault), setting = http_error_setting(r->origin_fault);
-    return setting.n ? ARENA_JOIN(&r->arena, word, STR(", "), setting) : word;
-}
-
-static bool is_token_like(struct str s)
-{
-    return s.n > 0 && is_alpha(s.p[0]);
-}
-
-/* Writes a token, or a string when there is more to say (RFC 9211 §2.8). */
-static void write_detail(struct request *r, struct buf *b)
-{
-    enum reason why = deliver_reason(r);
-    struct str word = reason_detail(why);
-    if (!is_token_like(word))
-        return;
-    buf_add(b, STR("; detail="));
-    struct str more = why == REASON_TARGETED_INVALID ? deliver_detail(r) : STR_NONE;
-    if (more.n)
-        sf_write_string(b, ARENA_JOIN(&r->arena, word, STR(": "), more));
-    else
-        buf_add(b, word);
-}
-
-#define STATUS_MOST 192
-
-static void add_cache_status(struct request *r)
-{
-    /* Everything written here fits, so the buffer, which must not grow, never does. A dev note gets a
-     * buffer of its own. */
-    struct buf b = { .p = arena_alloc(&r->arena, STATUS_MOST), .cap = STATUS_MOST };
-    struct buf big = BUF_INIT;
-    struct buf *to = r->object && r->object->response && r->object->response->has_note ? &big : &b;
-    buf_add(to, r->site && r->site->netlify_status ? STR("\"Netlify Edge\"") : STR("freshet"));
-    if (is_from_store(r) && r->reason == REASON_NONE)
-        write_hit(r, to);
-    else if (r->looks > 0 || r->pass)
-        write_forward(r, to);
-    write_detail(r, to);
-    r->cache_status = to == &big ? arena_dup(&r->arena, buf_str(&big)) : buf_str(&b);
-    if (to == &big)
-        buf_fini(&big);
-    add_extra_id(&r->reply, FIELD_CACHE_STATUS, r->cache_status);
+    int64_t age_s = deliver_current_age(r).age_ms / 1000;
+    deliver_add_id(&r->reply, FIELD_AGE, number(r, age_s > DELTA_MAX ? DELTA_MAX : age_s));
 }
 
 /* ---- what was removed, for those who know the secret (CACHING.md 1.4) ---- */
@@ -212,7 +48,7 @@ static void add_debug(struct request *r)
     response_fields(r->object->response, &r->arena, &fields, &visible_n);
     for (size_t i = visible_n; i < fields.n; i++) {
         const struct field *f = &fields.v[i];
-        add_extra(&r->reply, arena_printf(&r->arena, "Debug-%.*s", STR_ARG(f->name)), f->value);
+        deliver_add(&r->reply, arena_printf(&r->arena, "Debug-%.*s", STR_ARG(f->name)), f->value);
     }
 }
 
@@ -250,7 +86,7 @@ static struct validators validators_of(struct request *r)
 static void add_etag(struct request *r)
 {
     if (r->reply.status != 416 && is_complete(r->object) && r->object->has_generated_etag)
-        add_extra_id(&r->reply, FIELD_ETAG, generated_etag(r));
+        deliver_add_id(&r->reply, FIELD_ETAG, generated_etag(r));
 }
 
 /* ---- 206 and 416 ---- */
@@ -319,7 +155,7 @@ static void deliver_one_range(struct request *r, struct range range, uint64_t wh
 {
     r->reply.status = 206;
     r->reply.lines = lines_without(r, is_of_the_whole, response_default_cc(r->object->response));
-    add_extra_id(&r->reply, FIELD_CONTENT_RANGE, parts_content_range(r, range, whole));
+    deliver_add_id(&r->reply, FIELD_CONTENT_RANGE, parts_content_range(r, range, whole));
     r->reply.length = (int64_t)(range.last - range.first + 1);
     r->at = range.first - base_of(r->object);
     r->end = range.last + 1 - base_of(r->object);
@@ -335,7 +171,7 @@ static void deliver_ranges(struct request *r, const struct range *v, size_t n, u
     r->reply.status = 206;
     r->reply.lines = lines_without(r, is_of_a_part, response_default_cc(r->object->response));
     r->reply.length = (int64_t)parts->bytes;
-    add_extra_id(&r->reply, FIELD_CONTENT_TYPE, parts->content_type);
+    deliver_add_id(&r->reply, FIELD_CONTENT_TYPE, parts->content_type);
 }
 
 static void deliver_unsatisfiable(struct request *r, uint64_t whole)
@@ -344,9 +180,9 @@ static void deliver_unsatisfiable(struct request *r, uint64_t whole)
     r->reply.lines = lines_without(r, is_of_the_page, NULL);
     r->reply.length = 0;
     r->at = r->end = 0;
-    add_extra_id(&r->reply, FIELD_CACHE_CONTROL, STR("no-store"));
-    add_extra_id(&r->reply, FIELD_CONTENT_RANGE,
-                 arena_printf(&r->arena, "bytes */%llu", (unsigned long long)whole));
+    deliver_add_id(&r->reply, FIELD_CACHE_CONTROL, STR("no-store"));
+    deliver_add_id(&r->reply, FIELD_CONTENT_RANGE,
+                   arena_printf(&r->arena, "bytes */%llu", (unsigned long long)whole));
 }
 
 /* Returns true when the request's ranges decided the answer. */
@@ -468,7 +304,7 @@ static void deliver_whole(struct request *r)
 static void keep_ignored(struct request *r)
 {
     const struct response *response = r->object->response;
-    bool origin_saw = r->went_as_came && !is_from_store(r);
+    bool origin_saw = r->went_as_came && !deliver_is_from_store(r);
     if (!r->has_ignored || origin_saw || response->status < 300 || response->status > 399)
         return;
     struct str location = response_value(response, FIELD_LOCATION), lines = r->reply.lines;
@@ -515,7 +351,7 @@ static void deliver_rest(struct request *r)
     if (!r->reply.has_body)
         r->at = r->end = 0;
     if (r->source->has_cache_status)
-        add_cache_status(r);
+        deliver_add_cache_status(r);
     if (r->reply.has_body)
         take_body(r);
 }
@@ -524,11 +360,12 @@ void deliver_object(struct request *r)
 {
     const struct response *response = r->object->response;
     deliver_nothing(r);
-    bool ours = !r->pass && !(r->as_came && !is_from_store(r)) && !(r->head_only && !r->object->stored);
+    bool ours =
+        !r->pass && !(r->as_came && !deliver_is_from_store(r)) && !(r->head_only && !r->object->stored);
     bool decided = false;
     /* A part that was fetched for this very request is delivered as the origin sent it. */
     if (ours && has_condition(r) &&
-        (response->status == 200 || (object_is_partial(r->object) && is_from_store(r)))) {
+        (response->status == 200 || (object_is_partial(r->object) && deliver_is_from_store(r)))) {
         struct validators validators = validators_of(r);
         if (response->status == 200 &&
             condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==

@@ -1,0 +1,44 @@
+/*
+ * What the parts of a delivery (request/deliver*.c) share. Private to them.
+ *
+ *   deliver.c         chooses the answer: 200, 206, 304, 416, HEAD; age, ETag
+ *   deliver_status.c  Cache-Status (RFC 9211; CACHING.md 6.5), and why
+ *
+ * On the request's thread.
+ */
+#ifndef REQUEST_DELIVER_MACHINE_H
+#define REQUEST_DELIVER_MACHINE_H
+
+#include "request/deliver.h"
+
+/* Add a field behind those that the reply has, unless it has REPLY_EXTRA_MAX. */
+static inline void deliver_add(struct reply *reply, struct str name, struct str value)
+{
+    if (reply->extra_n < REPLY_EXTRA_MAX)
+        reply->extra[reply->extra_n++] = (struct field){ name, value, field_id_of(name) };
+}
+static inline void deliver_add_id(struct reply *reply, enum field_id id, struct str value)
+{
+    if (reply->extra_n < REPLY_EXTRA_MAX)
+        reply->extra[reply->extra_n++] = (struct field){ field_name(id), value, id };
+}
+
+/* Returns the age as of now. A hit is delivered at the moment at which it was found: its age is known. */
+static inline struct age deliver_current_age(const struct request *r)
+{
+    return r->outcome == OUTCOME_HIT ? r->found.age : deliver_age(r);
+}
+
+/* Was the response stored before the request came? */
+static inline bool deliver_is_from_store(const struct request *r)
+{
+    return r->outcome == OUTCOME_HIT || r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN ||
+           r->stale_error;
+}
+
+/* ---- deliver_status.c ---- */
+
+/* Adds the field Cache-Status, and sets r->cache_status. */
+void deliver_add_cache_status(struct request *r);
+
+#endif
