@@ -10,7 +10,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* One for the process, shared by all workers. */
+/* One for the process, shared by all workers. Zeroed: the system's clocks as they are. Any thread may add to
+ * the shifts. */
 struct clock {
     _Atomic int64_t mono_shift_ms;
     _Atomic int64_t wall_shift_ms;

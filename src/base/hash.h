@@ -17,17 +17,21 @@ struct hash_secret {
     _Alignas(64) unsigned char bytes[192];
 };
 
-/* Return the hash of `data` under the secret. Any thread. */
+/* Return the hash of `data` under the secret. Any thread; `data` may be empty. */
 struct hash128 hash128(const struct hash_secret *s, struct str data);
 uint64_t hash64(const struct hash_secret *s, struct str data);
 
 /* Hashes many pieces without a secret: equal bytes give equal hashes, in every process and however the bytes
- * were cut. For entity tags, not for tables. */
+ * were cut. For entity tags, not for tables. One thread at a time uses a hasher. */
 struct hasher;
+/* Returns a hasher, never NULL. The caller owns it and ends it by hasher_finish. */
 struct hasher *hasher_new(void);
+/* Adds `data` behind what was added before. Keeps no pointer to it. */
 void hasher_add(struct hasher *h, struct str data);
-struct hash128 hasher_finish(struct hasher **h); /* ends it and clears the pointer */
+/* Returns the hash of all pieces, frees the hasher and sets *h to NULL. */
+struct hash128 hasher_finish(struct hasher **h);
 
+/* Are the hashes equal? */
 static inline bool hash128_eq(struct hash128 a, struct hash128 b)
 {
     return a.lo == b.lo && a.hi == b.hi;

@@ -13,14 +13,16 @@
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO };
 
 struct log {
-    /* Called with one whole line, newline included, on the logging thread. */
+    /* Called with one whole line, newline included, on the logging thread; several threads may call at once.
+     * The line is good during the call. */
     void (*write)(struct log *log, struct str line);
     const struct clock *clock;
     enum log_level most; /* records above this level are dropped */
 };
 
 /* Writes one record: "TIME LEVEL AREA: text". Writes control characters of the text as \xHH, so that a
- * stranger's bytes cannot forge a record. Cuts the record at 2 KiB. Any thread. */
+ * stranger's bytes cannot forge a record. Cuts the text at 2047 bytes. Does nothing when `log` is NULL or the
+ * level is above log->most. `area` names the part of freshet that speaks. */
 __attribute__((format(printf, 4, 5))) void log_record(struct log *log, enum log_level level, const char *area,
                                                       const char *fmt, ...);
 
@@ -29,14 +31,14 @@ __attribute__((format(printf, 4, 5))) void log_record(struct log *log, enum log_
 #define LOG_VALVE_MS 10000
 struct log_valve {
     _Atomic int64_t next_ms; /* monotonic */
-    _Atomic uint64_t held;
+    _Atomic uint64_t held;   /* records counted since the last one written */
 };
 #define LOG_HELD_MAX 64
-/* May the record be written? If so, writes the end of its text: "", or "; 5 more since the last such line".
- * Any thread. */
+/* May the record be written? true: `held` is the end of its text, with a NUL: "", or "; 5 more since the last
+ * such line". false: the record is counted, and `held` is unchanged. Any thread. */
 bool log_valve_opens(struct log_valve *v, int64_t now_mono_ms, char held[LOG_HELD_MAX]);
 
-/* Writes a time like "2026-11-22T19:06:00.123Z". Returns its length. */
+/* Writes a time like "2026-11-22T19:06:00.123Z", and a NUL. Returns its length without the NUL. Pure. */
 size_t log_time_write(char out[32], int64_t wall_ms);
 
 #define log_error(log, area, ...)   log_record(log, LOG_ERROR, area, __VA_ARGS__)

@@ -11,19 +11,22 @@
 /* Returns `bytes` of zeroed memory, never NULL. The caller owns it and frees it by mem_free. */
 void *mem_alloc(size_t bytes);
 
-/* Returns `bytes` of memory with unspecified content, or NULL. The caller frees it by mem_free. */
+/* Returns `bytes` of memory with unspecified content. NULL: no memory is left. The caller owns it and frees
+ * it by mem_free. */
 void *mem_try(size_t bytes);
 
-/* Grows or shrinks an allocation. Keeps the content; new bytes are unspecified. Never NULL for bytes > 0. */
+/* Grows or shrinks an allocation; `p` NULL makes a new one. Keeps the content; new bytes are unspecified.
+ * Returns where it is now, never NULL: stops the process when no memory is left. `p` is not to be used any
+ * more. */
 void *mem_resize(void *p, size_t bytes);
 
-/* Frees memory of the three functions above. NULL is allowed. */
+/* Frees memory of mem_alloc, mem_try or mem_resize. NULL is allowed. */
 void mem_free(void *p);
 
-/* Returns what malloc takes for an allocation of that size, with its header. */
+/* Returns the bytes that malloc takes for an allocation of `bytes`, with its header. Pure. */
 size_t mem_cost(size_t bytes);
 
-/* Ends the process, saying that the system refused `bytes` that it cannot do without. */
+/* Says on standard error that the system refused `bytes`, and aborts the process. */
 _Noreturn void mem_out(size_t bytes);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * A notice tells that something happened: to a higher room from a lower one, and to one thread from another.
  * It is embedded in the receiver, and at most one is under way at a time. The receiver's `post` decides how
- * it travels (io/notice posts it to a loop).
+ * it travels (io/notice posts it to a loop). The receiver must stay while a notice is pending.
  */
 #ifndef BASE_NOTICE_H
 #define BASE_NOTICE_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 struct notice {
-    atomic_bool pending;
+    atomic_bool pending; /* sent and not yet received */
     /* notice_send calls it, on the sender's thread, when no notice was pending. `sender` names the thread, so
      * that a receiver on the same thread may take a shorter way; NULL: unknown. */
     void (*post)(struct notice *n, const void *sender);
@@ -24,8 +24,8 @@ static inline void notice_send(struct notice *n, const void *sender)
         n->post(n, sender);
 }
 
-/* The receiver calls it before it looks at the state that the notice is about: a later change of that state
- * sends another notice. */
+/* Clears the mark. The receiver calls it on its own thread, before it looks at the state that the notice is
+ * about: a later change of that state sends another notice. */
 static inline void notice_received(struct notice *n)
 {
     atomic_exchange_explicit(&n->pending, false, memory_order_acq_rel);

@@ -12,7 +12,7 @@
  * can (MADV_HUGEPAGE). Any thread. */
 void *pages_map(size_t bytes, bool huge);
 
-/* Unmaps a whole mapping. Any thread. */
+/* Gives a whole mapping back: `p` and `bytes` as with pages_map. Any thread. */
 void pages_unmap(void *p, size_t bytes);
 
 #endif

@@ -2,7 +2,7 @@
  * Strings with a length. A struct str never owns its bytes and is not NUL-terminated. It points into an input
  * buffer, an arena or a literal, and lives as long as that does. The empty string may have a NULL pointer.
  * Functions that ignore case know ASCII only: HTTP's tokens are ASCII, and the locale must not change their
- * meaning.
+ * meaning. Any thread; pure. Results point into the argument, never into a copy.
  */
 #ifndef BASE_STR_H
 #define BASE_STR_H
@@ -17,17 +17,20 @@ struct str {
     size_t n;
 };
 
+/* STR makes a string of a literal, STR_INIT the same for static tables. */
 #define STR(literal) ((struct str){ (literal), sizeof(literal) - 1 })
 #define STR_INIT(literal)                                                                                    \
     {                                                                                                        \
         (literal), sizeof(literal) - 1                                                                       \
-    } /* for static tables */
+    }
+/* The empty string, with p == NULL. */
 #define STR_NONE ((struct str){ NULL, 0 })
 /* The two arguments for printf's "%.*s". Cuts long strings at INT_MAX. */
 #define STR_ARG(s) (int)((s).n > 0x7fffffff ? 0x7fffffff : (s).n), ((s).p ? (s).p : "")
 
 /* Returns a view of a C string. NULL gives the empty string. */
 struct str str_from(const char *c);
+/* Are the strings equal, byte by byte? */
 static inline bool str_eq(struct str a, struct str b)
 {
     /* Names that are not equal often differ in their last byte, and a call is saved. */
@@ -37,6 +40,7 @@ static inline bool str_eq(struct str a, struct str b)
 bool str_eq_nocase(struct str a, struct str b);
 /* Compares by bytes: <0, 0 or >0. A prefix comes before the longer string. */
 int str_cmp(struct str a, struct str b);
+/* Does `s` begin with `prefix`? */
 static inline bool str_starts(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
@@ -83,7 +87,8 @@ static inline struct str str_trim(struct str s)
  * all of `*rest` and leaves it with p == NULL. Loop: while (rest.p) { item = str_cut(&rest, ','); ... } */
 struct str str_cut(struct str *rest, char sep);
 
-/* Reads digits only, at least one, with a value of at most `max`. true: *out is set. false: anything else. */
+/* Parses a decimal number: digits only, at least one, with a value of at most `max`. true: *out is the value.
+ * false: anything else; *out is unchanged. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 
 /* UTF-8 (RFC 3629): returns the length, 1 to 4, of the well-formed sequence at the start of `s`; 0: it is not
@@ -91,16 +96,19 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 size_t str_utf8_length(struct str s);
 /* Is all of `s` well-formed UTF-8? */
 bool str_is_utf8(struct str s);
-/* Returns the longest beginning of s that has at most n bytes and ends between two characters of UTF-8. */
+/* Returns the longest beginning of `s`, which is UTF-8, that has at most n bytes and ends between two
+ * characters of UTF-8. */
 struct str str_utf8_first(struct str s, size_t n);
 /* Writes the text in ISO 8859-1 to `to`, which has room for s.n bytes. Returns the length. 0: `s` is empty,
- * is not UTF-8, or has a character above U+00FF. */
+ * is not UTF-8, or has a character above U+00FF; `to` may have been written then. */
 size_t str_to_latin1(struct str s, char *to);
 
+/* Returns an ASCII capital in lower case, every other byte as it is. */
 static inline char ascii_lower(char c)
 {
     return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
 }
+/* Is it an ASCII digit; an ASCII letter? */
 static inline bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
