@@ -11,9 +11,12 @@
 
 #include "io/address.h"
 
-/* Answers as resolve_start does. false: there is no file, or the name is not in it. */
+/* Starts a look-up of `r`, whose loop, port and `done` are set. On the loop's thread; reads the file. true:
+ * `done` will come, as after resolve_start. false: it will not, since there is no file or the name is not in
+ * it. */
 bool hosts_start(struct resolve *r, struct str name);
-/* Cancels a look-up for which hosts_start returned true. */
+/* Cancels a look-up for which hosts_start returned true and whose `done` has not come: `done` comes with
+ * UV_ECANCELED, from the loop. On the loop's thread. */
 void hosts_cancel(struct resolve *r);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * A listening socket of one loop. Each worker has one for each address (SO_REUSEPORT); the kernel distributes
- * connections over them. All functions with a loop run on its thread.
+ * connections over them. listener_start, _pause, _resume and _close run on the loop's thread; the functions
+ * that only make or try sockets run on any. The owner keeps the struct until `closed`.
  */
 #ifndef IO_LISTENER_H
 #define IO_LISTENER_H
@@ -13,8 +14,8 @@ enum listener_state { LISTENER_NEW, LISTENER_OPEN, LISTENER_DRAINING, LISTENER_C
 struct listener {
     struct loop *loop;
     enum listener_state state;
-    int fd;
-    struct link link; /* for the list of the listener's owner */
+    int fd;           /* -1: closed */
+    struct link link; /* for the list of the listener's owner; in none after listener_start */
     bool paused_by_owner;
     /* private to io/listener.c */
     bool exhausted; /* no descriptors or memory: `pause` runs */
@@ -22,39 +23,41 @@ struct listener {
     struct timer pause;
     struct letter drain;
     int64_t logged_ms;
-    /* A new connection. `fd` is non-blocking and close-on-exec, and now belongs to the owner. The callback
-     * may pause and close the listener. */
+    /* A new connection, from the loop. `fd` is non-blocking and close-on-exec, and now belongs to the owner.
+     * `peer` is good during the call. The callback may pause and close the listener. */
     void (*accepted)(struct listener *l, int fd, const struct address *peer);
-    void (*closed)(struct listener *l); /* the last notice */
+    void (*closed)(struct listener *l); /* the last notice, from the loop: the memory may go */
     void *owner;
 };
 
 /* Makes a bound and listening socket (SO_REUSEPORT, SO_REUSEADDR, backlog 4096, IPV6_V6ONLY off for "[::]").
  * Called before the workers start, so that a taken port is one clear error. Replaces a Unix socket's old file
- * when nobody answers on it. Returns the descriptor or a negative libuv error. Port 0 takes a free one;
- * *bound says which. Two processes of one user can share a TCP port this way without noticing: see
- * listener_sockets. */
+ * when nobody answers on it. Returns the descriptor, which the caller owns, or a negative libuv error. Port 0
+ * takes a free one. *bound is the address with its port; unspecified after an error. Two processes of one
+ * user can share a TCP port this way without noticing: see listener_sockets. */
 int listener_socket(const struct address *at, struct address *bound);
 
-/* Makes sockets for `n` workers, a descriptor each in fds. Workers share one socket when it is a Unix socket.
- * Returns 0, or a negative libuv error with no socket left open. UV_EADDRINUSE also when another process
- * listens there, even if it would share the port. */
+/* Makes sockets for `n` workers, a descriptor each in fds, as listener_socket does. Workers share one socket
+ * when it is a Unix socket. 0: the caller owns the descriptors, and *bound is their address. A negative libuv
+ * error: no socket is left open. UV_EADDRINUSE also when another process listens there, even if it would
+ * share the port. */
 int listener_sockets(const struct address *at, int *fds, size_t n, struct address *bound);
 
-/* Starts accepting, at most 64 connections a wake-up, so that other work is not starved. On EMFILE, ENFILE,
- * ENOMEM and ENOBUFS it logs once a minute and pauses for 100 ms; the connections stay in the backlog. 0: the
- * listener owns the descriptor. A libuv error: the caller does. */
+/* Makes the listener and starts accepting, at most 64 connections a wake-up, so that other work is not
+ * starved. On EMFILE, ENFILE, ENOMEM and ENOBUFS it logs once a minute and pauses for 100 ms; the connections
+ * stay in the backlog. 0: the listener owns the descriptor. A libuv error: the caller does. */
 int listener_start(struct listener *l, struct loop *loop, int fd,
                    void (*accepted)(struct listener *, int, const struct address *), void *owner);
 /* Stops accepting until listener_resume, for a limit of the owner's. Pauses are not counted: one resume ends
- * two of them. */
+ * two of them. Neither does anything after listener_close. */
 void listener_pause(struct listener *l);
 void listener_resume(struct listener *l);
-/* Accepts what the backlog still holds, paused or not, then closes the socket and calls `closed`. Leaves a
- * Unix socket's file: another process may have replaced it. */
+/* Stops accepting. Call it once. Later, from the loop, it accepts what the backlog still holds (4096 at most,
+ * paused or not), closes the socket and calls `closed`. Leaves a Unix socket's file: another process may have
+ * replaced it. */
 void listener_close(struct listener *l, void (*closed)(struct listener *));
 
-/* Could listener_sockets open that address? Does not listen, makes no file. 0 or a libuv error;
+/* Could listener_sockets open that address? Does not listen, makes no file. 0: yes. A libuv error: no;
  * UV_EADDRINUSE: another process listens there. */
 int listener_try(const struct address *at);
 

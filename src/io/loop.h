@@ -1,7 +1,8 @@
 /*
  * A worker's event loop: everything in freshet happens in its callbacks. Wraps libuv, and io_uring for
  * streams where the kernel has it; only io/ calls either. All functions run on the loop's own thread, except
- * loop_post.
+ * loop_post and loop_nap. A loop may be made and ended by another thread than the one that runs it, one after
+ * the other.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
@@ -21,7 +22,7 @@ struct ring_watch;
  * thread and from the loop. From then on it may be posted again.
  */
 struct letter {
-    struct letter *next;
+    struct letter *next; /* private to io/loop.c */
     void (*open)(struct letter *l);
 };
 
@@ -32,11 +33,12 @@ struct ring_op {
     void (*done)(struct ring_op *op, int result, unsigned flags);
 };
 
-/* A deadline, embedded in its owner. Zero it before its first use; stop it before its owner ends. */
+/* A deadline, embedded in its owner. Zero it before its first use; stop it before its owner ends. Its members
+ * are private to io/timer.c. */
 struct timer {
     struct link link;
     int64_t due_ms;                /* monotonic; 0: not running */
-    int64_t slot_ms;               /* private: when the wheel looks at it; 0: not in the wheel */
+    int64_t slot_ms;               /* when the wheel looks at it; 0: not in the wheel */
     void (*fire)(struct timer *t); /* called once, from the loop; the timer is stopped by then */
 };
 
@@ -72,8 +74,9 @@ struct loop {
     } mail;
 };
 
-/* Returns 0 or a libuv error. The clock and the log outlive the loop. From now on SIGPIPE and SIGXFSZ are
- * ignored: a lost peer, or a file at its limit, is an error of one write and does not end the process. */
+/* Makes a loop. 0, or a libuv error: nothing is left of it. The clock and the log outlive the loop. From now
+ * on SIGPIPE and SIGXFSZ are ignored: a lost peer, or a file at its limit, is an error of one write and does
+ * not end the process. */
 int loop_init(struct loop *l, const struct clock *clock, struct log *log);
 /* Makes streams use io_uring from now on. Call it before the first stream opens. 0, or a negative errno and
  * no change: the kernel has no io_uring that would do, or does not allow it. */
@@ -92,17 +95,20 @@ void loop_stop(struct loop *l);
  * are still opened while it runs. A second call does no harm. */
 void loop_close(struct loop *l);
 
-/* Posts a letter and wakes the loop. Any thread. Letters of one sender are opened in the order posted. */
+/* Posts a letter and wakes the loop. Any thread, until loop_fini. The letter is opened from the loop, on its
+ * thread. Letters of one sender are opened in the order posted. */
 void loop_post(struct loop *l, struct letter *letter);
 /* Posts a letter to the caller's own loop. It is opened after the callback that runs now, before the loop
  * next waits. Cheaper than loop_post: no system call. */
 void loop_defer(struct loop *l, struct letter *letter);
 
-/* Starts or re-arms a timer, `ms` from loop->now. It never fires early. It is late by at most ~60 ms for
- * delays under 20 s, beyond by 1 % (at most 2 s). Re-arming to a later time costs one store: the wheel looks
- * at due_ms when the old slot comes up. */
+/* Starts or re-arms a timer, `ms` >= 0 from loop->now (ten years at most). `fire` comes from the loop. It
+ * never fires early. It is late by at most ~60 ms for delays under 20 s, beyond by 1 % (at most 2 s).
+ * Re-arming to a later time costs one store: the wheel looks at due_ms when the old slot comes up. */
 void timer_start(struct loop *l, struct timer *t, int64_t ms, void (*fire)(struct timer *));
+/* Stops the timer: `fire` does not come. Does nothing when it does not run. */
 void timer_stop(struct loop *l, struct timer *t);
+/* Was it started, and neither stopped nor fired since? */
 static inline bool timer_is_running(const struct timer *t)
 {
     return t->due_ms != 0;
@@ -115,10 +121,12 @@ void timers_recheck(struct loop *l);
  * time. Rooms that may not call io/system get randomness here, as they get the time. */
 void loop_random(struct loop *l, void *out, size_t bytes);
 
-/* Sleeps for less than a timer can: for work in slices on a loop that serves nobody. */
+/* Puts the calling thread to sleep for `us` microseconds: for work in slices on a loop that serves nobody,
+ * where a timer would be too coarse. Any thread. A signal may end it early. */
 void loop_nap(int64_t us);
 
 /* Private to io/: */
+/* Reads both clocks into l->now. */
 void loop_read_clock(struct loop *l);
 /* First call of every libuv callback: libuv has no hook between waiting and the first callback. */
 static inline void loop_awake(struct loop *l)
@@ -126,6 +134,7 @@ static inline void loop_awake(struct loop *l)
     if (l->now_is_old)
         loop_read_clock(l);
 }
+/* Makes an empty wheel; loop_init calls it. */
 void timers_init(struct loop *l);
 
 #endif

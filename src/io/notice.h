@@ -12,13 +12,14 @@ struct loop_notice {
     struct notice notice;
     struct letter letter;
     struct loop *loop;
-    /* On the loop's thread, once for each notice. The pending mark is cleared before. */
+    /* Called from the loop, on its thread, once for each notice. The pending mark is cleared before, so that
+     * a notice sent during the call brings another call. */
     void (*run)(struct loop_notice *n);
 };
 
-/* Initialises it. On any thread, before the first notice. `run` is called on the loop's. */
+/* Makes a notice for `loop`. Any thread, before the first notice. */
 void loop_notice_init(struct loop_notice *n, struct loop *loop, void (*run)(struct loop_notice *));
-/* While it is pending its owner must not be freed: `run` is still to come. */
+/* Is `run` still to come? Then the owner must not be freed. Any thread. */
 static inline bool loop_notice_is_pending(const struct loop_notice *n)
 {
     return notice_is_pending(&n->notice);

@@ -23,8 +23,8 @@ struct kept_bytes;
 struct stream_notices {
     /* After stream_connect only. status 0: connected. A libuv error: it failed; close the stream. */
     void (*connected)(struct stream *s, int status);
-    /* Asks where the next bytes may go: set *p and return how many fit. 0 stops reading, as stream_read_stop
-     * does. */
+    /* Asks where the next bytes may go: sets *p and returns how many fit. The place must stay until this
+     * turn of the loop is over. 0 stops reading, as stream_read_stop does. */
     size_t (*space)(struct stream *s, char **p);
     /* n > 0 bytes are at the place that `space` gave. */
     void (*data)(struct stream *s, size_t n);
@@ -44,8 +44,8 @@ enum stream_state { STREAM_NEW, STREAM_CONNECTING, STREAM_OPEN, STREAM_CLOSING, 
 
 struct stream {
     struct loop *loop;
-    const struct stream_notices *notices;
-    void *owner; /* for stream_give; NULL: the notices find the owner by themselves */
+    const struct stream_notices *notices; /* outlive the stream */
+    void *owner; /* set by stream_give; NULL: the notices find the owner by themselves */
     const struct stream_engine *engine;
     enum stream_state state;
     bool reading; /* the owner wants bytes */
@@ -95,49 +95,52 @@ struct stream {
     };
 };
 
-/* Takes over a connected, non-blocking socket and sets TCP_NODELAY. 0, or a libuv error and the descriptor is
- * closed. `n` may be NULL when stream_give follows before the loop goes on. */
+/* Makes a stream of a connected, non-blocking socket and sets TCP_NODELAY. 0: the stream is open, owns the
+ * descriptor and does not read yet; it ends by stream_close. A libuv error: the descriptor is closed, and no
+ * notice follows. `n` may be NULL when stream_give follows before the loop goes on. */
 int stream_open(struct stream *s, struct loop *l, const struct stream_notices *n, int fd);
-/* Starts to connect. 0: `connected` follows, also after a failure. A libuv error (no such kind of address):
- * nothing follows, and stream_close must not be called. */
+/* Starts to connect. `to` is copied. 0: `connected` follows, also after a failure, and the stream ends by
+ * stream_close. A libuv error (UV_EINVAL: `to` is no address): nothing follows, and stream_close must not be
+ * called. */
 int stream_connect(struct stream *s, struct loop *l, const struct stream_notices *n,
                    const struct address *to);
 
 /*
- * From now on `owner` is told by `n`. The stream does not read until the new owner starts it. It must be
- * open, and no write may be under way. Bytes that the old owner has read and not used are the old owner's to
- * pass on.
+ * Gives the stream another owner: from now on `n` is told, and s->owner is `owner`. The stream does not read
+ * until the new owner starts it. It must be open, and no write may be under way. The old owner passes on the
+ * bytes that it has read and not used.
  */
 void stream_give(struct stream *s, const struct stream_notices *n, void *owner);
 
-/* Start and stop reading. Both cost nothing while no bytes come, so a connection may stop and start with each
- * request. While stopped, `ended` waits too. After `ended` a start does nothing. */
+/* Start and stop reading an open stream. Both cost nothing while no bytes come, so a connection may stop and
+ * start with each request. While stopped, `ended` waits too. After `ended` a start does nothing. */
 void stream_read_start(struct stream *s);
 void stream_read_stop(struct stream *s);
 
 enum stream_write { STREAM_WRITTEN, STREAM_PENDING, STREAM_BROKEN };
 /*
- * Sends all of iov (1 to STREAM_IOV_MAX pieces). STREAM_WRITTEN: the kernel has all. STREAM_PENDING: not yet;
- * the bytes must stay where they are until `written`, and no other write may start. STREAM_BROKEN: the
- * connection is dead; close it.
+ * Sends all of iov (1 to STREAM_IOV_MAX pieces) on an open stream without a write under way; iov itself may
+ * go. STREAM_WRITTEN: the kernel has all. STREAM_PENDING: not yet; the bytes must stay where they are until
+ * `written` or stream_close, and no other write may start. STREAM_BROKEN: the connection is dead; close it.
  */
 enum stream_write stream_write(struct stream *s, const struct iovec *iov, unsigned n);
 /* Sends a FIN behind all that was written. No write may follow. Reading goes on. */
 void stream_shutdown(struct stream *s);
-/* Ends the connection and all that is pending: only `closed` follows, no `connected` or `written`. A second
- * call before `closed` does no harm. */
+/* Ends the connection and all that is pending: only `closed` follows, later and from the loop. The bytes of a
+ * pending write may be freed at once. A second call before `closed` does no harm. */
 void stream_close(struct stream *s);
 /* Like stream_close, with RST: the peer sees that it did not get everything. */
 void stream_reset(struct stream *s);
 
-/* Return the peer's address and this side's; bytes == 0: unknown. */
+/* Write the peer's address and this side's to *out; bytes == 0: unknown. One system call each. */
 void stream_peer(const struct stream *s, struct address *out);
 void stream_local(const struct stream *s, struct address *out);
 /* After `ended` with status 0: is the peer gone altogether, as far as the kernel knows? A TCP peer shows it
  * only by its answer to bytes written. */
 bool stream_is_dead(const struct stream *s);
-/* Is there nothing to read, and no end of the peer's side, as far as the kernel knows? An error counts as not
- * quiet, and the reader still gets it. */
+/* Is there nothing to read, and no end of the peer's side, as far as the kernel knows? Bytes that the stream
+ * has from the kernel and has not yet passed on do not count. An error counts as not quiet, and the reader
+ * still gets it. */
 bool stream_is_quiet(const struct stream *s);
 /*
  * How many of the bytes written the peer does not have yet. The kernel's buffer may take megabytes at once,
@@ -155,9 +158,9 @@ void stream_note(const struct stream *s, struct stream_backlog *b);
 /* Has the peer taken bytes since `b` was noted? Asks the kernel, and notes the state again. true also when
  * the kernel's earlier state is unknown. */
 bool stream_took(const struct stream *s, struct stream_backlog *b);
-/* Returns the bytes of a pending write that the kernel has not taken. */
+/* Returns the bytes of a pending write that the kernel has not taken. 0: no write is pending. */
 size_t stream_queued(const struct stream *s);
-/* Returns the bytes that the kernel holds and the peer has not acknowledged; 0 when unknown. */
+/* Asks the kernel how many bytes it holds that the peer has not acknowledged. 0: none, or unknown. */
 size_t stream_unsent(const struct stream *s);
 
 #endif

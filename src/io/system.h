@@ -11,7 +11,7 @@
 
 /* Fills `out` by getrandom(2). Stops the process when the kernel gives none. */
 void system_random(void *out, size_t bytes);
-/* Returns a sentence for any negative code that io/ returns, for people. A literal. */
+/* Returns a few words for any negative code that io/ returns, for people. Good for ever. */
 const char *system_strerror(int code);
 /* Does such a code mean that this process or the system is out of something (descriptors, memory), whatever
  * the peer does? */
@@ -23,26 +23,30 @@ unsigned system_cores(void);
 /* Returns the cores of a quota in the form of cgroup v2's cpu.max, "QUOTA PERIOD", rounded up. 0: "max", no
  * limit, or another text. */
 unsigned system_quota_cores(struct str cpu_max);
-/* Appends the whole file. 0; or a negative errno, and `out` is unchanged. -EFBIG: it is larger than `max`. */
+/* Appends the whole file to `out`. 0; or a negative errno, and `out` is unchanged. -EFBIG: it is larger than
+ * `max`. */
 int system_read_file(const char *path, size_t max, struct buf *out);
-/* Writes a new file beside it, calls fsync, renames: after a crash the old or the new content is there,
- * whole. The mode is exact, whatever the umask. 0; or a negative errno, and the old file is untouched. */
+/* Replaces a file's content: writes a new file beside it, calls fsync, renames. After a crash the old or the
+ * new content is there, whole. The mode is exact, whatever the umask. 0; or a negative errno: the old file is
+ * untouched, unless only the fsync of its folder failed. */
 int system_write_file(const char *path, struct str content, mode_t mode);
-/* Identifies a file: no other existing file has the same pair. 0 or a negative errno. */
+/* Identifies a file, behind links: no other existing file has the same pair. */
 struct file_id {
     dev_t device;
     ino_t inode;
 };
+/* Sets *out for the file at `path`. 0; or a negative errno, and *out is unchanged. */
 int system_file_id(const char *path, struct file_id *out);
 /* Removes a file. 0 or a negative errno. */
 int system_remove_file(const char *path);
 /* Returns the permission bits of a file or folder, or a negative errno. */
 int system_file_mode(const char *path);
-/* Could this process make that file, or that folder with those above it, and write there? Makes nothing. 0 or
- * a negative errno. */
+/* Could this process make that file, or that folder with those above it, and write there? Makes nothing. 0:
+ * yes. A negative errno: no, and why. */
 int system_may_make_file(const char *path);
 int system_may_make_dirs(const char *path);
-/* Makes the folder and those above it, with `mode`. 0 or a negative errno. */
+/* Makes the folder and those above it that are missing, with `mode` less the umask. 0: it is there. A
+ * negative errno: it is not, or is no folder; some above it may have been made. */
 int system_make_dirs(const char *path, mode_t mode);
 
 #endif
