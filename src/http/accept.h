@@ -1,6 +1,7 @@
 /*
  * Content negotiation as key material (CACHING.md 4.9): brings values of Accept-Encoding and Accept-Language
- * to one spelling, finds cookies by name. Pure: any thread; results live in the arena.
+ * to one spelling, finds cookies by name. Pure: any thread. Results live in the arena or point into the
+ * fields, unless said otherwise.
  */
 #ifndef HTTP_ACCEPT_H
 #define HTTP_ACCEPT_H
@@ -35,11 +36,14 @@ struct cookie {
     struct str name, value;
     struct str raw; /* the piece, "name=value", trimmed */
 };
+/* Where a walk is. Its members are private to http/accept.c. */
 struct cookies {
     const struct fields *fields;
     size_t line;
     struct str rest;
 };
+/* cookie_list begins a walk. cookie_next sets *out to the next cookie; false: none is left, *out is
+ * unspecified. */
 struct cookies cookie_list(const struct fields *request);
 bool cookie_next(struct cookies *c, struct cookie *out);
 

@@ -26,7 +26,7 @@ enum chunked_event {
     CHUNKED_BAD,  /* *error says why; the connection must be closed */
 };
 
-/* Makes it ready for the body of a message. */
+/* Makes *c ready for the body of a message. It holds no memory. */
 void chunked_init(struct chunked *c);
 /*
  * Takes bytes from *in, and moves it on, until there is an event. Call it again until it returns

@@ -1,6 +1,6 @@
 /*
  * Cache directives (RFC 9111 §5.2, RFC 5861, RFC 9213): the one value that policy works with, from whichever
- * field it was read. Pure.
+ * field it was read. Pure; any thread.
  */
 #ifndef HTTP_DIRECTIVES_H
 #define HTTP_DIRECTIVES_H
@@ -45,7 +45,8 @@ enum targeted_result {
  * duplicates the last counts. Ignores parameters. */
 enum targeted_result directives_parse_targeted(const struct fields *f, struct str name, struct arena *a,
                                                struct directives *out, struct field_spot *bad);
-/* Reads delta-seconds: digits only, capped at DELTA_MAX. false: no number. */
+/* Reads delta-seconds (RFC 9111 §1.2.2): digits only. true: *out is the number, DELTA_MAX at most. false: no
+ * number. */
 bool delta_parse(struct str s, int64_t *out);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * What is wrong with a message: one value of tbl/errors.h. For each: a status for the client, a word for
- * logs, a sentence for people.
+ * logs, a sentence for people. Pure; any thread. Results are literals, unless an arena is given.
  */
 #ifndef HTTP_ERROR_H
 #define HTTP_ERROR_H
@@ -27,7 +27,7 @@ struct str http_error_setting(enum http_error e);
 /* Returns the text, and the setting when there is one, for people who look after an origin. Empty for
  * HTTP_ERROR_NONE. In the arena. */
 struct str http_error_for_people(enum http_error e, struct arena *a);
-/* Returns a literal, never NULL. */
+/* Returns the text of tbl/errors.h, for people. Never NULL. */
 const char *http_error_text(enum http_error e);
 
 #endif

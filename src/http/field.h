@@ -41,6 +41,7 @@ struct fields {
     struct field_set present, repeated; /* repeated: on more than one line */
 };
 
+/* Add a name to the set; is it in the set? */
 static inline void field_set_add(struct field_set *s, enum field_id id)
 {
     s->bits[id >> 6] |= (uint64_t)1 << (id & 63);
@@ -57,6 +58,7 @@ static inline void fields_note(struct fields *f, enum field_id id)
     f->repeated.bits[id >> 6] |= f->present.bits[id >> 6] & bit;
     f->present.bits[id >> 6] |= bit;
 }
+/* Empties the sets, for a table that is filled again. */
 static inline void fields_note_none(struct fields *f)
 {
     f->present = f->repeated = (struct field_set){ { 0 } };
@@ -66,6 +68,7 @@ static inline void fields_note_none(struct fields *f)
 enum field_id field_id_of(struct str name);
 /* Returns "Cache-Control" for FIELD_CACHE_CONTROL; empty for FIELD_OTHER. */
 struct str field_name(enum field_id id);
+/* Returns the class in tbl/headers.h; FIELD_CLASS_E for FIELD_OTHER. */
 enum field_class field_class_of(enum field_id id);
 /* Is it the name of a framing, routing, hop-by-hop or removed field with another mark for "-"
  * (Transfer_Encoding, Content.Length)? CGI and its successors turn marks into "_" and read such a name as
@@ -79,6 +82,7 @@ static inline bool is_field_text(char c)
 }
 /* Is it one tchar or more (RFC 9110 §5.6.2)? */
 bool is_token(struct str s);
+/* Is it a tchar? */
 bool is_token_char(char c);
 
 /* What a byte is in a token, for parsers' loops. 0: it may not stand in one. */
@@ -86,6 +90,7 @@ bool is_token_char(char c);
 #define TOKEN_MARK  2 /* another tchar */
 extern const uint8_t token_chars[256];
 
+/* Has the table a line of that known name? */
 static inline bool fields_has(const struct fields *f, enum field_id id)
 {
     return field_set_has(&f->present, id);
@@ -94,6 +99,7 @@ static inline bool fields_has(const struct fields *f, enum field_id id)
 const struct field *fields_find(const struct fields *f, enum field_id id);
 /* Returns the first line's value, or the empty string. */
 struct str fields_value(const struct fields *f, enum field_id id);
+/* Returns the number of lines of that name. */
 size_t fields_count(const struct fields *f, enum field_id id);
 /* Returns the length of fields_joined, without joining. */
 size_t fields_bytes(const struct fields *f, enum field_id id);
@@ -102,6 +108,7 @@ size_t fields_index_of(const struct fields *f, struct str name, size_t from);
 /* Returns the values of all lines of the name in order, joined with ", " (RFC 9110 §5.3). One line: its value
  * itself, no copy. None: the empty string with p == NULL (an empty line has p != NULL). */
 struct str fields_joined(const struct fields *f, enum field_id id, struct arena *a);
+/* Does the same with a name in any case, known or not. */
 struct str fields_joined_by_name(const struct fields *f, struct str name, struct arena *a);
 /* A byte of a field's value, counted from 1, as people do. `line`: which line of that name; `lines`: how many
  * there are. byte 0: none. */
@@ -116,9 +123,11 @@ struct field_spot fields_spot(const struct fields *f, struct str name, size_t at
 void fields_add(struct fields *f, struct arena *a, struct str name, struct str value);
 /* Appends a line of another table. */
 void fields_add_line(struct fields *f, struct arena *a, struct field line);
+/* Appends a line with a known name (field_name). Does not copy the value. */
 void fields_add_id(struct fields *f, struct arena *a, enum field_id id, struct str value);
 /* Removes all lines of that name. Keeps the order of the others. */
 void fields_remove(struct fields *f, enum field_id id);
+/* Does the same with a name in any case, known or not. */
 void fields_remove_by_name(struct fields *f, struct str name);
 /* Removes the lines for which drop(field, ctx) is true. */
 void fields_remove_if(struct fields *f, bool (*drop)(const struct field *, void *), void *ctx);
@@ -145,6 +154,7 @@ struct field_names {
 void field_names_add(struct field_names *s, struct str name);
 /* Sorts the set. Call it after the last field_names_add and before field_names_has. */
 void field_names_settle(struct field_names *s);
+/* Is the line's name in the set? */
 bool field_names_has(const struct field_names *s, const struct field *line);
 
 #endif

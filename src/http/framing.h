@@ -33,7 +33,8 @@ enum http_error framing_of_response(enum method asked, const struct response_hea
 /* The most that Connection may list. Both functions above refuse a message with more. */
 #define CONNECTION_BYTES_MAX ((size_t)512)
 #define CONNECTION_NAMES_MAX ((size_t)64)
-/* Returns the names that Connection lists: fields that concern this connection alone. */
+/* Sets *out to the names that Connection lists: fields that concern this connection alone. Memory is in the
+ * arena; the names point into the fields. */
 void framing_connection_names(const struct fields *f, struct arena *a, struct field_names *out);
 
 /* May the connection carry another message after this one (RFC 9112 §9.3)? Looks at version and Connection

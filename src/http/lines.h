@@ -2,7 +2,7 @@
  * Field lines as text: for each field its name, a colon, a space, its value and CR LF (RFC 9112 §5). HTTP/1.1
  * sends them as they are. The cache keeps the heads of its stored responses in this form, prepared once; a
  * front of another protocol reads the fields out of them. Only this file and the parser of heads know how a
- * line is spelled. Any thread.
+ * line is spelled. Pure; any thread.
  */
 #ifndef HTTP_LINES_H
 #define HTTP_LINES_H

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+/* A list of names. */
 struct names {
     struct str *v;
     size_t n;

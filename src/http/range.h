@@ -1,5 +1,6 @@
 /*
- * Range requests (RFC 9110 §14): which bytes of a complete representation a request asks for. Pure.
+ * Range requests (RFC 9110 §14): which bytes of a complete representation a request asks for. Pure; any
+ * thread.
  */
 #ifndef HTTP_RANGE_H
 #define HTTP_RANGE_H
@@ -25,8 +26,9 @@ enum range_result {
 enum range_result range_parse(struct str value, uint64_t length, struct range *out, size_t max, size_t *n);
 
 /* Parses a single `bytes=first-last` or `bytes=first-` (no suffix) without knowing the length: to pass it on,
- * or to ask an origin for missing bytes. *open: it has no last byte, and *last is INT64_MAX, which also
- * stands for larger numbers. first <= last. */
+ * or to ask an origin for missing bytes. true: the results are set. false: another form; they are
+ * unspecified. *open: it has no last byte, and *last is INT64_MAX, which also stands for larger numbers.
+ * first <= last. */
 bool range_parse_single(struct str value, uint64_t *first, uint64_t *last, bool *open);
 
 /* Parses the Content-Range of a 206: bytes first-last/length, *length is UINT64_MAX for "*"; first <= last <

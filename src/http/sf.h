@@ -1,6 +1,6 @@
 /*
  * Structured fields (RFC 9651): parses items, lists and dictionaries. Results live in the arena, their
- * strings there or in the input. Pure.
+ * strings there or in the input. Pure; any thread.
  */
 #ifndef HTTP_SF_H
 #define HTTP_SF_H
@@ -19,10 +19,6 @@ enum sf_type {
     SF_DISPLAY,
     SF_INNER_LIST
 };
-
-struct sf_member;
-
-struct sf_param;
 
 struct sf_value {
     enum sf_type type;
@@ -59,7 +55,7 @@ struct sf_members {
 bool sf_parse_item(struct str value, struct arena *a, struct sf_member *out);
 bool sf_parse_list(struct str value, struct arena *a, struct sf_members *out);
 bool sf_parse_dictionary(struct str value, struct arena *a, struct sf_members *out);
-/* Returns the member with that key. NULL: absent. */
+/* Returns the dictionary's member with that key, which lives as long as `d`. NULL: absent. */
 const struct sf_member *sf_get(const struct sf_members *d, struct str key);
 
 /* Appends an sf-string with its quotes, for Cache-Status details. Bytes outside 0x20 to 0x7e become '?'. */

@@ -1,7 +1,7 @@
 /*
  * Request targets and hosts (RFC 9112 §3.2, RFC 3986): takes them apart, checks them, and brings them to the
  * one spelling that is the key and that the origin gets (CACHING.md 4.1). Results live in the arena or point
- * into the input. Pure.
+ * into the input. Pure; any thread. After an error *out is unspecified.
  */
 #ifndef HTTP_URL_H
 #define HTTP_URL_H
@@ -56,8 +56,8 @@ struct host {
  * (RFC 3986 §3.2.3). Writes IPv6 as RFC 5952 spells it. `https` decides which default port is dropped. */
 enum http_error host_parse(struct str raw, bool https, struct arena *a, struct host *out);
 
-/* Takes one "name=value" of a query, undecoded, split at '&' and the first '='. has_value tells "a=" from
- * "a". Skips empty pieces ("a&&b"). false: no piece is left. */
+/* Takes the next "name=value" off *rest, a query, undecoded, split at '&' and the first '='. has_value tells
+ * "a=" from "a". Skips empty pieces ("a&&b"). false: no piece is left. */
 struct query_param {
     struct str name, value;
     bool has_value;

@@ -1,6 +1,6 @@
 /*
  * Validators and conditional requests (RFC 9110 §8.8, §13): compares a request's conditions with a stored
- * response. Pure.
+ * response. Pure; any thread. `now_s`: seconds since 1970.
  */
 #ifndef HTTP_VALIDATOR_H
 #define HTTP_VALIDATOR_H
@@ -14,6 +14,7 @@ struct etag {
 
 /* Parses [ W/ ] DQUOTE *etagc DQUOTE, with W in upper case. Anything else gives an empty tag. */
 struct etag etag_parse(struct str s);
+/* Do the tags match by strong and by weak comparison (RFC 9110 §8.8.3.2)? An empty tag matches none. */
 bool etag_match_strong(struct etag a, struct etag b);
 bool etag_match_weak(struct etag a, struct etag b);
 
