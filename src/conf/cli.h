@@ -12,10 +12,10 @@ enum cli_verb {
     CLI_RUN,     /* run [CONFIG]: serve */
     CLI_PURGE,   /* ask a running freshet to purge */
     CLI_EXPLAIN, /* ask it what it would answer to a URL */
-    CLI_STATUS,
-    CLI_CHECK, /* check [CONFIG]: read the settings, say what is wrong */
-    CLI_VERSION,
-    CLI_HELP,
+    CLI_STATUS,  /* ask it how it is */
+    CLI_CHECK,   /* check [CONFIG]: read the settings, say what is wrong */
+    CLI_VERSION, /* print the version */
+    CLI_HELP,    /* print cli_help */
     CLI_VERB_COUNT
 };
 
@@ -41,8 +41,8 @@ struct cli {
     struct str admin, token, state, site;
 };
 
-/* Parses argv; argv[0] is the program's name. Arrays live in `a`. false: wrong usage, and one sentence with
- * its newline is added to `error`. */
+/* Parses argv; argv[0] is the program's name. true: *out is set; its arrays live in `a`. false: wrong usage;
+ * one sentence with its newline is added to `error`, and *out is unspecified. */
 bool cli_parse(int argc, char *const argv[], struct arena *a, struct cli *out, struct buf *error);
 /* Appends the help of a verb; for CLI_HELP the list of verbs. */
 void cli_help(enum cli_verb verb, struct buf *out);

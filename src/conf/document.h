@@ -1,6 +1,6 @@
 /*
  * Writes the documents that are made from tbl/settings.h, so that they always say what the program does.
- * tools/document calls it; a unit test compares the committed files.
+ * tools/document calls these functions; a unit test compares the committed files. Any thread; pure.
  */
 #ifndef CONF_DOCUMENT_H
 #define CONF_DOCUMENT_H

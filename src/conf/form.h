@@ -1,6 +1,6 @@
 /*
  * Forms: the syntax of settings' strings. Whether an address can be bound or a host resolves shows only when
- * it is used. Pure.
+ * it is used. Pure; any thread.
  */
 #ifndef CONF_FORM_H
 #define CONF_FORM_H
@@ -24,7 +24,7 @@ enum text_form {
 };
 
 /* Checks `s`, which is not empty. NULL: it has that form. Else the end of a sentence that begins with the
- * string: "is not ...; write ...". A literal. */
+ * string: "is not ...; write ...". The result is a literal. */
 const char *form_check(enum text_form form, struct str s);
 /* Returns the one spelling that is kept: host names in lower case without a trailing dot, everything else
  * unchanged. */

@@ -1,6 +1,7 @@
 /*
  * Problems of a configuration. They are collected while it is read, and written out together, in the order of
- * the file's lines, then the command line's. Each is one line of printable text, whatever the file held.
+ * the file's lines, then the command line's. Each is one line of printable text, whatever the file held. One
+ * thread uses a report.
  */
 #ifndef CONF_REPORT_H
 #define CONF_REPORT_H

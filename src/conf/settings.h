@@ -107,12 +107,15 @@ bool settings_errors_name_flag(struct str errors);
 /* Like settings_read, from memory. `name` stands for the file in messages. For tests and fuzzing. */
 struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
                                 struct buf *errors);
+/* Take a reference, which the caller then owns, and drop one; the last drop frees the snapshot. Any thread;
+ * not NULL. */
 struct settings *settings_ref(struct settings *s);
-void settings_unref(struct settings *s); /* any thread; not NULL */
+void settings_unref(struct settings *s);
 
 /* Returns the site of a host (lower case, no port): an exact name, else the longest "*." suffix, else the
  * site without hosts, else NULL. */
 const struct site_settings *settings_site_of_host(const struct settings *s, struct str host);
+/* Returns the site of that name, or NULL. */
 const struct site_settings *settings_site_by_name(const struct settings *s, struct str name);
 
 /* Do they differ in a setting of class KEY or STORE? Then the site's stored responses are of no use. */

@@ -11,7 +11,7 @@
 
 #define TREE_BYTES_MAX ((size_t)1 << 20)
 #define TREE_NODES_MAX 20000
-#define TREE_DEPTH_MAX 8
+#define TREE_DEPTH_MAX 8 /* lists and maps inside each other */
 
 enum tree_kind { TREE_TEXT, TREE_NULL, TREE_LIST, TREE_MAP };
 
@@ -24,8 +24,8 @@ struct tree {
     size_t n;                         /* children */
 };
 
-/* Reads a file; everything is in the arena. NULL: it cannot be read, and one problem was reported. An empty
- * file is TREE_NULL. */
+/* Parses `yaml`, the content of a file. Returns its root; everything is in the arena. NULL: it cannot be
+ * read, and one problem was reported. An empty file is TREE_NULL. */
 struct tree *tree_read(struct str yaml, struct arena *a, struct report *r);
 
 #endif

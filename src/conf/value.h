@@ -29,7 +29,8 @@ bool value_parse_list(const struct setting *s, const struct str *texts, const st
 /* Returns the value of a default from the table, "[a, b]" for lists. The default must be valid. */
 union value value_of_default(const struct setting *s, struct str text, struct arena *a);
 
-/* Stores a value, and compares two. `base` is a struct process_settings or struct site_settings. */
+/* Store a value, and compare the setting in two structs. `base` is a struct process_settings or a struct
+ * site_settings, as the setting's scope says. */
 void value_store(const struct setting *s, const union value *v, void *base);
 bool value_equal(const struct setting *s, const void *base_a, const void *base_b);
 /* Reports a problem with a setting: "NAME: text" in the file; "text" for a flag, since the place names it. */
