@@ -69,9 +69,11 @@ struct cache {
                               * explain. */
 };
 
-/* Makes a cache. The secret outlives it. Never NULL. */
+/* Makes a cache with a budget of `memory_bytes`. The secret outlives it. Never NULL. Called before the
+ * workers start. */
 struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes);
-/* Frees the cache. Only the index may hold references to objects. */
+/* Frees the cache with its objects. Only the index may hold references to them, and no other thread may use
+ * the cache. */
 void cache_free(struct cache *c);
 
 #endif

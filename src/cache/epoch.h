@@ -38,6 +38,7 @@ struct epochs;
  * forgotten, and a floor rises to that purge: every object that began before it counts as purged. It counts
  * as hard purged if a forgotten purge was hard, else as invalidated. */
 struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max);
+/* Frees them. No other thread may use them. */
 void epochs_free(struct epochs *e);
 
 /* Returns the hash of a name, without EPOCH_PAIR. `scope`: the site for sites, paths, URLs and tags; the
@@ -91,7 +92,8 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
  * later. */
 void epochs_forget(struct epochs *e, uint64_t oldest);
 
-/* Figures for status and metrics. */
+/* Figures for status, metrics and tests: how many names are remembered, the bytes that this takes, and the
+ * number of the purge to which the floor has risen (0: nothing was forgotten early). */
 size_t epochs_count(struct epochs *e);
 size_t epochs_bytes(struct epochs *e);
 uint64_t epochs_floor(struct epochs *e);

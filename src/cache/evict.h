@@ -28,12 +28,14 @@ struct evict_item {
 
 struct evict;
 
-/* `capacity`: the most weight that may be queued; the small queue gets a tenth of it or more. `memory`: gets
+/* Makes empty queues; never NULL. `capacity`: the weight that the caller means to queue at most, by which the
+ * queues and ghosts are measured; the small queue gets a tenth of it or more. `memory`: gets
  * the charges of the ghosts; NULL: nobody. */
 struct evict *evict_new(uint64_t capacity, struct memory *memory);
+/* Frees the queues, not the items. No other thread may use them. */
 void evict_free(struct evict *e);
 
-/* Counts a hit. */
+/* Counts a hit. Takes no lock. */
 static inline void evict_touch(struct evict_item *i)
 {
     uint8_t uses = atomic_load_explicit(&i->uses, memory_order_relaxed);
@@ -43,7 +45,8 @@ static inline void evict_touch(struct evict_item *i)
 
 /* Queues an item that is not queued. */
 void evict_insert(struct evict *e, struct evict_item *i);
-/* Gives `i` the place and the uses of `old`, its predecessor. Inserts it when `old` is not queued. */
+/* Gives `i`, which is not queued, the place of `old`, its predecessor, and at least its uses; `old` leaves
+ * its queue. Inserts `i` when `old` is not queued. */
 void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i);
 /* Moves an item to another place in memory. Under the lock `copy` writes the whole owner to the place that
  * `to` is in, and the queue then has `to` instead. false: the item is not queued, is held, or `copy` refused
@@ -57,6 +60,7 @@ void evict_remove_all(struct evict *e, struct evict_item *const *items, size_t n
 /* Keeps an item in memory for a slow reader, until evict_release: evicting it would free nothing, so others
  * go. Allowed before it is queued, and after. false: too many hold it; it is not held. */
 bool evict_hold(struct evict *e, struct evict_item *i);
+/* Ends an evict_hold that returned true. */
 void evict_release(struct evict *e, struct evict_item *i);
 
 /* Takes the next item to evict out of its queue. After a bounded number of steps it takes the next one,
@@ -71,7 +75,7 @@ uint64_t evict_loose_weight(const struct evict *e);
  * For tests. */
 uint64_t evict_looked_at(struct evict *e);
 
-/* Figures for status. */
+/* Figures for tests: the weight and the number of the queued items. */
 uint64_t evict_weight(struct evict *e);
 size_t evict_count(struct evict *e);
 

@@ -34,6 +34,7 @@ struct family {
     char primary[];
 };
 
+/* Returns milliseconds of the monotonic clock as whole seconds. */
 static inline uint32_t family_seconds(int64_t ms)
 {
     return (uint32_t)(ms / 1000);
@@ -47,16 +48,19 @@ static inline unsigned family_shard_at(uint32_t hash)
     return hash >> 24;
 }
 
+/* Returns the shard of a primary key's hash. Needs no lock. */
 static inline struct shard *family_shard(struct cache *c, const struct hash128 *hash)
 {
     return &c->shards[family_shard_at((uint32_t)hash->lo)];
 }
 
+/* Returns the hash that the family's node has in its table. */
 static inline uint32_t family_hash(const struct place *p)
 {
     return (uint32_t)p->hash.lo;
 }
 
+/* Returns the family that has this node, which is not NULL. */
 static inline struct family *family_of_node(struct table_node *node)
 {
     return CONTAINER_OF(node, struct family, node);
@@ -88,12 +92,14 @@ struct family *family_move(struct cache *c, struct table_node **at, unsigned qua
 void family_free(struct cache *c, struct family *f);
 /* Keeps a family without objects for what is known of it, or frees it. */
 void family_keep_or_free(struct cache *c, struct family *f);
-/* Does so when the family has no objects. Bounds what a stranger can make freshet remember by asking for URLs
- * that store nothing: the newcomer replaces neighbours, or is not kept. */
+/* Keeps or frees the family when it has no objects; else does nothing. Bounds what a stranger can make
+ * freshet remember by asking for URLs that store nothing: the newcomer replaces neighbours, or is not
+ * kept. */
 void family_drop_if_idle(struct cache *c, struct family *f);
 
 /* ---- its objects ---- */
 
+/* Returns the object that has this node; NULL for NULL. */
 static inline struct object *family_object_of(struct table_node *node)
 {
     return node ? CONTAINER_OF(node, struct object, node) : NULL;
@@ -111,16 +117,19 @@ static inline uint32_t family_lists(const struct family *f)
     return f->has_many ? f->objects.many->buckets : 1;
 }
 
+/* Returns the first object of a list, or NULL. */
 static inline struct object *family_first_of_list(const struct family *f, uint32_t list)
 {
     return family_object_of(f->has_many ? *table_bucket(f->objects.many, list) : f->objects.few);
 }
 
+/* Returns the object behind `o` in its list, or NULL. */
 static inline struct object *family_next(struct object *o)
 {
     return family_object_of(o->node.next);
 }
 
+/* Is `o` an object of that variant? */
 static inline bool family_is_variant(const struct object *o, const struct place *p)
 {
     return o->node.hash == p->variant_hash && str_eq(object_variant(o), p->variant);

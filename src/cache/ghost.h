@@ -26,13 +26,14 @@ struct ghost {
     struct memory *memory;
 };
 
-/* `memory`: gets the charges; NULL: nobody. */
+/* Makes an empty ghost. `memory`: gets the charges; NULL: nobody. */
 void ghost_init(struct ghost *g, struct memory *memory);
+/* Frees all that it holds. */
 void ghost_fini(struct ghost *g);
 /* Adds the youngest entry. Drops the oldest while there is more than `most` weight, or more than 2^22
  * entries; at most some hundred in one call. `fingerprint` is not 0. */
 void ghost_add(struct ghost *g, uint32_t fingerprint, uint32_t weight, uint64_t most);
-/* Removes the entry. false: there was none. */
+/* Removes the entry of that fingerprint. true: there was one. false: there was none. */
 bool ghost_take(struct ghost *g, uint32_t fingerprint);
 
 #endif

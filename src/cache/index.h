@@ -2,7 +2,8 @@
  * The index: families and their variants. A family is what the index knows of one primary key (a URL without
  * its query): its vary rule and its objects. A variant is one object under that rule. For keys whose answers
  * are not stored the index keeps marks (cache/mark.h). Sharded by primary key: a family and its variants are
- * in one shard, under one short lock. Compares the whole key. Any thread.
+ * in one shard, under one short lock. Compares the whole key. Any thread may call these functions, without a
+ * lock held.
  */
 #ifndef CACHE_INDEX_H
 #define CACHE_INDEX_H
@@ -138,7 +139,7 @@ struct known_rule {
     bool busy;         /* a fetch runs for it */
     bool of_2xx;       /* a 2xx brought the rule: errors and redirects do not replace it */
 };
-/* Returns it. Any thread. */
+/* Returns what is known; the caller drops the reference. */
 struct known_rule index_known_rule(struct cache *c, const struct place *place);
 /* Returns a reference to the family's rule, or NULL. *known: the family exists. *busy: a fetch runs for it.
  * For purges by URL, and for explain. */

@@ -31,10 +31,10 @@ struct marks {
     uint32_t sets;  /* of v */
 };
 
-/* Frees the marks of a shard. */
+/* Frees the marks of a shard; `m` is empty then. */
 void marks_fini(struct marks *m, struct memory *memory);
 
-/* Returns the key's mark, or NULL. The hashes of `p` are set. */
+/* Returns the key's mark, or NULL. Good while the shard's lock is held. The hashes of `p` are set. */
 struct mark *marks_find(const struct marks *m, const struct place *p);
 /* Returns the key's mark, or a new one without a reason and not in force. A new one takes a free entry of the
  * set, else the entry that ended or was used first. NULL: no memory; or all entries of the set are in force

@@ -29,13 +29,14 @@ void names_of_response(const struct cache *c, const struct key_request *r, const
  * array is in the arena. */
 void names_keep(struct name_list *names, const struct epoch_names *old, struct arena *a);
 
+/* Return the name of a site, a tag of a site, a cache group of the request's origin. */
 uint64_t name_of_site(const struct cache *c, struct str site);
 /* `tag` in any case. */
 uint64_t name_of_tag(const struct cache *c, struct str site, struct str tag, struct arena *a);
 uint64_t name_of_group(const struct cache *c, const struct key_request *r, struct str group, struct arena *a);
-/* The name of everything of the path, with any query. */
+/* Returns the name of everything of the path at the request's host, with any query. */
 uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct arena *a);
-/* The name of the path at all hosts and ports of the site. */
+/* Returns the name of the path at all hosts and ports of the site. */
 uint64_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path);
 
 /*

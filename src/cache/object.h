@@ -79,6 +79,7 @@ struct object {
 /* Makes a private object, which is not in the index (index_look makes the others). The caller owns the one
  * reference. `begin`: what epochs_latest returned before anything was decided. */
 struct object *object_new(struct cache *c, uint64_t begin);
+/* Returns the cache that the object's memory belongs to. */
 static inline struct cache *object_cache(const struct object *o)
 {
     return CONTAINER_OF(memory_of(o->memory), struct cache, memory);
@@ -98,6 +99,7 @@ static inline enum object_state object_state(const struct object *o)
 {
     return (enum object_state)atomic_load_explicit(&o->state, memory_order_acquire);
 }
+/* Is it sealed or failed? Any thread. */
 static inline bool object_is_done(const struct object *o)
 {
     return object_state(o) >= OBJECT_SEALED;
@@ -137,9 +139,11 @@ void object_set_fault(struct object *o, enum http_error fault);
 
 /* Turns the body into a passing one, also before it begins. No more joiners. */
 void object_close(struct object *o);
+/* Was object_close called? Any thread. */
 bool object_is_closed(const struct object *o);
 /* Returns the position of the slowest reader; UINT64_MAX without readers. */
 uint64_t object_slowest(struct object *o);
+/* Returns the number of readers that are counted. Any thread. */
 unsigned object_readers(struct object *o);
 /* For a passing body of `length` bytes: does one reader hold up the fetch while another has all bytes? */
 bool object_waits_at(struct object *o, uint64_t length);
@@ -177,6 +181,7 @@ void object_reader_moved(struct object *o, const void *owner);
  * would free nothing, and counts as pinned. false: it does not count (it is not to be stored, or 65,535
  * readers hold it), and object_release must not be called. Any thread. */
 bool object_hold(struct object *o);
+/* Ends an object_hold that returned true. Any thread. */
 void object_release(struct object *o);
 
 /* Returns a new reference to the body, or NULL: none. */
@@ -212,6 +217,7 @@ static inline struct freshness object_freshness(const struct object *o)
         .foreground = o->foreground,
     };
 }
+/* Returns the monotonic time at which its head was received. From HEAD on. */
 static inline int64_t object_received_ms(const struct object *o)
 {
     return (int64_t)o->received_ms;
@@ -240,11 +246,13 @@ static inline void object_set_next_refresh(struct object *o, int64_t mono_ms)
 {
     atomic_store_explicit(&o->next_refresh_s, (uint32_t)((mono_ms + 999) / 1000), memory_order_relaxed);
 }
+/* Returns the monotonic time before which no refresh may start; 0: any. Any thread. */
 static inline int64_t object_next_refresh_ms(const struct object *o)
 {
     return atomic_load_explicit(&o->next_refresh_s, memory_order_relaxed) * (int64_t)1000;
 }
 
+/* Returns its variant key, which lives as long as the object. */
 static inline struct str object_variant(const struct object *o)
 {
     return o->variant ? (struct str){ o->variant->bytes, o->variant->n } : STR_NONE;

@@ -1,7 +1,7 @@
 /*
  * Policy: may a response be stored, for how long, under which rule, and may a stored response answer a
  * request. Pure functions of heads, times and settings (CACHING.md §1 to §4; RFC 9111): no I/O, no clock, no
- * allocation outside the given arena.
+ * allocation outside the given arena, except for a new rule. Any thread.
  */
 #ifndef CACHE_POLICY_H
 #define CACHE_POLICY_H
@@ -74,6 +74,7 @@ struct str policy_broken_text(const struct site_settings *site, const struct bro
 /* Packs it into 32 bits; 0: nothing is wrong. Larger values saturate: line 255, byte 2^20 - 1. Only the first
  * 16 fields are told apart. */
 uint32_t policy_broken_pack(const struct broken_field *b);
+/* Returns what was packed. */
 struct broken_field policy_broken_unpack(uint32_t packed);
 
 /* ---- reuse ---- */

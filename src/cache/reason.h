@@ -17,6 +17,7 @@ enum reason {
  * tbl/reasons.h. */
 enum waiters { WAITERS_GO, WAITERS_LOOK, WAITERS_SAME };
 enum mark_effect { MARK_SETS, MARK_CLEARS, MARK_KEEPS };
+/* Return the reason's columns of tbl/reasons.h. Any thread; pure, here and below. */
 enum waiters reason_waiters(enum reason r);
 enum mark_effect reason_mark(enum reason r);
 

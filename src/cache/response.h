@@ -70,7 +70,7 @@ struct response_plan {
 /* Makes a response. Never NULL. Not charged. Freed by response_free. At most RESPONSE_NAMES_MAX names; the
  * fields' text has at most RESPONSE_TEXT_MAX bytes. */
 struct response *response_new(struct memory *m, const struct response_plan *plan);
-/* NULL is allowed. */
+/* Frees it; `m` is the memory that it was made from. NULL is allowed. */
 void response_free(struct memory *m, struct response *r);
 
 /* Return the number that a generated ETag is made of, and the part. The object writes them before others see
@@ -80,6 +80,8 @@ struct part *response_part(struct response *r);
 
 /* Returns the size of its piece of memory. */
 size_t response_bytes(const struct response *r);
+/* Returns the names that it can be purged by. Here and below, results point into the response and live as
+ * long as it does, unless said otherwise. */
 struct epoch_names response_names(const struct response *r);
 /* Returns the reason phrase that the origin sent. Empty: the status code's own (http/status.h). */
 struct str response_reason(const struct response *r);
@@ -87,12 +89,16 @@ struct str response_reason(const struct response *r);
 struct str response_lines(const struct response *r);
 /* Returns those visible lines that a 304 carries (RFC 9110 §15.4.5). */
 struct str response_lines_304(const struct response *r);
+/* Returns the plan's note; empty: none. */
 struct str response_note(const struct response *r);
+/* Returns the plan's declared length; -1: none. */
 int64_t response_declared_length(const struct response *r);
 /* Returns its ETag; empty: none. */
 struct etag response_etag(const struct response *r);
 /* Returns the Cache-Control among its lines that the origin did not send (CACHING.md 1.5); NULL: none. */
 const struct field *response_default_cc(const struct response *r);
+/* Sets *out to its ETag, Last-Modified and Date (http/validator.h). `now_s`: seconds since 1970, for
+ * two-digit years. */
 void response_validators(const struct response *r, int64_t now_s, struct validators *out);
 /* Returns all fields, without framing, hop-by-hop fields and Age. The table is in the arena; the strings stay
  * where they are. The first *visible_n are for clients; the others are hidden (CACHING.md 1.4). visible_n may

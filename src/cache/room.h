@@ -24,9 +24,9 @@ bool room_is_short(const struct cache *c);
 bool room_keeps(struct cache *c, size_t has, size_t more);
 
 /* Moves pages of memory together, in so many steps of some ten microseconds. Does nothing while another
- * thread does it. */
+ * thread does it. Any thread; the caller holds no lock. */
 void room_compact(struct cache *c, unsigned steps);
-/* Did a whole walk find nothing that could move? */
+/* Did the last whole walk find nothing that could move? Any thread. */
 static inline bool room_moves_nothing(const struct cache *c)
 {
     return atomic_load_explicit(&c->compaction.futile, memory_order_relaxed);

@@ -49,9 +49,11 @@ enum rule_result rule_of_response(const struct fields *response, const struct ru
  * warning. */
 unsigned rule_headers_ignored(const struct fields *response, struct arena *a);
 
-/* NULL is allowed in all of these. */
+/* NULL, the default rule, is allowed in all of these. */
+/* Take a reference, which the caller then owns, and drop one; the last drop frees the rule. */
 struct rule *rule_ref(const struct rule *r);
 void rule_unref(struct rule *r);
+/* Do both mean the same? */
 bool rule_equal(const struct rule *a, const struct rule *b);
 /* Returns its memory; 0 for the default rule. */
 size_t rule_bytes(const struct rule *r);

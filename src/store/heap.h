@@ -49,6 +49,7 @@ struct heap_offer {
     bool dirty, idle; /* has dirty pages; is empty and has some */
 };
 
+/* All members but `holes` are guarded by the lock and private to store/heap.c. */
 struct heap {
     struct lock lock;
     struct heap_chunk *chunks;   /* clean pages come from the first chunk that has room */
@@ -65,10 +66,11 @@ struct heap {
     _Atomic int64_t holes; /* bytes in slabs that are not given out */
 };
 
-/* `dirty_max`: how many free pages the heap may keep for good, for the next pieces. `most`: as long as free
- * and other pages together are at most this many, more free ones may wait for heap_trim. */
+/* Makes an empty heap. Called before other threads use it. `dirty_max`: how many free pages the heap may keep
+ * for good, for the next pieces. `most`: as long as free and other pages together are at most this many, more
+ * free ones may wait for heap_trim. */
 void heap_init(struct heap *h, size_t dirty_max, size_t most);
-/* The caller has given back all pieces. */
+/* Gives all memory back to the system. All pieces must have been given back, and no other thread uses it. */
 void heap_fini(struct heap *h);
 
 /* Returns `bytes` of unspecified content, aligned to 8. Whole pages, and pieces of a power of two up to a
@@ -85,7 +87,7 @@ void *heap_take_denser(struct heap *h, const void *p, size_t bytes, unsigned qua
 /* Gives back some free pages beyond `dirty_max`, for some ten microseconds. true: there are more. */
 bool heap_trim(struct heap *h);
 
-/* Returns what a piece of that size takes. */
+/* Returns the bytes that a piece of that size takes. Pure. */
 size_t heap_cost(size_t bytes);
 
 /* For tests: returns the bytes that the system has given, with the heap's books. */

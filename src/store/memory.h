@@ -20,13 +20,14 @@ struct memory {
 
 #define MEMORIES_MAX 16
 
-/* Called before other threads start. At most MEMORIES_MAX exist at one time. */
+/* Makes a memory and gives it an id. Called before other threads start. At most MEMORIES_MAX exist at one
+ * time. */
 void memory_init(struct memory *m, int64_t budget_bytes);
-/* Called after other threads have ended, and when all memory was given back. */
+/* Ends it and frees its id. Called after other threads have ended, and when all memory was given back. */
 void memory_fini(struct memory *m);
 
 extern struct memory *memory_by_id[MEMORIES_MAX];
-/* Returns the memory with that id. */
+/* Returns the memory with that id, which exists. */
 static inline struct memory *memory_of(uint8_t id)
 {
     return memory_by_id[id];
@@ -66,17 +67,20 @@ static inline bool memory_is_holey(const struct memory *m)
     return memory_holes_over(m) > -memory_holes_most(m) / 4;
 }
 
-/* Returns `bytes` of unspecified content, or NULL. Does not charge them: the caller charges memory_cost. */
+/* Returns `bytes` of unspecified content; the caller gives them back by memory_give. NULL: the system has no
+ * memory. Does not charge them: the caller charges memory_cost. */
 void *memory_take(struct memory *m, size_t bytes);
 /* Returns `bytes` of zeros, never NULL: for small structures (base/mem). Does not charge them. */
 void *memory_zero(struct memory *m, size_t bytes);
 /* Gives memory back. `bytes`: the size that was asked for. NULL is allowed. */
 void memory_give(struct memory *m, void *p, size_t bytes);
+/* Returns the bytes that a piece of that size takes: what the caller charges for it. */
 size_t memory_cost(size_t bytes);
 /* Returns room for the piece at `p` in a fuller slab, so that the slab of `p` may become free
  * (heap_take_denser). NULL: it stays where it is. */
 void *memory_take_denser(struct memory *m, const void *p, size_t bytes, unsigned quarters);
-/* Moves the piece at `p` to such room. Only the caller's pointer refers to it. Returns where it is now. */
+/* Moves the piece at `p` to such room, if there is. Only the caller's pointer refers to it. Returns where it
+ * is now, perhaps still `p`. */
 void *memory_move(struct memory *m, void *p, size_t bytes, unsigned quarters);
 
 /* Gives free memory back to the system, for some ten microseconds. true: there is more. */
