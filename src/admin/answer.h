@@ -6,7 +6,8 @@
 
 #include "request/request.h"
 
-/* Answers with `body`, which is in the request's arena or a literal. */
+/* Answer with `body`, which is in the request's arena or a literal: answer_json as JSON, answer_text as plain
+ * text. */
 void answer_json(struct request *r, int status, struct str body);
 void answer_text(struct request *r, int status, struct str body);
 /* Answers {"code": status, "message": "..."}: what is wrong, and what to do. A stranger's bytes in it come
@@ -17,12 +18,14 @@ void answer_field(struct request *r, struct str name, struct str value);
 
 /* Writes a JSON text, laid out for people. `key`: the name of an object's member; NULL inside an array and at
  * the top. */
+/* Zero it before its first use. */
 struct answer_writer {
     struct buf text;
     unsigned depth;
     bool begun; /* the innermost object or array has a member */
 };
 
+/* Begin and end an object or array. */
 void answer_open(struct answer_writer *w, const char *key, char bracket); /* '{' or '[' */
 void answer_close(struct answer_writer *w, char bracket);                 /* '}' or ']' */
 /* Write a member: a string, a number, a boolean, null. */
@@ -32,7 +35,7 @@ void answer_bool(struct answer_writer *w, const char *key, bool value);
 void answer_null(struct answer_writer *w, const char *key);
 /* Writes a time like "2026-11-22T19:06:00.123Z". */
 void answer_time(struct answer_writer *w, const char *key, int64_t wall_ms);
-/* Writes four digits behind the point. */
+/* Writes a number with four digits behind the point. */
 void answer_ratio(struct answer_writer *w, const char *key, double value);
 /* Returns the text in the arena; everything is closed. Frees the writer's memory. */
 struct str answer_finish(struct answer_writer *w, struct arena *a);

@@ -2,7 +2,8 @@
  * Which freshets run on this machine. Each writes into a runtime folder where its admin listener and its
  * state folder are, so that the verbs find it. The folder is the first that can be made of
  * $XDG_RUNTIME_DIR/freshet, /run/freshet (root makes it; a service gets it by systemd's
- * RuntimeDirectory=freshet) and /tmp/freshet-UID. FRESHET_RUNTIME_DIR names another one; empty: none.
+ * RuntimeDirectory=freshet) and /tmp/freshet-UID. FRESHET_RUNTIME_DIR names another one; empty: none. Main
+ * thread.
  */
 #ifndef CLIENT_RUNNING_H
 #define CLIENT_RUNNING_H
@@ -24,8 +25,8 @@ struct running {
     bool owns_token;
 };
 
-/* Publishes this process, until presence_withdraw or its end. 0, or a negative errno of the last folder
- * tried. */
+/* Publishes this process, until presence_withdraw or its end. 0: it is shown. A negative errno of the last
+ * folder tried: it is not. */
 int running_show(struct presence *p, struct str admin, const char *state);
 
 /* Finds those that run, in the order of their process ids: this user's and root's. For root also those in

@@ -1,6 +1,7 @@
 /*
  * The state folder: what freshet leaves for its next start and for the other verbs: the admin token, and
- * where the admin listener is. Small files of one line, readable by their owner only.
+ * where the admin listener is. Small files of one line, readable by their owner only. Main thread; waits for
+ * the disk.
  */
 #ifndef CLIENT_STATE_H
 #define CLIENT_STATE_H
@@ -14,8 +15,8 @@
  * -ENAMETOOLONG. */
 int state_folder(struct str override, char out[PATH_MAX]);
 
-/* Append the file's first line, without white space around it. 0; or a negative errno, and `out` is
- * unchanged. -EINVAL: the file has no such line. */
+/* Append the first line of the token's or the address's file, without white space around it. 0; or a negative
+ * errno, and `out` is unchanged. -EINVAL: the file has no such line. */
 int state_read_token(const char *folder, struct buf *out);
 int state_read_admin(const char *folder, struct buf *out);
 

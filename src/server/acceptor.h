@@ -1,7 +1,8 @@
 /*
  * Accepts a worker's connections for one purpose, the sites or the admin listener. It has the listeners,
  * stops accepting at a limit, spreads connections over the workers, opens the stream, and decides which front
- * gets it. Belongs to the worker's loop. Other workers use only `load`, `arriving` and `ended`.
+ * gets it. Belongs to the worker's loop: all functions run on its thread. Other workers use only `loop`,
+ * `load`, `arriving` and `ended`.
  */
 #ifndef SERVER_ACCEPTOR_H
 #define SERVER_ACCEPTOR_H
@@ -32,9 +33,10 @@ struct acceptor {
     void *owner;
 };
 
-/* Initialises it and takes over the front. On the worker's thread, or before that starts. */
+/* Initialises it and takes over the front. On the worker's thread, or before that starts. The caller then
+ * sets `changed` and `owner`, and perhaps connections_max and `others`. */
 void acceptor_init(struct acceptor *a, struct loop *l, struct front *front);
-/* Call it when nothing is open. */
+/* Frees the front. Call it when acceptor_is_quiet. */
 void acceptor_fini(struct acceptor *a);
 
 /* Starts accepting on a listening socket (io/listener.h). 0; or a libuv error, and the descriptor is still
@@ -42,7 +44,7 @@ void acceptor_fini(struct acceptor *a);
 int acceptor_listen(struct acceptor *a, int fd);
 /* Accepts what the backlogs still hold, then closes the listeners and drains the front. Call it once. */
 void acceptor_drain(struct acceptor *a);
-/* Closes all connections: the deadline has come. */
+/* Begins to close all connections: the deadline has come. `changed` comes for each. */
 void acceptor_close_all(struct acceptor *a);
 
 /* Is no listener and no connection open? */
@@ -50,10 +52,8 @@ static inline bool acceptor_is_quiet(const struct acceptor *a)
 {
     return a->listeners_open == 0 && a->front->open == 0;
 }
-/*
- * Stops other workers from handing connections over. false: one is on its way; nothing has changed, ask again
- * later.
- */
+/* Stops other workers from handing connections over. true: none arrives from now on. false: one is on its
+ * way; nothing has changed, ask again later. */
 bool acceptor_end(struct acceptor *a);
 
 #endif

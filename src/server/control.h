@@ -15,7 +15,8 @@
 
 struct control;
 
-/* Opens the socket on main's loop. NULL: it cannot be made, and *status says why. */
+/* Opens the socket at `path` on main's loop. Main thread, like all functions here. NULL: it cannot be made,
+ * and *status is a libuv error. */
 struct control *control_open(struct process *p, struct str path, int *status);
 /* Call it when a worker has looked at its timers. */
 void control_rechecked(struct control *c);

@@ -29,9 +29,10 @@ struct preparation {
 };
 
 /* Goes through the list. The caller sets `settings` and `only_try`; the rest is 0. Writes on standard error
- * what is wrong (with only_try all of it), and settings that may be meant otherwise. Returns the exit
- * code. */
+ * what is wrong (with only_try all of it), and settings that may be meant otherwise. Returns the exit code;
+ * 0: nothing is wrong. Main thread, before the workers start. */
 int prepare(struct preparation *p);
+/* Frees the memory of what prepare found. Closes no descriptor. */
 void prepare_fini(struct preparation *p);
 
 #endif

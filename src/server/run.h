@@ -7,7 +7,8 @@
 
 #include "conf/cli.h"
 
-/* Returns the exit code: 0, 1 (failed), 2 (wrong settings). */
+/* Serves until the process is told to end. Main thread. Returns the exit code: 0, 1 (failed), 2 (wrong
+ * settings). */
 int run_verb(const struct cli *cli);
 
 #endif
