@@ -89,7 +89,7 @@ static void the_origin_decides_whether_it_is_sent(void **state)
         if (how == 0) { /* it says yes */
             origin_say(fd, "HTTP/1.1 100 Continue\r\n\r\n");
             SPIN_UNTIL(&d.spot.world, v.rooms == 1);
-            assert_int_equal(v.interim, 0); /* the client is told by its front */
+            assert_int_equal(v.interim, 0);
         } else if (how == 1) { /* it says nothing */
             turn(&d, 6000);
             SPIN_UNTIL(&d.spot.world, v.rooms == 1);
