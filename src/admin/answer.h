@@ -11,9 +11,10 @@
 void answer_json(struct request *r, int status, struct str body);
 void answer_text(struct request *r, int status, struct str body);
 /* Answers {"code": status, "message": "..."}: what is wrong, and what to do. A stranger's bytes in it come
- * out as JSON text. */
+ * out as JSON text. Cuts the message at 1023 bytes. */
 __attribute__((format(printf, 3, 4))) void answer_error(struct request *r, int status, const char *fmt, ...);
-/* Adds a header field to the answer. `value` is in the request's arena or a literal. */
+/* Adds a header field to the answer. `name` and `value` are in the request's arena or literals. At most 4
+ * for an answer. */
 void answer_field(struct request *r, struct str name, struct str value);
 
 /* Writes a JSON text, laid out for people. `key`: the name of an object's member; NULL inside an array and at

@@ -1,6 +1,6 @@
 /*
  * A family: what the index knows of one primary key (site, scheme, host, port, path), and its objects. Only
- * for cache/index*.c, under the shard's lock.
+ * for cache/index*.c, under the shard's lock. Pointers to families and objects are good while it is held.
  */
 #ifndef CACHE_FAMILY_H
 #define CACHE_FAMILY_H

@@ -19,7 +19,7 @@ enum outcome {
     OUTCOME_COUNT
 };
 
-/* Returns the word of tbl/outcomes.h. A literal. */
+/* Returns the name in tbl/outcomes.h. A literal. */
 struct str outcome_name(enum outcome o);
 
 /* Where a response belongs. The caller owns the strings; the index copies what it keeps. */
@@ -31,7 +31,7 @@ struct place {
     const struct rule *rule; /* the variant was computed under it; NULL: the default */
 };
 
-/* Sets both hashes from the strings. */
+/* Sets both hashes from the strings, by the cache's secret. */
 void place_hash(const struct cache *c, struct place *p);
 
 struct look {

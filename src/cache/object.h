@@ -105,7 +105,7 @@ static inline bool object_is_done(const struct object *o)
     return object_state(o) >= OBJECT_SEALED;
 }
 
-/* ---- the fetch's side: one thread ---- */
+/* ---- the fetch's side: on its thread, without a lock held. Any thread may ask the questions ---- */
 
 /* Sets where notices for the fetch go: `room` is sent when a reader of a passing body moved on, and when the
  * last reader left. `sender` as in base/notice. Both NULL: the fetch is over. */
@@ -120,19 +120,19 @@ struct object_head {
     /* the object that a 304 confirmed: its generated ETag stays; or NULL */
     const struct object *successor_of;
 };
-/* NEW -> HEAD. The caller then calls object_tell, which tells the readers. */
+/* NEW -> HEAD. Charges what is to be stored. The caller then calls object_tell, which tells the readers. */
 void object_set_head(struct object *o, const struct object_head *head);
 /* In HEAD, private, before object_tell. Its own answer caused purges up to `begin`; they must not hit it.
  * Rebases it, unless others purged it meanwhile. */
 void object_begin_again(struct object *o, uint64_t begin);
 /* In HEAD, with room for a part in its response: says which part of the whole the body is. */
 void object_set_part(struct object *o, struct part part);
-/* Tells all watches to look again. */
+/* Sends each watch its notice: look at the object again. */
 void object_tell(struct object *o);
-/* -> SEALED, and tells the readers. Compacts the body. Makes an ETag when `make_etag` and the response has no
- * validator. */
+/* HEAD -> SEALED, and tells the readers. Compacts the body of a response that is stored. Makes an ETag when
+ * `make_etag` and the response has no validator. */
 void object_seal(struct object *o, bool make_etag);
-/* -> FAILED, and tells the readers. */
+/* NEW or HEAD -> FAILED, and tells the readers. `status`: of their error page, 500 to 599. */
 void object_fail(struct object *o, enum reason reason, int status);
 /* Notes what is wrong with the origin's message. Call it before object_fail. */
 void object_set_fault(struct object *o, enum http_error fault);
@@ -150,7 +150,7 @@ bool object_waits_at(struct object *o, uint64_t length);
 /* true: the fetch waits for readers to move on. Readers tell it only then. */
 void object_set_paused(struct object *o, bool paused);
 
-/* ---- the readers' side: one watch for each object and loop ---- */
+/* ---- the readers' side: one watch for each object and loop; on that thread, without a lock held ---- */
 
 /* Embedded in the watcher, which belongs to one loop. It must stay until object_unwatch returned true and no
  * notice is pending. Before its first use zero it, initialise `link`, and set owner and notice. */
@@ -172,7 +172,7 @@ enum object_watch {
 enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch);
 /* Removes a reader from w. true: it was the last one, and w has left the object's list. */
 bool object_unwatch(struct object *o, struct watch *w);
-/* Returns the owner's watch in the object's list, or NULL. */
+/* Returns the owner's watch in the object's list, or NULL. Only the owner's thread may use the watch. */
 struct watch *object_watch_of(struct object *o, const void *owner);
 /* A reader moved on and w->slowest is updated: tells the fetch if it waits for that. */
 void object_reader_moved(struct object *o, const void *owner);
@@ -184,10 +184,10 @@ bool object_hold(struct object *o);
 /* Ends an object_hold that returned true. Any thread. */
 void object_release(struct object *o);
 
-/* Returns a new reference to the body, or NULL: none. */
+/* Returns a new reference to the body, which the caller drops by body_unref. NULL: none. Any thread. */
 struct body *object_body(struct object *o);
 
-/* ---- for look-ups ---- */
+/* ---- for look-ups: any thread ---- */
 
 /* soft_ms: milliseconds since it was softly purged; -1: never. `gone`: hard purged, or below the floor
  * (epochs_new). */
@@ -266,7 +266,8 @@ static inline bool object_is_partial(const struct object *o)
     return o->response->has_part && response_part(o->response)->whole != 0;
 }
 
-/* Returns what is charged for it and what it owns, without the body. 0: it is not stored. */
+/* Returns the bytes that are charged for the object and what it owns, without the body. 0: it is not to be
+ * stored, or has no head yet. */
 size_t object_charged(const struct object *o);
 
 /* For cache/index_compact, under the shard's lock: moves what stands in hardly used slabs
@@ -274,13 +275,13 @@ size_t object_charged(const struct object *o);
  * mends the index's pointers. */
 struct object *object_move(struct object *o, unsigned quarters);
 
-/* Returns the purge number at which it was last found untouched. */
+/* Returns the purge number at which it was last found untouched. Any thread. */
 static inline uint64_t object_good_at(const struct object *o)
 {
     return o->begin + atomic_load_explicit(&o->good_after, memory_order_acquire);
 }
 
-/* Returns the bytes of the whole representation; UINT64_MAX: not known yet. */
+/* Returns the bytes of the whole representation; UINT64_MAX: not known yet. From HEAD on; any thread. */
 uint64_t object_length(struct object *o);
 
 #endif

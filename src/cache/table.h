@@ -23,7 +23,7 @@ struct table {
 
 /* Makes an empty table; its memory is charged to `m`. */
 void table_init(struct table *t, struct memory *m);
-/* Frees an empty table. */
+/* Frees an empty table. `m`, here and below: the memory that table_init got. */
 void table_fini(struct table *t, struct memory *m);
 
 #define TABLE_SEGMENT 32
@@ -40,7 +40,7 @@ static inline struct table_node **table_chain(const struct table *t, uint32_t ha
     return table_bucket(t, i < t->buckets ? i : i & t->mask >> 1);
 }
 
-/* Adds a node whose hash is set. */
+/* Adds a node whose hash is set, in front of its bucket. May add a bucket. */
 void table_add(struct table *t, struct memory *m, struct table_node *node);
 /* Removes a node that is in the table. The buckets stay, so that a walk over them skips nothing. */
 void table_remove(struct table *t, struct table_node *node);
@@ -48,7 +48,8 @@ void table_remove(struct table *t, struct table_node *node);
  * do. */
 bool table_shrink(struct table *t, struct memory *m, uint32_t steps);
 
-/* Moves the segment of this bucket (memory_move); with the first bucket also the array of segments. */
+/* Moves the segment of this bucket (memory_move), and with one of the first TABLE_SEGMENT buckets also the
+ * array of segments. The nodes stay where they are. */
 void table_move(struct table *t, struct memory *m, uint32_t bucket, unsigned quarters);
 
 #endif

@@ -20,13 +20,13 @@ void report_safe(FILE *to, struct str s);
  * `code`. */
 __attribute__((format(printf, 3, 4))) int report_failure(const char *verb, int code, const char *fmt, ...);
 
-/* Begins a line with its name, in a column. */
+/* Prints the name of a line, padded to a column. The caller prints the rest and the line break. */
 void report_label(const char *name);
 /* Prints a whole line: its name and its value. */
 void report_line(const char *name, struct str value);
 /* Prints a line with the strings of `list`. Prints nothing when it is empty or no array. */
 void report_list(const char *name, const json_t *list);
-/* Prints "3 h 12 m", "48 s": two units at most. */
+/* Prints "3 h 12 m", "48 s": two units at most. No line break, here and below. */
 void report_duration(int64_t seconds);
 /* Prints "512 bytes", "1.5 KiB". */
 void report_bytes(int64_t bytes);

@@ -25,8 +25,9 @@ struct running {
     bool owns_token;
 };
 
-/* Publishes this process, until presence_withdraw or its end. 0: it is shown. A negative errno of the last
- * folder tried: it is not. */
+/* Publishes this process, until presence_withdraw or its end. `admin`: the address of its admin listener.
+ * `state`: its state folder, NUL-terminated. 0: it is shown. A negative errno, of the last folder tried: it
+ * is not. presence_withdraw may be called in each case. */
 int running_show(struct presence *p, struct str admin, const char *state);
 
 /* Finds those that run, in the order of their process ids: this user's and root's. For root also those in
