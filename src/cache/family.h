@@ -137,7 +137,8 @@ static inline bool family_is_variant(const struct object *o, const struct place 
 
 /* Sets the key that the object is found under. */
 void family_set_variant(struct object *o, const struct place *p);
-/* Put an object into the family and take it out. The caller takes and gives the index's reference. */
+/* Put an object into the family and take it out. They count no reference: the caller gives the index's one,
+ * and gets it back. */
 void family_link(struct cache *c, struct family *f, struct object *o);
 void family_unlink(struct object *o);
 /* Takes an object out of the index and the eviction queues. The caller gets the index's reference, and drops
@@ -147,7 +148,7 @@ void family_take_out(struct cache *c, struct object *o);
  * time. */
 #define FAMILY_LEAVE_MAX 32
 void family_leave_queues(struct cache *c, struct object *const *objects, unsigned n);
-/* Adds n to the number of objects that are not published; n may be -1. */
+/* Adds n, 1 or -1, to the number of objects of the family that are not published. */
 void family_add_busy(struct family *f, int n);
 
 #endif

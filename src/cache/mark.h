@@ -41,7 +41,7 @@ struct mark *marks_find(const struct marks *m, const struct place *p);
  * and `needed` is false. */
 struct mark *marks_make(struct marks *m, struct memory *memory, const struct place *p, uint32_t now_s,
                         bool needed);
-/* Frees the key's mark: its response is stored now. */
+/* Frees the key's mark, if there is one: its response is stored now. */
 void marks_forget(struct marks *m, const struct place *p);
 
 #endif

@@ -71,8 +71,8 @@ enum reason policy_tags(const struct judge *in, struct arena *a, struct verdict 
  * the arena. */
 struct str policy_broken_text(const struct site_settings *site, const struct broken_field *b,
                               struct arena *a);
-/* Packs it into 32 bits; 0: nothing is wrong. Larger values saturate: line 255, byte 2^20 - 1. Only the first
- * 16 fields are told apart. */
+/* Packs the place of a mistake into 32 bits; 0: nothing is wrong. Larger values saturate: line 255, byte 2^20
+ * - 1. Only the first 16 fields are told apart. */
 uint32_t policy_broken_pack(const struct broken_field *b);
 /* Returns what was packed. */
 struct broken_field policy_broken_unpack(uint32_t packed);

@@ -71,7 +71,7 @@ struct purge_result {
 bool purge_check(struct purge *p, const struct settings *settings, struct arena *a,
                  struct purge_error *error);
 
-/* Does it name nothing, since its lists are empty? */
+/* Does the purge name nothing, since its lists are empty? */
 bool purge_is_empty(const struct purge *p);
 
 /*
@@ -106,16 +106,16 @@ void purge_write(const struct purge *p, struct buf *to);
  * what it means. false: *error is set: `at`, and a sentence that begins with it. */
 bool purge_read(struct str line, struct arena *a, struct purge *out, struct purge_error *error);
 
-/* The purge for people, "site shop: tags book-1, books (soft)": cut to PURGE_SAID_MAX bytes between
- * characters, in the arena. Call it after purge_check. */
+/* Returns the purge for people, like "site shop: tags book-1, books (soft)", in the arena. Cuts it to
+ * PURGE_SAID_MAX bytes between characters. Call it after purge_check. */
 struct str purge_say(const struct purge *p, struct arena *a);
 
 /* ---- for those who fill a struct purge ---- */
 
-/* May it stand in a purge: is it UTF-8, and has it no control character? */
+/* May `s` stand in a purge: is it UTF-8 without control characters? */
 bool purge_is_text(struct str s);
 
-/* Sets *error and returns false. The text is cut at 799 bytes. */
+/* Sets *error, its text in the arena, cut at 799 bytes. Returns false, so that a caller may return it. */
 __attribute__((format(printf, 4, 5))) bool purge_refuse(struct purge_error *error, struct arena *a,
                                                         int status, const char *fmt, ...);
 
