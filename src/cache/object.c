@@ -283,7 +283,7 @@ void object_fail(struct object *o, enum reason reason, int status)
 {
     CHECK(!object_is_done(o));
     o->fail_reason = (uint8_t)reason;
-    CHECK(status >= 500 && status - 500 <= UINT8_MAX);
+    CHECK(status >= 500 && status <= 599);
     o->fail_5xx = (uint8_t)(status - 500);
     finish(o, OBJECT_FAILED);
 }

@@ -279,10 +279,6 @@ void request_body_end(struct request *r, bool whole);
  * client's side has ended. */
 size_t request_raw(struct request *r, struct str data);
 void request_raw_ended(struct request *r);
-static inline bool request_is_tunnel(const struct request *r)
-{
-    return r->tunnel != NULL;
-}
 
 /* Is the answer for this client alone, so that the request may end when the client is gone? */
 static inline bool request_is_only_for_client(const struct request *r)
