@@ -101,7 +101,7 @@ cover:
 
 # The checks of the sources, which `make test` runs too.
 check:
-	@tools/deps.sh test
+	@tools/deps.sh check
 	@node tests/check/run.mjs
 
 # The same, and the reports: the longest functions, and how often the code checks itself.
@@ -110,7 +110,7 @@ tidy: check
 	@node tests/check/checks.mjs --report
 
 format:
-	@tools/deps.sh test
+	@tools/deps.sh check
 	@node tests/check/format.mjs --write
 
 # A DESTDIR that is no absolute path is seen from here, not from Meson's folder.

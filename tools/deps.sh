@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building and testing need: says what, then does it; does nothing when all is there.
-# Usage: tools/deps.sh [GROUP]...   groups: build test demo cover bench sites; none given: build test demo
+# Usage: tools/deps.sh [GROUP]...   groups: build check test demo cover bench sites; none given: build test demo
 #
 # What is there is found by asking for the thing itself (a command, a pkg-config file, a header), not for a package,
 # so that this works wherever the things come from. Only installing knows Debian.
@@ -52,19 +52,24 @@ group_build() {
     need library libmaxminddb libmaxminddb-dev
 }
 
+# For the checks of the sources alone.
+group_check() {
+    need command node nodejs
+    need command git git
+    need command clang-format clang-format
+}
+
 group_test() {
+    group_check
     need library cmocka libcmocka-dev
     need command varnishtest varnish
     need command clang clang
-    need command clang-format clang-format
     need glob "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a" libclang-rt-dev
     need command llvm-symbolizer llvm
     need file /usr/share/nodejs/llhttp node-llhttp
-    need command node nodejs
     need command npm npm
     need command chromium chromium
     need command curl curl
-    need command git git
     need command php php-cli
     need file /usr/sbin/nginx nginx
     need file /usr/sbin/logrotate logrotate
@@ -121,9 +126,9 @@ group_sites() {
 [ $# -gt 0 ] || set -- build test demo
 for group; do
     case $group in
-    build | test | demo | cover | bench | sites) "group_$group" ;;
+    build | check | test | demo | cover | bench | sites) "group_$group" ;;
     *)
-        echo "tools/deps.sh: no group '$group'; there are build, test, demo, cover, bench, sites" >&2
+        echo "tools/deps.sh: no group '$group'; there are build, check, test, demo, cover, bench, sites" >&2
         exit 2
         ;;
     esac

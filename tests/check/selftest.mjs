@@ -1,5 +1,5 @@
 // Every check can fail: each is given a tree that is right, which must pass, and trees with one fault, which must not.
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -85,7 +85,7 @@ const faults = [
   ['coverage', 'a name at a function that is not called', { 'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n}\n' }],
   ['coverage', 'a name beside the head', { 'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n\n# hostile 4 "Fat GET"\n' }],
   ['coverage', 'left for later, though tested', { 'tests/scenario/a_x/a003_three.vtc': 'varnishtest "x"\n# scenarios A3\n' }],
-  ...['includes', 'world', 'protocol', 'format', 'columns', 'prefixes', 'rows', 'reasons', 'functions', 'hygiene', 'links', 'tour', 'coverage'].map((c) => [c, 'an empty tree', null]),
+  ...['includes', 'world', 'protocol', 'format', 'columns', 'prefixes', 'rows', 'reasons', 'functions', 'checks', 'hygiene', 'links', 'tour', 'coverage'].map((c) => [c, 'an empty tree', null]),
 ];
 
 function run(check, tree) {
@@ -94,9 +94,12 @@ function run(check, tree) {
     fs.mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
     fs.writeFileSync(path.join(root, file), text);
   }
-  const r = spawnSync(process.execPath, [path.join(here, check + '.mjs'), '--root', root], { encoding: 'utf8' });
-  fs.rmSync(root, { recursive: true });
-  return r;
+  return new Promise((resolve) => {
+    execFile(process.execPath, [path.join(here, check + '.mjs'), '--root', root], (error, stdout, stderr) => {
+      fs.rmSync(root, { recursive: true });
+      resolve({ status: error ? error.code : 0, stdout, stderr });
+    });
+  });
 }
 
 function expect(check, what, r, status) {
@@ -110,8 +113,15 @@ function expect(check, what, r, status) {
   }
 }
 
-for (const check of new Set(faults.map(([c]) => c))) expect(check, 'a tree that is right', run(check, right), 0);
-for (const [check, what, files] of faults) expect(check, what, run(check, files === null ? {} : { ...right, ...files }), 1);
+const cases = [...new Set(faults.map(([c]) => c))].map((check) => [check, 'a tree that is right', right, 0]);
+for (const [check, what, files] of faults) cases.push([check, what, files === null ? {} : { ...right, ...files }, 1]);
+const take = async () => {
+  for (let one; (one = cases.shift()); ) {
+    const [check, what, tree, status] = one;
+    expect(check, what, await run(check, tree), status);
+  }
+};
+await Promise.all(Array.from({ length: os.availableParallelism() }, take));
 console.log(`check selftest: ${count.failed === 0 ? 'ok' : count.failed + ' findings'}`);
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exit(count.failed === 0 ? 0 : 1);
