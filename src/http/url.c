@@ -375,42 +375,27 @@ static enum http_error port_parse(struct str raw, size_t at, bool https, struct 
     return HTTP_ERROR_NONE;
 }
 
-/* What a byte is in a registered name; 0: it ends it. */
-enum { NAME_LOWER = 1, NAME_UPPER = 2, NAME_DOT = 4 };
-static const uint8_t name_chars[256] = {
-    ['0' ... '9'] = NAME_LOWER, ['a' ... 'z'] = NAME_LOWER, ['-'] = NAME_LOWER,
-    ['_'] = NAME_LOWER,         ['A' ... 'Z'] = NAME_UPPER, ['.'] = NAME_DOT,
-};
-
-/* The registered name or IPv4 address at the front of raw: its length, or 0 when it has an empty label. */
-static size_t name_scan(struct str raw, unsigned *kinds)
-{
-    size_t n = 0;
-    unsigned kind, before = NAME_DOT;
-    for (; n < raw.n && (kind = name_chars[(unsigned char)raw.p[n]]) != 0; n++) {
-        if (kind & before & NAME_DOT)
-            return 0;
-        *kinds |= before = kind;
-    }
-    return n;
-}
-
-/* The same, sixteen bytes at a time, for a name without upper case. Returns 0 also when it has some. */
-static size_t name_scan_lower(struct str raw)
+/* The registered name or IPv4 address at the front of raw: its length, or 0 when it has an empty label. Looks
+ * at sixteen bytes at a time. */
+static size_t name_scan(struct str raw, bool *has_upper)
 {
     unsigned before = 1; /* the label would be empty if the next byte were a dot */
     for (size_t n = 0;;) {
         size_t left = raw.n - n;
         word w = left < WORD_BYTES ? word_load_short(raw.p + n, left, ':') : word_load(raw.p + n);
-        word plain = word_within(w, 'a', 'z') | word_within(w, '0', '9') | word_is(w, '-') | word_is(w, '_');
+        word upper = word_within(w, 'A', 'Z');
+        word plain =
+            word_within(w, 'a', 'z') | upper | word_within(w, '0', '9') | word_is(w, '-') | word_is(w, '_');
         unsigned dots = word_bits(word_is(w, '.')), ends = ~(word_bits(plain) | dots);
-        unsigned most = (unsigned)__builtin_ctz(ends); /* bits behind the word are ends */
-        dots &= (1u << most) - 1;
+        unsigned most = (unsigned)__builtin_ctz(ends),
+                 of_name = (1u << most) - 1; /* behind the word all end */
+        dots &= of_name;
+        *has_upper |= (word_bits(upper) & of_name) != 0;
         if (dots & (dots << 1 | before))
             return 0;
         n += most;
         if (most < WORD_BYTES)
-            return n < raw.n && name_chars[(unsigned char)raw.p[n]] == NAME_UPPER ? 0 : n;
+            return n;
         before = dots >> (WORD_BYTES - 1);
     }
 }
@@ -424,14 +409,12 @@ enum http_error host_parse(struct str raw, bool https, struct arena *a, struct h
         if (n > raw.n || !ipv6_normalize((struct str){ raw.p + 1, n - 2 }, a, &out->name))
             return HTTP_ERROR_HOST_INVALID;
     } else {
-        unsigned kinds = 0;
-        n = name_scan_lower(raw);
-        if (n == 0)
-            n = name_scan(raw, &kinds);
+        bool has_upper = false;
+        n = name_scan(raw, &has_upper);
         if (n == 0 || n > HOST_BYTES_MAX)
             return HTTP_ERROR_HOST_INVALID;
         struct str name = str_first(raw, n - (raw.p[n - 1] == '.'));
-        out->name = kinds & NAME_UPPER ? arena_dup_lower(a, name) : name;
+        out->name = has_upper ? arena_dup_lower(a, name) : name;
     }
     return port_parse(raw, n, https, a, out);
 }
