@@ -18,8 +18,7 @@ __attribute__((format(printf, 3, 4))) void answer_error(struct request *r, int s
 void answer_field(struct request *r, struct str name, struct str value);
 
 /* Writes a JSON text, laid out for people. `key`: the name of an object's member; NULL inside an array and at
- * the top. */
-/* Zero it before its first use. */
+ * the top. Zero the struct before its first use. */
 struct answer_writer {
     struct buf text;
     unsigned depth;

@@ -1,8 +1,8 @@
 #include "admin/explain.h"
 
 #include "admin/answer.h"
-#include "cache/named.h"
 #include "admin/status.h"
+#include "cache/named.h"
 #include "cache/names.h"
 #include "request/route.h"
 #include "request/source_origin.h"
@@ -177,7 +177,7 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
            (epochs_touched(c->epochs, packed, floor, floor, epochs_latest(c->epochs), &p) && p.hard);
 }
 
-/* What the look-up of such a request will say (DESIGN: outcomes), without asking it: it would begin a
+/* What the look-up of such a request will say (tbl/outcomes.h), without asking it: it would begin a
  * fetch. */
 static enum outcome foresee(const struct request *x, const struct facts *f)
 {

@@ -27,15 +27,20 @@ static uint64_t collected_most(const struct request *r)
     return (uint64_t)(most < request_body ? most : request_body);
 }
 
+static bool is_refused(const struct request *r)
+{
+    return r->refused != HTTP_ERROR_NONE || r->reason != REASON_NONE;
+}
+
 static size_t collect(struct request *r, struct str data)
 {
-    if (r->body_ended || r->refused != HTTP_ERROR_NONE || r->reason != REASON_NONE)
-        return data.n; /* refused: the rest is dropped */
+    if (r->body_ended || is_refused(r))
+        return data.n; /* the rest is dropped */
     if (r->collected.n + data.n > collected_most(r))
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
     else if (r->w->buffered + data.n > BUFFERED_MOST)
         r->reason = REASON_NO_MEMORY;
-    if (r->refused != HTTP_ERROR_NONE || r->reason != REASON_NONE) {
+    if (is_refused(r)) {
         request_wake(r);
         return data.n;
     }

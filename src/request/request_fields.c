@@ -52,8 +52,6 @@ static bool is_passed_on(const struct request *r, const struct field *f, const s
     enum field_class class = field_class_of(f->id);
     if (class == FIELD_CLASS_H || class == FIELD_CLASS_F || (is_untrusted_field(f) && !r->trusted))
         return false;
-    if (r->upgrade && f->id == FIELD_UPGRADE)
-        return true;
     return !field_names_has(listed, f);
 }
 

@@ -7,8 +7,7 @@
 #include "io/address.h"
 
 /* Take a negative code of io/ and return a literal like "stop what listens there"; the caller adds how to
- * choose another. NULL: no advice. The first is for listening at `at`, the second for the
- * access log. */
+ * choose another. NULL: no advice. The first is for listening at `at`, the second for the access log. */
 const char *advice_listen(int status, const struct address *at);
 const char *advice_log(int status);
 /* The state folder, when it cannot be read or written. */
