@@ -1,30 +1,9 @@
 /* A line of text is refused with a place in it, or is a purge whose line it is, byte by byte. A purge
  * that was read is refused with a sentence or purges as many names as it says. Input: the line. */
-#include "cache/cache.h"
 #include "cache/purge.h"
+#include "two_sites.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static struct hash_secret secret;
-static struct settings *settings;
-static struct cache *cache;
-
-static void set_up(void)
-{
-    struct buf errors = BUF_INIT;
-    if (settings)
-        return;
-    settings = settings_parse(STR("sites:\n"
-                                  "  one:\n"
-                                  "    hosts: [one.example, www.one.example]\n"
-                                  "    origin: http://127.0.0.1:1\n"
-                                  "  two:\n"
-                                  "    hosts: [\"*.two.example\"]\n"
-                                  "    origin: http://127.0.0.1:2\n"),
-                              STR("t.yaml"), NULL, 0, &errors);
-    CHECK(settings && errors.n == 0);
-    cache = cache_new(&secret, 1 << 20);
-}
 
 static void check_lists(const struct purge *p)
 {

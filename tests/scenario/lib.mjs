@@ -490,6 +490,20 @@ export function request(target = '/', fields = {}, { method = 'GET', body = '' }
   return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
 }
 
+// Fills a small memory with what is being fetched: asks for pages below `target` whose heads come and whose bodies wait, until
+// no more fit. Returns the clients. How the origin sends such a head is the caller's.
+export async function fill_memory(connect, target) {
+  const clients = [];
+  for (let last = ''; !/no-memory/.test(last) && clients.length < 200;) {
+    const c = connect();
+    await c.send(request(`${target}/${clients.length}`));
+    await c.when('a head', () => c.text.includes('\r\n\r\n'));
+    last = c.responses()[0].fields['cache-status'];
+    clients.push(c);
+  }
+  return clients;
+}
+
 export function check(is, text) {
   if (!is) throw new Error(text);
 }

@@ -36,7 +36,7 @@ static inline void desk_init(struct desk *d, const char *yaml)
 
 static inline void desk_fini(struct desk *d)
 {
-    SPIN_UNTIL(&d->spot.world, list_is_empty(&d->fetcher.live));
+    RUN_UNTIL(&d->spot.world, list_is_empty(&d->fetcher.live));
     assert_int_equal(spot_count(&d->spot, COUNTER_FETCHES_OPEN), 0);
     assert_int_equal(spot_count(&d->spot, COUNTER_STREAMS_OPEN), 0);
     assert_int_equal(d->streams, 0);
@@ -187,7 +187,7 @@ static inline void visit_end(struct visit *v)
 {
     if (v->reads)
         visit_leave(v);
-    SPIN_UNTIL(&v->desk->spot.world, !loop_notice_is_pending(&v->notice));
+    RUN_UNTIL(&v->desk->spot.world, !loop_notice_is_pending(&v->notice));
     object_unref(v->object);
     object_unref(v->stale);
     rule_unref(v->rule);
@@ -198,7 +198,7 @@ static inline void visit_end(struct visit *v)
 
 static inline void visit_until(struct visit *v, enum object_state state)
 {
-    SPIN_UNTIL(&v->desk->spot.world, object_state(v->object) >= state);
+    RUN_UNTIL(&v->desk->spot.world, object_state(v->object) >= state);
     if (object_state(v->object) == OBJECT_FAILED)
         fail_msg("%.*s", STR_ARG(reason_detail((enum reason)v->object->fail_reason)));
     assert_int_equal(object_state(v->object), state);
@@ -206,7 +206,7 @@ static inline void visit_until(struct visit *v, enum object_state state)
 
 static inline void visit_fails(struct visit *v, enum reason why, int status)
 {
-    SPIN_UNTIL(&v->desk->spot.world, object_is_done(v->object));
+    RUN_UNTIL(&v->desk->spot.world, object_is_done(v->object));
     assert_int_equal(object_state(v->object), OBJECT_FAILED);
     if (v->object->fail_reason != why)
         fail_msg("%.*s", STR_ARG(reason_detail((enum reason)v->object->fail_reason)));
@@ -219,7 +219,7 @@ static inline void visit_reads(struct visit *v, const char *text)
 {
     uint64_t n = strlen(text), bytes;
     struct body *b = NULL;
-    SPIN_UNTIL(&v->desk->spot.world, object_state(v->object) >= OBJECT_HEAD);
+    RUN_UNTIL(&v->desk->spot.world, object_state(v->object) >= OBJECT_HEAD);
     while (!(b = object_body(v->object)) || body_length(b) < n) {
         body_unref(b);
         loop_run_once(&v->desk->spot.world.loop, false);

@@ -30,7 +30,7 @@ static void an_upload_goes_as_it_comes(void **state)
         assert_int_equal(pool_idle(&d.spot.pool), 1);
         visit_end(&v);
         close(fd);
-        SPIN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
+        RUN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
     }
     desk_fini(&d);
 }
@@ -88,11 +88,11 @@ static void the_origin_decides_whether_it_is_sent(void **state)
         assert_int_equal(v.rooms, 0);
         if (how == 0) { /* it says yes */
             origin_say(fd, "HTTP/1.1 100 Continue\r\n\r\n");
-            SPIN_UNTIL(&d.spot.world, v.rooms == 1);
+            RUN_UNTIL(&d.spot.world, v.rooms == 1);
             assert_int_equal(v.interim, 0);
         } else if (how == 1) { /* it says nothing */
             turn(&d, 6000);
-            SPIN_UNTIL(&d.spot.world, v.rooms == 1);
+            RUN_UNTIL(&d.spot.world, v.rooms == 1);
         } else { /* it says no */
             origin_say(fd, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
             visit_until(&v, OBJECT_SEALED);
@@ -110,7 +110,7 @@ static void the_origin_decides_whether_it_is_sent(void **state)
         visit_until(&v, OBJECT_SEALED);
         visit_end(&v);
         close(fd);
-        SPIN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
+        RUN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
     }
     desk_fini(&d);
 }
@@ -144,14 +144,14 @@ static void an_upgrade_gives_the_connection_away(void **state)
             upload_end(&v.upload, UPLOAD_ENDED);
             origin_hear(&d.spot, fd, "abc");
         }
-        SPIN_UNTIL(&d.spot.world, v.tunnel);
+        RUN_UNTIL(&d.spot.world, v.tunnel);
         visit_fails(&v, REASON_UPGRADE, 502);
         assert_string_equal(v.tunnel_rest, "early");
         assert_int_equal(d.spot.origin->in_use, 0);
-        SPIN_UNTIL(&d.spot.world, list_is_empty(&d.fetcher.live));
+        RUN_UNTIL(&d.spot.world, list_is_empty(&d.fetcher.live));
         stream_read_start(&v.tunnel->stream);
         origin_say(fd, "bytes");
-        SPIN_UNTIL(&d.spot.world, user_heard == 5);
+        RUN_UNTIL(&d.spot.world, user_heard == 5);
         pool_drop(v.tunnel);
         origin_hear_end(&d.spot, fd);
         visit_end(&v);
@@ -189,7 +189,7 @@ static void streams_are_counted_apart(void **state)
     assert_int_equal(d.streams, 0);
     assert_int_equal(pool_idle(&d.spot.pool), 1);
     close(fd);
-    SPIN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
+    RUN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
     /* What passes, has no length and lasts is one too; what has a length is not. */
     for (int known = 0; known < 2; known++) {
         visit_begin_private(&d, &v, "GET", "/lasts");
@@ -200,7 +200,7 @@ static void streams_are_counted_apart(void **state)
         turn(&d, 5000);
         assert_int_equal(d.streams, 0);
         turn(&d, 6000);
-        SPIN_UNTIL(&d.spot.world, d.streams == !known);
+        RUN_UNTIL(&d.spot.world, d.streams == !known);
         assert_int_equal(d.spot.origin->in_use, known);
         visit_leave(&v);
         visit_fails(&v, REASON_CANCELLED, 502);

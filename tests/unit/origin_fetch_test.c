@@ -102,7 +102,7 @@ static void gets_a_whole(struct desk *d, const struct whole *w, size_t piece)
     visit_plan(d, &v, "/w");
     object_unref(v.object = index_peek(cache, &v.look.place));
     index_withdraw(v.object);
-    SPIN_UNTIL(&d->spot.world, pool_idle(&d->spot.pool) == 0);
+    RUN_UNTIL(&d->spot.world, pool_idle(&d->spot.pool) == 0);
 }
 
 static void every_framing_has_its_end(void **state)
@@ -170,7 +170,7 @@ static void what_is_not_whole_is_not_stored(void **state)
         visit_start(&v);
         int fd = origin_accept(&d.spot);
         struct pollfd asked = { .fd = fd, .events = POLLIN };
-        SPIN_UNTIL(&d.spot.world, poll(&asked, 1, 0) == 1);
+        RUN_UNTIL(&d.spot.world, poll(&asked, 1, 0) == 1);
         if (!b->resets) /* who closes and has not read all resets */
             hear_get(&d, fd, "/b", "");
         origin_say(fd, b->answer);
@@ -209,7 +209,7 @@ static void interim_answers_are_told_and_bounded(void **state)
     assert_true(visit_is_stored(&v));
     visit_end(&v);
     close(fd);
-    SPIN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
+    RUN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
     visit_begin(&d, &v, "/many", OUTCOME_MISS);
     fd = start_new(&v, "/many", "");
     for (int i = 0; i < 65; i++)
@@ -386,7 +386,7 @@ static void a_passing_body_waits_for_its_reader(void **state)
         }
         v.watch.slowest = v.watch.furthest = there;
         object_reader_moved(v.object, &d.spot.world.loop);
-        SPIN_UNTIL(&d.spot.world, !the_fetch(&d)->paused || body_length(v.object->body) > there);
+        RUN_UNTIL(&d.spot.world, !the_fetch(&d)->paused || body_length(v.object->body) > there);
     }
     assert_in_range(waits, 10, 60);
     /* The rest, of which there may be a window. */
@@ -425,7 +425,7 @@ static void goes_on_without_readers_when_it_may_be_stored(void **state)
         visit_end(&v);
         finds(&d, with_head ? "/head" : "/none", OUTCOME_HIT);
         close(fd);
-        SPIN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
+        RUN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
     }
     desk_fini(&d);
 }
@@ -532,7 +532,7 @@ static void a_body_over_the_limit_passes(void **state)
         finds(&d, target, OUTCOME_PASS);
         visit_end(&v);
         close(fd);
-        SPIN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
+        RUN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
     }
     /* One byte less is a page. */
     visit_begin(&d, &v, "/fits", OUTCOME_MISS);
@@ -651,7 +651,7 @@ static void what_replaces_a_page_and_what_does_not(void **state)
         int fd = store_page(
             &d, target, "CDN-Cache-Control: max-age=10, stale-while-revalidate=100, stale-if-error=100\r\n");
         close(fd);
-        SPIN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
+        RUN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
         turn(&d, 20000);
         visit_begin(&d, &v, target, OUTCOME_STALE);
         if (cases[i].background) {
@@ -664,7 +664,7 @@ static void what_replaces_a_page_and_what_does_not(void **state)
         origin_say(fd, cases[i].answer);
         if (!*cases[i].answer)
             shutdown(fd, SHUT_RDWR);
-        SPIN_UNTIL(&d.spot.world, object_is_done(v.object));
+        RUN_UNTIL(&d.spot.world, object_is_done(v.object));
         assert_int_equal(object_state(v.object), cases[i].fails ? OBJECT_FAILED : OBJECT_SEALED);
         if (cases[i].fails)
             assert_true(object_next_refresh_ms(v.stale) > d.spot.world.loop.now.mono_ms);
@@ -674,7 +674,7 @@ static void what_replaces_a_page_and_what_does_not(void **state)
         finds(&d, target, cases[i].then);
         visit_end(&v);
         close(fd);
-        SPIN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
+        RUN_UNTIL(&d.spot.world, pool_idle(&d.spot.pool) == 0);
     }
     desk_fini(&d);
 }
@@ -920,7 +920,7 @@ static void a_second_try_has_its_own_time(void **state)
     shutdown(fd, SHUT_RDWR);
     int other = origin_accept(&d.spot); /* who waits gets the place first */
     hear_get(&d, other, "/other", "");
-    SPIN_UNTIL(&d.spot.world, v.client.fetch->ticket.state == TICKET_QUEUED);
+    RUN_UNTIL(&d.spot.world, v.client.fetch->ticket.state == TICKET_QUEUED);
     turn(&d, 40000);
     assert_int_equal(object_state(v.object), OBJECT_NEW);
     origin_say(other, SMALL_PAGE);

@@ -117,7 +117,7 @@ static void no_more_are_idle_than_the_limit(void **state)
     origin_hear_end(&p, fds[MANY]);
     for (int i = 0; i < MANY; i++)
         close(fds[i]);
-    SPIN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
+    RUN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
     spot_fini(&p);
 }
 
@@ -140,7 +140,7 @@ static void an_old_one_gets_no_new_request(void **state)
     assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
     origin_hear_end(&p, fd[0]);
     fd[1] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     c = connection_use(a.c);
     /* One that became old while it was used is not kept. */
     world_turn(&p.world, 100000);
@@ -163,10 +163,10 @@ static void one_that_the_origin_closed_is_gone(void **state)
     pool_keep(spot_connect(&p, &fd[0]), 60000);
     world_settle(&p.world);
     close(fd[0]);
-    SPIN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
+    RUN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
     assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
     fd[1] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     pool_drop(a.c);
     origin_hear_end(&p, fd[1]);
     spot_fini(&p);
@@ -182,17 +182,17 @@ static void one_that_speaks_unasked_is_closed(void **state)
     pool_keep(spot_connect(&p, &fd), 60000);
     world_settle(&p.world);
     origin_say(fd, "H");
-    SPIN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
+    RUN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
     origin_hear_end(&p, fd);
     /* The same for bytes that come behind those that its user took, before it is given to another. */
     struct connection *c = spot_connect(&p, &fd);
     user_heard = 0;
     origin_say(fd, "all");
-    SPIN_UNTIL(&p.world, user_heard == 3);
+    RUN_UNTIL(&p.world, user_heard == 3);
     stream_read_stop(&c->stream);
     origin_say(fd, "more");
     pool_keep(c, 60000);
-    SPIN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
+    RUN_UNTIL(&p.world, pool_idle(&p.pool) == 0);
     origin_hear_end(&p, fd);
     assert_int_equal(user_heard, 3);
     spot_fini(&p);
@@ -213,7 +213,7 @@ static void who_waits_gets_none_with_bytes_left_in_it(void **state)
     pool_keep(c, 60000);
     assert_false(waiting.came);
     fd[1] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, waiting.came);
+    RUN_UNTIL(&p.world, waiting.came);
     assert_false(waiting.c->reused);
     pool_drop(waiting.c);
     origin_hear_end(&p, fd[0]);
@@ -242,7 +242,7 @@ static void who_asks_once_gets_no_dead_one(void **state)
     assert_int_equal(spot_ask(&p, &once), POOL_WAIT);
     assert_int_equal(pool_idle(&p.pool), 0);
     fd[2] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, once.came);
+    RUN_UNTIL(&p.world, once.came);
     pool_drop(once.c);
     pool_drop(two);
     close(fd[2]);
@@ -259,7 +259,7 @@ static void who_wants_a_new_one_gets_it(void **state)
     pool_keep(spot_connect(&p, &fd[0]), 60000);
     assert_int_equal(asker_ask(&p.pool, p.origin, p.site, &a, true), POOL_WAIT);
     fd[1] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     assert_false(a.c->reused);
     assert_int_equal(pool_idle(&p.pool), 1);
     pool_drop(a.c);
@@ -292,18 +292,18 @@ static void waits_in_order_beyond_the_limit(void **state)
     assert_int_equal(p.origin->in_use, 1);
     assert_int_equal(spot_ask(&p, &late), POOL_WAIT);
     fd[2] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, turn == 1);
+    RUN_UNTIL(&p.world, turn == 1);
     assert_int_equal(a.came, 1);
     assert_int_equal(p.origin->in_use, 2);
     /* A connection that is given back goes to the next one. */
     pool_keep(two, 60000);
-    SPIN_UNTIL(&p.world, turn == 2);
+    RUN_UNTIL(&p.world, turn == 2);
     assert_int_equal(b.came, 2);
     assert_ptr_equal(b.c, two);
     assert_true(two->reused);
     pool_keep(connection_use(a.c), 60000);
     pool_keep(connection_use(b.c), 60000);
-    SPIN_UNTIL(&p.world, turn == 4);
+    RUN_UNTIL(&p.world, turn == 4);
     assert_int_equal(c.came, 3);
     assert_int_equal(late.came, 4);
     assert_int_equal(p.origin->in_use, 2);
@@ -333,7 +333,7 @@ static void the_queue_is_bounded_in_length_and_time(void **state)
     assert_int_equal(c.why, REASON_QUEUE_FULL);
     assert_int_equal(p.origin->waiting, 2);
     world_turn(&p.world, 70000);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     assert_int_equal(a.why, REASON_QUEUE_TIMEOUT);
     assert_int_equal(p.origin->waiting, 1);
     world_settle(&p.world);
@@ -341,7 +341,7 @@ static void the_queue_is_bounded_in_length_and_time(void **state)
     /* Who gave up has no place: the next one gets it. */
     pool_drop(one);
     fd[1] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, b.came);
+    RUN_UNTIL(&p.world, b.came);
     assert_non_null(b.c);
     world_turn(&p.world, 200000);
     world_settle(&p.world);
@@ -366,7 +366,7 @@ static void who_cancels_gives_its_place_back(void **state)
     assert_int_equal(b.ticket.state, TICKET_QUEUED);
     pool_cancel(&a.ticket);
     assert_int_equal(a.ticket.state, TICKET_NONE);
-    SPIN_UNTIL(&p.world, b.came);
+    RUN_UNTIL(&p.world, b.came);
     assert_false(a.came);
     assert_int_equal(p.origin->in_use, 1);
     assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
@@ -399,7 +399,7 @@ static void a_higher_limit_holds_for_who_waits(void **state)
     assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
     fd[1] = origin_accept(&p);
     fd[2] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, a.came && b.came);
+    RUN_UNTIL(&p.world, a.came && b.came);
     assert_int_equal(p.origin->in_use, 3);
     /* And a lower one, once enough were given back. */
     p.site->origin_connections = 1;
@@ -409,7 +409,7 @@ static void a_higher_limit_holds_for_who_waits(void **state)
     world_settle(&p.world);
     assert_false(a.came);
     pool_keep(one, 60000);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     assert_ptr_equal(a.c, one);
     pool_drop(one);
     for (int i = 0; i < 3; i++)
@@ -439,7 +439,7 @@ static void a_place_goes_to_another_worker(void **state)
     pool_drop(one);
     pool_cancel(&mine.ticket);
     world_settle(&p.world);
-    SPIN_UNTIL(&other, its.came);
+    RUN_UNTIL(&other, its.came);
     assert_non_null(its.c);
     fd[1] = origin_accept(&p);
     assert_int_equal(p.origin->in_use, 1);
@@ -449,7 +449,7 @@ static void a_place_goes_to_another_worker(void **state)
     pool_drop(its.c); /* nobody waits there */
     origin_hear_end(&p, fd[0]);
     int last = origin_accept(&p);
-    SPIN_UNTIL(&p.world, mine.came);
+    RUN_UNTIL(&p.world, mine.came);
     pool_drop(mine.c);
     origin_hear_end(&p, last);
     pool_close(&its_pool);
@@ -476,11 +476,11 @@ static void one_without_an_end_takes_no_place(void **state)
     pool_give_place(tunnel);
     assert_int_equal(p.origin->in_use, 0);
     fd[1] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     assert_int_equal(p.origin->in_use, 1);
     user_heard = 0;
     origin_say(fd[0], "still there");
-    SPIN_UNTIL(&p.world, user_heard == 11);
+    RUN_UNTIL(&p.world, user_heard == 11);
     pool_drop(tunnel);
     assert_int_equal(p.origin->in_use, 1);
     pool_drop(a.c);
@@ -500,7 +500,7 @@ static void fails_while_the_origin_is_down(void **state)
     origin_down(&p);
     assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
     assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
-    SPIN_UNTIL(&p.world, a.came && b.came);
+    RUN_UNTIL(&p.world, a.came && b.came);
     assert_int_equal(a.why, REASON_CONNECT_FAILED);
     assert_int_equal(b.why, REASON_CONNECT_FAILED);
     assert_int_equal(p.origin->in_use, 0);
@@ -517,14 +517,14 @@ static void tries_again_while_the_origin_restarts(void **state)
     origin_down(&p);
     assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
     assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
-    SPIN_UNTIL(&p.world, a.ticket.state == TICKET_PAUSED && b.ticket.state == TICKET_PAUSED);
+    RUN_UNTIL(&p.world, a.ticket.state == TICKET_PAUSED && b.ticket.state == TICKET_PAUSED);
     assert_int_equal(p.origin->in_use, 2);
     pool_cancel(&b.ticket);
     assert_int_equal(p.origin->in_use, 1);
     origin_up(&p);
     world_turn(&p.world, 200);
     int fd = origin_accept(&p);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     assert_non_null(a.c);
     assert_false(b.came);
     pool_drop(a.c);
@@ -532,9 +532,9 @@ static void tries_again_while_the_origin_restarts(void **state)
     /* It has an end. */
     origin_down(&p);
     assert_int_equal(spot_ask(&p, &c), POOL_WAIT);
-    SPIN_UNTIL(&p.world, c.ticket.state == TICKET_PAUSED);
+    RUN_UNTIL(&p.world, c.ticket.state == TICKET_PAUSED);
     world_turn(&p.world, 61000);
-    SPIN_UNTIL(&p.world, c.came);
+    RUN_UNTIL(&p.world, c.came);
     assert_int_equal(c.why, REASON_CONNECT_FAILED);
     assert_true(c.ticket.refused_ms > 0);
     spot_fini(&p);
@@ -582,7 +582,7 @@ static void reaches(struct spot *p, struct origin *o)
 {
     struct asker a = { 0 };
     assert_int_equal(asker_ask(&p->pool, o, p->site, &a, true), POOL_WAIT);
-    SPIN_UNTIL(&p->world, a.came);
+    RUN_UNTIL(&p->world, a.came);
     if (!a.c)
         fail_msg("%.*s", STR_ARG(reason_detail(a.why)));
     close(origin_accept(p));
@@ -593,7 +593,7 @@ static void fails_for(struct spot *p, struct origin *o, enum reason why)
 {
     struct asker a = { 0 };
     assert_int_equal(asker_ask(&p->pool, o, p->site, &a, true), POOL_WAIT);
-    SPIN_UNTIL(&p->world, a.came);
+    RUN_UNTIL(&p->world, a.came);
     assert_null(a.c);
     assert_int_equal(a.why, why);
     assert_int_equal(o->in_use, 0);
@@ -611,7 +611,7 @@ static void a_name_is_resolved_again(void **state)
     assert_int_equal(asker_ask(&p.pool, o, p.site, &a, false), POOL_WAIT);
     assert_int_equal(a.ticket.state, TICKET_RESOLVING);
     assert_int_equal(asker_ask(&p.pool, o, p.site, &b, false), POOL_WAIT);
-    SPIN_UNTIL(&p.world, a.came && b.came);
+    RUN_UNTIL(&p.world, a.came && b.came);
     assert_int_equal(a.why, REASON_RESOLVE_FAILED);
     assert_int_equal(b.why, REASON_RESOLVE_FAILED);
     assert_int_equal(o->in_use, 0);
@@ -626,7 +626,7 @@ static void a_name_is_resolved_again(void **state)
     world_turn(&p.world, 150000);
     world_settle(&p.world);
     reaches(&p, o);
-    SPIN_UNTIL(&p.world, !entry_of(&p)->is_resolving);
+    RUN_UNTIL(&p.world, !entry_of(&p)->is_resolving);
     fails_for(&p, o, REASON_CONNECT_FAILED);
     /* Back again: that is found out at once, for the same request. */
     world_turn(&p.world, 2000);
@@ -638,7 +638,7 @@ static void a_name_is_resolved_again(void **state)
     world_turn(&p.world, 301000);
     world_settle(&p.world);
     reaches(&p, o);
-    SPIN_UNTIL(&p.world, !entry_of(&p)->is_resolving);
+    RUN_UNTIL(&p.world, !entry_of(&p)->is_resolving);
     reaches(&p, o);
     spot_fini(&p);
 }
@@ -658,14 +658,14 @@ static void the_next_address_is_tried(void **state)
     world_turn(&p.world, 31000);
     world_settle(&p.world);
     reaches(&p, o);
-    SPIN_UNTIL(&p.world, !entry_of(&p)->is_resolving);
+    RUN_UNTIL(&p.world, !entry_of(&p)->is_resolving);
     reaches(&p, o);
     assert_int_equal(spot_count(&p, COUNTER_ORIGIN_CONNECTS), 5);
     world_turn(&p.world, 30000);
     world_settle(&p.world);
     reaches(&p, o);
     assert_int_equal(spot_count(&p, COUNTER_ORIGIN_CONNECTS), 7);
-    SPIN_UNTIL(&p.world, !entry_of(&p)->is_resolving);
+    RUN_UNTIL(&p.world, !entry_of(&p)->is_resolving);
     spot_fini(&p);
 }
 
@@ -685,7 +685,7 @@ static void a_slow_resolver_has_its_time(void **state)
     world_settle(&p.world);
     assert_false(a.came);
     world_turn(&p.world, 40000);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     assert_int_equal(a.why, REASON_RESOLVE_FAILED);
     assert_int_equal(o->in_use, 0);
     assert_true(entry_of(&p)->is_resolving);
@@ -714,7 +714,7 @@ static void a_clients_own_goes_to_nobody_else(void **state)
     connection_use(idle);
     assert_int_equal(spot_ask(&p, &anybody), POOL_WAIT);
     fd[2] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, anybody.came);
+    RUN_UNTIL(&p.world, anybody.came);
     assert_ptr_not_equal(anybody.c, c);
     /* He gets it, however old it is, and it is not taken from him while he uses it. */
     world_turn(&p.world, 3600000);
@@ -725,7 +725,7 @@ static void a_clients_own_goes_to_nobody_else(void **state)
     connection_use(c);
     assert_int_equal(spot_ask(&p, &he_too), POOL_WAIT);
     fd[3] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, he_too.came);
+    RUN_UNTIL(&p.world, he_too.came);
     assert_ptr_not_equal(he_too.c, c);
     /* The second that he logs in with takes the place of the first. */
     keep_for(c, &his);
@@ -756,7 +756,7 @@ static void a_clients_own_ends_with_either(void **state)
     /* The origin's end is heard of while nobody uses it. */
     keep_for(spot_connect(&p, &fd), &his);
     close(fd);
-    SPIN_UNTIL(&p.world, !his);
+    RUN_UNTIL(&p.world, !his);
     assert_int_equal(entry_of(&p)->owned_n, 0);
     /* Or is seen when it is asked for. */
     keep_for(spot_connect(&p, &fd), &his);
@@ -765,7 +765,7 @@ static void a_clients_own_ends_with_either(void **state)
     assert_int_equal(spot_ask(&p, &he), POOL_WAIT);
     assert_null(his);
     fd = origin_accept(&p);
-    SPIN_UNTIL(&p.world, he.came);
+    RUN_UNTIL(&p.world, he.came);
     /* The client leaves in the middle: its user gives it back, and it is no one's. */
     keep_for(connection_use(he.c), &his);
     assert_int_equal(spot_ask(&p, &he), POOL_READY);
@@ -796,7 +796,7 @@ static void a_clients_own_is_for_its_origin(void **state)
     assert_true(pool_is_to(c, &p.site->origin_address));
     assert_false(pool_is_to(c, &there));
     assert_int_equal(asker_ask(&p.pool, other, p.site, &he, false), POOL_WAIT);
-    SPIN_UNTIL(&p.world, he.came);
+    RUN_UNTIL(&p.world, he.came);
     assert_null(he.c);
     assert_ptr_equal(his, c);
     pool_disown(&his);
@@ -868,7 +868,7 @@ static void keeps_none_once_it_closes(void **state)
     origin_hear_end(&p, fd[0]);
     origin_hear_end(&p, fd[1]);
     fd[2] = origin_accept(&p);
-    SPIN_UNTIL(&p.world, a.came);
+    RUN_UNTIL(&p.world, a.came);
     assert_non_null(a.c);
     assert_false(b.came);
     pool_drop(a.c);

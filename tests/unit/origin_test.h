@@ -17,14 +17,6 @@
 #include "io/listener.h"
 #include "origin/pool_machine.h"
 
-/* Like RUN_UNTIL, but never waits: libuv fires a timer first and then waits for something else, which may not
- * come. */
-#define SPIN_UNTIL(w, expr)                                                                                  \
-    do {                                                                                                     \
-        while (!(expr))                                                                                      \
-            loop_run_once(&(w)->loop, false);                                                                \
-    } while (0)
-
 static char spot_folder[64];
 
 static int spot_folder_make(void **state)
@@ -123,7 +115,7 @@ static inline bool origin_is_called(const struct spot *p)
 
 static inline int origin_accept(struct spot *p)
 {
-    SPIN_UNTIL(&p->world, origin_is_called(p));
+    RUN_UNTIL(&p->world, origin_is_called(p));
     int fd = accept4(p->listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     assert_true(fd >= 0);
     return fd;
@@ -265,7 +257,7 @@ static inline struct connection *spot_connect(struct spot *p, int *fd)
     struct asker a = { 0 };
     assert_int_equal(asker_ask(&p->pool, p->origin, p->site, &a, true), POOL_WAIT);
     *fd = origin_accept(p);
-    SPIN_UNTIL(&p->world, a.came);
+    RUN_UNTIL(&p->world, a.came);
     return connection_use(a.c);
 }
 

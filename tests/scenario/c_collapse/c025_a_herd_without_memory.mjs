@@ -1,7 +1,7 @@
 // Thirty at once for a page for which there is no room in memory: one asks, then all others do, in parallel; and the next thirty again,
 // since the answer says nothing of the page. Once there is room they wait for one fetch, and it is stored.
 // CACHING.md 6.4
-import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
+import { check, equal, fill_memory, gate, reply, scenario, soon } from '../lib.mjs';
 
 const HERD = 30;
 const filled = gate();
@@ -14,15 +14,7 @@ const answer = async (r) => {
 };
 const yaml = (url) => `memory: 1M\nsites:\n  one:\n    origin: ${url}\n    wait_timeout: 10m\n    first_byte_timeout: 20m\n`;
 await scenario({ answer, yaml, flags: ['--workers', '2'] }, async ({ ask, connect, cases, freshet, origin }) => {
-  // Heads that wait for their bodies, until no more fit.
-  const filling = [];
-  for (let last = ''; !/no-memory/.test(last) && filling.length < 200;) {
-    const c = connect();
-    await c.send(request(`/held/${filling.length}`));
-    await c.when('a head', () => c.text.includes('\r\n\r\n'));
-    last = c.responses()[0].fields['cache-status'];
-    filling.push(c);
-  }
+  const filling = await fill_memory(connect, '/held');
   const held = filling.length;
   check(held > 20 && held < 200, `${held} held`);
 
