@@ -19,5 +19,5 @@ if [ ! -x "$FRESHET" ]; then
     echo "e2e: $FRESHET is missing (run make first): every test that needs it will fail" >&2
 fi
 export FRESHET_RUNTIME_DIR= # these freshets are for nobody to find
-[ $# -gt 0 ] || set -- ./*.test.mjs ../../integrations/node/*.test.mjs
+[ $# -gt 0 ] || set -- ./*.test.mjs ../../integrations/*/*.test.mjs
 exec "$NODE" --test --test-reporter=spec "$@"
