@@ -23,6 +23,8 @@ struct key_request {
     struct str query;    /* after query_strip_ignored */
     bool has_query;
     const struct fields *fields;
+    /* Accept-Language of `fields`, when somebody has read it. NULL: a key reads it when it needs it. */
+    const struct languages *languages;
     struct str data_request; /* x-nextjs-data, part of every key (CACHING.md 4.8); empty: none */
     struct str country;      /* upper case; empty: unknown */
     enum query_order order;

@@ -22,7 +22,6 @@ struct weighted {
     struct str name;
     int weight;
     bool has_others; /* parameters that are no weight, or a second one */
-    struct str raw;  /* the whole member */
 };
 
 /* qvalue (RFC 9110 §12.4.2): "0" [ "." 0*3DIGIT ] or "1" [ "." 0*3"0" ]. -1: malformed. */
@@ -151,9 +150,9 @@ static bool is_language_range(struct str s)
 
 /* By falling quality; equal ones by name: their order says nothing (RFC 9110 §12.5.4), so it must not make
  * another page. */
-static bool language_is_behind(const struct weighted *a, const struct weighted *b, bool ties_by_name)
+static bool language_is_behind(const struct language *a, const struct language *b)
 {
-    if (a->weight != b->weight || !ties_by_name)
+    if (a->weight != b->weight)
         return a->weight < b->weight;
     size_t n = a->name.n < b->name.n ? a->name.n : b->name.n;
     for (size_t i = 0; i < n; i++) {
@@ -165,26 +164,25 @@ static bool language_is_behind(const struct weighted *a, const struct weighted *
 }
 
 /* Behind all that are as good or better. Most lists come in order: one look is enough for them. */
-static void language_insert(struct weighted *list, size_t n, const struct weighted *w, bool ties_by_name)
+static void language_insert(struct language *list, size_t n, const struct language *l)
 {
     size_t low = 0, high = n;
-    if (n > 0 && !language_is_behind(&list[n - 1], w, ties_by_name))
+    if (n > 0 && !language_is_behind(&list[n - 1], l))
         low = n;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if (language_is_behind(&list[mid], w, ties_by_name))
+        if (language_is_behind(&list[mid], l))
             high = mid;
         else
             low = mid + 1;
     }
     memmove(list + low + 1, list + low, (n - low) * sizeof(*list));
-    list[low] = *w;
+    list[low] = *l;
 }
 
 /* The languages of all lines, best first. false: something was malformed, and what was good is in `out` all
  * the same; or there were too many, of which none is. */
-static bool languages_read(const struct fields *request, bool ties_by_name,
-                           struct weighted out[LANGUAGES_MAX], size_t *n)
+static bool languages_collect(const struct fields *request, struct language out[LANGUAGES_MAX], size_t *n)
 {
     bool good = true;
     size_t members = 0;
@@ -207,30 +205,43 @@ static bool languages_read(const struct fields *request, bool ties_by_name,
                 good = false;
                 continue;
             }
-            w.raw = member;
-            language_insert(out, (*n)++, &w, ties_by_name);
+            language_insert(out, (*n)++, &(struct language){ w.name, member, w.weight });
         }
     }
     return good;
 }
 
-struct str accept_language_normalize(const struct fields *request, struct arena *a)
+const struct languages *languages_read(const struct fields *request, struct arena *a)
 {
-    struct weighted languages[LANGUAGES_MAX];
-    size_t n, bytes = 0, at = 0;
+    struct language sorted[LANGUAGES_MAX];
     if (!fields_has(request, FIELD_ACCEPT_LANGUAGE))
+        return NULL;
+    struct languages *l = arena_alloc(a, sizeof(*l));
+    *l = (struct languages){ 0 };
+    if (!languages_collect(request, sorted, &l->n))
+        l->malformed = fields_joined(request, FIELD_ACCEPT_LANGUAGE, a);
+    struct language *v = arena_alloc(a, l->n * sizeof(*v) + 1);
+    memcpy(v, sorted, l->n * sizeof(*v));
+    l->v = v;
+    return l;
+}
+
+struct str languages_key(const struct languages *l, struct arena *a)
+{
+    size_t bytes = 0, at = 0;
+    if (!l)
         return STR_NONE;
-    if (!languages_read(request, true, languages, &n))
-        return arena_dup_lower(a, fields_joined(request, FIELD_ACCEPT_LANGUAGE, a));
-    for (size_t i = 0; i < n; i++)
-        bytes += languages[i].name.n + sizeof(",;q=0");
+    if (l->malformed.p)
+        return arena_dup_lower(a, l->malformed);
+    for (size_t i = 0; i < l->n; i++)
+        bytes += l->v[i].name.n + sizeof(",;q=0");
     char *p = arena_alloc(a, bytes);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < l->n; i++) {
         if (i)
             p[at++] = ',';
-        for (size_t k = 0; k < languages[i].name.n; k++)
-            p[at++] = ascii_lower(languages[i].name.p[k]);
-        if (languages[i].weight == 0) {
+        for (size_t k = 0; k < l->v[i].name.n; k++)
+            p[at++] = ascii_lower(l->v[i].name.p[k]);
+        if (l->v[i].weight == 0) {
             memcpy(p + at, ";q=0", 4);
             at += 4;
         }
@@ -239,20 +250,19 @@ struct str accept_language_normalize(const struct fields *request, struct arena 
     return (struct str){ p, at };
 }
 
-struct str accept_language_ordered(const struct fields *request, struct arena *a)
+struct str languages_ordered(const struct languages *l, struct arena *a)
 {
-    struct weighted languages[LANGUAGES_MAX];
-    size_t n, bytes = 0, at = 0;
-    if (!languages_read(request, true, languages, &n))
-        return fields_joined(request, FIELD_ACCEPT_LANGUAGE, a);
-    for (size_t i = 0; i < n; i++)
-        bytes += languages[i].raw.n + 1;
+    size_t bytes = 0, at = 0;
+    if (!l || l->malformed.p)
+        return l ? l->malformed : STR_NONE;
+    for (size_t i = 0; i < l->n; i++)
+        bytes += l->v[i].raw.n + 1;
     char *p = arena_alloc(a, bytes + 1);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < l->n; i++) {
         if (i)
             p[at++] = ',';
-        memcpy(p + at, languages[i].raw.p, languages[i].raw.n);
-        at += languages[i].raw.n;
+        memcpy(p + at, l->v[i].raw.p, l->v[i].raw.n);
+        at += l->v[i].raw.n;
     }
     return (struct str){ p, at };
 }
@@ -266,10 +276,10 @@ static int group_of(const struct vary_groups *groups, struct str language)
     return -1;
 }
 
-static bool is_refused(const struct weighted *languages, size_t n, struct str language)
+static bool is_refused(const struct languages *l, struct str language)
 {
-    for (size_t i = n; i > 0 && languages[i - 1].weight == 0; i--)
-        if (str_eq_nocase(languages[i - 1].name, language))
+    for (size_t i = l->n; i > 0 && l->v[i - 1].weight == 0; i--)
+        if (str_eq_nocase(l->v[i - 1].name, language))
             return true;
     return false;
 }
@@ -284,19 +294,15 @@ static struct str language_shorten(struct str s)
     return s;
 }
 
-int language_best_group(const struct fields *request, const struct vary_groups *groups, struct arena *a)
+int languages_best_group(const struct languages *languages, const struct vary_groups *groups)
 {
-    struct weighted languages[LANGUAGES_MAX];
-    size_t n;
-    (void)a;
-    if (groups->n == 0 || !fields_has(request, FIELD_ACCEPT_LANGUAGE))
+    if (!languages || groups->n == 0)
         return -1;
-    languages_read(request, false, languages, &n); /* the first of equals is the visitor's first */
-    for (size_t i = 0; i < n && languages[i].weight > 0; i++) {
-        if (str_eq(languages[i].name, STR("*")))
+    for (size_t i = 0; i < languages->n && languages->v[i].weight > 0; i++) {
+        if (str_eq(languages->v[i].name, STR("*")))
             continue;
-        for (struct str l = languages[i].name; l.n; l = language_shorten(l)) {
-            int group = is_refused(languages, n, l) ? -1 : group_of(groups, l);
+        for (struct str l = languages->v[i].name; l.n; l = language_shorten(l)) {
+            int group = is_refused(languages, l) ? -1 : group_of(groups, l);
             if (group >= 0)
                 return group;
         }

@@ -13,21 +13,38 @@
  * weight. No field, or none of the three: the empty string. The result is a static literal. */
 struct str accept_encoding_normalize(const struct fields *request);
 
-/* Returns the languages in lower case, without white space, by falling quality (equal ones by name). Keeps
- * q=0 at the end as "xx;q=0". "de-ch,de;q=0.9" gives "de-ch,de". No field: empty with p == NULL. Malformed
- * (also by other parameters), more than 32 languages or 1024 bytes: the joined lines in lower case. */
-struct str accept_language_normalize(const struct fields *request, struct arena *a);
+/* Accept-Language, read once. */
+struct language {
+    struct str name, raw; /* without its parameters; the whole member */
+    int weight;           /* thousandths, 0 to 1000 */
+};
+struct languages {
+    const struct language *v; /* by falling weight, equal ones by name; without malformed members */
+    size_t n;
+    /* The joined lines, when a member is malformed (also by other parameters than a weight), or when there
+     * are more than 32 languages or 1024 bytes, of which `v` then has none. Else p == NULL. */
+    struct str malformed;
+};
+/* Returns the languages of all lines, or NULL for a request without the field. */
+const struct languages *languages_read(const struct fields *request, struct arena *a);
+
+/* The three that follow take NULL for a request without the field.
+ *
+ * Returns the languages in lower case, without white space and weights. Keeps q=0 at the end as "xx;q=0".
+ * "de;q=0.9,de-ch" gives "de-ch,de". No field: empty with p == NULL. Malformed: the joined lines in lower
+ * case. */
+struct str languages_key(const struct languages *l, struct arena *a);
 
 /* Returns the same order, each member as the client sent it. The origin gets this value, so that requests
  * with equal keys look equal to it, even if it takes the first of several languages of one quality.
  * Malformed: the joined lines. */
-struct str accept_language_ordered(const struct fields *request, struct arena *a);
+struct str languages_ordered(const struct languages *l, struct arena *a);
 
 /* Returns the index of the visitor's best group of `groups` (http/netlify_vary), or -1 when none matches.
- * Takes languages by falling quality, never those with q=0. `de-CH` matches `de` when no group names `de-ch`;
- * "*" matches no group. Skips malformed members. More than 32 languages or 1024 bytes match none. */
+ * Takes languages in the order of `l`, never those with q=0. `de-CH` matches `de` when no group names
+ * `de-ch`; "*" matches no group. */
 struct vary_groups;
-int language_best_group(const struct fields *request, const struct vary_groups *groups, struct arena *a);
+int languages_best_group(const struct languages *l, const struct vary_groups *groups);
 
 /* Goes through the cookies of all Cookie lines, in order. Loop: struct cookies all = cookie_list(f); while
  * (cookie_next(&all, &c)) ... Values keep their quotes; white space around names and values is trimmed. A

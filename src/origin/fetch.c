@@ -159,6 +159,7 @@ static void copy_plan(struct fetch *f, const struct fetch_plan *p)
     to->rule = rule_ref(p->rule);
     copy_strings(to, &f->arena);
     to->key.fields = copy_fields(p->key.fields, &f->arena);
+    to->key.languages = NULL; /* it is the request's */
     to->came = p->came ? copy_fields(p->came, &f->arena) : NULL;
     to->place.rule = to->rule;
     f->request = *p->request;

@@ -112,9 +112,11 @@ const struct fields *request_fields(struct request *r)
     struct str encodings = accept_encoding_normalize(&r->fields);
     if (encodings.n)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
-    if (fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE))
+    /* The key holds the same order, so it need not read the field again. */
+    r->key.languages = languages_read(&r->fields, &r->arena);
+    if (r->key.languages)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_LANGUAGE,
-                      accept_language_ordered(&r->fields, &r->arena));
+                      languages_ordered(r->key.languages, &r->arena));
     add_hops(r, &r->sent);
     add_forwarding(r, &r->sent);
     r->key.fields = &r->sent;
@@ -158,5 +160,5 @@ bool request_came_is_key(struct request *r)
                           : rest.n == 0;
     return same_query && (!fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE) ||
                           str_eq(fields_joined(&r->fields, FIELD_ACCEPT_LANGUAGE, &r->arena),
-                                 accept_language_ordered(&r->fields, &r->arena)));
+                                 fields_joined(request_fields(r), FIELD_ACCEPT_LANGUAGE, &r->arena)));
 }
