@@ -526,12 +526,12 @@ static void put_cookies(struct material *m, const struct fields *f, const struct
 
 static const struct languages *languages_of(const struct key_request *r, struct arena *a)
 {
-    return r->languages ? r->languages : languages_read(r->fields, a);
+    return r->languages ? r->languages : accept_language_read(r->fields, a);
 }
 
 static uint32_t language_group(const struct key_request *r, const struct rule *rule, struct arena *a)
 {
-    int group = languages_best_group(languages_of(r, a), &rule->netlify.languages);
+    int group = accept_language_best_group(languages_of(r, a), &rule->netlify.languages);
     return group < 0 ? NO_GROUP : (uint32_t)group;
 }
 
@@ -560,7 +560,7 @@ static void put_vary(struct material *m, const struct key_request *r, const stru
     if (rule_has_encoding(rule))
         put_str(m, accept_encoding_normalize(r->fields));
     if (rule->vary_language)
-        put_maybe(m, languages_key(languages_of(r, m->arena), m->arena));
+        put_maybe(m, accept_language_key(languages_of(r, m->arena), m->arena));
     struct lines lines;
     bool apart = rule->vary.n <= LINES_APART;
     if (!apart)
@@ -682,7 +682,7 @@ static void say_rule(struct material *m, const struct key_request *r, const stru
     }
     if (rule->vary_language) {
         say(m, "", STR("accept-language"));
-        say_value(m, languages_key(languages_of(r, m->arena), m->arena));
+        say_value(m, accept_language_key(languages_of(r, m->arena), m->arena));
     }
     for (size_t i = 0; i < rule->vary.n; i++) {
         say(m, "", rule->vary.v[i]);

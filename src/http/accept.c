@@ -38,12 +38,23 @@ static int weight_parse(struct str s)
     return weight > 1000 ? -1 : weight;
 }
 
+/* "q=0.5" as everybody writes it, without white space and with nothing behind it. -1: it is written in
+ * another way, or malformed. */
+static int weight_parse_usual(struct str parameter)
+{
+    bool usual = parameter.n > 2 && ascii_lower(parameter.p[0]) == 'q' && parameter.p[1] == '=';
+    return usual ? weight_parse(str_from_index(parameter, 2)) : -1;
+}
+
 /* Of several q the first counts. false: malformed. */
 static bool weighted_parse(struct str member, struct weighted *out)
 {
     out->name = str_trim(str_cut(&member, ';'));
-    out->weight = 1000;
+    out->weight = member.p ? weight_parse_usual(member) : 1000;
     out->has_others = false;
+    if (out->weight >= 0)
+        return out->name.n > 0;
+    out->weight = 1000;
     bool seen = false;
     while (member.p) {
         struct str value = str_cut(&member, ';');
@@ -163,30 +174,38 @@ static bool language_is_behind(const struct language *a, const struct language *
     return a->name.n > b->name.n;
 }
 
+/* Languages as they come, and their order. */
+struct collected {
+    struct language v[LANGUAGES_MAX];
+    uint8_t order[LANGUAGES_MAX]; /* places in `v`, best first */
+    size_t n;
+};
+
 /* Behind all that are as good or better. Most lists come in order: one look is enough for them. */
-static void language_insert(struct language *list, size_t n, const struct language *l)
+static void language_insert(struct collected *c, const struct language *l)
 {
-    size_t low = 0, high = n;
-    if (n > 0 && !language_is_behind(&list[n - 1], l))
-        low = n;
+    size_t low = 0, high = c->n;
+    if (c->n > 0 && !language_is_behind(&c->v[c->order[c->n - 1]], l))
+        low = c->n;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if (language_is_behind(&list[mid], l))
+        if (language_is_behind(&c->v[c->order[mid]], l))
             high = mid;
         else
             low = mid + 1;
     }
-    memmove(list + low + 1, list + low, (n - low) * sizeof(*list));
-    list[low] = *l;
+    memmove(c->order + low + 1, c->order + low, c->n - low);
+    c->order[low] = (uint8_t)c->n;
+    c->v[c->n++] = *l;
 }
 
-/* The languages of all lines, best first. false: something was malformed, and what was good is in `out` all
- * the same; or there were too many, of which none is. */
-static bool languages_collect(const struct fields *request, struct language out[LANGUAGES_MAX], size_t *n)
+/* false: something was malformed, and what was good is in *out all the same; or there were too many, of which
+ * none is. */
+static bool languages_collect(const struct fields *request, struct collected *out)
 {
     bool good = true;
     size_t members = 0;
-    *n = 0;
+    out->n = 0;
     if (fields_bytes(request, FIELD_ACCEPT_LANGUAGE) > LANGUAGES_BYTES_MAX)
         return false;
     for (size_t i = 0; i < request->n; i++) {
@@ -196,7 +215,7 @@ static bool languages_collect(const struct fields *request, struct language out[
         while (list_next(&line, &member)) {
             struct weighted w;
             if (members++ == LANGUAGES_MAX) {
-                *n = 0;
+                out->n = 0;
                 return false;
             }
             /* The grammar has nothing but a weight (RFC 9110 §12.5.4). The origin is sent the whole member;
@@ -205,28 +224,27 @@ static bool languages_collect(const struct fields *request, struct language out[
                 good = false;
                 continue;
             }
-            language_insert(out, (*n)++, &(struct language){ w.name, member, w.weight });
+            language_insert(out, &(struct language){ w.name, member, w.weight });
         }
     }
     return good;
 }
 
-const struct languages *languages_read(const struct fields *request, struct arena *a)
+const struct languages *accept_language_read(const struct fields *request, struct arena *a)
 {
-    struct language sorted[LANGUAGES_MAX];
+    struct collected c;
     if (!fields_has(request, FIELD_ACCEPT_LANGUAGE))
         return NULL;
+    bool good = languages_collect(request, &c);
     struct languages *l = arena_alloc(a, sizeof(*l));
-    *l = (struct languages){ 0 };
-    if (!languages_collect(request, sorted, &l->n))
-        l->malformed = fields_joined(request, FIELD_ACCEPT_LANGUAGE, a);
-    struct language *v = arena_alloc(a, l->n * sizeof(*v) + 1);
-    memcpy(v, sorted, l->n * sizeof(*v));
-    l->v = v;
+    struct language *v = arena_alloc(a, c.n * sizeof(*v) + 1);
+    for (size_t i = 0; i < c.n; i++)
+        v[i] = c.v[c.order[i]];
+    *l = (struct languages){ v, c.n, good ? STR_NONE : fields_joined(request, FIELD_ACCEPT_LANGUAGE, a) };
     return l;
 }
 
-struct str languages_key(const struct languages *l, struct arena *a)
+struct str accept_language_key(const struct languages *l, struct arena *a)
 {
     size_t bytes = 0, at = 0;
     if (!l)
@@ -250,7 +268,7 @@ struct str languages_key(const struct languages *l, struct arena *a)
     return (struct str){ p, at };
 }
 
-struct str languages_ordered(const struct languages *l, struct arena *a)
+struct str accept_language_ordered(const struct languages *l, struct arena *a)
 {
     size_t bytes = 0, at = 0;
     if (!l || l->malformed.p)
@@ -294,7 +312,7 @@ static struct str language_shorten(struct str s)
     return s;
 }
 
-int languages_best_group(const struct languages *languages, const struct vary_groups *groups)
+int accept_language_best_group(const struct languages *languages, const struct vary_groups *groups)
 {
     if (!languages || groups->n == 0)
         return -1;

@@ -26,25 +26,25 @@ struct languages {
     struct str malformed;
 };
 /* Returns the languages of all lines, or NULL for a request without the field. */
-const struct languages *languages_read(const struct fields *request, struct arena *a);
+const struct languages *accept_language_read(const struct fields *request, struct arena *a);
 
 /* The three that follow take NULL for a request without the field.
  *
  * Returns the languages in lower case, without white space and weights. Keeps q=0 at the end as "xx;q=0".
  * "de;q=0.9,de-ch" gives "de-ch,de". No field: empty with p == NULL. Malformed: the joined lines in lower
  * case. */
-struct str languages_key(const struct languages *l, struct arena *a);
+struct str accept_language_key(const struct languages *l, struct arena *a);
 
 /* Returns the same order, each member as the client sent it. The origin gets this value, so that requests
  * with equal keys look equal to it, even if it takes the first of several languages of one quality.
  * Malformed: the joined lines. */
-struct str languages_ordered(const struct languages *l, struct arena *a);
+struct str accept_language_ordered(const struct languages *l, struct arena *a);
 
 /* Returns the index of the visitor's best group of `groups` (http/netlify_vary), or -1 when none matches.
  * Takes languages in the order of `l`, never those with q=0. `de-CH` matches `de` when no group names
  * `de-ch`; "*" matches no group. */
 struct vary_groups;
-int languages_best_group(const struct languages *l, const struct vary_groups *groups);
+int accept_language_best_group(const struct languages *l, const struct vary_groups *groups);
 
 /* Goes through the cookies of all Cookie lines, in order. Loop: struct cookies all = cookie_list(f); while
  * (cookie_next(&all, &c)) ... Values keep their quotes; white space around names and values is trimmed. A

@@ -113,10 +113,10 @@ const struct fields *request_fields(struct request *r)
     if (encodings.n)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
     /* The key holds the same order, so it need not read the field again. */
-    r->key.languages = languages_read(&r->fields, &r->arena);
+    r->key.languages = accept_language_read(&r->fields, &r->arena);
     if (r->key.languages)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_LANGUAGE,
-                      languages_ordered(r->key.languages, &r->arena));
+                      accept_language_ordered(r->key.languages, &r->arena));
     add_hops(r, &r->sent);
     add_forwarding(r, &r->sent);
     r->key.fields = &r->sent;

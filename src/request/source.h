@@ -1,5 +1,5 @@
 /*
- * A source fills the object of a request. The origin is a source; the admin site is another. The request
+ * A source fills the object of a request. The origin is a source; an internal site is another. The request
  * machine uses no more of a source than stands here: it never tests which source it has. All functions are
  * called on the request's thread.
  */

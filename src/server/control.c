@@ -45,8 +45,8 @@ static int64_t total(struct process *p, enum counter which)
 {
     int64_t n = 0;
     for (size_t i = 0; i < p->workers_n; i++)
-        n +=
-            counter_read(&p->workers[i].counters, which) + counter_read(&p->workers[i].admin_counters, which);
+        n += counter_read(&p->workers[i].counters, which) +
+             counter_read(&p->workers[i].internal_counters, which);
     return n;
 }
 

@@ -10,6 +10,7 @@
 #include "request/country.h"
 
 struct acceptor;
+struct source;
 struct worker;
 
 struct process {
@@ -20,8 +21,9 @@ struct process {
     struct origins origins;
     struct country *country; /* NULL: none */
     struct admin admin;
-    struct str self;  /* freshet's name in Via and CDN-Loop */
-    struct loop loop; /* main's own: signals, sweep, control */
+    struct source *internal; /* answers what comes by the internal listener */
+    struct str self;         /* freshet's name in Via and CDN-Loop */
+    struct loop loop;        /* main's own: signals, sweep, control */
     struct settings *settings;
     struct worker *workers;
     struct acceptor **acceptors; /* one of each worker, for the sites */

@@ -295,6 +295,7 @@ static void init_admin(struct run *r)
     a->started_wall_ms = now.wall_ms;
     a->started_mono_ms = now.mono_ms;
     admin_init(a);
+    r->p.internal = &a->source;
 }
 
 static int init_process(struct run *r)

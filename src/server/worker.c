@@ -6,7 +6,7 @@
 #include "server/access_log.h"
 #include "server/advice.h"
 
-#define ADMIN_CONNECTIONS 256
+#define INTERNAL_CONNECTIONS 256
 
 static void end_if_quiet(struct worker *w);
 
@@ -53,30 +53,30 @@ static void readers_look_again(struct timer *t)
     end_if_quiet(CONTAINER_OF(t, struct worker, readers));
 }
 
-static void close_admin(struct worker *w)
+static void close_internal(struct worker *w)
 {
-    if (!w->has_admin)
+    if (!w->has_internal)
         return;
-    w->has_admin = false;
-    acceptor_drain(&w->admin_acceptor);
+    w->has_internal = false;
+    acceptor_drain(&w->internal_acceptor);
     if (w->cut)
-        acceptor_close_all(&w->admin_acceptor);
+        acceptor_close_all(&w->internal_acceptor);
 }
 
 /* Drained: nothing is left but fetches that nobody reads and idle connections; they end the loop. While any
- * worker has visitors the admin listener answers: that it is not ready, and what is still open. */
+ * worker has visitors the internal listener answers: that it is not ready, and what is still open. */
 static void end_if_quiet(struct worker *w)
 {
     if (!w->draining || w->ending || !acceptor_is_quiet(&w->acceptor))
         return;
-    if (w->has_admin && !w->alone)
+    if (w->has_internal && !w->alone)
         return;
     if (!w->cut && fetcher_has_readers(&w->fetcher)) {
         timer_start(&w->loop, &w->readers, READERS_LOOK_MS, readers_look_again);
         return;
     }
-    close_admin(w);
-    if (!acceptor_is_quiet(&w->admin_acceptor))
+    close_internal(w);
+    if (!acceptor_is_quiet(&w->internal_acceptor))
         return;
     if (!acceptor_end(&w->acceptor)) {
         look_again(w);
@@ -102,7 +102,7 @@ static void cut_off(struct timer *t)
     if (open)
         log_warning(&w->process->log, "worker", "drain_timeout is over: %zu connections are cut", open);
     acceptor_close_all(&w->acceptor);
-    acceptor_close_all(&w->admin_acceptor);
+    acceptor_close_all(&w->internal_acceptor);
 }
 
 static void open_drain(struct letter *l)
@@ -222,17 +222,17 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
     requests_set_settings(r, settings_ref(p->settings));
 }
 
-static int start_listeners(struct worker *w, const int *fds, size_t n, int admin_fd)
+static int start_listeners(struct worker *w, const int *fds, size_t n, int internal_fd)
 {
     for (size_t i = 0; i < n; i++) {
         int status = acceptor_listen(&w->acceptor, fds[i]);
         if (status < 0)
             return status;
     }
-    if (admin_fd < 0)
+    if (internal_fd < 0)
         return 0;
-    int status = acceptor_listen(&w->admin_acceptor, admin_fd);
-    w->has_admin = status == 0;
+    int status = acceptor_listen(&w->internal_acceptor, internal_fd);
+    w->has_internal = status == 0;
     return status;
 }
 
@@ -257,7 +257,8 @@ static int choose_io(struct worker *w)
     return 0;
 }
 
-int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd)
+int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n,
+                int internal_fd)
 {
     *w = (struct worker){ .process = p, .index = index, .alone = p->workers_n == 1 };
     int status = loop_init(&w->loop, &p->clock, &p->log);
@@ -276,16 +277,16 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     w->fetcher.streams = &p->streams;
     w->fetcher.streams_said = &p->streams_said;
     init_requests(w, &w->sites, &source_origin, &w->counters);
-    init_requests(w, &w->internal, &p->admin.source, &w->admin_counters);
+    init_requests(w, &w->internal, p->internal, &w->internal_counters);
     acceptor_init(&w->acceptor, &w->loop, front_new(&w->sites));
-    acceptor_init(&w->admin_acceptor, &w->loop, front_new(&w->internal));
-    w->acceptor.owner = w->admin_acceptor.owner = w;
-    w->acceptor.changed = w->admin_acceptor.changed = changed;
+    acceptor_init(&w->internal_acceptor, &w->loop, front_new(&w->internal));
+    w->acceptor.owner = w->internal_acceptor.owner = w;
+    w->acceptor.changed = w->internal_acceptor.changed = changed;
     w->acceptor.others = p->acceptors;
     w->acceptor.others_n = p->workers_n;
     p->acceptors[index] = &w->acceptor;
-    w->admin_acceptor.connections_max = ADMIN_CONNECTIONS;
-    return start_listeners(w, fds, n, admin_fd);
+    w->internal_acceptor.connections_max = INTERNAL_CONNECTIONS;
+    return start_listeners(w, fds, n, internal_fd);
 }
 
 static void lines_lost(void *ctx, uint64_t n)
@@ -328,7 +329,7 @@ void worker_join(struct worker *w)
 void worker_fini(struct worker *w)
 {
     acceptor_fini(&w->acceptor);
-    acceptor_fini(&w->admin_acceptor);
+    acceptor_fini(&w->internal_acceptor);
     fetcher_fini(&w->fetcher);
     pool_fini(&w->pool);
     requests_fini(&w->sites);

@@ -20,13 +20,14 @@ struct worker {
     pthread_t thread;
     struct loop loop;
     struct counters counters;
-    /* Of requests to the admin listener. No visitor sent them, so no figure counts them. */
-    struct counters admin_counters;
+    /* Of requests to the internal listener. No visitor sent them, so no figure counts them. */
+    struct counters internal_counters;
     struct pool pool;
     struct fetcher fetcher;
-    struct requests sites, internal; /* internal: the admin listener's, on worker 0 */
-    struct acceptor acceptor, admin_acceptor;
-    bool has_admin; /* its admin listener was not told to close */
+    struct requests sites, internal;
+    struct acceptor acceptor, internal_acceptor;
+    /* The internal listener is on worker 0. `process->internal` answers what comes by it. */
+    bool has_internal; /* its internal listener was not told to close */
     struct logfile *access_log;
     uint64_t next_id;
     /* Letters from main. Where main waits, the worker answers with a letter to main's loop. */
@@ -48,17 +49,18 @@ struct worker {
 };
 
 /* Makes a worker. On main's thread, before worker_start. fds: n listening sockets, one for each address;
- * admin_fd: -1 for none. Returns 0: the worker owns the sockets; main sets on_gone, on_reloaded and
+ * internal_fd: -1 for none. Returns 0: the worker owns the sockets; main sets on_gone, on_reloaded and
  * on_rechecked before worker_start. Returns a libuv error: the worker is half made, and the process has to
  * end. */
-int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n, int admin_fd);
+int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n,
+                int internal_fd);
 /* Opens the access log that the settings name. On main's thread, after worker_init. 0 or a libuv error. */
 int worker_open_log(struct worker *w);
 /* Starts its thread. Stops the process when the system gives none. */
 void worker_start(struct worker *w);
 /* Post a letter from main. Drain and recheck: not again before the answer. */
-void worker_post_drain(struct worker *w);   /* stop accepting, finish, end; `on_gone` follows */
-void worker_post_last(struct worker *w);    /* for the worker with the admin listener: the others are gone */
+void worker_post_drain(struct worker *w); /* stop accepting, finish, end; `on_gone` follows */
+void worker_post_last(struct worker *w);  /* for the worker with the internal listener: the others are gone */
 void worker_post_reopen(struct worker *w);  /* opens the access log anew */
 void worker_post_recheck(struct worker *w); /* clocks were turned; `on_rechecked` follows */
 /* Posts new settings and takes a reference. `on_reloaded` follows, once for several posts that came

@@ -1,7 +1,7 @@
 // No head within the limits may cost more than five times another of its size: for each field that freshet takes apart, the worst head
 // that we could think of, in instructions (callgrind, user mode), against a plain head of as many bytes and lines, and where it is the
 // path or the query that is long, against one that is as long. Requests against a plain hit, answers of an origin against a plain miss.
-// What two of them are allowed beyond that stands below, with the reason: `flat` and `name_cost`.
+// What one of them is allowed beyond that stands below, with the reason: `name_cost`.
 // All in one process; SIGUSR1 (which opens the log anew) ends a measurement, since callgrind writes its counts before each call of the
 // function that does that. A busy machine adds a little (a head that comes in two pieces): what seems to cost too much is measured
 // once more. Part of `make test` (smoke.mjs).
@@ -22,10 +22,6 @@ import { Client } from './lib/client.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const most = 5; // times a plain one of its size
-// What a small head may take all the same: 32 languages with their qualities (a limit) stand in 400 bytes. They are read and put in order
-// twice, for the origin and for the key: some 700 instructions each, 8.5 times a plain hit of that size. 15 microseconds, and no more
-// however long the field is.
-const flat = { hit: 60_000, miss: 0 };
 // A page pays for each name that it can be purged by: the name is taken out of the field, hashed, sorted and kept. Storing it means that,
 // and no hit does; a plain answer has no name, so it is no measure. How many there may be is a setting (tags). So such an answer may
 // take this for a name beside twice a plain one.
@@ -268,9 +264,9 @@ async function plain(kind, bytes, n, run) {
 
 let fresh = 0; // pages that nobody asked for yet
 const count = { passed: 0, failed: 0 };
-async function judge(name, kind, bytes, names, run, run_plain) {
+async function judge(name, bytes, names, run, run_plain) {
   let it = await run(), base = await run_plain();
-  const allowed = () => Math.max(most * base, flat[kind], names ? 2 * base + name_cost * names : 0);
+  const allowed = () => Math.max(most * base, names ? 2 * base + name_cost * names : 0);
   if (it.each > allowed()) {
     const again = await run();
     it = again.each < it.each ? again : it;
@@ -295,7 +291,7 @@ async function main() {
       const one = await ask(freshet, text);
       const hit = /^cache-status: freshet; hit/im.test((await ask(freshet, text)).head) || one.status >= 400;
       const long = target !== undefined ? 'path' : query !== undefined ? 'query' : '';
-      await judge(name, hit ? 'hit' : 'miss', text.length, 0, () => measure(freshet, () => text),
+      await judge(name, text.length, 0, () => measure(freshet, () => text),
         () => plain(`${hit ? 'hit' : 'pass'} ${long}`, text.length, fields.length, (bytes, n) => measure(freshet, (k) => {
           const to = hit ? '/plain' : `/p/0/1/${fresh++}${k}`;
           return long ? long_target(to, bytes, long === 'query') : padded(to, bytes, n);
@@ -303,7 +299,7 @@ async function main() {
     }
     for (const [i, [name, head, names]] of answers.entries()) {
       if (!wanted(name)) continue;
-      await judge(name, 'miss', head.length, names ?? 0, async () => {
+      await judge(name, head.length, names ?? 0, async () => {
         const it = await measure(freshet, () => request(`/a/${i}/${fresh++}`, []));
         return { ...it, status: it.status === 502 ? 299 : it.status };
       }, () => plain('miss', head.length, head.split('\n').length - 1, (bytes, n) => measure(freshet, () => request(`/p/${bytes}/${n}/${fresh++}`, []))));

@@ -94,13 +94,13 @@ static size_t members_count(const struct fields *f, enum field_id id)
 static void check_language(const struct fields *f, struct arena *a)
 {
     struct netlify_vary rule;
-    struct str text = languages_key(languages_read(f, a), a);
+    struct str text = accept_language_key(accept_language_read(f, a), a);
     struct fields normal = one(a, STR("Accept-Language"), text);
     CHECK((text.p != NULL) == fields_has(f, FIELD_ACCEPT_LANGUAGE));
     for (size_t i = 0; i < text.n; i++)
         CHECK(text.p[i] == ascii_lower(text.p[i]));
     CHECK(netlify_vary_parse(STR("language=a+bb|b|a-b|bb-a"), 64, a, &rule));
-    int group = languages_best_group(languages_read(f, a), &rule.languages);
+    int group = accept_language_best_group(accept_language_read(f, a), &rule.languages);
     CHECK(group >= -1 && group < 4);
     if (fields_bytes(f, FIELD_ACCEPT_LANGUAGE) > LANGUAGES_BYTES_MAX ||
         members_count(f, FIELD_ACCEPT_LANGUAGE) > LANGUAGES_MAX)
@@ -110,12 +110,14 @@ static void check_language(const struct fields *f, struct arena *a)
         return;
     /* The qualities are gone from the normal form, so it is not its own normal form; but it has the same
      * languages. */
-    CHECK(languages_key(languages_read(&normal, a), a).n == text.n);
+    CHECK(accept_language_key(accept_language_read(&normal, a), a).n == text.n);
     /* What the origin is sent has the key of what was asked. */
-    struct fields sent = one(a, STR("Accept-Language"), languages_ordered(languages_read(f, a), a));
-    CHECK(str_eq(languages_key(languages_read(&sent, a), a), text));
+    struct fields sent =
+        one(a, STR("Accept-Language"), accept_language_ordered(accept_language_read(f, a), a));
+    CHECK(str_eq(accept_language_key(accept_language_read(&sent, a), a), text));
     /* Equals stand in another order there, so another of them may come first; none stays none. */
-    CHECK((languages_best_group(languages_read(&normal, a), &rule.languages) == -1) == (group == -1));
+    CHECK((accept_language_best_group(accept_language_read(&normal, a), &rule.languages) == -1) ==
+          (group == -1));
 }
 
 static void check_cookies(const struct fields *f)

@@ -289,15 +289,15 @@ static bool rule_parts_same(const struct key_request *x, const struct key_reques
     for (size_t i = 0; i < v->cookies.n; i++)
         if (!cookie_same(x->fields, y->fields, &v->cookies.v[i]))
             return false;
-    if (languages_best_group(languages_read(x->fields, a), &v->languages) !=
-            languages_best_group(languages_read(y->fields, a), &v->languages) ||
+    if (accept_language_best_group(accept_language_read(x->fields, a), &v->languages) !=
+            accept_language_best_group(accept_language_read(y->fields, a), &v->languages) ||
         country_group(&v->countries, x->country) != country_group(&v->countries, y->country))
         return false;
     if (rule_has_encoding(r) &&
         !str_eq(accept_encoding_normalize(x->fields), accept_encoding_normalize(y->fields)))
         return false;
-    if (r->vary_language && !maybe_same(languages_key(languages_read(x->fields, a), a),
-                                        languages_key(languages_read(y->fields, a), a)))
+    if (r->vary_language && !maybe_same(accept_language_key(accept_language_read(x->fields, a), a),
+                                        accept_language_key(accept_language_read(y->fields, a), a)))
         return false;
     for (size_t i = 0; i < r->vary.n; i++) {
         struct str name = r->vary.v[i];

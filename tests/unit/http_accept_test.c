@@ -85,7 +85,7 @@ static void normalizes_encodings(void **state)
 
 static struct str key_of(const struct fields *f, struct arena *a)
 {
-    return languages_key(languages_read(f, a), a);
+    return accept_language_key(accept_language_read(f, a), a);
 }
 
 /* CACHING.md 4.9: lower-cased, white space removed, ordered by quality. */
@@ -118,7 +118,7 @@ static void normalizes_languages(void **state)
         /* What the origin is sent has the same key. */
         struct fields sent = { 0 };
         fields_add(&sent, *state, STR("Accept-Language"),
-                   languages_ordered(languages_read(&f, *state), *state));
+                   accept_language_ordered(accept_language_read(&f, *state), *state));
         assert_str(key_of(&sent, *state), cases[i].out);
     }
     struct fields none = { 0 };
@@ -132,7 +132,7 @@ static int best(struct arena *a, const char *accept, const char *rule)
     assert_true(netlify_vary_parse(str_from(rule), 64, a, &v));
     if (accept)
         f = lines(a, "Accept-Language", accept);
-    return languages_best_group(languages_read(&f, a), &v.languages);
+    return accept_language_best_group(accept_language_read(&f, a), &v.languages);
 }
 
 /* CACHING.md 4, language=: the first group that holds the visitor's best language. */
@@ -201,7 +201,7 @@ static void takes_no_more_languages_than_it_sorts(void **state)
     text = members_of(*state, 33);
     f = lines(*state, "Accept-Language", text);
     assert_str(key_of(&f, *state), text);
-    assert_str(languages_ordered(languages_read(&f, *state), *state), text);
+    assert_str(accept_language_ordered(accept_language_read(&f, *state), *state), text);
     assert_int_equal(best(*state, text, "language=de|en"), -1);
 
     text[0] = '1'; /* a malformed one is a member too */
