@@ -6,6 +6,8 @@ export interface Policy {
   swr?: number;
   /** Seconds after ttl in which the old page is answered when the app fails. */
   sie?: number;
+  /** Instead of the seconds: the whole value of CDN-Cache-Control. */
+  said?: string;
   /** What can change the page; a purge of any of them removes it. */
   tags?: string | string[];
   /** Names of cookies that make a page somebody's own: session, "remember me", preview. Such a request gets `private, no-store`. */

@@ -43,7 +43,7 @@ function varyOn(names, before) {
 
 /**
  * The fields to set on a response, by lower-case name; null removes one.
- * `policy`: { ttl, swr, sie, tags, personal }. `request`: { method, cookie, authorization }. `response`: { status, get(name) }, get() says
+ * `policy`: { ttl, swr, sie, tags, personal }, or `said` in place of the seconds: the value as it will be. `request`: { method, cookie, authorization }. `response`: { status, get(name) }, get() says
  * what the response has by now. What the app said itself counts: its own targeted field stays, and private or no-store is not overruled.
  */
 export function fieldsFor(policy, request, response) {
@@ -61,7 +61,7 @@ export function fieldsFor(policy, request, response) {
   if (request.authorization) return fields; // the app alone may say that such an answer is for all
   const own = TARGETED.some((name) => response.get(name) !== undefined && response.get(name) !== null);
   const forbids = /(?:^|[\s,])(?:private|no-store)\b/i.test(text(response.get('cache-control')) ?? '');
-  const value = lifetime(policy);
+  const value = policy.said ?? lifetime(policy);
   if (value !== undefined && !own && !forbids) fields['cdn-cache-control'] = value;
   if (own || !forbids) Object.assign(fields, tagFields(policy.tags, response));
   return fields;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Guides with the software that they are about: tests/sites/run.sh [FILE...], `make sites`. A minute each, and some hundred
+# Guides and integrations with the software that they are about: tests/sites/run.sh [FILE...], `make sites`. A minute each, and some hundred
 # megabytes to install, which is why `make test` plays them instead. FRESHET=path names another program than build/freshet.
 set -eu
 
