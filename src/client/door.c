@@ -36,17 +36,35 @@ static void take_running(struct door *d, const struct cli *cli, const struct run
         snprintf(d->state, sizeof(d->state), "%s", r->state);
 }
 
-/* Nobody has said which one is meant. */
+/* Does another one have the same state folder? */
+static bool shares_state(const struct running *v, size_t n, const struct running *r)
+{
+    for (size_t i = 0; i < n; i++)
+        if (&v[i] != r && strcmp(v[i].state, r->state) == 0)
+            return true;
+    return false;
+}
+
+static void list_running(const struct running *r, const char *flag, const char *value, const char *other,
+                         const char *other_value)
+{
+    fprintf(stderr, "  %s ", flag);
+    report_safe(stderr, str_from(value));
+    fprintf(stderr, "   (%s ", other);
+    report_safe(stderr, str_from(other_value));
+    fprintf(stderr, ", process %ld)\n", r->pid);
+}
+
+/* Nobody has said which one is meant: lists for each the flag that names it alone. */
 static int too_many(const struct door *d, const struct running *v, size_t n)
 {
     report_failure(d->verb, CLIENT_WRONG_USAGE,
                    "%zu freshets run here; name one with --state or --admin:", n);
     for (size_t i = 0; i < n; i++) {
-        fputs("  --state ", stderr);
-        report_safe(stderr, str_from(v[i].state));
-        fputs("   (admin ", stderr);
-        report_safe(stderr, str_from(v[i].admin));
-        fprintf(stderr, ", process %ld)\n", v[i].pid);
+        if (shares_state(v, n, &v[i]))
+            list_running(&v[i], "--admin", v[i].admin, "state", v[i].state);
+        else
+            list_running(&v[i], "--state", v[i].state, "admin", v[i].admin);
     }
     return CLIENT_WRONG_USAGE;
 }
