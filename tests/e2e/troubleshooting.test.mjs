@@ -2,7 +2,7 @@
 // CACHING.md 6.5.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import net from 'node:net';
@@ -32,6 +32,9 @@ describe('why is my page not cached', () => {
   const kinds = {
     'hit; ttl=…': { headers: long, says: /hit; ttl=\d/ },
     'fwd=uri-miss; detail=no-permission': { headers: {} },
+    'fwd=uri-miss; detail=no-lifetime': { headers: { 'Cache-Control': 'public, max-age=0, must-revalidate' } },
+    'fwd=stale; fwd-status=304; stored': { headers: { 'Cache-Control': 'no-cache', ETag: '"a"' } },
+    'fwd=bypass; detail="dev: would store for 60 s"': { headers: long, dev: true },
     'fwd=uri-miss; detail=private': { headers: { 'Cache-Control': 'private' } },
     'detail=no-store': { headers: { 'Cache-Control': 'no-store' } },
     'fwd=uri-miss; detail=set-cookie': { headers: { ...long, 'Set-Cookie': 'a=b' } },
@@ -41,20 +44,26 @@ describe('why is my page not cached', () => {
     'fwd=uri-miss; detail="targeted-invalid: CDN-Cache-Control, byte 15"': { headers: { 'CDN-Cache-Control': 'no-store, max age' } },
     'fwd=uri-miss; detail=status': { headers: long, status: 500 },
     'fwd=uri-miss; detail=too-large': { headers: { ...long, 'Content-Length': '5000' }, body: 'x'.repeat(5000) },
+    'fwd=uri-miss; detail=method': { headers: long, ask: { method: 'HEAD' } },
     'fwd=method': { headers: long, ask: { method: 'POST' } },
+    'fwd=vary-miss; stored': { headers: long, path: (n) => `?n=${n}` },
     'fwd=uri-miss; stored': { headers: long, path: (n) => `-${n}` },
+    'fwd=stale; stored': { headers: { ...long, Age: '60' } },
   };
-  let front, site;
+  let front, dev, site;
 
   before(async () => {
     site = await serve((request, response) => {
-      const kind = kinds[decodeURIComponent(request.url.slice(1).replace(/-\d$/, ''))];
-      response.writeHead(kind.status ?? 200, kind.headers).end(kind.body ?? 'page');
+      const kind = kinds[decodeURIComponent(request.url.slice(1).replace(/(-|\?n=)\d$/, ''))];
+      if (request.headers['if-none-match']) response.writeHead(304, kind.headers).end();
+      else response.writeHead(kind.status ?? 200, kind.headers).end(kind.body ?? 'page');
     });
     front = await Front.start(`http://127.0.0.1:${site.port}`, { args: ['--object-bytes', '4K'] });
+    dev = await Front.start(`http://127.0.0.1:${site.port}`, { args: ['--profile', 'dev'] });
   });
   after(async () => {
     await front.stop();
+    await dev.stop();
     site.close();
   });
 
@@ -62,7 +71,7 @@ describe('why is my page not cached', () => {
 
   for (const [name, kind] of Object.entries(kinds))
     test(name, async () => {
-      const at = (n) => front.get(`/${encodeURIComponent(name)}${kind.path?.(n) ?? ''}`, kind.ask);
+      const at = (n) => (kind.dev ? dev : front).get(`/${encodeURIComponent(name)}${kind.path?.(n) ?? ''}`, kind.ask);
       await at(1);
       const { cache } = await at(2);
       if (kind.says) assert.match(cache, kind.says);
@@ -89,6 +98,21 @@ describe('why a 502, 503 or 504', () => {
     open.push(() => (sockets.forEach((socket) => socket.destroy()), server.close()));
     return server.address().port;
   }
+  /** An address where nobody answers: its owner sleeps, and the kernel has accepted as many connections as it keeps for him. */
+  async function asleep() {
+    const listen = "require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () { console.log(this.address().port) })";
+    const owner = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = new Promise((resolve) => owner.once('exit', resolve));
+    open.push(() => (owner.kill('SIGKILL'), gone));
+    const port = Number(await new Promise((resolve) => owner.stdout.once('data', resolve)));
+    owner.kill('SIGSTOP');
+    await until('its sleep', () => readFileSync(`/proc/${owner.pid}/stat`, 'utf8').split(') ')[1].startsWith('T'));
+    let kept = 0;
+    const others = Array.from({ length: 4 }, () => net.connect(port, '127.0.0.1').on('error', () => {}).on('connect', () => kept++));
+    open.push(() => others.forEach((socket) => socket.destroy()));
+    await until('a full queue', () => kept === 2);
+    return port;
+  }
   const says = async (front, status, detail) => {
     const page = await front.get('/');
     assert.equal(page.status, status);
@@ -106,8 +130,19 @@ describe('why a 502, 503 or 504', () => {
     },
     'origin-closed': async () => says(await behind(await raw((s) => s.once('data', () => s.end('HTTP/1.1 200 OK\r\nContent-')))), 502, 'origin-closed'),
     'origin-invalid': async () => says(await behind(await raw((s) => s.once('data', () => s.end('HTTP/1.1 OK\r\n\r\n')))), 502, 'origin-invalid'),
+    'origin-limit': async () => {
+      const front = await behind(await raw((s) => s.once('data', () => s.write(`HTTP/1.1 200 OK\r\nSet-Cookie: a=${'b'.repeat(70000)}\r\n\r\n`))));
+      await says(front, 502, 'origin-limit');
+      assert.match(front.said, /response_header_bytes/);
+    },
+    status: async () => {
+      const front = await behind(await raw((s) => s.once('data', () => s.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nnginx'))));
+      const page = await front.get('/');
+      assert.deepEqual([page.status, page.text], [502, 'nginx']);
+      assert.match(page.cache, /detail=status$/);
+    },
     'first-byte-timeout': async () => says(await behind(await raw(() => {}), ['--first-byte-timeout', '100ms']), 504, 'first-byte-timeout'),
-    'connect-timeout': null, // needs a network that drops packets
+    'connect-timeout': async () => says(await behind(await asleep(), ['--connect-timeout', '100ms']), 504, 'connect-timeout'),
     'origin-queue-full': async () => {
       const front = await behind(await raw(() => {}), ['--origin-connections', '1', '--origin-queue', '1']);
       const others = ['/1', '/2'].map((path) => front.get(path).catch(() => {}));
@@ -128,7 +163,14 @@ describe('why a 502, 503 or 504', () => {
   };
 
   test('each line of the table is tried', () => assert.deepEqual(rows('Why a 502, 503 or 504?'), Object.keys(kinds)));
-  for (const [name, kind] of Object.entries(kinds)) if (kind) test(name, kind);
+  for (const [name, kind] of Object.entries(kinds)) test(name, kind);
+
+  test('a page that breaks off in the middle', async () => {
+    const front = await behind(await raw((s) => s.once('data', () => s.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart'))));
+    const status = await run('curl', ['-s', `http://127.0.0.1:${front.port}/`], {}, () => {}).done;
+    assert.ok(status === 18 || status === 56, `curl ${status}`);
+    await until(() => `the warning:\n${front.said}`, () => /closed the connection before its answer was whole/.test(front.said));
+  });
 });
 
 describe('the commands', () => {
@@ -137,7 +179,8 @@ describe('the commands', () => {
 
   before(async () => {
     shell = await Shell.open(3000);
-    site = createServer((request, response) => response.setHeader('CDN-Cache-Control', 'max-age=60').end(`${request.headers.host} ${request.url}`));
+    site = createServer((request, response) => response.setHeader('CDN-Cache-Control', request.url === '/never' ? 'no-store' : 'max-age=60')
+      .end(`${request.headers.host} ${request.url}`));
     await new Promise((resolve) => site.listen(shell.ports[3000], '127.0.0.1', resolve));
     const [, ...args] = shell.here(block(section('Several sites behind one name'), 'sh')).trim().split(' ');
     freshet = run(FRESHET, [...args, '--access-log', 'access.log'], { cwd: shell.folder, env: shell.env }, (d) => (said += d));
@@ -159,8 +202,10 @@ describe('the commands', () => {
     assert.match((await shell.run(explain)).out, /answer +hit[^]*pages +1 stored/);
     assert.match((await shell.run(block(section('Why is it old?'), 'sh'))).out, /^purged site default: URL \S+ \(sequence \d+\)\npurged site default: everything/);
     assert.match((await shell.run(look)).out, /fwd=uri-miss; stored/);
-    await until('the access log', () => records().length === 3);
-    assert.equal((await shell.run(log)).out, '1\n      2 /\n');
+    for (let i = 0; i < 3; i++) await shell.run('curl -s http://127.0.0.1:8080/never');
+    await until('the access log', () => records().length === 6);
+    assert.equal((await shell.run(log)).out, '1\n      3 /never\n      2 /\n');
+    assert.match((await shell.run(block(section('Why a 502, 503 or 504?'), 'sh'))).out, /^HTTP\/1.1 200/);
     assert.match((await shell.run('curl -si http://127.0.0.1:3000/')).out, /^HTTP\/1.1 200/);
   });
 
@@ -209,6 +254,7 @@ test('several sites behind one name', { skip: !existsSync('/usr/sbin/nginx') && 
     assert.equal((await front.miss(path)).text, `${port} for ${host}`);
     await front.hit(path);
   }
+  assert.equal((await front.get('/blog')).headers.location, '/blog/'); // and not nginx's own port
   assert.equal((await fetch(`${front.admin}/api/v1/purge`, { method: 'POST', headers: { Authorization: `Bearer ${front.token}` }, body: '{"cache_tags": ["all"]}' })).status, 202);
   for (const path of ['/', '/blog/a']) await front.miss(path);
   await front.stop();
