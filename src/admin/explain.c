@@ -157,12 +157,12 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     f->stored = index_peek(c, &place);
     if (!f->stored)
         return;
-    f->purged = object_check_purged(f->stored, epochs_latest(c->epochs), f->now.mono_ms);
+    f->purged = object_check_purged(f->stored, place.primary, epochs_latest(c->epochs), f->now.mono_ms);
     f->life = object_life(f->stored, f->now.mono_ms, f->purged.soft_ms);
 }
 
-/* Purges of its site, its path and its URL are remembered for an hour; those of its tags by what the sweep
- * took away lately. */
+/* Purges of its site, its path, its prefixes and its URL are remembered for an hour; those of its tags by
+ * what the sweep took away lately. */
 static bool was_purged(struct request *x, struct cache *c, const struct facts *f)
 {
     static const struct verdict none;
@@ -172,7 +172,9 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
     names_of_response(c, &x->key, f->rule, f->rule, &none, &x->arena, &names);
     uint32_t *at = arena_alloc(&x->arena, epoch_names_bytes(names.n, names.is_short));
     epoch_names_write(at, names.v, names.n, names.is_short);
-    struct epoch_names packed = { at, names.n, names.is_short };
+    uint64_t made[NAMES_OF_PREFIXES];
+    struct epoch_names packed = { at, names.n, names.is_short, made,
+                                  names_of_prefixes(c, key_primary(&x->key, &x->arena), made) };
     return f->family.was_purged ||
            (epochs_touched(c->epochs, packed, floor, floor, epochs_latest(c->epochs), &p) && p.hard);
 }

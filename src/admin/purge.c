@@ -108,20 +108,20 @@ static bool take_deploy(struct parse *p, const json_t *v)
 
 static bool refuse_member(struct parse *p, const char *name)
 {
-    static const struct str known[] = { STR_INIT("cache_tags"), STR_INIT("urls"),   STR_INIT("site_id"),
-                                        STR_INIT("site_slug"),  STR_INIT("domain"), STR_INIT("deploy_alias"),
-                                        STR_INIT("soft") };
+    static const struct str known[] = { STR_INIT("cache_tags"),   STR_INIT("urls"),      STR_INIT("prefixes"),
+                                        STR_INIT("site_id"),      STR_INIT("site_slug"), STR_INIT("domain"),
+                                        STR_INIT("deploy_alias"), STR_INIT("soft") };
     struct nearest near = nearest_to(str_from(name));
     for (size_t i = 0; i < COUNT_OF(known); i++)
         nearest_offer(&near, known[i]);
     if (near.name.n)
         return REFUSE(p, "unknown member \"%.*s\"; did you mean \"%.*s\"?", QUOTED_MAX, name,
                       STR_ARG(near.name));
-    return REFUSE(
-        p,
-        "unknown member \"%.*s\"; there are cache_tags, urls, site_id, site_slug, domain, deploy_alias and "
-        "soft",
-        QUOTED_MAX, name);
+    return REFUSE(p,
+                  "unknown member \"%.*s\"; there are cache_tags, urls, prefixes, site_id, site_slug, "
+                  "domain, deploy_alias and "
+                  "soft",
+                  QUOTED_MAX, name);
 }
 
 static bool take_member(struct parse *p, const char *name, const json_t *v)
@@ -143,6 +143,10 @@ static bool take_member(struct parse *p, const char *name, const json_t *v)
     if (str_eq(key, STR("urls"))) {
         out->scope |= PURGE_OF_URLS;
         return take_list(p, name, v, true, &out->urls);
+    }
+    if (str_eq(key, STR("prefixes"))) {
+        out->scope |= PURGE_OF_PREFIXES;
+        return take_list(p, name, v, true, &out->prefixes);
     }
     if (str_eq(key, STR("soft")))
         return take_soft(p, v);

@@ -42,6 +42,7 @@ struct epochs {
     _Atomic uint64_t floor; /* objects that began before this number count as purged, of one kind or
                              * another */
     _Atomic uint64_t written;
+    _Atomic uint64_t made; /* the latest number of a name that is made (EPOCH_IS_MADE) */
     _Alignas(64) _Atomic uint32_t
         journal[JOURNAL]; /* upper halves of names; a match must be confirmed in the table */
 
@@ -240,6 +241,12 @@ uint64_t epochs_latest(const struct epochs *e)
     return atomic_load_explicit(&e->latest, memory_order_acquire);
 }
 
+uint64_t epochs_latest_made(const struct epochs *e)
+{
+    /* Written before `latest`, which the caller has loaded with acquire. */
+    return atomic_load_explicit(&e->made, memory_order_relaxed);
+}
+
 static struct epoch *epoch_of(struct link *l)
 {
     return CONTAINER_OF(l, struct epoch, link);
@@ -380,21 +387,23 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
     atomic_store_explicit(&e->written, number + n, memory_order_relaxed);
     for (size_t i = 0; i < n; i++) {
         number++;
-        CHECK((names[i] & ~EPOCH_NAME_BITS) == 0);
-        struct epoch *s = find(e, names[i]);
+        uint64_t name = names[i] & ~EPOCH_IS_MADE;
+        CHECK((name & ~EPOCH_NAME_BITS) == 0);
+        if (name != names[i])
+            atomic_store_explicit(&e->made, number, memory_order_relaxed);
+        struct epoch *s = find(e, name);
         if (s) {
             link_remove(&s->link);
             list_push_back(&e->by_age, &s->link);
         } else {
             if (e->table.n >= e->names_max)
                 raise_floor(e);
-            s = add_name(e, names[i]);
+            s = add_name(e, name);
         }
         s->last[kind] = number;
         if (kind == PURGE_SOFT)
             softs_add(e, s, number, now_mono_ms);
-        atomic_store_explicit(&e->journal[number % JOURNAL], (uint32_t)(names[i] >> 32),
-                              memory_order_release);
+        atomic_store_explicit(&e->journal[number % JOURNAL], (uint32_t)(name >> 32), memory_order_release);
     }
     atomic_store_explicit(&e->latest, number, memory_order_release);
     check_whole(e);
@@ -402,14 +411,24 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
     return number;
 }
 
+static bool is_made(const struct epoch_names *of, uint32_t upper)
+{
+    for (size_t i = 0; i < of->made_n; i++)
+        if ((uint32_t)(of->made[i] >> 32) == upper)
+            return true;
+    return false;
+}
+
 /* Does the journal prove that none of the names was purged in (since, upto]? */
 static bool journal_clears(struct epochs *e, const struct epoch_names *of, uint64_t since, uint64_t upto)
 {
     if (upto - since > JOURNAL / 2)
         return false;
-    for (uint64_t number = since + 1; number <= upto; number++)
-        if (has_upper(of, atomic_load_explicit(&e->journal[number % JOURNAL], memory_order_acquire)))
+    for (uint64_t number = since + 1; number <= upto; number++) {
+        uint32_t upper = atomic_load_explicit(&e->journal[number % JOURNAL], memory_order_acquire);
+        if (has_upper(of, upper) || is_made(of, upper))
             return false;
+    }
     /* A reader that saw a later name than it meant to sees here how far the writer was. */
     return atomic_load_explicit(&e->written, memory_order_relaxed) - since <= JOURNAL;
 }
@@ -464,6 +483,11 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
         out->invalidated = asked;
     for (size_t i = 0; i < names.n; i++)
         touch_all(e, &names, i, begin, out);
+    for (size_t i = 0; i < names.made_n; i++) {
+        const struct epoch *s = find(e, names.made[i]);
+        if (s)
+            touch(s, begin, out);
+    }
     lock_give(&e->lock);
     return out->hard || out->invalidated || out->soft;
 }

@@ -22,12 +22,23 @@ enum purge_kind {
 };
 #define PURGE_KINDS 3
 
-enum epoch_kind { EPOCH_SITE, EPOCH_PATH, EPOCH_PATH_ANYWHERE, EPOCH_URL, EPOCH_TAG, EPOCH_GROUP };
+enum epoch_kind {
+    EPOCH_SITE,
+    EPOCH_PATH,
+    EPOCH_PATH_ANYWHERE,
+    EPOCH_URL,
+    EPOCH_TAG,
+    EPOCH_GROUP,
+    EPOCH_PREFIX,
+    EPOCH_PREFIX_ANYWHERE,
+};
 
 /* A name: 56 bits of a hash; the lower ones are 0. A name with EPOCH_PAIR is a partner of the one without: an
  * object that has the partner has both. */
-#define EPOCH_NAME_BITS  ((uint64_t)0xffffffffffffff00)
-#define EPOCH_PAIR       ((uint64_t)1 << 20)
+#define EPOCH_NAME_BITS ((uint64_t)0xffffffffffffff00)
+#define EPOCH_PAIR      ((uint64_t)1 << 20)
+/* Marks a name for epochs_purge that objects do not hold: whoever asks makes it of the object's key. */
+#define EPOCH_IS_MADE    ((uint64_t)1)
 #define EPOCH_NAMES_MOST ((size_t)1 << 20)
 /* An object with at most so many names keeps 44 bits of each, which is enough for them. */
 #define EPOCH_NAMES_FEW 15
@@ -49,6 +60,10 @@ uint64_t epoch_hash(const struct epochs *e, enum epoch_kind kind, struct str sco
  * arrives. */
 uint64_t epochs_latest(const struct epochs *e);
 
+/* Returns the number of the latest purge of a name with EPOCH_IS_MADE; 0: none. Call it after epochs_latest:
+ * it knows all of those purges. */
+uint64_t epochs_latest_made(const struct epochs *e);
+
 /* Purges n names at once. In force for every look-up that begins after it returns. Returns the number of the
  * purge. */
 uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *names, size_t n,
@@ -62,6 +77,10 @@ struct epoch_names {
     const void *at; /* aligned for an uint32_t */
     size_t n;
     bool is_short;
+    /* Whole names that the object has beside those, made of its key (EPOCH_IS_MADE). Needed when
+     * epochs_latest_made is above the number at which the object was last found untouched. */
+    const uint64_t *made;
+    size_t made_n;
 };
 /* Returns the bytes that n names take, packed. */
 size_t epoch_names_bytes(size_t n, bool is_short);

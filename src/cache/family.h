@@ -66,6 +66,12 @@ static inline struct family *family_of_node(struct table_node *node)
     return CONTAINER_OF(node, struct family, node);
 }
 
+/* Returns its primary key. */
+static inline struct str family_primary(const struct family *f)
+{
+    return (struct str){ f->primary, f->node.own };
+}
+
 /* Returns the family, or NULL. */
 static inline struct family *family_find(const struct shard *s, const struct place *p)
 {

@@ -52,7 +52,7 @@ static struct object *begin_busy(struct cache *c, struct family *f, const struct
 
 bool index_is_outdated(struct object *o, const struct look *l)
 {
-    struct object_purged p = object_check_purged(o, l->latest, l->now.mono_ms);
+    struct object_purged p = object_check_purged(o, l->place.primary, l->latest, l->now.mono_ms);
     if (p.gone || (p.soft_ms < 0 && !p.invalidated))
         return p.gone;
     struct object_life life = object_life(o, l->now.mono_ms, p.soft_ms);
@@ -128,7 +128,7 @@ enum usable { USABLE_GONE, USABLE_YES, USABLE_STALE, USABLE_NO };
 /* Without a lock: what may be done with the stored object. */
 static enum usable judge_stored(struct object *o, const struct look *l, struct found *out)
 {
-    struct object_purged p = object_check_purged(o, l->latest, l->now.mono_ms);
+    struct object_purged p = object_check_purged(o, l->place.primary, l->latest, l->now.mono_ms);
     if (p.gone)
         return USABLE_GONE;
     out->invalidated = p.invalidated;
@@ -154,7 +154,7 @@ static bool has_good_variant(const struct family *f, uint64_t latest, int64_t no
         for (struct object *o = family_first_of_list(f, i); o; o = family_next(o)) {
             if (object_state(o) != OBJECT_SEALED)
                 continue;
-            if (!object_check_purged(o, latest, now_mono_ms).gone)
+            if (!object_check_purged(o, family_primary(f), latest, now_mono_ms).gone)
                 return true;
             if (++looked_at == VARIANTS_LOOKED_AT)
                 return false;
@@ -417,7 +417,7 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
     lock_take(&s->lock);
     bool too_old = !o->family && now_mono_ms - o->begun_mono_ms > PRIVATE_MOST_MS;
     lock_give(&s->lock);
-    if (too_old || object_check_purged(o, epochs_latest(c->epochs), now_mono_ms).gone) {
+    if (too_old || object_check_purged(o, place->primary, epochs_latest(c->epochs), now_mono_ms).gone) {
         index_withdraw(o);
         return false;
     }

@@ -4,9 +4,9 @@
 #define EXPIRED_KEPT_MS (3600 * (int64_t)1000) /* beyond its windows: until then it may be revalidated */
 
 /* Is it purged, or expired so long ago that it is of no use? */
-static bool is_spent(struct object *o, uint64_t latest, int64_t now_ms, bool *purged)
+static bool is_spent(struct object *o, struct str primary, uint64_t latest, int64_t now_ms, bool *purged)
 {
-    struct object_purged p = object_check_purged(o, latest, now_ms);
+    struct object_purged p = object_check_purged(o, primary, latest, now_ms);
     *purged = p.gone;
     if (p.gone)
         return true;
@@ -52,7 +52,8 @@ static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
             if (o->begin < c->sweep_oldest)
                 c->sweep_oldest = o->begin;
             bool purged = false;
-            if (object_state(o) == OBJECT_SEALED && is_spent(o, w->latest, w->now.mono_ms, &purged)) {
+            if (object_state(o) == OBJECT_SEALED &&
+                is_spent(o, family_primary(f), w->latest, w->now.mono_ms, &purged)) {
                 if (purged)
                     remember_purged(c, f->node.hash);
                 f->swept = true;

@@ -65,6 +65,14 @@ static void number_write(char *to, uint32_t value)
         to[i] = (char)(value >> 8 * i & 0xff);
 }
 
+static uint32_t number_read(const char *from)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++)
+        value |= (uint32_t)(unsigned char)from[i] << 8 * i;
+    return value;
+}
+
 static void put_number(struct material *m, uint32_t value)
 {
     number_write(material_room(m, 4), value);
@@ -121,6 +129,33 @@ struct str key_primary(const struct key_request *r, struct arena *a)
     at = str_put(at, r->path);
     CHECK(at == p + bytes);
     return (struct str){ p, bytes };
+}
+
+static struct str short_read(struct str *rest)
+{
+    CHECK(rest->n > 0);
+    size_t n = (unsigned char)rest->p[0], before = 1;
+    if (n == LONG) {
+        n = number_read(rest->p + 1);
+        before = 5;
+    }
+    CHECK(rest->n >= before + n);
+    struct str s = { rest->p + before, n };
+    *rest = str_from_index(*rest, before + n);
+    return s;
+}
+
+void key_read_primary(struct str primary, struct key_request *out)
+{
+    struct str rest = primary;
+    *out = (struct key_request){ .site = short_read(&rest) };
+    CHECK(rest.n > 0);
+    out->https = rest.p[0];
+    rest = str_from_index(rest, 1);
+    out->host = short_read(&rest);
+    CHECK(rest.n >= 2);
+    out->port = (uint16_t)((unsigned char)rest.p[0] | (unsigned char)rest.p[1] << 8);
+    out->path = str_from_index(rest, 2);
 }
 
 /* ---- queries ---- */

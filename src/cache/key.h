@@ -32,6 +32,9 @@ struct key_request {
 
 /* Returns the primary key, in the arena. */
 struct str key_primary(const struct key_request *r, struct arena *a);
+/* Reads a primary key back: site, https, host, port and path of *out are set and point into it. The rest is
+ * zeroed. */
+void key_read_primary(struct str primary, struct key_request *out);
 /* Returns the variant key under `rule`; NULL: the default rule. Empty, and no allocation, for a request
  * without query, in the usual spelling, under the default rule; no other request has that key. */
 struct str key_variant(const struct key_request *r, const struct rule *rule, struct arena *a);

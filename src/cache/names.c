@@ -44,6 +44,61 @@ uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct
     return epoch_hash(c->epochs, EPOCH_PATH, r->site, path_text(r, a));
 }
 
+/* ---- prefixes of paths ---- */
+
+/* Returns the bytes of the prefix of a path that ends with a '/' and begins at `from`: up to and with the
+ * next '/' of it. 0: there is none. */
+static size_t level_end(struct str path, size_t from)
+{
+    for (size_t i = from; i < path.n; i++)
+        if (path.p[i] == '/')
+            return i + 1;
+    return 0;
+}
+
+/* With a '/' at its end, and not deeper than the names go. */
+static struct str prefix_text(struct str prefix, struct arena *a)
+{
+    if (!str_ends(prefix, STR("/")))
+        prefix = ARENA_JOIN(a, prefix, STR("/"));
+    size_t end = level_end(prefix, 0);
+    for (unsigned level = 0; level < NAMES_LEVELS && end < prefix.n; level++)
+        end = level_end(prefix, end);
+    return str_first(prefix, end);
+}
+
+uint64_t name_of_prefix(const struct cache *c, const struct key_request *r, struct arena *a)
+{
+    struct key_request key = *r;
+    key.path = prefix_text(r->path, a);
+    return epoch_hash(c->epochs, EPOCH_PREFIX, r->site, path_text(&key, a)) | EPOCH_IS_MADE;
+}
+
+uint64_t name_of_prefix_anywhere(const struct cache *c, struct str site, struct str prefix, struct arena *a)
+{
+    return epoch_hash(c->epochs, EPOCH_PREFIX_ANYWHERE, site, prefix_text(prefix, a)) | EPOCH_IS_MADE;
+}
+
+size_t names_of_prefixes(const struct cache *c, struct str primary, uint64_t out[NAMES_OF_PREFIXES])
+{
+    struct arena a;
+    char room[1024];
+    struct key_request key;
+    size_t n = 0;
+    key_read_primary(primary, &key);
+    arena_init_in(&a, room, sizeof(room), sizeof(room));
+    key.path = prefix_text(key.path, &a);
+    struct str text = path_text(&key, &a); /* "HOST:PORT/blog/" */
+    size_t before = text.n - key.path.n;
+    for (size_t end = level_end(key.path, 0); end; end = level_end(key.path, end)) {
+        CHECK(n + 2 <= NAMES_OF_PREFIXES);
+        out[n++] = epoch_hash(c->epochs, EPOCH_PREFIX, key.site, str_first(text, before + end));
+        out[n++] = epoch_hash(c->epochs, EPOCH_PREFIX_ANYWHERE, key.site, str_first(key.path, end));
+    }
+    arena_fini(&a);
+    return n;
+}
+
 static int by_bytes(const void *a, const void *b)
 {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);

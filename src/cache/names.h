@@ -40,6 +40,24 @@ uint64_t name_of_path(const struct cache *c, const struct key_request *r, struct
 uint64_t name_of_path_anywhere(const struct cache *c, struct str site, struct str path);
 
 /*
+ * Prefixes of paths. A prefix ends at a '/': "/blog/" and "/blog" are the same one, and the page /blog has
+ * it too. "/" is level 0, "/blog/" level 1. One of a deeper level than NAMES_LEVELS counts as its own
+ * beginning of that level: more is purged than was asked.
+ *
+ * No object holds these names: they are made of its primary key when there was a purge by prefix since it was
+ * looked at (docs/decisions/050).
+ */
+#define NAMES_LEVELS      16
+#define NAMES_OF_PREFIXES ((size_t)2 * (NAMES_LEVELS + 1))
+/* Writes the names of all prefixes of the key's path, at its host and anywhere at its site. Returns how
+ * many. */
+size_t names_of_prefixes(const struct cache *c, struct str primary, uint64_t out[NAMES_OF_PREFIXES]);
+/* Return the name of the prefix `r->path` at the request's host, and of `prefix` at all hosts and ports of
+ * the site; with EPOCH_IS_MADE, for epochs_purge. */
+uint64_t name_of_prefix(const struct cache *c, const struct key_request *r, struct arena *a);
+uint64_t name_of_prefix_anywhere(const struct cache *c, struct str site, struct str prefix, struct arena *a);
+
+/*
  * Finds the name for purging all answers to a GET of that URL, in every variant: the URL's name under its
  * family's rule; or the name of the whole path when a fetch runs whose rule is not known yet (more than
  * asked, never less). false: the rule lists query parameters and the query has none of them; the URL has no

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cache/names.h"
 
 /* What is only needed while the object is filled. It exists as long as there is a fetch or a watch. The
  * object's lock guards it. */
@@ -192,12 +193,25 @@ void object_set_head(struct object *o, const struct object_head *head)
     lock_give(lock_of(o));
 }
 
-void object_begin_again(struct object *o, uint64_t begin)
+/* Was it touched by a purge in (since, upto]? Its names come first, then those that its key stands for, which
+ * are made only when they may be needed. */
+static bool is_touched(struct object *o, struct str primary, uint64_t since, uint64_t upto, struct purged *p)
+{
+    struct cache *c = object_cache(o);
+    struct epoch_names names = object_names(o);
+    uint64_t made[NAMES_OF_PREFIXES];
+    if (epochs_latest_made(c->epochs) > since) {
+        names.made_n = names_of_prefixes(c, primary, made);
+        names.made = made;
+    }
+    return epochs_touched(c->epochs, names, o->begin, since, upto, p);
+}
+
+void object_begin_again(struct object *o, struct str primary, uint64_t begin)
 {
     struct purged p;
     CHECK(object_state(o) == OBJECT_HEAD && !o->family);
-    if (epochs_touched(object_cache(o)->epochs, object_names(o), o->begin, o->begin, begin, &p) &&
-        (p.hard || p.soft))
+    if (is_touched(o, primary, o->begin, begin, &p) && (p.hard || p.soft))
         return;
     o->begin = begin;
     atomic_store_explicit(&o->good_after, 0, memory_order_release);
@@ -482,7 +496,8 @@ struct object *object_move(struct object *o, unsigned quarters)
 
 /* ---- look-ups ---- */
 
-struct object_purged object_check_purged(struct object *o, uint64_t latest, int64_t now_mono_ms)
+struct object_purged object_check_purged(struct object *o, struct str primary, uint64_t latest,
+                                         int64_t now_mono_ms)
 {
     struct object_purged answer = { .soft_ms = -1 };
     struct purged p;
@@ -490,7 +505,7 @@ struct object_purged object_check_purged(struct object *o, uint64_t latest, int6
     uint64_t since = object_good_at(o);
     if (since >= latest)
         return answer;
-    if (!epochs_touched(object_cache(o)->epochs, object_names(o), o->begin, since, latest, &p)) {
+    if (!is_touched(o, primary, since, latest, &p)) {
         /* Two readers may store different numbers; both are true. */
         uint64_t after = latest - o->begin;
         atomic_store_explicit(&o->good_after, after < UINT32_MAX ? (uint32_t)after : UINT32_MAX,
@@ -504,10 +519,10 @@ struct object_purged object_check_purged(struct object *o, uint64_t latest, int6
     return answer;
 }
 
-bool object_serves_on_error(struct object *o, uint64_t latest, int64_t now_mono_ms,
+bool object_serves_on_error(struct object *o, struct str primary, uint64_t latest, int64_t now_mono_ms,
                             const struct directives *request)
 {
-    struct object_purged p = object_check_purged(o, latest, now_mono_ms);
+    struct object_purged p = object_check_purged(o, primary, latest, now_mono_ms);
     struct object_life life = object_life(o, now_mono_ms, p.soft_ms);
     return !p.gone && policy_stale_on_error(&life.fresh, life.age, p.invalidated, request);
 }

@@ -124,7 +124,7 @@ struct object_head {
 void object_set_head(struct object *o, const struct object_head *head);
 /* In HEAD, private, before object_tell. Its own answer caused purges up to `begin`; they must not hit it.
  * Rebases it, unless others purged it meanwhile. */
-void object_begin_again(struct object *o, uint64_t begin);
+void object_begin_again(struct object *o, struct str primary, uint64_t begin);
 /* In HEAD, with room for a part in its response: says which part of the whole the body is. */
 void object_set_part(struct object *o, struct part part);
 /* Sends each watch its notice: look at the object again. */
@@ -195,8 +195,10 @@ struct object_purged {
     bool gone, invalidated;
     int64_t soft_ms;
 };
-/* Compares the object with the purges up to `latest`. Remembers that number when no purge touched it. */
-struct object_purged object_check_purged(struct object *o, uint64_t latest, int64_t now_mono_ms);
+/* Compares the object with the purges up to `latest`. Remembers that number when no purge touched it.
+ * `primary`: the primary key that it is stored under, here and below. */
+struct object_purged object_check_purged(struct object *o, struct str primary, uint64_t latest,
+                                         int64_t now_mono_ms);
 
 /* Returns the names that it can be purged by. From HEAD on. */
 static inline struct epoch_names object_names(const struct object *o)
@@ -238,7 +240,7 @@ static inline struct age object_age(const struct object *o, int64_t now_mono_ms,
     return object_life(o, now_mono_ms, soft_ms).age;
 }
 /* May it be served although the origin failed? Not after a purge. */
-bool object_serves_on_error(struct object *o, uint64_t latest, int64_t now_mono_ms,
+bool object_serves_on_error(struct object *o, struct str primary, uint64_t latest, int64_t now_mono_ms,
                             const struct directives *request);
 
 /* After a failed refresh: no other one before `mono_ms`. Kept in whole seconds, rounded up. */

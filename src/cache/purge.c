@@ -32,18 +32,20 @@ bool purge_is_text(struct str s)
  * become one of the site. */
 static void check_whole(const struct purge *p)
 {
-    const unsigned lists = PURGE_OF_TAGS | PURGE_OF_URLS | PURGE_OF_GROUPS;
+    const unsigned lists = PURGE_OF_TAGS | PURGE_OF_URLS | PURGE_OF_GROUPS | PURGE_OF_PREFIXES;
     CHECK(p->scope == PURGE_OF_SITE || (p->scope && (p->scope & ~lists) == 0));
     CHECK(p->scope & PURGE_OF_TAGS || p->tags.n == 0);
     CHECK(p->scope & PURGE_OF_URLS || p->urls.n == 0);
+    CHECK(p->scope & PURGE_OF_PREFIXES || p->prefixes.n == 0);
     CHECK(p->scope & PURGE_OF_GROUPS ? p->origin.n > 0 : p->groups.n == 0 && p->origin.n == 0);
     CHECK(p->tags.n <= PURGE_LIST_MAX && p->urls.n <= PURGE_LIST_MAX && p->groups.n <= PURGE_LIST_MAX);
+    CHECK(p->prefixes.n <= PURGE_LIST_MAX);
     CHECK((unsigned)p->kind < PURGE_KINDS);
 }
 
 bool purge_is_empty(const struct purge *p)
 {
-    return p->scope != PURGE_OF_SITE && p->tags.n + p->urls.n + p->groups.n == 0;
+    return p->scope != PURGE_OF_SITE && p->tags.n + p->urls.n + p->prefixes.n + p->groups.n == 0;
 }
 
 bool purge_check(struct purge *p, const struct settings *settings, struct arena *a, struct purge_error *error)

@@ -31,6 +31,7 @@ enum purge_scope {
     PURGE_OF_TAGS = 2,
     PURGE_OF_URLS = 4,
     PURGE_OF_GROUPS = 8,
+    PURGE_OF_PREFIXES = 16,
 };
 
 /* Who asked for it. */
@@ -48,8 +49,9 @@ struct purge {
     struct str domain; /* a host of the site, to which URLs without a host belong; empty: not named */
     struct str origin; /* of the groups: "https://HOST", "http://HOST:PORT" */
     struct strs tags;
-    struct strs urls;   /* absolute, or paths of the site */
-    struct strs groups; /* cache groups (RFC 9875) */
+    struct strs urls;     /* absolute, or paths of the site */
+    struct strs prefixes; /* the same, without a query: what is at them and below */
+    struct strs groups;   /* cache groups (RFC 9875) */
 };
 
 /* Why a purge was refused. */
@@ -65,9 +67,9 @@ struct purge_result {
     size_t names;      /* how many names were purged; 0: the lists are empty */
 };
 
-/* Finds the site and looks at each tag and URL. Touches no cache. Call it for a purge from outside before
- * it is written down or applied. true: purge_apply takes it under the same settings, and p->site names
- * its site, unless URLs alone are purged and each has a host. false: *error is set. */
+/* Finds the site and looks at each tag, URL and prefix. Touches no cache. Call it for a purge from outside
+ * before it is written down or applied. true: purge_apply takes it under the same settings, and p->site
+ * names its site, unless URLs and prefixes alone are purged and each has a host. false: *error is set. */
 bool purge_check(struct purge *p, const struct settings *settings, struct arena *a,
                  struct purge_error *error);
 
@@ -94,8 +96,8 @@ bool purge_apply(struct cache *c, const struct settings *settings, const struct 
  *
  * Members stand in this order, without white space. `purge` is the version of the form. `kind`: hard, soft,
  * invalidate; `cause`: api, reload, unsafe-method. `site` and `domain` are left out when they are not named.
- * Then comes `everything`, or one or more of `cache_tags`, `urls`, and `origin` with `groups`. Strings are
- * UTF-8 without control characters; only " and \ are escaped, by a \.
+ * Then comes `everything`, or one or more of `cache_tags`, `urls`, `prefixes`, and `origin` with `groups`.
+ * Strings are UTF-8 without control characters; only " and \ are escaped, by a \.
  *
  * purge_write appends it to `to`. Each purge has one text, and purge_read takes nothing else: what it
  * accepts is written again byte by byte.

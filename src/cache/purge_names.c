@@ -170,35 +170,58 @@ static bool add_tag(struct translate *t, size_t i)
                                i, STR_ARG(str_first(tag, QUOTED_MAX)));
 }
 
-/* ---- URLs ---- */
+/* ---- URLs and prefixes ---- */
 
-/* With a query: what that URL is answered with, in every variant; without, everything of its path
- * (CACHING.md 5.3). */
-static void add_url_at(struct translate *t, const struct named *url, const struct site_settings *site,
-                       const struct host *host)
+/* A member of one of the two lists. */
+struct asked {
+    const char *list; /* "urls" or "prefixes", for messages */
+    size_t i;
+    bool is_prefix;
+    struct str text;
+    struct named url;
+};
+
+static bool refuse_asked(struct translate *t, const struct asked *u, int status, const char *problem)
 {
-    struct key_request key;
+    return purge_refuse(t->error, t->arena, status, "%s[%zu] \"%.*s\" %s", u->list, u->i,
+                        STR_ARG(str_utf8_first(u->text, QUOTED_MAX)), problem);
+}
+
+/* What a URL with a query is answered with, in every variant. */
+static void add_url_at(struct translate *t, struct key_request *key)
+{
     uint64_t name;
-    if (!t->cache)
-        return;
-    named_request(url, site, host, t->arena, &key);
-    if (url->target.query.n == 0) {
-        add_name(t, name_of_path(t->cache, &key, t->arena));
-        return;
-    }
     /* The names of http and https are one, but their resources may have different rules. */
     for (int https = 0; https < 2; https++) {
-        key.https = https;
-        if (!name_of_url(t->cache, &key, t->arena, &name)) {
+        key->https = https;
+        if (!name_of_url(t->cache, key, t->arena, &name)) {
             /* Under its rule none of its parameters counts: it is answered as if it had no query. */
-            struct key_request plain = key;
+            struct key_request plain = *key;
             plain.query = STR_NONE;
             plain.has_query = false;
             if (!name_of_url(t->cache, &plain, t->arena, &name))
-                name = name_of_path(t->cache, &key, t->arena);
+                name = name_of_path(t->cache, key, t->arena);
         }
         add_name(t, name);
     }
+}
+
+static void add_at(struct translate *t, const struct asked *u, const struct site_settings *site,
+                   const struct host *host)
+{
+    struct key_request key;
+    if (!t->cache)
+        return;
+    /* Without a query: everything of its path (CACHING.md 5.3). */
+    named_request(&u->url, site, host, t->arena, &key);
+    if (u->is_prefix) {
+        add_name(t, name_of_prefix(t->cache, &key, t->arena));
+        return;
+    }
+    if (u->url.target.query.n == 0)
+        add_name(t, name_of_path(t->cache, &key, t->arena));
+    else
+        add_url_at(t, &key);
 }
 
 /* The port that stands in an address to listen on; 0: none. */
@@ -213,56 +236,73 @@ static uint16_t port_of_address(struct str address)
 
 /* A host that was given without a port: visitors come to the default one, or straight to where freshet
  * listens. */
-static void add_url_on_ports(struct translate *t, const struct named *url, const struct site_settings *site,
-                             struct host host)
+static void add_on_ports(struct translate *t, const struct asked *u, const struct site_settings *site,
+                         struct host host)
 {
     const struct strs *listen = &t->settings->process.listen;
-    add_url_at(t, url, site, &host);
+    add_at(t, u, site, &host);
     for (size_t i = 0; i < listen->n && i < PORTS_MAX && host.port == 0; i++) {
         struct host other = { host.name, port_of_address(listen->v[i]) };
         if (other.port)
-            add_url_at(t, url, site, &other);
+            add_at(t, u, site, &other);
     }
+}
+
+static uint64_t name_anywhere(struct translate *t, const struct asked *u)
+{
+    if (u->is_prefix)
+        return name_of_prefix_anywhere(t->cache, t->site->name, u->url.path, t->arena);
+    return name_of_path_anywhere(t->cache, t->site->name, u->url.path);
 }
 
 /* A path alone: of the domain that was named, else of all hosts of the site. Without a list of them its
  * query cannot be brought to what its resources go by, and more is purged than was asked: everything of
  * the path. */
-static bool add_path_alone(struct translate *t, const struct named *url, size_t i)
+static bool add_path_alone(struct translate *t, const struct asked *u)
 {
     if (!t->site)
         return purge_refuse(t->error, t->arena, 400,
-                            "urls[%zu] has no host and there are several sites; write the whole URL, or "
+                            "%s[%zu] has no host and there are several sites; write the whole URL, or "
                             "name the site with site_id (freshet purge: --site)",
-                            i);
+                            u->list, u->i);
     if (t->domain.name.n) {
-        add_url_on_ports(t, url, t->site, t->domain);
+        add_on_ports(t, u, t->site, t->domain);
         return true;
     }
     const struct strs *hosts = &t->site->hosts;
-    bool by_host = url->target.query.n > 0 && hosts->n > 0 && hosts->n <= HOSTS_MAX;
+    bool by_host = u->url.target.query.n > 0 && hosts->n > 0 && hosts->n <= HOSTS_MAX;
     for (size_t k = 0; k < hosts->n; k++)
         by_host &= !str_starts(hosts->v[k], STR("*"));
     if (t->cache && !by_host)
-        add_name(t, name_of_path_anywhere(t->cache, t->site->name, url->path));
+        add_name(t, name_anywhere(t, u));
     for (size_t k = 0; by_host && k < hosts->n; k++)
-        add_url_on_ports(t, url, t->site, (struct host){ hosts->v[k], 0 });
+        add_on_ports(t, u, t->site, (struct host){ hosts->v[k], 0 });
     return true;
 }
 
-static bool refuse_url(struct translate *t, size_t i, const char *problem)
+static bool add_asked(struct translate *t, const struct asked *u)
 {
-    struct str text = t->purge->urls.v[i];
-    return purge_refuse(t->error, t->arena, 400, "urls[%zu] \"%.*s\" %s", i,
-                        STR_ARG(str_utf8_first(text, QUOTED_MAX)), problem);
+    if (!u->url.has_host)
+        return add_path_alone(t, u);
+    struct host host = u->url.host;
+    const struct site_settings *site = settings_site_of_host(t->settings, host.name);
+    if (!site)
+        return purge_refuse(t->error, t->arena, 404,
+                            "%s[%zu]: no site has the host \"%.*s\"; a site's setting hosts names them",
+                            u->list, u->i, STR_ARG(host.name));
+    bool is_named = t->purge->site.n || t->purge->domain.n;
+    if (is_named && site != t->site)
+        return purge_refuse(t->error, t->arena, 400,
+                            "%s[%zu]: the host \"%.*s\" belongs to the site %.*s, not to %.*s", u->list, u->i,
+                            STR_ARG(host.name), STR_ARG(site->name), STR_ARG(t->site->name));
+    add_at(t, u, site, &host);
+    return true;
 }
 
-static bool add_named(struct translate *t, const struct named *url, size_t i);
-
 /* %2A and * are one in a path for those who ask for it, two for its key: a purge means both. */
-static bool add_with_star(struct translate *t, struct named url, size_t i)
+static bool add_with_star(struct translate *t, struct asked u)
 {
-    struct str path = url.path;
+    struct str path = u.url.path;
     char *p = arena_alloc(t->arena, path.n);
     size_t n = 0;
     for (size_t k = 0; k < path.n; k++) {
@@ -272,45 +312,39 @@ static bool add_with_star(struct translate *t, struct named url, size_t i)
     }
     if (n == path.n)
         return true;
-    url.path = (struct str){ p, n };
-    return add_named(t, &url, i);
+    u.url.path = (struct str){ p, n };
+    return add_asked(t, &u);
 }
 
-static bool add_url(struct translate *t, size_t i)
+/* What would be taken for the page of just that name, and purge nothing. */
+static bool check_is_meant(struct translate *t, const struct asked *u)
 {
-    struct str text = t->purge->urls.v[i];
-    struct named url;
-    enum http_error e = named_parse(text, t->arena, &url);
-    if (e != HTTP_ERROR_NONE)
-        return refuse_url(t, i, named_problem(text, e));
-    /* Both would be taken for the page of just that name, and purge nothing. */
-    if (str_index(text, '*') < text.n)
-        return refuse_url(t, i,
-                          "has a *, and is no pattern: URLs are purged one by one, without a query with all "
-                          "queries; purge a "
-                          "tag or the site for more. A * that is part of the address is written %2A");
-    if (!url.has_host && str_starts(url.path, STR("//")))
-        return refuse_url(
-            t, i, "begins with //; write http:// in front of a host, or http://HOST//... for such a path");
-    return add_named(t, &url, i) && add_with_star(t, url, i);
+    if (str_index(u->text, '*') < u->text.n)
+        return refuse_asked(t, u, 400,
+                            u->is_prefix ? "has a *; write the path up to there: everything below it is "
+                                           "purged. A * that is part of the address is written %2A"
+                                         : "has a *, and is no pattern; to purge all that is below a path "
+                                           "name it in prefixes (freshet purge --prefix /blog/). A * that is "
+                                           "part of the address is written %2A");
+    if (u->is_prefix && u->url.target.has_query)
+        return refuse_asked(t, u, 400, "has a query; a prefix is of the path, and takes every query with it");
+    if (!u->url.has_host && str_starts(u->url.path, STR("//")))
+        return refuse_asked(
+            t, u, 400,
+            "begins with //; write http:// in front of a host, or http://HOST//... for such a path");
+    return true;
 }
 
-static bool add_named(struct translate *t, const struct named *named, size_t i)
+static bool add_list(struct translate *t, const struct strs *list, const char *name, bool is_prefix)
 {
-    struct named url = *named;
-    if (!url.has_host)
-        return add_path_alone(t, &url, i);
-    const struct site_settings *site = settings_site_of_host(t->settings, url.host.name);
-    if (!site)
-        return purge_refuse(t->error, t->arena, 404,
-                            "urls[%zu]: no site has the host \"%.*s\"; a site's setting hosts names them", i,
-                            STR_ARG(url.host.name));
-    bool is_named = t->purge->site.n || t->purge->domain.n;
-    if (is_named && site != t->site)
-        return purge_refuse(t->error, t->arena, 400,
-                            "urls[%zu]: the host \"%.*s\" belongs to the site %.*s, not to %.*s", i,
-                            STR_ARG(url.host.name), STR_ARG(site->name), STR_ARG(t->site->name));
-    add_url_at(t, &url, site, &url.host);
+    for (size_t i = 0; i < list->n; i++) {
+        struct asked u = { .list = name, .i = i, .is_prefix = is_prefix, .text = list->v[i] };
+        enum http_error e = named_parse(u.text, t->arena, &u.url);
+        if (e != HTTP_ERROR_NONE)
+            return refuse_asked(t, &u, 400, named_problem(u.text, e));
+        if (!check_is_meant(t, &u) || !add_asked(t, &u) || !add_with_star(t, u))
+            return false;
+    }
     return true;
 }
 
@@ -356,10 +390,8 @@ bool purge_names(const struct purge *p, const struct settings *settings, struct 
     for (size_t i = 0; i < p->tags.n; i++)
         if (!add_tag(&t, i))
             return false;
-    for (size_t i = 0; i < p->urls.n; i++)
-        if (!add_url(&t, i))
-            return false;
-    if (!add_groups(&t))
+    if (!add_list(&t, &p->urls, "urls", false) || !add_list(&t, &p->prefixes, "prefixes", true) ||
+        !add_groups(&t))
         return false;
     *out = (struct purge_names){ t.names, t.n, t.site };
     return true;

@@ -41,6 +41,8 @@ void purge_write(const struct purge *p, struct buf *to)
         write_list(to, ",\"cache_tags\":[", &p->tags);
     if (p->scope & PURGE_OF_URLS)
         write_list(to, ",\"urls\":[", &p->urls);
+    if (p->scope & PURGE_OF_PREFIXES)
+        write_list(to, ",\"prefixes\":[", &p->prefixes);
     if (p->scope & PURGE_OF_GROUPS) {
         write_string(to, ",\"origin\":", p->origin);
         write_list(to, ",\"groups\":[", &p->groups);
@@ -173,6 +175,11 @@ static bool take_scope(struct reader *r, struct purge *out)
         if (!take_list(r, false, &out->urls))
             return false;
     }
+    if (take(r, ",\"prefixes\":[")) {
+        out->scope |= PURGE_OF_PREFIXES;
+        if (!take_list(r, false, &out->prefixes))
+            return false;
+    }
     if (take(r, ",\"origin\":")) {
         out->scope |= PURGE_OF_GROUPS;
         if (!take_name(r, &out->origin))
@@ -242,6 +249,7 @@ struct str purge_say(const struct purge *p, struct arena *a)
         buf_add(&b, STR("nothing, the list is empty"));
     say_list(&b, "tag", "tags", &p->tags);
     say_list(&b, "URL", "URLs", &p->urls);
+    say_list(&b, "everything below", "everything below", &p->prefixes);
     say_list(&b, "group", "groups", &p->groups);
     struct str soft = p->kind == PURGE_SOFT ? STR(" (soft)") : STR_NONE,
                said = say_cut(buf_str(&b), PURGE_SAID_MAX - soft.n, a);

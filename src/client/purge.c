@@ -25,6 +25,8 @@ static char *purge_body(const struct cli *cli)
         good &= add_list(o, "cache_tags", &cli->tags);
     if (cli->urls.n)
         good &= add_list(o, "urls", &cli->urls);
+    if (cli->prefixes.n)
+        good &= add_list(o, "prefixes", &cli->prefixes);
     if (cli->soft)
         good &= json_object_set_new(o, "soft", json_true()) == 0;
     char *text = good ? json_dumps(o, JSON_COMPACT) : NULL;
@@ -37,12 +39,12 @@ int client_purge(const struct cli *cli)
     struct door d;
     json_t *answer = NULL;
     /* Said before anything is asked: without a list the API purges the whole site. */
-    if (!cli->all && !cli->tags.n && !cli->urls.n)
+    if (!cli->all && !cli->tags.n && !cli->urls.n && !cli->prefixes.n)
         return report_failure("purge", CLIENT_WRONG_USAGE,
-                              "nothing to purge; say what with --tag, --url or --all");
+                              "nothing to purge; say what with --tag, --url, --prefix or --all");
     char *body = purge_body(cli);
     if (!body)
-        return report_failure("purge", CLIENT_WRONG_USAGE, "a tag, a URL or the site is not UTF-8");
+        return report_failure("purge", CLIENT_WRONG_USAGE, "a tag, a URL, a prefix or the site is not UTF-8");
     int code = door_find(&d, "purge", cli);
     if (code == CLIENT_DONE)
         code = ask_admin(&d, METHOD_POST, STR("/api/v1/purge"), str_from(body), &answer, NULL);

@@ -27,10 +27,13 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                   "setting of the "
                   "file is a flag; a flag counts more than the file.",
                   0, 1, true },
-    [CLI_PURGE] = { STR_INIT("purge"), "purge [--tag T]... [--url U]... [--all] [--soft] [--site S]",
+    [CLI_PURGE] = { STR_INIT("purge"),
+                    "purge [--tag T]... [--url U]... [--prefix P]... [--all] [--soft] [--site S]",
                     "Makes a running freshet forget pages: those with a tag, those of a URL (without a "
                     "query: of its "
-                    "whole path), or all of a site. Returns when the purge is in force.",
+                    "whole path), those at a path and below it, or all of a site. Returns when the purge is "
+                    "in "
+                    "force.",
                     0, 0, false },
     [CLI_EXPLAIN] = { STR_INIT("explain"), "explain URL [-H 'Name: value']...",
                       "Says what a running freshet would answer to a request and why: site, key, rule, what "
@@ -75,6 +78,8 @@ static const struct flag flags[] = {
       "What carries this tag. Again: more tags." },
     { ON(CLI_PURGE), STR_INIT("url"), 0, FLAG_MANY, FORM_ANY, AT(urls), "URL",
       "This page. Again: more pages." },
+    { ON(CLI_PURGE), STR_INIT("prefix"), 0, FLAG_MANY, FORM_ANY, AT(prefixes), "PATH",
+      "What is at this path (or URL) and below it, with any query. Again: more of them." },
     { ON(CLI_PURGE), STR_INIT("all"), 0, FLAG_SWITCH, FORM_ANY, AT(all), "", "The whole site." },
     { ON(CLI_PURGE), STR_INIT("soft"), 0, FLAG_SWITCH, FORM_ANY, AT(soft), "",
       "Stale instead of gone: served once more while a new one is fetched, as far as its windows allow." },
@@ -443,10 +448,10 @@ static bool check_whole(struct parse *p)
         return true;
     if (p->words < p->verb->args_least)
         return REFUSE(p, "an argument is missing; usage: freshet %s", p->verb->usage);
-    if (c->verb == CLI_PURGE && c->all && (c->tags.n || c->urls.n))
-        return REFUSE(p, "--all is the whole site; leave out --all, or --tag and --url");
-    if (c->verb == CLI_PURGE && !c->all && !c->tags.n && !c->urls.n)
-        return REFUSE(p, "nothing to purge; say what with --tag, --url or --all");
+    if (c->verb == CLI_PURGE && c->all && (c->tags.n || c->urls.n || c->prefixes.n))
+        return REFUSE(p, "--all is the whole site; leave out --all, or --tag, --url and --prefix");
+    if (c->verb == CLI_PURGE && !c->all && !c->tags.n && !c->urls.n && !c->prefixes.n)
+        return REFUSE(p, "nothing to purge; say what with --tag, --url, --prefix or --all");
     return true;
 }
 

@@ -30,7 +30,7 @@ struct cli {
     size_t overrides_n;
     struct str control; /* the socket that turns clocks; only with FRESHET_CONTROL */
     /* purge: at least one tag, one URL, or `all`; `all` excludes the others */
-    struct strs tags, urls;
+    struct strs tags, urls, prefixes;
     bool all, soft;
     /* explain */
     struct str url;

@@ -264,8 +264,9 @@ static bool may_be_sent_twice(const struct fetch *f)
  * its readers need not wait. */
 static int64_t retry_time(const struct fetch *f)
 {
-    bool covered = f->stale && object_serves_on_error(f->stale, epochs_latest(f->f->cache->epochs),
-                                                      f->f->loop->now.mono_ms, &f->request);
+    bool covered = f->stale &&
+                   object_serves_on_error(f->stale, f->plan.place.primary, epochs_latest(f->f->cache->epochs),
+                                          f->f->loop->now.mono_ms, &f->request);
     return is_idempotent(f) && !covered ? f->plan.site->origin_retry : 0;
 }
 

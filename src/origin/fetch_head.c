@@ -101,8 +101,8 @@ static bool is_covered_by_stale(struct fetch *f, int status)
         return status >= 500 || status == 408 || status == 425 || status == 429;
     if (!policy_status_is_failure(status) || f->stale->response->status >= 400)
         return false;
-    return object_serves_on_error(f->stale, epochs_latest(f->f->cache->epochs), f->f->loop->now.mono_ms,
-                                  &f->request);
+    return object_serves_on_error(f->stale, f->plan.place.primary, epochs_latest(f->f->cache->epochs),
+                                  f->f->loop->now.mono_ms, &f->request);
 }
 
 static int64_t declared_length(const struct response_head *h)

@@ -270,7 +270,7 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
                                    .successor_of = successor_of,
                                });
     if (f->invalidated && v->store) {
-        object_begin_again(f->object, epochs_latest(f->f->cache->epochs));
+        object_begin_again(f->object, f->plan.place.primary, epochs_latest(f->f->cache->epochs));
         index_begin(f->object, &f->place, f->object->begun_mono_ms);
     }
 }

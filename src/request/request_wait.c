@@ -87,8 +87,8 @@ enum step request_waited_in_vain(struct request *r)
 static bool serves_stale(const struct request *r)
 {
     return r->stale && !object_is_partial(r->stale) && r->stale->response->status < 500 &&
-           object_serves_on_error(r->stale, epochs_latest(r->w->cache->epochs), r->w->loop->now.mono_ms,
-                                  &r->directives);
+           object_serves_on_error(r->stale, r->look.place.primary, epochs_latest(r->w->cache->epochs),
+                                  r->w->loop->now.mono_ms, &r->directives);
 }
 
 enum step request_fetch_failed(struct request *r)

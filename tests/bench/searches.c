@@ -9,7 +9,8 @@
 
 #include "base/mem.h"
 #include "bench.h"
-#include "cache/epoch.h"
+#include "cache/cache.h"
+#include "cache/names.h"
 #include "io/system.h"
 #include "origin/origin.h"
 #include "store/heap.h"
@@ -132,6 +133,41 @@ static void search_epochs(size_t purged)
     epochs_free(e);
 }
 
+/* The names of all prefixes of a path, which a look-up makes once after a purge by prefix, and the search for
+ * them among those purged. */
+static void search_prefixes(unsigned levels)
+{
+    struct hash_secret secret;
+    struct arena a;
+    struct buf path = BUF_INIT;
+    system_random(&secret, sizeof(secret));
+    struct epochs *e = epochs_new(&secret, EPOCH_NAMES_MOST);
+    struct cache c = { .epochs = e };
+    arena_init(&a, 4096);
+    for (unsigned i = 0; i < levels; i++)
+        buf_add(&path, STR("/segment"));
+    struct key_request key = { .site = STR("shop"), .host = STR("shop.example"), .path = buf_str(&path) };
+    struct str primary = key_primary(&key, &a);
+    key.path = STR("/elsewhere/");
+    uint64_t name = name_of_prefix(&c, &key, &a), latest = epochs_purge(e, PURGE_HARD, &name, 1, 0);
+    size_t touched = 0, n = 0;
+    uint64_t began = bench_now_ns();
+    for (int i = 0; i < ROUNDS; i++) {
+        uint64_t made[NAMES_OF_PREFIXES];
+        struct purged out;
+        n = names_of_prefixes(&c, primary, made);
+        struct epoch_names of = { .made = made, .made_n = n };
+        touched += epochs_touched(e, of, latest - 1, latest - 1, latest, &out);
+    }
+    if (touched)
+        bench_fatal("a page elsewhere was purged");
+    printf("{\"levels\":%u,\"names\":%zu,\"ns\":%.0f}\n", levels, n,
+           (double)(bench_now_ns() - began) / ROUNDS);
+    epochs_free(e);
+    arena_fini(&a);
+    buf_fini(&path);
+}
+
 int main(void)
 {
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* else each chunk's books would take 2 MiB */
@@ -141,5 +177,8 @@ int main(void)
     search_origins(10000);
     search_epochs(BATCH);
     search_epochs(EPOCH_NAMES_MOST);
+    search_prefixes(1);
+    search_prefixes(3);
+    search_prefixes(40);
     return 0;
 }

@@ -10,6 +10,8 @@ static void check_lists(const struct purge *p)
     CHECK(p->scope & PURGE_OF_TAGS || p->tags.n == 0);
     CHECK(p->scope & PURGE_OF_URLS || p->urls.n == 0);
     CHECK(p->scope & PURGE_OF_GROUPS || p->groups.n == 0);
+    CHECK(p->scope & PURGE_OF_PREFIXES || p->prefixes.n == 0);
+    CHECK(p->prefixes.n <= PURGE_LIST_MAX);
     CHECK(p->tags.n <= PURGE_LIST_MAX && p->urls.n <= PURGE_LIST_MAX && p->groups.n <= PURGE_LIST_MAX);
 }
 

@@ -1,6 +1,6 @@
-/* A purge request's body is either refused with a sentence, or means exactly what it says: tags, URLs or a
- * site, no name more and none less; read again from what was understood it means the same. Input: the
- * body. */
+/* A purge request's body is either refused with a sentence, or means exactly what it says: tags, URLs,
+ * prefixes or a site, no name more and none less; read again from what was understood it means the same.
+ * Input: the body. */
 #include <jansson.h>
 #include <string.h>
 
@@ -53,7 +53,7 @@ static void check_plan(const struct purge *ask, const struct purge_names *plan, 
     json_decref(valid);
     if (ask->scope == PURGE_OF_SITE)
         CHECK(plan->n == 1 && (!site || plan->v[0] == name_of_site(cache, site->name)));
-    if (ask->tags.n == 0 && ask->urls.n == 0)
+    if (ask->tags.n == 0 && ask->urls.n == 0 && ask->prefixes.n == 0)
         CHECK(plan->n == (ask->scope == PURGE_OF_SITE));
     else
         CHECK(plan->n > 0);
@@ -72,7 +72,9 @@ static void check_plan(const struct purge *ask, const struct purge_names *plan, 
     }
     for (size_t i = 0; i < ask->urls.n; i++)
         CHECK(str_index(ask->urls.v[i], '*') == ask->urls.v[i].n);
-    if (ask->urls.n == 0 && ask->tags.n > 0)
+    for (size_t i = 0; i < ask->prefixes.n; i++)
+        CHECK(str_index(ask->prefixes.v[i], '*') == ask->prefixes.v[i].n);
+    if (ask->urls.n == 0 && ask->prefixes.n == 0 && ask->tags.n > 0)
         CHECK(plan->n <= 2 * (ask->tags.n * 2 + commas));
     if (ask->scope != PURGE_OF_SITE)
         for (size_t i = 0; i < settings->sites_n; i++)
@@ -105,6 +107,8 @@ static void check_again(const struct purge *ask, struct arena *a)
         json_object_set_new(o, "cache_tags", list_of(&ask->tags));
     if (ask->scope & PURGE_OF_URLS)
         json_object_set_new(o, "urls", list_of(&ask->urls));
+    if (ask->scope & PURGE_OF_PREFIXES)
+        json_object_set_new(o, "prefixes", list_of(&ask->prefixes));
     if (ask->site.n)
         CHECK(json_object_set_new(o, "site_slug", json_stringn(ask->site.p, ask->site.n)) == 0);
     if (ask->domain.n)
@@ -115,6 +119,7 @@ static void check_again(const struct purge *ask, struct arena *a)
     CHECK(purge_parse(str_from(text), a, &again, &error));
     CHECK(again.scope == ask->scope && again.kind == ask->kind);
     CHECK(same_list(&again.tags, &ask->tags) && same_list(&again.urls, &ask->urls));
+    CHECK(same_list(&again.prefixes, &ask->prefixes));
     CHECK(str_eq(again.site, ask->site) && str_eq(again.domain, ask->domain));
     free(text);
     json_decref(o);
@@ -130,6 +135,7 @@ static void check_line(const struct purge *ask, struct arena *a)
     CHECK(purge_read(buf_str(&line), a, &again, &error));
     CHECK(again.scope == ask->scope && again.kind == ask->kind && again.cause == PURGE_BY_API);
     CHECK(same_list(&again.tags, &ask->tags) && same_list(&again.urls, &ask->urls));
+    CHECK(same_list(&again.prefixes, &ask->prefixes));
     CHECK(str_eq(again.site, ask->site) && str_eq(again.domain, ask->domain));
     buf_fini(&line);
 }
@@ -153,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(is_clean(ask.site) && is_clean(ask.domain));
         check_list(&ask.tags, ask.scope & PURGE_OF_TAGS, false);
         check_list(&ask.urls, ask.scope & PURGE_OF_URLS, true);
+        check_list(&ask.prefixes, ask.scope & PURGE_OF_PREFIXES, true);
         check_again(&ask, &a);
         if (purge_check(&ask, settings, &a, &error)) {
             CHECK(purge_names(&ask, settings, cache, &a, &plan, &error));

@@ -325,6 +325,8 @@ static void people_are_told_what_was_purged(void **state)
     expect_said("{\"site_id\":\"one\",\"cache_tags\":[]}", "site one: nothing, the list is empty");
     expect_said("{\"site_id\":\"one\",\"cache_tags\":[\"a\",\"b\"],\"urls\":[\"http://one.example/\"]}",
                 "site one: tags a, b; URL http://one.example/");
+    expect_said("{\"site_id\":\"one\",\"prefixes\":[\"/a/\",\"/b/\"]}",
+                "site one: everything below /a/, /b/");
     expect_said("{\"urls\":[\"http://one.example/\",\"http://two.example/\"]}",
                 "URLs http://one.example/, http://two.example/");
 
@@ -382,6 +384,79 @@ static void a_purge_takes_what_it_names_and_nothing_else(void **state)
     world_store(w, "http://one.example/a", NULL, KEPT);
     assert_int_equal(world_post(w, "{\"domain\":\"www.one.example\"}")->status, 202);
     assert_true(!world_has(w, "http://one.example/a") && world_has(w, "http://two.example/a"));
+}
+
+/* A prefix takes what is at it and below it, with every query, and nothing beside it; its spelling counts as
+ * that of a URL. CACHING.md 5.3 */
+static void a_prefix_takes_what_is_below_it(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    static const char *const pages[] = {
+        "http://one.example/blog",        "http://one.example/blog/",
+        "http://one.example/blog/a?x=1",  "https://one.example/blog/a/b.html",
+        "http://one.example/blogger",     "http://one.example/",
+        "http://www.one.example/blog/a",  "http://one.example:8081/blog/a",
+        "http://two.example/blog/a",      "http://one.example/Blog/a",
+        "http://one.example/caf%C3%A9/a", "http://one.example/x/blog/",
+    };
+    static const struct {
+        const char *json;
+        unsigned gone; /* a bit for each page */
+    } rows[] = {
+        { "{\"prefixes\":[\"http://one.example/blog/\"]}", 0x00f },
+        { "{\"prefixes\":[\"https://ONE.example:443/x/../%62log\"]}", 0x00f },
+        { "{\"prefixes\":[\"http://one.example:8081/\"]}", 0x080 },
+        { "{\"prefixes\":[\"/blog/\"],\"site_id\":\"one\"}", 0x0cf },
+        { "{\"prefixes\":[\"/blog/a\"],\"site_id\":\"one\"}", 0x0cc },
+        { "{\"prefixes\":[\"/blog/a\"],\"domain\":\"www.one.example\"}", 0x040 },
+        { "{\"prefixes\":[\"http://one.example/\"]}", 0xe3f },
+        { "{\"prefixes\":[\"http://one.example/caf\u00e9/\"]}", 0x400 },
+        { "{\"prefixes\":[\"http://one.example/blog/a/b.html\",\"http://two.example/blog\"]}", 0x108 },
+        { "{\"prefixes\":[\"http://one.example/nothing/\"]}", 0 },
+        { "{\"prefixes\":[]}", 0 },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        for (size_t k = 0; k < COUNT_OF(pages); k++)
+            world_store(w, pages[k], NULL, KEPT);
+        assert_int_equal(world_post(w, rows[i].json)->status, 202);
+        for (size_t k = 0; k < COUNT_OF(pages); k++)
+            if (world_has(w, pages[k]) == (rows[i].gone >> k & 1))
+                fail_msg("%s: %s", rows[i].json, pages[k]);
+    }
+    world_store(w, pages[2], NULL, KEPT);
+    assert_int_equal(world_post(w, "{\"prefixes\":[\"http://one.example/blog\"],\"soft\":true}")->status,
+                     202);
+    assert_int_equal(world_look(w, pages[2], NULL), OUTCOME_STALE_JOIN);
+    /* Other purges in between hide none. */
+    world_store(w, pages[2], NULL, KEPT);
+    assert_int_equal(world_post(w, "{\"prefixes\":[\"http://one.example/blog\"]}")->status, 202);
+    for (int i = 0; i < 700; i++)
+        assert_int_equal(world_post(w, "{\"urls\":[\"http://one.example/other\"]}")->status, 202);
+    assert_false(world_has(w, pages[2]));
+}
+
+/* Deeper than names go, a prefix takes its own beginning: too much, and never too little. */
+static void a_deep_prefix_is_not_missed(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    struct buf path = BUF_INIT, json = BUF_INIT;
+    for (int depth = 1; depth <= 40; depth++) {
+        buf_printf(&path, "/d%d", depth);
+        struct str page = ARENA_JOIN(&w->arena, STR("http://one.example"), buf_str(&path), STR("/page")),
+                   beside = ARENA_JOIN(&w->arena, STR("http://one.example"), buf_str(&path), STR("x/page"));
+        buf_clear(&json);
+        buf_printf(&json, "{\"prefixes\":[\"http://one.example%.*s/\"]}%c", STR_ARG(buf_str(&path)), 0);
+        world_store(w, arena_printf(&w->arena, "%.*s%c", STR_ARG(page), 0).p, NULL, KEPT);
+        world_store(w, arena_printf(&w->arena, "%.*s%c", STR_ARG(beside), 0).p, NULL, KEPT);
+        assert_int_equal(world_post(w, json.p)->status, 202);
+        assert_false(world_has(w, arena_printf(&w->arena, "%.*s%c", STR_ARG(page), 0).p));
+        assert_int_equal(world_has(w, arena_printf(&w->arena, "%.*s%c", STR_ARG(beside), 0).p),
+                         depth <= NAMES_LEVELS);
+    }
+    buf_fini(&path);
+    buf_fini(&json);
 }
 
 static void a_url_takes_all_its_variants_and_only_what_it_is_answered_with(void **state)
@@ -501,12 +576,18 @@ static void what_could_find_nothing_is_refused(void **state)
     for (size_t i = 0; i < COUNT_OF(stars); i++) {
         b.n = 0;
         buf_printf(&b, "{\"site_id\":\"one\",\"urls\":[\"%s\"]}%c", stars[i], 0);
-        expect_unknown(b.p, 400, i < 4 ? "is no pattern" : "urls[0]");
+        expect_unknown(b.p, 400, i < 4 ? "name it in prefixes" : "urls[0]");
     }
     expect_unknown("{\"site_id\":\"one\",\"urls\":[\"//one.example/a\"]}", 400, "begins with //");
     /* A * that stands in a page's address. */
     EXPECT("{\"urls\":[\"http://one.example/a%2Ab\"]}", path("one", "one.example", 0, "/a%2Ab"),
            path("one", "one.example", 0, "/a*b"));
+    expect_unknown("{\"prefixes\":[\"http://one.example/blog/*\"]}", 400, "everything below it is purged");
+    expect_unknown("{\"prefixes\":[\"http://one.example/blog/?a=1\"]}", 400, "has a query");
+    expect_unknown("{\"site_id\":\"one\",\"prefixes\":[\"//a/\"]}", 400, "begins with //");
+    expect_unknown("{\"prefixes\":[\"/blog/\"]}", 400, "several sites");
+    expect_unknown("{\"prefixes\":[\"http://three.example/blog/\"]}", 404, "three.example");
+    expect_unknown("{\"prefixes\":[\"\",\"/a/\"]}", 400, "prefixes[0]");
     /* Longer than any stored response's, by bytes. */
     for (size_t bytes = 1023; bytes <= 1026; bytes++) {
         b.n = 0;
@@ -545,6 +626,8 @@ int main(void)
         TEST(what_cannot_be_found_is_refused),
         TEST(people_are_told_what_was_purged),
         TEST(a_purge_takes_what_it_names_and_nothing_else),
+        TEST(a_prefix_takes_what_is_below_it),
+        TEST(a_deep_prefix_is_not_missed),
         TEST(a_url_takes_all_its_variants_and_only_what_it_is_answered_with),
         TEST(rules_of_http_and_https_may_differ),
         TEST(soft_leaves_it_to_be_served_stale),

@@ -603,6 +603,30 @@ static bool is_among(const struct model_object *o, uint32_t name)
 }
 
 /* Objects come and go, look seldom or often; names are purged one by one or in bursts, and forgotten. */
+/* A name that objects do not hold counts for those who make it, whether the journal still has it or not. */
+static void names_may_be_made_when_they_are_needed(void **state)
+{
+    (void)state;
+    struct packed room;
+    struct purged p;
+    uint64_t made[] = { name_of_number(7), name_of_number(9) }, before = epochs_latest(e);
+    struct epoch_names plain = pack(&room, (uint32_t[]){ 1, 2 }, 2), with = plain;
+    with.made = made;
+    with.made_n = 2;
+    assert_int_equal(epochs_latest_made(e), 0);
+    uint64_t name = name_of_number(9) | EPOCH_IS_MADE, n = epochs_purge(e, PURGE_SOFT, &name, 1, 500);
+    assert_int_equal(epochs_latest_made(e), n);
+    for (int later = 0; later < 3; later++) {
+        assert_false(epochs_touched(e, plain, before, before, epochs_latest(e), &p));
+        assert_true(epochs_touched(e, with, before, before, epochs_latest(e), &p));
+        assert_true(p.soft == n && p.soft_at_ms == 500 && !p.hard && !p.invalidated);
+        assert_false(epochs_touched(e, with, n, n, epochs_latest(e), &p));
+        for (uint32_t i = 0; i < 600; i++)
+            purge(PURGE_HARD, 100 + i, 1000);
+    }
+    assert_int_equal(epochs_latest_made(e), n);
+}
+
 static void agrees_with_a_model(void **state)
 {
     (void)state;
@@ -751,6 +775,7 @@ int main(void)
         T(forgets_a_name_as_a_whole),
         T(few_names_are_taken_for_others),
         T(a_pair_is_both_names),
+        T(names_may_be_made_when_they_are_needed),
         T(agrees_with_a_model),
         T(several_threads_miss_nothing),
         T(several_threads_miss_nothing_while_the_floor_rises),

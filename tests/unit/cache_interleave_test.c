@@ -57,7 +57,7 @@ static struct fetch *begin_fetch(struct object *o, struct object *stale, const s
     assert_true(w.fetches_n < FETCHES_MAX);
     struct fetch *f = &w.fetches[w.fetches_n++];
     *f = (struct fetch){ .object = object_ref(o), .place = l->place, .version = w.version };
-    if (stale && !object_check_purged(stale, epochs_latest(cache->epochs), now.mono_ms).gone)
+    if (stale && !object_check_purged(stale, HERE, epochs_latest(cache->epochs), now.mono_ms).gone)
         f->stale = object_ref(stale);
     begun++;
     return f;

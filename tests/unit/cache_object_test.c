@@ -344,24 +344,25 @@ static void knows_what_was_purged(void **state)
     struct object *o = object_new(cache, epochs_latest(cache->epochs));
     object_answer(o, &(struct page){ .name = 42 });
     object_seal(o, false);
-    struct object_purged p = object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms);
+    struct object_purged p = object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms);
     assert_true(!p.gone && !p.invalidated && p.soft_ms == -1);
     purge(PURGE_HARD, 41);
     uint64_t latest = epochs_latest(cache->epochs);
-    p = object_check_purged(o, latest, now.mono_ms);
+    p = object_check_purged(o, HERE, latest, now.mono_ms);
     assert_true(!p.gone && p.soft_ms == -1);
     assert_int_equal(object_good_at(o), latest); /* the next look compares one number */
     purge(PURGE_SOFT, 42);
     now.mono_ms += 500;
-    p = object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms);
+    p = object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms);
     assert_true(!p.gone && !p.invalidated && p.soft_ms == 500);
     /* Another worker's clock was read before the purge's. */
-    assert_int_equal(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms - 600).soft_ms, 0);
+    assert_int_equal(object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms - 600).soft_ms,
+                     0);
     purge(PURGE_INVALIDATE, 42);
-    p = object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms);
+    p = object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms);
     assert_true(!p.gone && p.invalidated && p.soft_ms == 500);
     purge(PURGE_HARD, 42);
-    assert_true(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms).gone);
+    assert_true(object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms).gone);
     assert_int_equal(object_good_at(o), latest);
     object_unref(o);
 }
@@ -372,10 +373,10 @@ static void may_begin_again(void **state)
     struct object *o = object_new(cache, epochs_latest(cache->epochs));
     uint64_t n = purge(PURGE_INVALIDATE, 42);
     object_answer(o, &(struct page){ .name = 42 });
-    object_begin_again(o, n);
-    assert_false(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms).invalidated);
+    object_begin_again(o, HERE, n);
+    assert_false(object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms).invalidated);
     purge(PURGE_INVALIDATE, 42);
-    assert_true(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms).invalidated);
+    assert_true(object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms).invalidated);
     object_fail(o, REASON_CANCELLED, 502);
     object_unref(o);
 }
@@ -388,8 +389,8 @@ static void does_not_begin_again_past_a_purge(void **state)
     purge(PURGE_HARD, 42);
     uint64_t n = purge(PURGE_INVALIDATE, 42);
     object_answer(o, &(struct page){ .name = 42 });
-    object_begin_again(o, n);
-    assert_true(object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms).gone);
+    object_begin_again(o, HERE, n);
+    assert_true(object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms).gone);
     object_fail(o, REASON_CANCELLED, 502);
     object_unref(o);
 }

@@ -182,7 +182,7 @@ static void forgets_purges(void **state)
     sweep();
     assert_int_equal(epochs_count(cache->epochs), 2000);
     object_answer(slow, &(struct page){ .name = 1000 });
-    assert_true(object_check_purged(slow, epochs_latest(cache->epochs), now.mono_ms).gone);
+    assert_true(object_check_purged(slow, HERE, epochs_latest(cache->epochs), now.mono_ms).gone);
     object_fail(slow, REASON_CANCELLED, 502);
     object_unref(slow);
     wait_ms(2 * HOUR_MS);

@@ -11,6 +11,9 @@
 static const struct hash_secret secret = { "a secret that everybody knows" };
 static struct cache *cache;
 static struct now now;
+
+/* The primary key of objects that no purge by prefix concerns. */
+#define HERE STR_NONE
 static int64_t used_at_first;
 
 static const struct directives no_directives = { .max_age = DELTA_NONE,

@@ -218,7 +218,7 @@ static bool must_be_revalidated(const char *path)
     l.place = place_of_request(&r);
     struct object *o = index_peek(cache, &l.place);
     assert_non_null(o); /* bodies are kept */
-    struct object_purged p = object_check_purged(o, epochs_latest(cache->epochs), now.mono_ms);
+    struct object_purged p = object_check_purged(o, HERE, epochs_latest(cache->epochs), now.mono_ms);
     assert_false(p.gone);
     object_unref(o);
     return p.invalidated;

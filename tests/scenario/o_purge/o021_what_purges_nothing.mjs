@@ -21,8 +21,9 @@ await scenario({ answer }, async ({ ask, cases, freshet }) => {
     }
   }
   const long = 'x'.repeat(1025);
-  const rows = [[{ urls: ['http://test/wild/*'] }, 'is no pattern', ['--url', 'http://test/wild/*']], [{ urls: ['/wild/*'] }, 'is no pattern', ['--url', '/wild/*']], [{ urls: ['http://test/?page=*'] }, 'is no pattern', ['--url', 'http://test/?page=*']],
+  const rows = [[{ urls: ['http://test/wild/*'] }, 'freshet purge --prefix', ['--url', 'http://test/wild/*']], [{ urls: ['/wild/*'] }, 'name it in prefixes', ['--url', '/wild/*']], [{ urls: ['http://test/?page=*'] }, 'is no pattern', ['--url', 'http://test/?page=*']],
     [{ urls: ['//test/a'] }, 'begins with //', ['--url', '//test/a']], [{ cache_tags: [','] }, 'nothing but commas', ['--tag', ',']], [{ cache_tags: [''] }, 'nothing but empty strings', null], [{ cache_tags: ['', ' '] }, 'nothing but empty strings', null],
+    [{ prefixes: ['/wild/*'] }, 'everything below it is purged', ['--prefix', '/wild/*']], [{ prefixes: ['/wild/?a=1'] }, 'has a query', ['--prefix', '/wild/?a=1']], [{ prefixes: ['wild/'] }, 'begins with neither', ['--prefix', 'wild/']],
     [{ cache_tags: [long] }, 'longer than 1024 bytes', ['--tag', long]], [{ urls: [''] }, 'is empty', null], [{ tag: ['a'] }, 'unknown member', null]];
   for (const [body, says, args] of rows) {
     await cases.check(JSON.stringify(body).slice(0, 60), async () => {
