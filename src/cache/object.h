@@ -120,7 +120,8 @@ struct object_head {
     /* the object that a 304 confirmed: its generated ETag stays; or NULL */
     const struct object *successor_of;
 };
-/* NEW -> HEAD. Charges what is to be stored. The caller then calls object_tell, which tells the readers. */
+/* NEW -> HEAD. Charges what is to be stored. Tells nobody: the caller then calls object_tell, or seals or
+ * fails the object, which tells the readers. */
 void object_set_head(struct object *o, const struct object_head *head);
 /* In HEAD, private, before object_tell. Its own answer caused purges up to `begin`; they must not hit it.
  * Rebases it, unless others purged it meanwhile. */

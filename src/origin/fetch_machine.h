@@ -177,8 +177,8 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
 
 /* Returns the length of the body to be, of an answer with a length: a stored part and the rest together. */
 uint64_t fetch_whole_length(const struct fetch *f);
-/* Publishes the judged head and begins the body with the bytes behind the head's `head_bytes`. Takes over the
- * verdict's rule. May end the fetch. */
+/* Gives the object the judged head (fetch_set_head) and begins the body with the bytes behind the head's
+ * `head_bytes`. Takes over the verdict's rule. May end the fetch. */
 void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verdict *v, size_t head_bytes);
 size_t fetch_on_space(struct connection *c, char **p);
 void fetch_on_data(struct connection *c, size_t n);

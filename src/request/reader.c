@@ -15,6 +15,7 @@
 #define HUB_TAG    0x68756220u
 #define READER_TAG 0x72656164u
 
+/* The watch of one object and worker, and the requests there that it wakes. */
 struct hub {
     unsigned tag;
     struct watch watch;

@@ -74,6 +74,8 @@ const faults = [
   ['links', 'a link to no heading', { 'docs/a.md': '# B\n[x](#a)\n' }],
   ['tour', 'a function that the file calls, and does not define', { 'docs/ARCHITECTURE.md': '| file | function | does |\n|---|---|---|\n| `base/str.c` | `helper_of` | x |\n',
     'src/base/str.c': 'int str_length(void)\n{\n    return helper_of(1);\n}\n' }],
+  ['tour', 'a function of the last column without its file', { 'docs/ARCHITECTURE.md': '| file | function | does |\n|---|---|---|\n| `base/str.c` | `str_length` | asks `helper_of` |\n',
+    'src/base/str.c': 'int str_length(void)\n{\n    return helper_of(1);\n}\n', 'src/base/help.c': 'int helper_of(int n)\n{\n    return n;\n}\n' }],
   ['tour', 'a row without a function', { 'docs/ARCHITECTURE.md': '| file | function | does |\n|---|---|---|\n| `base/str.c` | x | x |\n' }],
   ['tour', 'a row of no file', { 'docs/ARCHITECTURE.md': '| file | function | does |\n|---|---|---|\n| `base/none.c` | `str_length` | x |\n' }],
   ['tour', 'a file that is not there', { 'docs/ARCHITECTURE.md': 'see `none.h`\n' }],
