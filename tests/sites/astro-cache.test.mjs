@@ -17,7 +17,7 @@ before(async () => {
   app = new App('astro-cache', { modules: 'astro', packages: ['client', 'astro'], env: { ASTRO_TELEMETRY_DISABLED: '1' } });
   writeFileSync(join(app.root, 'astro.config.mjs'), change(block(readme, 'js', 'astro.config.mjs'), ["'/blog/[...path]'", "'/rule/[...path]'"], ["['blog']", "['rules']"],
     ['  routeRules: {', "  security: { checkOrigin: false },\n  routeRules: {\n    '/_server-islands/[...all]': { maxAge: 300 },\n    '/none': { maxAge: 300 },\n    '/account': { maxAge: 300 },"]));
-  built = app.build([join(app.root, 'node_modules/astro/bin/astro.mjs'), 'build']);
+  built = await app.build([join(app.root, 'node_modules/astro/bin/astro.mjs'), 'build']);
   front = await app.behindFreshet();
   await app.start([join(app.root, 'dist/server/entry.mjs')]);
 }, { timeout: 300_000 });
@@ -26,9 +26,9 @@ after(() => app.stop());
 
 const invalidate = (what) => ask(app.port, '/webhook', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(what) });
 
-test('a build with islands and without ASTRO_KEY is warned of', () => {
+test('a build with islands and without ASTRO_KEY is warned of', async () => {
   assert.match(built, /no ASTRO_KEY was set/);
-  const again = app.build([join(app.root, 'node_modules/astro/bin/astro.mjs'), 'build'], { ASTRO_KEY: 'oJ8zkVz1X0Bqu4dWZSCS7B0ufVLpx1QBgxNUPGVuUwU=' });
+  const again = await app.build([join(app.root, 'node_modules/astro/bin/astro.mjs'), 'build'], { ASTRO_KEY: 'oJ8zkVz1X0Bqu4dWZSCS7B0ufVLpx1QBgxNUPGVuUwU=' });
   assert.doesNotMatch(again, /ASTRO_KEY/);
 });
 

@@ -28,16 +28,17 @@ export class App {
     const there = join(SITES, modules, 'node_modules');
     assert.ok(existsSync(there), `${there} is missing: tools/deps.sh sites`);
     if (link) linkAll(there, join(this.root, 'node_modules'));
-    else cpSync(there, join(this.root, 'node_modules'), { recursive: true, verbatimSymlinks: true });
+    else copyAll(there, join(this.root, 'node_modules'));
     for (const one of packages) install(this.root, one);
     this.said = '';
   }
 
   /** Runs a program of the framework to its end; resolves to what it says. */
-  build(args, env = {}) {
-    const built = spawnSync(NEWEST, args, { cwd: this.root, env: { ...this.env, ...env }, encoding: 'utf8', timeout: 280_000 });
-    assert.equal(built.status, 0, built.stdout + built.stderr);
-    return built.stdout + built.stderr;
+  async build(args, env = {}) {
+    let said = '';
+    const child = run(NEWEST, args, { cwd: this.root, env: { ...this.env, ...env } }, (d) => (said += d));
+    assert.equal(await child.done, 0, said);
+    return said;
   }
 
   /** Starts freshet before a free port; the app that will listen there knows freshet's address and token. */
@@ -64,6 +65,11 @@ export class App {
     await this.front?.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** For programs that take no link out of their folder; hard links where the file system has them. */
+function copyAll(from, to) {
+  if (spawnSync('cp', ['-al', from, to]).status !== 0) cpSync(from, to, { recursive: true, verbatimSymlinks: true, force: true });
 }
 
 /** A folder of links, so that packages can be added to it. */

@@ -1,0 +1,3 @@
+import Link from 'next/link';
+
+export default function Page() { return <p>home <Link href="/g/1">one</Link></p>; }
