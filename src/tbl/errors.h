@@ -1,20 +1,21 @@
 /*
  * What can be wrong with a message from a client or an origin.
  * Columns: id, status, word, limit, text.
- *   status  of the answer to a client that sent such a message; 0: only an origin can send it
+ *   status  of the answer to a client that sent such a message; 0: no client can, only an origin
  *   word    for the access log and explain
- *   limit   "": the message is malformed. Else it is over a limit of freshet's: the setting that raises the
- *           limit for an origin's answers, or "-" when no setting does
+ *   limit   of an origin's answer: the setting that raises the limit that the answer is over, or "-" when no
+ *           setting does. "": the answer is over no limit, but malformed; or only a client can send it
  *   text    for people: log, error page, explain
- * Each of these in an origin's message is a 502 with the reason origin-invalid or origin-limit.
- * Users: http/head, http/framing, http/chunked, http/url (results); front (answer); origin (log, the origin's
- * last failure).
+ * An origin's answer that has one of these becomes a 502, with the reason origin-limit when it is over a
+ * limit, else origin-invalid.
+ * Users: http/error (enum http_error, and the columns by functions). http/head, http/framing, http/chunked
+ * and http/url find errors; front and request answer clients; origin logs them.
  */
 /* clang-format off */
 ERROR(NONE,                       0,   "",                            "",                      "no error")
 ERROR(LINE_ENDING,                400, "line-ending",                 "",                      "a line does not end in CR LF")
 ERROR(REQUEST_LINE,               400, "request-line",                "",                      "malformed request line")
-ERROR(STATUS_LINE,                400, "status-line",                 "",                      "malformed status line")
+ERROR(STATUS_LINE,                0,   "status-line",                 "",                      "malformed status line")
 ERROR(STATUS_LINE_TOO_LONG,       0,   "status-line-too-long",        "-",                     "status line of more than 8192 bytes")
 ERROR(STATUS_CODE,                0,   "status-code",                 "",                      "a status that is none of 100 to 599")
 ERROR(METHOD,                     400, "method",                      "",                      "malformed method")

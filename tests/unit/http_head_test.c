@@ -273,6 +273,7 @@ static void refuses_bad_request_lines(void **state)
         struct answer a = request((struct str){ text, rows[i].line.n + 13 });
         assert_int_equal(a.result, HEAD_BAD);
         assert_int_equal(a.error, rows[i].error);
+        assert_true(http_error_status(a.error) >= 400);
     }
     assert_int_equal(request(STR("GET / HTTP/1.1\nHost: a\n\n")).error, HTTP_ERROR_LINE_ENDING);
     assert_int_equal(request(STR("GET / HTTP/1.1\r\rHost: a\r\n\r\n")).error, HTTP_ERROR_LINE_ENDING);
@@ -315,6 +316,9 @@ static void refuses_bad_status_lines(void **state)
         struct answer a = response((struct str){ text, rows[i].line.n + 4 });
         assert_int_equal(a.result, HEAD_BAD);
         assert_int_equal(a.error, rows[i].error);
+        /* No client is ever answered for what only an origin can send. */
+        bool only_origins = a.error == HTTP_ERROR_STATUS_LINE || a.error == HTTP_ERROR_STATUS_CODE;
+        assert_int_equal(http_error_status(a.error) == 0, only_origins);
     }
 }
 
