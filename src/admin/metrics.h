@@ -1,15 +1,17 @@
 /*
- * GET /metrics: all counters and gauges as Prometheus text (exposition format 0.0.4).
+ * GET /metrics: all counters and gauges as Prometheus text (exposition format 0.0.4). Call these functions
+ * between admin_init and admin_fini.
  */
 #ifndef ADMIN_METRICS_H
 #define ADMIN_METRICS_H
 
 #include "admin/admin.h"
 
-/* Answers the request. On its worker's thread. */
+/* Sets r->answer to a 200 with the text; its strings are in the request's arena. On the request's thread. */
 void metrics_answer(struct admin *a, struct request *r);
 
-/* Returns the sum of a counter over all workers. Any thread. */
+/* Returns the sum of a counter or gauge over all workers, without requests to the admin listener. Any
+ * thread. */
 int64_t metrics_sum(const struct admin *a, enum counter which);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Network addresses and origins' host names. Functions of addresses and networks may be called by any thread
- * and are pure, but for address_refusal. resolve_* run on the loop's thread; libuv's thread pool does the
- * look-up.
+ * Network addresses, networks, and the look-up of host names. Any thread may call address_* and network_*;
+ * they are pure, except address_refusal. Those with an `out` leave *out as it was when they fail. resolve_*
+ * run on the loop's thread; libuv's thread pool does the look-up.
  */
 #ifndef IO_ADDRESS_H
 #define IO_ADDRESS_H
@@ -25,49 +25,53 @@ struct address {
 
 #define ADDRESS_TEXT_MAX 128 /* bytes that hold any address as text */
 
-/* Parses "127.0.0.1:80", "[::1]:80", ":80" and "80" (any address, IPv6 with IPv4), "unix:/path". false: it is
- * no address, like "localhost:80"; *out is unchanged, here and below. */
+/* Parses "127.0.0.1:80", "[::1]:80", "unix:/path", and ":80" or "80", which mean all addresses of the machine
+ * (::, which takes IPv4 too). Ports are 0 to 65535. false: it is no such text, like "localhost:80". */
 bool address_parse(struct str text, struct address *out);
-/* Parses an IPv4 or IPv6 address without brackets or port, and gives it `port`. false: no address. */
+/* Parses an IPv4 or IPv6 address without brackets or port, and gives it `port`. false: it is neither. */
 bool address_parse_ip(struct str text, uint16_t port, struct address *out);
 /* Makes the address of a Unix socket. false: the path is empty, above 107 bytes or has a NUL. */
 bool address_local(struct str path, struct address *out);
-/* Writes "127.0.0.1:80", "[::1]:80" or "unix:/path". Returns the length; 0: no address. */
+/* Writes "127.0.0.1:80", "[::1]:80" or "unix:/path", and a NUL behind it. Returns the length without the NUL.
+ * 0: `a` is no address, and nothing is written. */
 size_t address_write(const struct address *a, char out[ADDRESS_TEXT_MAX]);
-/* Writes the address without port or brackets, an IPv4-mapped one as IPv4. Returns the length; 0: it is a
- * Unix socket or no address. */
+/* Writes the address without port or brackets, an IPv4-mapped one as IPv4, and a NUL behind it. Returns the
+ * length without the NUL. 0: `a` is a Unix socket or no address, and nothing is written. */
 size_t address_write_ip(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 
-/* A network: "10.0.0.0/8", "::1/128", an address (one host), "unix" (every peer on a Unix socket). Bits
- * behind the prefix do not count. */
+/* A set of addresses. */
 struct network {
-    struct address base;
-    unsigned bits;
+    struct address base; /* its port does not count; a bare AF_UNIX: every peer on a Unix socket */
+    unsigned bits;       /* the prefix: up to 32 (IPv4) or 128 (IPv6); `base` may have more bits set */
 };
-/* false: it is no network; *out is unchanged. */
+/* Parses "10.0.0.0/8", "::1/128", an address alone (one host), or "unix". false: it is none of these. */
 bool network_parse(struct str text, struct network *out);
-/* Is the address in the network? IPv4-mapped IPv6 addresses count as IPv4: "::/0" has every IPv6 peer and no
- * IPv4 peer, on any listener. */
+/* Is the address in the network? false for no address. IPv4-mapped IPv6 addresses count as IPv4: "::/0" has
+ * every IPv6 peer and no IPv4 peer, on any listener. */
 bool network_has(const struct network *n, const struct address *a);
 
-/* Are both of one family, with the same address and port, or path? No address is the same as none. */
+/* Are both of one family, with the same address and port (IPv6: and scope), or with the same path? false when
+ * one of them is no address. */
 bool address_is_same(const struct address *a, const struct address *b);
-/* Reorders addresses so that families take turns, beginning with the family of the first; the order within a
- * family stays (RFC 8305 §4). `n` is at most RESOLVE_MAX. */
+/* Reorders the n addresses of `v` in place, so that families take turns, beginning with the family of the
+ * first; the order within a family stays (RFC 8305 §4). `n` is at most RESOLVE_MAX. */
 void address_take_turns(struct address *v, size_t n);
 
-/* Returns what a failed connect to `at` with this libuv error means: UV_ENOTSOCK when a Unix path refused it
- * because a file stands there that is no socket, else `error` itself. Looks at the disk. Any thread. */
+/* Returns what the libuv error of a failed connect to `at` means: UV_ENOTSOCK when the connect to a Unix
+ * socket was refused because the file at its path is no socket, else `error` itself. Looks at the disk for
+ * such a refusal only. */
 int address_refusal(const struct address *at, int error);
 
-/* Most addresses of a name; others are left out. At most 32: origin/connect has a bit for each. */
+/* Most addresses of a name; a look-up leaves out the others. At most 32: origin/connect has a bit for
+ * each. */
 #define RESOLVE_MAX 16
 
-/* One look-up of a name, embedded in its owner. The owner must keep it until `done` was called. */
+/* One look-up of a name, embedded in its owner. The owner must keep it until `done` was called, and may use
+ * it again from then on. resolve_start sets its members, which are private to io/. */
 struct resolve {
     uv_getaddrinfo_t req;
-    /* Called once, from the loop. status 0: `v` has `n` addresses, at least one, of both families, in the
-     * system's order; good during the call. A libuv error: n is 0. */
+    /* Called once, from the loop. status 0: `v` has `n` addresses, at least one, IPv4 and IPv6 in the
+     * system's order; `v` is good during the call. A libuv error: the look-up failed, and n is 0. */
     void (*done)(struct resolve *r, int status, const struct address *v, size_t n);
     uint16_t port; /* of all addresses */
     struct loop *loop;
@@ -83,13 +87,14 @@ struct resolve {
     } hosts;
 #endif
 };
-/* Starts a look-up. `name`, which is copied, is a host name or an address, also in brackets: `done` then
- * brings that address. 0: `done` will come, from the loop. A libuv error: it will not; UV_EINVAL: the name is
- * empty, too long or has a NUL. */
+/* Starts a look-up. `name` is a host name of at most 254 bytes, or an address, which may stand in brackets:
+ * then `done` brings that address. The name is copied. `port` is the port of the addresses that `done`
+ * brings. 0: `done` will come, from the loop. A libuv error: it will not; UV_EINVAL: the name is empty, too
+ * long or has a NUL. */
 int resolve_start(struct loop *l, struct resolve *r, struct str name, uint16_t port,
                   void (*done)(struct resolve *, int, const struct address *, size_t));
-/* Cancels a look-up whose `done` has not come. `done` comes nevertheless, later and from the loop, with
- * UV_ECANCELED when the cancellation was in time. */
+/* Cancels a look-up that was started and whose `done` has not come. `done` comes nevertheless, later and from
+ * the loop: with UV_ECANCELED when the cancellation was in time, else with the result. */
 void resolve_cancel(struct resolve *r);
 
 #endif

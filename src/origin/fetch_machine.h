@@ -8,8 +8,9 @@
  *   fetch_judge.c    may the answer be stored, and what does the index learn
  *   fetch_body.c     the answer's bytes on their way into the object
  *
- * All run on the worker's thread, from its loop. A function that may end the fetch says so; its caller checks
- * `step` before it goes on.
+ * All functions run on the worker's thread. A function that may end the fetch says so; its caller checks
+ * `step` before it goes on. After the end only fetch_room_noticed may still be called. Strings and fields
+ * among the arguments are read within the call.
  */
 #ifndef ORIGIN_FETCH_MACHINE_H
 #define ORIGIN_FETCH_MACHINE_H
@@ -23,43 +24,43 @@
  * The steps, in the order in which things happen:
  *
  *   connect  get a connection from the pool
- *   head     send the request's head and body; receive the answer's head (perhaps before all is sent):
- *            interim, upgrade,
- *            304, or judged by policy
- *   body     bytes go into the object, as fast as they come, or as its readers take them
- *   over     sealed, failed or handed over; only freeing is left
+ *   head     send the request's head and body; receive the answer's head, perhaps before all is sent. An
+ *            interim one changes nothing, an upgrade and a 304 end the fetch, policy judges the others
+ *   body     bytes go into the object: as fast as they come when it is stored, else as its readers take them
+ *   over     the object is sealed or failed, the connection was given away; only freeing is left
  */
 enum fetch_step { FETCH_CONNECT, FETCH_HEAD, FETCH_BODY, FETCH_OVER };
 
 struct fetch {
-    unsigned tag; /* FETCH_TAG while it lives */
-    struct link link;
+    unsigned tag;     /* FETCH_TAG while it lives */
+    struct link link; /* in f->live, then in f->spare */
     struct fetcher *f;
     struct arena arena;
     struct fetch_plan plan; /* strings in the arena */
     enum fetch_step step;
-    struct object *object, *stale, *part;
-    struct ticket ticket;
-    struct connection *connection;
-    struct loop_notice room;
-    struct timer timer;
-    struct letter end; /* frees it, from the loop */
+    struct object *object, *stale, *part; /* those of `plan`, with references of the fetch's own */
+    struct ticket ticket;                 /* in CONNECT, while the pool has no connection for it */
+    struct connection *connection;        /* in HEAD and BODY */
+    struct loop_notice room;              /* fetch_room_noticed */
+    struct timer timer;                   /* fetch_set_timer */
+    struct letter end;                    /* frees it, from the loop */
 
     /* the request */
-    struct buf out;
-    struct directives request;
-    bool head_sent, asked_all;     /* asked_all: the kernel has all of head and body */
-    bool send_broken;              /* the origin takes no more bytes */
+    struct buf out;                /* its head, as it is sent */
+    struct directives request;     /* plan.request points here */
+    bool head_sent, asked_all;     /* asked_all: the kernel has all of head and body, or send_broken */
+    bool send_broken;              /* the origin takes no more bytes, but what it said is still read */
     struct stream_backlog backlog; /* of the bytes sent, when last looked at */
     size_t upload_leased;          /* bytes of the pending write that are the upload's */
     bool upload_ended;             /* these bytes are the upload's last */
     struct timer awaited;          /* how long the origin may decide whether the upload is sent (Expect:
                            * 100-continue) */
     char chunk_text[CHUNK_HEAD_MAX];
-    bool invalidated; /* its answer purged: its object counts as begun afterwards */
-    bool has_upload;  /* it had an upload, even if nobody feeds it now: do not send the request again */
-    bool conditional; /* carries validators of `stale` */
-    bool retried, unconditional;
+    bool invalidated;   /* its answer has caused purges, which must not hit its object (object_begin_again) */
+    bool has_upload;    /* it had an upload, even if nobody feeds it now: do not send the request again */
+    bool conditional;   /* carries validators of `stale` */
+    bool retried;       /* sent again, since a reused connection died: it gets a new one, and no third try */
+    bool unconditional; /* asked again, without validators and ranges of ours */
 
     /* the answer */
     struct str got; /* the head and the bytes that came with it: in the scratch or in `in`; valid within one
@@ -70,81 +71,94 @@ struct fetch {
     bool early_101;        /* a 101 is in `in`: the request's body goes out first */
     int covered_status;    /* the error status for which visitors get a stored response instead */
     enum http_error fault; /* what is wrong with the answer */
-    int64_t sent_ms;
+    int64_t sent_ms;       /* monotonic: when it got the connection */
     struct framing framing;
     struct chunked chunked;
-    uint64_t left; /* bytes of a body with a length */
-    struct body *body;
+    uint64_t left;      /* bytes to come of a body with a length */
+    struct body *body;  /* of the object, with a reference; NULL: the answer has none */
     bool keep_alive;    /* the connection may serve another request */
     bool store;         /* the body is to be stored, and published when it is whole */
     bool is_events;     /* text/event-stream */
     bool is_stream;     /* counted among answers without an end, not in origin_connections */
     struct timer lasts; /* when it fires, the answer counts as one without an end */
     bool paused;        /* readers of a passing body are behind: the origin is not read */
-    struct place place; /* the final one */
+    struct place place; /* the key under the answer's rule; set by fetch_settle */
     bool provisional;   /* no 2xx has brought plan.rule */
     /* For an answer that is not stored though its head permits it, since the page was too large before: is it
      * short now? */
     bool whole_is_short; /* a 206 said that it is */
-    bool length_decides; /* its length says so, once the body is whole */
+    bool length_decides; /* the length of the body says it, once it is whole */
     struct {
-        bool is; /* the answer is a part (206), to be stored as one */
-        struct range range;
-        uint64_t whole;
+        bool is;            /* the answer is a part (206), to be stored as one */
+        struct range range; /* as its Content-Range says, as does `whole` */
+        uint64_t whole;     /* UINT64_MAX: not known */
     } part_of;
 };
 
 #define FETCH_TAG 0x66657463u
 
-/* For how long a page is remembered as larger than a stored body may be. */
+/* For how many milliseconds a key is remembered as one whose page is larger than a stored body may be. */
 #define FETCH_OVER_SIZE_MS (600 * (int64_t)1000)
 
 /* ---- fetch.c ---- */
 
-/* Asks for a connection; then the request goes out. Also for a retry. May end the fetch. */
+/* Asks the pool for a connection; the request goes out as soon as there is one. Also for a retry, after
+ * fetch_drop_connection. May end the fetch. */
 void fetch_ask(struct fetch *f);
-/* Restarts the origin's timer. It runs while the origin owes something: to take bytes sent to it, or to
- * answer. It stops while the client pauses its upload (the front limits that), and while readers are
- * behind. */
+/* Restarts the origin's timer, which makes the fetch fail. In HEAD or BODY. The timer runs while the origin
+ * owes something: to take bytes sent to it, or to answer. Stops it while the client pauses its upload (the
+ * front limits that), and while readers are behind. */
 void fetch_set_timer(struct fetch *f);
-/* The answer has no known end: if it still goes on after a while, it is counted as a stream. */
+/* Counts the fetch as a stream if it still goes on after ten seconds. Call it when the answer has no known
+ * end. In HEAD or BODY. */
 void fetch_may_last(struct fetch *f);
-/* Counts it as a stream now. false: the limit is reached. */
+/* Counts the fetch as a stream now, and no more among the connections in use. Needs a connection. true: it is
+ * counted, now or before. false: the setting streams allows no more. */
 bool fetch_count_stream(struct fetch *f);
 /* Drops the ticket or the connection, if there is one, and stops the origin's timer. The connection is not
- * reused. */
+ * reused, and the fetch no longer counts as a stream. */
 void fetch_drop_connection(struct fetch *f);
-/* A refresh failed: the stored response stays, and the next refresh waits a little (CACHING.md 3.6). */
+/* Call it when the fetch did not bring what the stored response was to be revalidated with. That response
+ * stays, and its next refresh may begin after refresh_backoff (CACHING.md 3.6). Does nothing without one. */
 void fetch_back_off(struct fetch *f);
 
-/* Ends the fetch: the whole answer is there. */
+/* Ends the fetch, in HEAD or BODY, when the whole answer is there and the object has its head: gives the
+ * connection back, seals the object, and publishes it when it is stored. */
 void fetch_complete(struct fetch *f);
-/* Ends the fetch: tells the object's readers why. `status`: for readers that were sent nothing yet. */
+/* Ends the fetch in any step but OVER: drops the connection, makes the object fail, and logs what
+ * is the origin's fault or a limit. `status`, 500 to 599: for readers that were sent nothing yet. */
 void fetch_fail(struct fetch *f, enum reason why, int status);
-/* Ends the fetch: the origin's message is malformed, or over a limit. */
+/* Ends the fetch like fetch_fail, with 502: the origin's message is malformed, or over a limit. */
 void fetch_fail_malformed(struct fetch *f, enum http_error fault);
-/* The last call for a fetch: it calls nobody after this. Its connection must be given away before. */
+/* Ends the fetch when its object is sealed or failed and its connection was given away. The fetch calls
+ * nobody from now on, and the loop frees it. The others above call it. */
 void fetch_over(struct fetch *f);
 
 /* ---- fetch_request.c ---- */
 
-/* Sends those bytes of head and body that are ready, one write at a time. May end the fetch. */
+/* Sends those bytes of head and body that are ready, one write at a time, in HEAD or BODY. Does nothing while
+ * a write is pending. May end the fetch. */
 void fetch_send(struct fetch *f);
+/* The connection's `written` (origin/pool.h): the pending write has ended. Goes on sending. May end the
+ * fetch. */
 void fetch_on_written(struct connection *c, int status);
+/* The upload's `ready` (origin/upload.h), called by the request: sends what it has. May end the fetch. */
 void fetch_upload_ready(struct upload *u);
-/* Tells the client to send its upload, if it still waits for that. */
+/* Tells the client to send its upload, if the client still waits for that. */
 void fetch_go_on(struct fetch *f);
 
 /* ---- fetch_head.c ---- */
 
-/* Handles `got`, or keeps it until there is more. May end the fetch. */
+/* Handles the bytes in `got`: the heads of interim responses, then the answer's. Keeps them when a head is
+ * not whole yet. In HEAD. May end the fetch. */
 void fetch_handle_head(struct fetch *f);
-/* The body is sent: handles a 101 that came before. May end the fetch. */
+/* Handles a 101 that came before the request's body was sent (early_101), now that it is. From the loop. May
+ * end the fetch. */
 void fetch_take_early_101(struct fetch *f);
 
 /* ---- fetch_judge.c ---- */
 
-/* The head for the object. */
+/* The head for the object. Its strings are copied. */
 struct fetch_answer {
     int status;
     struct str reason;
@@ -153,36 +167,45 @@ struct fetch_answer {
     int fetched_status;          /* the origin's status: 304 for a confirmed 200 */
 };
 
-/* The family may have got another rule since this fetch began: takes that rule, by which the answer is
- * judged. */
+/* Makes plan.rule the rule that the family has by now, and sets `provisional`. The answer is judged under it,
+ * since other answers may have brought it after this fetch began. */
 void fetch_update_rule(struct fetch *f);
-/* What a head takes of the budget, in bytes: its lines, and some room to spare. */
-#define FETCH_HEAD_COST 1024
+#define FETCH_HEAD_COST 1024 /* bytes, for what a head takes beside its lines */
+/* Returns how many bytes of the budget a head with these fields takes, at most. */
 size_t fetch_head_cost(const struct fields *fields);
-/* Judges whether the answer may be stored. The caller drops the verdict's rule; its strings are the fetch's
- * or those of `fields`. */
+/* Sets *v to whether the answer may be stored, and how; calls fetch_update_rule first. In HEAD. `fields`:
+ * end-to-end. The caller drops v->rule; other strings and lists of *v are the fetch's or those of
+ * `fields`. */
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v);
-/* Applies the verdict to the index. May change the verdict: a 2xx has brought another rule meanwhile. */
+/* Applies the verdict to the index, in HEAD, with the connection, once. Sets `place`. When it is not to
+ * store, closes the object, so that nobody else gets the answer, and marks the key. May change *v to that,
+ * when a 2xx has brought another rule meanwhile. */
 void fetch_settle(struct fetch *f, int status, struct verdict *v);
-/* Returns the names that a stored answer can be purged by. `before`: the response that a 304 confirmed, whose
- * names are kept too; or NULL. The array is in the arena. */
+/* Sets *names to the names that a stored answer (v->store) can be purged by. `before`: the response that a
+ * 304 confirmed, whose names are kept too; or NULL. The array is in the arena. */
 void fetch_names(struct fetch *f, const struct verdict *v, const struct object *before,
                  struct name_list *names);
-/* Gives the object its head. Takes over `body`. `successor_of`: the confirmed response, whose generated ETag
- * stays; or NULL. */
+/* Gives the object its head, after fetch_settle; f->store is v->store. Takes over *body, which may be NULL,
+ * and clears it. `successor_of`: the confirmed response, whose generated ETag stays; or NULL. Tells no
+ * reader: the caller goes on with object_tell, fetch_complete or fetch_fail. */
 void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
                     const struct object *successor_of);
 
 /* ---- fetch_body.c ---- */
 
-/* Returns the length of the body to be, of an answer with a length: a stored part and the rest together. */
+/* Returns how many bytes the object's body will have, for an answer with a length: a stored part and the rest
+ * together. */
 uint64_t fetch_whole_length(const struct fetch *f);
-/* Gives the object the judged head (fetch_set_head) and begins the body with the bytes behind the head's
- * `head_bytes`. Takes over the verdict's rule. May end the fetch. */
+/* Goes from HEAD to BODY, after fetch_settle: gives the object its head, and takes what stands in `got`
+ * behind its first `head_bytes` as the begin of the body. Drops the verdict's rule. May end the fetch. */
 void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verdict *v, size_t head_bytes);
+/* The connection's `space` (origin/pool.h): sets *p to where the next bytes go, and returns how many fit. 0:
+ * no byte is wanted now. May end the fetch. */
 size_t fetch_on_space(struct connection *c, char **p);
+/* The connection's `data`: n bytes came, n > 0. May end the fetch. */
 void fetch_on_data(struct connection *c, size_t n);
-/* A reader moved on, or the last one left. May end the fetch. */
+/* The notice `room`: a reader of a passing body moved on, the last reader left, or an early 101 can be
+ * handled. From the loop. May end the fetch. */
 void fetch_room_noticed(struct loop_notice *n);
 
 #endif

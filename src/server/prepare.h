@@ -1,7 +1,8 @@
 /*
- * What freshet needs before it serves: state folder, admin token, database, log, descriptors, addresses. The
- * verbs run and check go through one list: run takes what it finds; check only tries, and leaves nothing
- * behind. So check refuses what run would refuse.
+ * What freshet needs before it serves: state folder, admin token, country database, access log, descriptors,
+ * addresses. The verbs run and check go through one list: run takes what it finds; check only tries, and
+ * leaves nothing behind. So check refuses what run would refuse, except an address in use: of that it writes
+ * a note, since mostly a freshet that runs with this configuration has it.
  */
 #ifndef SERVER_PREPARE_H
 #define SERVER_PREPARE_H
@@ -14,25 +15,29 @@
 #include "server/worker.h"
 
 struct preparation {
-    const struct settings *settings;
-    bool only_try;
+    const struct settings *settings; /* set by the caller; they outlive it */
+    bool only_try;                   /* set by the caller: check's way */
+    /* What prepare found. With only_try no token is made, and the sockets and `bound` are not set. */
     size_t workers_n;
-    /* What was found, unless only_try; the caller's. */
-    char state[PATH_MAX];
-    struct buf token;
-    const char *token_from;
-    struct country *country;                                 /* NULL: none */
-    uint64_t files;                                          /* descriptors that the process may have */
-    int *fds;                                                /* workers_n for each address */
+    char state[PATH_MAX];    /* the state folder; empty: none */
+    struct buf token;        /* the admin token */
+    const char *token_from;  /* where the token is from, for people; a literal */
+    struct country *country; /* NULL: none */
+    uint64_t files;          /* descriptors that the process may have */
+    /* Listening sockets, which the caller closes or gives away: the one of worker w for the listen address i
+     * is fds[i * workers_n + w]. */
+    int *fds;
     int admin_fd;                                            /* -1: none */
     struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };
 
-/* Goes through the list. The caller sets `settings` and `only_try`; the rest is 0. Writes on standard error
- * what is wrong (with only_try all of it), and settings that may be meant otherwise. Returns the exit code;
- * 0: nothing is wrong. Main thread, before the workers start. */
+/* Goes through the list. The caller sets two members; the rest is 0. Writes on standard error what is wrong
+ * (with only_try all of it, else the first), and warnings about the token. Returns the exit code. 0: nothing
+ * is wrong. 1: something is. 2: there are too many listen addresses. Main thread, before the workers
+ * start. */
 int prepare(struct preparation *p);
-/* Frees the memory of what prepare found. Closes no descriptor. */
+/* Frees the memory of what prepare found, also after it refused. Closes no descriptor. Main thread, after the
+ * workers have ended: they use `country` and `token`. */
 void prepare_fini(struct preparation *p);
 
 #endif

@@ -1,12 +1,14 @@
 /*
  * Header fields that freshet knows by name.
  * Columns: id, name as we write it, class.
- *   class  H  hop-by-hop: never stored or forwarded (RFC 9110 §7.6.1; CACHING.md 1.6)
+ *   class  H  hop-by-hop: never stored or forwarded (RFC 9110 §7.6.1; CACHING.md 1.6), but for
+ *             Upgrade in a request for an upgrade, and in a 101 or 426
  *          E  end-to-end
- *          U  end-to-end, but removed from requests unless a trusted proxy sent them (CACHING.md 4.8)
+ *          U  end-to-end in responses; removed from requests, unless a trusted proxy sent it (CACHING.md
+ *             4.8). request/request_fields writes some of them anew
  *          F  framing and routing: written anew from what was parsed, never copied
- * Users: http/field (look-up by name, class), everything that names FIELD_x.
- * Fewer than 128 rows: http/field keeps a bit for each.
+ * Users: http/field (enum field_id, look-up by name, class), everything that names FIELD_x.
+ * At most 127 rows: a set of fields (struct field_set) has a bit for each, and one for all unknown names.
  */
 /* clang-format off */
 HEADER(ACCEPT,                     "Accept",                     E)

@@ -1,7 +1,7 @@
 /*
- * Profiles: sets of other defaults and nothing more. `isr` is tbl/settings.h as it stands.
- * Columns: profile, setting, default.
- * Users: conf/settings, conf/document.
+ * Profiles: sets of other defaults and nothing more. `isr` has no row: it is tbl/settings.h as it stands.
+ * Columns: profile, setting (of scope SITE), default as it would stand in the file.
+ * Users: conf/setting, which gives the defaults to conf/settings and conf/document.
  */
 /* clang-format off */
 PROFILE(rfc9111, explicit_only,                 "false")

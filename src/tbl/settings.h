@@ -14,13 +14,14 @@
  *   least, most
  *           of numbers, in the type's unit (TIME: milliseconds). CHOICE: 0 and the words. TEXT and LIST: the
  *           form of each string (conf/form.h), and 1 when the value may not be empty. BOOL: 0, 0
- *   class   SERVE (a reload just uses it), KEY (it changes keys), STORE (it changes what is stored): a reload
- *           that changes a KEY or STORE setting makes the site's stored responses unusable; START needs a
- *           restart
+ *   class   what a change needs. SERVE: a reload, which just uses it. KEY (it changes keys) or STORE (it
+ *           changes what is stored): a reload, which purges everything of the site. START: a restart
+ *   text    of the documentation: what it is for, in words of docs/GLOSSARY.md
  * SETTING_SECTION(scope, title) is a heading of the documentation. A user of this list that needs no headings
  * leaves it undefined; the list undefines it at its end.
  * Profiles (isr, rfc9111, dev) are other defaults: tbl/profiles.h.
- * Users: conf/settings (struct, parser, checks), conf/document (documentation), conf/cli.
+ * Users: conf/settings (structs), conf/setting (numbers, types, limits), conf/document (documentation),
+ * conf/cli (flags).
  */
 /* clang-format off */
 #ifndef SETTING_SECTION

@@ -1,7 +1,7 @@
 /*
  * The steps of a request, in reading order.
- * Columns: id, steps that may follow as a set of bits (DONE is the end; WAIT enters the same step
- * again).
+ * Columns: id, steps that may follow, as a set of bits. DONE is the end. A step that has to wait is entered
+ * again, and so follows itself without standing here. request_abort goes to FINISH from every step.
  * Users: request/request (enum step; next steps for the driver).
  */
 /* clang-format off */
@@ -10,7 +10,7 @@ STEP(LOOKUP,   TO(LOOKUP) | TO(FETCH) | TO(AWAIT) | TO(DELIVER) | TO(FAIL))
 STEP(FETCH,    TO(AWAIT) | TO(FAIL))
 STEP(AWAIT,    TO(DELIVER) | TO(LOOKUP) | TO(FAIL) | TO(FINISH)) /* FINISH: a tunnel ended */
 STEP(DELIVER,  TO(SEND))
-STEP(SEND,     TO(AWAIT) | TO(FINISH)) /* AWAIT: it failed before the first byte was sent */
+STEP(SEND,     TO(AWAIT) | TO(FINISH)) /* AWAIT: the object failed before a byte was sent */
 STEP(FINISH,   TO(DONE))
 STEP(FAIL,     TO(SEND))
 STEP(DONE,     0)
