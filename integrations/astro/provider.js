@@ -43,7 +43,7 @@ function translate(request, { headers, status }, personal) {
   const said = headers.get('cdn-cache-control');
   headers.delete('cdn-cache-control');
   const facts = { method: request.method, cookie: request.headers.get('cookie'), authorization: request.headers.get('authorization') };
-  const fields = fieldsFor({ said, personal }, facts, { status, get: (name) => headers.get(name) });
+  const fields = fieldsFor({ said, personal, notFound: true }, facts, { status, get: (name) => headers.get(name) });
   for (const [name, value] of Object.entries(fields)) {
     if (value === null) headers.delete(name);
     else headers.set(FIELDS[name] ?? name, value);

@@ -12,6 +12,8 @@ export interface Policy {
   tags?: string | string[];
   /** Names of cookies that make a page somebody's own: session, "remember me", preview. Such a request gets `private, no-store`. */
   personal?: string[];
+  /** Whether 404 and 410 are kept, too; a page that is made later is then missing until the ttl is over, or a purge. */
+  notFound?: boolean;
 }
 
 export interface RequestFacts {

@@ -19,12 +19,15 @@ function seconds(value, name) {
   return Math.min(Math.floor(value), 2 ** 31);
 }
 
-/** Tags as the value of Cache-Tag; undefined when there are none. What is not ASCII becomes the bytes of its UTF-8. */
+/**
+ * Tags as the value of Cache-Tag; undefined when there are none. Node writes a field as UTF-8 before a body that is a string, as Latin-1
+ * before one of bytes; freshet finds a tag in both. What is not in Latin-1 stands as the bytes of its UTF-8, and needs a body of bytes.
+ */
 export function tagList(...lists) {
   const all = new Set();
   for (const tag of lists.flat().filter((one) => one !== undefined && one !== null)) {
     if (typeof tag !== 'string' || /[\x00-\x1f\x7f]/.test(tag)) throw new TypeError(`a tag is a string without control characters; not ${JSON.stringify(tag)}`);
-    if (tag.trim() !== '') all.add(Buffer.from(tag.trim(), 'utf8').toString('latin1'));
+    if (tag.trim() !== '') all.add(/[^\x20-\xff]/.test(tag) ? Buffer.from(tag.trim(), 'utf8').toString('latin1') : tag.trim());
   }
   return all.size > 0 ? [...all].join(',') : undefined;
 }
@@ -43,7 +46,7 @@ function varyOn(names, before) {
 
 /**
  * The fields to set on a response, by lower-case name; null removes one.
- * `policy`: { ttl, swr, sie, tags, personal }, or `said` in place of the seconds: the value as it will be. `request`: { method, cookie, authorization }. `response`: { status, get(name) }, get() says
+ * `policy`: { ttl, swr, sie, tags, personal, notFound }, or `said` in place of the seconds: the value as it will be. `request`: { method, cookie, authorization }. `response`: { status, get(name) }, get() says
  * what the response has by now. What the app said itself counts: its own targeted field stays, and private or no-store is not overruled.
  */
 export function fieldsFor(policy, request, response) {
@@ -57,7 +60,7 @@ export function fieldsFor(policy, request, response) {
     return fields;
   }
   const { status } = response;
-  if (!((status >= 200 && status < 400) || status === 404 || status === 410)) return fields;
+  if (!((status >= 200 && status < 400) || (policy.notFound && (status === 404 || status === 410)))) return fields;
   if (request.authorization) return fields; // the app alone may say that such an answer is for all
   const own = TARGETED.some((name) => response.get(name) !== undefined && response.get(name) !== null);
   const forbids = /(?:^|[\s,])(?:private|no-store)\b/i.test(text(response.get('cache-control')) ?? '');
