@@ -1,7 +1,8 @@
 /*
  * The cache: what the workers share. Index shards, eviction queues, epochs and the memory budget, each with
  * its own lock. An object's lock is taken alone. Under a shard's lock the eviction's or the epochs' lock may
- * be taken, never the other way round.
+ * be taken, never the other way round. Members are for the files of this room; other rooms use the secret,
+ * the memory, the epochs and the gauges, on any thread.
  */
 #ifndef CACHE_CACHE_H
 #define CACHE_CACHE_H
@@ -69,11 +70,11 @@ struct cache {
                               * explain. */
 };
 
-/* Makes a cache with a budget of `memory_bytes`. The secret outlives it. Never NULL. Called before the
- * workers start. */
+/* Makes a cache with a budget of `memory_bytes`, which the caller ends by cache_free. The secret outlives it.
+ * Never NULL. On main's thread, before the workers start. */
 struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes);
-/* Frees the cache with its objects. Only the index may hold references to them, and no other thread may use
- * the cache. */
+/* Frees the cache with its objects. Only the index holds references to them, and no other thread uses the
+ * cache: on main's thread, after the workers have ended. */
 void cache_free(struct cache *c);
 
 #endif

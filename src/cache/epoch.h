@@ -7,7 +7,7 @@
  *
  * Two names with equal hashes are purged together: more than asked, never less (CACHING.md 5.3). Enough bits
  * of each are kept that this happens to less than one object in a million, with EPOCH_NAMES_MOST purged names
- * (docs/decisions/046). Any thread.
+ * (docs/decisions/046). Any thread may call these functions, with or without a shard's lock held.
  */
 #ifndef CACHE_EPOCH_H
 #define CACHE_EPOCH_H
@@ -82,11 +82,12 @@ struct epoch_names {
     const uint64_t *made;
     size_t made_n;
 };
-/* Returns the bytes that n names take, packed. */
+/* Returns how many bytes n names take, packed. Pure. */
 size_t epoch_names_bytes(size_t n, bool is_short);
 /* Writes `names`, in any order and perhaps twice, to `at`, which has room for epoch_names_bytes. */
 void epoch_names_write(void *at, const uint64_t *names, size_t n, bool is_short);
-/* Return the i-th name in rising order, as far as it is kept; and which bits are kept. */
+/* epoch_names_at returns the i-th name in rising order, as far as it is kept. epoch_names_bits returns the
+ * bits of a name that are kept. Pure. */
 uint64_t epoch_names_at(const struct epoch_names *of, size_t i);
 uint64_t epoch_names_bits(bool is_short);
 
@@ -107,8 +108,8 @@ struct purged {
 bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, uint64_t since, uint64_t upto,
                     struct purged *out);
 
-/* Forgets names whose purges are before `oldest`. All living objects and fetches have begun at `oldest` or
- * later. */
+/* Forgets names whose purges have all the number `oldest` or a smaller one. All living objects and fetches
+ * have begun at `oldest` or later. */
 void epochs_forget(struct epochs *e, uint64_t oldest);
 
 /* Figures for status, metrics and tests: how many names are remembered, the bytes that this takes, and the

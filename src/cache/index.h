@@ -31,7 +31,8 @@ struct place {
     const struct rule *rule; /* the variant was computed under it; NULL: the default */
 };
 
-/* Sets both hashes from the strings, by the cache's secret. */
+/* Sets both hashes of `p` from its strings, by the cache's secret. Whatever takes a place below needs
+ * them. */
 void place_hash(const struct cache *c, struct place *p);
 
 struct look {
@@ -65,28 +66,35 @@ struct found {
     bool no_queue;     /* PASS: the key's mark says that its requests do not wait for each other */
 };
 
-/* Answers a request's look-up (docs/ARCHITECTURE.md). The caller owns the references in *out. */
+/* Answers a request's look-up (docs/ARCHITECTURE.md): sets *out, with references that the caller owns. With
+ * STALE, EXPIRED or MISS and out->busy it has announced an object to others: the caller starts a fetch for
+ * it, or takes it out by index_withdraw and makes it fail. */
 void index_look(struct cache *c, const struct look *look, struct found *out);
 
-/* For an object that has a head: was it purged before the request arrived, so that the request may not wait
- * for it? After a soft purge or an invalidation it may, if it could be served stale. */
+/* Must the request not wait for this object, which has a head, since it was purged before the request
+ * arrived? false also after a soft purge or an invalidation, if the object could be served stale. */
 bool index_is_outdated(struct object *o, const struct look *look);
 
-/* The fetch's side. `o` is the fetch's object, in the index or private. */
+/* ---- the fetch's side: on its thread. `o` is the fetch's object, in the index or private ---- */
 
-/* Marks the start: later purges and unsafe requests apply to this fetch's result. */
+/* Marks the start of the fetch: unsafe requests that are answered from now on apply to its result, as do
+ * purges after o->begin. Call it again after object_begin_again. */
 void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms);
 
-/* At the head of a response that is to be stored: the family gets `rule`, and the object gets its final key
- * `place`, computed under `rule`. From now on nothing joins it under the old key. */
+/* Call it at the head of a response that is to be stored, with status 2xx. Gives the family `rule` (the
+ * caller keeps its reference), and the object its final key `place`, computed under `rule`. From now on
+ * nothing joins the object under the old key. */
 void index_settle(struct object *o, const struct place *place, struct rule *rule);
 /* Like index_settle, for a status other than 2xx. false: a 2xx has brought another rule; nothing is done. */
 bool index_settle_other(struct object *o, const struct place *place, struct rule *rule);
-/* After the seal: the older object goes, and `o` enters the eviction queues. A private object enters the
- * index here; one that was announced is found by look-ups since its seal. false: it was purged meanwhile, a
- * younger one is there, or an unsafe request was answered meanwhile. */
+/* Publishes a sealed object under its key `place`: takes out the older object of that key, and puts `o` into
+ * the eviction queues. Puts a private object into the index; look-ups find an announced one since its seal.
+ * Takes out the least used variant of the family when there are more than `variants_max`. false: `o` is not
+ * stored, and not in the index: it was purged meanwhile, a younger one is there, an unsafe request was
+ * answered meanwhile, or a private fetch took more than an hour. */
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms);
-/* Takes the object out of the index. Does nothing when it is not in it. */
+/* Takes the object out of the index, with the index' reference; the caller has one of its own. Does nothing
+ * when it is not in the index. Any thread. */
 void index_withdraw(struct object *o);
 
 /* What an answer that is not stored says about its key (cache/mark.h). */
@@ -100,23 +108,25 @@ struct index_note {
     bool has_rule;
     bool of_2xx; /* a 2xx brought it; else a rule of a 2xx stays */
 };
-/* At the head of a response that is not to be stored: takes the object out of the index. Its key becomes
- * `place`, computed under the rule of the answer, so that each waiter can see whether the answer is for its
- * own key. `note`: NULL: nothing is learnt. */
+/* Call it at the head of a response that is not to be stored. Takes the object out of the index, and gives it
+ * the key `place`, computed under the rule of the answer, so that each waiter can see whether the answer is
+ * for its own key. Learns `note`; NULL: nothing. */
 void index_refuse(struct object *o, const struct place *place, const struct index_note *note,
                   int64_t now_mono_ms);
-/* Makes or clears the mark only. For a response whose head was settled, and for a body that turned out to be
- * short enough. */
+/* Makes, renews or clears the mark of the key `place`, and does nothing else. For a response whose head was
+ * settled, and for a body that turned out to be short enough. */
 void index_mark(struct cache *c, const struct place *place, const struct index_note *note,
                 int64_t now_mono_ms);
-/* A request of that key goes to the origin alone: extends its mark, if that is in force, to `until_ms` at
- * least. */
+/* Extends the mark of the key `place` to `until_ms` (monotonic) at least, if it is in force. For a request of
+ * that key that goes to the origin alone. Any thread. */
 void index_renew(struct cache *c, const struct place *place, int64_t until_ms, int64_t now_mono_ms);
 
-/* An unsafe request for that URL was answered. true: the caller must invalidate it. false: nothing is known
- * of the URL; a fetch of it that is not in the index will not be published. So a flood of such requests costs
- * no purges. */
+/* Notes that an unsafe request for the URL of `place` was answered. true: the caller must invalidate the URL
+ * by a purge. false: nothing is known of the URL, so it need not; a fetch of the URL that is not in the index
+ * will not be published. So a flood of such requests costs no purges. */
 bool index_invalidates(struct cache *c, const struct place *place);
+
+/* ---- questions for explain, purges and others: any thread ---- */
 
 /* What is known of a family and of one key in it, for explain. */
 struct index_facts {
@@ -130,6 +140,7 @@ struct index_facts {
     enum reason last_reason;
     uint32_t last_broken; /* the mark's `broken` */
 };
+/* Returns what is known now. */
 struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms);
 
 /* What is known of the family's rule. */
@@ -141,20 +152,22 @@ struct known_rule {
 };
 /* Returns what is known; the caller drops the reference. */
 struct known_rule index_known_rule(struct cache *c, const struct place *place);
-/* Returns a reference to the family's rule, or NULL. *known: the family exists. *busy: a fetch runs for it.
- * For purges by URL, and for explain. */
+/* Returns a reference to the family's rule, which the caller drops, or NULL. Sets *known: the family exists,
+ * and *busy: a fetch runs for it. */
 struct rule *index_rule(struct cache *c, const struct place *place, bool *known, bool *busy);
-/* Returns a reference to the stored object of that key, or NULL. No check, no effect. For explain, and for
- * answers to HEAD. */
+/* Returns a reference to the stored object of that key, which the caller drops, or NULL. The object may have
+ * been purged, or be expired, and this counts as no use of it. For explain, and for answers to HEAD. */
 struct object *index_peek(struct cache *c, const struct place *place);
 
-/* A step of the sweep: frees purged and long expired objects, under one shard's lock, for some ten
- * microseconds. true: a round ended. One thread. */
+/* ---- upkeep ---- */
+
+/* Does a step of the sweep: frees purged and long expired objects, under one shard's lock, for some ten
+ * microseconds. true: a round through all shards has ended. Only one thread may call it. */
 bool index_sweep(struct cache *c, struct now now);
 
-/* A step of moving together what stands in hardly used slabs, so that whole pages of memory become free
- * (docs/decisions/039). As long as a step of the sweep. Moves nothing that a reader has. Any thread, one at a
- * time. */
+/* Does a step of moving together what stands in hardly used slabs, so that whole pages of memory become free
+ * (docs/decisions/039). Takes as long as a step of the sweep. Moves nothing that a reader has. For
+ * cache/room, which holds compaction.busy meanwhile. */
 void index_compact(struct cache *c);
 
 /* Initialise the index of a cache, and free it with all its objects. Called by cache_new and cache_free. */

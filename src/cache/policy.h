@@ -64,17 +64,18 @@ struct verdict {
 /* Judges a response; *out has its verdict. Strings are in the arena or the arguments. The caller drops
  * out->rule. */
 void policy_judge(const struct judge *in, struct arena *a, struct verdict *out);
-/* Finds tags and groups alone, whatever the rest of the verdict. Returns a reason when there are too many. */
+/* Sets the members tags and groups of *out alone, whatever the rest of the verdict. Returns REASON_NONE, or
+ * REASON_TAGS_LIMIT when there are too many or one is too long: then they are not all there. */
 enum reason policy_tags(const struct judge *in, struct arena *a, struct verdict *out);
 
-/* Returns "CDN-Cache-Control, byte 9", with the line when the field has several. Empty: nothing is wrong. In
- * the arena. */
+/* Returns the place of a mistake for people, "CDN-Cache-Control, byte 9", with the line when the field has
+ * several. Empty: nothing is wrong. In the arena. */
 struct str policy_broken_text(const struct site_settings *site, const struct broken_field *b,
                               struct arena *a);
 /* Packs the place of a mistake into 32 bits; 0: nothing is wrong. Larger values saturate: line 255, byte 2^20
  * - 1. Only the first 16 fields are told apart. */
 uint32_t policy_broken_pack(const struct broken_field *b);
-/* Returns what was packed. */
+/* Returns what policy_broken_pack has packed. */
 struct broken_field policy_broken_unpack(uint32_t packed);
 
 /* ---- reuse ---- */
@@ -90,21 +91,21 @@ struct age {
     int64_t stale_ms; /* time since it became stale; negative: time left */
 };
 
-/* Returns the age. `resident_ms`: time since it was received. `soft_ms`: time since the earliest soft purge;
- * -1: none. */
+/* Returns the age of a stored response. `resident_ms`: time since the response was received. `soft_ms`: time
+ * since its earliest soft purge; -1: none. */
 struct age policy_age(const struct freshness *f, int64_t resident_ms, int64_t soft_ms);
 
-/* Reads the request's directives; all are absent when the site does not honour them (CACHING.md 6.6). Pragma:
- * no-cache counts without Cache-Control (RFC 9111 §5.4). */
+/* Sets *out to the request's directives; all are absent when the site does not honour them (CACHING.md 6.6).
+ * Pragma: no-cache counts without Cache-Control (RFC 9111 §5.4). */
 void policy_request_directives(const struct site_settings *site, const struct fields *request,
                                struct directives *out);
 
-/* May a stored response of that age answer the request? `invalidated`: an unsafe request has invalidated
- * it. */
+/* Returns how a stored response of that age may answer the request with these directives. `invalidated`: an
+ * unsafe request has invalidated the response. */
 enum reuse policy_reuse(const struct freshness *f, struct age age, bool invalidated,
                         const struct directives *request);
 
-/* May it be served although the origin failed (RFC 5861 §4; CACHING.md 3.5)? */
+/* May a stored response of that age be served although the origin failed (RFC 5861 §4; CACHING.md 3.5)? */
 bool policy_stale_on_error(const struct freshness *f, struct age age, bool invalidated,
                            const struct directives *request);
 

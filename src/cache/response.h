@@ -3,8 +3,8 @@
  * by, what few responses have, and one text. The text holds all end-to-end fields (CACHING.md 1.6) as
  * prepared lines (http/lines.h). Their order keeps those of a 200 together and those of a 304 together, so a
  * hit adds only what changes (Age, Cache-Status, the length). response_fields makes a table of them. There
- * may be millions of responses. An object owns its response. Once the object has it, only response_tag and
- * response_part change it.
+ * may be millions of responses. An object owns its response. Any thread may read it. Once the object has it,
+ * only the fetch writes it, by response_tag and response_part.
  *
  *   reason phrase | lines of a 304 too, ETag first | the other visible lines | hidden lines | note
  *                                      validated_n ^               visible_n ^     fields_n ^
@@ -52,9 +52,9 @@ struct response_plan {
     struct str reason;
     const struct fields *fields;      /* end-to-end; Age and Content-Length among them are left out */
     const struct site_settings *site; /* NULL: a page of freshet's own, with all fields visible */
-    int64_t received_wall_ms;
-    int64_t declared_length; /* Content-Length of an answer to HEAD or of a 304; -1: none */
-    bool strip_cookies;
+    int64_t received_wall_ms;         /* becomes Date, when there is none among the fields */
+    int64_t declared_length;          /* Content-Length of an answer to HEAD or of a 304; -1: none */
+    bool strip_cookies;               /* leaves out Set-Cookie */
     /* For Cache-Status: what the dev profile would have done, or where a targeted field has a mistake.
      * Usually empty. */
     struct str note;
@@ -67,18 +67,19 @@ struct response_plan {
     bool is_part;         /* room for response_part */
 };
 
-/* Makes a response. Never NULL. Not charged. Freed by response_free. At most RESPONSE_NAMES_MAX names; the
- * fields' text has at most RESPONSE_TEXT_MAX bytes. */
+/* Makes a response, which the caller owns and frees by response_free, or gives to an object. Never NULL.
+ * Copies what it takes of the plan. Charges nothing. The plan has at most RESPONSE_NAMES_MAX names, and
+ * fields with at most RESPONSE_TEXT_MAX bytes of text. Any thread. */
 struct response *response_new(struct memory *m, const struct response_plan *plan);
 /* Frees it; `m` is the memory that it was made from. NULL is allowed. */
 void response_free(struct memory *m, struct response *r);
 
-/* Return the number that a generated ETag is made of, and the part. The object writes them before others see
- * the response. Only where the plan made room. */
+/* Return where the number stands that a generated ETag is made of, and the part. Only for a response with
+ * room for it (has_tag, has_part). The object writes them before others may read them. */
 struct hash128 *response_tag(struct response *r);
 struct part *response_part(struct response *r);
 
-/* Returns the size of its piece of memory. */
+/* Returns how many bytes its piece of memory has. */
 size_t response_bytes(const struct response *r);
 /* Returns the names that it can be purged by. Here and below, results point into the response and live as
  * long as it does, unless said otherwise. */
@@ -95,7 +96,8 @@ struct str response_note(const struct response *r);
 int64_t response_declared_length(const struct response *r);
 /* Returns its ETag; empty: none. */
 struct etag response_etag(const struct response *r);
-/* Returns the Cache-Control among its lines that the origin did not send (CACHING.md 1.5); NULL: none. */
+/* Returns the Cache-Control among its lines that the origin did not send (CACHING.md 1.5), which is static;
+ * NULL: none. */
 const struct field *response_default_cc(const struct response *r);
 /* Sets *out to its ETag, Last-Modified and Date (http/validator.h). `now_s`: seconds since 1970, for
  * two-digit years. */
@@ -104,19 +106,21 @@ void response_validators(const struct response *r, int64_t now_s, struct validat
  * where they are. The first *visible_n are for clients; the others are hidden (CACHING.md 1.4). visible_n may
  * be NULL. */
 void response_fields(const struct response *r, struct arena *a, struct fields *out, size_t *visible_n);
-/* Returns the value of the first line of that name, without making a table. */
+/* Returns the value of the first line of that name, visible or hidden, without making a table. Empty with p
+ * NULL: there is none. Leaves out the Cache-Control of response_default_cc. */
 struct str response_value(const struct response *r, enum field_id id);
 
-/* Do these settings hide the field from clients? */
+/* Do these settings hide the field from clients? `site` NULL: no. */
 bool response_hides(const struct site_settings *site, const struct field *f);
 
-/* Copies the end-to-end fields of a received head into `out` (not the strings): no hop-by-hop fields, none
- * that Connection lists, no framing. */
+/* Sets *out to the end-to-end fields of a received head: no hop-by-hop fields, none that Connection lists, no
+ * framing. The table is in the arena; the strings stay where they are. */
 void response_end_to_end(const struct fields *received, struct arena *a, struct fields *out);
 
-/* Updates the stored fields by those of a 304 (RFC 9111 §3.2; CACHING.md 3.6). Replaces fields by name,
- * except those that describe the stored bytes. Date is the 304's or none. `keep_cookies`: false leaves out
- * the 304's Set-Cookie. */
+/* Sets *out to the stored fields as a 304 with the fields `update` changes them (RFC 9111 §3.2; CACHING.md
+ * 3.6). Replaces fields by name, except those that describe the stored bytes. Date is the 304's or none.
+ * `keep_cookies`: false leaves out the 304's Set-Cookie. The table is in the arena; the strings stay where
+ * they are. */
 void response_merge_304(const struct fields *stored, const struct fields *update, bool keep_cookies,
                         struct arena *a, struct fields *out);
 

@@ -1,7 +1,8 @@
 /*
  * The rule of a family: which parts of a request select another page (CACHING.md §4). It has a part from
  * Netlify-Vary and a part from Vary. Immutable and counted: the family in the index holds a reference, and so
- * do requests and fetches. Any thread. NULL is the default rule: the whole query and nothing else.
+ * do requests and fetches. NULL is the default rule: the whole query and nothing else. Any thread may call
+ * these functions.
  */
 #ifndef CACHE_RULE_H
 #define CACHE_RULE_H
@@ -49,26 +50,29 @@ enum rule_result rule_of_response(const struct fields *response, const struct ru
  * warning. */
 unsigned rule_headers_ignored(const struct fields *response, struct arena *a);
 
-/* NULL, the default rule, is allowed in all of these. */
+/* ---- NULL, the default rule, is allowed in all of these ---- */
+
 /* Take a reference, which the caller then owns, and drop one; the last drop frees the rule. */
 struct rule *rule_ref(const struct rule *r);
 void rule_unref(struct rule *r);
 /* Do both mean the same? */
 bool rule_equal(const struct rule *a, const struct rule *b);
-/* Returns its memory; 0 for the default rule. */
+/* Returns how many bytes of memory it takes; 0 for the default rule. */
 size_t rule_bytes(const struct rule *r);
 /* Returns its canonical text: equal rules have equal texts. For keys, and for people:
  * "query=a|b,cookie=theme; vary: accept-encoding, cookie". Empty for the default rule. Lives as long as the
  * rule. */
 struct str rule_text(const struct rule *r);
 /* Writes the response fields that its parts came from to `out`, at most RULE_FIELDS_MAX. Returns their
- * number; 0 for the default rule. What two fields say alike counts for the first one. */
+ * number; 0 for the default rule. Their names are literals. Accept-Encoding may come from Vary and from
+ * Content-Encoding: a field that brings it again later is not among them. */
 size_t rule_fields(const struct rule *r, struct str *out);
 /* Does r name anything that `known` does not? Then an answer under `known` would mix up pages
  * (vary-conflict). */
 bool rule_names_more(const struct rule *r, const struct rule *known);
 
-/* Does the rule name nothing but Accept-Encoding? Every origin is sent its key value anyway. */
+/* Does the rule name Accept-Encoding and nothing else? Such a rule asks nothing new of a request, since all
+ * requests go to the origin with the value of Accept-Encoding that is in the key. */
 bool rule_is_encoding_only(const struct rule *r);
 /* Is the normalised Accept-Encoding in the key? */
 static inline bool rule_has_encoding(const struct rule *r)
@@ -78,8 +82,8 @@ static inline bool rule_has_encoding(const struct rule *r)
 /* Is the whole field (lower case) in the key, by Vary or header=? Not for Accept-Encoding and
  * Accept-Language. */
 bool rule_has_field(const struct rule *r, struct str name);
-/* Under Vary, is the field (lower case) compared line by line, as sent? Credentials are, since their lines
- * joined by commas could be read in two ways. */
+/* Is the field (lower case), when Vary names it, compared line by line, as sent? true for credentials, since
+ * their lines joined by commas could be read in two ways. */
 bool rule_keys_lines(struct str name);
 
 #endif

@@ -10,12 +10,13 @@
 #include "base/buf.h"
 #include "http/field.h"
 
-/* Returns the bytes of the line that lines_put writes. */
+/* Returns how many bytes the line has that lines_put writes. */
 static inline size_t lines_bytes(struct str name, struct str value)
 {
     return name.n + value.n + 4;
 }
-/* Writes one line to `to`, which has room for lines_bytes. Returns the place behind it. */
+/* Writes one line to `to`, which has room for lines_bytes. Returns the place behind it. Here and below, the
+ * name is not empty and has no colon, and neither name nor value has a CR or LF. */
 char *lines_put(char *to, struct str name, struct str value);
 /* Appends one line. */
 void lines_add(struct buf *to, struct str name, struct str value);

@@ -19,10 +19,10 @@ enum range_result {
 };
 
 /* Parses `value`, a Range field, for a complete representation of `length` bytes. `out` has room for `max`
- * ranges; of several, only the satisfiable ones are returned. The unit is in any case; spaces around commas
- * and empty members are allowed; numbers have any length. RANGE_IGNORE also for more than `max` ranges, more
- * than two that overlap, or several whose sum is above `length` (RFC 9110 §14.2, §17.15). An empty
- * representation: RANGE_UNSATISFIABLE. */
+ * ranges, at least 1. Sets *n ranges there: of several, the satisfiable ones. *n is 0 unless RANGE_OK. The
+ * unit is in any case; spaces around commas and empty members are allowed; numbers have any length.
+ * RANGE_IGNORE also for more than `max` ranges, more than two that overlap, or several whose sum is above
+ * `length` (RFC 9110 §14.2, §17.15). An empty representation: RANGE_UNSATISFIABLE. */
 enum range_result range_parse(struct str value, uint64_t length, struct range *out, size_t max, size_t *n);
 
 /* Parses a single `bytes=first-last` or `bytes=first-` (no suffix) without knowing the length: to pass it on,
@@ -31,8 +31,9 @@ enum range_result range_parse(struct str value, uint64_t length, struct range *o
  * first <= last. */
 bool range_parse_single(struct str value, uint64_t *first, uint64_t *last, bool *open);
 
-/* Parses the Content-Range of a 206: bytes first-last/length, *length is UINT64_MAX for "*"; first <= last <
- * length, all at most INT64_MAX. false: malformed, and the results are unspecified. */
+/* Parses the Content-Range of a 206, "bytes first-last/length". true: the results are set; first <= last <
+ * length; all are at most INT64_MAX, but *length is UINT64_MAX for "*". false: malformed, and the results are
+ * unspecified. */
 bool content_range_parse(struct str value, struct range *out, uint64_t *length);
 /* Appends "bytes 0-9/100", or "bytes 0-9/" and an asterisk for a length of UINT64_MAX. */
 void content_range_write(struct buf *out, struct range r, uint64_t length);

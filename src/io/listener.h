@@ -30,11 +30,12 @@ struct listener {
     void *owner;
 };
 
-/* Makes a bound and listening socket (SO_REUSEPORT, SO_REUSEADDR, backlog 4096, IPV6_V6ONLY off for "[::]").
- * Called before the workers start, so that a taken port is one clear error. Replaces a Unix socket's old file
- * when nobody answers on it. Returns the descriptor, which the caller owns, or a negative libuv error. Port 0
- * takes a free one. *bound is the address with its port; unspecified after an error. Two processes of one
- * user can share a TCP port this way without noticing: see listener_sockets. */
+/* Makes a bound and listening socket (SO_REUSEPORT, SO_REUSEADDR, backlog 4096, IPV6_V6ONLY off). For "[::]"
+ * on a kernel without IPv6 it is one of 0.0.0.0. Port 0 takes a free one. Replaces a Unix socket's old file
+ * when nobody answers on it. Call it before the workers start, so that a taken port is one clear error.
+ * Returns the descriptor, which the caller owns, or a negative libuv error. *bound is the address with its
+ * port; unspecified after an error. Two processes of one user can share a TCP port this way without noticing:
+ * see listener_sockets. */
 int listener_socket(const struct address *at, struct address *bound);
 
 /* Makes sockets for `n` workers, a descriptor each in fds, as listener_socket does. Workers share one socket
@@ -43,18 +44,20 @@ int listener_socket(const struct address *at, struct address *bound);
  * share the port. */
 int listener_sockets(const struct address *at, int *fds, size_t n, struct address *bound);
 
-/* Makes the listener and starts accepting, at most 64 connections a wake-up, so that other work is not
- * starved. On EMFILE, ENFILE, ENOMEM and ENOBUFS it logs once a minute and pauses for 100 ms; the connections
- * stay in the backlog. 0: the listener owns the descriptor. A libuv error: the caller does. */
+/* Initialises the listener and starts accepting on the listening socket `fd`, at most 64 connections a
+ * wake-up, so that other work is not starved. When the system refuses (EMFILE, ENFILE, ENOMEM, ENOBUFS) it
+ * logs once a minute and pauses for 100 ms; the connections stay in the backlog. `owner` is for the
+ * callbacks. 0: the listener owns the descriptor. A libuv error: the caller does, and the listener must not
+ * be closed. */
 int listener_start(struct listener *l, struct loop *loop, int fd,
                    void (*accepted)(struct listener *, int, const struct address *), void *owner);
-/* Stops accepting until listener_resume, for a limit of the owner's. Pauses are not counted: one resume ends
- * two of them. Neither does anything after listener_close. */
+/* Stop accepting for a limit of the owner's, and go on. Pauses are not counted: one resume ends two of them.
+ * Neither does anything after listener_close. */
 void listener_pause(struct listener *l);
 void listener_resume(struct listener *l);
-/* Stops accepting. Call it once. Later, from the loop, it accepts what the backlog still holds (4096 at most,
- * paused or not), closes the socket and calls `closed`. Leaves a Unix socket's file: another process may have
- * replaced it. */
+/* Closes a listener that listener_start has started. Call it once. Later, from the loop, it accepts what the
+ * backlog still holds (4096 at most, paused or not), closes the socket and calls `closed`. Leaves a Unix
+ * socket's file: another process may have replaced it. */
 void listener_close(struct listener *l, void (*closed)(struct listener *));
 
 /* Could listener_sockets open that address? Does not listen, makes no file. 0: yes. A libuv error: no;

@@ -81,8 +81,8 @@ int loop_init(struct loop *l, const struct clock *clock, struct log *log);
 /* Makes streams use io_uring from now on. Call it before the first stream opens. 0, or a negative errno and
  * no change: the kernel has no io_uring that would do, or does not allow it. */
 int loop_use_ring(struct loop *l);
-/* Call it after loop_run has returned, when all handles are closed, all timers stopped, and no thread posts
- * any more. Letters that were not opened by then are never opened. */
+/* Frees the loop. Call it after loop_run has returned, when all handles are closed, all timers stopped, and
+ * no thread posts any more. Letters that were not opened by then are never opened. */
 void loop_fini(struct loop *l);
 /* Runs until loop_stop. After loop_close it also ends when nothing is left: no open handle, operation,
  * running timer or letter. */
@@ -91,8 +91,8 @@ void loop_run(struct loop *l);
 void loop_run_once(struct loop *l, bool wait);
 /* Ends loop_run after this iteration. Called before loop_run, it makes that return at once. */
 void loop_stop(struct loop *l);
-/* The mailbox no longer keeps loop_run running; before, a loop without connections waits for letters. Letters
- * are still opened while it runs. A second call does no harm. */
+/* Lets loop_run end when nothing is left but the mailbox; before, a loop without connections waits for
+ * letters. Letters are still opened while it runs. A second call does no harm. */
 void loop_close(struct loop *l);
 
 /* Posts a letter and wakes the loop. Any thread, until loop_fini. The letter is opened from the loop, on its

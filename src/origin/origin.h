@@ -1,7 +1,8 @@
 /*
  * Origins: the servers behind freshet. One struct for each address, shared by all workers: how many
  * connections are in use, which fetches wait for one, and how the origin did lately. The connections belong
- * to the workers' pools (origin/pool).
+ * to the workers' pools (origin/pool). Any thread may call these functions, except origins_init and
+ * origins_fini, and without a lock held.
  */
 #ifndef ORIGIN_ORIGIN_H
 #define ORIGIN_ORIGIN_H
@@ -55,35 +56,41 @@ struct origins {
     _Atomic int64_t sick; /* how many origins are sick; while none is, a hit need not look at its origin */
 };
 
-/* Make and end the list; at the end nobody uses an origin. Main thread. */
+/* Initialises a zeroed list of origins. On main's thread, before the workers start. */
 void origins_init(struct origins *o);
+/* Frees the list and its origins. On main's thread, when nobody uses an origin any more. */
 void origins_fini(struct origins *o);
-/* Returns the origin of that address; makes it when it is new. It stays until origins_fini (as many as
- * configurations ever named). Any thread. */
+/* Returns the origin of that address; makes it when it is new, and copies the address. It stays until
+ * origins_fini, so there are as many as configurations ever named. Never NULL. */
 struct origin *origins_get(struct origins *o, const struct origin_address *at);
+/* Is it the origin of that address? */
 bool origin_is_at(const struct origin *o, const struct origin_address *at);
-/* Calls `each` for every origin, under the lock. */
+/* Calls `each` for every origin, under the list's lock: it must not call origins_get or origins_each. */
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 
-/* Notes that no connection could be made. `error`: io/'s code. */
+/* Notes that no connection could be made. `error`: the negative code that io/ returned. */
 void origin_unreachable(struct origin *o, int error);
-/* Returns why the last connect failed, in the words of the log; a literal. Empty: none failed. Any thread. */
+/* Returns why the last connect failed, in the words of the log; a literal. Empty: none failed. */
 struct str origin_last_error(const struct origin *o);
+/* Notes that the origin answered, with a status below 500: it is well. */
 void origin_answered(struct origin *o);
 /* Notes the version of its answer, HTTP/1.`minor`. */
 void origin_spoke(struct origin *o, int minor);
+/* Was its latest answer HTTP/1.0? */
 bool origin_is_old(const struct origin *o);
+/* Is it sick (ORIGIN_SICK_AFTER)? */
 bool origin_is_sick(const struct origin *o);
-/* May the caller try whether a sick origin is well again? One caller may, every `backoff_ms`. Any thread. */
+/* May the caller try whether a sick origin is well again? true for one caller every `backoff_ms`. */
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms);
 /* Notes a failure. `fault`: what is wrong with its message, for REASON_ORIGIN_INVALID and
  * REASON_ORIGIN_LIMIT; else HTTP_ERROR_NONE. */
 void origin_failed(struct origin *o, enum reason why, enum http_error fault, struct now now);
-/* The last failure; REASON_NONE: it never failed. */
+/* A failure, as origin_failed noted it. */
 struct origin_failure {
     enum reason why;
     enum http_error fault;
 };
+/* Returns the last failure; its reason is REASON_NONE when the origin never failed. */
 struct origin_failure origin_last_failure(const struct origin *o);
 
 #endif

@@ -24,35 +24,42 @@ struct upload {
     /* As the client declared it. A length goes to the origin; any other body is sent chunked. */
     struct framing framing;
     enum upload_state state;
-    char *ring; /* made with the first byte */
-    size_t cap; /* of the ring */
-    size_t head, n;
-    uint64_t received;
-    /* For the fetch: bytes, the end or a failure came. NULL: nobody takes them. */
+    char *ring;        /* made with the first byte */
+    size_t cap;        /* of the ring */
+    size_t head, n;    /* where its first byte stands, and how many there are */
+    uint64_t received; /* bytes that were put into it, ever */
+    /* For the fetch, which sets it: bytes, the end or a failure came. Called inside upload_put and
+     * upload_end. NULL: nobody takes them. */
     void (*ready)(struct upload *u);
-    /* For the request: there is room; or (unwanted) nobody takes bytes any more. */
+    /* For the request: there is room; or (unwanted) nobody takes bytes any more. Called inside upload_taken,
+     * upload_leave and upload_go_on. */
     void (*room)(struct upload *u);
     bool unwanted; /* the fetch is over: later bytes are not for it */
     /* The client sends nothing before it is told to (Expect: 100-continue), and the origin decides. */
     bool awaits;
-    bool waiting_for_room;
-    void *fetch, *request;
+    bool waiting_for_room; /* the request sets it when the ring took less than there was */
+    void *fetch, *request; /* each is set by that side, for its callback */
 };
 
-/* Initialises an upload of a body with that framing. `room`: see above. */
+/* All functions run on the worker's thread. The request owns the upload. */
+
+/* Initialises an upload of a body with that framing. Without a body, or with length 0, it has ended. */
 void upload_init(struct upload *u, struct framing framing, void *request, void (*room)(struct upload *));
-/* Frees its memory; the fetch has left it. */
+/* Frees the ring. The fetch has left the upload. */
 void upload_fini(struct upload *u);
 
 /* ---- the request's side ---- */
 
-/* Takes over `whole` as the entire body, instead of bytes that come later. `whole` is empty afterwards. */
+/* Takes over `whole`, which is not empty, as the entire body, instead of bytes that come later. Nothing was
+ * put in before. `whole` is empty afterwards; the upload has ended. */
 void upload_take_whole(struct upload *u, struct buf *whole);
 
-/* Returns how many bytes it takes now. */
+/* Returns how many bytes upload_put takes now; 0 when the upload has ended or failed. */
 size_t upload_space(const struct upload *u);
-/* Copies `data`; data.n is at most upload_space. */
+/* Copies `data` into the ring; data.n is at most upload_space. Calls `ready`. */
 void upload_put(struct upload *u, struct str data);
+/* No more bytes come: `how` is UPLOAD_ENDED or UPLOAD_FAILED. Calls `ready`. Does nothing when that was said
+ * before. */
 void upload_end(struct upload *u, enum upload_state how);
 /* Ends the wait for the origin's decision: calls `room`. For both sides. Does nothing when it does not
  * wait. */
@@ -60,10 +67,14 @@ void upload_go_on(struct upload *u);
 
 /* ---- the fetch's side ---- */
 
-/* Returns up to two pieces of the bytes in the ring. */
+/* Sets `iov` to all bytes in the ring, in up to two pieces, and *bytes to their number. Returns the number of
+ * pieces; 0: the ring is empty. The bytes stay until upload_taken. */
 unsigned upload_lease(const struct upload *u, struct iovec iov[2], size_t *bytes);
+/* Frees the first `bytes` bytes in the ring, which the origin has. Calls `room` if the request waits for
+ * it. */
 void upload_taken(struct upload *u, size_t bytes);
-/* From now on nobody takes bytes. */
+/* Ends the fetch's side: from now on nobody takes bytes, and `ready` is not called. Calls `room` if the
+ * request waits for it. */
 void upload_leave(struct upload *u);
 
 #endif

@@ -4,14 +4,15 @@
  *   deliver.c         chooses the answer: 200, 206, 304, 416, HEAD; age, ETag
  *   deliver_status.c  Cache-Status (RFC 9211; CACHING.md 6.5), and why
  *
- * On the request's thread.
+ * All functions run on the request's thread.
  */
 #ifndef REQUEST_DELIVER_MACHINE_H
 #define REQUEST_DELIVER_MACHINE_H
 
 #include "request/deliver.h"
 
-/* Add a field behind those that the reply has, unless it has REPLY_EXTRA_MAX. */
+/* Add a field behind those in reply->extra; drop it when there are REPLY_EXTRA_MAX. The strings stay until
+ * the head is sent. */
 static inline void deliver_add(struct reply *reply, struct str name, struct str value)
 {
     if (reply->extra_n < REPLY_EXTRA_MAX)
@@ -23,13 +24,14 @@ static inline void deliver_add_id(struct reply *reply, enum field_id id, struct 
         reply->extra[reply->extra_n++] = (struct field){ field_name(id), value, id };
 }
 
-/* Returns the age as of now. A hit is delivered at the moment at which it was found: its age is known. */
+/* Returns the age of the request's object as of now. A hit is delivered in the moment in which it was found,
+ * so the look-up knows its age. */
 static inline struct age deliver_current_age(const struct request *r)
 {
     return r->outcome == OUTCOME_HIT ? r->found.age : deliver_age(r);
 }
 
-/* Was the response stored before the request came? */
+/* Was the response that is delivered stored before the request came? */
 static inline bool deliver_is_from_store(const struct request *r)
 {
     return r->outcome == OUTCOME_HIT || r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN ||
@@ -38,7 +40,7 @@ static inline bool deliver_is_from_store(const struct request *r)
 
 /* ---- deliver_status.c ---- */
 
-/* Adds the field Cache-Status, and sets r->cache_status. */
+/* Adds the field Cache-Status to the reply, whose status is set, and sets r->cache_status to its value. */
 void deliver_add_cache_status(struct request *r);
 
 #endif

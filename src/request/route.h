@@ -1,33 +1,37 @@
 /*
  * The first step of a request: finds the site and the page, and which of the client's claims may be believed.
- * Fills the route part of the request. On the request's thread.
+ * Fills the route part of the request. All functions run on the request's thread; what they return is in the
+ * request's arena, unless said otherwise.
  */
 #ifndef REQUEST_ROUTE_H
 #define REQUEST_ROUTE_H
 
 #include "request/request.h"
 
-/* Returns HTTP_ERROR_NONE, or what is wrong with the request. When the request is refused for another reason
- * (unknown host, loop), r->reason and r->status are set and r->status is not 0. */
+/* Routes the request; the route step calls it, once. Returns HTTP_ERROR_NONE, or what is wrong with the
+ * request. When the request is refused for another reason (unknown host, loop), it returns HTTP_ERROR_NONE
+ * and has set r->reason and r->status; else r->status stays 0. */
 enum http_error route_request(struct request *r);
 
-/* Ways to route, for sources (request/source.h). route_to_site finds the site of the host; the cache is asked
- * unless the request has to pass. route_alone is for a source without sites: each request passes, with its
- * query as it came. */
+/* The ways to route of sources: members `route` (request/source.h), which route_request calls. route_to_site
+ * finds the site of the host, and whether the request has to pass. route_alone is for a source without sites:
+ * each request passes, with its query as it came. */
 enum http_error route_to_site(struct request *r, const struct target *t);
 enum http_error route_alone(struct request *r, const struct target *t);
 
-/* Are the peer's X-Forwarded-* fields believed? */
+/* Are the X-Forwarded-* fields of that peer believed (trusted_proxies)? */
 bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer);
 
-/* Returns the peer's address as text, in the arena. */
+/* Returns the peer's address as text, without a port. Empty: the peer is on a Unix socket. */
 struct str route_peer_ip(struct request *r);
 
-/* Reads Max-Forwards of an OPTIONS request (RFC 9110 §7.6.2). At 0 freshet answers itself. false: there is
- * none. */
+/* Sets *hops to Max-Forwards of an OPTIONS request (RFC 9110 §7.6.2). At 0 freshet answers itself. false: it
+ * is another method, or the field is absent or no number. */
 bool route_max_forwards(const struct request *r, uint64_t *hops);
 
-/* Returns the visitor's address, for the log and the country. In the arena, or in the fields. */
+/* Returns the visitor's address, for the log and the country: when the peer is trusted, the last one in
+ * X-Forwarded-For that is no trusted proxy's, else the peer's. In the arena, or in the request's fields.
+ * Empty: the peer is on a Unix socket. */
 struct str request_client_ip(struct request *r);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * What a process has once and its workers share. The main thread makes it before the workers start, and frees
- * it after they have ended.
+ * it after they have ended. Meanwhile members do not change, unless said otherwise; each struct's header says
+ * which thread may use it.
  */
 #ifndef SERVER_PROCESS_H
 #define SERVER_PROCESS_H
@@ -21,14 +22,14 @@ struct process {
     struct origins origins;
     struct country *country; /* NULL: none */
     struct admin admin;
-    struct source *internal; /* answers what comes by the internal listener */
-    struct str self;         /* freshet's name in Via and CDN-Loop */
-    struct loop loop;        /* main's own: signals, sweep, control */
-    struct settings *settings;
-    struct worker *workers;
+    struct source *internal;     /* answers what comes by the internal listener */
+    struct str self;             /* freshet's name in Via and CDN-Loop */
+    struct loop loop;            /* main's own: signals, sweep, control */
+    struct settings *settings;   /* main's; a reload changes it, so workers read it at their start only */
+    struct worker *workers;      /* workers_n */
     struct acceptor **acceptors; /* one of each worker, for the sites */
     size_t workers_n;
-    _Atomic int64_t tunnels, streams;
+    _Atomic int64_t tunnels, streams;            /* open ones of all workers, which count them */
     struct log_valve tunnels_said, streams_said; /* that there are too many */
     atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has logged it for all */
 };

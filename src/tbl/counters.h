@@ -1,7 +1,9 @@
 /*
- * Counters and gauges, one set a worker; the reader sums them.
+ * Counters and gauges, one set a worker; the reader sums them. A counter never falls; a gauge is a number of
+ * what is there now.
  * Columns: id, name in /metrics (prefix freshet_), kind (counter, gauge), help.
- * Users: origin, request, front (count); admin (status, metrics).
+ * Users: origin/counters (enum counter), admin (status, metrics), server/control. origin, request, front and
+ * server count.
  */
 /* clang-format off */
 COUNTER(CONNECTIONS_ACCEPTED, "client_connections_accepted_total", counter, "Client connections accepted")
