@@ -23,14 +23,17 @@ static inline void link_init(struct link *l)
 {
     l->prev = l->next = l;
 }
+/* Is the link in a list? */
 static inline bool link_is_in(const struct link *l)
 {
     return l->next != l;
 }
+/* Makes an empty list. Call it before any other use. */
 static inline void list_init(struct list *l)
 {
     link_init(&l->head);
 }
+/* Is no link in the list? */
 static inline bool list_is_empty(const struct list *l)
 {
     return !link_is_in(&l->head);

@@ -43,6 +43,7 @@ struct front {
 /* Makes a front of the protocol for connections that name none: HTTP/1.1. Never NULL. */
 struct front *front_new(struct requests *requests);
 
+/* Call the functions of the front's protocol, which stand above. */
 static inline void front_accept(struct front *f, struct stream *s, const struct address *peer,
                                 struct str early)
 {

@@ -106,6 +106,7 @@ struct h1 {
 
 extern const struct front_ops h1_ops;
 
+/* Returns the connection that the request came by. */
 static inline struct h1 *h1_of_request(struct request *r)
 {
     struct exchange *x = CONTAINER_OF(r, struct exchange, request);
@@ -113,6 +114,7 @@ static inline struct h1 *h1_of_request(struct request *r)
     return x->connection;
 }
 
+/* Returns the string as a piece to send; its bytes stay until they are sent. */
 static inline struct iovec h1_piece(struct str s)
 {
     return (struct iovec){ (char *)(uintptr_t)s.p, s.n };
@@ -173,8 +175,9 @@ void h1_discard_body(struct h1 *c);
  * tells. */
 bool h1_lacks_body(const struct h1 *c);
 
-/* A tunnel: gives it received bytes; starts and stops reading. */
+/* Gives a tunnel received bytes, as long as it takes them. */
 void h1_feed_raw(struct h1 *c);
+/* front_ops of request/request.h: a tunnel starts or stops reading. */
 void h1_read_raw(struct request *r, bool on);
 
 /* ---- h1_reply.c ---- */

@@ -9,8 +9,10 @@
 
 struct country;
 
-/* Opens the file. NULL: it cannot be opened or is no database, and *error is a static phrase. */
+/* Opens the file. The caller ends the database by country_close. NULL: the file cannot be opened or is no
+ * database, and *error is a static phrase. On main's thread, as country_close. */
 struct country *country_open(const char *path, const char **error);
+/* Frees the database. Nobody uses it any more. NULL is allowed. */
 void country_close(struct country *c);
 
 /* Returns the ISO 3166 code in upper case, in the arena. Empty: no database (c == NULL), no address, or an

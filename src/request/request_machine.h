@@ -80,6 +80,7 @@ bool request_was_asked_too_little(struct request *r);
 
 /* ---- request_body.c ---- */
 
+/* Has the request a body: a chunked one, or one of a length above 0? */
 bool request_has_body(const struct request *r);
 /* Does the body have to be whole before the source begins? */
 bool request_needs_whole_body(const struct request *r);
