@@ -121,6 +121,7 @@ group_sites() {
     need glob "/usr/share/rubygems-integration/all/specifications/webrick-*.gemspec" ruby-webrick
     need_npm tests/sites/astro
     need_npm tests/sites/next
+    need_npm tests/sites/svelte
 }
 
 [ $# -gt 0 ] || set -- build test demo

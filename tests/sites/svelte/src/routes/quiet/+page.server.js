@@ -1,0 +1,4 @@
+export function load({ setHeaders }) {
+  setHeaders({ 'Cache-Control': 'private, max-age=60' });
+  return { made: String(process.hrtime.bigint()) };
+}
