@@ -59,7 +59,7 @@ struct fetch {
     bool invalidated;   /* its answer has caused purges, which must not hit its object (object_begin_again) */
     bool has_upload;    /* it had an upload, even if nobody feeds it now: do not send the request again */
     bool conditional;   /* carries validators of `stale` */
-    bool retried;       /* sent again, since a reused connection died: it gets a new one, and no third try */
+    bool retried;       /* sent again on a fresh connection, once, since a reused one died */
     bool unconditional; /* asked again, without validators and ranges of ours */
 
     /* the answer */
@@ -178,7 +178,8 @@ size_t fetch_head_cost(const struct fields *fields);
  * `fields`. */
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v);
 /* Applies the verdict to the index, in HEAD, with the connection, once. Sets `place`. When it is not to
- * store, closes the object, so that nobody else gets the answer, and marks the key. May change *v to that,
+ * store, closes the object, so that nobody else gets the answer, and tells the index what that says
+ * of the key. May change *v to that,
  * when a 2xx has brought another rule meanwhile. */
 void fetch_settle(struct fetch *f, int status, struct verdict *v);
 /* Sets *names to the names that a stored answer (v->store) can be purged by. `before`: the response that a
@@ -197,7 +198,7 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
  * together. */
 uint64_t fetch_whole_length(const struct fetch *f);
 /* Goes from HEAD to BODY, after fetch_settle: gives the object its head, and takes what stands in `got`
- * behind its first `head_bytes` as the begin of the body. Drops the verdict's rule. May end the fetch. */
+ * behind its first `head_bytes` as the beginning of the body. Drops the verdict's rule. May end the fetch. */
 void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verdict *v, size_t head_bytes);
 /* The connection's `space` (origin/pool.h): sets *p to where the next bytes go, and returns how many fit. 0:
  * no byte is wanted now. May end the fetch. */
