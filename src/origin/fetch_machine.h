@@ -178,9 +178,8 @@ size_t fetch_head_cost(const struct fields *fields);
  * `fields`. */
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v);
 /* Applies the verdict to the index, in HEAD, with the connection, once. Sets `place`. When it is not to
- * store, closes the object, so that nobody else gets the answer, and tells the index what that says
- * of the key. May change *v to that,
- * when a 2xx has brought another rule meanwhile. */
+ * store, closes the object, so that nobody else gets the answer, and tells the index what that says of
+ * the key. May change *v to that, when a 2xx has brought another rule meanwhile. */
 void fetch_settle(struct fetch *f, int status, struct verdict *v);
 /* Sets *names to the names that a stored answer (v->store) can be purged by. `before`: the response that a
  * 304 confirmed, whose names are kept too; or NULL. The array is in the arena. */
