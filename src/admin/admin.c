@@ -9,11 +9,13 @@
 #include "admin/explain.h"
 #include "admin/metrics.h"
 #include "admin/purge.h"
+#include "admin/purge_method.h"
 #include "admin/status.h"
 #include "request/page.h"
 #include "request/route.h"
 
-#define BODY_MAX ((size_t)1 << 20)
+#define BODY_MAX       ((size_t)1 << 20)
+#define PURGE_BODY_MAX ((size_t)64 << 10) /* of PURGE and its like, whose bodies say nothing */
 
 /* ---- health ---- */
 
@@ -96,6 +98,14 @@ static void refuse_token(struct request *r)
     answer_field(r, STR("WWW-Authenticate"), STR("Bearer"));
 }
 
+static void answer_purge_method(struct admin *a, struct request *r)
+{
+    if (has_token(a, r))
+        purge_method_answer(a, r, true);
+    else
+        refuse_token(r);
+}
+
 void admin_answer(struct admin *a, struct request *r, struct str body)
 {
     r->head_only = r->method == METHOD_HEAD;
@@ -113,6 +123,10 @@ void admin_answer(struct admin *a, struct request *r, struct str body)
         }
         return;
     }
+    if (route_is_purge(r)) {
+        answer_purge_method(a, r);
+        return;
+    }
     answer_error(
         r, 404,
         "nothing is here; there are POST /api/v1/purge, GET /api/v1/explain?url=URL, GET /api/v1/status, "
@@ -126,6 +140,13 @@ static void start(struct source *s, struct request *r, struct object *o, bool ba
     page_fill(r, o);
 }
 
+static void start_purge(struct source *s, struct request *r, struct object *o, bool background)
+{
+    CHECK(!background);
+    purge_method_answer(CONTAINER_OF(s, struct admin, by_method), r, false);
+    page_fill(r, o);
+}
+
 void admin_init(struct admin *a)
 {
     CHECK(a->token.n > 0);
@@ -135,6 +156,7 @@ void admin_init(struct admin *a)
     a->rate_second = a->rate_used = 0;
     a->source =
         (struct source){ .name = STR("admin"), .route = route_alone, .body_max = BODY_MAX, .start = start };
+    a->by_method = (struct source){ .name = STR("purges"), .body_max = PURGE_BODY_MAX, .start = start_purge };
 }
 
 void admin_fini(struct admin *a)

@@ -22,7 +22,8 @@ struct admin_purge {
 };
 
 struct admin {
-    struct source source;
+    struct source source;    /* of the admin listener */
+    struct source by_method; /* of purges that come by a site's own listener */
     /* set by main */
     struct cache *cache;
     struct origins *origins;

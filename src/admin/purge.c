@@ -185,36 +185,51 @@ bool purge_parse(struct str body, struct arena *a, struct purge *out, struct pur
     return good;
 }
 
+bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t n, struct str by,
+                struct purge_made *made, struct purge_error *error)
+{
+    struct now now = clock_now(a->clock);
+    int64_t rate = r->settings->process.purge_rate;
+    *made = (struct purge_made){ 0 };
+    for (size_t i = 0; i < n; i++)
+        if (!purge_check(&purges[i], r->settings, &r->arena, error))
+            return false;
+    if (!admin_may_purge(a, rate, now.mono_ms))
+        return purge_refuse(
+            error, &r->arena, 429,
+            "more than %lld purges in this second (setting purge_rate); nothing was purged, send it again",
+            (long long)rate);
+    for (size_t i = 0; i < n; i++) {
+        struct purge_result result;
+        CHECK(purge_apply(a->cache, r->settings, &purges[i], now.mono_ms, &r->arena, &result, error));
+        struct str said = purge_say(&purges[i], &r->arena);
+        made->sequence = result.sequence;
+        made->said = i ? ARENA_JOIN(&r->arena, made->said, STR("; "), said) : said;
+        if (result.names == 0)
+            continue;
+        admin_purged(a, result.sequence, said, now.wall_ms);
+        log_info(r->w->log, "purge", "%.*s (sequence %llu%s%.*s)", STR_ARG(said),
+                 (unsigned long long)result.sequence, by.n ? ", " : "", STR_ARG(by));
+    }
+    return true;
+}
+
 void purge_answer(struct admin *a, struct request *r, struct str body)
 {
     struct purge purge;
-    struct purge_result result;
+    struct purge_made made;
     struct purge_error error;
-    struct now now = clock_now(a->clock);
     if (!purge_parse(body, &r->arena, &purge, &error) ||
-        !purge_check(&purge, r->settings, &r->arena, &error)) {
+        !purge_make(a, r, &purge, 1, STR_NONE, &made, &error)) {
         answer_error(r, error.status, "%.*s", STR_ARG(error.text));
+        if (error.status == 429)
+            answer_field(r, STR("Retry-After"), STR("1"));
         return;
-    }
-    if (!admin_may_purge(a, r->settings->process.purge_rate, now.mono_ms)) {
-        answer_error(
-            r, 429,
-            "more than %lld purges in this second (setting purge_rate); nothing was purged, send it again",
-            (long long)r->settings->process.purge_rate);
-        answer_field(r, STR("Retry-After"), STR("1"));
-        return;
-    }
-    CHECK(purge_apply(a->cache, r->settings, &purge, now.mono_ms, &r->arena, &result, &error));
-    struct str said = purge_say(&purge, &r->arena);
-    if (result.names) {
-        admin_purged(a, result.sequence, said, now.wall_ms);
-        log_info(r->w->log, "purge", "%.*s (sequence %llu)", STR_ARG(said),
-                 (unsigned long long)result.sequence);
     }
     struct buf b = BUF_INIT;
     buf_printf(&b,
-               "{\"sequence\": %llu, \"durable\": false, \"purged\": ", (unsigned long long)result.sequence);
-    buf_add_json(&b, said);
+               "{\"sequence\": %llu, \"durable\": false, \"purged\": ", (unsigned long long)made.sequence);
+    buf_add_json(&b, made.said);
     buf_add(&b, STR("}\n"));
     answer_json(r, 202, arena_dup(&r->arena, buf_str(&b)));
     buf_fini(&b);

@@ -13,6 +13,18 @@
  * members, so that a misspelt "cache_tags" does not purge a whole site. Pure. */
 bool purge_parse(struct str body, struct arena *a, struct purge *out, struct purge_error *error);
 
+/* What purge_make did. */
+struct purge_made {
+    uint64_t sequence;
+    struct str said; /* what was purged, for people */
+};
+
+/* Checks all of these purges, then applies all of them, and tells log and status. `by`: how they were asked
+ * for, for the log; may be empty. true: *made is set. false: *error is set, nothing was purged; status 429:
+ * over the setting purge_rate. The request gives settings and arena. On its worker. */
+bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t n, struct str by,
+                struct purge_made *made, struct purge_error *error);
+
 /* Makes the purge that `body` asks for, and r->answer: 202, or an error that says why nothing was purged.
  * Called on the request's worker. */
 void purge_answer(struct admin *a, struct request *r, struct str body);

@@ -532,7 +532,8 @@ static const char *string_name(enum text_form form)
     case FORM_FIELD:
     case FORM_TAG_HEADER:
     case FORM_PARAM: return "NAME";
-    case FORM_PATH: return "PATH";
+    case FORM_PATH:
+    case FORM_URL_PATH: return "PATH";
     case FORM_SECRET: return "SECRET";
     default: return "TEXT";
     }

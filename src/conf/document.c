@@ -218,6 +218,7 @@ static const char *form_word(enum text_form form)
     case FORM_TAG_HEADER: return "`NAME`, `NAME:space`, `NAME:either`";
     case FORM_PARAM: return "parameter name";
     case FORM_PATH: return "path";
+    case FORM_URL_PATH: return "path of a URL";
     case FORM_SECRET: return "visible ASCII without spaces";
     }
     UNREACHABLE();

@@ -334,6 +334,14 @@ static const char *check_path(struct str s)
     return str_starts(s, STR("~")) ? "starts with ~, which nothing expands here; write the whole path" : NULL;
 }
 
+static const char *check_url_path(struct str s)
+{
+    bool good = s.n > 1 && s.p[0] == '/' && s.p[s.n - 1] != '/';
+    for (size_t i = 0; good && i < s.n; i++)
+        good = is_alpha(s.p[i]) || is_digit(s.p[i]) || s.p[i] == '-' || s.p[i] == '_' || s.p[i] == '/';
+    return good ? NULL : "is not a path for this; write it like /purge, of letters, digits, - and _";
+}
+
 static const char *check_secret(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -367,6 +375,7 @@ const char *form_check(enum text_form form, struct str s)
     case FORM_TAG_HEADER: return check_tag_header(s);
     case FORM_PARAM: return check_param(s);
     case FORM_PATH: return check_path(s);
+    case FORM_URL_PATH: return check_url_path(s);
     case FORM_SECRET: return check_secret(s);
     }
     UNREACHABLE();

@@ -20,6 +20,7 @@ enum text_form {
     FORM_TAG_HEADER, /* NAME, NAME:comma, NAME:space, NAME:either */
     FORM_PARAM,      /* name of a query parameter */
     FORM_PATH,       /* of a file or folder */
+    FORM_URL_PATH,   /* of a URL, without a / at its end */
     FORM_SECRET,     /* visible ASCII; messages never repeat it */
 };
 

@@ -55,6 +55,33 @@ static struct str forwarded_for(struct request *r)
     return believed;
 }
 
+/* Fields that proxies add. A stranger can add one, but take none away. */
+static bool came_by_proxy(const struct request *r)
+{
+    return fields_has(&r->fields, FIELD_X_FORWARDED_FOR) || fields_has(&r->fields, FIELD_FORWARDED) ||
+           fields_has(&r->fields, FIELD_VIA) || fields_has(&r->fields, FIELD_X_REAL_IP) ||
+           fields_has(&r->fields, FIELD_X_FORWARDED_HOST) || fields_has(&r->fields, FIELD_X_FORWARDED_PROTO);
+}
+
+bool route_sender(struct request *r, struct address *out)
+{
+    *out = *r->peer;
+    if (!came_by_proxy(r))
+        return true;
+    struct str rest = fields_joined(&r->fields, FIELD_X_FORWARDED_FOR, &r->arena), member;
+    if (!r->trusted || !list_last(&rest, &member))
+        return false;
+    /* Every member up to the first that is no trusted proxy's must be an address: behind anything else could
+     * be anybody. */
+    for (unsigned hops = 0; hops < FORWARDED_HOPS_MAX; hops++) {
+        if (!address_parse_ip(member, 0, out))
+            return false;
+        if (!route_peer_is_trusted(r->snapshot, out) || !list_last(&rest, &member))
+            return true;
+    }
+    return false;
+}
+
 /* The last address in X-Forwarded-For that is not itself a trusted proxy's; else the peer's. */
 struct str request_client_ip(struct request *r)
 {
@@ -261,9 +288,38 @@ static void find_debug(struct request *r)
     r->debug = !differs;
 }
 
+/* ---- purges by method ---- */
+
+bool route_is_purge(const struct request *r)
+{
+    static const struct str methods[] = { STR_INIT("PURGE"), STR_INIT("BAN"), STR_INIT("PURGEKEYS"),
+                                          STR_INIT("PURGETAGS") };
+    for (size_t i = 0; r->method == METHOD_OTHER && i < COUNT_OF(methods); i++)
+        if (str_eq(r->method_name, methods[i]))
+            return true;
+    return false;
+}
+
+/* GET below the setting purge_path. */
+static bool is_below_purge_path(const struct request *r)
+{
+    struct str path = r->key.path, purge = r->site->purge_path;
+    return purge.n && r->method == METHOD_GET && str_starts(path, purge) && path.n > purge.n &&
+           path.p[purge.n] == '/' && str_starts(r->came, purge);
+}
+
+/* A purge goes to the source of purges, and never to the origin: it may be answered for a host of no site. */
+static enum http_error route_to_purges(struct request *r, const struct target *t)
+{
+    r->source = r->w->purges;
+    return route_alone(r, t);
+}
+
 enum http_error route_to_site(struct request *r, const struct target *t)
 {
     r->site = settings_site_of_host(r->settings, r->key.host);
+    if (r->method == METHOD_OTHER && route_is_purge(r) && r->w->purges)
+        return route_to_purges(r, t);
     if (!r->site) {
         r->reason = REASON_NO_SITE;
         r->status = 421;
@@ -277,6 +333,8 @@ enum http_error route_to_site(struct request *r, const struct target *t)
     r->key.site = r->site->name;
     r->key.order = (enum query_order)r->site->query;
     r->came = target_as_came(r, t);
+    if (r->site->purge_path.n && is_below_purge_path(r) && r->w->purges)
+        return route_to_purges(r, t);
     find_query(r, t);
     find_mode(r);
     find_data_request(r);
@@ -289,6 +347,7 @@ enum http_error route_to_site(struct request *r, const struct target *t)
 enum http_error route_alone(struct request *r, const struct target *t)
 {
     r->pass = true;
+    r->came = target_as_came(r, t);
     r->key.query = t->query;
     r->key.has_query = t->has_query;
     return HTTP_ERROR_NONE;

@@ -22,6 +22,14 @@ enum http_error route_alone(struct request *r, const struct target *t);
 /* Are the X-Forwarded-* fields of that peer believed (trusted_proxies)? */
 bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer);
 
+/* Does the request's method purge (PURGE, BAN, PURGEKEYS, PURGETAGS)? */
+bool route_is_purge(const struct request *r);
+
+/* Finds who sent the request, for what only some may do: the peer, or the visitor whom a trusted proxy
+ * names. false: it is not known, since the request shows the marks of a proxy that says nothing, or is not
+ * trusted. */
+bool route_sender(struct request *r, struct address *out);
+
 /* Returns the peer's address as text, without a port. Empty: the peer is on a Unix socket. */
 struct str route_peer_ip(struct request *r);
 

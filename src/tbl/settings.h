@@ -113,6 +113,8 @@ SETTING(SITE, LIST,  ignore_query,           "[tracking]", PARAM, 0, KEY, "Query
 SETTING(SITE, LIST,  tag_headers,            "[Netlify-Cache-Tag, Cache-Tag]", TAG_HEADER, 0, STORE, "Response fields with cache tags, the first present counts. NAME, or NAME:space, NAME:either for other separators than a comma.")
 SETTING(SITE, COUNT, tags,                   "500",            0, 10000, STORE, "Most tags of one response; a response with more is not stored.")
 SETTING(SITE, COUNT, tag_bytes,              "1024",           1, 8192, STORE, "Longest tag; a response with a longer one is not stored.")
+SETTING(SITE, LIST,  purge_from,             "", NETWORK, 0, SERVE, "Networks whose PURGE, BAN, PURGEKEYS and PURGETAGS requests to the site itself purge it; others get 405. Behind a trusted proxy the visitor's address counts.")
+SETTING(SITE, TEXT,  purge_path,             "", URL_PATH, 0, SERVE, "Below this path GET purges, for the networks of purge_from: with /purge, GET /purge/blog/ purges /blog/ (Nginx Helper).")
 SETTING(SITE, BOOL,  invalidate_unsafe,      "true",           0, 0, SERVE, "After an answered POST, PUT, PATCH or DELETE, stored responses for its URL must be revalidated (RFC 9111 4.4).")
 
   SETTING_SECTION(SITE, "Bodies and variants")

@@ -1158,7 +1158,7 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
         [FORM_ANY] = "x",           [FORM_ADDRESS] = "\":9\"", [FORM_NETWORK] = "unix",
         [FORM_HOSTS] = "x.example", [FORM_HOST] = "x.example", [FORM_ORIGIN] = "http://x",
         [FORM_FIELD] = "X",         [FORM_TAG_HEADER] = "X",   [FORM_PARAM] = "x",
-        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",
+        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",       [FORM_URL_PATH] = "/x",
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";

@@ -6,7 +6,7 @@ const answer = (r) => reply(r.method === 'HEAD' ? '' : 'x', { 'Cache-Control': '
   r.method === 'PROPFIND' ? '207 Multi-Status' : '200 OK');
 await scenario({ answer }, async ({ ask, cases }) => {
   const stored = async (path) => (await ask(path)).fields['cache-status'].startsWith('freshet; hit');
-  const rows = { PROPFIND: true, REPORT: true, SEARCH: true, QUERY: true, OPTIONS: true, HEAD: true, POST: false, PUT: false, PATCH: false, DELETE: false, PROPPATCH: false, MKCOL: false, LOCK: false, propfind: false, PURGE: false };
+  const rows = { PROPFIND: true, REPORT: true, SEARCH: true, QUERY: true, OPTIONS: true, HEAD: true, POST: false, PUT: false, PATCH: false, DELETE: false, PROPPATCH: false, MKCOL: false, LOCK: false, propfind: false, UNLINK: false };
   for (const [method, safe] of Object.entries(rows)) {
     await cases.check(`${method} ${safe ? 'invalidates nothing' : 'invalidates'}`, async () => {
       const path = `/${method}`;

@@ -1,0 +1,132 @@
+#include "admin/purge_method.h"
+
+#include "admin/answer.h"
+#include "admin/dialect.h"
+#include "admin/purge.h"
+#include "request/page.h"
+#include "request/route.h"
+
+/* ---- who may ---- */
+
+static bool may_purge(const struct site_settings *site, const struct address *sender)
+{
+    for (size_t i = 0; i < site->purge_from.n; i++) {
+        struct network network;
+        if (network_parse(site->purge_from.v[i], &network) && network_has(&network, sender))
+            return true;
+    }
+    return false;
+}
+
+/* The sites that the sender may purge by this request: the one of its host, else, for a purge that does not
+ * go by the host, each that lets him. The array is in the arena. */
+struct targets {
+    const struct site_settings **v;
+    size_t n;
+};
+
+static void find_targets(struct request *r, const struct address *sender, bool has_token, struct targets *out)
+{
+    const struct settings *s = r->settings;
+    *out = (struct targets){ .v = arena_alloc(&r->arena, s->sites_n * sizeof(*out->v)) };
+    const struct site_settings *of_host = settings_site_of_host(s, r->key.host);
+    for (size_t i = 0; i < s->sites_n; i++)
+        if ((!of_host || of_host == &s->sites[i]) && (has_token || may_purge(&s->sites[i], sender)))
+            out->v[out->n++] = &s->sites[i];
+}
+
+/* ---- answers ---- */
+
+static void answer_sentence(struct request *r, int status, struct str text)
+{
+    answer_text(r, status, ARENA_JOIN(&r->arena, text, STR("\n")));
+}
+
+static void refuse_stranger(struct request *r)
+{
+    bool get = r->method == METHOD_GET;
+    answer_sentence(
+        r, get ? 403 : 405,
+        STR("Nothing was purged: this is for the networks in the setting purge_from, and you do not "
+            "come from one of them."));
+    if (!get)
+        answer_field(r, page_allow.name, page_allow.value);
+}
+
+static void refuse(struct request *r, const struct purge_error *error)
+{
+    answer_sentence(r, error->status,
+                    ARENA_JOIN(&r->arena, STR("Nothing was purged: "), error->text, STR(".")));
+    if (error->status == 429)
+        answer_field(r, STR("Retry-After"), STR("1"));
+}
+
+static void say(struct request *r, const struct purge_made *made, const struct dialect_purge *d)
+{
+    struct str text = arena_printf(&r->arena, "Purged %.*s (sequence %llu; read as %.*s).\n",
+                                   STR_ARG(made->said), (unsigned long long)made->sequence, STR_ARG(d->as));
+    answer_text(r, 200, text);
+}
+
+/* ---- the purge ---- */
+
+/* HOST[:PORT] of the page that is named. */
+static struct str host_of(struct request *r)
+{
+    if (r->key.port == 0)
+        return r->key.host;
+    return ARENA_JOIN(&r->arena, r->key.host, STR(":"), arena_decimal(&r->arena, r->key.port));
+}
+
+static bool read_request(struct request *r, struct dialect_purge *out, struct purge_error *error)
+{
+    struct dialect_request asked = {
+        .method = r->method_name,
+        .target = r->came,
+        .is_absolute = !str_starts(r->target, STR("/")),
+        .host = host_of(r),
+        .fields = &r->fields,
+        .purge_path = r->method == METHOD_GET ? r->site->purge_path : STR_NONE,
+    };
+    return dialect_read(&asked, &r->arena, out, error);
+}
+
+/* Makes the purges of one request: one, or one for each site when no site has its host. */
+static bool purge_targets(struct admin *a, struct request *r, const struct targets *targets,
+                          const struct dialect_purge *d, struct purge_made *made, struct purge_error *error)
+{
+    bool known_host = settings_site_of_host(r->settings, r->key.host) != NULL;
+    if (!known_host && !d->any_host)
+        return purge_refuse(error, &r->arena, 404,
+                            "no site has the host \"%.*s\"; a site's setting hosts names them",
+                            STR_ARG(r->key.host));
+    struct purge *purges = arena_alloc(&r->arena, targets->n * sizeof(*purges));
+    for (size_t i = 0; i < targets->n; i++) {
+        purges[i] = d->purge;
+        purges[i].site = targets->v[i]->name;
+    }
+    struct str ip = request_client_ip(r); /* empty: a Unix socket */
+    struct str by = ARENA_JOIN(&r->arena, r->method_name, STR(" from "), ip.n ? ip : STR("unix"),
+                               STR(", read as "), d->as);
+    return purge_make(a, r, purges, targets->n, by, made, error);
+}
+
+void purge_method_answer(struct admin *a, struct request *r, bool has_token)
+{
+    struct address sender = { 0 };
+    struct targets targets;
+    struct dialect_purge read;
+    struct purge_made made;
+    struct purge_error error;
+    if (!has_token && !route_sender(r, &sender)) {
+        refuse_stranger(r);
+        return;
+    }
+    find_targets(r, &sender, has_token, &targets);
+    if (targets.n == 0)
+        refuse_stranger(r);
+    else if (!read_request(r, &read, &error) || !purge_targets(a, r, &targets, &read, &made, &error))
+        refuse(r, &error);
+    else
+        say(r, &made, &read);
+}
