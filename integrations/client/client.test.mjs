@@ -94,7 +94,8 @@ describe('with freshet', () => {
     for (const [what, more, status, said] of cases) {
       const error = await purge(what, { ...options(), ...more }).then(assert.fail, (reason) => reason);
       assert.ok(error instanceof FreshetError, error);
-      assert.equal(error.status, status);
+      assert.equal(error.answered, status);
+      assert.equal(error.status ?? error.statusCode, undefined);
       assert.equal(error.attempts, 1);
       assert.match(error.message, said);
       assert.ok(!error.message.includes(front.token));
@@ -177,7 +178,7 @@ describe('with one that fails', () => {
     for (const status of [301, 400, 401, 404, 413]) {
       seen = [];
       answers = [[status, 'no']];
-      assert.equal((await fails({ tags: 'a' })).status, status);
+      assert.equal((await fails({ tags: 'a' })).answered, status);
       assert.equal(seen.length, 1);
     }
   });

@@ -54,7 +54,7 @@ export declare function purge(what: PurgeRequest, options?: ClientOptions): Prom
 
 export declare class FreshetError extends Error {
   /** The status of freshet's answer; undefined when there was none. */
-  readonly status?: number;
+  readonly answered?: number;
   /** The system's word when there was no answer, such as ECONNREFUSED; ETIMEDOUT when the time was up. */
   readonly code?: string;
   /** How often freshet was asked. */

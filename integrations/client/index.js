@@ -15,11 +15,11 @@ const REQUEST = ['tags', 'urls', 'all', 'soft', 'site', 'domain', 'signal'];
 
 /** freshet did not purge: it could not be asked, or it said no. The message says which, and what to do. */
 export class FreshetError extends Error {
-  constructor(message, { status, code, attempts, cause } = {}) {
+  constructor(message, { answered, code, attempts, cause } = {}) {
     super(message, cause && { cause });
     this.name = 'FreshetError';
-    /** The status of freshet's answer; undefined when there was none. */
-    this.status = status;
+    /** The status of freshet's answer; undefined when there was none. Frameworks answer with an error's `status`, which this is not. */
+    this.answered = answered;
     /** The system's word when there was no answer, such as ECONNREFUSED; ETIMEDOUT when the time was up. */
     this.code = code;
     /** How often freshet was asked. */
@@ -179,7 +179,7 @@ function answerOf({ status, text }, { name }, attempts) {
     const answer = JSON.parse(text);
     if (Number.isInteger(answer.sequence)) return answer;
   } catch {}
-  throw new FreshetError(`${name} answered a purge with ${status}, but not as freshet does. Is this freshet's admin address?`, { status, attempts });
+  throw new FreshetError(`${name} answered a purge with ${status}, but not as freshet does. Is this freshet's admin address?`, { answered: status, attempts });
 }
 
 function failure({ name }, { status, text, error }, { attempt: attempts, timeout, from, body, late }) {
@@ -189,7 +189,7 @@ function failure({ name }, { status, text, error }, { attempt: attempts, timeout
     const reason = late.aborted ? `no answer within ${timeout / 1000} s` : (error.code ?? error.message);
     return new FreshetError(`freshet does not answer at ${name} (${reason}${tries}). Is it running? FRESHET_ADMIN names its admin address.`, { code, attempts, cause: error });
   }
-  return new FreshetError(`freshet at ${name} refused to purge with ${status}: ${sentence(text)}${hint(status, from, body)}${tries}`, { status, attempts });
+  return new FreshetError(`freshet at ${name} refused to purge with ${status}: ${sentence(text)}${hint(status, from, body)}${tries}`, { answered: status, attempts });
 }
 
 function sentence(text) {

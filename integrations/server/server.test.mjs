@@ -36,9 +36,13 @@ for (const framework of ['express', 'fastify', 'hono'])
     const name = join(folder, `app-${framework}.mjs`);
     writeFileSync(name, block(readme, 'js', `app-${framework}.mjs`));
     let said = '';
-    const app = run(NODE, [name], { env: { ...process.env, PORT: `${port}`, FRESHET_ADMIN: front.admin, FRESHET_TOKEN: front.token } }, (d) => (said += d));
-    try {
+    let app;
+    const start = async (token) => {
+      app = run(NODE, [name], { env: { ...process.env, PORT: `${port}`, FRESHET_ADMIN: front.admin, FRESHET_TOKEN: token } }, (d) => (said += d));
       await until(() => `the app: ${said}`, () => ask(port, '/').then(() => true, () => false));
+    };
+    try {
+      await start(front.token);
       for (const session of ['genuine', 'made-up']) assert.match((await front.own('/books/1', { cookies: { session } })).headers['cache-control'], /private/);
       const { text } = await front.miss('/books/1');
       await front.miss('/books/2');
@@ -49,6 +53,9 @@ for (const framework of ['express', 'fastify', 'hono'])
       assert.equal((await front.get('/books/1', { method: 'POST' })).text, 'saved\n');
       assert.notEqual((await front.miss('/books/1')).text, text);
       await front.hit('/books/2');
+      await end(app);
+      await start('wrong');
+      assert.equal((await ask(port, '/books/1', { method: 'POST' })).status, 500);
     } finally {
       await end(app);
       await front.stop();

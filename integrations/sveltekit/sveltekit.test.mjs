@@ -99,7 +99,7 @@ test('a purge that fails', async () => {
   const routes = { '/a': { ttl: 5 } };
   await assert.rejects(said({ routes }, { method: 'POST' }), /400: no/);
   const heard = [];
-  await said({ routes, onPurgeError: (error, event) => heard.push([error.status, event.url.pathname]) }, { method: 'POST' });
+  await said({ routes, onPurgeError: (error, event) => heard.push([error.answered, event.url.pathname]) }, { method: 'POST' });
   assert.deepEqual(heard, [[400, '/a']]);
 });
 
