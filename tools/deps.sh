@@ -122,6 +122,8 @@ group_sites() {
     need_npm tests/sites/astro
     need_npm tests/sites/next
     need_npm tests/sites/svelte
+    need_npm tests/sites/nuxt
+    need_npm tests/sites/nitro
 }
 
 [ $# -gt 0 ] || set -- build test demo
