@@ -12,7 +12,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e sites fuzz bench bench-programs cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz bench bench-programs cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -69,7 +69,9 @@ e2e: all
 	@tools/deps.sh test
 	bash tests/e2e/run.sh
 
-# The guides with WordPress, Next.js and Rails themselves: some minutes, after some hundred megabytes of packages.
+# Guides and integrations with the software itself (WordPress, Rails, Next.js, Astro, Nuxt, SvelteKit): some minutes, after a gigabyte of
+# packages.
+e2e-apps: sites
 sites: all
 	@tools/deps.sh sites
 	@tests/sites/run.sh

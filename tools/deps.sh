@@ -124,6 +124,8 @@ group_sites() {
     need_npm tests/sites/svelte
     need_npm tests/sites/nuxt
     need_npm tests/sites/nitro
+    need_npm tests/sites/types
+    need_npm tests/e2e
 }
 
 [ $# -gt 0 ] || set -- build test demo

@@ -1,6 +1,7 @@
 import type { ClientOptions } from '@freshet/client';
 import type { Policy } from '@freshet/client/fields';
-import type { Handle, RequestEvent } from '@sveltejs/kit';
+import type { RequestEvent } from '@sveltejs/kit';
+import type { Handle } from '@sveltejs/kit/hooks';
 
 export { FreshetError, createClient, purge } from '@freshet/client';
 
