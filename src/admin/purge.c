@@ -1,33 +1,12 @@
 #include "admin/purge.h"
 
-#include <jansson.h>
-
 #include "admin/answer.h"
+#include "admin/body.h"
 #include "conf/nearest.h"
 
-#define DEPTH_MAX  8   /* the deepest good body has 2 levels */
 #define QUOTED_MAX 100 /* bytes of the input repeated in a message */
 
 /* ---- the body ---- */
-
-/* The nesting of brackets outside strings: jansson would follow them one call each. */
-static bool is_too_deep(struct str json)
-{
-    size_t depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < json.n; i++) {
-        char c = json.p[i];
-        if (c == '"')
-            quoted = !quoted;
-        else if (c == '\\' && quoted)
-            i++;
-        else if (!quoted && (c == '[' || c == '{') && ++depth > DEPTH_MAX)
-            return true;
-        else if (!quoted && (c == ']' || c == '}') && depth > 0)
-            depth--;
-    }
-    return false;
-}
 
 struct parse {
     struct arena *arena;
@@ -37,46 +16,14 @@ struct parse {
 
 #define REFUSE(p, ...) purge_refuse((p)->error, (p)->arena, 400, __VA_ARGS__)
 
-static struct str string_of(const json_t *v)
-{
-    return (struct str){ json_string_value(v), json_string_length(v) };
-}
-
 /* A string that is not empty. */
 static bool take_text(struct parse *p, const char *name, const json_t *v, struct str *out)
 {
-    struct str s = json_is_string(v) ? str_trim(string_of(v)) : STR_NONE;
+    struct str s = body_text(v);
     if (s.n == 0 || !purge_is_text(s))
         return REFUSE(p, "%s must be a string that is not empty; leave it out when there is nothing to say",
                       name);
     *out = arena_dup(p->arena, s);
-    return true;
-}
-
-/* `keep_empty`: what is empty is kept, for others to refuse. */
-static bool take_list(struct parse *p, const char *name, const json_t *v, bool keep_empty, struct strs *out)
-{
-    size_t n = json_array_size(v); /* 0 when it is no array */
-    if (!json_is_array(v))
-        return REFUSE(p, "%s must be a list of strings, like [\"one\", \"two\"]", name);
-    if (n > PURGE_LIST_MAX)
-        return purge_refuse(p->error, p->arena, 413,
-                            "%s has more than %d members; send them in several requests", name,
-                            PURGE_LIST_MAX);
-    out->v = arena_alloc(p->arena, (n + 1) * sizeof(*out->v));
-    for (size_t i = 0; i < n; i++) {
-        const json_t *member = json_array_get(v, i);
-        struct str s = json_is_string(member) ? str_trim(string_of(member)) : STR_NONE;
-        if (!json_is_string(member))
-            return REFUSE(p, "%s[%zu] is no string; write each in quotes", name, i);
-        if (!purge_is_text(s))
-            return REFUSE(p, "%s[%zu] has a control character (a line break?); take it out", name, i);
-        if (s.n || keep_empty)
-            out->v[out->n++] = arena_dup(p->arena, s);
-    }
-    if (n > 0 && out->n == 0)
-        return REFUSE(
-            p, "%s has nothing but empty strings; name something, or leave it out to purge the site", name);
     return true;
 }
 
@@ -138,15 +85,15 @@ static bool take_member(struct parse *p, const char *name, const json_t *v)
         return take_deploy(p, v);
     if (str_eq(key, STR("cache_tags"))) {
         out->scope |= PURGE_OF_TAGS;
-        return take_list(p, name, v, false, &out->tags);
+        return body_list(name, v, false, p->arena, &out->tags, p->error);
     }
     if (str_eq(key, STR("urls"))) {
         out->scope |= PURGE_OF_URLS;
-        return take_list(p, name, v, true, &out->urls);
+        return body_list(name, v, true, p->arena, &out->urls, p->error);
     }
     if (str_eq(key, STR("prefixes"))) {
         out->scope |= PURGE_OF_PREFIXES;
-        return take_list(p, name, v, true, &out->prefixes);
+        return body_list(name, v, true, p->arena, &out->prefixes, p->error);
     }
     if (str_eq(key, STR("soft")))
         return take_soft(p, v);
@@ -157,8 +104,6 @@ static bool take_object(struct parse *p, json_t *object)
 {
     const char *name;
     json_t *value;
-    if (!json_is_object(object))
-        return REFUSE(p, "the body must be a JSON object, like {\"cache_tags\": [\"book-1\"]}");
     json_object_foreach(object, name, value) if (!take_member(p, name, value)) return false;
     return true;
 }
@@ -166,18 +111,10 @@ static bool take_object(struct parse *p, json_t *object)
 bool purge_parse(struct str body, struct arena *a, struct purge *out, struct purge_error *error)
 {
     struct parse p = { .arena = a, .out = out, .error = error };
-    json_error_t why;
+    json_t *root;
     *out = (struct purge){ .kind = PURGE_HARD, .cause = PURGE_BY_API };
-    if (str_trim(body).n == 0)
-        return REFUSE(
-            &p, "the body is empty; send JSON: {\"cache_tags\": [\"book-1\"]}, or {} for the whole site");
-    if (is_too_deep(body))
-        return REFUSE(
-            &p, "the body is nested too deeply; it must be an object like {\"cache_tags\": [\"book-1\"]}");
-    json_t *root = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (!root)
-        return REFUSE(&p, "the body is not good JSON: line %d, column %d: %s", why.line, why.column,
-                      why.text);
+    if (!body_parse(body, "{\"cache_tags\": [\"book-1\"]}, or {} for the whole site", a, &root, error))
+        return false;
     bool good = take_object(&p, root);
     json_decref(root);
     if (!out->scope)
