@@ -121,6 +121,7 @@ group_sites() {
     need glob "/usr/share/rubygems-integration/all/specifications/webrick-*.gemspec" ruby-webrick
     need_npm tests/sites/astro
     need_npm tests/sites/next
+    need_npm tests/sites/purge
     need_npm tests/sites/svelte
     need_npm tests/sites/nuxt
     need_npm tests/sites/nitro

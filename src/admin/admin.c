@@ -7,6 +7,7 @@
 
 #include "admin/answer.h"
 #include "admin/explain.h"
+#include "admin/foreign.h"
 #include "admin/metrics.h"
 #include "admin/purge.h"
 #include "admin/purge_method.h"
@@ -75,16 +76,31 @@ static void digest_of(struct str text, unsigned char out[ADMIN_DIGEST_BYTES])
 }
 
 /* Digests are compared, so that neither the token's bytes nor its length can be measured. */
-static bool has_token(const struct admin *a, const struct request *r)
+static bool is_our_token(const struct admin *a, struct str text)
 {
     unsigned char given[ADMIN_DIGEST_BYTES];
+    digest_of(text, given);
+    return CRYPTO_memcmp(given, a->digest, sizeof(given)) == 0;
+}
+
+/* Clients of Fastly and of Cloudflare have fields of their own for it. */
+static bool has_key(const struct admin *a, const struct request *r)
+{
+    for (size_t i = 0; i < r->fields.n; i++)
+        if (str_eq_nocase(r->fields.v[i].name, STR("Fastly-Key")) ||
+            str_eq_nocase(r->fields.v[i].name, STR("X-Auth-Key")))
+            return is_our_token(a, str_trim(r->fields.v[i].value));
+    return false;
+}
+
+static bool has_token(const struct admin *a, const struct request *r)
+{
     if (fields_count(&r->fields, FIELD_AUTHORIZATION) != 1)
         return false;
     struct str value = fields_value(&r->fields, FIELD_AUTHORIZATION);
     if (!str_starts_nocase(value, STR("Bearer ")))
         return false;
-    digest_of(str_trim(str_from_index(value, 7)), given);
-    return CRYPTO_memcmp(given, a->digest, sizeof(given)) == 0;
+    return is_our_token(a, str_trim(str_from_index(value, 7)));
 }
 
 static void refuse_token(struct request *r)
@@ -100,7 +116,7 @@ static void refuse_token(struct request *r)
 
 static void answer_purge_method(struct admin *a, struct request *r)
 {
-    if (has_token(a, r))
+    if (has_token(a, r) || has_key(a, r))
         purge_method_answer(a, r, true);
     else
         refuse_token(r);
@@ -123,8 +139,13 @@ void admin_answer(struct admin *a, struct request *r, struct str body)
         }
         return;
     }
+    enum foreign_api api = foreign_of(r->key.path);
     if (route_is_purge(r)) {
         answer_purge_method(a, r);
+        return;
+    }
+    if (api != FOREIGN_NONE) {
+        foreign_answer(a, r, api, body, has_token(a, r) || has_key(a, r));
         return;
     }
     answer_error(

@@ -1,6 +1,6 @@
 /*
- * JSON bodies of requests that purge: the purge API's own, and those of other caches' APIs. Strings of results are
- * in the arena. Pure.
+ * JSON bodies of requests that purge: the purge API's own, and those of other caches' APIs. Strings of
+ * results are in the arena. Pure.
  */
 #ifndef ADMIN_BODY_H
 #define ADMIN_BODY_H
@@ -9,18 +9,18 @@
 
 #include "cache/purge.h"
 
-/* Parses an object. `example`: one, for the message about an empty body. true: *out is set, and the caller gives it
- * back by json_decref. false: *error is set. Limits the nesting to 8 levels, since the parser would follow them one
- * call each; refuses duplicate members. The caller limits the bytes. */
+/* Parses an object. `example`: one, for the message about an empty body. true: *out is set, and the caller
+ * gives it back by json_decref. false: *error is set. Limits the nesting to 8 levels, since the parser would
+ * follow them one call each; refuses duplicate members. The caller limits the bytes. */
 bool body_parse(struct str body, const char *example, struct arena *a, json_t **out,
                 struct purge_error *error);
 
 /* Returns the string's text, trimmed; it lives as long as `v`. Without bytes when `v` is no string. */
 struct str body_text(const json_t *v);
 
-/* Copies a list of strings, trimmed, at most PURGE_LIST_MAX. `name`: of the member, for messages. `keep_empty`:
- * empty ones are kept, for others to refuse; else they are left out, and a list of nothing else is refused. false:
- * *error is set. */
+/* Copies a list of strings, trimmed, at most PURGE_LIST_MAX. `name`: of the member, for messages.
+ * `keep_empty`: empty ones are kept, for others to refuse; else they are left out, and a list of nothing
+ * else is refused. false: *error is set. */
 bool body_list(const char *name, const json_t *v, bool keep_empty, struct arena *a, struct strs *out,
                struct purge_error *error);
 
