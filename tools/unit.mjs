@@ -1,5 +1,5 @@
 // Runs the unit tests of a build, two programs at once, and sums what cmocka counts.
-// Usage: node tools/unit.mjs [--build FOLDER] [PATTERN]
+// Usage: node tools/unit.mjs [--build FOLDER] [WORD]...    those whose name has one of the words
 // Prints the output of programs that fail. Last line: N passed, N failed, N skipped.
 import { execFileSync, spawn } from 'node:child_process';
 import path from 'node:path';
@@ -12,7 +12,7 @@ const build = at >= 0 ? args.splice(at, 2)[1] : 'build-dev';
 const limit_ms = 180_000;
 
 const programs = JSON.parse(execFileSync('meson', ['introspect', build, '--tests']))
-  .filter((t) => t.suite.some((s) => s.endsWith('unit')) && (!args[0] || t.name.includes(args[0])));
+  .filter((t) => t.suite.some((s) => s.endsWith('unit')) && (args.length === 0 || args.some((word) => t.name.includes(word))));
 const total = { passed: 0, failed: 0, skipped: 0 };
 
 function run(test) {

@@ -179,12 +179,18 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
            (epochs_touched(c->epochs, packed, floor, floor, epochs_latest(c->epochs), &p) && p.hard);
 }
 
+/* Is the visitor somebody, and the page no asset? */
+static bool is_kept_from(const struct request *x, const struct facts *f)
+{
+    return x->bypass && !(f->stored && f->stored->response->is_asset);
+}
+
 /* What the look-up of such a request will say (tbl/outcomes.h), without asking it: it would begin a
  * fetch. */
 static enum outcome foresee(const struct request *x, const struct facts *f)
 {
     bool authorization = fields_has(&x->fields, FIELD_AUTHORIZATION);
-    if (x->pass || x->directives.no_store)
+    if (x->pass || x->directives.no_store || is_kept_from(x, f))
         return OUTCOME_PASS;
     if (f->stored && !f->purged.gone)
         switch (policy_reuse(&f->life.fresh, f->life.age, f->purged.invalidated, &x->directives)) {
@@ -206,6 +212,8 @@ static void find_facts(struct request *x, struct cache *c, struct facts *f)
     f->outcome = foresee(x, f);
     if (x->pass)
         f->reason = x->pass_reason;
+    else if (is_kept_from(x, f))
+        f->reason = REASON_BYPASS_COOKIE;
     else if (x->directives.no_store)
         f->reason = REASON_REQUEST_NO_STORE;
     else if (!x->site->store)
@@ -338,6 +346,7 @@ static void write_verdict(struct request *x, const struct facts *f, struct answe
         .site = x->site,
         .method = METHOD_GET,
         .request = x->key.fields,
+        .path = x->key.path,
         .query = x->key.query,
         .status = o->response->status,
         .response = &fields,
@@ -354,6 +363,12 @@ static void write_verdict(struct request *x, const struct facts *f, struct answe
     } else {
         answer_null(w, "ruled_by");
     }
+    if (v.overrules)
+        answer_str(w, "overrules",
+                   arena_printf(&x->arena,
+                                "Cache-Control: %.*s (a targeted field rules alone, RFC 9213; with "
+                                "private_vetoes: true it would not be stored)",
+                                STR_ARG(fields_joined(&fields, FIELD_CACHE_CONTROL, &x->arena))));
     struct str broken = policy_broken_text(x->site, &v.broken, &x->arena);
     if (broken.n)
         answer_str(w, "targeted_invalid", broken);
@@ -423,6 +438,8 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
         answer_str(&w, "reason", reason_detail(f->reason));
     if (detail.n)
         answer_str(&w, "detail", detail);
+    if (x->bypass)
+        answer_str(&w, "bypass_cookie", route_bypass_cookie(x));
     if (advice.n)
         answer_str(&w, "advice", advice);
     write_request(x, &w);

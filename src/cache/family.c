@@ -110,9 +110,15 @@ static bool may_be_idle(struct cache *c, const struct family *f)
                atomic_load_explicit(&c->objects, memory_order_relaxed) + FAMILYS_IDLE_MAX;
 }
 
+/* What is known of it saves the next visitor a fetch that is not stored. */
+static bool is_worth_keeping(const struct family *f)
+{
+    return f->rule || f->cookies_met;
+}
+
 void family_keep_or_free(struct cache *c, struct family *f)
 {
-    if (f->rule && may_be_idle(c, f))
+    if (is_worth_keeping(f) && may_be_idle(c, f))
         set_idle(c, f, true);
     else
         family_free(c, f);
@@ -134,7 +140,7 @@ void family_drop_if_idle(struct cache *c, struct family *f)
 {
     if (f->n > 0)
         return;
-    if (f->rule && !may_be_idle(c, f))
+    if (is_worth_keeping(f) && !may_be_idle(c, f))
         drop_idle_neighbours(c, f);
     family_keep_or_free(c, f);
 }

@@ -10,7 +10,7 @@
 #include "cache/index.h"
 #include "cache/table.h"
 
-#define FAMILY_BUSY_BITS 23
+#define FAMILY_BUSY_BITS 21
 
 /*
  * Its objects stand in a short list, or in a table when they are many, so that a page with a thousand query
@@ -28,9 +28,12 @@ struct family {
     uint32_t busy : FAMILY_BUSY_BITS; /* objects that are not published */
     uint32_t has_many : 1;
     uint32_t of_2xx : 1; /* a 2xx brought the rule */
-    uint32_t idle : 1;   /* counted in the cache's idle_bytes: it has no objects */
-    uint32_t swept : 1;  /* the sweep is in its table, which must not shrink */
-    uint32_t used_s;     /* when an object was last added or a rule learnt */
+    /* An answer for all brought the rule, even the default: cookies that it leaves out are not sent. */
+    uint32_t settled : 1;
+    uint32_t cookies_met : 1; /* somebody's cookies kept an answer from being stored until it was settled */
+    uint32_t idle : 1;        /* counted in the cache's idle_bytes: it has no objects */
+    uint32_t swept : 1;       /* the sweep is in its table, which must not shrink */
+    uint32_t used_s;          /* when an object was last added or a rule learnt */
     char primary[];
 };
 

@@ -181,6 +181,7 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
     }
     if (f) {
         find_variant(f, &l->place, &sealed, &busy);
+        out->settled = f->settled;
         out->known = f->n > (busy ? 1u : 0u) && (sealed || has_good_variant(f, l->latest, l->now.mono_ms));
         if (sealed)
             out->stored = object_ref(sealed);
@@ -275,6 +276,7 @@ static bool settle(struct object *o, const struct place *place, struct rule *rul
      * key, and the family gets the rule. */
     struct family *in = o->family, *f = in ? in : family_find_or_add(c, s, place, object_received_ms(o));
     bool taken = take_rule(c, f, rule, of_2xx);
+    f->settled |= taken;
     if (taken && in)
         family_unlink(o);
     if (taken)
@@ -301,7 +303,7 @@ static void renew(struct mark *m, int64_t until_ms, int64_t now_ms)
 {
     uint32_t until_s = family_seconds(until_ms);
     m->used_s = family_seconds(now_ms);
-    if (m->until_s < until_s)
+    if (m->until_s < until_s && !m->cookies_cut)
         m->until_s = until_s;
 }
 
@@ -317,15 +319,20 @@ static void mark_key(struct cache *c, struct shard *s, const struct place *place
      * is not known. */
     bool keeps = note->effect == MARK_KEEPS ||
                  (note->effect == MARK_CLEARS && m->reason == REASON_TOO_LARGE && !note->is_short);
+    /* Nor does one to a request with cookies clear the mark of a page that is for nobody without them. Such a
+     * mark ends by itself, and then it is tried again. */
+    keeps |= m->cookies_cut && note->reason == REASON_UNKEYED_COOKIE;
     if (keeps && mark_left_ms(m, now_ms) > 0) {
         renew(m, note->until_ms, now_ms);
         return;
     }
+    m->cookies_cut = false;
     if (note->effect == MARK_CLEARS)
         m->until_s = 0;
     m->reason = (unsigned)note->reason & ((1u << MARK_REASON_BITS) - 1);
     m->broken = note->broken;
     renew(m, note->effect == MARK_SETS ? note->until_ms : 0, now_ms);
+    m->cookies_cut = note->cookies_cut && note->effect == MARK_SETS;
 }
 
 void index_refuse(struct object *o, const struct place *place, const struct index_note *note,
@@ -339,12 +346,15 @@ void index_refuse(struct object *o, const struct place *place, const struct inde
     if (was_in)
         family_take_out(c, o);
     family_set_variant(o, place);
-    if (note && note->has_rule && !f)
+    if (note && (note->has_rule || note->settles) && !f)
         /* A private fetch may have no family yet. A rule is worth making one. */
-        f = note->learn ? family_find_or_add(c, s, place, now_mono_ms) : family_find(s, place);
+        f = note->learn || note->settles ? family_find_or_add(c, s, place, now_mono_ms)
+                                         : family_find(s, place);
     if (note && note->has_rule && f && take_rule(c, f, note->learn, note->of_2xx)) {
         f->used_s = family_seconds(now_mono_ms);
     }
+    if (note && note->settles && f)
+        f->settled = f->cookies_met = true;
     if (note)
         mark_key(c, s, place, note, now_mono_ms);
     if (f)

@@ -64,6 +64,7 @@ struct found {
     bool for_sickness; /* STALE, STALE_JOIN: the only reason is that the origin is sick */
     bool known;        /* the family has a stored response, of any variant, that was not purged */
     bool no_queue;     /* PASS: the key's mark says that its requests do not wait for each other */
+    bool settled; /* an answer for all brought the family's rule: cookies that it leaves out are not sent */
 };
 
 /* Answers a request's look-up (docs/ARCHITECTURE.md): sets *out, with references that the caller owns. With
@@ -106,7 +107,9 @@ struct index_note {
     int64_t until_ms;         /* monotonic: until when the mark is in force */
     const struct rule *learn; /* `has_rule`: the rule that the family gets; NULL: the default */
     bool has_rule;
-    bool of_2xx; /* a 2xx brought it; else a rule of a 2xx stays */
+    bool of_2xx;      /* a 2xx brought it; else a rule of a 2xx stays */
+    bool settles;     /* the answer is for all, but for what its request had beside the key */
+    bool cookies_cut; /* the request went without some of its visitor's cookies */
 };
 /* Call it at the head of a response that is not to be stored. Takes the object out of the index, and gives it
  * the key `place`, computed under the rule of the answer, so that each waiter can see whether the answer is

@@ -779,9 +779,16 @@ static const struct vary_name *cookie_rule(const struct rule *rule, struct str n
     return rule && k < rule->netlify.cookies.n ? &rule->netlify.cookies.v[k] : NULL;
 }
 
-/* One line with the cookies that the rule names. Of a :presence cookie the value is not in the key: "1" says
- * that it is there. */
-static struct str cookies_reduce(const struct fields *in, const struct rule *rule, struct arena *a)
+/* Are the lines of Cookie in the key as they stand? Of too many to be taken apart they are. */
+static bool keys_cookie_lines(const struct fields *in, const struct rule *rule)
+{
+    return rule_has_field(rule, STR("cookie")) || (rule && rule->netlify.cookies.n && has_many_cookies(in));
+}
+
+/* One line with the cookies that the rule names. With `hides_values` the value of a :presence cookie, which
+ * is not in the key, becomes "1". */
+static struct str cookies_reduce(const struct fields *in, const struct rule *rule, bool hides_values,
+                                 struct arena *a)
 {
     struct material m = { .arena = a };
     struct cookies all = cookie_list(in);
@@ -794,17 +801,40 @@ static struct str cookies_reduce(const struct fields *in, const struct rule *rul
             put_bytes(&m, STR("; "));
         put_bytes(&m, c.name);
         put_bytes(&m, STR("="));
-        put_bytes(&m, name->presence ? STR("1") : c.value);
+        put_bytes(&m, name->presence && hides_values ? STR("1") : c.value);
     }
     return material_str(&m);
+}
+
+bool key_has_unkeyed_cookies(const struct fields *request, const struct rule *rule)
+{
+    struct cookies all = cookie_list(request);
+    struct cookie c;
+    if (!fields_has(request, FIELD_COOKIE) || keys_cookie_lines(request, rule))
+        return false;
+    while (cookie_next(&all, &c))
+        if (!cookie_rule(rule, c.name))
+            return true;
+    return false;
+}
+
+void key_fields_for_fetch(const struct fields *in, const struct rule *rule, struct arena *a,
+                          struct fields *out)
+{
+    CHECK(!keys_cookie_lines(in, rule));
+    *out = (struct fields){ 0 };
+    for (size_t i = 0; i < in->n; i++)
+        if (in->v[i].id != FIELD_COOKIE)
+            fields_add_line(out, a, in->v[i]);
+    struct str cookies = cookies_reduce(in, rule, false, a);
+    if (cookies.n)
+        fields_add_id(out, a, FIELD_COOKIE, cookies);
 }
 
 void key_fields_for_refresh(const struct fields *in, const struct rule *rule, struct arena *a,
                             struct fields *out)
 {
-    /* Of too many to be taken apart the lines are in the key. */
-    bool whole_cookie =
-        rule_has_field(rule, STR("cookie")) || (rule && rule->netlify.cookies.n && has_many_cookies(in));
+    bool whole_cookie = keys_cookie_lines(in, rule);
     *out = (struct fields){ 0 };
     for (size_t i = 0; i < in->n; i++) {
         const struct field *f = &in->v[i];
@@ -815,7 +845,7 @@ void key_fields_for_refresh(const struct fields *in, const struct rule *rule, st
     struct str encoding = accept_encoding_normalize(in);
     if (encoding.n)
         fields_add_id(out, a, FIELD_ACCEPT_ENCODING, encoding);
-    struct str cookies = whole_cookie ? STR_NONE : cookies_reduce(in, rule, a);
+    struct str cookies = whole_cookie ? STR_NONE : cookies_reduce(in, rule, true, a);
     if (cookies.n)
         fields_add_id(out, a, FIELD_COOKIE, cookies);
 }

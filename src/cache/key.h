@@ -61,6 +61,13 @@ bool key_query_is_long(struct str query);
  * *dropped: there were others. An empty result with *dropped is sent without "?". */
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped);
 
+/* Does the request have cookies that the key under `rule` does not hold (CACHING.md 4.5)? */
+bool key_has_unkeyed_cookies(const struct fields *request, const struct rule *rule);
+/* Makes the fields of a fetch whose answer may be stored: those of the request, with only the cookies that
+ * the key under `rule` holds. Call it only when key_has_unkeyed_cookies is true. Names and values point into
+ * `in` or the arena. Overwrites `out`. */
+void key_fields_for_fetch(const struct fields *in, const struct rule *rule, struct arena *a,
+                          struct fields *out);
 /* Makes the fields of a background refresh from those of the request that started it (CACHING.md 3.7). Leaves
  * out what identifies the visitor or selects a part; the key under `rule` stays the same. Keeps cookies only
  * as the rule names them (`name:presence`: "name=1"). No Authorization and no Expect unless named;

@@ -4,7 +4,7 @@
 
 #define IN_SET     4   /* sixteen bytes each: a line of the processor's cache */
 #define PART       256 /* of the memory, at most, for marks of all shards */
-#define TAG_MASK   (UINT32_MAX >> MARK_REASON_BITS)
+#define TAG_MASK   (UINT32_MAX >> (MARK_REASON_BITS + 1))
 #define SETS_LEAST 4    /* of a shard */
 #define SETS_MOST  1024 /* a million marks in all shards, 16 MiB */
 
@@ -25,7 +25,7 @@ static size_t bytes_of(const struct marks *m)
 static uint32_t tag_of(const struct place *p)
 {
     uint64_t h = p->hash.hi + (p->variant_hash + (uint64_t)1) * 0x9e3779b97f4a7c15u;
-    uint32_t tag = (uint32_t)(h >> (32 + MARK_REASON_BITS));
+    uint32_t tag = (uint32_t)(h >> (32 + MARK_REASON_BITS + 1));
     return tag ? tag : 1;
 }
 

@@ -20,8 +20,10 @@ struct place;
 #define MARK_REASON_BITS 6
 
 struct mark {
-    uint32_t tag : 32 - MARK_REASON_BITS; /* a hash of its key; 0: the entry is free */
-    uint32_t reason : MARK_REASON_BITS;   /* enum reason: why the latest answer was not stored */
+    uint32_t tag : 31 - MARK_REASON_BITS; /* a hash of its key; 0: the entry is free */
+    /* The request went without some of its visitor's cookies: a pass does not renew the mark. */
+    uint32_t cookies_cut : 1;
+    uint32_t reason : MARK_REASON_BITS; /* enum reason: why the latest answer was not stored */
     uint32_t until_s; /* monotonic: in force, so that requests do not wait for each other, until then */
     uint32_t used_s;  /* monotonic: when it was last renewed; the index sets it, also for a new mark */
     uint32_t broken;  /* with REASON_TARGETED_INVALID: the mistake, packed by policy_broken_pack; else 0 */

@@ -1,5 +1,6 @@
 #include "cache/policy.h"
 
+#include "cache/asset.h"
 #include "cache/key.h"
 #include "http/date.h"
 #include "http/sf.h"
@@ -189,6 +190,16 @@ static enum reason refused_by_status(const struct judge *in, const struct ruling
     return REASON_NONE;
 }
 
+/* A targeted field rules alone (RFC 9213 §2.1): does Cache-Control beside it say the opposite? */
+static bool is_private_beside(const struct judge *in, const struct ruling *r)
+{
+    struct directives d;
+    if (r->by != RULED_TARGETED || !fields_has(in->response, FIELD_CACHE_CONTROL))
+        return false;
+    directives_parse(in->response, &d);
+    return d.private_ || d.no_store;
+}
+
 static enum reason refused_by_directives(const struct judge *in, const struct ruling *r)
 {
     const struct directives *d = &r->d;
@@ -198,6 +209,8 @@ static enum reason refused_by_directives(const struct judge *in, const struct ru
         return REASON_NO_STORE;
     if (d->private_)
         return REASON_PRIVATE;
+    if (in->site->private_vetoes && is_private_beside(in, r))
+        return REASON_PRIVATE_VETO;
     bool has_cookie =
         fields_has(in->response, FIELD_SET_COOKIE) || fields_has(in->response, FIELD_SET_COOKIE2);
     if (has_cookie && in->site->set_cookie == SET_COOKIE_REFUSE)
@@ -296,7 +309,12 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
     /* A query too long to be taken apart is sent whole: each spelling would be a page of its own. */
     if (rule && rule->netlify.query_some && key_query_is_long(in->query))
         left_out = true;
-    return left_out ? REASON_UNKEYED_QUERY : REASON_NONE;
+    if (left_out)
+        return REASON_UNKEYED_QUERY;
+    bool is_build = out->is_asset && asset_is_below_prefix(in->site, in->path);
+    if (in->site->unkeyed_cookies == UNKEYED_STRIP && !is_build && key_has_unkeyed_cookies(in->request, rule))
+        return REASON_UNKEYED_COOKIE;
+    return REASON_NONE;
 }
 
 /* ---- tags (§5) ---- */
@@ -406,6 +424,8 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
         lifetime = heuristic_lifetime(in, &r, &t);
     set_freshness(in, &r, &t, lifetime, &out->fresh);
     out->strip_cookies = in->site->set_cookie == SET_COOKIE_STRIP;
+    out->is_asset = asset_is(
+        &(struct asset_question){ in->site, in->method, in->path, in->status, in->request, in->response });
 
     enum reason why = method_is_stored(in) ? REASON_NONE : REASON_METHOD;
     if (why == REASON_NONE)
@@ -419,6 +439,8 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
         why = REASON_NO_PERMISSION;
     if (out->broken.at.byte && depends_on_ruling(in, why))
         why = REASON_TARGETED_INVALID;
+    if (why == REASON_NONE && in->bypass && !out->is_asset)
+        why = REASON_BYPASS_COOKIE;
     /* The rule is needed whatever the answer so far: waiting requests and the next one use it. */
     enum reason why_rule = find_rule(in, a, out);
     if (why == REASON_NONE)
@@ -426,6 +448,7 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
     /* A response that is not stored needs no names for purges. */
     if (why == REASON_NONE)
         why = policy_tags(in, a, out);
+    out->overrules = is_private_beside(in, &r);
     if (why == REASON_NONE && !in->site->store)
         why = REASON_DEV;
     out->reason = why;

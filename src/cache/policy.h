@@ -17,7 +17,9 @@ struct judge {
     const struct site_settings *site;
     enum method method;
     const struct fields *request; /* as sent to the origin */
+    struct str path;              /* normalised */
     struct str query;             /* as sent to the origin, without '?' */
+    bool bypass;                  /* it has a cookie of bypass_cookies: only an asset is stored */
     bool post_names_itself;       /* a POST whose Content-Location is its own URL */
     int status;
     const struct fields *response; /* end-to-end fields as received */
@@ -58,6 +60,8 @@ struct verdict {
     struct strs tags;
     struct strs groups; /* Cache-Groups, as sent */
     bool strip_cookies;
+    bool is_asset;         /* cache/asset.h */
+    bool overrules;        /* a targeted field rules, and Cache-Control beside it says private or no-store */
     unsigned vary_ignored; /* names in Netlify-Vary: header= that are not varied on */
 };
 

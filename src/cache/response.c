@@ -418,6 +418,7 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
         .has_tag = p->status == 200 && !p->is_part && !has_validator(p, &etag),
         .has_part = p->is_part,
         .has_short_names = p->names_are_short,
+        .is_asset = p->is_asset,
     };
     size_t bytes = text_at(&head) + text;
     struct response *r = memory_zero(m, bytes);

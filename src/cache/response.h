@@ -44,7 +44,8 @@ struct response {
     bool has_tag : 1;  /* room for response_tag: a whole 200 without a validator */
     bool has_part : 1; /* room for response_part */
     bool has_short_names : 1;
-    uint64_t words[]; /* the rare members; then the names as cache/epoch packs them; then the text */
+    bool is_asset : 1; /* cache/asset.h */
+    uint64_t words[];  /* the rare members; then the names as cache/epoch packs them; then the text */
 };
 
 struct response_plan {
@@ -65,6 +66,7 @@ struct response_plan {
     size_t names_n;
     bool names_are_short; /* as in struct epoch_names */
     bool is_part;         /* room for response_part */
+    bool is_asset;
 };
 
 /* Makes a response, which the caller owns and frees by response_free, or gives to an object. Never NULL.

@@ -154,6 +154,8 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
         report_safe(stdout, member_text(answer, "advice"));
         putchar('\n');
     }
+    if (member_text(answer, "bypass_cookie").n)
+        report_line("cookie", member_text(answer, "bypass_cookie"));
     report_label("site");
     report_safe(stdout, member_text(request, "site"));
     printf(" (profile ");
@@ -168,6 +170,8 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
     print_age(stored);
     if (member_text(stored, "ruled_by").n)
         report_line("ruled by", member_text(stored, "ruled_by"));
+    if (member_text(stored, "overrules").n)
+        report_line("overrules", member_text(stored, "overrules"));
     if (member_text(stored, "targeted_invalid").n)
         report_line("ignored", member_text(stored, "targeted_invalid"));
     report_list("tags", json_object_get(stored, "tags"));

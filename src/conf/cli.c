@@ -531,7 +531,9 @@ static const char *string_name(enum text_form form)
     case FORM_ORIGIN: return "URL";
     case FORM_FIELD:
     case FORM_TAG_HEADER:
+    case FORM_COOKIE:
     case FORM_PARAM: return "NAME";
+    case FORM_FOLDER:
     case FORM_PATH:
     case FORM_URL_PATH: return "PATH";
     case FORM_SECRET: return "SECRET";

@@ -217,6 +217,8 @@ static const char *form_word(enum text_form form)
     case FORM_HEADER: return "`NAME: VALUE`";
     case FORM_TAG_HEADER: return "`NAME`, `NAME:space`, `NAME:either`";
     case FORM_PARAM: return "parameter name";
+    case FORM_COOKIE: return "cookie name, one `*`";
+    case FORM_FOLDER: return "`/FOLDER/`";
     case FORM_PATH: return "path";
     case FORM_URL_PATH: return "path of a URL";
     case FORM_SECRET: return "visible ASCII without spaces";

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include "base/check.h"
+#include "http/cookie_names.h"
 #include "http/field.h"
 
 #define HOST_BYTES_MAX  253 /* of a name in DNS */
@@ -329,6 +330,24 @@ static const char *check_param(struct str s)
     return NULL;
 }
 
+/* A list's name that is nearly right would be a cookie that nobody has. */
+static const char *check_cookie(struct str s)
+{
+    if (str_eq_nocase(s, STR("logged_in")) || str_eq_nocase(s, STR("loggedin")))
+        return "is no cookie; the list is called logged-in";
+    return cookie_names_problem(s);
+}
+
+static const char *check_folder(struct str s)
+{
+    if (s.p[0] != '/' || s.p[s.n - 1] != '/')
+        return "is no folder of the site; write it with a / at both ends, like /assets/";
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '?' || s.p[i] == '#' || s.p[i] == '*')
+            return "is not the path of a folder; write it as it stands in the URL, without * and ?";
+    return NULL;
+}
+
 static const char *check_path(struct str s)
 {
     return str_starts(s, STR("~")) ? "starts with ~, which nothing expands here; write the whole path" : NULL;
@@ -374,6 +393,8 @@ const char *form_check(enum text_form form, struct str s)
     case FORM_HEADER: return check_header(s);
     case FORM_TAG_HEADER: return check_tag_header(s);
     case FORM_PARAM: return check_param(s);
+    case FORM_COOKIE: return check_cookie(s);
+    case FORM_FOLDER: return check_folder(s);
     case FORM_PATH: return check_path(s);
     case FORM_URL_PATH: return check_url_path(s);
     case FORM_SECRET: return check_secret(s);

@@ -19,6 +19,8 @@ enum text_form {
     FORM_HEADER,     /* NAME: VALUE */
     FORM_TAG_HEADER, /* NAME, NAME:comma, NAME:space, NAME:either */
     FORM_PARAM,      /* name of a query parameter */
+    FORM_COOKIE,     /* name of a cookie, with at most one `*` */
+    FORM_FOLDER,     /* beginning of a URL's path: /FOLDER/ */
     FORM_PATH,       /* of a file or folder */
     FORM_URL_PATH,   /* of a URL, without a / at its end */
     FORM_SECRET,     /* visible ASCII; messages never repeat it */

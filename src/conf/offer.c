@@ -280,10 +280,12 @@ static struct str guess(enum text_form form, struct str s, struct str like, stru
     case FORM_HOST: return without_path(without_scheme(s));
     case FORM_ORIGIN: return origin_offer(s, a);
     case FORM_FIELD:
-    case FORM_PARAM: return bare_name(s);
+    case FORM_PARAM:
+    case FORM_COOKIE: return bare_name(s);
     case FORM_ANY:
     case FORM_HEADER:
     case FORM_TAG_HEADER:
+    case FORM_FOLDER:
     case FORM_PATH:
     case FORM_URL_PATH:
     case FORM_SECRET: break;

@@ -364,6 +364,49 @@ static void finish_params(struct build *b, struct site_settings *site)
     to->n = kept;
 }
 
+/* ---- cookies ---- */
+
+enum cookie_list { COOKIE_LIST_preview, COOKIE_LIST_logged_in, COOKIE_LIST_analytics, COOKIE_LIST_COUNT };
+
+static const struct {
+    enum cookie_list list;
+    struct str name;
+} known_cookies[] = {
+#define COOKIE(list, name, whose) { COOKIE_LIST_##list, STR_INIT(name) },
+#include "tbl/cookies.h"
+#undef COOKIE
+};
+
+static bool is_cookie_list(struct str word, enum cookie_list *out)
+{
+    static const struct str words[] = { STR_INIT("preview"), STR_INIT("logged-in"), STR_INIT("analytics") };
+    _Static_assert(COUNT_OF(words) == COOKIE_LIST_COUNT, "a word for each list");
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (str_eq(word, words[i])) {
+            *out = (enum cookie_list)i;
+            return true;
+        }
+    return false;
+}
+
+static void finish_cookies(struct build *b, const struct strs *from, struct cookie_names *to)
+{
+    struct str *v = arena_alloc(&b->s->arena, (from->n + COUNT_OF(known_cookies)) * sizeof(*v));
+    bool has[COOKIE_LIST_COUNT] = { false };
+    size_t n = 0;
+    for (size_t i = 0; i < from->n; i++) {
+        enum cookie_list list;
+        if (is_cookie_list(from->v[i], &list))
+            has[list] = true;
+        else
+            v[n++] = from->v[i];
+    }
+    for (size_t i = 0; i < COUNT_OF(known_cookies); i++)
+        if (has[known_cookies[i].list])
+            v[n++] = known_cookies[i].name;
+    cookie_names_make(v, n, &b->s->arena, to);
+}
+
 static void finish_tag_headers(struct build *b, struct site_settings *site)
 {
     site->tag_header_list = arena_alloc(&b->s->arena, site->tag_headers.n * sizeof(struct tag_header));
@@ -400,6 +443,8 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     finish_origin(b, site, entry_of(b, SETTING_origin, l), at);
     finish_tag_headers(b, site);
     finish_params(b, site);
+    finish_cookies(b, &site->bypass_cookies, &site->bypass);
+    finish_cookies(b, &site->ignore_cookies, &site->ignored_cookies);
 }
 
 /* ---- hosts ---- */

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "http/cookie_names.h"
 
 struct strs {
     struct str *v;
@@ -21,7 +22,7 @@ enum io_way { IO_AUTO, IO_URING, IO_EPOLL };
 enum set_cookie { SET_COOKIE_REFUSE, SET_COOKIE_STRIP, SET_COOKIE_STORE };
 enum query_order { QUERY_SORTED, QUERY_RAW };
 enum upload_length { UPLOAD_LENGTH_STREAM, UPLOAD_LENGTH_BUFFER };
-enum unkeyed_query { UNKEYED_STRIP, UNKEYED_FORWARD };
+enum unkeyed { UNKEYED_STRIP, UNKEYED_FORWARD }; /* unkeyed_query, unkeyed_cookies */
 
 #define SETTING_C_BOOL   bool
 #define SETTING_C_COUNT  int64_t
@@ -62,6 +63,7 @@ struct site_settings {
     struct tag_header *tag_header_list;   /* from `tag_headers` */
     /* From `ignore_query`, with the names in place of `tracking`. Decoded, sorted by bytes. */
     struct strs ignored_params;
+    struct cookie_names bypass, ignored_cookies; /* from `bypass_cookies` and `ignore_cookies` */
 #define SETTING(scope, type, name, ...) SETTING_MEMBER_SITE_##scope(type, name)
 #include "tbl/settings.h"
 #undef SETTING

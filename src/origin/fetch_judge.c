@@ -37,6 +37,8 @@ static struct index_note said_of_key(struct fetch *f, int status, const struct v
         .has_rule = v->rule_changed,
         .of_2xx = status >= 200 && status <= 299,
         .learn = v->rule,
+        .settles = v->reason == REASON_UNKEYED_COOKIE || v->reason == REASON_UNKEYED_QUERY,
+        .cookies_cut = f->plan.cookies_cut,
     };
 }
 
@@ -168,7 +170,9 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
         .site = f->plan.site,
         .method = f->plan.method,
         .request = f->plan.key.fields,
+        .path = f->plan.key.path,
         .query = f->plan.key.query,
+        .bypass = f->plan.bypass,
         .post_names_itself = names_itself,
         .status = status,
         .response = fields,
@@ -204,6 +208,8 @@ static void add_dev_note(const struct verdict *v, struct buf *b)
     buf_printf(b, "dev: would store for %lld s", (long long)(v->fresh.lifetime_ms / 1000));
     for (size_t i = 0; i < v->tags.n && i < 16; i++)
         buf_printf(b, "%s%.*s", i ? " " : ", tags ", STR_ARG(v->tags.v[i]));
+    if (v->overrules)
+        buf_printf(b, ", although Cache-Control says private or no-store (see private_vetoes)");
 }
 
 /* Returns what Cache-Status says beside the reason: the mistake in a targeted field, and what the profile dev
@@ -259,6 +265,7 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
         .names_n = names.n,
         .names_are_short = names.is_short,
         .is_part = f->part_of.is,
+        .is_asset = v->store && v->is_asset,
     };
     struct response *response = response_new(&f->f->cache->memory, &plan);
     object_set_head(f->object, &(struct object_head){

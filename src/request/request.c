@@ -100,6 +100,7 @@ static enum step do_route(struct request *r)
         return answer_options(r);
     if (!r->pass)
         return STEP_LOOKUP;
+    count(r->w->counters, COUNTER_PASSES);
     r->outcome = OUTCOME_PASS;
     return STEP_FETCH;
 }
@@ -212,10 +213,9 @@ static void renew_mark(struct request *r)
                 now_ms);
 }
 
-/* A pass has not looked. */
+/* A pass has not looked, or for an asset alone. */
 static void prepare_pass(struct request *r)
 {
-    count(r->w->counters, COUNTER_PASSES);
     request_compute_place(r);
     r->look.latest = epochs_latest(r->w->cache->epochs);
 }

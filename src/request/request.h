@@ -169,9 +169,12 @@ struct request {
     /* The Host field as the visitor spelled it. Empty when another field names the host. */
     struct str came_host;
     bool trusted, pass, upgrade, debug, head_only;
-    bool went_as_came; /* its fetch sent the visitor's own target and fields */
-    bool has_ignored;  /* the query has parameters that the key leaves out (ignore_query) */
-    bool is_signed;    /* Authorization or a signature: its fields are sent unchanged (CACHING.md 3.7) */
+    bool went_as_came;    /* its fetch sent the visitor's own target and fields */
+    bool has_ignored;     /* the query has parameters that the key leaves out (ignore_query) */
+    bool is_signed;       /* Authorization or a signature: its fields are sent unchanged (CACHING.md 3.7) */
+    bool bypass;          /* it has a cookie of bypass_cookies: only assets are shared with it */
+    bool cookies_cut;     /* its own fetch went without cookies that the page's rule leaves out */
+    bool ignored_cookies; /* `sent` is without cookies of ignore_cookies */
     bool fields_made;
     struct fields sent; /* the fields for the origin */
     enum reason pass_reason;
@@ -310,8 +313,14 @@ const struct fields *request_fields(struct request *r);
 bool request_is_in_order(struct request *r);
 /* Returns the fields in the visitor's order and spelling (CACHING.md 3.7), in the request's arena. */
 const struct fields *request_fields_as_came(struct request *r);
-/* Do the client's target and languages ask for exactly what the key says? Then an answer to the unchanged
- * request may be stored. */
+/* Returns the fields for a fetch whose answer may be stored: without the cookies that the key does not hold,
+ * once an answer has settled the page's rule. Sets r->cookies_cut. */
+const struct fields *request_cut_cookies(struct request *r);
+/* Does a fetch whose answer may be stored go without some of the visitor's cookies (CACHING.md 4.5)? Under
+ * r->rule, once it is known. */
+bool request_drops_cookies(struct request *r);
+/* Do the client's target, languages and cookies ask for exactly what the key says? Then an answer to the
+ * unchanged request may be stored. */
 bool request_came_is_key(struct request *r);
 
 #endif

@@ -16,17 +16,33 @@ void request_reduce_query(struct request *r)
     r->key.has_query = kept.n > 0;
 }
 
+/* Under the rule of the answer: is the page that it belongs to another one, since it names cookies that were
+ * not sent? */
+static bool cookies_were_cut(struct request *r, const struct rule *rule)
+{
+    return r->cookies_cut && !rule_equal(rule, r->rule) &&
+           !str_eq(key_variant(&r->key, rule, &r->arena), object_variant(r->object));
+}
+
+/* Under the rule of the answer: has it more of the query than was sent? */
+static bool query_was_cut(struct request *r, const struct rule *rule)
+{
+    bool dropped;
+    return r->whole_query.n && !r->asked_whole &&
+           !str_eq(query_keep_listed(r->whole_query, rule, &r->arena, &dropped),
+                   query_keep_listed(r->key.query, rule, &r->arena, &dropped));
+}
+
 bool request_was_cut_short(struct request *r)
 {
     CHECK(r->own_fetch && object_state(r->object) != OBJECT_NEW);
-    bool known, busy, dropped;
-    if (!r->whole_query.n || r->asked_whole || r->as_came)
+    bool known, busy;
+    if ((!r->whole_query.n && !r->cookies_cut) || r->as_came)
         return false;
     struct rule *rule = index_rule(r->w->cache, &r->look.place, &known, &busy);
-    bool short_of_it = !str_eq(query_keep_listed(r->whole_query, rule, &r->arena, &dropped),
-                               query_keep_listed(r->key.query, rule, &r->arena, &dropped));
+    bool short_of_it = known && (query_was_cut(r, rule) || cookies_were_cut(r, rule));
     rule_unref(rule);
-    return known && short_of_it;
+    return short_of_it;
 }
 
 void request_restore_query(struct request *r)
@@ -39,6 +55,36 @@ void request_restore_query(struct request *r)
     r->asked_whole = true;
 }
 
+/* ---- cookies ---- */
+
+/* Is it known which cookies the page depends on? An answer for all has settled it; or any answer has named
+ * some. */
+static bool cookies_are_known(const struct request *r)
+{
+    return r->found.settled || (r->rule && r->rule->netlify.cookies.n);
+}
+
+const struct fields *request_cut_cookies(struct request *r)
+{
+    const struct fields *sent = request_fields(r);
+    r->cookies_cut = r->site->unkeyed_cookies == UNKEYED_STRIP && cookies_are_known(r) &&
+                     key_has_unkeyed_cookies(sent, r->rule);
+    if (!r->cookies_cut)
+        return sent;
+    struct fields *cut = arena_alloc(&r->arena, sizeof(*cut));
+    key_fields_for_fetch(sent, r->rule, &r->arena, cut);
+    return cut;
+}
+
+/* Without his cookies the page is for nobody: with them it may be the visitor's own. A failing origin says
+ * nothing of the page. */
+static bool needs_cookies(const struct request *r)
+{
+    const struct object *o = r->object;
+    return r->cookies_cut && !o->stored && o->response->status < 500 &&
+           reason_mark((enum reason)o->verdict_reason) == MARK_SETS;
+}
+
 /* ---- Range and conditions ---- */
 
 bool request_goes_as_it_came(struct request *r)
@@ -48,7 +94,7 @@ bool request_goes_as_it_came(struct request *r)
         return false;
     if (r->is_signed && !request_came_is_key(r))
         return true;
-    bool differs = deliver_has_conditions(r);
+    bool differs = deliver_has_conditions(r) || request_drops_cookies(r);
     if (r->ask_as_came || r->alone || r->directives.no_store)
         return differs;
     /* A stored response that has expired is revalidated by its own validators, else it would never become
@@ -77,5 +123,6 @@ bool request_answer_may_be_stored(const struct request *r)
 
 bool request_was_asked_too_little(struct request *r)
 {
-    return !r->ask_as_came && !r->as_came && request_answer_may_be_stored(r) && deliver_needs_origin(r);
+    return !r->ask_as_came && !r->as_came && request_answer_may_be_stored(r) &&
+           (needs_cookies(r) || deliver_needs_origin(r));
 }

@@ -89,9 +89,50 @@ static void add_visitors(struct request *r, struct fields *to, bool in_order)
     framing_connection_names(&r->fields, &r->arena, &listed);
     for (size_t i = 0; i < r->fields.n; i++) {
         const struct field *f = &r->fields.v[i];
-        if (!(in_order && is_put_in_order(f->id)) && is_passed_on(r, f, &listed))
+        if (in_order && (is_put_in_order(f->id) || (f->id == FIELD_COOKIE && r->ignored_cookies)))
+            continue;
+        if (is_passed_on(r, f, &listed))
             fields_add_line(to, &r->arena, *f);
     }
+}
+
+static bool is_ignored(const struct request *r, const struct cookie *c)
+{
+    return cookie_names_find(&r->site->ignored_cookies, c->name).n > 0;
+}
+
+/* Of more cookies than are looked at none is ignored: they would cost more than they save. */
+static bool has_ignored_cookies(const struct request *r)
+{
+    struct cookies all = cookie_list(&r->fields);
+    struct cookie c;
+    bool found = false;
+    if (!fields_has(&r->fields, FIELD_COOKIE) || !r->site || !r->site->ignored_cookies.n)
+        return false;
+    for (size_t n = 0; cookie_next(&all, &c); n++) {
+        if (n == KEY_COOKIES_MAX)
+            return false;
+        found |= !found && is_ignored(r, &c);
+    }
+    return found;
+}
+
+/* One line, without the cookies of ignore_cookies (CACHING.md 4.5). */
+static void add_cookies(struct request *r, struct fields *to)
+{
+    struct cookies all = cookie_list(&r->fields);
+    struct cookie c;
+    size_t n = 0;
+    char *p = arena_alloc(&r->arena, fields_bytes(&r->fields, FIELD_COOKIE) + 2 * KEY_COOKIES_MAX);
+    while (cookie_next(&all, &c)) {
+        if (is_ignored(r, &c))
+            continue;
+        if (n)
+            n = (size_t)(str_put(p + n, STR("; ")) - p);
+        n = (size_t)(str_put(p + n, c.raw) - p);
+    }
+    if (n)
+        fields_add_id(to, &r->arena, FIELD_COOKIE, (struct str){ p, n });
 }
 
 static void add_hops(struct request *r, struct fields *to)
@@ -106,7 +147,10 @@ const struct fields *request_fields(struct request *r)
     if (r->fields_made)
         return &r->sent;
     r->fields_made = true;
+    r->ignored_cookies = has_ignored_cookies(r);
     add_visitors(r, &r->sent, true);
+    if (r->ignored_cookies)
+        add_cookies(r, &r->sent);
     if (r->w->country)
         r->key.country = country_of(r->w->country, request_client_ip(r), &r->arena);
     struct str encodings = accept_encoding_normalize(&r->fields);
@@ -146,6 +190,15 @@ const struct fields *request_fields_as_came(struct request *r)
     return came;
 }
 
+bool request_drops_cookies(struct request *r)
+{
+    if (!fields_has(&r->fields, FIELD_COOKIE))
+        return false;
+    request_fields(r);
+    return r->ignored_cookies ||
+           (r->site->unkeyed_cookies == UNKEYED_STRIP && key_has_unkeyed_cookies(&r->sent, r->rule));
+}
+
 bool request_came_is_key(struct request *r)
 {
     struct str path = r->key.spelling.n ? r->key.spelling : r->key.path, rest = r->came;
@@ -158,7 +211,8 @@ bool request_came_is_key(struct request *r)
     bool same_query = r->key.has_query
                           ? rest.n > 0 && rest.p[0] == '?' && str_eq(str_from_index(rest, 1), r->key.query)
                           : rest.n == 0;
-    return same_query && (!fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE) ||
-                          str_eq(fields_joined(&r->fields, FIELD_ACCEPT_LANGUAGE, &r->arena),
-                                 fields_joined(request_fields(r), FIELD_ACCEPT_LANGUAGE, &r->arena)));
+    return same_query && !request_drops_cookies(r) &&
+           (!fields_has(&r->fields, FIELD_ACCEPT_LANGUAGE) ||
+            str_eq(fields_joined(&r->fields, FIELD_ACCEPT_LANGUAGE, &r->arena),
+                   fields_joined(request_fields(r), FIELD_ACCEPT_LANGUAGE, &r->arena)));
 }

@@ -1,3 +1,4 @@
+#include "cache/asset.h"
 #include "request/request_machine.h"
 
 #define LOOKS_MOST 8 /* then it goes alone, since something keeps changing under it */
@@ -106,6 +107,11 @@ static bool may_fetch(const struct request *r)
     return !r->directives.only_if_cached && !r->directives.no_store;
 }
 
+static bool is_no_asset(const struct request *r)
+{
+    return r->bypass && !asset_is_below_prefix(r->site, r->key.path);
+}
+
 static void prepare(struct request *r)
 {
     struct look *l = &r->look;
@@ -115,8 +121,25 @@ static void prepare(struct request *r)
     l->latest = epochs_latest(r->w->cache->epochs);
     l->authorization = r->is_signed;
     /* A part that one visitor asks for is not what another one waits for. */
-    l->may_join = !r->alone && !r->apart && !r->ask_as_came && !(r->range.n && r->site->combine_parts);
-    l->may_fetch = !r->head_only && may_fetch(r);
+    l->may_join =
+        !r->alone && !r->apart && !r->ask_as_came && !r->bypass && !(r->range.n && r->site->combine_parts);
+    l->may_fetch = !r->head_only && may_fetch(r) && !is_no_asset(r);
+}
+
+/* A visitor who is somebody gets nothing of what is stored but assets. He passes otherwise, unless it is an
+ * asset's path: then the answer is stored if it is one. */
+static void look_for_asset_alone(struct request *r)
+{
+    bool is_hit = r->found.outcome == OUTCOME_HIT || r->found.outcome == OUTCOME_STALE ||
+                  r->found.outcome == OUTCOME_STALE_JOIN;
+    if (r->found.outcome == OUTCOME_RULE || (is_hit && r->found.stored->response->is_asset) ||
+        (!is_hit && r->look.may_fetch))
+        return;
+    request_undo_begun(r);
+    request_drop_found(r);
+    r->found.outcome = OUTCOME_PASS;
+    r->pass = true;
+    r->pass_reason = REASON_BYPASS_COOKIE;
 }
 
 void request_look(struct request *r)
@@ -129,7 +152,7 @@ void request_look(struct request *r)
     prepare(r);
     look_once(r);
     if (r->found.outcome == OUTCOME_PASS && r->head_only && r->found.known && !r->found.no_queue &&
-        may_fetch(r)) {
+        may_fetch(r) && !is_no_asset(r)) {
         /* A page that is known to be stored: what a HEAD asks for is fetched as a GET (CACHING.md 6.3). */
         object_unref(r->found.stored);
         r->found.stored = NULL;
@@ -140,6 +163,8 @@ void request_look(struct request *r)
     if (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_RULE &&
         fields_has(&r->fields, FIELD_ACCEPT) && takes_event_stream(r))
         look_apart(r);
+    if (r->bypass)
+        look_for_asset_alone(r);
     CHECK(!r->object && !r->stale);
     CHECK_DEBUG(r->found.stored || (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_STALE));
     r->stale_error = r->found.for_sickness;

@@ -68,14 +68,14 @@ void request_drop_found(struct request *r);
 bool request_goes_as_it_came(struct request *r);
 /* Returns why the request itself wants to go to the origin alone, or REASON_NONE. */
 enum reason request_own_reason(const struct request *r);
-/* The request's own fetch has brought a head. Does the answer's rule name a parameter that the fetch left out
- * of the query? Then the answer is another visitor's page, and this one asks again: once only, since a rule
- * may change with each answer. */
+/* The request's own fetch has brought a head. Does the answer's rule name a parameter or a cookie that the
+ * fetch left out? Then the answer is another visitor's page, and this one asks again: once only for a query,
+ * since a rule may change with each answer. */
 bool request_was_cut_short(struct request *r);
 /* Puts back what request_reduce_query left out of the query, for another look. */
 void request_restore_query(struct request *r);
-/* The request's own fetch has brought a head, of what is not stored. Is the visitor's Range or condition,
- * which was left out, the origin's to answer? Asked once only. */
+/* The request's own fetch has brought a head, of what is not stored. Are the visitor's cookies, his Range or
+ * his condition, which were left out, the origin's to answer? Asked once only. */
 bool request_was_asked_too_little(struct request *r);
 
 /* ---- request_body.c ---- */

@@ -259,6 +259,23 @@ static void find_data_request(struct request *r)
     r->key.data_request = value.n ? value : STR(" ");
 }
 
+struct str route_bypass_cookie(const struct request *r)
+{
+    struct cookies all = cookie_list(&r->fields);
+    struct cookie c;
+    if (!r->site->bypass.n || !fields_has(&r->fields, FIELD_COOKIE))
+        return STR_NONE;
+    for (size_t n = 0; cookie_next(&all, &c); n++) {
+        /* Nor are so many an ordinary visitor's. */
+        if (n == KEY_COOKIES_MAX)
+            return STR("more cookies than are looked at");
+        struct str name = cookie_names_find(&r->site->bypass, c.name);
+        if (name.n)
+            return name;
+    }
+    return STR_NONE;
+}
+
 static void find_mode(struct request *r)
 {
     r->head_only = r->method == METHOD_HEAD;
@@ -272,6 +289,7 @@ static void find_mode(struct request *r)
     else if (is_logged_in_by_connection(r))
         r->pass_reason = REASON_CONNECTION_AUTH;
     r->pass = r->pass_reason != REASON_NONE;
+    r->bypass = !r->pass && route_bypass_cookie(r).n > 0;
     r->is_signed = fields_has(&r->fields, FIELD_AUTHORIZATION) || fields_has(&r->fields, FIELD_SIGNATURE) ||
                    fields_has(&r->fields, FIELD_SIGNATURE_INPUT);
     r->range = r->method == METHOD_GET && fields_count(&r->fields, FIELD_RANGE) == 1

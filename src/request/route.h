@@ -19,6 +19,10 @@ enum http_error route_request(struct request *r);
 enum http_error route_to_site(struct request *r, const struct target *t);
 enum http_error route_alone(struct request *r, const struct target *t);
 
+/* Returns the name in bypass_cookies that one of the request's cookies matches (CACHING.md 2.14), or a
+ * sentence when there are too many to be looked at. Empty: none does. */
+struct str route_bypass_cookie(const struct request *r);
+
 /* Are the X-Forwarded-* fields of that peer believed (trusted_proxies)? */
 bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer);
 

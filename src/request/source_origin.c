@@ -40,8 +40,10 @@ static enum reason reason_not_to_store(const struct request *r)
 static void start(struct source *s, struct request *r, struct object *o, bool background)
 {
     (void)s;
-    if (!background)
+    if (!background) {
+        r->cookies_cut = false;
         r->fetch_client = (struct fetch_client){ .interim = interim, .upgraded = upgraded };
+    }
     struct fields *fields = (struct fields *)(uintptr_t)request_fields(r);
     struct fields reduced;
     request_reduce_query(r);
@@ -51,6 +53,8 @@ static void start(struct source *s, struct request *r, struct object *o, bool ba
     if (background) {
         key_fields_for_refresh(fields, r->rule, &r->arena, &reduced);
         key.fields = &reduced;
+    } else if (may_store && !as_came) {
+        key.fields = request_cut_cookies(r);
     }
     struct fetch_plan plan = {
         .settings = r->settings,
@@ -77,6 +81,8 @@ static void start(struct source *s, struct request *r, struct object *o, bool ba
         .learns = may_store || r->as_came,
         .background = background,
         .upgrade = r->upgrade,
+        .bypass = r->bypass,
+        .cookies_cut = key.fields != fields && !background,
         .not_stored = background || !(may_store || r->as_came) ? REASON_NONE : reason_not_to_store(r),
         .request_id = request_id(r),
     };

@@ -19,5 +19,8 @@ PROFILE(rfc9111, accept_ranges,                 "false")
 PROFILE(rfc9111, query,                         "raw")
 PROFILE(rfc9111, unkeyed_query,                 "forward")
 PROFILE(rfc9111, ignore_query,                  "")
+PROFILE(rfc9111, bypass_cookies,                "")
+PROFILE(rfc9111, unkeyed_cookies,               "forward")
+PROFILE(rfc9111, ignore_cookies,                "")
 PROFILE(dev,     store,                         "false")
 /* clang-format on */

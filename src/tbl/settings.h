@@ -108,6 +108,13 @@ SETTING(SITE, BOOL,  netlify_status,         "false",          0, 0, SERVE, "Cac
 SETTING(SITE, CHOICE, query,                 "sorted",         0, "sorted|raw", KEY, "How the whole query is compared: parameters in any order, or byte for byte.")
 SETTING(SITE, CHOICE, unkeyed_query,         "strip",          0, "strip|forward", KEY, "Query parameters that the page's rule leaves out: removed from the request to the origin, or forwarded.")
 SETTING(SITE, LIST,  ignore_query,           "[tracking]", PARAM, 0, KEY, "Query parameters removed from key and request; `tracking` is the list of the known ones.")
+SETTING(SITE, CHOICE, unkeyed_cookies,       "strip",          0, "strip|forward", KEY, "Cookies that the page's rule leaves out: removed from the request to the origin, or forwarded.")
+SETTING(SITE, LIST,  ignore_cookies,         "[analytics]", COOKIE, 0, KEY, "Cookies that never count: removed from key and request. NAME, with one * for any characters; `analytics` is the list of the known ones.")
+
+  SETTING_SECTION(SITE, "Visitors who are somebody")
+SETTING(SITE, LIST,  bypass_cookies,         "[preview, logged-in]", COOKIE, 0, STORE, "A request with such a cookie passes: it is neither answered from the cache nor stored, but for assets. NAME, with one * for any characters; `preview` and `logged-in` are lists of the known ones.")
+SETTING(SITE, BOOL,  private_vetoes,         "false",          0, 0, STORE, "private or no-store in Cache-Control forbids storing also beside a targeted field that permits it (RFC 9213 says the targeted field alone counts).")
+SETTING(SITE, LIST,  asset_prefixes,         "[/_next/static/, /_nuxt/, /_app/immutable/, /_astro/, /assets/]", FOLDER, 0, STORE, "Where the site's build keeps its scripts, styles and pictures. One that begins with /_ counts below any folder too.")
 
   SETTING_SECTION(SITE, "Tags and purges")
 SETTING(SITE, LIST,  tag_headers,            "[Netlify-Cache-Tag, Cache-Tag]", TAG_HEADER, 0, STORE, "Response fields with cache tags, the first present counts. NAME, or NAME:space, NAME:either for other separators than a comma.")

@@ -356,7 +356,7 @@ static void explain_of_a_page_says_how_long_and_why(void **state)
     (void)state;
     struct world *w = &world;
     world_store(
-        w, "http://one.example/a?p=1", "Cookie: theme=dark; id=7\nAccept-Encoding: gzip",
+        w, "http://one.example/a?p=1", "Cookie: theme=dark\nAccept-Encoding: gzip",
         KEPT
         "Netlify-Vary: query=p,cookie=theme\nVary: Accept-Encoding\nCache-Tag: Book-1, books\nETag: \"x\"");
     atomic_fetch_add(&w->clock.mono_shift_ms, 20000);

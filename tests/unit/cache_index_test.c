@@ -367,6 +367,63 @@ static void a_mark_lasts_while_it_is_used(void **state)
     assert_int_equal(left_of(&p), 0);
 }
 
+/* A page that is for nobody without cookies: it is tried again when the mark ends, and not before. */
+static void a_mark_for_missing_cookies_ends_by_itself(void **state)
+{
+    (void)state;
+    struct place p = place_of("/a", NULL, NULL);
+    struct index_note without = {
+        .effect = MARK_SETS, .reason = REASON_SET_COOKIE, .until_ms = now.mono_ms + 60000, .cookies_cut = true
+    };
+    struct index_note with = { .effect = MARK_CLEARS, .reason = REASON_UNKEYED_COOKIE, .is_short = true };
+    index_mark(cache, &p, &without, now.mono_ms);
+    index_renew(cache, &p, now.mono_ms + 120000, now.mono_ms);
+    assert_int_equal(left_of(&p), 60000);
+    index_mark(cache, &p, &with, now.mono_ms);
+    assert_int_equal(left_of(&p), 60000);
+    now.mono_ms += 60000;
+    assert_int_equal(left_of(&p), 0);
+    /* Another reason for the same key: an ordinary mark. */
+    mark_for(&p, 60000, REASON_PRIVATE);
+    index_renew(cache, &p, now.mono_ms + 120000, now.mono_ms);
+    assert_int_equal(left_of(&p), 120000);
+    index_mark(cache, &p, &with, now.mono_ms);
+    assert_int_equal(left_of(&p), 0);
+}
+
+static bool is_settled(const char *path)
+{
+    struct look l = look_of(path);
+    l.may_fetch = false;
+    struct found f;
+    index_look(cache, &l, &f);
+    bool settled = f.settled;
+    found_drop(&f);
+    return settled;
+}
+
+/* Whether cookies may be left out: an answer for all has said what the page depends on, be it nothing. */
+static void an_answer_for_all_settles_the_rule(void **state)
+{
+    (void)state;
+    struct place p = place_of("/a", NULL, NULL);
+    struct index_note note = {
+        .effect = MARK_SETS, .reason = REASON_PRIVATE, .has_rule = true, .of_2xx = true
+    };
+    refuse(&p, &note);
+    assert_false(is_settled("/a"));
+    note = (struct index_note){ .effect = MARK_CLEARS, .reason = REASON_UNKEYED_COOKIE, .settles = true };
+    refuse(&p, &note);
+    assert_true(is_settled("/a"));
+    assert_false(is_settled("/b"));
+    struct found f = look("/b", OUTCOME_MISS);
+    struct place b = place_of("/b", NULL, NULL);
+    assert_true(object_store(f.busy, &b, &minute));
+    f.busy = NULL;
+    found_drop(&f);
+    assert_true(is_settled("/b"));
+}
+
 /* That its head permits storing does not make a page shorter. */
 static void a_page_that_was_too_large_is_until_its_length_is_known(void **state)
 {
@@ -1219,6 +1276,8 @@ int main(void)
         T(authorization_joins_only_what_is_for_all),
         T(nobody_joins_what_is_closed),
         T(nobody_joins_what_is_not_stored),
+        T(a_mark_for_missing_cookies_ends_by_itself),
+        T(an_answer_for_all_settles_the_rule),
         T(no_queue_for_a_while),
         T(a_mark_is_of_its_key_alone),
         T(a_mark_lasts_while_it_is_used),

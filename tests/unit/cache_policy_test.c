@@ -27,7 +27,8 @@ struct answer {
     int status;
     const char *request; /* its fields */
     enum method method;  /* when has_method */
-    bool has_method, names_itself;
+    bool has_method, names_itself, bypass;
+    const char *path;
     const char *query;
     const struct rule *known;
     bool provisional;
@@ -40,6 +41,8 @@ static struct verdict *judge_answer(const struct answer *a)
         .site = site_of(a->site),
         .method = a->has_method ? a->method : METHOD_GET,
         .request = fields_of(a->request),
+        .path = str_from(a->path ? a->path : "/"),
+        .bypass = a->bypass,
         .query = a->query ? str_from(a->query) : STR_NONE,
         .post_names_itself = a->names_itself,
         .status = a->status ? a->status : 200,
@@ -1136,6 +1139,118 @@ static void r4_5_parameters_that_the_rule_leaves_out(void **state)
               "the whole query");
 }
 
+static void r4_5_cookies_that_the_rule_leaves_out(void **state)
+{
+    (void)state;
+    static const char named[] = STORE "Netlify-Vary: cookie=a|b:presence";
+    static const struct {
+        const char *lines, *cookie;
+        bool stored;
+    } rows[] = {
+        { STORE, "", true },
+        { STORE, "Cookie: a=1", false },
+        { STORE, "Cookie: ;", true },
+        { STORE, "Cookie: a", false },
+        { named, "Cookie: a=1", true },
+        { named, "Cookie: a=1; b=2; a=3", true },
+        { named, "Cookie: a=1; c=2", false },
+        { named, "Cookie: a=1\nCookie: c=2", false },
+        { named, "Cookie: A=1", false },
+        { STORE "Vary: Cookie", "Cookie: c=2", true },
+        { STORE "Vary: Accept-Encoding", "Cookie: c=2", false },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct verdict *v = JUDGE(.site = ISR, .lines = rows[i].lines, .request = rows[i].cookie);
+        reason_is(v, rows[i].stored ? REASON_NONE : REASON_UNKEYED_COOKIE, rows[i].cookie);
+        reason_is(JUDGE(.site = RFC, .lines = rows[i].lines, .request = rows[i].cookie), REASON_NONE,
+                  "rfc9111");
+    }
+    reason_is(JUDGE(.site = "unkeyed_cookies: forward", .lines = STORE, .request = "Cookie: a=1"),
+              REASON_NONE, "forward");
+    /* What forbids storing says more. */
+    reason_is(JUDGE(.site = ISR, .lines = "Cache-Control: private", .request = "Cookie: a=1"), REASON_PRIVATE,
+              "private");
+}
+
+#define ASSET "Cache-Control: public, max-age=31536000, immutable\nContent-Type: text/javascript"
+
+static void r2_14_assets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *lines, *request;
+        int status;
+        bool is;
+    } rows[] = {
+        { "/a.js", ASSET, "", 200, true },
+        { "/a.js", ASSET "\nVary: Accept-Encoding, Origin", "", 200, true },
+        { "/a.js", ASSET "\nVary: Cookie", "", 200, false },
+        { "/a.js", ASSET "\nNetlify-Vary: cookie=a", "", 200, false },
+        { "/a.js", ASSET "\nSet-Cookie: a=1", "", 200, false },
+        { "/a.js", ASSET, "Authorization: Basic eA==", 200, false },
+        { "/a.js", ASSET, "", 404, false },
+        { "/a.js", ASSET, "", 206, false },
+        { "/a.js", "Cache-Control: immutable", "", 200, false }, /* of no type */
+        { "/a", "Cache-Control: immutable\nContent-Type: text/html; charset=utf-8", "", 200, false },
+        { "/a", "Cache-Control: immutable\nContent-Type: TEXT/X-COMPONENT", "", 200, false },
+        { "/a.json", "Cache-Control: immutable\nContent-Type: application/json", "", 200, false },
+        { "/_nuxt/builds/meta/1.json", "Cache-Control: immutable\nContent-Type: application/json", "", 200,
+          true },
+        { "/_nuxt/builds/latest.json", "Cache-Control: immutable\nContent-Type: text/plain", "", 200, false },
+        { "/_app/version.json", ASSET, "", 200, false },
+        { "/__manifest", ASSET, "", 200, false },
+        { "/sw.js", ASSET, "", 200, false },
+        { "/a.js", "Cache-Control: max-age=31536000\nContent-Type: text/css", "", 200, false },
+        { "/assets/a.css", "Cache-Control: max-age=2592000\nContent-Type: text/css", "", 200, true },
+        { "/assets/a.css", "Cache-Control: max-age=2591999\nContent-Type: text/css", "", 200, false },
+        { "/base/_astro/a.css", "Cache-Control: max-age=2592000\nContent-Type: text/css", "", 200, true },
+        { "/base/assets/a.css", "Cache-Control: max-age=2592000\nContent-Type: text/css", "", 200, false },
+        { "/assets", "Cache-Control: max-age=2592000\nContent-Type: text/css", "", 200, false },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct verdict *v = JUDGE(.site = ISR, .path = rows[i].path, .lines = rows[i].lines,
+                                  .request = rows[i].request, .status = rows[i].status);
+        if (v->is_asset != rows[i].is)
+            fail_msg("%s: %s, %s", rows[i].path, rows[i].lines, rows[i].request);
+    }
+    assert_false(JUDGE(.site = ISR, .lines = ASSET, .has_method = true, .method = METHOD_HEAD)->is_asset);
+}
+
+static void r2_14_somebody(void **state)
+{
+    (void)state;
+    reason_is(JUDGE(.site = ISR, .lines = STORE, .bypass = true), REASON_BYPASS_COOKIE, "a page");
+    reason_is(JUDGE(.site = ISR, .lines = STORE, .bypass = true, .request = "Cookie: a=1"),
+              REASON_BYPASS_COOKIE, "whatever cookies he has");
+    reason_is(JUDGE(.site = ISR, .lines = "Cache-Control: private", .bypass = true), REASON_PRIVATE,
+              "private");
+    reason_is(
+        JUDGE(.site = ISR, .path = "/_astro/a.js", .lines = ASSET, .bypass = true, .request = "Cookie: a=1"),
+        REASON_NONE, "a build's asset");
+    reason_is(JUDGE(.site = ISR, .path = "/a.js", .lines = ASSET, .request = "Cookie: a=1"),
+              REASON_UNKEYED_COOKIE, "an asset that no build made");
+}
+
+static void r2_3_private_vetoes(void **state)
+{
+    (void)state;
+    static const char both[] = "CDN-Cache-Control: max-age=60\nCache-Control: private";
+    struct verdict *v = JUDGE(.site = ISR, .lines = both);
+    reason_is(v, REASON_NONE, "the targeted field rules");
+    assert_true(v->overrules);
+    reason_is(JUDGE(.site = "private_vetoes: true", .lines = both), REASON_PRIVATE_VETO, "private");
+    reason_is(JUDGE(.site = "private_vetoes: true",
+                    .lines = "CDN-Cache-Control: max-age=60\nCache-Control: no-store"),
+              REASON_PRIVATE_VETO, "no-store");
+    v = JUDGE(.site = "private_vetoes: true",
+              .lines = "CDN-Cache-Control: max-age=60\nCache-Control: no-cache");
+    reason_is(v, REASON_NONE, "no-cache");
+    assert_false(v->overrules);
+    reason_is(JUDGE(.site = "private_vetoes: true",
+                    .lines = "CDN-Cache-Control: private\nCache-Control: max-age=60"),
+              REASON_PRIVATE, "the targeted field itself");
+}
+
 static void r4_counts_headers_that_are_not_varied_on(void **state)
 {
     (void)state;
@@ -1228,6 +1343,10 @@ int main(void)
         T(r6_6_reuse_as_asked_for),
         T(r4_6_the_rule_after_an_answer),
         T(r4_6_where_no_rule_of_a_2xx_is_known),
+        T(r4_5_cookies_that_the_rule_leaves_out),
+        T(r2_14_assets),
+        T(r2_14_somebody),
+        T(r2_3_private_vetoes),
         T(r4_5_parameters_that_the_rule_leaves_out),
         T(r4_counts_headers_that_are_not_varied_on),
         T(r5_1_tags),

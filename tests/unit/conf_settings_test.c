@@ -1138,6 +1138,53 @@ static void tracking_is_a_list(void **state)
     settings_unref(s);
 }
 
+/* ---- cookies ---- */
+
+static void cookies_have_lists(void **state)
+{
+    (void)state;
+    struct settings *s = good(ORIGIN "bypass_cookies: [mine, logged-in, \"staff_*\"]\nignore_cookies: []\n");
+    const struct site_settings *site = &s->sites[0];
+    assert_string_equal(cookie_names_find(&site->bypass, STR("mine")).p, "mine");
+    assert_true(cookie_names_find(&site->bypass, STR("staff_1")).n > 0);
+    assert_true(cookie_names_find(&site->bypass, STR("wordpress_logged_in_1")).n > 0);
+    assert_true(cookie_names_find(&site->bypass, STR("__prerender_bypass")).n == 0);
+    assert_true(cookie_names_find(&site->bypass, STR("logged-in")).n == 0);
+    assert_int_equal(site->ignored_cookies.n, 0);
+    settings_unref(s);
+
+    s = good(ORIGIN);
+    assert_true(cookie_names_find(&s->sites[0].bypass, STR("__prerender_bypass")).n > 0);
+    assert_true(cookie_names_find(&s->sites[0].ignored_cookies, STR("_ga_1")).n > 0);
+    settings_unref(s);
+    s = good(ORIGIN "profile: rfc9111\n");
+    assert_int_equal(s->sites[0].bypass.n + s->sites[0].ignored_cookies.n, 0);
+    settings_unref(s);
+
+    bad(ORIGIN "bypass_cookies: [logged_in]\n",
+        "t.yaml:2: bypass_cookies: \"logged_in\" is no cookie; the list is called logged-in\n");
+    bad(ORIGIN "bypass_cookies: [\"a*b*\"]\n", "t.yaml:2: bypass_cookies: \"a*b*\" has more than one *\n");
+    bad(ORIGIN "ignore_cookies: [\"a=1\"]\n",
+        "t.yaml:2: ignore_cookies: \"a=1\" is not the name of a cookie; did you mean \"a\"?\n");
+    bad(ORIGIN "asset_prefixes: [assets]\n", "t.yaml:2: asset_prefixes: \"assets\" is no folder of the site; "
+                                             "write it with a / at both ends, like /assets/\n");
+    bad(ORIGIN "asset_prefixes: [\"/a*/\"]\n", "t.yaml:2: asset_prefixes: \"/a*/\" is not the path of a "
+                                               "folder; write it as it stands in the URL, without * and ?\n");
+}
+
+static void every_known_cookie_is_a_name(void **state)
+{
+    (void)state;
+    static const struct str known[] = {
+#define COOKIE(list, name, whose) STR_INIT(name),
+#include "tbl/cookies.h"
+#undef COOKIE
+    };
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (cookie_names_problem(known[i]))
+            fail_msg("%.*s %s", STR_ARG(known[i]), cookie_names_problem(known[i]));
+}
+
 /* ---- snapshots ---- */
 
 static void a_snapshot_lives_until_its_last_user(void **state)
@@ -1158,7 +1205,8 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
         [FORM_ANY] = "x",           [FORM_ADDRESS] = "\":9\"", [FORM_NETWORK] = "unix",
         [FORM_HOSTS] = "x.example", [FORM_HOST] = "x.example", [FORM_ORIGIN] = "http://x",
         [FORM_FIELD] = "X",         [FORM_TAG_HEADER] = "X",   [FORM_PARAM] = "x",
-        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",       [FORM_URL_PATH] = "/x",
+        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",       [FORM_COOKIE] = "x",
+        [FORM_FOLDER] = "/x/",      [FORM_URL_PATH] = "/x",
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";
@@ -1302,6 +1350,8 @@ int main(void)
         cmocka_unit_test(wrong_sites_are_explained),
         cmocka_unit_test(a_host_finds_its_site),
         cmocka_unit_test(tracking_is_a_list),
+        cmocka_unit_test(cookies_have_lists),
+        cmocka_unit_test(every_known_cookie_is_a_name),
         cmocka_unit_test(a_snapshot_lives_until_its_last_user),
         cmocka_unit_test(a_reload_knows_what_changed),
         cmocka_unit_test(files_are_read),

@@ -24,6 +24,7 @@ const old = { 'Cache-Control': 'max-age=1, must-revalidate' };
 const rows = [
   ['no-store', '', () => reply('x', { 'Cache-Control': 'no-store' }), all],
   ['private', '', () => reply('x', { 'Cache-Control': 'private' }), all],
+  ['private-veto', '', () => reply('x', { 'CDN-Cache-Control': 'max-age=60', 'Cache-Control': 'private' }), all, { site: 'vetoes' }],
   ['set-cookie', '', () => reply('x', { ...minute, 'Set-Cookie': 'a=1' }), all],
   ['no-permission', '', () => reply('x'), all],
   ['no-lifetime', '', () => reply('x', { 'Cache-Control': 'public' }), all],
@@ -42,6 +43,8 @@ const rows = [
   ['vary-conflict', '', () => reply('x', { ...minute, Vary: 'X-A, X-B' }, '404 Not Found'), all,
     { query: '?a', first: ['', reply('x', { ...minute, Vary: 'X-A' })] }],
   ['unkeyed-query', '', () => reply('x', { ...minute, 'Netlify-Vary': 'query=id' }), [[1, 1], [0]], { query: '?id=1&x=1', stored: true }],
+  ['unkeyed-cookie', '', () => reply('x', minute), [[1, 1], [0]], { fields: { Cookie: 'a=1' }, stored: true }],
+  ['bypass-cookie', '', () => reply('x', minute), [[HERD], [HERD]], { fields: { Cookie: 'wordpress_logged_in_1=a' } }],
   ['tags-limit', '', () => reply('x', { ...minute, 'Cache-Tag': tags }), all],
   ['targeted-invalid', '', () => reply('x', { ...minute, 'CDN-Cache-Control': 'no-store, =' }), all],
   ['too-large', '', () => reply('x'.repeat(5000), minute), all],
@@ -113,6 +116,7 @@ const answer = async (r) => {
 const hosts = {
   hurried: 'first_byte_timeout: 5s', // of all others 20 minutes: nobody's time is up by chance
   dev: 'profile: dev',
+  vetoes: 'private_vetoes: true',
   book: 'profile: rfc9111',
   gone: 'origin: http://127.0.0.1:1',
 };

@@ -1,0 +1,31 @@
+/*
+ * Assets: the scripts, styles, fonts and pictures that a build makes under names of its own, and that are the
+ * same for every visitor. A cookie of somebody who is logged in does not concern them (CACHING.md 2.14).
+ * Neither `immutable` alone nor a hash in a name is proof: frameworks send `immutable` with what changes at
+ * each build. Pure: any thread.
+ */
+#ifndef CACHE_ASSET_H
+#define CACHE_ASSET_H
+
+#include "conf/settings.h"
+#include "http/directives.h"
+#include "http/head.h"
+
+/* Is the path below one of the site's asset_prefixes? `path`: normalised, without query. */
+bool asset_is_below_prefix(const struct site_settings *site, struct str path);
+
+/* An answer that may be one. */
+struct asset_question {
+    const struct site_settings *site;
+    enum method method;
+    struct str path;
+    int status;
+    const struct fields *request, *response;
+};
+/* Is the answer an asset? It is a whole 200 to GET, without Set-Cookie, for a request without Authorization;
+ * it varies by nothing but Accept-Encoding and Origin; it is no page and no data; its name is none that
+ * frameworks ask for news; and Cache-Control says immutable, or a max-age of 30 days or more below a
+ * prefix. */
+bool asset_is(const struct asset_question *q);
+
+#endif

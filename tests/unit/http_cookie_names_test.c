@@ -1,0 +1,147 @@
+/* Sets of cookie names: one `*` anywhere, names that begin with each other, and the same answer as a plain
+ * comparison. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "http/cookie_names.h"
+
+static int setup(void **state)
+{
+    static struct arena arena;
+    arena_init(&arena, 4096);
+    *state = &arena;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    arena_fini(*state);
+    return 0;
+}
+
+static struct cookie_names set_of(struct arena *a, const char *names)
+{
+    struct str *v = arena_alloc(a, 64 * sizeof(*v)), rest = str_from(names);
+    struct cookie_names set;
+    size_t n = 0;
+    while (rest.n)
+        v[n++] = str_cut(&rest, ' ');
+    cookie_names_make(v, n, a, &set);
+    return set;
+}
+
+static void found_is(struct arena *a, const char *names, const char *cookie, const char *expected)
+{
+    struct cookie_names set = set_of(a, names);
+    struct str found = cookie_names_find(&set, str_from(cookie));
+    if (!str_eq(found, str_from(expected)))
+        fail_msg("%s in %s: \"%.*s\", not \"%s\"", cookie, names, STR_ARG(found), expected);
+}
+
+static void finds_names(void **state)
+{
+    found_is(*state, "", "a", "");
+    found_is(*state, "a", "", "");
+    found_is(*state, "a b c", "b", "b");
+    found_is(*state, "a b c", "bb", "");
+    found_is(*state, "a b c", "B", "");
+    found_is(*state, "a* b", "abc", "a*");
+    found_is(*state, "a* b", "a", "a*");
+    found_is(*state, "*z", "xyz", "*z");
+    found_is(*state, "*z", "z", "*z");
+    found_is(*state, "*z", "zx", "");
+    found_is(*state, "*", "x", "*");
+    found_is(*state, "sb-*-token", "sb-1-token", "sb-*-token");
+    found_is(*state, "sb-*-token", "sb--token", "sb-*-token");
+    found_is(*state, "sb-*-token", "sb-token", "");
+    found_is(*state, "ab*ba", "aba", "");
+    found_is(*state, "_ga _ga_* _gat", "_ga_1", "_ga_*");
+    found_is(*state, "_ga _ga_* _gat", "_ga", "_ga");
+    found_is(*state, "_ga _ga_* _gat", "_gab", "");
+}
+
+/* What begins with a name of the set is looked for among all that it begins with. */
+static void finds_what_begins_with_others(void **state)
+{
+    found_is(*state, "a* ab abc abcd*x abce", "abcdz", "a*");
+    found_is(*state, "a* ab abc abcd*x abce", "abcdx", "abcd*x");
+    found_is(*state, "a* ab abc abcd*x abce", "abce", "abce");
+    found_is(*state, "a*q a*r a ab", "abr", "a*r");
+    found_is(*state, "ab aa*", "ab1", "");
+    found_is(*state, "a*z ab ac ad", "ad1z", "a*z");
+    found_is(*state, "a*z ab ac ad", "ad1", "");
+}
+
+static void refuses_what_is_no_name(void **state)
+{
+    (void)state;
+    assert_null(cookie_names_problem(STR("a*")));
+    assert_null(cookie_names_problem(STR("*")));
+    assert_null(cookie_names_problem(STR(".AspNetCore.Cookies*")));
+    assert_non_null(cookie_names_problem(STR("a*b*")));
+    assert_non_null(cookie_names_problem(STR("a b")));
+    assert_non_null(cookie_names_problem(STR("a=1")));
+    assert_non_null(cookie_names_problem(STR("a;")));
+}
+
+/* Names of few letters, so that many meet. */
+static struct str random_name(struct arena *a, unsigned *seed, bool star)
+{
+    size_t n = 1 + rand_r(seed) % 5;
+    char *p = arena_alloc(a, n);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (char)('a' + rand_r(seed) % 3);
+    if (star)
+        p[(size_t)rand_r(seed) % n] = '*';
+    return (struct str){ p, n };
+}
+
+static bool matches_plainly(struct str name, struct str cookie)
+{
+    size_t star = str_index(name, '*');
+    if (star == name.n)
+        return str_eq(name, cookie);
+    struct str after = str_from_index(name, star + 1);
+    return cookie.n >= name.n - 1 && str_starts(cookie, str_first(name, star)) && str_ends(cookie, after);
+}
+
+static void agrees_with_a_plain_comparison(void **state)
+{
+    unsigned seed = 7;
+    size_t found_n = 0;
+    for (int round = 0; round < 500; round++) {
+        struct str names[20];
+        struct cookie_names set;
+        size_t n = 1 + (size_t)rand_r(&seed) % COUNT_OF(names);
+        for (size_t i = 0; i < n; i++)
+            names[i] = random_name(*state, &seed, rand_r(&seed) % 2);
+        cookie_names_make(names, n, *state, &set);
+        for (int k = 0; k < 40; k++) {
+            struct str cookie = random_name(*state, &seed, false), found = cookie_names_find(&set, cookie);
+            bool expected = false;
+            for (size_t i = 0; i < n; i++)
+                expected |= matches_plainly(names[i], cookie);
+            assert_int_equal(found.n > 0, expected);
+            assert_true(!found.n || matches_plainly(found, cookie));
+            found_n += expected;
+        }
+    }
+    assert_true(found_n > 2000 && found_n < 18000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(finds_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(finds_what_begins_with_others, setup, teardown),
+        cmocka_unit_test(refuses_what_is_no_name),
+        cmocka_unit_test_setup_teardown(agrees_with_a_plain_comparison, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
