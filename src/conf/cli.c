@@ -551,6 +551,7 @@ static const char *value_name(const struct setting *s)
     case TYPE_TEXT:
     case TYPE_LIST: return string_name(s->form);
     case TYPE_CHOICE: return s->words.p;
+    case TYPE_MAPS: return "\"\"";
     }
     UNREACHABLE();
 }

@@ -26,7 +26,9 @@ static void add_wrapped(struct buf *out, const char *start, struct str text)
 /* A default as it stands in a YAML file. */
 static void add_yaml_default(struct buf *out, const struct setting *s, struct str initial)
 {
-    if (s->type == TYPE_LIST && initial.n && initial.p[0] != '[')
+    if (s->type == TYPE_MAPS)
+        buf_add(out, STR("[]"));
+    else if (s->type == TYPE_LIST && initial.n && initial.p[0] != '[')
         buf_printf(out, "[\"%.*s\"]", STR_ARG(initial));
     else if (s->type == TYPE_LIST && initial.n == 0)
         buf_add(out, STR("[]"));
@@ -166,6 +168,7 @@ static const char configuration_head[] =
     "| time | `500ms`, `10s`, `5m`, `2h`, `1d`; without a unit: seconds |\n"
     "| text | one line; `\"\"` is none |\n"
     "| list | `[a, b]`, or one text |\n"
+    "| blocks | a list whose entries have named fields, each begun with `- `; in the file only |\n"
     "\n"
     "## Reload\n"
     "\n"
@@ -236,22 +239,28 @@ static void add_cell(struct buf *out, struct str text)
     }
 }
 
+static void add_numbers(struct buf *out, const struct setting *s)
+{
+    buf_add(out, s->type == TYPE_COUNT   ? STR("number, ")
+                 : s->type == TYPE_BYTES ? STR("size, ")
+                                         : STR("time, "));
+    setting_write_number(s->type, s->least, out);
+    buf_add(out, STR(" to "));
+    setting_write_number(s->type, s->most, out);
+}
+
 static void add_allowed(struct buf *out, const struct setting *s)
 {
     switch (s->type) {
     case TYPE_BOOL: buf_add(out, STR("bool")); return;
     case TYPE_COUNT:
     case TYPE_BYTES:
-    case TYPE_TIME:
-        buf_add(out, s->type == TYPE_COUNT   ? STR("number, ")
-                     : s->type == TYPE_BYTES ? STR("size, ")
-                                             : STR("time, "));
-        setting_write_number(s->type, s->least, out);
-        buf_add(out, STR(" to "));
-        setting_write_number(s->type, s->most, out);
-        return;
+    case TYPE_TIME: add_numbers(out, s); return;
     case TYPE_TEXT: buf_printf(out, "%s", form_word(s->form)); return;
     case TYPE_LIST: buf_printf(out, "list: %s", form_word(s->form)); return;
+    case TYPE_MAPS:
+        buf_printf(out, "list of blocks, each a %.*s (below)", STR_ARG(shape_table[s->shape].one));
+        return;
     case TYPE_CHOICE:
         for (struct str rest = s->words; rest.p;) {
             struct str word = str_cut(&rest, '|');
@@ -334,6 +343,19 @@ static void add_profiles(struct buf *out)
     }
 }
 
+static void add_shape(struct buf *out, const struct shape *shape)
+{
+    buf_printf(out, "\n## Fields of a %.*s\n\n| field | allowed | meaning |\n|---|---|---|\n",
+               STR_ARG(shape->one));
+    for (size_t i = 0; i < shape->n; i++) {
+        buf_printf(out, "| `%.*s` | ", STR_ARG(shape->fields[i].name));
+        add_allowed(out, &shape->fields[i]);
+        buf_add(out, STR(" | "));
+        add_cell(out, shape->fields[i].text);
+        buf_add(out, STR(" |\n"));
+    }
+}
+
 void document_configuration(struct buf *out)
 {
     bool in_sites = false;
@@ -347,5 +369,7 @@ void document_configuration(struct buf *out)
 #define SETTING(scope, type, name, ...) add_row(out, SETTING_##name);
 #include "tbl/settings.h"
 #undef SETTING
+    for (enum shape_id id = 0; id < SHAPE_COUNT; id++)
+        add_shape(out, &shape_table[id]);
     add_profiles(out);
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
+
 #define QUOTE_MAX 64  /* bytes of a value that a message repeats */
 #define TEXT_MAX  512 /* bytes of a message */
 
@@ -11,6 +13,7 @@ void report_init(struct report *r, struct arena *a, struct str file)
 {
     r->arena = a;
     r->file = file;
+    r->subject = STR_NONE;
     r->n = 0;
 }
 
@@ -28,9 +31,12 @@ void report_add(struct report *r, struct place at, const char *fmt, ...)
     char *text = arena_alloc(r->arena, TEXT_MAX);
     va_list ap;
     va_start(ap, fmt);
-    int written = vsnprintf(text, TEXT_MAX, fmt, ap);
+    int before = r->subject.n ? snprintf(text, TEXT_MAX, "%.*s: ", STR_ARG(r->subject)) : 0;
+    CHECK(before >= 0 && before < TEXT_MAX);
+    int written = vsnprintf(text + before, TEXT_MAX - (size_t)before, fmt, ap);
     va_end(ap);
-    size_t n = written < 0 ? 0 : written >= TEXT_MAX ? TEXT_MAX - 1 : (size_t)written;
+    written = written < 0 ? 0 : before + written;
+    size_t n = written >= TEXT_MAX ? TEXT_MAX - 1 : (size_t)written;
     make_printable(text, n);
     r->v[r->n - 1] = (struct problem){ at, { text, n } };
 }

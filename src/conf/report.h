@@ -29,7 +29,8 @@ struct problem {
 struct report {
     struct arena *arena; /* for the texts; the caller's, outlives the report */
     struct str file;
-    size_t n; /* problems found, with those beyond REPORT_MAX */
+    struct str subject; /* put before each text, with a colon: "rule 3 of shop"; empty: nothing */
+    size_t n;           /* problems found, with those beyond REPORT_MAX */
     struct problem v[REPORT_MAX];
 };
 

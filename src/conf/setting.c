@@ -3,65 +3,7 @@
 #include <inttypes.h>
 
 #include "base/check.h"
-
-/* What the columns least and most hold depends on the type. */
-#define LEAST_BOOL(v)   0
-#define LEAST_COUNT(v)  (v)
-#define LEAST_BYTES(v)  (v)
-#define LEAST_TIME(v)   (v)
-#define LEAST_TEXT(v)   0
-#define LEAST_LIST(v)   0
-#define LEAST_CHOICE(v) 0
-
-#define MOST_BOOL(v)   0
-#define MOST_COUNT(v)  (v)
-#define MOST_BYTES(v)  (v)
-#define MOST_TIME(v)   (v)
-#define MOST_TEXT(v)   0
-#define MOST_LIST(v)   0
-#define MOST_CHOICE(v) 0
-
-#define WORDS_BOOL(v)                                                                                        \
-    {                                                                                                        \
-        NULL, 0                                                                                              \
-    }
-#define WORDS_COUNT(v)                                                                                       \
-    {                                                                                                        \
-        NULL, 0                                                                                              \
-    }
-#define WORDS_BYTES(v)                                                                                       \
-    {                                                                                                        \
-        NULL, 0                                                                                              \
-    }
-#define WORDS_TIME(v)                                                                                        \
-    {                                                                                                        \
-        NULL, 0                                                                                              \
-    }
-#define WORDS_TEXT(v)                                                                                        \
-    {                                                                                                        \
-        NULL, 0                                                                                              \
-    }
-#define WORDS_LIST(v)                                                                                        \
-    {                                                                                                        \
-        NULL, 0                                                                                              \
-    }
-#define WORDS_CHOICE(v) STR_INIT(v)
-
-#define FORM_OF_BOOL(v)   FORM_ANY
-#define FORM_OF_COUNT(v)  FORM_ANY
-#define FORM_OF_BYTES(v)  FORM_ANY
-#define FORM_OF_TIME(v)   FORM_ANY
-#define FORM_OF_TEXT(v)   FORM_##v
-#define FORM_OF_LIST(v)   FORM_##v
-#define FORM_OF_CHOICE(v) FORM_ANY
-
-#define NEEDED_BOOL(v)   false
-#define NEEDED_COUNT(v)  false
-#define NEEDED_BYTES(v)  false
-#define NEEDED_TIME(v)   false
-#define NEEDED_TEXT(v)   (v)
-#define NEEDED_LIST(v)   (v)
-#define NEEDED_CHOICE(v) false
+#include "conf/columns.h"
 
 #define OFFSET_PROCESS(name) offsetof(struct process_settings, name)
 #define OFFSET_SITE(name)    offsetof(struct site_settings, name)
@@ -78,6 +20,7 @@ const struct setting setting_table[SETTING_COUNT] = {
         .words = WORDS_##type_(most_),                                                                       \
         .form = FORM_OF_##type_(least_),                                                                     \
         .needed = NEEDED_##type_(most_),                                                                     \
+        .shape = SHAPE_OF_##type_(least_),                                                                   \
         .class = CLASS_##class_,                                                                             \
         .text = STR_INIT(text_),                                                                             \
         .offset = OFFSET_##scope_(name_),                                                                    \

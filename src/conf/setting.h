@@ -8,9 +8,19 @@
 #include "base/buf.h"
 #include "conf/form.h"
 #include "conf/settings.h"
+#include "conf/shape.h"
 
 enum setting_scope { SCOPE_PROCESS, SCOPE_SITE };
-enum setting_type { TYPE_BOOL, TYPE_COUNT, TYPE_BYTES, TYPE_TIME, TYPE_TEXT, TYPE_LIST, TYPE_CHOICE };
+enum setting_type {
+    TYPE_BOOL,
+    TYPE_COUNT,
+    TYPE_BYTES,
+    TYPE_TIME,
+    TYPE_TEXT,
+    TYPE_LIST,
+    TYPE_CHOICE,
+    TYPE_MAPS
+};
 enum setting_class { CLASS_SERVE, CLASS_KEY, CLASS_STORE, CLASS_START };
 
 enum setting_id {
@@ -27,10 +37,11 @@ struct setting {
     enum setting_type type;
     struct str name;
     struct str initial;  /* the default as it would stand in the file */
-    int64_t least, most; /* COUNT, BYTES, TIME */
+    int64_t least, most; /* COUNT, BYTES, TIME; most: of MAPS, the entries */
     struct str words;    /* CHOICE: "a|b|c" */
     enum text_form form; /* TEXT, LIST */
     bool needed;         /* TEXT, LIST: may not be empty */
+    enum shape_id shape; /* MAPS: of each entry; else SHAPE_COUNT */
     enum setting_class class;
     struct str text;
     size_t offset; /* in struct process_settings or struct site_settings */

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "conf/nearest.h"
+#include "conf/node.h"
 #include "conf/setting.h"
 #include "conf/tree.h"
 #include "conf/value.h"
@@ -41,52 +42,10 @@ struct build {
     struct layer profiles[PROFILE_COUNT];
     const struct tree *sites; /* the node `sites:`, or NULL */
     struct entry site_name;   /* from --site: .value.text */
+    struct str site;          /* the one that is being read; empty: none */
 };
 
 /* ---- one value ---- */
-
-static bool read_list(struct build *b, const struct setting *s, const struct tree *t, union value *out)
-{
-    size_t n = 0, most = t->n ? t->n : 1;
-    struct str *texts = arena_alloc(&b->scratch, most * sizeof(*texts));
-    struct place *at = arena_alloc(&b->scratch, most * sizeof(*at));
-    if (t->kind == TREE_TEXT && t->text.n) {
-        texts[0] = t->text;
-        at[0] = PLACE_LINE(t->line);
-        n = 1;
-    }
-    for (const struct tree *item = t->first; item; item = item->next, n++) {
-        if (item->kind != TREE_TEXT) {
-            value_problem(s, &b->report, PLACE_LINE(item->line),
-                          "an entry is not a text; write it in quotes");
-            return false;
-        }
-        texts[n] = item->text;
-        at[n] = PLACE_LINE(item->line);
-    }
-    return value_parse_list(s, texts, at, n, &b->s->arena, out, &b->report);
-}
-
-static bool read_value(struct build *b, const struct setting *s, const struct tree *t, union value *out)
-{
-    struct place at = PLACE_LINE(t->line);
-    switch (t->kind) {
-    case TREE_NULL:
-        value_problem(s, &b->report, at, "has no value; write one or remove the line");
-        return false;
-    case TREE_MAP: value_problem(s, &b->report, at, "is a block of settings; write a value"); return false;
-    case TREE_LIST:
-        if (s->type == TYPE_LIST)
-            return read_list(b, s, t, out);
-        value_problem(s, &b->report, at, "is a list; write one value");
-        return false;
-    case TREE_TEXT:
-        if (s->type == TYPE_LIST)
-            return read_list(b, s, t, out);
-        return value_parse(s, t->text, &b->s->arena, out, &b->report, at);
-    }
-    UNREACHABLE();
-}
 
 /* What may not be empty and was given nevertheless as nothing. */
 static bool check_needed(struct build *b, const struct setting *s, const union value *v, struct place at)
@@ -171,7 +130,8 @@ static void read_setting(struct build *b, struct layer *l, bool in_site, const s
     } else if (is_first(b, &l->v[id], t)) {
         const struct setting *s = &setting_table[id];
         union value *v = &l->v[id].value;
-        put_entry(&l->v[id], read_value(b, s, t, v) && check_needed(b, s, v, PLACE_LINE(t->line)), t);
+        struct node_reader n = { &b->s->arena, &b->scratch, &b->report, b->site };
+        put_entry(&l->v[id], node_read(&n, s, t, v) && check_needed(b, s, v, PLACE_LINE(t->line)), t);
     }
 }
 
@@ -650,6 +610,7 @@ static void read_site(struct build *b, struct layer *l, const struct tree *t)
 {
     memset(l, 0, sizeof(*l));
     check_site_name(b, t);
+    b->site = t->key;
     if (t->kind == TREE_MAP)
         for (const struct tree *u = t->first; u; u = u->next)
             read_setting(b, l, true, u);

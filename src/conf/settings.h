@@ -17,6 +17,26 @@ struct strs {
     size_t n;
 };
 
+/* One entry of a MAPS setting: its values by the number of the field in its shape (conf/shape.h). */
+struct map {
+    unsigned line;
+    const struct map_value *v;
+};
+
+struct map_value {
+    unsigned line; /* 0: not given, and all else is 0 */
+    bool yes;
+    int64_t number;
+    int choice;
+    struct str text;
+    struct strs list;
+};
+
+struct maps {
+    const struct map *v;
+    size_t n;
+};
+
 enum profile { PROFILE_ISR, PROFILE_RFC9111, PROFILE_DEV };
 enum io_way { IO_AUTO, IO_URING, IO_EPOLL };
 enum set_cookie { SET_COOKIE_REFUSE, SET_COOKIE_STRIP, SET_COOKIE_STORE };
@@ -31,6 +51,7 @@ enum unkeyed { UNKEYED_STRIP, UNKEYED_FORWARD }; /* unkeyed_query, unkeyed_cooki
 #define SETTING_C_TEXT   struct str
 #define SETTING_C_LIST   struct strs
 #define SETTING_C_CHOICE int
+#define SETTING_C_MAPS   struct maps
 
 #define SETTING_MEMBER_PROCESS_PROCESS(type, name) SETTING_C_##type name;
 #define SETTING_MEMBER_PROCESS_SITE(type, name)

@@ -242,6 +242,17 @@ static bool parse_text(const struct setting *s, struct str text, struct arena *a
     return true;
 }
 
+/* Blocks are written in the file. A text can only say that there are none. */
+static bool parse_no_maps(const struct setting *s, struct str text, union value *out, struct report *r,
+                          struct place at)
+{
+    out->maps = (struct maps){ NULL, 0 };
+    if (text.n == 0)
+        return true;
+    value_problem(s, r, at, "is a list of blocks; write them in the file, each begun with \"- \"");
+    return false;
+}
+
 bool value_parse(const struct setting *s, struct str text, struct arena *a, union value *out,
                  struct report *r, struct place at)
 {
@@ -252,6 +263,7 @@ bool value_parse(const struct setting *s, struct str text, struct arena *a, unio
     case TYPE_TIME: return check_variable(s, text, r, at) && parse_in_range(s, text, out, r, at);
     case TYPE_CHOICE: return parse_choice(s, text, out, r, at);
     case TYPE_TEXT: return parse_text(s, text, a, out, r, at);
+    case TYPE_MAPS: return parse_no_maps(s, text, out, r, at);
     case TYPE_LIST: break;
     }
     UNREACHABLE();
@@ -327,6 +339,7 @@ void value_store(const struct setting *s, const union value *v, void *base)
     case TYPE_CHOICE: *(int *)at = v->choice; return;
     case TYPE_TEXT: *(struct str *)at = v->text; return;
     case TYPE_LIST: *(struct strs *)at = v->list; return;
+    case TYPE_MAPS: *(struct maps *)at = v->maps; return;
     }
     UNREACHABLE();
 }
@@ -341,6 +354,24 @@ static bool strs_equal(const struct strs *a, const struct strs *b)
     return true;
 }
 
+static bool field_equal(const struct map_value *a, const struct map_value *b)
+{
+    return (a->line == 0) == (b->line == 0) && a->yes == b->yes && a->number == b->number &&
+           a->choice == b->choice && str_eq(a->text, b->text) && strs_equal(&a->list, &b->list);
+}
+
+/* The order counts; the lines of the file do not. */
+static bool maps_equal(const struct shape *shape, const struct maps *a, const struct maps *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        for (size_t k = 0; k < shape->n; k++)
+            if (!field_equal(&a->v[i].v[k], &b->v[i].v[k]))
+                return false;
+    return true;
+}
+
 bool value_equal(const struct setting *s, const void *base_a, const void *base_b)
 {
     const void *a = (const char *)base_a + s->offset, *b = (const char *)base_b + s->offset;
@@ -352,6 +383,7 @@ bool value_equal(const struct setting *s, const void *base_a, const void *base_b
     case TYPE_CHOICE: return *(const int *)a == *(const int *)b;
     case TYPE_TEXT: return str_eq(*(const struct str *)a, *(const struct str *)b);
     case TYPE_LIST: return strs_equal(a, b);
+    case TYPE_MAPS: return maps_equal(&shape_table[s->shape], a, b);
     }
     UNREACHABLE();
 }

@@ -17,9 +17,11 @@ union value {
     int choice;
     struct str text;
     struct strs list;
+    struct maps maps;
 };
 
-/* Parses a text of the file or of a flag, for all types but LIST. Copies strings into `a`. false: a problem
+/* Parses a text of the file or of a flag, for all types but LIST. MAPS have no text but the
+ * empty one. Copies strings into `a`. false: a problem
  * was reported. */
 bool value_parse(const struct setting *s, struct str text, struct arena *a, union value *out,
                  struct report *r, struct place at);

@@ -10,10 +10,12 @@
  *           TEXT  a string; "" is none                    struct str
  *           LIST  a sequence of strings, or one string    struct strs
  *           CHOICE one of the words in the most column    int, the word's place
+ *           MAPS  a list of blocks, in the file only      struct maps
  *   default as it would stand in the file
  *   least, most
  *           of numbers, in the type's unit (TIME: milliseconds). CHOICE: 0 and the words. TEXT and LIST: the
- *           form of each string (conf/form.h), and 1 when the value may not be empty. BOOL: 0, 0
+ *           form of each string (conf/form.h), and 1 when the value may not be empty. BOOL: 0, 0. MAPS: the
+ *           shape of an entry (conf/shape.h), and how many entries there may be
  *   class   what a change needs. SERVE: a reload, which just uses it. KEY (it changes keys) or STORE (it
  *           changes what is stored): a reload, which purges everything of the site. START: a restart
  *   text    of the documentation: what it is for, in words of docs/GLOSSARY.md
@@ -96,6 +98,9 @@ SETTING(SITE, BOOL,  stale_on_error,         "false",          0, 0, STORE, "Ser
 SETTING(SITE, BOOL,  client_directives,      "false",          0, 0, SERVE, "Honour Cache-Control and Pragma of requests. A visitor can then bypass the cache.")
 SETTING(SITE, BOOL,  store_post,             "false",          0, 0, STORE, "Store a POST's answer for GET when its Content-Location is its own URL (RFC 9110 9.3.3).")
 SETTING(SITE, BOOL,  combine_parts,          "false",          0, 0, STORE, "Store and combine partial content (RFC 9111 3.3, 3.4).")
+
+  SETTING_SECTION(SITE, "Rules")
+SETTING(SITE, MAPS,  rules,                  "", RULE, 200, STORE, "What the app does not say: a list of rules, in order; of each action the first rule that matches counts.")
 
   SETTING_SECTION(SITE, "Answers")
 SETTING(SITE, BOOL,  default_browser_revalidate, "true",       0, 0, STORE, "Without Cache-Control and Expires from the origin, tell browsers to ask again each time.")

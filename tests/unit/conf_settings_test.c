@@ -1185,6 +1185,96 @@ static void every_known_cookie_is_a_name(void **state)
             fail_msg("%.*s %s", STR_ARG(known[i]), cookie_names_problem(known[i]));
 }
 
+/* ---- lists of blocks ---- */
+
+#define SHOP "sites:\n  shop:\n    origin: http://127.0.0.1:1\n    rules:\n"
+
+static void a_list_of_blocks_keeps_fields_and_lines(void **state)
+{
+    (void)state;
+    struct settings *s = good(SHOP "      - path: [/a/*, /b]\n"
+                                   "        bypass: true\n"
+                                   "      - status: '404'\n"
+                                   "        redirect: /x\n"
+                                   "        redirect_status: 308\n");
+    const struct maps *rules = &s->sites[0].rules;
+    assert_int_equal(rules->n, 2);
+    assert_int_equal(rules->v[0].line, 5);
+    assert_int_equal(rules->v[0].v[RULE_path].list.n, 2);
+    assert_str(rules->v[0].v[RULE_path].list.v[1], "/b");
+    assert_true(rules->v[0].v[RULE_bypass].yes);
+    assert_int_equal(rules->v[0].v[RULE_bypass].line, 6);
+    assert_int_equal(rules->v[0].v[RULE_status].line, 0);
+    assert_str(rules->v[1].v[RULE_status].list.v[0], "404");
+    assert_str(rules->v[1].v[RULE_redirect].text, "/x");
+    assert_int_equal(rules->v[1].v[RULE_redirect_status].choice, 2);
+    settings_unref(s);
+}
+
+static void mistakes_in_a_block_name_line_entry_and_field(void **state)
+{
+    (void)state;
+    bad(SHOP "      - path: /a\n"
+             "        bypas: true\n"
+             "      - path: /b\n"
+             "        bypass: 1\n"
+             "        path: /c\n"
+             "      - redirect_status: 303\n"
+             "        path: []\n"
+             "      - /a\n",
+        "t.yaml:6: rule 1 of shop: unknown field \"bypas\"; did you mean \"bypass\"?\n"
+        "t.yaml:8: rule 2 of shop: bypass: \"1\" is neither true nor false; write one of them\n"
+        "t.yaml:9: rule 2 of shop: path: is set twice, first in line 7; remove one\n"
+        "t.yaml:10: rule 3 of shop: redirect_status: \"303\" is none of 301/302/308; did you mean \"301\"?\n"
+        "t.yaml:11: rule 3 of shop: path: is empty; write a value or remove the line\n"
+        "t.yaml:12: rule 4 of shop: is not a block; write NAME: VALUE lines behind the \"-\"\n");
+    bad(ORIGIN "rules: /a\n",
+        "t.yaml:2: rules: is a list of blocks; write them in the file, each begun with \"- \"\n");
+    bad(ORIGIN "rules:\n  path: /a\n",
+        "t.yaml:2: rules: is a block; write a list of blocks, each begun with \"- \"\n");
+    bad(ORIGIN "rules:\n  - x: 1\n",
+        "t.yaml:3: rule 1: unknown field \"x\"; the known ones are in docs/CONFIGURATION.md\n");
+}
+
+static void a_list_of_blocks_has_a_limit(void **state)
+{
+    (void)state;
+    struct buf yaml = BUF_INIT, errors = BUF_INIT;
+    buf_add(&yaml, STR(ORIGIN "rules:\n"));
+    for (int i = 0; i < 201; i++)
+        buf_add(&yaml, STR("  - path: /a\n"));
+    assert_null(settings_parse(buf_str(&yaml), STR("t.yaml"), NULL, 0, &errors));
+    assert_str(buf_str(&errors), "t.yaml:2: rules: 201 entries are too many; at most 200\n");
+    buf_fini(&yaml);
+    buf_fini(&errors);
+}
+
+/* A changed block empties the cache; a moved one does not. */
+static void a_reload_compares_blocks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        bool changed;
+    } t[] = {
+        { ORIGIN "rules:\n  - path: /a\n    bypass: true\n", false },
+        { ORIGIN "\n\nrules: [{bypass: true, path: [/a]}]\n", false },
+        { ORIGIN "rules: [{bypass: false, path: [/a]}]\n", true },
+        { ORIGIN "rules: [{path: [/a]}]\n", true },
+        { ORIGIN "rules: [{bypass: true, path: [/a, /b]}]\n", true },
+        { ORIGIN "rules: [{bypass: true, path: [/b]}]\n", true },
+        { ORIGIN "rules: [{bypass: true, path: [/a]}, {path: /b}]\n", true },
+        { ORIGIN, true },
+    };
+    struct settings *before = good(t[0].yaml);
+    for (size_t i = 0; i < COUNT_OF(t); i++) {
+        struct settings *after = good(t[i].yaml);
+        assert_int_equal(site_settings_store_changed(&before->sites[0], &after->sites[0]), t[i].changed);
+        settings_unref(after);
+    }
+    settings_unref(before);
+}
+
 /* ---- snapshots ---- */
 
 static void a_snapshot_lives_until_its_last_user(void **state)
@@ -1210,6 +1300,7 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";
+    case TYPE_MAPS: return "[{path: /x}]";
     case TYPE_TEXT:
     case TYPE_LIST: return by_form[t->form];
     case TYPE_CHOICE: snprintf(out, n, "%s", strrchr(t->words.p, '|') + 1); return out;
@@ -1353,6 +1444,10 @@ int main(void)
         cmocka_unit_test(cookies_have_lists),
         cmocka_unit_test(every_known_cookie_is_a_name),
         cmocka_unit_test(a_snapshot_lives_until_its_last_user),
+        cmocka_unit_test(a_list_of_blocks_keeps_fields_and_lines),
+        cmocka_unit_test(mistakes_in_a_block_name_line_entry_and_field),
+        cmocka_unit_test(a_list_of_blocks_has_a_limit),
+        cmocka_unit_test(a_reload_compares_blocks),
         cmocka_unit_test(a_reload_knows_what_changed),
         cmocka_unit_test(files_are_read),
         cmocka_unit_test(files_of_other_systems),

@@ -1,0 +1,24 @@
+#include "conf/shape.h"
+
+#include "conf/columns.h"
+#include "conf/setting.h"
+
+static const struct setting rule_fields[] = {
+#define ENTRY_FIELD(type_, name_, least_, most_, text_)                                                      \
+    {                                                                                                        \
+        .type = TYPE_##type_,                                                                                \
+        .name = STR_INIT(#name_),                                                                            \
+        .least = LEAST_##type_(least_),                                                                      \
+        .most = MOST_##type_(most_),                                                                         \
+        .words = WORDS_##type_(most_),                                                                       \
+        .form = FORM_OF_##type_(least_),                                                                     \
+        .needed = NEEDED_##type_(most_),                                                                     \
+        .text = STR_INIT(text_),                                                                             \
+    },
+#include "tbl/rule_fields.h"
+#undef ENTRY_FIELD
+};
+
+const struct shape shape_table[SHAPE_COUNT] = {
+    [SHAPE_RULE] = { STR_INIT("rule"), rule_fields, COUNT_OF(rule_fields) },
+};
