@@ -116,6 +116,8 @@ group_sites() {
     need command mariadb mariadb-client
     need file /usr/share/wordpress/wp-load.php wordpress
     need file /usr/share/wordpress/wp-content/themes/twentytwentythree wordpress-theme-twentytwentythree
+    need file /usr/share/mediawiki/index.php mediawiki
+    need glob "/usr/lib/php/*/sqlite3.so" php-sqlite3
     need command ruby ruby
     need glob "/usr/share/rubygems-integration/all/specifications/actionpack-*.gemspec" ruby-actionpack
     need glob "/usr/share/rubygems-integration/all/specifications/webrick-*.gemspec" ruby-webrick

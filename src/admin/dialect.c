@@ -20,6 +20,7 @@ enum meaning {
     BAN_HOST,
     BAN_URL, /* regular expressions */
     BAN_TYPE,
+    SENDER,
     NOT_NEEDED, /* a secret for Varnish; who may purge says purge_from */
 };
 
@@ -50,6 +51,7 @@ static const struct {
     { STR_INIT("X-Url"), BAN_URL },
     { STR_INIT("X-Content-Type"), BAN_TYPE },
     { STR_INIT("X-VC-Purge-Key"), NOT_NEEDED },
+    { STR_INIT("User-Agent"), SENDER },
 };
 
 /* A field that begins so says what to purge. One that is not known must not be passed over: the purge would
@@ -67,7 +69,7 @@ struct reader {
     struct purge_error *error;
     struct str path, query, method; /* `method`: of X-Purge-Method, empty: none */
     struct str regex, host, url, type;
-    bool everything, typo3, all_tags, has_tags;
+    bool everything, typo3, mediawiki, all_tags, has_tags;
     struct str as;
 };
 
@@ -157,6 +159,7 @@ static bool take_known(struct reader *d, const struct field *f, enum meaning mea
     case BAN_HOST: return once(d, &d->host, f);
     case BAN_URL: return once(d, &d->url, f);
     case BAN_TYPE: return once(d, &d->type, f);
+    case SENDER: d->mediawiki = str_starts(f->value, STR("MediaWiki/")); return true;
     case NOT_NEEDED: return true;
     }
     UNREACHABLE();
@@ -249,6 +252,13 @@ static bool is_word_of_path(struct str method)
     return !method.n || str_eq_nocase(method, STR("default")) || str_eq_nocase(method, STR("exact"));
 }
 
+/* Squid's dialect, which MediaWiki speaks, has no patterns: it sends whole URLs, and paths where PHP has no
+ * curl. */
+static bool is_literal(const struct reader *d)
+{
+    return d->r->is_absolute || d->mediawiki;
+}
+
 /* By the path alone. */
 static bool purge_path(struct reader *d)
 {
@@ -265,7 +275,7 @@ static bool purge_path(struct reader *d)
         return purge_everything(d);
     }
     struct pattern pattern =
-        is_regex ? pattern_of_regex(path, d->arena) : pattern_of_path(path, d->r->is_absolute, d->arena);
+        is_regex ? pattern_of_regex(path, d->arena) : pattern_of_path(path, is_literal(d), d->arena);
     /* What a plain BAN names is the beginning of paths. */
     if (is_ban && !is_regex && pattern.kind == PATTERN_ONE)
         pattern.kind = str_eq(path, STR("/")) ? PATTERN_ALL : PATTERN_BELOW;

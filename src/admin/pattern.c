@@ -95,14 +95,11 @@ static bool cut_end(struct str *s, struct str end)
 
 struct pattern pattern_of_path(struct str text, bool is_literal, struct arena *a)
 {
-    struct str rest = text;
+    size_t star = is_literal ? text.n : str_index(text, '*');
     if (!str_starts(text, STR("/")))
         return unknown;
-    if (!is_literal && (cut_end(&rest, STR(".*")) || cut_end(&rest, STR("*"))))
-        return str_index(rest, '*') < rest.n ? unknown : below(rest, a);
-    /* Somebody means a pattern. */
-    if (!is_literal && str_index(text, '*') < text.n)
-        return unknown;
+    if (star < text.n)
+        return below(str_first(text, star), a);
     return (struct pattern){ PATTERN_ONE, hide_stars(text, a) };
 }
 

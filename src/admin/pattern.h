@@ -32,8 +32,9 @@ struct pattern {
  */
 struct pattern pattern_of_regex(struct str text, struct arena *a);
 
-/* Reads a path as it stands in a request's target: as it is, or with `.*` or `*` at its end; one with another
- * `*` is not understood. `is_literal`: each `*` stands for itself. */
+/* Reads a path as it stands in a request's target. With a `*` in it, which may be one of a pattern or of the
+ * page's own name, it is what is below the last '/' in front: that has both. `is_literal`: each `*` is of the
+ * name. */
 struct pattern pattern_of_path(struct str text, bool is_literal, struct arena *a);
 
 /*

@@ -99,9 +99,9 @@ static void paths_of_targets(void **state)
         { "/blog/a", PATTERN_ONE, "/blog/a" },
         { "/", PATTERN_ONE, "/" },
         { "/a(b)+|$", PATTERN_ONE, "/a(b)+|$" },
-        { "/a*b", PATTERN_UNKNOWN, NULL },
-        { "/a*b/*", PATTERN_UNKNOWN, NULL },
-        { "/.*/.*", PATTERN_UNKNOWN, NULL },
+        { "/x/a*b", PATTERN_BELOW, "/x/" },
+        { "/a*b/*", PATTERN_ALL, "/" },
+        { "/.*/.*", PATTERN_ALL, "/" },
         { "a", PATTERN_UNKNOWN, NULL },
         { "", PATTERN_UNKNOWN, NULL },
     };

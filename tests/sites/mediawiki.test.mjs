@@ -1,0 +1,97 @@
+// MediaWiki itself, Debian's, with SQLite, served by PHP's own server: with $wgUseCdn it sends freshet its purges, and what an editor
+// does shows at once, whatever marks a title has. docs/PURGING.md, CACHING.md 5.7.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Front, ask, end, run } from '../e2e/lib/front.mjs';
+import { freePorts, temporaryFolder, until } from '../e2e/lib/world.mjs';
+
+const root = '/usr/share/mediawiki';
+const folder = temporaryFolder();
+const config = join(folder, 'LocalSettings.php');
+const env = { ...process.env, MW_CONFIG_FILE: config };
+const wiki = (title) => `/index.php/${title}`;
+let said = '';
+let front, site;
+
+/** One of MediaWiki's own scripts: it purges before it returns. */
+function maintain(script, args, input = '') {
+  const made = spawnSync('php', [join(root, 'maintenance', `${script}.php`), ...args], { env, input, encoding: 'utf8' });
+  assert.equal(made.status, 0, made.stdout + made.stderr);
+}
+
+const edit = (title, words) => maintain('edit', ['-s', 'test', '-u', 'Editor', title], words);
+
+before(async () => {
+  const [port] = await freePorts(1);
+  front = await Front.start(`http://127.0.0.1:${port}`, { args: ['--purge-from', '127.0.0.1'] });
+  mkdirSync(join(folder, 'data'));
+  const made = spawnSync('php', [join(root, 'maintenance/install.php'), '--dbtype', 'sqlite', '--dbpath', join(folder, 'data'), '--confpath', folder,
+    '--server', `http://127.0.0.1:${front.port}`, '--scriptpath', '', '--pass', 'a-long-secret-of-the-editor', 'Wiki', 'Editor'], { env: process.env, encoding: 'utf8' });
+  assert.equal(made.status, 0, made.stdout + made.stderr);
+  appendFileSync(config, `
+$wgUseCdn = true;
+$wgCdnServers = [ '127.0.0.1:${front.port}' ];
+$wgCdnServersNoPurge = [ '127.0.0.1' ];
+$wgJobRunRate = 0;
+$wgMainCacheType = CACHE_NONE;
+$wgCacheDirectory = '${join(folder, 'data')}';
+`);
+  site = run('php', ['-S', `127.0.0.1:${port}`, '-t', root], { env }, (d) => (said += d));
+  await until(() => `MediaWiki\n${said}`, () => ask(port, wiki('Main_Page')).then((r) => r.status === 200, () => false), 60_000);
+}, { timeout: 180_000 });
+
+after(async () => {
+  if (site) await end(site);
+  await front?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('a page is stored until it is edited, and an edit shows at once', async () => {
+  edit('Other', 'other words');
+  await front.miss(wiki('Other'));
+  for (const title of ['Fish', 'Foo_(bar)', 'Sagittarius_A*', 'M*A*S*H', 'Caf%C3%A9']) {
+    edit(decodeURIComponent(title), 'first words');
+    await front.miss(wiki(title));
+    assert.match((await front.hit(wiki(title))).text, /first words/);
+    edit(decodeURIComponent(title), 'second words');
+    assert.match((await front.miss(wiki(title))).text, /second words/);
+    await front.hit(wiki('Other'));
+  }
+  assert.match(front.said, /PURGE from 127\.0\.0\.1, read as a URL/);
+});
+
+test('the history of a page too', async () => {
+  edit('Fish', 'third words');
+  const history = '/index.php?title=Fish&action=history';
+  const before = (await front.get(history)).text;
+  edit('Fish', 'fourth words');
+  const now = (await front.get(history)).text;
+  assert.ok(now.length > before.length, 'one line more');
+});
+
+test('a deleted page is gone', async () => {
+  edit('Doomed', 'some words');
+  await front.miss(wiki('Doomed'));
+  await front.hit(wiki('Doomed'));
+  maintain('deleteBatch', ['-u', 'Editor', '-r', 'test'], 'Doomed\n');
+  const gone = await front.get(wiki('Doomed'));
+  assert.equal(gone.status, 404);
+  assert.ok(!gone.text.includes('some words'));
+});
+
+test('what is stored for visitors is never shown to who is logged in, nor the other way', async () => {
+  await front.get(wiki('Fish'));
+  await front.hit(wiki('Fish'));
+  const { text, cookies } = await front.own('/index.php?title=Special:UserLogin');
+  const token = /name="wpLoginToken" type="hidden" value="([^"]*)"/.exec(text)?.[1] ?? /value="([^"]*)" name="wpLoginToken"/.exec(text)[1];
+  const login = await front.own('/index.php?title=Special:UserLogin', { method: 'POST', cookies, body: String(new URLSearchParams({
+    wpName: 'Editor', wpPassword: 'a-long-secret-of-the-editor', wpLoginToken: token, wploginattempt: 'Log in', wpEditToken: '+\\', authAction: 'login' })) });
+  assert.equal(login.status, 302);
+  const mine = await front.own(wiki('Fish'), { cookies: { ...cookies, ...login.cookies } });
+  assert.ok(mine.text.includes('pt-logout'), 'logged in');
+  assert.ok(!(await front.hit(wiki('Fish'))).text.includes('pt-logout'), 'not for others');
+});
