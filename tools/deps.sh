@@ -118,6 +118,7 @@ group_sites() {
     need file /usr/share/wordpress/wp-content/themes/twentytwentythree wordpress-theme-twentytwentythree
     need file /usr/share/mediawiki/index.php mediawiki
     need glob "/usr/lib/php/*/sqlite3.so" php-sqlite3
+    need glob "/usr/lib/php/*/curl.so" php-curl
     need command ruby ruby
     need glob "/usr/share/rubygems-integration/all/specifications/actionpack-*.gemspec" ruby-actionpack
     need glob "/usr/share/rubygems-integration/all/specifications/webrick-*.gemspec" ruby-webrick
