@@ -68,7 +68,8 @@ static bool take_question(struct request *r, struct question *q)
 /* ---- the request that it stands for ---- */
 
 /* Through request/route as if a visitor had sent it. false: `r` has an answer that says why not. */
-static bool make_request(struct request *r, struct question *q, struct requests *sites, struct request *out)
+static bool make_request(struct admin *a, struct request *r, struct question *q, struct requests *sites,
+                         struct request *out)
 {
     struct named url;
     enum http_error e = named_parse(q->url, &r->arena, &url);
@@ -83,6 +84,7 @@ static bool make_request(struct request *r, struct question *q, struct requests 
         fields_add_id(&q->fields, &r->arena, FIELD_HOST, url.target.authority);
     *sites = *r->w;
     sites->source = &source_origin;
+    sites->purges = &a->by_method;
     request_init(out, sites, NULL);
     out->source = sites->source;
     out->settings = r->settings;
@@ -109,6 +111,12 @@ static bool make_request(struct request *r, struct question *q, struct requests 
             "no site has the host \"%.*s\": such a request is answered with 421; a site's setting hosts "
             "names its hosts",
             STR_ARG(out->key.host));
+    else if (out->source != sites->source)
+        answer_error(
+            r, 400,
+            "such a request purges what is named behind %.*s (setting purge_path), when it comes from a "
+            "network in purge_from; else it is answered with 403",
+            STR_ARG(out->site->purge_path));
     else if (out->status)
         answer_error(r, 400, "such a request is answered with %d: %s", out->status,
                      reason_sentence(out->reason).p);
@@ -459,7 +467,7 @@ void explain_answer(struct admin *a, struct request *r)
     struct request *x = arena_zero(&r->arena, sizeof(*x));
     if (!take_question(r, &q))
         return;
-    if (make_request(r, &q, &sites, x)) {
+    if (make_request(a, r, &q, &sites, x)) {
         struct facts f = { .now = clock_now(a->clock), .purged.soft_ms = -1 };
         find_facts(x, a->cache, &f);
         answer_json(r, 200, write_answer(a, x, &f, &r->arena));

@@ -58,9 +58,16 @@ static struct str forwarded_for(struct request *r)
 /* Fields that proxies add. A stranger can add one, but take none away. */
 static bool came_by_proxy(const struct request *r)
 {
-    return fields_has(&r->fields, FIELD_X_FORWARDED_FOR) || fields_has(&r->fields, FIELD_FORWARDED) ||
-           fields_has(&r->fields, FIELD_VIA) || fields_has(&r->fields, FIELD_X_REAL_IP) ||
-           fields_has(&r->fields, FIELD_X_FORWARDED_HOST) || fields_has(&r->fields, FIELD_X_FORWARDED_PROTO);
+    static const enum field_id marks[] = {
+        FIELD_X_FORWARDED_FOR,    FIELD_X_FORWARDED_HOST,  FIELD_X_FORWARDED_PORT,
+        FIELD_X_FORWARDED_PREFIX, FIELD_X_FORWARDED_PROTO, FIELD_X_FORWARDED_SCHEME,
+        FIELD_X_FORWARDED_SERVER, FIELD_FORWARDED,         FIELD_VIA,
+        FIELD_X_REAL_IP
+    };
+    for (size_t i = 0; i < COUNT_OF(marks); i++)
+        if (fields_has(&r->fields, marks[i]))
+            return true;
+    return false;
 }
 
 bool route_sender(struct request *r, struct address *out)

@@ -50,6 +50,36 @@ static int find_state(struct preparation *p)
     return 0;
 }
 
+/* ---- purges of plugins ---- */
+
+static bool has_everybody(const struct strs *networks)
+{
+    for (size_t i = 0; i < networks->n; i++)
+        if (str_ends(networks->v[i], STR("/0")))
+            return true;
+    return false;
+}
+
+static int warn_of_purges(struct preparation *p)
+{
+    for (size_t i = 0; i < p->settings->sites_n; i++) {
+        const struct site_settings *s = &p->settings->sites[i];
+        if (has_everybody(&s->purge_from))
+            fprintf(stderr,
+                    "freshet: warning: site %.*s: purge_from lets everybody purge; write the networks of "
+                    "those who "
+                    "have to\n",
+                    STR_ARG(s->name));
+        if (s->purge_path.n && !s->purge_from.n)
+            fprintf(stderr,
+                    "freshet: warning: site %.*s: nobody may purge below purge_path, since purge_from is "
+                    "empty; write "
+                    "the networks of those who have to\n",
+                    STR_ARG(s->name));
+    }
+    return 0;
+}
+
 /* ---- the token ---- */
 
 static void make_token(struct buf *out)
@@ -278,7 +308,7 @@ static int open_sockets(struct preparation *p)
 int prepare(struct preparation *p)
 {
     static int (*const steps[])(struct preparation *) = {
-        find_state, find_token, open_country, try_access_log, count_descriptors, open_sockets,
+        find_state, warn_of_purges, find_token, open_country, try_access_log, count_descriptors, open_sockets,
     };
     const struct process_settings *s = &p->settings->process;
     int code = 0;

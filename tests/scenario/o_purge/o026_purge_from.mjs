@@ -47,6 +47,8 @@ await scenario({ answer, yaml, flags }, async ({ cases, freshet, origin }) => {
     ['a proxy that is not trusted, by Via', '127.0.0.1', 'one.test', { Via: '1.1 caddy' }, false],
     ['a proxy that is not trusted, by Forwarded', '127.0.0.1', 'one.test', { Forwarded: 'for=127.0.0.1' }, false],
     ['a proxy that is not trusted, by X-Real-IP', '127.0.0.1', 'one.test', { 'X-Real-IP': '127.0.0.1' }, false],
+    ['a proxy that is not trusted, by X-Forwarded-Proto', '127.0.0.1', 'one.test', { 'X-Forwarded-Proto': 'https' }, false],
+    ['a trusted proxy that names its server alone', '127.0.0.2', 'one.test', { 'X-Forwarded-Server': 'p' }, false],
     ['a program at the trusted proxy', '127.0.0.2', 'one.test', {}, true],
     ['a visitor of the trusted proxy', '127.0.0.2', 'one.test', { 'X-Forwarded-For': '203.0.113.5' }, false],
     ['a visitor who claims more', '127.0.0.2', 'one.test', { 'X-Forwarded-For': '127.0.0.1, 203.0.113.5' }, false],
@@ -100,6 +102,18 @@ await scenario({ answer, yaml, flags }, async ({ cases, freshet, origin }) => {
     const r = await ask('/a', { Host: 'localhost' }, 'PURGE');
     equal(r.status, 404, r.body);
     check(r.body.includes('no site has the host'), r.body);
+  });
+  await cases.check('explain says so', async () => {
+    const { status, text } = await freshet.api('GET', `/api/v1/explain?url=${encodeURIComponent('http://one.test/purge/a')}`);
+    equal(status, 400);
+    check(text.includes('purges what is named behind /purge (setting purge_path)'), text);
+    equal((await freshet.api('GET', `/api/v1/explain?url=${encodeURIComponent('http://two.test/purge/a')}`)).status, 200);
+  });
+  await cases.check('check warns of lists that let everybody or nobody purge', async () => {
+    const said = (...args) => freshet.run('check', '--origin', origin.url, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--token', 'token-of-the-tests', ...args).stderr;
+    check(said('--purge-from', '0.0.0.0/0').includes('site default: purge_from lets everybody purge'), 'everybody');
+    check(said('--purge-path', '/purge').includes('nobody may purge below purge_path'), 'nobody');
+    check(!said('--purge-from', '10.0.0.0/8', '--purge-path', '/purge').includes('purge'), 'neither');
   });
   await cases.check('other methods that nobody knows still go to the origin', async () => {
     await ask('/x', { Host: 'one.test' }, 'UNLOCKED');
