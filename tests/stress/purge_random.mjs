@@ -1,4 +1,4 @@
-// A thousand purges at random moments, by tag, URL and site, hard and soft, and unsafe methods, while visitors ask and the origin
+// A thousand purges at random moments, by tag, URL, prefix and site, hard and soft, and unsafe methods, while visitors ask and the origin
 // takes its time: no request that begins after the acknowledgement gets what was older than the change. Pages that are kept long,
 // revalidated (304), refreshed in the background, in variants, in chunks; some answers are errors or cut.
 import { Client, below, chance, check, done, equal, pause, pick, random, scaled, stress } from './lib.mjs';
@@ -20,7 +20,7 @@ const items = new Map();
 let path_n = 0;
 for (const [name, kind] of Object.entries(kinds)) {
   for (let i = 0; i < 2; i++) {
-    const path = `/${name}-${i}`;
+    const path = `/${name}/${i}`;
     const own = [tags[path_n % 4], tags[(path_n * 3 + 1) % 4]];
     path_n++;
     for (const v of kind.variants ? ['1', '2', '3'] : ['']) {
@@ -134,7 +134,11 @@ await stress(`${purges} purges at random moments`, { answer, slack: 0 }, async (
       const tag = pick(tags);
       hit = all.filter((i) => i.tags.includes(tag));
       what = { cache_tags: [tag] };
-    } else if (how < 0.9) {
+    } else if (how < 0.65) {
+      const prefix = pick([`/${pick(Object.keys(kinds))}/`, pick(all).path, '/']);
+      hit = all.filter((i) => `${i.path}/`.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`));
+      what = { prefixes: [chance(0.5) ? prefix : `http://test${prefix}`] };
+    } else if (how < 0.92) {
       const item = pick(all);
       hit = [item];
       what = { urls: [`http://test${item.target}`] };
