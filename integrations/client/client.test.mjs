@@ -62,6 +62,15 @@ describe('with freshet', () => {
     for (const path of ['/a', '/b', '/c']) await front.miss(path);
   });
 
+  test('status names the latest purges', async () => {
+    const client = createClient(options());
+    await client.purge({ tags: ['for-status'] });
+    const { version, purges } = await client.status();
+    assert.match(version, /^\d/);
+    assert.match(purges.latest[0].what, /tag for-status/);
+    await assert.rejects(createClient({ ...options(), token: 'guess' }).status(), /refused to answer with 401/);
+  });
+
   test('soft keeps the page until it is renewed', async () => {
     await front.miss('/soft');
     const { text } = await front.hit('/soft');
@@ -219,7 +228,7 @@ describe('with one that fails', () => {
   });
 
   test('an answer that is none', async () => {
-    answers = [[202, 'x'.repeat(100_000)]];
+    answers = [[202, 'x'.repeat(2_000_000)]];
     assert.match((await fails({ tags: 'a' }, { retries: 0 })).message, /too long an answer/);
     answers = [[200, '<html>']];
     assert.match((await fails({ tags: 'a' })).message, /is this freshet's admin address/i);

@@ -45,6 +45,15 @@ export interface Client {
    * Rejects with a FreshetError when freshet cannot be asked or says no, and with a TypeError for what can be no purge.
    */
   purge(what: PurgeRequest): Promise<PurgeAnswer>;
+  /** How this freshet is doing, as `freshet status --json`: pages, memory, the latest purges, counters. */
+  status(options?: { signal?: AbortSignal }): Promise<Status>;
+}
+
+/** Part of what it says. */
+export interface Status {
+  version: string;
+  purges: { sequence: number; latest: { sequence: number; time: string; what: string }[] };
+  [more: string]: unknown;
 }
 
 export declare function createClient(options?: ClientOptions): Client;

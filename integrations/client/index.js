@@ -8,8 +8,7 @@ import https from 'node:https';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-const PATH = '/api/v1/purge';
-const MOST_ANSWER_BYTES = 64 * 1024;
+const MOST_ANSWER_BYTES = 1024 * 1024;
 const OPTIONS = ['admin', 'token', 'tokenFile', 'site', 'timeout', 'retries'];
 const REQUEST = ['tags', 'urls', 'all', 'soft', 'site', 'domain', 'signal'];
 
@@ -41,7 +40,12 @@ export function createClient(options = {}) {
   return {
     async purge(what) {
       const body = bodyOf(what, options.site ?? process.env.FRESHET_SITE);
-      return persist({ admin: adminOf(options), options, body, timeout, retries, signal: what.signal });
+      const said = await persist({ path: '/api/v1/purge', admin: adminOf(options), options, body, timeout, retries, signal: what.signal });
+      return answerOf(said, ({ sequence }) => Number.isInteger(sequence));
+    },
+    async status({ signal } = {}) {
+      const said = await persist({ path: '/api/v1/status', admin: adminOf(options), options, timeout, retries, signal });
+      return answerOf(said, ({ version }) => typeof version === 'string');
     },
   };
 }
@@ -83,7 +87,7 @@ function only(object, names, where) {
 function adminOf(options) {
   const text = options.admin ?? (process.env.FRESHET_ADMIN || 'http://127.0.0.1:8081');
   const from = options.admin === undefined ? 'FRESHET_ADMIN' : 'the option admin';
-  if (text.startsWith('unix:/')) return { name: text, module: http, target: { socketPath: text.slice(5), path: PATH } };
+  if (text.startsWith('unix:/')) return { name: text, module: http, target: { socketPath: text.slice(5) }, base: '' };
   let url;
   try {
     url = new URL(text.includes('://') ? text : `http://${text}`);
@@ -92,7 +96,7 @@ function adminOf(options) {
     throw new FreshetError(`${from} is no address like http://127.0.0.1:8081 or unix:/run/freshet/admin.sock`, { attempts: 0 });
   const base = url.pathname.replace(/\/+$/, '');
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  return { name: url.origin + base, module: url.protocol === 'https:' ? https : http, target: { host, port: url.port, path: base + PATH } };
+  return { name: url.origin + base, module: url.protocol === 'https:' ? https : http, target: { host, port: url.port }, base };
 }
 
 /** Read anew for each attempt: freshet makes its token on its first start, which may come after ours. */
@@ -121,15 +125,15 @@ function good(token, from) {
  * A purge may be said twice: the second time it removes at most what was stored in between. So all that may pass by itself is tried
  * again: no connection, a connection that broke, 429, 5xx. Any other answer is final.
  */
-async function persist({ admin, options, body, timeout, retries, signal }) {
+async function persist({ path, admin, options, body, timeout, retries, signal }) {
   const end = Date.now() + timeout;
   const late = AbortSignal.timeout(Math.ceil(timeout));
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     const { token, from } = tokenOf(options);
-    const said = await ask(admin, token, body, [late, signal]);
+    const said = await ask(admin, path, token, body, [late, signal]);
     signal?.throwIfAborted();
-    if (said.status >= 200 && said.status < 300) return answerOf(said, admin, attempt);
+    if (said.status >= 200 && said.status < 300) return { ...said, admin, attempt };
     const wait = waitOf(said, attempt);
     if (wait === undefined || attempt > retries || Date.now() + wait >= end) throw failure(admin, said, { attempt, timeout, from, body, late });
     await sleep(wait, signal);
@@ -145,10 +149,11 @@ function waitOf({ status, retryAfter }, attempt) {
 }
 
 /** One request over a connection of its own. Resolves to { status, retryAfter, text }, or to { error } when no answer came. */
-function ask({ module, target }, token, body, signals) {
+function ask({ module, target, base }, path, token, body, signals) {
   return new Promise((resolve) => {
-    const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
-    const request = module.request({ ...target, method: 'POST', headers, agent: false });
+    const headers = { Authorization: `Bearer ${token}` };
+    if (body !== undefined) Object.assign(headers, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
+    const request = module.request({ ...target, path: base + path, method: body === undefined ? 'GET' : 'POST', headers, agent: false });
     const stop = () => request.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
     const done = (said) => {
       for (const signal of signals) signal?.removeEventListener('abort', stop);
@@ -173,13 +178,13 @@ function ask({ module, target }, token, body, signals) {
   });
 }
 
-/** An answer that is not freshet's means that nothing was purged. */
-function answerOf({ status, text }, { name }, attempts) {
+/** An answer that is not freshet's means that nothing was done. */
+function answerOf({ status, text, admin: { name }, attempt: attempts }, isFreshets) {
   try {
     const answer = JSON.parse(text);
-    if (Number.isInteger(answer.sequence)) return answer;
+    if (isFreshets(answer)) return answer;
   } catch {}
-  throw new FreshetError(`${name} answered a purge with ${status}, but not as freshet does. Is this freshet's admin address?`, { answered: status, attempts });
+  throw new FreshetError(`${name} answered with ${status}, but not as freshet does. Is this freshet's admin address?`, { answered: status, attempts });
 }
 
 function failure({ name }, { status, text, error }, { attempt: attempts, timeout, from, body, late }) {
@@ -189,7 +194,7 @@ function failure({ name }, { status, text, error }, { attempt: attempts, timeout
     const reason = late.aborted ? `no answer within ${timeout / 1000} s` : (error.code ?? error.message);
     return new FreshetError(`freshet does not answer at ${name} (${reason}${tries}). Is it running? FRESHET_ADMIN names its admin address.`, { code, attempts, cause: error });
   }
-  return new FreshetError(`freshet at ${name} refused to purge with ${status}: ${sentence(text)}${hint(status, from, body)}${tries}`, { answered: status, attempts });
+  return new FreshetError(`freshet at ${name} refused ${body === undefined ? 'to answer' : 'to purge'} with ${status}: ${sentence(text)}${hint(status, from, body)}${tries}`, { answered: status, attempts });
 }
 
 function sentence(text) {
@@ -202,7 +207,7 @@ function sentence(text) {
 
 function hint(status, from, body) {
   if (status === 401) return ` (the token came from ${from}; it must be the one that this freshet was started with)`;
-  if (status === 404) return ` (the site asked for was "${JSON.parse(body).site_id ?? ''}"; FRESHET_SITE or the option site sets it)`;
+  if (status === 404 && body) return ` (the site asked for was "${JSON.parse(body).site_id ?? ''}"; FRESHET_SITE or the option site sets it)`;
   return '';
 }
 
