@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the path of a Node that can run this example: ^20.3.0 or >=22. The system's own when it is new enough, else one
+# Prints the path of a Node that can run this example: >=22.12. The system's own when it is new enough, else one
 # from npm: the packages that npm's package `node` installs by a script. They are asked for by name here, since npm may
 # be set to run no scripts. NODE=/path/to/node overrides the search.
 set -eu
@@ -9,7 +9,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 is_good() {
     [ -n "$1" ] && "$1" -e '
         const [major, minor] = process.versions.node.split(".").map(Number);
-        process.exit(major >= 22 || (major === 20 && minor >= 3) ? 0 : 1);' >/dev/null 2>&1
+        process.exit(major > 22 || (major === 22 && minor >= 12) ? 0 : 1);' >/dev/null 2>&1
 }
 
 say() {
@@ -17,7 +17,7 @@ say() {
 }
 
 if [ -n "${NODE:-}" ]; then
-    is_good "$NODE" || { say "NODE=$NODE is no Node ^20.3.0 or >=22"; exit 1; }
+    is_good "$NODE" || { say "NODE=$NODE is no Node >=22.12"; exit 1; }
     command -v "$NODE"
     exit
 fi
@@ -44,7 +44,7 @@ brought() {
 
 brought && exit
 
-say "Node ^20.3.0 or >=22 is needed; ${found:-there is none here}. Bringing one from npm, into $here/tools"
+say "Node >=22.12 is needed; ${found:-there is none here}. Bringing one from npm, into $here/tools"
 if ! command -v npm >/dev/null; then
     say "npm is missing too. On Debian: apt-get install npm"
     exit 1

@@ -8,6 +8,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const HERE = dirname(fileURLToPath(import.meta.url));
+const OWN = ['client', 'astro'];
 
 /** What the person at the terminal can do something about; shown without a stack. */
 export class Trouble extends Error {}
@@ -33,10 +34,10 @@ function findNode() {
 
 async function install(say) {
   // npm writes its own copy of the lock file last, so that an interrupted install is seen as one.
-  const [wanted, installed] = ['package-lock.json', join('node_modules', '.package-lock.json')].map((name) =>
-    join(HERE, name),
-  );
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
+  const installed = join(HERE, 'node_modules', '.package-lock.json');
+  // freshet's own packages are copied by npm, so a change in them asks for a new copy.
+  const wanted = [join(HERE, 'package-lock.json'), ...OWN.flatMap((name) => filesIn(join(HERE, '..', '..', 'integrations', name)))];
+  if (existsSync(installed) && wanted.every((file) => statSync(installed).mtimeMs >= statSync(file).mtimeMs)) return;
   say('installing the app’s packages from the lock file (npm ci)');
   // npm's own patience is minutes; a person without a network should not wait for that long in front of nothing.
   const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
@@ -63,11 +64,12 @@ async function install(say) {
 async function build(node, say) {
   const stamp = join(HERE, 'dist', '.built-from');
   const files = ['package-lock.json', 'astro.config.mjs', 'tsconfig.json'].map((name) => join(HERE, name));
-  const wanted = digest([...files, ...filesIn(join(HERE, 'src')), ...filesIn(join(HERE, 'public'))]);
+  const own = OWN.flatMap((name) => filesIn(join(HERE, 'node_modules', '@freshet', name)));
+  const wanted = digest([...files, ...own, ...filesIn(join(HERE, 'src')), ...filesIn(join(HERE, 'public'))]);
   if (isStamped(stamp, wanted) && existsSync(join(HERE, 'dist', 'server', 'entry.mjs'))) return;
   say('building the app (astro build)');
   rmSync(join(HERE, 'dist'), { recursive: true, force: true });
-  const astro = await run(node, [join(HERE, 'node_modules', 'astro', 'astro.js'), 'build'], {
+  const astro = await run(node, [join(HERE, 'node_modules', 'astro', 'bin', 'astro.mjs'), 'build'], {
     ASTRO_TELEMETRY_DISABLED: '1',
   });
   if (astro.status !== 0) throw new Trouble(`astro build failed:\n${astro.output.trim()}`);

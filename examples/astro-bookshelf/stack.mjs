@@ -1,14 +1,11 @@
-// The three programs of the example, started together and ended together: the CMS, the app with the preload that sends
-// its purges to freshet, and freshet in front of it. The demo runs it on fixed ports, the end-to-end tests on free ones.
+// The three programs of the example, started together and ended together: the CMS, the app, and freshet in front of it. The demo runs it on fixed ports, the end-to-end tests on free ones.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { HERE, Trouble } from './prepare.mjs';
 
-const PRELOAD = pathToFileURL(join(HERE, '..', '..', 'integrations', 'node', 'freshet-purge.mjs')).href;
 const SETPRIV = '/usr/bin/setpriv';
 const READY_MS = 30_000;
 const STOP_MS = 5_000;
@@ -90,10 +87,11 @@ export class Stack {
 
   startApp() {
     const entry = join(HERE, 'dist', 'server', 'entry.mjs');
-    this.spawn('app', `${this.app}/api/renders.json`, this.node, ['--import', PRELOAD, entry], {
+    this.spawn('app', `${this.app}/api/renders.json`, this.node, [entry], {
       HOST: '127.0.0.1',
       PORT: String(this.ports.app),
       CONTENTFUL_URL: this.cms,
+      CMS_URL: this.cms,
       FRESHET_ADMIN: this.admin,
       FRESHET_TOKEN_FILE: this.tokenFile,
     });

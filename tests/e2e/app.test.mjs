@@ -71,8 +71,8 @@ describe('the header recipe', () => {
       const page = await world.get(path);
       assert.equal(page.status, status);
       assert.equal(page.headers.get('cache-control'), 'public, max-age=0, must-revalidate');
-      assert.equal(page.headers.get('netlify-cdn-cache-control'), `public, ${lifetime}, durable`);
-      assert.equal(page.headers.get('netlify-cache-tag'), tags);
+      assert.equal(page.headers.get('netlify-cdn-cache-control'), lifetime);
+      assert.equal(page.headers.get('netlify-cache-tag'), tags?.replaceAll(', ', ',') ?? null);
       assert.equal(page.headers.get('netlify-vary'), vary);
       assert.ok(page.render > 0 && page.renderedAt, 'the page says when it was rendered');
     });
@@ -148,7 +148,7 @@ describe('the webhook', () => {
     const [{ url, headers: sent, body }] = freshet.received;
     assert.equal(url, '/api/v1/purge');
     assert.equal(sent.authorization, 'Bearer the-token');
-    assert.deepEqual(body, { site_id: 'default', cache_tags: ['bk-emma', 'book'] });
+    assert.deepEqual(body, { cache_tags: ['bk-emma', 'book'] });
   });
 
   test('without the right secret it does nothing', async () => {
@@ -180,8 +180,14 @@ describe('the webhook', () => {
     assert.match(JSON.parse(answer.text).reason, /401.*wrong token.*token came from/);
   });
 
-  test('the CMS tries again until the purge has been taken', async () => {
+  test('the app tries again what may pass by itself', async () => {
     freshet.answers = [{ status: 503 }, { cut: true }, ...PURGED];
+    const webhook = await world.publish('book', 'bk-emma', {});
+    assert.deepEqual([webhook.state, webhook.tries, freshet.received.length], ['delivered', 1, 3]);
+  });
+
+  test('the CMS tries again until the purge has been taken', async () => {
+    freshet.answers = [{ status: 401 }, { status: 404 }, ...PURGED];
     const webhook = await world.publish('book', 'bk-emma', {});
     assert.deepEqual([webhook.state, webhook.tries, freshet.received.length], ['delivered', 3, 3]);
   });

@@ -125,6 +125,52 @@ test('sorting, leafing and the page in numbers', async () => {
   await shot('10-slow');
 });
 
+test('the bar says what freshet did: a miss, then a hit, and what was purged', async (t) => {
+  if (!throughFreshet) return t.skip();
+  const bar = page.locator('.freshet');
+  const verdict = async () => {
+    await page.locator('.freshet[data-verdict]').waitFor();
+    return page.locator('#freshet-verdict').textContent();
+  };
+  await world.publish('book', 'bk-frankenstein', {});
+  await page.goto(`${world.site}/books/frankenstein`);
+  assert.equal(await verdict(), 'miss');
+  await page.reload();
+  assert.equal(await verdict(), 'hit');
+  assert.match(await bar.textContent(), /\d+ s old/);
+  assert.match(await bar.textContent(), /the app took \d+ ms, the answer through freshet \d+ ms/);
+  assert.deepEqual(await bar.locator('code').allTextContents(), ['bk-frankenstein', 'au-shelley']);
+  await bar.getByText('tags bk-frankenstein, book, books-by-au-shelley').waitFor();
+  await shot('12-bar');
+
+  await page.goto(`${world.site}/nothing-here`);
+  assert.equal(await verdict(), 'not kept');
+  await page.goto(`${world.app}/books/frankenstein`);
+  assert.equal(await verdict(), 'asked the app itself');
+});
+
+test('site and CMS lead to each other, and the CMS names the purged tags', async () => {
+  await page.goto(`${world.site}/books/frankenstein`);
+  await page.getByRole('link', { name: 'Edit' }).click();
+  await page.getByRole('button', { name: 'Publish' }).click();
+  await until('the webhook', async () => (await world.webhooks())[0]?.state === 'delivered');
+  await page.reload();
+  assert.match(await page.locator('#webhooks').textContent(), /purged bk-frankenstein, book, books-by-au-shelley/);
+  await page.getByRole('row', { name: 'Frankenstein' }).getByRole('link', { name: 'see it' }).click();
+  assert.equal(page.url(), `${world.site}/books/frankenstein`);
+});
+
+test('in the dark, 390 px wide, nothing is cut off', async () => {
+  const phone = await (await browser.newContext({ viewport: { width: 390, height: 800 }, colorScheme: 'dark' })).newPage();
+  for (const [name, url] of [['13-phone', `${world.site}/`], ['14-phone-book', `${world.site}/books/around-the-world-in-eighty-days`], ['15-phone-slow', `${world.site}/slow`], ['16-phone-cms', world.cms]]) {
+    await phone.goto(url);
+    if (url.startsWith(world.site)) await phone.locator('.freshet[data-verdict]').waitFor();
+    await phone.screenshot({ path: join(OUT, `${name}.png`), fullPage: true });
+    assert.equal(await phone.evaluate(() => document.documentElement.scrollWidth), 390, url);
+  }
+  await phone.context().close();
+});
+
 test('a book that is not there', async () => {
   const response = await page.goto(`${world.site}/books/not-there`);
   assert.equal(response.status(), 404);

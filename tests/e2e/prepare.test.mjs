@@ -25,7 +25,7 @@ function checkout() {
   const root = join(folder, `checkout-${++made}`);
   mkdirSync(root);
   const wanted = (from) => !/\/(node_modules|dist|data)(\/|$)/.test(from.slice(REPOSITORY.length));
-  for (const part of ['tools', EXAMPLE])
+  for (const part of ['tools', 'integrations', EXAMPLE])
     cpSync(join(REPOSITORY, part), join(root, part), { recursive: true, filter: wanted });
   return root;
 }
@@ -89,9 +89,10 @@ describe('a first start', { concurrency: 4 }, () => {
   for (const [version, good] of [
     ['18.20.4', false],
     ['20.2.9', false],
-    ['20.3.0', true],
+    ['20.3.0', false],
     ['21.7.3', false],
-    ['22.0.0', true],
+    ['22.11.0', false],
+    ['22.12.0', true],
     ['24.1.0', true],
   ]) {
     test(`Node ${version} is ${good ? 'taken' : 'refused'}`, async () => {
@@ -100,7 +101,7 @@ describe('a first start', { concurrency: 4 }, () => {
       if (good) assert.deepEqual({ status, said }, { status: 0, said: `${path}/node\n` });
       else assert.equal(status, 1);
       if (!good)
-        assert.match(said, new RegExp(`^find-node: Node \\^20\\.3\\.0 or >=22 is needed; ${path}/node is v${version}\\. Bringing one from npm`));
+        assert.match(said, new RegExp(`^find-node: Node >=22\\.12 is needed; ${path}/node is v${version}\\. Bringing one from npm`));
     });
   }
 
@@ -126,7 +127,7 @@ describe('a first start', { concurrency: 4 }, () => {
     assert.equal(status, 1);
     assert.equal(
       said,
-      `find-node: NODE=${NODE} is no Node ^20.3.0 or >=22\ndemo: There is no Node that can run the app; find-node.sh has said why.\n`,
+      `find-node: NODE=${NODE} is no Node >=22.12\ndemo: There is no Node that can run the app; find-node.sh has said why.\n`,
     );
   });
 

@@ -37,6 +37,8 @@ const STYLE = `
   table { width: 100%; border-collapse: collapse; background: var(--card); border: 1px solid var(--line); }
   td, th { padding: .5rem .75rem; text-align: left; border-top: 1px solid var(--line); vertical-align: top; }
   th { font-size: .8rem; color: var(--soft); font-weight: 600; }
+  td { overflow-wrap: break-word; } td:last-child, td.wide { white-space: nowrap; }
+  @media (max-width: 40rem) { .wide { display: none; } td, th { padding: .5rem; } main { padding: 1rem; } }
   .bar { display: flex; justify-content: space-between; align-items: baseline; }
   .soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); }
   .notice { border: 1px solid var(--line); border-left: 4px solid var(--good); padding: .6rem .9rem; background: var(--card); }
@@ -70,19 +72,22 @@ ${content}
 `.text;
 }
 
-export function listPage({ store, deliveries, notice }) {
+/** `site` is where the books are shown; null when nobody knows. */
+export function listPage({ store, deliveries, notice, site }) {
   const authors = new Map(store.all('author').map((author) => [author.id, author.fields.name]));
   const books = store.all('book').sort((a, b) => a.fields.title.localeCompare(b.fields.title, 'en'));
   const pending = deliveries.some((delivery) => delivery.state === 'pending');
   const content = html`
 ${notice && html`<p class="notice" role="status">${notice}</p>`}
+${site && html`<p><a href="${site}/">See the site</a></p>`}
 <div class="bar"><h1>Books</h1><a href="/new/book">New book</a></div>
 <table>
-<thead><tr><th>Title</th><th>Author</th><th>Year</th><th>Published</th></tr></thead>
+<thead><tr><th>Title</th><th>Author</th><th class="wide">Year</th><th class="wide">Published</th><th></th></tr></thead>
 <tbody>${books.map(
     (book) => html`
 <tr><td><a href="/edit/book/${book.id}">${book.fields.title}</a></td><td>${authors.get(book.fields.author)}</td>
-<td>${book.fields.year}</td><td class="soft">${stamp(book.publishedAt)}, version ${book.version}</td></tr>`,
+<td class="wide">${book.fields.year}</td><td class="soft wide">${stamp(book.publishedAt)}, version ${book.version}</td>
+<td>${site && html`<a href="${site}/books/${book.fields.slug}">see it</a>`}</td></tr>`,
   )}
 </tbody></table>
 <div class="bar"><h2>Authors</h2><a href="/new/author">New author</a></div>
@@ -98,12 +103,12 @@ ${
   return page('Books', content, pending);
 }
 
-function deliveryRow({ about, topic, state, tries, last, at }) {
+function deliveryRow({ about, topic, state, tries, last, at, purged }) {
   const tone = state === 'delivered' ? 'good' : state === 'pending' ? 'soft' : 'bad';
   return html`
-<tr><td>${about}</td><td class="soft">${topic.split('.').at(-1)}</td>
-<td class="${tone}">${state}, ${tries === 1 ? '1 try' : `${tries} tries`}</td><td class="soft">${last}</td>
-<td class="soft">${stamp(at)}</td></tr>`;
+<tr><td>${about}</td><td class="soft wide">${topic.split('.').at(-1)}</td>
+<td class="${tone}">${state}, ${tries === 1 ? '1 try' : `${tries} tries`}</td><td class="soft">${last}${purged && html`; purged ${purged.join(', ')}`}</td>
+<td class="soft wide">${stamp(at)}</td></tr>`;
 }
 
 /** `entry` is null for a new one; `values` are what the fields show, `problem` why they were not taken. */

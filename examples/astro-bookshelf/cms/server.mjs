@@ -16,6 +16,7 @@ const REMEMBERED_QUERIES = 1000;
 
 const env = process.env;
 const port = Number(env.CMS_PORT ?? 4322);
+const webhookUrl = env.WEBHOOK_URL ?? 'http://127.0.0.1:4321/api/webhook.json';
 const space = env.CONTENTFUL_SPACE_ID ?? 'bookshelf';
 const environment = env.CONTENTFUL_ENVIRONMENT ?? 'master';
 const token = env.CONTENTFUL_DELIVERY_TOKEN ?? 'bookshelf-delivery-token';
@@ -28,7 +29,7 @@ const schema = makeSchema(store, space, environment);
 const queries = { total: 0, last: [] };
 const courier = new Courier({
   store,
-  url: env.WEBHOOK_URL ?? 'http://127.0.0.1:4321/api/webhook.json',
+  url: webhookUrl,
   secret: env.WEBHOOK_SECRET ?? 'bookshelf-webhook-secret',
   retryMs: Number(env.WEBHOOK_RETRY_MS ?? 1000),
   log,
@@ -130,7 +131,7 @@ function list(response, url) {
   const done = url.searchParams.get('done');
   const what = (url.searchParams.get('what') ?? '').slice(0, 200);
   const notice = done === 'published' || done === 'deleted' ? `“${what}” is ${done}.` : null;
-  sendHtml(response, 200, listPage({ store, deliveries: courier.deliveries, notice }));
+  sendHtml(response, 200, listPage({ store, deliveries: courier.deliveries, notice, site: new URL(webhookUrl).origin }));
 }
 
 async function route(request, response) {

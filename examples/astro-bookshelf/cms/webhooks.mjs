@@ -8,6 +8,8 @@ const TRIES = 10;
 const TIMEOUT_MS = 10_000;
 const LONGEST_WAIT_MS = 60_000;
 const REMEMBERED = 50;
+const MOST_ANSWER = 16 * 1024;
+const SHOWN_TAGS = 20;
 
 const link = (linkType, id) => ({ sys: { type: 'Link', linkType, id } });
 
@@ -47,6 +49,21 @@ function localized(entry) {
 }
 
 const titleOf = (entry) => entry.fields.title ?? entry.fields.name;
+
+/** The tags that a site names in its answer; undefined when it names none. An answer may be anything. */
+async function purgedOf(response) {
+  let text = '';
+  const decoder = new TextDecoder();
+  try {
+    for await (const part of response.body ?? []) {
+      text += decoder.decode(part, { stream: true });
+      if (text.length > MOST_ANSWER) return undefined;
+    }
+    const { purged } = JSON.parse(text);
+    if (Array.isArray(purged) && purged.length > 0 && purged.every((tag) => typeof tag === 'string')) return purged.slice(0, SHOWN_TAGS);
+  } catch {}
+  return undefined;
+}
 
 export class Courier {
   /** `retryMs` is the wait before the second try; it doubles with each further one. */
@@ -94,9 +111,9 @@ export class Courier {
         redirect: 'manual',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      await response.body?.cancel();
       status = response.status;
       delivery.last = `answered ${status}`;
+      delivery.purged = await purgedOf(response);
     } catch (error) {
       delivery.last = `no answer: ${error.cause?.code ?? error.cause?.message ?? error.name}`;
     }

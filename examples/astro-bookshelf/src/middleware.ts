@@ -6,7 +6,7 @@ const isPage = (path: string) => !path.startsWith('/api/') && path !== '/theme';
 
 export const onRequest = defineMiddleware(async ({ locals, url }, next) => {
   const number = isPage(url.pathname) ? countRender(url.pathname + url.search) : 0;
-  locals.render = { number, at: new Date() };
+  locals.render = { number, at: new Date(), began: performance.now(), tags: [], isKept: false };
   try {
     const response = await next();
     if (number > 0) response.headers.set('X-Rendered', `${locals.render.at.toISOString()}; no=${number}`);

@@ -1,5 +1,7 @@
-// The header recipe: browsers always ask again, the CDN keeps a page for a year, and tags let the CMS throw it away the
-// moment when it is no longer true.
+// The recipe: browsers always ask again, freshet keeps a page for a year, and tags let the CMS throw it away the moment
+// when it is no longer true. Astro's route cache says it, and freshet is its provider: see astro.config.mjs.
+
+import type { AstroGlobal } from 'astro';
 
 const YEAR = 31536000;
 
@@ -8,18 +10,21 @@ export interface Caching {
   tags?: string[];
   /** Which parts of a request change the page, in the words of Netlify-Vary. */
   vary?: string;
-  /** How long the CDN may answer from its copy, in seconds; a year when left out. */
+  /** How long freshet may answer from its copy, in seconds; a year when left out. */
   seconds?: number;
   /** For how long after that it may still show the copy while it fetches a new one. */
   staleSeconds?: number;
 }
 
-export function cacheOnCdn(headers: Headers, { tags = [], vary, seconds = YEAR, staleSeconds }: Caching) {
-  const stale = staleSeconds === undefined ? '' : `, stale-while-revalidate=${staleSeconds}`;
-  headers.set('Cache-Control', 'public, max-age=0, must-revalidate');
-  headers.set('Netlify-CDN-Cache-Control', `public, max-age=${seconds}${stale}, durable`);
-  if (tags.length > 0) headers.set('Netlify-Cache-Tag', tags.join(', '));
-  if (vary) headers.set('Netlify-Vary', vary);
+/** Called by a page for itself: `keep(Astro, { tags })`. */
+export function keep(
+  { cache, response, locals }: Pick<AstroGlobal, 'cache' | 'response' | 'locals'>,
+  { tags = [], vary, seconds = YEAR, staleSeconds }: Caching,
+) {
+  cache.set({ maxAge: seconds, swr: staleSeconds, tags });
+  Object.assign(locals.render, { tags, isKept: true });
+  response.headers.set('Cache-Control', 'public, max-age=0, must-revalidate');
+  if (vary) response.headers.set('Netlify-Vary', vary);
 }
 
 /**

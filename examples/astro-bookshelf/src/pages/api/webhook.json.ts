@@ -1,8 +1,7 @@
-// The CMS calls this when an entry was published or unpublished; we tell the CDN which pages are no longer true. Written
-// for Netlify: `purgeCache` of @netlify/functions, with nothing but tags. Any answer but 2xx makes the CMS try again.
+// The CMS calls this when an entry was published or unpublished; we tell freshet which pages are no longer true, by
+// Astro's own cache.invalidate(). Any answer but 2xx makes the CMS try again.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { purgeCache } from '@netlify/functions';
 import type { APIRoute } from 'astro';
 import { booksBy } from '../../lib/cdn';
 
@@ -46,7 +45,7 @@ function tagsOf(entry: any): string[] | null {
   return tags;
 }
 
-export const POST: APIRoute = async ({ request }) => {
+export const POST: APIRoute = async ({ request, cache }) => {
   if (!isSecret(request.headers.get('x-webhook-secret') ?? ''))
     return answer(401, { error: 'wrong or missing secret' });
   const topic = request.headers.get('x-contentful-topic') ?? '';
@@ -63,7 +62,7 @@ export const POST: APIRoute = async ({ request }) => {
   if (!tags) return answer(400, { error: 'not an entry' });
 
   try {
-    await purgeCache({ tags });
+    await cache.invalidate({ tags });
   } catch (error) {
     console.error(`purging ${tags.join(', ')} failed: ${(error as Error).message}`);
     return answer(502, { error: 'purge failed', reason: (error as Error).message });
