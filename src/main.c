@@ -11,6 +11,7 @@
 #include "io/system.h"
 #include "server/prepare.h"
 #include "server/run.h"
+#include "site/rules.h"
 
 static void print(FILE *to, struct buf *text)
 {
@@ -36,10 +37,20 @@ static void say_limits(const struct settings *s)
     buf_fini(&lines);
 }
 
+/* A rule that can never match was meant to do something. */
+static void say_rules(const struct settings *s)
+{
+    struct buf lines = BUF_INIT;
+    rules_warn(s, &lines);
+    for (struct str rest = buf_str(&lines), line; rest.p && (line = str_cut(&rest, '\n')).n;)
+        fprintf(stderr, "freshet check: warning: %.*s\n", STR_ARG(line));
+    buf_fini(&lines);
+}
+
 static int check(const struct cli *cli)
 {
     struct buf errors = BUF_INIT;
-    struct settings *s = settings_read(cli->config, cli->overrides, cli->overrides_n, &errors);
+    struct settings *s = rules_read_settings(cli->config, cli->overrides, cli->overrides_n, &errors);
     if (!s) {
         int code = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
         print(stderr, &errors);
@@ -47,6 +58,7 @@ static int check(const struct cli *cli)
     }
     buf_fini(&errors);
     say_limits(s);
+    say_rules(s);
     struct preparation p = { .settings = s, .only_try = true };
     int code = prepare(&p);
     prepare_fini(&p);

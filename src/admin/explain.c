@@ -1,5 +1,7 @@
 #include "admin/explain.h"
 
+#include <string.h>
+
 #include "admin/answer.h"
 #include "admin/status.h"
 #include "cache/named.h"
@@ -393,6 +395,52 @@ static struct str purged_text(const struct facts *f)
                                     : STR_NONE;
 }
 
+/* Writes the actions of a rule that count: of most, the first rule's. */
+static void write_actions(const struct rules *rules, size_t rule, struct strs *taken, struct answer_writer *w)
+{
+    struct str names[RULES_ACTIONS];
+    size_t n = rules_actions(rules, rule, names);
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < taken->n && !str_eq(taken->v[k], names[i]))
+            k++;
+        if (k < taken->n)
+            continue;
+        answer_str(w, NULL, names[i]);
+        /* What an answer decides may come from a later rule; each header, cookie and tag is one by itself. */
+        if (rules_action_is_once(names[i]))
+            taken->v[taken->n++] = names[i];
+    }
+}
+
+/* The site's rules that match the request, in order. */
+static void write_rules(const struct request *x, const struct fields *came, struct arena *a,
+                        struct answer_writer *w)
+{
+    const struct rules *rules = x->site->ruled;
+    struct str names[RULES_ACTIONS];
+    struct strs taken = { names, 0 };
+    struct rules_request q = route_rules_request(x);
+    q.fields = came;
+    answer_open(w, "rules", '[');
+    for (size_t rule = 0; rule < rules_count(rules); rule++) {
+        bool of_answer;
+        if (!rules_match(rules, rule, &q, &of_answer))
+            continue;
+        answer_open(w, NULL, '{');
+        answer_str(w, "rule", rules_name(rules, rule, a));
+        answer_bool(w, "if_the_answer_matches", of_answer);
+        answer_open(w, "actions", '[');
+        struct str copy[RULES_ACTIONS];
+        struct strs maybe = { copy, taken.n };
+        memcpy(copy, names, taken.n * sizeof(*copy));
+        write_actions(rules, rule, of_answer ? &maybe : &taken, w);
+        answer_close(w, ']');
+        answer_close(w, '}');
+    }
+    answer_close(w, ']');
+}
+
 static void write_stored(struct request *x, const struct facts *f, struct answer_writer *w)
 {
     struct object *o = f->stored;
@@ -434,7 +482,8 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     answer_close(w, '}');
 }
 
-static struct str write_answer(struct admin *admin, struct request *x, const struct facts *f, struct arena *a)
+static struct str write_answer(struct admin *admin, struct request *x, const struct fields *came,
+                               const struct facts *f, struct arena *a)
 {
     struct answer_writer w = { .depth = 0 };
     struct str advice = advice_of(f);
@@ -451,6 +500,7 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
     if (advice.n)
         answer_str(&w, "advice", advice);
     write_request(x, &w);
+    write_rules(x, came, a, &w);
     answer_open(&w, "origin", '{');
     status_origin(origins_get(admin->origins, &x->site->origin_address), a, &w);
     answer_close(&w, '}');
@@ -470,7 +520,7 @@ void explain_answer(struct admin *a, struct request *r)
     if (make_request(a, r, &q, &sites, x)) {
         struct facts f = { .now = clock_now(a->clock), .purged.soft_ms = -1 };
         find_facts(x, a->cache, &f);
-        answer_json(r, 200, write_answer(a, x, &f, &r->arena));
+        answer_json(r, 200, write_answer(a, x, &q.fields, &f, &r->arena));
         object_unref(f.stored);
         rule_unref(f.rule);
     }

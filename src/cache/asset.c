@@ -74,7 +74,7 @@ bool asset_is(const struct asset_question *q)
         return false;
     if (is_page_or_data(q) || varies(q->response) || is_news(q->path))
         return false;
-    if (fields_list_has(q->response, FIELD_CACHE_CONTROL, STR("immutable")))
+    if (q->called_static || fields_list_has(q->response, FIELD_CACHE_CONTROL, STR("immutable")))
         return true;
     directives_parse(q->response, &d);
     return d.max_age >= LONG_S && asset_is_below_prefix(q->site, q->path);

@@ -21,6 +21,7 @@ struct asset_question {
     struct str path;
     int status;
     const struct fields *request, *response;
+    bool called_static; /* a rule of the site says so: no Cache-Control has to */
 };
 /* Is the answer an asset? It is a whole 200 to GET, without Set-Cookie, for a request without Authorization;
  * it varies by nothing but Accept-Encoding and Origin; it is no page and no data; its name is none that

@@ -624,12 +624,16 @@ static void put_rare(struct material *m, const struct key_request *r)
         put_byte(m, 'd');
         put_str(m, r->data_request);
     }
+    if (r->rules.n) {
+        put_byte(m, 'r');
+        put_str(m, r->rules);
+    }
 }
 
 struct str key_variant(const struct key_request *r, const struct rule *rule, struct arena *a)
 {
     struct str query = query_part(r, rule, a);
-    if (!rule && !query.p && !r->spelling.n && !r->data_request.n)
+    if (!rule && !query.p && !r->spelling.n && !r->data_request.n && !r->rules.n)
         return STR("");
     struct material m = { .arena = a };
     put_str(&m, rule_text(rule));
@@ -746,6 +750,8 @@ struct str key_describe(const struct key_request *r, const struct rule *rule, st
         say(&m, "", STR("x-nextjs-data"));
         put_bytes(&m, r->data_request);
     }
+    if (r->rules.n)
+        say(&m, "", STR("rules that a visitor's header, cookie or query meets"));
     if (rule)
         say_rule(&m, r, rule);
     return material_str(&m);

@@ -26,7 +26,8 @@ struct key_request {
     /* Accept-Language of `fields`, when somebody has read it. NULL: a key reads it when it needs it. */
     const struct languages *languages;
     struct str data_request; /* x-nextjs-data, part of every key (CACHING.md 4.8); empty: none */
-    struct str country;      /* upper case; empty: unknown */
+    struct str rules;   /* which of the site's rules the request meets (site/rules.h), part of every key */
+    struct str country; /* upper case; empty: unknown */
     enum query_order order;
 };
 

@@ -311,7 +311,7 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
         left_out = true;
     if (left_out)
         return REASON_UNKEYED_QUERY;
-    bool is_build = out->is_asset && asset_is_below_prefix(in->site, in->path);
+    bool is_build = out->is_asset && (in->called_static || asset_is_below_prefix(in->site, in->path));
     if (in->site->unkeyed_cookies == UNKEYED_STRIP && !is_build && key_has_unkeyed_cookies(in->request, rule))
         return REASON_UNKEYED_COOKIE;
     return REASON_NONE;
@@ -424,8 +424,8 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
         lifetime = heuristic_lifetime(in, &r, &t);
     set_freshness(in, &r, &t, lifetime, &out->fresh);
     out->strip_cookies = in->site->set_cookie == SET_COOKIE_STRIP;
-    out->is_asset = asset_is(
-        &(struct asset_question){ in->site, in->method, in->path, in->status, in->request, in->response });
+    out->is_asset = asset_is(&(struct asset_question){ in->site, in->method, in->path, in->status,
+                                                       in->request, in->response, in->called_static });
 
     enum reason why = method_is_stored(in) ? REASON_NONE : REASON_METHOD;
     if (why == REASON_NONE)

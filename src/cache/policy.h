@@ -19,6 +19,7 @@ struct judge {
     const struct fields *request; /* as sent to the origin */
     struct str path;              /* normalised */
     struct str query;             /* as sent to the origin, without '?' */
+    bool called_static;           /* a rule of the site calls the path an asset's */
     bool bypass;                  /* it has a cookie of bypass_cookies: only an asset is stored */
     bool post_names_itself;       /* a POST whose Content-Location is its own URL */
     int status;

@@ -130,6 +130,22 @@ static void print_resource(const json_t *resource)
            member_is(resource, "fetch_running") ? "; a fetch runs" : "");
 }
 
+static void print_rules(const json_t *rules)
+{
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        const json_t *rule = json_array_get(rules, i), *actions = json_object_get(rule, "actions");
+        report_label(i ? "" : "rules");
+        report_safe(stdout, member_text(rule, "rule"));
+        for (size_t k = 0; k < json_array_size(actions); k++) {
+            const json_t *action = json_array_get(actions, k);
+            printf(k ? ", " : ": ");
+            report_safe(stdout, (struct str){ json_string_value(action), json_string_length(action) });
+        }
+        printf(json_array_size(actions) ? "" : ": nothing, earlier rules count");
+        printf(member_is(rule, "if_the_answer_matches") ? " (if the answer matches)\n" : "\n");
+    }
+}
+
 static void print_explanation(const struct cli *cli, const json_t *answer)
 {
     const json_t *request = json_object_get(answer, "request"), *stored = json_object_get(answer, "stored");
@@ -162,6 +178,7 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
     report_safe(stdout, member_text(request, "profile"));
     printf(")\n");
     print_origin(json_object_get(answer, "origin"));
+    print_rules(json_object_get(answer, "rules"));
     print_key(member_text(answer, "key"));
     print_resource(json_object_get(answer, "resource"));
     print_stored(stored);

@@ -700,19 +700,60 @@ static bool read_file(const char *path, struct buf *out)
     return got >= 0;
 }
 
+/* A relative name is taken from the configuration's folder. */
+static bool read_headers_file(struct settings *s, struct site_settings *site, struct buf *errors)
+{
+    struct buf name = BUF_INIT, text = BUF_INIT;
+    size_t folder = s->path.n;
+    while (folder && s->path.p[folder - 1] != '/')
+        folder--;
+    if (site->headers_file.p[0] != '/')
+        buf_add(&name, str_first(s->path, folder));
+    buf_add(&name, site->headers_file);
+    buf_add_char(&name, '\0');
+    bool good = read_file(name.p, &text);
+    if (!good)
+        buf_printf(errors, "%s: cannot be read: %s; it is the headers_file of site %.*s\n", name.p,
+                   strerror(errno), STR_ARG(site->name));
+    else if (text.n > TREE_BYTES_MAX) {
+        buf_printf(errors, "%s: larger than %zu bytes; this is not a file of headers\n", name.p,
+                   TREE_BYTES_MAX);
+        good = false;
+    }
+    site->headers_text = arena_dup(&s->arena, buf_str(&text));
+    buf_fini(&name);
+    buf_fini(&text);
+    return good;
+}
+
+static bool read_headers_files(struct settings *s, struct buf *errors)
+{
+    bool good = true;
+    for (size_t i = 0; i < s->sites_n; i++)
+        if (s->sites[i].headers_file.n)
+            good &= read_headers_file(s, &s->sites[i], errors);
+    return good;
+}
+
+static struct settings *unref_bad(struct settings *s)
+{
+    settings_unref(s);
+    return NULL;
+}
+
 struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
                                struct buf *errors)
 {
     struct buf yaml = BUF_INIT;
     struct settings *s = NULL;
     if (!path)
-        return settings_parse(STR_NONE, STR_NONE, overrides, n, errors);
-    if (read_file(path, &yaml))
+        s = settings_parse(STR_NONE, STR_NONE, overrides, n, errors);
+    else if (read_file(path, &yaml))
         s = settings_parse(buf_str(&yaml), str_from(path), overrides, n, errors);
     else
         buf_printf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
     buf_fini(&yaml);
-    return s;
+    return s && !read_headers_files(s, errors) ? unref_bad(s) : s;
 }
 
 bool settings_errors_name_flag(struct str errors)
@@ -793,7 +834,7 @@ bool site_settings_store_changed(const struct site_settings *a, const struct sit
         if (counts && !value_equal(s, a, b))
             return true;
     }
-    return false;
+    return !str_eq(a->headers_text, b->headers_text);
 }
 
 bool settings_start_changed(const struct settings *a, const struct settings *b, struct buf *names)

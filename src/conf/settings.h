@@ -77,11 +77,15 @@ struct tag_header {
     enum { TAG_SEPARATOR_COMMA, TAG_SEPARATOR_SPACE, TAG_SEPARATOR_EITHER } separator;
 };
 
+struct rules;
+
 struct site_settings {
     struct str name; /* the key under `sites:`; unique */
     enum profile profile;
     struct origin_address origin_address; /* from `origin` */
     struct tag_header *tag_header_list;   /* from `tag_headers` */
+    struct str headers_text;              /* the content of headers_file */
+    const struct rules *ruled; /* from `rules`, headers_file and preset, by site/rules; NULL: no rules */
     /* From `ignore_query`, with the names in place of `tracking`. Decoded, sorted by bytes. */
     struct strs ignored_params;
     struct cookie_names bypass, ignored_cookies; /* from `bypass_cookies` and `ignore_cookies` */
@@ -121,7 +125,8 @@ struct override {
 /*
  * Reads `path` (NULL: no file) and applies the overrides. NULL: there are problems, each a line in `errors`:
  * "FILE:LINE: what is wrong; what to do", or "--flag: ...". All problems are found in one run. The caller
- * owns the first reference. Reads only this file (a token_file is only named).
+ * owns the first reference. Reads only this file and each headers_file (a token_file is only named). Rules
+ * are not compiled: site/rules.h does that.
  */
 struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
                                struct buf *errors);

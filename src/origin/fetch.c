@@ -139,10 +139,10 @@ static const struct fields *copy_fields(const struct fields *from, struct arena 
 /* Copies the plan's other strings into one piece of the arena. */
 static void copy_strings(struct fetch_plan *p, struct arena *a)
 {
-    struct str *one[] = { &p->method_name,     &p->host,          &p->range,     &p->request_id,
-                          &p->key.host,        &p->key.path,      &p->key.query, &p->key.country,
-                          &p->place.primary,   &p->place.variant, &p->target,    &p->key.spelling,
-                          &p->key.data_request };
+    struct str *one[] = { &p->method_name,      &p->host,          &p->range,     &p->request_id,
+                          &p->key.host,         &p->key.path,      &p->key.query, &p->key.country,
+                          &p->place.primary,    &p->place.variant, &p->target,    &p->key.spelling,
+                          &p->key.data_request, &p->key.rules };
     size_t bytes = 0;
     for (size_t i = 0; i < COUNT_OF(one); i++)
         bytes += one[i]->n;

@@ -89,12 +89,13 @@ struct fetch_plan {
     struct fetch_client *client; /* NULL: it wants no callbacks */
     struct connection **own;     /* where the client keeps a connection of its own; NULL: none */
     bool empty_body;             /* the client sent Content-Length: 0; the origin gets it too */
-    bool may_store;   /* a GET whose answer may be stored: freshet alone sets conditional fields and Range */
-    bool learns;      /* the index learns from the answer, though it may not be stored */
-    bool background;  /* a refresh, for which nobody waits: it has nothing of one visitor */
-    bool upgrade;     /* the client asks for an upgrade */
-    bool bypass;      /* the request has a cookie of bypass_cookies: only an asset is stored */
-    bool cookies_cut; /* `key` is without some of the visitor's cookies */
+    bool may_store; /* a GET whose answer may be stored: freshet alone sets conditional fields and Range */
+    bool learns;    /* the index learns from the answer, though it may not be stored */
+    bool called_static;     /* a rule of the site calls the path an asset's */
+    bool background;        /* a refresh, for which nobody waits: it has nothing of one visitor */
+    bool upgrade;           /* the client asks for an upgrade */
+    bool bypass;            /* the request has a cookie of bypass_cookies: only an asset is stored */
+    bool cookies_cut;       /* `key` is without some of the visitor's cookies */
     enum reason not_stored; /* why the answer is not stored though it might be; REASON_NONE: it may be */
     struct str range;       /* forwarded although the answer may be stored (combine_parts); empty: none */
     struct str request_id;  /* for the log */

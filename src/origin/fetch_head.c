@@ -4,6 +4,7 @@
 #include "http/connection_auth.h"
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
+#include "site/rules.h"
 
 /* tbl/errors.h says what these two are, too. */
 #define LINE_MOST     8192 /* of a status line */
@@ -59,7 +60,10 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
         return;
     }
     response_fields(stored, &f->arena, &before, NULL);
+    if (f->plan.site->ruled)
+        rules_forget_default(f->plan.site->ruled, &before);
     response_merge_304(&before, &update, keep_cookies, &f->arena, &merged);
+    fetch_apply_rules(f, stored->status, &merged);
     /* Fields and names add up when each confirmation brings others: at some point the page is fetched
      * anew. */
     const struct process_settings *limits = &f->plan.settings->process;
@@ -157,6 +161,7 @@ static void complete_part(struct fetch *f, const struct response_head *h, const 
     response_fields(f->part->response, &f->arena, &before, NULL);
     response_merge_304(&before, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE, &f->arena, &merged);
     fields_remove(&merged, FIELD_CONTENT_RANGE);
+    fetch_apply_rules(f, 200, &merged);
     fetch_judge(f, 200, &merged, &v);
     fetch_settle(f, 200, &v);
     struct fetch_answer a = { 200, STR("OK"), &merged, -1, 206 };
@@ -254,6 +259,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
             ask_unconditionally(f);
         return;
     }
+    fetch_apply_rules(f, status, &fields);
     f->is_events = f->framing.kind != FRAMING_NONE && is_event_stream(&fields);
     if (f->is_events && !fetch_count_stream(f)) {
         fetch_fail(f, REASON_STREAM_LIMIT, 503);

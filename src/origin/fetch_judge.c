@@ -5,6 +5,7 @@
 #include "http/lines.h"
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
+#include "site/rules.h"
 
 /* Does the answer tell about the origin's state or one visitor, and nothing about the page? */
 static bool is_passing_trouble(int status, enum reason why)
@@ -158,6 +159,17 @@ static bool is_of_the_key(struct fetch *f, const struct fields *response)
     return f->plan.came_is_key;
 }
 
+void fetch_apply_rules(struct fetch *f, int status, struct fields *fields)
+{
+    const struct fetch_plan *p = &f->plan;
+    if (!p->site->ruled)
+        return;
+    struct rules_request q = {
+        .path = p->key.path, .host = p->key.host, .method = p->method_name, .fields = p->key.fields
+    };
+    rules_change_answer(p->site->ruled, &q, p->key.rules, status, fields, &f->arena);
+}
+
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v)
 {
     fetch_update_rule(f);
@@ -172,6 +184,7 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
         .request = f->plan.key.fields,
         .path = f->plan.key.path,
         .query = f->plan.key.query,
+        .called_static = f->plan.called_static,
         .bypass = f->plan.bypass,
         .post_names_itself = names_itself,
         .status = status,

@@ -173,6 +173,8 @@ void fetch_update_rule(struct fetch *f);
 #define FETCH_HEAD_COST 1024 /* bytes, for what a head takes beside its lines */
 /* Returns how many bytes of the budget a head with these fields takes, at most. */
 size_t fetch_head_cost(const struct fields *fields);
+/* Changes the fields of the answer as the site's rules say (docs/RULES.md), before it is judged. */
+void fetch_apply_rules(struct fetch *f, int status, struct fields *fields);
 /* Sets *v to whether the answer may be stored, and how; calls fetch_update_rule first. In HEAD. `fields`:
  * end-to-end. The caller drops v->rule; other strings and lists of *v are the fetch's or those of
  * `fields`. */

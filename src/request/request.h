@@ -11,6 +11,7 @@
 #include "io/notice.h"
 #include "origin/fetch.h"
 #include "request/source.h"
+#include "site/rules.h"
 
 struct request;
 struct tunnel;
@@ -169,12 +170,16 @@ struct request {
     /* The Host field as the visitor spelled it. Empty when another field names the host. */
     struct str came_host;
     bool trusted, pass, upgrade, debug, head_only;
-    bool went_as_came;    /* its fetch sent the visitor's own target and fields */
-    bool has_ignored;     /* the query has parameters that the key leaves out (ignore_query) */
-    bool is_signed;       /* Authorization or a signature: its fields are sent unchanged (CACHING.md 3.7) */
-    bool bypass;          /* it has a cookie of bypass_cookies: only assets are shared with it */
-    bool cookies_cut;     /* its own fetch went without cookies that the page's rule leaves out */
-    bool ignored_cookies; /* `sent` is without cookies of ignore_cookies */
+    bool went_as_came;      /* its fetch sent the visitor's own target and fields */
+    bool has_ignored;       /* the query has parameters that the key leaves out (ignore_query) */
+    bool is_signed;         /* Authorization or a signature: its fields are sent unchanged (CACHING.md 3.7) */
+    bool bypass;            /* it has a cookie of bypass_cookies: only assets are shared with it */
+    bool cookies_cut;       /* its own fetch went without cookies that the page's rule leaves out */
+    bool ignored_cookies;   /* `sent` is without cookies of ignore_cookies */
+    bool is_static;         /* a rule of the site calls the path an asset's */
+    bool redirected;        /* a rule redirects it */
+    struct rules_said said; /* by the site's rules, when it has some */
+    struct str rules_query; /* the query that they were asked about */
     bool fields_made;
     struct fields sent; /* the fields for the origin */
     enum reason pass_reason;

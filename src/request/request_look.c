@@ -109,7 +109,7 @@ static bool may_fetch(const struct request *r)
 
 static bool is_no_asset(const struct request *r)
 {
-    return r->bypass && !asset_is_below_prefix(r->site, r->key.path);
+    return r->bypass && !r->is_static && !asset_is_below_prefix(r->site, r->key.path);
 }
 
 static void prepare(struct request *r)

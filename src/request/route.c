@@ -283,6 +283,35 @@ struct str route_bypass_cookie(const struct request *r)
     return STR_NONE;
 }
 
+/* Before anything else is read from the fields: a rule may change them. */
+static void ask_rules(struct request *r, const struct target *t)
+{
+    struct rules_request q = route_rules_request(r);
+    r->rules_query = q.query = t->has_query ? t->query : STR_NONE;
+    rules_ask(r->site->ruled, &q, &r->arena, &r->said);
+    r->key.rules = r->said.key;
+    r->is_static = r->said.is_static != RULES_NONE;
+    r->redirected = r->said.redirect != RULES_NONE;
+    if (!r->said.changes)
+        return;
+    /* In a table of its own: the one that came stays as it is, for whoever explains. */
+    struct field *copy = arena_alloc(&r->arena, r->fields.n * sizeof(*copy));
+    if (r->fields.n)
+        memcpy(copy, r->fields.v, r->fields.n * sizeof(*copy));
+    r->fields.v = copy;
+    r->fields.cap = r->fields.n;
+    rules_change_request(r->site->ruled, &q, &r->said, &r->fields, &r->arena);
+}
+
+struct rules_request route_rules_request(const struct request *r)
+{
+    return (struct rules_request){ .path = r->key.path,
+                                   .host = r->key.host,
+                                   .query = r->rules_query,
+                                   .method = r->method_name,
+                                   .fields = &r->fields };
+}
+
 static void find_mode(struct request *r)
 {
     r->head_only = r->method == METHOD_HEAD;
@@ -295,6 +324,8 @@ static void find_mode(struct request *r)
         r->pass_reason = REASON_UPGRADE;
     else if (is_logged_in_by_connection(r))
         r->pass_reason = REASON_CONNECTION_AUTH;
+    else if (r->site->ruled && r->said.bypass != RULES_NONE)
+        r->pass_reason = REASON_BYPASS_RULE;
     r->pass = r->pass_reason != REASON_NONE;
     r->bypass = !r->pass && route_bypass_cookie(r).n > 0;
     r->is_signed = fields_has(&r->fields, FIELD_AUTHORIZATION) || fields_has(&r->fields, FIELD_SIGNATURE) ||
@@ -361,6 +392,8 @@ enum http_error route_to_site(struct request *r, const struct target *t)
     if (r->site->purge_path.n && is_below_purge_path(r) && r->w->purges)
         return route_to_purges(r, t);
     find_query(r, t);
+    if (r->site->ruled)
+        ask_rules(r, t);
     find_mode(r);
     find_data_request(r);
     if (fields_has(&r->fields, FIELD_X_FRESHET_DEBUG))

@@ -23,6 +23,9 @@ enum http_error route_alone(struct request *r, const struct target *t);
  * sentence when there are too many to be looked at. Empty: none does. */
 struct str route_bypass_cookie(const struct request *r);
 
+/* Returns the request as the site's rules see it. Call it after route_request. */
+struct rules_request route_rules_request(const struct request *r);
+
 /* Are the X-Forwarded-* fields of that peer believed (trusted_proxies)? */
 bool route_peer_is_trusted(const struct snapshot *s, const struct address *peer);
 

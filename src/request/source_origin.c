@@ -79,6 +79,7 @@ static void start(struct source *s, struct request *r, struct object *o, bool ba
         .empty_body = r->framing.kind == FRAMING_LENGTH && r->framing.length == 0,
         .may_store = may_store,
         .learns = may_store || r->as_came,
+        .called_static = r->is_static,
         .background = background,
         .upgrade = r->upgrade,
         .bypass = r->bypass,

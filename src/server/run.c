@@ -19,6 +19,7 @@
 #include "server/worker.h"
 #ifdef FRESHET_CONTROL
 #include "server/control.h"
+#include "site/rules.h"
 #endif
 
 #define SWEEP_US    250
@@ -221,7 +222,7 @@ static void reload(struct run *r)
     if (r->reload_again)
         return; /* one after the other */
     struct buf errors = BUF_INIT, names = BUF_INIT;
-    struct settings *s = settings_read(r->cli->config, r->cli->overrides, r->cli->overrides_n, &errors);
+    struct settings *s = rules_read_settings(r->cli->config, r->cli->overrides, r->cli->overrides_n, &errors);
     if (!s) {
         struct str rest_of = buf_str(&errors);
         admin_reloaded(&r->p.admin, str_cut(&rest_of, '\n'), r->p.loop.now.wall_ms);
@@ -407,7 +408,7 @@ int run_verb(const struct cli *cli)
     struct run *r = &run;
     struct buf errors = BUF_INIT;
     r->cli = cli;
-    r->p.settings = settings_read(cli->config, cli->overrides, cli->overrides_n, &errors);
+    r->p.settings = rules_read_settings(cli->config, cli->overrides, cli->overrides_n, &errors);
     if (!r->p.settings) {
         int wrong = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
         fwrite(errors.p, 1, errors.n, stderr);

@@ -20,6 +20,8 @@
 /* clang-format off */
 REASON(NONE,              "",                   LOOK, CLEARS, "")
 REASON(METHOD,            "method",             GO,   KEEPS,  "only GET is stored; this method passes")
+REASON(BYPASS_RULE,       "bypass-rule",        GO,   KEEPS,  "a rule of the site says bypass; explain names it")
+REASON(REDIRECT_RULE,     "redirect-rule",      SAME, KEEPS,  "a rule of the site redirects; explain names it")
 REASON(REQUEST_BODY,      "request-body",       GO,   KEEPS,  "a GET or HEAD with a body passes")
 REASON(UPGRADE,           "upgrade",            GO,   KEEPS,  "an upgraded connection passes")
 REASON(NO_STORE,          "no-store",           GO,   SETS,   "the ruling header says no-store; remove it to store the page")

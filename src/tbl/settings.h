@@ -101,6 +101,8 @@ SETTING(SITE, BOOL,  combine_parts,          "false",          0, 0, STORE, "Sto
 
   SETTING_SECTION(SITE, "Rules")
 SETTING(SITE, MAPS,  rules,                  "", RULE, 200, STORE, "What the app does not say: a list of rules, in order; of each action the first rule that matches counts.")
+SETTING(SITE, TEXT,  headers_file,           "", PATH, 0, STORE, "A file of headers by path, as static hosts have it (_headers); its lines are rules behind those of rules. A relative path is taken from the configuration's folder.")
+SETTING(SITE, CHOICE, preset,                "none",           0, "none|wordpress|woocommerce|mediawiki|drupal|nextjs|static", STORE, "Ready rules for an app, behind the site's own.")
 
   SETTING_SECTION(SITE, "Answers")
 SETTING(SITE, BOOL,  default_browser_revalidate, "true",       0, 0, STORE, "Without Cache-Control and Expires from the origin, tell browsers to ask again each time.")

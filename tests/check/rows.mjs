@@ -9,6 +9,8 @@ const spelling = {
   // Fields that are hop-by-hop, untrusted or framing are used by their class.
   headers: { name: (c) => (/^[HUF]$/.test(c[2]) ? null : c[0]), token: (n) => `FIELD_${n}` },
   settings: { name: (c) => c[2], token: (n) => n },
+  rule_fields: { name: (c) => c[1], token: (n) => `RULE_${n}` },
+  presets: { name: () => null }, // each row is a word of the setting preset
   profiles: { name: () => null }, // each row is applied; a wrong name does not compile
   statuses: { name: () => null }, // a registry: what is in it is right whether or not we send it
   safe_methods: { name: () => null }, // the same

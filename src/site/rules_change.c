@@ -1,0 +1,314 @@
+#include <string.h>
+
+#include "base/check.h"
+#include "http/accept.h"
+#include "site/rules_machine.h"
+
+/* ---- captures ---- */
+
+/* A comma or a space would make two tags of one. */
+static void add_capture(struct buf *b, struct str s, bool plain)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (plain && (s.p[i] == ',' || s.p[i] == ' '))
+            buf_printf(b, "%%%02X", (unsigned char)s.p[i]);
+        else
+            buf_add_char(b, s.p[i]);
+}
+
+struct str rules_expand(struct str text, const struct glob_captures *c, bool plain, struct arena *a)
+{
+    struct buf b = BUF_INIT;
+    if (str_index(text, '{') == text.n)
+        return text;
+    for (size_t i = 0; i < text.n; i++) {
+        bool is_capture = i + 2 < text.n && text.p[i] == '{' && is_digit(text.p[i + 1]) &&
+                          text.p[i + 2] == '}' && text.p[i + 1] != '0';
+        if (!is_capture) {
+            buf_add_char(&b, text.p[i]);
+            continue;
+        }
+        size_t which = (size_t)(text.p[i + 1] - '1');
+        add_capture(&b, which < c->n ? c->v[which] : STR_NONE, plain);
+        i += 2;
+    }
+    struct str out = arena_dup(a, buf_str(&b));
+    buf_fini(&b);
+    return out;
+}
+
+/* ---- names that an earlier rule has spoken of ---- */
+
+struct spoken {
+    struct str v[256];
+    size_t n;
+};
+
+/* Is this the first rule to speak of the name? */
+static bool speaks_first(struct spoken *s, struct str name)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (str_eq_nocase(s->v[i], name))
+            return false;
+    if (s->n == COUNT_OF(s->v))
+        return false;
+    s->v[s->n++] = name;
+    return true;
+}
+
+static struct str header_name(struct str line)
+{
+    return str_trim(str_first(line, str_index(line, ':')));
+}
+
+static struct str header_value(struct str line)
+{
+    return str_trim(str_from_index(line, str_index(line, ':') + 1));
+}
+
+static void change_headers(const struct map_value *set, const struct map_value *removed,
+                           const struct glob_captures *c, struct spoken *spoken, struct fields *fields,
+                           struct arena *a)
+{
+    /* What one rule sets and removes is said at once: a name that it sets twice has two lines. */
+    size_t before = spoken->n;
+    for (size_t i = 0; i < removed->list.n; i++)
+        if (speaks_first(spoken, removed->list.v[i]))
+            fields_remove_by_name(fields, removed->list.v[i]);
+    for (size_t i = 0; i < set->list.n; i++) {
+        struct str line = set->list.v[i], name = header_name(line);
+        bool first = speaks_first(spoken, name), again = false;
+        for (size_t k = before; !first && k < spoken->n; k++)
+            again |= str_eq_nocase(spoken->v[k], name);
+        if (first)
+            fields_remove_by_name(fields, name);
+        if (first || again)
+            fields_add(fields, a, name, rules_expand(header_value(line), c, false, a));
+    }
+}
+
+/* ---- requests ---- */
+
+static bool is_dropped(const struct map_value *drop, struct str name)
+{
+    for (size_t i = 0; i < drop->list.n; i++)
+        if (glob_match_text(drop->list.v[i], name))
+            return true;
+    return false;
+}
+
+/* Writes one Cookie line of those that stay; one that loses none stays as it is. */
+static void drop_cookies(const struct map_value *drop, struct fields *fields, struct arena *a)
+{
+    struct cookies all = cookie_list(fields);
+    struct cookie c;
+    struct buf b = BUF_INIT;
+    bool dropped = false;
+    while (cookie_next(&all, &c)) {
+        if (is_dropped(drop, c.name)) {
+            dropped = true;
+            continue;
+        }
+        if (b.n)
+            buf_add(&b, STR("; "));
+        buf_add(&b, c.raw);
+    }
+    if (dropped) {
+        fields_remove(fields, FIELD_COOKIE);
+        if (b.n)
+            fields_add_id(fields, a, FIELD_COOKIE, arena_dup(a, buf_str(&b)));
+    }
+    buf_fini(&b);
+}
+
+/* Which rules match the request: those of the key, and those that only ask of place and method. */
+static size_t find_matching(const struct rules *rules, const struct rules_request *q, struct str key,
+                            size_t *found, struct glob_captures *captures)
+{
+    uint64_t may[RULES_WORDS], in_key[RULES_WORDS] = { 0 };
+    size_t n = 0;
+    CHECK(key.n <= sizeof(in_key));
+    if (key.n)
+        memcpy(in_key, key.p, key.n);
+    rules_candidates(rules, q->path, may);
+    for (size_t w = 0; w < rules->words; w++)
+        for (uint64_t left = may[w] & (~rules->keyed[w] | in_key[w]); left; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            const struct map_value *v = rules->v[rule].v;
+            bool asks_visitor = v[RULE_header].line || v[RULE_cookie].line || v[RULE_query].line;
+            if (asks_visitor && !(rules->keyed[w] >> (rule % 64) & 1))
+                continue; /* it only bypasses, redirects or says what is static */
+            if (rule < rules->n && rules_match_place(rules, rule, q, &captures[n]))
+                found[n++] = rule;
+        }
+    return n;
+}
+
+void rules_change_request(const struct rules *rules, const struct rules_request *q,
+                          const struct rules_said *said, struct fields *fields, struct arena *a)
+{
+    size_t *found = arena_alloc(a, rules->n * sizeof(*found));
+    struct glob_captures *captures = arena_alloc(a, rules->n * sizeof(*captures));
+    struct spoken *spoken = arena_zero(a, sizeof(*spoken));
+    size_t n = find_matching(rules, q, said->key, found, captures);
+    for (size_t i = 0; i < n; i++) {
+        const struct map_value *v = rules->v[found[i]].v;
+        if (rules->v[found[i]].asks_answer)
+            continue;
+        change_headers(&v[RULE_set_header], &v[RULE_remove_header], &captures[i], spoken, fields, a);
+        if (v[RULE_drop_cookie].line && fields_has(fields, FIELD_COOKIE))
+            drop_cookies(&v[RULE_drop_cookie], fields, a);
+    }
+}
+
+/* Never to a host that the path names: what begins with "/" begins with one only. */
+struct str rules_redirect(const struct rules *rules, const struct rules_request *q, size_t rule, int *status,
+                          struct arena *a)
+{
+    static const int statuses[] = { 301, 302, 308 };
+    const struct map_value *v = rules->v[rule].v;
+    struct glob_captures c;
+    CHECK(rules_match_place(rules, rule, q, &c));
+    *status = statuses[v[RULE_redirect_status].choice];
+    struct str to = rules_expand(v[RULE_redirect].text, &c, false, a);
+    while (to.n > 1 && to.p[0] == '/' && (to.p[1] == '/' || to.p[1] == '\\'))
+        to = to.n > 2 ? ARENA_JOIN(a, STR("/"), str_from_index(to, 2)) : STR("/");
+    if (q->query.n && str_index(to, '?') == to.n && str_index(to, '#') == to.n)
+        to = ARENA_JOIN(a, to, STR("?"), q->query);
+    return to;
+}
+
+/* ---- answers ---- */
+
+static bool is_silent(const struct rules *rules, const struct rules_request *q, const struct fields *f)
+{
+    const struct strs *targeted = &rules->site->cdn_cache_control;
+    for (size_t i = 0; i < targeted->n; i++)
+        if (fields_index_of(f, targeted->v[i], 0) < f->n)
+            return false;
+    /* Where the origin sees cookies that no key holds, its silence does not mean that all get the same. */
+    if (rules->site->unkeyed_cookies == UNKEYED_FORWARD && fields_has(q->fields, FIELD_COOKIE))
+        return false;
+    return !fields_has(f, FIELD_CACHE_CONTROL) && !fields_has(f, FIELD_EXPIRES) &&
+           !fields_has(f, FIELD_PRAGMA);
+}
+
+static bool holds_member(struct str list, struct str one)
+{
+    struct str member;
+    while (list_next(&list, &member))
+        if (str_eq(member, one))
+            return true;
+    return false;
+}
+
+/* Adds to the list in the first of these fields that is there; none is: to the first one. */
+static void add_tag(const struct rules *rules, struct str tag, struct fields *f, struct arena *a)
+{
+    const struct site_settings *site = rules->site;
+    if (!site->tag_headers.n)
+        return;
+    const struct tag_header *h = &site->tag_header_list[0];
+    for (size_t i = 0; i < site->tag_headers.n; i++)
+        if (fields_index_of(f, site->tag_header_list[i].name, 0) < f->n) {
+            h = &site->tag_header_list[i];
+            break;
+        }
+    size_t at = fields_index_of(f, h->name, 0);
+    bool by_space = h->separator == TAG_SEPARATOR_SPACE;
+    if (at == f->n) {
+        fields_add(f, a, h->name, tag);
+        return;
+    }
+    struct str rest = f->v[at].value;
+    if (by_space)
+        while (rest.n)
+            if (str_eq(str_cut(&rest, ' '), tag))
+                return;
+    if (!by_space && holds_member(rest, tag))
+        return;
+    f->v[at].value = ARENA_JOIN(a, f->v[at].value, by_space ? STR(" ") : STR(", "), tag);
+}
+
+static void add_vary(struct str text, struct fields *f, struct arena *a)
+{
+    size_t at = fields_index_of(f, field_name(FIELD_NETLIFY_VARY), 0);
+    if (at == f->n)
+        fields_add_id(f, a, FIELD_NETLIFY_VARY, text);
+    else if (!str_ends(f->v[at].value, text))
+        f->v[at].value = ARENA_JOIN(a, f->v[at].value, STR(","), text);
+}
+
+/* A redirect or an error gets cache control only from a rule that names its status. */
+static bool may_control(const struct map_value *v, int status)
+{
+    return status == 200 || v[RULE_status].line;
+}
+
+struct control {
+    struct str forced, by_default;
+};
+
+static void set_control(const struct rules *rules, const struct rules_request *q, const struct control *c,
+                        struct fields *f, struct arena *a)
+{
+    struct str text = c->forced.n ? c->forced : c->by_default;
+    if (!text.n || (!c->forced.n && !is_silent(rules, q, f)))
+        return;
+    const struct strs *targeted = &rules->site->cdn_cache_control;
+    for (size_t i = 0; i < targeted->n; i++)
+        fields_remove_by_name(f, targeted->v[i]);
+    fields_add(f, a, targeted->v[0], text);
+}
+
+static void change_answer(const struct rules *rules, const struct map_value *v, const struct glob_captures *c,
+                          struct spoken *spoken, struct fields *f, struct arena *a)
+{
+    change_headers(&v[RULE_set_response_header], &v[RULE_remove_response_header], c, spoken, f, a);
+    for (size_t i = 0; i < v[RULE_tags].list.n; i++)
+        add_tag(rules, rules_expand(v[RULE_tags].list.v[i], c, true, a), f, a);
+}
+
+void rules_change_answer(const struct rules *rules, const struct rules_request *q, struct str key, int status,
+                         struct fields *f, struct arena *a)
+{
+    size_t *found = arena_alloc(a, rules->n * sizeof(*found)), n, kept = 0;
+    struct glob_captures *captures = arena_alloc(a, rules->n * sizeof(*captures));
+    struct spoken *spoken = arena_zero(a, sizeof(*spoken));
+    struct control control = { STR_NONE, STR_NONE };
+    struct str vary = STR_NONE;
+    n = find_matching(rules, q, key, found, captures);
+    /* All conditions are about the answer as it came, so they come before all changes. */
+    for (size_t i = 0; i < n; i++)
+        if (rules_match_answer(rules, found[i], status, f)) {
+            found[kept] = found[i];
+            captures[kept++] = captures[i];
+        }
+    for (size_t i = 0; i < kept; i++) {
+        const struct map_value *v = rules->v[found[i]].v;
+        if (!control.forced.n && may_control(v, status))
+            control.forced = v[RULE_cdn_cache_control].text;
+        if (!control.by_default.n && may_control(v, status))
+            control.by_default = v[RULE_default_cdn_cache_control].text;
+        if (!vary.n)
+            vary = v[RULE_vary].text;
+    }
+    set_control(rules, q, &control, f, a);
+    for (size_t i = 0; i < kept; i++)
+        change_answer(rules, rules->v[found[i]].v, &captures[i], spoken, f, a);
+    if (vary.n)
+        add_vary(vary, f, a);
+}
+
+void rules_forget_default(const struct rules *rules, struct fields *f)
+{
+    if (!rules->site->cdn_cache_control.n)
+        return;
+    struct str name = rules->site->cdn_cache_control.v[0];
+    size_t at = fields_index_of(f, name, 0);
+    for (size_t i = 0; at < f->n && i < rules->n; i++)
+        if (str_eq(f->v[at].value, rules->v[i].v[RULE_default_cdn_cache_control].text)) {
+            fields_remove_by_name(f, name);
+            return;
+        }
+}

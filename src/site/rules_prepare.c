@@ -1,0 +1,508 @@
+#include <string.h>
+
+#include "base/check.h"
+#include "http/netlify_vary.h"
+#include "site/rules_machine.h"
+
+struct compile {
+    struct settings *settings;
+    struct site_settings *site;
+    struct report *report;
+    struct rules *rules;
+};
+
+/* ---- checks of one rule ---- */
+
+static void problem(struct compile *c, const struct map_value *v, enum rule_field field, const char *quoted,
+                    const char *what)
+{
+    report_add(c->report, PLACE_LINE(v[field].line), "%.*s: %s %s",
+               STR_ARG(shape_table[SHAPE_RULE].fields[field].name), quoted, what);
+}
+
+static struct str without_not(struct str s)
+{
+    return s.n && s.p[0] == '!' ? str_from_index(s, 1) : s;
+}
+
+static bool is_status(struct str s)
+{
+    uint64_t n;
+    if (s.n == 3 && str_ends(s, STR("xx")))
+        return s.p[0] >= '2' && s.p[0] <= '5';
+    return str_to_u64(s, 599, &n) && n >= 200;
+}
+
+/* NULL: it is good. */
+static const char *condition_problem(enum rule_field field, struct str s)
+{
+    s = without_not(s);
+    if (s.n == 0)
+        return "is empty behind the !; write what must not match";
+    if (field == RULE_path)
+        return glob_problem(s, true);
+    if (field == RULE_status)
+        return is_status(s) ? NULL : "is no status; write 404 or 4xx";
+    if (field == RULE_header || field == RULE_response_header) {
+        if (!is_token(str_trim(str_first(s, str_index(s, ':')))))
+            return "does not begin with a header's name; write NAME or NAME: VALUE";
+        s = str_from_index(s, str_index(s, ':') + 1);
+    }
+    return glob_problem(s, false);
+}
+
+static void check_conditions(struct compile *c, const struct map_value *v)
+{
+    for (enum rule_field field = RULE_path; field <= RULE_response_header; field++)
+        for (size_t i = 0; i < v[field].list.n; i++) {
+            const char *what = condition_problem(field, v[field].list.v[i]);
+            if (what)
+                problem(c, v, field, report_quote(c->report, v[field].list.v[i]), what);
+        }
+}
+
+/* How many captures each of its paths has. */
+static size_t captures_of(const struct map_value *v)
+{
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < v[RULE_path].list.n; i++) {
+        struct str path = v[RULE_path].list.v[i];
+        size_t n = glob_stars(path);
+        if (path.p[0] != '!' && n < least)
+            least = n;
+    }
+    return least == SIZE_MAX ? 0 : least;
+}
+
+static void check_captures(struct compile *c, const struct map_value *v, enum rule_field field, struct str s)
+{
+    size_t have = captures_of(v);
+    for (size_t i = 0; i + 2 < s.n; i++)
+        if (s.p[i] == '{' && is_digit(s.p[i + 1]) && s.p[i + 2] == '}' &&
+            (s.p[i + 1] == '0' || (size_t)(s.p[i + 1] - '0') > have)) {
+            problem(c, v, field, report_quote(c->report, s),
+                    "names a capture that not every path of the rule has; {1} is the first * of the path");
+            return;
+        }
+}
+
+static void check_all_captures(struct compile *c, const struct map_value *v)
+{
+    static const enum rule_field with[] = { RULE_tags, RULE_set_header, RULE_set_response_header };
+    for (size_t k = 0; k < COUNT_OF(with); k++)
+        for (size_t i = 0; i < v[with[k]].list.n; i++)
+            check_captures(c, v, with[k], v[with[k]].list.v[i]);
+    check_captures(c, v, RULE_redirect, v[RULE_redirect].text);
+}
+
+/* Framing, connections, what freshet writes itself, and what would share a visitor's cookie. */
+static bool is_reserved(struct str name, bool in_answer, bool set)
+{
+    static const struct str ours[] = { STR_INIT("Age"),
+                                       STR_INIT("Cache-Status"),
+                                       STR_INIT("Date"),
+                                       STR_INIT("Via"),
+                                       STR_INIT("CDN-Loop"),
+                                       STR_INIT("X-Request-Id"),
+                                       STR_INIT("Content-Encoding"),
+                                       STR_INIT("Content-Range"),
+                                       STR_INIT("Range") };
+    enum field_id id = field_id_of(name);
+    enum field_class class = field_class_of(id);
+    if (class == FIELD_CLASS_H || class == FIELD_CLASS_F || (class == FIELD_CLASS_U && !in_answer))
+        return true;
+    if (set && (id == FIELD_SET_COOKIE || id == FIELD_SET_COOKIE2))
+        return true;
+    if (str_starts_nocase(name, STR("X-Freshet-")) ||
+        (!in_answer && (str_starts_nocase(name, STR("X-Forwarded")) || str_starts_nocase(name, STR("If-")))))
+        return true;
+    for (size_t i = 0; i < COUNT_OF(ours); i++)
+        if (str_eq_nocase(name, ours[i]))
+            return true;
+    return false;
+}
+
+static void check_headers(struct compile *c, const struct map_value *v)
+{
+    static const struct {
+        enum rule_field field;
+        bool in_answer, set;
+    } t[] = { { RULE_set_header, false, true },
+              { RULE_remove_header, false, false },
+              { RULE_set_response_header, true, true },
+              { RULE_remove_response_header, true, false } };
+    for (size_t k = 0; k < COUNT_OF(t); k++)
+        for (size_t i = 0; i < v[t[k].field].list.n; i++) {
+            struct str line = v[t[k].field].list.v[i], name = str_trim(str_first(line, str_index(line, ':')));
+            if (is_reserved(name, t[k].in_answer, t[k].set))
+                problem(c, v, t[k].field, report_quote(c->report, name),
+                        "is not for rules: freshet writes it itself, or it belongs to one visitor or "
+                        "connection");
+        }
+}
+
+/* A path, or a URL whose host is written out: no capture may become a part of the host. */
+static const char *redirect_problem(struct str to)
+{
+    size_t scheme = str_starts(to, STR("https://")) ? 8 : str_starts(to, STR("http://")) ? 7 : 0;
+    for (size_t i = 0; i < to.n; i++)
+        if ((unsigned char)to.p[i] <= ' ' || (unsigned char)to.p[i] >= 0x7f || to.p[i] == '\\')
+            return "holds a character that is percent-encoded in a URL";
+    if (!scheme)
+        return to.p[0] != '/' || str_starts(to, STR("//"))
+                   ? "is neither a path nor a URL; write /PATH, or https://HOST/PATH"
+                   : NULL;
+    struct str rest = str_from_index(to, scheme), host = str_first(rest, str_index(rest, '/'));
+    if (host.n == 0 || host.n == rest.n)
+        return "has no host and path; write https://HOST/PATH";
+    if (str_index(host, '{') < host.n || str_index(host, '@') < host.n)
+        return "takes its host from the request; write the host out";
+    return NULL;
+}
+
+static void check_actions(struct compile *c, const struct map_value *v)
+{
+    const struct strs *targeted = &c->site->cdn_cache_control;
+    if (v[RULE_redirect].line) {
+        const char *what = redirect_problem(v[RULE_redirect].text);
+        if (what)
+            problem(c, v, RULE_redirect, report_quote(c->report, v[RULE_redirect].text), what);
+    }
+    if ((v[RULE_cdn_cache_control].line || v[RULE_default_cdn_cache_control].line) && !targeted->n)
+        report_add(c->report, PLACE_LINE(v[RULE_path].line),
+                   "cache control needs a targeted field; the site's cdn_cache_control is empty");
+    if (v[RULE_redirect_status].line && !v[RULE_redirect].line)
+        problem(c, v, RULE_redirect_status, "", "says nothing without redirect");
+}
+
+static bool asks_answer(const struct map_value *v)
+{
+    return v[RULE_status].line || v[RULE_content_type].line || v[RULE_response_header].line;
+}
+
+static bool asks_visitor(const struct map_value *v)
+{
+    return v[RULE_header].line || v[RULE_cookie].line || v[RULE_query].line;
+}
+
+static bool is_about_request(const struct map_value *v)
+{
+    return v[RULE_bypass].line || v[RULE_static].line || v[RULE_redirect].line || v[RULE_set_header].line ||
+           v[RULE_remove_header].line || v[RULE_drop_cookie].line;
+}
+
+/* Does it do what may make another page? */
+static bool changes_page(const struct map_value *v)
+{
+    static const enum rule_field these[] = { RULE_cdn_cache_control,
+                                             RULE_default_cdn_cache_control,
+                                             RULE_tags,
+                                             RULE_vary,
+                                             RULE_set_header,
+                                             RULE_remove_header,
+                                             RULE_drop_cookie,
+                                             RULE_set_response_header,
+                                             RULE_remove_response_header };
+    for (size_t i = 0; i < COUNT_OF(these); i++)
+        if (v[these[i]].line)
+            return true;
+    return false;
+}
+
+static void check_rule(struct compile *c, const struct map *m, struct str subject)
+{
+    c->report->subject = subject;
+    check_conditions(c, m->v);
+    check_headers(c, m->v);
+    check_actions(c, m->v);
+    check_all_captures(c, m->v);
+    if (!is_about_request(m->v) && !changes_page(m->v))
+        report_add(c->report, PLACE_LINE(m->line), "does nothing; add an action, like bypass: true");
+    else if (is_about_request(m->v) && asks_answer(m->v))
+        report_add(c->report, PLACE_LINE(m->line),
+                   "asks for something of the answer, and does something before there is one; make two "
+                   "rules");
+    c->report->subject = STR_NONE;
+}
+
+/* ---- the filter by path ---- */
+
+#define PROBE_FROM 1
+#define PROBE_TO   64
+
+/* The byte that the pattern has at that place of the path; -1: any. 0: the path has ended. */
+static int byte_at(struct str pattern, size_t at)
+{
+    size_t star = str_index(pattern, '*'), fixed = star;
+    if (star < pattern.n && str_ends(pattern, STR("/**")) && star + 2 == pattern.n)
+        fixed = star - 1; /* it is also the path without the slash */
+    if (at < fixed)
+        return (unsigned char)pattern.p[at];
+    return star == pattern.n ? 0 : -1;
+}
+
+static bool may_have(const struct strs *paths, size_t at, unsigned byte)
+{
+    bool any = true;
+    for (size_t i = 0; i < paths->n; i++) {
+        if (paths->v[i].p[0] == '!')
+            continue;
+        int b = byte_at(paths->v[i], at);
+        if (b < 0 || (unsigned)b == byte)
+            return true;
+        any = false;
+    }
+    return any;
+}
+
+/* How many pairs of a rule and a byte the place keeps apart. */
+static size_t worth(const struct rules *rules, size_t at)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < rules->n; i++)
+        for (unsigned byte = 0; byte < 128; byte++)
+            n += !may_have(&rules->v[i].v[RULE_path].list, at, byte);
+    return n;
+}
+
+/* Bytes that the rules have in common at a place tell the rules apart only from other paths. */
+static size_t variety(const struct rules *rules, size_t at)
+{
+    bool seen[256] = { false };
+    size_t n = 0;
+    for (size_t i = 0; i < rules->n; i++)
+        for (size_t k = 0; k < rules->v[i].v[RULE_path].list.n; k++) {
+            int b = byte_at(rules->v[i].v[RULE_path].list.v[k], at);
+            if (b >= 0 && !seen[b]) {
+                seen[b] = true;
+                n++;
+            }
+        }
+    return n;
+}
+
+static void choose_probes(struct rules *rules)
+{
+    size_t score[PROBE_TO] = { 0 };
+    for (size_t at = PROBE_FROM; at < PROBE_TO; at++)
+        score[at] = 1 + worth(rules, at) * variety(rules, at);
+    for (size_t i = 0; i < RULES_PROBES; i++) {
+        size_t best = PROBE_FROM;
+        for (size_t at = PROBE_FROM; at < PROBE_TO; at++)
+            if (score[at] > score[best])
+                best = at;
+        rules->probes[i] = best;
+        score[best] = 0;
+    }
+}
+
+static void make_filter(struct rules *rules, struct arena *a)
+{
+    choose_probes(rules);
+    rules->may = arena_zero(a, RULES_PROBES * 256 * rules->words * sizeof(*rules->may));
+    for (size_t i = 0; i < RULES_PROBES; i++)
+        for (size_t rule = 0; rule < rules->n; rule++)
+            for (unsigned byte = 0; byte < 256; byte++)
+                if (may_have(&rules->v[rule].v[RULE_path].list, rules->probes[i], byte))
+                    rules->may[(i * 256 + byte) * rules->words + rule / 64] |= (uint64_t)1 << (rule % 64);
+}
+
+/* ---- all rules of a site ---- */
+
+static void add_rules(struct compile *c, const struct maps *maps, enum rules_source source)
+{
+    struct arena *scratch = c->report->arena;
+    for (size_t i = 0; i < maps->n; i++) {
+        const struct map *m = &maps->v[i];
+        if (c->rules->n == RULES_MOST) {
+            report_add(c->report, PLACE_LINE(m->line), "more than %d rules, with those of files and presets",
+                       RULES_MOST);
+            return;
+        }
+        c->rules->v[c->rules->n++] = (struct rules_entry){ .v = m->v,
+                                                           .source = source,
+                                                           .number = (unsigned)i + 1,
+                                                           .line = m->line,
+                                                           .asks_answer = asks_answer(m->v) };
+        if (source == RULES_OF_SITE)
+            check_rule(c, m, arena_printf(scratch, "rule %zu of %.*s", i + 1, STR_ARG(c->site->name)));
+        else
+            check_rule(c, m, STR_NONE);
+    }
+}
+
+/* A preset's list of what to keep away may be long: its values have been checked by the tests. */
+static void note_bits(struct rules *rules)
+{
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct map_value *v = rules->v[i].v;
+        uint64_t bit = (uint64_t)1 << (i % 64);
+        if (is_about_request(v))
+            rules->at_request[i / 64] |= bit;
+        if (asks_visitor(v) && changes_page(v)) {
+            rules->keyed[i / 64] |= bit;
+            rules->any_keyed = 1;
+        }
+    }
+}
+
+static void read_headers_file(struct compile *c, struct str file, struct buf *errors)
+{
+    struct report *r = c->report;
+    struct report other;
+    report_init(&other, r->arena, c->site->headers_file);
+    struct maps maps = rules_of_headers_file(c->site->headers_text, &c->settings->arena, &other);
+    if (other.n == 0) {
+        c->report = &other;
+        add_rules(c, &maps, RULES_OF_FILE);
+        c->report = r;
+    }
+    report_write(&other, errors);
+    r->n += other.n ? 1 : 0;
+    (void)file;
+}
+
+static bool prepare_site(struct settings *s, struct site_settings *site, struct arena *scratch,
+                         struct buf *errors)
+{
+    struct maps preset = rules_of_preset(site->preset, &s->arena);
+    if (!site->rules.n && !site->headers_text.n && !preset.n)
+        return true;
+    struct report report;
+    report_init(&report, scratch, s->path);
+    struct rules *rules = arena_zero(&s->arena, sizeof(*rules));
+    rules->site = site;
+    rules->v = arena_alloc(&s->arena, RULES_MOST * sizeof(*rules->v));
+    struct compile c = { s, site, &report, rules };
+    add_rules(&c, &site->rules, RULES_OF_SITE);
+    size_t before = report.n;
+    if (site->headers_text.n)
+        read_headers_file(&c, site->headers_file, errors);
+    bool file_is_good = report.n == before;
+    report.n = before;
+    add_rules(&c, &preset, RULES_OF_PRESET);
+    report_write(&report, errors);
+    if (report.n || !file_is_good)
+        return false;
+    rules->words = (rules->n + 63) / 64;
+    note_bits(rules);
+    make_filter(rules, &s->arena);
+    site->ruled = rules->n ? rules : NULL;
+    return true;
+}
+
+bool rules_prepare(struct settings *s, struct buf *errors)
+{
+    struct arena scratch;
+    bool good = true;
+    arena_init(&scratch, 16384);
+    for (size_t i = 0; i < s->sites_n; i++)
+        good &= prepare_site(s, &s->sites[i], &scratch, errors);
+    arena_fini(&scratch);
+    return good;
+}
+
+struct settings *rules_read_settings(const char *path, const struct override *overrides, size_t n,
+                                     struct buf *errors)
+{
+    struct settings *s = settings_read(path, overrides, n, errors);
+    if (!s || rules_prepare(s, errors))
+        return s;
+    settings_unref(s);
+    return NULL;
+}
+
+/* ---- what can never happen ---- */
+
+static void warn(const struct rules *rules, size_t rule, struct arena *a, struct buf *out, const char *what)
+{
+    buf_add(out, rules_name(rules, rule, a));
+    buf_printf(out, " can never match: %s\n", what);
+}
+
+/* Does the pattern match every path that the other one matches? What is certain counts. */
+static bool covers(struct str pattern, struct str other)
+{
+    if (str_eq(pattern, other) || str_eq(pattern, STR("/**")) || str_eq(pattern, STR("**")))
+        return true;
+    if (!str_ends(pattern, STR("/**")) || glob_stars(pattern) > 1)
+        return glob_stars(other) == 0 && glob_match_path(pattern, other, NULL);
+    struct str folder = str_first(pattern, pattern.n - 3);
+    return str_starts(other, folder) && (other.n == folder.n || other.p[folder.n] == '/');
+}
+
+static bool covers_paths(const struct strs *all, const struct strs *others)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->v[i].p[0] == '!')
+            return false;
+    for (size_t i = 0; i < others->n; i++) {
+        bool found = others->v[i].p[0] == '!';
+        for (size_t k = 0; !found && k < all->n; k++)
+            found = covers(all->v[k], others->v[i]);
+        if (!found)
+            return false;
+    }
+    return all->n == 0 || others->n > 0;
+}
+
+/* Are all actions of `later` ones that `earlier` takes whenever `later` matches? Only actions of which the
+ * first counts. */
+static bool takes_all(const struct rules_entry *earlier, const struct rules_entry *later)
+{
+    for (enum rule_field f = RULE_host; f <= RULE_response_header; f++)
+        if (earlier->v[f].line)
+            return false;
+    if (!covers_paths(&earlier->v[RULE_path].list, &later->v[RULE_path].list))
+        return false;
+    for (enum rule_field f = RULE_bypass; f < RULE_redirect_status; f++) {
+        bool is_once = rules_action_is_once(shape_table[SHAPE_RULE].fields[f].name);
+        if (later->v[f].line && (!is_once || !earlier->v[f].line))
+            return false;
+    }
+    return true;
+}
+
+static bool has_a_host(const struct site_settings *site, const struct strs *patterns)
+{
+    bool positive = false;
+    for (size_t i = 0; i < patterns->n; i++) {
+        if (patterns->v[i].p[0] == '!')
+            continue;
+        positive = true;
+        for (size_t k = 0; k < site->hosts.n; k++) {
+            struct str host = site->hosts.v[k];
+            /* Of two patterns nobody can say quickly whether one host has both. */
+            if (host.p[0] == '*' || glob_match_text(patterns->v[i], host))
+                return true;
+        }
+    }
+    return !positive || site->hosts.n == 0;
+}
+
+size_t rules_warn(const struct settings *s, struct buf *out)
+{
+    struct arena a;
+    size_t n = 0;
+    arena_init(&a, 4096);
+    for (size_t i = 0; i < s->sites_n; i++) {
+        const struct rules *rules = s->sites[i].ruled;
+        for (size_t rule = 0; rules && rule < rules->n && rules->v[rule].source == RULES_OF_SITE; rule++) {
+            size_t before = 0;
+            while (before < rule && !takes_all(&rules->v[before], &rules->v[rule]))
+                before++;
+            if (before < rule)
+                warn(rules, rule, &a, out,
+                     arena_printf(&a, "%.*s comes first and takes all that it could",
+                                  STR_ARG(rules_name(rules, before, &a)))
+                         .p);
+            else if (!has_a_host(&s->sites[i], &rules->v[rule].v[RULE_host].list))
+                warn(rules, rule, &a, out, "the site has no such host; see its setting hosts");
+            else
+                continue;
+            n++;
+        }
+    }
+    arena_fini(&a);
+    return n;
+}
