@@ -4,8 +4,7 @@
 
 #define REFUSE(...) purge_refuse(error, a, 400, __VA_ARGS__)
 
-/* The nesting of brackets outside strings: jansson would follow them one call each. */
-static bool is_too_deep(struct str json)
+bool body_is_too_deep(struct str json, size_t most)
 {
     size_t depth = 0;
     bool quoted = false;
@@ -15,7 +14,7 @@ static bool is_too_deep(struct str json)
             quoted = !quoted;
         else if (c == '\\' && quoted)
             i++;
-        else if (!quoted && (c == '[' || c == '{') && ++depth > DEPTH_MAX)
+        else if (!quoted && (c == '[' || c == '{') && ++depth > most)
             return true;
         else if (!quoted && (c == ']' || c == '}') && depth > 0)
             depth--;
@@ -29,7 +28,7 @@ bool body_parse(struct str body, const char *example, struct arena *a, json_t **
     json_error_t why;
     if (str_trim(body).n == 0)
         return REFUSE("the body is empty; send JSON: %s", example);
-    if (is_too_deep(body))
+    if (body_is_too_deep(body, DEPTH_MAX))
         return REFUSE("the body is nested too deeply; it must be an object like %s", example);
     json_t *root = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (!root)

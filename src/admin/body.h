@@ -15,6 +15,9 @@
 bool body_parse(struct str body, const char *example, struct arena *a, json_t **out,
                 struct purge_error *error);
 
+/* Are more than `most` brackets inside each other, outside strings? jansson follows each by a call. */
+bool body_is_too_deep(struct str json, size_t most);
+
 /* Returns the string's text, trimmed; it lives as long as `v`. Without bytes when `v` is no string. */
 struct str body_text(const json_t *v);
 
