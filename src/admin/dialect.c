@@ -69,7 +69,8 @@ struct reader {
     struct purge_error *error;
     struct str path, query, method; /* `method`: of X-Purge-Method, empty: none */
     struct str regex, host, url, type;
-    bool everything, typo3, mediawiki, all_tags, has_tags;
+    struct str page, typo3; /* TYPO3's number of a page and name of a site */
+    bool everything, mediawiki, all_tags, has_tags;
     struct str as;
 };
 
@@ -111,15 +112,22 @@ static bool take_tags(struct reader *d, const struct field *f, bool is_pattern)
     return true;
 }
 
-/* An answer of TYPO3 has the tag pageId_N. */
-static bool take_typo3_page(struct reader *d, const struct field *f)
+static void add_tag(struct reader *d, struct str tag)
+{
+    pattern_add(&d->out->purge.tags, d->arena, tag);
+}
+
+/* An answer of TYPO3 has the number of its page as the field TYPO3-Pid, or in xkey, in one of two forms. */
+static bool take_typo3_page(struct reader *d)
 {
     uint64_t number;
-    if (!str_to_u64(f->value, UINT32_MAX, &number))
-        return REFUSE(d, "%.*s must be the number of a page", STR_ARG(f->name));
-    pattern_add(&d->out->purge.tags, d->arena, ARENA_JOIN(d->arena, STR("pageId_"), f->value));
+    if (!str_to_u64(d->page, UINT32_MAX, &number))
+        return REFUSE(d, "Varnish-Ban-TYPO3-Pid must be the number of a page");
+    add_tag(d, ARENA_JOIN(d->arena, STR("pageId_"), d->page));
+    add_tag(d, d->page);
+    if (d->typo3.n)
+        add_tag(d, ARENA_JOIN(d->arena, d->typo3, STR("_"), d->page));
     d->has_tags = true;
-    d->as = f->name;
     return true;
 }
 
@@ -142,8 +150,8 @@ static bool take_known(struct reader *d, const struct field *f, enum meaning mea
     case TAG_FOS: return take_tags(d, f, str_eq(d->r->method, STR("BAN")));
     case TAG_WORDS_SOFT: p->kind = PURGE_SOFT; return take_tags(d, f, false);
     case TAG_WORDS: return take_tags(d, f, false);
-    case TYPO3_PAGE: return take_typo3_page(d, f);
-    case TYPO3_SITE: d->typo3 = true; return true;
+    case TYPO3_PAGE: return once(d, &d->page, f);
+    case TYPO3_SITE: d->typo3 = f->value; return true;
     case EVERYTHING:
         if (!is_on(f->value))
             return REFUSE(d, "%.*s must be 1 or true", STR_ARG(f->name));
@@ -297,12 +305,14 @@ static bool choose(struct reader *d)
         d->out->any_host = true;
         return purge_everything(d);
     }
+    if (d->page.p && !take_typo3_page(d))
+        return false;
     if (d->has_tags)
         return purge_tags(d);
     if (str_eq(d->r->method, STR("PURGEKEYS")) || str_eq(d->r->method, STR("PURGETAGS")))
         return REFUSE(d, "%.*s needs the tags, in xkey-softpurge, xkey-purge or X-Cache-Tags",
                       STR_ARG(d->r->method));
-    if (d->typo3)
+    if (d->typo3.p)
         return REFUSE(d,
                       "Varnish-Ban-TYPO3-Sitename needs Varnish-Ban-All, Varnish-Ban-TYPO3-Pid or xkey-purge "
                       "beside it");
@@ -340,7 +350,7 @@ bool dialect_read(const struct dialect_request *r, struct arena *a, struct diale
     for (size_t i = 0; i < r->fields->n && !r->purge_path.n; i++)
         if (!take_field(&d, &r->fields->v[i]))
             return false;
-    if (d.typo3)
+    if (d.typo3.p)
         out->purge.kind = PURGE_SOFT;
     if (!choose(&d) || !check_texts(&d))
         return false;

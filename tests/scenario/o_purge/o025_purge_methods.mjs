@@ -4,7 +4,7 @@
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const pages = { '/': 'home', '/blog/': 'list, all', '/blog/a': 'node:1, all', '/blog/a?x=1': 'node:1, all', '/page/2': 'cat_p_1, all', '/other': 'node:10, all',
-  '/w/Foo_(bar)': 'pageId_7, all', '/books/1': '/books/1, all', '/wiki/Sagittarius_A*': 'star' };
+  '/w/Foo_(bar)': 'pageId_7, all', '/books/1': '/books/1, all', '/wiki/Sagittarius_A*': 'star', '/t3/older': '7', '/t3/rkw': 'abc_7' };
 const every = Object.keys(pages);
 let n = 0;
 const answer = (r) => reply(`page ${++n}`, { 'Cache-Control': 'max-age=60, stale-while-revalidate=60', 'Cache-Tag': pages[r.target] ?? 'none' });
@@ -45,7 +45,8 @@ const good = [
   // Shopware, TYPO3, API Platform, FOSHttpCache
   ['Shopware: tags', 'PURGE', '/', { xkey: 'cat_p_1 node:10' }, ['/page/2', '/other']],
   ['Shopware: all', 'BAN', '/', {}, every],
-  ['TYPO3: a page', 'BAN', '/', { 'Varnish-Ban-TYPO3-Sitename': 'abc', 'Varnish-Ban-TYPO3-Pid': '7' }, ['/w/Foo_(bar)'], 'soft'],
+  ['TYPO3: a page', 'BAN', '/', { 'Varnish-Ban-TYPO3-Sitename': 'abc', 'Varnish-Ban-TYPO3-Pid': '7' }, ['/w/Foo_(bar)', '/t3/older', '/t3/rkw'], 'soft'],
+  ['TYPO3: a page, the other order', 'BAN', '/', { 'Varnish-Ban-TYPO3-Pid': '7', 'Varnish-Ban-TYPO3-Sitename': 'abc' }, ['/w/Foo_(bar)', '/t3/older', '/t3/rkw'], 'soft'],
   ['TYPO3: a tag', 'BAN', '/', { 'Varnish-Ban-TYPO3-Sitename': 'abc', 'xkey-purge': 'node:10' }, ['/other'], 'soft'],
   ['TYPO3: all', 'BAN', '/', { 'Varnish-Ban-TYPO3-Sitename': 'abc', 'Varnish-Ban-All': '1' }, every, 'soft'],
   ['API Platform: regex', 'BAN', '/', { 'ApiPlatform-Ban-Regex': '(/books/1|node\\:10)($|\\,)' }, ['/books/1', '/other']],
