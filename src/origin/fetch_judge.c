@@ -164,9 +164,13 @@ void fetch_apply_rules(struct fetch *f, int status, struct fields *fields)
     const struct fetch_plan *p = &f->plan;
     if (!p->site->ruled)
         return;
-    struct rules_request q = {
-        .path = p->key.path, .host = p->key.host, .method = p->method_name, .fields = p->key.fields
-    };
+    /* They say of the page what its 200 would say. */
+    if (status == 206 || status == 304)
+        status = 200;
+    struct rules_request q = { .path = rules_path(p->key.path, &f->arena),
+                               .host = p->key.host,
+                               .method = p->method_name,
+                               .fields = p->key.fields };
     rules_change_answer(p->site->ruled, &q, p->key.rules, status, fields, &f->arena);
 }
 

@@ -179,7 +179,7 @@ struct request {
     bool is_static;         /* a rule of the site calls the path an asset's */
     bool redirected;        /* a rule redirects it */
     struct rules_said said; /* by the site's rules, when it has some */
-    struct str rules_query; /* the query that they were asked about */
+    struct str rules_path, rules_query; /* that they were asked about */
     bool fields_made;
     struct fields sent; /* the fields for the origin */
     enum reason pass_reason;

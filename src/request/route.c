@@ -286,6 +286,7 @@ struct str route_bypass_cookie(const struct request *r)
 /* Before anything else is read from the fields: a rule may change them. */
 static void ask_rules(struct request *r, const struct target *t)
 {
+    r->rules_path = rules_path(r->key.path, &r->arena);
     struct rules_request q = route_rules_request(r);
     r->rules_query = q.query = t->has_query ? t->query : STR_NONE;
     rules_ask(r->site->ruled, &q, &r->arena, &r->said);
@@ -305,7 +306,7 @@ static void ask_rules(struct request *r, const struct target *t)
 
 struct rules_request route_rules_request(const struct request *r)
 {
-    return (struct rules_request){ .path = r->key.path,
+    return (struct rules_request){ .path = r->rules_path,
                                    .host = r->key.host,
                                    .query = r->rules_query,
                                    .method = r->method_name,

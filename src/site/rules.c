@@ -89,12 +89,38 @@ static bool one_cookie(struct str pattern, const void *ctx)
     return false;
 }
 
+#define NAME_MOST 256 /* a longer name of a parameter matches as it stands */
+
+static int hex(char c)
+{
+    return is_digit(c)                                      ? c - '0'
+           : ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f' ? ascii_lower(c) - 'a' + 10
+                                                            : -1;
+}
+
+/* As a form's parser reads it, into `to`. */
+static struct str decode_name(struct str name, char *to)
+{
+    size_t n = 0;
+    if (name.n > NAME_MOST)
+        return name;
+    for (size_t i = 0; i < name.n; i++) {
+        bool coded = name.p[i] == '%' && i + 2 < name.n && hex(name.p[i + 1]) >= 0 && hex(name.p[i + 2]) >= 0;
+        to[n++] = coded              ? (char)(hex(name.p[i + 1]) << 4 | hex(name.p[i + 2]))
+                  : name.p[i] == '+' ? ' '
+                                     : name.p[i];
+        i += coded ? 2 : 0;
+    }
+    return (struct str){ to, n };
+}
+
 static bool one_param(struct str pattern, const void *ctx)
 {
+    char name[NAME_MOST];
     struct str rest = *(const struct str *)ctx;
     struct query_param p;
     while (query_next(&rest, &p))
-        if (glob_match_text(pattern, p.name))
+        if (glob_match_text(pattern, decode_name(p.name, name)))
             return true;
     return false;
 }
@@ -145,6 +171,28 @@ bool rules_match_answer(const struct rules *rules, size_t rule, int status, cons
 }
 
 /* ---- which rules ---- */
+
+static bool is_coded_slash(struct str s, size_t i)
+{
+    return i + 2 < s.n && s.p[i] == '%' && s.p[i + 1] == '2' && ascii_lower(s.p[i + 2]) == 'f';
+}
+
+struct str rules_path(struct str path, struct arena *a)
+{
+    size_t n = 0;
+    bool as_it_is = !memchr(path.p, '%', path.n) && !memmem(path.p, path.n, "//", 2);
+    if (as_it_is)
+        return path;
+    char *p = arena_alloc(a, path.n);
+    for (size_t i = 0; i < path.n; i++) {
+        bool coded = is_coded_slash(path, i);
+        char c = coded ? '/' : path.p[i];
+        i += coded ? 2 : 0;
+        if (c != '/' || n == 0 || p[n - 1] != '/')
+            p[n++] = c;
+    }
+    return (struct str){ p, n };
+}
 
 void rules_candidates(const struct rules *rules, struct str path, uint64_t *out)
 {

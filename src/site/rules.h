@@ -13,7 +13,7 @@ struct rules;
 
 /* What rules ask of a request. */
 struct rules_request {
-    struct str path;  /* normalised */
+    struct str path;  /* by rules_path, of the normalised one */
     struct str host;  /* lower case, no port */
     struct str query; /* as it came; empty: none */
     struct str method;
@@ -41,6 +41,9 @@ struct settings *rules_read_settings(const char *path, const struct override *ov
 /* Asks the rules of a site about a request. `rules`: not NULL. */
 void rules_ask(const struct rules *rules, const struct rules_request *q, struct arena *a,
                struct rules_said *out);
+/* Returns the path as rules compare it: several slashes are one, and %2F is one, since many origins read
+ * them so. `path` itself when there is nothing to change; else in the arena. */
+struct str rules_path(struct str path, struct arena *a);
 /* Changes the request's fields as the rules say: headers set and removed, cookies dropped. Call it once, with
  * what rules_ask said. `fields` is the one of `q`. */
 void rules_change_request(const struct rules *rules, const struct rules_request *q,

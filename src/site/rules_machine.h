@@ -34,7 +34,7 @@ struct rules {
     struct rules_entry *v;
     size_t n, words;
     size_t probes[RULES_PROBES]; /* positions in the path */
-    /* [probe][byte][word]: the rules whose path may have that byte there. Past the path's end the byte is 0. */
+    /* [probe][byte][word]: the rules whose path may have that byte there. Behind the path's end it is 0. */
     uint64_t *may;
     /* Those that do something to a request itself, and those that a header, a cookie or a query parameter of
      * the request decides and that may change the page. */

@@ -111,6 +111,9 @@ static bool is_reserved(struct str name, bool in_answer, bool set)
     enum field_class class = field_class_of(id);
     if (class == FIELD_CLASS_H || class == FIELD_CLASS_F || (class == FIELD_CLASS_U && !in_answer))
         return true;
+    /* A refresh in the background is sent without them. */
+    if (set && !in_answer && (id == FIELD_AUTHORIZATION || id == FIELD_COOKIE))
+        return true;
     if (set && (id == FIELD_SET_COOKIE || id == FIELD_SET_COOKIE2))
         return true;
     if (str_starts_nocase(name, STR("X-Freshet-")) ||
@@ -185,6 +188,20 @@ static bool asks_visitor(const struct map_value *v)
     return v[RULE_header].line || v[RULE_cookie].line || v[RULE_query].line;
 }
 
+/* The page's variants would not find each other: what it varies on is one thing for all. */
+static void check_vary(struct compile *c, const struct map_value *v)
+{
+    if (!v[RULE_vary].line)
+        return;
+    if (asks_visitor(v))
+        problem(c, v, RULE_vary, report_quote(c->report, v[RULE_vary].text),
+                "would be another one for each visitor; leave header, cookie and query out of the rule");
+    struct netlify_vary parsed;
+    if (!netlify_vary_parse(v[RULE_vary].text, 64, c->report->arena, &parsed))
+        problem(c, v, RULE_vary, report_quote(c->report, v[RULE_vary].text),
+                "does not parse; see CACHING.md 4");
+}
+
 static bool is_about_request(const struct map_value *v)
 {
     return v[RULE_bypass].line || v[RULE_static].line || v[RULE_redirect].line || v[RULE_set_header].line ||
@@ -216,6 +233,7 @@ static void check_rule(struct compile *c, const struct map *m, struct str subjec
     check_headers(c, m->v);
     check_actions(c, m->v);
     check_all_captures(c, m->v);
+    check_vary(c, m->v);
     if (!is_about_request(m->v) && !changes_page(m->v))
         report_add(c->report, PLACE_LINE(m->line), "does nothing; add an action, like bypass: true");
     else if (is_about_request(m->v) && asks_answer(m->v))

@@ -60,14 +60,13 @@ PRESET("nextjs",
     "- path: '/_next/static/**'\n"
     "  static: true\n")
 PRESET("static",
-    "- method: '!GET'\n"
-    "  bypass: true\n"
     "- header: Authorization\n"
     "  bypass: true\n"
     "- content_type: [text/html, text/plain, application/xml, text/xml, application/rss+xml]\n"
     "  response_header: '!Set-Cookie'\n"
     "  default_cdn_cache_control: max-age=60, stale-while-revalidate=86400, stale-if-error=86400\n"
-    "- content_type: [text/css, text/javascript, application/javascript, 'image/*', 'font/*', 'application/wasm']\n"
+    "- content_type: [text/css, text/javascript, application/javascript, 'image/*', 'font/*',\n"
+    "                 application/wasm]\n"
     "  response_header: '!Set-Cookie'\n"
     "  default_cdn_cache_control: max-age=3600, stale-while-revalidate=86400, stale-if-error=86400\n")
 #undef PRESET_WORDPRESS

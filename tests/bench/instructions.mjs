@@ -27,12 +27,23 @@ const tolerance = 0.05;
 const patience_ms = 180_000; // for one run
 const baseline = fs.existsSync(stored) ? JSON.parse(fs.readFileSync(stored, 'utf8')) : { build: '', hit: {} };
 
+// Fifty rules of all kinds, of which one bypasses by a cookie whatever the path.
+function fifty(file) {
+  const kinds = [(i) => `path: ["/private${i}/**"]\n    bypass: true`, (i) => `path: "/list${i}/*"\n    tags: ["list-{1}"]`,
+    (i) => `path: "/moved${i}"\n    redirect: /new${i}`, (i) => `path: "/products/*/${i}"\n    cdn_cache_control: max-age=60`,
+    (i) => `path: "/h${i}/**"\n    set_header: "X-Part: ${i}"`];
+  const rules = Array.from({ length: 49 }, (_, i) => `  - ${kinds[i % kinds.length](i)}\n`);
+  fs.writeFileSync(file, `rules:\n${rules.join('')}  - cookie: "session_*"\n    bypass: true\n`);
+  return file;
+}
+
 const cases = {
   plain: { target: '/plain', title: '1 KB' },
   large: { target: '/large', title: '10 KB' },
   browser: { target: '/plain', fields: browser, title: '1 KB, a browser\'s head' },
   vary: { target: `/vary${vary.query}`, fields: vary.fields, title: 'Netlify-Vary, four query names and a cookie' },
   not_modified: { target: '/plain', fields: { 'If-None-Match': '"v1"' }, status: 304, title: '304' },
+  rules: { target: '/products/42', flags: (out) => [fifty(`${out}.yaml`)], title: '1 KB, a site with 50 rules' },
   log: { target: '/plain', flags: (out) => ['--access-log', `${out}.log`], title: '1 KB, JSON log on' },
 };
 

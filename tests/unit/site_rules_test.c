@@ -153,6 +153,9 @@ static void mistakes_name_line_rule_and_field(void **state)
         { "{status: 99, tags: x}", "status: \"99\" is no status" },
         { "{status: 404, bypass: true}", "before there is one; make two rules" },
         { "{set_header: \"Content-Length: 1\"}", "\"Content-Length\" is not for rules" },
+        { "{set_header: \"Authorization: Basic x\"}", "\"Authorization\" is not for rules" },
+        { "{path: /a, vary: \"query=a\", cookie: x}", "would be another one for each visitor" },
+        { "{path: /a, vary: \"cookies\"}", "does not parse" },
         { "{set_header: \"X-Forwarded-For: 1\"}", "is not for rules" },
         { "{set_response_header: \"Set-Cookie: a=1\"}", "\"Set-Cookie\" is not for rules" },
         { "{remove_response_header: Transfer-Encoding}", "is not for rules" },
@@ -219,7 +222,7 @@ static size_t bypass_of(struct settings *s, const char *path, const char *cookie
     if (cookie)
         fields_add_id(&f, &a, FIELD_COOKIE, str_from(cookie));
     struct str rest = str_from(path), plain = str_cut(&rest, '?');
-    struct rules_request q = { plain, STR("a.example"), rest, STR("GET"), &f };
+    struct rules_request q = { rules_path(plain, &a), STR("a.example"), rest, STR("GET"), &f };
     rules_ask(s->sites[0].ruled, &q, &a, &said);
     arena_fini(&a);
     return said.bypass;
@@ -237,6 +240,10 @@ static void presets_keep_visitors_apart(void **state)
         { "wordpress", "/wp-admin/x.php", NULL, true },
         { "wordpress", "/wp-login.php", NULL, true },
         { "wordpress", "/?preview=true", NULL, true },
+        { "wordpress", "/?%70review=true", NULL, true },
+        { "wordpress", "//wp-admin//x", NULL, true },
+        { "wordpress", "/wp-admin%2Fx", NULL, true },
+        { "wordpress", "/wp%2fadmin", NULL, false },
         { "wordpress", "/", "wordpress_logged_in_1=x", true },
         { "wordpress", "/", "comment_author_1=x", true },
         { "wordpress", "/wp-content/a.css", "wordpress_logged_in_1=x", false },
@@ -303,8 +310,8 @@ static struct str location(const char *rule, const char *path, const char *query
     buf_printf(&yaml, ORIGIN "rules: [%s]\n", rule);
     buf_add_char(&yaml, '\0');
     struct settings *s = good(yaml.p);
-    struct rules_request q = { str_from(path), STR("h"), query ? str_from(query) : STR_NONE, STR("GET"),
-                               &none };
+    struct rules_request q = { rules_path(str_from(path), a), STR("h"), query ? str_from(query) : STR_NONE,
+                               STR("GET"), &none };
     rules_ask(s->sites[0].ruled, &q, a, &said);
     assert_int_equal(said.redirect, 0);
     struct str to = arena_dup(a, rules_redirect(s->sites[0].ruled, &q, 0, &status, a));

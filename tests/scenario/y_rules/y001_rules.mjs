@@ -3,11 +3,12 @@
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 let n = 0;
+const said = {};
 const answer = (r) => {
   const path = r.target.split('?')[0];
   const text = `${++n} ${r.fields['x-set'] ?? ''} ${r.fields.cookie ?? ''}`;
   if (path.startsWith('/said/')) return reply(text, { 'Cache-Control': 'private' });
-  if (path === '/etag') return r.fields['if-none-match'] ? reply('', { ETag: '"1"' }, '304 Not Modified') : reply(text, { ETag: '"1"' });
+  if (path === '/etag') return r.fields['if-none-match'] ? reply('', { ETag: '"1"', ...(said.now ? { 'Cache-Control': said.now } : {}) }, '304 Not Modified') : reply(text, { ETag: '"1"' });
   if (path.startsWith('/moved')) return reply(text, { Location: '/x' }, '302 Found');
   if (path.endsWith('.png')) return reply(text, { 'Content-Type': 'image/png', 'X-Powered-By': 'app' });
   return reply(text, { 'Content-Type': 'text/html; charset=utf-8', 'X-Powered-By': 'app' });
@@ -111,12 +112,17 @@ await scenario({ yaml, answer }, async ({ ask, cases, freshet, origin }) => {
     await freshet.run('purge', '--soft', '--url', 'http://test/etag');
     await ask('/etag');
     check(hit(await ask('/etag')), 'confirmed');
+    said.now = 'private';
+    await freshet.run('purge', '--soft', '--url', 'http://test/etag');
+    await ask('/etag');
+    check(!hit(await ask('/etag')), 'the origin has spoken: what a 304 says counts more than the default');
   });
   await cases.check('redirects', async () => {
     const r = await ask('/old/a/b?x=1');
     equal(r.status, 308);
     equal(r.fields.location, '/new/a/b?x=1');
-    equal((await ask('/old//evil.example/')).fields.location, '/new//evil.example/');
+    equal((await ask('/old//evil.example/')).fields.location, '/new/evil.example/');
+    equal((await ask('/old/p', {}, { method: 'POST', body: 'x=1' })).status, 308);
     equal((await ask('/old/a', {}, { method: 'HEAD' })).status, 308);
   });
   await cases.check('explain names rules and actions', async () => {

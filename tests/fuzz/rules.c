@@ -1,0 +1,101 @@
+/* Globs, files of headers and what rules do to requests and answers: a glob of a path matches what it was
+ * written of, captures are views into the path in order, a file's rules are good ones or it is refused, doing
+ * what rules say of an answer twice changes nothing more, and a redirect never leaves the host.
+ * Input: lines: a glob, a path, a query, a Cookie; then a file of headers. */
+#include <string.h>
+
+#include "base/check.h"
+#include "site/glob.h"
+#include "site/rules.h"
+#include "site/rules_machine.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_line(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] > 0x7e)
+            return false;
+    return true;
+}
+
+static void check_glob(struct str pattern, struct str path)
+{
+    struct glob_captures c;
+    if (glob_problem(pattern, true) || !glob_match_path(pattern, path, &c))
+        return;
+    const char *at = path.p;
+    CHECK(c.n == glob_stars(pattern));
+    for (size_t i = 0; i < c.n; i++) {
+        CHECK(c.v[i].p >= at && c.v[i].p + c.v[i].n <= path.p + path.n);
+        at = c.v[i].p + c.v[i].n;
+    }
+}
+
+static bool same_fields(const struct fields *a, const struct fields *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++) {
+        size_t at = fields_index_of(b, a->v[i].name, 0);
+        same = at < b->n;
+    }
+    return same;
+}
+
+static void ask(const struct rules *rules, const struct rules_request *q, struct arena *a)
+{
+    struct rules_said said;
+    struct fields answer = { 0 }, once = { 0 };
+    rules_ask(rules, q, a, &said);
+    if (said.redirect != RULES_NONE) {
+        int status;
+        struct str to = rules_redirect(rules, q, said.redirect, &status, a);
+        CHECK(to.n && to.p[0] == '/' && (to.n == 1 || (to.p[1] != '/' && to.p[1] != '\\')));
+    }
+    fields_add_id(&answer, a, FIELD_CONTENT_TYPE, STR("text/html"));
+    rules_change_answer(rules, q, said.key, 200, &answer, a);
+    for (size_t i = 0; i < answer.n; i++)
+        fields_add_line(&once, a, answer.v[i]);
+    rules_change_answer(rules, q, said.key, 200, &answer, a);
+    CHECK(same_fields(&once, &answer));
+}
+
+static void with_rules(struct str pattern, struct str path, struct str query, struct str cookie,
+                       struct str file, struct arena *a)
+{
+    struct buf yaml = BUF_INIT, errors = BUF_INIT;
+    struct fields fields = { 0 };
+    buf_add(&yaml, STR("origin: http://a\npreset: wordpress\nrules:\n  - path: "));
+    buf_add_json(&yaml, pattern);
+    buf_add(&yaml, STR("\n    redirect: \"/{1}\"\n  - cookie: \"a*\"\n    tags: x\n"));
+    struct settings *s = settings_parse(buf_str(&yaml), STR("t"), NULL, 0, &errors);
+    if (s) {
+        s->sites[0].headers_file = STR("f");
+        s->sites[0].headers_text = file;
+        fields_add_id(&fields, a, FIELD_COOKIE, cookie);
+        struct rules_request q = { rules_path(path, a), STR("h"), query, STR("GET"), &fields };
+        if (rules_prepare(s, &errors))
+            ask(s->sites[0].ruled, &q, a);
+        else
+            CHECK(errors.n);
+        settings_unref(s);
+    }
+    buf_fini(&yaml);
+    buf_fini(&errors);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena a;
+    struct str rest = { (const char *)data, size };
+    struct str pattern = str_cut(&rest, '\n'), path = str_cut(&rest, '\n'), query = str_cut(&rest, '\n'),
+               cookie = str_cut(&rest, '\n');
+    if (!is_line(pattern) || !is_line(path) || !is_line(query) || !is_line(cookie) || !path.n)
+        return 0;
+    arena_init(&a, 4096);
+    check_glob(pattern, path);
+    if (path.p[0] == '/')
+        with_rules(pattern, path, query, cookie, rest.p ? rest : STR(""), &a);
+    arena_fini(&a);
+    return 0;
+}
