@@ -61,7 +61,8 @@ void rules_forget_default(const struct rules *rules, struct fields *fields);
 
 /* Returns how many rules there are. */
 size_t rules_count(const struct rules *rules);
-/* Returns what the rule is called: "rule 3 of shop", "line 12 of dist/_headers", "rule 2 of preset static". */
+/* Returns what the rule is called: "rule 3 of shop", "line 12 of dist/_headers", "rule 2 of preset static".
+ * In the arena. */
 struct str rules_name(const struct rules *rules, size_t rule, struct arena *a);
 /* Does the rule match the request? Of the answer nothing is asked; *of_answer: it asks something. */
 bool rules_match(const struct rules *rules, size_t rule, const struct rules_request *q, bool *of_answer);
