@@ -184,18 +184,22 @@ static bool is_in_sorted(const struct str *v, size_t n, struct str name)
     return false;
 }
 
-bool key_query_is_long(struct str query)
+/* How often the byte is in s. Stops counting above `most`. */
+static size_t count_of(struct str s, char c, size_t most)
 {
-    size_t n = 1;
-    if (query.n <= KEY_PARAMS_MAX)
-        return false;
-    for (size_t at = 0; at < query.n && n <= KEY_PARAMS_MAX; at += WORD_BYTES) {
-        size_t left = query.n - at;
-        word w = left >= WORD_BYTES ? word_load(query.p + at) : word_load_short(query.p + at, left, 'a');
-        unsigned found = word_bits(word_is(w, '&'));
+    size_t n = 0;
+    for (size_t at = 0; at < s.n && n <= most; at += WORD_BYTES) {
+        size_t left = s.n - at;
+        word w = left >= WORD_BYTES ? word_load(s.p + at) : word_load_short(s.p + at, left, (char)(c + 1));
+        unsigned found = word_bits(word_is(w, c));
         n += found ? (size_t)__builtin_popcount(found) : 0;
     }
-    return n > KEY_PARAMS_MAX;
+    return n;
+}
+
+bool key_query_is_long(struct str query)
+{
+    return query.n > KEY_PARAMS_MAX && count_of(query, '&', KEY_PARAMS_MAX) >= KEY_PARAMS_MAX;
 }
 
 /* A set of parameter names that stay (or go). */
@@ -486,12 +490,9 @@ static bool has_many_cookies(const struct fields *f)
     size_t n = 0;
     if (fields_bytes(f, FIELD_COOKIE) <= KEY_COOKIES_MAX)
         return false;
-    for (size_t i = 0; i < f->n; i++) {
-        struct str line = f->v[i].value;
-        for (size_t k = 0; f->v[i].id == FIELD_COOKIE && k < line.n; k++)
-            n += line.p[k] == ';';
-        n += f->v[i].id == FIELD_COOKIE;
-    }
+    for (size_t i = 0; i < f->n && n <= KEY_COOKIES_MAX; i++)
+        if (f->v[i].id == FIELD_COOKIE)
+            n += 1 + count_of(f->v[i].value, ';', KEY_COOKIES_MAX);
     return n > KEY_COOKIES_MAX;
 }
 

@@ -349,9 +349,9 @@ static bool is_cookie_list(struct str word, enum cookie_list *out)
     return false;
 }
 
-static void finish_cookies(struct build *b, const struct strs *from, struct cookie_names *to)
+/* Adds the names of a list of settings, and those that its words stand for. Returns their number. */
+static size_t add_cookies(const struct strs *from, unsigned kind, struct cookie_named *to)
 {
-    struct str *v = arena_alloc(&b->s->arena, (from->n + COUNT_OF(known_cookies)) * sizeof(*v));
     bool has[COOKIE_LIST_COUNT] = { false };
     size_t n = 0;
     for (size_t i = 0; i < from->n; i++) {
@@ -359,12 +359,21 @@ static void finish_cookies(struct build *b, const struct strs *from, struct cook
         if (is_cookie_list(from->v[i], &list))
             has[list] = true;
         else
-            v[n++] = from->v[i];
+            to[n++] = (struct cookie_named){ from->v[i], kind };
     }
     for (size_t i = 0; i < COUNT_OF(known_cookies); i++)
         if (has[known_cookies[i].list])
-            v[n++] = known_cookies[i].name;
-    cookie_names_make(v, n, &b->s->arena, to);
+            to[n++] = (struct cookie_named){ known_cookies[i].name, kind };
+    return n;
+}
+
+static void finish_cookies(struct build *b, struct site_settings *site)
+{
+    size_t most = site->bypass_cookies.n + site->ignore_cookies.n + 2 * COUNT_OF(known_cookies);
+    struct cookie_named *v = arena_alloc(&b->s->arena, most * sizeof(*v));
+    size_t n = add_cookies(&site->bypass_cookies, COOKIE_BYPASS, v);
+    n += add_cookies(&site->ignore_cookies, COOKIE_IGNORED, v + n);
+    cookie_names_make(v, n, &b->s->arena, &site->cookies);
 }
 
 static void finish_tag_headers(struct build *b, struct site_settings *site)
@@ -403,8 +412,7 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     finish_origin(b, site, entry_of(b, SETTING_origin, l), at);
     finish_tag_headers(b, site);
     finish_params(b, site);
-    finish_cookies(b, &site->bypass_cookies, &site->bypass);
-    finish_cookies(b, &site->ignore_cookies, &site->ignored_cookies);
+    finish_cookies(b, site);
 }
 
 /* ---- hosts ---- */

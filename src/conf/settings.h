@@ -44,6 +44,9 @@ enum query_order { QUERY_SORTED, QUERY_RAW };
 enum upload_length { UPLOAD_LENGTH_STREAM, UPLOAD_LENGTH_BUFFER };
 enum unkeyed { UNKEYED_STRIP, UNKEYED_FORWARD }; /* unkeyed_query, unkeyed_cookies */
 
+/* Bits: which list a cookie's name is in. */
+enum cookie_kind { COOKIE_BYPASS = 1, COOKIE_IGNORED = 2 };
+
 #define SETTING_C_BOOL   bool
 #define SETTING_C_COUNT  int64_t
 #define SETTING_C_BYTES  int64_t
@@ -88,7 +91,7 @@ struct site_settings {
     const struct rules *ruled; /* from `rules`, headers_file and preset, by site/rules; NULL: no rules */
     /* From `ignore_query`, with the names in place of `tracking`. Decoded, sorted by bytes. */
     struct strs ignored_params;
-    struct cookie_names bypass, ignored_cookies; /* from `bypass_cookies` and `ignore_cookies` */
+    struct cookie_names cookies; /* from `bypass_cookies` and `ignore_cookies`; kinds: enum cookie_kind */
 #define SETTING(scope, type, name, ...) SETTING_MEMBER_SITE_##scope(type, name)
 #include "tbl/settings.h"
 #undef SETTING

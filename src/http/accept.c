@@ -349,18 +349,24 @@ struct cookies cookie_list(const struct fields *request)
     return (struct cookies){ .fields = request, .line = fields_has(request, FIELD_COOKIE) ? 0 : request->n };
 }
 
+/* Every hit under a rule with cookies comes here. */
 bool cookie_next(struct cookies *c, struct cookie *out)
 {
     for (;;) {
-        while (c->rest.p) {
-            struct str piece = str_trim(str_cut(&c->rest, ';'));
+        const char *p = c->rest.p, *end = p + c->rest.n;
+        while (p < end) {
+            const char *semicolon = memchr(p, ';', (size_t)(end - p)),
+                       *piece_end = semicolon ? semicolon : end;
+            struct str piece = str_trim((struct str){ p, (size_t)(piece_end - p) });
+            p = semicolon ? semicolon + 1 : end;
             if (piece.n == 0)
                 continue;
-            size_t eq = str_index(piece, '=');
-            bool named = eq < piece.n;
+            const char *equals = memchr(piece.p, '=', piece.n);
+            const char *value = equals ? equals + 1 : piece.p;
             out->raw = piece;
-            out->name = named ? str_trim(str_first(piece, eq)) : STR_NONE;
-            out->value = named ? str_trim((struct str){ piece.p + eq + 1, piece.n - eq - 1 }) : piece;
+            out->name = equals ? str_trim((struct str){ piece.p, (size_t)(equals - piece.p) }) : STR_NONE;
+            out->value = str_trim((struct str){ value, (size_t)(piece.p + piece.n - value) });
+            c->rest = (struct str){ p, (size_t)(end - p) };
             return true;
         }
         while (c->line < c->fields->n && c->fields->v[c->line].id != FIELD_COOKIE)

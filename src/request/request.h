@@ -175,7 +175,7 @@ struct request {
     bool is_signed;         /* Authorization or a signature: its fields are sent unchanged (CACHING.md 3.7) */
     bool bypass;            /* it has a cookie of bypass_cookies: only assets are shared with it */
     bool cookies_cut;       /* its own fetch went without cookies that the page's rule leaves out */
-    bool ignored_cookies;   /* `sent` is without cookies of ignore_cookies */
+    bool ignored_cookies;   /* it has cookies of ignore_cookies: `sent` is without them */
     bool is_static;         /* a rule of the site calls the path an asset's */
     bool redirected;        /* a rule redirects it */
     struct rules_said said; /* by the site's rules, when it has some */

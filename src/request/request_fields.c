@@ -98,23 +98,7 @@ static void add_visitors(struct request *r, struct fields *to, bool in_order)
 
 static bool is_ignored(const struct request *r, const struct cookie *c)
 {
-    return cookie_names_find(&r->site->ignored_cookies, c->name).n > 0;
-}
-
-/* Of more cookies than are looked at none is ignored: they would cost more than they save. */
-static bool has_ignored_cookies(const struct request *r)
-{
-    struct cookies all = cookie_list(&r->fields);
-    struct cookie c;
-    bool found = false;
-    if (!fields_has(&r->fields, FIELD_COOKIE) || !r->site || !r->site->ignored_cookies.n)
-        return false;
-    for (size_t n = 0; cookie_next(&all, &c); n++) {
-        if (n == KEY_COOKIES_MAX)
-            return false;
-        found |= !found && is_ignored(r, &c);
-    }
-    return found;
+    return cookie_names_find(&r->site->cookies, c->name, COOKIE_IGNORED).n > 0;
 }
 
 /* One line, without the cookies of ignore_cookies (CACHING.md 4.5). */
@@ -147,7 +131,6 @@ const struct fields *request_fields(struct request *r)
     if (r->fields_made)
         return &r->sent;
     r->fields_made = true;
-    r->ignored_cookies = has_ignored_cookies(r);
     add_visitors(r, &r->sent, true);
     if (r->ignored_cookies)
         add_cookies(r, &r->sent);

@@ -270,17 +270,27 @@ struct str route_bypass_cookie(const struct request *r)
 {
     struct cookies all = cookie_list(&r->fields);
     struct cookie c;
-    if (!r->site->bypass.n || !fields_has(&r->fields, FIELD_COOKIE))
-        return STR_NONE;
     for (size_t n = 0; cookie_next(&all, &c); n++) {
-        /* Nor are so many an ordinary visitor's. */
         if (n == KEY_COOKIES_MAX)
             return STR("more cookies than are looked at");
-        struct str name = cookie_names_find(&r->site->bypass, c.name);
+        struct str name = cookie_names_find(&r->site->cookies, c.name, COOKIE_BYPASS);
         if (name.n)
             return name;
     }
     return STR_NONE;
+}
+
+/* Finds out in one pass whether the visitor is somebody (CACHING.md 2.14), and whether he has cookies that
+ * never count (4.5). Who has more than are looked at is no ordinary visitor either. */
+static void look_at_cookies(struct request *r)
+{
+    size_t left = KEY_COOKIES_MAX + 1;
+    unsigned kinds = 0;
+    for (size_t i = 0; i < r->fields.n; i++)
+        if (r->fields.v[i].id == FIELD_COOKIE)
+            kinds |= cookie_names_scan(&r->site->cookies, r->fields.v[i].value, &left);
+    r->bypass = !r->pass && r->site->bypass_cookies.n && (left == 0 || (kinds & COOKIE_BYPASS));
+    r->ignored_cookies = left > 0 && (kinds & COOKIE_IGNORED);
 }
 
 /* Before anything else is read from the fields: a rule may change them. */
@@ -328,7 +338,8 @@ static void find_mode(struct request *r)
     else if (r->site->ruled && r->said.bypass != RULES_NONE)
         r->pass_reason = REASON_BYPASS_RULE;
     r->pass = r->pass_reason != REASON_NONE;
-    r->bypass = !r->pass && route_bypass_cookie(r).n > 0;
+    if (r->site->cookies.n && fields_has(&r->fields, FIELD_COOKIE))
+        look_at_cookies(r);
     r->is_signed = fields_has(&r->fields, FIELD_AUTHORIZATION) || fields_has(&r->fields, FIELD_SIGNATURE) ||
                    fields_has(&r->fields, FIELD_SIGNATURE_INPUT);
     r->range = r->method == METHOD_GET && fields_count(&r->fields, FIELD_RANGE) == 1

@@ -19,8 +19,8 @@ enum http_error route_request(struct request *r);
 enum http_error route_to_site(struct request *r, const struct target *t);
 enum http_error route_alone(struct request *r, const struct target *t);
 
-/* Returns the name in bypass_cookies that one of the request's cookies matches (CACHING.md 2.14), or a
- * sentence when there are too many to be looked at. Empty: none does. */
+/* Returns the name in bypass_cookies that one of the request's cookies matches, or a sentence when there are
+ * too many to be looked at. For explain, after route_to_site. Empty: none does. */
 struct str route_bypass_cookie(const struct request *r);
 
 /* Returns the request as the site's rules see it. Call it after route_request. */

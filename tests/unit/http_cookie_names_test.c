@@ -27,11 +27,12 @@ static int teardown(void **state)
 
 static struct cookie_names set_of(struct arena *a, const char *names)
 {
-    struct str *v = arena_alloc(a, 64 * sizeof(*v)), rest = str_from(names);
+    struct cookie_named *v = arena_alloc(a, 64 * sizeof(*v));
+    struct str rest = str_from(names);
     struct cookie_names set;
     size_t n = 0;
     while (rest.n)
-        v[n++] = str_cut(&rest, ' ');
+        v[n++] = (struct cookie_named){ str_cut(&rest, ' '), 1 };
     cookie_names_make(v, n, a, &set);
     return set;
 }
@@ -39,7 +40,7 @@ static struct cookie_names set_of(struct arena *a, const char *names)
 static void found_is(struct arena *a, const char *names, const char *cookie, const char *expected)
 {
     struct cookie_names set = set_of(a, names);
-    struct str found = cookie_names_find(&set, str_from(cookie));
+    struct str found = cookie_names_find(&set, str_from(cookie), 1);
     if (!str_eq(found, str_from(expected)))
         fail_msg("%s in %s: \"%.*s\", not \"%s\"", cookie, names, STR_ARG(found), expected);
 }
@@ -116,23 +117,49 @@ static void agrees_with_a_plain_comparison(void **state)
     unsigned seed = 7;
     size_t found_n = 0;
     for (int round = 0; round < 500; round++) {
-        struct str names[20];
+        struct cookie_named names[20];
         struct cookie_names set;
         size_t n = 1 + (size_t)rand_r(&seed) % COUNT_OF(names);
         for (size_t i = 0; i < n; i++)
-            names[i] = random_name(*state, &seed, rand_r(&seed) % 2);
+            names[i] = (struct cookie_named){ random_name(*state, &seed, rand_r(&seed) % 2), 1u << i % 4 };
         cookie_names_make(names, n, *state, &set);
         for (int k = 0; k < 40; k++) {
-            struct str cookie = random_name(*state, &seed, false), found = cookie_names_find(&set, cookie);
-            bool expected = false;
+            struct str cookie = random_name(*state, &seed, false);
+            unsigned expected = 0;
             for (size_t i = 0; i < n; i++)
-                expected |= matches_plainly(names[i], cookie);
-            assert_int_equal(found.n > 0, expected);
-            assert_true(!found.n || matches_plainly(found, cookie));
-            found_n += expected;
+                expected |= matches_plainly(names[i].name, cookie) ? names[i].kinds : 0;
+            for (unsigned kind = 1; kind < 16; kind <<= 1) {
+                struct str found = cookie_names_find(&set, cookie, kind);
+                assert_int_equal(found.n > 0, (expected & kind) != 0);
+                assert_true(!found.n || matches_plainly(found, cookie));
+            }
+            size_t left = 3;
+            struct str line = ARENA_JOIN(*state, STR(" ;"), cookie, STR(" = 1; x"));
+            assert_int_equal(cookie_names_scan(&set, line, &left), expected);
+            assert_int_equal(left, 0);
+            found_n += expected != 0;
         }
     }
     assert_true(found_n > 2000 && found_n < 18000);
+}
+
+static unsigned scanned(struct arena *a, const char *names, const char *line, size_t left)
+{
+    struct cookie_names set = set_of(a, names);
+    return cookie_names_scan(&set, str_from(line), &left);
+}
+
+static void scans_a_line(void **state)
+{
+    assert_int_equal(scanned(*state, "b *z", "a=1; b=2; c=3", 9), 1);
+    assert_int_equal(scanned(*state, "b *z", "a=b; c=z; b", 9), 0);
+    assert_int_equal(scanned(*state, "b *z", ";;;  ;\t;", 9), 0);
+    assert_int_equal(scanned(*state, "b *z", "", 9), 0);
+    assert_int_equal(scanned(*state, "b *z", "=b; =", 9), 0);
+    assert_int_equal(scanned(*state, "b *z", "a=1;xz=", 9), 1);
+    assert_int_equal(scanned(*state, "b *z", "a=1;b=1", 1), 0); /* the second is not looked at */
+    assert_int_equal(scanned(*state, "b *z", "a=1;b=1", 2), 1);
+    assert_int_equal(scanned(*state, "*", "q=1", 2), 1);
 }
 
 int main(void)
@@ -141,6 +168,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(finds_names, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_what_begins_with_others, setup, teardown),
         cmocka_unit_test(refuses_what_is_no_name),
+        cmocka_unit_test_setup_teardown(scans_a_line, setup, teardown),
         cmocka_unit_test_setup_teardown(agrees_with_a_plain_comparison, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
