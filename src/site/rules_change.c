@@ -121,41 +121,59 @@ static void drop_cookies(const struct map_value *drop, struct fields *fields, st
     buf_fini(&b);
 }
 
-/* Which rules match the request: those of the key, and those that only ask of place and method. */
-static size_t find_matching(const struct rules *rules, const struct rules_request *q, struct str key,
-                            size_t *found, struct glob_captures *captures)
+/* Rules that match a request, in order. */
+struct matching {
+    struct {
+        size_t rule;
+        struct glob_captures captures;
+    } * v;
+    size_t n;
+};
+
+/* Which rules may match: those of the key, and those that ask only of place and method. One that asks of the
+ * visitor and is not in the key bypasses, redirects or says what is static, and changes nothing. */
+static size_t find_possible(const struct rules *rules, struct str path, struct str key, uint64_t *out)
 {
-    uint64_t may[RULES_WORDS], in_key[RULES_WORDS] = { 0 };
+    uint64_t in_key[RULES_WORDS] = { 0 };
     size_t n = 0;
     CHECK(key.n <= sizeof(in_key));
     if (key.n)
         memcpy(in_key, key.p, key.n);
-    rules_candidates(rules, q->path, may);
-    for (size_t w = 0; w < rules->words; w++)
-        for (uint64_t left = may[w] & (~rules->keyed[w] | in_key[w]); left; left &= left - 1) {
-            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
-            const struct map_value *v = rules->v[rule].v;
-            bool asks_visitor = v[RULE_header].line || v[RULE_cookie].line || v[RULE_query].line;
-            if (asks_visitor && !(rules->keyed[w] >> (rule % 64) & 1))
-                continue; /* it only bypasses, redirects or says what is static */
-            if (rule < rules->n && rules_match_place(rules, rule, q, &captures[n]))
-                found[n++] = rule;
-        }
+    rules_candidates(rules, path, out);
+    for (size_t w = 0; w < rules->words; w++) {
+        out[w] &= rules->changes[w] & (~rules->keyed[w] | in_key[w]);
+        n += (size_t)__builtin_popcountll(out[w]);
+    }
     return n;
+}
+
+static void find_matching(const struct rules *rules, const struct rules_request *q, struct str key,
+                          struct arena *a, struct matching *out)
+{
+    uint64_t possible[RULES_WORDS];
+    size_t most = find_possible(rules, q->path, key, possible);
+    *out = (struct matching){ most ? arena_alloc(a, most * sizeof(*out->v)) : NULL, 0 };
+    for (size_t w = 0; w < rules->words; w++)
+        for (uint64_t left = possible[w]; left; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            out->v[out->n].rule = rule;
+            if (rules_match_place(rules, rule, q, &out->v[out->n].captures))
+                out->n++;
+        }
 }
 
 void rules_change_request(const struct rules *rules, const struct rules_request *q,
                           const struct rules_said *said, struct fields *fields, struct arena *a)
 {
-    size_t *found = arena_alloc(a, rules->n * sizeof(*found));
-    struct glob_captures *captures = arena_alloc(a, rules->n * sizeof(*captures));
-    struct spoken *spoken = arena_zero(a, sizeof(*spoken));
-    size_t n = find_matching(rules, q, said->key, found, captures);
-    for (size_t i = 0; i < n; i++) {
-        const struct map_value *v = rules->v[found[i]].v;
-        if (rules->v[found[i]].asks_answer)
+    struct matching m;
+    struct spoken *spoken = arena_alloc(a, sizeof(*spoken));
+    spoken->n = 0;
+    find_matching(rules, q, said->key, a, &m);
+    for (size_t i = 0; i < m.n; i++) {
+        const struct map_value *v = rules->v[m.v[i].rule].v;
+        if (rules->v[m.v[i].rule].asks_answer)
             continue;
-        change_headers(&v[RULE_set_header], &v[RULE_remove_header], &captures[i], spoken, fields, a);
+        change_headers(&v[RULE_set_header], &v[RULE_remove_header], &m.v[i].captures, spoken, fields, a);
         if (v[RULE_drop_cookie].line && fields_has(fields, FIELD_COOKIE))
             drop_cookies(&v[RULE_drop_cookie], fields, a);
     }
@@ -272,20 +290,21 @@ static void change_answer(const struct rules *rules, const struct map_value *v, 
 void rules_change_answer(const struct rules *rules, const struct rules_request *q, struct str key, int status,
                          struct fields *f, struct arena *a)
 {
-    size_t *found = arena_alloc(a, rules->n * sizeof(*found)), n, kept = 0;
-    struct glob_captures *captures = arena_alloc(a, rules->n * sizeof(*captures));
-    struct spoken *spoken = arena_zero(a, sizeof(*spoken));
+    struct matching m;
     struct control control = { STR_NONE, STR_NONE };
     struct str vary = STR_NONE;
-    n = find_matching(rules, q, key, found, captures);
+    size_t kept = 0;
+    find_matching(rules, q, key, a, &m);
     /* All conditions are about the answer as it came, so they come before all changes. */
-    for (size_t i = 0; i < n; i++)
-        if (rules_match_answer(rules, found[i], status, f)) {
-            found[kept] = found[i];
-            captures[kept++] = captures[i];
-        }
+    for (size_t i = 0; i < m.n; i++)
+        if (rules_match_answer(rules, m.v[i].rule, status, f))
+            m.v[kept++] = m.v[i];
+    if (kept == 0)
+        return;
+    struct spoken *spoken = arena_alloc(a, sizeof(*spoken));
+    spoken->n = 0;
     for (size_t i = 0; i < kept; i++) {
-        const struct map_value *v = rules->v[found[i]].v;
+        const struct map_value *v = rules->v[m.v[i].rule].v;
         if (!control.forced.n && may_control(v, status))
             control.forced = v[RULE_cdn_cache_control].text;
         if (!control.by_default.n && may_control(v, status))
@@ -295,7 +314,7 @@ void rules_change_answer(const struct rules *rules, const struct rules_request *
     }
     set_control(rules, q, &control, f, a);
     for (size_t i = 0; i < kept; i++)
-        change_answer(rules, rules->v[found[i]].v, &captures[i], spoken, f, a);
+        change_answer(rules, rules->v[m.v[i].rule].v, &m.v[i].captures, spoken, f, a);
     if (vary.n)
         add_vary(vary, f, a);
 }

@@ -38,7 +38,8 @@ struct rules {
     uint64_t *may;
     /* Those that do something to a request itself, and those that a header, a cookie or a query parameter of
      * the request decides and that may change the page. */
-    uint64_t at_request[RULES_WORDS], keyed[RULES_WORDS], any_keyed;
+    uint64_t at_request[RULES_WORDS], keyed[RULES_WORDS];
+    uint64_t changes[RULES_WORDS]; /* those that change a request or an answer */
 };
 
 /* Does the rule's part about path, host and method match? *captures is set when the result is true. */

@@ -259,51 +259,44 @@ static int byte_at(struct str pattern, size_t at)
     return star == pattern.n ? 0 : -1;
 }
 
-static bool may_have(const struct strs *paths, size_t at, unsigned byte)
+/* Has each path that matches the rule one of a few bytes at the place? */
+static bool has_fixed_bytes(const struct strs *paths, size_t at)
 {
     bool any = true;
     for (size_t i = 0; i < paths->n; i++) {
         if (paths->v[i].p[0] == '!')
             continue;
-        int b = byte_at(paths->v[i], at);
-        if (b < 0 || (unsigned)b == byte)
-            return true;
+        if (byte_at(paths->v[i], at) < 0)
+            return false;
         any = false;
     }
-    return any;
+    return !any;
 }
 
-/* How many pairs of a rule and a byte the place keeps apart. */
+/* How well the place tells the rules apart: from other paths, and from each other. */
 static size_t worth(const struct rules *rules, size_t at)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < rules->n; i++)
-        for (unsigned byte = 0; byte < 128; byte++)
-            n += !may_have(&rules->v[i].v[RULE_path].list, at, byte);
-    return n;
-}
-
-/* Bytes that the rules have in common at a place tell the rules apart only from other paths. */
-static size_t variety(const struct rules *rules, size_t at)
-{
     bool seen[256] = { false };
-    size_t n = 0;
-    for (size_t i = 0; i < rules->n; i++)
-        for (size_t k = 0; k < rules->v[i].v[RULE_path].list.n; k++) {
-            int b = byte_at(rules->v[i].v[RULE_path].list.v[k], at);
-            if (b >= 0 && !seen[b]) {
-                seen[b] = true;
-                n++;
-            }
+    size_t fixed = 0, variety = 0;
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct strs *paths = &rules->v[i].v[RULE_path].list;
+        if (!has_fixed_bytes(paths, at))
+            continue;
+        fixed++;
+        for (size_t k = 0; k < paths->n; k++) {
+            int b = paths->v[k].p[0] == '!' ? 0 : byte_at(paths->v[k], at);
+            variety += !seen[b];
+            seen[b] = true;
         }
-    return n;
+    }
+    return fixed * variety;
 }
 
 static void choose_probes(struct rules *rules)
 {
     size_t score[PROBE_TO] = { 0 };
     for (size_t at = PROBE_FROM; at < PROBE_TO; at++)
-        score[at] = 1 + worth(rules, at) * variety(rules, at);
+        score[at] = 1 + worth(rules, at);
     for (size_t i = 0; i < RULES_PROBES; i++) {
         size_t best = PROBE_FROM;
         for (size_t at = PROBE_FROM; at < PROBE_TO; at++)
@@ -314,15 +307,27 @@ static void choose_probes(struct rules *rules)
     }
 }
 
+static void let_pass(struct rules *rules, size_t probe, size_t rule)
+{
+    const struct strs *paths = &rules->v[rule].v[RULE_path].list;
+    uint64_t *may = rules->may + probe * 256 * rules->words + rule / 64, bit = (uint64_t)1 << (rule % 64);
+    if (!has_fixed_bytes(paths, rules->probes[probe])) {
+        for (size_t byte = 0; byte < 256; byte++)
+            may[byte * rules->words] |= bit;
+        return;
+    }
+    for (size_t k = 0; k < paths->n; k++)
+        if (paths->v[k].p[0] != '!')
+            may[(size_t)byte_at(paths->v[k], rules->probes[probe]) * rules->words] |= bit;
+}
+
 static void make_filter(struct rules *rules, struct arena *a)
 {
     choose_probes(rules);
     rules->may = arena_zero(a, RULES_PROBES * 256 * rules->words * sizeof(*rules->may));
     for (size_t i = 0; i < RULES_PROBES; i++)
         for (size_t rule = 0; rule < rules->n; rule++)
-            for (unsigned byte = 0; byte < 256; byte++)
-                if (may_have(&rules->v[rule].v[RULE_path].list, rules->probes[i], byte))
-                    rules->may[(i * 256 + byte) * rules->words + rule / 64] |= (uint64_t)1 << (rule % 64);
+            let_pass(rules, i, rule);
 }
 
 /* ---- all rules of a site ---- */
@@ -349,7 +354,6 @@ static void add_rules(struct compile *c, const struct maps *maps, enum rules_sou
     }
 }
 
-/* A preset's list of what to keep away may be long: its values have been checked by the tests. */
 static void note_bits(struct rules *rules)
 {
     for (size_t i = 0; i < rules->n; i++) {
@@ -357,17 +361,17 @@ static void note_bits(struct rules *rules)
         uint64_t bit = (uint64_t)1 << (i % 64);
         if (is_about_request(v))
             rules->at_request[i / 64] |= bit;
-        if (asks_visitor(v) && changes_page(v)) {
+        if (asks_visitor(v) && changes_page(v))
             rules->keyed[i / 64] |= bit;
-            rules->any_keyed = 1;
-        }
+        if (changes_page(v))
+            rules->changes[i / 64] |= bit;
     }
 }
 
-static void read_headers_file(struct compile *c, struct str file, struct buf *errors)
+static void read_headers_file(struct compile *c, struct buf *errors)
 {
     struct report *r = c->report;
-    struct report other;
+    struct report other; /* with the file's own name */
     report_init(&other, r->arena, c->site->headers_file);
     struct maps maps = rules_of_headers_file(c->site->headers_text, &c->settings->arena, &other);
     if (other.n == 0) {
@@ -377,7 +381,6 @@ static void read_headers_file(struct compile *c, struct str file, struct buf *er
     }
     report_write(&other, errors);
     r->n += other.n ? 1 : 0;
-    (void)file;
 }
 
 static bool prepare_site(struct settings *s, struct site_settings *site, struct arena *scratch,
@@ -390,18 +393,21 @@ static bool prepare_site(struct settings *s, struct site_settings *site, struct 
     report_init(&report, scratch, s->path);
     struct rules *rules = arena_zero(&s->arena, sizeof(*rules));
     rules->site = site;
-    rules->v = arena_alloc(&s->arena, RULES_MOST * sizeof(*rules->v));
+    rules->v = arena_alloc(scratch, RULES_MOST * sizeof(*rules->v));
     struct compile c = { s, site, &report, rules };
     add_rules(&c, &site->rules, RULES_OF_SITE);
     size_t before = report.n;
     if (site->headers_text.n)
-        read_headers_file(&c, site->headers_file, errors);
+        read_headers_file(&c, errors);
     bool file_is_good = report.n == before;
     report.n = before;
     add_rules(&c, &preset, RULES_OF_PRESET);
     report_write(&report, errors);
     if (report.n || !file_is_good)
         return false;
+    struct rules_entry *v = arena_alloc(&s->arena, (rules->n + 1) * sizeof(*v));
+    memcpy(v, rules->v, rules->n * sizeof(*v));
+    rules->v = v;
     rules->words = (rules->n + 63) / 64;
     note_bits(rules);
     make_filter(rules, &s->arena);
