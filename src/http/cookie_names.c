@@ -91,7 +91,8 @@ static bool matches(const struct cookie_name *p, struct str cookie)
     return str_starts(cookie, p->before) && (p->after.n == 0 || str_ends(cookie, p->after));
 }
 
-/* The first name in these places that the cookie's name matches and that has one of the kinds; `end`: none. */
+/* The first name in these places that the cookie's name matches and that has one of the kinds; `end`:
+ * none. */
 static unsigned match_in(const struct cookie_names *set, unsigned at, unsigned end, struct str cookie,
                          unsigned kinds)
 {

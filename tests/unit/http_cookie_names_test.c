@@ -67,16 +67,20 @@ static void finds_names(void **state)
     found_is(*state, "_ga _ga_* _gat", "_gab", "");
 }
 
-/* What begins with a name of the set is looked for among all that it begins with. */
+/* Names that begin with each other, shorter and longer than three bytes. */
 static void finds_what_begins_with_others(void **state)
 {
+    found_is(*state, "ab abc abcd*x abce", "abcdx", "abcd*x");
+    found_is(*state, "ab abc abcd*x abce", "abce", "abce");
+    found_is(*state, "ab abc abcd*x abce", "abc", "abc");
+    found_is(*state, "ab abc abcd*x abce", "ab", "ab");
+    found_is(*state, "ab abc abcd*x abce", "abcd", "");
     found_is(*state, "a* ab abc abcd*x abce", "abcdz", "a*");
-    found_is(*state, "a* ab abc abcd*x abce", "abcdx", "abcd*x");
-    found_is(*state, "a* ab abc abcd*x abce", "abce", "abce");
     found_is(*state, "a*q a*r a ab", "abr", "a*r");
     found_is(*state, "ab aa*", "ab1", "");
     found_is(*state, "a*z ab ac ad", "ad1z", "a*z");
     found_is(*state, "a*z ab ac ad", "ad1", "");
+    found_is(*state, "*xyz *yz *z", "axyz", "*yz");
 }
 
 static void refuses_what_is_no_name(void **state)
