@@ -11,6 +11,7 @@
 #include "io/system.h"
 #include "server/prepare.h"
 #include "server/run.h"
+#include "server/secrets.h"
 #include "site/rules.h"
 
 static void print(FILE *to, struct buf *text)
@@ -51,7 +52,7 @@ static int check(const struct cli *cli)
 {
     struct buf errors = BUF_INIT;
     struct settings *s = rules_read_settings(cli->config, cli->overrides, cli->overrides_n, &errors);
-    if (!s) {
+    if (!s || !secrets_read(s, &errors)) {
         int code = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
         print(stderr, &errors);
         return code;

@@ -168,6 +168,13 @@ static void start_purge(struct source *s, struct request *r, struct object *o, b
     page_fill(r, o);
 }
 
+static void start_webhook(struct source *s, struct request *r, struct object *o, bool background)
+{
+    CHECK(!background);
+    webhook_answer(CONTAINER_OF(s, struct admin, by_webhook), r, buf_str(&r->collected));
+    page_fill(r, o);
+}
+
 void admin_init(struct admin *a)
 {
     CHECK(a->token.n > 0);
@@ -178,12 +185,16 @@ void admin_init(struct admin *a)
     a->source =
         (struct source){ .name = STR("admin"), .route = route_alone, .body_max = BODY_MAX, .start = start };
     a->by_method = (struct source){ .name = STR("purges"), .body_max = PURGE_BODY_MAX, .start = start_purge };
+    a->by_webhook =
+        (struct source){ .name = STR("webhooks"), .body_max = WEBHOOK_BODY_MAX, .start = start_webhook };
+    webhook_init(&a->webhooks);
 }
 
 void admin_fini(struct admin *a)
 {
     OPENSSL_cleanse(a->digest, sizeof(a->digest));
     lock_fini(&a->lock);
+    webhook_fini(&a->webhooks);
 }
 
 bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms)

@@ -8,6 +8,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "admin/webhook.h"
 #include "cache/purge.h"
 #include "request/request.h"
 
@@ -24,6 +25,7 @@ struct admin_purge {
 struct admin {
     struct source source;    /* of the admin listener */
     struct source by_method; /* of purges that come by a site's own listener */
+    struct source by_webhook;
     /* set by main */
     struct cache *cache;
     struct origins *origins;
@@ -38,6 +40,7 @@ struct admin {
     struct lock lock;                         /* guards those of the members below that are not atomic */
     struct admin_purge purges[ADMIN_PURGES_KEPT];
     size_t purges_n;          /* ever */
+    struct webhooks webhooks; /* has a lock of its own */
     int64_t reloaded_wall_ms; /* of the latest try; 0: none yet */
     char reload_error[256];   /* what was wrong with the configuration; empty: nothing */
     _Atomic uint64_t reloads_failed;

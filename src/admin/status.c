@@ -170,6 +170,7 @@ void status_answer(struct admin *a, struct request *r)
     write_requests(a, &w);
     write_cache(a->cache, &w);
     write_purges(a, &w);
+    webhook_write(&a->webhooks, &w);
     write_reload(a, &w);
     write_sites(r->settings, &w);
     answer_open(&w, "origins", '[');

@@ -40,6 +40,7 @@ enum purge_cause {
     PURGE_BY_RELOAD,  /* the site's settings of key or store have changed */
     PURGE_BY_UNSAFE,  /* an unsafe method was answered */
     PURGE_BY_DIALECT, /* PURGE and its like, or the API of another cache */
+    PURGE_BY_WEBHOOK, /* a webhook of the setting `webhooks` */
 };
 
 /* A list that `scope` does not name is empty. A purge that breaks this, or has more than PURGE_LIST_MAX
@@ -101,9 +102,9 @@ bool purge_apply(struct cache *c, const struct settings *settings, const struct 
  *   {"purge":1,"kind":"invalidate","cause":"unsafe-method","origin":"https://a.example","groups":["news"]}
  *
  * Members stand in this order, without white space. `purge` is the version of the form. `kind`: hard, soft,
- * invalidate; `cause`: api, reload, unsafe-method, dialect. `site` and `domain` are left out when they are
- * not named. Then comes `everything`, or one or more of `cache_tags`, `urls`, `prefixes`, and `origin` with
- * `groups`. Strings are UTF-8 without control characters; only " and \ are escaped, by a \.
+ * invalidate; `cause`: api, reload, unsafe-method, dialect, webhook. `site` and `domain` are left out when
+ * they are not named. Then comes `everything`, or one or more of `cache_tags`, `urls`, `prefixes`, and
+ * `origin` with `groups`. Strings are UTF-8 without control characters; only " and \ are escaped, by a \.
  *
  * purge_write appends the line of a purge whose strings all satisfy purge_is_text. Each purge has one text.
  * purge_read takes no other, so purge_write makes the same bytes of what purge_read has accepted.

@@ -8,7 +8,8 @@ static const struct str kinds[PURGE_KINDS] = { [PURGE_HARD] = STR_INIT("hard"),
 static const struct str causes[] = { [PURGE_BY_API] = STR_INIT("api"),
                                      [PURGE_BY_RELOAD] = STR_INIT("reload"),
                                      [PURGE_BY_UNSAFE] = STR_INIT("unsafe-method"),
-                                     [PURGE_BY_DIALECT] = STR_INIT("dialect") };
+                                     [PURGE_BY_DIALECT] = STR_INIT("dialect"),
+                                     [PURGE_BY_WEBHOOK] = STR_INIT("webhook") };
 
 /* ---- writing ---- */
 

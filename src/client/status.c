@@ -49,6 +49,28 @@ static void print_purges(const json_t *purges)
     }
 }
 
+static void print_webhooks(const json_t *webhooks)
+{
+    const json_t *latest = json_object_get(webhooks, "latest");
+    if (json_array_size(latest) == 0)
+        return;
+    report_label("webhooks");
+    printf("%lld deliveries, %lld refused; the latest:\n", (long long)member_number(webhooks, "deliveries"),
+           (long long)member_number(webhooks, "refused"));
+    for (size_t i = 0; i < json_array_size(latest); i++) {
+        const json_t *h = json_array_get(latest, i);
+        report_label("");
+        report_safe(stdout, member_text(h, "time"));
+        printf("  %lld  ", (long long)member_number(h, "status"));
+        report_safe(stdout, member_text(h, "path"));
+        printf("  ");
+        report_safe(stdout, member_text(h, "verdict"));
+        if (member_number(h, "times") > 1)
+            printf(" (%lld times)", (long long)member_number(h, "times"));
+        putchar('\n');
+    }
+}
+
 static void print_sites(const json_t *sites)
 {
     for (size_t i = 0; i < json_array_size(sites); i++) {
@@ -135,6 +157,7 @@ static void print_status(const struct door *d, const json_t *answer)
     print_cache(answer);
     print_origins(json_object_get(answer, "origins"));
     print_purges(json_object_get(answer, "purges"));
+    print_webhooks(json_object_get(answer, "webhooks"));
 }
 
 int client_status(const struct cli *cli)

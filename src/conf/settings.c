@@ -411,6 +411,7 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     merge(b, SCOPE_SITE, l, site);
     finish_origin(b, site, entry_of(b, SETTING_origin, l), at);
     finish_tag_headers(b, site);
+    site->webhook_list = webhook_read(&site->webhooks, site->name, &b->s->arena, &b->report);
     finish_params(b, site);
     finish_cookies(b, site);
 }

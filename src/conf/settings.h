@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "conf/webhook.h"
 #include "http/cookie_names.h"
 
 struct strs {
@@ -91,7 +92,8 @@ struct site_settings {
     const struct rules *ruled; /* from `rules`, headers_file and preset, by site/rules; NULL: no rules */
     /* From `ignore_query`, with the names in place of `tracking`. Decoded, sorted by bytes. */
     struct strs ignored_params;
-    struct cookie_names cookies; /* from `bypass_cookies` and `ignore_cookies`; kinds: enum cookie_kind */
+    struct webhook *webhook_list; /* from `webhooks`, as many */
+    struct cookie_names cookies;  /* from `bypass_cookies` and `ignore_cookies`; kinds: enum cookie_kind */
 #define SETTING(scope, type, name, ...) SETTING_MEMBER_SITE_##scope(type, name)
 #include "tbl/settings.h"
 #undef SETTING

@@ -3,7 +3,6 @@
 #include "conf/columns.h"
 #include "conf/setting.h"
 
-static const struct setting rule_fields[] = {
 #define ENTRY_FIELD(type_, name_, least_, most_, text_)                                                      \
     {                                                                                                        \
         .type = TYPE_##type_,                                                                                \
@@ -15,10 +14,17 @@ static const struct setting rule_fields[] = {
         .needed = NEEDED_##type_(most_),                                                                     \
         .text = STR_INIT(text_),                                                                             \
     },
+
+static const struct setting rule_fields[] = {
 #include "tbl/rule_fields.h"
-#undef ENTRY_FIELD
 };
+
+static const struct setting webhook_fields[] = {
+#include "tbl/webhook_fields.h"
+};
+#undef ENTRY_FIELD
 
 const struct shape shape_table[SHAPE_COUNT] = {
     [SHAPE_RULE] = { STR_INIT("rule"), rule_fields, COUNT_OF(rule_fields) },
+    [SHAPE_WEBHOOK] = { STR_INIT("webhook"), webhook_fields, COUNT_OF(webhook_fields) },
 };

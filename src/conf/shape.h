@@ -1,7 +1,7 @@
 /*
- * Shapes: the fields that an entry of a MAPS setting may have (`rules:`). A field is described as a setting
- * is, with type, form and limits, so its value is parsed, checked and compared by conf/value. Constant; any
- * thread.
+ * Shapes: the fields that an entry of a MAPS setting may have (`rules:`, `webhooks:`). A field is described
+ * as a setting is, with type, form and limits, so its value is parsed, checked and compared by conf/value.
+ * Constant; any thread.
  */
 #ifndef CONF_SHAPE_H
 #define CONF_SHAPE_H
@@ -10,7 +10,7 @@
 
 struct setting;
 
-enum shape_id { SHAPE_RULE, SHAPE_COUNT };
+enum shape_id { SHAPE_RULE, SHAPE_WEBHOOK, SHAPE_COUNT };
 
 /* The fields of a rule, by number. */
 enum rule_field {
@@ -18,6 +18,14 @@ enum rule_field {
 #include "tbl/rule_fields.h"
 #undef ENTRY_FIELD
     RULE_FIELD_COUNT
+};
+
+/* The fields of a webhook, by number. */
+enum webhook_field {
+#define ENTRY_FIELD(type, name, ...) WEBHOOK_FIELD_##name,
+#include "tbl/webhook_fields.h"
+#undef ENTRY_FIELD
+    WEBHOOK_FIELD_COUNT
 };
 
 struct shape {

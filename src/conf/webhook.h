@@ -7,9 +7,13 @@
 
 #include "conf/template.h"
 
-#define WEBHOOKS_MAX          50   /* of a site */
-#define WEBHOOK_TEMPLATES_MAX 100  /* of one list */
-#define WEBHOOK_SECRET_MAX    1024 /* bytes */
+struct maps;
+struct report;
+
+#define WEBHOOKS_MAX          50     /* of a site */
+#define WEBHOOK_TEMPLATES_MAX 100    /* of one list */
+#define WEBHOOK_SECRET_MAX    1024   /* bytes */
+#define WEBHOOK_WINDOW_MS     300000 /* the default of `window` */
 
 enum sender {
 #define SENDER(id, ...) SENDER_##id,
@@ -52,8 +56,13 @@ struct webhook {
     bool soft;
 };
 
-/* Finds a sender by its name. SENDER_COUNT: there is none. */
-enum sender webhook_sender_by_name(struct str name);
+/* Reads the setting `webhooks` of a site. Its strings stay those of the setting. Returns an array of as many
+ * webhooks, in the arena. What is wrong was reported. */
+struct webhook *webhook_read(const struct maps *entries, struct str site, struct arena *a,
+                             struct report *report);
+/* Finds the webhook at a path, which is normalised. NULL: none. */
+const struct webhook *webhook_at(const struct webhook *list, size_t n, struct str path);
+
 /* Returns a sender's name. */
 struct str webhook_sender_name(enum sender s);
 /* Returns how that sender proves itself. */

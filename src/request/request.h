@@ -108,6 +108,7 @@ struct requests {
     struct country *country;   /* NULL: no database */
     struct source *source;     /* fills the objects of its requests */
     struct source *purges;     /* answers those that purge by their method; NULL: they are like others */
+    struct source *webhooks;   /* answers those to a path of the setting webhooks; NULL: the same */
     struct str self; /* "freshet-1a2b3c4d": its name in Via and CDN-Loop; the last SELF_DIGITS are random */
     /* Writes the access log; called once for each finished request. NULL: there is none. */
     void (*log_request)(struct requests *w, const struct request *r);

@@ -401,6 +401,11 @@ enum http_error route_to_site(struct request *r, const struct target *t)
     r->key.site = r->site->name;
     r->key.order = (enum query_order)r->site->query;
     r->came = target_as_came(r, t);
+    if (r->site->webhooks.n && r->w->webhooks &&
+        webhook_at(r->site->webhook_list, r->site->webhooks.n, r->key.path)) {
+        r->source = r->w->webhooks;
+        return route_alone(r, t);
+    }
     if (r->site->purge_path.n && is_below_purge_path(r) && r->w->purges)
         return route_to_purges(r, t);
     find_query(r, t);

@@ -16,6 +16,7 @@
 #include "io/signals.h"
 #include "io/system.h"
 #include "server/prepare.h"
+#include "server/secrets.h"
 #include "server/worker.h"
 #ifdef FRESHET_CONTROL
 #include "server/control.h"
@@ -223,6 +224,10 @@ static void reload(struct run *r)
         return; /* one after the other */
     struct buf errors = BUF_INIT, names = BUF_INIT;
     struct settings *s = rules_read_settings(r->cli->config, r->cli->overrides, r->cli->overrides_n, &errors);
+    if (s && !secrets_read(s, &errors)) {
+        settings_unref(s);
+        s = NULL;
+    }
     if (!s) {
         struct str rest_of = buf_str(&errors);
         admin_reloaded(&r->p.admin, str_cut(&rest_of, '\n'), r->p.loop.now.wall_ms);
@@ -409,7 +414,7 @@ int run_verb(const struct cli *cli)
     struct buf errors = BUF_INIT;
     r->cli = cli;
     r->p.settings = rules_read_settings(cli->config, cli->overrides, cli->overrides_n, &errors);
-    if (!r->p.settings) {
+    if (!r->p.settings || !secrets_read(r->p.settings, &errors)) {
         int wrong = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
         fwrite(errors.p, 1, errors.n, stderr);
         buf_fini(&errors);

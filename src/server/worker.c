@@ -278,6 +278,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     w->fetcher.streams_said = &p->streams_said;
     init_requests(w, &w->sites, &source_origin, &w->counters);
     w->sites.purges = &p->admin.by_method;
+    w->sites.webhooks = &p->admin.by_webhook;
     init_requests(w, &w->internal, p->internal, &w->internal_counters);
     acceptor_init(&w->acceptor, &w->loop, front_new(&w->sites));
     acceptor_init(&w->internal_acceptor, &w->loop, front_new(&w->internal));

@@ -129,6 +129,7 @@ SETTING(SITE, COUNT, tags,                   "500",            0, 10000, STORE, 
 SETTING(SITE, COUNT, tag_bytes,              "1024",           1, 8192, STORE, "Longest tag; a response with a longer one is not stored.")
 SETTING(SITE, LIST,  purge_from,             "", NETWORK, 0, SERVE, "Networks whose PURGE, BAN, PURGEKEYS and PURGETAGS requests to the site itself purge it; others get 405. Behind a trusted proxy the visitor's address counts.")
 SETTING(SITE, TEXT,  purge_path,             "", URL_PATH, 0, SERVE, "Below this path GET purges, for the networks of purge_from: with /purge, GET /purge/blog/ purges /blog/ (Nginx Helper).")
+SETTING(SITE, MAPS,  webhooks,               "", WEBHOOK, 50, SERVE, "Webhooks of a CMS or shop that purge this site: a list, each with its path, sender, secret and what to purge. docs/WEBHOOKS.md.")
 SETTING(SITE, BOOL,  invalidate_unsafe,      "true",           0, 0, SERVE, "After an answered POST, PUT, PATCH or DELETE, stored responses for its URL must be revalidated (RFC 9111 4.4).")
 
   SETTING_SECTION(SITE, "Bodies and variants")

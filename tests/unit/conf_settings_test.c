@@ -1305,7 +1305,9 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";
-    case TYPE_MAPS: return "[{path: /x}]";
+    case TYPE_MAPS:
+        return str_eq(t->name, STR("webhooks")) ? "[{path: /x, secret: s, everything: true}]"
+                                                : "[{path: /x}]";
     case TYPE_TEXT:
     case TYPE_LIST: return by_form[t->form];
     case TYPE_CHOICE: snprintf(out, n, "%s", strrchr(t->words.p, '|') + 1); return out;
@@ -1341,6 +1343,68 @@ static void a_reload_knows_what_changed(void **state)
     settings_unref(before);
     settings_unref(same);
     buf_fini(&names);
+}
+
+/* ---- webhooks ---- */
+
+static void webhooks_are_read(void **state)
+{
+    (void)state;
+    struct settings *s =
+        good(ORIGIN "webhooks:\n"
+                    "  - {path: /h, sender: github, secret: s, tags: [\"a-{b.c}\"], soft: true}\n"
+                    "  - {path: /i, secret_env: E, header: X-Sig, digest: sha1, coding: base64,"
+                    " prefix: \"p=\", window: 1m, everything: true}\n");
+    const struct webhook *w = s->sites[0].webhook_list;
+    assert_int_equal(w[0].sender, SENDER_github);
+    assert_int_equal(w[0].tags_n, 1);
+    assert_int_equal(w[0].window_ms, 300000);
+    assert_true(w[0].soft && !w[0].everything);
+    assert_int_equal(w[1].sender, SENDER_generic);
+    assert_int_equal(w[1].scheme.how, WEBHOOK_BODY);
+    assert_int_equal(w[1].scheme.digest, WEBHOOK_SHA1);
+    assert_int_equal(w[1].scheme.coding, WEBHOOK_BASE64);
+    assert_true(str_eq(w[1].scheme.field, STR("X-Sig")) && str_eq(w[1].secret_env, STR("E")));
+    assert_int_equal(w[1].window_ms, 60000);
+    assert_ptr_equal(webhook_at(w, 2, STR("/i")), &w[1]);
+    assert_null(webhook_at(w, 2, STR("/i/")));
+    settings_unref(s);
+}
+
+/* The words of the setting `sender` are the rows of tbl/senders.h, in their order. */
+static void each_sender_has_its_word(void **state)
+{
+    (void)state;
+    for (enum sender i = 0; i < SENDER_COUNT; i++) {
+        char yaml[300];
+        snprintf(yaml, sizeof(yaml),
+                 ORIGIN "webhooks: [{path: /h, sender: %.*s, secret: s, everything: true}]\n",
+                 STR_ARG(webhook_sender_name(i)));
+        struct settings *s = good(yaml);
+        assert_int_equal(s->sites[0].webhook_list[0].sender, i);
+        settings_unref(s);
+    }
+}
+
+static void a_bad_webhook_is_said(void **state)
+{
+    (void)state;
+    bad(ORIGIN "webhooks:\n  - {path: /h, sender: github, everything: true}\n",
+        "t.yaml:3: webhook 1 of default: secret: is missing; write secret, secret_file or secret_env\n");
+    bad(ORIGIN "webhooks:\n  - {path: /h, secret: s, secret_env: E, everything: true}\n",
+        "t.yaml:3: webhook 1 of default: secret: the secret is given twice; leave one of secret, secret_file "
+        "and secret_env\n");
+    bad(ORIGIN "webhooks:\n  - {path: /h, secret: s}\n",
+        "t.yaml:3: webhook 1 of default: tags: is missing; write tags, urls, or everything: true\n");
+    bad(ORIGIN "webhooks:\n  - {path: /h, secret: s, tags: [\"{{a}}\"]}\n",
+        "t.yaml:3: webhook 1 of default: tags: \"{{a}}\" has two braces; write one, like {sys.id}\n");
+    bad(ORIGIN "webhooks:\n  - {path: /h, secret: s, digest: sha1, everything: true}\n",
+        "t.yaml:3: webhook 1 of default: digest: needs header: the name of the header that holds it\n");
+    bad(ORIGIN "webhooks:\n  - {path: /h, sender: ghost, prefix: x, secret: s, everything: true}\n",
+        "t.yaml:3: webhook 1 of default: prefix: is for sender: generic alone; leave it out\n");
+    bad(ORIGIN "webhooks:\n  - {path: /h, secret: s, everything: true}\n  - {path: /h, secret: s, "
+               "everything: true}\n",
+        "t.yaml:4: webhook 2 of default: path: another webhook of this site has it already\n");
 }
 
 /* ---- files ---- */
@@ -1454,6 +1518,9 @@ int main(void)
         cmocka_unit_test(a_list_of_blocks_has_a_limit),
         cmocka_unit_test(a_reload_compares_blocks),
         cmocka_unit_test(a_reload_knows_what_changed),
+        cmocka_unit_test(webhooks_are_read),
+        cmocka_unit_test(each_sender_has_its_word),
+        cmocka_unit_test(a_bad_webhook_is_said),
         cmocka_unit_test(files_are_read),
         cmocka_unit_test(files_of_other_systems),
         cmocka_unit_test(distances_between_names),

@@ -1,0 +1,84 @@
+#include "server/secrets.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin/webhook_proof.h"
+#include "conf/form.h"
+#include "io/system.h"
+
+#define FILE_MAX        4096
+#define OTHERS_MAY_READ 0004
+
+static void warn_if_readable(struct str file)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%.*s", STR_ARG(file));
+    int mode = file.n ? system_file_mode(path) : -1;
+    if (mode >= 0 && (mode & OTHERS_MAY_READ))
+        fprintf(
+            stderr,
+            "freshet: warning: everybody on this machine can read the secret of a webhook in \"%s\"; chmod "
+            "600 it\n",
+            path);
+}
+
+/* NULL: w->secret is set, perhaps to nothing. Else why not. */
+static const char *read_file(struct settings *s, struct webhook *w)
+{
+    char path[PATH_MAX];
+    struct buf text = BUF_INIT;
+    snprintf(path, sizeof(path), "%.*s", STR_ARG(w->secret_file));
+    int status = system_read_file(path, FILE_MAX, &text);
+    struct str all = buf_str(&text);
+    w->secret = arena_dup(&s->arena, str_trim(str_first(all, str_index(all, '\n'))));
+    if (w->secret.n && w->secret.p[w->secret.n - 1] == '\r')
+        w->secret.n--;
+    buf_fini(&text);
+    if (status < 0)
+        return system_strerror(status);
+    warn_if_readable(w->secret_file);
+    return NULL;
+}
+
+static void read_environment(struct settings *s, struct webhook *w)
+{
+    char name[256];
+    snprintf(name, sizeof(name), "%.*s", STR_ARG(w->secret_env));
+    const char *value = getenv(name);
+    w->secret = arena_dup(&s->arena, str_from(value));
+}
+
+static bool read_one(struct settings *s, const struct site_settings *site, struct webhook *w,
+                     struct buf *errors)
+{
+    const char *wrong = NULL;
+    if (w->secret_file.n)
+        wrong = read_file(s, w);
+    else if (w->secret_env.n)
+        read_environment(s, w);
+    if (!wrong && w->secret.n)
+        wrong = form_check(FORM_SECRET, w->secret);
+    if (!wrong)
+        wrong = webhook_proof_secret(&w->scheme, w->secret, &s->arena);
+    if (!wrong)
+        return true;
+    struct str from = w->secret_file.n ? w->secret_file : w->secret_env.n ? w->secret_env : STR("secret");
+    buf_printf(errors, "%.*s: webhook %.*s of %.*s: its secret (%.*s): %s\n", STR_ARG(s->path),
+               STR_ARG(w->path), STR_ARG(site->name), STR_ARG(from), wrong);
+    return false;
+}
+
+bool secrets_read(struct settings *s, struct buf *errors)
+{
+    bool good = true, inside = false;
+    for (size_t i = 0; i < s->sites_n; i++)
+        for (size_t k = 0; k < s->sites[i].webhooks.n; k++) {
+            inside |= s->sites[i].webhook_list[k].secret.n > 0;
+            good &= read_one(s, &s->sites[i], &s->sites[i].webhook_list[k], errors);
+        }
+    if (inside)
+        warn_if_readable(s->path);
+    return good;
+}
