@@ -353,7 +353,7 @@ struct cookies cookie_list(const struct fields *request)
 bool cookie_next(struct cookies *c, struct cookie *out)
 {
     for (;;) {
-        const char *p = c->rest.p, *end = p + c->rest.n;
+        const char *p = c->rest.p, *end = c->rest.n ? p + c->rest.n : p; /* the start has no text yet */
         while (p < end) {
             const char *semicolon = memchr(p, ';', (size_t)(end - p)),
                        *piece_end = semicolon ? semicolon : end;
