@@ -23,12 +23,35 @@ void buf_grow(struct buf *b, size_t bytes)
     b->cap = cap;
 }
 
+/* A number of b bits has b * log10(2) digits, rounded down, or one more. 1233 / 4096 is log10(2), near enough
+ * for 64 bits. */
 static unsigned digits_of(uint64_t value)
 {
-    unsigned n = 0;
-    for (; value >= 10000; value /= 10000)
-        n += 4;
-    return n + (value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : 4);
+    static const uint64_t least[] = {
+        /* the least number with one digit more than its place */
+        0,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+        10000000000000000000u,
+    };
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1), n = bits * 1233 / 4096;
+    return n + (value >= least[n]);
 }
 
 /* Each hit writes two or three numbers: they are written in place, two digits a step. */

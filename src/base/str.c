@@ -59,9 +59,8 @@ bool str_to_u64(struct str s, uint64_t max, uint64_t *out)
         if (!is_digit(s.p[i]))
             return false;
         uint64_t digit = (uint64_t)(s.p[i] - '0');
-        if (value > (UINT64_MAX - digit) / 10)
+        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
             return false;
-        value = value * 10 + digit;
     }
     if (value > max)
         return false;

@@ -210,7 +210,8 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     c->body_left = c->framing.length;
     c->body_done =
         c->framing.kind == FRAMING_NONE || (c->framing.kind == FRAMING_LENGTH && c->body_left == 0);
-    chunked_init(&c->chunked);
+    if (c->framing.kind == FRAMING_CHUNKED)
+        chunked_init(&c->chunked);
     if (fields_has(&h->fields, FIELD_EXPECT)) {
         if (!str_eq_nocase(fields_value(&h->fields, FIELD_EXPECT), STR("100-continue")) ||
             fields_count(&h->fields, FIELD_EXPECT) != 1)
@@ -266,7 +267,7 @@ static enum head_result parse_head(struct h1 *c, struct request_head *h, enum ht
     for (;;) {
         size_t count = x->table_cap < fields_max ? x->table_cap : fields_max;
         struct head_limits limits = { (size_t)p->request_line, (size_t)p->header_bytes, count };
-        *h = (struct request_head){ .fields = { .v = x->table, .cap = x->table_cap } };
+        h->fields = (struct fields){ .v = x->table, .cap = x->table_cap };
         enum head_result result = request_head_parse(buf_str(&x->in), &c->scan, &limits, h, error);
         if (result != HEAD_BAD || *error != HTTP_ERROR_FIELDS_TOO_MANY || count == fields_max)
             return result;

@@ -132,9 +132,13 @@ static unsigned kinds_of(const struct cookie_names *set, struct str cookie)
     unsigned kinds = kinds_in(set, set->rest, set->n, cookie);
     if (cookie.n < 3)
         return kinds;
-    unsigned head = bucket_of(cookie.p), tail = bucket_of(cookie.p + cookie.n - 3);
-    return kinds | kinds_in(set, set->heads[head], set->heads[head + 1], cookie) |
-           kinds_in(set, set->tails[tail], set->tails[tail + 1], cookie);
+    const uint16_t *head = &set->heads[bucket_of(cookie.p)],
+                   *tail = &set->tails[bucket_of(cookie.p + cookie.n - 3)];
+    if (head[0] < head[1])
+        kinds |= kinds_in(set, head[0], head[1], cookie);
+    if (tail[0] < tail[1])
+        kinds |= kinds_in(set, tail[0], tail[1], cookie);
+    return kinds;
 }
 
 unsigned cookie_names_scan(const struct cookie_names *set, struct str line, size_t *left)
@@ -147,10 +151,11 @@ unsigned cookie_names_scan(const struct cookie_names *set, struct str line, size
         piece_end = piece_end ? piece_end : end;
         while (p < piece_end && (*p == ' ' || *p == '\t'))
             p++;
-        const char *equals = memchr(p, '=', (size_t)(piece_end - p));
-        struct str cookie = str_trim((struct str){ p, equals ? (size_t)(equals - p) : 0 });
-        if (cookie.n)
-            kinds |= kinds_of(set, cookie);
+        const char *name_end = memchr(p, '=', (size_t)(piece_end - p));
+        while (name_end && name_end > p && (name_end[-1] == ' ' || name_end[-1] == '\t'))
+            name_end--;
+        if (name_end && name_end > p)
+            kinds |= kinds_of(set, (struct str){ p, (size_t)(name_end - p) });
     }
     return kinds;
 }

@@ -419,22 +419,6 @@ enum http_error host_parse(struct str raw, bool https, struct arena *a, struct h
     return port_parse(raw, n, https, a, out);
 }
 
-bool query_next(struct str *rest, struct query_param *out)
-{
-    while (rest->p) {
-        struct str piece = str_cut(rest, '&');
-        if (piece.n == 0)
-            continue;
-        size_t eq = str_index(piece, '=');
-        out->raw = piece;
-        out->name = str_first(piece, eq);
-        out->has_value = eq < piece.n;
-        out->value = out->has_value ? (struct str){ piece.p + eq + 1, piece.n - eq - 1 } : STR_NONE;
-        return true;
-    }
-    return false;
-}
-
 bool query_is_coded(struct str query)
 {
     return str_index(query, '%') < query.n || str_index(query, '+') < query.n;

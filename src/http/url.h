@@ -63,7 +63,22 @@ struct query_param {
     bool has_value;
     struct str raw; /* the whole piece */
 };
-bool query_next(struct str *rest, struct query_param *out);
+/* Inline: under a rule with a query each hit takes its parameters apart twice. */
+static inline bool query_next(struct str *rest, struct query_param *out)
+{
+    while (rest->p) {
+        struct str piece = str_cut(rest, '&');
+        if (piece.n == 0)
+            continue;
+        size_t eq = str_index(piece, '=');
+        out->raw = piece;
+        out->name = str_first(piece, eq);
+        out->has_value = eq < piece.n;
+        out->value = out->has_value ? (struct str){ piece.p + eq + 1, piece.n - eq - 1 } : STR_NONE;
+        return true;
+    }
+    return false;
+}
 
 /* Would query_decode change this query, or a name or value in it? */
 bool query_is_coded(struct str query);
