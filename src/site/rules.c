@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "http/accept.h"
+#include "http/scan.h"
 #include "http/url.h"
 #include "site/rules_machine.h"
 
@@ -140,8 +141,10 @@ bool rules_match_place(const struct rules *rules, size_t rule, const struct rule
                        struct glob_captures *captures)
 {
     const struct map_value *v = rules->v[rule].v;
-    struct str method = str_eq(q->method, STR("HEAD")) ? STR("GET") : q->method;
     captures->n = 0;
+    if (!(rules->v[rule].parts & (1u << RULE_path | 1u << RULE_host | 1u << RULE_method)))
+        return true;
+    struct str method = str_eq(q->method, STR("HEAD")) ? STR("GET") : q->method;
     return rules_list_matches(&v[RULE_path].list, one_path, &(struct path_question){ q->path, captures }) &&
            rules_list_matches(&v[RULE_host].list, one_text, &q->host) &&
            rules_list_matches(&v[RULE_method].list, one_text, &method);
@@ -150,6 +153,13 @@ bool rules_match_place(const struct rules *rules, size_t rule, const struct rule
 bool rules_match_visitor(const struct rules *rules, size_t rule, const struct rules_request *q)
 {
     const struct map_value *v = rules->v[rule].v;
+    unsigned parts = rules->v[rule].parts & (1u << RULE_header | 1u << RULE_cookie | 1u << RULE_query);
+    if (parts == 0)
+        return true;
+    /* Of most visitors, asked for each page: nobody has what only a cookie can say. */
+    if (parts == 1u << RULE_cookie && !fields_has(q->fields, FIELD_COOKIE) &&
+        v[RULE_cookie].list.v[0].p[0] != '!')
+        return false;
     return rules_list_matches(&v[RULE_header].list, one_header, q->fields) &&
            rules_list_matches(&v[RULE_cookie].list, one_cookie, q->fields) &&
            rules_list_matches(&v[RULE_query].list, one_param, &q->query);
@@ -177,11 +187,25 @@ static bool is_coded_slash(struct str s, size_t i)
     return i + 2 < s.n && s.p[i] == '%' && s.p[i + 1] == '2' && ascii_lower(s.p[i + 2]) == 'f';
 }
 
+/* Has it no "%", and no two slashes beside each other? Asked for each request of a site with rules. */
+static bool is_plain(struct str path)
+{
+    unsigned before = 0;
+    for (size_t at = 0; at < path.n; at += WORD_BYTES) {
+        size_t left = path.n - at;
+        word w = left >= WORD_BYTES ? word_load(path.p + at) : word_load_short(path.p + at, left, 'a');
+        unsigned slashes = word_bits(word_is(w, '/'));
+        if (word_bits(word_is(w, '%')) || (slashes & (slashes << 1 | before)))
+            return false;
+        before = slashes >> (WORD_BYTES - 1) & 1;
+    }
+    return true;
+}
+
 struct str rules_path(struct str path, struct arena *a)
 {
     size_t n = 0;
-    bool as_it_is = !memchr(path.p, '%', path.n) && !memmem(path.p, path.n, "//", 2);
-    if (as_it_is)
+    if (is_plain(path))
         return path;
     char *p = arena_alloc(a, path.n);
     for (size_t i = 0; i < path.n; i++) {
@@ -197,6 +221,15 @@ struct str rules_path(struct str path, struct arena *a)
 void rules_candidates(const struct rules *rules, struct str path, uint64_t *out)
 {
     size_t words = rules->words;
+    if (words == 1) { /* most sites */
+        uint64_t all = UINT64_MAX;
+        for (size_t i = 0; i < RULES_PROBES; i++) {
+            size_t at = rules->probes[i];
+            all &= rules->may[i * 256 + (at < path.n ? (unsigned char)path.p[at] : 0)];
+        }
+        out[0] = all;
+        return;
+    }
     for (size_t w = 0; w < words; w++)
         out[w] = UINT64_MAX;
     for (size_t i = 0; i < RULES_PROBES; i++) {

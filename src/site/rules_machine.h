@@ -27,6 +27,7 @@ struct rules_entry {
     unsigned number; /* in its source, from 1; of a headers file: the line */
     unsigned line;
     bool asks_answer;
+    unsigned parts; /* its conditions: bit 1 << enum rule_field */
 };
 
 struct rules {

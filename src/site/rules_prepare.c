@@ -363,6 +363,8 @@ static void note_bits(struct rules *rules)
             rules->at_request[i / 64] |= bit;
         if (asks_visitor(v) && changes_page(v))
             rules->keyed[i / 64] |= bit;
+        for (enum rule_field f = RULE_path; f <= RULE_response_header; f++)
+            rules->v[i].parts |= v[f].line ? 1u << f : 0;
         if (changes_page(v))
             rules->changes[i / 64] |= bit;
     }

@@ -43,7 +43,7 @@ const cases = {
   browser: { target: '/plain', fields: browser, title: '1 KB, a browser\'s head' },
   vary: { target: `/vary${vary.query}`, fields: vary.fields, title: 'Netlify-Vary, four query names and a cookie' },
   not_modified: { target: '/plain', fields: { 'If-None-Match': '"v1"' }, status: 304, title: '304' },
-  rules: { target: '/products/42', flags: (out) => [fifty(`${out}.yaml`)], title: '1 KB, a site with 50 rules' },
+  rules: { target: '/plain', flags: (out) => [fifty(`${out}.yaml`)], title: '1 KB, a site with 50 rules' },
   log: { target: '/plain', flags: (out) => ['--access-log', `${out}.log`], title: '1 KB, JSON log on' },
 };
 

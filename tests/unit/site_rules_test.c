@@ -242,6 +242,7 @@ static void presets_keep_visitors_apart(void **state)
         { "wordpress", "/?preview=true", NULL, true },
         { "wordpress", "/?%70review=true", NULL, true },
         { "wordpress", "//wp-admin//x", NULL, true },
+        { "wordpress", "/a-long-folder-1//wp-admin", NULL, false },
         { "wordpress", "/wp-admin%2Fx", NULL, true },
         { "wordpress", "/wp%2fadmin", NULL, false },
         { "wordpress", "/", "wordpress_logged_in_1=x", true },
