@@ -178,6 +178,8 @@ static bool fill_one(struct fill *f)
         if (p->steps_n)
             take_value(walk(f, p, &open), f->arena, &value);
         value.value = without_drafts(f->w, p, value.value);
+        if (p->steps_n && !value.missing && value.value.n == 0)
+            value.missing = "is empty";
         if (!value.missing && n + p->literal.n + value.value.n > sizeof(text))
             value.missing = "makes it too long";
         if (value.missing) {

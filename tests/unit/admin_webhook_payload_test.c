@@ -126,6 +126,9 @@ static void the_draft_prefix_of_sanity_is_dropped(void **state)
     struct str error;
     assert_true(fill(SENDER_sanity, "{_id}", STR("{\"_id\":\"drafts.x\"}"), &out, &error));
     assert_true(str_eq(joined(&out.tags), STR("x")));
+    assert_true(fill(SENDER_sanity, "{_id}", STR("{\"_id\":\"drafts.\"}"), &out, &error));
+    assert_int_equal(out.tags.n, 0);
+    assert_int_equal(out.missed.n, 1);
     assert_true(fill(SENDER_sanity, "{_type}", STR("{\"_type\":\"drafts.x\"}"), &out, &error));
     assert_true(str_eq(joined(&out.tags), STR("drafts.x")));
     assert_true(fill(SENDER_generic, "{_id}", STR("{\"_id\":\"drafts.x\"}"), &out, &error));
