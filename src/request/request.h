@@ -97,6 +97,17 @@ struct snapshot {
 #define SELF_DIGITS 8
 
 /* Shared by the requests of a worker. */
+#define HOST_SEEN_MAX 64
+
+/* The latest Host field that was taken apart: most requests of a worker have the same one. Only of one whose
+ * parts are its own bytes, so that nothing here has to outlive it. */
+struct host_seen {
+    char raw[HOST_SEEN_MAX];
+    uint8_t raw_n, name_n, authority_n; /* raw_n 0: none yet */
+    bool https;
+    uint16_t port;
+};
+
 struct requests {
     struct loop *loop;
     struct log *log;
@@ -117,6 +128,7 @@ struct requests {
     uint64_t *next_id;        /* of X-Request-Id, this worker's */
     _Atomic int64_t *tunnels; /* open tunnels of all workers */
     struct log_valve *tunnels_said;
+    struct host_seen host_seen;
     struct list open; /* open requests, for the drain */
     size_t buffered;  /* bytes of collected uploads (upload_length) */
 };

@@ -117,6 +117,27 @@ struct str request_id(struct request *r)
 
 /* ---- host and target ---- */
 
+static enum http_error parse_host(struct request *r, struct str raw, struct host *out)
+{
+    struct host_seen *seen = &r->w->host_seen;
+    if (raw.n && raw.n == seen->raw_n && r->key.https == seen->https &&
+        memcmp(raw.p, seen->raw, raw.n) == 0) {
+        *out = (struct host){ { raw.p, seen->name_n }, seen->port, { raw.p, seen->authority_n } };
+        return HTTP_ERROR_NONE;
+    }
+    enum http_error e = host_parse(raw, r->key.https, &r->arena, out);
+    if (e == HTTP_ERROR_NONE && raw.n <= sizeof(seen->raw) && out->name.p == raw.p &&
+        out->authority.p == raw.p) {
+        memcpy(seen->raw, raw.p, raw.n);
+        seen->raw_n = (uint8_t)raw.n;
+        seen->name_n = (uint8_t)out->name.n;
+        seen->authority_n = (uint8_t)out->authority.n;
+        seen->https = r->key.https;
+        seen->port = out->port;
+    }
+    return e;
+}
+
 static enum http_error find_host(struct request *r, const struct target *t)
 {
     size_t hosts = fields_count(&r->fields, FIELD_HOST);
@@ -128,7 +149,7 @@ static enum http_error find_host(struct request *r, const struct target *t)
     struct host host = { 0 }, other;
     enum http_error e = HTTP_ERROR_NONE;
     if (hosts || t->form == TARGET_ABSOLUTE)
-        e = host_parse(t->form == TARGET_ABSOLUTE ? t->authority : named, r->key.https, &r->arena, &host);
+        e = parse_host(r, t->form == TARGET_ABSOLUTE ? t->authority : named, &host);
     if (e == HTTP_ERROR_NONE && hosts && t->form == TARGET_ABSOLUTE) {
         e = host_parse(named, r->key.https, &r->arena, &other);
         if (e == HTTP_ERROR_NONE && (!str_eq(other.name, host.name) || other.port != host.port))
