@@ -52,7 +52,8 @@ struct exchange {
     size_t at;         /* of `in`: all before it is used up */
     size_t head_bytes; /* of the head, which must stay while the request is under way: its strings point
                         * there */
-    struct stream_backlog backlog; /* of a pending send, when last looked at */
+    struct stream_backlog backlog;   /* of a pending send, when last looked at */
+    struct iovec deferred[IOV_MOST]; /* the reply, waiting behind interim responses */
     struct field *table;
     size_t table_cap;
     struct field few[FIELDS_FIRST]; /* `table`, while it suffices */
@@ -96,8 +97,7 @@ struct h1 {
     int minor;
     char chunk_text[CHUNK_HEAD_MAX];
     struct str interims; /* waiting behind the interim response that is being sent; in the request's arena */
-    struct iovec deferred[IOV_MOST]; /* the reply, waiting behind interim responses */
-    unsigned deferred_n;
+    unsigned deferred_n; /* pieces of the exchange's `deferred` */
     uint64_t lingered;
     int64_t linger_until;
     struct letter letter; /* "go on", from the loop */

@@ -79,8 +79,8 @@ static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsig
         CHECK(c->interim_writing && c->deferred_n == 0);
         unsigned first = c->interims.n > 0;
         CHECK(first + n <= IOV_MOST);
-        c->deferred[0] = h1_piece(c->interims);
-        memcpy(c->deferred + first, iov, n * sizeof(*iov));
+        c->x->deferred[0] = h1_piece(c->interims);
+        memcpy(c->x->deferred + first, iov, n * sizeof(*iov));
         c->deferred_n = first + n;
         c->interims = STR_NONE;
         return FRONT_PENDING;
@@ -179,7 +179,7 @@ void h1_on_written(struct stream *s, int status)
         }
         unsigned n = c->deferred_n;
         c->deferred_n = 0;
-        switch (stream_write(c->stream, c->deferred, n)) {
+        switch (stream_write(c->stream, c->x->deferred, n)) {
         case STREAM_PENDING: request_moved(&c->x->request); return;
         case STREAM_WRITTEN: break;
         case STREAM_BROKEN: status = -1; break;
