@@ -249,7 +249,7 @@ static size_t put_param(char *to, size_t n, struct str raw)
 static struct str query_filter(struct str query, const struct param_filter *f, struct arena *a, bool *dropped)
 {
     struct str rest = query;
-    struct query_param q;
+    struct query_param q = { 0 };
     bool coded = query_is_coded(query);
     *dropped = false;
     while (!*dropped && query_next(&rest, &q))
