@@ -38,20 +38,24 @@ static bool is_word_char(char c)
 /* Takes a literal from the front of *rest, without what hides its marks. false: there is none. */
 static bool take_literal(struct str *rest, struct arena *a, struct str *out)
 {
-    char *p = arena_alloc(a, rest->n + 1);
-    size_t n = 0, i = 0;
-    for (; i < rest->n; i++) {
-        if (rest->p[i] == '\\') {
-            i++;
+    size_t n = 0, end = 0;
+    for (; end < rest->n; end++) {
+        if (rest->p[end] == '\\') {
+            end++;
             /* \d and \w are classes. */
-            if (i == rest->n || is_word_char(rest->p[i]))
+            if (end == rest->n || is_word_char(rest->p[end]))
                 return false;
-        } else if (is_mark(*rest, i)) {
+        } else if (is_mark(*rest, end)) {
             break;
         }
+    }
+    /* Only as much as it needs: a list may have thousands of them. */
+    char *p = arena_alloc(a, end + 1);
+    for (size_t i = 0; i < end; i++) {
+        i += rest->p[i] == '\\';
         p[n++] = rest->p[i];
     }
-    *rest = str_from_index(*rest, i);
+    *rest = str_from_index(*rest, end);
     *out = (struct str){ p, n };
     return n > 0;
 }

@@ -62,10 +62,25 @@ static bool came_by_proxy(const struct request *r)
         FIELD_X_FORWARDED_FOR,    FIELD_X_FORWARDED_HOST,  FIELD_X_FORWARDED_PORT,
         FIELD_X_FORWARDED_PREFIX, FIELD_X_FORWARDED_PROTO, FIELD_X_FORWARDED_SCHEME,
         FIELD_X_FORWARDED_SERVER, FIELD_FORWARDED,         FIELD_VIA,
-        FIELD_X_REAL_IP
+        FIELD_X_REAL_IP,          FIELD_CDN_LOOP
+    };
+    static const struct str names[] = {
+        STR_INIT("CF-Connecting-IP"),
+        STR_INIT("CF-Ray"),
+        STR_INIT("True-Client-IP"),
+        STR_INIT("X-Client-IP"),
+        STR_INIT("X-Cluster-Client-IP"),
+        STR_INIT("Fastly-Client-IP"),
+        STR_INIT("Fly-Client-IP"),
+        STR_INIT("X-Envoy-External-Address"),
+        STR_INIT("X-Original-Forwarded-For"),
+        STR_INIT("X-Original-Host"),
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++)
         if (fields_has(&r->fields, marks[i]))
+            return true;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (fields_index_of(&r->fields, names[i], 0) < r->fields.n)
             return true;
     return false;
 }

@@ -456,7 +456,7 @@ static void walks_queries(void **state)
         { "a=1", "a", "1", true }, { "b", "b", "", false },           { "c=", "c", "", true },
         { "=d", "", "d", true },   { "e=f=g;h", "e", "f=g;h", true },
     };
-    struct query_param q;
+    struct query_param q = { 0 };
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
         assert_true(query_next(&rest, &q));
         assert_str(q.raw, pieces[i].raw);

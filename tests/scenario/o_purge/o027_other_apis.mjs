@@ -35,6 +35,7 @@ const good = [
 ];
 // [target, body, fields, status, the answer has]
 const bad = [
+  [vercel, `{"tags":"${'a,'.repeat(10000)}a"}`, {}, 413, 'more than 10000 tags'],
   ['/service/one/purge', '{}', {}, 400, '{"msg":"'], ['/service/one/purge', '{"surrogate_keys":[]}', {}, 400, '1 to 256 keys'], ['/service/one/purge', undefined, {}, 400, 'the body is empty'],
   ['/service/one/purge', undefined, { 'Surrogate-Key': Array.from({ length: 257 }, (_, i) => `k${i}`).join(' ') }, 400, '256'], ['/service/one/purge_all/x', undefined, {}, 404, 'nothing is here'],
   ['/service/other/purge_all', undefined, {}, 404, "write a site's name as the service"], ['/service/one', undefined, {}, 404, 'nothing is here'], ['/purge/', undefined, {}, 400, '{"msg":"'],
