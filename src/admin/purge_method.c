@@ -3,6 +3,7 @@
 #include "admin/answer.h"
 #include "admin/dialect.h"
 #include "admin/purge.h"
+#include "conf/form.h"
 #include "request/page.h"
 #include "request/route.h"
 
@@ -70,10 +71,33 @@ static void say(struct request *r, const struct purge_made *made, const struct d
 
 /* ---- the purge ---- */
 
-/* HOST[:PORT] of the page that is named. */
+/* Is it the machine's address or its name for itself, and no host of the site's? A plugin that has only
+ * freshet's address sends that, and no visitor's page has it. */
+static bool is_of_the_machine(const struct request *r)
+{
+    struct str host = r->key.host;
+    bool is_address = host.n > 0;
+    for (size_t i = 0; i < host.n && host.p[0] != '['; i++)
+        is_address &= is_digit(host.p[i]) || host.p[i] == '.';
+    return (is_address || str_eq(host, STR("localhost"))) && r->site && r->site->hosts.n == 0;
+}
+
+/* Does freshet listen at that port? Visitors come to the default one then, or straight to it. */
+static bool listens_at(const struct request *r, uint16_t port)
+{
+    const struct strs *listen = &r->settings->process.listen;
+    for (size_t i = 0; i < listen->n; i++)
+        if (form_address_port(listen->v[i]) == port)
+            return true;
+    return false;
+}
+
+/* HOST[:PORT] of the page that is named; empty: of any host of the site. */
 static struct str host_of(struct request *r)
 {
-    if (r->key.port == 0)
+    if (is_of_the_machine(r))
+        return STR_NONE;
+    if (r->key.port == 0 || listens_at(r, r->key.port))
         return r->key.host;
     return ARENA_JOIN(&r->arena, r->key.host, STR(":"), arena_decimal(&r->arena, r->key.port));
 }

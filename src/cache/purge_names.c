@@ -4,6 +4,7 @@
 
 #include "cache/named.h"
 #include "cache/names.h"
+#include "conf/form.h"
 
 #define SITES_LISTED 10 /* in the message for an unknown one */
 #define PORTS_MAX    16
@@ -224,16 +225,6 @@ static void add_at(struct translate *t, const struct asked *u, const struct site
         add_url_at(t, &key);
 }
 
-/* The port that stands in an address to listen on; 0: none. */
-static uint16_t port_of_address(struct str address)
-{
-    uint64_t port;
-    size_t at = address.n;
-    while (at > 0 && address.p[at - 1] != ':')
-        at--;
-    return str_to_u64(str_from_index(address, at), UINT16_MAX, &port) ? (uint16_t)port : 0;
-}
-
 /* A host that was given without a port: visitors come to the default one, or straight to where freshet
  * listens. */
 static void add_on_ports(struct translate *t, const struct asked *u, const struct site_settings *site,
@@ -242,7 +233,7 @@ static void add_on_ports(struct translate *t, const struct asked *u, const struc
     const struct strs *listen = &t->settings->process.listen;
     add_at(t, u, site, &host);
     for (size_t i = 0; i < listen->n && i < PORTS_MAX && host.port == 0; i++) {
-        struct host other = { host.name, port_of_address(listen->v[i]) };
+        struct host other = { host.name, form_address_port(listen->v[i]) };
         if (other.port)
             add_at(t, u, site, &other);
     }

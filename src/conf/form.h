@@ -37,6 +37,8 @@ struct str form_normal(enum text_form form, struct str s, struct arena *a);
  * literals. */
 const char *form_origin(struct str s, struct arena *a, struct origin_address *out);
 const char *form_tag_header(struct str s, struct tag_header *out);
+/* Returns the port that stands in an address (FORM_ADDRESS); 0: none, or the system chooses. */
+uint16_t form_address_port(struct str address);
 /* Can one machine not listen on both addresses (FORM_ADDRESS) at once? ":80" overlaps with every address at
  * port 80. Port 0 overlaps with none. */
 bool form_addresses_overlap(struct str a, struct str b);
