@@ -74,8 +74,10 @@ bool asset_is(const struct asset_question *q)
         return false;
     if (is_page_or_data(q) || varies(q->response) || is_news(q->path))
         return false;
+    directives_parse(q->response, &d);
+    if (d.private_ || d.no_store)
+        return false; /* also where a targeted field says that it may be stored */
     if (q->called_static || fields_list_has(q->response, FIELD_CACHE_CONTROL, STR("immutable")))
         return true;
-    directives_parse(q->response, &d);
     return d.max_age >= LONG_S && asset_is_below_prefix(q->site, q->path);
 }

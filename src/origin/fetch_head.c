@@ -61,7 +61,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     }
     response_fields(stored, &f->arena, &before, NULL);
     if (f->plan.site->ruled)
-        rules_forget_default(f->plan.site->ruled, &before);
+        rules_forget_control(f->plan.site->ruled, &before);
     response_merge_304(&before, &update, keep_cookies, &f->arena, &merged);
     fetch_apply_rules(f, stored->status, &merged);
     /* Fields and names add up when each confirmation brings others: at some point the page is fetched

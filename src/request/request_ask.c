@@ -6,7 +6,7 @@
 void request_reduce_query(struct request *r)
 {
     bool dropped = false;
-    if (!r->rule || r->site->unkeyed_query != UNKEYED_STRIP || !r->key.has_query)
+    if (r->pass || !r->rule || r->site->unkeyed_query != UNKEYED_STRIP || !r->key.has_query)
         return;
     struct str kept = query_keep_listed(r->key.query, r->rule, &r->arena, &dropped);
     if (!dropped)
@@ -37,7 +37,7 @@ bool request_was_cut_short(struct request *r)
 {
     CHECK(r->own_fetch && object_state(r->object) != OBJECT_NEW);
     bool known, busy;
-    if ((!r->whole_query.n && !r->cookies_cut) || r->as_came)
+    if ((!r->whole_query.n && !r->cookies_cut) || r->as_came || r->pass)
         return false;
     struct rule *rule = index_rule(r->w->cache, &r->look.place, &known, &busy);
     bool short_of_it = known && (query_was_cut(r, rule) || cookies_were_cut(r, rule));
@@ -67,7 +67,8 @@ static bool cookies_are_known(const struct request *r)
 const struct fields *request_cut_cookies(struct request *r)
 {
     const struct fields *sent = request_fields(r);
-    r->cookies_cut = r->site->unkeyed_cookies == UNKEYED_STRIP && cookies_are_known(r) &&
+    /* Who is logged in gets what his cookies bring; it is stored only if it is an asset. */
+    r->cookies_cut = !r->bypass && r->site->unkeyed_cookies == UNKEYED_STRIP && cookies_are_known(r) &&
                      key_has_unkeyed_cookies(sent, r->rule);
     if (!r->cookies_cut)
         return sent;

@@ -132,8 +132,8 @@ static void look_for_asset_alone(struct request *r)
 {
     bool is_hit = r->found.outcome == OUTCOME_HIT || r->found.outcome == OUTCOME_STALE ||
                   r->found.outcome == OUTCOME_STALE_JOIN;
-    if (r->found.outcome == OUTCOME_RULE || (is_hit && r->found.stored->response->is_asset) ||
-        (!is_hit && r->look.may_fetch))
+    bool is_page = r->found.stored && !r->found.stored->response->is_asset;
+    if (r->found.outcome == OUTCOME_RULE || (!is_page && (is_hit || r->look.may_fetch)))
         return;
     request_undo_begun(r);
     request_drop_found(r);

@@ -55,9 +55,9 @@ struct str rules_redirect(const struct rules *rules, const struct rules_request 
  * more. */
 void rules_change_answer(const struct rules *rules, const struct rules_request *q, struct str key, int status,
                          struct fields *fields, struct arena *a);
-/* Removes from the fields of a stored answer what default_cdn_cache_control has added, before a 304 is merged
- * into them: what the 304 says itself counts more. */
-void rules_forget_default(const struct rules *rules, struct fields *fields);
+/* Removes from the fields of a stored answer what default_cdn_cache_control or cdn_cache_control has set,
+ * before a 304 is merged into them: what the 304 says counts more, and the rules are asked again. */
+void rules_forget_control(const struct rules *rules, struct fields *fields);
 
 /* Returns how many rules there are. */
 size_t rules_count(const struct rules *rules);

@@ -189,8 +189,11 @@ struct str rules_redirect(const struct rules *rules, const struct rules_request 
     CHECK(rules_match_place(rules, rule, q, &c));
     *status = statuses[v[RULE_redirect_status].choice];
     struct str to = rules_expand(v[RULE_redirect].text, &c, false, a);
-    while (to.n > 1 && to.p[0] == '/' && (to.p[1] == '/' || to.p[1] == '\\'))
-        to = to.n > 2 ? ARENA_JOIN(a, STR("/"), str_from_index(to, 2)) : STR("/");
+    size_t slashes = 0;
+    while (slashes < to.n && to.p[0] == '/' && (to.p[slashes] == '/' || to.p[slashes] == '\\'))
+        slashes++;
+    if (slashes > 1)
+        to = ARENA_JOIN(a, STR("/"), str_from_index(to, slashes));
     if (q->query.n && str_index(to, '?') == to.n && str_index(to, '#') == to.n)
         to = ARENA_JOIN(a, to, STR("?"), q->query);
     return to;
@@ -319,14 +322,15 @@ void rules_change_answer(const struct rules *rules, const struct rules_request *
         add_vary(vary, f, a);
 }
 
-void rules_forget_default(const struct rules *rules, struct fields *f)
+void rules_forget_control(const struct rules *rules, struct fields *f)
 {
     if (!rules->site->cdn_cache_control.n)
         return;
     struct str name = rules->site->cdn_cache_control.v[0];
     size_t at = fields_index_of(f, name, 0);
     for (size_t i = 0; at < f->n && i < rules->n; i++)
-        if (str_eq(f->v[at].value, rules->v[i].v[RULE_default_cdn_cache_control].text)) {
+        if (str_eq(f->v[at].value, rules->v[i].v[RULE_default_cdn_cache_control].text) ||
+            str_eq(f->v[at].value, rules->v[i].v[RULE_cdn_cache_control].text)) {
             fields_remove_by_name(f, name);
             return;
         }

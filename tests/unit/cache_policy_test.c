@@ -1188,6 +1188,8 @@ static void r2_14_assets(void **state)
         { "/a.js", ASSET "\nNetlify-Vary: cookie=a", "", 200, false },
         { "/a.js", ASSET "\nSet-Cookie: a=1", "", 200, false },
         { "/a.js", ASSET, "Authorization: Basic eA==", 200, false },
+        { "/a.js", "CDN-Cache-Control: max-age=60\nCache-Control: private, immutable\nContent-Type: text/css",
+          "", 200, false },
         { "/a.js", ASSET, "", 404, false },
         { "/a.js", ASSET, "", 206, false },
         { "/a.js", "Cache-Control: immutable", "", 200, false }, /* of no type */

@@ -6,10 +6,16 @@ import { check, equal, reply, scenario, soon } from '../lib.mjs';
 const minute = { 'Cache-Control': 's-maxage=60' };
 const forever = { 'Cache-Control': 'public, max-age=31536000, immutable', 'Content-Type': 'text/javascript' };
 const held = [];
-let n = 0;
+let n = 0, rule = 'query=a', hold_his = false, failing = false;
 const answer = async (r) => {
   const who = r.fields.cookie ?? 'nobody';
   if (r.target === '/slow' && who === 'nobody') await new Promise((release) => held.push(release));
+  if (r.target.startsWith('/rule')) {
+    if (hold_his && who !== 'nobody') await new Promise((release) => held.push(release));
+    return reply(`${++n} for ${who}`, { ...minute, 'Netlify-Vary': rule });
+  }
+  if (r.target === '/assets/fails' && failing) return reply('down', {}, '503 Service Unavailable');
+  if (r.target === '/assets/fails') return reply('up', { 'CDN-Cache-Control': 'max-age=60, stale-if-error=600' });
   if (r.target.includes('.js')) return reply(`script ${++n}`, forever);
   if (r.target.includes('latest.json')) return reply(`${++n}`, { ...forever, 'Content-Type': 'application/json' });
   return reply(`${++n} for ${who}`, minute);
@@ -84,6 +90,28 @@ await scenario({ answer, yaml, flags: ['--workers', '2'] }, async ({ ask, cases,
       equal(status(await ask(path, his)), 'freshet; fwd=uri-miss; detail=bypass-cookie', `${path} is none`);
     await ask('/assets/report');
     equal(status(await ask('/assets/report', his)), 'freshet; fwd=bypass; detail=bypass-cookie', 'a page below a prefix');
+  });
+  await cases.check('a page below a prefix is not his either when it has expired, nor when the origin fails', async () => {
+    const his = { Cookie: 'wp-postpass_x=1' };
+    for (const path of ['/assets/dash', '/assets/fails']) await ask(path);
+    await freshet.advance('70s');
+    const r = await ask('/assets/dash', his);
+    check(/bypass-cookie/.test(status(r)) && r.body.endsWith('for wp-postpass_x=1'), `${status(r)} ${r.body}`);
+    failing = true;
+    const failed = await ask('/assets/fails', his);
+    failing = false;
+    equal(`${failed.status} ${failed.body}`, '503 down');
+  });
+  await cases.check('a rule that changes while he is away at the origin', async () => {
+    for (let i = 0; i < 2; i++) await ask('/rule?a=1&b=2');
+    hold_his = true;
+    const his = ask('/rule?a=1&b=2', { Cookie: 'wp-postpass_x=1' });
+    await soon(() => held.length === 1, 5000);
+    rule = 'query=a|b';
+    await ask('/rule?a=9');
+    held.splice(0).forEach((release) => release());
+    hold_his = false;
+    check((await his).body.endsWith('for wp-postpass_x=1'), 'he gets his answer');
   });
   await cases.check('names and prefixes of the site', async () => {
     const of = async (path, cookie) => status(await ask(path, { Host: 'own.test', Cookie: cookie }));
