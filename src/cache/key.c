@@ -485,7 +485,7 @@ static void put_headers(struct material *m, const struct fields *f, const struct
 
 /* ---- cookies: one pass over them, however many names ---- */
 
-static bool has_many_cookies(const struct fields *f)
+bool key_has_many_cookies(const struct fields *f)
 {
     size_t n = 0;
     if (fields_bytes(f, FIELD_COOKIE) <= KEY_COOKIES_MAX)
@@ -528,7 +528,7 @@ static void put_cookies(struct material *m, const struct fields *f, const struct
     struct cookies_of_name found[RULE_NAMES_MAX];
     if (names->n == 0)
         return;
-    if (has_many_cookies(f)) {
+    if (key_has_many_cookies(f)) {
         put_number(m, UINT32_MAX); /* no name has so many */
         put_lines(m, f, field_name(FIELD_COOKIE));
         return;
@@ -789,7 +789,8 @@ static const struct vary_name *cookie_rule(const struct rule *rule, struct str n
 /* Are the lines of Cookie in the key as they stand? Of too many to be taken apart they are. */
 static bool keys_cookie_lines(const struct fields *in, const struct rule *rule)
 {
-    return rule_has_field(rule, STR("cookie")) || (rule && rule->netlify.cookies.n && has_many_cookies(in));
+    return rule_has_field(rule, STR("cookie")) ||
+           (rule && rule->netlify.cookies.n && key_has_many_cookies(in));
 }
 
 /* One line with the cookies that the rule names. With `hides_values` the value of a :presence cookie, which

@@ -58,6 +58,8 @@ struct str query_ignored(struct str query, const struct strs *ignored, struct st
 bool key_query_is_long(struct str query);
 /* With more cookies, a rule that names some compares the Cookie lines whole. */
 #define KEY_COOKIES_MAX 128
+/* Does the request have more, counted by its semicolons? */
+bool key_has_many_cookies(const struct fields *f);
 /* Returns only the parameters that are in the key under `rule`, in the request's order (CACHING.md 4.5).
  * *dropped: there were others. An empty result with *dropped is sent without "?". */
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped);

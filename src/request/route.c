@@ -320,9 +320,9 @@ struct str route_bypass_cookie(const struct request *r)
  * never count (4.5). Who has more than are looked at is no ordinary visitor either. */
 static void look_at_cookies(struct request *r)
 {
-    size_t left = KEY_COOKIES_MAX + 1;
+    size_t left = key_has_many_cookies(&r->fields) ? 0 : KEY_COOKIES_MAX + 1;
     unsigned kinds = 0;
-    for (size_t i = 0; i < r->fields.n; i++)
+    for (size_t i = 0; i < r->fields.n && left > 0; i++)
         if (r->fields.v[i].id == FIELD_COOKIE)
             kinds |= cookie_names_scan(&r->site->cookies, r->fields.v[i].value, &left);
     r->bypass = !r->pass && r->site->bypass_cookies.n && (left == 0 || (kinds & COOKIE_BYPASS));
