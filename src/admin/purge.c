@@ -122,25 +122,12 @@ bool purge_parse(struct str body, struct arena *a, struct purge *out, struct pur
     return good;
 }
 
-/* Whoever read it may have had other limits. */
-static bool has_too_many(const struct purge *p)
-{
-    return p->tags.n > PURGE_LIST_MAX || p->urls.n > PURGE_LIST_MAX || p->prefixes.n > PURGE_LIST_MAX ||
-           p->groups.n > PURGE_LIST_MAX;
-}
-
 bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t n, struct str by,
                 struct purge_made *made, struct purge_error *error)
 {
     struct now now = clock_now(a->clock);
     int64_t rate = r->settings->process.purge_rate;
     *made = (struct purge_made){ 0 };
-    for (size_t i = 0; i < n; i++)
-        if (has_too_many(&purges[i]))
-            return purge_refuse(
-                error, &r->arena, 413,
-                "more than %d tags, URLs, prefixes or groups in one purge; send them in several",
-                PURGE_LIST_MAX);
     for (size_t i = 0; i < n; i++)
         if (!purge_check(&purges[i], r->settings, &r->arena, error))
             return false;

@@ -38,9 +38,13 @@ static void check_whole(const struct purge *p)
     CHECK(p->scope & PURGE_OF_URLS || p->urls.n == 0);
     CHECK(p->scope & PURGE_OF_PREFIXES || p->prefixes.n == 0);
     CHECK(p->scope & PURGE_OF_GROUPS ? p->origin.n > 0 : p->groups.n == 0 && p->origin.n == 0);
-    CHECK(p->tags.n <= PURGE_LIST_MAX && p->urls.n <= PURGE_LIST_MAX && p->groups.n <= PURGE_LIST_MAX);
-    CHECK(p->prefixes.n <= PURGE_LIST_MAX);
     CHECK((unsigned)p->kind < PURGE_KINDS);
+}
+
+static bool is_too_long(const struct purge *p)
+{
+    return p->tags.n > PURGE_LIST_MAX || p->urls.n > PURGE_LIST_MAX || p->prefixes.n > PURGE_LIST_MAX ||
+           p->groups.n > PURGE_LIST_MAX;
 }
 
 bool purge_is_empty(const struct purge *p)
@@ -52,6 +56,10 @@ bool purge_check(struct purge *p, const struct settings *settings, struct arena 
 {
     struct purge_names none;
     check_whole(p);
+    if (is_too_long(p))
+        return purge_refuse(error, a, 413,
+                            "more than %d tags, URLs, prefixes or groups in one purge; send them in several",
+                            PURGE_LIST_MAX);
     if (!purge_names(p, settings, NULL, a, &none, error))
         return false;
     CHECK(none.n == 0 && (none.site || !(p->scope & (PURGE_OF_SITE | PURGE_OF_TAGS))));
@@ -79,6 +87,7 @@ bool purge_apply(struct cache *c, const struct settings *settings, const struct 
 {
     struct purge_names names, again;
     check_whole(p);
+    CHECK(!is_too_long(p));
     if (!purge_names(p, settings, c, a, &names, error))
         return false;
     CHECK((names.n == 0) == purge_is_empty(p));

@@ -43,8 +43,9 @@ enum purge_cause {
     PURGE_BY_WEBHOOK, /* a webhook of the setting `webhooks` */
 };
 
-/* A list that `scope` does not name is empty. A purge that breaks this, or has more than PURGE_LIST_MAX
- * members in a list, is a mistake of the program: purge_check and purge_apply stop the process. */
+/* A list that `scope` does not name is empty. A purge that breaks this is a mistake of the program:
+ * purge_check and purge_apply stop the process. purge_check refuses more than PURGE_LIST_MAX members in a
+ * list, whoever made it, and purge_apply takes no such purge. */
 struct purge {
     unsigned scope; /* bits of enum purge_scope: PURGE_OF_SITE alone, or others */
     enum purge_kind kind;
