@@ -68,16 +68,15 @@ static bool varies(const struct fields *response)
 
 bool asset_is(const struct asset_question *q)
 {
-    struct directives d;
+    const struct directives *d = q->cache_control;
     if (q->method != METHOD_GET || q->status != 200 || fields_has(q->request, FIELD_AUTHORIZATION) ||
         fields_has(q->response, FIELD_SET_COOKIE) || fields_has(q->response, FIELD_SET_COOKIE2))
         return false;
     if (is_page_or_data(q) || varies(q->response) || is_news(q->path))
         return false;
-    directives_parse(q->response, &d);
-    if (d.private_ || d.no_store)
+    if (d->private_ || d->no_store)
         return false; /* also where a targeted field says that it may be stored */
     if (q->called_static || fields_list_has(q->response, FIELD_CACHE_CONTROL, STR("immutable")))
         return true;
-    return d.max_age >= LONG_S && asset_is_below_prefix(q->site, q->path);
+    return d->max_age >= LONG_S && asset_is_below_prefix(q->site, q->path);
 }

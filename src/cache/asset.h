@@ -21,12 +21,13 @@ struct asset_question {
     struct str path;
     int status;
     const struct fields *request, *response;
-    bool called_static; /* a rule of the site says so: no Cache-Control has to */
+    const struct directives *cache_control; /* the answer's own, without targeted fields */
+    bool called_static;                     /* a rule of the site says so: no Cache-Control has to */
 };
 /* Is the answer an asset? It is a whole 200 to GET, without Set-Cookie, for a request without Authorization;
  * it varies by nothing but Accept-Encoding and Origin; it is no page and no data; its name is none that
- * frameworks ask for news; and Cache-Control says immutable, or a max-age of 30 days or more below a
- * prefix. */
+ * frameworks ask for news; and Cache-Control says neither private nor no-store, but immutable, or a max-age
+ * of 30 days or more below a prefix. */
 bool asset_is(const struct asset_question *q);
 
 #endif

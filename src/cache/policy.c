@@ -17,12 +17,14 @@ enum ruled { RULED_NONE, RULED_CACHE_CONTROL, RULED_TARGETED };
 struct ruling {
     enum ruled by;
     struct directives d;
-    bool broken_refusal; /* an unparsable targeted field held no-store, private or no-cache */
+    struct directives cache_control; /* whoever rules */
+    bool broken_refusal;             /* an unparsable targeted field held no-store, private or no-cache */
 };
 
 static void find_ruling(const struct judge *in, struct arena *a, struct ruling *r, struct verdict *out)
 {
     *r = (struct ruling){ .by = RULED_NONE };
+    directives_parse(in->response, &r->cache_control);
     for (size_t i = 0; i < in->site->cdn_cache_control.n; i++) {
         struct str name = in->site->cdn_cache_control.v[i];
         struct field_spot bad;
@@ -38,7 +40,7 @@ static void find_ruling(const struct judge *in, struct arena *a, struct ruling *
             return;
         }
     }
-    directives_parse(in->response, &r->d);
+    r->d = r->cache_control;
     if (fields_has(in->response, FIELD_CACHE_CONTROL)) {
         r->by = RULED_CACHE_CONTROL;
         out->ruled_by = field_name(FIELD_CACHE_CONTROL);
@@ -191,13 +193,9 @@ static enum reason refused_by_status(const struct judge *in, const struct ruling
 }
 
 /* A targeted field rules alone (RFC 9213 §2.1): does Cache-Control beside it say the opposite? */
-static bool is_private_beside(const struct judge *in, const struct ruling *r)
+static bool is_private_beside(const struct ruling *r)
 {
-    struct directives d;
-    if (r->by != RULED_TARGETED || !fields_has(in->response, FIELD_CACHE_CONTROL))
-        return false;
-    directives_parse(in->response, &d);
-    return d.private_ || d.no_store;
+    return r->by == RULED_TARGETED && (r->cache_control.private_ || r->cache_control.no_store);
 }
 
 static enum reason refused_by_directives(const struct judge *in, const struct ruling *r)
@@ -209,7 +207,7 @@ static enum reason refused_by_directives(const struct judge *in, const struct ru
         return REASON_NO_STORE;
     if (d->private_)
         return REASON_PRIVATE;
-    if (in->site->private_vetoes && is_private_beside(in, r))
+    if (in->site->private_vetoes && is_private_beside(r))
         return REASON_PRIVATE_VETO;
     bool has_cookie =
         fields_has(in->response, FIELD_SET_COOKIE) || fields_has(in->response, FIELD_SET_COOKIE2);
@@ -424,8 +422,9 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
         lifetime = heuristic_lifetime(in, &r, &t);
     set_freshness(in, &r, &t, lifetime, &out->fresh);
     out->strip_cookies = in->site->set_cookie == SET_COOKIE_STRIP;
-    out->is_asset = asset_is(&(struct asset_question){ in->site, in->method, in->path, in->status,
-                                                       in->request, in->response, in->called_static });
+    out->is_asset =
+        asset_is(&(struct asset_question){ in->site, in->method, in->path, in->status, in->request,
+                                           in->response, &r.cache_control, in->called_static });
 
     enum reason why = method_is_stored(in) ? REASON_NONE : REASON_METHOD;
     if (why == REASON_NONE)
@@ -448,7 +447,7 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
     /* A response that is not stored needs no names for purges. */
     if (why == REASON_NONE)
         why = policy_tags(in, a, out);
-    out->overrules = is_private_beside(in, &r);
+    out->overrules = is_private_beside(&r);
     if (why == REASON_NONE && !in->site->store)
         why = REASON_DEV;
     out->reason = why;
