@@ -9,6 +9,7 @@
 
 #include "admin/webhook_payload.h"
 #include "base/buf.h"
+#include "http/sf.h"
 
 #define MAC_MAX 32 /* bytes of a digest */
 
@@ -103,13 +104,9 @@ static bool read_hex(struct str s, unsigned char *out, size_t bytes)
 
 static int base64_value(char c, bool url)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (is_digit(c))
-        return c - '0' + 52;
-    return c == (url ? '-' : '+') ? 62 : c == (url ? '_' : '/') ? 63 : -1;
+    if (!url)
+        return sf_base64_bits(c);
+    return c == '-' ? 62 : c == '_' ? 63 : c == '+' || c == '/' ? -1 : sf_base64_bits(c);
 }
 
 /* Decodes at most `room` bytes. *n is their number. Each value has one spelling. */
@@ -345,10 +342,9 @@ static bool check_standard(struct check *c)
 
 /* ---- Contentful ---- */
 
-/* As encodeURI writes it (ECMA-262). */
-static void encode_uri(struct buf *b, struct str s)
+/* Letters, digits and what is in `kept` stay. */
+static void add_escaped(struct buf *b, struct str s, struct str kept)
 {
-    static const struct str kept = STR_INIT(";/?:@&=+$,#-_.!~*'()");
     for (size_t i = 0; i < s.n; i++) {
         char ch = s.p[i];
         if (is_alpha(ch) || is_digit(ch) || str_index(kept, ch) < kept.n)
@@ -358,17 +354,16 @@ static void encode_uri(struct buf *b, struct str s)
     }
 }
 
+/* As encodeURI writes it (ECMA-262). */
+static void encode_uri(struct buf *b, struct str s)
+{
+    add_escaped(b, s, STR(";/?:@&=+$,#-_.!~*'()"));
+}
+
 /* As node's querystring.escape writes it. */
 static void escape_query(struct buf *b, struct str s)
 {
-    static const struct str kept = STR_INIT("!'()*-._~");
-    for (size_t i = 0; i < s.n; i++) {
-        char ch = s.p[i];
-        if (is_alpha(ch) || is_digit(ch) || str_index(kept, ch) < kept.n)
-            buf_add_char(b, ch);
-        else
-            buf_printf(b, "%%%02X", (unsigned char)ch);
-    }
+    add_escaped(b, s, STR("!'()*-._~"));
 }
 
 /* The path, and behind a "?" the query, which is escaped twice, up to a second "?". */

@@ -200,8 +200,7 @@ static bool parse_token(struct parser *p, struct sf_value *out)
     return true;
 }
 
-/* The six bits that a character of base64 stands for, or -1. */
-static int base64_bits(char c)
+int sf_base64_bits(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -225,7 +224,7 @@ static bool base64_decode(struct str s, struct arena *a, struct str *out)
     char *bytes = arena_alloc(a, s.n);
     unsigned held = 0, bits = 0;
     for (size_t i = 0; i < text.n; i++) {
-        int six = base64_bits(text.p[i]);
+        int six = sf_base64_bits(text.p[i]);
         if (six < 0)
             return false;
         held = (held << 6 | (unsigned)six) & 0xfff;

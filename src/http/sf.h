@@ -58,6 +58,8 @@ bool sf_parse_dictionary(struct str value, struct arena *a, struct sf_members *o
 /* Returns the dictionary's member with that key, which lives as long as `d`. NULL: absent. */
 const struct sf_member *sf_get(const struct sf_members *d, struct str key);
 
+/* Returns the six bits that a character of base64 stands for (RFC 4648 §4); -1: none. */
+int sf_base64_bits(char c);
 /* Appends an sf-string with its quotes, for Cache-Status details. Bytes outside 0x20 to 0x7e become '?'. */
 struct buf;
 void sf_write_string(struct buf *out, struct str s);
