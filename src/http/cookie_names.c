@@ -145,7 +145,7 @@ unsigned cookie_names_scan(const struct cookie_names *set, struct str line, size
 {
     unsigned kinds = 0;
     const char *end = line.p + line.n, *piece_end;
-    for (const char *p = line.p; p<end && * left> 0; p = piece_end + 1) {
+    for (const char *p = line.p; *left > 0 && p < end; p = piece_end + 1) {
         --*left;
         piece_end = memchr(p, ';', (size_t)(end - p));
         piece_end = piece_end ? piece_end : end;

@@ -306,9 +306,9 @@ struct str route_bypass_cookie(const struct request *r)
 {
     struct cookies all = cookie_list(&r->fields);
     struct cookie c;
-    for (size_t n = 0; cookie_next(&all, &c); n++) {
-        if (n == KEY_COOKIES_MAX)
-            return STR("more cookies than are looked at");
+    if (key_has_many_cookies(&r->fields))
+        return STR("more cookies than are looked at");
+    while (cookie_next(&all, &c)) {
         struct str name = cookie_names_find(&r->site->cookies, c.name, COOKIE_BYPASS);
         if (name.n)
             return name;
