@@ -3,6 +3,7 @@
 #define FUZZ_TWO_SITES_H
 
 #include "cache/cache.h"
+#include "cache/purge.h"
 #include "conf/settings.h"
 
 static struct hash_secret secret;
@@ -28,6 +29,19 @@ static void set_up(void)
                               STR("t.yaml"), NULL, 0, &errors);
     CHECK(settings && errors.n == 0);
     cache = cache_new(&secret, 1 << 20);
+}
+
+/* What purge_check takes purges something, and what it refuses has a sentence. */
+static inline void check_applied(struct purge *p, struct arena *a)
+{
+    struct purge_error error = { 0 };
+    struct purge_result result;
+    if (!purge_check(p, settings, a, &error)) {
+        CHECK(error.text.n > 0);
+        return;
+    }
+    CHECK(purge_apply(cache, settings, p, 1, a, &result, &error));
+    CHECK(result.names > 0);
 }
 
 #endif

@@ -1,29 +1,8 @@
 /* The patterns of purges that are understood are what their senders mean, and all others are refused: no
  * byte of a regular expression is taken for a literal. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "arena_test.h"
 
 #include "admin/pattern.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, 4096);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_fini(&arena);
-    return 0;
-}
 
 struct row {
     const char *text;
@@ -164,7 +143,7 @@ static void regular_expressions_over_tags(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(regular_expressions_over_paths),
         T(paths_of_targets),

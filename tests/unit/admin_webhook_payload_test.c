@@ -1,23 +1,8 @@
 /* A template is filled from the payload with what is there; what is not there is said, and nothing is
  * guessed. */
 #include "admin_test.h"
+#include "arena_test.h"
 #include "admin_webhook_test.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 16384);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_fini(&arena);
-    return 0;
-}
 
 static struct str joined(const struct strs *list)
 {

@@ -1,23 +1,8 @@
 /* A request proves that it is its sender's by the bytes that the sender's own package signs, and by nothing
  * that differs from them in one bit. */
 #include "admin_test.h"
+#include "arena_test.h"
 #include "admin_webhook_test.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena_init(&arena, 16384);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_fini(&arena);
-    return 0;
-}
 
 /* `body`: of `n` bytes. */
 static struct webhook_proof check(const struct webhook *w, const char *target, const struct fields *fields,

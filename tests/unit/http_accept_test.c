@@ -1,29 +1,11 @@
 /* Accept-Encoding, Accept-Language, cookies and other fields come out in one spelling, as key material
  * (CACHING.md 4.9). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "arena_test.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "http/accept.h"
 #include "http/netlify_vary.h"
-
-static int setup(void **state)
-{
-    static struct arena arena;
-    arena_init(&arena, 4096);
-    *state = &arena;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    arena_fini(*state);
-    return 0;
-}
 
 static void assert_str(struct str s, const char *text)
 {

@@ -1,29 +1,11 @@
 /* Sets of cookie names: one `*` anywhere, names that begin with each other, and the same answer as a plain
  * comparison. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "arena_test.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "http/cookie_names.h"
-
-static int setup(void **state)
-{
-    static struct arena arena;
-    arena_init(&arena, 4096);
-    *state = &arena;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    arena_fini(*state);
-    return 0;
-}
 
 static struct cookie_names set_of(struct arena *a, const char *names)
 {

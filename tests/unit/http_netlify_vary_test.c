@@ -1,28 +1,10 @@
 /* Netlify-Vary is read by its grammar (CACHING.md 4); whatever is doubtful is refused, and rules that mean
  * the same have the same canonical text. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "arena_test.h"
+
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "http/netlify_vary.h"
-
-static int setup(void **state)
-{
-    static struct arena arena;
-    arena_init(&arena, 4096);
-    *state = &arena;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    arena_fini(*state);
-    return 0;
-}
 
 static void assert_str(struct str s, const char *text)
 {

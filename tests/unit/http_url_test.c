@@ -1,27 +1,9 @@
 /* A request target has one spelling for key and origin; what is ambiguous is refused, nothing is guessed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "arena_test.h"
+
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "http/url.h"
-
-static int setup(void **state)
-{
-    static struct arena arena;
-    arena_init(&arena, 4096);
-    *state = &arena;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    arena_fini(*state);
-    return 0;
-}
 
 static void assert_str(struct str s, const char *text)
 {
