@@ -58,13 +58,18 @@ static struct str forwarded_for(struct request *r)
 /* Fields that proxies add. A stranger can add one, but take none away. */
 static bool came_by_proxy(const struct request *r)
 {
-    static const enum field_id marks[] = {
-        FIELD_X_FORWARDED_FOR,    FIELD_X_FORWARDED_HOST,  FIELD_X_FORWARDED_PORT,
-        FIELD_X_FORWARDED_PREFIX, FIELD_X_FORWARDED_PROTO, FIELD_X_FORWARDED_SCHEME,
-        FIELD_X_FORWARDED_SERVER, FIELD_FORWARDED,         FIELD_VIA,
-        FIELD_X_REAL_IP,          FIELD_CDN_LOOP
-    };
-    static const struct str names[] = {
+    static const struct str marks[] = {
+        STR_INIT("X-Forwarded-For"),
+        STR_INIT("X-Forwarded-Host"),
+        STR_INIT("X-Forwarded-Port"),
+        STR_INIT("X-Forwarded-Prefix"),
+        STR_INIT("X-Forwarded-Proto"),
+        STR_INIT("X-Forwarded-Scheme"),
+        STR_INIT("X-Forwarded-Server"),
+        STR_INIT("Forwarded"),
+        STR_INIT("Via"),
+        STR_INIT("X-Real-IP"),
+        STR_INIT("CDN-Loop"),
         STR_INIT("CF-Connecting-IP"),
         STR_INIT("CF-Ray"),
         STR_INIT("True-Client-IP"),
@@ -72,15 +77,12 @@ static bool came_by_proxy(const struct request *r)
         STR_INIT("X-Cluster-Client-IP"),
         STR_INIT("Fastly-Client-IP"),
         STR_INIT("Fly-Client-IP"),
+        STR_INIT("X-Original-Host"),
         STR_INIT("X-Envoy-External-Address"),
         STR_INIT("X-Original-Forwarded-For"),
-        STR_INIT("X-Original-Host"),
     };
     for (size_t i = 0; i < COUNT_OF(marks); i++)
-        if (fields_has(&r->fields, marks[i]))
-            return true;
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (fields_index_of(&r->fields, names[i], 0) < r->fields.n)
+        if (fields_index_of(&r->fields, marks[i], 0) < r->fields.n)
             return true;
     return false;
 }

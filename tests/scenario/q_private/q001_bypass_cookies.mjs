@@ -136,5 +136,7 @@ await scenario({ answer, yaml, flags: ['--workers', '2'] }, async ({ ask, cases,
   await cases.check('explain says so', async () => {
     const facts = JSON.parse((await freshet.api('GET', `/api/v1/explain?url=${encodeURIComponent('http://test/')}&header=${encodeURIComponent('Cookie: a=1; wp-postpass_x=1')}`)).text);
     equal(`${facts.outcome} ${facts.reason} ${facts.bypass_cookie}`, 'pass bypass-cookie wp-postpass_*');
+    const many = JSON.parse((await freshet.api('GET', `/api/v1/explain?url=${encodeURIComponent('http://test/')}&header=${encodeURIComponent(`Cookie: a=1${';'.repeat(200)}`)}`)).text);
+    equal(`${many.outcome} ${many.bypass_cookie}`, 'pass more cookies than are looked at', 'counted by semicolons, as for the request');
   });
 });
