@@ -44,11 +44,26 @@ static bool outgrows_names(struct fetch *f, const struct verdict *v)
     return names.is_short && names.n > EPOCH_NAMES_FEW;
 }
 
+/* Merges fields that came into those of a stored response. What rules had set counts no more than what came:
+ * they are asked again, about a whole answer of that status. */
+static void merge_stored(struct fetch *f, const struct response *stored, const struct fields *came,
+                         int status, struct fields *merged)
+{
+    struct fields before;
+    bool keep_cookies = f->plan.site->set_cookie != SET_COOKIE_REFUSE;
+    response_fields(stored, &f->arena, &before, NULL);
+    if (f->plan.site->ruled)
+        rules_forget_control(f->plan.site->ruled, &before);
+    response_merge_304(&before, came, keep_cookies, &f->arena, merged);
+    fields_remove(merged, FIELD_CONTENT_RANGE);
+    fetch_apply_rules(f, status, merged);
+}
+
 /* 304: the stored response is confirmed. The new object gets its body and the updated head (RFC 9111
  * §4.3.4). */
 static void confirmed(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
-    struct fields update, before, merged;
+    struct fields update, merged;
     struct verdict v;
     bool keep_cookies = f->plan.site->set_cookie != SET_COOKIE_REFUSE;
     CHECK(f->stale && f->conditional);
@@ -59,11 +74,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
         ask_unconditionally(f);
         return;
     }
-    response_fields(stored, &f->arena, &before, NULL);
-    if (f->plan.site->ruled)
-        rules_forget_control(f->plan.site->ruled, &before);
-    response_merge_304(&before, &update, keep_cookies, &f->arena, &merged);
-    fetch_apply_rules(f, stored->status, &merged);
+    merge_stored(f, stored, &update, stored->status, &merged);
     /* Fields and names add up when each confirmation brings others: at some point the page is fetched
      * anew. */
     const struct process_settings *limits = &f->plan.settings->process;
@@ -155,13 +166,10 @@ static bool completes_part(struct fetch *f, const struct fields *fields)
 /* Makes a whole of a stored part and the 206 that brings its rest. */
 static void complete_part(struct fetch *f, const struct response_head *h, const struct fields *rest)
 {
-    struct fields before, merged;
+    struct fields merged;
     struct verdict v;
     CHECK(!f->plan.range.n); /* only the rest was asked for */
-    response_fields(f->part->response, &f->arena, &before, NULL);
-    response_merge_304(&before, rest, f->plan.site->set_cookie != SET_COOKIE_REFUSE, &f->arena, &merged);
-    fields_remove(&merged, FIELD_CONTENT_RANGE);
-    fetch_apply_rules(f, 200, &merged);
+    merge_stored(f, f->part->response, rest, 200, &merged);
     fetch_judge(f, 200, &merged, &v);
     fetch_settle(f, 200, &v);
     struct fetch_answer a = { 200, STR("OK"), &merged, -1, 206 };
