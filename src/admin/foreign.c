@@ -41,22 +41,14 @@ static bool refuse_path(struct reader *d, const char *there)
 
 /* ---- parts of paths ---- */
 
-static int hex_of(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    char lower = ascii_lower(c);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Clients encode a value that they put into a path. */
 static struct str decode(struct str s, struct arena *a)
 {
     char *p = arena_alloc(a, s.n + 1);
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
-        int high = s.p[i] == '%' && i + 2 < s.n ? hex_of(s.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_of(s.p[i + 2]) : -1;
+        int high = s.p[i] == '%' && i + 2 < s.n ? ascii_hex_value(s.p[i + 1]) : -1;
+        int low = high >= 0 ? ascii_hex_value(s.p[i + 2]) : -1;
         p[n++] = low >= 0 ? (char)(high << 4 | low) : s.p[i];
         i += low >= 0 ? 2 : 0;
     }

@@ -81,20 +81,12 @@ static size_t mac_bytes(enum webhook_digest d)
     return d == WEBHOOK_SHA1 ? 20 : 32;
 }
 
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool read_hex(struct str s, unsigned char *out, size_t bytes)
 {
     if (s.n != 2 * bytes)
         return false;
     for (size_t i = 0; i < bytes; i++) {
-        int high = hex_value(s.p[2 * i]), low = hex_value(s.p[2 * i + 1]);
+        int high = ascii_hex_value(s.p[2 * i]), low = ascii_hex_value(s.p[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         out[i] = (unsigned char)(high << 4 | low);

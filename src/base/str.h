@@ -118,5 +118,11 @@ static inline bool is_alpha(char c)
     char l = (char)(c | 0x20);
     return l >= 'a' && l <= 'z';
 }
+/* Returns the value of a hexadecimal digit in either case, or -1. */
+static inline int ascii_hex_value(char c)
+{
+    char l = (char)(c | 0x20);
+    return is_digit(c) ? c - '0' : l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
 
 #endif

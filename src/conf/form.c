@@ -125,11 +125,7 @@ static struct place_to_listen read_place(struct str s)
 
 uint16_t form_address_port(struct str address)
 {
-    uint64_t port;
-    size_t at = address.n;
-    while (at > 0 && address.p[at - 1] != ':')
-        at--;
-    return str_to_u64(str_from_index(address, at), UINT16_MAX, &port) ? (uint16_t)port : 0;
+    return read_place(address).port;
 }
 
 bool form_addresses_overlap(struct str a, struct str b)

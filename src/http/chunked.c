@@ -60,17 +60,9 @@ static bool is_white(char b)
     return b == ' ' || b == '\t';
 }
 
-static int hex_value(char b)
-{
-    if (is_digit(b))
-        return b - '0';
-    char l = ascii_lower(b);
-    return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
 static enum http_error step_size(struct chunked *c, char b)
 {
-    int digit = hex_value(b);
+    int digit = ascii_hex_value(b);
     if (digit >= 0) {
         if (c->digits == SIZE_DIGITS_MAX)
             return HTTP_ERROR_CHUNK_SIZE;

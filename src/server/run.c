@@ -18,9 +18,9 @@
 #include "server/prepare.h"
 #include "server/secrets.h"
 #include "server/worker.h"
+#include "site/rules.h"
 #ifdef FRESHET_CONTROL
 #include "server/control.h"
-#include "site/rules.h"
 #endif
 
 #define SWEEP_US    250

@@ -92,13 +92,6 @@ static bool one_cookie(struct str pattern, const void *ctx)
 
 #define NAME_MOST 256 /* a longer name of a parameter matches as it stands */
 
-static int hex(char c)
-{
-    return is_digit(c)                                      ? c - '0'
-           : ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f' ? ascii_lower(c) - 'a' + 10
-                                                            : -1;
-}
-
 /* As a form's parser reads it, into `to`. */
 static struct str decode_name(struct str name, char *to)
 {
@@ -106,8 +99,9 @@ static struct str decode_name(struct str name, char *to)
     if (name.n > NAME_MOST)
         return name;
     for (size_t i = 0; i < name.n; i++) {
-        bool coded = name.p[i] == '%' && i + 2 < name.n && hex(name.p[i + 1]) >= 0 && hex(name.p[i + 2]) >= 0;
-        to[n++] = coded              ? (char)(hex(name.p[i + 1]) << 4 | hex(name.p[i + 2]))
+        bool coded = name.p[i] == '%' && i + 2 < name.n && ascii_hex_value(name.p[i + 1]) >= 0 &&
+                     ascii_hex_value(name.p[i + 2]) >= 0;
+        to[n++] = coded ? (char)(ascii_hex_value(name.p[i + 1]) << 4 | ascii_hex_value(name.p[i + 2]))
                   : name.p[i] == '+' ? ' '
                                      : name.p[i];
         i += coded ? 2 : 0;
