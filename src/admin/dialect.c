@@ -321,18 +321,6 @@ static bool choose(struct reader *d)
     return purge_path(d);
 }
 
-/* What came is repeated in answers and in the log. */
-static bool check_texts(struct reader *d)
-{
-    const struct purge *p = &d->out->purge;
-    const struct strs *lists[] = { &p->tags, &p->urls, &p->prefixes };
-    for (size_t k = 0; k < COUNT_OF(lists); k++)
-        for (size_t i = 0; i < lists[k]->n; i++)
-            if (!purge_is_text(lists[k]->v[i]))
-                return REFUSE(d, "what is to be purged is not UTF-8, or has a control character in it");
-    return true;
-}
-
 bool dialect_read(const struct dialect_request *r, struct arena *a, struct dialect_purge *out,
                   struct purge_error *error)
 {
@@ -352,7 +340,7 @@ bool dialect_read(const struct dialect_request *r, struct arena *a, struct diale
             return false;
     if (d.typo3.p)
         out->purge.kind = PURGE_SOFT;
-    if (!choose(&d) || !check_texts(&d))
+    if (!choose(&d) || !purge_check_texts(&out->purge, a, error))
         return false;
     if (!out->any_host)
         out->purge.domain = r->host;

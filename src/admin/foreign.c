@@ -78,24 +78,12 @@ static bool find_site(struct reader *d, const char *what)
     return true;
 }
 
-static bool check_texts(struct reader *d)
-{
-    const struct strs *lists[] = { &d->out->purge.tags, &d->out->purge.urls, &d->out->purge.prefixes };
-    for (size_t k = 0; k < COUNT_OF(lists); k++)
-        for (size_t i = 0; i < lists[k]->n; i++)
-            if (!purge_is_text(lists[k]->v[i]))
-                return REFUSE(d, "what is to be purged is not UTF-8, or has a control character in it");
-    return true;
-}
-
 /* ---- Fastly ---- */
 
 static struct str field_of(const struct fields *f, struct str name)
 {
-    for (size_t i = 0; i < f->n; i++)
-        if (str_eq_nocase(f->v[i].name, name))
-            return f->v[i].value;
-    return STR_NONE;
+    size_t at = fields_index_of(f, name, 0);
+    return at < f->n ? f->v[at].value : STR_NONE;
 }
 
 /* /purge/HOST/PATH?QUERY, as a whole encoded by its own client. */
@@ -337,7 +325,7 @@ bool foreign_read(enum foreign_api api, const struct foreign_request *r, struct 
     bool good = api == FOREIGN_FASTLY       ? read_fastly(&d)
                 : api == FOREIGN_CLOUDFLARE ? read_cloudflare(&d)
                                             : read_vercel(&d);
-    return good && check_texts(&d);
+    return good && purge_check_texts(&out->purge, a, error);
 }
 
 /* ---- answers ---- */

@@ -24,15 +24,16 @@ static bool may_purge(const struct site_settings *site, const struct address *se
 struct targets {
     const struct site_settings **v;
     size_t n;
+    const struct site_settings *of_host; /* the site of the request's host; NULL: none has it */
 };
 
 static void find_targets(struct request *r, const struct address *sender, bool has_token, struct targets *out)
 {
     const struct settings *s = r->settings;
-    *out = (struct targets){ .v = arena_alloc(&r->arena, s->sites_n * sizeof(*out->v)) };
-    const struct site_settings *of_host = settings_site_of_host(s, r->key.host);
+    *out = (struct targets){ .v = arena_alloc(&r->arena, s->sites_n * sizeof(*out->v)),
+                             .of_host = settings_site_of_host(s, r->key.host) };
     for (size_t i = 0; i < s->sites_n; i++)
-        if ((!of_host || of_host == &s->sites[i]) && (has_token || may_purge(&s->sites[i], sender)))
+        if ((!out->of_host || out->of_host == &s->sites[i]) && (has_token || may_purge(&s->sites[i], sender)))
             out->v[out->n++] = &s->sites[i];
 }
 
@@ -73,13 +74,13 @@ static void say(struct request *r, const struct purge_made *made, const struct d
 
 /* Is it the machine's address or its name for itself, and no host of the site's? A plugin that has only
  * freshet's address sends that, and no visitor's page has it. */
-static bool is_of_the_machine(const struct request *r)
+static bool is_of_the_machine(const struct request *r, const struct site_settings *of_host)
 {
     struct str host = r->key.host;
     bool is_address = host.n > 0;
     for (size_t i = 0; i < host.n && host.p[0] != '['; i++)
         is_address &= is_digit(host.p[i]) || host.p[i] == '.';
-    return (is_address || str_eq(host, STR("localhost"))) && r->site && r->site->hosts.n == 0;
+    return (is_address || str_eq(host, STR("localhost"))) && of_host && of_host->hosts.n == 0;
 }
 
 /* Does freshet listen at that port? Visitors come to the default one then, or straight to it. */
@@ -93,22 +94,23 @@ static bool listens_at(const struct request *r, uint16_t port)
 }
 
 /* HOST[:PORT] of the page that is named; empty: of any host of the site. */
-static struct str host_of(struct request *r)
+static struct str host_of(struct request *r, const struct site_settings *of_host)
 {
-    if (is_of_the_machine(r))
+    if (is_of_the_machine(r, of_host))
         return STR_NONE;
     if (r->key.port == 0 || listens_at(r, r->key.port))
         return r->key.host;
     return ARENA_JOIN(&r->arena, r->key.host, STR(":"), arena_decimal(&r->arena, r->key.port));
 }
 
-static bool read_request(struct request *r, struct dialect_purge *out, struct purge_error *error)
+static bool read_request(struct request *r, const struct targets *targets, struct dialect_purge *out,
+                         struct purge_error *error)
 {
     struct dialect_request asked = {
         .method = r->method_name,
         .target = r->came,
         .is_absolute = !str_starts(r->target, STR("/")),
-        .host = host_of(r),
+        .host = host_of(r, targets->of_host),
         .fields = &r->fields,
         .purge_path = r->method == METHOD_GET ? r->site->purge_path : STR_NONE,
     };
@@ -119,8 +121,7 @@ static bool read_request(struct request *r, struct dialect_purge *out, struct pu
 static bool purge_targets(struct admin *a, struct request *r, const struct targets *targets,
                           const struct dialect_purge *d, struct purge_made *made, struct purge_error *error)
 {
-    bool known_host = settings_site_of_host(r->settings, r->key.host) != NULL;
-    if (!known_host && !d->any_host)
+    if (!targets->of_host && !d->any_host)
         return purge_refuse(error, &r->arena, 404,
                             "no site has the host \"%.*s\"; a site's setting hosts names them",
                             STR_ARG(r->key.host));
@@ -149,7 +150,8 @@ void purge_method_answer(struct admin *a, struct request *r, bool has_token)
     find_targets(r, &sender, has_token, &targets);
     if (targets.n == 0)
         refuse_stranger(r);
-    else if (!read_request(r, &read, &error) || !purge_targets(a, r, &targets, &read, &made, &error))
+    else if (!read_request(r, &targets, &read, &error) ||
+             !purge_targets(a, r, &targets, &read, &made, &error))
         refuse(r, &error);
     else
         say(r, &made, &read);

@@ -52,14 +52,19 @@ static void copy_cut(char *to, size_t room, struct str s)
     *str_put(to, str_utf8_first(s, room - 1)) = '\0';
 }
 
+static bool is_same_refusal(const struct webhook_line *a, const struct webhook_line *b)
+{
+    return a->status == 401 && b->status == 401 && strcmp(a->site, b->site) == 0 &&
+           strcmp(a->path, b->path) == 0 && strcmp(a->verdict, b->verdict) == 0;
+}
+
 /* The line of an equal refusal, so that strangers do not fill the list; else the oldest line. */
 static struct webhook_line *choose_line(struct webhooks *h, const struct webhook_line *line)
 {
     struct webhook_line *oldest = &h->latest[0];
     for (size_t i = 0; i < h->latest_n; i++) {
         struct webhook_line *l = &h->latest[i];
-        if (line->status == 401 && l->status == 401 && strcmp(l->site, line->site) == 0 &&
-            strcmp(l->path, line->path) == 0 && strcmp(l->verdict, line->verdict) == 0)
+        if (is_same_refusal(l, line))
             return l;
         if (l->wall_ms < oldest->wall_ms)
             oldest = l;
@@ -71,10 +76,7 @@ static void note(struct webhooks *h, const struct webhook_line *line)
 {
     lock_take(&h->lock);
     struct webhook_line *to = choose_line(h, line);
-    bool again = to < &h->latest[h->latest_n] && to->status == 401 && line->status == 401 &&
-                 strcmp(to->verdict, line->verdict) == 0 && strcmp(to->path, line->path) == 0 &&
-                 strcmp(to->site, line->site) == 0;
-    uint64_t times = again ? to->times + 1 : 1;
+    uint64_t times = is_same_refusal(to, line) ? to->times + 1 : 1; /* an unused line is no refusal */
     h->latest_n += to == &h->latest[h->latest_n] && h->latest_n < WEBHOOK_LATEST;
     *to = *line;
     to->times = times;

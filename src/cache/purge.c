@@ -28,6 +28,17 @@ bool purge_is_text(struct str s)
     return str_is_utf8(s);
 }
 
+bool purge_check_texts(const struct purge *p, struct arena *a, struct purge_error *error)
+{
+    const struct strs *lists[] = { &p->tags, &p->urls, &p->prefixes };
+    for (size_t k = 0; k < COUNT_OF(lists); k++)
+        for (size_t i = 0; i < lists[k]->n; i++)
+            if (!purge_is_text(lists[k]->v[i]))
+                return purge_refuse(error, a, 400,
+                                    "what is to be purged is not UTF-8, or has a control character in it");
+    return true;
+}
+
 /* Who filled it has said what it names, and nothing else. A purge of lists that lost its scope must not
  * become one of the site. */
 static void check_whole(const struct purge *p)

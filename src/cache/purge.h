@@ -79,6 +79,9 @@ struct purge_result {
 bool purge_check(struct purge *p, const struct settings *settings, struct arena *a,
                  struct purge_error *error);
 
+/* Looks at the texts of tags, URLs and prefixes, which answers and the log repeat. false: one is no
+ * purge_is_text, and *error says so. */
+bool purge_check_texts(const struct purge *p, struct arena *a, struct purge_error *error);
 /* Does the purge name nothing, since its lists are empty? */
 bool purge_is_empty(const struct purge *p);
 

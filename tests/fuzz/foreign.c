@@ -13,7 +13,8 @@ static void check_purge(struct purge p, struct arena *a)
     struct buf line = BUF_INIT;
     CHECK(p.scope && p.cause == PURGE_BY_DIALECT && !purge_is_empty(&p) && !(p.scope & PURGE_OF_GROUPS));
     purge_write(&p, &line);
-    CHECK(purge_read(buf_str(&line), a, &again, &error) || p.urls.n || p.prefixes.n);
+    CHECK(purge_read(buf_str(&line), a, &again, &error) && again.scope == p.scope && again.kind == p.kind);
+    CHECK(again.tags.n == p.tags.n && again.urls.n == p.urls.n && again.prefixes.n == p.prefixes.n);
     check_applied(&p, a);
     buf_fini(&line);
 }

@@ -13,6 +13,12 @@ await scenario({ answer, yaml: (url) => `origin: ${url}\npurge_from: [unix]\n` }
       check(/uri-miss|stored/.test((await ask('/a', { Host: 'www.example.com' })).fields['cache-status']), 'purged');
       check(/; hit/.test((await ask('/b', { Host: 'www.example.com' })).fields['cache-status']), 'the other page stays');
     });
+  await cases.check('on the admin listener too, whose own address nobody visits', async () => {
+    await ask('/a', { Host: 'www.example.com' });
+    const r = await freshet.api('PURGE', '/a', undefined, { host: '127.0.0.1:8081' });
+    equal(r.status, 200, r.text);
+    check(!/; hit/.test((await ask('/a', { Host: 'www.example.com' })).fields['cache-status']), 'purged');
+  });
   await cases.check('a named host is that host', async () => {
     await ask('/a', { Host: 'www.example.com' });
     await ask('/a', { Host: '1x.example' });
