@@ -137,8 +137,7 @@ static bool parse_choice(const struct setting *s, struct str text, union value *
         }
         nearest_offer(&near, word);
     }
-    char words[128];
-    CHECK(s->words.n < sizeof(words));
+    char *words = arena_alloc(r->arena, s->words.n);
     for (size_t i = 0; i < s->words.n; i++)
         words[i] = s->words.p[i] == '|' ? '/' : s->words.p[i];
     const char *quoted = report_quote(r, text);

@@ -1293,6 +1293,17 @@ static void a_snapshot_lives_until_its_last_user(void **state)
     settings_unref(again);
 }
 
+/* What must be refused, with these words among its lines. */
+static void refused_with(const char *yaml, const char *words)
+{
+    struct buf errors = BUF_INIT;
+    struct settings *s = parse_with(yaml, NULL, 0, &errors);
+    assert_null(s);
+    if (!memmem(errors.p, errors.n, words, strlen(words)))
+        fail_msg("%s%.*s", yaml, STR_ARG(buf_str(&errors)));
+    buf_fini(&errors);
+}
+
 /* A value that differs from both defaults, for each type. */
 static const char *other_value(const struct setting *t, char *out, size_t n)
 {
@@ -1313,6 +1324,39 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
     case TYPE_CHOICE: snprintf(out, n, "%s", strrchr(t->words.p, '|') + 1); return out;
     default: snprintf(out, n, "%lld%s", (long long)t->most, t->type == TYPE_TIME ? "ms" : ""); return out;
     }
+}
+
+/* However many words a choice has: the message lists them all. */
+static void a_wrong_word_is_refused_for_each_choice(void **state)
+{
+    (void)state;
+    static const char *const maps[] = {
+        "rules: [{path: /x, %.*s: wrongly}]\n",
+        "webhooks: [{path: /x, secret: s, everything: true, %.*s: wrongly}]\n"
+    };
+    size_t choices = 0;
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
+        const struct setting *t = &setting_table[id];
+        if (t->type != TYPE_CHOICE)
+            continue;
+        char yaml[256];
+        snprintf(yaml, sizeof(yaml), ORIGIN "%.*s: wrongly\n", STR_ARG(t->name));
+        refused_with(yaml, "wrongly\" is none of ");
+        choices++;
+    }
+    for (size_t k = 0; k < COUNT_OF(maps); k++) {
+        const struct shape *shape = &shape_table[k == 0 ? SHAPE_RULE : SHAPE_WEBHOOK];
+        for (size_t i = 0; i < shape->n; i++) {
+            if (shape->fields[i].type != TYPE_CHOICE)
+                continue;
+            char line[160], yaml[256];
+            snprintf(line, sizeof(line), maps[k], STR_ARG(shape->fields[i].name));
+            snprintf(yaml, sizeof(yaml), ORIGIN "%s", line);
+            refused_with(yaml, "wrongly\" is none of ");
+            choices++;
+        }
+    }
+    assert_true(choices > 8);
 }
 
 static void a_reload_knows_what_changed(void **state)
@@ -1517,6 +1561,7 @@ int main(void)
         cmocka_unit_test(mistakes_in_a_block_name_line_entry_and_field),
         cmocka_unit_test(a_list_of_blocks_has_a_limit),
         cmocka_unit_test(a_reload_compares_blocks),
+        cmocka_unit_test(a_wrong_word_is_refused_for_each_choice),
         cmocka_unit_test(a_reload_knows_what_changed),
         cmocka_unit_test(webhooks_are_read),
         cmocka_unit_test(each_sender_has_its_word),
