@@ -69,6 +69,17 @@ static bool take_question(struct request *r, struct question *q)
 
 /* ---- the request that it stands for ---- */
 
+/* A rule of the site answers it. */
+static void refuse_redirected(struct request *r, const struct request *x)
+{
+    struct rules_request q = route_rules_request(x);
+    int status;
+    struct str to = rules_redirect(x->site->ruled, &q, x->said.redirect, &status, &r->arena);
+    struct str rule = rules_name(x->site->ruled, x->said.redirect, &r->arena);
+    answer_error(r, 400, "such a request is answered with %d to %.*s, by %.*s; the origin is not asked",
+                 status, STR_ARG(str_first(to, QUOTED_MAX)), STR_ARG(rule));
+}
+
 /* Through request/route as if a visitor had sent it. false: `r` has an answer that says why not. */
 static bool make_request(struct admin *a, struct request *r, struct question *q, struct requests *sites,
                          struct request *out)
@@ -87,6 +98,7 @@ static bool make_request(struct admin *a, struct request *r, struct question *q,
     *sites = *r->w;
     sites->source = &source_origin;
     sites->purges = &a->by_method;
+    sites->webhooks = &a->by_webhook;
     request_init(out, sites, NULL);
     out->source = sites->source;
     out->settings = r->settings;
@@ -113,6 +125,10 @@ static bool make_request(struct admin *a, struct request *r, struct question *q,
             "no site has the host \"%.*s\": such a request is answered with 421; a site's setting hosts "
             "names its hosts",
             STR_ARG(out->key.host));
+    else if (out->source == sites->webhooks)
+        answer_error(r, 400,
+                     "such a path is a webhook's (setting webhooks): its sender's POST purges, all else is "
+                     "answered with 405, and the origin is never asked");
     else if (out->source != sites->source)
         answer_error(
             r, 400,
@@ -122,6 +138,8 @@ static bool make_request(struct admin *a, struct request *r, struct question *q,
     else if (out->status)
         answer_error(r, 400, "such a request is answered with %d: %s", out->status,
                      reason_sentence(out->reason).p);
+    else if (out->redirected)
+        refuse_redirected(r, out);
     else
         request_fields(out);
     return r->answer.status == 0;

@@ -751,8 +751,10 @@ struct str key_describe(const struct key_request *r, const struct rule *rule, st
         say(&m, "", STR("x-nextjs-data"));
         put_bytes(&m, r->data_request);
     }
-    if (r->rules.n)
-        say(&m, "", STR("rules that a visitor's header, cookie or query meets"));
+    if (r->rules.n) {
+        say(&m, "rules", STR_NONE);
+        put_bytes(&m, STR("those that the visitor's header, cookie or query meets"));
+    }
     if (rule)
         say_rule(&m, r, rule);
     return material_str(&m);

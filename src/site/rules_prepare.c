@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "http/directives.h"
 #include "http/netlify_vary.h"
 #include "site/rules_machine.h"
 
@@ -202,6 +203,21 @@ static void check_vary(struct compile *c, const struct map_value *v)
                 "does not parse; see CACHING.md 4");
 }
 
+/* Read as an answer's targeted field will be: what does not parse there is ignored, and nothing is stored. */
+static void check_control(struct compile *c, const struct map_value *v, enum rule_field field)
+{
+    struct fields one = { 0 };
+    struct directives d;
+    struct field_spot bad;
+    if (!v[field].line)
+        return;
+    fields_add(&one, c->report->arena, STR("CDN-Cache-Control"), v[field].text);
+    directives_parse_targeted(&one, STR("CDN-Cache-Control"), c->report->arena, &d, &bad);
+    if (bad.byte)
+        problem(c, v, field, report_quote(c->report, v[field].text),
+                "does not parse; write it like max-age=60, stale-while-revalidate=600");
+}
+
 static bool is_about_request(const struct map_value *v)
 {
     return v[RULE_bypass].line || v[RULE_static].line || v[RULE_redirect].line || v[RULE_set_header].line ||
@@ -234,6 +250,8 @@ static void check_rule(struct compile *c, const struct map *m, struct str subjec
     check_actions(c, m->v);
     check_all_captures(c, m->v);
     check_vary(c, m->v);
+    check_control(c, m->v, RULE_cdn_cache_control);
+    check_control(c, m->v, RULE_default_cdn_cache_control);
     if (!is_about_request(m->v) && !changes_page(m->v))
         report_add(c->report, PLACE_LINE(m->line), "does nothing; add an action, like bypass: true");
     else if (is_about_request(m->v) && asks_answer(m->v))

@@ -156,6 +156,8 @@ static void mistakes_name_line_rule_and_field(void **state)
         { "{set_header: \"Authorization: Basic x\"}", "\"Authorization\" is not for rules" },
         { "{path: /a, vary: \"query=a\", cookie: x}", "would be another one for each visitor" },
         { "{path: /a, vary: \"cookies\"}", "does not parse" },
+        { "{path: /a, cdn_cache_control: max-age=abc}", "\"max-age=abc\" does not parse" },
+        { "{path: /a, default_cdn_cache_control: \"max-age=60,\"}", "does not parse" },
         { "{set_header: \"X-Forwarded-For: 1\"}", "is not for rules" },
         { "{set_response_header: \"Set-Cookie: a=1\"}", "\"Set-Cookie\" is not for rules" },
         { "{remove_response_header: Transfer-Encoding}", "is not for rules" },

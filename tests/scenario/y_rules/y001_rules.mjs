@@ -128,6 +128,8 @@ await scenario({ yaml, answer }, async ({ ask, cases, freshet, origin }) => {
   await cases.check('explain names rules and actions', async () => {
     const text = JSON.stringify(await freshet.api('GET', `/api/v1/explain?url=${encodeURIComponent('http://test/cart/x')}`));
     check(text.includes('rule 2 of default') && text.includes('bypass'), text);
+    const moved = await freshet.api('GET', `/api/v1/explain?url=${encodeURIComponent('http://test/old/a/b')}`);
+    check(/is answered with 308 to \/new\/\S+, by rule \d+ of default; the origin is not asked/.test(moved.text), moved.text);
     const said = await freshet.run('explain', 'http://test/products/9');
     check(JSON.stringify(said).includes('rule 1 of default'), JSON.stringify(said));
   });
