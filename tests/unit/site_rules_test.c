@@ -245,6 +245,7 @@ static void presets_keep_visitors_apart(void **state)
         { "wordpress", "/?%70review=true", NULL, true },
         { "wordpress", "//wp-admin//x", NULL, true },
         { "wordpress", "/a-long-folder-1//wp-admin", NULL, false },
+        { "drupal", "/node/123456789//edit", NULL, true }, /* the slashes stand in two words */
         { "wordpress", "/wp-admin%2Fx", NULL, true },
         { "wordpress", "/wp%2fadmin", NULL, false },
         { "wordpress", "/", "wordpress_logged_in_1=x", true },

@@ -55,12 +55,13 @@ await scenario({ yaml, answer, flags: ['--access-log', 'access.log'] }, async ({
     check(JSON.stringify(freshet.run('explain', 'http://file.test/blog/a').stdout).includes('line 4 of _headers'), 'explain');
   });
   await cases.check('the file is read again at a reload, which empties the cache', async () => {
+    check(hit(await twice('recipe', '/products/8')), 'a page of another site');
     fs.writeFileSync('_headers', headers.replace('/blog/:slug', '/news/:slug'));
     await freshet.signal('HUP');
     await freshet.saying('main: reloaded', 1);
     check(!hit(await twice('file', '/blog/first')), 'not by the old file');
     check(hit(await twice('file', '/news/first')), 'by the new one');
-    check(hit(await ask('/products/8', { Host: 'recipe.test' })) || hit(await twice('recipe', '/products/8')), 'others stay');
+    check(hit(await ask('/products/8', { Host: 'recipe.test' })), 'others stay');
     fs.writeFileSync('_headers', 'X-Early: 1\n/a\n  no header\n');
     const told = freshet.run('check', 'config.yaml').stderr;
     check(/_headers:1: .*is not a path/.test(told) && /_headers:3: .*is no header/.test(told), told);
