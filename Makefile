@@ -69,8 +69,8 @@ e2e: all
 	@tools/deps.sh test
 	bash tests/e2e/run.sh
 
-# Guides and integrations with the software itself (WordPress, Rails, Next.js, Astro, Nuxt, SvelteKit): some minutes, after a gigabyte of
-# packages.
+# Guides and integrations with the software itself (WordPress, MediaWiki, Rails, Next.js, Astro, Nuxt, SvelteKit): no part of `make test`, since
+# it takes longer than that, after a gigabyte of packages. CONTRIBUTING.md says what is where.
 e2e-apps: sites
 sites: all
 	@tools/deps.sh sites

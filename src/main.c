@@ -9,14 +9,15 @@
 #include "conf/cli.h"
 #include "conf/limits.h"
 #include "io/system.h"
+#include "server/load.h"
 #include "server/prepare.h"
 #include "server/run.h"
-#include "server/secrets.h"
 #include "site/rules.h"
 
 static void print(FILE *to, struct buf *text)
 {
-    fwrite(text->p, 1, text->n, to);
+    if (text->n)
+        fwrite(text->p, 1, text->n, to);
     buf_fini(text);
 }
 
@@ -48,21 +49,30 @@ static void say_rules(const struct settings *s)
     buf_fini(&lines);
 }
 
-static int check(const struct cli *cli)
+/* Returns the exit code. */
+static int try_start(const struct settings *s)
 {
-    struct buf errors = BUF_INIT;
-    struct settings *s = rules_read_settings(cli->config, cli->overrides, cli->overrides_n, &errors);
-    if (!s || !secrets_read(s, &errors)) {
-        int code = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
-        print(stderr, &errors);
-        return code;
-    }
-    buf_fini(&errors);
-    say_limits(s);
-    say_rules(s);
     struct preparation p = { .settings = s, .only_try = true };
     int code = prepare(&p);
     prepare_fini(&p);
+    return code;
+}
+
+/* Whatever one stage finds, the next ones look too: all mistakes are told at once. */
+static int check(const struct cli *cli)
+{
+    struct buf errors = BUF_INIT;
+    struct settings *s = load_look(cli, &errors);
+    int code = s && !s->is_broken ? 0 : settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
+    print(stderr, &errors);
+    if (!s)
+        return code;
+    if (!s->start_is_broken) {
+        say_limits(s);
+        say_rules(s);
+        int wrong = try_start(s);
+        code = wrong > code ? wrong : code;
+    }
     if (code == 0)
         printf("%s: good, %zu site%s\n", cli->config ? cli->config : "settings", s->sites_n,
                s->sites_n == 1 ? "" : "s");
@@ -91,6 +101,7 @@ static int dispatch(const struct cli *cli)
     case CLI_RUN: return run_verb(cli);
     case CLI_CHECK: return check(cli);
     case CLI_PURGE: return client_purge(cli);
+    case CLI_DEPLOY: return client_deploy(cli);
     case CLI_EXPLAIN: return client_explain(cli);
     case CLI_STATUS: return client_status(cli);
     case CLI_VERSION: printf("freshet %s\n", FRESHET_VERSION); return 0;

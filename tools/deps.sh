@@ -50,6 +50,9 @@ group_build() {
     need library libcrypto libssl-dev
     need library libxxhash libxxhash-dev
     need library libmaxminddb libmaxminddb-dev
+    need library sqlite3 libsqlite3-dev
+    need library zlib zlib1g-dev
+    need library libbrotlidec libbrotli-dev
 }
 
 # For the checks of the sources alone.
@@ -117,6 +120,8 @@ group_sites() {
     need file /usr/share/wordpress/wp-load.php wordpress
     need file /usr/share/wordpress/wp-content/themes/twentytwentythree wordpress-theme-twentytwentythree
     need file /usr/share/mediawiki/index.php mediawiki
+    need file /usr/sbin/nginx nginx
+    need command chromium chromium
     need glob "/usr/lib/php/*/sqlite3.so" php-sqlite3
     need glob "/usr/lib/php/*/curl.so" php-curl
     need command ruby ruby

@@ -6,13 +6,14 @@
 #include <openssl/sha.h>
 
 #include "admin/answer.h"
+#include "admin/deploy.h"
 #include "admin/explain.h"
 #include "admin/foreign.h"
 #include "admin/metrics.h"
 #include "admin/purge.h"
 #include "admin/purge_method.h"
+#include "admin/saved.h"
 #include "admin/status.h"
-#include "request/page.h"
 #include "request/route.h"
 
 #define BODY_MAX       ((size_t)1 << 20)
@@ -56,13 +57,14 @@ static void metrics(struct admin *a, struct request *r, struct str body)
 
 /* ---- what there is ---- */
 
-static const struct {
+static const struct page {
     struct str path;
     enum method method; /* HEAD comes with GET */
     bool needs_token;
     void (*answer)(struct admin *a, struct request *r, struct str body);
 } pages[] = {
     { STR_INIT("/api/v1/purge"), METHOD_POST, true, purge_answer },
+    { STR_INIT("/api/v1/deploy"), METHOD_POST, true, NULL }, /* see admin_answer: it may take a while */
     { STR_INIT("/api/v1/explain"), METHOD_GET, true, explain },
     { STR_INIT("/api/v1/status"), METHOD_GET, true, status },
     { STR_INIT("/healthz"), METHOD_GET, false, health },
@@ -114,65 +116,125 @@ static void refuse_token(struct request *r)
     answer_field(r, STR("WWW-Authenticate"), STR("Bearer"));
 }
 
-static void answer_purge_method(struct admin *a, struct request *r)
+static bool may_purge(const struct admin *a, const struct request *r)
 {
-    if (has_token(a, r) || has_key(a, r))
-        purge_method_answer(a, r, true);
-    else
-        refuse_token(r);
+    return has_token(a, r) || has_key(a, r);
 }
 
-void admin_answer(struct admin *a, struct request *r, struct str body)
+static const struct page *page_of(const struct request *r)
+{
+    for (size_t i = 0; i < COUNT_OF(pages); i++)
+        if (str_eq(r->key.path, pages[i].path))
+            return &pages[i];
+    return NULL;
+}
+
+/* false: it was refused. */
+static bool may_have_page(const struct admin *a, struct request *r, const struct page *page)
+{
+    if (r->method != page->method && !(r->head_only && page->method == METHOD_GET)) {
+        bool post = page->method == METHOD_POST;
+        answer_error(r, 405, "%.*s takes %s only", STR_ARG(page->path), post ? "POST" : "GET");
+        answer_field(r, STR("Allow"), post ? STR("POST") : STR("GET, HEAD"));
+        return false;
+    }
+    if (page->needs_token && !has_token(a, r)) {
+        refuse_token(r);
+        return false;
+    }
+    return true;
+}
+
+static void answer_nothing(struct request *r)
+{
+    answer_error(r, 404,
+                 "nothing is here; there are POST /api/v1/purge, POST /api/v1/deploy, GET "
+                 "/api/v1/explain?url=URL, GET "
+                 "/api/v1/status, GET /healthz, GET /readyz and GET /metrics");
+}
+
+bool admin_answer(struct admin *a, struct request *r, struct object *o, struct str body)
 {
     r->head_only = r->method == METHOD_HEAD;
-    for (size_t i = 0; i < COUNT_OF(pages); i++) {
-        if (!str_eq(r->key.path, pages[i].path))
-            continue;
-        if (r->method != pages[i].method && !(r->head_only && pages[i].method == METHOD_GET)) {
-            bool post = pages[i].method == METHOD_POST;
-            answer_error(r, 405, "%.*s takes %s only", STR_ARG(pages[i].path), post ? "POST" : "GET");
-            answer_field(r, STR("Allow"), post ? STR("POST") : STR("GET, HEAD"));
-        } else if (pages[i].needs_token && !has_token(a, r)) {
-            refuse_token(r);
-        } else {
-            pages[i].answer(a, r, body);
-        }
-        return;
-    }
+    const struct page *page = page_of(r);
     enum foreign_api api = foreign_of(r->key.path);
-    if (route_is_purge(r)) {
-        answer_purge_method(a, r);
-        return;
+    if (page) {
+        if (!may_have_page(a, r, page))
+            return true;
+        if (!page->answer)
+            return !deploy_answer(a, r, o, body);
+        page->answer(a, r, body);
+    } else if (route_is_purge(r) && may_purge(a, r)) {
+        purge_method_answer(a, r, true);
+    } else if (route_is_purge(r)) {
+        refuse_token(r);
+    } else if (api != FOREIGN_NONE) {
+        foreign_answer(a, r, api, body, may_purge(a, r));
+    } else {
+        answer_nothing(r);
     }
-    if (api != FOREIGN_NONE) {
-        foreign_answer(a, r, api, body, has_token(a, r) || has_key(a, r));
-        return;
-    }
-    answer_error(
-        r, 404,
-        "nothing is here; there are POST /api/v1/purge, GET /api/v1/explain?url=URL, GET /api/v1/status, "
-        "GET /healthz, GET /readyz and GET /metrics");
+    return true;
+}
+
+/* Does the answer depend on the body? */
+static bool wants_body(const struct admin *a, const struct request *r)
+{
+    const struct page *page = page_of(r);
+    if (page)
+        return page->method == METHOD_POST && r->method == METHOD_POST && has_token(a, r);
+    return (route_is_purge(r) || foreign_of(r->key.path) != FOREIGN_NONE) && may_purge(a, r);
+}
+
+static bool decide(struct source *s, struct request *r)
+{
+    struct admin *a = CONTAINER_OF(s, struct admin, source);
+    if (wants_body(a, r))
+        return false;
+    CHECK(admin_answer(a, r, NULL, STR_NONE));
+    return true;
+}
+
+static bool decide_purge(struct source *s, struct request *r)
+{
+    return purge_method_refuse_head(CONTAINER_OF(s, struct admin, by_method), r);
+}
+
+static bool decide_webhook(struct source *s, struct request *r)
+{
+    return webhook_refuse_head(CONTAINER_OF(s, struct admin, by_webhook), r);
 }
 
 static void start(struct source *s, struct request *r, struct object *o, bool background)
 {
     CHECK(!background);
-    admin_answer(CONTAINER_OF(s, struct admin, source), r, buf_str(&r->collected));
-    page_fill(r, o);
+    if (admin_answer(CONTAINER_OF(s, struct admin, source), r, o, buf_str(&r->collected)))
+        saved_fill(r, o);
+}
+
+static void leave(struct source *s, struct request *r)
+{
+    saved_leave(r);
+    deploy_leave(CONTAINER_OF(s, struct admin, source), r);
 }
 
 static void start_purge(struct source *s, struct request *r, struct object *o, bool background)
 {
     CHECK(!background);
     purge_method_answer(CONTAINER_OF(s, struct admin, by_method), r, false);
-    page_fill(r, o);
+    saved_fill(r, o);
+}
+
+static void leave_purge(struct source *s, struct request *r)
+{
+    (void)s;
+    saved_leave(r);
 }
 
 static void start_webhook(struct source *s, struct request *r, struct object *o, bool background)
 {
     CHECK(!background);
     webhook_answer(CONTAINER_OF(s, struct admin, by_webhook), r, buf_str(&r->collected));
-    page_fill(r, o);
+    saved_fill(r, o);
 }
 
 void admin_init(struct admin *a)
@@ -182,11 +244,26 @@ void admin_init(struct admin *a)
     lock_init(&a->lock);
     a->purges_n = 0;
     a->rate_second = a->rate_used = 0;
-    a->source =
-        (struct source){ .name = STR("admin"), .route = route_alone, .body_max = BODY_MAX, .start = start };
-    a->by_method = (struct source){ .name = STR("purges"), .body_max = PURGE_BODY_MAX, .start = start_purge };
-    a->by_webhook =
-        (struct source){ .name = STR("webhooks"), .body_max = WEBHOOK_BODY_MAX, .start = start_webhook };
+    a->source = (struct source){ .name = STR("admin"),
+                                 .route = route_alone,
+                                 .body_max = BODY_MAX,
+                                 .budget = BUDGET_PURGES,
+                                 .from_head = decide,
+                                 .start = start,
+                                 .leave = leave };
+    list_init(&a->deploying);
+    a->by_method = (struct source){ .name = STR("purges"),
+                                    .body_max = PURGE_BODY_MAX,
+                                    .budget = BUDGET_PURGES,
+                                    .from_head = decide_purge,
+                                    .start = start_purge,
+                                    .leave = leave_purge };
+    a->by_webhook = (struct source){ .name = STR("webhooks"),
+                                     .body_max = WEBHOOK_BODY_MAX,
+                                     .budget = BUDGET_WEBHOOKS,
+                                     .from_head = decide_webhook,
+                                     .start = start_webhook,
+                                     .leave = leave_purge };
     webhook_init(&a->webhooks);
 }
 

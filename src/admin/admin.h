@@ -10,6 +10,7 @@
 
 #include "admin/webhook.h"
 #include "cache/purge.h"
+#include "deploy/deploy.h"
 #include "request/request.h"
 
 #define ADMIN_PURGES_KEPT  20
@@ -29,6 +30,8 @@ struct admin {
     /* set by main */
     struct cache *cache;
     struct origins *origins;
+    struct deploys *deploys;
+    struct facts *facts;
     struct counters **counters; /* one for each worker */
     size_t workers;
     const struct clock *clock;
@@ -45,7 +48,9 @@ struct admin {
     char reload_error[256];   /* what was wrong with the configuration; empty: nothing */
     _Atomic uint64_t reloads_failed;
     _Atomic bool reload_failed;
-    int64_t rate_second; /* purge_rate */
+    struct list deploying; /* requests that wait for their deploy; all on the admin listener's worker */
+    struct log_valve refused_said; /* that purges by method were refused */
+    int64_t rate_second;           /* purge_rate */
     int64_t rate_used;
 };
 
@@ -61,8 +66,8 @@ void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms);
 
 /* ---- for the other files of this room, and its tests ---- */
 
-/* Makes r->answer for a request whose body is `body`. */
-void admin_answer(struct admin *a, struct request *r, struct str body);
+/* Makes r->answer for a request whose body is `body`. false: it comes later, and fills the object `o`. */
+bool admin_answer(struct admin *a, struct request *r, struct object *o, struct str body);
 
 /* May one more purge be made in this second of the monotonic clock? `most`: the setting purge_rate; 0: no
  * limit. true: the purge is counted. */

@@ -1,6 +1,9 @@
 #include "admin/body.h"
 
-#define DEPTH_MAX 8 /* the deepest good body has 4 levels */
+#include "conf/nearest.h"
+
+#define DEPTH_MAX  8   /* the deepest good body has 4 levels */
+#define QUOTED_MAX 100 /* bytes of the input repeated in a message */
 
 #define REFUSE(...) purge_refuse(error, a, 400, __VA_ARGS__)
 
@@ -46,6 +49,41 @@ struct str body_text(const json_t *v)
     if (!json_is_string(v))
         return STR_NONE;
     return str_trim((struct str){ json_string_value(v), json_string_length(v) });
+}
+
+bool body_string(const char *name, const json_t *v, struct arena *a, struct str *out,
+                 struct purge_error *error)
+{
+    struct str s = body_text(v);
+    if (s.n == 0 || !purge_is_text(s))
+        return REFUSE("%s must be a string that is not empty; leave it out when there is nothing to say",
+                      name);
+    *out = arena_dup(a, s);
+    return true;
+}
+
+/* "site, id and origin" */
+static struct str names_for_people(const struct str *names, size_t n, struct arena *a)
+{
+    struct buf b = BUF_INIT;
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&b, "%s%.*s", i == 0 ? "" : i + 1 == n ? " and " : ", ", STR_ARG(names[i]));
+    struct str text = arena_dup(a, buf_str(&b));
+    buf_fini(&b);
+    return text;
+}
+
+bool body_refuse_member(const char *name, const struct str *known, size_t n, struct arena *a,
+                        struct purge_error *error)
+{
+    struct nearest near = nearest_to(str_from(name));
+    for (size_t i = 0; i < n; i++)
+        nearest_offer(&near, known[i]);
+    if (near.name.n)
+        return REFUSE("unknown member \"%.*s\"; did you mean \"%.*s\"?", QUOTED_MAX, name,
+                      STR_ARG(near.name));
+    return REFUSE("unknown member \"%.*s\"; there are %.*s", QUOTED_MAX, name,
+                  STR_ARG(names_for_people(known, n, a)));
 }
 
 bool body_list(const char *name, const json_t *v, bool keep_empty, struct arena *a, struct strs *out,

@@ -21,6 +21,14 @@ bool body_is_too_deep(struct str json, size_t most);
 /* Returns the string's text, trimmed; it lives as long as `v`. Without bytes when `v` is no string. */
 struct str body_text(const json_t *v);
 
+/* Copies a string that is not empty, trimmed. `name`: of the member, for messages. false: *error is set. */
+bool body_string(const char *name, const json_t *v, struct arena *a, struct str *out,
+                 struct purge_error *error);
+
+/* Refuses a member that is none of the n known ones, names the nearest of them or all. Returns false. */
+bool body_refuse_member(const char *name, const struct str *known, size_t n, struct arena *a,
+                        struct purge_error *error);
+
 /* Copies a list of strings, trimmed, at most PURGE_LIST_MAX. `name`: of the member, for messages.
  * `keep_empty`: empty ones are kept, for others to refuse; else they are left out, and a list of nothing
  * else is refused. false: *error is set. */

@@ -91,7 +91,7 @@ static void take_words(struct reader *d, struct str value)
                value.p[n] != '|')
             n++;
         if (n)
-            pattern_add(&d->out->purge.tags, d->arena, str_first(value, n));
+            arena_add_str(d->arena, &d->out->purge.tags, str_first(value, n));
     }
 }
 
@@ -114,7 +114,7 @@ static bool take_tags(struct reader *d, const struct field *f, bool is_pattern)
 
 static void add_tag(struct reader *d, struct str tag)
 {
-    pattern_add(&d->out->purge.tags, d->arena, tag);
+    arena_add_str(d->arena, &d->out->purge.tags, tag);
 }
 
 /* An answer of TYPO3 has the number of its page as the field TYPO3-Pid, or in xkey, in one of two forms. */
@@ -204,7 +204,7 @@ static bool purge_pattern(struct reader *d, struct pattern pattern, struct str b
         return purge_everything(d);
     bool one = pattern.kind == PATTERN_ONE;
     p->scope |= one ? PURGE_OF_URLS : PURGE_OF_PREFIXES;
-    pattern_add(one ? &p->urls : &p->prefixes, d->arena, url);
+    arena_add_str(d->arena, one ? &p->urls : &p->prefixes, url);
     return true;
 }
 

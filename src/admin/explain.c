@@ -69,15 +69,20 @@ static bool take_question(struct request *r, struct question *q)
 
 /* ---- the request that it stands for ---- */
 
-/* A rule of the site answers it. */
-static void refuse_redirected(struct request *r, const struct request *x)
+/* Does a rule of the site answer it? */
+static bool is_redirected(struct request *r, const struct request *x)
 {
+    if (!x->redirected)
+        return false;
     struct rules_request q = route_rules_request(x);
     int status;
     struct str to = rules_redirect(x->site->ruled, &q, x->said.redirect, &status, &r->arena);
+    if (to.n == 0)
+        return false;
     struct str rule = rules_name(x->site->ruled, x->said.redirect, &r->arena);
     answer_error(r, 400, "such a request is answered with %d to %.*s, by %.*s; the origin is not asked",
                  status, STR_ARG(str_first(to, QUOTED_MAX)), STR_ARG(rule));
+    return true;
 }
 
 /* Through request/route as if a visitor had sent it. false: `r` has an answer that says why not. */
@@ -138,9 +143,7 @@ static bool make_request(struct admin *a, struct request *r, struct question *q,
     else if (out->status)
         answer_error(r, 400, "such a request is answered with %d: %s", out->status,
                      reason_sentence(out->reason).p);
-    else if (out->redirected)
-        refuse_redirected(r, out);
-    else
+    else if (!is_redirected(r, out))
         request_fields(out);
     return r->answer.status == 0;
 }
@@ -166,6 +169,7 @@ static bool is_known_otherwise(struct request *x, struct cache *c, int64_t now_m
     struct key_request key = x->key;
     key.https = !key.https;
     struct place place = { .primary = key_primary(&key, &x->arena),
+                           .release = x->site->release->number,
                            .variant = key_variant(&key, NULL, &x->arena) };
     place_hash(c, &place);
     return index_facts(c, &place, now_ms).known;
@@ -173,7 +177,7 @@ static bool is_known_otherwise(struct request *x, struct cache *c, int64_t now_m
 
 static void find_place(struct request *x, struct cache *c, struct facts *f)
 {
-    struct place place = { .primary = key_primary(&x->key, &x->arena) };
+    struct place place = { .primary = key_primary(&x->key, &x->arena), .release = x->site->release->number };
     bool known, busy;
     place_hash(c, &place);
     f->rule = index_rule(c, &place, &known, &busy);
@@ -189,8 +193,9 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     f->life = object_life(f->stored, f->now.mono_ms, f->purged.soft_ms);
 }
 
-/* Purges of its site, its path, its prefixes and its URL are remembered for an hour; those of its tags by
- * what the sweep took away lately. */
+/* Purges of its site, its path, its prefixes and its URL are remembered for an hour, also for pages that were
+ * never there: they count when something of the page is known. Those of its tags are known by what the sweep
+ * took away lately. */
 static bool was_purged(struct request *x, struct cache *c, const struct facts *f)
 {
     static const struct verdict none;
@@ -204,13 +209,35 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
     struct epoch_names packed = { at, names.n, names.is_short, made,
                                   names_of_prefixes(c, key_primary(&x->key, &x->arena), made) };
     return f->family.was_purged ||
-           (epochs_touched(c->epochs, packed, floor, floor, epochs_latest(c->epochs), &p) && p.hard);
+           (f->family.known &&
+            epochs_touched(c->epochs, packed, floor, floor, epochs_latest(c->epochs), &p) && p.hard);
 }
 
 /* Is the visitor somebody, and the page no asset? */
 static bool is_kept_from(const struct request *x, const struct facts *f)
 {
     return x->bypass && !(f->stored && f->stored->response->is_asset);
+}
+
+static int64_t kept_until(const struct request *x, const struct facts *f)
+{
+    return f->stored ? index_kept_until(f->stored, &f->purged, x->site->release) : 0;
+}
+
+static bool is_kept(const struct request *x, const struct facts *f)
+{
+    return kept_until(x, f) > f->now.mono_ms;
+}
+
+static enum outcome refreshing(const struct facts *f, const struct release *keeps)
+{
+    return f->family.busy || index_refresh_waits(f->stored, keeps, f->now.mono_ms) ? OUTCOME_STALE_JOIN
+                                                                                   : OUTCOME_STALE;
+}
+
+static enum outcome revalidating(const struct facts *f, bool authorization)
+{
+    return authorization ? OUTCOME_PASS : f->family.busy ? OUTCOME_JOIN : OUTCOME_EXPIRED;
 }
 
 /* What the look-up of such a request will say (tbl/outcomes.h), without asking it: it would begin a
@@ -220,14 +247,15 @@ static enum outcome foresee(const struct request *x, const struct facts *f)
     bool authorization = fields_has(&x->fields, FIELD_AUTHORIZATION);
     if (x->pass || x->directives.no_store || is_kept_from(x, f))
         return OUTCOME_PASS;
+    if (is_kept(x, f))
+        return refreshing(f, x->site->release);
+    if (kept_until(x, f))
+        return revalidating(f, authorization);
     if (f->stored && !f->purged.gone)
         switch (policy_reuse(&f->life.fresh, f->life.age, f->purged.invalidated, &x->directives)) {
         case REUSE_FRESH: return OUTCOME_HIT;
-        case REUSE_STALE:
-            return f->family.busy || object_next_refresh_ms(f->stored) > f->now.mono_ms ? OUTCOME_STALE_JOIN
-                                                                                        : OUTCOME_STALE;
-        case REUSE_REVALIDATE:
-            return authorization ? OUTCOME_PASS : f->family.busy ? OUTCOME_JOIN : OUTCOME_EXPIRED;
+        case REUSE_STALE: return refreshing(f, NULL);
+        case REUSE_REVALIDATE: return revalidating(f, authorization);
         }
     if (authorization || f->family.no_queue_left_ms > 0)
         return OUTCOME_PASS;
@@ -250,6 +278,8 @@ static void find_facts(struct request *x, struct cache *c, struct facts *f)
         f->reason = REASON_PURGED;
     else if (!f->stored)
         f->reason = f->family.last_reason;
+    else if (is_kept(x, f))
+        f->reason = REASON_KEPT_ASSET;
     if (!f->stored && f->reason == REASON_NONE && !f->family.has_good && was_purged(x, c, f))
         f->reason = REASON_PURGED;
     if (f->reason == REASON_TARGETED_INVALID)
@@ -260,6 +290,11 @@ static void find_facts(struct request *x, struct cache *c, struct facts *f)
 
 static struct str text_of(const struct facts *f)
 {
+    if (f->reason == REASON_KEPT_ASSET)
+        return f->outcome == OUTCOME_STALE
+                   ? STR("answered from memory, and the live release's origin is asked in the background "
+                         "whether it has it")
+                   : STR("answered from memory");
     switch (f->outcome) {
     case OUTCOME_HIT: return STR("answered from memory, the stored page is fresh");
     case OUTCOME_STALE:
@@ -307,6 +342,9 @@ static void write_request(const struct request *x, struct answer_writer *w)
     answer_open(w, "request", '{');
     answer_str(w, "site", x->site->name);
     answer_str(w, "profile", profile_name(x->site->profile));
+    if (x->site->release->id.n)
+        answer_str(w, "deploy", x->site->release->id);
+    answer_int(w, "release", x->site->release->number);
     answer_bool(w, "https", x->key.https);
     answer_str(w, "host", x->authority);
     answer_str(w, "path", x->key.path);
@@ -400,6 +438,8 @@ static void write_verdict(struct request *x, const struct facts *f, struct answe
     struct str broken = policy_broken_text(x->site, &v.broken, &x->arena);
     if (broken.n)
         answer_str(w, "targeted_invalid", broken);
+    if (v.search_invalid)
+        answer_str(w, "no_vary_search_invalid", fields_joined(&fields, FIELD_NO_VARY_SEARCH, &x->arena));
     write_list(w, "tags", &v.tags);
     write_list(w, "groups", &v.groups);
     rule_unref(v.rule);

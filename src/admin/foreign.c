@@ -100,7 +100,7 @@ static bool read_fastly_url(struct reader *d, struct str rest)
     if (d->query.p)
         url = ARENA_JOIN(d->arena, url, STR("?"), d->query);
     p->scope = PURGE_OF_URLS;
-    pattern_add(&p->urls, d->arena, url);
+    arena_add_str(d->arena, &p->urls, url);
     return true;
 }
 
@@ -111,7 +111,7 @@ static bool read_fastly_keys(struct reader *d)
     for (struct str key; keys.n;) {
         key = str_cut(&keys, ' ');
         if (key.n)
-            pattern_add(&p->tags, d->arena, key);
+            arena_add_str(d->arena, &p->tags, key);
     }
     if (p->tags.n == 0) {
         json_t *root;
@@ -147,8 +147,11 @@ static bool read_fastly(struct reader *d)
         p->scope = PURGE_OF_SITE;
         p->kind = PURGE_HARD; /* theirs is never soft */
     } else if (str_eq(verb, STR("purge")) && rest.n) {
+        struct str key = str_trim(decode(rest, d->arena));
+        if (key.n == 0)
+            return REFUSE(d, "the key is empty; write /service/SITE/purge/KEY");
         p->scope = PURGE_OF_TAGS;
-        pattern_add(&p->tags, d->arena, decode(rest, d->arena));
+        arena_add_str(d->arena, &p->tags, key);
     } else if (!str_eq(verb, STR("purge"))) {
         return refuse_path(d, there);
     } else if (!read_fastly_keys(d)) {
@@ -170,7 +173,7 @@ static bool take_files(struct reader *d, const json_t *list)
         struct str url = body_text(json_is_object(file) ? json_object_get(file, "url") : file);
         if (url.n == 0)
             return REFUSE(d, "files[%zu] is neither a URL nor {\"url\": \"URL\"}", i);
-        pattern_add(&p->urls, d->arena, arena_dup(d->arena, url));
+        arena_add_str(d->arena, &p->urls, arena_dup(d->arena, url));
     }
     p->scope |= PURGE_OF_URLS;
     return true;
@@ -188,8 +191,8 @@ static bool take_prefixes(struct reader *d, const char *name, const json_t *list
         if (texts.v[i].n == 0 || (behind.n && str_index(texts.v[i], '/') < texts.v[i].n))
             return REFUSE(d, "%s[%zu] \"%.*s\" is no host; write it like www.example.com", name, i,
                           STR_ARG(str_utf8_first(texts.v[i], QUOTED_MAX)));
-        pattern_add(&p->prefixes, d->arena,
-                    ARENA_JOIN(d->arena, whole ? STR_NONE : STR("https://"), texts.v[i], behind));
+        arena_add_str(d->arena, &p->prefixes,
+                      ARENA_JOIN(d->arena, whole ? STR_NONE : STR("https://"), texts.v[i], behind));
     }
     if (p->prefixes.n > PURGE_LIST_MAX)
         return REFUSE(d, "more than %d hosts and prefixes", PURGE_LIST_MAX);
@@ -264,7 +267,7 @@ static bool take_vercel_tags(struct reader *d, const json_t *v)
     while (rest.n) {
         struct str tag = str_trim(str_cut(&rest, ','));
         if (tag.n)
-            pattern_add(&p->tags, d->arena, tag);
+            arena_add_str(d->arena, &p->tags, tag);
     }
     return true;
 }

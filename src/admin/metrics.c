@@ -2,6 +2,7 @@
 
 #include "admin/answer.h"
 #include "cache/room.h"
+#include "store/facts.h"
 
 int64_t metrics_sum(const struct admin *a, enum counter which)
 {
@@ -76,6 +77,20 @@ static void add_cache(const struct admin *a, struct buf *b)
     add(b, "purge_sequence", "gauge", (int64_t)epochs_latest(c->epochs), "Number of the latest purge");
 }
 
+static void add_facts(const struct admin *a, struct buf *b)
+{
+    struct facts_state state = { .is_failing = true };
+    if (a->facts)
+        facts_state(a->facts, &state);
+    add(b, "facts_failing", "gauge", state.is_failing,
+        "1 while what is purged and deployed is kept in memory alone");
+    add(b, "facts_commits_total", "counter", (int64_t)state.commits,
+        "Commits of purges and deploys to the disk");
+    add(b, "facts_failures_total", "counter", (int64_t)state.failures, "Commits that failed");
+    add(b, "facts_saved_total", "counter", (int64_t)state.saved,
+        "Purged names and other facts written to the disk");
+}
+
 /* ---- origins: one sample each, metric by metric ---- */
 
 /* A label's value: backslash, quote and line feed are escaped. */
@@ -105,7 +120,7 @@ static int64_t in_use(struct origin *o)
 
 static int64_t waiting(struct origin *o)
 {
-    return atomic_load_explicit(&o->waiting, memory_order_relaxed);
+    return origin_waiting(o);
 }
 
 static int64_t answered(struct origin *o)
@@ -153,6 +168,7 @@ void metrics_answer(struct admin *a, struct request *r)
     add_counters(a, &b);
     add_workers(a, &b);
     add_cache(a, &b);
+    add_facts(a, &b);
     add_origins(a, &b);
     add(&b, "reload_failed", "gauge", atomic_load_explicit(&a->reload_failed, memory_order_relaxed),
         "1 while the old configuration is used because the new one has errors");

@@ -6,17 +6,6 @@
 
 #define DEPTH_MAX 4 /* the deepest that is sent has 3 */
 
-void pattern_add(struct strs *to, struct arena *a, struct str s)
-{
-    if ((to->n & (to->n - 1)) == 0) { /* full: its room is the next power of two */
-        struct str *v = arena_alloc(a, (to->n ? 2 * to->n : 1) * sizeof(*v));
-        for (size_t i = 0; i < to->n; i++)
-            v[i] = to->v[i];
-        to->v = v;
-    }
-    to->v[to->n++] = s;
-}
-
 /* ---- literals ---- */
 
 /* What has a meaning in a regular expression, when no \ stands in front. A '.' stands for itself, unless
@@ -167,7 +156,7 @@ static bool take_set(struct str *rest, struct arena *a, struct strs *out, unsign
         } else {
             if (!take_literal(rest, a, &tag) || str_trim(tag).n == 0)
                 return false;
-            pattern_add(out, a, str_trim(tag));
+            arena_add_str(a, out, str_trim(tag));
         }
         pass_one(rest, ends, COUNT_OF(ends));
     } while (pass(rest, STR("|")));

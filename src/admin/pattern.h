@@ -46,7 +46,4 @@ struct pattern pattern_of_path(struct str text, bool is_literal, struct arena *a
  */
 bool pattern_of_tags(struct str text, struct arena *a, struct strs *out, bool *all);
 
-/* Adds to a list whose room grows in the arena. */
-void pattern_add(struct strs *to, struct arena *a, struct str s);
-
 #endif

@@ -2,9 +2,7 @@
 
 #include "admin/answer.h"
 #include "admin/body.h"
-#include "conf/nearest.h"
-
-#define QUOTED_MAX 100 /* bytes of the input repeated in a message */
+#include "admin/saved.h"
 
 /* ---- the body ---- */
 
@@ -16,21 +14,10 @@ struct parse {
 
 #define REFUSE(p, ...) purge_refuse((p)->error, (p)->arena, 400, __VA_ARGS__)
 
-/* A string that is not empty. */
-static bool take_text(struct parse *p, const char *name, const json_t *v, struct str *out)
-{
-    struct str s = body_text(v);
-    if (s.n == 0 || !purge_is_text(s))
-        return REFUSE(p, "%s must be a string that is not empty; leave it out when there is nothing to say",
-                      name);
-    *out = arena_dup(p->arena, s);
-    return true;
-}
-
 static bool take_site(struct parse *p, const char *name, const json_t *v)
 {
     struct str site;
-    if (!take_text(p, name, v, &site))
+    if (!body_string(name, v, p->arena, &site, p->error))
         return false;
     if (p->out->site.n && !str_eq(p->out->site, site))
         return REFUSE(p, "site_id and site_slug name different sites; give one of them");
@@ -50,7 +37,7 @@ static bool take_soft(struct parse *p, const json_t *v)
 static bool take_deploy(struct parse *p, const json_t *v)
 {
     struct str ignored;
-    return take_text(p, "deploy_alias", v, &ignored);
+    return body_string("deploy_alias", v, p->arena, &ignored, p->error);
 }
 
 static bool refuse_member(struct parse *p, const char *name)
@@ -58,17 +45,7 @@ static bool refuse_member(struct parse *p, const char *name)
     static const struct str known[] = { STR_INIT("cache_tags"),   STR_INIT("urls"),      STR_INIT("prefixes"),
                                         STR_INIT("site_id"),      STR_INIT("site_slug"), STR_INIT("domain"),
                                         STR_INIT("deploy_alias"), STR_INIT("soft") };
-    struct nearest near = nearest_to(str_from(name));
-    for (size_t i = 0; i < COUNT_OF(known); i++)
-        nearest_offer(&near, known[i]);
-    if (near.name.n)
-        return REFUSE(p, "unknown member \"%.*s\"; did you mean \"%.*s\"?", QUOTED_MAX, name,
-                      STR_ARG(near.name));
-    return REFUSE(p,
-                  "unknown member \"%.*s\"; there are cache_tags, urls, prefixes, site_id, site_slug, "
-                  "domain, deploy_alias and "
-                  "soft",
-                  QUOTED_MAX, name);
+    return body_refuse_member(name, known, COUNT_OF(known), p->arena, p->error);
 }
 
 static bool take_member(struct parse *p, const char *name, const json_t *v)
@@ -80,7 +57,7 @@ static bool take_member(struct parse *p, const char *name, const json_t *v)
     if (str_eq(key, STR("site_id")) || str_eq(key, STR("site_slug")))
         return take_site(p, name, v);
     if (str_eq(key, STR("domain")))
-        return take_text(p, name, v, &out->domain);
+        return body_string(name, v, p->arena, &out->domain, p->error);
     if (str_eq(key, STR("deploy_alias")))
         return take_deploy(p, v);
     if (str_eq(key, STR("cache_tags"))) {
@@ -144,11 +121,24 @@ bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t
         made->said = i ? ARENA_JOIN(&r->arena, made->said, STR("; "), said) : said;
         if (result.names == 0)
             continue;
+        saved_expect(r);
         admin_purged(a, result.sequence, said, now.wall_ms);
         log_info(r->w->log, "purge", "%.*s (sequence %llu%s%.*s)", STR_ARG(said),
                  (unsigned long long)result.sequence, by.n ? ", " : "", STR_ARG(by));
     }
     return true;
+}
+
+static struct str text_of(struct request *r, const struct purge_made *made, bool durable)
+{
+    struct buf b = BUF_INIT;
+    buf_printf(&b, "{\"sequence\": %llu, \"durable\": %s, \"purged\": ", (unsigned long long)made->sequence,
+               durable ? "true" : "false");
+    buf_add_json(&b, made->said);
+    buf_add(&b, STR("}\n"));
+    struct str text = arena_dup(&r->arena, buf_str(&b));
+    buf_fini(&b);
+    return text;
 }
 
 void purge_answer(struct admin *a, struct request *r, struct str body)
@@ -163,11 +153,6 @@ void purge_answer(struct admin *a, struct request *r, struct str body)
             answer_field(r, STR("Retry-After"), STR("1"));
         return;
     }
-    struct buf b = BUF_INIT;
-    buf_printf(&b,
-               "{\"sequence\": %llu, \"durable\": false, \"purged\": ", (unsigned long long)made.sequence);
-    buf_add_json(&b, made.said);
-    buf_add(&b, STR("}\n"));
-    answer_json(r, 202, arena_dup(&r->arena, buf_str(&b)));
-    buf_fini(&b);
+    answer_json(r, 202, text_of(r, &made, saved_is_expected(r)));
+    saved_otherwise(r, text_of(r, &made, false));
 }

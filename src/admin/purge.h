@@ -19,9 +19,10 @@ struct purge_made {
     struct str said; /* what was purged, for people */
 };
 
-/* Checks all of these purges, then applies all of them, and tells log and status. `by`: how they were asked
- * for, for the log; may be empty. true: *made is set. false: *error is set, nothing was purged; status 429:
- * over the setting purge_rate. The request gives settings and arena. On its worker. */
+/* Checks all of these purges, then applies all of them, and tells log and status; the request's answer waits
+ * until they are on disk (admin/saved.h). `by`: how they were asked for, for the log; may be empty. true:
+ * *made is set. false: *error is set, nothing was purged; status 429: over the setting purge_rate. The
+ * request gives settings and arena. On its worker. */
 bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t n, struct str by,
                 struct purge_made *made, struct purge_error *error);
 

@@ -7,6 +7,8 @@
 #include "request/page.h"
 #include "request/route.h"
 
+#define QUOTED_MAX 100 /* bytes of the input repeated in the log */
+
 /* ---- who may ---- */
 
 static bool may_purge(const struct site_settings *site, const struct address *sender)
@@ -44,9 +46,30 @@ static void answer_sentence(struct request *r, int status, struct str text)
     answer_text(r, status, ARENA_JOIN(&r->arena, text, STR("\n")));
 }
 
-static void refuse_stranger(struct request *r)
+/* Why he is a stranger: for the operator alone, who wonders why his plugin purges nothing. */
+static const char *why_stranger(const struct request *r, const struct targets *targets)
+{
+    size_t lists = 0;
+    if (!targets)
+        return "it came through a proxy that trusted_proxies does not have, or one that does not say for "
+               "whom";
+    for (size_t i = 0; i < r->settings->sites_n; i++)
+        if (!targets->of_host || targets->of_host == &r->settings->sites[i])
+            lists += r->settings->sites[i].purge_from.n > 0;
+    return lists ? "purge_from does not have its address" : "purge_from is empty";
+}
+
+/* `targets`: NULL when nobody knows who sent it. */
+static void refuse_stranger(struct admin *a, struct request *r, const struct targets *targets)
 {
     bool get = r->method == METHOD_GET;
+    char held[LOG_HELD_MAX];
+    struct str ip = route_peer_ip(r); /* empty: a Unix socket */
+    count(r->w->counters, COUNTER_PURGES_REFUSED);
+    if (log_valve_opens(&a->refused_said, clock_now(a->clock).mono_ms, held))
+        log_warning(r->w->log, "purge", "refused %.*s for %.*s from %.*s: %s%s", STR_ARG(r->method_name),
+                    STR_ARG(str_utf8_first(r->key.host, QUOTED_MAX)), STR_ARG(ip.n ? ip : STR("unix")),
+                    why_stranger(r, targets), held);
     answer_sentence(
         r, get ? 403 : 405,
         STR("Nothing was purged: this is for the networks in the setting purge_from, and you do not "
@@ -136,22 +159,34 @@ static bool purge_targets(struct admin *a, struct request *r, const struct targe
     return purge_make(a, r, purges, targets->n, by, made, error);
 }
 
-void purge_method_answer(struct admin *a, struct request *r, bool has_token)
+/* false: he may purge nothing, and that is said. */
+static bool find_purgeable(struct admin *a, struct request *r, bool has_token, struct targets *out)
 {
     struct address sender = { 0 };
+    bool known = has_token || route_sender(r, &sender);
+    if (known)
+        find_targets(r, &sender, has_token, out);
+    if (known && out->n)
+        return true;
+    refuse_stranger(a, r, known ? out : NULL);
+    return false;
+}
+
+bool purge_method_refuse_head(struct admin *a, struct request *r)
+{
+    struct targets targets;
+    return !find_purgeable(a, r, false, &targets);
+}
+
+void purge_method_answer(struct admin *a, struct request *r, bool has_token)
+{
     struct targets targets;
     struct dialect_purge read;
     struct purge_made made;
     struct purge_error error;
-    if (!has_token && !route_sender(r, &sender)) {
-        refuse_stranger(r);
+    if (!find_purgeable(a, r, has_token, &targets))
         return;
-    }
-    find_targets(r, &sender, has_token, &targets);
-    if (targets.n == 0)
-        refuse_stranger(r);
-    else if (!read_request(r, &targets, &read, &error) ||
-             !purge_targets(a, r, &targets, &read, &made, &error))
+    if (!read_request(r, &targets, &read, &error) || !purge_targets(a, r, &targets, &read, &made, &error))
         refuse(r, &error);
     else
         say(r, &made, &read);

@@ -12,5 +12,7 @@
  * stranger, 400 for what is not understood, 404 for a host of no site. `has_token`: the admin listener has
  * checked it, and the request may purge every site. On the request's worker. */
 void purge_method_answer(struct admin *a, struct request *r, bool has_token);
+/* Makes r->answer when the request comes from a stranger, before its body is taken. false: it does not. */
+bool purge_method_refuse_head(struct admin *a, struct request *r);
 
 #endif

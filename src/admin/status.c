@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/deploy.h"
 #include "admin/metrics.h"
 #include "cache/room.h"
+#include "store/facts.h"
 
 static void write_requests(const struct admin *a, struct answer_writer *w)
 {
@@ -39,6 +41,8 @@ static void write_cache(struct cache *c, struct answer_writer *w)
     answer_int(w, "resources", atomic_load_explicit(&c->families, memory_order_relaxed));
     answer_int(w, "evicted", (int64_t)atomic_load_explicit(&c->evicted, memory_order_relaxed));
     answer_int(w, "swept", (int64_t)atomic_load_explicit(&c->swept, memory_order_relaxed));
+    answer_int(w, "kept_assets", atomic_load_explicit(&c->kept, memory_order_relaxed));
+    answer_int(w, "kept_assets_bytes", atomic_load_explicit(&c->kept_bytes, memory_order_relaxed));
     answer_close(w, '}');
 }
 
@@ -79,7 +83,7 @@ static void write_reload(struct admin *a, struct answer_writer *w)
     answer_close(w, '}');
 }
 
-static void write_sites(const struct settings *s, struct answer_writer *w)
+static void write_sites(struct admin *a, const struct settings *s, struct answer_writer *w)
 {
     answer_open(w, "sites", '[');
     for (size_t i = 0; i < s->sites_n; i++) {
@@ -92,6 +96,7 @@ static void write_sites(const struct settings *s, struct answer_writer *w)
             answer_str(w, NULL, site->hosts.v[k]);
         answer_close(w, ']');
         answer_str(w, "origin", site->origin);
+        deploy_write(a, site->name, w);
         answer_close(w, '}');
     }
     answer_close(w, ']');
@@ -119,7 +124,7 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
                (struct str){ address, n < (int)sizeof(address) ? (size_t)n : sizeof(address) - 1 });
     answer_str(w, "health", origin_is_sick(o) ? STR("sick") : in_row ? STR("failing") : STR("good"));
     answer_int(w, "in_use", atomic_load_explicit(&o->in_use, memory_order_relaxed));
-    answer_int(w, "waiting", atomic_load_explicit(&o->waiting, memory_order_relaxed));
+    answer_int(w, "waiting", origin_waiting(o));
     answer_int(w, "answered", (int64_t)atomic_load_explicit(&o->answered, memory_order_relaxed));
     answer_int(w, "failed", (int64_t)atomic_load_explicit(&o->failed, memory_order_relaxed));
     answer_int(w, "failed_in_row", (int64_t)in_row);
@@ -158,6 +163,21 @@ static void write_counters(const struct admin *a, struct answer_writer *w)
     answer_close(w, '}');
 }
 
+static void write_facts(struct admin *a, struct answer_writer *w)
+{
+    struct facts_state state = { .is_failing = true };
+    if (a->facts)
+        facts_state(a->facts, &state);
+    answer_open(w, "facts", '{');
+    answer_bool(w, "durable", !state.is_failing);
+    if (state.why[0])
+        answer_str(w, "why", str_from(state.why));
+    answer_int(w, "commits", (int64_t)state.commits);
+    answer_int(w, "failures", (int64_t)state.failures);
+    answer_int(w, "saved", (int64_t)state.saved);
+    answer_close(w, '}');
+}
+
 void status_answer(struct admin *a, struct request *r)
 {
     struct answer_writer w = { .depth = 0 };
@@ -170,9 +190,10 @@ void status_answer(struct admin *a, struct request *r)
     write_requests(a, &w);
     write_cache(a->cache, &w);
     write_purges(a, &w);
+    write_facts(a, &w);
     webhook_write(&a->webhooks, &w);
     write_reload(a, &w);
-    write_sites(r->settings, &w);
+    write_sites(a, r->settings, &w);
     answer_open(&w, "origins", '[');
     origins_each(a->origins, write_origin, &(struct origins_writer){ &w, &r->arena });
     answer_close(&w, ']');

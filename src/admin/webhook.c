@@ -52,23 +52,34 @@ static void copy_cut(char *to, size_t room, struct str s)
     *str_put(to, str_utf8_first(s, room - 1)) = '\0';
 }
 
-static bool is_same_refusal(const struct webhook_line *a, const struct webhook_line *b)
+/* Did strangers get the same answer? */
+static bool is_same_answer(const struct webhook_line *a, const struct webhook_line *b)
 {
-    return a->status == 401 && b->status == 401 && strcmp(a->site, b->site) == 0 &&
+    return !a->proven && !b->proven && a->status == b->status && strcmp(a->site, b->site) == 0 &&
            strcmp(a->path, b->path) == 0 && strcmp(a->verdict, b->verdict) == 0;
 }
 
-/* The line of an equal refusal, so that strangers do not fill the list; else the oldest line. */
+static struct webhook_line *older(struct webhook_line *a, struct webhook_line *b)
+{
+    return !a || b->wall_ms < a->wall_ms ? b : a;
+}
+
+/* Strangers do not fill the list: equal answers to them share a line, and all of them have so many. */
 static struct webhook_line *choose_line(struct webhooks *h, const struct webhook_line *line)
 {
-    struct webhook_line *oldest = &h->latest[0];
+    struct webhook_line *oldest = NULL, *oldest_stranger = NULL;
+    size_t strangers = 0;
     for (size_t i = 0; i < h->latest_n; i++) {
         struct webhook_line *l = &h->latest[i];
-        if (is_same_refusal(l, line))
+        if (is_same_answer(l, line))
             return l;
-        if (l->wall_ms < oldest->wall_ms)
-            oldest = l;
+        oldest = older(oldest, l);
+        if (!l->proven)
+            oldest_stranger = older(oldest_stranger, l);
+        strangers += !l->proven;
     }
+    if (!line->proven && strangers >= WEBHOOK_STRANGERS)
+        return oldest_stranger;
     return h->latest_n < WEBHOOK_LATEST ? &h->latest[h->latest_n] : oldest;
 }
 
@@ -76,8 +87,9 @@ static void note(struct webhooks *h, const struct webhook_line *line)
 {
     lock_take(&h->lock);
     struct webhook_line *to = choose_line(h, line);
-    uint64_t times = is_same_refusal(to, line) ? to->times + 1 : 1; /* an unused line is no refusal */
-    h->latest_n += to == &h->latest[h->latest_n] && h->latest_n < WEBHOOK_LATEST;
+    bool is_new = h->latest_n < WEBHOOK_LATEST && to == &h->latest[h->latest_n];
+    uint64_t times = !is_new && is_same_answer(to, line) ? to->times + 1 : 1;
+    h->latest_n += is_new;
     *to = *line;
     to->times = times;
     h->deliveries++;
@@ -134,12 +146,13 @@ struct delivery {
     struct json_t *payload; /* NULL before it was parsed */
     struct hash128 id;
     bool has_id;
+    bool proven; /* it is the sender's */
 };
 
 /* Every answer passes here: it is noted with its verdict. */
 static void finish(struct delivery *d, int status, struct str verdict)
 {
-    struct webhook_line line = { .wall_ms = d->now.wall_ms, .status = status };
+    struct webhook_line line = { .wall_ms = d->now.wall_ms, .status = status, .proven = d->proven };
     copy_cut(line.site, sizeof(line.site), d->r->site->name);
     copy_cut(line.path, sizeof(line.path), d->w->path);
     copy_cut(line.sender, sizeof(line.sender), webhook_sender_name(d->w->sender));
@@ -152,6 +165,18 @@ static void refuse(struct delivery *d, int status, struct str why)
 {
     answer_error(d->r, status, "%.*s", STR_ARG(why));
     finish(d, status, why);
+}
+
+/* What was left out stands behind what was purged, in the list and in the log. */
+static struct str verdict_of(const struct delivery *d, struct str said, const struct webhook_filled *filled)
+{
+    if (!filled || filled->missed.n == 0)
+        return said;
+    struct str left_out =
+        arena_printf(&d->r->arena, "%zu left out: %.*s", filled->missed_n, STR_ARG(filled->missed.v[0]));
+    log_warning(d->r->w->log, "webhook", "%.*s of %.*s: %.*s", STR_ARG(d->w->path), STR_ARG(d->r->site->name),
+                STR_ARG(left_out));
+    return ARENA_JOIN(&d->r->arena, said, STR("; "), left_out);
 }
 
 static void answer_done(struct delivery *d, struct str said, const struct purge_made *made,
@@ -168,7 +193,7 @@ static void answer_done(struct delivery *d, struct str said, const struct purge_
     answer_close(&w, ']');
     answer_close(&w, '}');
     answer_json(d->r, 200, answer_finish(&w, &d->r->arena));
-    finish(d, 200, said);
+    finish(d, 200, verdict_of(d, said, filled));
 }
 
 static struct str field_of(const struct delivery *d, struct str name)
@@ -177,11 +202,20 @@ static struct str field_of(const struct delivery *d, struct str name)
 }
 
 /* WooCommerce asks unsigned whether anybody is there, before it sends anything else. */
+#define PING       "webhook_id="
+#define PING_BYTES (sizeof(PING) - 1 + 10) /* at most: a number of 32 bits follows */
+
 static bool is_unsigned_ping(const struct delivery *d)
 {
     uint64_t id;
-    return d->w->sender == SENDER_woocommerce && str_starts(d->body, STR("webhook_id=")) &&
-           str_to_u64(str_from_index(d->body, 11), UINT32_MAX, &id);
+    return d->w->sender == SENDER_woocommerce && str_starts(d->body, STR(PING)) &&
+           str_to_u64(str_from_index(d->body, sizeof(PING) - 1), UINT32_MAX, &id);
+}
+
+static bool may_be_unsigned_ping(const struct delivery *d)
+{
+    const struct framing *f = &d->r->framing;
+    return d->w->sender == SENDER_woocommerce && f->kind == FRAMING_LENGTH && f->length <= PING_BYTES;
 }
 
 static bool is_ping(const struct delivery *d)
@@ -195,6 +229,12 @@ static bool is_ping(const struct delivery *d)
     return !type.missing && str_eq(type.value, STR("test-trigger"));
 }
 
+/* Is the secret in the body? */
+static bool is_by_member(const struct delivery *d)
+{
+    return d->w->scheme.how == WEBHOOK_MEMBER;
+}
+
 static bool parse(struct delivery *d)
 {
     struct str error;
@@ -205,34 +245,65 @@ static bool parse(struct delivery *d)
     return d->payload != NULL;
 }
 
-/* Is it the sender's? false: it was refused. */
-static bool prove(struct delivery *d)
+static void check_proof(struct delivery *d, struct webhook_proof *out)
 {
-    struct webhook_proof proof;
-    bool member = d->w->scheme.how == WEBHOOK_MEMBER;
-    if (member && d->body.n > WEBHOOK_MEMBER_BYTES) {
-        refuse(d, 413, STR("the body has more than 65536 bytes, and nobody knows yet who sent it"));
-        return false;
-    }
-    if (member && !parse(d))
-        return false;
     webhook_proof_check(d->w,
                         &(struct webhook_message){ .method = d->r->method_name,
                                                    .target = d->r->came,
                                                    .fields = &d->r->fields,
                                                    .body = d->body,
-                                                   .parsed = member ? d->payload : NULL,
+                                                   .parsed = is_by_member(d) ? d->payload : NULL,
                                                    .now_wall_ms = d->now.wall_ms },
-                        &d->r->arena, &proof);
+                        &d->r->arena, out);
+}
+
+static void refuse_length(struct delivery *d)
+{
+    refuse(d, 413, STR("the body has more than 65536 bytes, and nobody knows yet who sent it"));
+}
+
+/* Is it the sender's? false: it was refused. */
+static bool prove(struct delivery *d)
+{
+    struct webhook_proof proof;
+    if (is_by_member(d) && d->body.n > WEBHOOK_MEMBER_BYTES) {
+        refuse_length(d);
+        return false;
+    }
+    if (is_by_member(d) && !parse(d))
+        return false;
+    check_proof(d, &proof);
     if (proof.verdict != WEBHOOK_PROOF_GOOD) {
         refuse(d, proof.verdict == WEBHOOK_PROOF_FAILED ? 500 : 401, proof.said);
         return false;
     }
+    d->proven = true;
     d->has_id = proof.delivery.n > 0;
     if (d->has_id)
         d->id = hash128(d->a->cache->secret, ARENA_JOIN(&d->r->arena, d->r->site->name, STR("\n"), d->w->path,
                                                         STR("\n"), proof.delivery));
     return true;
+}
+
+/* Leaves out texts that no page can have, and says so: sent again they would be refused again, and the others
+ * with them. */
+static void keep_good(struct delivery *d, struct strs *list, enum purge_scope scope,
+                      struct webhook_filled *filled)
+{
+    const struct str which = STR("urls[0] ");
+    size_t kept = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        struct strs one = { &list->v[i], 1 };
+        struct purge_error error;
+        struct purge p = { .scope = scope, .site = d->r->site->name, .cause = PURGE_BY_WEBHOOK };
+        *(scope == PURGE_OF_TAGS ? &p.tags : &p.urls) = one;
+        if (purge_check(&p, d->r->settings, &d->r->arena, &error))
+            list->v[kept++] = list->v[i];
+        else
+            webhook_payload_miss(filled,
+                                 str_from_index(error.text, str_starts(error.text, which) ? which.n : 0));
+    }
+    list->n = kept;
 }
 
 static bool fill(struct delivery *d, struct webhook_filled *filled, struct purge *out)
@@ -245,6 +316,8 @@ static bool fill(struct delivery *d, struct webhook_filled *filled, struct purge
         refuse(d, 413, error);
         return false;
     }
+    keep_good(d, &filled->tags, PURGE_OF_TAGS, filled);
+    keep_good(d, &filled->urls, PURGE_OF_URLS, filled);
     if (filled->tags.n + filled->urls.n == 0 && filled->missed.n) {
         refuse(d, 422, ARENA_JOIN(&d->r->arena, STR("nothing was purged: "), filled->missed.v[0]));
         return false;
@@ -290,11 +363,49 @@ static void refuse_method(struct request *r)
     answer_field(r, STR("Allow"), STR("POST"));
 }
 
+static struct delivery begin(struct admin *a, struct request *r, struct str body)
+{
+    r->head_only = r->method == METHOD_HEAD;
+    return (struct delivery){ .a = a,
+                              .r = r,
+                              .w = webhook_at(r->site->webhook_list, r->site->webhooks.n, r->key.path),
+                              .body = body,
+                              .now = clock_now(a->clock) };
+}
+
+/* Does the head alone show that it is not the sender's? What is in a field is there or not, and in the
+ * sender's form or not, whatever the body is. */
+static bool is_no_proof(struct delivery *d, struct webhook_proof *proof)
+{
+    check_proof(d, proof);
+    return proof->verdict == WEBHOOK_PROOF_MISSING || proof->verdict == WEBHOOK_PROOF_MALFORMED ||
+           (proof->verdict == WEBHOOK_PROOF_WRONG && d->w->scheme.how == WEBHOOK_SECRET);
+}
+
+bool webhook_refuse_head(struct admin *a, struct request *r)
+{
+    struct delivery d = begin(a, r, STR_NONE);
+    struct webhook_proof proof;
+    if (r->method != METHOD_POST) {
+        refuse_method(r);
+        return true;
+    }
+    if (is_by_member(&d)) {
+        bool too_long = r->framing.kind == FRAMING_LENGTH && r->framing.length > WEBHOOK_MEMBER_BYTES;
+        if (too_long)
+            refuse_length(&d);
+        r->body_most = WEBHOOK_MEMBER_BYTES;
+        return too_long;
+    }
+    if (may_be_unsigned_ping(&d) || !is_no_proof(&d, &proof))
+        return false;
+    refuse(&d, 401, proof.said);
+    return true;
+}
+
 void webhook_answer(struct admin *a, struct request *r, struct str body)
 {
-    struct delivery d = { .a = a, .r = r, .body = body, .now = clock_now(a->clock) };
-    r->head_only = r->method == METHOD_HEAD;
-    d.w = webhook_at(r->site->webhook_list, r->site->webhooks.n, r->key.path);
+    struct delivery d = begin(a, r, body);
     if (r->method != METHOD_POST) {
         refuse_method(r);
         return;

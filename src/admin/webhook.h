@@ -14,16 +14,18 @@
 struct admin;
 
 #define WEBHOOK_LATEST       50
+#define WEBHOOK_STRANGERS    25   /* of them, at most, for deliveries that nobody has proven */
 #define WEBHOOK_SEEN         4096 /* deliveries that are remembered */
 #define WEBHOOK_BODY_MAX     ((size_t)1 << 20)
 #define WEBHOOK_MEMBER_BYTES ((size_t)1 << 16) /* of a body that must be parsed before anybody is known */
 #define WEBHOOK_SAID_MAX     255
 
-/* A delivery, or several that were refused with the same words. */
+/* A delivery, or several that nobody has proven and that got the same answer. */
 struct webhook_line {
     int64_t wall_ms; /* of the latest */
     uint64_t times;
     int status;
+    bool proven;
     char site[65], path[129], sender[16], verdict[WEBHOOK_SAID_MAX + 1]; /* NUL-terminated, cut */
 };
 
@@ -42,6 +44,9 @@ void webhook_fini(struct webhooks *h);
 
 /* Makes r->answer for a request to a webhook of r->site; r->key.path is its path. On the request's worker. */
 void webhook_answer(struct admin *a, struct request *r, struct str body);
+/* Makes it before the body is taken, when the head alone shows that it will be refused. false: it does not;
+ * then r->body_most may be set. */
+bool webhook_refuse_head(struct admin *a, struct request *r);
 
 /* Writes the member "webhooks": the latest deliveries, the latest first. Any thread. */
 void webhook_write(struct webhooks *h, struct answer_writer *w);

@@ -1,6 +1,7 @@
 #include "admin/webhook_payload.h"
 
 #include "admin/body.h"
+#include "admin/soften.h"
 
 #define TURNS_MAX 100000 /* arrays in arrays may multiply without a text */
 
@@ -11,7 +12,10 @@ struct json_t *webhook_payload_parse(struct str body, struct arena *a, struct st
         *error = STR("the body is nested too deeply");
         return NULL;
     }
-    json_t *root = json_loadb(body.p ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &why);
+    struct buf soft = BUF_INIT;
+    soften_json(body, &soft);
+    json_t *root = json_loadb(soft.p ? soft.p : "", soft.n, JSON_REJECT_DUPLICATES, &why);
+    buf_fini(&soft);
     if (!root)
         *error = arena_printf(a, "the body is not good JSON: line %d, column %d", why.line, why.column);
     return root;
@@ -89,7 +93,6 @@ struct fill {
     struct bound bound[TEMPLATE_EACH_MAX];
     size_t bound_n;
     struct strs *to;
-    size_t room; /* of to->v */
     size_t bytes;
     size_t turns; /* members that a [] was bound to */
     struct webhook_filled *out;
@@ -129,17 +132,24 @@ static const json_t *walk(const struct fill *f, const struct template_piece *p, 
     return v;
 }
 
+void webhook_payload_miss(struct webhook_filled *out, struct str said)
+{
+    out->missed_n++;
+    if (out->missed.n == WEBHOOK_MISSED_MAX)
+        return;
+    for (size_t i = 0; i < out->missed.n; i++)
+        if (str_eq(out->missed.v[i], said))
+            return;
+    out->missed.v[out->missed.n++] = said;
+}
+
 static void miss(struct fill *f, const struct template_piece *p, const char *why)
 {
-    f->out->missed_n++;
     if (f->out->missed.n == WEBHOOK_MISSED_MAX)
-        return;
-    struct str said = arena_printf(f->arena, "\"%.*s\" purged nothing: {%.*s} %s", STR_ARG(f->t->text),
-                                   STR_ARG(p->path), why);
-    for (size_t i = 0; i < f->out->missed.n; i++)
-        if (str_eq(f->out->missed.v[i], said))
-            return;
-    f->out->missed.v[f->out->missed.n++] = said;
+        f->out->missed_n++;
+    else
+        webhook_payload_miss(f->out, arena_printf(f->arena, "\"%.*s\" purged nothing: {%.*s} %s",
+                                                  STR_ARG(f->t->text), STR_ARG(p->path), why));
 }
 
 static bool too_many(struct fill *f)
@@ -155,14 +165,7 @@ static bool add_text(struct fill *f, struct str text)
     f->bytes += text.n;
     if (to->n == PURGE_LIST_MAX || f->bytes > WEBHOOK_TEXTS_BYTES)
         return too_many(f);
-    if (to->n == f->room) {
-        f->room = f->room ? 2 * f->room : 16;
-        struct str *v = arena_alloc(f->arena, f->room * sizeof(*v));
-        for (size_t i = 0; i < to->n; i++)
-            v[i] = to->v[i];
-        to->v = v;
-    }
-    to->v[to->n++] = arena_dup(f->arena, text);
+    arena_add_str(f->arena, to, arena_dup(f->arena, text));
     return true;
 }
 
@@ -227,7 +230,6 @@ static bool fill_each(struct fill *f)
 static bool fill_list(struct fill *f, const struct template *list, size_t n, struct strs *to)
 {
     f->to = to;
-    f->room = 0;
     for (size_t i = 0; i < n; i++) {
         f->t = &list[i];
         if (!fill_each(f))

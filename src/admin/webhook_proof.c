@@ -18,6 +18,7 @@ struct check {
     const struct webhook_message *m;
     struct arena *arena;
     struct webhook_proof *out;
+    struct str mac; /* the digest that was good, as bytes; empty before */
 };
 
 /* ---- what is said ---- */
@@ -163,7 +164,11 @@ static bool check_mac(struct check *c, struct str field, struct str given, struc
         return false;
     bool good = CRYPTO_memcmp(right, came, mac_bytes(s->digest)) == 0;
     OPENSSL_cleanse(right, sizeof(right));
-    return good || wrong(c, field);
+    if (!good)
+        return wrong(c, field);
+    /* Its bytes, and not how they were spelled: a copy in upper case is a copy. */
+    c->mac = arena_dup(c->arena, (struct str){ (const char *)came, mac_bytes(s->digest) });
+    return true;
 }
 
 /* ---- times ---- */
@@ -201,7 +206,7 @@ static bool check_body(struct check *c)
     /* The id is not signed: beside the proof it only tells copies from each other. */
     delivery = id.n ? fields_joined_by_name(c->m->fields, id, c->arena) : STR_NONE;
     if (delivery.n)
-        c->out->delivery = ARENA_JOIN(c->arena, delivery, STR("\n"), given);
+        c->out->delivery = ARENA_JOIN(c->arena, delivery, STR("\n"), c->mac);
     return true;
 }
 
@@ -226,8 +231,9 @@ static bool check_sanity(struct check *c)
     if (!read_time(c, field, time, &t))
         return false;
     struct str text = ARENA_JOIN(c->arena, time, STR("."), c->m->body);
-    c->out->delivery = given;
-    return check_mac(c, field, str_from_index(rest, 3), text) && check_time(c, field, t);
+    bool good = check_mac(c, field, str_from_index(rest, 3), text) && check_time(c, field, t);
+    c->out->delivery = c->mac;
+    return good;
 }
 
 /* "sha256=<digest>, t=<ms>"; the time follows the body without anything between them. */
@@ -238,7 +244,6 @@ static bool check_ghost(struct check *c)
     uint64_t t;
     if (!take_field(c, field, &rest))
         return false;
-    c->out->delivery = rest;
     mac = str_trim(str_cut(&rest, ','));
     rest = str_trim(rest);
     if (!str_starts(mac, STR("sha256=")) || !str_starts(rest, STR("t=")))
@@ -246,8 +251,10 @@ static bool check_ghost(struct check *c)
     struct str time = str_from_index(rest, 2);
     if (!read_time(c, field, time, &t))
         return false;
-    return check_mac(c, field, str_from_index(mac, 7), ARENA_JOIN(c->arena, c->m->body, time)) &&
-           check_time(c, field, t);
+    bool good = check_mac(c, field, str_from_index(mac, 7), ARENA_JOIN(c->arena, c->m->body, time)) &&
+                check_time(c, field, t);
+    c->out->delivery = c->mac;
+    return good;
 }
 
 /* As JSON.stringify writes a string (ECMA-262, QuoteJSONString). `s` is UTF-8. */
@@ -293,7 +300,7 @@ static bool check_hygraph(struct check *c)
     buf_printf(&b, ",\"TimeStamp\":%llu}", (unsigned long long)t);
     bool good = check_mac(c, field, str_from_index(sign, 5), buf_str(&b)) && check_time(c, field, t);
     buf_fini(&b);
-    c->out->delivery = given;
+    c->out->delivery = c->mac;
     return good;
 }
 
@@ -442,7 +449,7 @@ static bool check_contentful(struct check *c)
     bool good = contentful_text(c, list, &b) && check_mac(c, field, given, buf_str(&b)) &&
                 check_time(c, time_field, t);
     buf_fini(&b);
-    c->out->delivery = given;
+    c->out->delivery = c->mac;
     return good;
 }
 
@@ -508,7 +515,7 @@ void webhook_proof_check(const struct webhook *w, const struct webhook_message *
         [WEBHOOK_HYGRAPH] = check_hygraph, [WEBHOOK_STANDARD] = check_standard,
         [WEBHOOK_SECRET] = check_secret,   [WEBHOOK_MEMBER] = check_member,
     };
-    struct check c = { w, m, a, out };
+    struct check c = { .w = w, .m = m, .arena = a, .out = out };
     CHECK(w->secret.n > 0 && (w->scheme.how == WEBHOOK_MEMBER) == (m->parsed != NULL));
     *out = (struct webhook_proof){ .verdict = WEBHOOK_PROOF_GOOD };
     bool good = checks[w->scheme.how](&c);

@@ -143,3 +143,14 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
     va_end(ap);
     return (struct str){ p, (size_t)n };
 }
+
+void arena_add_str(struct arena *a, struct strs *to, struct str s)
+{
+    if ((to->n & (to->n - 1)) == 0) { /* full: its room is the next power of two */
+        struct str *v = arena_alloc(a, (to->n ? 2 * to->n : 1) * sizeof(*v));
+        for (size_t i = 0; i < to->n; i++)
+            v[i] = to->v[i];
+        to->v = v;
+    }
+    to->v[to->n++] = s;
+}

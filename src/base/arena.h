@@ -55,6 +55,9 @@ struct str arena_join(struct arena *a, const struct str *parts, size_t n);
 #define ARENA_JOIN(a, ...)                                                                                   \
     arena_join((a), (const struct str[]){ __VA_ARGS__ },                                                     \
                sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str))
+/* Adds a string to a list, whose array is in the arena and grows as it does. The list began zeroed, and
+ * nothing else adds to it. */
+void arena_add_str(struct arena *a, struct strs *to, struct str s);
 /* Return the value in decimal digits, and in lower-case hexadecimal digits. */
 struct str arena_decimal(struct arena *a, uint64_t value);
 struct str arena_hex(struct arena *a, uint64_t value);

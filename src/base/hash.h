@@ -1,6 +1,7 @@
 /*
  * Keyed hashing: XXH3 with a secret that each process makes anew, so that a stranger cannot choose names that
- * collide. A hash means something within one process only: never write one to disk or to the wire.
+ * collide. Such a hash means something within one process only: never write one to disk or to the wire. Sums
+ * and the hasher below have no secret and are the same everywhere.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -20,6 +21,12 @@ struct hash_secret {
 /* Return the hash of `data` under the secret. Any thread; `data` may be empty. */
 struct hash128 hash128(const struct hash_secret *s, struct str data);
 uint64_t hash64(const struct hash_secret *s, struct str data);
+
+/* Returns a sum without a secret, for bytes on disk. Damage changes it; whoever can write there can make it
+ * hold. Equal bytes give equal sums, in every process and however the bytes were cut into pieces. Any thread;
+ * pieces may be empty. */
+uint64_t hash_sum(struct str data);
+uint64_t hash_sum_of(const struct str *pieces, size_t n);
 
 /* Hashes many pieces without a secret: equal bytes give equal hashes, in every process and however the bytes
  * were cut. For entity tags, not for tables. One thread at a time uses a hasher. */

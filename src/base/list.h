@@ -67,6 +67,11 @@ static inline struct link *list_first(const struct list *list)
 {
     return list_is_empty(list) ? NULL : list->head.next;
 }
+/* Returns the last link, or NULL. */
+static inline struct link *list_back(const struct list *list)
+{
+    return list_is_empty(list) ? NULL : list->head.prev;
+}
 /* Removes the first link and returns it, or returns NULL. */
 static inline struct link *list_pop(struct list *list)
 {

@@ -1,5 +1,6 @@
 #include "base/str.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct str str_from(const char *c)
@@ -27,6 +28,22 @@ int str_cmp(struct str a, struct str b)
     if (c != 0)
         return c;
     return a.n < b.n ? -1 : a.n > b.n;
+}
+
+int str_order(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+size_t str_sort_unique(struct str *v, size_t n)
+{
+    size_t kept = 0;
+    if (n)
+        qsort(v, n, sizeof(*v), str_order);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || !str_eq(v[kept - 1], v[i]))
+            v[kept++] = v[i];
+    return kept;
 }
 
 bool str_starts_nocase(struct str s, struct str prefix)

@@ -17,6 +17,12 @@ struct str {
     size_t n;
 };
 
+/* A list of strings. */
+struct strs {
+    struct str *v;
+    size_t n;
+};
+
 /* STR makes a string of a literal, STR_INIT the same for static tables. */
 #define STR(literal) ((struct str){ (literal), sizeof(literal) - 1 })
 #define STR_INIT(literal)                                                                                    \
@@ -40,6 +46,10 @@ static inline bool str_eq(struct str a, struct str b)
 bool str_eq_nocase(struct str a, struct str b);
 /* Compares by bytes: <0, 0 or >0. A prefix comes before the longer string. */
 int str_cmp(struct str a, struct str b);
+/* Compares two struct str as str_cmp does, for qsort and bsearch. */
+int str_order(const void *a, const void *b);
+/* Sorts n strings by bytes and drops those that are there twice. Returns how many are left. */
+size_t str_sort_unique(struct str *v, size_t n);
 /* Does `s` begin with `prefix`? */
 static inline bool str_starts(struct str s, struct str prefix)
 {

@@ -34,15 +34,40 @@ bool asset_is_below_prefix(const struct site_settings *site, struct str path)
     return false;
 }
 
+static bool is_gone(int status)
+{
+    return status == 404 || status == 410;
+}
+
+bool asset_is_missing(const struct site_settings *site, struct str path, int status)
+{
+    return is_gone(status) && asset_is_below_prefix(site, path);
+}
+
+/* The media type, without parameters. */
+static struct str type_of(const struct fields *response)
+{
+    struct str type = fields_value(response, FIELD_CONTENT_TYPE);
+    return str_trim(str_first(type, str_index(type, ';')));
+}
+
+static bool is_page(struct str type)
+{
+    return str_eq_nocase(type, STR("text/html")) || str_eq_nocase(type, STR("application/xhtml+xml"));
+}
+
+bool asset_is_replaced(int status, const struct fields *response)
+{
+    return is_gone(status) || (status == 200 && is_page(type_of(response)));
+}
+
 /* A page, or data that a page is made of. */
 static bool is_page_or_data(const struct asset_question *q)
 {
-    static const struct str types[] = { STR_INIT("text/html"), STR_INIT("application/xhtml+xml"),
-                                        STR_INIT("text/x-component"), STR_INIT("text/x-script"),
+    static const struct str types[] = { STR_INIT("text/x-component"), STR_INIT("text/x-script"),
                                         STR_INIT("text/sveltekit-data") };
-    struct str type = fields_value(q->response, FIELD_CONTENT_TYPE);
-    type = str_trim(str_first(type, str_index(type, ';')));
-    if (type.n == 0)
+    struct str type = type_of(q->response);
+    if (type.n == 0 || is_page(type))
         return true;
     for (size_t i = 0; i < COUNT_OF(types); i++)
         if (str_eq_nocase(type, types[i]))

@@ -14,6 +14,14 @@
 /* Is the path below one of the site's asset_prefixes? `path`: normalised, without query. */
 bool asset_is_below_prefix(const struct site_settings *site, struct str path);
 
+/* Does the status say that the origin lacks what is at that path, below one of the site's asset_prefixes? In
+ * the middle of a deploy another process of the origin may have it, so nobody should remember the answer. */
+bool asset_is_missing(const struct site_settings *site, struct str path, int status);
+
+/* Is the answer what an origin sends in place of an asset that it lacks: 404, 410, or a page with status
+ * 200? */
+bool asset_is_replaced(int status, const struct fields *response);
+
 /* An answer that may be one. */
 struct asset_question {
     const struct site_settings *site;

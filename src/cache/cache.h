@@ -45,6 +45,8 @@ struct cache_compaction {
     uint64_t moved; /* memory.moved when the round began */
 };
 
+struct settings;
+
 struct cache {
     const struct hash_secret *secret;
     struct memory memory;
@@ -55,6 +57,7 @@ struct cache {
     _Atomic int64_t objects, families; /* gauges; objects: in the index and sealed */
     _Atomic int64_t idle_bytes;        /* of families without objects */
     _Atomic uint64_t evicted, swept;
+    _Atomic int64_t kept_bytes, kept; /* assets of earlier releases, in the sweep's latest round */
     struct cache_compaction compaction;
     /* the sweep's position; one thread */
     uint32_t sweep_shard, sweep_bucket, sweep_list;
@@ -64,6 +67,8 @@ struct cache {
     uint64_t sweep_oldest, sweep_began, sweep_purged_upto;
     uint64_t sweep_marked, sweep_hour_ago; /* purge numbers: now, and an hour ago */
     int64_t sweep_marked_ms;
+    const struct settings *sweep_settings; /* main's, in force; set by main; NULL: none */
+    int64_t sweep_kept_bytes, sweep_kept;  /* assets of earlier releases, so far in this round */
     uint32_t purged_at;
     _Atomic uint32_t purged
         [CACHE_PURGED_KEPT]; /* Hashes of the families from which the sweep took a purged object last; for

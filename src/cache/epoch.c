@@ -1,61 +1,11 @@
 #include "cache/epoch.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/list.h"
 #include "base/mem.h"
-#include "cache/table.h"
-
-/* When a name was softly purged, in order. An object's windows count from the first purge after it began. */
-struct softs {
-    uint32_t n, room;
-    struct {
-        uint64_t number;
-        int64_t at_ms;
-    } v[];
-};
-#define SOFTS_MOST 8
-
-/* A purged name. */
-struct epoch {
-    struct table_node node;     /* its hash: the upper half of the name; own: the lower half */
-    struct link link;           /* by age: the name whose latest purge is oldest comes first */
-    uint64_t last[PURGE_KINDS]; /* latest number of each kind, 0: none */
-    struct softs *softs;        /* owned; NULL: never softly purged */
-};
-
-/*
- * The journal: for each of the latest numbers, the name that it purged. If an object was last looked at a few
- * purges ago, its hit compares these few with its own names, instead of looking all its names up. So hits
- * stay cheap for a site that purges all the time: eight entries are one cache line. `written` says up to
- * which number slots are being written, and is raised before the writing. A reader that was overtaken by a
- * whole round sees that afterwards, and falls back to the table.
- */
-#define JOURNAL 1024
-
-struct epochs {
-    const struct hash_secret *secret;
-    _Atomic uint64_t latest;
-    _Atomic uint64_t floor; /* objects that began before this number count as purged, of one kind or
-                             * another */
-    _Atomic uint64_t written;
-    _Atomic uint64_t made; /* the latest number of a name that is made (EPOCH_IS_MADE) */
-    _Alignas(64) _Atomic uint32_t
-        journal[JOURNAL]; /* upper halves of names; a match must be confirmed in the table */
-
-    /* Both grow and are emptied name by name: no purge and no look-up waits for all of them. */
-    struct lock lock;
-    struct table table;
-    struct list by_age;
-    struct memory memory; /* counts what the names take */
-    size_t names_max;
-    uint64_t floors[PURGE_KINDS]; /* the latest number of each kind that was forgotten over the cap */
-    unsigned tag;                 /* EPOCHS_TAG while it lives; behind all that a hit reads */
-};
-#define EPOCHS_TAG 0x65706f63u
+#include "cache/epoch_machine.h"
 
 /* Do the numbers and the list agree? Call it under the lock. */
 static void check_whole(const struct epochs *e)
@@ -76,6 +26,8 @@ struct epochs *epochs_new(const struct hash_secret *secret, size_t names_max)
     memory_charge(&e->memory, (int64_t)mem_cost(sizeof(*e)));
     table_init(&e->table, &e->memory);
     list_init(&e->by_age);
+    list_init(&e->saved);
+    list_init(&e->unsaved);
     /* Numbers start at 1, so that 0 can say "never". */
     atomic_init(&e->latest, 1);
     atomic_init(&e->written, 1);
@@ -265,7 +217,7 @@ static struct epoch *find(const struct epochs *e, uint64_t name)
     return node ? CONTAINER_OF(node, struct epoch, node) : NULL;
 }
 
-static uint64_t latest(const struct epoch *s)
+uint64_t epoch_latest(const struct epoch *s)
 {
     uint64_t n = 0;
     for (int k = 0; k < PURGE_KINDS; k++)
@@ -298,7 +250,7 @@ static void softs_merge(struct softs *s)
     s->n--;
 }
 
-static void softs_add(struct epochs *e, struct epoch *to, uint64_t number, int64_t at_ms)
+void epoch_add_soft(struct epochs *e, struct epoch *to, uint64_t number, int64_t at_ms)
 {
     struct softs *s = to->softs;
     uint32_t room = s ? s->room : 0;
@@ -331,7 +283,12 @@ static int64_t softs_first(const struct softs *s, uint64_t begin)
 
 /* ---- names come and go ---- */
 
-static struct epoch *add_name(struct epochs *e, uint64_t name)
+uint64_t epoch_name(const struct epoch *s)
+{
+    return name_of_node(&s->node);
+}
+
+struct epoch *epoch_add(struct epochs *e, uint64_t name)
 {
     struct epoch *s = mem_alloc(sizeof(*s));
     s->node.hash = (uint32_t)(name >> 32);
@@ -339,14 +296,21 @@ static struct epoch *add_name(struct epochs *e, uint64_t name)
     memory_charge(&e->memory, (int64_t)mem_cost(sizeof(*s)));
     table_add(&e->table, &e->memory, &s->node);
     list_push_back(&e->by_age, &s->link);
+    epoch_unsave_new(e, s);
     return s;
 }
 
-static void drop_name(struct epochs *e, struct epoch *s)
+void epoch_drop(struct epochs *e, struct epoch *s)
 {
     table_remove(&e->table, &s->node);
     table_shrink(&e->table, &e->memory, 2);
     link_remove(&s->link);
+    if (!epoch_unsave_gone(e, s))
+        epoch_free(e, s);
+}
+
+void epoch_free(struct epochs *e, struct epoch *s)
+{
     memory_charge(&e->memory, -(int64_t)mem_cost(sizeof(*s)) - softs_cost(s->softs));
     mem_free(s->softs);
     mem_free(s);
@@ -355,23 +319,28 @@ static void drop_name(struct epochs *e, struct epoch *s)
 /* Too many names: forgets the one whose latest purge is oldest, and raises the floor above that purge. Each
  * kind has its own floor: a flood of unsafe requests, which anybody may send, makes older pages revalidate
  * but removes none. */
-static void raise_floor(struct epochs *e)
+void epoch_raise_floor(struct epochs *e)
 {
     struct epoch *oldest = epoch_of(list_first(&e->by_age));
     for (int k = 0; k < PURGE_KINDS; k++)
         if (oldest->last[k] > e->floors[k])
             e->floors[k] = oldest->last[k];
-    atomic_store_explicit(&e->floor, latest(oldest), memory_order_release);
-    drop_name(e, oldest);
+    atomic_store_explicit(&e->floor, epoch_latest(oldest), memory_order_release);
+    epoch_unsave_head(e);
+    epoch_drop(e, oldest);
 }
 
 void epochs_free(struct epochs *e)
 {
     check_whole(e);
     e->tag = 0;
+    e->facts = NULL;
     lock_fini(&e->lock);
     for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
-        drop_name(e, epoch_of(l));
+        epoch_drop(e, epoch_of(l));
+    for (struct link *l;
+         (l = list_pop(&e->unsaved)) != NULL;) /* forgotten ones, whose rows are not removed */
+        epoch_free(e, CONTAINER_OF(l, struct epoch, disk));
     table_fini(&e->table, &e->memory);
     memory_fini(&e->memory);
     mem_free(e);
@@ -397,17 +366,20 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
             list_push_back(&e->by_age, &s->link);
         } else {
             if (e->table.n >= e->names_max)
-                raise_floor(e);
-            s = add_name(e, name);
+                epoch_raise_floor(e);
+            s = epoch_add(e, name);
         }
         s->last[kind] = number;
         if (kind == PURGE_SOFT)
-            softs_add(e, s, number, now_mono_ms);
+            epoch_add_soft(e, s, number, now_mono_ms);
+        epoch_unsave(e, s);
         atomic_store_explicit(&e->journal[number % JOURNAL], (uint32_t)(name >> 32), memory_order_release);
     }
     atomic_store_explicit(&e->latest, number, memory_order_release);
     check_whole(e);
     lock_give(&e->lock);
+    if (e->facts && n)
+        facts_ask(e->facts);
     return number;
 }
 
@@ -501,9 +473,9 @@ static bool forget_some(struct epochs *e, uint64_t oldest)
     check_whole(e);
     unsigned gone = 0;
     for (struct link *l; gone < FORGET_HOLD && (l = list_first(&e->by_age)) != NULL; gone++) {
-        if (latest(epoch_of(l)) > oldest)
+        if (epoch_latest(epoch_of(l)) > oldest)
             break;
-        drop_name(e, epoch_of(l));
+        epoch_drop(e, epoch_of(l));
     }
     lock_give(&e->lock);
     return gone == FORGET_HOLD;

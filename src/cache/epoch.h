@@ -44,6 +44,8 @@ enum epoch_kind {
 #define EPOCH_NAMES_FEW 15
 
 struct epochs;
+struct facts;
+struct facts_rows;
 
 /* Makes epochs that remember `names_max` purged names. Beyond that, the name that was purged longest ago is
  * forgotten, and a floor rises to that purge: every object that began before it counts as purged. It counts
@@ -111,6 +113,20 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
 /* Forgets names whose purges have all the number `oldest` or a smaller one. All living objects and fetches
  * have begun at `oldest` or later. */
 void epochs_forget(struct epochs *e, uint64_t oldest);
+
+/* ---- on disk (store/facts.h) ---- */
+
+/* Returns the rows that make purges last: for facts_open, which loads what is on disk. On main's thread,
+ * before the first purge. */
+struct facts_rows epochs_rows(struct epochs *e);
+/* From now on `f` saves the purges: each is in force at once, and on disk with the next commit. Numbers go on
+ * above all that were ever given. Call it once, on main's thread, after facts_open and before the first
+ * purge. `f` outlives the epochs. */
+void epochs_save_to(struct epochs *e, struct facts *f);
+
+/* Says that no purge follows: the last commit writes the number given last, and the next start goes on with
+ * the next one. On main's thread, when the workers have ended. */
+void epochs_end(struct epochs *e);
 
 /* Figures for status, metrics and tests: how many names are remembered, the bytes that this takes, and the
  * number of the purge to which the floor has risen (0: nothing was forgotten early). */

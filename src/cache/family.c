@@ -150,7 +150,7 @@ void family_drop_if_idle(struct cache *c, struct family *f)
 void family_set_variant(struct object *o, const struct place *p)
 {
     object_set_variant(o, p->variant);
-    o->node.hash = p->variant_hash;
+    o->node.hash = p->is_common ? p->common_hash : p->variant_hash;
 }
 
 /* Makes a table of the list, the oldest object first, so that the youngest comes to the front. */

@@ -114,10 +114,21 @@ static inline struct object *family_object_of(struct table_node *node)
     return node ? CONTAINER_OF(node, struct object, node) : NULL;
 }
 
-/* Returns the first of the objects that may be of that variant. */
+/* The objects that may be of a variant stand in one list, or in two of the table. Returns the first of the
+ * first list: it has those of the place's release, and perhaps others. */
 static inline struct object *family_first_of_variant(const struct family *f, const struct place *p)
 {
     return family_object_of(f->has_many ? *table_chain(f->objects.many, p->variant_hash) : f->objects.few);
+}
+
+/* Returns the first of the second list, with the common ones; NULL: there is no second list, or no object in
+ * it. */
+static inline struct object *family_first_common(const struct family *f, const struct place *p)
+{
+    if (!f->has_many)
+        return NULL;
+    struct table_node **chain = table_chain(f->objects.many, p->common_hash);
+    return chain == table_chain(f->objects.many, p->variant_hash) ? NULL : family_object_of(*chain);
 }
 
 /* A walk over all objects goes through lists 0 to the number of lists less 1. */
@@ -138,10 +149,11 @@ static inline struct object *family_next(struct object *o)
     return family_object_of(o->node.next);
 }
 
-/* Is `o` an object of that variant? */
+/* Is `o` an object of that variant, of the place's release or common? */
 static inline bool family_is_variant(const struct object *o, const struct place *p)
 {
-    return o->node.hash == p->variant_hash && str_eq(object_variant(o), p->variant);
+    return (o->node.hash == p->variant_hash || o->node.hash == p->common_hash) &&
+           str_eq(object_variant(o), p->variant);
 }
 
 /* Sets the key that the object is found under. */

@@ -15,20 +15,34 @@ struct str outcome_name(enum outcome o)
     return names[o];
 }
 
+/* An odd factor: multiplying by it is a one-to-one map of 32 bits, which the other one undoes. */
+#define RELEASE_FACTOR  0x9e3779b1u
+#define RELEASE_INVERSE 0x0e8b2f51u
+_Static_assert((uint32_t)(RELEASE_FACTOR *RELEASE_INVERSE) == 1, "they undo each other");
+
+static uint32_t hash_of_variant(const struct cache *c, struct str variant)
+{
+    return variant.n ? (uint32_t)hash64(c->secret, variant) : 0;
+}
+
 void place_hash(const struct cache *c, struct place *p)
 {
     p->hash = hash128(c->secret, p->primary);
-    p->variant_hash = p->variant.n ? (uint32_t)hash64(c->secret, p->variant) : 0;
+    p->common_hash = hash_of_variant(c, p->variant);
+    p->variant_hash = p->common_hash ^ p->release * RELEASE_FACTOR;
+}
+
+uint32_t place_release(const struct cache *c, uint32_t hash, struct str variant)
+{
+    return (hash ^ hash_of_variant(c, variant)) * RELEASE_INVERSE;
 }
 
 /* ---- looking up ---- */
 
-/* Finds the youngest sealed object of a variant, and its running fetch's object. */
-static void find_variant(struct family *f, const struct place *p, struct object **sealed,
+static void find_in_list(struct object *first, const struct place *p, struct object **sealed,
                          struct object **busy)
 {
-    *sealed = *busy = NULL;
-    for (struct object *o = family_first_of_variant(f, p); o; o = family_next(o)) {
+    for (struct object *o = first; o; o = family_next(o)) {
         if (!family_is_variant(o, p))
             continue;
         enum object_state state = object_state(o);
@@ -37,6 +51,15 @@ static void find_variant(struct family *f, const struct place *p, struct object 
         else if (state < OBJECT_SEALED && !*busy)
             *busy = o;
     }
+}
+
+/* Finds the youngest sealed object of a variant, and its running fetch's object. */
+static void find_variant(struct family *f, const struct place *p, struct object **sealed,
+                         struct object **busy)
+{
+    *sealed = *busy = NULL;
+    find_in_list(family_first_of_variant(f, p), p, sealed, busy);
+    find_in_list(family_first_common(f, p), p, sealed, busy);
 }
 
 static struct object *begin_busy(struct cache *c, struct family *f, const struct look *l)
@@ -110,12 +133,12 @@ static void join_or_begin(struct cache *c, struct family *f, const struct look *
 static void refresh_or_not(struct cache *c, struct family *f, const struct look *l, struct object *busy,
                            struct found *out)
 {
-    int64_t next = object_next_refresh_ms(out->stored);
+    bool waits = index_refresh_waits(out->stored, out->kept ? l->release : NULL, l->now.mono_ms);
     out->outcome = OUTCOME_STALE_JOIN;
     if (busy || !l->may_fetch)
         return;
-    out->untried = next <= l->now.mono_ms && l->sick && !l->may_try;
-    if (next > l->now.mono_ms || out->untried) {
+    out->untried = !waits && l->sick && !l->may_try;
+    if (waits || out->untried) {
         out->backing_off = true;
         return;
     }
@@ -134,6 +157,11 @@ static enum usable judge_stored(struct object *o, const struct look *l, struct f
     out->invalidated = p.invalidated;
     struct object_life life = object_life(o, l->now.mono_ms, p.soft_ms);
     out->age = life.age;
+    int64_t kept_until_ms = l->release ? index_kept_until(o, &p, l->release) : 0;
+    if (kept_until_ms) {
+        out->kept = kept_until_ms > l->now.mono_ms;
+        return out->kept ? USABLE_STALE : USABLE_NO;
+    }
     switch (policy_reuse(&life.fresh, life.age, p.invalidated, l->request)) {
     case REUSE_FRESH: return USABLE_YES;
     case REUSE_STALE: return USABLE_STALE;
@@ -416,13 +444,39 @@ static uint32_t weight_of(const struct object *o)
 
 #define GONE_MAX 4
 
+/* What a published object takes the place of. */
+struct replaced {
+    struct object *gone[GONE_MAX]; /* the index's references */
+    unsigned n;
+    struct object
+        *in_queues;   /* one of them, whose place in the eviction queues it takes; still in the family */
+    bool has_younger; /* a younger object is there: it takes the place of `o` instead */
+};
+
+static void replace_in_list(struct cache *c, struct object *first, const struct object *o,
+                            const struct place *place, struct replaced *r)
+{
+    for (struct object *k = first, *next; k && r->n < GONE_MAX - 1; k = next) {
+        next = family_next(k);
+        if (k == o || object_state(k) != OBJECT_SEALED || !family_is_variant(k, place))
+            continue;
+        if (k->begin > o->begin && k->evict.weight) {
+            r->has_younger = true;
+            continue;
+        }
+        if (!r->in_queues && k->evict.weight)
+            r->in_queues = k;
+        else
+            family_take_out(c, k);
+        r->gone[r->n++] = k;
+    }
+}
+
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms)
 {
     struct cache *c = object_cache(o);
     struct shard *s = family_shard(c, &place->hash);
-    struct object *gone[GONE_MAX];
-    unsigned gone_n = 0;
-    bool published = true;
+    struct replaced r = { .n = 0 };
     /* The sweep does not see the number of an object outside the index. */
     lock_take(&s->lock);
     bool too_old = !o->family && now_mono_ms - o->begun_mono_ms > PRIVATE_MOST_MS;
@@ -439,27 +493,14 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         return false;
     }
     struct family *f = family_find_or_add(c, s, place, object_received_ms(o));
-    struct object *old = NULL; /* the object whose place in the eviction queues it takes */
-    for (struct object *k = family_first_of_variant(f, place), *next; k && gone_n < GONE_MAX - 1; k = next) {
-        next = family_next(k);
-        if (k == o || object_state(k) != OBJECT_SEALED || !family_is_variant(k, place))
-            continue;
-        if (k->begin > o->begin && k->evict.weight) {
-            published = false;
-            continue;
-        }
-        if (!old && k->evict.weight)
-            old = k;
-        else
-            family_take_out(c, k);
-        gone[gone_n++] = k;
-    }
-    if (!published) {
-        if (old)
-            family_take_out(c, old);
+    replace_in_list(c, family_first_of_variant(f, place), o, place, &r);
+    replace_in_list(c, family_first_common(f, place), o, place, &r);
+    if (r.has_younger) {
+        if (r.in_queues)
+            family_take_out(c, r.in_queues);
         if (o->family) {
             family_take_out(c, o);
-            gone[gone_n++] = o;
+            r.gone[r.n++] = o;
         }
     } else {
         if (!o->family) {
@@ -473,22 +514,22 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         link_init(&o->evict.link); /* from here on `begun_mono_ms` is not known: they share the memory */
         family_add_busy(f, -1);
         atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
-        if (old) {
-            evict_replace(c->evict, &old->evict, &o->evict);
-            family_take_out(c, old);
+        if (r.in_queues) {
+            evict_replace(c->evict, &r.in_queues->evict, &o->evict);
+            family_take_out(c, r.in_queues);
         } else {
             evict_insert(c->evict, &o->evict);
         }
-        struct object *least = f->n > variants_max && gone_n < GONE_MAX ? least_used(f, o) : NULL;
+        struct object *least = f->n > variants_max && r.n < GONE_MAX ? least_used(f, o) : NULL;
         if (least) {
             family_take_out(c, least);
-            gone[gone_n++] = least;
+            r.gone[r.n++] = least;
         }
     }
     lock_give(&s->lock);
-    for (unsigned i = 0; i < gone_n; i++)
-        object_unref(gone[i]);
-    return published;
+    for (unsigned i = 0; i < r.n; i++)
+        object_unref(r.gone[i]);
+    return !r.has_younger;
 }
 
 /* An object's family may only be read under its shard's lock; its shard never changes once it has one. */
@@ -571,6 +612,32 @@ struct object *index_peek(struct cache *c, const struct place *place)
         object_ref(sealed);
     lock_give(&s->lock);
     return sealed;
+}
+
+#define OTHERS_LOOKED_AT 64
+
+struct object *index_peek_before(struct cache *c, const struct place *place, const struct release *live)
+{
+    struct shard *s = family_shard(c, &place->hash);
+    struct object *youngest = NULL;
+    unsigned looked_at = 0;
+    lock_take(&s->lock);
+    struct family *f = family_find(s, place);
+    for (uint32_t i = 0; f && i < family_lists(f) && looked_at < OTHERS_LOOKED_AT; i++)
+        for (struct object *o = family_first_of_list(f, i); o && looked_at < OTHERS_LOOKED_AT;
+             o = family_next(o)) {
+            looked_at++;
+            if (object_state(o) != OBJECT_SEALED || family_is_variant(o, place) ||
+                !str_eq(object_variant(o), place->variant) ||
+                !release_stores(live, place_release(c, o->node.hash, place->variant)))
+                continue;
+            if (!youngest || object_received_ms(o) > object_received_ms(youngest))
+                youngest = o;
+        }
+    if (youngest)
+        object_ref(youngest);
+    lock_give(&s->lock);
+    return youngest;
 }
 
 /* ---- life ---- */

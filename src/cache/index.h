@@ -27,20 +27,31 @@ struct place {
     struct str primary;
     struct hash128 hash; /* of primary */
     struct str variant;
-    uint32_t variant_hash;
+    /*
+     * A page belongs to the release of its site (conf/release.h) that it was made for. What all releases have
+     * in common, as an asset, is found under each of them. `variant_hash` is that of the variant and the
+     * release: of one variant, no two releases have the same. So an object need not keep its release.
+     */
+    uint32_t release;        /* its number; 0: there is none, and all is common */
+    bool is_common;          /* to be stored, and found under each release */
+    uint32_t common_hash;    /* of the variant alone */
+    uint32_t variant_hash;   /* of the variant and the release */
     const struct rule *rule; /* the variant was computed under it; NULL: the default */
 };
 
-/* Sets both hashes of `p` from its strings, by the cache's secret. Whatever takes a place below needs
- * them. */
+/* Sets the hashes of `p` from its strings and its release, by the cache's secret. Whatever takes a place
+ * below needs them. */
 void place_hash(const struct cache *c, struct place *p);
+/* Returns the number of the release that an object with that hash and variant belongs to; 0: it is common. */
+uint32_t place_release(const struct cache *c, uint32_t hash, struct str variant);
 
 struct look {
     struct place place;
     const struct directives *request; /* only those that the site honours, see policy_request_directives */
     struct now now;
-    uint64_t latest; /* the purge number when the request arrived */
-    bool may_fetch;  /* false: create nothing (HEAD of a page that is not known, only-if-cached) */
+    const struct release *release; /* the request's; NULL: there are none */
+    uint64_t latest;               /* the purge number when the request arrived */
+    bool may_fetch; /* false: create nothing (HEAD of a page that is not known, only-if-cached) */
     /* false: do not wait for a running fetch (Authorization; a request that has waited in vain) */
     bool may_join;
     bool authorization;
@@ -62,9 +73,10 @@ struct found {
     bool backing_off;  /* STALE_JOIN without a running refresh */
     bool untried;      /* STALE_JOIN: the only reason is that a sick origin may not be tried */
     bool for_sickness; /* STALE, STALE_JOIN: the only reason is that the origin is sick */
-    bool known;        /* the family has a stored response, of any variant, that was not purged */
-    bool no_queue;     /* PASS: the key's mark says that its requests do not wait for each other */
-    bool settled; /* an answer for all brought the family's rule: cookies that it leaves out are not sent */
+    bool kept;     /* STALE, STALE_JOIN: an asset from before the release; the origin may lack it by now */
+    bool known;    /* the family has a stored response, of any variant, that was not purged */
+    bool no_queue; /* PASS: the key's mark says that its requests do not wait for each other */
+    bool settled;  /* an answer for all brought the family's rule: cookies that it leaves out are not sent */
 };
 
 /* Answers a request's look-up (docs/ARCHITECTURE.md): sets *out, with references that the caller owns. With
@@ -146,6 +158,30 @@ struct index_facts {
 /* Returns what is known now. */
 struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms);
 
+/* Is it an asset that no fetch has brought or confirmed since the release went live? A sealed object. */
+static inline bool index_is_from_before(const struct object *o, const struct release *release)
+{
+    return object_received_ms(o) <= release->live_since_ms && o->response->is_asset;
+}
+
+/* Until when (monotonic milliseconds) is it served as a kept asset (found.kept), whatever the origin has by
+ * now? That time may be over: then the origin is asked first. 0: it is not from before, or was purged in any
+ * way (`purged`: of object_check_purged). */
+static inline int64_t index_kept_until(const struct object *o, const struct object_purged *purged,
+                                       const struct release *release)
+{
+    return index_is_from_before(o, release) && !purged->gone && !purged->invalidated && purged->soft_ms < 0
+               ? release_keeps_until(release, object_received_ms(o))
+               : 0;
+}
+
+/* Must a refresh of a stale one still wait: since one failed a moment ago, or since the release lacks what is
+ * kept for it? `keeps`: that release; NULL: it is no kept asset. */
+static inline bool index_refresh_waits(const struct object *o, const struct release *keeps, int64_t now_ms)
+{
+    return (keeps && object_is_missing(o, keeps->number)) || object_next_refresh_ms(o) > now_ms;
+}
+
 /* What is known of the family's rule. */
 struct known_rule {
     struct rule *rule; /* a reference of the caller's; NULL: the default */
@@ -161,6 +197,26 @@ struct rule *index_rule(struct cache *c, const struct place *place, bool *known,
 /* Returns a reference to the stored object of that key, which the caller drops, or NULL. The object may have
  * been purged, or be expired, and this counts as no use of it. For explain, and for answers to HEAD. */
 struct object *index_peek(struct cache *c, const struct place *place);
+
+/* Returns a reference to the youngest stored object of that variant of a release that was live before `live`
+ * and whose pages stay stored, which the caller drops, or NULL. It may have been purged, or be expired. Of
+ * very many variants it looks at some. */
+struct object *index_peek_before(struct cache *c, const struct place *place, const struct release *live);
+
+/* A walk over what is stored, for lists of it. Zero it first. A family that comes or goes meanwhile may be
+ * missed, or met twice. */
+struct index_walk {
+    uint32_t shard, bucket;
+};
+struct walk_question {
+    uint64_t latest; /* of epochs_latest */
+    int64_t now_mono_ms;
+};
+/* Does a step of a walk, under one shard's lock, for some ten microseconds. Calls `each` for families with a
+ * stored page: a 200 that is no asset and was not purged. `hits`: of its stored responses since each was
+ * stored. `each` is called under the lock: it calls nothing of the index. false: the walk is over. */
+bool index_walk(struct cache *c, struct index_walk *w, const struct walk_question *q,
+                void (*each)(void *ctx, struct str primary, uint64_t hits), void *ctx);
 
 /* ---- upkeep ---- */
 

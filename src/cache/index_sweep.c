@@ -1,20 +1,9 @@
 #include "cache/family.h"
+#include "cache/key.h"
 
-#define FAMILY_KEPT_MS  (3600 * (int64_t)1000) /* without a variant */
-#define EXPIRED_KEPT_MS (3600 * (int64_t)1000) /* beyond its windows: until then it may be revalidated */
-
-/* Is it purged, or expired so long ago that it is of no use? */
-static bool is_spent(struct object *o, struct str primary, uint64_t latest, int64_t now_ms, bool *purged)
-{
-    struct object_purged p = object_check_purged(o, primary, latest, now_ms);
-    *purged = p.gone;
-    if (p.gone)
-        return true;
-    struct object_life life = object_life(o, now_ms, p.soft_ms);
-    const struct freshness *f = &life.fresh;
-    int64_t window = f->stale_while_ms > f->stale_error_ms ? f->stale_while_ms : f->stale_error_ms;
-    return life.age.stale_ms > window + EXPIRED_KEPT_MS;
-}
+#define FAMILY_KEPT_MS (3600 * (int64_t)1000) /* without a variant */
+/* beyond its windows, or beyond the time for which an asset is kept: until then it may be revalidated */
+#define EXPIRED_KEPT_MS (3600 * (int64_t)1000)
 
 /*
  * Objects in one hold of a shard's lock: so few that a hit does not wait long, though each is elsewhere in
@@ -25,10 +14,90 @@ static bool is_spent(struct object *o, struct str primary, uint64_t latest, int6
 struct sweep {
     uint64_t latest;
     struct now now;
-    unsigned looked_at; /* families and objects */
+    const struct site_settings *site; /* of the family; NULL: it had no deploys */
+    unsigned looked_at;               /* families and objects */
     struct object *gone[SWEEP_HOLD];
     unsigned gone_n;
+    struct {
+        int64_t bytes, n;
+    } kept; /* counted in the list that is looked at */
 };
+
+/* ---- releases ---- */
+
+static const struct site_settings *site_of(const struct cache *c, const struct family *f)
+{
+    struct key_request key;
+    if (!c->sweep_settings || !c->sweep_settings->read)
+        return NULL; /* nothing was deployed */
+    key_read_primary(family_primary(f), &key);
+    return settings_site_by_name(c->sweep_settings, key.site);
+}
+
+/* Until when (monotonic milliseconds) is it kept, as an asset of an earlier release? 0: it is none. */
+static int64_t kept_until(const struct object *o, const struct sweep *w)
+{
+    const struct release *live = w->site ? w->site->release : NULL;
+    /* What was warmed came before the switch, too. */
+    bool is_old = live && index_is_from_before(o, live) && object_received_ms(o) < live->prepared_since_ms;
+    return is_old ? release_keeps_until(live, object_received_ms(o)) : 0;
+}
+
+/* Counts a kept asset. All of them have a share of the memory, and none has a use that would let it stay when
+ * room is needed. true: the share is full. */
+static bool keep(struct cache *c, struct object *o, struct sweep *w)
+{
+    int64_t share = c->sweep_settings->process.kept_assets_share;
+    int64_t bytes = (int64_t)(object_charged(o) + (o->body ? body_charged(o->body) : 0));
+    atomic_store_explicit(&o->evict.uses, 0, memory_order_relaxed);
+    if (c->sweep_kept_bytes + bytes > c->memory.budget_bytes / 100 * share)
+        return true;
+    c->sweep_kept_bytes += bytes;
+    c->sweep_kept++;
+    w->kept.bytes += bytes;
+    w->kept.n++;
+    return false;
+}
+
+/* The list will be looked at once more, from its beginning. */
+static void count_again(struct cache *c, struct sweep *w)
+{
+    c->sweep_kept_bytes -= w->kept.bytes;
+    c->sweep_kept -= w->kept.n;
+}
+
+/* Is it a page of a release that no rollback brings back? One with a higher number than the live one may be
+ * on its way. */
+static bool is_left_behind(const struct cache *c, const struct object *o, const struct sweep *w)
+{
+    if (!w->site)
+        return false;
+    uint32_t number = place_release(c, o->node.hash, object_variant(o));
+    return number != 0 && number < w->site->release->number && !release_stores(w->site->release, number);
+}
+
+/* ---- the sweep ---- */
+
+/* Is it purged, or expired so long ago that it is of no use? */
+static bool is_spent(struct cache *c, struct object *o, struct str primary, struct sweep *w, bool *purged)
+{
+    int64_t now_ms = w->now.mono_ms;
+    struct object_purged p = object_check_purged(o, primary, w->latest, now_ms);
+    *purged = p.gone;
+    if (p.gone)
+        return true;
+    int64_t until_ms = kept_until(o, w);
+    if (until_ms > now_ms)
+        return keep(c, o, w);
+    if (until_ms && now_ms - until_ms > EXPIRED_KEPT_MS)
+        return true; /* its own lifetime is of no use: nobody gets it unless its origin confirms it */
+    if (is_left_behind(c, o, w))
+        return true;
+    struct object_life life = object_life(o, now_ms, p.soft_ms);
+    const struct freshness *f = &life.fresh;
+    int64_t window = f->stale_while_ms > f->stale_error_ms ? f->stale_while_ms : f->stale_error_ms;
+    return life.age.stale_ms > window + EXPIRED_KEPT_MS;
+}
 
 static bool is_full(const struct sweep *w)
 {
@@ -44,7 +113,8 @@ static void remember_purged(struct cache *c, uint32_t hash)
 static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
 {
     uint32_t list = c->sweep_list;
-    for (; list < family_lists(f) && !is_full(w); list++)
+    for (; list < family_lists(f) && !is_full(w); list++) {
+        memset(&w->kept, 0, sizeof(w->kept));
         for (struct object *o = family_first_of_list(f, list), *next; o && w->gone_n < SWEEP_HOLD; o = next) {
             next = family_next(o);
             w->looked_at++;
@@ -52,8 +122,7 @@ static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
             if (o->begin < c->sweep_oldest)
                 c->sweep_oldest = o->begin;
             bool purged = false;
-            if (object_state(o) == OBJECT_SEALED &&
-                is_spent(o, family_primary(f), w->latest, w->now.mono_ms, &purged)) {
+            if (object_state(o) == OBJECT_SEALED && is_spent(c, o, family_primary(f), w, &purged)) {
                 if (purged)
                     remember_purged(c, f->node.hash);
                 f->swept = true;
@@ -61,8 +130,12 @@ static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
                 w->gone[w->gone_n++] = o;
             }
         }
+    }
     /* The latest list may not have been finished. */
-    c->sweep_list = w->gone_n == SWEEP_HOLD ? list - 1 : list;
+    bool again = w->gone_n == SWEEP_HOLD;
+    if (again)
+        count_again(c, w);
+    c->sweep_list = again ? list - 1 : list;
     f->swept = c->sweep_list < family_lists(f);
     return !f->swept && (!f->has_many || table_shrink(f->objects.many, &c->memory, SWEEP_HOLD));
 }
@@ -71,6 +144,7 @@ static bool sweep_objects(struct cache *c, struct family *f, struct sweep *w)
 static bool sweep_family(struct cache *c, struct family *f, struct sweep *w)
 {
     w->looked_at++;
+    w->site = site_of(c, f);
     if (!sweep_objects(c, f, w))
         return false;
     if (f->n > 0)
@@ -173,5 +247,10 @@ bool index_sweep(struct cache *c, struct now now)
         return false;
     c->sweep_bucket = 0;
     c->sweep_shard = (c->sweep_shard + 1) % CACHE_SHARDS;
-    return c->sweep_shard == 0;
+    if (c->sweep_shard != 0)
+        return false;
+    atomic_store_explicit(&c->kept_bytes, c->sweep_kept_bytes, memory_order_relaxed);
+    atomic_store_explicit(&c->kept, c->sweep_kept, memory_order_relaxed);
+    c->sweep_kept_bytes = c->sweep_kept = 0;
+    return true;
 }

@@ -145,6 +145,11 @@ static struct str short_read(struct str *rest)
     return s;
 }
 
+struct str key_authority(const struct key_request *r, struct arena *a)
+{
+    return r->port ? ARENA_JOIN(a, r->host, STR(":"), arena_decimal(a, r->port)) : arena_dup(a, r->host);
+}
+
 void key_read_primary(struct str primary, struct key_request *out)
 {
     struct str rest = primary;
@@ -309,18 +314,14 @@ struct str query_ignored(struct str query, const struct strs *ignored, struct st
     return (struct str){ p, n };
 }
 
-static bool has_query_list(const struct rule *rule)
-{
-    return rule && rule->netlify.query_some;
-}
-
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped)
 {
     *dropped = false;
-    if (query.n == 0 || !has_query_list(rule) || key_query_is_long(query))
+    if (query.n == 0 || !rule_cuts_query(rule) || key_query_is_long(query))
         return query;
-    const struct names *names = &rule->netlify.query;
-    return query_filter(query, &(struct param_filter){ names->v, names->n, true }, a, dropped);
+    const struct names *names = &rule->params;
+    return query_filter(query, &(struct param_filter){ names->v, names->n, rule_lists_query(rule) }, a,
+                        dropped);
 }
 
 /* A parameter to be sorted. */
@@ -390,6 +391,11 @@ static struct str query_sort(struct str query, struct arena *a)
     return (struct str){ p, bytes };
 }
 
+bool key_sorts_query(const struct key_request *r, const struct rule *rule)
+{
+    return r->order == QUERY_SORTED || (rule && rule->search.any_order);
+}
+
 /* The part of the query that is in the key, p == NULL when there is none. */
 static struct str query_part(const struct key_request *r, const struct rule *rule, struct arena *a)
 {
@@ -397,10 +403,11 @@ static struct str query_part(const struct key_request *r, const struct rule *rul
     if (!r->has_query)
         return STR_NONE;
     struct str kept = query_keep_listed(r->query, rule, a, &dropped);
-    if (r->order == QUERY_SORTED)
+    bool sorted = key_sorts_query(r, rule);
+    if (sorted)
         kept = query_sort(kept, a);
     /* Byte for byte "/?" is not "/"; but what a list leaves empty is sent without "?". */
-    bool none = kept.n == 0 && (r->order == QUERY_SORTED || has_query_list(rule));
+    bool none = kept.n == 0 && (sorted || rule_cuts_query(rule));
     return none ? STR_NONE : kept.n ? kept : STR("");
 }
 

@@ -36,6 +36,8 @@ struct str key_primary(const struct key_request *r, struct arena *a);
 /* Reads a primary key back: site, https, host, port and path of *out are set and point into it. The rest is
  * zeroed. */
 void key_read_primary(struct str primary, struct key_request *out);
+/* Returns its host and port as a Host field has them: "name", "name:port". In the arena. */
+struct str key_authority(const struct key_request *r, struct arena *a);
 /* Returns the variant key under `rule`; NULL: the default rule. Empty, and no allocation, for a request
  * without query, in the usual spelling, under the default rule; no other request has that key. */
 struct str key_variant(const struct key_request *r, const struct rule *rule, struct arena *a);
@@ -63,6 +65,9 @@ bool key_has_many_cookies(const struct fields *f);
 /* Returns only the parameters that are in the key under `rule`, in the request's order (CACHING.md 4.5).
  * *dropped: there were others. An empty result with *dropped is sent without "?". */
 struct str query_keep_listed(struct str query, const struct rule *rule, struct arena *a, bool *dropped);
+
+/* Are the parameters in the key in the order of their names, whatever order they came in? */
+bool key_sorts_query(const struct key_request *r, const struct rule *rule);
 
 /* Does the request have cookies that the key under `rule` does not hold (CACHING.md 4.5)? */
 bool key_has_unkeyed_cookies(const struct fields *request, const struct rule *rule);

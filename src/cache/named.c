@@ -50,6 +50,18 @@ static const char *absolute_problem(struct str url, enum http_error e)
     return "is no valid URL; write http://HOST/PATH";
 }
 
+struct str named_target(const struct named *n, struct arena *a)
+{
+    return n->target.has_query ? ARENA_JOIN(a, n->path, STR("?"), n->target.query) : n->path;
+}
+
+struct str named_url(const struct named *n, struct arena *a)
+{
+    struct str target = named_target(n, a);
+    return n->has_host ? ARENA_JOIN(a, n->https ? STR("https://") : STR("http://"), n->host.authority, target)
+                       : target;
+}
+
 const char *named_problem(struct str url, enum http_error e)
 {
     url = str_trim(url);

@@ -22,6 +22,14 @@ struct named {
  * set. Else it returns what is wrong, for named_problem, and *out must not be used. */
 enum http_error named_parse(struct str url, struct arena *a, struct named *out);
 
+/* Returns what it names at its host: the normalised path, and the query as it stands. In the arena, or the
+ * URL's own. */
+struct str named_target(const struct named *n, struct arena *a);
+
+/* Returns the URL that it is, without a fragment; without a host: what named_target returns. In the arena, or
+ * the text's own. */
+struct str named_url(const struct named *n, struct arena *a);
+
 /* Returns what is wrong with the URL, for `e` of named_parse: the end of a sentence that begins with the URL,
  * "has ...; write ...". A literal. */
 const char *named_problem(struct str url, enum http_error e);

@@ -110,7 +110,7 @@ static struct str query_text(const struct key_request *r, const struct rule *rul
 {
     bool dropped;
     struct str query = query_keep_listed(r->query, rule, a, &dropped);
-    if (query.n == 0 || r->order == QUERY_RAW)
+    if (query.n == 0 || !key_sorts_query(r, rule))
         return query_decode(query, a);
     size_t n = 1;
     for (size_t i = 0; i < query.n; i++)
@@ -152,7 +152,8 @@ bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, 
     bool touches = true;
     if (busy)
         *name = name_of_path(c, r, a);
-    else if (r->query.n && query_keep_listed(r->query, rule, a, &dropped).n == 0 && dropped)
+    else if (r->query.n && rule_lists_query(rule) && query_keep_listed(r->query, rule, a, &dropped).n == 0 &&
+             dropped)
         touches = false;
     else
         *name = url_name(c, r, rule, a);

@@ -14,7 +14,7 @@ struct fill {
     struct notice *room; /* the fetch's; NULL: it need not be told */
     const void *sender;  /* the thread that the fetch runs on; NULL: no fetch runs */
     unsigned readers;
-    bool paused;
+    bool paused, is_low;
 };
 
 static struct fills *fills_of(const struct object *o)
@@ -142,6 +142,38 @@ void object_set_fetch(struct object *o, struct notice *room, const void *sender)
         f->room = room;
         f->sender = sender;
         drop_fill_if_idle(f);
+    }
+    lock_give(lock_of(o));
+}
+
+bool object_set_low(struct object *o)
+{
+    lock_take(lock_of(o));
+    struct fill *f = fill_of(o);
+    CHECK(f && f->sender);
+    f->is_low = f->readers == 0;
+    bool is_low = f->is_low;
+    lock_give(lock_of(o));
+    return is_low;
+}
+
+bool object_is_low(struct object *o)
+{
+    lock_take(lock_of(o));
+    const struct fill *f = fill_of(o);
+    bool is_low = f && f->is_low;
+    lock_give(lock_of(o));
+    return is_low;
+}
+
+void object_hurry(struct object *o, const void *owner)
+{
+    lock_take(lock_of(o));
+    struct fill *f = fill_of(o);
+    if (f && f->is_low) {
+        f->is_low = false;
+        if (f->room)
+            notice_send(f->room, owner);
     }
     lock_give(lock_of(o));
 }

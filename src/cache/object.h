@@ -66,9 +66,9 @@ struct object {
     /* from HEAD on: object_freshness, object_received_ms */
     uint64_t received_ms : 41, foreground : 1, age_low_ms : AGE_LOW_BITS;
     uint64_t lifetime_ms : 42, age_high_ms : 20, always_revalidate : 1, never_stale : 1;
-    _Atomic uint32_t next_refresh_s; /* monotonic: no refresh before, since one failed */
-    uint8_t memory;                  /* the id of its cache's memory: object_cache */
-    uint8_t verdict_reason : 6;      /* enum reason; from HEAD on: why it is not stored */
+    _Atomic uint32_t next_refresh; /* object_set_next_refresh, object_note_missing */
+    uint8_t memory;                /* the id of its cache's memory: object_cache */
+    uint8_t verdict_reason : 6;    /* enum reason; from HEAD on: why it is not stored */
     bool stored : 1;      /* from HEAD on: the verdict was to store it; else it is private: for one request */
     bool confirmed : 1;   /* from HEAD on: the origin answered 304 */
     uint8_t fail_reason;  /* enum reason; from FAILED on */
@@ -107,9 +107,16 @@ static inline bool object_is_done(const struct object *o)
 
 /* ---- the fetch's side: on its thread, without a lock held. Any thread may ask the questions ---- */
 
-/* Sets where notices for the fetch go: `room` is sent when a reader of a passing body moved on, and when the
- * last reader left. `sender` as in base/notice. Both NULL: the fetch is over. */
+/* Sets where notices for the fetch go: `room` is sent when a reader of a passing body moved on, when the last
+ * reader left, and when object_hurry ended its low priority. `sender` as in base/notice. Both NULL: the fetch
+ * is over. */
 void object_set_fetch(struct object *o, struct notice *room, const void *sender);
+
+/* After object_set_fetch: the fetch is of low priority, until a reader calls object_hurry. false: it is not,
+ * since somebody reads the object already. */
+bool object_set_low(struct object *o);
+/* Is its fetch of low priority? */
+bool object_is_low(struct object *o);
 
 struct object_head {
     struct response **response; /* taken over; the pointer is cleared */
@@ -171,6 +178,9 @@ enum object_watch {
 /* Adds a reader to w, at position 0. `own_fetch`: this request started the fetch, so it may join a closed
  * object. */
 enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch);
+/* Call it after object_watch, for a reader that does not wait at low priority: the fetch is an ordinary one
+ * from now on. `owner`: the caller's thread. */
+void object_hurry(struct object *o, const void *owner);
 /* Removes a reader from w. true: it was the last one, and w has left the object's list. */
 bool object_unwatch(struct object *o, struct watch *w);
 /* Returns the owner's watch in the object's list, or NULL. Only the owner's thread may use the watch. */
@@ -244,15 +254,30 @@ static inline struct age object_age(const struct object *o, int64_t now_mono_ms,
 bool object_serves_on_error(struct object *o, struct str primary, uint64_t latest, int64_t now_mono_ms,
                             const struct directives *request);
 
+#define OBJECT_MISSING ((uint32_t)1 << 31) /* of next_refresh; no system runs for 68 years */
+
 /* After a failed refresh: no other one before `mono_ms`. Kept in whole seconds, rounded up. */
 static inline void object_set_next_refresh(struct object *o, int64_t mono_ms)
 {
-    atomic_store_explicit(&o->next_refresh_s, (uint32_t)((mono_ms + 999) / 1000), memory_order_relaxed);
+    uint32_t s = (uint32_t)((mono_ms + 999) / 1000) & ~OBJECT_MISSING;
+    atomic_store_explicit(&o->next_refresh, s, memory_order_relaxed);
 }
 /* Returns the monotonic time before which no refresh may start; 0: any. Any thread. */
 static inline int64_t object_next_refresh_ms(const struct object *o)
 {
-    return atomic_load_explicit(&o->next_refresh_s, memory_order_relaxed) * (int64_t)1000;
+    uint32_t s = atomic_load_explicit(&o->next_refresh, memory_order_relaxed);
+    return s & OBJECT_MISSING ? 0 : s * (int64_t)1000;
+}
+/* Notes that the release with this number lacks it: an asset from before. Replaces what the functions above
+ * set. */
+static inline void object_note_missing(struct object *o, uint32_t release)
+{
+    atomic_store_explicit(&o->next_refresh, release | OBJECT_MISSING, memory_order_relaxed);
+}
+/* Is that noted of this release? Any thread. */
+static inline bool object_is_missing(const struct object *o, uint32_t release)
+{
+    return atomic_load_explicit(&o->next_refresh, memory_order_relaxed) == (release | OBJECT_MISSING);
 }
 
 /* Returns its variant key, which lives as long as the object. */

@@ -183,6 +183,8 @@ static enum reason refused_by_status(const struct judge *in, const struct ruling
 {
     if (in->status == 206)
         return REASON_PARTIAL;
+    if (asset_is_missing(in->site, in->path, in->status))
+        return REASON_ASSET_MISSING;
     if (!status_is_permitted(in))
         return REASON_STATUS;
     if (r->d.must_understand && !is_understood(in->status))
@@ -281,7 +283,7 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
     struct rule *rule = NULL;
     bool good = in->status >= 200 && in->status <= 299;
     /* A 2xx inherits nothing from errors and redirects. */
-    switch (rule_of_response(in->response, good && in->provisional ? NULL : in->known, a, &rule)) {
+    switch (rule_of_response(in->response, good && in->provisional ? NULL : in->known, good, a, &rule)) {
     case RULE_STAR: return REASON_VARY_STAR;
     case RULE_INVALID: return REASON_VARY_INVALID;
     case RULE_OK: break;
@@ -299,13 +301,14 @@ static enum reason find_rule(const struct judge *in, struct arena *a, struct ver
         }
     }
     out->vary_ignored = rule_headers_ignored(in->response, a);
+    out->search_invalid = rule_search_is_invalid(in->response, a);
     out->rule = rule;
     out->rule_changed = !rule_equal(rule, in->known) || (good && in->provisional);
     bool left_out = false;
     if (in->site->unkeyed_query == UNKEYED_STRIP && in->query.n)
         query_keep_listed(in->query, rule, a, &left_out);
     /* A query too long to be taken apart is sent whole: each spelling would be a page of its own. */
-    if (rule && rule->netlify.query_some && key_query_is_long(in->query))
+    if (rule_cuts_query(rule) && key_query_is_long(in->query))
         left_out = true;
     if (left_out)
         return REASON_UNKEYED_QUERY;
@@ -447,6 +450,7 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
     /* A response that is not stored needs no names for purges. */
     if (why == REASON_NONE)
         why = policy_tags(in, a, out);
+    out->has_cache_id = fields_value(in->response, FIELD_NETLIFY_CACHE_ID).n > 0;
     out->overrules = is_private_beside(&r);
     if (why == REASON_NONE && !in->site->store)
         why = REASON_DEV;

@@ -62,7 +62,9 @@ struct verdict {
     struct strs groups; /* Cache-Groups, as sent */
     bool strip_cookies;
     bool is_asset;         /* cache/asset.h */
+    bool has_cache_id;     /* it has an ID in Netlify-Cache-ID, so a deploy leaves it */
     bool overrules;        /* a targeted field rules, and Cache-Control beside it says private or no-store */
+    bool search_invalid;   /* it has a No-Vary-Search that counts for nothing, since it is invalid */
     unsigned vary_ignored; /* names in Netlify-Vary: header= that are not varied on */
 };
 

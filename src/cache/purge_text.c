@@ -142,20 +142,13 @@ static bool take_word(struct reader *r, const struct str *words, size_t n, unsig
 /* Behind its bracket. */
 static bool take_list(struct reader *r, bool may_be_empty, struct strs *out)
 {
-    size_t room = 0;
+    struct str s;
     for (bool more = !take(r, "]"); more; more = take(r, ",")) {
         if (out->n == PURGE_LIST_MAX)
             return wrong(r, r->at, "the list has more than 10000 members");
-        if (out->n == room) {
-            room = room ? 2 * room : 8;
-            struct str *v = arena_alloc(r->arena, room * sizeof(*v));
-            for (size_t i = 0; i < out->n; i++)
-                v[i] = out->v[i];
-            out->v = v;
-        }
-        if (!(may_be_empty ? take_string : take_name)(r, &out->v[out->n]))
+        if (!(may_be_empty ? take_string : take_name)(r, &s))
             return false;
-        out->n++;
+        arena_add_str(r->arena, out, s);
     }
     return r->line.p[r->at - 1] == ']' || take(r, "]") || wrong(r, r->at, "the list does not end here");
 }

@@ -176,16 +176,29 @@ struct str response_lines_304(const struct response *r)
     return (struct str){ text_of(r) + r->reason_n, r->validated_n - r->reason_n };
 }
 
-struct str response_note(const struct response *r)
+/* What follows the fields: neither part has a NUL, since no field has one. */
+static struct str notes_of(const struct response *r)
 {
     if (!r->has_note)
         return STR_NONE;
     return (struct str){ text_of(r) + r->fields_n, (size_t)r->words[note_length_at(r)] };
 }
 
+struct str response_note(const struct response *r)
+{
+    struct str notes = notes_of(r);
+    return str_first(notes, str_index(notes, '\0'));
+}
+
+struct str response_undo(const struct response *r)
+{
+    struct str notes = notes_of(r);
+    return str_from_index(notes, str_index(notes, '\0') + 1);
+}
+
 size_t response_bytes(const struct response *r)
 {
-    return text_at(r) + r->fields_n + response_note(r).n;
+    return text_at(r) + r->fields_n + notes_of(r).n;
 }
 
 /* ---- reading the text ---- */
@@ -368,6 +381,10 @@ static void put_text(struct builder *b, const struct response_plan *p, struct st
     groups[GROUP_VISIBLE] = begin_group(b, bytes[GROUP_VISIBLE]);
     groups[GROUP_HIDDEN] = begin_group(b, bytes[GROUP_HIDDEN]);
     put(b, p->note);
+    if (p->undo.n) {
+        put(b, (struct str){ "", 1 });
+        put(b, p->undo);
+    }
     CHECK(b->at == b->end);
     for (size_t i = 0; i < p->fields->n; i++) {
         enum group group = group_of(p, &p->fields->v[i]);
@@ -397,16 +414,16 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
     bool add_cc = p->add_default_cc && !fields_has(p->fields, FIELD_CACHE_CONTROL) &&
                   !fields_has(p->fields, FIELD_EXPIRES);
     struct etag etag = etag_parse(fields_value(p->fields, FIELD_ETAG));
-    size_t groups[GROUPS] = { 0 };
+    size_t groups[GROUPS] = { 0 }, notes = p->note.n + (p->undo.n ? 1 + p->undo.n : 0);
     size_t text = reason.n + (add_date ? line_bytes(&date) : 0) + (add_cc ? line_bytes(&default_cc) : 0) +
-                  group_bytes(p, groups) + p->note.n;
+                  group_bytes(p, groups) + notes;
     CHECK(reason.n <= RESPONSE_REASON_MAX && text <= RESPONSE_TEXT_MAX && p->names_n <= RESPONSE_NAMES_MAX &&
           p->status < 1024);
     struct response head = {
         .names_n = p->names_n & RESPONSE_NAMES_MAX,
-        .fields_n = (text - p->note.n) & RESPONSE_TEXT_MAX,
-        .visible_n = (text - p->note.n - groups[GROUP_HIDDEN]) & RESPONSE_TEXT_MAX,
-        .validated_n = (text - p->note.n - groups[GROUP_HIDDEN] - groups[GROUP_VISIBLE]) & RESPONSE_TEXT_MAX,
+        .fields_n = (text - notes) & RESPONSE_TEXT_MAX,
+        .visible_n = (text - notes - groups[GROUP_HIDDEN]) & RESPONSE_TEXT_MAX,
+        .validated_n = (text - notes - groups[GROUP_HIDDEN] - groups[GROUP_VISIBLE]) & RESPONSE_TEXT_MAX,
         .status = (unsigned)p->status & 1023,
         .has_age = fields_has(p->fields, FIELD_AGE),
         .has_default_cc = add_cc,
@@ -414,7 +431,7 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
         .etag_is_weak = etag.weak,
         .reason_n = reason.n & RESPONSE_REASON_MAX,
         .has_length = p->declared_length >= 0,
-        .has_note = p->note.n > 0,
+        .has_note = notes > 0,
         .has_tag = p->status == 200 && !p->is_part && !has_validator(p, &etag),
         .has_part = p->is_part,
         .has_short_names = p->names_are_short,
@@ -427,7 +444,7 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
     if (r->has_length)
         r->words[0] = (uint64_t)p->declared_length;
     if (r->has_note)
-        r->words[note_length_at(r)] = p->note.n;
+        r->words[note_length_at(r)] = notes;
     put_text(&(struct builder){ (char *)r + text_at(r), (char *)r + bytes }, p, reason,
              add_date ? &date : NULL, add_cc, groups);
     return r;

@@ -6,7 +6,7 @@
  * may be millions of responses. An object owns its response. Any thread may read it. Once the object has it,
  * only the fetch writes it, by response_tag and response_part.
  *
- *   reason phrase | lines of a 304 too, ETag first | the other visible lines | hidden lines | note
+ *   reason phrase | lines of a 304 too, ETag first | the other visible lines | hidden lines | note NUL undo
  *                                      validated_n ^               visible_n ^     fields_n ^
  */
 #ifndef CACHE_RESPONSE_H
@@ -59,6 +59,8 @@ struct response_plan {
     /* For Cache-Status: what the dev profile would have done, or where a targeted field has a mistake.
      * Usually empty. */
     struct str note;
+    /* How the fields were before the site's rules changed them, as lines for rules_undo. Usually empty. */
+    struct str undo;
     bool add_default_cc; /* adds Cache-Control when there is no Cache-Control and no Expires */
     /* Adds Accept-Ranges: bytes when there is none; it counts as the origin's from then on. */
     bool add_accept_ranges;
@@ -92,8 +94,9 @@ struct str response_reason(const struct response *r);
 struct str response_lines(const struct response *r);
 /* Returns those visible lines that a 304 carries (RFC 9110 §15.4.5). */
 struct str response_lines_304(const struct response *r);
-/* Returns the plan's note; empty: none. */
+/* Return the plan's note, and its undo; empty: none. */
 struct str response_note(const struct response *r);
+struct str response_undo(const struct response *r);
 /* Returns the plan's declared length; -1: none. */
 int64_t response_declared_length(const struct response *r);
 /* Returns its ETag; empty: none. */

@@ -12,11 +12,6 @@
 #include "base/mem.h"
 #include "http/field.h"
 
-static int compare_str(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
 /* Such a field does not reach the origin as the visitor sent it (CACHING.md 3.7, 4.2), or is in the primary
  * key: it selects no page. */
 static bool is_never_sent(enum field_id id)
@@ -24,7 +19,7 @@ static bool is_never_sent(enum field_id id)
     enum field_class class = field_class_of(id);
     return class == FIELD_CLASS_H || class == FIELD_CLASS_F || id == FIELD_RANGE || id == FIELD_IF_MATCH ||
            id == FIELD_IF_NONE_MATCH || id == FIELD_IF_MODIFIED_SINCE || id == FIELD_IF_UNMODIFIED_SINCE ||
-           id == FIELD_IF_RANGE;
+           id == FIELD_IF_RANGE || id == FIELD_SEC_PURPOSE || id == FIELD_PURPOSE;
 }
 
 static enum rule_result vary_add(struct rule *draft, struct str member, size_t *names_left, struct arena *a)
@@ -46,16 +41,6 @@ static enum rule_result vary_add(struct rule *draft, struct str member, size_t *
 
 #define VARY_MEMBERS_MAX (2 * RULE_NAMES_MAX) /* good ones and bad ones */
 
-static void names_settle(struct names *list)
-{
-    size_t n = 0;
-    qsort(list->v, list->n, sizeof(*list->v), compare_str);
-    for (size_t i = 0; i < list->n; i++)
-        if (n == 0 || !str_eq(list->v[n - 1], list->v[i]))
-            list->v[n++] = list->v[i];
-    list->n = n;
-}
-
 /* Reads all lines even after a malformed name, up to the limit of names: a "*" is the stronger reason. */
 static enum rule_result vary_read(const struct fields *response, struct rule *draft, struct arena *a)
 {
@@ -74,7 +59,7 @@ static enum rule_result vary_read(const struct fields *response, struct rule *dr
                 result = r;
         }
     }
-    names_settle(&draft->vary);
+    draft->vary.n = str_sort_unique(draft->vary.v, draft->vary.n);
     return result;
 }
 
@@ -88,6 +73,42 @@ static bool netlify_read(const struct fields *response, struct netlify_vary *out
         out->query.n = 0;
     }
     return true;
+}
+
+/* An invalid field, and one that would make the rule too long, only costs hits. */
+static void search_read(const struct fields *response, struct no_vary_search *out, struct arena *a)
+{
+    no_vary_search_parse(fields_joined(response, FIELD_NO_VARY_SEARCH, a), RULE_NAMES_MAX, a, out);
+    if (no_vary_search_canonical(out, a).n > RULE_SEARCH_TEXT_MAX)
+        *out = (struct no_vary_search){ 0 };
+}
+
+bool rule_search_is_invalid(const struct fields *response, struct arena *a)
+{
+    struct no_vary_search v;
+    return fields_has(response, FIELD_NO_VARY_SEARCH) &&
+           (!no_vary_search_parse(fields_joined(response, FIELD_NO_VARY_SEARCH, a), RULE_NAMES_MAX, a, &v) ||
+            no_vary_search_canonical(&v, a).n > RULE_SEARCH_TEXT_MAX);
+}
+
+static bool names_have(const struct names *list, struct str name)
+{
+    return list->n && bsearch(&name, list->v, list->n, sizeof(*list->v), str_order);
+}
+
+/* What both fields say together: a parameter counts when neither leaves it out. Fills r->params.v, which has
+ * room for the names of both. */
+static void combine_query(struct rule *r)
+{
+    const struct no_vary_search *s = &r->search;
+    const struct names *from = r->netlify.query_some ? &r->netlify.query : &s->names;
+    r->params.n = 0;
+    for (size_t i = 0; i < from->n; i++)
+        if (from == &s->names || names_have(&s->names, from->v[i]) == s->keeps_listed)
+            r->params.v[r->params.n++] = from->v[i];
+    r->query = r->netlify.query_some || s->keeps_listed ? RULE_QUERY_LISTED
+               : s->names.n                             ? RULE_QUERY_OTHERS
+                                                        : RULE_QUERY_WHOLE;
 }
 
 static size_t groups_codes(const struct vary_groups *groups)
@@ -111,8 +132,9 @@ static void text_vary(struct buf *b, const char **before, struct str name)
     *before = ", ";
 }
 
-/* Names have no white space, and those of Netlify-Vary no ';': the text can be read in one way only. */
-static struct str text_write(const struct rule *r, struct arena *a)
+/* Names have no white space, and those of Netlify-Vary no ';': the text can be read in one way only.
+ * *too_long: the part of Netlify-Vary and Vary is. */
+static struct str text_write(const struct rule *r, struct arena *a, bool *too_long)
 {
     struct buf b = BUF_INIT;
     buf_add(&b, netlify_vary_canonical(&r->netlify, a));
@@ -123,6 +145,10 @@ static struct str text_write(const struct rule *r, struct arena *a)
         text_vary(&b, &before, STR("accept-language"));
     for (size_t i = 0; i < r->vary.n; i++)
         text_vary(&b, &before, r->vary.v[i]);
+    *too_long = b.n > RULE_TEXT_MAX;
+    struct str search = no_vary_search_canonical(&r->search, a);
+    if (search.n)
+        buf_printf(&b, "%sno-vary-search: %.*s", b.n ? "; " : "", STR_ARG(search));
     struct str text = arena_dup(a, buf_str(&b));
     buf_fini(&b);
     return text;
@@ -179,7 +205,8 @@ static struct vary_groups pack_groups(struct packer *p, const struct vary_groups
 static size_t arrays_bytes(const struct rule *r)
 {
     const struct netlify_vary *v = &r->netlify;
-    size_t strs = v->query.n + groups_codes(&v->languages) + groups_codes(&v->countries) + r->vary.n;
+    size_t strs = 2 * v->query.n + groups_codes(&v->languages) + groups_codes(&v->countries) + r->vary.n +
+                  2 * r->search.names.n;
     return strs * sizeof(struct str) + (v->headers.n + v->cookies.n) * sizeof(struct vary_name) +
            (v->languages.n + v->countries.n) * sizeof(struct vary_group);
 }
@@ -206,6 +233,10 @@ static struct rule *rule_new(const struct rule *draft, struct str text)
     r->netlify.languages = pack_groups(&p, &draft->netlify.languages);
     r->netlify.countries = pack_groups(&p, &draft->netlify.countries);
     r->vary = pack_names(&p, &draft->vary);
+    r->search = draft->search;
+    r->search.names = pack_names(&p, &draft->search.names);
+    r->params.v = pack_array(&p, r->netlify.query.n + r->search.names.n, sizeof(*r->params.v));
+    combine_query(r);
     r->vary_encoding = draft->vary_encoding;
     r->vary_language = draft->vary_language;
     r->varies_encoding = draft->varies_encoding;
@@ -216,6 +247,7 @@ static struct rule *rule_new(const struct rule *draft, struct str text)
 static void inherit(struct rule *draft, const struct rule *known)
 {
     draft->netlify = known->netlify;
+    draft->search = known->search;
     draft->vary = known->vary;
     draft->vary_encoding = known->vary_encoding;
     draft->vary_language = known->vary_language;
@@ -228,8 +260,8 @@ static bool is_encoded(const struct fields *response)
     return coding.n && !str_eq_nocase(coding, STR("identity"));
 }
 
-enum rule_result rule_of_response(const struct fields *response, const struct rule *known, struct arena *a,
-                                  struct rule **out)
+enum rule_result rule_of_response(const struct fields *response, const struct rule *known, bool of_2xx,
+                                  struct arena *a, struct rule **out)
 {
     struct rule draft = { 0 };
     *out = NULL;
@@ -245,8 +277,13 @@ enum rule_result rule_of_response(const struct fields *response, const struct ru
     }
     if (fields_has(response, FIELD_NETLIFY_VARY) && !netlify_read(response, &draft.netlify, a))
         return RULE_INVALID;
-    struct str text = text_write(&draft, a);
-    if (names_count(&draft) > RULE_NAMES_MAX || text.n > RULE_TEXT_MAX)
+    if (of_2xx)
+        draft.search = (struct no_vary_search){ 0 };
+    if (of_2xx && fields_has(response, FIELD_NO_VARY_SEARCH))
+        search_read(response, &draft.search, a);
+    bool too_long;
+    struct str text = text_write(&draft, a, &too_long);
+    if (names_count(&draft) > RULE_NAMES_MAX || too_long)
         return RULE_INVALID;
     if (str_eq(text, rule_text(known)))
         *out = rule_ref(known);
@@ -310,6 +347,11 @@ static bool is_netlify(const struct rule *r)
     return n->query_some || n->headers.n || n->cookies.n || n->languages.n || n->countries.n;
 }
 
+static bool is_search(const struct rule *r)
+{
+    return r->search.any_order || r->search.keeps_listed || r->search.names.n;
+}
+
 static bool is_vary(const struct rule *r)
 {
     return r->vary_encoding || r->vary_language || r->vary.n;
@@ -320,16 +362,13 @@ size_t rule_fields(const struct rule *r, struct str *out)
     size_t n = 0;
     if (r && is_netlify(r))
         out[n++] = STR("Netlify-Vary");
+    if (r && is_search(r))
+        out[n++] = STR("No-Vary-Search");
     if (r && is_vary(r))
         out[n++] = STR("Vary");
     if (r && r->varies_encoding)
         out[n++] = STR("Content-Encoding");
     return n;
-}
-
-static bool names_have(const struct names *list, struct str name)
-{
-    return list->n && bsearch(&name, list->v, list->n, sizeof(*list->v), compare_str);
 }
 
 static const struct vary_name *vary_names_find(const struct vary_names *list, struct str name)
@@ -364,14 +403,23 @@ static bool groups_equal(const struct vary_groups *a, const struct vary_groups *
     return true;
 }
 
-static bool query_names_more(const struct netlify_vary *r, const struct netlify_vary *known)
+static bool param_counts(const struct rule *r, struct str name)
 {
-    if (!known->query_some)
-        return false;
-    if (!r->query_some)
+    return r->query == RULE_QUERY_WHOLE || names_have(&r->params, name) == (r->query == RULE_QUERY_LISTED);
+}
+
+/* Does any parameter count by r that does not by `known`? */
+static bool query_names_more(const struct rule *r, const struct rule *known)
+{
+    if (known->search.any_order && !r->search.any_order)
         return true;
-    for (size_t i = 0; i < r->query.n; i++)
-        if (!names_have(&known->query, r->query.v[i]))
+    if (r->query != RULE_QUERY_LISTED && known->query == RULE_QUERY_LISTED)
+        return true; /* of infinitely many names only some count by `known` */
+    for (size_t i = 0; i < r->params.n; i++)
+        if (param_counts(r, r->params.v[i]) && !param_counts(known, r->params.v[i]))
+            return true;
+    for (size_t i = 0; i < known->params.n; i++)
+        if (param_counts(r, known->params.v[i]) && !param_counts(known, known->params.v[i]))
             return true;
     return false;
 }
@@ -410,7 +458,7 @@ bool rule_names_more(const struct rule *r, const struct rule *known)
     r = r ? r : &none;
     known = known ? known : &none;
     const struct netlify_vary *mine = &r->netlify, *theirs = &known->netlify;
-    return query_names_more(mine, theirs) || fields_name_more(r, known) || cookies_name_more(r, known) ||
+    return query_names_more(r, known) || fields_name_more(r, known) || cookies_name_more(r, known) ||
            (rule_has_encoding(r) && !rule_has_encoding(known)) ||
            (r->vary_language && !known->vary_language) ||
            (mine->languages.n && !groups_equal(&mine->languages, &theirs->languages)) ||
@@ -419,5 +467,5 @@ bool rule_names_more(const struct rule *r, const struct rule *known)
 
 bool rule_is_encoding_only(const struct rule *r)
 {
-    return rule_has_encoding(r) && !r->vary_language && r->vary.n == 0 && !is_netlify(r);
+    return rule_has_encoding(r) && !r->vary_language && r->vary.n == 0 && !is_netlify(r) && !is_search(r);
 }

@@ -1,15 +1,15 @@
 /*
  * The rule of a family: which parts of a request select another page (CACHING.md §4). It has a part from
- * Netlify-Vary and a part from Vary. Immutable and counted: the family in the index holds a reference, and so
- * do requests and fetches. NULL is the default rule: the whole query and nothing else. Any thread may call
- * these functions.
+ * Netlify-Vary, one from Vary and one from No-Vary-Search. Immutable and counted: the family in the index
+ * holds a reference, and so do requests and fetches. NULL is the default rule: the whole query and nothing
+ * else. Any thread may call these functions.
  */
 #ifndef CACHE_RULE_H
 #define CACHE_RULE_H
 
 #include <stdatomic.h>
 
-#include "http/netlify_vary.h"
+#include "http/no_vary_search.h"
 
 struct fields;
 
@@ -17,17 +17,23 @@ struct fields;
  * RULE_INVALID. */
 #define RULE_NAMES_MAX 64
 #define RULE_TEXT_MAX  4096
-/* Netlify-Vary, Vary, Content-Encoding. */
-#define RULE_FIELDS_MAX 3
+/* The most bytes of the part of No-Vary-Search, which has names of its own, as many. Beyond: the field counts
+ * for nothing. */
+#define RULE_SEARCH_TEXT_MAX 2048
+/* Netlify-Vary, No-Vary-Search, Vary, Content-Encoding. */
+#define RULE_FIELDS_MAX 4
 
 struct rule {
     atomic_uint refs;
     size_t bytes; /* of this allocation */
     struct str text;
-    struct netlify_vary netlify; /* query_all is never set: without query_some the whole query counts */
-    struct names vary;           /* lower case, sorted, each once; without the two below */
-    bool vary_encoding;          /* Vary: Accept-Encoding */
-    bool vary_language;          /* Vary: Accept-Language */
+    struct netlify_vary netlify; /* query_all is never set: without query_some every parameter counts */
+    struct no_vary_search search;
+    struct names params; /* what both say of the query (docs/decisions/057). Sorted */
+    enum rule_query { RULE_QUERY_WHOLE, RULE_QUERY_LISTED, RULE_QUERY_OTHERS } query;
+    struct names vary;  /* lower case, sorted, each once; without the two below */
+    bool vary_encoding; /* Vary: Accept-Encoding */
+    bool vary_language; /* Vary: Accept-Language */
     /* a stored response had Content-Encoding: as if Vary named Accept-Encoding */
     bool varies_encoding;
 };
@@ -39,12 +45,16 @@ enum rule_result {
 };
 
 /* Makes the rule that `response` brings, from the `known` one. A field that is absent inherits its part
- * (CACHING.md 4.6); that a Content-Encoding was stored stays. RULE_OK: *out is a new reference (NULL: the
- * default rule), to `known` itself when the two are equal. Else *out is NULL. Vary's part leaves out names
- * that never reach the origin as the visitor sent them (Host, Range, If-*, hop-by-hop). The caller decides
- * which statuses may set a rule. */
-enum rule_result rule_of_response(const struct fields *response, const struct rule *known, struct arena *a,
-                                  struct rule **out);
+ * (CACHING.md 4.6); that a Content-Encoding was stored stays. No-Vary-Search is a 2xx's own (4.10): `of_2xx`
+ * false inherits that part, true does not, also when the field is absent or invalid. RULE_OK: *out is a new
+ * reference (NULL: the default rule), to `known` itself when the two are equal. Else *out is NULL. Vary's
+ * part leaves out names that never reach the origin as the visitor sent them (Host, Range, If-*, hop-by-hop).
+ * The caller decides which statuses may set a rule. */
+enum rule_result rule_of_response(const struct fields *response, const struct rule *known, bool of_2xx,
+                                  struct arena *a, struct rule **out);
+
+/* Has the response a No-Vary-Search that counts for nothing, since it is invalid? */
+bool rule_search_is_invalid(const struct fields *response, struct arena *a);
 
 /* Returns how many names of `header=` were left out because they may not be varied on: for the counted
  * warning. */
@@ -74,6 +84,16 @@ bool rule_names_more(const struct rule *r, const struct rule *known);
 /* Does the rule name Accept-Encoding and nothing else? Such a rule asks nothing new of a request, since all
  * requests go to the origin with the value of Accept-Encoding that is in the key. */
 bool rule_is_encoding_only(const struct rule *r);
+/* Is any parameter of the query left out of the key? */
+static inline bool rule_cuts_query(const struct rule *r)
+{
+    return r && r->query != RULE_QUERY_WHOLE;
+}
+/* Does the rule say which parameters count, so that all others are nothing to the page? */
+static inline bool rule_lists_query(const struct rule *r)
+{
+    return r && r->query == RULE_QUERY_LISTED;
+}
 /* Is the normalised Accept-Encoding in the key? */
 static inline bool rule_has_encoding(const struct rule *r)
 {

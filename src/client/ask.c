@@ -36,6 +36,7 @@ struct exchange {
     struct chunked chunked;
     struct buf body;
     char failure[256]; /* empty: none */
+    int64_t timeout_ms;
 };
 
 static void say_nothing(struct log *log, struct str line)
@@ -225,7 +226,7 @@ static void took_too_long(struct timer *t)
     struct exchange *x = CONTAINER_OF(t, struct exchange, timer);
     if (x->addresses_n == 0)
         resolve_cancel(&x->resolve);
-    give_up(x, "no answer within %d s", TIMEOUT_MS / 1000);
+    give_up(x, "no answer within %lld s", (long long)x->timeout_ms / 1000);
 }
 
 static void start(struct exchange *x, struct str admin)
@@ -314,7 +315,8 @@ int ask_admin(struct door *d, enum method method, struct str target, struct str 
         report_failure(d->verb, CLIENT_FAILED, "no event loop: %s", strerror(-status));
         goto out;
     }
-    timer_start(&x->loop, &x->timer, TIMEOUT_MS, took_too_long);
+    x->timeout_ms = d->timeout_ms ? d->timeout_ms : TIMEOUT_MS;
+    timer_start(&x->loop, &x->timer, x->timeout_ms, took_too_long);
     start(x, buf_str(&d->admin));
     loop_close(&x->loop);
     loop_run(&x->loop);

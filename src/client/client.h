@@ -1,7 +1,7 @@
 /*
- * The verbs that talk to a running freshet: purge.c, explain.c, status.c. Each finds the admin listener and
- * the token (door.h), asks one question (ask.h), and prints the answer for people (report.h). Blocks until
- * the answer is there, at most 10 s.
+ * The verbs that talk to a running freshet: purge.c, deploy.c, explain.c, status.c. Each finds the admin
+ * listener and the token (door.h), asks one question (ask.h), and prints the answer for people (report.h).
+ * Blocks until the answer is there: at most 10 s, but for a deploy, which takes its time.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -11,6 +11,7 @@
 /* Ask and print. Main thread. Return the exit code: 0, 1 (failed), 2 (wrong usage). Standard error says what
  * went wrong and what to do. */
 int client_purge(const struct cli *cli);
+int client_deploy(const struct cli *cli);
 int client_explain(const struct cli *cli);
 int client_status(const struct cli *cli);
 

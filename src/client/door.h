@@ -16,6 +16,7 @@ struct door {
     struct buf admin, token;
     struct buf source; /* for door_source */
     enum { FROM_FLAG, FROM_ENVIRONMENT, FROM_STATE, FROM_RUNNING, FROM_DEFAULT } admin_from;
+    int64_t timeout_ms;     /* how long an answer may take; 0: 10 s */
     const char *token_from; /* who named the token, for messages: "--token" */
     char state[PATH_MAX];   /* the state folder; empty: nothing says where it is */
 };

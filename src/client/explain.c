@@ -177,6 +177,8 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
     printf(" (profile ");
     report_safe(stdout, member_text(request, "profile"));
     printf(")\n");
+    if (member_text(request, "deploy").n)
+        report_line("deploy", member_text(request, "deploy"));
     print_origin(json_object_get(answer, "origin"));
     print_rules(json_object_get(answer, "rules"));
     print_key(member_text(answer, "key"));
@@ -191,6 +193,12 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
         report_line("overrules", member_text(stored, "overrules"));
     if (member_text(stored, "targeted_invalid").n)
         report_line("ignored", member_text(stored, "targeted_invalid"));
+    if (member_text(stored, "no_vary_search_invalid").n) {
+        report_label("ignored");
+        printf("No-Vary-Search: ");
+        report_safe(stdout, member_text(stored, "no_vary_search_invalid"));
+        printf(" (invalid, so every parameter counts)\n");
+    }
     report_list("tags", json_object_get(stored, "tags"));
     report_list("groups", json_object_get(stored, "groups"));
 }

@@ -51,7 +51,9 @@ int client_purge(const struct cli *cli)
     if (code == CLIENT_DONE) {
         printf("purged ");
         report_safe(stdout, member_text(answer, "purged"));
-        printf(" (sequence %lld)\n", (long long)member_number(answer, "sequence"));
+        printf(" (sequence %lld%s)\n", (long long)member_number(answer, "sequence"),
+               json_is_true(json_object_get(answer, "durable")) ? ""
+                                                                : "; not on disk: freshet's log says why");
     }
     json_decref(answer);
     free(body);

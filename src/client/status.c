@@ -31,6 +31,13 @@ static void print_cache(const json_t *answer)
     report_count(member_number(cache, "resources"), "known URL", "known URLs");
     printf("; %lld evicted, %lld swept\n", (long long)member_number(cache, "evicted"),
            (long long)member_number(cache, "swept"));
+    if (member_number(cache, "kept_assets")) {
+        report_label("");
+        report_count(member_number(cache, "kept_assets"), "asset", "assets");
+        printf(" of earlier deploys, ");
+        report_bytes(member_number(cache, "kept_assets_bytes"));
+        putchar('\n');
+    }
 }
 
 static void print_purges(const json_t *purges)
@@ -47,6 +54,17 @@ static void print_purges(const json_t *purges)
         report_safe(stdout, member_text(p, "what"));
         putchar('\n');
     }
+}
+
+/* What is as it should be is not said. */
+static void print_facts(const json_t *facts)
+{
+    if (!facts || json_is_true(json_object_get(facts, "durable")))
+        return;
+    report_label("state");
+    printf("not on disk: what is purged and deployed now is forgotten when freshet ends: ");
+    report_safe(stdout, member_text(facts, "why"));
+    putchar('\n');
 }
 
 static void print_webhooks(const json_t *webhooks)
@@ -71,6 +89,25 @@ static void print_webhooks(const json_t *webhooks)
     }
 }
 
+/* Nothing for a site without deploys. */
+static void print_deploy(const json_t *site)
+{
+    const json_t *live = json_object_get(site, "deploy"), *before = json_object_get(site, "rollback_to");
+    if (member_number(site, "deploys") == 0)
+        return;
+    report_label("");
+    printf("  deploy ");
+    report_safe(stdout, member_text(live, "id").n ? member_text(live, "id") : STR("of the start"));
+    printf(" (release %lld) since ", (long long)member_number(live, "release"));
+    report_safe(stdout, member_text(site, "deployed"));
+    if (before) {
+        printf("; --rollback goes back to ");
+        report_safe(stdout,
+                    member_text(before, "id").n ? member_text(before, "id") : STR("that of the start"));
+    }
+    putchar('\n');
+}
+
 static void print_sites(const json_t *sites)
 {
     for (size_t i = 0; i < json_array_size(sites); i++) {
@@ -89,6 +126,7 @@ static void print_sites(const json_t *sites)
                                                         : "every host");
         report_safe(stdout, member_text(s, "origin"));
         putchar('\n');
+        print_deploy(s);
     }
 }
 
@@ -157,6 +195,7 @@ static void print_status(const struct door *d, const json_t *answer)
     print_cache(answer);
     print_origins(json_object_get(answer, "origins"));
     print_purges(json_object_get(answer, "purges"));
+    print_facts(json_object_get(answer, "facts"));
     print_webhooks(json_object_get(answer, "webhooks"));
 }
 

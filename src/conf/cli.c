@@ -35,6 +35,13 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                     "in "
                     "force.",
                     0, 0, false },
+    [CLI_DEPLOY] = { STR_INIT("deploy"),
+                     "deploy [--id ID] [--origin URL] [--check PATH] [--warm WHAT]... [--assets DIR]... "
+                     "[--rollback]",
+                     "Switches a site of a running freshet to another release of its app: no page from "
+                     "before is served any more, and assets from before are kept. Returns when the release "
+                     "is live. Exit code 1: nothing has changed.",
+                     0, 0, false },
     [CLI_EXPLAIN] = { STR_INIT("explain"), "explain URL [-H 'Name: value']...",
                       "Says what a running freshet would answer to a request and why: site, key, rule, what "
                       "is stored, "
@@ -58,7 +65,7 @@ enum flag_kind {
 };
 
 #define ON(verb)  (1u << (verb))
-#define ON_CLIENT (ON(CLI_PURGE) | ON(CLI_EXPLAIN) | ON(CLI_STATUS))
+#define ON_CLIENT (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS))
 
 struct flag {
     unsigned verbs;
@@ -83,9 +90,34 @@ static const struct flag flags[] = {
     { ON(CLI_PURGE), STR_INIT("all"), 0, FLAG_SWITCH, FORM_ANY, AT(all), "", "The whole site." },
     { ON(CLI_PURGE), STR_INIT("soft"), 0, FLAG_SWITCH, FORM_ANY, AT(soft), "",
       "Stale instead of gone: served once more while a new one is fetched, as far as its windows allow." },
+    { ON(CLI_DEPLOY), STR_INIT("id"), 0, FLAG_TEXT, FORM_ANY, AT(id), "ID",
+      "The release's name, as a commit. With the name of the live one nothing is done. Default: a number." },
+    { ON(CLI_DEPLOY), STR_INIT("origin"), 0, FLAG_TEXT, FORM_ORIGIN, AT(origin), "URL",
+      "Where the release runs. Default: where the site runs now." },
+    { ON(CLI_DEPLOY), STR_INIT("check"), 0, FLAG_TEXT, FORM_ANY, AT(check), "PATH",
+      "What the origin must answer with 2xx or 3xx before anything is switched. Default: /, with any "
+      "status below 500." },
+    { ON(CLI_DEPLOY), STR_INIT("wait"), 0, FLAG_TEXT, FORM_ANY, AT(wait), "TIME",
+      "How long the check is tried again. Default: 10s." },
+    { ON(CLI_DEPLOY), STR_INIT("warm"), 0, FLAG_MANY, FORM_ANY, AT(warm), "WHAT",
+      "Pages to fetch before the switch: sitemap (sitemap:PATH), top:N (the most used stored pages), or a "
+      "FILE with a path on each line. Again: more." },
+    { ON(CLI_DEPLOY), STR_INIT("assets"), 0, FLAG_MANY, FORM_ANY, AT(assets), "DIR[=PREFIX]",
+      "A folder of the build, whose files are all fetched before the switch, from below PREFIX. Default: "
+      "the prefix that the framework has for such a folder. Again: more." },
+    { ON(CLI_DEPLOY), STR_INIT("warm-time"), 0, FLAG_TEXT, FORM_ANY, AT(warm_time), "TIME",
+      "How long fetching these may take; then the switch comes all the same. Default: 60s." },
+    { ON(CLI_DEPLOY), STR_INIT("keep"), 0, FLAG_TEXT, FORM_ANY, AT(keep), "TIME",
+      "How long assets from before are kept. Default: the setting keep_assets, 7d." },
+    { ON(CLI_DEPLOY), STR_INIT("url"), 0, FLAG_TEXT, FORM_ANY, AT(base), "URL",
+      "How visitors' URLs begin, like https://shop.example. Default: as those of stored pages." },
+    { ON(CLI_DEPLOY), STR_INIT("rollback"), 0, FLAG_SWITCH, FORM_ANY, AT(rollback), "",
+      "Back to the release before, with its origin and its pages." },
     { ON(CLI_EXPLAIN), STR_INIT("header"), 'H', FLAG_MANY, FORM_HEADER, AT(headers), "'NAME: VALUE'",
       "A field of the request. Again: more fields." },
     { ON(CLI_STATUS), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json), "", "As JSON, for programs." },
+    { ON(CLI_DEPLOY), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
+      "The site. Default: the one site." },
     { ON(CLI_PURGE), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
       "The site. Default: the one site, or the one of the URL's host." },
     { ON_CLIENT, STR_INIT("admin"), 0, FLAG_TEXT, FORM_DOOR, AT(admin), "ADDRESS",
@@ -452,6 +484,9 @@ static bool check_whole(struct parse *p)
         return REFUSE(p, "--all is the whole site; leave out --all, or --tag, --url and --prefix");
     if (c->verb == CLI_PURGE && !c->all && !c->tags.n && !c->urls.n && !c->prefixes.n)
         return REFUSE(p, "nothing to purge; say what with --tag, --url, --prefix or --all");
+    if (c->verb == CLI_DEPLOY && c->rollback && (c->id.n || c->origin.n))
+        return REFUSE(
+            p, "--rollback goes back to a release with its id and origin; leave out --id and --origin");
     return true;
 }
 

@@ -11,6 +11,7 @@
 enum cli_verb {
     CLI_RUN,     /* run [CONFIG]: serve */
     CLI_PURGE,   /* ask a running freshet to purge */
+    CLI_DEPLOY,  /* ask it to switch a site to another release */
     CLI_EXPLAIN, /* ask it what it would answer to a URL */
     CLI_STATUS,  /* ask it how it is */
     CLI_CHECK,   /* check [CONFIG]: read the settings, say what is wrong */
@@ -37,7 +38,11 @@ struct cli {
     struct strs headers; /* "Name: value", the name is a token */
     /* status */
     bool json;
-    /* purge, explain, status: where the running freshet is. For run and check these are overrides. */
+    /* deploy */
+    struct strs warm, assets;
+    struct str id, origin, check, keep, wait, warm_time, base;
+    bool rollback;
+    /* purge, deploy, explain, status: where the running freshet is. For run and check these are overrides. */
     struct str admin, token, state, site;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "conf/form.h"
+#include "conf/nearest.h"
 #include "conf/offer.h"
 
 /* ---- verbs ---- */
@@ -221,4 +222,16 @@ const char *foreign_flag(const struct foreign_flag *f, struct arena *a)
             return f->side == FOREIGN_SERVER ? for_a_server(f, flags[i].meaning, a)
                                              : for_a_client(f, flags[i].meaning, a);
     return NULL;
+}
+
+struct str foreign_setting(struct str name)
+{
+    static const struct str settings[] = {
+        [PORT] = STR_INIT("listen"),   [ADDRESS] = STR_INIT("listen"),  [ORIGIN] = STR_INIT("origin"),
+        [MEMORY] = STR_INIT("memory"), [WORKERS] = STR_INIT("workers"), [LOG] = STR_INIT("access_log"),
+    };
+    for (size_t i = 0; i < COUNT_OF(flags) && name.n > 1; i++)
+        if (flags[i].meaning < COUNT_OF(settings) && edit_distance(name, flags[i].name, 1) == 0)
+            return settings[flags[i].meaning];
+    return STR_NONE;
 }

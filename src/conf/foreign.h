@@ -23,5 +23,7 @@ struct foreign_flag {
 /* Returns the end of a sentence that begins with the quoted flag: in the arena, or a literal. NULL: the flag
  * is not known. */
 const char *foreign_flag(const struct foreign_flag *f, struct arena *a);
+/* Returns the setting that other programs call by this name. Empty: none is known. */
+struct str foreign_setting(struct str name);
 
 #endif

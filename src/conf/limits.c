@@ -1,5 +1,7 @@
 #include "conf/limits.h"
 
+#include "base/check.h"
+#include "conf/nearest.h"
 #include "conf/setting.h"
 
 /* Listeners, logs, the admin's connections, idle connections to origins. */
@@ -84,6 +86,33 @@ static size_t check_descriptors(const struct settings *s, uint64_t files, struct
     return 1;
 }
 
+/* Names of one letter less than a list's: what is in the list would go on counting. */
+static size_t check_words(enum setting_id id, const struct strs *names, const struct str *words, size_t n,
+                          struct buf *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < names->n; i++) {
+        struct nearest near = nearest_to(names->v[i]);
+        for (size_t k = 0; k < n; k++)
+            nearest_offer(&near, words[k]);
+        if (!near.name.n || str_eq(near.name, names->v[i]))
+            continue;
+        buf_printf(out, "%.*s: \"%.*s\" is one name; the list of names is called \"%.*s\"\n",
+                   STR_ARG(setting_table[id].name), STR_ARG(names->v[i]), STR_ARG(near.name));
+        found++;
+    }
+    return found;
+}
+
+static size_t check_lists(const struct site_settings *site, struct buf *out)
+{
+    static const struct str params[] = { STR_INIT("tracking") },
+                            cookies[] = { STR_INIT("preview"), STR_INIT("logged-in"), STR_INIT("analytics") };
+    return check_words(SETTING_ignore_query, &site->ignore_query, params, COUNT_OF(params), out) +
+           check_words(SETTING_ignore_cookies, &site->ignore_cookies, cookies, COUNT_OF(cookies), out) +
+           check_words(SETTING_bypass_cookies, &site->bypass_cookies, cookies, COUNT_OF(cookies), out);
+}
+
 size_t limits_check(const struct settings *s, uint64_t files, struct buf *out)
 {
     const struct process_settings *p = &s->process;
@@ -99,6 +128,7 @@ size_t limits_check(const struct settings *s, uint64_t files, struct buf *out)
                          "so large a body is never stored", &line);
         n += check_above(SETTING_upload_buffer, site->upload_buffer, SETTING_request_body, p->request_body,
                          "so long a body is refused before", &line);
+        n += check_lists(site, &line);
         for (struct str rest = buf_str(&line), text; rest.p && (text = str_cut(&rest, '\n')).n;)
             buf_printf(out, "site %.*s: %.*s\n", STR_ARG(site->name), STR_ARG(text));
         buf_fini(&line);

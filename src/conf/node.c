@@ -72,8 +72,11 @@ static bool is_empty(const struct setting *s, const union value *v)
     return (s->type == TYPE_TEXT && v->text.n == 0) || (s->type == TYPE_LIST && v->list.n == 0);
 }
 
+#define FIELDS_MAX 64 /* of a shape */
+
+/* Sets a bit of *broken when the field is known. */
 static bool read_field(const struct node_reader *r, const struct shape *shape, const struct tree *t,
-                       struct map_value *values)
+                       struct map_value *values, uint64_t *broken)
 {
     size_t i = field_by_name(shape, t->key);
     union value v;
@@ -82,6 +85,7 @@ static bool read_field(const struct node_reader *r, const struct shape *shape, c
         return false;
     }
     const struct setting *field = &shape->fields[i];
+    *broken |= (uint64_t)1 << i;
     if (values[i].line) {
         value_problem(field, r->report, PLACE_LINE(t->line), "is set twice, first in line %u; remove one",
                       values[i].line);
@@ -95,6 +99,7 @@ static bool read_field(const struct node_reader *r, const struct shape *shape, c
         return false;
     }
     set_value(field->type, &v, t->line, &values[i]);
+    *broken &= ~((uint64_t)1 << i);
     return true;
 }
 
@@ -114,7 +119,9 @@ static bool read_entry(const struct node_reader *r, const struct shape *shape, c
                        struct map *to)
 {
     struct map_value *values = arena_zero(r->arena, shape->n * sizeof(*values));
-    *to = (struct map){ t->line, values };
+    uint64_t broken = 0;
+    CHECK(shape->n <= FIELDS_MAX);
+    *to = (struct map){ t->line, true, values };
     if (t->kind != TREE_MAP) {
         report_add(r->report, PLACE_LINE(t->line),
                    "is not a block; write NAME: VALUE lines behind the \"-\"");
@@ -122,8 +129,13 @@ static bool read_entry(const struct node_reader *r, const struct shape *shape, c
     }
     bool good = true;
     for (const struct tree *field = t->first; field; field = field->next)
-        good &= read_field(r, shape, field, values);
-    return has_needed(r, shape, t, values) && good;
+        good &= read_field(r, shape, field, values, &broken);
+    good &= has_needed(r, shape, t, values);
+    for (size_t i = 0; i < shape->n; i++)
+        if (broken >> i & 1)
+            values[i] = (struct map_value){ 0 };
+    to->has_mistake = !good;
+    return good;
 }
 
 static bool read_maps(const struct node_reader *r, const struct setting *s, const struct tree *t,

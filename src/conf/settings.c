@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "conf/foreign.h"
 #include "conf/nearest.h"
 #include "conf/node.h"
 #include "conf/setting.h"
@@ -99,6 +100,9 @@ static void report_unknown(struct build *b, struct layer *l, bool in_site, const
     nearest_offer(&near, STR("profile"));
     if (!in_site)
         nearest_offer(&near, STR("sites"));
+    struct str meant = foreign_setting(t->key);
+    if (meant.n && (!in_site || setting_table[setting_by_name(meant, false)].scope == SCOPE_SITE))
+        near.name = meant;
     const char *quoted = report_quote(&b->report, t->key);
     if (!near.name.n) {
         report_add(&b->report, PLACE_LINE(t->line),
@@ -277,6 +281,8 @@ static void merge(struct build *b, enum setting_scope scope, const struct layer 
         if (s->scope != scope)
             continue;
         if (e->state == ENTRY_BAD)
+            b->s->start_is_broken |= scope == SCOPE_PROCESS || id == SETTING_purge_from;
+        if (e->state == ENTRY_BAD && s->type != TYPE_MAPS) /* of a list of blocks, the good ones count */
             e = &b->profiles[PROFILE_ISR].v[id];
         value_store(s, &e->value, base);
     }
@@ -295,11 +301,6 @@ static const struct str tracking_params[] = {
     STR_INIT("oly_enc_id"),  STR_INIT("igshid"),
 };
 
-static int compare_strs(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
 static void finish_params(struct build *b, struct site_settings *site)
 {
     const struct strs *from = &site->ignore_query;
@@ -316,12 +317,7 @@ static void finish_params(struct build *b, struct site_settings *site)
     }
     for (size_t i = 0; has_tracking && i < COUNT_OF(tracking_params); i++)
         to->v[to->n++] = tracking_params[i];
-    qsort(to->v, to->n, sizeof(*to->v), compare_strs);
-    size_t kept = 0;
-    for (size_t i = 0; i < to->n; i++)
-        if (kept == 0 || !str_eq(to->v[i], to->v[kept - 1]))
-            to->v[kept++] = to->v[i];
-    to->n = kept;
+    to->n = str_sort_unique(to->v, to->n);
 }
 
 /* ---- cookies ---- */
@@ -386,6 +382,7 @@ static void finish_tag_headers(struct build *b, struct site_settings *site)
 static void finish_origin(struct build *b, struct site_settings *site, const struct entry *origin,
                           struct place at)
 {
+    site->release = &release_first;
     if (site->origin.n) {
         CHECK(!form_origin(site->origin, &b->s->arena, &site->origin_address));
         return;
@@ -652,23 +649,25 @@ static void make_sites(struct build *b)
 
 /* ---- all of it ---- */
 
-static void make_settings(struct build *b, struct str yaml, const struct override *overrides, size_t n)
+/* false: it is no configuration. */
+static bool make_settings(struct build *b, struct str yaml, const struct override *overrides, size_t n)
 {
     make_profiles(b);
     read_flags(b, overrides, n);
     const struct tree *root = tree_read(yaml, &b->scratch, &b->report);
     if (!root || !read_top(b, root))
-        return; /* what such a file lacks is not worth saying */
+        return false; /* what such a file lacks is not worth saying */
     merge(b, SCOPE_PROCESS, NULL, &b->s->process);
     check_addresses(b);
     if (b->sites)
         make_sites(b);
     else
         make_only_site(b);
+    return true;
 }
 
-struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
-                                struct buf *errors)
+static struct settings *look(struct str yaml, struct str name, const struct override *overrides, size_t n,
+                             struct buf *errors)
 {
     struct settings *s = mem_alloc(sizeof(*s));
     struct build *b = mem_alloc(sizeof(*b));
@@ -678,15 +677,29 @@ struct settings *settings_parse(struct str yaml, struct str name, const struct o
     s->path = arena_dup(&s->arena, name);
     b->s = s;
     report_init(&b->report, &b->scratch, s->path);
-    make_settings(b, yaml, overrides, n);
-    bool good = b->report.n == 0;
+    bool is_one = make_settings(b, yaml, overrides, n);
+    s->is_broken = b->report.n > 0;
     report_write(&b->report, errors);
     arena_fini(&b->scratch);
     mem_free(b);
-    if (good)
+    if (is_one)
         return s;
     settings_unref(s);
     return NULL;
+}
+
+static struct settings *refuse_broken(struct settings *s)
+{
+    if (!s || !s->is_broken)
+        return s;
+    settings_unref(s);
+    return NULL;
+}
+
+struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
+                                struct buf *errors)
+{
+    return refuse_broken(look(yaml, name, overrides, n, errors));
 }
 
 /* The whole file, or one byte more than a configuration may have. false: errno says why. */
@@ -729,40 +742,40 @@ static bool read_headers_file(struct settings *s, struct site_settings *site, st
                    TREE_BYTES_MAX);
         good = false;
     }
-    site->headers_text = arena_dup(&s->arena, buf_str(&text));
+    site->headers_text = good ? arena_dup(&s->arena, buf_str(&text)) : STR_NONE;
     buf_fini(&name);
     buf_fini(&text);
     return good;
 }
 
-static bool read_headers_files(struct settings *s, struct buf *errors)
+static void read_headers_files(struct settings *s, struct buf *errors)
 {
-    bool good = true;
     for (size_t i = 0; i < s->sites_n; i++)
-        if (s->sites[i].headers_file.n)
-            good &= read_headers_file(s, &s->sites[i], errors);
-    return good;
+        if (s->sites[i].headers_file.n && !read_headers_file(s, &s->sites[i], errors))
+            s->is_broken = true;
 }
 
-static struct settings *unref_bad(struct settings *s)
-{
-    settings_unref(s);
-    return NULL;
-}
-
-struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
+struct settings *settings_look(const char *path, const struct override *overrides, size_t n,
                                struct buf *errors)
 {
     struct buf yaml = BUF_INIT;
     struct settings *s = NULL;
     if (!path)
-        s = settings_parse(STR_NONE, STR_NONE, overrides, n, errors);
+        s = look(STR_NONE, STR_NONE, overrides, n, errors);
     else if (read_file(path, &yaml))
-        s = settings_parse(buf_str(&yaml), str_from(path), overrides, n, errors);
+        s = look(buf_str(&yaml), str_from(path), overrides, n, errors);
     else
         buf_printf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
     buf_fini(&yaml);
-    return s && !read_headers_files(s, errors) ? unref_bad(s) : s;
+    if (s)
+        read_headers_files(s, errors);
+    return s;
+}
+
+struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
+                               struct buf *errors)
+{
+    return refuse_broken(settings_look(path, overrides, n, errors));
 }
 
 bool settings_errors_name_flag(struct str errors)
@@ -783,8 +796,51 @@ void settings_unref(struct settings *s)
 {
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
+    struct settings *read = s->read;
     arena_fini(&s->arena);
     mem_free(s);
+    if (read)
+        settings_unref(read);
+}
+
+/* ---- deploys ---- */
+
+static const struct release *copy_release(const struct release *r, struct arena *a)
+{
+    struct release *copy = arena_alloc(a, sizeof(*copy));
+    *copy = *r;
+    copy->id = arena_dup(a, r->id);
+    struct release_switch *switches = arena_zero(a, r->switches_n * sizeof(*switches) + 1);
+    uint32_t *stored = arena_zero(a, r->stored_n * sizeof(*stored) + 1);
+    for (size_t i = 0; i < r->switches_n; i++)
+        switches[i] = r->switches[i];
+    for (size_t i = 0; i < r->stored_n; i++)
+        stored[i] = r->stored[i];
+    copy->switches = switches;
+    copy->stored = stored;
+    return copy;
+}
+
+struct settings *settings_with_releases(struct settings *read, const struct site_release *v)
+{
+    struct settings *from = settings_as_read(read), *s = mem_alloc(sizeof(*s));
+    *s = *from;
+    atomic_init(&s->refs, 1);
+    arena_init(&s->arena, 4096);
+    s->read = settings_ref(from);
+    s->sites = arena_alloc(&s->arena, s->sites_n * sizeof(*s->sites));
+    for (size_t i = 0; i < s->sites_n; i++) {
+        struct site_settings *site = &s->sites[i];
+        *site = from->sites[i];
+        site->release = copy_release(v[i].release, &s->arena);
+        if (&from->sites[i] == from->site_of_rest)
+            s->site_of_rest = site;
+        if (!v[i].origin.n)
+            continue;
+        site->origin = arena_dup(&s->arena, v[i].origin);
+        CHECK(!form_origin(site->origin, &s->arena, &site->origin_address));
+    }
+    return s;
 }
 
 /* ---- questions ---- */

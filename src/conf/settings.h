@@ -10,17 +10,14 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "conf/release.h"
 #include "conf/webhook.h"
 #include "http/cookie_names.h"
-
-struct strs {
-    struct str *v;
-    size_t n;
-};
 
 /* One entry of a MAPS setting: its values by the number of the field in its shape (conf/shape.h). */
 struct map {
     unsigned line;
+    bool has_mistake; /* reported; a value with one is as if it were not given */
     const struct map_value *v;
 };
 
@@ -92,8 +89,9 @@ struct site_settings {
     const struct rules *ruled; /* from `rules`, headers_file and preset, by site/rules; NULL: no rules */
     /* From `ignore_query`, with the names in place of `tracking`. Decoded, sorted by bytes. */
     struct strs ignored_params;
-    struct webhook *webhook_list; /* from `webhooks`, as many */
-    struct cookie_names cookies;  /* from `bypass_cookies` and `ignore_cookies`; kinds: enum cookie_kind */
+    struct webhook *webhook_list;  /* from `webhooks`, as many */
+    struct cookie_names cookies;   /* from `bypass_cookies` and `ignore_cookies`; kinds: enum cookie_kind */
+    const struct release *release; /* the live one, or one that is being prepared. Never NULL */
 #define SETTING(scope, type, name, ...) SETTING_MEMBER_SITE_##scope(type, name)
 #include "tbl/settings.h"
 #undef SETTING
@@ -108,6 +106,7 @@ struct host_of_site {
 struct settings {
     atomic_uint refs;
     struct arena arena;
+    struct settings *read; /* those that were read, when these have other releases; a reference; or NULL */
     struct process_settings process;
     struct site_settings *sites; /* in the file's order */
     size_t sites_n;              /* at least 1 */
@@ -115,6 +114,9 @@ struct settings {
     size_t hosts_n;
     const struct site_settings *site_of_rest; /* the site without hosts, or NULL */
     struct str path;                          /* of the file; empty: none */
+    /* There are mistakes, and what has one has its default: settings_look. Nobody serves with such ones. */
+    bool is_broken;
+    bool start_is_broken; /* one is in what a start looks at: a setting of the process, or purge_from */
 };
 
 /* A value from the command line, which overrides the file for every site: name and value as typed, in order.
@@ -135,11 +137,30 @@ struct override {
  */
 struct settings *settings_read(const char *path, const struct override *overrides, size_t n,
                                struct buf *errors);
+/* The same for who looks for more mistakes: also returns settings that have some (is_broken). NULL: there are
+ * none, since the file is no configuration at all. */
+struct settings *settings_look(const char *path, const struct override *overrides, size_t n,
+                               struct buf *errors);
 /* Is one of these errors about a flag? Then the usage was wrong, not only the file. */
 bool settings_errors_name_flag(struct str errors);
 /* Like settings_read, from memory. `name` stands for the file in messages. For tests and fuzzing. */
 struct settings *settings_parse(struct str yaml, struct str name, const struct override *overrides, size_t n,
                                 struct buf *errors);
+/* What a site has by its deploys. */
+struct site_release {
+    const struct release *release;
+    struct str origin; /* in place of the setting, which it has the form of; empty: the setting's */
+};
+/* Makes settings that differ from `read` only in what the deploys of its sites say: `v` has an entry for each
+ * site, in their order. Copies the entries. The caller owns the first reference. Takes a reference to those
+ * that were read from the file. Any thread. */
+struct settings *settings_with_releases(struct settings *read, const struct site_release *v);
+/* Returns the settings as they were read, without what deploys say of them: `s` itself, or those that it was
+ * made from. They live as long as `s`. */
+static inline struct settings *settings_as_read(const struct settings *s)
+{
+    return s->read ? s->read : (struct settings *)(uintptr_t)s;
+}
 /* Take a reference, which the caller then owns, and drop one; the last drop frees the snapshot. Any thread;
  * not NULL. */
 struct settings *settings_ref(struct settings *s);

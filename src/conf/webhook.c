@@ -50,6 +50,25 @@ static void problem(const struct entry_reader *r, enum webhook_field id, const c
                STR_ARG(shape_table[SHAPE_WEBHOOK].fields[id].name), text);
 }
 
+/* Two ways to prove it: one of them would be passed over. */
+static void check_generic(const struct entry_reader *r)
+{
+    static const enum webhook_field of_header[] = { WEBHOOK_FIELD_header, WEBHOOK_FIELD_digest,
+                                                    WEBHOOK_FIELD_prefix };
+    for (size_t i = 0; i < COUNT_OF(of_header); i++)
+        if (field(r, WEBHOOK_FIELD_member)->line && field(r, of_header[i])->line)
+            problem(r, of_header[i],
+                    "is about a header, and member says that the secret is in the payload; leave one out");
+    if (field(r, WEBHOOK_FIELD_coding)->line && !field(r, WEBHOOK_FIELD_digest)->line)
+        problem(r, WEBHOOK_FIELD_coding, "says how a digest is written; add digest, or leave it out");
+}
+
+/* Does the sender sign a time? */
+static bool signs_time(enum webhook_how how)
+{
+    return how != WEBHOOK_BODY && how != WEBHOOK_SECRET && how != WEBHOOK_MEMBER;
+}
+
 static void read_scheme(const struct entry_reader *r, struct webhook *w)
 {
     static const enum webhook_field own[] = { WEBHOOK_FIELD_member, WEBHOOK_FIELD_digest,
@@ -69,6 +88,7 @@ static void read_scheme(const struct entry_reader *r, struct webhook *w)
             problem(r, own[i], "is for sender: generic alone; leave it out");
     if (w->sender != SENDER_generic)
         return;
+    check_generic(r);
     s->prefix = field(r, WEBHOOK_FIELD_prefix)->text;
     s->coding = (enum webhook_coding)field(r, WEBHOOK_FIELD_coding)->choice;
     if (field(r, WEBHOOK_FIELD_digest)->line) {
@@ -119,8 +139,12 @@ static void read_one(const struct entry_reader *r, struct webhook *w)
     w->window_ms = window->line ? window->number : WEBHOOK_WINDOW_MS;
     w->everything = field(r, WEBHOOK_FIELD_everything)->yes;
     w->soft = field(r, WEBHOOK_FIELD_soft)->yes;
+    size_t before = r->report->n;
     read_scheme(r, w);
     read_secret(r, w);
+    w->secret_is_unclear = r->report->n > before;
+    if (window->line && !signs_time(w->scheme.how))
+        problem(r, WEBHOOK_FIELD_window, "this sender signs no time; leave it out");
     read_templates(r, WEBHOOK_FIELD_tags, &w->tags, &w->tags_n);
     read_templates(r, WEBHOOK_FIELD_urls, &w->urls, &w->urls_n);
     if (w->everything && w->tags_n + w->urls_n)
@@ -130,6 +154,15 @@ static void read_one(const struct entry_reader *r, struct webhook *w)
         problem(r, WEBHOOK_FIELD_tags, "is missing; write tags, urls, or everything: true");
 }
 
+/* Of an entry with a mistake: what can be judged without the rest of it. */
+static void read_part(const struct entry_reader *r, struct webhook *w)
+{
+    w->path = field(r, WEBHOOK_FIELD_path)->text;
+    w->secret_is_unclear = true;
+    read_templates(r, WEBHOOK_FIELD_tags, &w->tags, &w->tags_n);
+    read_templates(r, WEBHOOK_FIELD_urls, &w->urls, &w->urls_n);
+}
+
 struct webhook *webhook_read(const struct maps *entries, struct str site, struct arena *a,
                              struct report *report)
 {
@@ -137,8 +170,11 @@ struct webhook *webhook_read(const struct maps *entries, struct str site, struct
     for (size_t i = 0; i < entries->n; i++) {
         struct entry_reader r = { &entries->v[i], a, report };
         report->subject = arena_printf(a, "webhook %zu of %.*s", i + 1, STR_ARG(site));
-        read_one(&r, &list[i]);
-        for (size_t k = 0; k < i; k++)
+        if (entries->v[i].has_mistake)
+            read_part(&r, &list[i]);
+        else
+            read_one(&r, &list[i]);
+        for (size_t k = 0; list[i].path.n && k < i; k++)
             if (str_eq(list[k].path, list[i].path))
                 problem(&r, WEBHOOK_FIELD_path, "another webhook of this site has it already");
         report->subject = STR_NONE;

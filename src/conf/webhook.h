@@ -54,6 +54,7 @@ struct webhook {
     size_t tags_n, urls_n;
     bool everything; /* purge the whole site instead */
     bool soft;
+    bool secret_is_unclear; /* of settings with mistakes: one is in what says which secret is good */
 };
 
 /* Reads the setting `webhooks` of a site. Its strings stay those of the setting. Returns an array of as many

@@ -114,29 +114,30 @@ static void codings_read(struct str line, unsigned *accepted, unsigned *refused,
     }
 }
 
+const struct str accept_encodings[ACCEPT_ENCODINGS] = {
+    [0] = STR_INIT(""),
+    [CODING_BR] = STR_INIT("br"),
+    [CODING_GZIP] = STR_INIT("gzip"),
+    [CODING_BR | CODING_GZIP] = STR_INIT("br, gzip"),
+    [CODING_ZSTD] = STR_INIT("zstd"),
+    [CODING_BR | CODING_ZSTD] = STR_INIT("br, zstd"),
+    [CODING_GZIP | CODING_ZSTD] = STR_INIT("gzip, zstd"),
+    [CODING_ALL] = STR_INIT("br, gzip, zstd"),
+};
+
 struct str accept_encoding_normalize(const struct fields *request)
 {
-    static const struct str text[] = {
-        [0] = STR_INIT(""),
-        [CODING_BR] = STR_INIT("br"),
-        [CODING_GZIP] = STR_INIT("gzip"),
-        [CODING_BR | CODING_GZIP] = STR_INIT("br, gzip"),
-        [CODING_ZSTD] = STR_INIT("zstd"),
-        [CODING_BR | CODING_ZSTD] = STR_INIT("br, zstd"),
-        [CODING_GZIP | CODING_ZSTD] = STR_INIT("gzip, zstd"),
-        [CODING_ALL] = STR_INIT("br, gzip, zstd"),
-    };
     unsigned accepted = 0, refused = 0;
     bool star = false;
     if (!fields_has(request, FIELD_ACCEPT_ENCODING) ||
         fields_bytes(request, FIELD_ACCEPT_ENCODING) > ENCODINGS_BYTES_MAX)
-        return text[0];
+        return accept_encodings[0];
     for (size_t i = 0; i < request->n; i++)
         if (request->v[i].id == FIELD_ACCEPT_ENCODING)
             codings_read(request->v[i].value, &accepted, &refused, &star);
     if (star)
         accepted = CODING_ALL;
-    return text[accepted & ~refused];
+    return accept_encodings[accepted & ~refused];
 }
 
 /* language-range (RFC 4647 §2.1): "*", or 1 to 8 letters, then "-" and 1 to 8 letters or digits. */

@@ -12,6 +12,9 @@
  * stands for those that no member names. One q=0 for a coding excludes it. Skips members with a malformed
  * weight. No field, or none of the three: the empty string. The result is a static literal. */
 struct str accept_encoding_normalize(const struct fields *request);
+/* All that accept_encoding_normalize returns; the empty string comes first. */
+#define ACCEPT_ENCODINGS 8
+extern const struct str accept_encodings[ACCEPT_ENCODINGS];
 
 /* Accept-Language, read once. */
 struct language {

@@ -81,7 +81,7 @@ static inline size_t slot_of(const char *p, size_t n)
 {
     const unsigned char *u = (const unsigned char *)p;
     uint32_t letters = u[0] | (uint32_t)u[n - 1] << 8 | (uint32_t)u[n < 4 ? 0 : n - 4] << 16 | 0x202020;
-    return ((letters | (uint32_t)n << 24) * 0x8a004dddu) >> 24;
+    return ((letters | (uint32_t)n << 24) * 0xa30ae4a3u) >> 24;
 }
 
 __attribute__((constructor)) static void slots_fill(void)

@@ -27,8 +27,8 @@ static const struct str header_ignored[] = {
     STR_INIT("accept"),          STR_INIT("accept-charset"),  STR_INIT("accept-datetime"),
     STR_INIT("accept-encoding"), STR_INIT("accept-language"), STR_INIT("cache-control"),
     STR_INIT("connection"),      STR_INIT("content-length"),  STR_INIT("host"),
-    STR_INIT("range"),           STR_INIT("referer"),         STR_INIT("upgrade"),
-    STR_INIT("user-agent"),
+    STR_INIT("purpose"),         STR_INIT("range"),           STR_INIT("referer"),
+    STR_INIT("sec-purpose"),     STR_INIT("upgrade"),         STR_INIT("user-agent"),
 };
 
 static bool is_header_ignored(struct str lower)
@@ -168,11 +168,6 @@ static struct str dup_upper(struct arena *a, struct str s)
     return (struct str){ p, s.n };
 }
 
-static int compare_str(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
 /* One group, "de+nl", as it is written. */
 static bool group_parse(struct parser *p, struct str rest, bool country, struct vary_groups *groups)
 {
@@ -244,17 +239,6 @@ static void vary_names_settle(struct vary_names *list)
     list->n = n;
 }
 
-static void names_settle(struct names *list)
-{
-    size_t n = 0;
-    if (list->n)
-        qsort(list->v, list->n, sizeof(*list->v), compare_str);
-    for (size_t i = 0; i < list->n; i++)
-        if (n == 0 || !str_eq(list->v[n - 1], list->v[i]))
-            list->v[n++] = list->v[i];
-    list->n = n;
-}
-
 struct member {
     struct str code;
     size_t group;
@@ -319,7 +303,7 @@ bool netlify_vary_parse(struct str value, size_t names_max, struct arena *a, str
         if (!instruction_parse(&p, instruction))
             return false;
     }
-    names_settle(&out->query);
+    out->query.n = str_sort_unique(out->query.v, out->query.n);
     vary_names_settle(&out->headers);
     vary_names_settle(&out->cookies);
     groups_settle(&p, &out->countries);

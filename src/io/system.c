@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -217,6 +218,23 @@ int system_file_id(const char *path, struct file_id *out)
         return -errno;
     *out = (struct file_id){ st.st_dev, st.st_ino };
     return 0;
+}
+
+int system_lock_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    int status = -errno;
+    close(fd);
+    return status;
+}
+
+void system_unlock_file(int fd)
+{
+    close(fd);
 }
 
 int system_remove_file(const char *path)

@@ -44,6 +44,12 @@ struct file_id {
 int system_file_id(const char *path, struct file_id *out);
 /* Removes a file; of a link, the link. Returns 0 or a negative errno. */
 int system_remove_file(const char *path);
+/* Locks the file at `path` to this process, until system_unlock_file or its end, however that comes; makes it
+ * (mode 0600) when there is none. A process that it starts does not hold the lock. Returns a descriptor;
+ * -EWOULDBLOCK: another process has the lock; or another negative errno. */
+int system_lock_file(const char *path);
+/* Gives such a lock back. The file stays. */
+void system_unlock_file(int fd);
 /* Returns the permission bits of a file or folder (at most 07777), or a negative errno. */
 int system_file_mode(const char *path);
 /* Could this process make a file at `path`? Looks only at the folder that the file would stand in. Makes

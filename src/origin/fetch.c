@@ -188,6 +188,8 @@ void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
         count(f->counters, COUNTER_REFRESHES);
     loop_notice_init(&fetch->room, f->loop, fetch_room_noticed);
     object_set_fetch(fetch->object, &fetch->room.notice, f->loop);
+    if (plan->low_priority)
+        fetch->plan.low_priority = object_set_low(fetch->object);
     if (plan->client)
         plan->client->fetch = fetch;
     if (plan->upload) {
@@ -238,7 +240,8 @@ static int status_of_failure(enum reason why)
     case REASON_NO_SOCKET:
     case REASON_STREAM_LIMIT:
     case REASON_QUEUE_FULL:
-    case REASON_QUEUE_TIMEOUT: return 503;
+    case REASON_QUEUE_TIMEOUT:
+    case REASON_GAVE_WAY: return 503;
     default: return 502;
     }
 }
@@ -281,6 +284,7 @@ void fetch_ask(struct fetch *f)
     f->scan = (struct head_scan){ 0 };
     f->ticket = (struct ticket){ .ready = ticket_ready,
                                  .failed = ticket_failed,
+                                 .low = f->plan.low_priority,
                                  .once = !may_be_sent_twice(f),
                                  .own = f->plan.own,
                                  .retry_ms = retry_time(f) };
@@ -476,8 +480,11 @@ void fetch_complete(struct fetch *f)
             f->f->loop->now.mono_ms);
     object_seal(f->object, f->store && f->plan.site->generate_etag);
     if (f->store) {
-        if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms))
+        if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms)) {
             count(f->f->counters, COUNTER_STORED);
+            if (f->f->stored)
+                f->f->stored(f->f, &f->plan, f->object);
+        }
     } else {
         index_withdraw(f->object);
         count(f->f->counters, COUNTER_NOT_STORED);
@@ -492,6 +499,12 @@ void fetch_back_off(struct fetch *f)
     if (!f->stale)
         return;
     int64_t wait = f->plan.site->refresh_backoff;
+    if (f->keeps_stale) {
+        /* Of a release that is not live, nothing is noted: it may never be. */
+        if (!release_is_ahead(f->plan.site->release))
+            object_note_missing(f->stale, f->plan.site->release->number);
+        return;
+    }
     if (wait > 0)
         object_set_next_refresh(f->stale, f->f->loop->now.mono_ms + wait);
     if (f->plan.background)
@@ -507,8 +520,9 @@ static bool is_own_limit(enum reason why)
 static bool is_origins_fault(enum reason why)
 {
     return why != REASON_CANCELLED && why != REASON_CLIENT_GONE && why != REASON_DRAINING &&
-           why != REASON_QUEUE_FULL && why != REASON_QUEUE_TIMEOUT && why != REASON_UPLOAD_FAILED &&
-           why != REASON_STREAM_LIMIT && !is_own_limit(why);
+           why != REASON_QUEUE_FULL && why != REASON_QUEUE_TIMEOUT && why != REASON_GAVE_WAY &&
+           why != REASON_UPLOAD_FAILED && why != REASON_STREAM_LIMIT && why != REASON_KEPT_ASSET &&
+           !is_own_limit(why);
 }
 
 /* Returns the valve for a line that each request of a crowd would write. NULL: the reason has none. */
@@ -577,7 +591,8 @@ static void log_failure(struct fetch *f, enum reason why)
 void fetch_fail(struct fetch *f, enum reason why, int status)
 {
     fetch_drop_connection(f);
-    fetch_back_off(f);
+    if (why != REASON_GAVE_WAY)
+        fetch_back_off(f);
     count(f->f->counters, COUNTER_FETCHES_FAILED);
     if (is_origins_fault(why))
         origin_failed(f->plan.origin, why, f->fault, f->f->loop->now);

@@ -14,6 +14,7 @@
 #include "origin/upload.h"
 
 struct fetch;
+struct fetch_plan;
 
 /* What the fetches of a worker share. */
 struct fetcher {
@@ -25,6 +26,11 @@ struct fetcher {
     /* set after fetcher_init, before the first fetch */
     _Atomic int64_t *streams;       /* open answers without an end, of all workers */
     struct log_valve *streams_said; /* for the log line that there are too many */
+    /* Called when a response was stored and published, before the fetch is over. NULL: not wanted. */
+    void (*stored)(struct fetcher *f, const struct fetch_plan *plan, struct object *o);
+    /* Was the release that the fetch began under live, and is no more? NULL: no. */
+    bool (*is_left)(struct fetcher *f, const struct fetch_plan *plan);
+    void *owner; /* for `stored` and `is_left` */
     /* its own */
     struct list live;  /* all fetches */
     struct list spare; /* memory of ended fetches, for the next ones */
@@ -92,6 +98,7 @@ struct fetch_plan {
     bool may_store; /* a GET whose answer may be stored: freshet alone sets conditional fields and Range */
     bool learns;    /* the index learns from the answer, though it may not be stored */
     bool called_static;     /* a rule of the site calls the path an asset's */
+    bool low_priority;      /* its fetch waits behind all others, until somebody waits for the object */
     bool background;        /* a refresh, for which nobody waits: it has nothing of one visitor */
     bool upgrade;           /* the client asks for an upgrade */
     bool bypass;            /* the request has a cookie of bypass_cookies: only an asset is stored */

@@ -313,6 +313,10 @@ void fetch_room_noticed(struct loop_notice *n)
     CHECK(f->tag == FETCH_TAG);
     if (f->step == FETCH_OVER)
         return;
+    if (f->plan.low_priority && !object_is_low(f->object)) {
+        f->plan.low_priority = false;
+        pool_hurry(&f->ticket);
+    }
     if (f->early_101 && f->asked_all) {
         fetch_take_early_101(f);
         return;

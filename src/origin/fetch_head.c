@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cache/asset.h"
 #include "http/connection_auth.h"
 #include "origin/fetch_machine.h"
 #include "origin/invalidate.h"
@@ -44,16 +45,15 @@ static bool outgrows_names(struct fetch *f, const struct verdict *v)
     return names.is_short && names.n > EPOCH_NAMES_FEW;
 }
 
-/* Merges fields that came into those of a stored response. What rules had set counts no more than what came:
- * they are asked again, about a whole answer of that status. */
+/* Merges fields that came into those of a stored response, as they were before the rules: these are asked
+ * again, about a whole answer of that status. */
 static void merge_stored(struct fetch *f, const struct response *stored, const struct fields *came,
                          int status, struct fields *merged)
 {
     struct fields before;
     bool keep_cookies = f->plan.site->set_cookie != SET_COOKIE_REFUSE;
     response_fields(stored, &f->arena, &before, NULL);
-    if (f->plan.site->ruled)
-        rules_forget_control(f->plan.site->ruled, &before);
+    rules_undo(response_undo(stored), &before, &f->arena);
     response_merge_304(&before, came, keep_cookies, &f->arena, merged);
     fields_remove(merged, FIELD_CONTENT_RANGE);
     fetch_apply_rules(f, status, merged);
@@ -107,17 +107,35 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     fetch_complete(f);
 }
 
+static bool may_stand_in(struct fetch *f, struct object *o)
+{
+    return o->response->status < 400 &&
+           object_serves_on_error(o, f->plan.place.primary, epochs_latest(f->f->cache->epochs),
+                                  f->f->loop->now.mono_ms, &f->request);
+}
+
+/* Is there a page of an earlier release that the site permits in place of a failure? The request looks for it
+ * again (request_fetch_failed). */
+static bool is_covered_by_other_release(struct fetch *f, int status)
+{
+    const struct release *live = f->plan.site->release;
+    if (!f->plan.site->stale_across_deploys || !f->plan.may_store || f->plan.bypass ||
+        !policy_status_is_failure(status) || release_is_ahead(live))
+        return false;
+    struct object *o = index_peek_before(f->f->cache, &f->plan.place, live);
+    bool covered = o && may_stand_in(f, o);
+    object_unref(o);
+    return covered;
+}
+
 /* Has the origin failed, and is a stored response served instead of this answer? */
 static bool is_covered_by_stale(struct fetch *f, int status)
 {
     if (!f->stale)
-        return false;
+        return is_covered_by_other_release(f, status);
     if (f->plan.background)
         return status >= 500 || status == 408 || status == 425 || status == 429;
-    if (!policy_status_is_failure(status) || f->stale->response->status >= 400)
-        return false;
-    return object_serves_on_error(f->stale, f->plan.place.primary, epochs_latest(f->f->cache->epochs),
-                                  f->f->loop->now.mono_ms, &f->request);
+    return policy_status_is_failure(status) && may_stand_in(f, f->stale);
 }
 
 static int64_t declared_length(const struct response_head *h)
@@ -220,6 +238,23 @@ static bool is_event_stream(const struct fields *fields)
     return str_eq_nocase(str_trim(str_cut(&type, ';')), STR("text/event-stream"));
 }
 
+/* CDN-Cache-Control, the same with a CDN's name in front, and what was there before them. */
+static bool is_for_caches(const struct field *f, void *ctx)
+{
+    static const struct str end = STR_INIT("CDN-Cache-Control");
+    (void)ctx;
+    return f->id == FIELD_CACHE_CONTROL || f->id == FIELD_EXPIRES ||
+           (f->name.n >= end.n && str_eq_nocase(str_from_index(f->name, f->name.n - end.n), end)) ||
+           str_eq_nocase(f->name, STR("Surrogate-Control"));
+}
+
+/* Nobody should remember that an asset is missing (CACHING.md 5.10). */
+static void forbid_storing(struct fields *fields, struct arena *a)
+{
+    fields_remove_if(fields, is_for_caches, NULL);
+    fields_add_id(fields, a, FIELD_CACHE_CONTROL, STR("no-store"));
+}
+
 static void final_head(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
     struct fields fields;
@@ -229,6 +264,11 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     if (is_covered_by_stale(f, status)) {
         f->covered_status = status;
         fetch_fail(f, REASON_ORIGIN_STATUS, status >= 500 && status <= 504 ? status : 502);
+        return;
+    }
+    if (fetch_keeps_asset(f, status, &h->fields)) {
+        origin_answered(f->plan.origin);
+        fetch_fail(f, REASON_KEPT_ASSET, 502);
         return;
     }
     if (status == 304 && f->conditional) {
@@ -282,6 +322,8 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     else
         fetch_judge(f, status, &fields, &v);
     fetch_settle(f, status, &v);
+    if (asset_is_missing(f->plan.site, f->plan.key.path, status))
+        forbid_storing(&fields, &f->arena);
     struct fetch_answer a = { status, h->reason, &fields, declared_length(h), status };
     fetch_begin_body(f, &a, &v, head_bytes);
 }

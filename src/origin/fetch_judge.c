@@ -64,9 +64,10 @@ static bool is_2xx(int status)
 }
 
 /* Computes the key, under that rule, of the request that was sent. */
-static void set_place(struct fetch *f, const struct rule *rule)
+static void set_place(struct fetch *f, const struct rule *rule, bool is_common)
 {
     f->place.rule = rule;
+    f->place.is_common = is_common;
     f->place.variant = key_variant(&f->plan.key, rule, &f->arena);
     place_hash(f->f->cache, &f->place);
 }
@@ -85,7 +86,7 @@ static void held_to_known(struct fetch *f, struct verdict *v)
     v->store = v->rule_changed = false;
     v->reason = REASON_VARY_CONFLICT;
     fetch_update_rule(f);
-    set_place(f, f->plan.rule);
+    set_place(f, f->plan.rule, false);
 }
 
 void fetch_settle(struct fetch *f, int status, struct verdict *v)
@@ -97,7 +98,8 @@ void fetch_settle(struct fetch *f, int status, struct verdict *v)
     CHECK(!v->store || !f->connection->personal);
     f->place = f->plan.place;
     if (v->store || f->plan.learns)
-        set_place(f, v->store || v->rule_changed ? v->rule : f->plan.rule);
+        set_place(f, v->store || v->rule_changed ? v->rule : f->plan.rule,
+                  v->store && (v->is_asset || (v->has_cache_id && !release_is_ahead(f->plan.site->release))));
     if (v->store && !settle(f, status, v))
         held_to_known(f, v);
     if (!v->store)
@@ -147,16 +149,21 @@ static bool is_list_member(struct str list, struct str token)
     return false;
 }
 
-/* The request went as it came: would the one that its key stands for get the same answer? That one has the
- * same target and languages, and offers only the codings that are in the key (not "deflate"). */
-static bool is_of_the_key(struct fetch *f, const struct fields *response)
+bool fetch_offers_codings(struct fetch *f, const struct fields *response)
 {
     struct str offered = accept_encoding_normalize(f->plan.key.fields), member,
                codings = fields_joined(response, FIELD_CONTENT_ENCODING, &f->arena);
     while (list_next(&codings, &member))
         if (!str_eq_nocase(member, STR("identity")) && !is_list_member(offered, member))
             return false;
-    return f->plan.came_is_key;
+    return true;
+}
+
+/* The request went as it came: would the one that its key stands for get the same answer? That one has the
+ * same target and languages, and offers only the codings that are in the key (not "deflate"). */
+static bool is_of_the_key(struct fetch *f, const struct fields *response)
+{
+    return fetch_offers_codings(f, response) && f->plan.came_is_key;
 }
 
 void fetch_apply_rules(struct fetch *f, int status, struct fields *fields)
@@ -171,7 +178,7 @@ void fetch_apply_rules(struct fetch *f, int status, struct fields *fields)
                                .host = p->key.host,
                                .method = p->method_name,
                                .fields = p->key.fields };
-    rules_change_answer(p->site->ruled, &q, p->key.rules, status, fields, &f->arena);
+    rules_change_answer(p->site->ruled, &q, p->key.rules, status, fields, &f->undo, &f->arena);
 }
 
 void fetch_judge(struct fetch *f, int status, const struct fields *fields, struct verdict *v)
@@ -200,6 +207,8 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
     };
     policy_judge(&in, &f->arena, v);
     count_add(f->f->counters, COUNTER_VARY_IGNORED, v->vary_ignored);
+    if (v->search_invalid)
+        count(f->f->counters, COUNTER_SEARCH_INVALID);
     if (v->broken.at.byte)
         tell_of_broken(f, v);
     bool may = f->plan.may_store || (f->plan.method == METHOD_POST && names_itself);
@@ -211,6 +220,10 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
         v->reason = f->plan.not_stored;
     if (v->store && f->connection->personal)
         v->reason = REASON_CONNECTION_AUTH;
+    /* It is the old origin's, and would be found under the new release. */
+    if (v->store && v->reason == REASON_NONE && (v->is_asset || v->has_cache_id) && f->f->is_left &&
+        f->f->is_left(f->f, &f->plan))
+        v->reason = REASON_NOT_SHARED;
     if (v->store && f->framing.kind == FRAMING_LENGTH &&
         fetch_whole_length(f) > (uint64_t)f->plan.site->object_bytes)
         v->reason = REASON_TOO_LARGE;
@@ -278,6 +291,7 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
         /* Ranges are cut from whole 200s (CACHING.md 6.2). */
         .add_accept_ranges = v->store && f->plan.site->accept_ranges && a->status == 200 && !f->part_of.is,
         .note = note_of(f, v),
+        .undo = v->store ? f->undo : STR_NONE,
         .names = names.v,
         .names_n = names.n,
         .names_are_short = names.is_short,

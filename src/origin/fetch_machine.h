@@ -6,6 +6,7 @@
  *   fetch_request.c  what goes to the origin: the head, the upload
  *   fetch_head.c     the answer's head, and what is done with it
  *   fetch_judge.c    may the answer be stored, and what does the index learn
+ *   fetch_kept.c     an asset of an earlier release instead of the answer
  *   fetch_body.c     the answer's bytes on their way into the object
  *
  * All functions run on the worker's thread. A function that may end the fetch says so; its caller checks
@@ -69,6 +70,8 @@ struct fetch {
     struct head_scan scan;
     unsigned interims;
     bool early_101;        /* a 101 is in `in`: the request's body goes out first */
+    bool keeps_stale;      /* `stale` is an asset that is kept: the origin lacks it */
+    struct str undo;       /* what the site's rules changed in its answer; in the arena */
     int covered_status;    /* the error status for which visitors get a stored response instead */
     enum http_error fault; /* what is wrong with the answer */
     int64_t sent_ms;       /* monotonic: when it got the connection */
@@ -134,6 +137,13 @@ void fetch_fail_malformed(struct fetch *f, enum http_error fault);
  * nobody from now on, and the loop frees it. The others above call it. */
 void fetch_over(struct fetch *f);
 
+/* ---- fetch_kept.c ---- */
+
+/* Does an answer with this head stand where a kept asset does: 404, 410 or a page? true: the fetch is to fail
+ * with REASON_KEPT_ASSET, and requests find the asset: f->stale, or a variant that was made of one in another
+ * content coding. */
+bool fetch_keeps_asset(struct fetch *f, int status, const struct fields *fields);
+
 /* ---- fetch_request.c ---- */
 
 /* Sends those bytes of head and body that are ready, one write at a time, in HEAD or BODY. Does nothing while
@@ -170,6 +180,8 @@ struct fetch_answer {
 /* Makes plan.rule the rule that the family has by now, and sets `provisional`. The answer is judged under it,
  * since other answers may have brought it after this fetch began. */
 void fetch_update_rule(struct fetch *f);
+/* Does the request whose key this fetch has take each content coding of a response with these fields? */
+bool fetch_offers_codings(struct fetch *f, const struct fields *response);
 #define FETCH_HEAD_COST 1024 /* bytes, for what a head takes beside its lines */
 /* Returns how many bytes of the budget a head with these fields takes, at most. */
 size_t fetch_head_cost(const struct fields *fields);
@@ -206,8 +218,8 @@ void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verd
 size_t fetch_on_space(struct connection *c, char **p);
 /* The connection's `data`: n bytes came, n > 0. May end the fetch. */
 void fetch_on_data(struct connection *c, size_t n);
-/* The notice `room`: a reader of a passing body moved on, the last reader left, or an early 101 can be
- * handled. From the loop. May end the fetch. */
+/* The notice `room`: a reader of a passing body moved on, the last reader left, one came that does not wait
+ * at low priority, or an early 101 can be handled. From the loop. May end the fetch. */
 void fetch_room_noticed(struct loop_notice *n);
 
 #endif

@@ -3,11 +3,12 @@
 
 /* ---- the head: always written anew from its parsed form ---- */
 
-/* Fields that only this fetch may set when the answer may be stored (CACHING.md 3.7). */
-static bool is_ours_alone(enum field_id id)
+/* Fields that are not the visitor's to set when the answer may be stored (CACHING.md 3.7, 4.8). */
+static bool is_kept_back(enum field_id id)
 {
     return id == FIELD_IF_NONE_MATCH || id == FIELD_IF_MODIFIED_SINCE || id == FIELD_IF_MATCH ||
-           id == FIELD_IF_UNMODIFIED_SINCE || id == FIELD_IF_RANGE || id == FIELD_RANGE;
+           id == FIELD_IF_UNMODIFIED_SINCE || id == FIELD_IF_RANGE || id == FIELD_RANGE ||
+           id == FIELD_SEC_PURPOSE || id == FIELD_PURPOSE;
 }
 
 static void add_validators(struct fetch *f)
@@ -87,7 +88,7 @@ static void write_head(struct fetch *f)
     lines_add(&f->out, field_name(FIELD_HOST), p->host);
     for (size_t i = 0; i < fields->n; i++) {
         const struct field *field = &fields->v[i];
-        if (!(p->may_store && is_ours_alone(field->id)))
+        if (!(p->may_store && is_kept_back(field->id)))
             lines_add(&f->out, field->name, field->value);
     }
     add_validators(f);

@@ -25,9 +25,10 @@ struct origin {
     struct origin_address at; /* strings owned */
     struct str name;          /* for people: HOST[:PORT], or unix:/path. Owned */
     _Atomic int64_t in_use;   /* connections in use or being made, of all workers */
-    _Atomic int64_t waiting;  /* fetches that wait for a connection, of all workers */
-    struct lock lock;         /* guards `pools` */
-    struct list pools;        /* the workers' entries, to tell them of a free place */
+    /* fetches that wait for a connection, of all workers: the ordinary ones, and those of low priority */
+    _Atomic int64_t waiting, waiting_low;
+    struct lock lock;  /* guards `pools` */
+    struct list pools; /* the workers' entries, to tell them of a free place */
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
     _Atomic int64_t last_failed_wall_ms;
@@ -68,6 +69,12 @@ bool origin_is_at(const struct origin *o, const struct origin_address *at);
 /* Calls `each` for every origin, under the list's lock: it must not call origins_get or origins_each. */
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 
+/* Returns how many fetches wait for a connection. Any thread: it may be a moment old. */
+static inline int64_t origin_waiting(const struct origin *o)
+{
+    return atomic_load_explicit(&o->waiting, memory_order_relaxed) +
+           atomic_load_explicit(&o->waiting_low, memory_order_relaxed);
+}
 /* Notes that no connection could be made. `error`: the negative code that io/ returned. */
 void origin_unreachable(struct origin *o, int error);
 /* Returns why the last connect failed, in the words of the log; a literal. Empty: none failed. */

@@ -9,6 +9,7 @@
 #define OWNED_MAX 1024 /* the same, each owned by a client */
 
 static void serve_queue(struct pool_entry *e);
+static void shorten_queue(struct pool_entry *e);
 
 /* ---- places: the limit of connections in use, over all workers ---- */
 
@@ -24,7 +25,8 @@ static bool take_place(struct pool_entry *e)
     return false;
 }
 
-static void tell_the_others(struct pool_entry *e)
+/* Tells all workers, this one too. */
+static void tell_all(struct pool_entry *e)
 {
     lock_take(&e->origin->lock);
     LIST_EACH(l, &e->origin->pools) {
@@ -34,17 +36,35 @@ static void tell_the_others(struct pool_entry *e)
     lock_give(&e->origin->lock);
 }
 
+/*
+ * Tickets of low priority (docs/decisions/057) wait in a queue of their own, behind the others of all
+ * workers. Counts are read and written in one order for all threads (seq_cst): a worker that adds to one
+ * count and then reads the other must not miss another worker that does it the other way round.
+ */
+
+/* Is a ticket that waits here the next one that gets a place? */
+static bool is_next(const struct pool_entry *e)
+{
+    return !list_is_empty(&e->queue) ||
+           (!list_is_empty(&e->low_queue) && atomic_load(&e->origin->waiting) == 0);
+}
+
+static bool waits_elsewhere(const struct pool_entry *e)
+{
+    return !is_next(e) && (atomic_load(&e->origin->waiting) > 0 || atomic_load(&e->origin->waiting_low) > 0);
+}
+
 static void give_place(struct pool_entry *e)
 {
     int64_t in_use = atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
     CHECK(in_use > 0);
     /* The loop serves the queue, not this call: an idle connection must first show that nothing is left in
      * it, and many failures at once must not nest. */
-    e->gave_place = !list_is_empty(&e->queue);
+    e->gave_place = is_next(e);
     if (e->gave_place)
         notice_send(&e->place.notice, e->pool->loop);
-    else if (atomic_load_explicit(&e->origin->waiting, memory_order_acquire) > 0)
-        tell_the_others(e);
+    else if (waits_elsewhere(e))
+        tell_all(e);
 }
 
 static void place_noticed(struct loop_notice *n)
@@ -54,10 +74,10 @@ static void place_noticed(struct loop_notice *n)
     bool gave = e->gave_place;
     e->gave_place = false;
     serve_queue(e);
+    shorten_queue(e);
     /* The ticket that was to get the place may have left meanwhile, while others wait. */
-    if (gave && list_is_empty(&e->queue) &&
-        atomic_load_explicit(&e->origin->waiting, memory_order_acquire) > 0)
-        tell_the_others(e);
+    if (gave && waits_elsewhere(e))
+        tell_all(e);
 }
 
 /* ---- entries ---- */
@@ -85,6 +105,7 @@ static struct pool_entry *entry_of(struct pool *p, struct origin *o)
     e->origin = o;
     list_init(&e->idle);
     list_init(&e->queue);
+    list_init(&e->low_queue);
     list_init(&e->resolving);
     list_init(&e->connecting);
     connect_init(e);
@@ -121,7 +142,8 @@ void pool_fini(struct pool *p)
         struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
         CHECK(e->tag == POOL_ENTRY_TAG && !e->is_resolving);
         CHECK(e->idle_n == 0 && e->owned_n == 0);
-        CHECK(list_is_empty(&e->queue) && list_is_empty(&e->resolving) && list_is_empty(&e->connecting));
+        CHECK(list_is_empty(&e->queue) && list_is_empty(&e->low_queue));
+        CHECK(list_is_empty(&e->resolving) && list_is_empty(&e->connecting));
         e->tag = 0;
         lock_take(&e->origin->lock);
         link_remove(&e->in_origin);
@@ -324,10 +346,14 @@ void pool_finish(struct ticket *t)
 
 static void leave_queue(struct ticket *t)
 {
+    struct origin *o = t->entry->origin;
     CHECK(t->state == TICKET_QUEUED);
     pool_finish(t);
-    int64_t waiting = atomic_fetch_sub_explicit(&t->entry->origin->waiting, 1, memory_order_acq_rel);
+    int64_t waiting = atomic_fetch_sub(t->low ? &o->waiting_low : &o->waiting, 1);
     CHECK(waiting > 0);
+    /* Those of low priority had to wait for this one, here and on other workers. */
+    if (!t->low && waiting == 1 && atomic_load(&o->waiting_low) > 0)
+        tell_all(t->entry);
 }
 
 void pool_give_up(struct ticket *t, enum reason why)
@@ -385,8 +411,9 @@ static struct connection *take_idle(struct pool_entry *e, const struct ticket *t
 /* A place is free: tickets that wait longest go first. */
 static void serve_queue(struct pool_entry *e)
 {
-    while (!list_is_empty(&e->queue) && take_place(e)) {
-        struct ticket *t = CONTAINER_OF(list_first(&e->queue), struct ticket, link);
+    while (is_next(e) && take_place(e)) {
+        struct list *queue = list_is_empty(&e->queue) ? &e->low_queue : &e->queue;
+        struct ticket *t = CONTAINER_OF(list_first(queue), struct ticket, link);
         enum reason why;
         leave_queue(t);
         struct connection *c = t->fresh ? NULL : take_idle(e, t);
@@ -397,6 +424,55 @@ static void serve_queue(struct pool_entry *e)
     }
 }
 
+/* Is the queue longer than its limit, by tickets of low priority? Then one is counted no more, and the caller
+ * ends one of this worker's. */
+static bool is_one_too_many(struct pool_entry *e)
+{
+    struct origin *o = e->origin;
+    int64_t low = atomic_load(&o->waiting_low);
+    while (low > 0 && atomic_load(&o->waiting) + low > e->queue_limit)
+        if (atomic_compare_exchange_weak(&o->waiting_low, &low, low - 1))
+            return true;
+    return false;
+}
+
+/* The youngest of low priority give way to an ordinary ticket that came into a full queue. */
+static void shorten_queue(struct pool_entry *e)
+{
+    while (!list_is_empty(&e->low_queue) && is_one_too_many(e)) {
+        struct ticket *t = CONTAINER_OF(list_back(&e->low_queue), struct ticket, link);
+        CHECK(t->state == TICKET_QUEUED && t->low);
+        pool_finish(t);
+        t->failed(t, REASON_GAVE_WAY);
+    }
+}
+
+/* Puts the ticket into its queue. false: that is full. */
+static bool enter_queue(struct ticket *t)
+{
+    struct pool_entry *e = t->entry;
+    struct origin *o = e->origin;
+    int64_t before = atomic_fetch_add(t->low ? &o->waiting_low : &o->waiting, 1);
+    int64_t more = atomic_load(t->low ? &o->waiting : &o->waiting_low);
+    if (before + (t->low ? more : 0) >= e->queue_limit) {
+        atomic_fetch_sub(t->low ? &o->waiting_low : &o->waiting, 1);
+        return false;
+    }
+    t->state = TICKET_QUEUED;
+    list_push_back(t->low ? &e->low_queue : &e->queue, &t->link);
+    /* The one that gives way may wait on another worker. */
+    if (before + more >= e->queue_limit)
+        tell_all(e);
+    return true;
+}
+
+/* Tickets that wait already go first. */
+static bool need_not_wait(const struct pool_entry *e, const struct ticket *t)
+{
+    return list_is_empty(&e->queue) &&
+           (!t->low || (list_is_empty(&e->low_queue) && atomic_load(&e->origin->waiting) == 0));
+}
+
 enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_settings *site, bool fresh,
                           struct ticket *t, struct connection **c, enum reason *why)
 {
@@ -405,6 +481,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     CHECK(t->state == TICKET_NONE && t->ready && t->failed);
     CHECK(site->origin_connections > 0); /* else it would wait for ever */
     e->limit = site->origin_connections;
+    e->queue_limit = site->origin_queue;
     e->resolve_every_ms = site->origin_resolve;
     e->age_ms = site->origin_connection_age;
     connect_refresh(e);
@@ -413,8 +490,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     t->entry = e;
     t->fresh = fresh;
     t->connect_timeout_ms = site->connect_timeout;
-    /* Tickets that wait already go first. */
-    if (list_is_empty(&e->queue) && take_place(e)) {
+    if (need_not_wait(e, t) && take_place(e)) {
         *c = fresh ? NULL : take_idle(e, t);
         if (*c)
             return POOL_READY;
@@ -424,17 +500,29 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
         give_place(e);
         return POOL_REFUSED;
     }
-    if (atomic_fetch_add_explicit(&o->waiting, 1, memory_order_acq_rel) >= site->origin_queue) {
-        atomic_fetch_sub_explicit(&o->waiting, 1, memory_order_acq_rel);
+    if (!enter_queue(t)) {
         *why = REASON_QUEUE_FULL;
         return POOL_REFUSED;
     }
-    t->state = TICKET_QUEUED;
-    list_push_back(&e->queue, &t->link);
     timer_start(p->loop, &t->timer, site->queue_timeout, queue_too_long);
     /* Another worker may have given a place back before it could see that a ticket waits here. */
     notice_send(&e->place.notice, p->loop);
     return POOL_WAIT;
+}
+
+void pool_hurry(struct ticket *t)
+{
+    bool waits = t->low && t->state == TICKET_QUEUED;
+    t->low = false;
+    if (!waits)
+        return;
+    struct pool_entry *e = t->entry;
+    int64_t low = atomic_fetch_sub(&e->origin->waiting_low, 1);
+    CHECK(low > 0);
+    atomic_fetch_add(&e->origin->waiting, 1);
+    link_remove(&t->link);
+    list_push_back(&e->queue, &t->link);
+    notice_send(&e->place.notice, e->pool->loop);
 }
 
 void pool_cancel(struct ticket *t)

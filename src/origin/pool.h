@@ -67,6 +67,8 @@ struct ticket {
     struct pool_entry *entry;
     struct list attempts; /* connections being made */
     bool fresh;           /* wants no idle connection */
+    /* Set by the asker: it waits behind all others, and gives way to them when the queue is full. */
+    bool low;
     bool once; /* Set by the asker: the request cannot be sent again, so no idle connection whose end shows
                 * already. */
     /* Set by the asker: where the client keeps a connection of its own; NULL: no client. */
@@ -101,6 +103,9 @@ enum pool_answer {
 /* Asks for a connection. `fresh`: no idle one, for a retry. `site`: its limits and times. */
 enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_settings *site, bool fresh,
                           struct ticket *t, struct connection **c, enum reason *why);
+/* The ticket is of low priority no more, since somebody waits for what it brings. Does nothing when it never
+ * was. */
+void pool_hurry(struct ticket *t);
 /* Cancels the ticket: no callback comes. Does nothing when the ticket is not under way. */
 void pool_cancel(struct ticket *t);
 

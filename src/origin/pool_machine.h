@@ -27,6 +27,7 @@ struct pool_entry {
     struct list idle; /* connections, the latest used first */
     size_t idle_n, owned_n;
     struct list queue;        /* tickets that wait for a place */
+    struct list low_queue;    /* the same, of low priority */
     struct list resolving;    /* tickets that wait for an address */
     struct list connecting;   /* tickets that try addresses, or pause before they try again */
     struct loop_notice place; /* a place was given back */
@@ -39,7 +40,7 @@ struct pool_entry {
     int64_t refused_ms,
         refused_last_ms; /* The first and the latest time that all addresses refused a ticket. */
     /* from the latest request */
-    int64_t limit, resolve_every_ms, age_ms;
+    int64_t limit, queue_limit, resolve_every_ms, age_ms;
 };
 #define POOL_ENTRY_TAG 0x656e7472u
 

@@ -64,6 +64,8 @@ enum reason deliver_reason(const struct request *r)
 {
     if (r->reason != REASON_NONE)
         return r->reason;
+    if (r->found.kept && deliver_is_from_store(r))
+        return REASON_KEPT_ASSET;
     if (r->stale_error)
         return REASON_STALE_ERROR;
     if (r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN)
@@ -80,7 +82,7 @@ enum reason deliver_reason(const struct request *r)
         return REASON_NONE; /* it has a note of its own */
     /* Stored nevertheless, since the next field permitted it: the reader of Cache-Status learns of the
      * malformed one. */
-    if (why == REASON_NONE && r->object->response->has_note)
+    if (why == REASON_NONE && response_note(r->object->response).n)
         return REASON_TARGETED_INVALID;
     return why;
 }
@@ -124,11 +126,13 @@ void deliver_add_cache_status(struct request *r)
      * buffer of its own. */
     struct buf b = { .p = arena_alloc(&r->arena, STATUS_MOST), .cap = STATUS_MOST };
     struct buf big = BUF_INIT;
-    struct buf *to = r->object && r->object->response && r->object->response->has_note ? &big : &b;
+    bool has_note = r->object && r->object->response && r->object->response->has_note &&
+                    response_note(r->object->response).n;
+    struct buf *to = has_note ? &big : &b;
     buf_add(to, r->site && r->site->netlify_status ? STR("\"Netlify Edge\"") : STR("freshet"));
     if (deliver_is_from_store(r) && r->reason == REASON_NONE)
         write_hit(r, to);
-    else if (r->looks > 0 || r->pass)
+    else if ((r->looks > 0 || r->pass) && r->reason != REASON_REDIRECT_RULE) /* nobody is asked */
         write_forward(r, to);
     write_detail(r, to);
     r->cache_status = to == &big ? arena_dup(&r->arena, buf_str(&big)) : buf_str(&b);

@@ -81,16 +81,21 @@ static enum step answer_options(struct request *r)
     return STEP_SEND;
 }
 
-/* A rule of the site redirects (docs/RULES.md). */
-static enum step answer_redirect(struct request *r)
+/* Makes the answer when a rule of the site redirects (docs/RULES.md). false: not this one. */
+static bool is_redirected(struct request *r)
 {
+    if (!r->redirected)
+        return false;
     struct rules_request q = route_rules_request(r);
-    r->answer = (struct answer_page){ .extra_n = 1 };
-    struct str to = rules_redirect(r->site->ruled, &q, r->said.redirect, &r->answer.status, &r->arena);
+    int status;
+    struct str to = rules_redirect(r->site->ruled, &q, r->said.redirect, &status, &r->arena);
+    if (to.n == 0)
+        return false;
+    r->answer = (struct answer_page){ .status = status, .extra_n = 1 };
     r->answer.extra[0] = (struct field){ field_name(FIELD_LOCATION), to, FIELD_LOCATION };
     r->reason = REASON_REDIRECT_RULE;
     deliver_page(r);
-    return STEP_SEND;
+    return true;
 }
 
 static enum step do_route(struct request *r)
@@ -110,8 +115,8 @@ static enum step do_route(struct request *r)
         return refuse(r, HTTP_ERROR_BODY_TOO_LARGE);
     if (route_max_forwards(r, &hops) && hops == 0)
         return answer_options(r);
-    if (r->redirected)
-        return answer_redirect(r);
+    if (is_redirected(r))
+        return STEP_SEND;
     if (!r->pass)
         return STEP_LOOKUP;
     count(r->w->counters, COUNTER_PASSES);

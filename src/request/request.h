@@ -16,6 +16,10 @@
 struct request;
 struct tunnel;
 struct country;
+struct budget;
+struct facts_desk;
+struct saving;
+struct hold;
 
 enum step {
 #define TO(id)          0
@@ -115,11 +119,12 @@ struct requests {
     struct fetcher *fetcher;
     struct origins *origins;
     struct counters *counters;
-    struct snapshot *snapshot; /* for new requests */
-    struct country *country;   /* NULL: no database */
-    struct source *source;     /* fills the objects of its requests */
-    struct source *purges;     /* answers those that purge by their method; NULL: they are like others */
-    struct source *webhooks;   /* answers those to a path of the setting webhooks; NULL: the same */
+    struct snapshot *snapshot;     /* for new requests */
+    struct country *country;       /* NULL: no database */
+    struct source *source;         /* fills the objects of its requests */
+    struct source *purges;         /* answers those that purge by their method; NULL: they are like others */
+    struct facts_desk *facts_desk; /* where those wait that must be on disk; NULL: nothing is saved */
+    struct source *webhooks;       /* answers those to a path of the setting webhooks; NULL: the same */
     struct str self; /* "freshet-1a2b3c4d": its name in Via and CDN-Loop; the last SELF_DIGITS are random */
     /* Writes the access log; called once for each finished request. NULL: there is none. */
     void (*log_request)(struct requests *w, const struct request *r);
@@ -129,8 +134,9 @@ struct requests {
     _Atomic int64_t *tunnels; /* open tunnels of all workers */
     struct log_valve *tunnels_said;
     struct host_seen host_seen;
-    struct list open; /* open requests, for the drain */
-    size_t buffered;  /* bytes of collected uploads (upload_length) */
+    struct list open;                /* open requests, for the drain */
+    size_t buffered;                 /* bytes of bodies that are collected */
+    struct budget *budgets[BUDGETS]; /* of them, private to request_budget.c; NULL before its first use */
 };
 
 /* A page of freshet's own. */
@@ -159,14 +165,16 @@ struct request {
 
     /* ---- from the front, before request_start ---- */
     enum method method;
-    struct str method_name, target; /* target: the route step percent-encodes raw UTF-8 in it */
-    struct str protocol;            /* the protocol's version, "1.1", for Via (RFC 9110 §7.6.3) */
-    bool needs_host;                /* the protocol demands the Host field (RFC 9112 §3.2) */
-    bool may_upgrade;               /* the protocol knows Upgrade (RFC 9110 §7.8) */
-    struct fields fields;           /* as received; strings live until the request is done */
-    struct framing framing;         /* of the body */
-    bool awaits_continue;           /* the client waits for leave to send its body */
-    bool https;                     /* the connection uses TLS */
+    struct str method_name, target;       /* target: the route step percent-encodes raw UTF-8 in it */
+    struct str protocol;                  /* the protocol's version, "1.1", for Via (RFC 9110 §7.6.3) */
+    bool needs_host;                      /* the protocol demands the Host field (RFC 9112 §3.2) */
+    bool may_upgrade;                     /* the protocol knows Upgrade (RFC 9110 §7.8) */
+    struct fields fields;                 /* as received; strings live until the request is done */
+    struct framing framing;               /* of the body */
+    bool awaits_continue;                 /* the client waits for leave to send its body */
+    bool https;                           /* the connection uses TLS */
+    bool asks_origin;                     /* it passes, whatever is stored */
+    const struct site_settings *for_site; /* of the settings; freshet's own request; NULL: the host says it */
     const struct address *peer;
     /* Where the front keeps this client's own connection to an origin. May be NULL. */
     struct connection **own;
@@ -244,7 +252,9 @@ struct request {
     bool has_tunnel_place; /* counted in w->tunnels, from the request for an upgrade on */
     /* a request body that its source needs whole, or that is sent with its length */
     struct buf collected;
-    size_t buffered; /* bytes of it counted in w->buffered */
+    size_t buffered;   /* bytes of it counted in w->buffered */
+    size_t body_most;  /* 0: what the source takes */
+    struct hold *hold; /* private to request_budget.c; NULL: nothing is counted */
     bool collects, body_ended;
 
     /* ---- for the record ---- */
@@ -257,6 +267,7 @@ struct request {
     struct str cache_status;
 
     struct answer_page answer; /* page_fill makes an object of it */
+    struct saving *saving;     /* private to admin/saved.c */
     struct reply reply;
 
     /* The arena's first block. Most requests need no other. */
@@ -266,7 +277,12 @@ struct request {
 /* Sets the settings for new requests. Takes over the reference. On the worker's thread, or on main's before
  * the workers start. */
 void requests_set_settings(struct requests *w, struct settings *s);
-/* Gives back the settings. On main's thread, when the worker's has ended. No request is open. */
+/* Initialises requests that share with `like` what belongs to the worker (its loop, cache, fetcher, origins,
+ * name), and have settings of their own. Takes over the reference. They have no purges and no webhooks, and
+ * are not logged. End them by requests_fini. */
+void requests_init_like(struct requests *w, const struct requests *like, struct settings *s);
+/* Gives back the settings. On main's thread, when the worker's has ended; on the worker's, for those of
+ * requests_init_like. No request is open. */
 void requests_fini(struct requests *w);
 
 /* Initialises memory for requests, one after another; once. The memory must not move afterwards; `front` and
@@ -316,6 +332,8 @@ void request_client_gone(struct connection **own);
 
 /* Removes from the query what is not in the key under r->rule, when the site wants that (CACHING.md 4.5). */
 void request_reduce_query(struct request *r);
+/* Did a browser ask for what its visitor may want next (CACHING.md 4.8)? */
+bool request_is_prefetch(const struct request *r);
 /* Does the request permit to store its answer? If not, the visitor's own conditions and ranges go to the
  * origin, and the answer is for this request alone. */
 bool request_answer_may_be_stored(const struct request *r);

@@ -86,6 +86,22 @@ static bool needs_cookies(const struct request *r)
            reason_mark((enum reason)o->verdict_reason) == MARK_SETS;
 }
 
+/* ---- prefetches ---- */
+
+/* The first token, whatever its parameters: "prefetch;prerender". */
+static bool says_prefetch(const struct fields *f, enum field_id id)
+{
+    struct str value = fields_value(f, id);
+    return str_eq_nocase(str_trim(str_first(value, str_index(value, ';'))), STR("prefetch"));
+}
+
+bool request_is_prefetch(const struct request *r)
+{
+    return (r->method == METHOD_GET || r->method == METHOD_HEAD) &&
+           ((fields_has(&r->fields, FIELD_SEC_PURPOSE) && says_prefetch(&r->fields, FIELD_SEC_PURPOSE)) ||
+            (fields_has(&r->fields, FIELD_PURPOSE) && says_prefetch(&r->fields, FIELD_PURPOSE)));
+}
+
 /* ---- Range and conditions ---- */
 
 bool request_goes_as_it_came(struct request *r)
@@ -95,7 +111,7 @@ bool request_goes_as_it_came(struct request *r)
         return false;
     if (r->is_signed && !request_came_is_key(r))
         return true;
-    bool differs = deliver_has_conditions(r) || request_drops_cookies(r);
+    bool differs = deliver_has_conditions(r) || request_drops_cookies(r) || request_has_purpose(r);
     if (r->ask_as_came || r->alone || r->directives.no_store)
         return differs;
     /* A stored response that has expired is revalidated by its own validators, else it would never become

@@ -1,7 +1,11 @@
+#include "http/sf.h"
+#include "request/deliver.h"
 #include "request/request_machine.h"
 
-/* A worker's limit for all the bodies that it collects, since a client may begin many. */
-#define BUFFERED_MOST ((size_t)64 << 20)
+/* A body that is collected must be whole after half a minute, and the time that a slow line of 16 KiB in a
+ * second needs for the largest one: who sends it byte by byte would hold its memory for ever. */
+#define COLLECT_MS          30000
+#define COLLECT_BYTES_IN_MS 16
 
 bool request_has_body(const struct request *r)
 {
@@ -10,19 +14,28 @@ bool request_has_body(const struct request *r)
 
 /* ---- collected ---- */
 
+bool request_is_incremental(struct request *r)
+{
+    struct sf_member item;
+    return fields_has(&r->fields, FIELD_INCREMENTAL) &&
+           sf_parse_item(fields_joined(&r->fields, FIELD_INCREMENTAL, &r->arena), &r->arena, &item) &&
+           item.value.type == SF_BOOLEAN && item.value.boolean;
+}
+
 /* Origins that need a Content-Length cannot read chunks: they would take such a body for none
- * (upload_length). */
-bool request_needs_whole_body(const struct request *r)
+ * (upload_length). Who asks for his body to go on as it comes knows that his origin can. */
+bool request_needs_whole_body(struct request *r)
 {
     if (r->source->body_max)
         return request_has_body(r);
-    return r->framing.kind == FRAMING_CHUNKED && r->site->upload_length == UPLOAD_LENGTH_BUFFER;
+    return r->framing.kind == FRAMING_CHUNKED && r->site->upload_length == UPLOAD_LENGTH_BUFFER &&
+           !request_is_incremental(r);
 }
 
 static uint64_t collected_most(const struct request *r)
 {
     if (r->source->body_max)
-        return r->source->body_max;
+        return r->body_most ? r->body_most : r->source->body_max;
     int64_t most = r->site->upload_buffer, request_body = r->settings->process.request_body;
     return (uint64_t)(most < request_body ? most : request_body);
 }
@@ -38,33 +51,69 @@ static size_t collect(struct request *r, struct str data)
         return data.n; /* the rest is dropped */
     if (r->collected.n + data.n > collected_most(r))
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
-    else if (r->w->buffered + data.n > BUFFERED_MOST)
+    else if (data.n && !request_hold_more(r, data.n))
         r->reason = REASON_NO_MEMORY;
     if (is_refused(r)) {
         request_wake(r);
         return data.n;
     }
-    CHECK(r->collected.n == r->buffered && !r->upload);
-    r->w->buffered += data.n;
-    r->buffered += data.n;
     buf_add(&r->collected, data);
+    CHECK(r->collected.n == r->buffered && !r->upload);
     return data.n;
+}
+
+static void fire(struct timer *t)
+{
+    struct request *r = CONTAINER_OF(t, struct request, timer);
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_FETCH && r->collects);
+    if (!is_refused(r))
+        r->refused = HTTP_ERROR_BODY_TOO_SLOW;
+    request_wake(r);
+}
+
+void request_body_lost(struct request *r)
+{
+    CHECK(!r->body_ended && !is_refused(r) && !r->upload);
+    buf_fini(&r->collected);
+    r->reason = REASON_NO_MEMORY;
+    timer_start(r->w->loop, &r->timer, 0, fire); /* later: another request takes its bytes just now */
+}
+
+/* Is it answered already, without its body? */
+static bool is_answered(struct request *r)
+{
+    if (!r->source->from_head || !r->source->from_head(r->source, r))
+        return false;
+    deliver_page(r);
+    return true;
 }
 
 enum step request_collect_body(struct request *r)
 {
     CHECK(!r->upload && !r->object);
+    bool begins = !r->collects;
     r->collects = true;
     if (r->framing.kind == FRAMING_LENGTH && r->framing.length > collected_most(r))
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
+    else if (begins && is_answered(r))
+        return STEP_SEND;
+    if (is_refused(r))
+        request_drop_collected(r); /* at once: its answer may take a while */
     if (r->refused != HTTP_ERROR_NONE)
         return request_fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
     if (r->reason != REASON_NONE)
         return request_fail(r, r->reason, 503);
+    if (begins) {
+        request_hold_begin(r);
+        timer_start(r->w->loop, &r->timer, COLLECT_MS + (int64_t)(collected_most(r) / COLLECT_BYTES_IN_MS),
+                    fire);
+    }
     if (!r->body_ended) {
         r->front->want_body(r);
         return STEP_WAIT;
     }
+    timer_stop(r->w->loop, &r->timer);
+    request_hold_whole(r);
     r->framing = (struct framing){ .kind = FRAMING_LENGTH, .length = r->collected.n };
     return STEP_FETCH;
 }
@@ -73,9 +122,8 @@ void request_drop_collected(struct request *r)
 {
     if (!r->collects)
         return;
-    CHECK(r->w->buffered >= r->buffered);
     buf_fini(&r->collected);
-    r->w->buffered -= r->buffered;
+    request_hold_end(r);
 }
 
 /* ---- handed on as it comes ---- */

@@ -188,7 +188,7 @@ bool request_came_is_key(struct request *r)
     bool dropped = false;
     if (r->site->unkeyed_query == UNKEYED_STRIP && r->key.has_query)
         query_keep_listed(r->key.query, r->rule, &r->arena, &dropped);
-    if (dropped || !str_starts(rest, path))
+    if (dropped || !str_starts(rest, path) || request_has_purpose(r))
         return false;
     rest = (struct str){ rest.p + path.n, rest.n - path.n };
     bool same_query = r->key.has_query

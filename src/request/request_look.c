@@ -22,6 +22,7 @@ static void warn_of_country(struct request *r)
 void request_compute_place(struct request *r)
 {
     struct place *p = &r->look.place;
+    p->release = r->site ? r->site->release->number : 0; /* freshet's own pages have no site */
     if (!p->primary.n)
         p->primary = key_primary(&r->key, &r->arena);
     if (r->rule)
@@ -118,6 +119,7 @@ static void prepare(struct request *r)
     request_compute_place(r);
     l->request = &r->directives;
     l->now = r->w->loop->now;
+    l->release = r->site->release;
     l->latest = epochs_latest(r->w->cache->epochs);
     l->authorization = r->is_signed;
     /* A part that one visitor asks for is not what another one waits for. */
@@ -161,7 +163,7 @@ void request_look(struct request *r)
     }
     /* Asked only when it is no hit, since it costs a walk over the fields. */
     if (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_RULE &&
-        fields_has(&r->fields, FIELD_ACCEPT) && takes_event_stream(r))
+        ((fields_has(&r->fields, FIELD_ACCEPT) && takes_event_stream(r)) || request_is_incremental(r)))
         look_apart(r);
     if (r->bypass)
         look_for_asset_alone(r);

@@ -7,6 +7,7 @@
  *   request_ask.c       what the origin is asked: the visitor's own Range and conditions, or none
  *   request_fields.c    the fields that the origin is sent
  *   request_body.c      the request's body: collected, or handed on as an upload
+ *   request_budget.c    the memory of bodies that are collected, shared between clients
  *   request_wait.c      waiting for an object, and what becomes of those who wait in vain
  *   request_send.c      the pieces of the body that go to the client
  *   request_pace.c      how fast the client takes them
@@ -66,6 +67,12 @@ void request_drop_found(struct request *r);
 /* Called by the step that is about to start a fetch: does it carry the visitor's own Range and conditions,
  * since nothing of the answer will be stored, as far as can be known (CACHING.md 3.7)? */
 bool request_goes_as_it_came(struct request *r);
+/* Has it a field that says what it is for? No fetch whose answer may be stored carries one (CACHING.md
+ * 4.8). */
+static inline bool request_has_purpose(const struct request *r)
+{
+    return fields_has(&r->fields, FIELD_SEC_PURPOSE) || fields_has(&r->fields, FIELD_PURPOSE);
+}
 /* Returns why the request itself wants to go to the origin alone, or REASON_NONE. */
 enum reason request_own_reason(const struct request *r);
 /* The request's own fetch has brought a head. Does the answer's rule name a parameter or a cookie that the
@@ -82,14 +89,32 @@ bool request_was_asked_too_little(struct request *r);
 
 /* Has the request a body: a chunked one, or one of a length above 0? */
 bool request_has_body(const struct request *r);
+/* Does it say "Incremental: ?1" (RFC 10036)? */
+bool request_is_incremental(struct request *r);
 /* Does the body have to be whole before the source begins? */
-bool request_needs_whole_body(const struct request *r);
-/* Collects the body into r->collected. Returns FETCH when it is whole, WAIT until then, or FAIL. */
+bool request_needs_whole_body(struct request *r);
+/* Collects the body into r->collected. Returns FETCH when it is whole, WAIT until then, SEND when the source
+ * has answered from the head, or FAIL. */
 enum step request_collect_body(struct request *r);
 /* Makes r->upload, which takes the body as it comes, or all at once when it was collected. */
 void request_make_upload(struct request *r);
 /* Gives back what the body took. */
 void request_drop_collected(struct request *r);
+/* Another request has taken the memory of this one's body, which is not whole: it fails, a little later. */
+void request_body_lost(struct request *r);
+
+/* ---- request_budget.c ---- */
+
+/* Begins to count the bytes of a body that is collected, and ends it; ending twice does no harm. */
+void request_hold_begin(struct request *r);
+void request_hold_end(struct request *r);
+/* Counts `bytes` more, at least one. May take them from another request, by request_body_lost. false: there
+ * is no room, and nothing was counted. */
+bool request_hold_more(struct request *r, size_t bytes);
+/* The body is whole: no other request takes its memory any more. */
+void request_hold_whole(struct request *r);
+/* Frees the budgets of a worker. No request is open. */
+void request_budgets_fini(struct requests *w);
 
 /* ---- request_wait.c ---- */
 

@@ -29,11 +29,32 @@ void requests_set_settings(struct requests *w, struct settings *s)
     find_trusted(w->snapshot);
 }
 
+void requests_init_like(struct requests *w, const struct requests *like, struct settings *s)
+{
+    *w = (struct requests){
+        .loop = like->loop,
+        .log = like->log,
+        .cache = like->cache,
+        .fetcher = like->fetcher,
+        .origins = like->origins,
+        .counters = like->counters,
+        .country = like->country,
+        .source = like->source,
+        .self = like->self,
+        .next_id = like->next_id,
+        .tunnels = like->tunnels,
+        .tunnels_said = like->tunnels_said,
+    };
+    list_init(&w->open);
+    requests_set_settings(w, s);
+}
+
 void requests_fini(struct requests *w)
 {
     CHECK(w->snapshot->users == 1);
     leave_snapshot(w->snapshot);
     w->snapshot = NULL;
+    request_budgets_fini(w);
 }
 
 void request_take_settings(struct request *r)

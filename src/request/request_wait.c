@@ -18,8 +18,11 @@ bool request_wait(struct request *r)
     CHECK(!r->reader && !timer_is_running(&r->timer));
     if (reader_join(r, r->object, r->own_fetch) == OBJECT_CLOSED)
         return false;
-    if (!r->own_fetch)
-        timer_start(r->w->loop, &r->timer, r->site->wait_timeout, waited_too_long);
+    if (r->own_fetch)
+        return true;
+    if (!request_is_prefetch(r))
+        object_hurry(r->object, r->w->loop);
+    timer_start(r->w->loop, &r->timer, r->site->wait_timeout, waited_too_long);
     return true;
 }
 
@@ -91,6 +94,14 @@ static bool serves_stale(const struct request *r)
                                   r->w->loop->now.mono_ms, &r->directives);
 }
 
+/* A page of an earlier release is better than an error, where the site says so. */
+static void find_other_release(struct request *r)
+{
+    if (!r->stale && !r->pass && !r->bypass && r->site->stale_across_deploys &&
+        !release_is_ahead(r->site->release))
+        r->stale = index_peek_before(r->w->cache, &r->look.place, r->site->release);
+}
+
 enum step request_fetch_failed(struct request *r)
 {
     struct object *o = r->object;
@@ -101,8 +112,13 @@ enum step request_fetch_failed(struct request *r)
         return request_look_again(r);
     reader_leave(r);
     timer_stop(r->w->loop, &r->timer);
-    if (serves_stale(r)) {
+    if (why == REASON_KEPT_ASSET && !r->stale)
+        return request_look_again(r); /* it was found in another coding, and is stored for this key by now */
+    find_other_release(r);
+    bool kept = why == REASON_KEPT_ASSET && r->stale;
+    if (kept || serves_stale(r)) {
         r->stale_error = true;
+        r->found.kept = kept;
         count(r->w->counters, COUNTER_STALE_HITS);
         object_unref(r->object);
         r->object = r->stale;

@@ -358,7 +358,8 @@ struct rules_request route_rules_request(const struct request *r)
                                    .host = r->key.host,
                                    .query = r->rules_query,
                                    .method = r->method_name,
-                                   .fields = &r->fields };
+                                   .fields = &r->fields,
+                                   .https = r->key.https };
 }
 
 static void find_mode(struct request *r)
@@ -375,7 +376,7 @@ static void find_mode(struct request *r)
         r->pass_reason = REASON_CONNECTION_AUTH;
     else if (r->site->ruled && r->said.bypass != RULES_NONE)
         r->pass_reason = REASON_BYPASS_RULE;
-    r->pass = r->pass_reason != REASON_NONE;
+    r->pass = r->pass_reason != REASON_NONE || r->asks_origin;
     if (r->site->cookies.n && fields_has(&r->fields, FIELD_COOKIE))
         look_at_cookies(r);
     r->is_signed = fields_has(&r->fields, FIELD_AUTHORIZATION) || fields_has(&r->fields, FIELD_SIGNATURE) ||
@@ -423,7 +424,7 @@ static enum http_error route_to_purges(struct request *r, const struct target *t
 
 enum http_error route_to_site(struct request *r, const struct target *t)
 {
-    r->site = settings_site_of_host(r->settings, r->key.host);
+    r->site = r->for_site ? r->for_site : settings_site_of_host(r->settings, r->key.host);
     if (r->method == METHOD_OTHER && route_is_purge(r) && r->w->purges)
         return route_to_purges(r, t);
     if (!r->site) {

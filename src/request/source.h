@@ -12,6 +12,9 @@
 struct request;
 struct target;
 
+/* Whose memory the bodies take that are collected (request_budget.c): one kind does not starve another. */
+enum body_budget { BUDGET_UPLOADS, BUDGET_PURGES, BUDGET_WEBHOOKS, BUDGETS };
+
 struct source {
     struct str name; /* for people */
     /*
@@ -27,6 +30,11 @@ struct source {
     /* > 0: it takes a request's body whole, up to so many bytes (more: 413), as r->collected. 0: it takes the
      * body as it comes, from r->upload. */
     size_t body_max;
+    enum body_budget budget;
+    /* With body_max: called before the body of a request is taken, once. Decides what the head decides. true:
+     * it has made r->answer, and nobody reads the body. false: the body is taken, up to r->body_most bytes if
+     * the source sets that. NULL: the head decides nothing. */
+    bool (*from_head)(struct source *s, struct request *r);
     /*
      * Begins to fill `o`, which is NEW. The source ends with object_set_head and object_seal, or with
      * object_fail: inside this call, or later from the loop; then it takes its own reference to `o`. Readers

@@ -80,6 +80,7 @@ static void start(struct source *s, struct request *r, struct object *o, bool ba
         .may_store = may_store,
         .learns = may_store || r->as_came,
         .called_static = r->is_static,
+        .low_priority = !background && request_is_prefetch(r),
         .background = background,
         .upgrade = r->upgrade,
         .bypass = r->bypass,

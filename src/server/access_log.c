@@ -27,7 +27,9 @@ static struct str cache_word(const struct request *r)
 {
     if (!r->source->has_cache_status || r->looks + (unsigned)r->pass == 0)
         return STR("none");
-    return r->stale_error ? STR("stale-error") : outcome_name(r->outcome);
+    if (r->stale_error)
+        return r->found.kept ? outcome_name(OUTCOME_STALE_JOIN) : STR("stale-error");
+    return outcome_name(r->outcome);
 }
 
 static enum reason reason_of(const struct request *r)
@@ -52,6 +54,8 @@ void access_log_request(struct requests *w, const struct request *r)
     add_time(b, w->loop->now.wall_ms);
     add_text(b, STR("\",\"client\":"), request_client_ip((struct request *)(uintptr_t)r));
     add_text(b, STR(",\"site\":"), r->site ? r->site->name : STR_NONE);
+    if (r->site && r->site->release->id.n)
+        add_text(b, STR(",\"deploy\":"), r->site->release->id);
     add_text(b, STR(",\"host\":"), r->authority);
     add_text(b, STR(",\"method\":"), r->method_name);
     add_text(b, STR(",\"url\":"), r->target);

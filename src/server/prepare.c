@@ -13,13 +13,13 @@
 #include "io/logfile.h"
 #include "io/system.h"
 #include "server/advice.h"
+#include "server/secret_file.h"
+#include "store/facts.h"
 
 #define TOKEN_BYTES       24
 #define TOKEN_WEAK        12 /* characters; fewer can be guessed */
-#define TOKEN_FILE_MAX    4096
 #define DESCRIPTORS_FIRST 24 /* of the process, and of each worker beside its listeners */
 #define DESCRIPTORS_EACH  12
-#define OTHERS_MAY_READ   0004
 
 /* `advice` may be NULL; `otherwise` is what helps in any case. */
 static int refuse(const char *what, struct str about, int status, const char *advice, const char *otherwise)
@@ -29,15 +29,9 @@ static int refuse(const char *what, struct str about, int status, const char *ad
     return 1;
 }
 
-/* A file that holds the token; `advice`: what to do about it. */
 static void warn_if_readable(const char *path, const char *advice)
 {
-    int mode = system_file_mode(path);
-    if (mode >= 0 && (mode & OTHERS_MAY_READ))
-        fprintf(
-            stderr,
-            "freshet: warning: everybody on this machine can read the admin token in \"%s\"; chmod 600 %s\n",
-            path, advice);
+    secret_file_warn(path, "the admin token", advice);
 }
 
 /* ---- the state folder ---- */
@@ -48,6 +42,19 @@ static int find_state(struct preparation *p)
     if (state_folder(p->settings->process.state, p->state) < 0)
         p->state[0] = '\0';
     return 0;
+}
+
+/* Before anything is written there. */
+static int refuse_taken_state(struct preparation *p)
+{
+    if (p->only_try || !p->state[0] || !facts_is_taken(p->state))
+        return 0;
+    fprintf(
+        stderr,
+        "freshet: another freshet uses the state folder \"%s\"; stop it, or name another folder with --state "
+        "FOLDER\n",
+        p->state);
+    return 1;
 }
 
 /* ---- purges of plugins ---- */
@@ -100,21 +107,17 @@ static int read_token_file(struct preparation *p)
     struct str file = p->settings->process.token_file;
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%.*s", STR_ARG(file));
-    int status = system_read_file(path, TOKEN_FILE_MAX, &p->token);
+    int status = secret_file_read(path, &p->token);
     if (status < 0)
         return refuse("cannot read token_file", file, status, advice_token_file(status),
                       "leave the setting out: then a token is made");
-    struct str all = buf_str(&p->token), line = str_trim(str_first(all, str_index(all, '\n')));
-    size_t from = (size_t)(line.p - all.p);
-    if (line.n == 0) {
+    if (p->token.n == 0) {
         fprintf(stderr,
                 "freshet: token_file \"%.*s\" has nothing in its first line; write the token there, or leave "
                 "the setting out: then one is made\n",
                 STR_ARG(file));
         return 1;
     }
-    memmove(p->token.p, p->token.p + from, line.n);
-    p->token.n = line.n;
     warn_if_readable(path, path);
     return 0;
 }
@@ -132,8 +135,7 @@ static int make_own_token(struct preparation *p)
         return refuse("cannot keep the admin token in the state folder", str_from(p->state), status,
                       advice_state(status), OTHER_STATE);
     if (!p->only_try)
-        fprintf(stderr, "freshet: made an admin token, kept in %s/token: %.*s\n", p->state,
-                STR_ARG(buf_str(&p->token)));
+        fprintf(stderr, "freshet: made an admin token; it is kept in %s/token\n", p->state);
     return 0;
 }
 
@@ -177,7 +179,8 @@ static void check_state_mode(const struct preparation *p)
         warn_if_readable(path, "it");
 }
 
-/* By flag or file, environment, token file, state folder; else a new one, kept and shown once. */
+/* By flag or file, environment, token file, state folder; else a new one, which is kept and not shown:
+ * standard error ends in logs that others read. */
 static int find_token(struct preparation *p)
 {
     const struct process_settings *s = &p->settings->process;
@@ -308,7 +311,8 @@ static int open_sockets(struct preparation *p)
 int prepare(struct preparation *p)
 {
     static int (*const steps[])(struct preparation *) = {
-        find_state, warn_of_purges, find_token, open_country, try_access_log, count_descriptors, open_sockets,
+        find_state,   refuse_taken_state, warn_of_purges,    find_token,
+        open_country, try_access_log,     count_descriptors, open_sockets,
     };
     const struct process_settings *s = &p->settings->process;
     int code = 0;

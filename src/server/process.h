@@ -7,6 +7,7 @@
 #define SERVER_PROCESS_H
 
 #include "admin/admin.h"
+#include "deploy/deploys.h"
 #include "origin/origin.h"
 #include "request/country.h"
 
@@ -19,9 +20,12 @@ struct process {
     struct log log;
     struct hash_secret secret;
     struct cache *cache;
+    struct facts *facts; /* what outlives the process (server/facts.h) */
+    atomic_bool facts_failing;
     struct origins origins;
     struct country *country; /* NULL: none */
     struct admin admin;
+    struct deploys deploys;
     struct source *internal;     /* answers what comes by the internal listener */
     struct str self;             /* freshet's name in Via and CDN-Loop */
     struct loop loop;            /* main's own: signals, sweep, control */

@@ -15,10 +15,10 @@
 #include "conf/limits.h"
 #include "io/signals.h"
 #include "io/system.h"
+#include "server/load.h"
+#include "server/facts.h"
 #include "server/prepare.h"
-#include "server/secrets.h"
 #include "server/worker.h"
-#include "site/rules.h"
 #ifdef FRESHET_CONTROL
 #include "server/control.h"
 #endif
@@ -36,9 +36,11 @@ struct run {
 #ifdef FRESHET_CONTROL
     struct control *control;
 #endif
-    size_t gone;             /* workers */
-    struct settings *before; /* while workers still take the new ones: the old, a reference */
-    size_t reloaded;         /* workers that have them */
+    size_t gone;                     /* workers */
+    struct settings *before;         /* while workers still take the new ones: the old, a reference */
+    struct loop_notice wanted;       /* a worker wants a site's live release to be switched */
+    struct deploy_switch *switching; /* the new settings are those of this switch */
+    size_t reloaded;                 /* workers that have them */
     bool reload_again;
     bool draining, signals_open;
     int drain_signo; /* what asked for it, and when */
@@ -48,6 +50,7 @@ struct run {
     struct file_id admin_file; /* in the state folder, when it could be written */
     struct presence presence;  /* in the runtime folder */
     bool admin_written;
+    struct facts_watch facts_watch;
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -117,6 +120,8 @@ static void worker_gone(struct worker *w)
         return;
     }
     timer_stop(&r->p.loop, &r->sweep);
+    timer_stop(&r->p.loop, &r->facts_watch.again);
+    process_facts_stop(&r->p, &r->facts_watch);
     signals_close(&r->signals, signals_closed);
 #ifdef FRESHET_CONTROL
     if (r->control)
@@ -180,6 +185,7 @@ static void drain(struct run *r, int signo)
 /* ---- reload ---- */
 
 static void reload(struct run *r);
+static void switch_next(struct run *r);
 
 static void purge_changed_sites(struct run *r, const struct settings *before, const struct settings *after)
 {
@@ -208,13 +214,46 @@ static void worker_reloaded(struct worker *w)
     struct run *r = CONTAINER_OF(w->process, struct run, p);
     if (!r->before || ++r->reloaded < r->p.workers_n)
         return;
-    purge_changed_sites(r, r->before, r->p.settings);
+    if (!r->switching)
+        purge_changed_sites(r, settings_as_read(r->before), settings_as_read(r->p.settings));
     settings_unref(r->before);
     r->before = NULL;
-    admin_reloaded(&r->p.admin, STR_NONE, r->p.loop.now.wall_ms);
-    log_info(&r->p.log, "main", "reloaded");
-    if (r->reload_again)
-        reload(r);
+    if (r->switching) {
+        deploys_made(&r->p.deploys, r->switching);
+        r->switching = NULL;
+    } else {
+        admin_reloaded(&r->p.admin, STR_NONE, r->p.loop.now.wall_ms);
+        log_info(&r->p.log, "main", "reloaded");
+    }
+    if (r->reload_again && !r->draining)
+        reload(r); /* and does nothing when the file has mistakes */
+    switch_next(r);
+}
+
+/* Takes over the reference. worker_reloaded follows for each worker. */
+static void give_workers(struct run *r, struct settings *s)
+{
+    CHECK(!r->before);
+    r->reloaded = 0;
+    for (size_t i = 0; i < r->p.workers_n; i++)
+        worker_post_reload(&r->p.workers[i], s);
+    r->before = r->p.settings;
+    r->p.settings = s;
+    r->p.cache->sweep_settings = s;
+}
+
+/* Takes over the reference, and returns one. */
+static struct settings *settings_of_deploys(struct run *r, struct settings *read)
+{
+    struct str changed = STR_NONE;
+    struct settings *s = ledger_settings(&r->p.deploys.ledger, read, clock_now(&r->p.clock), &changed);
+    if (changed.n)
+        log_warning(&r->p.log, "main",
+                    "site %.*s: the file names another origin than before, so this one counts, and that of "
+                    "its deploy no more",
+                    STR_ARG(changed));
+    settings_unref(read);
+    return s;
 }
 
 static void reload(struct run *r)
@@ -223,11 +262,7 @@ static void reload(struct run *r)
     if (r->reload_again)
         return; /* one after the other */
     struct buf errors = BUF_INIT, names = BUF_INIT;
-    struct settings *s = rules_read_settings(r->cli->config, r->cli->overrides, r->cli->overrides_n, &errors);
-    if (s && !secrets_read(s, &errors)) {
-        settings_unref(s);
-        s = NULL;
-    }
+    struct settings *s = load_settings(r->cli, &errors);
     if (!s) {
         struct str rest_of = buf_str(&errors);
         admin_reloaded(&r->p.admin, str_cut(&rest_of, '\n'), r->p.loop.now.wall_ms);
@@ -242,11 +277,39 @@ static void reload(struct run *r)
     if (settings_start_changed(r->p.settings, s, &names))
         log_warning(&r->p.log, "main", "reload: these need a restart: %.*s", STR_ARG(buf_str(&names)));
     buf_fini(&names);
-    r->reloaded = 0;
-    for (size_t i = 0; i < r->p.workers_n; i++)
-        worker_post_reload(&r->p.workers[i], s);
-    r->before = r->p.settings;
-    r->p.settings = s;
+    give_workers(r, settings_of_deploys(r, s));
+}
+
+/* ---- deploys ---- */
+
+/* A deploy is a reload of the settings that were read, with another release: requests keep what they began
+ * with. */
+static void switch_to(struct run *r, struct deploy_switch *s)
+{
+    struct str changed = STR_NONE;
+    struct settings *read = settings_as_read(r->p.settings);
+    s->is_refused = r->draining || !settings_site_by_name(read, s->site);
+    if (s->is_refused) {
+        deploys_made(&r->p.deploys, s);
+        return;
+    }
+    ledger_switch(&r->p.deploys.ledger, s->site, &s->to, s->keep_ms, s->prepared_since_ms,
+                  clock_now(&r->p.clock));
+    r->switching = s;
+    give_workers(r, ledger_settings(&r->p.deploys.ledger, read, clock_now(&r->p.clock), &changed));
+}
+
+/* One after the other. */
+static void switch_next(struct run *r)
+{
+    struct deploy_switch *s;
+    while (!r->before && (s = deploys_next(&r->p.deploys)) != NULL)
+        switch_to(r, s);
+}
+
+static void switch_wanted(struct loop_notice *n)
+{
+    switch_next(CONTAINER_OF(n, struct run, wanted));
 }
 
 static void received(struct signals *s, int signo)
@@ -292,6 +355,8 @@ static void init_admin(struct run *r)
     a->token = buf_str(&r->found.token);
     a->cache = r->p.cache;
     a->origins = &r->p.origins;
+    a->deploys = &r->p.deploys;
+    a->facts = r->p.facts;
     a->workers = r->p.workers_n;
     a->counters = mem_alloc(a->workers * sizeof(struct counters *));
     for (size_t i = 0; i < a->workers; i++)
@@ -309,7 +374,6 @@ static int init_process(struct run *r)
     struct process *p = &r->p;
     const struct process_settings *s = &p->settings->process;
     p->log = (struct log){ .write = write_record, .clock = &p->clock, .most = LOG_INFO };
-    system_random(p->secret.bytes, sizeof(p->secret.bytes));
     make_self(r);
     p->workers_n = r->found.workers_n;
     p->workers = mem_alloc(p->workers_n * sizeof(*p->workers));
@@ -317,8 +381,18 @@ static int init_process(struct run *r)
     p->cache = cache_new(&p->secret, s->memory);
     origins_init(&p->origins);
     p->country = r->found.country;
+    deploys_init(&p->deploys);
+    if (process_facts_open(p, r->found.state) != 0)
+        return 1;
+    p->settings = settings_of_deploys(r, p->settings);
+    p->cache->sweep_settings = p->settings;
     int status = loop_init(&p->loop, &p->clock, &p->log);
-    return status < 0 ? say("cannot make an event loop", STR("main"), status) : 0;
+    if (status < 0)
+        return say("cannot make an event loop", STR("main"), status);
+    loop_notice_init(&r->wanted, &p->loop, switch_wanted);
+    p->deploys.main = &r->wanted.notice;
+    process_facts_start(p, &r->facts_watch, r->found.state);
+    return 0;
 }
 
 static int make_workers(struct run *r)
@@ -398,6 +472,8 @@ static void fini(struct run *r)
     mem_free(p->admin.counters);
     cache_free(p->cache);
     origins_fini(&p->origins);
+    deploys_fini(&p->deploys);
+    facts_free(p->facts);
     loop_fini(&p->loop);
     if (r->before)
         settings_unref(r->before);
@@ -413,8 +489,8 @@ int run_verb(const struct cli *cli)
     struct run *r = &run;
     struct buf errors = BUF_INIT;
     r->cli = cli;
-    r->p.settings = rules_read_settings(cli->config, cli->overrides, cli->overrides_n, &errors);
-    if (!r->p.settings || !secrets_read(r->p.settings, &errors)) {
+    r->p.settings = load_settings(cli, &errors);
+    if (!r->p.settings) {
         int wrong = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
         fwrite(errors.p, 1, errors.n, stderr);
         buf_fini(&errors);

@@ -7,21 +7,14 @@
 #include "admin/webhook_proof.h"
 #include "conf/form.h"
 #include "io/system.h"
-
-#define FILE_MAX        4096
-#define OTHERS_MAY_READ 0004
+#include "server/secret_file.h"
 
 static void warn_if_readable(struct str file)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%.*s", STR_ARG(file));
-    int mode = file.n ? system_file_mode(path) : -1;
-    if (mode >= 0 && (mode & OTHERS_MAY_READ))
-        fprintf(
-            stderr,
-            "freshet: warning: everybody on this machine can read the secret of a webhook in \"%s\"; chmod "
-            "600 it\n",
-            path);
+    if (file.n)
+        secret_file_warn(path, "the secret of a webhook", "it");
 }
 
 /* NULL: w->secret is set, perhaps to nothing. Else why not. */
@@ -30,11 +23,8 @@ static const char *read_file(struct settings *s, struct webhook *w)
     char path[PATH_MAX];
     struct buf text = BUF_INIT;
     snprintf(path, sizeof(path), "%.*s", STR_ARG(w->secret_file));
-    int status = system_read_file(path, FILE_MAX, &text);
-    struct str all = buf_str(&text);
-    w->secret = arena_dup(&s->arena, str_trim(str_first(all, str_index(all, '\n'))));
-    if (w->secret.n && w->secret.p[w->secret.n - 1] == '\r')
-        w->secret.n--;
+    int status = secret_file_read(path, &text);
+    w->secret = arena_dup(&s->arena, buf_str(&text));
     buf_fini(&text);
     if (status < 0)
         return system_strerror(status);
@@ -75,8 +65,9 @@ bool secrets_read(struct settings *s, struct buf *errors)
     bool good = true, inside = false;
     for (size_t i = 0; i < s->sites_n; i++)
         for (size_t k = 0; k < s->sites[i].webhooks.n; k++) {
-            inside |= s->sites[i].webhook_list[k].secret.n > 0;
-            good &= read_one(s, &s->sites[i], &s->sites[i].webhook_list[k], errors);
+            struct webhook *w = &s->sites[i].webhook_list[k];
+            inside |= w->secret.n > 0;
+            good &= !w->secret_is_unclear && read_one(s, &s->sites[i], w, errors);
         }
     if (inside)
         warn_if_readable(s->path);

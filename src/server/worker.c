@@ -67,7 +67,7 @@ static void close_internal(struct worker *w)
  * worker has visitors the internal listener answers: that it is not ready, and what is still open. */
 static void end_if_quiet(struct worker *w)
 {
-    if (!w->draining || w->ending || !acceptor_is_quiet(&w->acceptor))
+    if (!w->draining || w->ending || !w->follows_not || !acceptor_is_quiet(&w->acceptor))
         return;
     if (w->has_internal && !w->alone)
         return;
@@ -111,7 +111,31 @@ static void open_drain(struct letter *l)
     w->draining = w->sites.draining = w->internal.draining = true;
     timer_start(&w->loop, &w->deadline, w->sites.snapshot->settings->process.drain_timeout, cut_off);
     acceptor_drain(&w->acceptor);
+    w->follows_not = follow_stop(&w->follow);
     end_if_quiet(w);
+}
+
+static void follow_quiet(struct follow *f)
+{
+    struct worker *w = CONTAINER_OF(f, struct worker, follow);
+    w->follows_not = true;
+    end_if_quiet(w);
+}
+
+static void stored(struct fetcher *f, const struct fetch_plan *plan, struct object *o)
+{
+    struct worker *w = f->owner;
+    follow_stored(&w->follow, plan, o);
+}
+
+static bool is_left(struct fetcher *f, const struct fetch_plan *plan)
+{
+    struct worker *w = f->owner;
+    struct ledger_release live;
+    if (release_is_ahead(plan->site->release))
+        return false;
+    ledger_live(&w->process->deploys.ledger, plan->site->name, &live);
+    return live.number != plan->site->release->number;
 }
 
 static void open_last(struct letter *l)
@@ -165,6 +189,7 @@ static void open_reload(struct loop_notice *n)
     notice_send(&w->reloaded.notice, &w->loop);
     requests_set_settings(&w->sites, settings_ref(s));
     requests_set_settings(&w->internal, s);
+    follow_forget(&w->follow, s);
 }
 
 void worker_post_drain(struct worker *w)
@@ -217,6 +242,7 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .next_id = &w->next_id,
         .tunnels = &p->tunnels,
         .tunnels_said = &p->tunnels_said,
+        .facts_desk = &w->facts_desk,
     };
     list_init(&r->open);
     requests_set_settings(r, settings_ref(p->settings));
@@ -276,7 +302,13 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     fetcher_init(&w->fetcher, &w->loop, &p->log, p->cache, &w->pool, &w->counters);
     w->fetcher.streams = &p->streams;
     w->fetcher.streams_said = &p->streams_said;
+    facts_desk_init(&w->facts_desk, p->facts, &w->loop);
     init_requests(w, &w->sites, &source_origin, &w->counters);
+    follow_init(&w->follow, &w->sites);
+    w->follow.quiet = follow_quiet;
+    w->fetcher.stored = stored;
+    w->fetcher.is_left = is_left;
+    w->fetcher.owner = w;
     w->sites.purges = &p->admin.by_method;
     w->sites.webhooks = &p->admin.by_webhook;
     init_requests(w, &w->internal, p->internal, &w->internal_counters);
@@ -330,10 +362,12 @@ void worker_join(struct worker *w)
 
 void worker_fini(struct worker *w)
 {
+    facts_desk_fini(&w->facts_desk);
     acceptor_fini(&w->acceptor);
     acceptor_fini(&w->internal_acceptor);
     fetcher_fini(&w->fetcher);
     pool_fini(&w->pool);
+    follow_fini(&w->follow);
     requests_fini(&w->sites);
     requests_fini(&w->internal);
     struct settings *unread = atomic_exchange(&w->next_settings, NULL);

@@ -10,7 +10,9 @@
 
 #include "io/logfile.h"
 #include "server/acceptor.h"
+#include "deploy/follow.h"
 #include "server/process.h"
+#include "store/facts_desk.h"
 
 #define WORKER_LISTENERS_MAX ACCEPTOR_LISTENERS_MAX
 
@@ -25,6 +27,8 @@ struct worker {
     struct pool pool;
     struct fetcher fetcher;
     struct requests sites, internal;
+    struct follow follow;
+    struct facts_desk facts_desk;
     struct acceptor acceptor, internal_acceptor;
     /* The internal listener is on worker 0. `process->internal` answers what comes by it. */
     bool has_internal; /* its internal listener was not told to close */
@@ -42,9 +46,9 @@ struct worker {
     struct timer deadline;
     struct letter look_again; /* a connection was arriving when the worker wanted to end */
     struct timer readers;     /* while visitors of other workers read what this worker fetches */
-    bool looks_again, draining, log_closed;
-    bool alone; /* the other workers are gone */
-    bool cut;   /* drain_timeout has passed */
+    bool looks_again, draining, log_closed, follows_not; /* follows_not: `follow` is quiet */
+    bool alone;                                          /* the other workers are gone */
+    bool cut;                                            /* drain_timeout has passed */
     bool ending;
 };
 

@@ -7,6 +7,7 @@ struct block {
     unsigned line;
     struct str *set, *removed;
     size_t set_n, removed_n;
+    bool is_bad; /* something of it was reported */
 };
 
 struct reader {
@@ -44,7 +45,7 @@ static struct str path_of(struct reader *r, struct str s)
 static void end_block(struct reader *r)
 {
     struct block *b = &r->block;
-    if (!b->path.n)
+    if (!b->path.n || b->is_bad)
         return;
     if (!b->set_n && !b->removed_n) {
         report_add(r->report, PLACE_LINE(b->line),
@@ -60,7 +61,7 @@ static void end_block(struct reader *r)
     if (b->removed_n)
         v[RULE_remove_response_header] =
             (struct map_value){ .line = b->line, .list = { b->removed, b->removed_n } };
-    r->maps[r->n++] = (struct map){ b->line, v };
+    r->maps[r->n++] = (struct map){ .line = b->line, .v = v };
 }
 
 static void begin_block(struct reader *r, struct str path)
@@ -73,6 +74,7 @@ static void begin_block(struct reader *r, struct str path)
     }
     struct str glob = path_of(r, path);
     const char *wrong = glob_problem(glob, true);
+    r->block.is_bad = wrong != NULL;
     if (wrong)
         report_add(r->report, PLACE_LINE(r->line), "%s %s", report_quote(r->report, path), wrong);
     r->block.path = glob;
@@ -102,12 +104,12 @@ static void add_header(struct reader *r, struct str line)
     bool removes = line.p[0] == '!';
     if (removes)
         line = str_trim(str_from_index(line, 1));
-    size_t colon = str_index(line, ':');
-    struct str name = str_trim(str_first(line, colon)), value = str_trim(str_from_index(line, colon + 1));
+    struct str value, name = rules_split(line, ':', &value);
     const char *wrong = header_problem(b, name, value);
-    if (!wrong && !removes && colon == line.n)
+    if (!wrong && !removes && !value.p)
         wrong = "has no value; write NAME: VALUE";
     if (wrong) {
+        b->is_bad = true;
         report_add(r->report, PLACE_LINE(r->line), "%s %s", report_quote(r->report, line), wrong);
         return;
     }
@@ -136,5 +138,5 @@ struct maps rules_of_headers_file(struct str text, struct arena *a, struct repor
             begin_block(&r, said);
     }
     end_block(&r);
-    return (struct maps){ r.maps, report->n ? 0 : r.n };
+    return (struct maps){ r.maps, r.n };
 }

@@ -43,6 +43,11 @@ static bool one_path(struct str pattern, const void *ctx)
     return true;
 }
 
+bool rules_path_matches(const struct strs *list, struct str path, struct glob_captures *captures)
+{
+    return rules_list_matches(list, one_path, &(struct path_question){ path, captures });
+}
+
 static bool one_text(struct str pattern, const void *ctx)
 {
     return glob_match_text(pattern, *(const struct str *)ctx);
@@ -59,10 +64,9 @@ static bool one_text_nocase(struct str pattern, const void *ctx)
     return glob_match_text(pattern, (struct str){ low, s->n });
 }
 
-/* Splits "NAME: VALUE" or "NAME=VALUE"; *value has p NULL when there is none. */
-static struct str split(struct str s, char sep, struct str *value)
+struct str rules_split(struct str s, char separator, struct str *value)
 {
-    size_t i = str_index(s, sep);
+    size_t i = str_index(s, separator);
     *value = i < s.n ? str_trim((struct str){ s.p + i + 1, s.n - i - 1 }) : STR_NONE;
     if (i < s.n && !value->p)
         *value = STR("");
@@ -72,7 +76,7 @@ static struct str split(struct str s, char sep, struct str *value)
 static bool one_header(struct str pattern, const void *ctx)
 {
     const struct fields *f = ctx;
-    struct str value, name = split(pattern, ':', &value);
+    struct str value, name = rules_split(pattern, ':', &value);
     for (size_t i = fields_index_of(f, name, 0); i < f->n; i = fields_index_of(f, name, i + 1))
         if (!value.p || glob_match_text(value, f->v[i].value))
             return true;
@@ -81,7 +85,7 @@ static bool one_header(struct str pattern, const void *ctx)
 
 static bool one_cookie(struct str pattern, const void *ctx)
 {
-    struct str value, name = split(pattern, '=', &value);
+    struct str value, name = rules_split(pattern, '=', &value);
     struct cookies all = cookie_list(ctx);
     struct cookie c;
     while (cookie_next(&all, &c))
@@ -139,7 +143,7 @@ bool rules_match_place(const struct rules *rules, size_t rule, const struct rule
     if (!(rules->v[rule].parts & (1u << RULE_path | 1u << RULE_host | 1u << RULE_method)))
         return true;
     struct str method = str_eq(q->method, STR("HEAD")) ? STR("GET") : q->method;
-    return rules_list_matches(&v[RULE_path].list, one_path, &(struct path_question){ q->path, captures }) &&
+    return rules_path_matches(&v[RULE_path].list, q->path, captures) &&
            rules_list_matches(&v[RULE_host].list, one_text, &q->host) &&
            rules_list_matches(&v[RULE_method].list, one_text, &method);
 }
@@ -150,10 +154,6 @@ bool rules_match_visitor(const struct rules *rules, size_t rule, const struct ru
     unsigned parts = rules->v[rule].parts & (1u << RULE_header | 1u << RULE_cookie | 1u << RULE_query);
     if (parts == 0)
         return true;
-    /* Of most visitors, asked for each page: nobody has what only a cookie can say. */
-    if (parts == 1u << RULE_cookie && !fields_has(q->fields, FIELD_COOKIE) &&
-        v[RULE_cookie].list.v[0].p[0] != '!')
-        return false;
     return rules_list_matches(&v[RULE_header].list, one_header, q->fields) &&
            rules_list_matches(&v[RULE_cookie].list, one_cookie, q->fields) &&
            rules_list_matches(&v[RULE_query].list, one_param, &q->query);
@@ -212,26 +212,24 @@ struct str rules_path(struct str path, struct arena *a)
     return (struct str){ p, n };
 }
 
-void rules_candidates(const struct rules *rules, struct str path, uint64_t *out)
+void rules_candidates(const struct rules *rules, struct str path, uint64_t *some)
 {
     size_t words = rules->words;
     if (words == 1) { /* most sites */
-        uint64_t all = UINT64_MAX;
-        for (size_t i = 0; i < RULES_PROBES; i++) {
+        uint64_t left = some[0];
+        for (size_t i = 0; left && i < RULES_PROBES; i++) {
             size_t at = rules->probes[i];
-            all &= rules->may[i * 256 + (at < path.n ? (unsigned char)path.p[at] : 0)];
+            left &= rules->may[i * 256 + (at < path.n ? (unsigned char)path.p[at] : 0)];
         }
-        out[0] = all;
+        some[0] = left;
         return;
     }
-    for (size_t w = 0; w < words; w++)
-        out[w] = UINT64_MAX;
     for (size_t i = 0; i < RULES_PROBES; i++) {
         size_t at = rules->probes[i];
         unsigned char byte = at < path.n ? (unsigned char)path.p[at] : 0;
         const uint64_t *may = rules->may + (i * 256 + byte) * words;
         for (size_t w = 0; w < words; w++)
-            out[w] &= may[w];
+            some[w] &= may[w];
     }
 }
 
@@ -245,8 +243,6 @@ static void note_first(size_t *at, const struct map_value *value, size_t rule)
 static void note(const struct rules *rules, size_t rule, struct rules_said *out)
 {
     const struct map_value *v = rules->v[rule].v;
-    if (rules->v[rule].asks_answer)
-        return;
     note_first(&out->bypass, &v[RULE_bypass], rule);
     note_first(&out->redirect, &v[RULE_redirect], rule);
     note_first(&out->is_static, &v[RULE_static], rule);
@@ -260,15 +256,33 @@ static void keep_if_yes(const struct rules *rules, size_t *rule, enum rule_field
         *rule = RULES_NONE;
 }
 
+/* Which rules are asked about this request. */
+static void find_asked(const struct rules *rules, const struct rules_request *q, uint64_t *out)
+{
+    uint64_t without = fields_has(q->fields, FIELD_COOKIE) ? 0 : UINT64_MAX;
+    for (size_t w = 0; w < rules->words; w++)
+        out[w] = rules->asked[w] & ~(rules->by_cookie[w] & without);
+    rules_candidates(rules, q->path, out);
+}
+
+/* The key: the rules that matched, and which rules they are numbers of. A request that began before a reload
+ * still has the old ones. */
+static uint64_t *new_key(const struct rules *rules, struct arena *a)
+{
+    uint64_t *key = arena_zero(a, (rules->words + 1) * sizeof(*key));
+    key[rules->words] = rules->hash;
+    return key;
+}
+
 void rules_ask(const struct rules *rules, const struct rules_request *q, struct arena *a,
                struct rules_said *out)
 {
-    uint64_t may[RULES_WORDS], *key = NULL;
+    uint64_t asked[RULES_WORDS], *key = NULL;
     struct glob_captures captures;
     *out = (struct rules_said){ RULES_NONE, RULES_NONE, RULES_NONE, STR_NONE, false };
-    rules_candidates(rules, q->path, may);
+    find_asked(rules, q, asked);
     for (size_t w = 0; w < rules->words; w++)
-        for (uint64_t left = may[w] & (rules->at_request[w] | rules->keyed[w]); left; left &= left - 1) {
+        for (uint64_t left = asked[w]; left; left &= left - 1) {
             uint64_t bit = left & -left;
             size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
             if (!rules_match_place(rules, rule, q, &captures) || !rules_match_visitor(rules, rule, q))
@@ -277,11 +291,11 @@ void rules_ask(const struct rules *rules, const struct rules_request *q, struct 
             if (!(rules->keyed[w] & bit))
                 continue;
             if (!key)
-                key = arena_zero(a, rules->words * sizeof(*key));
+                key = new_key(rules, a);
             key[w] |= bit;
         }
     if (key)
-        out->key = (struct str){ (const char *)key, rules->words * sizeof(*key) };
+        out->key = (struct str){ (const char *)key, (rules->words + 1) * sizeof(*key) };
     keep_if_yes(rules, &out->bypass, RULE_bypass);
     keep_if_yes(rules, &out->is_static, RULE_static);
 }

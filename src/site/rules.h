@@ -18,6 +18,7 @@ struct rules_request {
     struct str query; /* as it came; empty: none */
     struct str method;
     const struct fields *fields;
+    bool https;
 };
 
 #define RULES_NONE SIZE_MAX
@@ -25,8 +26,8 @@ struct rules_request {
 /* What they say about it. */
 struct rules_said {
     size_t bypass, redirect, is_static; /* the number of the rule, or RULES_NONE */
-    /* Which rules with a header, cookie or query matched, of those that may change the page: part of its key.
-     * Empty: none. In the arena. */
+    /* Which rules with a header, cookie or query matched, of those that may change the page, and a hash of
+     * all rules: part of its key. Empty: none matched. In the arena. */
     struct str key;
     bool changes; /* there may be something to change in the request */
 };
@@ -34,9 +35,6 @@ struct rules_said {
 /* Compiles the rules of every site, into the arena of `s`. Call it before anybody else has the settings.
  * false: there are problems, each a line in `errors` as settings_read writes them. */
 bool rules_prepare(struct settings *s, struct buf *errors);
-/* Reads and prepares, as settings_read does. */
-struct settings *rules_read_settings(const char *path, const struct override *overrides, size_t n,
-                                     struct buf *errors);
 
 /* Asks the rules of a site about a request. `rules`: not NULL. */
 void rules_ask(const struct rules *rules, const struct rules_request *q, struct arena *a,
@@ -48,16 +46,18 @@ struct str rules_path(struct str path, struct arena *a);
  * what rules_ask said. `fields` is the one of `q`. */
 void rules_change_request(const struct rules *rules, const struct rules_request *q,
                           const struct rules_said *said, struct fields *fields, struct arena *a);
-/* Returns the Location and sets *status, for said->redirect. In the arena. */
+/* Returns the Location and sets *status, for said->redirect. In the arena. Empty: it would be the request's
+ * own URL, and the rule is passed over. */
 struct str rules_redirect(const struct rules *rules, const struct rules_request *q, size_t rule, int *status,
                           struct arena *a);
 /* Changes the fields of an answer as the rules say. `key`: of rules_said. Doing it twice changes nothing
- * more. */
+ * more. *undo: what rules_undo takes, in the arena; empty: nothing has to be undone, since each rule that
+ * matches will match again. */
 void rules_change_answer(const struct rules *rules, const struct rules_request *q, struct str key, int status,
-                         struct fields *fields, struct arena *a);
-/* Removes from the fields of a stored answer what default_cdn_cache_control or cdn_cache_control has set,
- * before a 304 is merged into them: what the 304 says counts more, and the rules are asked again. */
-void rules_forget_control(const struct rules *rules, struct fields *fields);
+                         struct fields *fields, struct str *undo, struct arena *a);
+/* Makes the fields of a stored answer what they were before, so that a 304 can be merged into them: the rules
+ * are asked again then, and may not match any more. Strings stay where they are. */
+void rules_undo(struct str undo, struct fields *fields, struct arena *a);
 
 /* Returns how many rules there are. */
 size_t rules_count(const struct rules *rules);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "http/accept.h"
+#include "http/lines.h"
 #include "site/rules_machine.h"
 
 /* ---- captures ---- */
@@ -56,16 +57,6 @@ static bool speaks_first(struct spoken *s, struct str name)
     return true;
 }
 
-static struct str header_name(struct str line)
-{
-    return str_trim(str_first(line, str_index(line, ':')));
-}
-
-static struct str header_value(struct str line)
-{
-    return str_trim(str_from_index(line, str_index(line, ':') + 1));
-}
-
 static void change_headers(const struct map_value *set, const struct map_value *removed,
                            const struct glob_captures *c, struct spoken *spoken, struct fields *fields,
                            struct arena *a)
@@ -76,14 +67,14 @@ static void change_headers(const struct map_value *set, const struct map_value *
         if (speaks_first(spoken, removed->list.v[i]))
             fields_remove_by_name(fields, removed->list.v[i]);
     for (size_t i = 0; i < set->list.n; i++) {
-        struct str line = set->list.v[i], name = header_name(line);
+        struct str value, name = rules_split(set->list.v[i], ':', &value);
         bool first = speaks_first(spoken, name), again = false;
         for (size_t k = before; !first && k < spoken->n; k++)
             again |= str_eq_nocase(spoken->v[k], name);
         if (first)
             fields_remove_by_name(fields, name);
         if (first || again)
-            fields_add(fields, a, name, rules_expand(header_value(line), c, false, a));
+            fields_add(fields, a, name, rules_expand(value, c, false, a));
     }
 }
 
@@ -136,14 +127,14 @@ static size_t find_possible(const struct rules *rules, struct str path, struct s
 {
     uint64_t in_key[RULES_WORDS] = { 0 };
     size_t n = 0;
-    CHECK(key.n <= sizeof(in_key));
+    CHECK(key.n == 0 || key.n == (rules->words + 1) * sizeof(*in_key));
     if (key.n)
-        memcpy(in_key, key.p, key.n);
+        memcpy(in_key, key.p, rules->words * sizeof(*in_key));
+    for (size_t w = 0; w < rules->words; w++)
+        out[w] = rules->changes[w] & (~rules->keyed[w] | in_key[w]);
     rules_candidates(rules, path, out);
-    for (size_t w = 0; w < rules->words; w++) {
-        out[w] &= rules->changes[w] & (~rules->keyed[w] | in_key[w]);
+    for (size_t w = 0; w < rules->words; w++)
         n += (size_t)__builtin_popcountll(out[w]);
-    }
     return n;
 }
 
@@ -171,12 +162,25 @@ void rules_change_request(const struct rules *rules, const struct rules_request 
     find_matching(rules, q, said->key, a, &m);
     for (size_t i = 0; i < m.n; i++) {
         const struct map_value *v = rules->v[m.v[i].rule].v;
-        if (rules->v[m.v[i].rule].asks_answer)
-            continue;
         change_headers(&v[RULE_set_header], &v[RULE_remove_header], &m.v[i].captures, spoken, fields, a);
         if (v[RULE_drop_cookie].line && fields_has(fields, FIELD_COOKIE))
             drop_cookies(&v[RULE_drop_cookie], fields, a);
     }
+}
+
+/* Is the target what was asked for? The browser would come again, and again. */
+static bool is_itself(const struct rules_request *q, struct str to)
+{
+    struct str scheme = q->https ? STR("https://") : STR("http://");
+    if (str_starts(to, scheme)) {
+        to = str_from_index(to, scheme.n);
+        if (!str_eq_nocase(str_first(to, str_index(to, '/')), q->host))
+            return false;
+        to = str_from_index(to, str_index(to, '/'));
+    }
+    to = str_first(to, str_index(to, '#'));
+    struct str path = str_cut(&to, '?');
+    return str_eq(path, q->path) && str_eq(to, q->query);
 }
 
 /* Never to a host that the path names: what begins with "/" begins with one only. */
@@ -196,7 +200,7 @@ struct str rules_redirect(const struct rules *rules, const struct rules_request 
         to = ARENA_JOIN(a, STR("/"), str_from_index(to, slashes));
     if (q->query.n && str_index(to, '?') == to.n && str_index(to, '#') == to.n)
         to = ARENA_JOIN(a, to, STR("?"), q->query);
-    return to;
+    return is_itself(q, to) ? STR_NONE : to;
 }
 
 /* ---- answers ---- */
@@ -290,24 +294,60 @@ static void change_answer(const struct rules *rules, const struct map_value *v, 
         add_tag(rules, rules_expand(v[RULE_tags].list.v[i], c, true, a), f, a);
 }
 
-void rules_change_answer(const struct rules *rules, const struct rules_request *q, struct str key, int status,
-                         struct fields *f, struct arena *a)
+/* ---- undone, before a 304 is merged ---- */
+
+/* Have both the same lines of that name, in their order? */
+static bool has_same_lines(const struct fields *a, const struct fields *b, struct str name)
 {
-    struct matching m;
+    size_t i = fields_index_of(a, name, 0), k = fields_index_of(b, name, 0);
+    while (i < a->n && k < b->n) {
+        if (!str_eq(a->v[i].value, b->v[k].value))
+            return false;
+        i = fields_index_of(a, name, i + 1);
+        k = fields_index_of(b, name, k + 1);
+    }
+    return i == a->n && k == b->n;
+}
+
+/* The lines as they came, each behind a "+". A cookie was one visitor's and comes back to nobody. */
+static void put_lines(struct buf *b, const struct fields *came, struct str name, struct arena *a)
+{
+    enum field_id id = field_id_of(name);
+    if (id == FIELD_SET_COOKIE || id == FIELD_SET_COOKIE2)
+        return;
+    for (size_t i = fields_index_of(came, name, 0); i < came->n; i = fields_index_of(came, name, i + 1))
+        lines_add(b, ARENA_JOIN(a, STR("+"), name), came->v[i].value);
+}
+
+/* The names whose lines were changed, each behind a "-", then its lines. */
+static struct str undo_of(const struct fields *came, const struct fields *now, struct arena *a)
+{
+    const struct fields *both[] = { came, now };
+    struct buf b = BUF_INIT;
+    for (size_t k = 0; k < COUNT_OF(both); k++)
+        for (size_t i = 0; i < both[k]->n; i++) {
+            struct str name = both[k]->v[i].name;
+            bool again = fields_index_of(both[k], name, 0) < i ||
+                         (both[k] == now && fields_index_of(came, name, 0) < came->n);
+            if (again || has_same_lines(came, now, name))
+                continue;
+            lines_add(&b, ARENA_JOIN(a, STR("-"), name), STR(""));
+            put_lines(&b, came, name, a);
+        }
+    struct str undo = arena_dup(a, buf_str(&b));
+    buf_fini(&b);
+    return undo;
+}
+
+static void change_whole_answer(const struct rules *rules, const struct rules_request *q,
+                                const struct matching *m, int status, struct fields *f, struct arena *a)
+{
     struct control control = { STR_NONE, STR_NONE };
     struct str vary = STR_NONE;
-    size_t kept = 0;
-    find_matching(rules, q, key, a, &m);
-    /* All conditions are about the answer as it came, so they come before all changes. */
-    for (size_t i = 0; i < m.n; i++)
-        if (rules_match_answer(rules, m.v[i].rule, status, f))
-            m.v[kept++] = m.v[i];
-    if (kept == 0)
-        return;
     struct spoken *spoken = arena_alloc(a, sizeof(*spoken));
     spoken->n = 0;
-    for (size_t i = 0; i < kept; i++) {
-        const struct map_value *v = rules->v[m.v[i].rule].v;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct map_value *v = rules->v[m->v[i].rule].v;
         if (!control.forced.n && may_control(v, status))
             control.forced = v[RULE_cdn_cache_control].text;
         if (!control.by_default.n && may_control(v, status))
@@ -316,22 +356,41 @@ void rules_change_answer(const struct rules *rules, const struct rules_request *
             vary = v[RULE_vary].text;
     }
     set_control(rules, q, &control, f, a);
-    for (size_t i = 0; i < kept; i++)
-        change_answer(rules, rules->v[m.v[i].rule].v, &m.v[i].captures, spoken, f, a);
+    for (size_t i = 0; i < m->n; i++)
+        change_answer(rules, rules->v[m->v[i].rule].v, &m->v[i].captures, spoken, f, a);
     if (vary.n)
         add_vary(vary, f, a);
 }
 
-void rules_forget_control(const struct rules *rules, struct fields *f)
+void rules_change_answer(const struct rules *rules, const struct rules_request *q, struct str key, int status,
+                         struct fields *f, struct str *undo, struct arena *a)
 {
-    if (!rules->site->cdn_cache_control.n)
+    struct matching m;
+    size_t kept = 0;
+    *undo = STR_NONE;
+    find_matching(rules, q, key, a, &m);
+    /* All conditions are about the answer as it came, so they come before all changes. */
+    for (size_t i = 0; i < m.n; i++)
+        if (rules_match_answer(rules, m.v[i].rule, status, f))
+            m.v[kept++] = m.v[i];
+    m.n = kept;
+    if (kept == 0)
         return;
-    struct str name = rules->site->cdn_cache_control.v[0];
-    size_t at = fields_index_of(f, name, 0);
-    for (size_t i = 0; at < f->n && i < rules->n; i++)
-        if (str_eq(f->v[at].value, rules->v[i].v[RULE_default_cdn_cache_control].text) ||
-            str_eq(f->v[at].value, rules->v[i].v[RULE_cdn_cache_control].text)) {
-            fields_remove_by_name(f, name);
-            return;
-        }
+    struct fields came = { 0 };
+    for (size_t i = 0; rules->may_end && i < f->n; i++)
+        fields_add_line(&came, a, f->v[i]);
+    change_whole_answer(rules, q, &m, status, f, a);
+    if (rules->may_end)
+        *undo = undo_of(&came, f, a);
+}
+
+void rules_undo(struct str undo, struct fields *fields, struct arena *a)
+{
+    for (struct field line; lines_next(&undo, &line);) {
+        struct str name = str_from_index(line.name, 1);
+        if (line.name.p[0] == '-')
+            fields_remove_by_name(fields, name);
+        else
+            fields_add(fields, a, name, line.value);
+    }
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "http/directives.h"
 #include "http/netlify_vary.h"
 #include "site/rules_machine.h"
@@ -10,6 +11,7 @@ struct compile {
     struct site_settings *site;
     struct report *report;
     struct rules *rules;
+    size_t problems; /* before this rule */
 };
 
 /* ---- checks of one rule ---- */
@@ -34,6 +36,14 @@ static bool is_status(struct str s)
     return str_to_u64(s, 599, &n) && n >= 200;
 }
 
+static bool has_lower_case(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] >= 'a' && s.p[i] <= 'z')
+            return true;
+    return false;
+}
+
 /* NULL: it is good. */
 static const char *condition_problem(enum rule_field field, struct str s)
 {
@@ -44,10 +54,13 @@ static const char *condition_problem(enum rule_field field, struct str s)
         return glob_problem(s, true);
     if (field == RULE_status)
         return is_status(s) ? NULL : "is no status; write 404 or 4xx";
+    if (field == RULE_method && has_lower_case(s))
+        return "is no method as requests have it; write GET or POST";
     if (field == RULE_header || field == RULE_response_header) {
-        if (!is_token(str_trim(str_first(s, str_index(s, ':')))))
+        struct str value;
+        if (!is_token(rules_split(s, ':', &value)))
             return "does not begin with a header's name; write NAME or NAME: VALUE";
-        s = str_from_index(s, str_index(s, ':') + 1);
+        s = value;
     }
     return glob_problem(s, false);
 }
@@ -137,7 +150,7 @@ static void check_headers(struct compile *c, const struct map_value *v)
               { RULE_remove_response_header, true, false } };
     for (size_t k = 0; k < COUNT_OF(t); k++)
         for (size_t i = 0; i < v[t[k].field].list.n; i++) {
-            struct str line = v[t[k].field].list.v[i], name = str_trim(str_first(line, str_index(line, ':')));
+            struct str value, name = rules_split(v[t[k].field].list.v[i], ':', &value);
             if (is_reserved(name, t[k].in_answer, t[k].set))
                 problem(c, v, t[k].field, report_quote(c->report, name),
                         "is not for rules: freshet writes it itself, or it belongs to one visitor or "
@@ -164,14 +177,83 @@ static const char *redirect_problem(struct str to)
     return NULL;
 }
 
+/* A path that the pattern matches: each wildcard is a letter. */
+static struct str sample_of(struct str pattern, struct arena *a)
+{
+    char *p = arena_alloc(a, pattern.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < pattern.n; i++)
+        if (pattern.p[i] != '*')
+            p[n++] = pattern.p[i];
+        else if (i == 0 || pattern.p[i - 1] != '*')
+            p[n++] = 'x';
+    return (struct str){ p, n };
+}
+
+/* Does a path of the rule's lead to another one of the rule's, and that one to a third? One that leads to
+ * itself is passed over (rules_redirect), so only a target that grows is an endless way. */
+static bool goes_on_and_on(const struct map_value *v, struct arena *a)
+{
+    struct str to = v[RULE_redirect].text;
+    for (size_t i = 0; i < v[RULE_path].list.n; i++) {
+        struct glob_captures c = { .n = 0 };
+        struct str path = v[RULE_path].list.v[i];
+        if (path.p[0] == '!')
+            continue;
+        path = sample_of(path, a);
+        unsigned hops = 0;
+        for (; hops < 3 && rules_path_matches(&v[RULE_path].list, path, &c); hops++) {
+            struct str next = rules_expand(to, &c, false, a);
+            next = str_first(next, str_index(next, '?'));
+            if (str_eq(next, path) && hops > 0)
+                break;
+            path = next;
+        }
+        if (hops == 3)
+            return true;
+    }
+    return false;
+}
+
+/* Are all its paths literal, and the target one of them; or is what it puts together what it took apart? */
+static bool is_to_itself(const struct map_value *v, struct arena *a)
+{
+    struct str to = v[RULE_redirect].text;
+    if (v[RULE_path].list.n != 1 || v[RULE_path].list.v[0].p[0] == '!')
+        return false;
+    struct glob_captures c = { .n = 0 };
+    struct str path = sample_of(v[RULE_path].list.v[0], a);
+    return (str_index(to, '{') < to.n || glob_stars(v[RULE_path].list.v[0]) == 0) &&
+           rules_path_matches(&v[RULE_path].list, path, &c) && str_eq(rules_expand(to, &c, false, a), path);
+}
+
+/* What can be seen when nothing but the path is asked for, and the target is a path. */
+static const char *loop_problem(const struct map_value *v, struct arena *a)
+{
+    if (!v[RULE_redirect].line || v[RULE_redirect].text.n == 0 || v[RULE_redirect].text.p[0] != '/')
+        return NULL;
+    if (is_to_itself(v, a))
+        return "leads to the URL that was asked for";
+    for (enum rule_field f = RULE_host; f <= RULE_query; f++)
+        if (v[f].line && f != RULE_method)
+            return NULL;
+    return goes_on_and_on(v, a) ? "leads to a path that the rule matches again, and on without an end" : NULL;
+}
+
+static void check_redirect(struct compile *c, const struct map *m)
+{
+    if (!m->v[RULE_redirect].line)
+        return;
+    const char *what = redirect_problem(m->v[RULE_redirect].text);
+    if (!what && !m->has_mistake && c->report->n == c->problems)
+        what = loop_problem(m->v, c->report->arena);
+    if (what)
+        problem(c, m->v, RULE_redirect, report_quote(c->report, m->v[RULE_redirect].text), what);
+}
+
 static void check_actions(struct compile *c, const struct map_value *v)
 {
     const struct strs *targeted = &c->site->cdn_cache_control;
-    if (v[RULE_redirect].line) {
-        const char *what = redirect_problem(v[RULE_redirect].text);
-        if (what)
-            problem(c, v, RULE_redirect, report_quote(c->report, v[RULE_redirect].text), what);
-    }
     if ((v[RULE_cdn_cache_control].line || v[RULE_default_cdn_cache_control].line) && !targeted->n)
         report_add(c->report, PLACE_LINE(v[RULE_path].line),
                    "cache control needs a targeted field; the site's cdn_cache_control is empty");
@@ -242,22 +324,31 @@ static bool changes_page(const struct map_value *v)
     return false;
 }
 
-static void check_rule(struct compile *c, const struct map *m, struct str subject)
+/* What its parts have to do with each other. */
+static void check_whole(struct compile *c, const struct map *m)
 {
-    c->report->subject = subject;
-    check_conditions(c, m->v);
-    check_headers(c, m->v);
     check_actions(c, m->v);
     check_all_captures(c, m->v);
-    check_vary(c, m->v);
-    check_control(c, m->v, RULE_cdn_cache_control);
-    check_control(c, m->v, RULE_default_cdn_cache_control);
     if (!is_about_request(m->v) && !changes_page(m->v))
         report_add(c->report, PLACE_LINE(m->line), "does nothing; add an action, like bypass: true");
     else if (is_about_request(m->v) && asks_answer(m->v))
         report_add(c->report, PLACE_LINE(m->line),
                    "asks for something of the answer, and does something before there is one; make two "
                    "rules");
+}
+
+static void check_rule(struct compile *c, const struct map *m, struct str subject)
+{
+    c->report->subject = subject;
+    c->problems = c->report->n;
+    check_conditions(c, m->v);
+    check_headers(c, m->v);
+    check_redirect(c, m);
+    check_vary(c, m->v);
+    check_control(c, m->v, RULE_cdn_cache_control);
+    check_control(c, m->v, RULE_default_cdn_cache_control);
+    if (!m->has_mistake)
+        check_whole(c, m);
     c->report->subject = STR_NONE;
 }
 
@@ -350,6 +441,26 @@ static void make_filter(struct rules *rules, struct arena *a)
 
 /* ---- all rules of a site ---- */
 
+static void lower(struct strs *list, struct arena *a)
+{
+    struct str *v = arena_alloc(a, (list->n + 1) * sizeof(*v));
+    for (size_t i = 0; i < list->n; i++)
+        v[i] = arena_dup_lower(a, list->v[i]);
+    list->v = v;
+}
+
+/* A host and a media type have no case (RFC 9110 §4.2.3, §8.3.1): they are compared in lower case. */
+static const struct map_value *lowered(const struct map_value *v, struct arena *a)
+{
+    if (!v[RULE_host].line && !v[RULE_content_type].line)
+        return v;
+    struct map_value *copy = arena_alloc(a, RULE_FIELD_COUNT * sizeof(*copy));
+    memcpy(copy, v, RULE_FIELD_COUNT * sizeof(*copy));
+    lower(&copy[RULE_host].list, a);
+    lower(&copy[RULE_content_type].list, a);
+    return copy;
+}
+
 static void add_rules(struct compile *c, const struct maps *maps, enum rules_source source)
 {
     struct arena *scratch = c->report->arena;
@@ -360,7 +471,7 @@ static void add_rules(struct compile *c, const struct maps *maps, enum rules_sou
                        RULES_MOST);
             return;
         }
-        c->rules->v[c->rules->n++] = (struct rules_entry){ .v = m->v,
+        c->rules->v[c->rules->n++] = (struct rules_entry){ .v = lowered(m->v, &c->settings->arena),
                                                            .source = source,
                                                            .number = (unsigned)i + 1,
                                                            .line = m->line,
@@ -372,20 +483,52 @@ static void add_rules(struct compile *c, const struct maps *maps, enum rules_sou
     }
 }
 
+/* Does nobody without a cookie meet it? */
+static bool needs_cookie(const struct map_value *v)
+{
+    return v[RULE_cookie].line && v[RULE_cookie].list.v[0].p[0] != '!';
+}
+
 static void note_bits(struct rules *rules)
 {
     for (size_t i = 0; i < rules->n; i++) {
         const struct map_value *v = rules->v[i].v;
         uint64_t bit = (uint64_t)1 << (i % 64);
-        if (is_about_request(v))
-            rules->at_request[i / 64] |= bit;
         if (asks_visitor(v) && changes_page(v))
             rules->keyed[i / 64] |= bit;
+        if (is_about_request(v))
+            rules->asked[i / 64] |= bit;
+        rules->asked[i / 64] |= rules->keyed[i / 64];
+        if (needs_cookie(v))
+            rules->by_cookie[i / 64] |= bit;
         for (enum rule_field f = RULE_path; f <= RULE_response_header; f++)
             rules->v[i].parts |= v[f].line ? 1u << f : 0;
         if (changes_page(v))
             rules->changes[i / 64] |= bit;
+        rules->may_end |= (asks_answer(v) && changes_page(v)) || v[RULE_default_cdn_cache_control].line;
     }
+}
+
+static void hash_str(struct hasher *h, struct str s)
+{
+    hasher_add(h, (struct str){ (const char *)&s.n, sizeof(s.n) });
+    hasher_add(h, s);
+}
+
+/* Of all fields of all rules, in their order. */
+static uint64_t hash_of(const struct rules *rules)
+{
+    struct hasher *h = hasher_new();
+    for (size_t i = 0; i < rules->n; i++)
+        for (enum rule_field f = 0; f < RULE_FIELD_COUNT; f++) {
+            const struct map_value *v = &rules->v[i].v[f];
+            const int64_t numbers[] = { v->line > 0, v->yes, v->choice, v->number, (int64_t)v->list.n };
+            hasher_add(h, (struct str){ (const char *)numbers, sizeof(numbers) });
+            hash_str(h, v->text);
+            for (size_t k = 0; k < v->list.n; k++)
+                hash_str(h, v->list.v[k]);
+        }
+    return hasher_finish(&h).lo;
 }
 
 static void read_headers_file(struct compile *c, struct buf *errors)
@@ -394,11 +537,9 @@ static void read_headers_file(struct compile *c, struct buf *errors)
     struct report other; /* with the file's own name */
     report_init(&other, r->arena, c->site->headers_file);
     struct maps maps = rules_of_headers_file(c->site->headers_text, &c->settings->arena, &other);
-    if (other.n == 0) {
-        c->report = &other;
-        add_rules(c, &maps, RULES_OF_FILE);
-        c->report = r;
-    }
+    c->report = &other;
+    add_rules(c, &maps, RULES_OF_FILE);
+    c->report = r;
     report_write(&other, errors);
     r->n += other.n ? 1 : 0;
 }
@@ -425,11 +566,14 @@ static bool prepare_site(struct settings *s, struct site_settings *site, struct 
     report_write(&report, errors);
     if (report.n || !file_is_good)
         return false;
+    if (s->is_broken)
+        return true; /* nobody asks them, and some may be left out */
     struct rules_entry *v = arena_alloc(&s->arena, (rules->n + 1) * sizeof(*v));
     memcpy(v, rules->v, rules->n * sizeof(*v));
     rules->v = v;
     rules->words = (rules->n + 63) / 64;
     note_bits(rules);
+    rules->hash = hash_of(rules);
     make_filter(rules, &s->arena);
     site->ruled = rules->n ? rules : NULL;
     return true;
@@ -444,16 +588,6 @@ bool rules_prepare(struct settings *s, struct buf *errors)
         good &= prepare_site(s, &s->sites[i], &scratch, errors);
     arena_fini(&scratch);
     return good;
-}
-
-struct settings *rules_read_settings(const char *path, const struct override *overrides, size_t n,
-                                     struct buf *errors)
-{
-    struct settings *s = settings_read(path, overrides, n, errors);
-    if (!s || rules_prepare(s, errors))
-        return s;
-    settings_unref(s);
-    return NULL;
 }
 
 /* ---- what can never happen ---- */

@@ -37,7 +37,9 @@ COUNTER(ORIGIN_BYTES,         "origin_body_bytes_total",           counter, "Byt
 COUNTER(TUNNELS_OPEN,         "tunnels_open",                      gauge,   "Upgraded connections open")
 COUNTER(STREAMS_OPEN,         "streams_open",                      gauge,   "Answers without an end open")
 COUNTER(VARY_IGNORED,         "vary_headers_ignored_total",        counter, "Names in Netlify-Vary: header= that were ignored")
+COUNTER(SEARCH_INVALID,       "no_vary_search_invalid_total",      counter, "Responses with a No-Vary-Search that counts for nothing, since it is invalid")
 COUNTER(TARGETED_INVALID,     "targeted_invalid_total",            counter, "Responses with a targeted cache-control field that does not parse")
+COUNTER(PURGES_REFUSED,       "purges_refused_total",              counter, "PURGE and its like that were refused, since they came from a stranger")
 COUNTER(LOG_LINES_LOST,       "access_log_lines_lost_total",       counter, "Lines of the access log that could not be written")
 COUNTER(COUNTRY_MISSING,      "country_lookups_missing_total",     counter, "country= rules without a country database")
 /* clang-format on */

@@ -52,6 +52,7 @@ ERROR(TRAILER,                    400, "trailer",                     "",       
 ERROR(TRAILER_FORBIDDEN,          400, "trailer-forbidden",           "",                      "a trailer field that belongs into the head")
 ERROR(TRAILERS_TOO_LARGE,         400, "trailers-too-large",          "-",                     "trailer section of more than 16384 bytes")
 ERROR(BODY_TOO_LARGE,             413, "body-too-large",              "",                      "request body too large")
+ERROR(BODY_TOO_SLOW,              408, "body-too-slow",               "",                      "the request body did not come in time")
 ERROR(UPGRADE_UNASKED,            0,   "upgrade-unasked",             "",                      "a 101 to a request that asked for no upgrade")
 ERROR(NOT_MODIFIED_UNASKED,       0,   "not-modified-unasked",        "",                      "a 304 to a request without a condition")
 ERROR(INTERIMS_TOO_MANY,          0,   "interims-too-many",           "-",                     "more than 64 interim responses (1xx)")

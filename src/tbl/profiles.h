@@ -22,5 +22,6 @@ PROFILE(rfc9111, ignore_query,                  "")
 PROFILE(rfc9111, bypass_cookies,                "")
 PROFILE(rfc9111, unkeyed_cookies,               "forward")
 PROFILE(rfc9111, ignore_cookies,                "")
+PROFILE(rfc9111, follow_assets,                 "false")
 PROFILE(dev,     store,                         "false")
 /* clang-format on */

@@ -7,7 +7,7 @@
 /* clang-format off */
 STEP(ROUTE,    TO(LOOKUP) | TO(FETCH) | TO(SEND) | TO(FAIL)) /* SEND: OPTIONS that goes no further */
 STEP(LOOKUP,   TO(LOOKUP) | TO(FETCH) | TO(AWAIT) | TO(DELIVER) | TO(FAIL))
-STEP(FETCH,    TO(AWAIT) | TO(FAIL))
+STEP(FETCH,    TO(AWAIT) | TO(SEND) | TO(FAIL)) /* SEND: the head of an upload decides the answer */
 STEP(AWAIT,    TO(DELIVER) | TO(LOOKUP) | TO(FAIL) | TO(FINISH)) /* FINISH: a tunnel ended */
 STEP(DELIVER,  TO(SEND))
 STEP(SEND,     TO(AWAIT) | TO(FINISH)) /* AWAIT: the object failed before a byte was sent */

@@ -8,6 +8,14 @@ import { fileURLToPath } from 'node:url';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const count = { passed: 0, failed: 0, skipped: 0 };
 
+// docs/RELIABILITY.md with these rows, [id, words, last column], and their counts.
+function reliability(rows, tested = rows.filter((r) => r[2].startsWith('[')).length) {
+  return `# R\n**${tested} of ${rows.length} rows have a test.**\n## A. x\n${tested} of ${rows.length} rows have a test.\n` +
+    '| id | what | test |\n|---|---|---|\n' + rows.map((r) => `| ${r.join(' | ')} |\n`).join('');
+}
+const a001 = '[a001](../tests/scenario/a_x/a001_one.vtc)';
+const rows = [['A1', 'one', a001], ['A2', 'two', a001], ['A3', 'three', 'not there yet: TLS'], ['h1-04', 'four', a001]];
+
 const right = {
   'src/base/str.h': '/* time( in a comment is no call */\nint str_length(void);\n',
   'src/base/str.c': '#include <stdio.h>\n#include "base/str.h"\nint str_length(void)\n{\n    return FIELD_AGE + max_age;\n}\n',
@@ -27,8 +35,8 @@ const right = {
   'docs/ARCHITECTURE.md': 'see `str.c` and `max_age`\n| file | function | does |\n|---|---|---|\n| `base/str.c` | `str_length` | x |\n',
   'README.md': '# Read\n[docs](docs/a.md#a-b) `[not](a-link)` net/work/x ${root}/root/x\n',
   'docs/CACHING.md': '# Caching\n**1.1** One.\n**1.2** Two.\n## 7. Streams, upgrades, the rest\n',
-  'tests/check/coverage.txt': 'scenario A1 one\nscenario A2 two\nscenario A3 three; later: TLS\nhostile "Fat GET" four\n',
-  'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n# hostile 4 "Fat GET"\nexpect ~ {detail="dev: x"}\n',
+  'docs/RELIABILITY.md': reliability(rows),
+  'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n# hostile h1-04 (a word)\nexpect ~ {detail="dev: x"}\n',
   'tests/scenario/a_x/a005_log.mjs': "// x\nsaid('reason=seen-in-log');\n",
   'tests/unit/meson.build': "unit_tests = ['base_str_test']\n",
   'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n    T(two);\n}\n',
@@ -81,11 +89,17 @@ const faults = [
   ['tour', 'a file that is not there', { 'docs/ARCHITECTURE.md': 'see `none.h`\n' }],
   ['tour', 'a name that is not there', { 'docs/ARCHITECTURE.md': 'see `str_none`\n' }],
   ['coverage', 'a rule that no test names', { 'docs/CACHING.md': '**1.1** One.\n**1.2** Two.\n**1.3** Three.\n## 7. Rest\n' }],
-  ['coverage', 'a scenario that no test names', { 'tests/check/coverage.txt': 'scenario A1 one\nscenario A2 two\nscenario A4 four\nhostile "Fat GET" five\n' }],
+  ['coverage', 'a scenario that no test names', { 'docs/RELIABILITY.md': reliability([...rows, ['A4', 'five', '']]) }],
+  ['coverage', 'a row that names a test which is not there', { 'docs/RELIABILITY.md': reliability([['A1', 'one', a001 + ' [a002](../tests/scenario/a_x/a002_two.vtc)'], ...rows.slice(1)]) }],
+  ['coverage', 'a row without one of its tests', { 'tests/scenario/a_x/a001_two.vtc': 'varnishtest "x"\n# scenarios A1\n' }],
+  ['coverage', 'a row twice', { 'docs/RELIABILITY.md': reliability([...rows, rows[0]]) }],
+  ['coverage', 'a row that is none', { 'docs/RELIABILITY.md': reliability([...rows, ['A-1', 'five', 'x']], 3).replaceAll('3 of 5', '3 of 4') }],
+  ['coverage', 'a count of rows that is wrong', { 'docs/RELIABILITY.md': reliability(rows, 4) }],
+  ['coverage', 'no count', { 'docs/RELIABILITY.md': reliability(rows).replace('**', '') }],
   ['coverage', 'a name of nothing', { 'tests/scenario/a_x/a002_two.vtc': 'varnishtest "x"\n# scenarios A9\n' }],
   ['coverage', 'a name in a file that does not run', { 'tests/unit/meson.build': "unit_tests = ['base_buf_test']\n" }],
   ['coverage', 'a name at a function that is not called', { 'tests/unit/base_str_test.c': '/* CACHING.md 1.2 */\nstatic void two(void **state)\n{\n}\n' }],
-  ['coverage', 'a name beside the head', { 'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n\n# hostile 4 "Fat GET"\n' }],
+  ['coverage', 'a name beside the head', { 'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n\n# hostile h1-04\n' }],
   ['coverage', 'left for later, though tested', { 'tests/scenario/a_x/a003_three.vtc': 'varnishtest "x"\n# scenarios A3\n' }],
   ...['includes', 'world', 'protocol', 'format', 'columns', 'prefixes', 'rows', 'reasons', 'functions', 'checks', 'hygiene', 'links', 'tour', 'coverage'].map((c) => [c, 'an empty tree', null]),
 ];

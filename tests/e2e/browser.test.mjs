@@ -54,9 +54,12 @@ after(async () => {
 });
 
 const shot = (name) => page.screenshot({ path: join(OUT, `${name}.png`), fullPage: true });
+// Who leaves a page that still loads makes its request fail.
+const wholly = () => page.waitForLoadState('load');
 const render = async () => Number(await page.locator('#render').textContent());
 
 test('home, a book, an edit in the CMS, and the new title after a reload', async () => {
+  await wholly();
   await page.goto(world.site);
   assert.equal(await page.locator('h1').textContent(), '12 books');
   assert.equal(await page.locator('.card').count(), 6);
@@ -66,6 +69,7 @@ test('home, a book, an edit in the CMS, and the new title after a reload', async
   await page.getByRole('heading', { name: 'Emma', exact: true }).waitFor();
   await shot('2-book');
   const before = await render();
+  await wholly();
   const hit = await page.reload();
   if (throughFreshet) {
     assert.equal(await render(), before);
@@ -79,7 +83,7 @@ test('home, a book, an edit in the CMS, and the new title after a reload', async
   await cms.getByLabel('Title').fill('Emma, as edited');
   await cms.screenshot({ path: join(OUT, '4-cms-form.png'), fullPage: true });
   await cms.getByRole('button', { name: 'Publish' }).click();
-  await cms.getByRole('status').waitFor();
+  await cms.waitForURL('**/?done=published*');
   assert.match(await cms.getByRole('status').textContent(), /“Emma, as edited” is published/);
   await until('the webhook to be delivered', async () => (await world.webhooks())[0]?.state === 'delivered');
   await cms.reload();
@@ -87,6 +91,7 @@ test('home, a book, an edit in the CMS, and the new title after a reload', async
   await cms.screenshot({ path: join(OUT, '5-cms-published.png'), fullPage: true });
   await cms.close();
 
+  await wholly();
   await page.reload();
   assert.equal(await page.locator('h1').textContent(), 'Emma, as edited');
   assert.ok((await render()) > before);
@@ -100,6 +105,7 @@ test('home, a book, an edit in the CMS, and the new title after a reload', async
 });
 
 test('the theme is kept, on every page, and the way back leads to where it was chosen', async () => {
+  await wholly();
   await page.goto(`${world.site}/?sort=year`);
   await page.getByRole('button', { name: 'Switch to the dark theme' }).click();
   await page.locator('html[data-theme=dark]').waitFor();
@@ -113,6 +119,7 @@ test('the theme is kept, on every page, and the way back leads to where it was c
 });
 
 test('sorting, leafing and the page in numbers', async () => {
+  await wholly();
   await page.goto(world.site);
   await page.getByRole('link', { name: 'By year' }).click();
   await page.waitForURL('**/?sort=year');
@@ -120,6 +127,7 @@ test('sorting, leafing and the page in numbers', async () => {
   await page.getByRole('link', { name: '2', exact: true }).click();
   await page.waitForURL('**/?sort=year&page=2');
   assert.match(await page.locator('.card-title').last().textContent(), /The War of the Worlds/);
+  await wholly();
   await page.goto(`${world.site}/slow`);
   await page.getByRole('heading', { name: 'The shelf in numbers' }).waitFor();
   await shot('10-slow');
@@ -133,8 +141,10 @@ test('the bar says what freshet did: a miss, then a hit, and what was purged', a
     return page.locator('#freshet-verdict').textContent();
   };
   await world.publish('book', 'bk-frankenstein', {});
+  await wholly();
   await page.goto(`${world.site}/books/frankenstein`);
   assert.equal(await verdict(), 'miss');
+  await wholly();
   await page.reload();
   assert.equal(await verdict(), 'hit');
   assert.match(await bar.textContent(), /\d+ s old/);
@@ -143,17 +153,22 @@ test('the bar says what freshet did: a miss, then a hit, and what was purged', a
   await bar.getByText('tags bk-frankenstein, book, books-by-au-shelley').waitFor();
   await shot('12-bar');
 
+  await wholly();
   await page.goto(`${world.site}/nothing-here`);
   assert.equal(await verdict(), 'not kept');
+  await wholly();
   await page.goto(`${world.app}/books/frankenstein`);
   assert.equal(await verdict(), 'asked the app itself');
 });
 
 test('site and CMS lead to each other, and the CMS names the purged tags', async () => {
+  await wholly();
   await page.goto(`${world.site}/books/frankenstein`);
   await page.getByRole('link', { name: 'Edit' }).click();
   await page.getByRole('button', { name: 'Publish' }).click();
+  await page.waitForURL('**/?done=published*');
   await until('the webhook', async () => (await world.webhooks())[0]?.state === 'delivered');
+  await wholly();
   await page.reload();
   assert.match(await page.locator('#webhooks').textContent(), /purged bk-frankenstein, book, books-by-au-shelley/);
   await page.getByRole('row', { name: 'Frankenstein' }).getByRole('link', { name: 'see it' }).click();
@@ -172,6 +187,7 @@ test('in the dark, 390 px wide, nothing is cut off', async () => {
 });
 
 test('a book that is not there', async () => {
+  await wholly();
   const response = await page.goto(`${world.site}/books/not-there`);
   assert.equal(response.status(), 404);
   await page.getByRole('heading', { name: 'No such book' }).waitFor();

@@ -14,7 +14,7 @@ import { REPOSITORY } from './lib/world.mjs';
 const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
 
 /** What differs from one run to the next. */
-const mask = (text) => text.replaceAll('\r', '').replace(/\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT/g, 'DATE').replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+const mask = (text) => text.replaceAll('\r', '').replace(/\(sequence \d+\)/, '(sequence 2)').replace(/\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT/g, 'DATE').replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
   .replace(/"[0-9a-f]{32}"/g, 'ETAG').replace(/ttl=(299|300)/g, 'ttl=299').replace(/^Age: [01]$/gm, 'Age: 0');
 
 test('the first commands in one go, and again', async () => {
@@ -25,7 +25,7 @@ test('the first commands in one go, and again', async () => {
     const answers = out.slice(out.indexOf('HTTP/1.1'));
     assert.match(answers, /^Cache-Status: freshet; fwd=uri-miss; stored\r?$/m);
     const [shown] = blocks(readme, '').filter((code) => code.startsWith('HTTP/1.1 200 OK'));
-    for (const part of mask(shown).replace(/\(sequence \d+\)/, '(sequence 2)').split('...\n')) assert.ok(mask(answers).includes(part), `${mask(answers)}\nis without\n${part}`);
+    for (const part of mask(shown).split('...\n')) assert.ok(mask(answers).includes(part), `${mask(answers)}\nis without\n${part}`);
     const times = [...answers.matchAll(/rendered at (\S+)/g)].map((m) => m[1]);
     assert.equal(times.length, 3);
     assert.equal(times[0], times[1]);

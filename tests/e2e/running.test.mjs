@@ -17,11 +17,11 @@ for (const name of ['FRESHET_ADMIN', 'FRESHET_TOKEN', 'XDG_STATE_HOME']) delete 
 const running = {};
 let ports;
 
-async function start(name, state = name) {
+async function start(name) {
   const [port, admin] = [ports.shift(), ports.shift()];
   let said = '';
   const child = run(FRESHET, ['run', '--origin', 'http://127.0.0.1:1', '--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`,
-    '--state', state], { env, cwd: folder }, (d) => (said += d));
+    '--state', name], { env, cwd: folder }, (d) => (said += d));
   await until(() => `freshet ${name}: ${said}`, () => said.includes('site default'));
   return (running[name] = { child, admin: `127.0.0.1:${admin}` });
 }
@@ -63,16 +63,12 @@ test('of several one must be named, and both are told', async () => {
   }
 });
 
-test('those that share a state folder are told by the address of each', async () => {
-  const { child } = await start('third', 'second');
-  const { stderr } = verb('purge', '--all');
-  assert.ok(stderr.includes(`  --state ${join(folder, 'first')}   (admin ${running.first.admin}, `), stderr);
-  for (const name of ['second', 'third']) {
-    const { admin, child: { pid } } = running[name];
-    assert.ok(stderr.includes(`  --admin ${admin}   (state ${join(folder, 'second')}, process ${pid})\n`), stderr);
-    assert.match(verb('status', '--admin', admin).stdout, new RegExp(`admin at ${admin}`));
-  }
-  await end(child);
+test('one that is to have the state folder of another does not start', async () => {
+  const { status, stderr } = spawnSync(FRESHET, ['run', '--origin', 'http://127.0.0.1:1', '--listen', `127.0.0.1:${ports.shift()}`, '--admin', '',
+    '--state', 'second'], { env, cwd: folder, encoding: 'utf8', timeout: 60_000 });
+  assert.equal(status, 1, stderr);
+  assert.match(stderr, /another freshet uses the state folder "second"; stop it, or name another folder with --state FOLDER/);
+  assert.equal(readdirSync(runtime).length, 2);
 });
 
 test('one that was killed is not among them', async () => {

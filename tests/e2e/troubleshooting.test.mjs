@@ -160,6 +160,20 @@ describe('why a 502, 503 or 504', () => {
       await says(front, 503, 'origin-queue-timeout');
       open.push(() => other);
     },
+    'gave-way': async () => {
+      const front = await behind(await raw(() => {}), ['--origin-connections', '1', '--origin-queue', '1']);
+      const waiting = (n) => until(`${n} requests to wait`, async () =>
+        new RegExp(`^freshet_origin_waiting\\S* ${n}$`, 'm').test((await ask(front.adminPort, '/metrics')).text));
+      const others = [front.get('/1').catch(() => {})];
+      await until('a request to hold the connection', async () => /^freshet_origin_in_use\S* 1$/m.test((await ask(front.adminPort, '/metrics')).text));
+      const ahead = front.get('/ahead', { headers: { 'Sec-Purpose': 'prefetch' } });
+      await waiting(1);
+      others.push(front.get('/2').catch(() => {}));
+      const page = await ahead;
+      assert.equal(page.status, 503);
+      assert.match(page.cache, /detail=gave-way$/);
+      open.push(() => Promise.all(others));
+    },
   };
 
   test('each line of the table is tried', () => assert.deepEqual(rows('Why a 502, 503 or 504?'), Object.keys(kinds)));

@@ -1,6 +1,6 @@
 /* A purge request of the plugins' dialects is refused with a sentence, or becomes a purge that can be
  * written down and read back, and names something; no tag of it is one that the request has not. Input:
- * method, target and fields, each a line. */
+ * method, target and fields, each a line. GET comes below the setting purge_path. */
 #include <string.h>
 
 #include "admin/dialect.h"
@@ -42,6 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                  .host = STR("one.example"),
                                  .fields = &fields };
     r.target = str_cut(&rest, '\n');
+    if (str_eq(r.method, STR("GET")) && str_starts(r.target, STR("/"))) { /* below the setting purge_path */
+        r.purge_path = STR("/purge");
+        r.target = ARENA_JOIN(&a, r.purge_path, r.target);
+    }
     r.is_absolute = str_starts(r.method, STR("!"));
     while (rest.n && fields.n < 50) {
         struct str value = str_cut(&rest, '\n'), name = str_cut(&value, ':');

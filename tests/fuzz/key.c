@@ -127,17 +127,25 @@ static struct rule *rule(struct choice *c, const struct rule *known)
     static const char *const vary[] = {
         "Accept-Encoding", "accept-language", "Cookie", "Authorization", "X-A", "x-b, x-a", "Range"
     };
+    static const char *const search[] = {
+        "key-order",      "params=(\"a\")", "params=(\"a\" \"aa\")",
+        "except=(\"a\")", "except=()",      "params, except=(\"%61\" \"b\"), key-order",
+        "params",         "params=?0",      "params=(\"a+b\" \"\" \"_rsc\")",
+        "params=(a)"
+    };
     struct fields response = { 0 };
     for (unsigned i = pick(c, 4); i > 0; i--)
         fields_add(&response, c->arena, STR("Netlify-Vary"), str_from(ANY(c, netlify)));
     for (unsigned i = pick(c, 3); i > 0; i--)
         fields_add(&response, c->arena, STR("Vary"), str_from(ANY(c, vary)));
+    if (pick(c, 2))
+        fields_add(&response, c->arena, STR("No-Vary-Search"), str_from(ANY(c, search)));
     if (pick(c, 4) == 1)
         fields_add(&response, c->arena, STR("Content-Encoding"), STR("br"));
     struct rule *r, *again;
-    CHECK(rule_of_response(&response, known, c->arena, &r) == RULE_OK);
+    CHECK(rule_of_response(&response, known, true, c->arena, &r) == RULE_OK);
     /* a rule is at rest: the same response makes the same of it */
-    CHECK(rule_of_response(&response, r, c->arena, &again) == RULE_OK);
+    CHECK(rule_of_response(&response, r, true, c->arena, &again) == RULE_OK);
     CHECK(again == r);
     rule_unref(again);
     CHECK(!rule_names_more(r, r));
@@ -174,17 +182,24 @@ static bool same_name(struct str x, struct str y)
     return same;
 }
 
-static bool is_listed(const struct rule *r, struct str name)
+static bool is_among(const struct names *names, struct str name)
 {
-    if (!r || !r->netlify.query_some || same_name(name, STR("_rsc")) || same_name(name, STR("_routes")))
-        return true;
     struct arena a;
     bool found = false;
     arena_init(&a, 1024);
-    for (size_t i = 0; i < r->netlify.query.n; i++)
-        found |= str_eq(r->netlify.query.v[i], decoded(name, &a));
+    for (size_t i = 0; i < names->n; i++)
+        found |= str_eq(names->v[i], decoded(name, &a));
     arena_fini(&a);
     return found;
+}
+
+/* Does neither field leave it out? */
+static bool is_listed(const struct rule *r, struct str name)
+{
+    if (!r || same_name(name, STR("_rsc")) || same_name(name, STR("_routes")))
+        return true;
+    bool by_netlify = !r->netlify.query_some || is_among(&r->netlify.query, name);
+    return by_netlify && is_among(&r->search.names, name) == r->search.keeps_listed;
 }
 
 /* The place'th parameter that counts; named: among those of that name. */
@@ -216,7 +231,7 @@ static bool query_raw_same(const struct key_request *x, const struct key_request
                            struct arena *a)
 {
     bool dropped;
-    bool marks = (r && r->netlify.query_some) || x->has_query == y->has_query;
+    bool marks = rule_cuts_query(r) || x->has_query == y->has_query;
     return marks &&
            str_eq(query_keep_listed(x->query, r, a, &dropped), query_keep_listed(y->query, r, a, &dropped));
 }
@@ -224,7 +239,7 @@ static bool query_raw_same(const struct key_request *x, const struct key_request
 static bool query_same(const struct key_request *x, const struct key_request *y, const struct rule *r,
                        struct arena *a)
 {
-    if (x->order == QUERY_SORTED)
+    if (x->order == QUERY_SORTED || (r && r->search.any_order))
         return query_within(x->query, y->query, r) && query_within(y->query, x->query, r);
     return query_raw_same(x, y, r, a);
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { App } from '../e2e/lib/app.mjs';
 import { ask } from '../e2e/lib/front.mjs';
+import { reach } from '../e2e/lib/reach.mjs';
 import { block, change } from '../e2e/lib/guide.mjs';
 import { REPOSITORY, until } from '../e2e/lib/world.mjs';
 
@@ -30,6 +31,12 @@ test('a build with islands and without ASTRO_KEY is warned of', async () => {
   assert.match(built, /no ASTRO_KEY was set/);
   const again = await app.build([join(app.root, 'node_modules/astro/bin/astro.mjs'), 'build'], { ASTRO_KEY: 'oJ8zkVz1X0Bqu4dWZSCS7B0ufVLpx1QBgxNUPGVuUwU=' });
   assert.doesNotMatch(again, /ASTRO_KEY/);
+});
+
+test('freshet finds the scripts and styles of the build from a page', async () => {
+  const { files, found, nowhere } = await reach(app.port, join(app.root, 'dist/client/_astro'), '/_astro/', '/chunks');
+  assert.deepEqual(files.filter((name) => !found.includes(name)), []);
+  assert.deepEqual(nowhere, []);
 });
 
 test('Astro.cache and routeRules keep pages, and visitors see nothing of it', async () => {

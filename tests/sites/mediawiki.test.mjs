@@ -1,5 +1,6 @@
 // MediaWiki itself, Debian's, with SQLite, served by PHP's own server: with $wgUseCdn it sends freshet its purges, and what an editor
-// does shows at once, whatever marks a title has. docs/PURGING.md, CACHING.md 5.7.
+// does shows at once, whatever marks a title has; what is one visitor's stays his, with the preset and without. docs/PURGING.md, docs/RULES.md,
+// CACHING.md 2.14, 5.7.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -7,6 +8,7 @@ import { appendFileSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'no
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Front, ask, end, run } from '../e2e/lib/front.mjs';
+import { sameInChromium } from '../e2e/lib/walk.mjs';
 import { freePorts, temporaryFolder, until } from '../e2e/lib/world.mjs';
 
 const root = '/usr/share/mediawiki';
@@ -15,7 +17,7 @@ const config = join(folder, 'LocalSettings.php');
 const env = { ...process.env, MW_CONFIG_FILE: config };
 const wiki = (title) => `/index.php/${title}`;
 let said = '';
-let front, site;
+let front, port, preset, site;
 
 /** One of MediaWiki's own scripts: it purges before it returns. */
 function maintain(script, args, input = '', more = {}) {
@@ -36,8 +38,9 @@ function withoutCurl() {
 }
 
 before(async () => {
-  const [port] = await freePorts(1);
+  [port] = await freePorts(1);
   front = await Front.start(`http://127.0.0.1:${port}`, { args: ['--purge-from', '127.0.0.1'] });
+  preset = await Front.start(`http://127.0.0.1:${port}`, { args: ['--preset', 'mediawiki'] });
   mkdirSync(join(folder, 'data'));
   const made = spawnSync('php', [join(root, 'maintenance/install.php'), '--dbtype', 'sqlite', '--dbpath', join(folder, 'data'), '--confpath', folder,
     '--server', `http://127.0.0.1:${front.port}`, '--scriptpath', '', '--pass', 'a-long-secret-of-the-editor', 'Wiki', 'Editor'], { env: process.env, encoding: 'utf8' });
@@ -56,7 +59,7 @@ $wgCacheDirectory = '${join(folder, 'data')}';
 
 after(async () => {
   if (site) await end(site);
-  await front?.stop();
+  for (const one of [front, preset]) await one?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -97,15 +100,43 @@ test('a deleted page is gone', async () => {
   assert.ok(!gone.text.includes('some words'));
 });
 
-test('what is stored for visitors is never shown to who is logged in, nor the other way', async () => {
-  await front.get(wiki('Fish'));
-  await front.hit(wiki('Fish'));
-  const { text, cookies } = await front.own('/index.php?title=Special:UserLogin');
+test('clicked through in Chromium, it is as without freshet', { timeout: 900_000 }, async () => {
+  edit('Door', 'to the [[Fish]] and the [[Other]]');
+  await sameInChromium({ direct: port, front: front.port, from: wiki('Door'), wanted: (path) => [wiki('Fish'), wiki('Other')].includes(path) });
+});
+
+/** The cookies of who has logged in. */
+async function login(which) {
+  const { text, cookies } = await which.own('/index.php?title=Special:UserLogin');
   const token = /name="wpLoginToken" type="hidden" value="([^"]*)"/.exec(text)?.[1] ?? /value="([^"]*)" name="wpLoginToken"/.exec(text)[1];
-  const login = await front.own('/index.php?title=Special:UserLogin', { method: 'POST', cookies, body: String(new URLSearchParams({
+  const answer = await which.own('/index.php?title=Special:UserLogin', { method: 'POST', cookies, body: String(new URLSearchParams({
     wpName: 'Editor', wpPassword: 'a-long-secret-of-the-editor', wpLoginToken: token, wploginattempt: 'Log in', wpEditToken: '+\\', authAction: 'login' })) });
-  assert.equal(login.status, 302);
-  const mine = await front.own(wiki('Fish'), { cookies: { ...cookies, ...login.cookies } });
-  assert.ok(mine.text.includes('pt-logout'), 'logged in');
-  assert.ok(!(await front.hit(wiki('Fish'))).text.includes('pt-logout'), 'not for others');
+  assert.equal(answer.status, 302);
+  return { ...cookies, ...answer.cookies };
+}
+
+for (const [name, which] of [['no preset', () => front], ['preset mediawiki', () => preset]])
+  test(`${name}: what is stored for visitors is never shown to who is logged in, nor the other way`, async () => {
+    const cookies = await login(which());
+    for (const path of [wiki('Fish'), `${wiki('Fish')}?cold`]) {
+      if (path === wiki('Fish')) await which().get(path);
+      assert.match((await which().own(path, { cookies })).text, /pt-logout/);
+      await which().get(path);
+      assert.doesNotMatch((await which().hit(path)).text, /pt-logout/);
+      assert.match((await which().own(path, { cookies })).text, /pt-logout/);
+    }
+  });
+
+test('preset mediawiki: who only has a session passes, and so does what is asked for by it; files are kept', async () => {
+  await preset.get(wiki('Fish'));
+  await preset.hit(wiki('Fish'));
+  const { cookies } = await preset.own('/index.php?title=Special:UserLogin');
+  assert.ok(Object.keys(cookies).some((name) => name.endsWith('_session')), JSON.stringify(cookies));
+  assert.match((await preset.own(wiki('Fish'), { cookies })).cache, /bypass-rule|bypass-cookie/);
+  for (const path of ['/index.php?title=Fish&action=edit', '/index.php?title=Fish&action=history', wiki('Special:RecentChanges'), '/api.php?action=query&format=json'])
+    for (let i = 0; i < 2; i++) assert.match((await preset.own(path)).cache, /bypass-rule/, path);
+  const [, style] = /href="(\/load\.php\?[^"]*only=styles[^"]*)"/.exec((await preset.get(wiki('Fish'))).text);
+  await preset.get(style.replaceAll('&amp;', '&'));
+  await preset.hit(style.replaceAll('&amp;', '&'), { cookies });
+  await preset.hit(wiki('Fish'), { cookies: { _ga: 'GA1.1' } });
 });

@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 import { App } from '../e2e/lib/app.mjs';
 import { ask } from '../e2e/lib/front.mjs';
 import { block, change } from '../e2e/lib/guide.mjs';
+import { sameInChromium } from '../e2e/lib/walk.mjs';
 import { REPOSITORY, until } from '../e2e/lib/world.mjs';
 
 const readme = readFileSync(join(REPOSITORY, 'integrations/next/README.md'), 'utf8');
@@ -28,7 +29,7 @@ before(async () => {
   await app.build([next, 'build']);
   front = await app.behindFreshet();
   await start();
-}, { timeout: 300_000 });
+}, { timeout: 600_000 });
 
 after(async () => {
   await app?.stop();
@@ -79,6 +80,8 @@ test('pages are kept as Next says, RSC apart, with the tags of Next', async () =
   assert.equal(rsc.headers['cache-tag'], page.headers['cache-tag']);
   assert.notEqual(rsc.text, html);
 });
+
+test('clicked through in Chromium, it is as without freshet', { timeout: 1_800_000 }, () => sameInChromium({ direct: app.port, front: front.port, from: '/base' }));
 
 for (const [what, call] of [
   ['revalidateTag(tag, { expire: 0 })', () => post('/tag', { tag: 'product-1', profile: { expire: 0 } })],

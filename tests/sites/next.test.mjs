@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Front, ask, end, run } from '../e2e/lib/front.mjs';
+import { reach } from '../e2e/lib/reach.mjs';
 import { block, change, guide } from '../e2e/lib/guide.mjs';
 import { FRESHET, freePorts, temporaryFolder, until } from '../e2e/lib/world.mjs';
 
@@ -41,6 +42,14 @@ after(async () => {
   if (app) await end(app);
   await front?.stop();
   rmSync(folder, { recursive: true, force: true });
+});
+
+test('freshet finds the scripts and styles of the build from its first page', async () => {
+  const { files, found, nowhere } = await reach(port, join(folder, 'app/.next/static'), '/_next/static/');
+  // The manifests of a build are for the pages router, which asks for them by their name.
+  assert.deepEqual(files.filter((name) => !found.includes(name) && !name.endsWith('Manifest.js')), []);
+  assert.ok(found.length / files.length >= 9 / 15, `${found.length} of ${files.length}`);
+  assert.deepEqual(nowhere, []);
 });
 
 test('drafts stay with the editor, before and after the page is stored', async () => {

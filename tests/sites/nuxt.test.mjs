@@ -7,7 +7,9 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { App } from '../e2e/lib/app.mjs';
 import { ask } from '../e2e/lib/front.mjs';
+import { reach } from '../e2e/lib/reach.mjs';
 import { block, change } from '../e2e/lib/guide.mjs';
+import { sameInChromium } from '../e2e/lib/walk.mjs';
 import { REPOSITORY, until } from '../e2e/lib/world.mjs';
 
 let app, front, words;
@@ -28,13 +30,19 @@ before(async () => {
   await app.build([join(app.root, 'node_modules/nuxt/bin/nuxt.mjs'), 'build']);
   front = await app.behindFreshet();
   await start();
-}, { timeout: 300_000 });
+}, { timeout: 600_000 });
 
 after(() => app?.stop());
 
 const start = (env) => app.start([join(app.root, '.output/server/index.mjs')], env);
 const hook = (id) => ask(app.port, '/api/webhook', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ id }) });
 const DATA = '/_payload.json';
+
+test('freshet finds the scripts and styles of the build from its first page', async () => {
+  const { files, found, nowhere } = await reach(app.port, join(app.root, '.output/public/_nuxt'), '/_nuxt/');
+  assert.deepEqual(files.filter((name) => !found.includes(name)), []);
+  assert.deepEqual(nowhere, []);
+});
 
 test('isr: a page and its data, until purged by tag', async () => {
   for (const path of ['/blog/1', `/blog/1${DATA}`]) {
@@ -90,6 +98,11 @@ test('what a cache rule varies on', async () => {
 
 test('a page whose data is away', async () => {
   for (const path of ['/blog/broken', `/blog/broken${DATA}`]) for (let i = 0; i < 2; i++) assert.equal((await front.own(path)).status, 503);
+});
+
+test('clicked through in Chromium, it is as without freshet', { timeout: 1_800_000 }, async () => {
+  for (const id of ['1', '2', 'news']) assert.equal((await hook(id)).text, 'done'); // the words have changed since
+  await sameInChromium({ direct: app.port, front: front.port });
 });
 
 test('a webhook whose purge fails, fails', async () => {

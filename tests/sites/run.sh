@@ -6,6 +6,10 @@ set -eu
 cd -- "$(dirname -- "$0")"
 FRESHET=$(realpath -m -- "${FRESHET:-../../build/freshet}")
 NODE=$(../../examples/astro-bookshelf/find-node.sh)
-export FRESHET NODE
+# What prints the links that freshet finds, from the same build.
+build=$(dirname -- "$FRESHET")/..
+[ ! -e "$build/build.ninja" ] || ninja -C "$build" tools/links >/dev/null
+LINKS=$build/tools/links
+export FRESHET NODE LINKS
 [ $# -gt 0 ] || set -- ./*.test.mjs
 exec "$NODE" --test --test-concurrency=1 --test-reporter=spec "$@"

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { App } from '../e2e/lib/app.mjs';
 import { ask } from '../e2e/lib/front.mjs';
+import { reach } from '../e2e/lib/reach.mjs';
 import { block, change } from '../e2e/lib/guide.mjs';
 import { REPOSITORY } from '../e2e/lib/world.mjs';
+import { sameInChromium } from '../e2e/lib/walk.mjs';
 
 let app, front, words;
 
@@ -31,6 +33,12 @@ after(() => app?.stop());
 const start = (env) => app.start([join(app.root, 'build/index.js')], { PROTOCOL_HEADER: 'x-forwarded-proto', ...env });
 const sign = (base = front.port) => ask(base, '/guestbook?/sign', { method: 'POST', body: 'a=1', headers: { Origin: `http://127.0.0.1:${base}`, 'X-Forwarded-Proto': 'http' } });
 const DATA = '/__data.json?x-sveltekit-invalidated=11';
+
+test('freshet finds the scripts and styles of the build from its first page', async () => {
+  const { files, found, nowhere } = await reach(app.port, join(app.root, 'build/client/_app/immutable'), '/_app/immutable/');
+  assert.deepEqual(files.filter((name) => !found.includes(name)), []);
+  assert.deepEqual(nowhere, []);
+});
 
 test('a page and its data are kept, with tags of route, load and path', async () => {
   for (const path of ['/blog/a', `/blog/a${DATA}`]) {
@@ -79,6 +87,18 @@ test('what is somebody\'s own is never stored', async () => {
   for (const path of ['/quiet', `/quiet${DATA}`]) for (let i = 0; i < 2; i++) await front.own(path);
 });
 
+test('the name in a cookie, which the layout of all pages shows, is given to nobody else', async () => {
+  const [ann, bob] = ['ANN-COOKIE', 'BOB-COOKIE'].map((user) => ({ cookies: { user, theme: 'dark' } }));
+  // A route that the hook knows, whose `personal` leaves the cookie out, and one that says itself that it may be stored.
+  for (const path of ['/blog/e', `/blog/e${DATA}`, '/own?e', `/own${DATA}&e`]) {
+    // Whoever comes first before anything is known of the page gets his own, which is not stored.
+    if (path.startsWith('/blog')) assert.match((await front.own(path, ann)).text, /ANN-COOKIE/);
+    // From then on it is made without the cookie, for the visitor who has it as well.
+    for (const visitor of [ann, {}, bob, ann]) assert.doesNotMatch((await front.get(path, visitor)).text, /(ANN|BOB)-COOKIE/, path);
+    assert.match((await front.hit(path, bob)).text, /you/);
+  }
+});
+
 test('a route that is not named says itself what it wants', async () => {
   for (const path of ['/own', `/own${DATA}`]) {
     await front.miss(path);
@@ -93,6 +113,8 @@ test('what is broken, and data that still streams, is never stored; a redirect i
   await front.miss('/away');
   assert.equal((await front.hit('/away')).headers.location, '/blog/a');
 });
+
+test('clicked through in Chromium, it is as without freshet', { timeout: 900_000 }, () => sameInChromium({ direct: app.port, front: front.port }));
 
 test('an action whose purge fails is an error', async () => {
   await app.halt();

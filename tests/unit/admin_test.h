@@ -28,6 +28,7 @@ struct world {
     struct settings *settings;
     struct cache *cache;
     struct origins origins;
+    struct deploys deploys;
     struct counters counters[2], *both[2];
     struct admin admin;
     struct requests requests;
@@ -62,12 +63,14 @@ static inline void world_init(struct world *w, const char *yaml)
     world_configure(w, yaml);
     w->cache = cache_new(&w->secret, 64 << 20);
     origins_init(&w->origins);
+    deploys_init(&w->deploys);
     assert_true(address_parse(STR("127.0.0.1:50000"), &w->peer));
     struct now now = clock_now(&w->clock);
     w->both[0] = &w->counters[0];
     w->both[1] = &w->counters[1];
     w->admin.cache = w->cache;
     w->admin.origins = &w->origins;
+    w->admin.deploys = &w->deploys;
     w->admin.counters = w->both;
     w->admin.workers = 2;
     w->admin.clock = &w->clock;
@@ -90,6 +93,7 @@ static inline void world_fini(struct world *w)
     admin_fini(&w->admin);
     cache_free(w->cache);
     origins_fini(&w->origins);
+    deploys_fini(&w->deploys);
     settings_unref(w->settings);
     buf_fini(&w->logged);
     arena_fini(&w->arena);
@@ -128,7 +132,7 @@ static inline struct answer_page *world_ask(struct world *w, enum method method,
     r->key.path = str_cut(&rest, '?');
     r->key.has_query = rest.p != NULL;
     r->key.query = rest;
-    admin_answer(&w->admin, r, body);
+    assert_true(admin_answer(&w->admin, r, NULL, body));
     assert_in_range(r->answer.status, 200, 599);
     return &r->answer;
 }
@@ -212,7 +216,7 @@ static inline struct page_at page_at(struct world *w, const char *url, const str
     assert_non_null(site);
     named_request(&n, site, &n.host, &w->arena, &p.key);
     p.key.fields = fields;
-    p.place = (struct place){ .primary = key_primary(&p.key, &w->arena) };
+    p.place = (struct place){ .primary = key_primary(&p.key, &w->arena), .release = site->release->number };
     place_hash(w->cache, &p.place);
     p.rule = rule ? rule_ref(rule) : index_rule(w->cache, &p.place, &known, &busy);
     p.place.rule = p.rule;

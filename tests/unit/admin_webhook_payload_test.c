@@ -175,6 +175,59 @@ static void a_payload_must_be_json(void **state)
     webhook_payload_free(j);
 }
 
+/* RFC 8259 permits what each of these languages writes, and it says nothing of the fields that count. */
+static void what_other_languages_write_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *path, *value, *missing;
+    } rows[] = {
+        { "{\"x\":\"\\ud800\",\"id\":\"a\"}", "id", "a", NULL },
+        { "{\"x\":\"\\udc00\\ud83d\\ude00\\ud83d\"}", "x", "\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd", NULL },
+        { "{\"x\":\"\\ud83d\\u0041\"}", "x",
+          "\xef\xbf\xbd"
+          "A",
+          NULL },
+        { "{\"x\":\"\\\\ud800\"}", "x", "\\ud800", NULL },
+        { "{\"\\ud800\":1,\"id\":\"a\"}", "id", "a", NULL },
+        { "{\"x\":\"a\\u0000b\",\"id\":\"a\"}", "id", "a", NULL },
+        { "{\"x\":\"a\\u0000b\"}", "x", NULL, "has a control character" },
+        { "{\"\\u0000\":1,\"id\":\"a\"}", "id", "a", NULL },
+        { "{\"id\":123456789012345678901234567890}", "id", "123456789012345678901234567890", NULL },
+        { "{\"id\":-9223372036854775809}", "id", "-9223372036854775809", NULL },
+        { "{\"id\":9007199254740993}", "id", "9007199254740993", NULL },
+        { "{\"id\":999999999999999999}", "id", "999999999999999999", NULL },
+        { "{\"id\":[1000000000000000000]}", "id", NULL,
+          "is an array; write [] behind its name for each member" },
+        { "{\"x\":1e999,\"y\":-0.1E+9,\"z\":-1e-999,\"id\":7}", "id", "7", NULL },
+        { "{\"id\":1e999}", "id", NULL, "is a number with a point" },
+        { "{\"id\":0}", "id", "0", NULL },
+        { "{\"x\":\"1e999 \\\" 01 \\n\",\"id\":-1}", "x", "1e999 \" 01 \n", "has a control character" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct str error = STR_NONE;
+        struct webhook_text text;
+        struct json_t *j = webhook_payload_parse(str_from(rows[i].json), &arena, &error);
+        if (!j)
+            fail_msg("%s: %.*s", rows[i].json, STR_ARG(error));
+        webhook_payload_at(j, str_from(rows[i].path), &arena, &text);
+        if (rows[i].missing ? !text.missing || strcmp(text.missing, rows[i].missing) != 0
+                            : text.missing || !str_eq(text.value, str_from(rows[i].value)))
+            fail_msg("%s: %.*s, %s", rows[i].json, STR_ARG(text.value), text.missing ? text.missing : "");
+        webhook_payload_free(j);
+    }
+    static const char *const bad[] = { "{\"a\":01}",    "{\"a\":1.}",        "{\"a\":--1}",
+                                       "{\"a\":-}",     "{\"a\":1e}",        "{\"a\":00000000000000000000}",
+                                       "{\"a\":.5}",    "{\"a\":\"\\u12\"}", "{\"a\":\"\\x\"}",
+                                       "{\"a\":\"",     "{\"a\":\"\\",       "{\"a\":1e5.5}",
+                                       "{\"a\":1.5.5}", "{\"a\":\"\\ud800" };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct str error = STR_NONE;
+        if (webhook_payload_parse(str_from(bad[i]), &arena, &error))
+            fail_msg("%s is taken", bad[i]);
+    }
+}
+
 static void a_bad_template_is_refused(void **state)
 {
     (void)state;
@@ -222,6 +275,7 @@ int main(void)
         cmocka_unit_test(the_draft_prefix_of_sanity_is_dropped),
         cmocka_unit_test(everything_has_a_limit),
         cmocka_unit_test(a_payload_must_be_json),
+        cmocka_unit_test(what_other_languages_write_is_read),
         cmocka_unit_test(a_bad_template_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

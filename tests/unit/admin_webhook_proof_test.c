@@ -94,6 +94,37 @@ static void another_secret_is_refused(void **state)
     }
 }
 
+/* Of several digests one is good: each of its bytes counts, and each of the id and of the time. */
+static void each_byte_of_standard_webhooks_counts(void **state)
+{
+    (void)state;
+    size_t changed = 0;
+    for (size_t i = 0; i < COUNT_OF(vectors); i++) {
+        const struct vector *v = &vectors[i];
+        if (v->sender != SENDER_standard)
+            continue;
+        struct webhook w = webhook_of(v->sender, v->secret);
+        struct fields fields = lines_of(&arena, v->lines);
+        for (size_t at = 0; at < fields.n; at++) {
+            struct str whole = fields.v[at].value;
+            const char *good = memmem(whole.p, whole.n, "v1,g0hM", 7);
+            for (size_t k = good ? (size_t)(good - whole.p) : 0; k < whole.n; k++) {
+                struct str other = arena_dup(&arena, whole);
+                char *c = (char *)(uintptr_t)&other.p[k];
+                *c = *c == '7' ? '8' : '7';
+                fields.v[at].value = other;
+                if (check(&w, v->target, &fields, str_from(v->body), v->now_ms).verdict == WEBHOOK_PROOF_GOOD)
+                    fail_msg("vector %zu, field %zu, byte %zu", i, at, k);
+                changed++;
+            }
+            fields.v[at].value = whole;
+        }
+        assert_int_equal(check(&w, v->target, &fields, str_from(v->body), v->now_ms).verdict,
+                         WEBHOOK_PROOF_GOOD);
+    }
+    assert_true(changed > 150);
+}
+
 /* One character of the proof's field is another one; its end is missing; it is empty or missing; it is there
  * twice. */
 static void a_changed_field_is_refused(void **state)
@@ -276,6 +307,54 @@ static void a_copy_of_a_delivery_is_known(void **state)
     assert_true(str_eq(one.delivery, STR("msg_p5jXN8AQM9LWM0D4loKWxJek")));
 }
 
+/* The same digest in another spelling is the same delivery, and another body is another one. */
+static void a_copy_is_known_by_what_is_proven(void **state)
+{
+    (void)state;
+    static const struct {
+        enum sender sender;
+        const char *one, *copy;
+    } rows[] = {
+        { SENDER_sanity,
+          "sanity-webhook-signature: t=1700000000000,v1=CcuPmcxS77xGrLtnu0Jr8bNeVVKUNFC0eq8HtzoZJLo",
+          "sanity-webhook-signature: t=1700000000000, , v1=CcuPmcxS77xGrLtnu0Jr8bNeVVKUNFC0eq8HtzoZJLo" },
+        { SENDER_ghost,
+          "X-Ghost-Signature: sha256=196869cd25f86d68c539ac29162b636a80ef7285d71aec7c3a15a7c317bc83e3, "
+          "t=1700000000000",
+          "X-Ghost-Signature: "
+          "sha256=196869CD25F86D68C539AC29162B636A80EF7285D71AEC7C3A15A7C317BC83E3,t=1700000000000" },
+        { SENDER_github,
+          "X-Hub-Signature-256: sha256=01c1b8915a46fe1c18550d28c59c121943f7610b5f7619b7f81cbc1aebf782a8\n"
+          "X-GitHub-Delivery: g1",
+          "X-Hub-Signature-256: sha256=01C1B8915A46FE1C18550D28C59C121943F7610B5F7619B7F81CBC1AEBF782A8\n"
+          "X-GitHub-Delivery: g1" },
+        { SENDER_hygraph,
+          "gcms-signature: sign=X8i5yGY2Rsd/nonCrw5p4LHQWv1V+MDWnAi19RFAxOI=, env=master, t=1700000000000",
+          "gcms-signature: sign=X8i5yGY2Rsd/nonCrw5p4LHQWv1V+MDWnAi19RFAxOI=,env=master,t=1700000000000" },
+        { SENDER_contentful,
+          "x-contentful-signed-headers: x-contentful-signed-headers,x-contentful-timestamp\n"
+          "x-contentful-timestamp: 1700000000000\n"
+          "x-contentful-signature: 3a3dba63d02f3000e9ed66317cc0e1772d9e642ebb12133c84e5aabd8d796000",
+          "x-contentful-signed-headers: x-contentful-timestamp , X-Contentful-Signed-Headers\n"
+          "x-contentful-timestamp: 1700000000000\n"
+          "x-contentful-signature: 3A3DBA63D02F3000E9ED66317CC0E1772D9E642EBB12133C84E5AABD8D796000" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct vector *v = vectors;
+        while (v->sender != rows[i].sender ||
+               (v->sender == SENDER_contentful && strcmp(v->target, "/hook?") != 0))
+            v++;
+        struct vector one = *v, copy = *v;
+        one.lines = rows[i].one;
+        copy.lines = rows[i].copy;
+        struct webhook_proof p = check_vector(&one, T_MS), q = check_vector(&copy, T_MS);
+        if (p.verdict != WEBHOOK_PROOF_GOOD || q.verdict != WEBHOOK_PROOF_GOOD)
+            fail_msg("row %zu: %.*s%.*s", i, STR_ARG(p.said), STR_ARG(q.said));
+        if (p.delivery.n == 0 || !str_eq(p.delivery, q.delivery))
+            fail_msg("row %zu is another delivery", i);
+    }
+}
+
 static void a_secret_must_suit_its_sender(void **state)
 {
     (void)state;
@@ -305,6 +384,8 @@ int main(void)
         cmocka_unit_test(what_is_malformed_is_said),
         cmocka_unit_test(generic_takes_any_digest),
         cmocka_unit_test(a_copy_of_a_delivery_is_known),
+        cmocka_unit_test(a_copy_is_known_by_what_is_proven),
+        cmocka_unit_test(each_byte_of_standard_webhooks_counts),
         cmocka_unit_test(a_secret_must_suit_its_sender),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -152,6 +152,21 @@ static void prints(void **state)
     arena_fini(&a);
 }
 
+/* A list grows in the arena, and keeps what it has. */
+static void a_list_grows(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct strs list = { 0 };
+    arena_init(&a, 256);
+    for (size_t i = 0; i < 1000; i++)
+        arena_add_str(&a, &list, arena_decimal(&a, i));
+    assert_int_equal(list.n, 1000);
+    for (size_t i = 0; i < 1000; i++)
+        assert_true(str_eq(list.v[i], arena_decimal(&a, i)));
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +178,7 @@ int main(void)
         cmocka_unit_test(joins),
         cmocka_unit_test(writes_numbers),
         cmocka_unit_test(prints),
+        cmocka_unit_test(a_list_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

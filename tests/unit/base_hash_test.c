@@ -49,7 +49,7 @@ static void depends_on_every_byte(void **state)
     }
 }
 
-/* Nobody outside can choose names that collide (hostile 4 "Hash flooding"). */
+/* Nobody outside can choose names that collide (hostile h3-21). */
 static void depends_on_the_secret(void **state)
 {
     (void)state;
@@ -90,6 +90,34 @@ static void does_not_depend_on_the_pieces(void **state)
     assert_true(hash128_eq(digest(0, 1), (struct hash128){ 0x6001c324468d497f, 0x99aa06d3014798d8 }));
 }
 
+/* Sums on disk: known values (they must be the same for ever), any pieces, every byte. */
+static void sums_are_the_same_for_ever(void **state)
+{
+    (void)state;
+    assert_true(hash_sum(STR_NONE) == UINT64_C(0x2d06800538d394c2));
+    assert_true(hash_sum_of(NULL, 0) == hash_sum(STR_NONE));
+    static char longer[5000]; /* pieces of more than a kilobyte are summed in another way */
+    for (size_t cut = 0; cut <= sizeof(longer); cut += 250) {
+        struct str all = { longer, sizeof(longer) };
+        struct str pieces[] = { str_first(all, cut), STR_NONE, str_from_index(all, cut) };
+        assert_true(hash_sum_of(pieces, 3) == hash_sum(all));
+    }
+    for (size_t i = 0; i < LENGTHS; i++) {
+        struct str s = { data, lengths[i] };
+        uint64_t whole = hash_sum(s);
+        assert_true(hash_sum_of(&s, 1) == whole);
+        for (size_t cut = 0; cut <= s.n; cut++) {
+            struct str pieces[] = { STR_NONE, str_first(s, cut), STR_NONE, str_from_index(s, cut), STR_NONE };
+            assert_true(hash_sum_of(pieces, 5) == whole);
+        }
+        for (size_t k = 0; k < s.n; k++) {
+            data[k] ^= 1;
+            assert_true(hash_sum(s) != whole);
+            data[k] ^= 1;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +125,7 @@ int main(void)
         cmocka_unit_test(depends_on_the_secret),
         cmocka_unit_test(hashes_nothing),
         cmocka_unit_test(does_not_depend_on_the_pieces),
+        cmocka_unit_test(sums_are_the_same_for_ever),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

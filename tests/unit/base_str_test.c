@@ -38,6 +38,18 @@ static void compares(void **state)
     assert_true(str_cmp(STR("\xc3"), STR("z")) > 0);
 }
 
+static void sorts_and_drops_doubles(void **state)
+{
+    (void)state;
+    struct str v[] = { STR("b"), STR("a"), STR("b"), STR(""), STR("ab"), STR("a"), STR("B") };
+    static const char *const should[] = { "", "B", "a", "ab", "b" };
+    assert_int_equal(str_sort_unique(v, sizeof(v) / sizeof(*v)), 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_true(str_eq(v[i], str_from(should[i])));
+    assert_int_equal(str_sort_unique(v, 1), 1);
+    assert_int_equal(str_sort_unique(NULL, 0), 0);
+}
+
 static void becomes_latin1(void **state)
 {
     (void)state;
@@ -209,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares),
+        cmocka_unit_test(sorts_and_drops_doubles),
         cmocka_unit_test(becomes_latin1),
         cmocka_unit_test(is_cut_between_characters),
         cmocka_unit_test(ignores_ascii_case_only),

@@ -314,6 +314,8 @@ static void *work(void *ctx)
         ask(w, &at);
         if (step % 16 == 0)
             room_compact(cache, 1);
+        if (step % 100 == 0)
+            room_make(cache, 12000); /* else the purges might leave room enough all the time */
         if (step % 500 == 0)
             purge(PURGE_HARD, 1 + (uint32_t)dice(&at, 9));
     }

@@ -11,7 +11,7 @@
 static struct rule *rule_with(const char *lines)
 {
     struct rule *rule;
-    assert_int_equal(rule_of_response(fields_of(lines), NULL, &arena, &rule), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of(lines), NULL, true, &arena, &rule), RULE_OK);
     return rule;
 }
 
@@ -581,7 +581,7 @@ static void a_settled_one_is_found_under_its_final_key(void **state)
     rule_unref(rule);
 }
 
-/* Also when hashes are equal (scenarios I10; hostile 4 "Key injection"). */
+/* Also when hashes are equal (scenarios I10; hostile h3-09, h0-04). */
 static void tells_families_and_variants_apart(void **state)
 {
     (void)state;

@@ -32,7 +32,7 @@ static struct fields *fields_of(const char *text)
 static struct rule *rule_of(const char *response)
 {
     struct rule *r;
-    if (rule_of_response(fields_of(response), NULL, &arena, &r) != RULE_OK)
+    if (rule_of_response(fields_of(response), NULL, true, &arena, &r) != RULE_OK)
         fail_msg("no rule: %s", response);
     return r;
 }
@@ -352,6 +352,101 @@ static void keeps_listed_parameters(void **state)
     rule_unref(rule);
 }
 
+/* CACHING.md 4.10: No-Vary-Search, alone and beside query=: a parameter counts when neither leaves it out. */
+static void keeps_what_no_vary_search_leaves(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines, *in, *out;
+    } cases[] = {
+        { "No-Vary-Search: params=(\"x\")", "b=1&x=1&a=2&x", "b=1&a=2" },
+        { "No-Vary-Search: params=(\"x\" \"a b\")", "%78=1&a+b=1&a%20b&c", "c" },
+        { "No-Vary-Search: params=(\"x\")", "x=1", "" },
+        { "No-Vary-Search: params", "b=1&x=1&_rsc=1", "_rsc=1" },
+        { "No-Vary-Search: params=(\"_rsc\" \"x\")", "_rsc=1&x", "_rsc=1" }, /* never left out */
+        { "No-Vary-Search: except=(\"a\")", "b=1&a=2&x", "a=2" },
+        { "No-Vary-Search: params, except=(\"a\" \"b\")", "b=1&a=2&x", "b=1&a=2" },
+        { "No-Vary-Search: key-order", "b=1&a=2", "b=1&a=2" },
+        { "No-Vary-Search: params=(x)", "x=1", "x=1" },
+        { "Netlify-Vary: query=a|b\nNo-Vary-Search: params=(\"b\" \"x\")", "b=1&a=2&x&y", "a=2" },
+        { "Netlify-Vary: query=a|b\nNo-Vary-Search: except=(\"b\" \"x\")", "b=1&a=2&x&y", "b=1" },
+        { "Netlify-Vary: query=a\nNo-Vary-Search: except=(\"b\")", "b=1&a=2", "" },
+        { "Netlify-Vary: query\nNo-Vary-Search: params=(\"b\")", "b=1&a=2", "a=2" },
+        { "Netlify-Vary: query=a|b\nNo-Vary-Search: key-order", "b=1&a=2&x", "b=1&a=2" },
+        { "Vary: X\nNo-Vary-Search: params=(\"b\")", "b=1&a=2", "a=2" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        bool dropped;
+        struct rule *rule = rule_of(cases[i].lines);
+        assert_str(query_keep_listed(str_from(cases[i].in), rule, &arena, &dropped), cases[i].out);
+        assert_int_equal(dropped, strcmp(cases[i].in, cases[i].out) != 0);
+        expect_queries(rule, cases[i].in, cases[i].out[0] ? cases[i].out : NULL, true);
+        rule_unref(rule);
+    }
+    /* The order does not count, where it would (rfc9111); that of one name's values does. */
+    struct rule *rule = rule_of("No-Vary-Search: key-order");
+    struct key_request a = request("b=1&a=1&a=2", NULL), b = request("a=1&a=2&b=1", NULL),
+                       c = request("a=2&a=1&b=1", NULL);
+    a.order = b.order = c.order = QUERY_RAW;
+    assert_true(same(rule, a, b));
+    assert_false(same(NULL, a, b));
+    assert_false(same(rule, b, c));
+    rule_unref(rule);
+}
+
+/* It is the word of a 2xx about itself: one without it, or with an invalid one, takes it away; other statuses
+ * keep it and bring none. */
+static void no_vary_search_is_of_the_last_2xx(void **state)
+{
+    (void)state;
+    struct rule *a = rule_of("Vary: X\nNo-Vary-Search: except=(\"b\" \"a\"), key-order"), *b;
+    assert_str(rule_text(a), "vary: x; no-vary-search: key-order, except=(\"a\" \"b\")");
+    assert_int_equal(rule_of_response(fields_of("Date: x"), a, true, &arena, &b), RULE_OK);
+    assert_str(rule_text(b), "vary: x");
+    rule_unref(b);
+    assert_int_equal(rule_of_response(fields_of("No-Vary-Search: params=1"), a, true, &arena, &b), RULE_OK);
+    assert_str(rule_text(b), "vary: x");
+    rule_unref(b);
+    assert_int_equal(rule_of_response(fields_of("No-Vary-Search: params"), a, false, &arena, &b), RULE_OK);
+    assert_ptr_equal(b, a);
+    rule_unref(b);
+    assert_int_equal(rule_of_response(fields_of("No-Vary-Search: params"), NULL, false, &arena, &b), RULE_OK);
+    assert_null(b);
+    rule_unref(a);
+    assert_true(rule_search_is_invalid(fields_of("No-Vary-Search: params=1"), &arena));
+    assert_false(rule_search_is_invalid(fields_of("No-Vary-Search: params=()"), &arena));
+    assert_false(rule_search_is_invalid(fields_of("Date: x"), &arena));
+}
+
+/* Beyond its limits it costs hits, and the rest of the rule holds. */
+static void bounds_no_vary_search(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    for (int too_many = 0; too_many < 2; too_many++) {
+        buf_add(&b, STR("Vary: X\nNo-Vary-Search: params=("));
+        for (int i = 0; i < RULE_NAMES_MAX + too_many; i++)
+            buf_printf(&b, "%s\"n%d\"", i ? " " : "", i);
+        buf_add(&b, STR(")"));
+        buf_add_char(&b, '\0');
+        struct rule *r = rule_of(b.p);
+        assert_int_equal(rule_cuts_query(r), !too_many);
+        assert_true(rule_has_field(r, STR("x")));
+        rule_unref(r);
+        buf_clear(&b);
+    }
+    for (int too_long = 0; too_long < 2; too_long++) {
+        buf_printf(&b, "No-Vary-Search: params=(\"%0*d\")", RULE_SEARCH_TEXT_MAX - 11 + too_long, 0);
+        buf_add_char(&b, '\0');
+        struct rule *r = rule_of(b.p);
+        assert_int_equal(rule_cuts_query(r), !too_long);
+        assert_int_equal(rule_search_is_invalid(fields_of(b.p), &arena), too_long);
+        rule_unref(r);
+        buf_clear(&b);
+    }
+    buf_fini(&b);
+}
+
 /* CACHING.md 4, header=: names without case, values trimmed; missing, empty and repeated differ. */
 static void keys_headers(void **state)
 {
@@ -469,7 +564,7 @@ static void varies_on_a_stored_encoding(void **state)
     struct rule *rule = rule_of("Content-Encoding: gzip"), *next;
     assert_true(rule_has_encoding(rule));
     expect_fields(rule, "Accept-Encoding: gzip", NULL, false);
-    assert_int_equal(rule_of_response(fields_of("Vary: X"), rule, &arena, &next), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Vary: X"), rule, true, &arena, &next), RULE_OK);
     assert_true(rule_has_encoding(next));
     assert_str(rule_text(next), "vary: accept-encoding, x");
     rule_unref(next);
@@ -478,7 +573,8 @@ static void varies_on_a_stored_encoding(void **state)
     assert_null(rule_of("Content-Encoding:"));
     /* the same thing, said in two ways */
     rule = rule_of("Content-Encoding: br");
-    assert_int_equal(rule_of_response(fields_of("Vary: Accept-Encoding"), rule, &arena, &next), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Vary: Accept-Encoding"), rule, true, &arena, &next),
+                     RULE_OK);
     assert_ptr_equal(next, rule);
     rule_unref(next);
     rule_unref(rule);
@@ -515,7 +611,8 @@ static void names_its_fields(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct rule *rule = rule_of(cases[i].first), *next;
         if (cases[i].second) {
-            assert_int_equal(rule_of_response(fields_of(cases[i].second), rule, &arena, &next), RULE_OK);
+            assert_int_equal(rule_of_response(fields_of(cases[i].second), rule, true, &arena, &next),
+                             RULE_OK);
             rule_unref(rule);
             rule = next;
         }
@@ -566,15 +663,15 @@ static void inherits_parts(void **state)
     (void)state;
     struct rule *a = rule_of("Netlify-Vary: cookie=c|b\nVary: X-B, X-A, x-b"), *b, *c, *d;
     assert_str(rule_text(a), "cookie=b|c; vary: x-a, x-b");
-    assert_int_equal(rule_of_response(fields_of("Vary: Z"), a, &arena, &b), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Vary: Z"), a, true, &arena, &b), RULE_OK);
     assert_str(rule_text(b), "cookie=b|c; vary: z");
-    assert_int_equal(rule_of_response(fields_of("Netlify-Vary: query"), b, &arena, &c), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Netlify-Vary: query"), b, true, &arena, &c), RULE_OK);
     assert_str(rule_text(c), "vary: z");
-    assert_int_equal(rule_of_response(fields_of("Date: x"), c, &arena, &d), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Date: x"), c, true, &arena, &d), RULE_OK);
     assert_ptr_equal(d, c);
     rule_unref(d);
     /* an empty Vary names nothing: the part is set, to nothing */
-    assert_int_equal(rule_of_response(fields_of("Vary:"), c, &arena, &d), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Vary:"), c, true, &arena, &d), RULE_OK);
     assert_null(d);
     assert_int_equal(rule_bytes(d), 0);
     assert_true(rule_bytes(a) > sizeof(*a));
@@ -583,7 +680,7 @@ static void inherits_parts(void **state)
     rule_unref(a);
 
     a = rule_of("Vary: Accept-Encoding, Accept-Language");
-    assert_int_equal(rule_of_response(fields_of("Vary: X"), a, &arena, &d), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Vary: X"), a, true, &arena, &d), RULE_OK);
     assert_str(rule_text(d), "vary: x");
     rule_unref(d);
     rule_unref(a);
@@ -602,7 +699,8 @@ static void knows_equal_rules(void **state)
     assert_true(a != b);
     assert_false(rule_equal(a, NULL));
     assert_true(rule_equal(NULL, NULL));
-    assert_int_equal(rule_of_response(fields_of("Vary: y, x, accept-encoding"), a, &arena, &c), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Vary: y, x, accept-encoding"), a, true, &arena, &c),
+                     RULE_OK);
     assert_ptr_equal(a, c);
     rule_unref(a);
     assert_str(rule_text(c), "query=a|b,cookie=c; vary: accept-encoding, x, y"); /* c's reference holds it */
@@ -634,7 +732,8 @@ static void refuses_rules(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct rule *r = (struct rule *)1;
-        assert_int_equal(rule_of_response(fields_of(cases[i].lines), NULL, &arena, &r), cases[i].result);
+        assert_int_equal(rule_of_response(fields_of(cases[i].lines), NULL, true, &arena, &r),
+                         cases[i].result);
         assert_null(r);
     }
 }
@@ -654,7 +753,7 @@ static enum rule_result result_of(struct buf *b)
 {
     struct rule *r;
     buf_add_char(b, '\0');
-    enum rule_result result = rule_of_response(fields_of(b->p), NULL, &arena, &r);
+    enum rule_result result = rule_of_response(fields_of(b->p), NULL, true, &arena, &r);
     rule_unref(r);
     buf_clear(b);
     return result;
@@ -719,6 +818,18 @@ static void sees_when_a_rule_names_more(void **state)
         { "Netlify-Vary: query=a", "Netlify-Vary: query=b", true },
         { "Netlify-Vary: query=a", "Netlify-Vary: query=a|b", false },
         { "Netlify-Vary: query", "Netlify-Vary: query=a|b", true },
+        { "X: y", "No-Vary-Search: params=(\"a\")", true },
+        { "No-Vary-Search: params=(\"a\")", "X: y", false },
+        { "No-Vary-Search: params=(\"a\")", "No-Vary-Search: params=(\"a\" \"b\")", true },
+        { "No-Vary-Search: params=(\"a\" \"b\")", "No-Vary-Search: params=(\"a\")", false },
+        { "No-Vary-Search: params=(\"a\")", "No-Vary-Search: except=(\"b\")", true },
+        { "No-Vary-Search: except=(\"b\")", "No-Vary-Search: params=(\"a\")", false },
+        { "No-Vary-Search: except=(\"a\")", "No-Vary-Search: params=(\"a\")", true },
+        { "No-Vary-Search: except=(\"a\")", "Netlify-Vary: query=a|b", false },
+        { "Netlify-Vary: query=a", "Netlify-Vary: query=a\nNo-Vary-Search: params=(\"a\")", true },
+        { "Netlify-Vary: query=a", "Netlify-Vary: query=a\nNo-Vary-Search: params=(\"b\")", false },
+        { "X: y", "No-Vary-Search: key-order", true },
+        { "No-Vary-Search: key-order", "X: y", false },
         { "Vary: Accept-Encoding", "Content-Encoding: br", false },
         { "Content-Encoding: br", "Vary: A", true },
         { "Vary: Accept-Language", "Netlify-Vary: language=de", true },
@@ -823,6 +934,9 @@ int main(void)
         TEST(always_keys_framework_parameters),
         TEST(strips_ignored_parameters),
         TEST(keeps_listed_parameters),
+        TEST(keeps_what_no_vary_search_leaves),
+        TEST(no_vary_search_is_of_the_last_2xx),
+        TEST(bounds_no_vary_search),
         TEST(keys_headers),
         TEST(keys_cookies),
         TEST(keys_language_groups),

@@ -19,7 +19,7 @@ static struct key_request request(const char *path, const char *query)
 static struct rule *rule_with(const char *lines)
 {
     struct rule *rule;
-    assert_int_equal(rule_of_response(fields_of(lines), NULL, &arena, &rule), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of(lines), NULL, true, &arena, &rule), RULE_OK);
     return rule;
 }
 
@@ -177,6 +177,33 @@ static void under_a_rule_the_listed_names_count(void **state)
     rule_unref(rule);
 }
 
+/* CACHING.md 4.10: a parameter that makes no other page may stand in the URL that is purged. */
+static void under_no_vary_search_the_others_count(void **state)
+{
+    (void)state;
+    struct rule *rule = rule_with("No-Vary-Search: key-order, params=(\"utm\")");
+    struct key_request any = request("/p", NULL);
+    struct place place = { .primary = key_primary(&any, &arena) };
+    place_hash(cache, &place);
+    learn_rule(&place, rule);
+    static const struct {
+        const char *url, *stored;
+        bool reached;
+    } rows[] = {
+        { "utm=1", NULL, true },        { "utm=1&a=1", "a=1", true }, { "a=1&b=2&utm=3", "b=2&a=1", true },
+        { "a=1", "a=1&utm=9", true },   { "a=2", "a=1", false },      { "utm=1", "a=1", false },
+        { "%75tm=1&a=1", "a=1", true },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        for (enum query_order order = QUERY_SORTED; order <= QUERY_RAW; order++) {
+            struct key_request url = request("/p", rows[i].url), r = request("/p", rows[i].stored);
+            url.order = r.order = order;
+            if (reaches(&url, &r, rule) != rows[i].reached)
+                fail_msg("?%s and ?%s", rows[i].url, rows[i].stored);
+        }
+    rule_unref(rule);
+}
+
 /* While a fetch runs the rule of its answer is not known: then it is the whole path, more than asked. */
 static void while_a_fetch_runs_it_is_the_path(void **state)
 {
@@ -276,6 +303,7 @@ int main(void)
         T(has_tags_and_groups),
         T(a_url_without_a_rule_is_its_whole_query),
         T(under_a_rule_the_listed_names_count),
+        T(under_no_vary_search_the_others_count),
         T(while_a_fetch_runs_it_is_the_path),
         T(both_rules_count_when_it_changes),
         T(a_304_keeps_the_old_names),

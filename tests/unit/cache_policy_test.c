@@ -1048,7 +1048,7 @@ static void r6_6_reuse_as_asked_for(void **state)
 static struct rule *rule_with(const char *lines)
 {
     struct rule *rule;
-    assert_int_equal(rule_of_response(fields_of(lines), NULL, &arena, &rule), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of(lines), NULL, true, &arena, &rule), RULE_OK);
     return rule;
 }
 

@@ -349,7 +349,15 @@ static void carries_a_note_of_any_length(void **state)
         /* Empty fields too: then nothing else makes room. */
         p.fields = fields_of(NULL);
         p.add_default_cc = true;
-        assert_int_equal(response_note(make(&p)).n, lengths[i]);
+        r = make(&p);
+        assert_int_equal(response_note(r).n, lengths[i]);
+        assert_int_equal(response_undo(r).n, 0);
+        /* And what a rule changed, behind it. */
+        p.undo = STR("-X: \r\n+X: 1\r\n");
+        r = make(&p);
+        assert_int_equal(response_note(r).n, lengths[i]);
+        assert_str(response_undo(r), "-X: \r\n+X: 1\r\n");
+        assert_int_equal(fields_in(r).n, 1);
     }
     mem_free(text);
 }

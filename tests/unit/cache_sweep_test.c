@@ -116,7 +116,7 @@ static void gives_back_idle_families(void **state)
 {
     (void)state;
     struct rule *rule;
-    assert_int_equal(rule_of_response(fields_of("Vary: Cookie"), NULL, &arena, &rule), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Vary: Cookie"), NULL, true, &arena, &rule), RULE_OK);
     struct place learnt = place_of("/learnt", NULL, NULL), marked = place_of("/marked", NULL, NULL), live;
     learn_rule(&learnt, rule);
     mark_for(&marked, 3 * HOUR_MS, REASON_TOO_LARGE);
@@ -336,7 +336,7 @@ static void gives_back_the_families_of_what_was_purged(void **state)
     enum { PAGES = 5000 };
     int64_t before_bytes = memory_used(&cache->memory);
     struct rule *rule;
-    assert_int_equal(rule_of_response(fields_of("Vary: Cookie"), NULL, &arena, &rule), RULE_OK);
+    assert_int_equal(rule_of_response(fields_of("Vary: Cookie"), NULL, true, &arena, &rule), RULE_OK);
     for (unsigned i = 0; i < PAGES; i++)
         store(arena_printf(&arena, "/%u", i).p, &(struct page){ .name = 1 });
     struct place ruled = place_of("/ruled", "x", rule);

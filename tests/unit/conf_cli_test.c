@@ -497,6 +497,8 @@ static void help_names_every_flag(void **state)
         { CLI_PURGE,
           { "\n  --tag TAG\n", "\n  --url URL\n", "\n  --all\n", "\n  --soft\n", "\n  --site NAME\n",
             "\n  --admin ADDRESS\n", "FRESHET_TOKEN", "\n  --state FOLDER\n" } },
+        { CLI_DEPLOY,
+          { "\n  --id ID\n", "\n  --warm WHAT\n", "--rollback", "Default: the setting keep_assets" } },
         { CLI_EXPLAIN, { "\n  --header, -H 'NAME: VALUE'\n", "--admin", "--token" } },
         { CLI_STATUS, { "\n  --json\n", "--admin", "--token" } },
         { CLI_CHECK, { "usage: freshet check [CONFIG]", "--memory SIZE" } },

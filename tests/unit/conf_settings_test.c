@@ -1398,7 +1398,8 @@ static void webhooks_are_read(void **state)
         good(ORIGIN "webhooks:\n"
                     "  - {path: /h, sender: github, secret: s, tags: [\"a-{b.c}\"], soft: true}\n"
                     "  - {path: /i, secret_env: E, header: X-Sig, digest: sha1, coding: base64,"
-                    " prefix: \"p=\", window: 1m, everything: true}\n");
+                    " prefix: \"p=\", everything: true}\n"
+                    "  - {path: /j, sender: sanity, secret: s, window: 1m, everything: true}\n");
     const struct webhook *w = s->sites[0].webhook_list;
     assert_int_equal(w[0].sender, SENDER_github);
     assert_int_equal(w[0].tags_n, 1);
@@ -1409,9 +1410,9 @@ static void webhooks_are_read(void **state)
     assert_int_equal(w[1].scheme.digest, WEBHOOK_SHA1);
     assert_int_equal(w[1].scheme.coding, WEBHOOK_BASE64);
     assert_true(str_eq(w[1].scheme.field, STR("X-Sig")) && str_eq(w[1].secret_env, STR("E")));
-    assert_int_equal(w[1].window_ms, 60000);
-    assert_ptr_equal(webhook_at(w, 2, STR("/i")), &w[1]);
-    assert_null(webhook_at(w, 2, STR("/i/")));
+    assert_int_equal(w[2].window_ms, 60000);
+    assert_ptr_equal(webhook_at(w, 3, STR("/i")), &w[1]);
+    assert_null(webhook_at(w, 3, STR("/i/")));
     settings_unref(s);
 }
 
@@ -1446,6 +1447,29 @@ static void a_bad_webhook_is_said(void **state)
         "t.yaml:3: webhook 1 of default: digest: needs header: the name of the header that holds it\n");
     bad(ORIGIN "webhooks:\n  - {path: /h, sender: ghost, prefix: x, secret: s, everything: true}\n",
         "t.yaml:3: webhook 1 of default: prefix: is for sender: generic alone; leave it out\n");
+    static const char *const passed_over[][2] = {
+        { "member: a, header: X, digest: sha1", "t.yaml:3: webhook 1 of default: header: is about a header, "
+                                                "and member says that the secret is in the "
+                                                "payload; leave one out\n"
+                                                "t.yaml:3: webhook 1 of default: digest: is about a header, "
+                                                "and member says that the secret is in the "
+                                                "payload; leave one out\n" },
+        { "member: a, prefix: x", "t.yaml:3: webhook 1 of default: prefix: is about a header, and member "
+                                  "says that the secret is in the "
+                                  "payload; leave one out\n" },
+        { "coding: hex",
+          "t.yaml:3: webhook 1 of default: coding: says how a digest is written; add digest, or leave "
+          "it out\n" },
+        { "window: 1m", "t.yaml:3: webhook 1 of default: window: this sender signs no time; leave it out\n" },
+        { "sender: github, window: 1m",
+          "t.yaml:3: webhook 1 of default: window: this sender signs no time; leave it out\n" },
+    };
+    for (size_t i = 0; i < COUNT_OF(passed_over); i++) {
+        char yaml[300];
+        snprintf(yaml, sizeof(yaml), ORIGIN "webhooks:\n  - {path: /h, secret: s, everything: true, %s}\n",
+                 passed_over[i][0]);
+        bad(yaml, passed_over[i][1]);
+    }
     bad(ORIGIN "webhooks:\n  - {path: /h, secret: s, everything: true}\n  - {path: /h, secret: s, "
                "everything: true}\n",
         "t.yaml:4: webhook 2 of default: path: another webhook of this site has it already\n");

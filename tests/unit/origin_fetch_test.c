@@ -902,6 +902,61 @@ static void waits_no_longer_than_the_site_says(void **state)
     desk_fini(&d);
 }
 
+/* As a request does it: it waits once the fetch has begun. */
+static void start_low(struct visit *v)
+{
+    v->plan.object = v->object;
+    v->plan.place = v->look.place;
+    v->plan.low_priority = true;
+    fetch_start(&v->desk->fetcher, &v->plan);
+    assert_int_equal(object_watch(v->object, &v->watch, true), OBJECT_WATCHED);
+    v->reads = true;
+}
+
+/* CACHING.md 6.8: a fetch of low priority becomes an ordinary one when somebody waits for its object, also
+ * when that one joined before it began. */
+static void is_of_low_priority_until_somebody_waits(void **state)
+{
+    (void)state;
+    struct desk d;
+    struct visit held, low, joined, early;
+    desk_init(&d, "origin_connections: 1\norigin_queue: 3\n");
+    visit_begin(&d, &held, "/held", OUTCOME_MISS);
+    int fd = start_new(&held, "/held", "");
+    visit_begin(&d, &low, "/low", OUTCOME_MISS);
+    start_low(&low);
+    assert_true(object_is_low(low.object));
+    assert_true(low.client.fetch->ticket.low);
+    visit_begin(&d, &joined, "/joined", OUTCOME_MISS);
+    start_low(&joined);
+    object_hurry(joined.object, &d.spot.world.loop);
+    object_hurry(joined.object, &d.spot.world.loop);
+    assert_false(object_is_low(joined.object));
+    world_settle(&d.spot.world);
+    assert_false(joined.client.fetch->ticket.low);
+    assert_true(low.client.fetch->ticket.low);
+    assert_int_equal(d.spot.origin->waiting, 1);
+    assert_int_equal(d.spot.origin->waiting_low, 1);
+    visit_begin(&d, &early, "/early", OUTCOME_MISS);
+    early.plan.low_priority = true;
+    visit_start(&early);
+    assert_false(object_is_low(early.object));
+    assert_false(early.client.fetch->ticket.low);
+    origin_say(fd, SMALL_PAGE);
+    visit_until(&held, OBJECT_SEALED);
+    const char *targets[] = { "/joined", "/early", "/low" };
+    struct visit *order[] = { &joined, &early, &low };
+    for (size_t i = 0; i < COUNT_OF(order); i++) {
+        hear_get(&d, fd, targets[i], "");
+        origin_say(fd, SMALL_PAGE);
+        RUN_UNTIL(&d.spot.world, object_state(order[i]->object) == OBJECT_SEALED);
+        visit_end(order[i]);
+    }
+    visit_end(&held);
+    close(fd);
+    desk_fini(&d);
+}
+
 /* The time for the first byte is that of the request which was sent: it does not run while it waits for a
  * connection to send it again on. */
 static void a_second_try_has_its_own_time(void **state)
@@ -962,6 +1017,7 @@ int main(void)
         cmocka_unit_test(a_page_that_is_purged_meanwhile_is_not_found),
         cmocka_unit_test(all_are_ended_in_each_step),
         cmocka_unit_test(waits_no_longer_than_the_site_says),
+        cmocka_unit_test(is_of_low_priority_until_somebody_waits),
         cmocka_unit_test(a_second_try_has_its_own_time),
     };
     RUN_ALL_WAYS(tests, spot_folder_make, spot_folder_remove);

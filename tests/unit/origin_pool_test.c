@@ -461,6 +461,160 @@ static void a_place_goes_to_another_worker(void **state)
     spot_fini(&p);
 }
 
+/* ---- low priority ---- */
+
+static void of_low_priority_waits_behind_all_others(void **state)
+{
+    (void)state;
+    struct spot p;
+    unsigned turn = 0;
+    struct asker first = { .turn = &turn, .low = true }, second = { .turn = &turn, .low = true },
+                 a = { .turn = &turn }, b = { .turn = &turn };
+    int fd;
+    spot_init(&p, "origin_connections: 1\n");
+    struct connection *c = spot_connect(&p, &fd);
+    assert_int_equal(spot_ask(&p, &first), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &second), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    pool_keep(c, 60000);
+    RUN_UNTIL(&p.world, turn == 1);
+    assert_int_equal(a.came, 1);
+    /* One that comes later goes before them, too. */
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    pool_keep(connection_use(c), 60000);
+    RUN_UNTIL(&p.world, turn == 2);
+    assert_int_equal(b.came, 2);
+    pool_keep(connection_use(c), 60000);
+    RUN_UNTIL(&p.world, turn == 3);
+    assert_int_equal(first.came, 3);
+    pool_keep(connection_use(c), 60000);
+    RUN_UNTIL(&p.world, turn == 4);
+    assert_int_equal(second.came, 4);
+    /* With a free place nobody waits. */
+    pool_keep(connection_use(c), 60000);
+    assert_int_equal(spot_ask(&p, &first), POOL_READY);
+    pool_drop(first.c);
+    close(fd);
+    spot_fini(&p);
+}
+
+static void the_youngest_of_low_priority_gives_way(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker old = { .low = true }, young = { .low = true }, more = { .low = true }, a = { 0 }, b = { 0 },
+                 c = { 0 };
+    int fd;
+    spot_init(&p, "origin_connections: 1\norigin_queue: 2\n");
+    struct connection *one = spot_connect(&p, &fd);
+    assert_int_equal(spot_ask(&p, &old), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &young), POOL_WAIT);
+    world_settle(&p.world);
+    assert_false(old.came || young.came); /* there is room */
+    assert_int_equal(spot_ask(&p, &more), POOL_REFUSED);
+    assert_int_equal(more.why, REASON_QUEUE_FULL);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    assert_false(young.came); /* from the loop only */
+    RUN_UNTIL(&p.world, young.came);
+    assert_int_equal(young.why, REASON_GAVE_WAY);
+    world_settle(&p.world);
+    assert_false(old.came);
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    RUN_UNTIL(&p.world, old.came);
+    assert_int_equal(old.why, REASON_GAVE_WAY);
+    assert_int_equal(spot_ask(&p, &c), POOL_REFUSED);
+    assert_int_equal(c.why, REASON_QUEUE_FULL);
+    pool_cancel(&a.ticket);
+    pool_cancel(&b.ticket);
+    pool_drop(one);
+    close(fd);
+    spot_fini(&p);
+}
+
+static void who_hurries_is_one_of_the_others(void **state)
+{
+    (void)state;
+    struct spot p;
+    unsigned turn = 0;
+    struct asker low = { .turn = &turn, .low = true }, hurried = { .turn = &turn, .low = true },
+                 a = { .turn = &turn }, b = { .turn = &turn };
+    int fd;
+    spot_init(&p, "origin_connections: 1\norigin_queue: 3\n");
+    struct connection *c = spot_connect(&p, &fd);
+    assert_int_equal(spot_ask(&p, &low), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &hurried), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    pool_hurry(&hurried.ticket);
+    pool_hurry(&hurried.ticket);
+    pool_hurry(&a.ticket);
+    assert_int_equal(p.origin->waiting, 2);
+    assert_int_equal(p.origin->waiting_low, 1);
+    assert_int_equal(origin_waiting(p.origin), 3);
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    RUN_UNTIL(&p.world, low.came == 1);
+    assert_int_equal(low.why, REASON_GAVE_WAY);
+    struct asker *order[] = { &a, &hurried, &b };
+    for (unsigned i = 0; i < COUNT_OF(order); i++) {
+        pool_keep(i ? connection_use(c) : c, 60000);
+        RUN_UNTIL(&p.world, turn == i + 2);
+        assert_int_equal(order[i]->came, i + 2);
+    }
+    pool_hurry(&hurried.ticket); /* it waits no more */
+    pool_drop(c);
+    close(fd);
+    spot_fini(&p);
+}
+
+/* One of low priority may wait on another worker than those that it waits for, or gives way to. */
+static void of_low_priority_on_another_worker(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct world other;
+    struct pool its_pool;
+    struct counters its_counters = { 0 };
+    struct asker low = { .low = true }, next = { .low = true }, a = { 0 }, b = { 0 };
+    int fd;
+    spot_init(&p, "origin_connections: 1\norigin_queue: 2\n");
+    world_init(&other);
+    pool_init(&its_pool, &other.loop, &other.log, &its_counters);
+    struct connection *c = spot_connect(&p, &fd);
+    assert_int_equal(asker_ask(&its_pool, p.origin, p.site, &low, false), POOL_WAIT);
+    assert_int_equal(asker_ask(&its_pool, p.origin, p.site, &next, false), POOL_WAIT);
+    world_settle(&other);
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    world_settle(&p.world);
+    RUN_UNTIL(&other, next.came);
+    assert_int_equal(next.why, REASON_GAVE_WAY);
+    world_settle(&other);
+    assert_false(low.came);
+    /* The free place is for the one that is not of low priority, whose worker hears of it. */
+    assert_int_equal(asker_ask(&its_pool, p.origin, p.site, &next, false), POOL_REFUSED);
+    pool_keep(c, 60000);
+    world_settle(&other);
+    assert_false(low.came);
+    RUN_UNTIL(&p.world, a.came);
+    assert_ptr_equal(a.c, c);
+    /* When the last of those has left without a place, the one of low priority hears of it. */
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    connection_use(c);
+    pool_drop(c);
+    pool_cancel(&b.ticket);
+    world_settle(&p.world);
+    RUN_UNTIL(&other, low.came);
+    assert_non_null(low.c);
+    int last = origin_accept(&p);
+    pool_drop(low.c);
+    pool_close(&its_pool);
+    loop_close(&other.loop);
+    loop_run(&other.loop);
+    close(fd);
+    close(last);
+    pool_fini(&its_pool);
+    world_fini(&other);
+    spot_fini(&p);
+}
+
 /* Tunnels and streams are counted elsewhere: they live on and take no place. */
 static void one_without_an_end_takes_no_place(void **state)
 {
@@ -910,6 +1064,10 @@ int main(void)
         cmocka_unit_test(who_cancels_gives_its_place_back),
         cmocka_unit_test(a_higher_limit_holds_for_who_waits),
         cmocka_unit_test(a_place_goes_to_another_worker),
+        cmocka_unit_test(of_low_priority_waits_behind_all_others),
+        cmocka_unit_test(the_youngest_of_low_priority_gives_way),
+        cmocka_unit_test(who_hurries_is_one_of_the_others),
+        cmocka_unit_test(of_low_priority_on_another_worker),
         cmocka_unit_test(one_without_an_end_takes_no_place),
         cmocka_unit_test(fails_while_the_origin_is_down),
         cmocka_unit_test(tries_again_while_the_origin_restarts),

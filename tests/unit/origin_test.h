@@ -90,6 +90,7 @@ static inline void spot_fini(struct spot *p)
     assert_int_equal(counter_read(&p->counters, COUNTER_ORIGIN_CONNECTIONS), 0);
     assert_int_equal(p->origin->in_use, 0);
     assert_int_equal(p->origin->waiting, 0);
+    assert_int_equal(p->origin->waiting_low, 0);
     assert_int_equal(pool_idle(&p->pool), 0);
     pool_fini(&p->pool);
     origins_fini(&p->origins);
@@ -174,7 +175,7 @@ struct asker {
     struct connection *c;
     struct connection **own;
     enum reason why;
-    bool once;
+    bool once, low;
     int64_t retry_ms;
     unsigned *turn, came; /* `came`: the how-manieth answer it got, by *turn */
 };
@@ -198,9 +199,12 @@ static void asker_failed(struct ticket *t, enum reason why)
 static inline enum pool_answer asker_ask(struct pool *pool, struct origin *o,
                                          const struct site_settings *site, struct asker *a, bool fresh)
 {
-    a->ticket = (struct ticket){
-        .ready = asker_ready, .failed = asker_failed, .once = a->once, .own = a->own, .retry_ms = a->retry_ms
-    };
+    a->ticket = (struct ticket){ .ready = asker_ready,
+                                 .failed = asker_failed,
+                                 .low = a->low,
+                                 .once = a->once,
+                                 .own = a->own,
+                                 .retry_ms = a->retry_ms };
     a->came = 0;
     a->c = NULL;
     a->why = REASON_NONE;

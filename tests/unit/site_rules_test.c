@@ -164,6 +164,13 @@ static void mistakes_name_line_rule_and_field(void **state)
         { "{path: \"!\", bypass: true}", "is empty behind the !" },
         { "{header: \"a b: c\", bypass: true}", "does not begin with a header's name" },
         { "{path: /a, redirect_status: 302, bypass: true}", "says nothing without redirect" },
+        { "{path: /a, redirect: /a}", "redirect: \"/a\" leads to the URL that was asked for" },
+        { "{path: \"/a/**\", redirect: \"/a/{1}\"}", "leads to the URL that was asked for" },
+        { "{path: \"/a/*/b\", redirect: \"/a/{1}/b\", cookie: x}", "leads to the URL that was asked for" },
+        { "{path: \"/a/**\", redirect: \"/a/b/{1}\"}", "rule matches again, and on without an end" },
+        { "{path: [/c, \"/**\"], redirect: \"/x/{1}?y\"}", "names a capture" },
+        { "{path: \"/**\", redirect: \"/x/{1}?y\"}", "rule matches again, and on without an end" },
+        { "{method: get, bypass: true}", "method: \"get\" is no method as requests have it" },
     };
     for (size_t i = 0; i < COUNT_OF(t); i++) {
         struct buf yaml = BUF_INIT, errors = BUF_INIT;
@@ -343,6 +350,126 @@ static void a_redirect_never_leads_where_the_path_says(void **state)
     arena_fini(&a);
 }
 
+/* Where it would lead to the URL that was asked for, the rule is passed over: the visitor would come again
+ * and again. */
+static void a_redirect_never_leads_to_itself(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1024);
+    static const char all[] = "{path: \"/**\", redirect: \"/closed\"}";
+    assert_string_equal(location(all, "/a", NULL, &a).p, "/closed");
+    assert_int_equal(location(all, "/closed", NULL, &a).n, 0);
+    assert_int_equal(location(all, "/closed", "x=1", &a).n, 0);
+    assert_int_equal(location(all, "//closed", NULL, &a).n, 0);
+    static const char other[] = "{path: \"/**\", redirect: \"/closed?why=1#top\"}";
+    assert_string_equal(location(other, "/closed", NULL, &a).p, "/closed?why=1#top");
+    assert_int_equal(location(other, "/closed", "why=1", &a).n, 0);
+    static const char whole[] = "{path: \"/**\", redirect: \"http://H/{1}\"}";
+    assert_int_equal(location(whole, "/a", NULL, &a).n, 0);
+    static const char https[] = "{path: \"/**\", redirect: \"https://h/{1}\"}";
+    assert_string_equal(location(https, "/a", NULL, &a).p, "https://h/a");
+    arena_fini(&a);
+}
+
+static struct str key_of(const char *rules, const char *cookie, struct arena *a)
+{
+    struct buf yaml = BUF_INIT;
+    struct fields f = { 0 };
+    struct rules_said said;
+    buf_printf(&yaml, ORIGIN "rules: [%s]\n", rules);
+    buf_add_char(&yaml, '\0');
+    struct settings *s = good(yaml.p);
+    fields_add_id(&f, a, FIELD_COOKIE, str_from(cookie));
+    struct rules_request q = { STR("/"), STR("h"), STR_NONE, STR("GET"), &f };
+    rules_ask(s->sites[0].ruled, &q, a, &said);
+    struct str key = arena_dup(a, said.key);
+    settings_unref(s);
+    buf_fini(&yaml);
+    return key;
+}
+
+/* A request that began before a reload still has the old rules, and their numbers mean something else. */
+static void equal_numbers_of_other_rules_are_another_key(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        "{cookie: beta, tags: t}",        "{cookie: admin, tags: t}",
+        "{cookie: beta, tags: u}",        "{cookie: [beta, x], tags: t}",
+        "{cookie: beta, drop_cookie: t}", "{cookie: beta, tags: t}, {path: /x, bypass: true}",
+        "{cookie: beta, tags: [t, u]}",
+    };
+    struct arena a;
+    arena_init(&a, 1024);
+    for (size_t i = 0; i < COUNT_OF(rules); i++)
+        for (size_t k = 0; k < COUNT_OF(rules); k++) {
+            struct str one = key_of(rules[i], "beta=1; admin=1", &a),
+                       other = key_of(rules[k], "beta=1; admin=1", &a);
+            assert_true(one.n && other.n);
+            if (str_eq(one, other) != (i == k))
+                fail_msg("%s and %s", rules[i], rules[k]);
+        }
+    assert_int_equal(key_of(rules[0], "other=1", &a).n, 0);
+    arena_fini(&a);
+}
+
+/* Hosts and media types have no case. */
+static void hosts_and_types_match_in_any_case(void **state)
+{
+    (void)state;
+    struct settings *s = good(ORIGIN "rules:\n  - {host: \"WWW.*.Example\", bypass: true}\n"
+                                     "  - {content_type: \"Image/*\", set_response_header: \"X: 1\"}\n");
+    struct arena a;
+    struct fields f = { 0 }, answer = { 0 };
+    struct rules_said said;
+    struct str undo;
+    arena_init(&a, 1024);
+    struct rules_request q = { STR("/"), STR("www.a.example"), STR_NONE, STR("GET"), &f };
+    rules_ask(s->sites[0].ruled, &q, &a, &said);
+    assert_int_equal(said.bypass, 0);
+    fields_add_id(&answer, &a, FIELD_CONTENT_TYPE, STR("IMAGE/png; q=1"));
+    rules_change_answer(s->sites[0].ruled, &q, said.key, 200, &answer, &undo, &a);
+    assert_int_equal(answer.n, 2);
+    arena_fini(&a);
+    settings_unref(s);
+}
+
+/* What is undone is as it came, but for a cookie, which was one visitor's. */
+static void what_a_rule_changed_can_be_undone(void **state)
+{
+    (void)state;
+    struct settings *s =
+        good(ORIGIN "rules:\n  - {response_header: \"X-Kind: a\", set_response_header: [\"X-Kind: b\", "
+                    "\"X-New: 1\", \"X-Two: 3\"], remove_response_header: [X-Gone, Set-Cookie], tags: t}\n");
+    struct arena a;
+    struct fields none = { 0 }, answer = { 0 };
+    struct str undo, again;
+    arena_init(&a, 1024);
+    struct rules_request q = { STR("/"), STR("h"), STR_NONE, STR("GET"), &none };
+    static const char *const lines[][2] = { { "X-Kind", "a" }, { "X-Gone", "x" }, { "X-Two", "1" },
+                                            { "x-two", "2" },  { "Etag", "e" },   { "Set-Cookie", "c=1" } };
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        fields_add(&answer, &a, str_from(lines[i][0]), str_from(lines[i][1]));
+    rules_change_answer(s->sites[0].ruled, &q, STR_NONE, 200, &answer, &undo, &a);
+    assert_int_equal(answer.n, 5); /* X-Kind, X-Two, Etag, X-New, and a tag */
+    assert_true(undo.n > 0);
+    rules_undo(undo, &answer, &a);
+    assert_int_equal(answer.n, 5);
+    for (size_t i = 0; i < 5; i++) {
+        size_t at = fields_index_of(&answer, str_from(lines[i][0]), 0);
+        if (i == 3)
+            at = fields_index_of(&answer, str_from(lines[i][0]), at + 1);
+        assert_true(at < answer.n && str_eq(answer.v[at].value, str_from(lines[i][1])));
+    }
+    /* When it does not match, it changes nothing, and nothing is to be undone. */
+    fields_remove_by_name(&answer, STR("X-Kind"));
+    rules_change_answer(s->sites[0].ruled, &q, STR_NONE, 200, &answer, &again, &a);
+    assert_int_equal(again.n, 0);
+    assert_int_equal(answer.n, 4);
+    arena_fini(&a);
+    settings_unref(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +482,10 @@ int main(void)
         cmocka_unit_test(presets_keep_visitors_apart),
         cmocka_unit_test(each_of_many_rules_is_found),
         cmocka_unit_test(a_redirect_never_leads_where_the_path_says),
+        cmocka_unit_test(a_redirect_never_leads_to_itself),
+        cmocka_unit_test(equal_numbers_of_other_rules_are_another_key),
+        cmocka_unit_test(hosts_and_types_match_in_any_case),
+        cmocka_unit_test(what_a_rule_changed_can_be_undone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ async function read(world, server, target, connections, slowly) {
 export async function run({ quick, say }) {
   const world = await World.open(), stream = (quick ? 0.2 : 5) * GB, stored = (quick ? 0.1 : 1) * GB;
   try {
-    const server = await world.start('freshet', { cores: '0', workers: 1, memory: '1500M', flags: ['--object-bytes', '1100M'] });
+    const server = await world.start('freshet', { cores: '0', workers: 1, memory: '2500M', flags: ['--object-bytes', '1100M'] });
     await read(world, server, '/b100000/first', 1); // what is made once
     const through = await watched(server, () => read(world, server, `/b${Math.round(stream)},n/stream`, 1));
     if (through.complete !== 1 || through.bad > 0) throw new Error(`the stream broke: ${JSON.stringify(through)}`);

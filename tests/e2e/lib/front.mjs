@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { FRESHET, freePorts, temporaryFolder, until } from './world.mjs';
@@ -10,7 +10,8 @@ import { FRESHET, freePorts, temporaryFolder, until } from './world.mjs';
 const TOKEN = 'token-of-the-tests';
 
 export class Front {
-  static async start(origin, { args = [] } = {}) {
+  /** `yaml`: a configuration that names the origin itself. */
+  static async start(origin, { args = [], yaml } = {}) {
     const front = new Front();
     front.folder = temporaryFolder();
     front.token = TOKEN;
@@ -18,10 +19,12 @@ export class Front {
     front.admin = `http://127.0.0.1:${front.adminPort}`;
     front.said = '';
     assert.ok(existsSync(FRESHET), `${FRESHET} is missing: run make first`);
-    front.child = run(FRESHET, ['run', '--origin', origin, '--listen', `127.0.0.1:${front.port}`, '--admin',
+    const config = join(front.folder, 'freshet.yaml');
+    if (yaml !== undefined) writeFileSync(config, yaml);
+    front.child = run(FRESHET, ['run', ...(yaml === undefined ? ['--origin', origin] : [config]), '--listen', `127.0.0.1:${front.port}`, '--admin',
       `127.0.0.1:${front.adminPort}`, '--state', join(front.folder, 'state'), '--token', TOKEN, ...args],
       { env: { ...process.env, FRESHET_RUNTIME_DIR: '' } }, (d) => (front.said += d));
-    await until(() => `freshet to listen: ${front.said}`, () => front.said.includes('site default'));
+    await until(() => `freshet to listen: ${front.said}`, () => front.said.includes('site default'), 60_000);
     return front;
   }
 

@@ -1,5 +1,5 @@
 // Which statuses are stored, with and without an explicit lifetime, in both profiles; 206 and 304 never.
-// scenarios A12, CACHING.md 2.2, 2.3, 2.7; hostile 4 "CPDoS other"
+// scenarios A12, CACHING.md 2.2, 2.3, 2.7; hostile h3-05 (CPDoS other)
 import { equal, reply, scenario } from '../lib.mjs';
 
 const statuses = [200, 201, 202, 203, 204, 205, 206, 299, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 407, 408,

@@ -1,17 +1,19 @@
 // An origin that failed five times in a row, over a second or more, is sick: what may be served stale on an error is served at once, one
 // page tries now and then in the background, and with the first answer all is as before. Many failures of one moment are no sickness.
-// scenarios B13, CACHING.md 3.5
+// scenarios B13, T8; CACHING.md 3.5
 import { check, equal, reply, scenario } from '../lib.mjs';
 
+// What counts as a failure, in turn.
+const failures = [500, 502, 503, 504];
 let mode = 'well';
 let wait, release;
 const hold = () => (wait = new Promise((r) => (release = r)));
 const answer = async (r) => {
   if (mode === 'hangs') await wait;
-  if (mode !== 'well') return 'HTTP/1.1 503 Unavailable\r\nContent-Length: 4\r\n\r\nsick';
+  if (mode !== 'well') return `HTTP/1.1 ${r.target === '/strict' ? 503 : failures[served_failures++ % failures.length]} Sick\r\nContent-Length: 4\r\n\r\nsick`;
   return reply(`${r.target} ${++served}`, { 'Cache-Control': r.target === '/strict' ? 's-maxage=10' : 's-maxage=10, stale-if-error=3600' });
 };
-let served = 0;
+let served = 0, served_failures = 0;
 await scenario({ answer, flags: ['--refresh-backoff', '5s'] }, async ({ ask, cases, freshet, origin }) => {
   const pages = Array.from({ length: 8 }, (_, i) => `/${i + 1}`);
   for (const p of [...pages, '/strict']) await ask(p);

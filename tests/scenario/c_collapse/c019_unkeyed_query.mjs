@@ -1,6 +1,6 @@
 // A cold page whose rule leaves out a parameter that the page reflects: delivered to him who sent it, never to the next; then
 // the parameter does not reach the origin any more.
-// scenarios C19, CACHING.md 4.5; hostile 4 "Parameter cloaking"
+// scenarios C19, CACHING.md 4.5; hostile h3-07 (Parameter cloaking)
 import { equal, reply, scenario } from '../lib.mjs';
 
 const answer = (r) => reply(`page of ${r.target}`, { 'Cache-Control': 's-maxage=60', 'Netlify-Vary': 'query=id' });

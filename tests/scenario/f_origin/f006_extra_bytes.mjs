@@ -1,5 +1,5 @@
 // Bytes beyond the end of an answer: it is delivered, they are not, and the connection is not used again.
-// scenarios F5, F6; hostile S21
+// scenarios F5, F6; hostile h1-21
 import { equal, reply, scenario } from '../lib.mjs';
 
 const extra = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nCache-Control: max-age=60\r\n\r\nevil';

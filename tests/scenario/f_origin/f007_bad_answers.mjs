@@ -1,5 +1,5 @@
 // An answer whose framing or syntax is in doubt: 502, its connection is closed, nothing is stored, nothing of it leaks.
-// scenarios F5 to F9, F13, G4; hostile S21, S6 to S12 on the origin's side
+// scenarios F5 to F9, F13, G4; hostile h1-21, h1-06 to h1-12 on the origin's side
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const head = (lines, body = 'hello') => `HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n${lines.map((l) => l + '\r\n').join('')}\r\n${body}`;

@@ -1,5 +1,5 @@
 // When each 304 brings other fields, the head does not grow for ever: at twice what an answer may have the page is fetched anew.
-// hostile 4, CACHING.md 3.6
+// CACHING.md 3.6
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const line_bytes = 60_000, limit_bytes = 65_536, limit_lines = 256, rounds = 20;

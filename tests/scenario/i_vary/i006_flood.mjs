@@ -1,5 +1,5 @@
 // Ten thousand values of a header that a page varies on: a bounded number of variants, bounded memory, and other pages stay.
-// scenarios I6, U12; hostile 4 "Vary flooding"
+// scenarios I6, U12; hostile h3-22 (Vary flooding), h0-06
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const answer = (r) => reply(`${r.target} ${r.fields['x-v'] ?? ''}`, { 'Cache-Control': 'max-age=600', ...(r.target === '/flood' ? { Vary: 'X-V' } : {}) });

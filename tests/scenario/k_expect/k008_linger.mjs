@@ -1,5 +1,5 @@
 // An answer that comes before the request's body was read reaches a client that writes all of it first: what it sends is read over, for 30 seconds in all and 5 of silence, then the connection ends.
-// CACHING.md 6.7, scenarios K4
+// CACHING.md 6.7, scenarios K4; hostile h0-03
 import net from 'node:net';
 import { check, equal, Raw, reply, scenario } from '../lib.mjs';
 

@@ -1,5 +1,5 @@
 // Sizes around every buffer's edge come through exactly: response and request bodies, chunks, request lines, heads.
-// scenarios L7, L8
+// scenarios L7, L8, U3; hostile h0-06
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const edges = [0, 1, 2, 15, 16, 17, 255, 256, 257, 4095, 4096, 4097, 8191, 8192, 8193, 16383, 16384, 16385, 32768, 65535, 65536, 65537,

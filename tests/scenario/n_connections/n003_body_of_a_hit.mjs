@@ -1,5 +1,5 @@
 // A hit whose request has a body that looks like a request: the body is read or the connection closed, never answered.
-// scenarios N3; hostile S16; CACHING.md 6.7
+// scenarios N3; hostile h1-16, h0-03; CACHING.md 6.7
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const evil = 'GET /evil HTTP/1.1\r\nHost: test\r\n\r\n';

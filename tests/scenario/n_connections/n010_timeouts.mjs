@@ -1,5 +1,5 @@
 // Idle clients are dropped at the idle timeout, counted anew from each request; a head or a body that drips is cut by its limit.
-// scenarios N10, S1, S2; hostile 4 "Slowloris"
+// scenarios N10, S1, S2; hostile h3-19 (Slowloris)
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 await scenario({ answer: () => reply('x', { 'Cache-Control': 'max-age=600' }), flags: ['--idle-timeout', '60s', '--header-timeout', '10s', '--body-timeout', '30s'] },

@@ -1,5 +1,5 @@
 // Purging needs the token, on the admin listener, with POST; nothing else purges, and the token is never logged.
-// scenarios O12, O14; hostile 4 "Purge API abuse"; DESIGN "Purge API"
+// scenarios O12, O14; hostile h3-17 (Purge API abuse); DESIGN "Purge API"
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const token = 'token-of-the-tests';

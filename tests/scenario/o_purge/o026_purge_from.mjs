@@ -1,6 +1,6 @@
 // Who is not in purge_from gets 405 and a sentence, and purges nothing; behind a trusted proxy the visitor counts and not the proxy, and
 // who hides behind one that is not trusted is a stranger.
-// CACHING.md 5.7; hostile 4 "Purge API abuse"
+// CACHING.md 5.7; hostile h3-17 (Purge API abuse)
 import { check, equal, Raw, reply, request, scenario } from '../lib.mjs';
 
 const pages = ['/a', '/b'];
@@ -77,6 +77,21 @@ await scenario({ answer, yaml, flags }, async ({ cases, freshet, origin }) => {
       });
     }
   }
+  await cases.check('the log says which of three reasons it was, and strangers do not learn it', async () => {
+    for (const [host, fields, why] of [
+      ['two.test', {}, 'refused PURGE for two.test from 127.0.0.1: purge_from does not have its address'],
+      ['none.test', {}, 'refused PURGE for none.test from 127.0.0.1: purge_from is empty'],
+      ['one.test', { Via: '1.1 caddy' }, 'refused PURGE for one.test from 127.0.0.1: it came through a proxy that trusted_proxies does not have'],
+    ]) {
+      await freshet.advance('11s');
+      const before = (await freshet.gauges()).purges_refused_total;
+      const r = await ask('/a', { Host: host, ...fields }, 'PURGE');
+      equal(r.status, 405);
+      check(!/caddy|proxy|empty|address/.test(r.body), r.body);
+      await freshet.saying(why.replaceAll('.', '\\.'));
+      equal((await freshet.gauges()).purges_refused_total, before + 1);
+    }
+  });
   await cases.check('by GET a stranger gets 403, and nobody comes to the origin', async () => {
     await fill();
     equal((await ask('/purge/a', { Host: 'one.test', 'X-Forwarded-For': '127.0.0.1' })).status, 403);

@@ -1,6 +1,6 @@
 // The purge APIs of Fastly, Cloudflare and Vercel on the admin listener purge what their clients mean, and answer in their forms; what is
 // not understood, or comes without the token, purges nothing.
-// CACHING.md 5.3; hostile 4 "Purge API abuse"
+// CACHING.md 5.3; hostile h3-17 (Purge API abuse)
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const pages = ['/a', '/b', '/blog/c', '/blog/d?x=1'];
@@ -36,7 +36,7 @@ const good = [
 // [target, body, fields, status, the answer has]
 const bad = [
   [vercel, `{"tags":"${'a,'.repeat(10000)}a"}`, {}, 413, 'more than 10000 tags'],
-  ['/service/one/purge', '{}', {}, 400, '{"msg":"'], ['/service/one/purge', '{"surrogate_keys":[]}', {}, 400, '1 to 256 keys'], ['/service/one/purge', undefined, {}, 400, 'the body is empty'],
+  ['/service/one/purge', '{}', {}, 400, '{"msg":"'], ['/service/one/purge/%20', undefined, {}, 400, 'the key is empty'], ['/service/one/purge', '{"surrogate_keys":[]}', {}, 400, '1 to 256 keys'], ['/service/one/purge', undefined, {}, 400, 'the body is empty'],
   ['/service/one/purge', undefined, { 'Surrogate-Key': Array.from({ length: 257 }, (_, i) => `k${i}`).join(' ') }, 400, '256'], ['/service/one/purge_all/x', undefined, {}, 404, 'nothing is here'],
   ['/service/other/purge_all', undefined, {}, 404, "write a site's name as the service"], ['/service/one', undefined, {}, 404, 'nothing is here'], ['/purge/', undefined, {}, 400, '{"msg":"'],
   ['/purge/three.test/a', undefined, {}, 404, 'no site has the host'], ['/purge/one.test/*', undefined, {}, 400, 'no pattern'],

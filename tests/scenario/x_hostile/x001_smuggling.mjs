@@ -1,6 +1,6 @@
 // Requests whose framing or syntax is in any doubt: refused, the connection closes, nothing behind them is read as a request, and
 // the origin sees nothing of them.
-// hostile 1, S1 to S19; scenarios N5; RFC 9112 §2.2, §5, §6.3, §7.1
+// hostile h1-01 to h1-19, h0-01, h0-02; scenarios N5; RFC 9112 §2.2, §5, §6.3, §7.1
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const evil = 'GET /evil HTTP/1.1\r\nHost: evil\r\n\r\n';
@@ -58,7 +58,7 @@ for (const [place, line] of Object.entries(lengths)) {
 row('chunked in HTTP/1.0', post(['Transfer-Encoding: chunked'], '0\r\n\r\n', 'HTTP/1.0'));
 
 // S6: lengths
-for (const value of ['', '+5', '-5', '0x5', '5_0', '5 5', '5,6', '5;', '5.0', '5e0', '5Z', '5\x11', '5\0', '9223372036854775808', '18446744073709551615',
+for (const value of ['', '+5', '-5', '0x5', '010', '05', '5_0', '5 5', '5,6', '5;', '5.0', '5e0', '5Z', '5\x11', '5\0', '9223372036854775808', '18446744073709551615',
   '18446744073709551621', '1'.repeat(25), 'five', '\x0b5', '\xa05', '5,', ',5', '"5"', '0 ,5']) {
   row(`Content-Length: ${show(value)}`, post([`Content-Length: ${value}`], 'hello'));
 }
@@ -73,6 +73,7 @@ for (const size of ['0x5', '+5', '-5', '5_0', ' 5', '', ';ext', 'Z', '1these-byt
   row(`chunk size ${show(size)}`, chunks(`${size}\r\nhello\r\n0\r\n\r\n`), [400, 413]);
 }
 for (const [name, body] of Object.entries({
+  'an empty extension': '5;\r\nhello\r\n0\r\n\r\n',
   'size ends with LF': '5\nhello\r\n0\r\n\r\n',
   'size ends with CR': '5\rhello\r\n0\r\n\r\n',
   'size ends with CR CR': '5\r\r\nhello\r\n0\r\n\r\n',

@@ -1,5 +1,5 @@
 // A request whose body comes after a pause longer than the limit: the connection ends and is never used for what comes late.
-// hostile S20
+// hostile h1-20
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const evil = 'GET /evil HTTP/1.1\r\nHost: evil\r\n\r\n';

@@ -1,5 +1,5 @@
 // What a visitor sends in fields that only a proxy may set reaches neither the origin nor another visitor's page; freshet sets its own.
-// hostile 4 "Unkeyed header", "Method override"; CACHING.md 4.8
+// hostile h3-01 (Unkeyed header), h3-02 (Method override); CACHING.md 4.8
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const names = ['Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Port', 'X-Forwarded-Server', 'X-Forwarded-Prefix', 'X-Forwarded-Scheme',

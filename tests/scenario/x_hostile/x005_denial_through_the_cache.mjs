@@ -1,5 +1,5 @@
 // A request that makes the origin fail does not make its page fail for others: no error is stored for the clean key.
-// hostile 4 "HHO", "HMC", "CPDoS other", "Method override"
+// hostile h3-03 (HHO), h3-04 (HMC), h3-05 (CPDoS other), h3-02 (Method override), h0-05
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const triggers = [{ 'X-Big': 'a'.repeat(8000) }, { 'Max-Forwards': '0' }, { 'Max-Forwards': 'x' }, { Range: 'bytes=5-4' }, { Range: 'bytes=99999-' }, { Upgrade: 'x', Connection: 'upgrade' },

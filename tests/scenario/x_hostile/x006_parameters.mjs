@@ -1,5 +1,5 @@
 // Parameters: what is not in the key does not reach the origin, and no spelling of one makes freshet and the origin differ.
-// hostile 4 "Parameter cloaking"; CACHING.md 4.3, 4.5, 4.7
+// hostile h3-07 (Parameter cloaking); CACHING.md 4.3, 4.5, 4.7
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const rules = { '/rule': 'query=a|b', '/shop': 'query=filter[color]|page', '/coded': 'query=filter%5Bcolor%5D|a+b' };

@@ -1,6 +1,6 @@
 // Hosts: every spelling of one is one page and one Host for the origin; another port or name is another page; an unknown one is
 // refused and nothing of it is stored; nobody can make freshet connect elsewhere.
-// hostile 4 "Unkeyed port/host case", "Host header attacks", "SSRF"; CACHING.md 4.1
+// hostile h3-08 (Unkeyed port/host case), h3-15 (Host header attacks), h3-16 (SSRF); CACHING.md 4.1
 import net from 'node:net';
 import { check, equal, reply, scenario } from '../lib.mjs';
 

@@ -1,7 +1,7 @@
 // Paths: the origin is sent the spelling that came, without dot segments, and each spelling is a page of its own: it answers with the page
 // of exactly the path that the origin saw; no two paths that differ there share one; what cannot be a path is refused. Purges know all
 // spellings.
-// hostile 4 "Normalisation", "Key injection"; CACHING.md 4.1
+// hostile h3-10 (Normalisation), h3-09 (Key injection), h0-04; CACHING.md 4.1
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const answer = (r) => reply(r.target, { 'Cache-Control': 'max-age=60' });

@@ -1,5 +1,5 @@
 // Web cache deception: a private page under a name that looks static is not stored; only the origin's headers decide.
-// hostile 4 "Web cache deception", "ISR specific"; CACHING.md 2.2, 2.6
+// hostile h3-11 (Web cache deception), h3-12 (ISR specific), h0-05; CACHING.md 2.2, 2.6
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const suffixes = ['/x.css', ';x.css', '%3Bx.css', '%3Fx.css', '%23x.css', '%26x.css', '?x.css', '/x.js', '/x.png', '/x.ico', '.css', '/..%2fstatic/x.css', '/%2e%2e/account/x.css', '/x.css?v=1', '/static/x.css',

@@ -1,5 +1,5 @@
 // Whatever the order and the timing, what was made for one visitor's cookie or token is not another's, unless the origin says public.
-// hostile 4 "Set-Cookie leak", "Memory disclosure"; scenarios v
+// hostile h3-13 (Set-Cookie leak), h3-24 (Memory disclosure); scenarios v
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 let n = 0;

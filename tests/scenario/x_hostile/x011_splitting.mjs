@@ -1,5 +1,5 @@
 // What an origin or a visitor puts into fields, tags or purges cannot write lines into an answer, a log or another field.
-// hostile 4 "Response splitting"
+// hostile h3-14 (Response splitting)
 import fs from 'node:fs';
 import { check, equal, reply, scenario } from '../lib.mjs';
 

@@ -1,6 +1,6 @@
 // Fields by which a framework's own parts talk to each other come from no visitor, whatever their name; and a request for data is another
 // page than the one at its URL, under every rule.
-// CACHING.md 4.8; hostile 4 "ISR specific"
+// CACHING.md 4.8; hostile h3-12 (ISR specific)
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const families = ['x-middleware-prefetch', 'x-middleware-subrequest', 'x-middleware-rewrite', 'x-middleware-anything', 'x-invoke-path', 'x-invoke-status', 'x-invoke-query', 'x-matched-path', 'x-now-route-matches',

@@ -9,6 +9,10 @@ const answer = (r) => {
   const text = `${++n} ${r.fields['x-set'] ?? ''} ${r.fields.cookie ?? ''}`;
   if (path.startsWith('/said/')) return reply(text, { 'Cache-Control': 'private' });
   if (path === '/etag') return r.fields['if-none-match'] ? reply('', { ETag: '"1"', ...(said.now ? { 'Cache-Control': said.now } : {}) }, '304 Not Modified') : reply(text, { ETag: '"1"' });
+  if (path === '/undo') {
+    const fields = { ETag: '"1"', 'X-Mode': said.mode, 'Cache-Control': 'max-age=60' };
+    return r.fields['if-none-match'] ? reply('', fields, '304 Not Modified') : reply(text, { ...fields, 'X-Powered-By': 'app', 'X-Kind': 'own' });
+  }
   if (path.startsWith('/moved')) return reply(text, { Location: '/x' }, '302 Found');
   if (path.endsWith('.png')) return reply(text, { 'Content-Type': 'image/png', 'X-Powered-By': 'app' });
   return reply(text, { 'Content-Type': 'text/html; charset=utf-8', 'X-Powered-By': 'app' });
@@ -47,8 +51,17 @@ rules:
   - path: "/old/**"
     redirect: "/new/{1}"
     redirect_status: 308
-  - content_type: "text/*"
+  - content_type: "Text/*"
     set_response_header: "X-Kind: text"
+  - path: /undo
+    response_header: "X-Mode: a"
+    set_response_header: ["X-Kind: a", "X-New: a"]
+    remove_response_header: X-Powered-By
+    tags: mode-a
+  - path: ["/close/**"]
+    redirect: /close/d
+  - host: "UPPER.Example"
+    set_response_header: "X-Host: upper"
 `;
 await scenario({ yaml, answer }, async ({ ask, cases, freshet, origin }) => {
   const status = (r) => r.fields['cache-status'];
@@ -117,12 +130,42 @@ await scenario({ yaml, answer }, async ({ ask, cases, freshet, origin }) => {
     await ask('/etag');
     check(!hit(await ask('/etag')), 'the origin has spoken: what a 304 says counts more than the default');
   });
+  await cases.check('what a rule set does not outlive a 304 with which it matches no more', async () => {
+    said.mode = 'a';
+    const stored = await twice('/undo');
+    check(hit(stored), 'stored');
+    equal(`${stored.fields['x-kind']} ${stored.fields['x-new']} ${stored.fields['x-powered-by']}`, 'a a undefined');
+    said.mode = 'b';
+    await freshet.run('purge', '--soft', '--url', 'http://test/undo');
+    await ask('/undo');
+    await freshet.settle();
+    const other = await ask('/undo');
+    check(hit(other) && other.fields['x-mode'] === 'b', status(other));
+    equal(`${other.fields['x-kind']} ${other.fields['x-new']} ${other.fields['x-powered-by']}`, 'own undefined app');
+    said.mode = 'a';
+    await freshet.run('purge', '--soft', '--url', 'http://test/undo');
+    await ask('/undo');
+    await freshet.settle();
+    equal((await ask('/undo')).fields['x-kind'], 'a', 'and it may match again');
+  });
+  await cases.check('a redirect to the page itself is passed over', async () => {
+    const moved = await ask('/close/x');
+    equal(`${moved.status} ${moved.fields.location}`, '301 /close/d');
+    equal((await ask('/close/d')).status, 200);
+    equal((await ask('/close/d?x=1')).status, 200);
+  });
+  await cases.check('hosts have no case', async () => {
+    equal((await ask('/h', { Host: 'Upper.example' })).fields['x-host'], 'upper');
+    equal((await ask('/h', { Host: 'lower.example' })).fields['x-host'], undefined);
+  });
   await cases.check('redirects', async () => {
     const r = await ask('/old/a/b?x=1');
     equal(r.status, 308);
     equal(r.fields.location, '/new/a/b?x=1');
     equal((await ask('/old//evil.example/')).fields.location, '/new/evil.example/');
     equal((await ask('/old/p', {}, { method: 'POST', body: 'x=1' })).status, 308);
+    for (const [fields, options] of [[{}, {}], [{}, { method: 'POST', body: 'x=1' }], [{ Cookie: 'session_id=1; __prerender_bypass=1' }, {}]])
+      equal(status(await ask('/old/p', fields, options)), 'freshet; detail=redirect-rule');
     equal((await ask('/old/a', {}, { method: 'HEAD' })).status, 308);
   });
   await cases.check('explain names rules and actions', async () => {

@@ -97,10 +97,34 @@ await scenario({ answer: () => reply('x', { 'Cache-Control': 'max-age=60' }), ya
     check(JSON.parse(a.body).missing[0].includes('{full_slug} is not there'), a.body);
     equal(b.status, 422, b.body);
   });
-  await cases.check('a purge that failed is a 500, and may be sent again', async () => {
-    const r = by('shopify'), body = '{"id":1,"handle":"a*"}', fields = sign.shopify(r, body);
-    equal((await post(r.path, fields, body)).status, 500);
-    equal((await post(r.path, fields, body)).status, 500);
+  await cases.check('one bad text is left out and said, and the rest is purged', async () => {
+    const r = by('shopify');
+    for (const [handle, why] of [['a*', 'a*'], ['/a b', '/a b'], ['a\u0001b', 'control character'], ['x'.repeat(9000), 'too long'], ['\ud800', '']]) {
+      const body = JSON.stringify({ id: 1, handle }), a = await post(r.path, sign.shopify(r, body), body);
+      equal(a.status, 200, a.body);
+      const { purged, missing } = JSON.parse(a.body);
+      check(purged.startsWith('site default: tag product-1'), a.body);
+      check(missing.length === (why ? 1 : 0) && (missing[0] ?? '').includes(why), a.body);
+    }
+    check(/warning webhook: \/hooks\/\d+ of default: 1 left out: /.test(freshet.log()), freshet.log().slice(-500));
+    const { latest } = JSON.parse((await freshet.api('GET', '/api/v1/status')).text).webhooks;
+    check(latest.some((l) => l.verdict.includes('tag product-1; 1 left out: ')), 'in the list');
+  });
+  await cases.check('nothing but bad texts is a 422', async () => {
+    const r = by('contentful'), body = JSON.stringify({ sys: { id: 'x'.repeat(2000), contentType: { sys: { id: 'y'.repeat(2000) } } } });
+    const a = await post(r.path, sign.contentful(r, body), body);
+    equal(a.status, 422, a.body);
+    check(a.body.includes('tag_bytes'), a.body);
+  });
+  await cases.check('what other languages write does not count', async () => {
+    const r = by('shopify'), body = '{"a":"\\ud800","b":"\\u0000","c":1e999,"id":123456789012345678901234,"handle":"h"}';
+    const a = await post(r.path, sign.shopify(r, body), body);
+    equal(JSON.parse(a.body).purged, 'site default: tag product-123456789012345678901234; URL /products/h', a.body);
+  });
+  await cases.check('a secret that is not in the body is said', async () => {
+    const a = await post(by('prismic').path, {}, '{"documents":[]}');
+    equal(a.status, 401);
+    check(a.body.includes("the payload's member secret, which is the secret, is not there"), a.body);
   });
   await cases.check('bodies that are no JSON, too long, or a ping', async () => {
     const r = by('storyblok'), wc = by('woocommerce'), gh = by('github');
@@ -125,6 +149,12 @@ await scenario({ answer: () => reply('x', { 'Cache-Control': 'max-age=60' }), ya
     equal(new Set(refused.map((l) => `${l.path} ${l.verdict}`)).size, refused.length, 'equal refusals are one line');
     check(refused.some((l) => l.times > 1), 'with their number');
     check(recipes.every((r) => !JSON.stringify(h).includes(r.secret)), 'a secret');
+  });
+  await cases.check('freshet status prints them for people', () => {
+    const said = freshet.run('status').stdout;
+    check(/^ *webhooks +\d+ deliveries, \d+ refused; the latest:$/m.test(said), said);
+    check(/^ +\d{4}-\d\d-\d\dT[\d:.]+Z  200  \/hooks\/\d+  site default: /m.test(said), said);
+    check(/^ +\S+Z  401  \/hooks\/\d+  the /m.test(said) && /^ +\S+Z  \d{3}  \/hooks\/.* \(\d+ times\)$/m.test(said), said);
   });
   await cases.check('none came to the origin', () => equal(origin.requests.filter((q) => q.line.includes('hooks')).length, 0));
   await cases.check('no secret is in the log', () => check(recipes.every((r) => !freshet.log().includes(r.secret)), freshet.log().slice(-300)));

@@ -1,3 +1,3 @@
 import Link from 'next/link';
 
-export default function Page() { return <p>home <Link href="/g/1">one</Link></p>; }
+export default function Page() { return <p>home <Link href="/g/1">one</Link> <Link href="/s/a">static</Link> <Link href="/account">account</Link></p>; }

@@ -1,1 +1,1 @@
-export const load = ({ cookies }) => ({ name: cookies.get('session') ?? 'nobody' });
+export const load = ({ cookies }) => ({ name: cookies.get('session') ?? 'nobody', user: cookies.get('user') ?? 'you' });

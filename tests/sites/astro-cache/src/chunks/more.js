@@ -1,0 +1,1 @@
+export default () => import('./still-more.js').then((more) => document.body.append(more.text));

@@ -1,0 +1,3 @@
+import { Sign } from './sign';
+
+export default function Page() { return <Sign />; }

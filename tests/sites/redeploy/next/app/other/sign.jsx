@@ -1,0 +1,3 @@
+'use client';
+
+export function Sign() { return <h1>other of BUILD</h1>; }
