@@ -182,12 +182,12 @@ const origin = net.createServer((s) => {
 // A freshet under callgrind.
 class Counted {
   async start(folder, port) {
-    this.out = path.join(folder, 'counts');
+    this.folder = folder;
     fs.writeFileSync(path.join(folder, 'countries'), mmdb({ '10.9.0.0/16': { country: { iso_code: 'DE' } } }));
     fs.writeFileSync(path.join(folder, 'config.yaml'), `origin: http://127.0.0.1:${port}\nlisten: 127.0.0.1:0\nadmin: ""\nworkers: 1\nmemory: 64M\n` +
       `io: epoll\nrequest_line: 16K\ntrusted_proxies: [127.0.0.1, ${proxies.join(', ')}]\ncountry_database: ${folder}/countries\n` +
       'origin_idle_timeout: 1h\n');
-    this.child = spawn('valgrind', ['--tool=callgrind', '--separate-threads=yes', '--dump-before=open_reopen*', `--callgrind-out-file=${this.out}`,
+    this.child = spawn('valgrind', ['--tool=callgrind', '--separate-threads=yes', '--dump-before=open_reopen*', `--callgrind-out-file=${path.join(folder, 'counts')}`,
       program, 'run', path.join(folder, 'config.yaml'), '--state', path.join(folder, 'state')], { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     this.ended = new Promise((done) => this.child.once('exit', done));
@@ -203,15 +203,18 @@ class Counted {
     this.dumps = 0;
   }
 
-  // The worker's instructions since the last time. Main's thread is the first and sweeps by the clock.
+  // The worker's instructions since the last time. A thread that did nothing writes no file, and which number the worker has depends on
+  // who began before it: it is the one that ran a loop and is not main, the first, which sweeps by the clock.
   async count() {
-    const n = ++this.dumps, file = `${this.out}.${n}-02`;
+    const begin = `counts.${++this.dumps}-`;
     this.child.kill('SIGUSR1');
     for (const end = Date.now() + patience_ms; Date.now() < end; await pause(5)) {
-      const m = fs.existsSync(file) && /^(?:totals|summary): (\d+)/m.exec(fs.readFileSync(file, 'utf8'));
-      if (m) return +m[1];
+      for (const file of fs.readdirSync(this.folder).filter((f) => f.startsWith(begin) && f !== `${begin}01`)) {
+        const text = fs.readFileSync(path.join(this.folder, file), 'utf8'), m = /^(?:totals|summary): (\d+)/m.exec(text);
+        if (m && / uv_run$/m.test(text)) return +m[1];
+      }
     }
-    throw new Error(`callgrind wrote no ${file}`);
+    throw new Error(`callgrind wrote no ${begin}NN of a worker in ${this.folder}: ${fs.readdirSync(this.folder).join(' ')}`);
   }
 
   async stop() {

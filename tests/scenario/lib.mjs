@@ -134,6 +134,20 @@ export class Freshet {
     return this.turn(`advance ${duration(text)}`);
   }
 
+  // Turns both clocks forward by so much again and again, until `look` finds what it waits for.
+  meanwhile(text, look) {
+    return eventually(`meanwhile: ${look}`, async () => {
+      if (await look()) return true;
+      await this.advance(text);
+      return false;
+    });
+  }
+
+  // What the sweep does. It works in slices, with pauses by the clock, and how much a slice does depends on the machine.
+  swept(look) {
+    return this.meanwhile('1s', look);
+  }
+
   // The wall clock alone, either way.
   wall(text) {
     return this.turn(`wall ${duration(text)}`);

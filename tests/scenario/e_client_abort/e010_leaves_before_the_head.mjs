@@ -18,10 +18,7 @@ await scenario({ answer, yaml, flags: ['--listen', '127.0.0.1:0', '--first-byte-
     c.close();
   };
   // The connection is closed 30 seconds after freshet has seen its end.
-  const given_up = async () => {
-    for (let i = 0; i < 100 && (await freshet.gauges()).requests > 0; i++) await freshet.advance('1s');
-    await freshet.until('requests', '==', 0);
-  };
+  const given_up = () => freshet.meanwhile('1s', async () => (await freshet.gauges()).requests === 0);
   const post = (fields = {}) => request('/post', fields, { method: 'POST', body: 'a prompt' });
   await cases.check('a POST ends', async () => {
     await leaves(post());

@@ -39,7 +39,7 @@ for (const coding of ['identity', 'gzip', 'br']) {
   const two = await new Origin(app('two', coding)).listen();
   await scenario({ answer: app('one', coding) }, async ({ ask, cases, freshet, origin }) => {
     const asked = (o) => o.requests.map((r) => r.target).filter((t) => t.startsWith('/assets/')).sort();
-    const arrive = async (o, n) => { for (let i = 0; i < 200 && asked(o).length < n; i++) { await freshet.turn('advance 100'); await new Promise((r) => setTimeout(r, 5)); } };
+    const arrive = (o, n) => freshet.meanwhile('100ms', () => asked(o).length >= n);
     const encoding = { 'Accept-Encoding': 'gzip, deflate, br, zstd' };
     await cases.check(`${coding}: each of them, once`, async () => {
       await ask('/', encoding);
