@@ -394,7 +394,7 @@ static bool is_made(const struct epoch_names *of, uint32_t upper)
 /* Does the journal prove that none of the names was purged in (since, upto]? */
 static bool journal_clears(struct epochs *e, const struct epoch_names *of, uint64_t since, uint64_t upto)
 {
-    if (upto - since > JOURNAL / 2)
+    if (upto - since > JOURNAL / 2 || since < e->journal_from)
         return false;
     for (uint64_t number = since + 1; number <= upto; number++) {
         uint32_t upper = atomic_load_explicit(&e->journal[number % JOURNAL], memory_order_acquire);

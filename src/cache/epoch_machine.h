@@ -48,6 +48,7 @@ struct epochs {
                              * another */
     _Atomic uint64_t written;
     _Atomic uint64_t made; /* the latest number of a name that is made (EPOCH_IS_MADE) */
+    uint64_t journal_from; /* it has no purge up to this number: they were of an earlier process */
     _Alignas(64) _Atomic uint32_t
         journal[JOURNAL]; /* upper halves of names; a match must be confirmed in the table */
 

@@ -219,7 +219,7 @@ static bool load_name(struct epochs *e, const struct facts_row *row, struct now 
     size_t words = row->n / 8, softs = words < NAME_WORDS ? 0 : (words - NAME_WORDS) / SOFT_WORDS;
     uint64_t name = (row->key - 1) << 8, before = 0;
     if (row->n % 8 || words < NAME_WORDS || softs > SOFTS_MOST || words != NAME_WORDS + softs * SOFT_WORDS ||
-        row->key > (UINT64_MAX >> 8) + 1 || name & EPOCH_PAIR)
+        row->key > (UINT64_MAX >> 8) + 1)
         return false;
     for (size_t i = 0; i < softs; i++) {
         uint64_t number = word(row, NAME_WORDS + i * SOFT_WORDS);
@@ -304,6 +304,7 @@ void epochs_save_to(struct epochs *e, struct facts *f)
     atomic_store_explicit(&e->made, latest,
                           memory_order_relaxed); /* of a loaded name nothing says that it is not */
     atomic_store_explicit(&e->floor, floor, memory_order_release);
+    e->journal_from = latest;
     e->facts = f;
     while (e->table.n > e->names_max)
         epoch_raise_floor(e);

@@ -178,6 +178,42 @@ static void a_purge_holds_over_a_restart(void **state)
     stop();
 }
 
+static void a_page_of_an_earlier_process_is_not_cleared_by_the_journal(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint64_t began = epochs_latest(e);
+    purge(PURGE_HARD, 1);
+    purge(PURGE_HARD, 2);
+    commit();
+    stop();
+    assert_true(start(1000));
+    assert_true(is_touched(1, began, &p) && p.hard);
+    assert_false(is_touched(3, began, &p) && (p.hard || p.soft || p.invalidated));
+    purge(PURGE_HARD, 3);
+    assert_true(is_touched(1, began, &p) && p.hard);
+    stop();
+}
+
+/* A URL without a query is the partner of its path. */
+static void a_purge_of_a_partner_holds_over_a_restart(void **state)
+{
+    (void)state;
+    struct purged p;
+    uint32_t room[16];
+    uint64_t began = epochs_latest(e), url = name(1) | EPOCH_PAIR;
+    epochs_purge(e, PURGE_INVALIDATE, &url, 1, now.mono_ms);
+    purge(PURGE_HARD, 2);
+    commit();
+    stop();
+    assert_true(start(1000));
+    epoch_names_write(room, &url, 1, false);
+    struct epoch_names of = { room, 1, false, NULL, 0 };
+    assert_true(epochs_touched(e, of, began, began, epochs_latest(e), &p) && p.invalidated && !p.hard);
+    assert_true(is_touched(2, began, &p) && p.hard);
+    stop();
+}
+
 static void soft_purges_keep_their_times(void **state)
 {
     (void)state;
@@ -387,6 +423,8 @@ int main(void)
         TEST(numbers_only_grow),
         TEST(a_clean_end_skips_none),
         TEST(a_purge_holds_over_a_restart),
+        TEST(a_page_of_an_earlier_process_is_not_cleared_by_the_journal),
+        TEST(a_purge_of_a_partner_holds_over_a_restart),
         TEST(soft_purges_keep_their_times),
         TEST(what_was_not_committed_is_missing_and_nothing_else),
         TEST(a_commit_takes_each_once),
