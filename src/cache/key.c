@@ -131,17 +131,24 @@ struct str key_primary(const struct key_request *r, struct arena *a)
     return (struct str){ p, bytes };
 }
 
+static bool short_take(struct str *rest, struct str *out)
+{
+    size_t n = rest->n ? (unsigned char)rest->p[0] : 0, before = 1;
+    if (n == LONG) {
+        before = 5;
+        n = rest->n < before ? 0 : number_read(rest->p + 1);
+    }
+    if (rest->n < before || rest->n - before < n)
+        return false;
+    *out = (struct str){ rest->p + before, n };
+    *rest = str_from_index(*rest, before + n);
+    return true;
+}
+
 static struct str short_read(struct str *rest)
 {
-    CHECK(rest->n > 0);
-    size_t n = (unsigned char)rest->p[0], before = 1;
-    if (n == LONG) {
-        n = number_read(rest->p + 1);
-        before = 5;
-    }
-    CHECK(rest->n >= before + n);
-    struct str s = { rest->p + before, n };
-    *rest = str_from_index(*rest, before + n);
+    struct str s;
+    CHECK(short_take(rest, &s));
     return s;
 }
 
@@ -161,6 +168,15 @@ void key_read_primary(struct str primary, struct key_request *out)
     CHECK(rest.n >= 2);
     out->port = (uint16_t)((unsigned char)rest.p[0] | (unsigned char)rest.p[1] << 8);
     out->path = str_from_index(rest, 2);
+}
+
+bool key_is_primary(struct str bytes)
+{
+    struct str s, rest = bytes;
+    if (!short_take(&rest, &s) || rest.n == 0)
+        return false;
+    rest = str_from_index(rest, 1);
+    return short_take(&rest, &s) && rest.n > 2 && rest.p[2] == '/';
 }
 
 /* ---- queries ---- */

@@ -36,6 +36,8 @@ struct str key_primary(const struct key_request *r, struct arena *a);
 /* Reads a primary key back: site, https, host, port and path of *out are set and point into it. The rest is
  * zeroed. */
 void key_read_primary(struct str primary, struct key_request *out);
+/* Are these bytes a primary key, which key_read_primary may read? For those from disk. */
+bool key_is_primary(struct str bytes);
 /* Returns its host and port as a Host field has them: "name", "name:port". In the arena. */
 struct str key_authority(const struct key_request *r, struct arena *a);
 /* Returns the variant key under `rule`; NULL: the default rule. Empty, and no allocation, for a request

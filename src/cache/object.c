@@ -92,7 +92,11 @@ static void give_variant(struct object *o)
 
 void object_set_variant(struct object *o, struct str variant)
 {
-    CHECK(!o->response && variant.n < UINT32_MAX); /* a longer key would change the charge */
+    if (o->response) { /* another key would change the charge */
+        CHECK(str_eq(variant, object_variant(o)));
+        return;
+    }
+    CHECK(variant.n < UINT32_MAX);
     give_variant(o);
     if (!variant.n)
         return;
@@ -187,7 +191,7 @@ static uint64_t at_most(int64_t n, unsigned bits)
 
 static uint32_t seconds_of(int64_t ms)
 {
-    return (uint32_t)at_most((ms + 999) / 1000, 32);
+    return (uint32_t)at_most(ms / 1000 + (ms % 1000 > 0), 32);
 }
 
 static void set_freshness(struct object *o, const struct freshness *f)
@@ -223,6 +227,25 @@ void object_set_head(struct object *o, const struct object_head *head)
     *head->body = NULL;
     atomic_store_explicit(&o->state, OBJECT_HEAD, memory_order_release);
     lock_give(lock_of(o));
+}
+
+struct object *object_restore(struct cache *c, uint64_t begin, const struct object_past *past)
+{
+    struct object *o = object_new(c, begin);
+    object_set_variant(o, past->variant);
+    o->node.hash = past->hash;
+    o->response = *past->response;
+    o->body = *past->body;
+    *past->response = NULL;
+    *past->body = NULL;
+    CHECK(!past->has_generated_etag || (o->response->has_tag && o->body));
+    set_freshness(o, &past->fresh);
+    o->received_ms = at_most(past->received_mono_ms, 41);
+    o->stored = true;
+    o->has_generated_etag = past->has_generated_etag;
+    memory_charge(&c->memory, (int64_t)object_charged(o));
+    atomic_store_explicit(&o->state, OBJECT_SEALED, memory_order_release);
+    return o;
 }
 
 /* Was it touched by a purge in (since, upto]? Its names come first, then those that its key stands for, which

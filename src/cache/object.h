@@ -118,6 +118,20 @@ bool object_set_low(struct object *o);
 /* Is its fetch of low priority? */
 bool object_is_low(struct object *o);
 
+/* What is known of an object that was stored and sealed before (cache/record.h). */
+struct object_past {
+    struct response **response; /* taken over; the pointer is cleared */
+    struct body **body;         /* whole; taken over; the pointer is cleared; may point to NULL: no body */
+    struct str variant;         /* its key, and `hash` the hash of its place: cache/index.h */
+    uint32_t hash;
+    struct freshness fresh;
+    int64_t received_mono_ms;
+    bool has_generated_etag; /* the response has room for its tag, and the tag */
+};
+/* Makes a private object as object_set_head and object_seal left it then, and charges it. The caller owns the
+ * one reference. `begin`: the purge number at which its fetch began. */
+struct object *object_restore(struct cache *c, uint64_t begin, const struct object_past *past);
+
 struct object_head {
     struct response **response; /* taken over; the pointer is cleared */
     struct body **body;         /* taken over; the pointer is cleared; may point to NULL: no body */
@@ -285,7 +299,7 @@ static inline struct str object_variant(const struct object *o)
 {
     return o->variant ? (struct str){ o->variant->bytes, o->variant->n } : STR_NONE;
 }
-/* Sets the variant key. Only the index calls it, under its lock, before HEAD. */
+/* Sets the variant key. Only the index calls it, under its lock, before HEAD; later with the same key. */
 void object_set_variant(struct object *o, struct str variant);
 
 /* From HEAD on: is the body a part of a whole? response_part says which. */

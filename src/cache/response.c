@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/le.h"
 #include "cache/epoch.h"
 #include "http/date.h"
 #include "http/framing.h"
@@ -454,4 +455,187 @@ void response_free(struct memory *m, struct response *r)
 {
     if (r)
         memory_give(m, r, response_bytes(r));
+}
+
+/* ---- on disk ---- */
+
+/*
+ * Little endian: status (2 bytes), flags (2), then 4 bytes for each of reason_n, validated_n, visible_n and
+ * fields_n; the declared length (8) and the tag (8 and 8), if there is room for them in the response; its
+ * text. What follows the fields in the text are the note and the undo.
+ */
+#define WRITTEN_NUMBERS (2 + 2 + 4 * 4)
+
+#define WRITTEN_FLAGS(F)                                                                                     \
+    F(has_age, 0)                                                                                            \
+    F(has_default_cc, 1)                                                                                     \
+    F(has_etag, 2)                                                                                           \
+    F(etag_is_weak, 3)                                                                                       \
+    F(has_length, 4)                                                                                         \
+    F(has_note, 5)                                                                                           \
+    F(has_tag, 6)                                                                                            \
+    F(is_asset, 7)
+#define WRITTEN_FLAGS_N 8
+
+#define PUT_FLAG(member, bit) flags |= (uint64_t)r->member << (bit);
+#define GET_FLAG(member, bit) h->member = flags >> (bit)&1;
+
+/* What stands in front of the names. */
+struct rare {
+    uint64_t length, tag[TAG_WORDS];
+};
+
+size_t response_written(const struct response *r)
+{
+    size_t rare = (r->has_length + (r->has_tag ? TAG_WORDS : 0)) * sizeof(uint64_t);
+    return WRITTEN_NUMBERS + rare + r->fields_n + notes_of(r).n;
+}
+
+void response_write(const struct response *r, struct buf *to)
+{
+    uint64_t flags = 0;
+    CHECK(!r->has_part);
+    WRITTEN_FLAGS(PUT_FLAG)
+    le_add(to, r->status, 2);
+    le_add(to, flags, 2);
+    le_add(to, r->reason_n, 4);
+    le_add(to, r->validated_n, 4);
+    le_add(to, r->visible_n, 4);
+    le_add(to, r->fields_n, 4);
+    if (r->has_length)
+        le_add(to, r->words[0], 8);
+    for (size_t i = 0; r->has_tag && i < TAG_WORDS; i++)
+        le_add(to, r->words[tag_at(r) + i], 8);
+    buf_add(to, (struct str){ text_of(r), r->fields_n + notes_of(r).n });
+}
+
+/* Takes the numbers off *in. false: one is out of its range. */
+static bool read_numbers(struct str *in, struct response *h)
+{
+    uint64_t status, flags, n[4];
+    if (!le_cut(in, 2, &status) || !le_cut(in, 2, &flags) || status < 200 || status > 999 ||
+        flags >> WRITTEN_FLAGS_N)
+        return false;
+    for (size_t i = 0, least = 0; i < COUNT_OF(n); least = n[i++])
+        if (!le_cut(in, 4, &n[i]) || n[i] < least || n[i] > RESPONSE_TEXT_MAX)
+            return false;
+    h->status = status & 1023;
+    WRITTEN_FLAGS(GET_FLAG)
+    h->reason_n = n[0] & RESPONSE_REASON_MAX;
+    h->validated_n = n[1] & RESPONSE_TEXT_MAX;
+    h->visible_n = n[2] & RESPONSE_TEXT_MAX;
+    h->fields_n = n[3] & RESPONSE_TEXT_MAX;
+    return n[0] <= RESPONSE_REASON_MAX;
+}
+
+static bool read_rare(struct str *in, const struct response *h, struct rare *out)
+{
+    if (h->has_length && (!le_cut(in, 8, &out->length) || out->length > INT64_MAX))
+        return false;
+    for (size_t i = 0; h->has_tag && i < TAG_WORDS; i++)
+        if (!le_cut(in, 8, &out->tag[i]))
+            return false;
+    return true;
+}
+
+static bool is_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!is_field_text(s.p[i]))
+            return false;
+    return true;
+}
+
+/* Lines as response_new keeps them: whoever forwards them must not take one for framing. */
+static bool are_stored_lines(struct str lines)
+{
+    if (!lines_are_whole(lines))
+        return false;
+    for (struct field f; lines_next(&lines, &f);) {
+        f.id = field_id_of(f.name);
+        if (field_class_of(f.id) == FIELD_CLASS_H || f.id == FIELD_CONTENT_LENGTH || f.id == FIELD_AGE)
+            return false;
+    }
+    return true;
+}
+
+static bool begins_with_etag(struct str lines, bool is_weak)
+{
+    struct field f;
+    if (!lines_next(&lines, &f) || field_id_of(f.name) != FIELD_ETAG)
+        return false;
+    struct etag etag = etag_parse(f.value);
+    return etag.opaque.n > 0 && etag.weak == is_weak;
+}
+
+static bool ends_with_default_cc(struct str lines)
+{
+    char line[64];
+    struct str cc = { line, line_bytes(&default_cc) };
+    CHECK(cc.n <= sizeof(line));
+    lines_put(line, default_cc.name, default_cc.value);
+    return str_ends(lines, cc);
+}
+
+/* `lines`: those of a 304. */
+static bool lines_of_304_fit(const struct response *h, struct str lines)
+{
+    if (h->has_default_cc && !ends_with_default_cc(lines))
+        return false;
+    struct str sent = str_first(lines, lines.n - (h->has_default_cc ? line_bytes(&default_cc) : 0));
+    return are_stored_lines(sent) && (!h->has_etag || begins_with_etag(sent, h->etag_is_weak));
+}
+
+/* What rules_undo reads. */
+static bool is_undo(struct str lines)
+{
+    if (!lines_are_whole(lines))
+        return false;
+    for (struct field f; lines_next(&lines, &f);)
+        if ((f.name.p[0] != '-' && f.name.p[0] != '+') || f.name.n < 2)
+            return false;
+    return true;
+}
+
+static bool notes_fit(const struct response *h, struct str notes)
+{
+    struct str note = str_first(notes, str_index(notes, '\0'));
+    struct str undo = str_from_index(notes, note.n + 1);
+    return h->has_note == (notes.n > 0) && is_text(note) && is_undo(undo) &&
+           (undo.n > 0 || note.n == notes.n);
+}
+
+static bool text_fits(const struct response *h, struct str text)
+{
+    if (text.n < h->fields_n || text.n > RESPONSE_TEXT_MAX)
+        return false;
+    struct str of_304 = { text.p + h->reason_n, h->validated_n - h->reason_n };
+    struct str visible = { text.p + h->validated_n, h->visible_n - h->validated_n };
+    struct str hidden = { text.p + h->visible_n, h->fields_n - h->visible_n };
+    return is_text(str_first(text, h->reason_n)) && lines_of_304_fit(h, of_304) &&
+           are_stored_lines(visible) && are_stored_lines(hidden) &&
+           notes_fit(h, str_from_index(text, h->fields_n));
+}
+
+struct response *response_read(struct memory *m, struct str bytes, const uint64_t *names, size_t names_n,
+                               bool names_are_short)
+{
+    struct response head = { .names_n = names_n & RESPONSE_NAMES_MAX, .has_short_names = names_are_short };
+    struct rare rare = { 0 };
+    struct str text = bytes;
+    CHECK(names_n <= RESPONSE_NAMES_MAX);
+    if (!read_numbers(&text, &head) || !read_rare(&text, &head, &rare) || !text_fits(&head, text) ||
+        (head.has_tag && (head.has_etag || head.status != 200)))
+        return NULL;
+    struct response *r = memory_zero(m, text_at(&head) + text.n);
+    *r = head;
+    if (r->has_length)
+        r->words[0] = rare.length;
+    if (r->has_note)
+        r->words[note_length_at(r)] = text.n - r->fields_n;
+    if (r->has_tag)
+        memcpy(r->words + tag_at(r), rare.tag, sizeof(rare.tag));
+    epoch_names_write(r->words + names_at(r), names, names_n, names_are_short);
+    memcpy((char *)r + text_at(r), text.p, text.n);
+    return r;
 }

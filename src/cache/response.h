@@ -12,6 +12,7 @@
 #ifndef CACHE_RESPONSE_H
 #define CACHE_RESPONSE_H
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "cache/epoch.h"
 #include "conf/settings.h"
@@ -77,6 +78,20 @@ struct response_plan {
 struct response *response_new(struct memory *m, const struct response_plan *plan);
 /* Frees it; `m` is the memory that it was made from. NULL is allowed. */
 void response_free(struct memory *m, struct response *r);
+
+/* ---- on disk: all but the names, which the caller writes beside it ---- */
+
+/* Returns how many bytes response_write appends. */
+size_t response_written(const struct response *r);
+/* Appends the response as bytes for response_read. It has no room for a part. */
+void response_write(const struct response *r, struct buf *to);
+/* Makes the response of such bytes, as response_new does. They may be any bytes. `names`: in rising order, at
+ * most RESPONSE_NAMES_MAX, with no other bits than epoch_names_bits. NULL: the bytes do not fit together.
+ * What it accepts, response_write writes to the same bytes. */
+struct response *response_read(struct memory *m, struct str bytes, const uint64_t *names, size_t names_n,
+                               bool names_are_short);
+
+/* ---- what it holds ---- */
 
 /* Return where the number stands that a generated ETag is made of, and the part. Only for a response with
  * room for it (has_tag, has_part). The object writes them before others may read them. */

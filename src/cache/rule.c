@@ -11,6 +11,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "http/field.h"
+#include "http/lines.h"
+
+/* A rule has no more bytes of lines: its text, the names of its fields, "gzip". */
+#define RULE_LINES_MAX (RULE_TEXT_MAX + RULE_SEARCH_TEXT_MAX + 512)
 
 /* Such a field does not reach the origin as the visitor sent it (CACHING.md 3.7, 4.2), or is in the primary
  * key: it selects no page. */
@@ -369,6 +373,60 @@ size_t rule_fields(const struct rule *r, struct str *out)
     if (r && r->varies_encoding)
         out[n++] = STR("Content-Encoding");
     return n;
+}
+
+static void write_vary(const struct rule *r, struct buf *lines)
+{
+    struct buf b = BUF_INIT;
+    const char *before = "";
+    if (r->vary_encoding)
+        text_vary(&b, &before, STR("accept-encoding"));
+    if (r->vary_language)
+        text_vary(&b, &before, STR("accept-language"));
+    for (size_t i = 0; i < r->vary.n; i++)
+        text_vary(&b, &before, r->vary.v[i]);
+    lines_add(lines, field_name(FIELD_VARY), buf_str(&b));
+    buf_fini(&b);
+}
+
+struct str rule_lines(const struct rule *r, struct arena *a)
+{
+    struct buf b = BUF_INIT;
+    if (!r)
+        return STR_NONE;
+    if (is_netlify(r))
+        lines_add(&b, field_name(FIELD_NETLIFY_VARY), netlify_vary_canonical(&r->netlify, a));
+    if (is_search(r))
+        lines_add(&b, field_name(FIELD_NO_VARY_SEARCH), no_vary_search_canonical(&r->search, a));
+    if (is_vary(r))
+        write_vary(r, &b);
+    /* Which coding it was is not known any more; each one but identity says the same. */
+    if (r->varies_encoding)
+        lines_add(&b, field_name(FIELD_CONTENT_ENCODING), STR("gzip"));
+    struct str lines = arena_dup(a, buf_str(&b));
+    buf_fini(&b);
+    return lines;
+}
+
+bool rule_of_lines(struct str lines, struct arena *a, struct rule **out)
+{
+    struct fields fields = { 0 };
+    struct str rest = lines;
+    *out = NULL;
+    if (lines.n > RULE_LINES_MAX || !lines_are_whole(lines))
+        return false;
+    for (struct field f; lines_next(&rest, &f);)
+        fields_add(&fields, a, f.name, f.value);
+    /* As a 2xx, whoever brought it: else its part of No-Vary-Search would not count. */
+    struct rule *rule;
+    if (rule_of_response(&fields, NULL, true, a, &rule) != RULE_OK)
+        return false;
+    if (!str_eq(rule_lines(rule, a), lines)) {
+        rule_unref(rule);
+        return false;
+    }
+    *out = rule;
+    return true;
 }
 
 static const struct vary_name *vary_names_find(const struct vary_names *list, struct str name)

@@ -77,6 +77,12 @@ struct str rule_text(const struct rule *r);
  * number; 0 for the default rule. Their names are literals. Accept-Encoding may come from Vary and from
  * Content-Encoding: a field that brings it again later is not among them. */
 size_t rule_fields(const struct rule *r, struct str *out);
+/* Returns those fields as lines (http/lines.h), in one spelling: equal lines for rules with equal parts.
+ * Empty for the default rule. In the arena. */
+struct str rule_lines(const struct rule *r, struct arena *a);
+/* Makes the rule that rule_lines wrote: *out is a new reference, or NULL, the default rule. false: these
+ * bytes are not such lines, and *out is NULL. They may be any bytes. */
+bool rule_of_lines(struct str lines, struct arena *a, struct rule **out);
 /* Does r name anything that `known` does not? Then an answer under `known` would mix up pages
  * (vary-conflict). */
 bool rule_names_more(const struct rule *r, const struct rule *known);

@@ -36,3 +36,26 @@ bool lines_next(struct str *rest, struct field *field)
     *rest = (struct str){ cr + 2, (size_t)(end - cr) - 2 };
     return true;
 }
+
+static bool is_value(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!is_field_text(s.p[i]))
+            return false;
+    return true;
+}
+
+bool lines_are_whole(struct str lines)
+{
+    while (lines.n) {
+        struct str name = str_first(lines, str_index(lines, ':'));
+        struct str rest = str_from_index(lines, name.n + 1);
+        struct str value = str_first(rest, str_index(rest, '\r'));
+        struct str end = str_from_index(rest, value.n);
+        if (!is_token(name) || !str_starts(value, STR(" ")) || !is_value(value) ||
+            !str_starts(end, STR("\r\n")))
+            return false;
+        lines = str_from_index(end, 2);
+    }
+    return true;
+}

@@ -25,5 +25,8 @@ void lines_add(struct buf *to, struct str name, struct str value);
  * not set. false: no line is left, and *field is as before.
  */
 bool lines_next(struct str *rest, struct field *field);
+/* Are these bytes such lines, each whole, with a token as its name and a value of field text? For bytes that
+ * somebody else may have changed: lines_next takes no others. */
+bool lines_are_whole(struct str lines);
 
 #endif
