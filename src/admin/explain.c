@@ -4,6 +4,7 @@
 
 #include "admin/answer.h"
 #include "admin/status.h"
+#include "cache/disk.h"
 #include "cache/named.h"
 #include "cache/names.h"
 #include "request/route.h"
@@ -153,7 +154,9 @@ static bool make_request(struct admin *a, struct request *r, struct question *q,
 struct facts {
     struct now now;
     struct index_facts family;
-    bool other_scheme; /* unknown, but known as https instead of http or the other way */
+    bool is_on_disk;     /* perhaps: it was not read */
+    uint64_t disk_begin; /* when its fetch began; UINT64_MAX: only the rule is known to be there */
+    bool other_scheme;   /* unknown, but known as https instead of http or the other way */
     struct rule *rule;
     struct object *stored; /* a reference, or NULL */
     struct object_purged purged;
@@ -187,6 +190,11 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     f->family = index_facts(c, &place, f->now.mono_ms);
     f->other_scheme = !f->family.known && is_known_otherwise(x, c, f->now.mono_ms);
     f->stored = index_peek(c, &place);
+    if (!f->stored && c->disk) {
+        f->disk_begin = disk_page_begin(c->disk, &place, f->now.wall_ms);
+        f->is_on_disk =
+            f->disk_begin != UINT64_MAX || (!known && disk_has_rule(c->disk, &place, f->now.wall_ms));
+    }
     if (!f->stored)
         return;
     f->purged = object_check_purged(f->stored, place.primary, epochs_latest(c->epochs), f->now.mono_ms);
@@ -202,6 +210,8 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
     struct name_list names;
     struct purged p;
     uint64_t floor = epochs_floor(c->epochs);
+    if (f->is_on_disk && f->disk_begin != UINT64_MAX)
+        floor = f->disk_begin;
     names_of_response(c, &x->key, f->rule, f->rule, &none, &x->arena, &names);
     uint32_t *at = arena_alloc(&x->arena, epoch_names_bytes(names.n, names.is_short));
     epoch_names_write(at, names.v, names.n, names.is_short);
@@ -209,7 +219,7 @@ static bool was_purged(struct request *x, struct cache *c, const struct facts *f
     struct epoch_names packed = { at, names.n, names.is_short, made,
                                   names_of_prefixes(c, key_primary(&x->key, &x->arena), made) };
     return f->family.was_purged ||
-           (f->family.known &&
+           ((f->family.known || f->is_on_disk) &&
             epochs_touched(c->epochs, packed, floor, floor, epochs_latest(c->epochs), &p) && p.hard);
 }
 
@@ -259,7 +269,7 @@ static enum outcome foresee(const struct request *x, const struct facts *f)
         }
     if (authorization || f->family.no_queue_left_ms > 0)
         return OUTCOME_PASS;
-    return f->family.busy ? OUTCOME_JOIN : OUTCOME_MISS;
+    return f->family.busy ? OUTCOME_JOIN : f->is_on_disk ? OUTCOME_DISK : OUTCOME_MISS;
 }
 
 static void find_facts(struct request *x, struct cache *c, struct facts *f)
@@ -282,6 +292,8 @@ static void find_facts(struct request *x, struct cache *c, struct facts *f)
         f->reason = REASON_KEPT_ASSET;
     if (!f->stored && f->reason == REASON_NONE && !f->family.has_good && was_purged(x, c, f))
         f->reason = REASON_PURGED;
+    if (f->reason == REASON_PURGED && f->outcome == OUTCOME_DISK)
+        f->outcome = OUTCOME_MISS;
     if (f->reason == REASON_TARGETED_INVALID)
         f->broken = policy_broken_unpack(f->family.last_broken);
 }
@@ -306,6 +318,8 @@ static struct str text_of(const struct facts *f)
     case OUTCOME_EXPIRED: return STR("the stored page must be revalidated: the origin is asked first");
     case OUTCOME_JOIN: return STR("waits for the fetch that runs, if it turns out to be for the same page");
     case OUTCOME_PASS: return STR("goes to the origin alone");
+    case OUTCOME_DISK:
+        return STR("not in memory, but on disk: it is read, and answers unless it was purged or replaced");
     default: break;
     }
     if (f->stored || f->reason == REASON_PURGED)

@@ -1,6 +1,7 @@
 #include "admin/metrics.h"
 
 #include "admin/answer.h"
+#include "cache/disk.h"
 #include "cache/room.h"
 #include "store/facts.h"
 
@@ -75,6 +76,33 @@ static void add_cache(const struct admin *a, struct buf *b)
     add(b, "purged_names", "gauge", (int64_t)epochs_count(c->epochs),
         "Names whose latest purge is remembered");
     add(b, "purge_sequence", "gauge", (int64_t)epochs_latest(c->epochs), "Number of the latest purge");
+}
+
+static void add_disk(const struct admin *a, struct buf *b)
+{
+    struct disk_figures f = { 0 };
+    if (!a->cache->disk)
+        return;
+    disk_figures(a->cache->disk, &f);
+    add(b, "disk_responses", "gauge", (int64_t)f.entries, "Responses that are on disk, as far as is known");
+    add(b, "disk_file_bytes", "gauge", (int64_t)f.log.file_bytes, "Bytes that the files of pages take");
+    add(b, "disk_limit_bytes", "gauge", (int64_t)f.limit_bytes, "Bytes that they may take (setting disk)");
+    add(b, "disk_index_bytes", "gauge", (int64_t)f.shelf_bytes,
+        "Bytes of memory for knowing what is on disk");
+    add(b, "disk_failing", "gauge", f.log.is_off, "1 while the disk fails and nothing is written");
+    add(b, "disk_read_total", "counter", (int64_t)f.pages_read, "Responses read from disk into memory");
+    add(b, "disk_not_there_total", "counter", (int64_t)f.not_there,
+        "Reads that found nothing that may be used any more");
+    add(b, "disk_written_total", "counter", (int64_t)f.log.appended, "Responses written to disk");
+    add(b, "disk_written_bytes_total", "counter", (int64_t)f.log.written_bytes,
+        "Bytes written to disk, with what is carried over");
+    add(b, "disk_dropped_total", "counter", (int64_t)(f.log.busy + f.log.off + f.log.refused),
+        "Responses that stayed in memory alone, since the disk was behind or failing");
+    add(b, "disk_carried_total", "counter", (int64_t)f.log.carried,
+        "Responses written once more, since their place was used again");
+    add(b, "disk_damaged_total", "counter", (int64_t)(f.log.damaged + f.log.newer + f.log.foreign),
+        "Records and segments that could not be used");
+    add(b, "disk_faults_total", "counter", (int64_t)f.log.faults, "Segments given up since the disk failed");
 }
 
 static void add_facts(const struct admin *a, struct buf *b)
@@ -168,6 +196,7 @@ void metrics_answer(struct admin *a, struct request *r)
     add_counters(a, &b);
     add_workers(a, &b);
     add_cache(a, &b);
+    add_disk(a, &b);
     add_facts(a, &b);
     add_origins(a, &b);
     add(&b, "reload_failed", "gauge", atomic_load_explicit(&a->reload_failed, memory_order_relaxed),

@@ -5,6 +5,7 @@
 
 #include "admin/deploy.h"
 #include "admin/metrics.h"
+#include "cache/disk.h"
 #include "cache/room.h"
 #include "store/facts.h"
 
@@ -43,6 +44,32 @@ static void write_cache(struct cache *c, struct answer_writer *w)
     answer_int(w, "swept", (int64_t)atomic_load_explicit(&c->swept, memory_order_relaxed));
     answer_int(w, "kept_assets", atomic_load_explicit(&c->kept, memory_order_relaxed));
     answer_int(w, "kept_assets_bytes", atomic_load_explicit(&c->kept_bytes, memory_order_relaxed));
+    answer_close(w, '}');
+}
+
+static void write_disk(struct cache *c, struct answer_writer *w)
+{
+    struct disk_figures f;
+    if (!c->disk)
+        return;
+    disk_figures(c->disk, &f);
+    answer_open(w, "disk", '{');
+    answer_int(w, "responses", (int64_t)f.entries);
+    answer_int(w, "file_bytes", (int64_t)f.log.file_bytes);
+    answer_int(w, "limit_bytes", (int64_t)f.limit_bytes);
+    answer_int(w, "index_bytes", (int64_t)f.shelf_bytes);
+    answer_bool(w, "complete", f.is_whole);
+    answer_bool(w, "failing", f.log.is_off);
+    answer_int(w, "read", (int64_t)f.pages_read);
+    answer_int(w, "not_there", (int64_t)f.not_there);
+    answer_int(w, "written", (int64_t)f.log.appended);
+    answer_int(w, "written_bytes", (int64_t)f.log.written_bytes);
+    answer_int(w, "dropped", (int64_t)(f.log.busy + f.log.off + f.log.refused));
+    answer_int(w, "superseded", (int64_t)f.superseded);
+    answer_int(w, "carried", (int64_t)f.log.carried);
+    answer_int(w, "recovered", (int64_t)f.log.recovered);
+    answer_int(w, "damaged", (int64_t)(f.log.damaged + f.log.newer + f.log.foreign));
+    answer_int(w, "faults", (int64_t)f.log.faults);
     answer_close(w, '}');
 }
 
@@ -189,6 +216,7 @@ void status_answer(struct admin *a, struct request *r)
     answer_int(&w, "workers", (int64_t)a->workers);
     write_requests(a, &w);
     write_cache(a->cache, &w);
+    write_disk(a->cache, &w);
     write_purges(a, &w);
     write_facts(a, &w);
     webhook_write(&a->webhooks, &w);

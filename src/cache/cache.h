@@ -18,6 +18,7 @@
 #define CACHE_PURGED_KEPT 16384
 
 struct family;
+struct disk;
 
 struct shard {
     _Alignas(64) struct lock lock;
@@ -51,6 +52,7 @@ struct cache {
     const struct hash_secret *secret;
     struct memory memory;
     struct epochs *epochs;
+    struct disk *disk; /* NULL: pages are in memory only. Main sets it before the workers start */
     struct evict *evict;
     struct shard shards[CACHE_SHARDS];
     struct fills fills[CACHE_FILLS];
@@ -66,6 +68,8 @@ struct cache {
     uint64_t sweep_round_swept;
     uint64_t sweep_oldest, sweep_began, sweep_purged_upto;
     uint64_t sweep_marked, sweep_hour_ago; /* purge numbers: now, and an hour ago */
+    uint64_t sweep_disk;                   /* the smallest begin on disk at the latest mark */
+    uint64_t sweep_disk_hour_ago;          /* and an hour before */
     int64_t sweep_marked_ms;
     const struct settings *sweep_settings; /* main's, in force; set by main; NULL: none */
     int64_t sweep_kept_bytes, sweep_kept;  /* assets of earlier releases, so far in this round */

@@ -52,6 +52,7 @@ void family_set_rule(struct cache *c, struct family *f, const struct rule *rule)
     memory_charge_books(&c->memory, more);
     if (f->idle)
         count_idle(c, more);
+    f->rule_saved = false;
     struct rule *old = f->rule;
     f->rule = rule_ref(rule);
     rule_unref(old);

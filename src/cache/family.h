@@ -10,7 +10,7 @@
 #include "cache/index.h"
 #include "cache/table.h"
 
-#define FAMILY_BUSY_BITS 21
+#define FAMILY_BUSY_BITS 19
 
 /*
  * Its objects stand in a short list, or in a table when they are many, so that a page with a thousand query
@@ -33,6 +33,8 @@ struct family {
     uint32_t cookies_met : 1; /* somebody's cookies kept an answer from being stored until it was settled */
     uint32_t idle : 1;        /* counted in the cache's idle_bytes: it has no objects */
     uint32_t swept : 1;       /* the sweep is in its table, which must not shrink */
+    uint32_t asked_disk : 1;  /* what the disk knows of the rule is known */
+    uint32_t rule_saved : 1;  /* the disk has the rule as it is */
     uint32_t used_s;          /* when an object was last added or a rule learnt */
     char primary[];
 };

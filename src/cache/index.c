@@ -1,3 +1,4 @@
+#include "cache/disk.h"
 #include "cache/family.h"
 
 #define LEAST_USED_LOOK_AT 16
@@ -190,6 +191,27 @@ static bool has_good_variant(const struct family *f, uint64_t latest, int64_t no
     return false;
 }
 
+/*
+ * Under the shard's lock, when memory has no object for the key. Is there something on disk that would change
+ * the answer? First the family's rule: an answer of another time may have brought one that memory has
+ * forgotten, and a key under the default rule would be wrong. Only when all of the disk is known, what it has
+ * not is known for good.
+ */
+static bool is_on_disk(struct cache *c, struct family *f, const struct look *l, struct found *out)
+{
+    struct disk *d = c->disk;
+    if (!d || !l->may_read)
+        return false;
+    if (!f || (!f->asked_disk && !f->of_2xx)) {
+        out->reads_rule = disk_has_rule(d, &l->place, l->now.wall_ms);
+        if (out->reads_rule)
+            return true;
+        if (f)
+            f->asked_disk = disk_is_whole(d);
+    }
+    return disk_has_page(d, &l->place, l->now.wall_ms);
+}
+
 /* One attempt. false: the stored object has gone, look again. */
 static bool look_once(struct cache *c, const struct look *l, struct found *out)
 {
@@ -213,9 +235,13 @@ static bool look_once(struct cache *c, const struct look *l, struct found *out)
         out->known = f->n > (busy ? 1u : 0u) && (sealed || has_good_variant(f, l->latest, l->now.mono_ms));
         if (sealed)
             out->stored = object_ref(sealed);
+        else if (!busy && is_on_disk(c, f, l, out))
+            out->outcome = OUTCOME_DISK;
         else
             join_or_begin(c, f, l, OUTCOME_MISS, busy, out, &withdrawn);
         family_drop_if_idle(c, f);
+    } else if (is_on_disk(c, NULL, l, out)) {
+        out->outcome = OUTCOME_DISK;
     }
     lock_give(&s->lock);
     object_unref(withdrawn);
@@ -265,18 +291,28 @@ void index_look(struct cache *c, const struct look *look, struct found *out)
 
 /* ---- the fetch's side ---- */
 
-void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms)
+uint32_t index_unsafe(struct cache *c, const struct place *place)
+{
+    return atomic_load_explicit(&family_shard(c, &place->hash)->unsafe[place->hash.lo % 64],
+                                memory_order_acquire);
+}
+
+void index_begin_at(struct object *o, uint32_t unsafe, int64_t now_mono_ms)
 {
     o->begun_mono_ms = now_mono_ms;
-    o->unsafe = atomic_load_explicit(
-        &family_shard(object_cache(o), &place->hash)->unsafe[place->hash.lo % 64], memory_order_acquire);
+    o->unsafe = unsafe;
+}
+
+void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms)
+{
+    index_begin_at(o, index_unsafe(object_cache(o), place), now_mono_ms);
 }
 
 bool index_invalidates(struct cache *c, const struct place *place)
 {
     struct shard *s = family_shard(c, &place->hash);
     lock_take(&s->lock);
-    bool known = family_find(s, place) != NULL;
+    bool known = family_find(s, place) != NULL || (c->disk && disk_may_know(c->disk, &place->hash));
     /* Under the lock: a publishing that came first is known here; one that comes later sees the count. */
     if (!known)
         atomic_fetch_add_explicit(&s->unsafe[place->hash.lo % 64], 1, memory_order_release);
@@ -590,6 +626,76 @@ struct known_rule index_known_rule(struct cache *c, const struct place *place)
         known = (struct known_rule){ rule_ref(f->rule), true, f->busy > 0, f->of_2xx };
     lock_give(&s->lock);
     return known;
+}
+
+struct known_rule index_rule_to_save(struct cache *c, const struct place *place)
+{
+    struct shard *s = family_shard(c, &place->hash);
+    struct known_rule known = { 0 };
+    lock_take(&s->lock);
+    struct family *f = family_find(s, place);
+    if (f && !f->rule_saved) {
+        known = (struct known_rule){ rule_ref(f->rule), true, f->busy > 0, f->of_2xx };
+        f->rule_saved = true;
+    }
+    lock_give(&s->lock);
+    return known;
+}
+
+bool index_has(struct object *o)
+{
+    unsigned shard = atomic_load_explicit(&o->shard, memory_order_acquire);
+    if (!shard)
+        return false;
+    struct shard *s = &object_cache(o)->shards[shard - 1];
+    lock_take(&s->lock);
+    bool has = o->family != NULL;
+    lock_give(&s->lock);
+    return has;
+}
+
+struct object *index_current(struct cache *c, const struct place *place, uint32_t hash)
+{
+    struct place exact = *place;
+    exact.variant_hash = exact.common_hash = hash;
+    return index_peek(c, &exact);
+}
+
+void index_rule_not_saved(struct cache *c, const struct place *place)
+{
+    struct shard *s = family_shard(c, &place->hash);
+    lock_take(&s->lock);
+    struct family *f = family_find(s, place);
+    if (f)
+        f->rule_saved = false;
+    lock_give(&s->lock);
+}
+
+void index_restore_rule(struct cache *c, const struct place *place, struct rule *rule, bool of_2xx,
+                        int64_t now_mono_ms)
+{
+    struct shard *s = family_shard(c, &place->hash);
+    lock_take(&s->lock);
+    struct family *f = family_find_or_add(c, s, place, now_mono_ms);
+    if (!f->of_2xx && (of_2xx || !f->rule)) {
+        family_set_rule(c, f, rule);
+        f->of_2xx = of_2xx;
+        f->rule_saved = true;
+    }
+    f->settled = f->asked_disk = true;
+    lock_give(&s->lock);
+}
+
+void index_settled_again(struct cache *c, const struct place *place, bool is_2xx)
+{
+    struct shard *s = family_shard(c, &place->hash);
+    lock_take(&s->lock);
+    struct family *f = family_find(s, place);
+    if (f) {
+        f->settled = true;
+        f->of_2xx |= is_2xx;
+    }
+    lock_give(&s->lock);
 }
 
 struct rule *index_rule(struct cache *c, const struct place *place, bool *known, bool *busy)

@@ -54,6 +54,7 @@ struct look {
     bool may_fetch; /* false: create nothing (HEAD of a page that is not known, only-if-cached) */
     /* false: do not wait for a running fetch (Authorization; a request that has waited in vain) */
     bool may_join;
+    bool may_read; /* false: what is on disk counts as nothing (OUTCOME_DISK does not come) */
     bool authorization;
     bool sick;    /* the origin is sick: serve at once what may be served stale on an error */
     bool may_try; /* a sick origin: one of its pages may be refreshed, to see whether it is well again */
@@ -73,10 +74,11 @@ struct found {
     bool backing_off;  /* STALE_JOIN without a running refresh */
     bool untried;      /* STALE_JOIN: the only reason is that a sick origin may not be tried */
     bool for_sickness; /* STALE, STALE_JOIN: the only reason is that the origin is sick */
-    bool kept;     /* STALE, STALE_JOIN: an asset from before the release; the origin may lack it by now */
-    bool known;    /* the family has a stored response, of any variant, that was not purged */
-    bool no_queue; /* PASS: the key's mark says that its requests do not wait for each other */
-    bool settled;  /* an answer for all brought the family's rule: cookies that it leaves out are not sent */
+    bool kept;       /* STALE, STALE_JOIN: an asset from before the release; the origin may lack it by now */
+    bool known;      /* the family has a stored response, of any variant, that was not purged */
+    bool no_queue;   /* PASS: the key's mark says that its requests do not wait for each other */
+    bool reads_rule; /* DISK: the family's rule is to be read first */
+    bool settled; /* an answer for all brought the family's rule: cookies that it leaves out are not sent */
 };
 
 /* Answers a request's look-up (docs/ARCHITECTURE.md): sets *out, with references that the caller owns. With
@@ -93,6 +95,11 @@ bool index_is_outdated(struct object *o, const struct look *look);
 /* Marks the start of the fetch: unsafe requests that are answered from now on apply to its result, as do
  * purges after o->begin. Call it again after object_begin_again. */
 void index_begin(struct object *o, const struct place *place, int64_t now_mono_ms);
+
+/* For an object that was read from disk: index_unsafe returns the count that index_begin_at then gives it,
+ * together with the time. Ask before the reading. */
+uint32_t index_unsafe(struct cache *c, const struct place *place);
+void index_begin_at(struct object *o, uint32_t unsafe, int64_t now_mono_ms);
 
 /* Call it at the head of a response that is to be stored, with status 2xx. Gives the family `rule` (the
  * caller keeps its reference), and the object its final key `place`, computed under `rule`. From now on
@@ -141,6 +148,34 @@ void index_renew(struct cache *c, const struct place *place, int64_t until_ms, i
  * will not be published. So a flood of such requests costs no purges. */
 bool index_invalidates(struct cache *c, const struct place *place);
 
+/* ---- the disk's side: any thread ---- */
+
+/* What is known of the family's rule. */
+struct known_rule {
+    struct rule *rule; /* a reference of the caller's; NULL: the default */
+    bool known;        /* the family exists */
+    bool busy;         /* a fetch runs for it */
+    bool of_2xx;       /* a 2xx brought the rule: errors and redirects do not replace it */
+};
+/* Returns the family's rule, when it is known and not on disk as it is; then it counts as being there. The
+ * caller drops the reference. `known` false: nothing is to be written. */
+struct known_rule index_rule_to_save(struct cache *c, const struct place *place);
+/* Is the object in the index? */
+bool index_has(struct object *o);
+/* Returns a reference to the sealed object with that primary key, variant and hash, which the caller drops;
+ * NULL: there is none. */
+struct object *index_current(struct cache *c, const struct place *place, uint32_t hash);
+/* It could not be written. */
+void index_rule_not_saved(struct cache *c, const struct place *place);
+/* Gives the family the rule that the disk has, unless it has one that is as good. The caller keeps its
+ * reference. */
+void index_restore_rule(struct cache *c, const struct place *place, struct rule *rule, bool of_2xx,
+                        int64_t now_mono_ms);
+
+/* A page of the family was read from disk: an answer for all has brought the family's rule; a 2xx, if the
+ * page is one. */
+void index_settled_again(struct cache *c, const struct place *place, bool is_2xx);
+
 /* ---- questions for explain, purges and others: any thread ---- */
 
 /* What is known of a family and of one key in it, for explain. */
@@ -182,13 +217,6 @@ static inline bool index_refresh_waits(const struct object *o, const struct rele
     return (keeps && object_is_missing(o, keeps->number)) || object_next_refresh_ms(o) > now_ms;
 }
 
-/* What is known of the family's rule. */
-struct known_rule {
-    struct rule *rule; /* a reference of the caller's; NULL: the default */
-    bool known;        /* the family exists */
-    bool busy;         /* a fetch runs for it */
-    bool of_2xx;       /* a 2xx brought the rule: errors and redirects do not replace it */
-};
 /* Returns what is known; the caller drops the reference. */
 struct known_rule index_known_rule(struct cache *c, const struct place *place);
 /* Returns a reference to the family's rule, which the caller drops, or NULL. Sets *known: the family exists,
@@ -207,11 +235,24 @@ struct object *index_peek_before(struct cache *c, const struct place *place, con
  * missed, or met twice. */
 struct index_walk {
     uint32_t shard, bucket;
+    uint32_t node, list; /* index_walk_stored: amid a bucket, and a family */
 };
 struct walk_question {
     uint64_t latest; /* of epochs_latest */
     int64_t now_mono_ms;
 };
+/* The same for stored objects, for the disk. */
+struct index_stored {
+    struct object *o;    /* a reference of the caller's */
+    struct rule *rule;   /* another: of its family */
+    struct hash128 hash; /* of the primary key */
+    struct str primary;  /* in the arena */
+};
+/* Does a step of a walk, under one shard's lock: finds at most `most` stored objects. What was found is in
+ * the first *n of `out`. false: the walk is over. */
+bool index_walk_stored(struct cache *c, struct index_walk *w, struct arena *a, struct index_stored *out,
+                       size_t most, size_t *n);
+
 /* Does a step of a walk, under one shard's lock, for some ten microseconds. Calls `each` for families with a
  * stored page: a 200 that is no asset and was not purged. `hits`: of its stored responses since each was
  * stored. `each` is called under the lock: it calls nothing of the index. false: the walk is over. */

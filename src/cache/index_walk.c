@@ -44,3 +44,67 @@ bool index_walk(struct cache *c, struct index_walk *w, const struct walk_questio
     }
     return w->shard < CACHE_SHARDS;
 }
+
+/* ---- for the disk ---- */
+
+#define WALK_LISTS 64 /* in one hold of the lock */
+
+static void take_stored(struct object *o, const struct family *f, struct arena *a, struct index_stored *out)
+{
+    struct cache *c = object_cache(o);
+    struct str primary = family_primary(f);
+    *out = (struct index_stored){ .o = object_ref(o),
+                                  .rule = rule_ref(f->rule),
+                                  .primary = arena_dup(a, primary) };
+    out->hash = hash128(c->secret, out->primary);
+}
+
+static bool is_stored(const struct object *o)
+{
+    return object_state(o) == OBJECT_SEALED && o->evict.weight && !object_is_partial(o);
+}
+
+/* Goes through lists of the family. Returns how many objects it found. */
+static size_t walk_family(const struct family *f, struct index_walk *w, struct arena *a, unsigned *lists,
+                          struct index_stored *out, size_t most)
+{
+    size_t n = 0;
+    for (; w->list < family_lists(f) && *lists < WALK_LISTS && n < most; w->list++, ++*lists)
+        for (struct object *o = family_first_of_list(f, w->list); o && n < most; o = family_next(o))
+            if (is_stored(o))
+                take_stored(o, f, a, &out[n++]);
+    return n;
+}
+
+bool index_walk_stored(struct cache *c, struct index_walk *w, struct arena *a, struct index_stored *out,
+                       size_t most, size_t *n)
+{
+    struct shard *s = &c->shards[w->shard];
+    unsigned lists = 0;
+    *n = 0;
+    lock_take(&s->lock);
+    while (w->bucket < s->families.buckets && lists < WALK_LISTS && *n < most) {
+        struct table_node *node = *table_bucket(&s->families, w->bucket);
+        for (uint32_t i = 0; node && i < w->node; i++)
+            node = node->next;
+        if (!node) {
+            w->bucket++;
+            w->node = w->list = 0;
+            lists++;
+            continue;
+        }
+        const struct family *f = family_of_node(node);
+        *n += walk_family(f, w, a, &lists, out + *n, most - *n);
+        if (w->list >= family_lists(f)) {
+            w->node++;
+            w->list = 0;
+        }
+    }
+    bool shard_done = w->bucket >= s->families.buckets;
+    lock_give(&s->lock);
+    if (shard_done) {
+        w->shard++;
+        w->bucket = w->node = w->list = 0;
+    }
+    return w->shard < CACHE_SHARDS;
+}

@@ -1,5 +1,6 @@
 #include "cache/sweep.h"
 
+#include "cache/disk.h"
 #include "cache/room.h"
 
 /* While there may be purged objects to free: half of one core. */
@@ -18,16 +19,25 @@
 #define FETCH_MOST_MS (3600 * (int64_t)1000)
 
 /* The sweep cannot see the number of a fetch that is not in the index yet. None is stored that took longer
- * than an hour (index_publish), so purges more than an hour old may be forgotten as far as such fetches
- * go. */
-static uint64_t hour_ago(struct cache *c, struct now now, uint64_t latest)
+ * than an hour (index_publish), so purges more than an hour old may be forgotten as far as such fetches go.
+ * The same holds for what is being read from disk, while its segment is used again: so what the disk had an
+ * hour ago counts, too. */
+static uint64_t hour_ago(struct cache *c, struct now now, uint64_t latest, uint64_t *disk)
 {
     if (c->sweep_marked_ms == 0 || now.mono_ms - c->sweep_marked_ms > FETCH_MOST_MS) {
         c->sweep_hour_ago = c->sweep_marked;
+        c->sweep_disk_hour_ago = c->sweep_disk;
+        c->sweep_disk = disk_oldest_begin(c->disk);
         c->sweep_marked = latest;
         c->sweep_marked_ms = now.mono_ms;
     }
+    *disk = c->sweep_disk_hour_ago;
     return c->sweep_hour_ago;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static bool is_amid(const struct cache *c)
@@ -44,8 +54,9 @@ static void begin_round(struct cache *c, uint64_t latest)
 
 static void end_round(struct cache *c, struct now now, uint64_t latest)
 {
-    uint64_t oldest = c->sweep_oldest, hour = hour_ago(c, now, latest);
-    epochs_forget(c->epochs, oldest < hour ? oldest : hour);
+    uint64_t disk, hour = hour_ago(c, now, latest, &disk);
+    disk = least(disk, disk_oldest_begin(c->disk));
+    epochs_forget(c->epochs, least(c->sweep_oldest, least(hour, disk)));
     c->sweep_purged_upto = c->sweep_began;
 }
 

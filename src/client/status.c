@@ -40,6 +40,23 @@ static void print_cache(const json_t *answer)
     }
 }
 
+static void print_disk(const json_t *disk)
+{
+    if (!disk)
+        return;
+    report_label("disk");
+    report_bytes(member_number(disk, "file_bytes"));
+    printf(" of ");
+    report_bytes(member_number(disk, "limit_bytes"));
+    printf(", ");
+    report_count(member_number(disk, "responses"), "response", "responses");
+    if (!json_is_true(json_object_get(disk, "complete")))
+        printf(" so far");
+    printf("; %lld read back, %lld not written in time%s\n", (long long)member_number(disk, "read"),
+           (long long)member_number(disk, "dropped"),
+           json_is_true(json_object_get(disk, "failing")) ? "; the disk fails now" : "");
+}
+
 static void print_purges(const json_t *purges)
 {
     const json_t *latest = json_object_get(purges, "latest");
@@ -193,6 +210,7 @@ static void print_status(const struct door *d, const json_t *answer)
     print_lost_lines(json_object_get(answer, "counters"));
     print_requests(json_object_get(answer, "requests"));
     print_cache(answer);
+    print_disk(json_object_get(answer, "disk"));
     print_origins(json_object_get(answer, "origins"));
     print_purges(json_object_get(answer, "purges"));
     print_facts(json_object_get(answer, "facts"));

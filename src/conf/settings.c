@@ -891,15 +891,28 @@ const struct site_settings *settings_site_by_name(const struct settings *s, stru
     return NULL;
 }
 
+/* Does a change of it change keys, or what is stored? */
+static bool counts_for_store(const struct setting *s)
+{
+    return s->scope == SCOPE_SITE && (s->class == CLASS_KEY || s->class == CLASS_STORE);
+}
+
 bool site_settings_store_changed(const struct site_settings *a, const struct site_settings *b)
 {
-    for (enum setting_id id = 0; id < SETTING_COUNT; id++) {
-        const struct setting *s = &setting_table[id];
-        bool counts = s->scope == SCOPE_SITE && (s->class == CLASS_KEY || s->class == CLASS_STORE);
-        if (counts && !value_equal(s, a, b))
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++)
+        if (counts_for_store(&setting_table[id]) && !value_equal(&setting_table[id], a, b))
             return true;
-    }
     return !str_eq(a->headers_text, b->headers_text);
+}
+
+void site_settings_store_bytes(const struct site_settings *site, struct buf *out)
+{
+    for (enum setting_id id = 0; id < SETTING_COUNT; id++)
+        if (counts_for_store(&setting_table[id])) {
+            buf_add(out, setting_table[id].name);
+            value_bytes(&setting_table[id], site, out);
+        }
+    buf_add(out, site->headers_text);
 }
 
 bool settings_start_changed(const struct settings *a, const struct settings *b, struct buf *names)

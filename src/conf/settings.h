@@ -174,6 +174,9 @@ const struct site_settings *settings_site_by_name(const struct settings *s, stru
 
 /* Do they differ in a setting of class KEY or STORE? Then the site's stored responses are of no use. */
 bool site_settings_store_changed(const struct site_settings *a, const struct site_settings *b);
+/* Appends those settings as bytes, which differ exactly when they have changed, also between two processes of
+ * one build. */
+void site_settings_store_bytes(const struct site_settings *site, struct buf *out);
 /* Appends the names of the START settings that differ ("listen, memory"): the reload says that they need a
  * restart. false: none. */
 bool settings_start_changed(const struct settings *a, const struct settings *b, struct buf *names);

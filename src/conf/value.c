@@ -340,3 +340,59 @@ bool value_equal(const struct setting *s, const void *base_a, const void *base_b
     }
     UNREACHABLE();
 }
+
+/* ---- as bytes ---- */
+
+static void add_number(struct buf *out, int64_t n)
+{
+    char bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (char)((uint64_t)n >> 8 * i);
+    buf_add(out, (struct str){ bytes, sizeof(bytes) });
+}
+
+static void add_str(struct buf *out, struct str s)
+{
+    add_number(out, (int64_t)s.n);
+    buf_add(out, s);
+}
+
+static void add_strs(struct buf *out, const struct strs *s)
+{
+    add_number(out, (int64_t)s->n);
+    for (size_t i = 0; i < s->n; i++)
+        add_str(out, s->v[i]);
+}
+
+static void add_field(struct buf *out, const struct map_value *v)
+{
+    add_number(out, (v->line != 0) | v->yes << 1);
+    add_number(out, v->number);
+    add_number(out, v->choice);
+    add_str(out, v->text);
+    add_strs(out, &v->list);
+}
+
+static void add_maps(struct buf *out, const struct shape *shape, const struct maps *m)
+{
+    add_number(out, (int64_t)m->n);
+    for (size_t i = 0; i < m->n; i++)
+        for (size_t k = 0; k < shape->n; k++)
+            add_field(out, &m->v[i].v[k]);
+}
+
+void value_bytes(const struct setting *s, const void *base, struct buf *out)
+{
+    const void *at = (const char *)base + s->offset;
+    switch (s->type) {
+    case TYPE_BOOL: add_number(out, *(const bool *)at); return;
+    case TYPE_COUNT:
+    case TYPE_BYTES:
+    case TYPE_TIME: add_number(out, *(const int64_t *)at); return;
+    case TYPE_CHOICE: add_number(out, *(const int *)at); return;
+    case TYPE_TEXT: add_str(out, *(const struct str *)at); return;
+    case TYPE_LIST: add_strs(out, at); return;
+    case TYPE_MAPS: add_maps(out, &shape_table[s->shape], at); return;
+    }
+    UNREACHABLE();
+}

@@ -35,6 +35,8 @@ union value value_of_default(const struct setting *s, struct str text, struct ar
  * site_settings, as the setting's scope says. */
 void value_store(const struct setting *s, const union value *v, void *base);
 bool value_equal(const struct setting *s, const void *base_a, const void *base_b);
+/* Appends the value: equal ones give equal bytes, different ones different bytes. */
+void value_bytes(const struct setting *s, const void *base, struct buf *out);
 /* Reports a problem with a setting: "NAME: text" in the file; "text" for a flag, since the place names it. */
 __attribute__((format(printf, 4, 5))) void value_problem(const struct setting *s, struct report *r,
                                                          struct place at, const char *fmt, ...);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cache/disk.h"
 #include "conf/setting.h"
 #include "http/connection_auth.h"
 #include "io/system.h"
@@ -482,6 +483,7 @@ void fetch_complete(struct fetch *f)
     if (f->store) {
         if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms)) {
             count(f->f->counters, COUNTER_STORED);
+            disk_store(f->f->cache, f->object, &f->place, f->f->loop->now);
             if (f->f->stored)
                 f->f->stored(f->f, &f->plan, f->object);
         }
@@ -493,6 +495,13 @@ void fetch_complete(struct fetch *f)
 }
 
 /* ---- failure ---- */
+
+void fetch_drop_stale(struct fetch *f)
+{
+    if (f->stale)
+        index_withdraw(f->stale);
+    disk_forget(f->f->cache, &f->plan.place, f->f->loop->now);
+}
 
 void fetch_back_off(struct fetch *f)
 {

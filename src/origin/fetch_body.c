@@ -21,8 +21,8 @@ static void turn_passing(struct fetch *f, enum reason why)
     index_withdraw(f->object);
     body_pass(f->body);
     /* The stored response is older than this answer (CACHING.md 3.6). */
-    if (why == REASON_TOO_LARGE && f->stale)
-        index_withdraw(f->stale);
+    if (why == REASON_TOO_LARGE)
+        fetch_drop_stale(f);
     if (why == REASON_TOO_LARGE)
         index_mark(f->f->cache, &f->place,
                    &(struct index_note){

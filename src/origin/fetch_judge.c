@@ -54,8 +54,8 @@ static void refuse(struct fetch *f, int status, const struct verdict *v)
     /* The origin's word is newer than the stored response, which is dropped (CACHING.md 3.6). */
     if (is_passing_trouble(status, v->reason))
         fetch_back_off(f);
-    else if (f->stale && f->plan.may_store && !f->plan.not_stored)
-        index_withdraw(f->stale);
+    else if (f->plan.may_store && !f->plan.not_stored)
+        fetch_drop_stale(f);
 }
 
 static bool is_2xx(int status)

@@ -1,4 +1,5 @@
 #include "cache/asset.h"
+#include "cache/disk.h"
 #include "cache/room.h"
 #include "coding/decode.h"
 #include "http/accept.h"
@@ -108,6 +109,8 @@ static bool store_for_key(struct fetch *f, struct object *from, const struct fie
     object_note_missing(o, f->plan.site->release->number);
     object_seal(o, f->plan.site->generate_etag);
     bool published = index_publish(o, &place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms);
+    if (published)
+        disk_store(c, o, &place, f->f->loop->now);
     object_unref(o);
     return published;
 }

@@ -121,6 +121,9 @@ bool fetch_count_stream(struct fetch *f);
 /* Drops the ticket or the connection, if there is one, and stops the origin's timer. The connection is not
  * reused, and the fetch no longer counts as a stream. */
 void fetch_drop_connection(struct fetch *f);
+/* The answer is newer than what is stored, and is not stored itself: takes out the stored response, in
+ * memory and on disk. */
+void fetch_drop_stale(struct fetch *f);
 /* Call it when the fetch did not bring what the stored response was to be revalidated with. That response
  * stays, and its next refresh may begin after refresh_backoff (CACHING.md 3.6). Does nothing without one. */
 void fetch_back_off(struct fetch *f);

@@ -201,12 +201,15 @@ static enum step miss(struct request *r, enum counter counter)
 
 static enum step do_lookup(struct request *r)
 {
+    if (r->reading)
+        return STEP_WAIT;
     request_look(r);
     switch (r->outcome) {
     case OUTCOME_RULE:
         request_set_rule(r, r->found.rule);
         r->found.rule = NULL;
         return STEP_LOOKUP;
+    case OUTCOME_DISK: return request_read(r) ? STEP_WAIT : STEP_LOOKUP;
     case OUTCOME_HIT:
         if (object_is_partial(r->found.stored))
             return part_found(r);
@@ -413,6 +416,7 @@ static enum step do_finish(struct request *r)
     if (r->gone && r->upload)
         upload_end(r->upload, UPLOAD_FAILED);
     reader_leave(r);
+    request_leave_reading(r);
     request_leave_source(r);
     record(r);
     if (r->upload)

@@ -19,6 +19,7 @@ struct country;
 struct budget;
 struct facts_desk;
 struct saving;
+struct reading;
 struct hold;
 
 enum step {
@@ -112,6 +113,12 @@ struct host_seen {
     uint16_t port;
 };
 
+/* The reads of the disk that run for a worker; private to request_disk.c. */
+struct readings {
+    struct list all;
+    unsigned n;
+};
+
 struct requests {
     struct loop *loop;
     struct log *log;
@@ -135,6 +142,7 @@ struct requests {
     struct log_valve *tunnels_said;
     struct host_seen host_seen;
     struct list open;                /* open requests, for the drain */
+    struct readings *readings;       /* shared by all requests of a worker */
     size_t buffered;                 /* bytes of bodies that are collected */
     struct budget *budgets[BUDGETS]; /* of them, private to request_budget.c; NULL before its first use */
 };
@@ -212,11 +220,15 @@ struct request {
     struct rule *rule;  /* a reference */
     struct found found; /* its references move to `object` and `stale` after the look-up */
     unsigned looks;
-    struct str whole_query; /* the visitor's query, when the rule left out some of it for the origin */
-    bool asked_whole;       /* the origin was asked again, with the whole query */
-    unsigned refusals;      /* how often it waited for an answer that was not stored */
-    bool alone;             /* waits for no other request's fetch any more, and its answer is not stored */
-    bool apart;             /* waits for no other request's fetch any more, but its answer may be stored */
+    struct reading *reading;  /* waits for a read of the disk; NULL: it does not */
+    struct link reading_link; /* among those who wait for it */
+    unsigned reads;           /* how often it has waited for one */
+    bool was_on_disk;         /* what it delivers was read from disk for it */
+    struct str whole_query;   /* the visitor's query, when the rule left out some of it for the origin */
+    bool asked_whole;         /* the origin was asked again, with the whole query */
+    unsigned refusals;        /* how often it waited for an answer that was not stored */
+    bool alone;               /* waits for no other request's fetch any more, and its answer is not stored */
+    bool apart;               /* waits for no other request's fetch any more, but its answer may be stored */
     /* Of the latest look-up. PASS too for a request that did not look, or that a stored part cannot
      * answer. */
     enum outcome outcome;
@@ -284,6 +296,11 @@ void requests_init_like(struct requests *w, const struct requests *like, struct 
 /* Gives back the settings. On main's thread, when the worker's has ended; on the worker's, for those of
  * requests_init_like. No request is open. */
 void requests_fini(struct requests *w);
+
+/* Make an empty struct readings, and free what is left in it: on main's thread, when the worker and all reads
+ * have ended. */
+void readings_init(struct readings *of);
+void readings_fini(struct readings *of);
 
 /* Initialises memory for requests, one after another; once. The memory must not move afterwards; `front` and
  * `w` stay the same. */

@@ -123,6 +123,8 @@ static void prepare(struct request *r)
     l->latest = epochs_latest(r->w->cache->epochs);
     l->authorization = r->is_signed;
     /* A part that one visitor asks for is not what another one waits for. */
+    if (r->looks == 1)
+        l->may_read = true;
     l->may_join =
         !r->alone && !r->apart && !r->ask_as_came && !r->bypass && !(r->range.n && r->site->combine_parts);
     l->may_fetch = !r->head_only && may_fetch(r) && !is_no_asset(r);
@@ -135,7 +137,8 @@ static void look_for_asset_alone(struct request *r)
     bool is_hit = r->found.outcome == OUTCOME_HIT || r->found.outcome == OUTCOME_STALE ||
                   r->found.outcome == OUTCOME_STALE_JOIN;
     bool is_page = r->found.stored && !r->found.stored->response->is_asset;
-    if (r->found.outcome == OUTCOME_RULE || (!is_page && (is_hit || r->look.may_fetch)))
+    bool is_amid = r->found.outcome == OUTCOME_RULE || r->found.outcome == OUTCOME_DISK;
+    if (is_amid || (!is_page && (is_hit || r->look.may_fetch)))
         return;
     request_undo_begun(r);
     request_drop_found(r);
@@ -163,6 +166,7 @@ void request_look(struct request *r)
     }
     /* Asked only when it is no hit, since it costs a walk over the fields. */
     if (r->found.outcome != OUTCOME_HIT && r->found.outcome != OUTCOME_RULE &&
+        r->found.outcome != OUTCOME_DISK &&
         ((fields_has(&r->fields, FIELD_ACCEPT) && takes_event_stream(r)) || request_is_incremental(r)))
         look_apart(r);
     if (r->bypass)

@@ -4,6 +4,7 @@
  *   request.c           its life, step by step, from its start to its end
  *   request_settings.c  the settings that a worker's requests begin with
  *   request_look.c      the key, and the question to the index
+ *   request_disk.c      waiting for what is on disk
  *   request_ask.c       what the origin is asked: the visitor's own Range and conditions, or none
  *   request_fields.c    the fields that the origin is sent
  *   request_body.c      the request's body: collected, or handed on as an upload
@@ -61,6 +62,15 @@ void request_look(struct request *r);
 void request_undo_begun(struct request *r);
 /* Drops the references in `found`, and those to the object and to the stale one. */
 void request_drop_found(struct request *r);
+
+/* ---- request_disk.c ---- */
+
+/* The look-up says that the disk may have what the request needs: waits for it to be read, with others who
+ * want the same. The step is entered again afterwards, with r->reading NULL. false: too much is being read,
+ * or it has waited often enough; the request looks again, and what is on disk counts as nothing. */
+bool request_read(struct request *r);
+/* Waits for no read any more. Does nothing when it does not wait. */
+void request_leave_reading(struct request *r);
 
 /* ---- request_ask.c ---- */
 

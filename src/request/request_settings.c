@@ -44,6 +44,7 @@ void requests_init_like(struct requests *w, const struct requests *like, struct 
         .next_id = like->next_id,
         .tunnels = like->tunnels,
         .tunnels_said = like->tunnels_said,
+        .readings = like->readings,
     };
     list_init(&w->open);
     requests_set_settings(w, s);

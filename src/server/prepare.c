@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cache/disk.h"
 #include "client/state.h"
 #include "conf/form.h"
 #include "conf/offer.h"
@@ -233,6 +234,18 @@ static int open_country(struct preparation *p)
     return 1;
 }
 
+/* ---- the disk ---- */
+
+static int check_disk(struct preparation *p)
+{
+    int64_t disk = p->settings->process.disk;
+    if (disk == 0 || disk >= (int64_t)DISK_LEAST)
+        return 0;
+    fprintf(stderr, "freshet: disk: %lld bytes are too few; give it at least %lldM, or none with --disk 0\n",
+            (long long)disk, (long long)(DISK_LEAST >> 20));
+    return 1;
+}
+
 static int try_access_log(struct preparation *p)
 {
     struct str path = p->settings->process.access_log;
@@ -311,7 +324,7 @@ static int open_sockets(struct preparation *p)
 int prepare(struct preparation *p)
 {
     static int (*const steps[])(struct preparation *) = {
-        find_state,   refuse_taken_state, warn_of_purges,    find_token,
+        find_state,   refuse_taken_state, check_disk,        warn_of_purges, find_token,
         open_country, try_access_log,     count_descriptors, open_sockets,
     };
     const struct process_settings *s = &p->settings->process;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cache/purge.h"
 #include "cache/sweep.h"
+#include "server/disk.h"
 #include "client/running.h"
 #include "client/state.h"
 #include "conf/limits.h"
@@ -51,6 +52,7 @@ struct run {
     struct presence presence;  /* in the runtime folder */
     bool admin_written;
     struct facts_watch facts_watch;
+    struct disk_watch disk_watch;
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -121,6 +123,7 @@ static void worker_gone(struct worker *w)
     }
     timer_stop(&r->p.loop, &r->sweep);
     timer_stop(&r->p.loop, &r->facts_watch.again);
+    process_disk_stop(&r->p, &r->disk_watch);
     process_facts_stop(&r->p, &r->facts_watch);
     signals_close(&r->signals, signals_closed);
 #ifdef FRESHET_CONTROL
@@ -214,8 +217,10 @@ static void worker_reloaded(struct worker *w)
     struct run *r = CONTAINER_OF(w->process, struct run, p);
     if (!r->before || ++r->reloaded < r->p.workers_n)
         return;
-    if (!r->switching)
+    if (!r->switching) {
         purge_changed_sites(r, settings_as_read(r->before), settings_as_read(r->p.settings));
+        process_disk_reloaded(&r->p, &r->disk_watch);
+    }
     settings_unref(r->before);
     r->before = NULL;
     if (r->switching) {
@@ -389,9 +394,12 @@ static int init_process(struct run *r)
     int status = loop_init(&p->loop, &p->clock, &p->log);
     if (status < 0)
         return say("cannot make an event loop", STR("main"), status);
+    if (process_disk_open(p, &r->disk_watch, r->found.state) != 0)
+        return 1;
     loop_notice_init(&r->wanted, &p->loop, switch_wanted);
     p->deploys.main = &r->wanted.notice;
     process_facts_start(p, &r->facts_watch, r->found.state);
+    process_disk_start(p, &r->disk_watch);
     return 0;
 }
 
@@ -470,6 +478,7 @@ static void fini(struct run *r)
         worker_fini(&p->workers[i]);
     admin_fini(&p->admin);
     mem_free(p->admin.counters);
+    process_disk_free(&r->disk_watch);
     cache_free(p->cache);
     origins_fini(&p->origins);
     deploys_fini(&p->deploys);

@@ -243,6 +243,7 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .tunnels = &p->tunnels,
         .tunnels_said = &p->tunnels_said,
         .facts_desk = &w->facts_desk,
+        .readings = &w->readings,
     };
     list_init(&r->open);
     requests_set_settings(r, settings_ref(p->settings));
@@ -293,6 +294,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     status = choose_io(w);
     if (status < 0)
         return status;
+    readings_init(&w->readings);
     loop_notice_init(&w->reopen, &w->loop, open_reopen);
     loop_notice_init(&w->reload, &w->loop, open_reload);
     loop_notice_init(&w->reloaded, &p->loop, open_reloaded);
@@ -370,6 +372,7 @@ void worker_fini(struct worker *w)
     follow_fini(&w->follow);
     requests_fini(&w->sites);
     requests_fini(&w->internal);
+    readings_fini(&w->readings);
     struct settings *unread = atomic_exchange(&w->next_settings, NULL);
     if (unread)
         settings_unref(unread);

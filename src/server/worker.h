@@ -27,6 +27,7 @@ struct worker {
     struct pool pool;
     struct fetcher fetcher;
     struct requests sites, internal;
+    struct readings readings;
     struct follow follow;
     struct facts_desk facts_desk;
     struct acceptor acceptor, internal_acceptor;

@@ -14,5 +14,6 @@ OUTCOME(EXPIRED,    "expired",    FETCH)   /* must be revalidated: start a fetch
 OUTCOME(MISS,       "miss",       FETCH)   /* nothing stored: start a fetch that others may join */
 OUTCOME(JOIN,       "join",       AWAIT)   /* a fetch is running: wait for it */
 OUTCOME(RULE,       "rule",       LOOKUP)  /* the family has another rule: compute the key again */
+OUTCOME(DISK,       "disk",       LOOKUP)  /* not in memory, but perhaps on disk: read it, then look again */
 OUTCOME(PASS,       "pass",       FETCH)   /* go to the origin alone */
 /* clang-format on */

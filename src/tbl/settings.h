@@ -39,6 +39,8 @@ SETTING(PROCESS, TEXT,  state,               "", PATH, 0, START, "The state fold
 SETTING(PROCESS, COUNT, workers,             "0",              0, 256, START, "Worker threads; 0: one per core.")
 SETTING(PROCESS, CHOICE, io,                 "auto",           0, "auto|io_uring|epoll", START, "How sockets are read and written: io_uring where the kernel allows it (Linux 6.1), else epoll; or just one of them.")
 SETTING(PROCESS, BYTES, memory,              "256M",           1048576, 1099511627776, START, "Memory for the cache: heads, bodies, keys and index together.")
+SETTING(PROCESS, BYTES, disk,                "1G",             0, 70368744177664, START, "Room for pages on disk, in the state folder: what does not fit in memory, and what is there again after a restart. At least 4M; 0: none.")
+SETTING(PROCESS, BYTES, disk_rate,           "100M",           0, 1099511627776, START, "Bytes a second that are written to disk at most; what comes faster stays in memory alone. 0: as fast as it goes.")
 SETTING(PROCESS, COUNT, kept_assets_share,   "25",             0, 90, SERVE, "Percent of `memory` that assets of earlier deploys may take, of all sites together (docs/DEPLOYS.md).")
 SETTING(PROCESS, TEXT,  access_log,          "", PATH, 0, START, "Where the access log goes: a path, - for standard output, empty for none. One JSON object a line; SIGUSR1 reopens it.")
 SETTING(PROCESS, LIST,  trusted_proxies,     "", NETWORK, 0, SERVE, "Networks of the proxies in front, like 10.0.0.0/8, \"::1\" or unix: freshet believes the X-Forwarded-* fields of these alone.")

@@ -115,10 +115,12 @@ async function hit(c, hits, client) {
   client.close();
 }
 
-// The counts of the only worker. Main's thread is the first and left out: it sweeps by the clock.
+// The counts of the only worker: of the thread that ran a loop and is not main, the first, which sweeps by the clock.
 function worker(out) {
   const threads = fs.readdirSync(path.dirname(out)).filter((f) => f.startsWith(`${path.basename(out)}-`) && !f.endsWith('-01'));
-  return threads.map((f) => path.join(path.dirname(out), f)).sort((a, b) => total(b) - total(a))[0];
+  const found = threads.map((f) => path.join(path.dirname(out), f)).find((f) => / uv_run$/m.test(fs.readFileSync(f, 'utf8')));
+  if (!found) throw new Error(`no worker in ${threads.join(' ')}`);
+  return found;
 }
 
 function total(file) {

@@ -920,6 +920,30 @@ static void describes_keys(void **state)
     assert_str(key_describe(&r, NULL, &arena), "site: s; url: http://example.org/p; query: (none)");
 }
 
+/* Each primary key is one, and nothing that is cut before its path. */
+static void tells_a_primary_key(void **state)
+{
+    (void)state;
+    char *name = arena_alloc(&arena, 301);
+    memset(name, 'a', 300);
+    name[300] = '\0';
+    static const size_t lengths[] = { 0, 1, 254, 255, 256, 300 };
+    for (size_t i = 0; i < COUNT_OF(lengths); i++)
+        for (size_t k = 0; k < COUNT_OF(lengths); k++) {
+            struct key_request r = { .site = str_first(str_from(name), lengths[i]),
+                                     .host = str_first(str_from(name), lengths[k]),
+                                     .port = 8080,
+                                     .path = STR("/p") };
+            struct str key = key_primary(&r, &arena);
+            assert_true(key_is_primary(key));
+            assert_true(key_is_primary(str_first(key, key.n - 1)));
+            for (size_t n = 0; n < key.n - 1; n++)
+                assert_false(key_is_primary(str_first(key, n)));
+        }
+    assert_false(key_is_primary(STR("\xff\xff\xff\xff\xff")));
+    assert_false(key_is_primary(STR("\1s\0\1h\0\0p/")));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -953,6 +977,7 @@ int main(void)
         TEST(sees_when_a_rule_names_more),
         TEST(reduces_fields_for_a_refresh),
         TEST(describes_keys),
+        TEST(tells_a_primary_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

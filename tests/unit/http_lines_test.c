@@ -66,12 +66,40 @@ static void reads_them_back_in_order(void **state)
     buf_fini(&b);
 }
 
+/* What lines_next may be given: all that was written, and nothing that was cut or changed. */
+static void tells_whole_lines(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "X",         "X:",           "X: ",          "X: a",     "X: a\r",      "X: a\n",       "X:a\r\n",
+        ": a\r\n",   " X: a\r\n",    "X : a\r\n",    "\r\n",     "X: a\rb\r\n", "X: a\nb\r\n",  "X: \x7f\r\n",
+        "X: a\r\n ", "X: a\r\n\r\n", "X: a\r\r\n\n", "X\r\n: a", "X: \x01\r\n", "X\xe4: a\r\n", "X: a\r\nY",
+    };
+    struct buf b = BUF_INIT;
+    assert_true(lines_are_whole(STR_NONE));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t from = b.n;
+        assert_true(lines_are_whole(buf_str(&b)));
+        lines_add(&b, rows[i].name, rows[i].value);
+        for (size_t n = from + 1; n < b.n; n++)
+            assert_false(lines_are_whole(str_first(buf_str(&b), n)));
+    }
+    assert_true(lines_are_whole(buf_str(&b)));
+    assert_false(lines_are_whole(STR("X: a\0\r\n")));
+    assert_false(lines_are_whole(STR("X\0: a\r\n")));
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        if (lines_are_whole(str_from(wrong[i])))
+            fail_msg("%s", wrong[i]);
+    buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_a_line),
         cmocka_unit_test(puts_what_it_adds),
         cmocka_unit_test(reads_them_back_in_order),
+        cmocka_unit_test(tells_whole_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

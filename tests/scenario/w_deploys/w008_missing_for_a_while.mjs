@@ -9,7 +9,7 @@ const old = (r) => reply(`old ${r.target}`, asset);
 const two = await new Origin(() => reply('nothing', { 'Content-Type': 'text/html' }, '404 Not Found')).listen();
 const three = await new Origin((r) => reply(`newest ${r.target}`, asset)).listen();
 const broken = await new Origin((r) => reply('', {}, r.target === '/' ? '200 OK' : '503 Service Unavailable')).listen();
-await scenario({ answer: old, flags: ['--keep-assets', '2h'] }, async ({ ask, cases, freshet }) => {
+await scenario({ answer: old, flags: ['--keep-assets', '2h', '--disk', '0'] }, async ({ ask, cases, freshet }) => {
   const deploy = async (...args) => { const p = await freshet.verb('deploy', ...args); equal(p.status, 0, p.stderr); };
   const body = async (target) => { const a = await ask(target); await freshet.settle(); return a.body; };
   const of = (from, target) => from.requests.filter((r) => r.target === target).length;

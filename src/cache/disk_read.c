@@ -1,0 +1,145 @@
+#include "cache/disk_machine.h"
+#include "cache/room.h"
+
+/* ---- one record ---- */
+
+struct reading {
+    struct disk *disk;
+    char *room; /* of DISK_ROOM bytes */
+    struct segment_record record;
+};
+
+/* As many jobs run at once as there are rooms. */
+static unsigned take_room(struct disk *d)
+{
+    unsigned taken = atomic_load_explicit(&d->rooms_taken, memory_order_relaxed), i;
+    do
+        i = (unsigned)__builtin_ctz(~taken);
+    while (!atomic_compare_exchange_weak_explicit(&d->rooms_taken, &taken, taken | 1u << i,
+                                                  memory_order_acquire, memory_order_relaxed));
+    CHECK(i < DISK_READERS);
+    return i;
+}
+
+static void give_room(struct disk *d, unsigned i)
+{
+    atomic_fetch_and_explicit(&d->rooms_taken, ~(1u << i), memory_order_release);
+}
+
+/* Reads the record of the key from where the shelf says. false: there is none, and none on the shelf any
+ * more. */
+static bool read_record(struct reading *it, const struct segment_record *want, struct shelf_item *item)
+{
+    struct disk *d = it->disk;
+    struct hash128 at = disk_shelf_key(&want->key);
+    if (!shelf_find(d->shelf, &at, clock_now(d->o.clock).wall_ms, item))
+        return false;
+    size_t bytes = item->bytes < SEGMENT_RECORD_MAX ? item->bytes : SEGMENT_RECORD_MAX;
+    enum segments_read result = segments_read(d->log, item->place, want, it->room, &bytes, &it->record);
+    if (result == SEGMENTS_LONG) /* two keys were taken for one: it may still be ours */
+        result = segments_read(d->log, item->place, want, it->room, &bytes, &it->record);
+    if (result == SEGMENTS_READ)
+        return true;
+    shelf_remove(d->shelf, &at, &item->place);
+    return false;
+}
+
+/* ---- a family's rule ---- */
+
+static bool read_rule(struct reading *it, const struct place *place)
+{
+    struct disk *d = it->disk;
+    struct segment_record want = { .key = disk_rule_key(d->o.cache, place),
+                                   .part = DISK_RULE_PART,
+                                   .url = place->primary };
+    struct shelf_item item;
+    struct arena arena;
+    struct rule *rule;
+    bool of_2xx;
+    if (!read_record(it, &want, &item))
+        return false;
+    arena_init(&arena, 1024);
+    bool is_rule = record_to_rule(&it->record, &arena, &rule, &of_2xx);
+    arena_fini(&arena);
+    if (is_rule) {
+        index_restore_rule(d->o.cache, place, rule, of_2xx, clock_now(d->o.clock).mono_ms);
+        rule_unref(rule);
+    } else {
+        struct hash128 at = disk_shelf_key(&want.key);
+        shelf_remove(d->shelf, &at, &item.place);
+    }
+    return is_rule;
+}
+
+/* ---- a page ---- */
+
+/* Puts it into the index. *is_of_use: its record may be of use another time. */
+static bool publish(struct reading *it, const struct disk_read *r, uint32_t unsafe, int64_t began_ms,
+                    bool *is_of_use)
+{
+    struct cache *c = it->disk->o.cache;
+    struct now now = clock_now(it->disk->o.clock);
+    struct place place = r->place;
+    *is_of_use = true;
+    if (!room_make(c, record_room(&it->record)))
+        return false;
+    struct object *o = record_to_object(c, &it->record, now, &it->disk->o.boot, &place);
+    *is_of_use = o != NULL;
+    if (!o)
+        return false;
+    index_begin_at(o, unsafe, began_ms);
+    bool is_published = index_publish(o, &place, r->variants_max, now.mono_ms);
+    *is_of_use = is_published;
+    if (is_published)
+        index_settled_again(c, &place, o->response->status / 100 == 2);
+    object_unref(o);
+    return is_published;
+}
+
+static bool read_page(struct reading *it, const struct disk_read *r, uint32_t hash)
+{
+    struct disk *d = it->disk;
+    struct segment_record want = { .key = disk_page_key(d->o.cache, &r->place, hash),
+                                   .url = r->place.primary,
+                                   .variant = r->place.variant };
+    struct hash128 at = disk_shelf_key(&want.key);
+    struct shelf_item item;
+    int64_t began_ms = clock_now(d->o.clock).mono_ms;
+    uint32_t unsafe = index_unsafe(d->o.cache, &r->place);
+    bool is_of_use;
+    if (!read_record(it, &want, &item))
+        return false;
+    if (!publish(it, r, unsafe, began_ms, &is_of_use)) {
+        if (!is_of_use)
+            shelf_remove(d->shelf, &at, &item.place);
+        return false;
+    }
+    shelf_use(d->shelf, &at);
+    return true;
+}
+
+static void run(struct pool_job *j)
+{
+    struct disk_read *r = CONTAINER_OF(j, struct disk_read, job);
+    struct disk *d = r->disk;
+    unsigned room = take_room(d);
+    struct reading it = { .disk = d, .room = d->rooms[room] };
+    if (r->is_rule)
+        r->has_read = read_rule(&it, &r->place);
+    else
+        r->has_read =
+            read_page(&it, r, r->place.variant_hash) ||
+            (r->place.common_hash != r->place.variant_hash && read_page(&it, r, r->place.common_hash));
+    give_room(d, room);
+    _Atomic uint64_t *figure = !r->has_read ? &d->not_there : r->is_rule ? &d->rules_read : &d->pages_read;
+    atomic_fetch_add_explicit(figure, 1, memory_order_relaxed);
+    notice_send(r->done, NULL); /* the last use of `r` */
+}
+
+void disk_read_start(struct disk *d, struct disk_read *r)
+{
+    r->disk = d;
+    r->job.run = run;
+    r->has_read = false;
+    pool_threads_add(d->readers, &r->job);
+}

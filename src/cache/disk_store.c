@@ -1,0 +1,254 @@
+#include "base/mem.h"
+#include "cache/disk_machine.h"
+#include "cache/names.h"
+
+/* A rule is needed as long as any page of its family may be; they live a year at most in practice. */
+#define RULE_KEPT_MS ((int64_t)400 * 24 * 3600 * 1000)
+
+/* ---- when a newer response is not written ---- */
+
+#define OWED_MOST 4096
+
+/* A newer response could not be written yet: the walk will do that, or find that it has gone. */
+struct disk_owed {
+    struct link link; /* in disk->owed */
+    struct hash128 key;
+    uint64_t walk; /* that will know */
+    uint32_t n;
+    char primary[];
+};
+
+/* What is on disk of the path is asked for before it is used again, also after a restart; so is what memory
+ * has, which costs its origin a question. */
+static void invalidate(struct disk *d, struct str primary, int64_t now_ms)
+{
+    struct key_request url;
+    struct arena arena;
+    arena_init(&arena, 512);
+    key_read_primary(primary, &url);
+    uint64_t name = name_of_path(d->o.cache, &url, &arena);
+    arena_fini(&arena);
+    epochs_purge(d->o.cache->epochs, PURGE_INVALIDATE, &name, 1, now_ms);
+    atomic_fetch_add_explicit(&d->superseded, 1, memory_order_relaxed);
+}
+
+/* Takes it off the shelf. true: there may be an older one in the log. */
+static bool take_off(struct disk *d, const struct hash128 *key)
+{
+    struct hash128 at = disk_shelf_key(key);
+    return shelf_remove(d->shelf, &at, NULL) || !disk_is_whole(d);
+}
+
+/* An older one must not come back, now or after a restart. */
+static void supersede(struct disk *d, const struct hash128 *key, const struct place *place, int64_t now_ms)
+{
+    if (take_off(d, key))
+        invalidate(d, place->primary, now_ms);
+}
+
+/* The same, when the newer one may still be written. */
+static void owe(struct disk *d, const struct hash128 *key, const struct place *place, int64_t now_ms)
+{
+    if (!take_off(d, key))
+        return;
+    struct disk_owed *it = mem_alloc(sizeof(*it) + place->primary.n);
+    it->key = *key;
+    it->n = (uint32_t)place->primary.n;
+    str_put(it->primary, place->primary);
+    link_init(&it->link);
+    lock_take(&d->lock);
+    bool is_full = d->owed_n == OWED_MOST;
+    if (!is_full) {
+        it->walk = d->walks + 2; /* the one that runs may have passed it */
+        list_push_back(&d->owed, &it->link);
+        d->owed_n++;
+    }
+    lock_give(&d->lock);
+    if (!is_full)
+        return;
+    mem_free(it);
+    invalidate(d, place->primary, now_ms);
+}
+
+static struct disk_owed *next_owed(struct disk *d, bool all)
+{
+    lock_take(&d->lock);
+    struct link *l = list_first(&d->owed);
+    struct disk_owed *it = l ? CONTAINER_OF(l, struct disk_owed, link) : NULL;
+    if (it && (all || it->walk <= d->walks)) {
+        link_remove(l);
+        d->owed_n--;
+    } else {
+        it = NULL;
+    }
+    lock_give(&d->lock);
+    return it;
+}
+
+void disk_settle_owed(struct disk *d, bool all)
+{
+    struct now now = clock_now(d->o.clock);
+    struct disk_owed *it;
+    while ((it = next_owed(d, all)) != NULL) {
+        struct hash128 at = disk_shelf_key(&it->key);
+        struct shelf_item item;
+        if (!shelf_find(d->shelf, &at, now.wall_ms, &item))
+            invalidate(d, (struct str){ it->primary, it->n }, now.mono_ms);
+        mem_free(it);
+    }
+}
+
+/* ---- writing ---- */
+
+enum wrote { WROTE, WROTE_LATER, WROTE_NOT };
+
+static enum wrote append(struct disk *d, const struct segment_record *r)
+{
+    struct segments_found at;
+    enum segments_append result = segments_append(d->log, r, &at);
+    if (result == SEGMENTS_BUSY)
+        return WROTE_LATER;
+    if (result != SEGMENTS_APPENDED)
+        return WROTE_NOT;
+    /* When the shelf has no room for it, it is the latest on disk all the same. */
+    shelf_put(d->shelf,
+              &(struct shelf_item){ .key = disk_shelf_key(&at.key),
+                                    .begin = at.begin,
+                                    .place = at.place,
+                                    .bytes = at.bytes,
+                                    .expires_wall_ms = at.expires_wall_ms },
+              false);
+    return WROTE;
+}
+
+/* The family's rule, when it is not on disk as it is now. */
+static enum wrote store_rule(struct disk *d, const struct place *place, uint64_t begin, struct now now,
+                             struct arena *a)
+{
+    struct cache *c = d->o.cache;
+    struct known_rule known = index_rule_to_save(c, place);
+    if (!known.known)
+        return WROTE;
+    struct hash128 key = disk_rule_key(c, place), at = disk_shelf_key(&key);
+    struct shelf_item old;
+    enum wrote wrote = WROTE;
+    /* The default rule needs no record, unless another one stands there. */
+    if (known.rule || !disk_is_whole(d) || shelf_find(d->shelf, &at, now.wall_ms, &old)) {
+        struct segment_record r;
+        record_of_rule(known.rule, known.of_2xx, place->primary, begin, now, now.wall_ms + RULE_KEPT_MS,
+                       &d->o.boot, a, &r);
+        r.key = key;
+        r.part = DISK_RULE_PART;
+        r.object = atomic_fetch_add_explicit(&d->object, 1, memory_order_relaxed);
+        wrote = append(d, &r);
+    }
+    if (wrote != WROTE)
+        index_rule_not_saved(c, place);
+    rule_unref(known.rule);
+    return wrote;
+}
+
+static enum wrote write_page(struct disk *d, struct object *o, const struct place *place,
+                             const struct hash128 *key, struct now now)
+{
+    struct segment_record r;
+    struct arena arena;
+    enum wrote wrote = WROTE_NOT;
+    arena_init(&arena, 4096);
+    if (record_of_object(o, place, now, &d->o.boot, &arena, &r))
+        wrote = store_rule(d, place, o->begin, now, &arena);
+    if (wrote == WROTE) {
+        r.key = *key;
+        r.object = atomic_fetch_add_explicit(&d->object, 1, memory_order_relaxed);
+        wrote = append(d, &r);
+    }
+    arena_fini(&arena);
+    return wrote;
+}
+
+#define ORDER_TRIES 4
+
+/*
+ * Two responses of one key may be written in the other order than they were published. What is written last
+ * counts, so who finds that a younger one has taken its place meanwhile writes that one once more. `is_walk`:
+ * it may have been dropped meanwhile, and then must not come back.
+ */
+static void store(struct disk *d, struct object *o, const struct place *place, uint32_t hash, struct now now,
+                  bool is_walk)
+{
+    struct cache *c = d->o.cache;
+    struct hash128 key = disk_page_key(c, place, hash);
+    enum wrote wrote = WROTE;
+    bool is_current = false;
+    disk_note(d, &place->hash);
+    object_ref(o);
+    for (int i = 0; o && !is_current && i < ORDER_TRIES; i++) {
+        wrote = write_page(d, o, place, &key, now);
+        is_current = index_has(o);
+        if (is_current)
+            break;
+        struct object *younger = index_current(c, place, hash);
+        if (!younger && !is_walk)
+            break; /* evicted already */
+        object_unref(o);
+        o = younger;
+    }
+    if (!o || wrote == WROTE_NOT)
+        supersede(d, &key, place, now.mono_ms);
+    else if (wrote == WROTE_LATER)
+        owe(d, &key, place, now.mono_ms);
+    object_unref(o);
+}
+
+void disk_store(struct cache *c, struct object *o, const struct place *place, struct now now)
+{
+    if (c->disk)
+        store(c->disk, o, place, place->is_common ? place->common_hash : place->variant_hash, now, false);
+}
+
+/* ---- what memory has and the disk has not ---- */
+
+#define WALK_AT_ONCE 16
+
+/* Writes it when it is not on the shelf. */
+static void store_again(struct disk *d, const struct index_stored *it, struct now now)
+{
+    struct place place = {
+        .primary = it->primary, .hash = it->hash, .variant = object_variant(it->o), .rule = it->rule
+    };
+    uint32_t hash = it->o->node.hash;
+    struct hash128 key = disk_page_key(d->o.cache, &place, hash), at = disk_shelf_key(&key);
+    struct shelf_item item;
+    if (!shelf_find(d->shelf, &at, now.wall_ms, &item))
+        store(d, it->o, &place, hash, now, true);
+}
+
+bool disk_walk(struct disk *d, struct index_walk *w)
+{
+    struct index_stored found[WALK_AT_ONCE];
+    struct arena arena;
+    size_t n;
+    arena_init(&arena, 4096);
+    bool more = index_walk_stored(d->o.cache, w, &arena, found, WALK_AT_ONCE, &n);
+    struct now now = clock_now(d->o.clock);
+    for (size_t i = 0; i < n; i++) {
+        store_again(d, &found[i], now);
+        object_unref(found[i].o);
+        rule_unref(found[i].rule);
+    }
+    arena_fini(&arena);
+    return more;
+}
+
+void disk_forget(struct cache *c, const struct place *place, struct now now)
+{
+    struct disk *d = c->disk;
+    if (!d || !disk_may_know(d, &place->hash))
+        return;
+    struct hash128 key = disk_page_key(c, place, place->variant_hash);
+    supersede(d, &key, place, now.mono_ms);
+    if (place->common_hash == place->variant_hash)
+        return;
+    key = disk_page_key(c, place, place->common_hash);
+    supersede(d, &key, place, now.mono_ms);
+}

@@ -1,0 +1,187 @@
+#include "server/disk.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cache/disk.h"
+#include "cache/names.h"
+#include "io/system.h"
+#include "store/facts.h"
+
+#define SITES_KEY STR("sites")
+#define FOLDER    "pages"
+#define LATER_MS  100
+
+/* ---- the settings that pages were stored under ---- */
+
+/* A line for each site: the name that a purge of it has, and a sum of its settings. */
+#define LINE_BYTES (16 + 1 + 16 + 1)
+
+static void put_site(struct process *p, const struct site_settings *site, struct buf *out)
+{
+    char line[LINE_BYTES + 1];
+    struct buf text = BUF_INIT;
+    uint32_t form = RECORD_FORM;
+    buf_add(&text, (struct str){ (const char *)&form, sizeof(form) });
+    site_settings_store_bytes(site, &text);
+    snprintf(line, sizeof(line), "%016llx %016llx\n", (unsigned long long)name_of_site(p->cache, site->name),
+             (unsigned long long)hash_sum(buf_str(&text)));
+    buf_add(out, (struct str){ line, LINE_BYTES });
+    buf_fini(&text);
+}
+
+static void put_sites(struct process *p, struct buf *out)
+{
+    const struct settings *s = settings_as_read(p->settings);
+    for (size_t i = 0; i < s->sites_n; i++)
+        put_site(p, &s->sites[i], out);
+}
+
+static bool has_line(struct str lines, struct str wanted)
+{
+    for (struct str line; lines.p && (line = str_cut(&lines, '\n')).n;)
+        if (str_eq(line, str_first(wanted, LINE_BYTES - 1)))
+            return true;
+    return false;
+}
+
+static void purge_site(struct process *p, struct str line)
+{
+    uint64_t name = 0;
+    for (size_t i = 0; i < 16 && i < line.n; i++)
+        name = name << 4 | (unsigned)(line.p[i] <= '9' ? line.p[i] - '0' : line.p[i] - 'a' + 10) % 16;
+    epochs_purge(p->cache->epochs, PURGE_HARD, &name, 1, clock_now(&p->clock).mono_ms);
+}
+
+/* Each site of either list that is not in the other as it is. */
+static void purge_others(struct process *p, struct str of, struct str in)
+{
+    for (struct str line; of.p && (line = str_cut(&of, '\n')).n;)
+        if (!has_line(in, line))
+            purge_site(p, line);
+}
+
+static void purge_changed(struct process *p)
+{
+    struct str then = facts_get(p->facts, SITES_KEY);
+    struct disk_figures figures;
+    disk_figures(p->cache->disk, &figures);
+    if (figures.log.file_bytes == 0)
+        return; /* there are no pages */
+    struct buf now = BUF_INIT;
+    put_sites(p, &now);
+    purge_others(p, then, buf_str(&now));
+    purge_others(p, buf_str(&now), then);
+    buf_fini(&now);
+}
+
+static void say_sites(struct process *p)
+{
+    struct buf now = BUF_INIT;
+    put_sites(p, &now);
+    /* With more sites than fit, nothing is said of any, and the next start purges all of them. */
+    facts_put(p->facts, SITES_KEY, now.n <= FACTS_VALUE_MAX ? buf_str(&now) : STR_NONE);
+    facts_ask(p->facts);
+    buf_fini(&now);
+}
+
+/* ---- life ---- */
+
+static struct record_boot find_boot(void)
+{
+    struct record_boot boot;
+    struct buf text = BUF_INIT;
+    if (system_read_file("/proc/sys/kernel/random/boot_id", 128, &text) == 0 && text.n > 0) {
+        struct hasher *h = hasher_new();
+        hasher_add(h, buf_str(&text));
+        struct hash128 id = hasher_finish(&h);
+        memcpy(boot.id, &id, sizeof(boot.id));
+    } else {
+        system_random(boot.id, sizeof(boot.id)); /* each start counts as another boot */
+    }
+    buf_fini(&text);
+    return boot;
+}
+
+int process_disk_open(struct process *p, struct disk_watch *w, const char *folder)
+{
+    const struct process_settings *s = &p->settings->process;
+    char path[PATH_MAX];
+    *w = (struct disk_watch){ .process = p };
+    /* Without facts that last, the names of purges would mean nothing to the next process. */
+    if (!folder[0] || s->disk == 0 || facts_is_failing(p->facts))
+        return 0;
+    int n = snprintf(path, sizeof(path), "%s/" FOLDER, folder);
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        fprintf(stderr, "freshet: the path of the state folder is too long: \"%s\"\n", folder);
+        return 1;
+    }
+    struct disk_options o = {
+        .cache = p->cache,
+        .clock = &p->clock,
+        .log = &p->log,
+        .files = &file_system,
+        .folder = path,
+        .limit_bytes = (uint64_t)s->disk,
+        .bytes_per_s = (uint64_t)s->disk_rate,
+        .boot = find_boot(),
+    };
+    int status = disk_open(&o, &w->disk);
+    if (status < 0) {
+        fprintf(stderr, "freshet: cannot use \"%s\" for pages: %s; %s, or go without: --disk 0\n", path,
+                system_strerror(status),
+                status == -EWOULDBLOCK
+                    ? "another freshet uses it: give each a state folder of its own with --state"
+                    : "name another state folder with --state");
+        return 1;
+    }
+    purge_changed(p);
+    return 0;
+}
+
+void process_disk_start(struct process *p, struct disk_watch *w)
+{
+    if (!w->disk)
+        return;
+    /* The first commit has the purges of purge_changed. */
+    if (!facts_is_failing(p->facts))
+        say_sites(p);
+    disk_start(w->disk);
+}
+
+static void look_later(struct timer *t)
+{
+    struct disk_watch *w = CONTAINER_OF(t, struct disk_watch, later);
+    struct process *p = w->process;
+    enum facts_settled settled = facts_settled(p->facts, w->ticket);
+    if (settled == FACTS_SAVED) {
+        say_sites(p);
+        return;
+    }
+    /* In memory alone: it goes into the file with all else once there is one again. */
+    if (settled == FACTS_UNSAVED && !facts_is_failing(p->facts))
+        w->ticket = facts_ask(p->facts);
+    timer_start(&p->loop, t, LATER_MS, look_later);
+}
+
+void process_disk_reloaded(struct process *p, struct disk_watch *w)
+{
+    if (!w->disk)
+        return;
+    w->ticket = facts_ask(p->facts);
+    timer_start(&p->loop, &w->later, LATER_MS, look_later);
+}
+
+void process_disk_stop(struct process *p, struct disk_watch *w)
+{
+    timer_stop(&p->loop, &w->later);
+    if (w->disk)
+        disk_stop(w->disk);
+}
+
+void process_disk_free(struct disk_watch *w)
+{
+    disk_free(&w->disk);
+}

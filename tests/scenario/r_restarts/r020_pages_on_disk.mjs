@@ -1,0 +1,114 @@
+// A page that was stored is there after a restart and after it had to leave memory: the origin is not asked again, whichever rule the page
+// has, and what was purged, or stored under other settings, is not there.
+// CACHING.md 6.9
+// scenarios R10
+import { equal, check, reply, scenario, soon } from '../lib.mjs';
+
+const big = 'x'.repeat(20_000);
+const answer = (r) => {
+  const path = r.target.split('?')[0], fields = { 'Cache-Control': 's-maxage=86400', 'Cache-Tag': `all, ${path.slice(1)}`, ETag: `"${path}"` };
+  if (path.startsWith('/vary')) return reply(`${r.target} ${r.fields['accept-language'] ?? '-'}`, { ...fields, Vary: 'Accept-Language' });
+  if (path.startsWith('/netlify')) return reply(r.target, { ...fields, 'Netlify-Vary': 'query=page' });
+  if (path === '/missing') return reply('not here', { ...fields }, '404 Not Found');
+  if (path === '/old') return reply('old', { 'Cache-Control': 's-maxage=1, stale-while-revalidate=86400' });
+  if (path === '/empty') return reply('', fields);
+  return reply(`${r.target} ${big}`, fields);
+};
+const pages = ['/a', '/b?x=1', '/missing', '/empty', '/netlify?page=2&utm=3', '/netlify?page=3', '/vary', '/vary/2'];
+const flags = ['--disk', '16M', '--memory', '8M'];
+await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
+  const german = { 'Accept-Language': 'de' };
+  const all = () => [...pages.map((p) => [p, {}]), ['/vary', german]];
+  const disk = async () => JSON.parse((await freshet.api('GET', '/api/v1/status')).text).disk;
+  const again = async (...more) => {
+    await freshet.settle();
+    freshet.signal('TERM');
+    equal(await freshet.status(), '0');
+    await freshet.start(['--origin', origin.url, ...flags, ...more]);
+  };
+  const asked = (target) => origin.requests.filter((r) => r.target === target).length;
+  const bodies = new Map();
+  await cases.check('all that is stored is written', async () => {
+    for (const [p, f] of all()) {
+      for (let i = 0; i < 2; i++) await ask(p, f);
+      bodies.set(p + JSON.stringify(f), await ask(p, f));
+    }
+    await ask('/old');
+    await soon(async () => (await disk()).responses >= pages.length + 2 + 3); // three URLs have a rule of their own
+  });
+  await cases.check('after a restart it is a hit, the same byte by byte, also the first time', async () => {
+    await again();
+    const n = origin.requests.length;
+    for (const [p, f] of all()) {
+      const now = await ask(p, f), then = bodies.get(p + JSON.stringify(f));
+      equal(now.body, then.body, p);
+      equal(now.status, then.status, p);
+      equal(now.fields.etag, then.fields.etag, p);
+      check(/^freshet; hit/.test(now.fields['cache-status']), `${p}: ${now.fields['cache-status']}`);
+    }
+    equal(origin.requests.length, n, JSON.stringify(origin.requests.slice(n).map((r) => r.target)));
+    equal((await ask('/a', {}, { method: 'HEAD' })).status, 200);
+  });
+  await cases.check('and another variant is not', async () => {
+    const n = asked('/vary');
+    equal((await ask('/vary', { 'Accept-Language': 'fr' })).body, '/vary fr');
+    equal(asked('/vary'), n + 1);
+  });
+  await cases.check('a stale one is served and refreshed', async () => {
+    const n = asked('/old');
+    await again();
+    await freshet.advance('10s');
+    const r = await ask('/old');
+    check(/hit/.test(r.fields['cache-status']) && r.body === 'old', r.fields['cache-status']);
+    await freshet.settle();
+    equal(asked('/old'), n + 1);
+  });
+  await cases.check('a herd before a page on disk is one read', async () => {
+    await again();
+    const n = origin.requests.length, before = (await disk()).read;
+    const all = await Promise.all(Array.from({ length: 20 }, () => ask('/a')));
+    for (const r of all) equal(r.body, bodies.get('/a{}').body);
+    equal(origin.requests.length, n);
+    equal((await disk()).read, before + 1);
+  });
+  await cases.check('what was purged is not there after a restart, whether it was in memory or not', async () => {
+    equal((await freshet.api('POST', '/api/v1/purge', JSON.stringify({ cache_tags: ['a'] }))).status, 202);
+    const n = asked('/a');
+    await again();
+    equal((await freshet.api('POST', '/api/v1/purge', JSON.stringify({ urls: ['http://test/b?x=1'] }))).status, 202);
+    const m = asked('/b?x=1');
+    await ask('/a');
+    await ask('/b?x=1');
+    equal(asked('/a'), n + 1);
+    equal(asked('/b?x=1'), m + 1);
+  });
+  await cases.check('what leaves memory is still a hit', async () => {
+    for (let i = 0; i < 500; i++) await ask(`/many/${i}`);
+    const s = JSON.parse((await freshet.api('GET', '/api/v1/status')).text);
+    check(s.cache.evicted > 100, `${s.cache.evicted} evicted`);
+    const n = origin.requests.length;
+    let there = 0;
+    for (let i = 0; i < 500; i++) {
+      const r = await ask(`/many/${i}`);
+      equal(r.body, `/many/${i} ${big}`);
+      there += /hit/.test(r.fields['cache-status']);
+    }
+    // Some were not written in time, and had to leave memory before they could be.
+    check(origin.requests.length - n <= 150, `${origin.requests.length - n} asked again, ${there} hits`);
+  });
+  await cases.check('an unsafe request invalidates what is on disk alone', async () => {
+    await again();
+    await ask('/many/3', {}, { method: 'POST', body: 'x' });
+    const n = asked('/many/3');
+    await ask('/many/3');
+    equal(asked('/many/3'), n + 1);
+  });
+  await cases.check('pages of other settings are not there', async () => {
+    const n = asked('/empty');
+    await again('--ignore-query', 'foo');
+    await ask('/empty');
+    equal(asked('/empty'), n + 1);
+    await ask('/empty');
+    equal(asked('/empty'), n + 1);
+  });
+});
