@@ -8,12 +8,12 @@ import http from 'node:http';
 // An origin's idle connections are closed after 4 s, a client's when he closes them.
 const PATIENCE_MS = 30_000;
 
-/** Descriptors but for the one that each of libuv's loops opens with its first connection and keeps. */
+/** Descriptors but for the one that each of libuv's loops opens with its first connection and keeps, and the files in the state folder. */
 function count(pid) {
   const folder = `/proc/${pid}/fd`;
   return fs.readdirSync(folder).filter((fd) => {
     try {
-      return fs.readlinkSync(`${folder}/${fd}`) !== '/dev/null';
+      return !/^\/dev\/null$|\/(?:pages\/|facts)[^/]*$/.test(fs.readlinkSync(`${folder}/${fd}`));
     } catch {
       return false; // closed meanwhile
     }

@@ -287,6 +287,31 @@ void disk_start(struct disk *d)
     CHECK(d->finder);
 }
 
+/* At the end: how long a log that is behind is waited for, so that a short run leaves its pages behind, too. */
+#define STOP_MOST_MS 2000
+#define STOP_NAP_US  10000
+
+static void walk_all(struct disk *d)
+{
+    struct index_walk walk = { 0 };
+    if (shelf_entries(d->shelf) < d->entries_max)
+        while (disk_walk(d, &walk))
+            ;
+}
+
+static void write_the_rest(struct disk *d)
+{
+    int64_t until_us = clock_mono_us(d->o.clock) + (int64_t)STOP_MOST_MS * 1000;
+    uint64_t before;
+    for (;;) {
+        before = dropped(d);
+        walk_all(d);
+        if (dropped(d) == before || clock_mono_us(d->o.clock) > until_us)
+            return;
+        background_nap(STOP_NAP_US);
+    }
+}
+
 static void drop(struct pool_job *j)
 {
     struct disk_read *r = CONTAINER_OF(j, struct disk_read, job);
@@ -299,6 +324,7 @@ void disk_stop(struct disk *d)
     pool_threads_stop(&d->readers, drop);
     for (unsigned i = 0; i < DISK_READERS; i++)
         pages_unmap(d->rooms[i], DISK_ROOM);
+    write_the_rest(d);
     disk_settle_owed(d, true);
     segments_close(&d->log);
 }

@@ -119,3 +119,9 @@ void background_stop(struct background **b)
     free_it(*b);
     *b = NULL;
 }
+
+void background_nap(int64_t us)
+{
+    struct timespec t = { .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 };
+    nanosleep(&t, NULL);
+}

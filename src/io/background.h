@@ -21,4 +21,7 @@ void background_wake(struct background *b);
  * allowed. Not from a step. */
 void background_stop(struct background **b);
 
+/* Puts the calling thread to sleep: one that serves nobody. A signal may end it early. */
+void background_nap(int64_t us);
+
 #endif
