@@ -7,13 +7,18 @@ struct front *front_new(struct requests *requests)
     return h1_front_new(requests);
 }
 
-void front_count(struct front *f, int change)
+void front_began(struct front *f)
 {
-    CHECK(change == 1 || (change == -1 && f->open > 0));
-    f->open += (size_t)change;
-    count_add(f->requests->counters, COUNTER_CONNECTIONS_OPEN, change);
-    if (change > 0)
-        count(f->requests->counters, COUNTER_CONNECTIONS_ACCEPTED);
-    else if (f->closed)
-        f->closed(f);
+    f->open++;
+    count_add(f->requests->counters, COUNTER_CONNECTIONS_OPEN, 1);
+    count(f->requests->counters, COUNTER_CONNECTIONS_ACCEPTED);
+}
+
+void front_ended(struct front *f, const struct address *peer)
+{
+    CHECK(f->open > 0);
+    f->open--;
+    count_add(f->requests->counters, COUNTER_CONNECTIONS_OPEN, -1);
+    if (f->closed)
+        f->closed(f, peer);
 }

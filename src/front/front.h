@@ -27,6 +27,8 @@ struct front_protocol {
     void (*close_all)(struct front *f);
     /* Frees the front. No connection is open. */
     void (*free)(struct front *f);
+    /* What a connection gets that is refused before it is a stream: "come later", whole. Empty: nothing. */
+    struct str refusal;
 };
 
 /* The first member of every front. */
@@ -35,8 +37,8 @@ struct front {
     struct requests *requests; /* shared by the requests of its connections */
     size_t open;               /* connections */
     bool draining;
-    /* From the loop: a connection closed and is not counted any more. NULL: not wanted. */
-    void (*closed)(struct front *f);
+    /* From the loop: a connection of that peer closed and is not counted any more. NULL: not wanted. */
+    void (*closed)(struct front *f, const struct address *peer);
     void *owner; /* for `closed` */
 };
 
@@ -63,7 +65,9 @@ static inline void front_free(struct front *f)
     f->protocol->free(f);
 }
 
-/* For protocols: counts a connection that began (1) or ended (-1). At the end it calls `closed`. */
-void front_count(struct front *f, int change);
+/* For protocols: a connection began, and ended. front_ended calls `closed`; `peer` is good during the
+ * call. */
+void front_began(struct front *f);
+void front_ended(struct front *f, const struct address *peer);
 
 #endif

@@ -101,10 +101,11 @@ static void free_connection(struct h1 *c)
     h1_give_exchange(c);
     request_client_gone(&c->own);
     link_remove(&c->link);
+    struct address peer = c->peer;
     c->tag = 0;
     mem_free(c->stream);
     mem_free(c);
-    front_count(&f->front, -1);
+    front_ended(&f->front, &peer);
 }
 
 static void on_closed(struct stream *s)
@@ -454,7 +455,7 @@ static void accept_stream(struct front *front, struct stream *s, const struct ad
     link_init(&c->link);
     stream_give(s, &notices, c);
     list_push_back(&f->connections, &c->link);
-    front_count(front, 1);
+    front_began(front);
     become_idle(c);
     if (early.n == 0 || c->state == H1_CLOSING)
         return;
@@ -492,8 +493,15 @@ static void free_front(struct front *front)
     mem_free(f);
 }
 
-static const struct front_protocol protocol = { STR_INIT("HTTP/1.1"), accept_stream, drain, close_all,
-                                                free_front };
+static const struct front_protocol protocol = {
+    .name = STR_INIT("HTTP/1.1"),
+    .accept = accept_stream,
+    .drain = drain,
+    .close_all = close_all,
+    .free = free_front,
+    .refusal = STR_INIT("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
+                        "Retry-After: 5\r\nConnection: close\r\n\r\n"),
+};
 
 struct front *h1_front_new(struct requests *requests)
 {

@@ -307,6 +307,13 @@ void listener_resume(struct listener *l)
     update_poll(l);
 }
 
+void listener_refuse(int fd, struct str text)
+{
+    ssize_t sent = text.n ? send(fd, text.p, text.n, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+    (void)sent; /* who is not there does not miss it */
+    close(fd);
+}
+
 /* ---- closing ---- */
 
 static void on_closed(uv_handle_t *handle)

@@ -60,6 +60,11 @@ void listener_resume(struct listener *l);
  * socket's file: another process may have replaced it. */
 void listener_close(struct listener *l, void (*closed)(struct listener *));
 
+/* Ends a connection that was just accepted: sends what the kernel takes of `text`, which may be empty, and
+ * closes `fd`. A client that has sent more than the kernel has received may see a reset instead. Any
+ * thread. */
+void listener_refuse(int fd, struct str text);
+
 /* Could listener_sockets open that address? Does not listen, makes no file. 0: yes. A libuv error: no;
  * UV_EADDRINUSE: another process listens there. */
 int listener_try(const struct address *at);

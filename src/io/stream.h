@@ -81,9 +81,11 @@ struct stream {
         } poll;
         /* By completion, through the loop's ring: io/stream_ring.c. */
         struct {
-            struct ring_op receiving, sending, connecting;
+            struct ring_op receiving, sending, connecting, hanging;
             unsigned pending; /* operations that the kernel has */
             bool armed;       /* one of them receives */
+            bool stands;      /* and goes on after its first result */
+            bool watched;     /* one of them waits for the end, or has found it */
             bool bulk;        /* receives much at a time: straight into the owner's memory */
             bool letter_pending;
             bool has_end; /* the peer has ended its side, and `ended` is still to come */

@@ -9,8 +9,14 @@
  *
  * What comes while the owner does not read is kept here, and the operation is ended: that is a few buffers at
  * most.
+ *
+ * The operation that stands may miss the peer's end. It waits for news; when the end was news before the last
+ * bytes were received, none follows behind them (Linux 6.1 to 6.18 at least, with Unix sockets and with TCP's
+ * resets; docs/decisions/029-io-uring.md). So another operation waits for the end alone, which no byte wakes.
+ * From then on the stream receives like one that receives much: each time it looks before it waits.
  */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -159,7 +165,7 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
     struct stream *s = CONTAINER_OF(op, struct stream, ring.receiving);
     loop_awake(s->loop);
     if (!(flags & IORING_CQE_F_MORE)) {
-        s->ring.armed = false;
+        s->ring.armed = s->ring.stands = false;
         s->ring.pending--;
     }
     if (flags & IORING_CQE_F_BUFFER) {
@@ -168,7 +174,8 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
             receive(s, buffer, (size_t)result);
         ring_give_buffer(ring_of(s), buffer);
     }
-    if (s->ring.bulk && result == RING_BUFFER_BYTES && s->state == STREAM_OPEN)
+    /* Not while the operation stands: its next results have the bytes that come first. */
+    if (s->ring.bulk && !s->ring.armed && result == RING_BUFFER_BYTES && s->state == STREAM_OPEN)
         receive_bulk(s);
     if (s->state == STREAM_CLOSING) {
         quiet(s);
@@ -183,6 +190,29 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
         arm(s);
 }
 
+/* The peer has ended its side, or the connection is broken; or the kernel cannot watch. */
+static void on_hung_up(struct ring_op *op, int result, unsigned flags)
+{
+    struct stream *s = CONTAINER_OF(op, struct stream, ring.hanging);
+    (void)result;
+    (void)flags;
+    if (!came_back(s))
+        return;
+    s->ring.bulk = true;
+    /* Later: mostly the end is among the results of this turn. */
+    if (s->ring.stands)
+        go_on_later(s);
+}
+
+static void watch_for_end(struct stream *s)
+{
+    struct io_uring_sqe *sqe = ring_place(ring_of(s));
+    io_uring_prep_poll_add(sqe, s->fd, POLLRDHUP);
+    ring_submit(sqe, &s->ring.hanging);
+    s->ring.watched = true;
+    s->ring.pending++;
+}
+
 /* Waits for bytes, unless there are some that were kept, or no more will come. */
 static void arm(struct stream *s)
 {
@@ -194,12 +224,15 @@ static void arm(struct stream *s)
         sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     } else {
         io_uring_prep_recv_multishot(sqe, s->fd, NULL, 0, 0);
+        s->ring.stands = true;
     }
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = RING_GROUP;
     ring_submit(sqe, &s->ring.receiving);
     s->ring.armed = true;
     s->ring.pending++;
+    if (s->ring.stands && !s->ring.watched)
+        watch_for_end(s);
 }
 
 static void ring_read_start(struct stream *s)
@@ -343,6 +376,8 @@ static void open_letter(struct letter *l)
         s->notices->connected(s, s->ring.end_status);
         return;
     }
+    if (s->ring.bulk && s->ring.stands)
+        ring_cancel(ring_of(s), &s->ring.receiving); /* and on_received goes on */
     while (s->ring.kept && s->reading) {
         struct kept_bytes *k = s->ring.kept;
         size_t taken = offer(s, k->bytes + k->at, k->n - k->at);
@@ -370,6 +405,7 @@ static void begin(struct stream *s)
     s->ring.receiving.done = on_received;
     s->ring.sending.done = on_sent;
     s->ring.connecting.done = on_connected;
+    s->ring.hanging.done = on_hung_up;
     ring_of(s)->streams++;
 }
 

@@ -1,6 +1,7 @@
 #include "server/acceptor.h"
 
 #include "base/mem.h"
+#include "request/route.h"
 
 /* ---- the limit ---- */
 
@@ -32,6 +33,8 @@ static void take_connection(struct acceptor *a, int fd, const struct address *pe
     struct stream *s = mem_alloc(sizeof(*s));
     if (stream_open(s, a->loop, NULL, fd) < 0) {
         mem_free(s); /* the client is gone already */
+        if (a->clients)
+            clients_leave(a->clients, peer);
         return;
     }
     front_accept(choose_front(a), s, peer, STR_NONE);
@@ -91,16 +94,63 @@ static bool hand_over(struct acceptor *to, int fd, const struct address *peer)
     return true;
 }
 
+/* ---- the limit of one client ---- */
+
+static int64_t client_most(const struct acceptor *a)
+{
+    int64_t most = a->front->requests->snapshot->settings->process.client_connections;
+    return most ? most : a->client_most;
+}
+
+/* Proxies have connections for many visitors, and limits of their own. Which visitors these are is in heads
+ * that nobody has read yet. */
+static bool may_have_more(const struct acceptor *a, const struct address *peer)
+{
+    const struct snapshot *s = a->front->requests->snapshot;
+    return route_peer_is_trusted(s, peer) ||
+           (s->settings->process.client_connections == 0 && clients_is_local(peer));
+}
+
+static void say_refused(struct acceptor *a, const struct address *peer)
+{
+    char text[ADDRESS_TEXT_MAX], held[LOG_HELD_MAX];
+    count(a->front->requests->counters, COUNTER_CLIENT_LIMIT);
+    if (!log_valve_opens(a->clients_said, a->loop->now.mono_ms, held))
+        return;
+    size_t n = address_write_ip(peer, text);
+    log_warning(a->loop->log, "acceptor",
+                "client %.*s is refused: it has %lld connections (client_connections). A proxy belongs into "
+                "trusted_proxies%s",
+                (int)n, text, (long long)client_most(a), held);
+}
+
+/* Counts it. */
+static bool is_one_too_many(struct acceptor *a, const struct address *peer)
+{
+    if (!a->clients || clients_enter(a->clients, peer) <= client_most(a) || may_have_more(a, peer))
+        return false;
+    clients_leave(a->clients, peer);
+    return true;
+}
+
 static void accepted(struct listener *l, int fd, const struct address *peer)
 {
-    struct acceptor *a = l->owner, *to = a->draining ? a : least_loaded(a);
+    struct acceptor *a = l->owner;
+    if (is_one_too_many(a, peer)) {
+        say_refused(a, peer);
+        listener_refuse(fd, choose_front(a)->protocol->refusal);
+        return;
+    }
+    struct acceptor *to = a->draining ? a : least_loaded(a);
     if (to == a || !hand_over(to, fd, peer))
         take_connection(a, fd, peer);
 }
 
-static void front_closed(struct front *f)
+static void front_closed(struct front *f, const struct address *peer)
 {
     struct acceptor *a = f->owner;
+    if (a->clients)
+        clients_leave(a->clients, peer);
     tell_load(a);
     check_limit(a);
     a->changed(a);

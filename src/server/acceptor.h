@@ -11,6 +11,7 @@
 
 #include "front/front.h"
 #include "io/listener.h"
+#include "server/clients.h"
 
 #define ACCEPTOR_LISTENERS_MAX 16
 
@@ -21,6 +22,10 @@ struct acceptor {
     size_t listeners_n, listeners_open;
     int64_t connections_max; /* 0: no limit */
     bool paused, draining;
+    /* The connections of each client, shared with the other workers. NULL: one client may have any number. */
+    struct clients *clients;
+    int64_t client_most;            /* with the setting client_connections at 0 */
+    struct log_valve *clients_said; /* that one has too many; shared */
     /* The acceptors of all workers for the same purpose, with this one. others_n 0: connections stay here. */
     struct acceptor *const *others;
     size_t others_n;
@@ -34,7 +39,7 @@ struct acceptor {
 };
 
 /* Initialises it and takes over the front. On the worker's thread, or before that starts. The caller then
- * sets `changed` and `owner`, and perhaps connections_max and `others`. */
+ * sets `changed` and `owner`, and perhaps connections_max, `clients` and `others`. */
 void acceptor_init(struct acceptor *a, struct loop *l, struct front *front);
 /* Frees the front. Call it when acceptor_is_quiet. */
 void acceptor_fini(struct acceptor *a);

@@ -12,6 +12,7 @@
 #include "request/country.h"
 
 struct acceptor;
+struct clients;
 struct source;
 struct worker;
 
@@ -32,6 +33,8 @@ struct process {
     struct settings *settings;   /* main's; a reload changes it, so workers read it at their start only */
     struct worker *workers;      /* workers_n */
     struct acceptor **acceptors; /* one of each worker, for the sites */
+    struct clients *clients;     /* of the acceptors for the sites */
+    struct log_valve clients_said;
     size_t workers_n;
     _Atomic int64_t tunnels, streams;            /* open ones of all workers, which count them */
     struct log_valve tunnels_said, streams_said; /* that there are too many */

@@ -27,6 +27,9 @@
 #define SWEEP_US    250
 #define NAP_MOST_US 5000 /* shorter than a timer */
 #define DOUBLED_MS  1000
+/* What one client may have of all connections; a browser and a few more in any case. */
+#define CLIENT_PART  4
+#define CLIENT_LEAST 32
 
 struct run {
     struct process p;
@@ -384,6 +387,7 @@ static int init_process(struct run *r)
     p->workers = mem_alloc(p->workers_n * sizeof(*p->workers));
     p->acceptors = mem_alloc(p->workers_n * sizeof(*p->acceptors));
     p->cache = cache_new(&p->secret, s->memory);
+    p->clients = clients_new(&p->secret);
     origins_init(&p->origins);
     p->country = r->found.country;
     deploys_init(&p->deploys);
@@ -422,6 +426,7 @@ static int make_workers(struct run *r)
         if (status < 0)
             return say("cannot open the access log", s->access_log, status);
         w->acceptor.connections_max = most / (int64_t)p->workers_n > 0 ? most / (int64_t)p->workers_n : 1;
+        w->acceptor.client_most = most / CLIENT_PART > CLIENT_LEAST ? most / CLIENT_PART : CLIENT_LEAST;
         w->on_gone = worker_gone;
         w->on_reloaded = worker_reloaded;
 #ifdef FRESHET_CONTROL
@@ -488,6 +493,7 @@ static void fini(struct run *r)
         settings_unref(r->before);
     settings_unref(p->settings);
     mem_free(p->acceptors);
+    mem_free(p->clients);
     mem_free(p->workers);
     prepare_fini(&r->found);
 }

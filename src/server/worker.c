@@ -320,6 +320,8 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     w->acceptor.changed = w->internal_acceptor.changed = changed;
     w->acceptor.others = p->acceptors;
     w->acceptor.others_n = p->workers_n;
+    w->acceptor.clients = p->clients;
+    w->acceptor.clients_said = &p->clients_said;
     p->acceptors[index] = &w->acceptor;
     w->internal_acceptor.connections_max = INTERNAL_CONNECTIONS;
     return start_listeners(w, fds, n, internal_fd);

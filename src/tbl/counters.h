@@ -8,6 +8,7 @@
 /* clang-format off */
 COUNTER(CONNECTIONS_ACCEPTED, "client_connections_accepted_total", counter, "Client connections accepted")
 COUNTER(CONNECTIONS_OPEN,     "client_connections_open",           gauge,   "Client connections open")
+COUNTER(CLIENT_LIMIT,         "client_connections_refused_total",  counter, "Client connections refused, since their address had too many")
 COUNTER(REQUESTS,             "requests_total",                    counter, "Requests begun")
 COUNTER(REQUESTS_OPEN,        "requests_open",                     gauge,   "Requests in flight")
 COUNTER(REQUESTS_REFUSED,     "requests_refused_total",            counter, "Requests refused as malformed or over a limit")

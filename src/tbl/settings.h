@@ -48,6 +48,7 @@ SETTING(PROCESS, TEXT,  country_database,    "", PATH, 0, START, "A MaxMind DB f
 
   SETTING_SECTION(PROCESS, "Limits and time-outs")
 SETTING(PROCESS, COUNT, connections,         "0",              0, 10000000, START, "Client connections at once, all workers together; 0: what the descriptor limit allows. At the limit freshet stops accepting.")
+SETTING(PROCESS, COUNT, client_connections,  "0",              0, 10000000, SERVE, "Connections at once of one client's address (IPv6: of its /64), all workers together; more get 429. 0: a quarter of what all clients may have, and any number from this machine itself. trusted_proxies and Unix sockets have no such limit.")
 SETTING(PROCESS, TIME,  header_timeout,      "10s",            100, 3600000, SERVE, "How long the head of a request may take, from its first byte or from the connection's start.")
 SETTING(PROCESS, TIME,  idle_timeout,        "60s",            100, 86400000, SERVE, "How long a client's connection may be idle between requests.")
 SETTING(PROCESS, TIME,  body_timeout,        "30s",            100, 3600000, SERVE, "The longest pause in a request's body.")

@@ -600,9 +600,89 @@ static void a_reset_is_an_error(void **state)
     reset_peer(&e);
     RUN_UNTIL(&w, e.ended == 1);
     assert_int_equal(e.ended_status, UV_ECONNRESET);
+    world_settle(&w); /* the write is the only thing in its turn */
     write_fails(&e);
     close_end(&e);
     world_fini(&w);
+}
+
+/* How a peer leaves that sends nothing more. */
+enum leaving { LEAVES_OPEN_TO_READ, LEAVES, LEAVES_BY_RESET, LEAVINGS };
+
+static int leave(struct end *e, bool tcp, enum leaving how)
+{
+    if (how == LEAVES_BY_RESET && tcp) {
+        reset_peer(e);
+        return UV_ECONNRESET;
+    }
+    if (how == LEAVES_OPEN_TO_READ) {
+        shutdown(e->peer, SHUT_WR);
+        return 0;
+    }
+    close(e->peer);
+    e->peer = -1;
+    return 0;
+}
+
+/* Sends as much as the kernel takes, and returns how much that was. */
+static size_t send_much(struct end *e)
+{
+    static char much[1 << 20];
+    size_t sent = 0;
+    for (;;) {
+        ssize_t n = send(e->peer, much, sizeof(much), MSG_NOSIGNAL);
+        if (n <= 0)
+            break;
+        sent += (size_t)n;
+    }
+    assert_true(sent > 100000);
+    return sent;
+}
+
+/* A client whose upload waits leaves. The kernel receives a part of what is there before it waits itself, and
+ * the rest when it finds that there is more; then it waits for news of a peer that has no more. */
+BOTH(the_end_behind_much_that_waited_is_told)
+{
+    for (enum leaving how = 0; how < LEAVINGS; how++) {
+        for (int stopped = 0; stopped < 2; stopped++) {
+            struct end e;
+            open_end(&e, w, tcp);
+            if (stopped) {
+                e.stop_in_data = true;
+                stream_read_start(&e.stream);
+                send_text(&e, "x");
+                RUN_UNTIL(w, e.datas == 1);
+                e.stop_in_data = false;
+            }
+            size_t sent = send_much(&e) + (size_t)stopped;
+            world_settle(w);
+            int status = leave(&e, tcp, how);
+            stream_read_start(&e.stream);
+            RUN_UNTIL(w, e.ended == 1);
+            assert_int_equal(e.ended_status, status);
+            /* a reset takes with it what the receiver's kernel did not have yet */
+            if (status == 0)
+                assert_int_equal(e.got.n, sent);
+            close_end(&e);
+        }
+    }
+}
+
+/* Bytes and the end behind them come between two turns of the loop, while the kernel waits for bytes. */
+BOTH(the_end_that_comes_with_bytes_is_told)
+{
+    for (enum leaving how = 0; how < LEAVINGS; how++) {
+        struct end e;
+        open_end(&e, w, tcp);
+        stream_read_start(&e.stream);
+        world_settle(w);
+        send_text(&e, "half a body");
+        int status = leave(&e, tcp, how);
+        RUN_UNTIL(w, e.ended == 1);
+        assert_int_equal(e.ended_status, status);
+        assert_got(&e, "half a body");
+        close_end(&e);
+    }
 }
 
 /* Bytes and the reset behind them come in one wake-up. A body that was cut must not look whole. */
@@ -1159,6 +1239,8 @@ int main(void)
         cmocka_unit_test(a_shutdown_leaves_the_other_direction_open),
         cmocka_unit_test(a_shutdown_waits_for_the_pending_write),
         cmocka_unit_test(a_reset_is_an_error),
+        cmocka_unit_test(the_end_behind_much_that_waited_is_told),
+        cmocka_unit_test(the_end_that_comes_with_bytes_is_told),
         cmocka_unit_test(a_reset_behind_data_is_an_error),
         cmocka_unit_test(a_reset_that_a_write_met_is_an_error_for_the_reader),
         cmocka_unit_test(a_reset_behind_full_pieces_is_an_error),

@@ -180,9 +180,10 @@ static void line_closed(struct stream *s)
     struct line_front *f = c->front;
     request_fini(&c->request);
     link_remove(&c->link);
+    struct address peer = c->peer;
     mem_free(s);
     mem_free(c);
-    front_count(&f->front, -1);
+    front_ended(&f->front, &peer);
 }
 
 static const struct stream_notices line_notices = { .space = line_space,
@@ -205,7 +206,7 @@ static void line_accept(struct front *front, struct stream *s, const struct addr
     assert_true(early.n <= LINE_MAX_BYTES);
     memcpy(c->in, early.p ? early.p : "", early.n);
     c->n = early.n;
-    front_count(front, 1);
+    front_began(front);
     c->letter.open = line_go_on;
     loop_defer(front->requests->loop, &c->letter);
 }
@@ -229,7 +230,7 @@ static void line_free(struct front *front)
 }
 
 static const struct front_protocol line_protocol = { STR_INIT("line"), line_accept, line_drain,
-                                                     line_close_all, line_free };
+                                                     line_close_all,   line_free,   STR_INIT("429 \n") };
 
 static struct front *line_front_new(struct requests *requests)
 {
