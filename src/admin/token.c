@@ -45,7 +45,7 @@ const char *token_name_check(struct str name)
     if (name.n > TOKEN_LIMIT_NAME_BYTES)
         return "is too long; a token's name has at most 64 characters";
     for (size_t i = 0; i < name.n; i++)
-        if (!is_alpha(name.p[i]) && !is_digit(name.p[i]) && !strchr("-_.", name.p[i]))
+        if (!is_alpha(name.p[i]) && !is_digit(name.p[i]) && str_index(STR("-_."), name.p[i]) == 3)
             return "is no name for a token; write letters, digits, \"-\", \"_\" and \".\"";
     return NULL;
 }
