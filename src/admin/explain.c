@@ -86,8 +86,8 @@ static bool is_redirected(struct request *r, const struct request *x)
     return true;
 }
 
-/* Says so in r->answer when the URL is not of a site of the token: then nothing is said of it, also not whether
- * any site has it. */
+/* Says so in r->answer when the URL is not of a site of the token: then nothing is told of it, also not
+ * whether any site has it. */
 static bool may_site(struct request *r, const struct request *x, const struct token_rights *rights)
 {
     struct purge_error error;

@@ -208,6 +208,7 @@ static void answer_made(struct admin *a, struct request *r, const struct token_r
     struct answer_writer w = { .depth = 0 };
     struct creation *c = arena_alloc(&r->arena, sizeof(*c));
     struct buf scopes = BUF_INIT;
+    struct token_rights rights;
     *c = (struct creation){ .admin = a, .name = arena_dup(&r->arena, str_from(t->name)) };
     memcpy(c->hash, t->hash, sizeof(c->hash));
     answer_open(&w, NULL, '{');
@@ -218,9 +219,10 @@ static void answer_made(struct admin *a, struct request *r, const struct token_r
     saved_expect(r);
     saved_undo(r, undo, c);
     token_scopes_write(t->scopes, ", ", &scopes);
-    log_info(r->w->log, "admin", "%.*s has made the token \"%s\" (%.*s; %zu site%s%s)",
-             STR_ARG(token_called(by, &r->arena)), t->name, STR_ARG(buf_str(&scopes)), t->sites_n,
-             t->sites_n == 1 ? "" : "s", t->every_site ? ": all" : "");
+    token_rights_of(t, &r->arena, &rights);
+    log_info(r->w->log, "admin", "%.*s has made the token \"%s\" (%.*s; %.*s)",
+             STR_ARG(token_called(by, &r->arena)), t->name, STR_ARG(buf_str(&scopes)),
+             STR_ARG(t->every_site ? STR("all sites") : token_sites_said(&rights, &r->arena)));
     buf_fini(&scopes);
 }
 

@@ -44,7 +44,7 @@ struct cli {
     /* token */
     enum cli_action action;
     struct str name;           /* with create and revoke */
-    struct strs scopes, sites; /* with create, at least one scope; each may be words with commas between */
+    struct strs scopes, sites; /* with create, at least one scope; each may be words between commas */
     struct str expires;
     /* deploy */
     struct strs warm, assets;

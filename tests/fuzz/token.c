@@ -1,5 +1,5 @@
-/* The text of a token, as the disk gives it (admin/token.h): what is read is written as it was, byte by byte, so there is one
- * text for a token; and what is refused leaves nothing. */
+/* The text of a token, as the disk gives it (admin/token.h): what is read is written as it was, byte by byte,
+ * so there is one text for a token; and what is refused leaves nothing. */
 #include <string.h>
 
 #include "admin/token.h"
