@@ -50,7 +50,7 @@ struct cli {
     struct strs warm, assets;
     struct str id, origin, check, keep, wait, warm_time, base;
     bool rollback;
-    /* purge, deploy, explain, status, token: where the running freshet is. For run and check these are overrides. */
+    /* The verbs that ask: where the running freshet is. For run and check these are overrides. */
     struct str admin, token, state, site;
 };
 
