@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include "admin/access.h"
 #include "admin/answer.h"
 #include "admin/deploy.h"
 #include "admin/explain.h"
@@ -14,6 +15,7 @@
 #include "admin/purge_method.h"
 #include "admin/saved.h"
 #include "admin/status.h"
+#include "admin/token_api.h"
 #include "request/route.h"
 
 #define BODY_MAX       ((size_t)1 << 20)
@@ -21,15 +23,17 @@
 
 /* ---- health ---- */
 
-static void health(struct admin *a, struct request *r, struct str body)
+static void health(struct admin *a, struct request *r, const struct access *by, struct str body)
 {
     (void)a;
+    (void)by;
     (void)body;
     answer_text(r, 200, STR("ok\n"));
 }
 
-static void readiness(struct admin *a, struct request *r, struct str body)
+static void readiness(struct admin *a, struct request *r, const struct access *by, struct str body)
 {
+    (void)by;
     (void)body;
     if (atomic_load_explicit(&a->ready, memory_order_acquire))
         answer_text(r, 200, STR("ready\n"));
@@ -37,39 +41,69 @@ static void readiness(struct admin *a, struct request *r, struct str body)
         answer_text(r, 503, STR("not ready: starting or stopping\n"));
 }
 
-static void explain(struct admin *a, struct request *r, struct str body)
+static void explain(struct admin *a, struct request *r, const struct access *by, struct str body)
 {
     (void)body;
-    explain_answer(a, r);
+    explain_answer(a, r, &by->rights);
 }
 
-static void status(struct admin *a, struct request *r, struct str body)
+static void status(struct admin *a, struct request *r, const struct access *by, struct str body)
 {
     (void)body;
-    status_answer(a, r);
+    status_answer(a, r, &by->rights);
 }
 
-static void metrics(struct admin *a, struct request *r, struct str body)
+static void metrics(struct admin *a, struct request *r, const struct access *by, struct str body)
 {
+    (void)by;
     (void)body;
     metrics_answer(a, r);
 }
 
+static void purge(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    purge_answer(a, r, &by->rights, body);
+}
+
+static void purge_by_method(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)body;
+    purge_method_answer(a, r, &by->rights);
+}
+
+static void foreign(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    foreign_answer(a, r, body, &by->rights);
+}
+
+static void list_tokens(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)by;
+    (void)body;
+    token_api_list(a, r);
+}
+
+static void create_token(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    token_api_create(a, r, &by->rights, body);
+}
+
+static void revoke_token(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)body;
+    token_api_revoke(a, r, &by->rights);
+}
+
 /* ---- what there is ---- */
 
-static const struct page {
-    struct str path;
-    enum method method; /* HEAD comes with GET */
-    bool needs_token;
-    void (*answer)(struct admin *a, struct request *r, struct str body);
-} pages[] = {
-    { STR_INIT("/api/v1/purge"), METHOD_POST, true, purge_answer },
-    { STR_INIT("/api/v1/deploy"), METHOD_POST, true, NULL }, /* see admin_answer: it may take a while */
-    { STR_INIT("/api/v1/explain"), METHOD_GET, true, explain },
-    { STR_INIT("/api/v1/status"), METHOD_GET, true, status },
-    { STR_INIT("/healthz"), METHOD_GET, false, health },
-    { STR_INIT("/readyz"), METHOD_GET, false, readiness },
-    { STR_INIT("/metrics"), METHOD_GET, false, metrics },
+static void (*const answers[ROUTES])(struct admin *a, struct request *r, const struct access *by,
+                                     struct str body) = {
+    [ROUTE_PURGE] = purge,         [ROUTE_PURGE_METHOD] = purge_by_method,
+    [ROUTE_FOREIGN] = foreign,     [ROUTE_EXPLAIN] = explain,
+    [ROUTE_STATUS] = status,       [ROUTE_DEPLOY] = NULL, /* see admin_answer: it may take a while */
+    [ROUTE_TOKENS] = list_tokens,  [ROUTE_CREATE] = create_token,
+    [ROUTE_REVOKE] = revoke_token, [ROUTE_HEALTH] = health,
+    [ROUTE_READY] = readiness,     [ROUTE_METRICS] = metrics,
 };
 
 static void digest_of(struct str text, unsigned char out[ADMIN_DIGEST_BYTES])
@@ -78,117 +112,88 @@ static void digest_of(struct str text, unsigned char out[ADMIN_DIGEST_BYTES])
 }
 
 /* Digests are compared, so that neither the token's bytes nor its length can be measured. */
-static bool is_our_token(const struct admin *a, struct str text)
+bool admin_is_first_token(const struct admin *a, struct str text)
 {
     unsigned char given[ADMIN_DIGEST_BYTES];
     digest_of(text, given);
     return CRYPTO_memcmp(given, a->digest, sizeof(given)) == 0;
 }
 
-/* Clients of Fastly and of Cloudflare have fields of their own for it. */
-static bool has_key(const struct admin *a, const struct request *r)
+/* A request, and whether it may have what it asks for. */
+struct asked {
+    enum routes_id route; /* ROUTES: there is none */
+    bool path_is_known;
+    struct str allow;
+    struct access by; /* with a route */
+};
+
+static void look(struct admin *a, struct request *r, struct asked *out)
 {
-    for (size_t i = 0; i < r->fields.n; i++)
-        if (str_eq_nocase(r->fields.v[i].name, STR("Fastly-Key")) ||
-            str_eq_nocase(r->fields.v[i].name, STR("X-Auth-Key")))
-            return is_our_token(a, str_trim(r->fields.v[i].value));
-    return false;
+    bool is_foreign = foreign_of(r->key.path) != FOREIGN_NONE;
+    out->route = routes_find(r->method, r->key.path, &r->arena, &out->path_is_known, &out->allow);
+    if (out->route == ROUTES && !out->path_is_known)
+        out->route = route_is_purge(r) ? ROUTE_PURGE_METHOD : is_foreign ? ROUTE_FOREIGN : ROUTES;
+    bool has_path = out->route < ROUTES && routes_rows[out->route].path.n > 0;
+    if (out->route < ROUTES)
+        access_look(a, r, out->route, !has_path, &out->by);
 }
 
-static bool has_token(const struct admin *a, const struct request *r)
+static void answer_nothing(struct request *r, const struct asked *asked)
 {
-    if (fields_count(&r->fields, FIELD_AUTHORIZATION) != 1)
-        return false;
-    struct str value = fields_value(&r->fields, FIELD_AUTHORIZATION);
-    if (!str_starts_nocase(value, STR("Bearer ")))
-        return false;
-    return is_our_token(a, str_trim(str_from_index(value, 7)));
-}
-
-static void refuse_token(struct request *r)
-{
-    bool given = fields_has(&r->fields, FIELD_AUTHORIZATION);
-    answer_error(
-        r, 401,
-        "%s; send \"Authorization: Bearer TOKEN\" with the token that freshet was started with (the file "
-        "\"token\" in its state folder, unless one was given)",
-        given ? "this is not the admin token" : "the admin token is missing");
-    answer_field(r, STR("WWW-Authenticate"), STR("Bearer"));
-}
-
-static bool may_purge(const struct admin *a, const struct request *r)
-{
-    return has_token(a, r) || has_key(a, r);
-}
-
-static const struct page *page_of(const struct request *r)
-{
-    for (size_t i = 0; i < COUNT_OF(pages); i++)
-        if (str_eq(r->key.path, pages[i].path))
-            return &pages[i];
-    return NULL;
-}
-
-/* false: it was refused. */
-static bool may_have_page(const struct admin *a, struct request *r, const struct page *page)
-{
-    if (r->method != page->method && !(r->head_only && page->method == METHOD_GET)) {
-        bool post = page->method == METHOD_POST;
-        answer_error(r, 405, "%.*s takes %s only", STR_ARG(page->path), post ? "POST" : "GET");
-        answer_field(r, STR("Allow"), post ? STR("POST") : STR("GET, HEAD"));
-        return false;
+    if (asked->path_is_known) {
+        answer_error(r, 405, "%.*s takes %.*s only", STR_ARG(r->key.path), STR_ARG(asked->allow));
+        answer_field(r, STR("Allow"), asked->allow);
+        return;
     }
-    if (page->needs_token && !has_token(a, r)) {
-        refuse_token(r);
-        return false;
-    }
-    return true;
+    answer_error(r, 404, "nothing is here; there are %.*s", STR_ARG(routes_said(&r->arena)));
 }
 
-static void answer_nothing(struct request *r)
+static void refuse(struct request *r, const struct asked *asked)
 {
-    answer_error(r, 404,
-                 "nothing is here; there are POST /api/v1/purge, POST /api/v1/deploy, GET "
-                 "/api/v1/explain?url=URL, GET "
-                 "/api/v1/status, GET /healthz, GET /readyz and GET /metrics");
+    int code;
+    struct str text = access_problem(&asked->by, r, &code);
+    if (asked->route == ROUTE_FOREIGN)
+        foreign_refuse(r, code, text);
+    else
+        answer_error(r, code, "%.*s", STR_ARG(text));
+    if (code == 401)
+        answer_field(r, STR("WWW-Authenticate"), STR("Bearer"));
 }
 
 bool admin_answer(struct admin *a, struct request *r, struct object *o, struct str body)
 {
+    struct asked asked;
     r->head_only = r->method == METHOD_HEAD;
-    const struct page *page = page_of(r);
-    enum foreign_api api = foreign_of(r->key.path);
-    if (page) {
-        if (!may_have_page(a, r, page))
-            return true;
-        if (!page->answer)
-            return !deploy_answer(a, r, o, body);
-        page->answer(a, r, body);
-    } else if (route_is_purge(r) && may_purge(a, r)) {
-        purge_method_answer(a, r, true);
-    } else if (route_is_purge(r)) {
-        refuse_token(r);
-    } else if (api != FOREIGN_NONE) {
-        foreign_answer(a, r, api, body, may_purge(a, r));
+    look(a, r, &asked);
+    if (asked.route == ROUTES) {
+        answer_nothing(r, &asked);
+    } else if (asked.by.found != ACCESS_GOOD) {
+        refuse(r, &asked);
+        return !access_refused(a, r, &asked.by, o);
+    } else if (asked.route == ROUTE_DEPLOY) {
+        return !deploy_answer(a, r, &asked.by.rights, o, body);
     } else {
-        answer_nothing(r);
+        answers[asked.route](a, r, &asked.by, body);
     }
     return true;
 }
 
-/* Does the answer depend on the body? */
-static bool wants_body(const struct admin *a, const struct request *r)
+/* Is the answer made of the body? */
+static bool wants_body(enum routes_id route)
 {
-    const struct page *page = page_of(r);
-    if (page)
-        return page->method == METHOD_POST && r->method == METHOD_POST && has_token(a, r);
-    return (route_is_purge(r) || foreign_of(r->key.path) != FOREIGN_NONE) && may_purge(a, r);
+    return route == ROUTE_PURGE || route == ROUTE_DEPLOY || route == ROUTE_CREATE ||
+           route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN;
 }
 
 static bool decide(struct source *s, struct request *r)
 {
     struct admin *a = CONTAINER_OF(s, struct admin, source);
-    if (wants_body(a, r))
+    struct asked asked;
+    look(a, r, &asked);
+    bool is_route = asked.route < ROUTES, may = is_route && asked.by.found == ACCESS_GOOD;
+    /* Who may not is answered without it, perhaps later. */
+    r->body_unwanted = is_route && !may;
+    if (r->body_unwanted || (may && wants_body(asked.route)))
         return false;
     CHECK(admin_answer(a, r, NULL, STR_NONE));
     return true;
@@ -214,13 +219,14 @@ static void start(struct source *s, struct request *r, struct object *o, bool ba
 static void leave(struct source *s, struct request *r)
 {
     saved_leave(r);
+    access_leave(CONTAINER_OF(s, struct admin, source), r);
     deploy_leave(CONTAINER_OF(s, struct admin, source), r);
 }
 
 static void start_purge(struct source *s, struct request *r, struct object *o, bool background)
 {
     CHECK(!background);
-    purge_method_answer(CONTAINER_OF(s, struct admin, by_method), r, false);
+    purge_method_answer(CONTAINER_OF(s, struct admin, by_method), r, NULL);
     saved_fill(r, o);
 }
 
@@ -239,7 +245,7 @@ static void start_webhook(struct source *s, struct request *r, struct object *o,
 
 void admin_init(struct admin *a)
 {
-    CHECK(a->token.n > 0);
+    CHECK(a->token.n > 0 && a->tokens);
     digest_of(a->token, a->digest);
     lock_init(&a->lock);
     a->purges_n = 0;
@@ -252,6 +258,8 @@ void admin_init(struct admin *a)
                                  .start = start,
                                  .leave = leave };
     list_init(&a->deploying);
+    list_init(&a->held);
+    wrong_tokens_init(&a->wrong_tokens);
     a->by_method = (struct source){ .name = STR("purges"),
                                     .body_max = PURGE_BODY_MAX,
                                     .budget = BUDGET_PURGES,
@@ -271,6 +279,7 @@ void admin_fini(struct admin *a)
 {
     OPENSSL_cleanse(a->digest, sizeof(a->digest));
     lock_fini(&a->lock);
+    wrong_tokens_fini(&a->wrong_tokens);
     webhook_fini(&a->webhooks);
 }
 
@@ -303,13 +312,14 @@ void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms)
         atomic_fetch_add_explicit(&a->reloads_failed, 1, memory_order_relaxed);
 }
 
-void admin_purged(struct admin *a, uint64_t sequence, struct str what, int64_t now_wall_ms)
+void admin_purged(struct admin *a, uint64_t sequence, struct str site, struct str what, int64_t now_wall_ms)
 {
     lock_take(&a->lock);
     struct admin_purge *p = &a->purges[a->purges_n++ % ADMIN_PURGES_KEPT];
     size_t n = what.n < sizeof(p->what) ? what.n : sizeof(p->what) - 1;
     p->sequence = sequence;
     p->wall_ms = now_wall_ms;
+    *str_put(p->site, str_first(site, TOKEN_SITE_MAX)) = '\0';
     for (size_t i = 0; i < n; i++)
         p->what[i] = what.p[i];
     p->what[n] = '\0';

@@ -8,7 +8,9 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "admin/tokens.h"
 #include "admin/webhook.h"
+#include "admin/wrong_tokens.h"
 #include "cache/purge.h"
 #include "deploy/deploy.h"
 #include "request/request.h"
@@ -20,6 +22,7 @@
 struct admin_purge {
     uint64_t sequence;
     int64_t wall_ms;
+    char site[TOKEN_SITE_MAX + 1]; /* empty: several */
     char what[PURGE_SAID_MAX + 1]; /* "site default: tags book-1, books (soft)", cut; NUL-terminated */
 };
 
@@ -32,10 +35,11 @@ struct admin {
     struct origins *origins;
     struct deploys *deploys;
     struct facts *facts;
+    struct tokens *tokens;      /* those that were made later */
     struct counters **counters; /* one for each worker */
     size_t workers;
     const struct clock *clock;
-    struct str token; /* never empty */
+    struct str token; /* that of the start, which may do everything; never empty */
     int64_t started_wall_ms, started_mono_ms;
     _Atomic bool ready; /* false before all listeners are up, and from the drain on */
     /* its own */
@@ -50,7 +54,11 @@ struct admin {
     _Atomic bool reload_failed;
     struct list deploying; /* requests that wait for their deploy; all on the admin listener's worker */
     struct log_valve refused_said; /* that purges by method were refused */
-    int64_t rate_second;           /* purge_rate */
+    struct wrong_tokens wrong_tokens;
+    struct log_valve wrong_said; /* that wrong tokens were refused */
+    struct list held;            /* requests whose answer to a wrong token waits; on that worker, too */
+    size_t held_n;
+    int64_t rate_second; /* purge_rate */
     int64_t rate_used;
 };
 
@@ -69,11 +77,13 @@ void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms);
 /* Makes r->answer for a request whose body is `body`. false: it comes later, and fills the object `o`. */
 bool admin_answer(struct admin *a, struct request *r, struct object *o, struct str body);
 
+/* Is it the token of the start? Takes the same time for any text. */
+bool admin_is_first_token(const struct admin *a, struct str text);
 /* May one more purge be made in this second of the monotonic clock? `most`: the setting purge_rate; 0: no
  * limit. true: the purge is counted. */
 bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms);
 /* Adds a purge to the list of the latest ADMIN_PURGES_KEPT, for status. Copies `what`, at most PURGE_SAID_MAX
- * bytes of it. */
-void admin_purged(struct admin *a, uint64_t sequence, struct str what, int64_t now_wall_ms);
+ * bytes of it. `site`: whose it is; empty: of several. */
+void admin_purged(struct admin *a, uint64_t sequence, struct str site, struct str what, int64_t now_wall_ms);
 
 #endif

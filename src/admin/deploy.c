@@ -1,5 +1,6 @@
 #include "admin/deploy.h"
 
+#include "admin/access.h"
 #include "admin/answer.h"
 #include "admin/body.h"
 #include "admin/saved.h"
@@ -296,11 +297,23 @@ static void done(void *ctx, const struct deploy_result *result)
     forget(w);
 }
 
-bool deploy_answer(struct admin *a, struct request *r, struct object *o, struct str body)
+/* Whether a site is there is not told to a token that is not for it. */
+static bool read_plan(struct request *r, const struct token_rights *rights, struct str body,
+                      struct deploy_plan *plan, struct purge_error *error)
+{
+    bool good = deploy_parse(body, r->settings, &r->arena, plan, error);
+    bool may = rights->every_site || (plan->site && token_may_site(rights, plan->site->name));
+    if (!may && (good || plan->site || error->status == 404))
+        return access_refuse_site(rights, STR("the deploy"), &r->arena, error);
+    return good;
+}
+
+bool deploy_answer(struct admin *a, struct request *r, const struct token_rights *rights, struct object *o,
+                   struct str body)
 {
     struct deploy_plan plan;
     struct purge_error error;
-    if (!deploy_parse(body, r->settings, &r->arena, &plan, &error)) {
+    if (!read_plan(r, rights, body, &plan, &error)) {
         answer_error(r, error.status, "%.*s", STR_ARG(error.text));
         return false;
     }

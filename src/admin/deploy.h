@@ -14,8 +14,9 @@ bool deploy_parse(struct str body, const struct settings *settings, struct arena
                   struct purge_error *error);
 
 /* Starts the deploy that `body` asks for, or makes r->answer with what is wrong. true: it was started, and
- * fills the request's object `o` later. */
-bool deploy_answer(struct admin *a, struct request *r, struct object *o, struct str body);
+ * fills the request's object `o` later. `rights`: of the token that asks. */
+bool deploy_answer(struct admin *a, struct request *r, const struct token_rights *rights, struct object *o,
+                   struct str body);
 /* The request does not wait any more. Does nothing when it has no deploy. */
 void deploy_leave(struct admin *a, struct request *r);
 

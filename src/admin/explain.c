@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "admin/access.h"
 #include "admin/answer.h"
 #include "admin/status.h"
 #include "cache/disk.h"
@@ -86,9 +87,21 @@ static bool is_redirected(struct request *r, const struct request *x)
     return true;
 }
 
+/* Says so in r->answer when the URL is not of a site of the token: then nothing is told of it, also not
+ * whether any site has it. */
+static bool may_site(struct request *r, const struct request *x, const struct token_rights *rights)
+{
+    struct purge_error error;
+    if (rights->every_site || (x->site && token_may_site(rights, x->site->name)))
+        return true;
+    access_refuse_site(rights, STR("the URL"), &r->arena, &error);
+    answer_error(r, error.status, "%.*s", STR_ARG(error.text));
+    return false;
+}
+
 /* Through request/route as if a visitor had sent it. false: `r` has an answer that says why not. */
-static bool make_request(struct admin *a, struct request *r, struct question *q, struct requests *sites,
-                         struct request *out)
+static bool make_request(struct admin *a, struct request *r, const struct token_rights *rights,
+                         struct question *q, struct requests *sites, struct request *out)
 {
     struct named url;
     enum http_error e = named_parse(q->url, &r->arena, &url);
@@ -123,6 +136,8 @@ static bool make_request(struct admin *a, struct request *r, struct question *q,
         out->target =
             arena_printf(&r->arena, "%.*s?%.*s", STR_ARG(url.target.path), STR_ARG(url.target.query));
     e = route_request(out);
+    if (!may_site(r, out, rights))
+        return false;
     if (e != HTTP_ERROR_NONE)
         answer_error(r, 400, "such a request is refused: %s", http_error_text(e));
     else if (out->reason == REASON_NO_SITE)
@@ -582,14 +597,14 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
     return answer_finish(&w, a);
 }
 
-void explain_answer(struct admin *a, struct request *r)
+void explain_answer(struct admin *a, struct request *r, const struct token_rights *rights)
 {
     struct question q;
     struct requests sites; /* the site's side of this worker */
     struct request *x = arena_zero(&r->arena, sizeof(*x));
     if (!take_question(r, &q))
         return;
-    if (make_request(a, r, &q, &sites, x)) {
+    if (make_request(a, r, rights, &q, &sites, x)) {
         struct facts f = { .now = clock_now(a->clock), .purged.soft_ms = -1 };
         find_facts(x, a->cache, &f);
         answer_json(r, 200, write_answer(a, x, &q.fields, &f, &r->arena));

@@ -7,7 +7,8 @@
 
 #include "admin/admin.h"
 
-/* Answers the request. On its worker's thread. */
-void explain_answer(struct admin *a, struct request *r);
+/* Answers the request. `rights`: of the token that asks; a URL of another site is refused. On its worker's
+ * thread. */
+void explain_answer(struct admin *a, struct request *r, const struct token_rights *rights);
 
 #endif

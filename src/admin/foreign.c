@@ -342,8 +342,9 @@ static struct str json_text(struct request *r, struct str s)
     return text;
 }
 
-static void refuse(struct request *r, enum foreign_api api, int status, struct str text)
+void foreign_refuse(struct request *r, int status, struct str text)
 {
+    enum foreign_api api = foreign_of(r->key.path);
     struct str said = json_text(r, text), body;
     if (api == FOREIGN_FASTLY)
         body = ARENA_JOIN(&r->arena, STR("{\"msg\":"), said, STR(",\"detail\":"), said, STR("}\n"));
@@ -354,6 +355,7 @@ static void refuse(struct request *r, enum foreign_api api, int status, struct s
     else
         body = ARENA_JOIN(&r->arena, STR("{\"error\":{\"code\":"),
                           status == 401   ? STR("\"not_authorized\"")
+                          : status == 403 ? STR("\"forbidden\"")
                           : status == 404 ? STR("\"not_found\"")
                                           : STR("\"bad_request\""),
                           STR(",\"message\":"), said, STR("}}\n"));
@@ -395,21 +397,18 @@ static void say(struct request *r, enum foreign_api api, const struct foreign_pu
     answer_json(r, 200, body);
 }
 
-void foreign_answer(struct admin *a, struct request *r, enum foreign_api api, struct str body, bool has_token)
+void foreign_answer(struct admin *a, struct request *r, struct str body, const struct token_rights *rights)
 {
     struct foreign_request asked = { r->came, &r->fields, body, r->settings };
+    enum foreign_api api = foreign_of(r->key.path);
     struct foreign_purge f;
     struct purge_made made;
     struct purge_error error;
-    if (!has_token)
-        refuse(r, api, 401,
-               STR("this is not the admin token; send it as Authorization: Bearer TOKEN, Fastly-Key or "
-                   "X-Auth-Key"));
-    else if (r->method != METHOD_POST)
-        refuse(r, api, 405, STR("purges come by POST"));
+    if (r->method != METHOD_POST)
+        foreign_refuse(r, 405, STR("purges come by POST"));
     else if (!foreign_read(api, &asked, &r->arena, &f, &error) ||
-             !purge_make(a, r, &f.purge, 1, names[api], &made, &error))
-        refuse(r, api, error.status, error.text);
+             !purge_make(a, r, rights, &f.purge, 1, names[api], &made, &error))
+        foreign_refuse(r, error.status, error.text);
     else
         say(r, api, &f, &made);
     if (r->answer.status == 405)

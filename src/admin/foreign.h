@@ -31,9 +31,10 @@ enum foreign_api foreign_of(struct str path);
 bool foreign_read(enum foreign_api api, const struct foreign_request *r, struct arena *a,
                   struct foreign_purge *out, struct purge_error *error);
 
-/* Makes r->answer. `has_token`: the request has the admin token, in the field of this API or in
- * Authorization. On the request's worker. */
-void foreign_answer(struct admin *a, struct request *r, enum foreign_api api, struct str body,
-                    bool has_token);
+/* Makes r->answer to the API of its path. `rights`: of the token that it came with, in the field of this API
+ * or in Authorization. On the request's worker. */
+void foreign_answer(struct admin *a, struct request *r, struct str body, const struct token_rights *rights);
+/* Makes r->answer an error in the form of the API of its path. */
+void foreign_refuse(struct request *r, int status, struct str text);
 
 #endif

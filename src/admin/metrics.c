@@ -204,6 +204,9 @@ void metrics_answer(struct admin *a, struct request *r)
     add(&b, "reloads_failed_total", "counter",
         (int64_t)atomic_load_explicit(&a->reloads_failed, memory_order_relaxed),
         "Reloads whose configuration had errors");
+    add(&b, "tokens_refused_total", "counter",
+        (int64_t)atomic_load_explicit(&a->tokens->refused, memory_order_relaxed),
+        "Requests to the admin listener that came with a wrong token");
     add(&b, "workers", "gauge", (int64_t)a->workers, "Worker threads");
     add(&b, "uptime_seconds", "gauge", (clock_now(a->clock).mono_ms - a->started_mono_ms) / 1000,
         "Since the start");

@@ -1,5 +1,6 @@
 #include "admin/purge.h"
 
+#include "admin/access.h"
 #include "admin/answer.h"
 #include "admin/body.h"
 #include "admin/saved.h"
@@ -99,14 +100,15 @@ bool purge_parse(struct str body, struct arena *a, struct purge *out, struct pur
     return good;
 }
 
-bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t n, struct str by,
-                struct purge_made *made, struct purge_error *error)
+bool purge_make(struct admin *a, struct request *r, const struct token_rights *rights, struct purge *purges,
+                size_t n, struct str by, struct purge_made *made, struct purge_error *error)
 {
     struct now now = clock_now(a->clock);
     int64_t rate = r->settings->process.purge_rate;
     *made = (struct purge_made){ 0 };
     for (size_t i = 0; i < n; i++)
-        if (!purge_check(&purges[i], r->settings, &r->arena, error))
+        if ((rights && !access_purge(rights, r->settings, &purges[i], &r->arena, error)) ||
+            !purge_check(&purges[i], r->settings, &r->arena, error))
             return false;
     if (!admin_may_purge(a, rate, now.mono_ms))
         return purge_refuse(
@@ -122,7 +124,7 @@ bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t
         if (result.names == 0)
             continue;
         saved_expect(r);
-        admin_purged(a, result.sequence, said, now.wall_ms);
+        admin_purged(a, result.sequence, purges[i].site, said, now.wall_ms);
         log_info(r->w->log, "purge", "%.*s (sequence %llu%s%.*s)", STR_ARG(said),
                  (unsigned long long)result.sequence, by.n ? ", " : "", STR_ARG(by));
     }
@@ -141,13 +143,13 @@ static struct str text_of(struct request *r, const struct purge_made *made, bool
     return text;
 }
 
-void purge_answer(struct admin *a, struct request *r, struct str body)
+void purge_answer(struct admin *a, struct request *r, const struct token_rights *rights, struct str body)
 {
     struct purge purge;
     struct purge_made made;
     struct purge_error error;
     if (!purge_parse(body, &r->arena, &purge, &error) ||
-        !purge_make(a, r, &purge, 1, STR_NONE, &made, &error)) {
+        !purge_make(a, r, rights, &purge, 1, STR_NONE, &made, &error)) {
         answer_error(r, error.status, "%.*s", STR_ARG(error.text));
         if (error.status == 429)
             answer_field(r, STR("Retry-After"), STR("1"));

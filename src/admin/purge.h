@@ -20,14 +20,15 @@ struct purge_made {
 };
 
 /* Checks all of these purges, then applies all of them, and tells log and status; the request's answer waits
- * until they are on disk (admin/saved.h). `by`: how they were asked for, for the log; may be empty. true:
- * *made is set. false: *error is set, nothing was purged; status 429: over the setting purge_rate. The
- * request gives settings and arena. On its worker. */
-bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t n, struct str by,
-                struct purge_made *made, struct purge_error *error);
+ * until they are on disk (admin/saved.h). `rights`: of the token that asks; NULL: the caller has seen to it.
+ * `by`: how they were asked for, for the log; may be empty. true: *made is set. false: *error is set, nothing
+ * was purged; status 429: over the setting purge_rate. The request gives settings and arena. On its
+ * worker. */
+bool purge_make(struct admin *a, struct request *r, const struct token_rights *rights, struct purge *purges,
+                size_t n, struct str by, struct purge_made *made, struct purge_error *error);
 
 /* Makes the purge that `body` asks for, and r->answer: 202, or an error that says why nothing was purged.
  * Called on the request's worker. */
-void purge_answer(struct admin *a, struct request *r, struct str body);
+void purge_answer(struct admin *a, struct request *r, const struct token_rights *rights, struct str body);
 
 #endif

@@ -1,5 +1,6 @@
 #include "admin/purge_method.h"
 
+#include "admin/access.h"
 #include "admin/answer.h"
 #include "admin/dialect.h"
 #include "admin/purge.h"
@@ -29,13 +30,15 @@ struct targets {
     const struct site_settings *of_host; /* the site of the request's host; NULL: none has it */
 };
 
-static void find_targets(struct request *r, const struct address *sender, bool has_token, struct targets *out)
+static void find_targets(struct request *r, const struct address *sender, const struct token_rights *rights,
+                         struct targets *out)
 {
     const struct settings *s = r->settings;
     *out = (struct targets){ .v = arena_alloc(&r->arena, s->sites_n * sizeof(*out->v)),
                              .of_host = settings_site_of_host(s, r->key.host) };
     for (size_t i = 0; i < s->sites_n; i++)
-        if ((!out->of_host || out->of_host == &s->sites[i]) && (has_token || may_purge(&s->sites[i], sender)))
+        if ((!out->of_host || out->of_host == &s->sites[i]) &&
+            (rights ? token_may_site(rights, s->sites[i].name) : may_purge(&s->sites[i], sender)))
             out->v[out->n++] = &s->sites[i];
 }
 
@@ -141,8 +144,9 @@ static bool read_request(struct request *r, const struct targets *targets, struc
 }
 
 /* Makes the purges of one request: one, or one for each site when no site has its host. */
-static bool purge_targets(struct admin *a, struct request *r, const struct targets *targets,
-                          const struct dialect_purge *d, struct purge_made *made, struct purge_error *error)
+static bool purge_targets(struct admin *a, struct request *r, const struct token_rights *rights,
+                          const struct targets *targets, const struct dialect_purge *d,
+                          struct purge_made *made, struct purge_error *error)
 {
     if (!targets->of_host && !d->any_host)
         return purge_refuse(error, &r->arena, 404,
@@ -156,18 +160,27 @@ static bool purge_targets(struct admin *a, struct request *r, const struct targe
     struct str ip = request_client_ip(r); /* empty: a Unix socket */
     struct str by = ARENA_JOIN(&r->arena, r->method_name, STR(" from "), ip.n ? ip : STR("unix"),
                                STR(", read as "), d->as);
-    return purge_make(a, r, purges, targets->n, by, made, error);
+    return purge_make(a, r, rights, purges, targets->n, by, made, error);
 }
 
 /* false: he may purge nothing, and that is said. */
-static bool find_purgeable(struct admin *a, struct request *r, bool has_token, struct targets *out)
+static bool find_purgeable(struct admin *a, struct request *r, const struct token_rights *rights,
+                           struct targets *out)
 {
     struct address sender = { 0 };
-    bool known = has_token || route_sender(r, &sender);
+    struct purge_error error;
+    bool known = rights || route_sender(r, &sender);
     if (known)
-        find_targets(r, &sender, has_token, out);
+        find_targets(r, &sender, rights, out);
     if (known && out->n)
         return true;
+    if (rights) {
+        struct str host =
+            ARENA_JOIN(&r->arena, STR("the host \""), str_utf8_first(r->key.host, QUOTED_MAX), STR("\""));
+        access_refuse_site(rights, host, &r->arena, &error);
+        refuse(r, &error);
+        return false;
+    }
     refuse_stranger(a, r, known ? out : NULL);
     return false;
 }
@@ -175,18 +188,19 @@ static bool find_purgeable(struct admin *a, struct request *r, bool has_token, s
 bool purge_method_refuse_head(struct admin *a, struct request *r)
 {
     struct targets targets;
-    return !find_purgeable(a, r, false, &targets);
+    return !find_purgeable(a, r, NULL, &targets);
 }
 
-void purge_method_answer(struct admin *a, struct request *r, bool has_token)
+void purge_method_answer(struct admin *a, struct request *r, const struct token_rights *rights)
 {
     struct targets targets;
     struct dialect_purge read;
     struct purge_made made;
     struct purge_error error;
-    if (!find_purgeable(a, r, has_token, &targets))
+    if (!find_purgeable(a, r, rights, &targets))
         return;
-    if (!read_request(r, &targets, &read, &error) || !purge_targets(a, r, &targets, &read, &made, &error))
+    if (!read_request(r, &targets, &read, &error) ||
+        !purge_targets(a, r, rights, &targets, &read, &made, &error))
         refuse(r, &error);
     else
         say(r, &made, &read);

@@ -9,6 +9,8 @@ struct saving {
     struct object *object; /* a reference; NULL: it does not wait yet */
     struct facts_wait wait;
     struct str otherwise;
+    void (*undo)(struct request *r, void *ctx);
+    void *ctx;
 };
 
 void saved_expect(struct request *r)
@@ -25,6 +27,14 @@ void saved_otherwise(struct request *r, struct str body)
         r->saving->otherwise = body;
 }
 
+void saved_undo(struct request *r, void (*undo)(struct request *r, void *ctx), void *ctx)
+{
+    if (!r->saving)
+        return;
+    r->saving->undo = undo;
+    r->saving->ctx = ctx;
+}
+
 static void forget(struct request *r)
 {
     struct saving *s = r->saving;
@@ -36,7 +46,9 @@ static void forget(struct request *r)
 
 static void finish(struct request *r, struct object *o, bool saved)
 {
-    if (!saved && r->saving->otherwise.p)
+    if (!saved && r->saving->undo)
+        r->saving->undo(r, r->saving->ctx);
+    else if (!saved && r->saving->otherwise.p)
         r->answer.body = r->saving->otherwise;
     page_fill(r, o);
     forget(r);
@@ -67,5 +79,7 @@ void saved_leave(struct request *r)
         return;
     if (r->saving->object)
         facts_desk_leave(r->w->facts_desk, &r->saving->wait);
+    if (r->saving->undo)
+        r->saving->undo(r, r->saving->ctx);
     forget(r);
 }

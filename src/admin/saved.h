@@ -18,6 +18,10 @@ static inline bool saved_is_expected(const struct request *r)
 /* Sets the body of the answer, in the request's arena, for when it is not on disk. Without it the answer is
  * the same. After saved_expect. */
 void saved_otherwise(struct request *r, struct str body);
+/* Sets what takes the change back, for one that is not asked for when it is not on disk, or when nobody waits
+ * for its answer. `undo` is called once at most, instead of taking the other body, and may make r->answer
+ * anew. After saved_expect. */
+void saved_undo(struct request *r, void (*undo)(struct request *r, void *ctx), void *ctx);
 /* Fills `o` with r->answer (page_fill): at once when nothing was changed, or nothing is waited for; else
  * later. saved_leave ends the waiting. */
 void saved_fill(struct request *r, struct object *o);

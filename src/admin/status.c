@@ -74,7 +74,7 @@ static void write_disk(struct cache *c, struct answer_writer *w)
 }
 
 /* The latest first. */
-static void write_purges(struct admin *a, struct answer_writer *w)
+static void write_purges(struct admin *a, const struct token_rights *rights, struct answer_writer *w)
 {
     answer_open(w, "purges", '{');
     answer_int(w, "sequence", (int64_t)epochs_latest(a->cache->epochs));
@@ -83,6 +83,8 @@ static void write_purges(struct admin *a, struct answer_writer *w)
     lock_take(&a->lock);
     for (size_t i = a->purges_n; i > 0 && i + ADMIN_PURGES_KEPT > a->purges_n; i--) {
         const struct admin_purge *p = &a->purges[(i - 1) % ADMIN_PURGES_KEPT];
+        if (!token_may_site(rights, str_from(p->site)))
+            continue;
         answer_open(w, NULL, '{');
         answer_int(w, "sequence", (int64_t)p->sequence);
         answer_time(w, "time", p->wall_ms);
@@ -94,7 +96,7 @@ static void write_purges(struct admin *a, struct answer_writer *w)
     answer_close(w, '}');
 }
 
-static void write_reload(struct admin *a, struct answer_writer *w)
+static void write_reload(struct admin *a, const struct token_rights *rights, struct answer_writer *w)
 {
     char error[sizeof(a->reload_error)];
     lock_take(&a->lock);
@@ -105,16 +107,19 @@ static void write_reload(struct admin *a, struct answer_writer *w)
     if (at)
         answer_time(w, "latest", at);
     answer_bool(w, "failed", error[0] != '\0');
-    if (error[0])
+    if (error[0] && rights->every_site) /* it may be of any site */
         answer_str(w, "error", str_from(error));
     answer_close(w, '}');
 }
 
-static void write_sites(struct admin *a, const struct settings *s, struct answer_writer *w)
+static void write_sites(struct admin *a, const struct settings *s, const struct token_rights *rights,
+                        struct answer_writer *w)
 {
     answer_open(w, "sites", '[');
     for (size_t i = 0; i < s->sites_n; i++) {
         const struct site_settings *site = &s->sites[i];
+        if (!token_may_site(rights, site->name))
+            continue;
         answer_open(w, NULL, '{');
         answer_str(w, "name", site->name);
         answer_str(w, "profile", profile_name(site->profile));
@@ -167,11 +172,25 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
 struct origins_writer {
     struct answer_writer *to;
     struct arena *arena;
+    const struct settings *settings;
+    const struct token_rights *rights;
 };
+
+/* Is it the origin of a site of the token? Those that no site has any more are for tokens of all sites. */
+static bool may_origin(const struct origin *o, const struct origins_writer *w)
+{
+    for (size_t i = 0; i < w->settings->sites_n && !w->rights->every_site; i++)
+        if (token_may_site(w->rights, w->settings->sites[i].name) &&
+            origin_is_at(o, &w->settings->sites[i].origin_address))
+            return true;
+    return w->rights->every_site;
+}
 
 static void write_origin(struct origin *o, void *ctx)
 {
     struct origins_writer *w = ctx;
+    if (!may_origin(o, w))
+        return;
     answer_open(w->to, NULL, '{');
     status_origin(o, w->arena, w->to);
     answer_close(w->to, '}');
@@ -205,7 +224,7 @@ static void write_facts(struct admin *a, struct answer_writer *w)
     answer_close(w, '}');
 }
 
-void status_answer(struct admin *a, struct request *r)
+void status_answer(struct admin *a, struct request *r, const struct token_rights *rights)
 {
     struct answer_writer w = { .depth = 0 };
     answer_open(&w, NULL, '{');
@@ -217,13 +236,13 @@ void status_answer(struct admin *a, struct request *r)
     write_requests(a, &w);
     write_cache(a->cache, &w);
     write_disk(a->cache, &w);
-    write_purges(a, &w);
+    write_purges(a, rights, &w);
     write_facts(a, &w);
-    webhook_write(&a->webhooks, &w);
-    write_reload(a, &w);
-    write_sites(a, r->settings, &w);
+    webhook_write(&a->webhooks, rights, &w);
+    write_reload(a, rights, &w);
+    write_sites(a, r->settings, rights, &w);
     answer_open(&w, "origins", '[');
-    origins_each(a->origins, write_origin, &(struct origins_writer){ &w, &r->arena });
+    origins_each(a->origins, write_origin, &(struct origins_writer){ &w, &r->arena, r->settings, rights });
     answer_close(&w, ']');
     write_counters(a, &w);
     answer_close(&w, '}');

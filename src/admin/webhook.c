@@ -117,7 +117,7 @@ static int compare_lines(const void *a, const void *b)
     return x->wall_ms == y->wall_ms ? (x < y) - (x > y) : x->wall_ms < y->wall_ms ? 1 : -1;
 }
 
-void webhook_write(struct webhooks *h, struct answer_writer *w)
+void webhook_write(struct webhooks *h, const struct token_rights *rights, struct answer_writer *w)
 {
     const struct webhook_line *sorted[WEBHOOK_LATEST];
     lock_take(&h->lock);
@@ -129,7 +129,8 @@ void webhook_write(struct webhooks *h, struct answer_writer *w)
     answer_int(w, "refused", (int64_t)h->refused);
     answer_open(w, "latest", '[');
     for (size_t i = 0; i < h->latest_n; i++)
-        write_line(sorted[i], w);
+        if (rights->every_site || token_may_site(rights, str_from(sorted[i]->site)))
+            write_line(sorted[i], w);
     answer_close(w, ']');
     answer_close(w, '}');
     lock_give(&h->lock);
@@ -344,7 +345,7 @@ static void purge(struct delivery *d)
     }
     struct str by =
         ARENA_JOIN(&d->r->arena, STR("webhook "), d->w->path, STR(" of "), webhook_sender_name(d->w->sender));
-    if (purge_make(d->a, d->r, &p, 1, by, &made, &error)) {
+    if (purge_make(d->a, d->r, NULL, &p, 1, by, &made, &error)) {
         answer_done(d, made.said, &made, &filled);
         return;
     }

@@ -8,6 +8,7 @@
 #define ADMIN_WEBHOOK_H
 
 #include "admin/answer.h"
+#include "admin/token.h"
 #include "base/hash.h"
 #include "base/lock.h"
 
@@ -26,7 +27,8 @@ struct webhook_line {
     uint64_t times;
     int status;
     bool proven;
-    char site[65], path[129], sender[16], verdict[WEBHOOK_SAID_MAX + 1]; /* NUL-terminated, cut */
+    char site[TOKEN_SITE_MAX + 1], path[129], sender[16],
+        verdict[WEBHOOK_SAID_MAX + 1]; /* NUL-terminated, cut */
 };
 
 struct webhooks {
@@ -48,8 +50,9 @@ void webhook_answer(struct admin *a, struct request *r, struct str body);
  * then r->body_most may be set. */
 bool webhook_refuse_head(struct admin *a, struct request *r);
 
-/* Writes the member "webhooks": the latest deliveries, the latest first. Any thread. */
-void webhook_write(struct webhooks *h, struct answer_writer *w);
+/* Writes the member "webhooks": the latest deliveries to sites of the token that asks, the latest first. Any
+ * thread. */
+void webhook_write(struct webhooks *h, const struct token_rights *rights, struct answer_writer *w);
 
 /* Notes a delivery. false: a copy of it was noted before, and not forgotten since. Any thread. */
 bool webhook_take(struct webhooks *h, struct hash128 delivery);

@@ -287,7 +287,8 @@ void disk_start(struct disk *d)
     CHECK(d->finder);
 }
 
-/* At the end: how long a log that is behind is waited for, so that a short run leaves its pages behind, too. */
+/* At the end: how long a log that is behind is waited for, so that a short run leaves its pages
+ * behind, too. */
 #define STOP_MOST_MS 2000
 #define STOP_NAP_US  10000
 

@@ -39,6 +39,17 @@ struct exchange {
     int64_t timeout_ms;
 };
 
+void ask_add_encoded(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~')
+            buf_add_char(b, c);
+        else
+            buf_printf(b, "%%%02X", (unsigned char)c);
+    }
+}
+
 static void say_nothing(struct log *log, struct str line)
 {
     (void)log;
@@ -252,7 +263,9 @@ static void write_question(struct exchange *x, const struct door *d, struct str 
 {
     struct str admin = buf_str(&d->admin);
     bool local = str_starts(admin, STR("unix:")), any = str_starts(admin, STR(":"));
-    buf_add(&x->out, x->method == METHOD_POST ? STR("POST ") : STR("GET "));
+    buf_add(&x->out, x->method == METHOD_POST     ? STR("POST ")
+                     : x->method == METHOD_DELETE ? STR("DELETE ")
+                                                  : STR("GET "));
     buf_add(&x->out, target);
     buf_printf(&x->out, " HTTP/1.1\r\nHost: %s%.*s\r\n", local || any ? "localhost" : "",
                local ? 0 : (int)admin.n, admin.p);
@@ -269,6 +282,8 @@ static void write_question(struct exchange *x, const struct door *d, struct str 
 static int refused(struct door *d, int status, const json_t *answer)
 {
     const char *message = json_string_value(json_object_get(answer, "message"));
+    if (status == 401 && member_text(answer, "message").n && strstr(message, " has expired"))
+        return report_failure(d->verb, CLIENT_FAILED, "%s", message);
     if (status == 401)
         return report_failure(
             d->verb, CLIENT_FAILED,

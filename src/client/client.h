@@ -1,6 +1,6 @@
 /*
- * The verbs that talk to a running freshet: purge.c, deploy.c, explain.c, status.c. Each finds the admin
- * listener and the token (door.h), asks one question (ask.h), and prints the answer for people (report.h).
+ * The verbs that talk to a running freshet: purge.c, deploy.c, explain.c, status.c, token.c. Each finds the
+ * admin listener and the token (door.h), asks one question (ask.h), and prints the answer (report.h).
  * Blocks until the answer is there: at most 10 s, but for a deploy, which takes its time.
  */
 #ifndef CLIENT_CLIENT_H
@@ -14,5 +14,6 @@ int client_purge(const struct cli *cli);
 int client_deploy(const struct cli *cli);
 int client_explain(const struct cli *cli);
 int client_status(const struct cli *cli);
+int client_token(const struct cli *cli);
 
 #endif

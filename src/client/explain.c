@@ -3,18 +3,6 @@
 #include "client/ask.h"
 #include "client/report.h"
 
-/* Everything but unreserved characters is percent-encoded (RFC 3986 §2.3). */
-static void add_encoded(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if (is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~')
-            buf_add_char(b, c);
-        else
-            buf_printf(b, "%%%02X", (unsigned char)c);
-    }
-}
-
 /* Parts "name: value" with "; " between them, one a line. */
 static void print_key(struct str key)
 {
@@ -209,10 +197,10 @@ int client_explain(const struct cli *cli)
     json_t *answer = NULL;
     struct buf target = BUF_INIT;
     buf_add(&target, STR("/api/v1/explain?url="));
-    add_encoded(&target, cli->url);
+    ask_add_encoded(&target, cli->url);
     for (size_t i = 0; i < cli->headers.n; i++) {
         buf_add(&target, STR("&header="));
-        add_encoded(&target, cli->headers.v[i]);
+        ask_add_encoded(&target, cli->headers.v[i]);
     }
     int code = door_find(&d, "explain", cli);
     if (code == CLIENT_DONE)

@@ -49,6 +49,13 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                       1, 1, false },
     [CLI_STATUS] = { STR_INIT("status"), "status [--json]", "Says how a running freshet is doing.", 0, 0,
                      false },
+    [CLI_TOKEN] = { STR_INIT("token"),
+                    "token create --name NAME --scope SCOPE [--site S] [--expires TIME] | list | revoke NAME",
+                    "Makes, lists and revokes tokens of a running freshet, beside the one that it was "
+                    "started "
+                    "with. The secret of a new one is printed once. A token works at once and until it "
+                    "expires or is revoked, also after a restart.",
+                    1, 2, false },
     [CLI_CHECK] = { STR_INIT("check"), "check [CONFIG] [--SETTING VALUE]...",
                     "Takes what run takes and tries what run would need, says everything that is wrong and "
                     "serves nothing.",
@@ -65,7 +72,7 @@ enum flag_kind {
 };
 
 #define ON(verb)  (1u << (verb))
-#define ON_CLIENT (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS))
+#define ON_CLIENT (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS) | ON(CLI_TOKEN))
 
 struct flag {
     unsigned verbs;
@@ -115,7 +122,16 @@ static const struct flag flags[] = {
       "Back to the release before, with its origin and its pages." },
     { ON(CLI_EXPLAIN), STR_INIT("header"), 'H', FLAG_MANY, FORM_HEADER, AT(headers), "'NAME: VALUE'",
       "A field of the request. Again: more fields." },
-    { ON(CLI_STATUS), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json), "", "As JSON, for programs." },
+    { ON(CLI_TOKEN), STR_INIT("name"), 0, FLAG_TEXT, FORM_ANY, AT(name), "NAME",
+      "create: what the token is called, by letters, digits, \"-\", \"_\" and \".\"." },
+    { ON(CLI_TOKEN), STR_INIT("scope"), 0, FLAG_MANY, FORM_ANY, AT(scopes), "SCOPE",
+      "create: what it is for: purge, read (explain, status), or admin, which is everything. Again: more." },
+    { ON(CLI_TOKEN), STR_INIT("site"), 0, FLAG_MANY, FORM_ANY, AT(sites), "NAME",
+      "create: the site that it is for. Again: more. Default: all sites." },
+    { ON(CLI_TOKEN), STR_INIT("expires"), 0, FLAG_TEXT, FORM_ANY, AT(expires), "TIME",
+      "create: how long it works: 12h, 90d. Default: until it is revoked." },
+    { ON(CLI_STATUS) | ON(CLI_TOKEN), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json), "",
+      "As JSON, for programs." },
     { ON(CLI_DEPLOY), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
       "The site. Default: the one site." },
     { ON(CLI_PURGE), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
@@ -429,6 +445,26 @@ static bool refuse_misplaced(struct parse *p, struct str word)
     return REFUSE(p, "%s is an origin, not a file; write --origin %.*s", quoted, STR_ARG(word));
 }
 
+static const struct str actions[CLI_ACTION_COUNT] = {
+    [CLI_TOKEN_CREATE] = STR_INIT("create"),
+    [CLI_TOKEN_LIST] = STR_INIT("list"),
+    [CLI_TOKEN_REVOKE] = STR_INIT("revoke"),
+};
+
+/* The action, then the name. */
+static bool take_token_word(struct parse *p, struct str word)
+{
+    struct cli *c = p->cli;
+    if (p->words == 2) {
+        c->name = word;
+        return true;
+    }
+    while (c->action < CLI_ACTION_COUNT && !str_eq(word, actions[c->action]))
+        c->action++;
+    return c->action < CLI_ACTION_COUNT ||
+           REFUSE(p, "%s is none; there are create, list and revoke", report_quote(&p->report, word));
+}
+
 static bool take_word(struct parse *p, char *arg)
 {
     struct str word = str_from(arg);
@@ -443,6 +479,7 @@ static bool take_word(struct parse *p, char *arg)
     case CLI_RUN:
     case CLI_CHECK: p->cli->config = arg; return true;
     case CLI_EXPLAIN: p->cli->url = word; return true;
+    case CLI_TOKEN: return take_token_word(p, word);
     case CLI_HELP: return take_help_topic(p, word);
     default: break;
     }
@@ -472,6 +509,26 @@ static bool take_words(struct parse *p)
     return true;
 }
 
+static bool check_token(struct parse *p)
+{
+    const struct cli *c = p->cli;
+    bool is_for_new = c->scopes.n || c->sites.n || c->expires.n;
+    if (c->json && c->action != CLI_TOKEN_LIST)
+        return REFUSE(p, "--json is for \"freshet token list\"");
+    if (c->action == CLI_TOKEN_LIST)
+        return (p->words == 1 && !c->name.n && !is_for_new) ||
+               REFUSE(p, "list shows all of them; leave out the rest");
+    if (c->action == CLI_TOKEN_REVOKE)
+        return (c->name.n && !is_for_new) ||
+               REFUSE(p, "write which one, and nothing else: token revoke NAME");
+    if (p->words > 1)
+        return REFUSE(p, "%s is one word too many; write --name %.*s", report_quote(&p->report, c->name),
+                      STR_ARG(c->name));
+    if (!c->name.n)
+        return REFUSE(p, "--name is missing: a word by which the token can be revoked");
+    return c->scopes.n || REFUSE(p, "--scope is missing: purge, read or admin");
+}
+
 /* What no single word can show. */
 static bool check_whole(struct parse *p)
 {
@@ -484,6 +541,8 @@ static bool check_whole(struct parse *p)
         return REFUSE(p, "--all is the whole site; leave out --all, or --tag, --url and --prefix");
     if (c->verb == CLI_PURGE && !c->all && !c->tags.n && !c->urls.n && !c->prefixes.n)
         return REFUSE(p, "nothing to purge; say what with --tag, --url, --prefix or --all");
+    if (c->verb == CLI_TOKEN)
+        return check_token(p);
     if (c->verb == CLI_DEPLOY && c->rollback && (c->id.n || c->origin.n))
         return REFUSE(
             p, "--rollback goes back to a release with its id and origin; leave out --id and --origin");

@@ -14,11 +14,14 @@ enum cli_verb {
     CLI_DEPLOY,  /* ask it to switch a site to another release */
     CLI_EXPLAIN, /* ask it what it would answer to a URL */
     CLI_STATUS,  /* ask it how it is */
+    CLI_TOKEN,   /* ask it to make, list or revoke tokens */
     CLI_CHECK,   /* check [CONFIG]: read the settings, say what is wrong */
     CLI_VERSION, /* print the version */
     CLI_HELP,    /* print cli_help */
     CLI_VERB_COUNT
 };
+
+enum cli_action { CLI_TOKEN_CREATE, CLI_TOKEN_LIST, CLI_TOKEN_REVOKE, CLI_ACTION_COUNT };
 
 /* Strings point into argv. A string that was not given is empty. */
 struct cli {
@@ -36,13 +39,18 @@ struct cli {
     /* explain */
     struct str url;
     struct strs headers; /* "Name: value", the name is a token */
-    /* status */
+    /* status, token list */
     bool json;
+    /* token */
+    enum cli_action action;
+    struct str name;           /* with create and revoke */
+    struct strs scopes, sites; /* with create, at least one scope; each may be words between commas */
+    struct str expires;
     /* deploy */
     struct strs warm, assets;
     struct str id, origin, check, keep, wait, warm_time, base;
     bool rollback;
-    /* purge, deploy, explain, status: where the running freshet is. For run and check these are overrides. */
+    /* The verbs that ask: where the running freshet is. For run and check these are overrides. */
     struct str admin, token, state, site;
 };
 

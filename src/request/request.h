@@ -268,6 +268,7 @@ struct request {
     size_t body_most;  /* 0: what the source takes */
     struct hold *hold; /* private to request_budget.c; NULL: nothing is counted */
     bool collects, body_ended;
+    bool body_unwanted; /* by from_head of its source: it is started without its body */
 
     /* ---- for the record ---- */
     enum reason reason;

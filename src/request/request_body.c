@@ -97,6 +97,10 @@ enum step request_collect_body(struct request *r)
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
     else if (begins && is_answered(r))
         return STEP_SEND;
+    if (r->body_unwanted) {
+        r->collects = false;
+        return STEP_FETCH;
+    }
     if (is_refused(r))
         request_drop_collected(r); /* at once: its answer may take a while */
     if (r->refused != HTTP_ERROR_NONE)

@@ -33,7 +33,8 @@ struct source {
     enum body_budget budget;
     /* With body_max: called before the body of a request is taken, once. Decides what the head decides. true:
      * it has made r->answer, and nobody reads the body. false: the body is taken, up to r->body_most bytes if
-     * the source sets that. NULL: the head decides nothing. */
+     * the source sets that; or it sets r->body_unwanted, and `start` follows at once, without the body. NULL:
+     * the head decides nothing. */
     bool (*from_head)(struct source *s, struct request *r);
     /*
      * Begins to fill `o`, which is NEW. The source ends with object_set_head and object_seal, or with

@@ -31,6 +31,7 @@ int process_facts_open(struct process *p, const char *folder)
         find_secret(p);
         epochs_save_to(p->cache->epochs, p->facts);
         ledger_load(&p->deploys.ledger, p->facts, p->settings, clock_now(&p->clock), &said);
+        tokens_load(&p->tokens, p->facts, clock_now(&p->clock), &said);
     }
     if (found == FACTS_REFUSED)
         fprintf(stderr, "freshet: %.*s\n", STR_ARG(buf_str(&said)));

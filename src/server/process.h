@@ -25,6 +25,7 @@ struct process {
     atomic_bool facts_failing;
     struct origins origins;
     struct country *country; /* NULL: none */
+    struct tokens tokens;
     struct admin admin;
     struct deploys deploys;
     struct source *internal;     /* answers what comes by the internal listener */

@@ -365,6 +365,7 @@ static void init_admin(struct run *r)
     a->origins = &r->p.origins;
     a->deploys = &r->p.deploys;
     a->facts = r->p.facts;
+    a->tokens = &r->p.tokens;
     a->workers = r->p.workers_n;
     a->counters = mem_alloc(a->workers * sizeof(struct counters *));
     for (size_t i = 0; i < a->workers; i++)
@@ -391,6 +392,7 @@ static int init_process(struct run *r)
     origins_init(&p->origins);
     p->country = r->found.country;
     deploys_init(&p->deploys);
+    tokens_init(&p->tokens);
     if (process_facts_open(p, r->found.state) != 0)
         return 1;
     p->settings = settings_of_deploys(r, p->settings);
@@ -482,6 +484,7 @@ static void fini(struct run *r)
     for (size_t i = 0; i < p->workers_n; i++)
         worker_fini(&p->workers[i]);
     admin_fini(&p->admin);
+    tokens_fini(&p->tokens);
     mem_free(p->admin.counters);
     process_disk_free(&r->disk_watch);
     cache_free(p->cache);

@@ -36,6 +36,9 @@ const right = {
   'README.md': '# Read\n[docs](docs/a.md#a-b) `[not](a-link)` net/work/x ${root}/root/x\n',
   'docs/CACHING.md': '# Caching\n**1.1** One.\n**1.2** Two.\n## 7. Streams, upgrades, the rest\n',
   'docs/RELIABILITY.md': reliability(rows),
+  'src/tbl/routes.h': 'ROUTE(AGE, GET, "/x", READ, OWN, "does, x")\nROUTE_LIKE(AGE, "`BAN`", NONE, NONE, "y")\n',
+  'docs/ADMIN.md': '# A\n<!-- src/tbl/routes.h -->\n| request | scope | sites | does |\n|---|---|---|---|\n' +
+    '| `GET /x` | `read` | its own | does, x |\n| `BAN` | none |  | y |\n<!-- end -->\n',
   'tests/scenario/a_x/a001_one.vtc': 'varnishtest "x"\n# scenarios A1 to A2; CACHING.md 1.1, 7\n# hostile h1-04 (a word)\nexpect ~ {detail="dev: x"}\n',
   'tests/scenario/a_x/a005_log.mjs': "// x\nsaid('reason=seen-in-log');\n",
   'tests/unit/meson.build': "unit_tests = ['base_str_test']\n",
@@ -45,6 +48,8 @@ const right = {
 
 // check, what is wrong, the files that make it wrong
 const faults = [
+  ['routes', 'a route that is not in the page', { 'src/tbl/routes.h': 'ROUTE(AGE, GET, "/x", ADMIN, OWN, "does, x")\n' }],
+  ['routes', 'a page without its table', { 'docs/ADMIN.md': '# A\n' }],
   ['includes', 'a room calls up', { 'src/base/str.c': '#include "http/date.h"\n' }],
   ['includes', 'a room without a row', { 'src/attic/old.c': '#include <stdio.h>\n' }],
   ['includes', 'an include without its room', { 'src/base/str.c': '#include "str.h"\n' }],

@@ -29,6 +29,7 @@ struct world {
     struct cache *cache;
     struct origins origins;
     struct deploys deploys;
+    struct tokens tokens;
     struct counters counters[2], *both[2];
     struct admin admin;
     struct requests requests;
@@ -71,6 +72,8 @@ static inline void world_init(struct world *w, const char *yaml)
     w->admin.cache = w->cache;
     w->admin.origins = &w->origins;
     w->admin.deploys = &w->deploys;
+    tokens_init(&w->tokens);
+    w->admin.tokens = &w->tokens;
     w->admin.counters = w->both;
     w->admin.workers = 2;
     w->admin.clock = &w->clock;
@@ -91,6 +94,7 @@ static inline void world_fini(struct world *w)
 {
     request_fini(&w->request);
     admin_fini(&w->admin);
+    tokens_fini(&w->tokens);
     cache_free(w->cache);
     origins_fini(&w->origins);
     deploys_fini(&w->deploys);

@@ -232,6 +232,48 @@ static void explain_takes_a_url_and_fields(void **state)
     forget(&f);
 }
 
+static void token_makes_lists_and_revokes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    good(&f, "token create --scope purge --scope read,admin --site shop --expires 90d --name ci --token t");
+    assert_int_equal(f.cli.verb, CLI_TOKEN);
+    assert_int_equal(f.cli.action, CLI_TOKEN_CREATE);
+    assert_int_equal(f.cli.scopes.n, 2);
+    assert_str(f.cli.scopes.v[1], "read,admin");
+    assert_int_equal(f.cli.sites.n, 1);
+    assert_str(f.cli.sites.v[0], "shop");
+    assert_str(f.cli.expires, "90d");
+    assert_str(f.cli.name, "ci");
+    forget(&f);
+    good(&f, "token list --json");
+    assert_int_equal(f.cli.action, CLI_TOKEN_LIST);
+    forget(&f);
+    good(&f, "token revoke ci");
+    assert_int_equal(f.cli.action, CLI_TOKEN_REVOKE);
+    assert_str(f.cli.name, "ci");
+    forget(&f);
+    static const char *const lines[][2] = {
+        { "token", "an argument is missing" },
+        { "token make", "\"make\" is none; there are create, list and revoke" },
+        { "token create", "--name is missing" },
+        { "token create --name ci", "--scope is missing" },
+        { "token create ci --scope read", "write --name ci" },
+        { "token list ci", "list shows all of them" },
+        { "token list --scope read", "list shows all of them" },
+        { "token revoke", "write which one" },
+        { "token revoke ci --site shop", "write which one, and nothing else" },
+        { "token revoke ci --json", "--json is for" },
+        { "token revoke ci cd", "one word too many" },
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        assert_false(parse(&f, lines[i][0]));
+        if (!text_in(&f.error, lines[i][1]))
+            fail_msg("%s: %.*s", lines[i][0], STR_ARG(buf_str(&f.error)));
+        forget(&f);
+    }
+}
+
 static void the_other_verbs(void **state)
 {
     (void)state;
@@ -501,6 +543,9 @@ static void help_names_every_flag(void **state)
           { "\n  --id ID\n", "\n  --warm WHAT\n", "--rollback", "Default: the setting keep_assets" } },
         { CLI_EXPLAIN, { "\n  --header, -H 'NAME: VALUE'\n", "--admin", "--token" } },
         { CLI_STATUS, { "\n  --json\n", "--admin", "--token" } },
+        { CLI_TOKEN,
+          { "usage: freshet token create", "\n  --name NAME\n", "\n  --scope SCOPE\n", "\n  --site NAME\n",
+            "\n  --expires TIME\n", "\n  --json\n", "--token" } },
         { CLI_CHECK, { "usage: freshet check [CONFIG]", "--memory SIZE" } },
         { CLI_VERSION, { "usage: freshet version\n" } },
     };
@@ -525,6 +570,7 @@ int main(void)
         cmocka_unit_test(every_setting_is_a_flag_that_the_settings_take),
         cmocka_unit_test(purge_says_what_and_where),
         cmocka_unit_test(explain_takes_a_url_and_fields),
+        cmocka_unit_test(token_makes_lists_and_revokes),
         cmocka_unit_test(the_other_verbs),
         cmocka_unit_test(mistakes_are_explained),
         cmocka_unit_test(what_other_programs_call_it_is_translated),
