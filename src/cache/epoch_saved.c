@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/little.h"
 #include "base/mem.h"
 #include "cache/epoch_machine.h"
 #include "store/facts.h"
@@ -34,11 +35,6 @@ static struct epoch *epoch_of(struct link *l)
 
 /* ---- what has changed ---- */
 
-static bool is_saved_somewhere(const struct epochs *e)
-{
-    return e->facts != NULL;
-}
-
 void epoch_unsave_new(struct epochs *e, struct epoch *s)
 {
     link_init(&s->disk);
@@ -47,6 +43,8 @@ void epoch_unsave_new(struct epochs *e, struct epoch *s)
 
 void epoch_unsave(struct epochs *e, struct epoch *s)
 {
+    if (e->facts)
+        facts_changed(e->facts);
     if (s->is_unsaved)
         return; /* it keeps its place: its row is made when it is taken */
     s->is_unsaved = true;
@@ -62,16 +60,15 @@ static void take_out(struct epochs *e, struct epoch *s)
     link_remove(&s->disk);
 }
 
-bool epoch_unsave_gone(struct epochs *e, struct epoch *s)
+void epoch_unsave_dropped(struct epochs *e, struct epoch *s)
 {
-    /* When the disk fails, the next commit writes all rows anew. */
-    if (!is_saved_somewhere(e) || facts_is_failing(e->facts)) {
-        take_out(e, s);
-        return false;
-    }
-    s->is_gone = true;
-    epoch_unsave(e, s);
-    return true;
+    take_out(e, s);
+}
+
+void epoch_step_over(struct epochs *e, struct epoch *s)
+{
+    if (e->walk == &s->link)
+        e->walk = s->link.next == &e->by_age.head ? NULL : s->link.next;
 }
 
 void epoch_unsave_head(struct epochs *e)
@@ -83,21 +80,20 @@ void epoch_unsave_head(struct epochs *e)
 
 static void put(struct facts_row *row, uint64_t value)
 {
-    for (int i = 0; i < 8; i++)
-        row->bytes[row->n++] = (unsigned char)(value >> 8 * i);
+    little_put_u64(row->bytes + row->n, value);
+    row->n += 8;
 }
 
 static uint64_t word(const struct facts_row *row, size_t i)
 {
-    uint64_t value = 0;
-    for (int k = 7; k >= 0; k--)
-        value = value << 8 | row->bytes[i * 8 + (size_t)k];
-    return value;
+    const unsigned char *p = row->bytes + 8 * i;
+    return little_get_u64(&p);
 }
 
 static void write_head(struct epochs *e, struct facts_row *row, struct now now)
 {
-    *row = (struct facts_row){ .key = HEAD_KEY };
+    row->key = HEAD_KEY;
+    row->n = 0;
     if (now.wall_ms > e->head_wall_ms)
         e->head_wall_ms = now.wall_ms;
     put(row, e->ceiling);
@@ -110,9 +106,8 @@ static void write_head(struct epochs *e, struct facts_row *row, struct now now)
 
 static void write_name(const struct epoch *s, struct facts_row *row, struct now now)
 {
-    *row = (struct facts_row){ .key = (epoch_name(s) >> 8) + 1 };
-    if (s->is_gone)
-        return;
+    row->key = (epoch_name(s) >> 8) + 1;
+    row->n = 0;
     put(row, s->last[PURGE_HARD]);
     put(row, s->last[PURGE_INVALIDATE]);
     for (uint32_t i = 0; s->softs && i < s->softs->n; i++) {
@@ -153,33 +148,69 @@ static size_t take(void *owner, struct facts_row *out, size_t most, struct now n
         struct epoch *s = epoch_of(l);
         write_name(s, &out[n], now);
         take_out(e, s);
-        if (s->is_gone)
-            epoch_free(e, s);
-        else
-            list_push_back(&e->saved, &s->disk);
+        list_push_back(&e->saved, &s->disk);
     }
     lock_give(&e->lock);
     return n;
 }
 
-#define AGAIN_HOLD 256
+/* ---- all of them ---- */
 
-/* Runs in one hold of the lock. true: there may be more. */
-static bool again_some(struct epochs *e)
+static void walk_begin(void *owner, bool saves)
 {
+    struct epochs *e = owner;
     lock_take(&e->lock);
-    unsigned n = 0;
-    for (struct link *l; n < AGAIN_HOLD && (l = list_first(&e->saved)) != NULL; n++)
-        epoch_unsave(e, epoch_of(l));
-    e->head_unsaved = true;
+    raise_ceiling(e);
+    e->walk = list_first(&e->by_age);
+    e->walk_upto = atomic_load_explicit(&e->latest, memory_order_relaxed);
+    e->walk_saves = saves;
+    e->walk_heads = 2;
     lock_give(&e->lock);
-    return n == AGAIN_HOLD;
 }
 
-static void again(void *owner)
+/* A commit may be under way: what it still has to write stays unsaved. */
+static void give_head(struct epochs *e, struct facts_row *row, struct now now)
 {
-    while (again_some(owner))
-        ;
+    bool unsaved = e->head_unsaved;
+    write_head(e, row, now);
+    e->head_unsaved = unsaved && !e->walk_saves;
+}
+
+static void give_name(struct epochs *e, struct epoch *s, struct facts_row *row, struct now now)
+{
+    write_name(s, row, now);
+    if (e->walk_saves && s->is_unsaved) {
+        take_out(e, s);
+        list_push_back(&e->saved, &s->disk);
+    }
+}
+
+/* Names that are purged meanwhile go to the end, behind walk_upto. The head comes first, since no name is
+ * read without one, and again at the end: it stands for the names that were forgotten meanwhile. */
+static size_t walk(void *owner, struct facts_row *out, size_t most, struct now now)
+{
+    struct epochs *e = owner;
+    size_t n = 0;
+    lock_take(&e->lock);
+    if (e->walk_heads == 2) {
+        give_head(e, &out[n++], now);
+        e->walk_heads--;
+    }
+    while (n < most && e->walk) {
+        struct epoch *s = CONTAINER_OF(e->walk, struct epoch, link);
+        bool is_last = epoch_latest(s) > e->walk_upto;
+        epoch_step_over(e, s);
+        if (is_last)
+            e->walk = NULL;
+        else
+            give_name(e, s, &out[n++], now);
+    }
+    if (n < most && e->walk_heads) {
+        give_head(e, &out[n++], now);
+        e->walk_heads--;
+    }
+    lock_give(&e->lock);
+    return n;
 }
 
 /* ---- at the start ---- */
@@ -213,6 +244,22 @@ static int64_t mono_of(const struct epochs *e, int64_t wall_ms, struct now now)
     return now.mono_ms - (known ? now.wall_ms - wall_ms : LONG_AGO_MS);
 }
 
+/* Returns the name, at the end of by_age and without a purge. */
+static struct epoch *place_for(struct epochs *e, uint64_t name)
+{
+    struct epoch *s = epoch_find(e, name);
+    if (!s) {
+        /* What was forgotten since a snapshot comes again with its log. */
+        if (e->table.n >= e->names_max)
+            epoch_raise_floor(e);
+        return epoch_add(e, name);
+    }
+    epoch_drop_softs(e, s);
+    link_remove(&s->link);
+    list_push_back(&e->by_age, &s->link);
+    return s;
+}
+
 /* The head is the first row, so the ceiling is known. */
 static bool load_name(struct epochs *e, const struct facts_row *row, struct now now)
 {
@@ -231,7 +278,7 @@ static bool load_name(struct epochs *e, const struct facts_row *row, struct now 
     if (hard + invalidated + before == 0 || hard > e->ceiling || invalidated > e->ceiling ||
         before > e->ceiling)
         return false;
-    struct epoch *s = epoch_add(e, name);
+    struct epoch *s = place_for(e, name);
     s->last[PURGE_HARD] = hard;
     s->last[PURGE_INVALIDATE] = invalidated;
     s->last[PURGE_SOFT] = before;
@@ -253,13 +300,14 @@ static void forget(void *owner)
     for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
         epoch_drop(e, CONTAINER_OF(l, struct epoch, link));
     memset(e->floors, 0, sizeof(e->floors));
+    atomic_store_explicit(&e->floor, 0, memory_order_relaxed);
     e->ceiling = 0;
     e->head_wall_ms = 0;
 }
 
 struct facts_rows epochs_rows(struct epochs *e)
 {
-    return (struct facts_rows){ e, load, forget, begin, take, again };
+    return (struct facts_rows){ e, load, forget, begin, take, walk_begin, walk };
 }
 
 struct aged {
@@ -273,19 +321,36 @@ static int by_latest(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The rows came in the order of their names. */
+/* Returns how many of them are in order already, and before all others. */
+static size_t in_order(const struct aged *all, size_t n)
+{
+    uint64_t least = UINT64_MAX;
+    size_t good = n;
+    for (size_t i = n; i-- > 0;) {
+        if (all[i].latest > least)
+            good = i;
+        else
+            least = all[i].latest;
+    }
+    return good;
+}
+
+/* A snapshot is in order; what a log has changed since may not be. */
 static void put_in_order(struct epochs *e)
 {
     size_t n = 0;
     struct aged *all = mem_alloc((e->table.n + 1) * sizeof(*all));
-    for (struct link *l; (l = list_pop(&e->by_age)) != NULL;) {
+    LIST_EACH(l, &e->by_age) {
         struct epoch *s = CONTAINER_OF(l, struct epoch, link);
         all[n++] = (struct aged){ epoch_latest(s), s };
     }
     CHECK(n == e->table.n);
-    qsort(all, n, sizeof(*all), by_latest);
-    for (size_t i = 0; i < n; i++)
+    size_t good = in_order(all, n);
+    qsort(all + good, n - good, sizeof(*all), by_latest);
+    for (size_t i = good; i < n; i++) {
+        link_remove(&all[i].s->link);
         list_push_back(&e->by_age, &all[i].s->link);
+    }
     mem_free(all);
 }
 
