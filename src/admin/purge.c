@@ -121,6 +121,7 @@ bool purge_make(struct admin *a, struct request *r, struct purge *purges, size_t
         made->said = i ? ARENA_JOIN(&r->arena, made->said, STR("; "), said) : said;
         if (result.names == 0)
             continue;
+        made->changed = true;
         saved_expect(r);
         admin_purged(a, result.sequence, said, now.wall_ms);
         log_info(r->w->log, "purge", "%.*s (sequence %llu%s%.*s)", STR_ARG(said),
@@ -153,6 +154,7 @@ void purge_answer(struct admin *a, struct request *r, struct str body)
             answer_field(r, STR("Retry-After"), STR("1"));
         return;
     }
-    answer_json(r, 202, text_of(r, &made, saved_is_expected(r)));
+    /* What changed nothing has nothing to lose. */
+    answer_json(r, 202, text_of(r, &made, saved_is_expected(r) || !made.changed));
     saved_otherwise(r, text_of(r, &made, false));
 }
