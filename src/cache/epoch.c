@@ -341,6 +341,7 @@ void epochs_free(struct epochs *e)
     lock_fini(&e->lock);
     for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
         epoch_drop(e, epoch_of(l));
+    mem_free(e->loading);
     table_fini(&e->table, &e->memory);
     memory_fini(&e->memory);
     mem_free(e);

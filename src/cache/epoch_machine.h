@@ -69,10 +69,11 @@ struct epochs {
     struct link *walk;  /* the next one; NULL: none is left */
     uint64_t walk_upto; /* those with later purges are given to a commit anyway */
     bool walk_saves;
-    unsigned walk_heads;  /* that are still to be given: 2, 1, 0 */
-    uint64_t ceiling;     /* on disk or on its way: no number above it is given */
-    int64_t head_wall_ms; /* the latest wall time that is on disk */
-    unsigned tag;         /* EPOCHS_TAG while it lives; behind all that a hit reads */
+    unsigned walk_heads;           /* that are still to be given: 2, 1, 0 */
+    uint64_t ceiling;              /* on disk or on its way: no number above it is given */
+    int64_t head_wall_ms;          /* the latest wall time that is on disk */
+    struct epoch_loading *loading; /* at the start */
+    unsigned tag;                  /* EPOCHS_TAG while it lives; behind all that a hit reads */
 };
 #define EPOCHS_TAG 0x65706f63u
 

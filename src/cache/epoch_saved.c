@@ -10,11 +10,11 @@
 /*
  * A name's row: its number is the name's 56 bits and one, its bytes are numbers of 8 bytes, little endian:
  * the latest hard purge, the latest invalidation, then for each soft purge that is remembered its number and
- * its wall time. Row 0 is the head: the ceiling, the floors of hard, soft and invalidating purges, and the
- * latest wall time that was written.
+ * its wall time. Row 0 is the head: the ceiling, the floors of hard, soft and invalidating purges, the latest
+ * wall time that was written, and about how many names there are.
  */
 #define HEAD_KEY   0
-#define HEAD_WORDS 5
+#define HEAD_WORDS 6
 #define NAME_WORDS 2
 #define SOFT_WORDS 2
 
@@ -101,6 +101,7 @@ static void write_head(struct epochs *e, struct facts_row *row, struct now now)
     put(row, e->floors[PURGE_SOFT]);
     put(row, e->floors[PURGE_INVALIDATE]);
     put(row, (uint64_t)e->head_wall_ms);
+    put(row, e->table.n);
     e->head_unsaved = false;
 }
 
@@ -220,16 +221,23 @@ static bool is_number(uint64_t n)
     return n < INT64_MAX / 2;
 }
 
+static void raise_to(uint64_t *floor, uint64_t n)
+{
+    *floor = n > *floor ? n : *floor;
+}
+
 static bool load_head(struct epochs *e, const struct facts_row *row)
 {
     if (row->n != HEAD_WORDS * 8)
         return false;
     e->ceiling = word(row, 0);
-    e->floors[PURGE_HARD] = word(row, 1);
-    e->floors[PURGE_SOFT] = word(row, 2);
-    e->floors[PURGE_INVALIDATE] = word(row, 3);
+    raise_to(&e->floors[PURGE_HARD], word(row, 1));
+    raise_to(&e->floors[PURGE_SOFT], word(row, 2));
+    raise_to(&e->floors[PURGE_INVALIDATE], word(row, 3));
     e->head_wall_ms = (int64_t)word(row, 4);
     bool good = is_number(e->ceiling) && e->head_wall_ms >= 0;
+    uint64_t names = word(row, 5);
+    table_reserve(&e->table, &e->memory, (uint32_t)(names < e->names_max ? names : e->names_max));
     for (int k = 0; k < PURGE_KINDS; k++)
         good = good && e->floors[k] <= e->ceiling;
     return good;
@@ -260,8 +268,21 @@ static struct epoch *place_for(struct epochs *e, uint64_t name)
     return s;
 }
 
+static void add_name(struct epochs *e, const struct facts_row *row, struct now now)
+{
+    size_t softs = (row->n / 8 - NAME_WORDS) / SOFT_WORDS;
+    struct epoch *s = place_for(e, (row->key - 1) << 8);
+    s->last[PURGE_HARD] = word(row, 0);
+    s->last[PURGE_INVALIDATE] = word(row, 1);
+    for (size_t i = 0; i < softs; i++) {
+        s->last[PURGE_SOFT] = word(row, NAME_WORDS + i * SOFT_WORDS);
+        epoch_add_soft(e, s, s->last[PURGE_SOFT],
+                       mono_of(e, (int64_t)word(row, NAME_WORDS + i * SOFT_WORDS + 1), now));
+    }
+}
+
 /* The head is the first row, so the ceiling is known. */
-static bool load_name(struct epochs *e, const struct facts_row *row, struct now now)
+static bool is_name(const struct epochs *e, const struct facts_row *row)
 {
     size_t words = row->n / 8, softs = words < NAME_WORDS ? 0 : (words - NAME_WORDS) / SOFT_WORDS;
     uint64_t name = (row->key - 1) << 8, before = 0;
@@ -275,28 +296,78 @@ static bool load_name(struct epochs *e, const struct facts_row *row, struct now 
         before = number;
     }
     uint64_t hard = word(row, 0), invalidated = word(row, 1);
-    if (hard + invalidated + before == 0 || hard > e->ceiling || invalidated > e->ceiling ||
-        before > e->ceiling)
-        return false;
-    struct epoch *s = place_for(e, name);
-    s->last[PURGE_HARD] = hard;
-    s->last[PURGE_INVALIDATE] = invalidated;
-    s->last[PURGE_SOFT] = before;
-    for (size_t i = 0; i < softs; i++)
-        epoch_add_soft(e, s, word(row, NAME_WORDS + i * SOFT_WORDS),
-                       mono_of(e, (int64_t)word(row, NAME_WORDS + i * SOFT_WORDS + 1), now));
-    return true;
+    return hard + invalidated + before > 0 && hard <= e->ceiling && invalidated <= e->ceiling &&
+           before <= e->ceiling;
+}
+
+/* Names that were read and are still to be added. A million of them come one after the other, and each is found
+ * at three places that are in no cache of the processor: so the first of them is asked for when a name comes,
+ * the second one a little later, and it is added when both are there. */
+#define AHEAD 32
+
+struct epoch_loading {
+    unsigned first, n;
+    struct now now;
+    struct facts_row rows[AHEAD];
+};
+
+static struct table_node **chain_of(const struct epochs *e, const struct facts_row *row)
+{
+    return table_chain(&e->table, (uint32_t)((row->key - 1) << 8 >> 32));
+}
+
+static void add_first(struct epochs *e)
+{
+    struct epoch_loading *l = e->loading;
+    add_name(e, &l->rows[l->first], l->now);
+    l->first = (l->first + 1) % AHEAD;
+    l->n--;
+}
+
+static void load_name(struct epochs *e, const struct facts_row *row, struct now now)
+{
+    struct epoch_loading *l = e->loading;
+    if (!l)
+        l = e->loading = mem_alloc(sizeof(*l));
+    if (l->n == AHEAD)
+        add_first(e);
+    l->now = now;
+    unsigned at = (l->first + l->n++) % AHEAD;
+    l->rows[at].key = row->key;
+    l->rows[at].n = row->n;
+    memcpy(l->rows[at].bytes, row->bytes, row->n);
+    __builtin_prefetch(chain_of(e, row), 1);
+    if (l->n > AHEAD / 2) {
+        const struct table_node *node = *chain_of(e, &l->rows[(l->first + l->n - AHEAD / 2) % AHEAD]);
+        if (node)
+            __builtin_prefetch(node);
+    }
+}
+
+static void load_rest(struct epochs *e)
+{
+    while (e->loading && e->loading->n)
+        add_first(e);
+    mem_free(e->loading);
+    e->loading = NULL;
 }
 
 static bool load(void *owner, const struct facts_row *row, struct now now)
 {
     struct epochs *e = owner;
-    return row->key == HEAD_KEY ? load_head(e, row) : e->ceiling && load_name(e, row, now);
+    if (row->key == HEAD_KEY)
+        return load_head(e, row);
+    if (!e->ceiling || !is_name(e, row))
+        return false;
+    load_name(e, row, now);
+    return true;
 }
 
 static void forget(void *owner)
 {
     struct epochs *e = owner;
+    mem_free(e->loading);
+    e->loading = NULL;
     for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
         epoch_drop(e, CONTAINER_OF(l, struct epoch, link));
     memset(e->floors, 0, sizeof(e->floors));
@@ -335,10 +406,24 @@ static size_t in_order(const struct aged *all, size_t n)
     return good;
 }
 
+static bool is_in_order(const struct epochs *e)
+{
+    uint64_t before = 0;
+    LIST_EACH(l, &e->by_age) {
+        uint64_t latest = epoch_latest(CONTAINER_OF(l, struct epoch, link));
+        if (latest < before)
+            return false;
+        before = latest;
+    }
+    return true;
+}
+
 /* A snapshot is in order; what a log has changed since may not be. */
 static void put_in_order(struct epochs *e)
 {
     size_t n = 0;
+    if (is_in_order(e))
+        return;
     struct aged *all = mem_alloc((e->table.n + 1) * sizeof(*all));
     LIST_EACH(l, &e->by_age) {
         struct epoch *s = CONTAINER_OF(l, struct epoch, link);
@@ -358,12 +443,16 @@ void epochs_save_to(struct epochs *e, struct facts *f)
 {
     uint64_t floor = 0;
     lock_take(&e->lock);
+    load_rest(e);
     CHECK(!e->facts && atomic_load_explicit(&e->latest, memory_order_relaxed) == 1);
     put_in_order(e);
     for (int k = 0; k < PURGE_KINDS; k++)
         floor = e->floors[k] > floor ? e->floors[k] : floor;
     /* Above every number that was ever given. */
     uint64_t latest = e->ceiling > 1 ? e->ceiling : 1;
+    struct link *last = list_back(&e->by_age);
+    if (last && epoch_latest(CONTAINER_OF(last, struct epoch, link)) > latest)
+        latest = epoch_latest(CONTAINER_OF(last, struct epoch, link));
     atomic_store_explicit(&e->latest, latest, memory_order_release);
     atomic_store_explicit(&e->written, latest, memory_order_relaxed);
     atomic_store_explicit(&e->made, latest,
