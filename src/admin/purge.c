@@ -123,6 +123,7 @@ bool purge_make(struct admin *a, struct request *r, const struct token_rights *r
         made->said = i ? ARENA_JOIN(&r->arena, made->said, STR("; "), said) : said;
         if (result.names == 0)
             continue;
+        made->changed = true;
         saved_expect(r);
         admin_purged(a, result.sequence, purges[i].site, said, now.wall_ms);
         log_info(r->w->log, "purge", "%.*s (sequence %llu%s%.*s)", STR_ARG(said),
@@ -155,6 +156,7 @@ void purge_answer(struct admin *a, struct request *r, const struct token_rights 
             answer_field(r, STR("Retry-After"), STR("1"));
         return;
     }
-    answer_json(r, 202, text_of(r, &made, saved_is_expected(r)));
+    /* What changed nothing has nothing to lose. */
+    answer_json(r, 202, text_of(r, &made, saved_is_expected(r) || !made.changed));
     saved_otherwise(r, text_of(r, &made, false));
 }

@@ -17,6 +17,7 @@ bool purge_parse(struct str body, struct arena *a, struct purge *out, struct pur
 struct purge_made {
     uint64_t sequence;
     struct str said; /* what was purged, for people */
+    bool changed;    /* something was; else there is nothing to be kept */
 };
 
 /* Checks all of these purges, then applies all of them, and tells log and status; the request's answer waits

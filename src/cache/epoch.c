@@ -209,7 +209,7 @@ static uint64_t name_of_node(const struct table_node *node)
     return (uint64_t)node->hash << 32 | node->own;
 }
 
-static struct epoch *find(const struct epochs *e, uint64_t name)
+struct epoch *epoch_find(const struct epochs *e, uint64_t name)
 {
     struct table_node *node = *table_chain(&e->table, (uint32_t)(name >> 32));
     while (node && name_of_node(node) != name)
@@ -290,30 +290,33 @@ uint64_t epoch_name(const struct epoch *s)
 
 struct epoch *epoch_add(struct epochs *e, uint64_t name)
 {
-    struct epoch *s = mem_alloc(sizeof(*s));
+    struct epoch *s = memory_zero(&e->memory, sizeof(*s));
     s->node.hash = (uint32_t)(name >> 32);
     s->node.own = (uint32_t)name;
-    memory_charge(&e->memory, (int64_t)mem_cost(sizeof(*s)));
+    memory_charge(&e->memory, (int64_t)memory_cost(sizeof(*s)));
     table_add(&e->table, &e->memory, &s->node);
     list_push_back(&e->by_age, &s->link);
     epoch_unsave_new(e, s);
     return s;
 }
 
+void epoch_drop_softs(struct epochs *e, struct epoch *s)
+{
+    memory_charge(&e->memory, -softs_cost(s->softs));
+    mem_free(s->softs);
+    s->softs = NULL;
+}
+
 void epoch_drop(struct epochs *e, struct epoch *s)
 {
     table_remove(&e->table, &s->node);
     table_shrink(&e->table, &e->memory, 2);
+    epoch_step_over(e, s);
     link_remove(&s->link);
-    if (!epoch_unsave_gone(e, s))
-        epoch_free(e, s);
-}
-
-void epoch_free(struct epochs *e, struct epoch *s)
-{
-    memory_charge(&e->memory, -(int64_t)mem_cost(sizeof(*s)) - softs_cost(s->softs));
-    mem_free(s->softs);
-    mem_free(s);
+    epoch_unsave_dropped(e, s);
+    epoch_drop_softs(e, s);
+    memory_charge(&e->memory, -(int64_t)memory_cost(sizeof(*s)));
+    memory_give(&e->memory, s, sizeof(*s));
 }
 
 /* Too many names: forgets the one whose latest purge is oldest, and raises the floor above that purge. Each
@@ -338,9 +341,7 @@ void epochs_free(struct epochs *e)
     lock_fini(&e->lock);
     for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
         epoch_drop(e, epoch_of(l));
-    for (struct link *l;
-         (l = list_pop(&e->unsaved)) != NULL;) /* forgotten ones, whose rows are not removed */
-        epoch_free(e, CONTAINER_OF(l, struct epoch, disk));
+    mem_free(e->loading);
     table_fini(&e->table, &e->memory);
     memory_fini(&e->memory);
     mem_free(e);
@@ -360,8 +361,9 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
         CHECK((name & ~EPOCH_NAME_BITS) == 0);
         if (name != names[i])
             atomic_store_explicit(&e->made, number, memory_order_relaxed);
-        struct epoch *s = find(e, name);
+        struct epoch *s = epoch_find(e, name);
         if (s) {
+            epoch_step_over(e, s);
             link_remove(&s->link);
             list_push_back(&e->by_age, &s->link);
         } else {
@@ -456,7 +458,7 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
     for (size_t i = 0; i < names.n; i++)
         touch_all(e, &names, i, begin, out);
     for (size_t i = 0; i < names.made_n; i++) {
-        const struct epoch *s = find(e, names.made[i]);
+        const struct epoch *s = epoch_find(e, names.made[i]);
         if (s)
             touch(s, begin, out);
     }

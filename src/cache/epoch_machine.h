@@ -29,7 +29,7 @@ struct epoch {
     uint64_t last[PURGE_KINDS]; /* latest number of each kind, 0: none */
     struct softs *softs;        /* owned; NULL: never softly purged */
     struct link disk;           /* in epochs->saved or epochs->unsaved */
-    bool is_unsaved, is_gone;   /* gone: forgotten, and only there until its row is removed */
+    bool is_unsaved;
 };
 
 /*
@@ -66,9 +66,15 @@ struct epochs {
     size_t due;       /* of the commit under way: names that it still has to take */
     bool head_is_due; /* it has taken nothing yet */
     bool head_unsaved, is_over;
-    uint64_t ceiling;     /* on disk or on its way: no number above it is given */
-    int64_t head_wall_ms; /* the latest wall time that is on disk */
-    unsigned tag;         /* EPOCHS_TAG while it lives; behind all that a hit reads */
+    /* A walk over all names, the one that was purged longest ago first. */
+    struct link *walk;  /* the next one; NULL: none is left */
+    uint64_t walk_upto; /* those with later purges are given to a commit anyway */
+    bool walk_saves;
+    unsigned walk_heads;           /* that are still to be given: 2, 1, 0 */
+    uint64_t ceiling;              /* on disk or on its way: no number above it is given */
+    int64_t head_wall_ms;          /* the latest wall time that is on disk */
+    struct epoch_loading *loading; /* at the start */
+    unsigned tag;                  /* EPOCHS_TAG while it lives; behind all that a hit reads */
 };
 #define EPOCHS_TAG 0x65706f63u
 
@@ -78,6 +84,10 @@ struct epochs {
 struct epoch *epoch_add(struct epochs *e, uint64_t name);
 /* Forgets a name. */
 void epoch_drop(struct epochs *e, struct epoch *s);
+/* Finds a name; NULL: it is not there. */
+struct epoch *epoch_find(const struct epochs *e, uint64_t name);
+/* Forgets its soft purges. */
+void epoch_drop_softs(struct epochs *e, struct epoch *s);
 /* Adds a soft purge, later than the others of the name. */
 void epoch_add_soft(struct epochs *e, struct epoch *to, uint64_t number, int64_t at_ms);
 /* Returns the number of the latest purge of the name. */
@@ -88,14 +98,14 @@ uint64_t epoch_name(const struct epoch *s);
 
 /* ---- epoch_saved.c, under the lock ---- */
 
-/* Tell of a name that is new, and not purged yet; that was purged; that is forgotten. true from
- * epoch_unsave_gone: the struct stays until the name's row is removed. */
+/* Tell of a name that is new, and not purged yet; that was purged, and counts as changed; that is forgotten,
+ * or moves to the end of by_age. A forgotten name leaves nothing on disk that would be wrong: read again, it
+ * purges what was purged, and no more. */
 void epoch_unsave_new(struct epochs *e, struct epoch *s);
 void epoch_unsave(struct epochs *e, struct epoch *s);
-bool epoch_unsave_gone(struct epochs *e, struct epoch *s);
+void epoch_unsave_dropped(struct epochs *e, struct epoch *s);
+void epoch_step_over(struct epochs *e, struct epoch *s);
 /* Tells that a floor was raised. */
 void epoch_unsave_head(struct epochs *e);
-/* Frees a struct that is not in the table. */
-void epoch_free(struct epochs *e, struct epoch *s);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/little.h"
 #include "base/mem.h"
 #include "cache/epoch_machine.h"
 #include "store/facts.h"
@@ -9,11 +10,11 @@
 /*
  * A name's row: its number is the name's 56 bits and one, its bytes are numbers of 8 bytes, little endian:
  * the latest hard purge, the latest invalidation, then for each soft purge that is remembered its number and
- * its wall time. Row 0 is the head: the ceiling, the floors of hard, soft and invalidating purges, and the
- * latest wall time that was written.
+ * its wall time. Row 0 is the head: the ceiling, the floors of hard, soft and invalidating purges, the latest
+ * wall time that was written, and about how many names there are.
  */
 #define HEAD_KEY   0
-#define HEAD_WORDS 5
+#define HEAD_WORDS 6
 #define NAME_WORDS 2
 #define SOFT_WORDS 2
 
@@ -34,11 +35,6 @@ static struct epoch *epoch_of(struct link *l)
 
 /* ---- what has changed ---- */
 
-static bool is_saved_somewhere(const struct epochs *e)
-{
-    return e->facts != NULL;
-}
-
 void epoch_unsave_new(struct epochs *e, struct epoch *s)
 {
     link_init(&s->disk);
@@ -47,6 +43,8 @@ void epoch_unsave_new(struct epochs *e, struct epoch *s)
 
 void epoch_unsave(struct epochs *e, struct epoch *s)
 {
+    if (e->facts)
+        facts_changed(e->facts);
     if (s->is_unsaved)
         return; /* it keeps its place: its row is made when it is taken */
     s->is_unsaved = true;
@@ -62,16 +60,15 @@ static void take_out(struct epochs *e, struct epoch *s)
     link_remove(&s->disk);
 }
 
-bool epoch_unsave_gone(struct epochs *e, struct epoch *s)
+void epoch_unsave_dropped(struct epochs *e, struct epoch *s)
 {
-    /* When the disk fails, the next commit writes all rows anew. */
-    if (!is_saved_somewhere(e) || facts_is_failing(e->facts)) {
-        take_out(e, s);
-        return false;
-    }
-    s->is_gone = true;
-    epoch_unsave(e, s);
-    return true;
+    take_out(e, s);
+}
+
+void epoch_step_over(struct epochs *e, struct epoch *s)
+{
+    if (e->walk == &s->link)
+        e->walk = s->link.next == &e->by_age.head ? NULL : s->link.next;
 }
 
 void epoch_unsave_head(struct epochs *e)
@@ -83,21 +80,20 @@ void epoch_unsave_head(struct epochs *e)
 
 static void put(struct facts_row *row, uint64_t value)
 {
-    for (int i = 0; i < 8; i++)
-        row->bytes[row->n++] = (unsigned char)(value >> 8 * i);
+    little_put_u64(row->bytes + row->n, value);
+    row->n += 8;
 }
 
 static uint64_t word(const struct facts_row *row, size_t i)
 {
-    uint64_t value = 0;
-    for (int k = 7; k >= 0; k--)
-        value = value << 8 | row->bytes[i * 8 + (size_t)k];
-    return value;
+    const unsigned char *p = row->bytes + 8 * i;
+    return little_get_u64(&p);
 }
 
 static void write_head(struct epochs *e, struct facts_row *row, struct now now)
 {
-    *row = (struct facts_row){ .key = HEAD_KEY };
+    row->key = HEAD_KEY;
+    row->n = 0;
     if (now.wall_ms > e->head_wall_ms)
         e->head_wall_ms = now.wall_ms;
     put(row, e->ceiling);
@@ -105,14 +101,14 @@ static void write_head(struct epochs *e, struct facts_row *row, struct now now)
     put(row, e->floors[PURGE_SOFT]);
     put(row, e->floors[PURGE_INVALIDATE]);
     put(row, (uint64_t)e->head_wall_ms);
+    put(row, e->table.n);
     e->head_unsaved = false;
 }
 
 static void write_name(const struct epoch *s, struct facts_row *row, struct now now)
 {
-    *row = (struct facts_row){ .key = (epoch_name(s) >> 8) + 1 };
-    if (s->is_gone)
-        return;
+    row->key = (epoch_name(s) >> 8) + 1;
+    row->n = 0;
     put(row, s->last[PURGE_HARD]);
     put(row, s->last[PURGE_INVALIDATE]);
     for (uint32_t i = 0; s->softs && i < s->softs->n; i++) {
@@ -153,33 +149,69 @@ static size_t take(void *owner, struct facts_row *out, size_t most, struct now n
         struct epoch *s = epoch_of(l);
         write_name(s, &out[n], now);
         take_out(e, s);
-        if (s->is_gone)
-            epoch_free(e, s);
-        else
-            list_push_back(&e->saved, &s->disk);
+        list_push_back(&e->saved, &s->disk);
     }
     lock_give(&e->lock);
     return n;
 }
 
-#define AGAIN_HOLD 256
+/* ---- all of them ---- */
 
-/* Runs in one hold of the lock. true: there may be more. */
-static bool again_some(struct epochs *e)
+static void walk_begin(void *owner, bool saves)
 {
+    struct epochs *e = owner;
     lock_take(&e->lock);
-    unsigned n = 0;
-    for (struct link *l; n < AGAIN_HOLD && (l = list_first(&e->saved)) != NULL; n++)
-        epoch_unsave(e, epoch_of(l));
-    e->head_unsaved = true;
+    raise_ceiling(e);
+    e->walk = list_first(&e->by_age);
+    e->walk_upto = atomic_load_explicit(&e->latest, memory_order_relaxed);
+    e->walk_saves = saves;
+    e->walk_heads = 2;
     lock_give(&e->lock);
-    return n == AGAIN_HOLD;
 }
 
-static void again(void *owner)
+/* A commit may be under way: what it still has to write stays unsaved. */
+static void give_head(struct epochs *e, struct facts_row *row, struct now now)
 {
-    while (again_some(owner))
-        ;
+    bool unsaved = e->head_unsaved;
+    write_head(e, row, now);
+    e->head_unsaved = unsaved && !e->walk_saves;
+}
+
+static void give_name(struct epochs *e, struct epoch *s, struct facts_row *row, struct now now)
+{
+    write_name(s, row, now);
+    if (e->walk_saves && s->is_unsaved) {
+        take_out(e, s);
+        list_push_back(&e->saved, &s->disk);
+    }
+}
+
+/* Names that are purged meanwhile go to the end, behind walk_upto. The head comes first, since no name is
+ * read without one, and again at the end: it stands for the names that were forgotten meanwhile. */
+static size_t walk(void *owner, struct facts_row *out, size_t most, struct now now)
+{
+    struct epochs *e = owner;
+    size_t n = 0;
+    lock_take(&e->lock);
+    if (e->walk_heads == 2) {
+        give_head(e, &out[n++], now);
+        e->walk_heads--;
+    }
+    while (n < most && e->walk) {
+        struct epoch *s = CONTAINER_OF(e->walk, struct epoch, link);
+        bool is_last = epoch_latest(s) > e->walk_upto;
+        epoch_step_over(e, s);
+        if (is_last)
+            e->walk = NULL;
+        else
+            give_name(e, s, &out[n++], now);
+    }
+    if (n < most && e->walk_heads) {
+        give_head(e, &out[n++], now);
+        e->walk_heads--;
+    }
+    lock_give(&e->lock);
+    return n;
 }
 
 /* ---- at the start ---- */
@@ -189,16 +221,23 @@ static bool is_number(uint64_t n)
     return n < INT64_MAX / 2;
 }
 
+static void raise_to(uint64_t *floor, uint64_t n)
+{
+    *floor = n > *floor ? n : *floor;
+}
+
 static bool load_head(struct epochs *e, const struct facts_row *row)
 {
     if (row->n != HEAD_WORDS * 8)
         return false;
     e->ceiling = word(row, 0);
-    e->floors[PURGE_HARD] = word(row, 1);
-    e->floors[PURGE_SOFT] = word(row, 2);
-    e->floors[PURGE_INVALIDATE] = word(row, 3);
+    raise_to(&e->floors[PURGE_HARD], word(row, 1));
+    raise_to(&e->floors[PURGE_SOFT], word(row, 2));
+    raise_to(&e->floors[PURGE_INVALIDATE], word(row, 3));
     e->head_wall_ms = (int64_t)word(row, 4);
     bool good = is_number(e->ceiling) && e->head_wall_ms >= 0;
+    uint64_t names = word(row, 5);
+    table_reserve(&e->table, &e->memory, (uint32_t)(names < e->names_max ? names : e->names_max));
     for (int k = 0; k < PURGE_KINDS; k++)
         good = good && e->floors[k] <= e->ceiling;
     return good;
@@ -213,11 +252,40 @@ static int64_t mono_of(const struct epochs *e, int64_t wall_ms, struct now now)
     return now.mono_ms - (known ? now.wall_ms - wall_ms : LONG_AGO_MS);
 }
 
+/* Returns the name, at the end of by_age and without a purge. */
+static struct epoch *place_for(struct epochs *e, uint64_t name)
+{
+    struct epoch *s = epoch_find(e, name);
+    if (!s) {
+        /* What was forgotten since a snapshot comes again with its log. */
+        if (e->table.n >= e->names_max)
+            epoch_raise_floor(e);
+        return epoch_add(e, name);
+    }
+    epoch_drop_softs(e, s);
+    link_remove(&s->link);
+    list_push_back(&e->by_age, &s->link);
+    return s;
+}
+
+static void add_name(struct epochs *e, const struct facts_row *row, struct now now)
+{
+    size_t softs = (row->n / 8 - NAME_WORDS) / SOFT_WORDS;
+    struct epoch *s = place_for(e, (row->key - 1) << 8);
+    s->last[PURGE_HARD] = word(row, 0);
+    s->last[PURGE_INVALIDATE] = word(row, 1);
+    for (size_t i = 0; i < softs; i++) {
+        s->last[PURGE_SOFT] = word(row, NAME_WORDS + i * SOFT_WORDS);
+        epoch_add_soft(e, s, s->last[PURGE_SOFT],
+                       mono_of(e, (int64_t)word(row, NAME_WORDS + i * SOFT_WORDS + 1), now));
+    }
+}
+
 /* The head is the first row, so the ceiling is known. */
-static bool load_name(struct epochs *e, const struct facts_row *row, struct now now)
+static bool is_name(const struct epochs *e, const struct facts_row *row)
 {
     size_t words = row->n / 8, softs = words < NAME_WORDS ? 0 : (words - NAME_WORDS) / SOFT_WORDS;
-    uint64_t name = (row->key - 1) << 8, before = 0;
+    uint64_t before = 0;
     if (row->n % 8 || words < NAME_WORDS || softs > SOFTS_MOST || words != NAME_WORDS + softs * SOFT_WORDS ||
         row->key > (UINT64_MAX >> 8) + 1)
         return false;
@@ -228,38 +296,89 @@ static bool load_name(struct epochs *e, const struct facts_row *row, struct now 
         before = number;
     }
     uint64_t hard = word(row, 0), invalidated = word(row, 1);
-    if (hard + invalidated + before == 0 || hard > e->ceiling || invalidated > e->ceiling ||
-        before > e->ceiling)
-        return false;
-    struct epoch *s = epoch_add(e, name);
-    s->last[PURGE_HARD] = hard;
-    s->last[PURGE_INVALIDATE] = invalidated;
-    s->last[PURGE_SOFT] = before;
-    for (size_t i = 0; i < softs; i++)
-        epoch_add_soft(e, s, word(row, NAME_WORDS + i * SOFT_WORDS),
-                       mono_of(e, (int64_t)word(row, NAME_WORDS + i * SOFT_WORDS + 1), now));
-    return true;
+    return hard + invalidated + before > 0 && hard <= e->ceiling && invalidated <= e->ceiling &&
+           before <= e->ceiling;
+}
+
+/* Names that were read and are still to be added. A million of them come one after the other, and each is found
+ * at three places that are in no cache of the processor: so the first of them is asked for when a name comes,
+ * the second one a little later, and it is added when both are there. */
+#define AHEAD 32
+
+struct epoch_loading {
+    unsigned first, n;
+    struct now now;
+    struct facts_row rows[AHEAD];
+};
+
+static struct table_node **chain_of(const struct epochs *e, const struct facts_row *row)
+{
+    return table_chain(&e->table, (uint32_t)((row->key - 1) << 8 >> 32));
+}
+
+static void add_first(struct epochs *e)
+{
+    struct epoch_loading *l = e->loading;
+    add_name(e, &l->rows[l->first], l->now);
+    l->first = (l->first + 1) % AHEAD;
+    l->n--;
+}
+
+static void load_name(struct epochs *e, const struct facts_row *row, struct now now)
+{
+    struct epoch_loading *l = e->loading;
+    if (!l)
+        l = e->loading = mem_alloc(sizeof(*l));
+    if (l->n == AHEAD)
+        add_first(e);
+    l->now = now;
+    unsigned at = (l->first + l->n++) % AHEAD;
+    l->rows[at].key = row->key;
+    l->rows[at].n = row->n;
+    memcpy(l->rows[at].bytes, row->bytes, row->n);
+    __builtin_prefetch(chain_of(e, row), 1);
+    if (l->n > AHEAD / 2) {
+        const struct table_node *node = *chain_of(e, &l->rows[(l->first + l->n - AHEAD / 2) % AHEAD]);
+        if (node)
+            __builtin_prefetch(node);
+    }
+}
+
+static void load_rest(struct epochs *e)
+{
+    while (e->loading && e->loading->n)
+        add_first(e);
+    mem_free(e->loading);
+    e->loading = NULL;
 }
 
 static bool load(void *owner, const struct facts_row *row, struct now now)
 {
     struct epochs *e = owner;
-    return row->key == HEAD_KEY ? load_head(e, row) : e->ceiling && load_name(e, row, now);
+    if (row->key == HEAD_KEY)
+        return load_head(e, row);
+    if (!e->ceiling || !is_name(e, row))
+        return false;
+    load_name(e, row, now);
+    return true;
 }
 
 static void forget(void *owner)
 {
     struct epochs *e = owner;
+    mem_free(e->loading);
+    e->loading = NULL;
     for (struct link *l; (l = list_first(&e->by_age)) != NULL;)
         epoch_drop(e, CONTAINER_OF(l, struct epoch, link));
     memset(e->floors, 0, sizeof(e->floors));
+    atomic_store_explicit(&e->floor, 0, memory_order_relaxed);
     e->ceiling = 0;
     e->head_wall_ms = 0;
 }
 
 struct facts_rows epochs_rows(struct epochs *e)
 {
-    return (struct facts_rows){ e, load, forget, begin, take, again };
+    return (struct facts_rows){ e, load, forget, begin, take, walk_begin, walk };
 }
 
 struct aged {
@@ -273,19 +392,50 @@ static int by_latest(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The rows came in the order of their names. */
+/* Returns how many of them are in order already, and before all others. */
+static size_t in_order(const struct aged *all, size_t n)
+{
+    uint64_t least = UINT64_MAX;
+    size_t good = n;
+    for (size_t i = n; i-- > 0;) {
+        if (all[i].latest > least)
+            good = i;
+        else
+            least = all[i].latest;
+    }
+    return good;
+}
+
+static bool is_in_order(const struct epochs *e)
+{
+    uint64_t before = 0;
+    LIST_EACH(l, &e->by_age) {
+        uint64_t latest = epoch_latest(CONTAINER_OF(l, struct epoch, link));
+        if (latest < before)
+            return false;
+        before = latest;
+    }
+    return true;
+}
+
+/* A snapshot is in order; what a log has changed since may not be. */
 static void put_in_order(struct epochs *e)
 {
     size_t n = 0;
+    if (is_in_order(e))
+        return;
     struct aged *all = mem_alloc((e->table.n + 1) * sizeof(*all));
-    for (struct link *l; (l = list_pop(&e->by_age)) != NULL;) {
+    LIST_EACH(l, &e->by_age) {
         struct epoch *s = CONTAINER_OF(l, struct epoch, link);
         all[n++] = (struct aged){ epoch_latest(s), s };
     }
     CHECK(n == e->table.n);
-    qsort(all, n, sizeof(*all), by_latest);
-    for (size_t i = 0; i < n; i++)
+    size_t good = in_order(all, n);
+    qsort(all + good, n - good, sizeof(*all), by_latest);
+    for (size_t i = good; i < n; i++) {
+        link_remove(&all[i].s->link);
         list_push_back(&e->by_age, &all[i].s->link);
+    }
     mem_free(all);
 }
 
@@ -293,12 +443,16 @@ void epochs_save_to(struct epochs *e, struct facts *f)
 {
     uint64_t floor = 0;
     lock_take(&e->lock);
+    load_rest(e);
     CHECK(!e->facts && atomic_load_explicit(&e->latest, memory_order_relaxed) == 1);
     put_in_order(e);
     for (int k = 0; k < PURGE_KINDS; k++)
         floor = e->floors[k] > floor ? e->floors[k] : floor;
     /* Above every number that was ever given. */
     uint64_t latest = e->ceiling > 1 ? e->ceiling : 1;
+    struct link *last = list_back(&e->by_age);
+    if (last && epoch_latest(CONTAINER_OF(last, struct epoch, link)) > latest)
+        latest = epoch_latest(CONTAINER_OF(last, struct epoch, link));
     atomic_store_explicit(&e->latest, latest, memory_order_release);
     atomic_store_explicit(&e->written, latest, memory_order_relaxed);
     atomic_store_explicit(&e->made, latest,

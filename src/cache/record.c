@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "base/le.h"
+#include "base/little.h"
 #include "base/mem.h"
 #include "cache/key.h"
 
@@ -65,9 +65,9 @@ static struct str names_written(const struct response *r, struct arena *a)
     struct epoch_names names = response_names(r);
     size_t bytes = 1 + 8 * names.n;
     struct buf b = { arena_alloc(a, bytes), 0, bytes };
-    le_add(&b, names.is_short, 1);
+    little_add(&b, names.is_short, 1);
     for (size_t i = 0; i < names.n; i++)
-        le_add(&b, epoch_names_at(&names, i), 8);
+        little_add(&b, epoch_names_at(&names, i), 8);
     return buf_str(&b);
 }
 
@@ -213,7 +213,7 @@ static bool read_names(struct str from, size_t n, bool are_short, uint64_t *out)
     uint64_t least = 0;
     from = str_from_index(from, 1);
     for (size_t i = 0; i < n; least = out[i++])
-        if (!le_cut(&from, 8, &out[i]) || out[i] < least || (out[i] & ~epoch_names_bits(are_short)))
+        if (!little_cut(&from, 8, &out[i]) || out[i] < least || (out[i] & ~epoch_names_bits(are_short)))
             return false;
     return true;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/le.h"
+#include "base/little.h"
 #include "cache/epoch.h"
 #include "http/date.h"
 #include "http/framing.h"
@@ -496,16 +496,16 @@ void response_write(const struct response *r, struct buf *to)
     uint64_t flags = 0;
     CHECK(!r->has_part);
     WRITTEN_FLAGS(PUT_FLAG)
-    le_add(to, r->status, 2);
-    le_add(to, flags, 2);
-    le_add(to, r->reason_n, 4);
-    le_add(to, r->validated_n, 4);
-    le_add(to, r->visible_n, 4);
-    le_add(to, r->fields_n, 4);
+    little_add(to, r->status, 2);
+    little_add(to, flags, 2);
+    little_add(to, r->reason_n, 4);
+    little_add(to, r->validated_n, 4);
+    little_add(to, r->visible_n, 4);
+    little_add(to, r->fields_n, 4);
     if (r->has_length)
-        le_add(to, r->words[0], 8);
+        little_add(to, r->words[0], 8);
     for (size_t i = 0; r->has_tag && i < TAG_WORDS; i++)
-        le_add(to, r->words[tag_at(r) + i], 8);
+        little_add(to, r->words[tag_at(r) + i], 8);
     buf_add(to, (struct str){ text_of(r), r->fields_n + notes_of(r).n });
 }
 
@@ -513,11 +513,11 @@ void response_write(const struct response *r, struct buf *to)
 static bool read_numbers(struct str *in, struct response *h)
 {
     uint64_t status, flags, n[4];
-    if (!le_cut(in, 2, &status) || !le_cut(in, 2, &flags) || status < 200 || status > 999 ||
+    if (!little_cut(in, 2, &status) || !little_cut(in, 2, &flags) || status < 200 || status > 999 ||
         flags >> WRITTEN_FLAGS_N)
         return false;
     for (size_t i = 0, least = 0; i < COUNT_OF(n); least = n[i++])
-        if (!le_cut(in, 4, &n[i]) || n[i] < least || n[i] > RESPONSE_TEXT_MAX)
+        if (!little_cut(in, 4, &n[i]) || n[i] < least || n[i] > RESPONSE_TEXT_MAX)
             return false;
     h->status = status & 1023;
     WRITTEN_FLAGS(GET_FLAG)
@@ -530,10 +530,10 @@ static bool read_numbers(struct str *in, struct response *h)
 
 static bool read_rare(struct str *in, const struct response *h, struct rare *out)
 {
-    if (h->has_length && (!le_cut(in, 8, &out->length) || out->length > INT64_MAX))
+    if (h->has_length && (!little_cut(in, 8, &out->length) || out->length > INT64_MAX))
         return false;
     for (size_t i = 0; h->has_tag && i < TAG_WORDS; i++)
-        if (!le_cut(in, 8, &out->tag[i]))
+        if (!little_cut(in, 8, &out->tag[i]))
             return false;
     return true;
 }

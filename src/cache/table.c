@@ -112,6 +112,12 @@ static void shrink(struct table *t, struct memory *m)
         t->mask >>= 1;
 }
 
+void table_reserve(struct table *t, struct memory *m, uint32_t n)
+{
+    while (t->buckets < n)
+        grow(t, m);
+}
+
 void table_add(struct table *t, struct memory *m, struct table_node *node)
 {
     struct table_node **bucket = table_chain(t, node->hash);

@@ -40,6 +40,8 @@ static inline struct table_node **table_chain(const struct table *t, uint32_t ha
     return table_bucket(t, i < t->buckets ? i : i & t->mask >> 1);
 }
 
+/* Makes room for so many nodes at once, so that adding them adds no bucket. */
+void table_reserve(struct table *t, struct memory *m, uint32_t n);
 /* Adds a node whose hash is set, in front of its bucket. May add a bucket. */
 void table_add(struct table *t, struct memory *m, struct table_node *node);
 /* Removes a node that is in the table. The buckets stay, so that a walk over them skips nothing. */

@@ -106,6 +106,15 @@ static int on_remove(struct files *f, const char *path)
     return result_of(unlink(path));
 }
 
+static int on_is_named(struct files *f, const char *path, int file)
+{
+    (void)f;
+    struct stat named, open;
+    if (lstat(path, &named) < 0 || fstat(file, &open) < 0)
+        return -errno;
+    return named.st_dev == open.st_dev && named.st_ino == open.st_ino ? 0 : -ESTALE;
+}
+
 static int on_make_folder(struct files *f, const char *folder)
 {
     (void)f;
@@ -139,6 +148,7 @@ struct files file_system = {
     .sync_folder = on_sync_folder,
     .rename = on_rename,
     .remove = on_remove,
+    .is_named = on_is_named,
     .make_folder = on_make_folder,
     .list = on_list,
 };

@@ -43,6 +43,9 @@ struct files {
     int (*sync_folder)(struct files *f, const char *folder);
     int (*rename)(struct files *f, const char *from, const char *to);
     int (*remove)(struct files *f, const char *path);
+    /* Is the file that has this name now the one that is open? 0: yes; -ESTALE: it is another one; or a
+     * negative errno: there is none. */
+    int (*is_named)(struct files *f, const char *path, int file);
     /* Makes a folder, and those above it, with mode 0700. 0 also when it is there. */
     int (*make_folder)(struct files *f, const char *folder);
     /* Calls each(ctx, name) for the names in a folder, in any order, without "." and "..". */

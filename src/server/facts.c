@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "deploy/ledger_saved.h"
 #include "io/system.h"
@@ -113,5 +114,12 @@ void process_facts_stop(struct process *p, struct facts_watch *w)
     w->is_over = true;
     facts_unlisten(p->facts, &w->listener);
     epochs_end(p->cache->epochs);
-    facts_stop(p->facts);
+    if (facts_stop(p->facts))
+        return;
+    /* A thread is in the kernel, with memory of ours in its hands: nothing can be freed. */
+    log_error(&p->log, "facts",
+              "the disk of the state folder \"%s\" does not answer: freshet ends without it, and what was "
+              "purged and deployed last may be forgotten",
+              w->folder);
+    _exit(1);
 }

@@ -1,5 +1,5 @@
 /*
- * Facts: what must not be lost (docs/decisions/058). They are kept on disk, in the state folder, and in
+ * Facts: what must not be lost (docs/decisions/058, 060). They are kept on disk, in the state folder, and in
  * memory; memory is the truth, and the disk follows. A commit takes everything that is not on disk yet, so
  * those who wait share it.
  *
@@ -8,28 +8,36 @@
  * them, knows which are unsaved, and gives them to a commit when it is asked.
  *
  * When the folder cannot be written, all goes on in memory, and nobody waits. When the disk has failed, the
- * file is not written any more, since what it holds is not known: everything goes into a new one.
+ * log is not written any more, since what it holds is not known: everything goes into a new snapshot, which
+ * another log follows.
  *
  * facts_open, facts_start, facts_stop and facts_free run on main's thread. The others run on any thread,
- * without a lock held.
+ * without a lock held, except for facts_changed.
  */
 #ifndef STORE_FACTS_H
 #define STORE_FACTS_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/lock.h"
-#include "store/facts_db.h"
+#include "io/file.h"
+#include "store/facts_format.h"
 
-#define FACTS_MOST      4096            /* facts */
-#define FACTS_VALUE_MAX ((size_t)65536) /* bytes of a fact's value */
+#define FACTS_MOST 4096 /* facts */
+
+/* So long does a start wait for a disk that does not answer; so long an end. */
+#define FACTS_START_MS 5000
+#define FACTS_STOP_MS  10000
 
 struct facts;
 
-/* The owner of the rows. The first two are called by facts_open, the others on the thread that commits. */
+/* The owner of the rows. The first two are called by facts_open, the others on the threads that write, one at
+ * a time. */
 struct facts_rows {
     void *owner;
-    /* Takes a row that is on disk, and is saved. false: the row is wrong, so its file is damaged. */
+    /* Takes a row that is on disk, and is saved. One that comes again is newer. false: the row is wrong, so
+     * its file is damaged. */
     bool (*load)(void *owner, const struct facts_row *row, struct now now);
     /* The rows that were loaded do not count: their file turned out to be damaged. */
     void (*forget)(void *owner);
@@ -39,8 +47,13 @@ struct facts_rows {
      * from now on they are saved. Rows that became unsaved later may come with them, but do not take their
      * place. Returns how many; 0: there are no more. */
     size_t (*take)(void *owner, struct facts_row *out, size_t most, struct now now);
-    /* All rows are unsaved: they go into a new file. */
-    void (*again)(void *owner);
+    /* Begins a walk over all rows that are there now. Commits go on meanwhile, unless `saves` is set: then
+     * each row that the walk gives is saved. A walk may begin before another one has ended, which is over
+     * then. */
+    void (*walk_begin)(void *owner, bool saves);
+    /* Writes the walk's next rows, at most `most`. What changes meanwhile need not be among them. Returns how
+     * many; 0: there are no more. */
+    size_t (*walk)(void *owner, struct facts_row *out, size_t most, struct now now);
 };
 
 /* How the folder was found. */
@@ -55,21 +68,36 @@ enum facts_found {
  * *found is not FACTS_USABLE, or a damaged file was put aside. */
 struct facts *facts_open(struct str folder, const struct clock *clock, const struct facts_rows *rows,
                          enum facts_found *found, struct buf *said);
+/* The same on another disk, for tests. 0: as usual. */
+struct facts_options {
+    struct files *files;
+    uint64_t log_bytes;  /* of a log at first */
+    int64_t patience_ms; /* instead of FACTS_START_MS and FACTS_STOP_MS */
+};
+struct facts *facts_open_with(struct str folder, const struct clock *clock, const struct facts_rows *rows,
+                              const struct facts_options *o, enum facts_found *found, struct buf *said);
 /* Does another process use the folder now? Locks nothing for longer than the call. */
 bool facts_is_taken(const char *folder);
 /* Returns the value of a fact, or an empty string. It holds until the fact is put again. On main's thread,
  * before facts_start. */
 struct str facts_get(struct facts *f, struct str key);
-/* Starts the threads that commit, and waits for the first commit. */
+/* Starts the threads that commit, and waits for the first commit: FACTS_START_MS at most. After that what is
+ * new is in memory alone, until the disk answers. */
 void facts_start(struct facts *f);
-/* Commits what is unsaved, ends the thread and closes the file. Nobody waits any more. */
-void facts_stop(struct facts *f);
+/* Commits what is unsaved, ends the threads and closes the files. Nobody waits any more. false: the disk did not
+ * answer for FACTS_STOP_MS. Then a thread still uses the facts and the owner of the rows: neither may be
+ * freed, and nothing is left but to end the process. */
+bool facts_stop(struct facts *f);
 /* Frees it, and gives the folder back. */
 void facts_free(struct facts *f);
 
 /* Sets a fact; an empty value removes it. Both are copied. It is unsaved until facts_ask's commit. */
 void facts_put(struct facts *f, struct str key, struct str value);
-/* Asks for a commit of all that is unsaved now. Returns its ticket, for facts_settled. Tickets rise. */
+/* Says that a row has become unsaved. Its owner calls it under the lock of the rows, and facts_ask later. Takes
+ * no lock. */
+void facts_changed(struct facts *f);
+/* Asks for a commit of all that is unsaved now. Returns its ticket, for facts_settled. Tickets rise. A commit
+ * that has begun, and has it, is not asked for again. */
 uint64_t facts_ask(struct facts *f);
 
 enum facts_settled {
@@ -94,7 +122,6 @@ struct facts_state {
     char why[256];   /* with is_failing: a sentence without its end; NUL-terminated */
     uint64_t commits, failures;
     uint64_t saved; /* rows and facts written, ever */
-    uint64_t files; /* new files that were begun since the disk failed */
 };
 void facts_state(struct facts *f, struct facts_state *out);
 /* Is what is new in memory alone? Costs one load. */

@@ -1,8 +1,7 @@
 #include "store/segment_format.h"
 
-#include <endian.h>
-
 #include "base/check.h"
+#include "base/little.h"
 
 /*
  * Each form is a list of its numbers in their order, from which its writer and its reader are
@@ -13,59 +12,8 @@
 #define END_MAGIC    UINT64_C(0x0a444e4548535246) /* "FRSHEND\n" */
 #define RECORD_MAGIC UINT32_C(0x0a445246)         /* "FRD\n" */
 
-static unsigned char *put_bytes(unsigned char *p, const void *from, size_t n)
-{
-    memcpy(p, from, n);
-    return p + n;
-}
-
-static unsigned char *put_u16(unsigned char *p, uint64_t v)
-{
-    uint16_t le = htole16((uint16_t)v);
-    return put_bytes(p, &le, sizeof(le));
-}
-
-static unsigned char *put_u32(unsigned char *p, uint64_t v)
-{
-    uint32_t le = htole32((uint32_t)v);
-    return put_bytes(p, &le, sizeof(le));
-}
-
-static unsigned char *put_u64(unsigned char *p, uint64_t v)
-{
-    uint64_t le = htole64(v);
-    return put_bytes(p, &le, sizeof(le));
-}
-
-static void get_bytes(const unsigned char **p, void *to, size_t n)
-{
-    memcpy(to, *p, n);
-    *p += n;
-}
-
-static uint64_t get_u16(const unsigned char **p)
-{
-    uint16_t le;
-    get_bytes(p, &le, sizeof(le));
-    return le16toh(le);
-}
-
-static uint64_t get_u32(const unsigned char **p)
-{
-    uint32_t le;
-    get_bytes(p, &le, sizeof(le));
-    return le32toh(le);
-}
-
-static uint64_t get_u64(const unsigned char **p)
-{
-    uint64_t le;
-    get_bytes(p, &le, sizeof(le));
-    return le64toh(le);
-}
-
-#define PUT(type, member) p = put_##type(p, (uint64_t)(f->member));
-#define GET(type, member) f->member = (__typeof__(f->member))get_##type(&p);
+#define PUT(type, member) p = little_put_##type(p, (uint64_t)(f->member));
+#define GET(type, member) f->member = (__typeof__(f->member))little_get_##type(&p);
 
 static const unsigned char *bytes_of(struct str s)
 {
@@ -87,7 +35,7 @@ static uint64_t sum_of(const unsigned char *p, size_t n)
 
 static uint64_t sum_at(const unsigned char *p)
 {
-    return get_u64(&p);
+    return little_get_u64(&p);
 }
 
 /* ---- sectors: magic, version, numbers, zeros, and the sum of all that ---- */
@@ -100,9 +48,9 @@ static enum segment_result sector_open(struct str in, uint64_t magic, const unsi
     *p = bytes_of(in);
     if (in.n < SEGMENT_SECTOR)
         return SEGMENT_CUT;
-    if (get_u64(p) != magic)
+    if (little_get_u64(p) != magic)
         return SEGMENT_FOREIGN;
-    uint64_t version = get_u64(p);
+    uint64_t version = little_get_u64(p);
     if (version > SEGMENT_VERSION)
         return SEGMENT_NEWER;
     bool is_whole = version && sum_at(bytes_of(in) + SECTOR_SUM) == sum_of(bytes_of(in), SECTOR_SUM);
@@ -117,12 +65,12 @@ static bool sector_ends(struct str in, const unsigned char *p)
 static unsigned char *sector_begin(unsigned char *out, uint64_t magic)
 {
     memset(out, 0, SEGMENT_SECTOR);
-    return put_u64(put_u64(out, magic), SEGMENT_VERSION);
+    return little_put_u64(little_put_u64(out, magic), SEGMENT_VERSION);
 }
 
 static void sector_close(unsigned char *out)
 {
-    put_u64(out + SECTOR_SUM, sum_of(out, SECTOR_SUM));
+    little_put_u64(out + SECTOR_SUM, sum_of(out, SECTOR_SUM));
 }
 
 #define HEAD_FIELDS(F)                                                                                       \
@@ -332,8 +280,8 @@ static bool lengths_of(const struct segment_record *r, struct numbers *f)
 static void times_of(const struct segment_record *r, struct numbers *f)
 {
     const unsigned char *boot = r->received.boot;
-    f->boot_lo = get_u64(&boot);
-    f->boot_hi = get_u64(&boot);
+    f->boot_lo = little_get_u64(&boot);
+    f->boot_hi = little_get_u64(&boot);
     f->boot_ms = r->received.boot_ms;
     f->wall_ms = r->received.wall_ms;
     f->age_ms = r->age_ms;
@@ -408,7 +356,7 @@ size_t segment_record_prefix(const struct segment_record *r, uint64_t generation
     size_t sums = sums_bytes(f->body);
     struct walk w = { .r = r };
     for (size_t i = 0; i < sums; i += 8)
-        put_u64(out + SEGMENT_RECORD_HEAD + i, next_sum(&w));
+        little_put_u64(out + SEGMENT_RECORD_HEAD + i, next_sum(&w));
     struct str texts[] = {
         { (const char *)out + SEGMENT_RECORD_HEAD, sums }, r->url, r->variant, r->rule, r->names, r->head
     };
@@ -416,7 +364,7 @@ size_t segment_record_prefix(const struct segment_record *r, uint64_t generation
     f->generation = generation;
     unsigned char *p = out;
     RECORD_FIELDS(PUT)
-    put_u64(p, sum_of(out, HEAD_SUM));
+    little_put_u64(p, sum_of(out, HEAD_SUM));
     return SEGMENT_RECORD_HEAD + sums;
 }
 
@@ -444,8 +392,8 @@ static enum segment_result read_numbers(struct str in, struct numbers *f)
     const unsigned char *p = bytes_of(in);
     if (in.n < 8)
         return SEGMENT_CUT;
-    f->magic = (uint32_t)get_u32(&p);
-    f->version = (uint16_t)get_u16(&p);
+    f->magic = (uint32_t)little_get_u32(&p);
+    f->version = (uint16_t)little_get_u16(&p);
     if (f->magic != RECORD_MAGIC)
         return SEGMENT_FOREIGN;
     if (f->version > SEGMENT_VERSION)
@@ -500,7 +448,7 @@ static void set_values(const struct numbers *f, struct segment_record *r)
         .form = f->form,
         .release = f->release,
     };
-    put_u64(put_u64(r->received.boot, f->boot_lo), f->boot_hi);
+    little_put_u64(little_put_u64(r->received.boot, f->boot_lo), f->boot_hi);
 }
 
 static void set_texts(const struct numbers *f, struct str rest, struct segment_record *r)
@@ -515,7 +463,7 @@ static void set_texts(const struct numbers *f, struct str rest, struct segment_r
 static bool sums_hold(struct str body, const unsigned char *sums)
 {
     for (; body.n; body = str_from_index(body, SEGMENT_SUMMED))
-        if (get_u64(&sums) != hash_sum(str_first(body, SEGMENT_SUMMED)))
+        if (little_get_u64(&sums) != hash_sum(str_first(body, SEGMENT_SUMMED)))
             return false;
     return true;
 }

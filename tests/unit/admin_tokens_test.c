@@ -173,6 +173,12 @@ static void nothing(void *owner)
     (void)owner;
 }
 
+static void begin_walk(void *owner, bool saves)
+{
+    (void)owner;
+    (void)saves;
+}
+
 static size_t take_rows(void *owner, struct facts_row *out, size_t most, struct now now)
 {
     (void)owner;
@@ -186,7 +192,9 @@ static struct clock wall;
 
 static struct facts *open_facts(const char *folder)
 {
-    static const struct facts_rows rows = { NULL, load_row, nothing, nothing, take_rows, nothing };
+    static const struct facts_rows rows = {
+        NULL, load_row, nothing, nothing, take_rows, begin_walk, take_rows
+    };
     struct buf said = BUF_INIT;
     enum facts_found found;
     struct facts *f = facts_open(str_from(folder), &wall, &rows, &found, &said);

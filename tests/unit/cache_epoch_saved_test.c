@@ -49,22 +49,19 @@ static void stop(void)
     facts_free(facts);
 }
 
+/* The disk: rows in the order of their latest writing, the head first. */
 static void write_row(const struct facts_row *row)
 {
     size_t i = 0;
-    while (i < disk_n && disk[i].key < row->key)
+    while (i < disk_n && disk[i].key != row->key)
         i++;
-    bool is_there = i < disk_n && disk[i].key == row->key;
-    if (row->n == 0) {
-        if (is_there)
-            memmove(&disk[i], &disk[i + 1], (--disk_n - i) * sizeof(*disk));
-        return;
+    if (i < disk_n && i > 0) {
+        memmove(&disk[i], &disk[i + 1], (--disk_n - i) * sizeof(*disk));
+        i = disk_n;
     }
-    if (!is_there) {
-        assert_true(disk_n < DISK_MOST);
-        memmove(&disk[i + 1], &disk[i], (disk_n++ - i) * sizeof(*disk));
-    }
+    assert_true(i < DISK_MOST && row->n > 0 && (i > 0 || row->key == 0));
     disk[i] = *row;
+    disk_n += i == disk_n;
 }
 
 static void (*meanwhile)(void); /* between two takes of a commit; NULL: nothing happens */
@@ -77,6 +74,23 @@ static size_t commit(void)
     while ((n = rows.take(rows.owner, taken, 7, now)) > 0) {
         for (size_t i = 0; i < n; i++)
             write_row(&taken[i]);
+        all += n;
+        if (meanwhile)
+            meanwhile();
+    }
+    return all;
+}
+
+/* A snapshot in place of all that is on the disk. Returns how many rows were given. */
+static size_t snapshot(bool saves)
+{
+    struct facts_row given[7];
+    size_t n, all = 0;
+    disk_n = 0;
+    rows.walk_begin(rows.owner, saves);
+    while ((n = rows.walk(rows.owner, given, 7, now)) > 0) {
+        for (size_t i = 0; i < n; i++)
+            write_row(&given[i]);
         all += n;
         if (meanwhile)
             meanwhile();
@@ -274,8 +288,6 @@ static void a_commit_takes_each_once(void **state)
     assert_int_equal(commit(), 0);
     purge(PURGE_HARD, 3);
     assert_int_equal(commit(), 1);
-    rows.again(rows.owner);
-    assert_int_equal(commit(), 21); /* and the head */
     stop();
 }
 
@@ -310,33 +322,146 @@ static void a_commit_has_all_that_was_unsaved(void **state)
     stop();
 }
 
-static void forgotten_names_go_from_the_disk(void **state)
+/* A snapshot has each name once, the one that was purged longest ago first, between two heads. */
+static void a_snapshot_has_all_in_order(void **state)
+{
+    (void)state;
+    commit();
+    for (uint32_t i = 0; i < 100; i++)
+        purge(PURGE_HARD, i);
+    purge(PURGE_SOFT, 3);
+    assert_int_equal(snapshot(false), 102);
+    assert_int_equal(disk_n, 101);
+    for (size_t i = 1; i < 100; i++)
+        assert_true(disk[i].key == (name((uint32_t)(i <= 3 ? i - 1 : i)) >> 8) + 1);
+    assert_true(disk[100].key == (name(3) >> 8) + 1);
+    /* It has saved nothing, unless that was wanted. */
+    assert_int_equal(commit(), 100);
+    for (uint32_t i = 0; i < 100; i++)
+        purge(PURGE_HARD, i);
+    assert_int_equal(snapshot(true), 102);
+    assert_int_equal(commit(), 0);
+    stop();
+    assert_true(start(1000));
+    assert_int_equal(epochs_count(e), 100);
+    stop();
+}
+
+/* Names come, are purged again and are forgotten, at the cap and by the sweep, between any two steps of a snapshot. What
+ * a commit has written since goes on behind it. Nothing that was purged before it began is untouched. */
+static void a_snapshot_beside_purges_loses_nothing(void **state)
+{
+    (void)state;
+    for (unsigned saves = 0; saves < 2; saves++) {
+        struct purged p;
+        stop();
+        disk_n = 0;
+        assert_true(start(150));
+        commit();
+        uint64_t before = epochs_latest(e);
+        for (uint32_t i = 0; i < 150; i++)
+            purge(i % 3 ? PURGE_HARD : PURGE_INVALIDATE, i);
+        if (!saves)
+            commit();
+        next_name = 100; /* some again, then new ones, for which others are forgotten */
+        meanwhile = purge_more;
+        snapshot(saves);
+        meanwhile = NULL;
+        /* A crash now: of the purges since nothing is on the disk. */
+        stop();
+        assert_true(start(1000));
+        for (uint32_t i = 0; i < 150; i++)
+            assert_true(is_touched(i, before, &p) && (p.hard || p.invalidated));
+        commit();
+    }
+    stop();
+}
+
+/* Names that the sweep forgets during a walk, also the one that comes next. */
+static void a_walk_steps_over_what_goes(void **state)
+{
+    (void)state;
+    struct facts_row given[3];
+    size_t n, all = 0;
+    uint64_t numbers[40];
+    commit();
+    for (uint32_t i = 0; i < 40; i++)
+        numbers[i] = purge(PURGE_HARD, i);
+    rows.walk_begin(rows.owner, false);
+    while ((n = rows.walk(rows.owner, given, 3, now)) > 0) {
+        all += n;
+        epochs_forget(e, numbers[all + 2 < 40 ? all + 2 : 39]);
+    }
+    assert_true(all > 10 && all < 40);
+    assert_int_equal(epochs_count(e), 0);
+    stop();
+}
+
+/* However many names are forgotten while no commit is made: none of them is kept for the disk. */
+static void forgotten_names_take_no_memory(void **state)
+{
+    (void)state;
+    stop();
+    assert_true(start(100));
+    for (uint32_t i = 0; i < 100; i++)
+        purge(PURGE_HARD, i);
+    size_t bytes = epochs_bytes(e);
+    for (uint32_t i = 0; i < 50000; i++)
+        purge(PURGE_HARD, i);
+    assert_int_equal(epochs_count(e), 100);
+    assert_true(epochs_bytes(e) <= bytes + 4096);
+    assert_int_equal(commit(), 101);
+    stop();
+}
+
+/* What was forgotten since a snapshot comes again with the log behind it, and does not take more room than there is. */
+static void a_log_with_more_names_than_fit(void **state)
 {
     (void)state;
     struct purged p;
-    facts_start(facts); /* without a folder: in memory, so what is forgotten leaves nothing behind */
-    commit();
-    for (uint32_t i = 0; i < 50; i++)
-        purge(PURGE_HARD, i);
-    commit();
-    assert_int_equal(disk_n, 51);
-    epochs_forget(e, epochs_latest(e));
-    assert_int_equal(epochs_count(e), 0);
-    assert_int_equal(commit(), 0);
-    facts_stop(facts);
     stop();
-    /* With a disk that works, their rows go with the next commit. */
-    assert_true(start(1000));
-    assert_int_equal(epochs_count(e), 50);
+    assert_true(start(40));
+    commit();
     uint64_t before = epochs_latest(e);
-    epochs_forget(e, epochs_latest(e));
-    purge(PURGE_HARD, 7); /* it comes again before its row is removed */
+    for (uint32_t i = 0; i < 200; i++) {
+        purge(PURGE_HARD, i);
+        commit();
+    }
+    assert_int_equal(disk_n, 201);
+    uint64_t last = epochs_latest(e);
+    stop();
+    assert_true(start(40));
+    assert_int_equal(epochs_count(e), 40);
+    for (uint32_t i = 0; i < 200; i++)
+        assert_true(is_touched(i, before, &p) && p.hard);
+    assert_false(is_touched(199, last, &p));
+    stop();
+}
+
+/* A row of a name that is there already replaces it, with its soft purges. */
+static void a_row_that_comes_again_counts(void **state)
+{
+    (void)state;
+    struct purged p;
+    commit();
+    purge(PURGE_SOFT, 1);
+    purge(PURGE_SOFT, 1);
+    commit();
+    struct facts_row old = disk[1];
+    uint64_t began = epochs_latest(e);
+    now.mono_ms += 500;
+    now.wall_ms += 500;
+    purge(PURGE_SOFT, 1);
     commit();
     assert_int_equal(disk_n, 2);
+    disk[2] = disk[1];
+    disk[1] = old;
+    disk_n = 3;
     stop();
     assert_true(start(1000));
     assert_int_equal(epochs_count(e), 1);
-    assert_true(is_touched(7, before, &p));
+    assert_true(is_touched(1, began, &p) && p.soft);
+    assert_int_equal(p.soft_at_ms, now.mono_ms);
     stop();
 }
 
@@ -429,7 +554,12 @@ int main(void)
         TEST(what_was_not_committed_is_missing_and_nothing_else),
         TEST(a_commit_takes_each_once),
         TEST(a_commit_has_all_that_was_unsaved),
-        TEST(forgotten_names_go_from_the_disk),
+        TEST(a_snapshot_has_all_in_order),
+        TEST(a_snapshot_beside_purges_loses_nothing),
+        TEST(a_walk_steps_over_what_goes),
+        TEST(forgotten_names_take_no_memory),
+        TEST(a_log_with_more_names_than_fit),
+        TEST(a_row_that_comes_again_counts),
         TEST(floors_hold_over_a_restart),
         TEST(rows_that_nobody_wrote),
     };

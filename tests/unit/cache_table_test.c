@@ -174,10 +174,35 @@ static void bears_any_order(void **state)
     }
 }
 
+/* Room that was made at once is there, with and without nodes, and is charged for. */
+static void room_is_made_at_once(void **state)
+{
+    (void)state;
+    static struct table_node nodes[3000];
+    for (uint32_t i = 0; i < 1000; i++) {
+        nodes[i].hash = dice();
+        table_add(&table, &memory, &nodes[i]);
+    }
+    table_reserve(&table, &memory, 2500);
+    assert_int_equal(table.buckets, 2500);
+    check(1000);
+    int64_t used = memory_used(&memory);
+    for (uint32_t i = 1000; i < 2500; i++) {
+        nodes[i].hash = dice();
+        table_add(&table, &memory, &nodes[i]);
+    }
+    assert_int_equal(memory_used(&memory), used);
+    table_reserve(&table, &memory, 10);
+    check(2500);
+    for (uint32_t i = 0; i < 2500; i++)
+        table_remove(&table, &nodes[i]);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(room_is_made_at_once, begin, end),
         T(finds_what_is_there),
         T(the_newest_comes_first),
         T(shrinks_step_by_step),

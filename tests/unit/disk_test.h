@@ -48,6 +48,8 @@ struct disk {
     struct disk_op *ops;
     size_t ops_n, ops_cap;
     bool records; /* keep ops */
+    bool grows;   /* a write behind the end makes the file longer; else it is a mistake */
+    bool forgets; /* a name is there after a cut only when its folder was synced */
     uint64_t calls[DISK_KINDS];
     struct disk_failure {
         uint64_t from, times; /* calls, from 1; times 0: none */
@@ -151,17 +153,28 @@ static inline int64_t disk_read(struct files *f, int file, void *to, size_t byte
     return (int64_t)n;
 }
 
+/* Makes the file so long, if it is shorter. */
+static inline void disk_reach(struct disk_file *k, uint64_t bytes)
+{
+    if (bytes <= k->bytes)
+        return;
+    k->data = realloc(k->data, bytes);
+    memset(k->data + k->bytes, 0, bytes - k->bytes);
+    k->bytes = bytes;
+}
+
 static inline int64_t disk_write(struct files *f, int file, const void *from, size_t bytes, uint64_t at)
 {
     struct disk *d = disk_of(f);
     struct disk_file *k = &d->file[file];
     CHECK(at % FILE_BLOCK == 0 && bytes % FILE_BLOCK == 0 && (uintptr_t)from % FILE_BLOCK == 0);
-    CHECK(!k->failed && at + bytes <= k->bytes);
+    CHECK(!k->failed && (d->grows || at + bytes <= k->bytes));
     int status = disk_call(d, DISK_WRITE);
     k->failed = status != 0;
     if (status < 0)
         return status;
     bytes = status == DISK_SHORT ? bytes / 2 : bytes;
+    disk_reach(k, at + bytes);
     disk_note(d, DISK_WRITE, file, at, from, bytes);
     memcpy(k->data + at, from, bytes);
     return (int64_t)bytes;
@@ -199,7 +212,16 @@ static inline int disk_sync(struct files *f, int file)
 static inline int disk_sync_folder(struct files *f, const char *folder)
 {
     (void)folder;
-    return disk_call(disk_of(f), DISK_SYNC_FOLDER);
+    int status = disk_call(disk_of(f), DISK_SYNC_FOLDER);
+    if (status == 0)
+        disk_note(disk_of(f), DISK_SYNC_FOLDER, 0, 0, NULL, 0);
+    return status;
+}
+
+static inline int disk_is_named(struct files *f, const char *path, int file)
+{
+    int found = disk_find(disk_of(f), path);
+    return found < 0 ? -ENOENT : found == file ? 0 : -ESTALE;
 }
 
 static inline int disk_remove(struct files *f, const char *path)
@@ -248,7 +270,7 @@ static inline void disk_init(struct disk *d)
 {
     *d = (struct disk){ .files = { disk_open, disk_close, disk_lock, disk_size, disk_read, disk_write,
                                    disk_allocate, disk_sync, disk_sync_folder, disk_rename, disk_remove,
-                                   disk_make_folder, disk_list } };
+                                   disk_is_named, disk_make_folder, disk_list } };
 }
 
 static inline void disk_forget_ops(struct disk *d)
@@ -291,26 +313,45 @@ static inline void disk_tear(struct disk_file *k, const struct disk_op *op, unsi
     }
 }
 
+/* Names that are not synced are there or not. */
+static inline void disk_cut_names(const struct disk *d, size_t n, uint64_t *dice, struct disk *to)
+{
+    size_t synced = d->forgets ? 0 : n;
+    for (size_t i = 0; i < n; i++)
+        if (d->ops[i].kind == DISK_SYNC_FOLDER)
+            synced = i > synced ? i : synced;
+    for (size_t i = 0; i < n; i++) {
+        const struct disk_op *op = &d->ops[i];
+        bool names = op->kind == DISK_OPEN || op->kind == DISK_RENAME || op->kind == DISK_REMOVE;
+        if (names && (i < synced || (dice && disk_roll(dice) >> 63)))
+            strcpy(to->file[op->file].name, op->name);
+    }
+}
+
 /* Makes `to`, a new disk, what a power cut after the first n operations of `d`, which it began empty, leaves.
  * `dice` NULL: all that was not synced is lost. */
 static inline void disk_cut(const struct disk *d, size_t n, uint64_t *dice, struct disk *to)
 {
     uint64_t none = 0;
     disk_init(to);
+    to->grows = d->grows;
     for (size_t i = 0; i < n; i++) {
         const struct disk_op *op = &d->ops[i];
         struct disk_file *k = &to->file[op->file];
         to->files_n = op->file >= to->files_n ? op->file + 1 : to->files_n;
         k->used = true;
-        strcpy(k->name, op->name);
         if (op->kind == DISK_ALLOCATE) {
             k->data = calloc(1, op->bytes);
             k->bytes = op->bytes;
         } else if (op->kind == DISK_WRITE) {
             unsigned tears = disk_is_synced(d, i, n) ? 1 : dice ? (unsigned)(disk_roll(dice) >> 62) : 0;
-            disk_tear(k, op, tears, dice ? dice : &none);
+            if (d->grows && tears)
+                disk_reach(k, op->at + op->bytes);
+            if (op->at + op->bytes <= k->bytes)
+                disk_tear(k, op, tears, dice ? dice : &none);
         }
     }
+    disk_cut_names(d, n, dice, to);
     for (int i = 0; i < to->files_n; i++)
         to->now_bytes += to->file[i].name[0] ? to->file[i].bytes : 0;
 }
