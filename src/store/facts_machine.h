@@ -61,7 +61,7 @@ struct facts {
     bool is_unread;      /* there may be files that could not be read at the start */
     bool is_strange;     /* the folder is not the one that was read */
     bool spoiled[2];     /* logs that the disk failed */
-    int64_t looked_us;       /* when the log's name was looked at */
+    int64_t looked_us;   /* when the log's name was looked at */
     uint64_t generation; /* the largest that was used */
     struct buf error;    /* why a commit fails */
     void *zeros, *whole_room;

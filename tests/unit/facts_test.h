@@ -234,10 +234,10 @@ static inline void shared_init(struct shared *s)
     CHECK(pthread_cond_init(&s->moved, NULL) == 0);
     disk_init(&s->disk);
     s->disk.grows = s->disk.forgets = true;
-    s->files = (struct files){ shared_open,        shared_close,       shared_lock,        shared_size,
-                               shared_read,        shared_write,       shared_allocate,    shared_sync,
-                               shared_sync_folder, shared_rename,      shared_remove,      shared_is_named,
-                               shared_make_folder, s->disk.files.list };
+    s->files =
+        (struct files){ shared_open,   shared_close,    shared_lock,        shared_size,        shared_read,
+                        shared_write,  shared_allocate, shared_sync,        shared_sync_folder, shared_rename,
+                        shared_remove, shared_is_named, shared_make_folder, s->disk.files.list };
 }
 
 static inline void shared_fini(struct shared *s)
@@ -272,7 +272,8 @@ static inline uint64_t shared_calls(struct shared *s, enum disk_kind kind)
     return n;
 }
 
-static inline void shared_fail(struct shared *s, enum disk_kind kind, uint64_t after, uint64_t times, int status)
+static inline void shared_fail(struct shared *s, enum disk_kind kind, uint64_t after, uint64_t times,
+                               int status)
 {
     lock_take(&s->lock);
     disk_fail(&s->disk, kind, after, times, status);
