@@ -50,7 +50,6 @@ group_build() {
     need library libcrypto libssl-dev
     need library libxxhash libxxhash-dev
     need library libmaxminddb libmaxminddb-dev
-    need library sqlite3 libsqlite3-dev
     need library zlib zlib1g-dev
     need library libbrotlidec libbrotli-dev
 }

@@ -300,9 +300,9 @@ static bool is_name(const struct epochs *e, const struct facts_row *row)
            before <= e->ceiling;
 }
 
-/* Names that were read and are still to be added. A million of them come one after the other, and each is found
- * at three places that are in no cache of the processor: so the first of them is asked for when a name comes,
- * the second one a little later, and it is added when both are there. */
+/* Names that were read and are still to be added. A million of them come one after the other, and each is
+ * found at three places that are in no cache of the processor: so the first of them is asked for when a name
+ * comes, the second one a little later, and it is added when both are there. */
 #define AHEAD 32
 
 struct epoch_loading {

@@ -211,6 +211,16 @@ int system_write_file(const char *path, struct str content, mode_t mode)
     return sync_folder_of(path);
 }
 
+struct timespec system_after_ms(int64_t ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t ns = t.tv_nsec + ms % 1000 * 1000000;
+    t.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
+    t.tv_nsec = (long)(ns % 1000000000);
+    return t;
+}
+
 int system_file_id(const char *path, struct file_id *out)
 {
     struct stat st;

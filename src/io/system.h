@@ -7,6 +7,7 @@
 #define IO_SYSTEM_H
 
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/buf.h"
 
@@ -35,6 +36,8 @@ int system_read_file(const char *path, size_t max, struct buf *out);
  * or a negative errno: the old file is untouched, unless only the fsync of its folder failed; then the new
  * content is there. */
 int system_write_file(const char *path, struct str content, mode_t mode);
+/* Returns when so many milliseconds will be over, by CLOCK_MONOTONIC: for pthread_cond_timedwait. */
+struct timespec system_after_ms(int64_t ms);
 /* Identifies a file: no other file that exists has the same pair. */
 struct file_id {
     dev_t device;

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "io/system.h"
@@ -224,16 +223,6 @@ struct facts *facts_open(struct str folder, const struct clock *clock, const str
 
 /* ---- start and end ---- */
 
-static struct timespec in_ms(int64_t ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t ns = t.tv_nsec + ms % 1000 * 1000000;
-    t.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
-    t.tv_nsec = (long)(ns % 1000000000);
-    return t;
-}
-
 /* The disk does not answer. Until it does nobody waits for it. */
 static void note_hung(struct facts *f)
 {
@@ -245,7 +234,7 @@ static void note_hung(struct facts *f)
 
 void facts_start(struct facts *f)
 {
-    struct timespec until = in_ms(f->start_ms);
+    struct timespec until = system_after_ms(f->start_ms);
     int status = 0;
     facts_changed(f); /* so that there is something to wait for */
     f->is_running = true;
@@ -261,7 +250,7 @@ void facts_start(struct facts *f)
 
 bool facts_stop(struct facts *f)
 {
-    struct timespec until = in_ms(f->stop_ms);
+    struct timespec until = system_after_ms(f->stop_ms);
     int status = 0;
     if (!f->is_running)
         return true;

@@ -84,8 +84,8 @@ struct str facts_get(struct facts *f, struct str key);
 /* Starts the threads that commit, and waits for the first commit: FACTS_START_MS at most. After that what is
  * new is in memory alone, until the disk answers. */
 void facts_start(struct facts *f);
-/* Commits what is unsaved, ends the threads and closes the files. Nobody waits any more. false: the disk did not
- * answer for FACTS_STOP_MS. Then a thread still uses the facts and the owner of the rows: neither may be
+/* Commits what is unsaved, ends the threads and closes the files. Nobody waits any more. false: the disk did
+ * not answer for FACTS_STOP_MS. Then a thread still uses the facts and the owner of the rows: neither may be
  * freed, and nothing is left but to end the process. */
 bool facts_stop(struct facts *f);
 /* Frees it, and gives the folder back. */
@@ -93,8 +93,8 @@ void facts_free(struct facts *f);
 
 /* Sets a fact; an empty value removes it. Both are copied. It is unsaved until facts_ask's commit. */
 void facts_put(struct facts *f, struct str key, struct str value);
-/* Says that a row has become unsaved. Its owner calls it under the lock of the rows, and facts_ask later. Takes
- * no lock. */
+/* Says that a row has become unsaved. Its owner calls it under the lock of the rows, and facts_ask later.
+ * Takes no lock. */
 void facts_changed(struct facts *f);
 /* Asks for a commit of all that is unsaved now. Returns its ticket, for facts_settled. Tickets rise. A commit
  * that has begun, and has it, is not asked for again. */

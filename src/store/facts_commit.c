@@ -235,9 +235,9 @@ static bool is_nearly_full(const struct facts *f)
     return facts_log_left(&f->log) < f->disk.file[f->log.file].bytes / 4;
 }
 
-/* What was written to a folder that is gone is not there after a restart. The folder is known by its lock. The
- * log itself is looked at once in a while only: who asks for a file's times makes the next write note a new
- * one, and some file systems write that to the disk with each sync. */
+/* What was written to a folder that is gone is not there after a restart. The folder is known by its lock.
+ * The log itself is looked at once in a while only: who asks for a file's times makes the next write note a
+ * new one, and some file systems write that to the disk with each sync. */
 static int is_still_there(struct facts *f)
 {
     int64_t now_us = clock_mono_us(f->clock);

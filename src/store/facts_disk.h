@@ -40,8 +40,8 @@ int facts_disk_is_ours(const struct facts_disk *d);
 /* Are the lock and this open file those that have their names in the folder now? -ESTALE, -ENOENT: no. */
 int facts_disk_is_there(const struct facts_disk *d, enum facts_file which);
 
-/* Opens a file, if it is not open. `makes`: makes it when there is none. -ENOENT: there is none. -ESTALE: the folder
- * is not ours any more. */
+/* Opens a file, if it is not open. `makes`: makes it when there is none. -ENOENT: there is none. -ESTALE: the
+ * folder is not ours any more. */
 int facts_disk_open(struct facts_disk *d, enum facts_file which, bool makes);
 void facts_disk_close(struct facts_disk *d, enum facts_file which);
 /* Closes it and removes it. */

@@ -1,6 +1,7 @@
 #include "store/facts_machine.h"
 
-/* What is written beside commits leaves the disk to them most of the time: a piece takes about a millisecond. */
+/* What is written beside commits leaves the disk to them most of the time: a piece takes about a
+ * millisecond. */
 #define PACE_US  8000 /* between two pieces of a snapshot, or of a log that grows */
 #define RETRY_US 2000000
 

@@ -100,7 +100,8 @@ static void wait_for(uint64_t ticket)
     CHECK(facts_settled(facts, ticket) == FACTS_SAVED);
 }
 
-/* ---- closed loop: each asks again when it was answered. All wait in one thread, as at a worker's desk ---- */
+/* ---- closed loop: each asks again when it was answered. All wait in one thread, as at a worker's
+ * desk ---- */
 
 static int64_t took[MOST];
 static _Atomic size_t took_n;

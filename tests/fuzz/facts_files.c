@@ -1,8 +1,8 @@
-/* The files of facts, as a disk may give them (store/facts_recover.h): whatever stands there, nothing behind it is
- * looked at; what is taken, and written as a new snapshot, is read again as it was, also when a byte is another one or
- * a file ends earlier. Input: a byte, 1: sums are made right first, 2: nothing is changed afterwards; a byte that
- * chooses what is changed; the lengths of the four files in units of 64 bytes, two bytes each; then the
- * files: both snapshots, both logs. */
+/* The files of facts, as a disk may give them (store/facts_recover.h): whatever stands there, nothing behind
+ * it is looked at; what is taken, and written as a new snapshot, is read again as it was, also when a byte is
+ * another one or a file ends earlier. Input: a byte, 1: sums are made right first, 2: nothing is changed
+ * afterwards; a byte that chooses what is changed; the lengths of the four files in units of 64 bytes, two
+ * bytes each; then the files: both snapshots, both logs. */
 #include "../unit/disk_test.h"
 #include "base/hash.h"
 #include "store/facts_recover.h"

@@ -347,8 +347,9 @@ static void a_snapshot_has_all_in_order(void **state)
     stop();
 }
 
-/* Names come, are purged again and are forgotten, at the cap and by the sweep, between any two steps of a snapshot. What
- * a commit has written since goes on behind it. Nothing that was purged before it began is untouched. */
+/* Names come, are purged again and are forgotten, at the cap and by the sweep, between any two steps of a
+ * snapshot. What a commit has written since goes on behind it. Nothing that was purged before it began is
+ * untouched. */
 static void a_snapshot_beside_purges_loses_nothing(void **state)
 {
     (void)state;
@@ -414,7 +415,8 @@ static void forgotten_names_take_no_memory(void **state)
     stop();
 }
 
-/* What was forgotten since a snapshot comes again with the log behind it, and does not take more room than there is. */
+/* What was forgotten since a snapshot comes again with the log behind it, and does not take more room than
+ * there is. */
 static void a_log_with_more_names_than_fit(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What was said to be on disk is there, whatever happens to the disk: power cuts at any moment, failures of any call,
- * torn tails, logs that are used again. And a commit costs one write and one sync. */
+/* What was said to be on disk is there, whatever happens to the disk: power cuts at any moment, failures of
+ * any call, torn tails, logs that are used again. And a commit costs one write and one sync. */
 #include <errno.h>
 
 #include "facts_test.h"
@@ -139,7 +139,8 @@ static void run_commits(unsigned from, unsigned to, size_t *noted)
         assert_true(saved);
         lock_take(&disk.lock);
         assert_true(disk.disk.ops_n < COUNT_OF(known));
-        /* Whatever was written until now was asked for by `i`, and only from now on it is said to be there. */
+        /* Whatever was written until now was asked for by `i`, and only from now on it is said to be
+         * there. */
         for (; *noted < disk.disk.ops_n; ++*noted) {
             known[*noted].said = i - 1;
             known[*noted].asked = i;
@@ -262,7 +263,8 @@ static void a_tail_torn_at_any_byte_is_found(void **state)
     free(good);
 }
 
-/* Behind the batches of this life stand whole ones of an earlier one, with right sums and serials that go on. */
+/* Behind the batches of this life stand whole ones of an earlier one, with right sums and serials that
+ * go on. */
 static void what_stands_in_a_log_since_before_is_not_taken(void **state)
 {
     (void)state;
@@ -292,8 +294,8 @@ static const struct {
     { DISK_SYNC, -ENOSPC }, { DISK_OPEN, -EMFILE },  { DISK_SYNC_FOLDER, -EIO }, { DISK_WRITE, -EINVAL },
 };
 
-/* A life in which one call fails, and after it a cut that loses all that was not synced. Returns how many such
- * calls there were. */
+/* A life in which one call fails, and after it a cut that loses all that was not synced. Returns how many
+ * such calls there were. */
 static uint64_t one_call_fails(size_t which, uint64_t after, uint64_t times)
 {
     shared_init(&disk);
@@ -321,7 +323,8 @@ static uint64_t one_call_fails(size_t which, uint64_t after, uint64_t times)
     return calls;
 }
 
-/* The n-th call fails, for all n; disk_test.h checks that nothing is written or synced after a failure. */
+/* The n-th call fails, for all n; disk_test.h checks that nothing is written or synced after a failure.
+ * scenarios Q6 */
 static void whichever_call_fails(void **state)
 {
     (void)state;

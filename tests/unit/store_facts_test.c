@@ -1,5 +1,5 @@
-/* Facts are there again after an end, whatever it was; what cannot be read is put aside, and when nothing can be
- * written all goes on in memory. On the disk of this machine. */
+/* Facts are there again after an end, whatever it was; what cannot be read is put aside, and when nothing can
+ * be written all goes on in memory. On the disk of this machine. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

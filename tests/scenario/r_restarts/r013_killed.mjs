@@ -14,7 +14,7 @@ await scenario({ answer: (r) => reply(r.target, { 'Cache-Control': 'max-age=60',
     return r;
   };
   // What it keeps there, however often it was killed.
-  const files = ['admin', 'facts.0.log', 'facts.0.whole', 'facts.1.log', 'facts.1.whole', 'lock'];
+  const files = ['admin', 'facts.0.log', 'facts.0.whole', 'facts.1.log', 'facts.1.whole', 'lock', 'pages'];
   for (let i = 0; i < 4; i++) {
     await cases.check(`start ${i + 1}`, async () => {
       await freshet.start(['--origin', origin.url]);
