@@ -143,6 +143,10 @@ int process_disk_open(struct process *p, struct disk_watch *w, const char *folde
 
 void process_disk_start(struct process *p, struct disk_watch *w)
 {
+    if (!w->disk && p->settings->process.disk > 0 && facts_is_failing(p->facts))
+        log_info(
+            &p->log, "disk",
+            "pages are in memory alone until freshet is started with a state folder that can be written");
     if (!w->disk)
         return;
     /* The first commit has the purges of purge_changed. */

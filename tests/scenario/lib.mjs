@@ -196,7 +196,7 @@ export class Freshet {
     for (let i = 0; i < 4; i++) {
       await pause(5);
       // Files in the state folder come and go as things are written.
-      least = Math.min(least, fs.readdirSync(folder).filter((fd) => !/^\/dev\/null$|\/state\//.test(target(fd))).length);
+      least = Math.min(least, fs.readdirSync(folder).filter((fd) => !/^\/dev\/null$|\/pages\/[^/]*$|\/facts\.[^/]*$/.test(target(fd))).length);
     }
     return least;
   }
