@@ -1,6 +1,7 @@
 // Killed at any moment amid stores and purges, and started again: a page is there or not, whole and byte by byte as the origin sent it, of
 // the data that the latest answered purge left or newer, and of its own URL and variant. What was purged stays purged.
 // `make crash ROUNDS=1000` is the long form.
+// scenarios R1, R2, R7, G14
 import { Client, Freshet, Origin, below, chance, check, done, equal, pause, pick, scaled, within } from './lib.mjs';
 
 const rounds = +(process.env.CRASH_ROUNDS ?? scaled(50, 5)), keys = 150, askers = 12, changers = 4;
@@ -17,15 +18,20 @@ function bodyOf(key, variant, v) {
 async function answer(request, c) {
   const [, n, variant] = /^\/(\d+)(?:\?v=(\w+))?$/.exec(request.target), key = +n, v = version.get(key) ?? 0;
   if (chance(0.2)) await pause(below(30)); // a purge may overtake it
-  const body = bodyOf(key, variant ?? '-', v);
+  const body = bodyOf(key, variant ?? '-', v), etag = `"${key}-${variant ?? ''}-${v}"`;
   const vary = key % 5 === 0 ? 'Netlify-Vary: query=v\r\n' : '';
-  await c.write(`HTTP/1.1 200 OK\r\nCache-Control: s-maxage=${pick([30, 86400])}\r\nCache-Tag: all, k${key}\r\n${vary}` +
-    `Content-Length: ${body.length}\r\n\r\n${body}`);
+  const fields = `Cache-Control: s-maxage=${pick([0, 30, 86400])}, stale-while-revalidate=60\r\nCache-Tag: all, k${key}\r\n${vary}ETag: ${etag}\r\n`;
+  if (request.fields['if-none-match'] === etag) {
+    confirmed++;
+    await c.write(`HTTP/1.1 304 Not Modified\r\n${fields}\r\n`);
+    return;
+  }
+  await c.write(`HTTP/1.1 200 OK\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`);
 }
 
 const origin = await new Origin(answer).listen();
 const f = new Freshet(['--origin', `http://127.0.0.1:${origin.port}`, '--memory', '8M', '--disk', '24M', '--disk-rate', '0']);
-let asked = 0, hits = 0, fromBefore = 0, purges = 0, running = false, round = 0;
+let asked = 0, hits = 0, fromBefore = 0, purges = 0, confirmed = 0, running = false, round = 0;
 
 function judge(target, key, variant, r, floor) {
   if (r.status === 0 || r.cut) return; // it was killed amid that
@@ -103,5 +109,5 @@ try {
   await f.clean();
   await origin.close();
 }
-console.log(`${rounds} rounds, ${asked} pages looked at, ${hits} from the cache, ${fromBefore} of them first after a crash, ${purges} purges`);
+console.log(`${rounds} rounds, ${asked} pages looked at, ${hits} from the cache, ${fromBefore} of them first after a crash, ${purges} purges, ${confirmed} answers of 304`);
 done();

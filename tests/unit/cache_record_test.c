@@ -498,7 +498,7 @@ static void ages_over_restarts(void **state)
     object_unref(o);
 }
 
-/* After the clock went back it answers nothing, not even when the origin fails. */
+/* After the clock went back it answers nothing, not even when the origin fails (scenarios P4). */
 static void nothing_gets_younger(void **state)
 {
     (void)state;

@@ -402,6 +402,7 @@ static void the_oldest_begin(void **state)
 
 /* ---- files are used again ---- */
 
+/* scenarios Q8 */
 static void the_size_limit_holds(void **state)
 {
     (void)state;
@@ -622,7 +623,7 @@ static size_t cut_point(const struct disk *d, int round, uint64_t *dice)
 }
 
 /* After a cut at any operation, with what was not synced there, lost or torn by sectors: what is found and
- * can be read is right, and what was synced is there. */
+ * can be read is right, and what was synced is there (scenarios R3). */
 static void a_power_cut_loses_what_was_not_synced(void **state)
 {
     (void)state;
@@ -676,7 +677,7 @@ static void two_seconds_later_it_is_safe(void **state)
     world_free(w);
 }
 
-/* The last bytes of a segment that was not finished, cut at each byte of its last record. */
+/* The last bytes of a segment that was not finished, cut at each byte of its last record (scenarios R11). */
 static void a_torn_tail_leaves_whole_records(void **state)
 {
     (void)state;
@@ -821,6 +822,7 @@ static void a_full_disk_holds_what_fits(void **state)
     world_free(w);
 }
 
+/* scenarios Q2 */
 static void a_disk_that_cannot_be_read_is_a_miss(void **state)
 {
     (void)state;
