@@ -153,9 +153,10 @@ static void found(void *ctx, const struct segments_found *record)
 }
 
 /* Between two walks: soon when something was dropped meanwhile. */
-#define WALK_SOON_US ((int64_t)500 * 1000)
-#define WALK_LATE    120 /* times as long */
-#define WALK_STEP_US ((int64_t)200)
+#define WALK_SOON_US   ((int64_t)500 * 1000)
+#define WALK_LATE      120 /* times as long */
+#define WALK_STEP_US   ((int64_t)200)
+#define WALK_BEHIND_US ((int64_t)50 * 1000)
 
 static uint64_t dropped(struct disk *d)
 {
@@ -172,6 +173,13 @@ static bool owes(struct disk *d)
     return owes;
 }
 
+/* What does not fit on disk, or on the shelf, would be written again and again. */
+static bool may_walk(struct disk *d)
+{
+    return shelf_entries(d->shelf) < d->entries_max &&
+           (owes(d) || memory_pages(&d->o.cache->memory) < (int64_t)(d->o.limit_bytes / 2));
+}
+
 /* Walks are far apart, and a walk waits when the log is full: it must not keep newer pages out. */
 static int64_t walk_some(struct disk *d)
 {
@@ -184,8 +192,16 @@ static int64_t walk_some(struct disk *d)
         d->walked_dropped = now;
     }
     /* A shelf that is full would have everything written again and again. */
-    if (shelf_entries(d->shelf) < d->entries_max && disk_walk(d, &d->walk))
-        return WALK_STEP_US;
+    if (may_walk(d)) {
+        uint64_t before = dropped(d);
+        bool more = disk_walk(d, &d->walk);
+        if (dropped(d) != before) { /* the log is behind: newer pages go first */
+            d->walked_dropped = dropped(d);
+            return WALK_BEHIND_US;
+        }
+        if (more)
+            return WALK_STEP_US;
+    }
     d->walk = (struct index_walk){ 0 };
     lock_take(&d->lock);
     d->walks++;
@@ -201,6 +217,7 @@ static int64_t find_some(void *ctx)
         return walk_some(d);
     if (segments_recover(d->log, found, d))
         return 0;
+    disk_judge_owed(d);
     atomic_store_explicit(&d->is_whole, true, memory_order_release);
     return WALK_SOON_US;
 }
@@ -262,19 +279,20 @@ int disk_open(const struct disk_options *o, struct disk **out)
 
 /* What can be found at once is found before the first answer. */
 #define FIND_FIRST_MS 300
+#define FIND_NAP_US   500
 
 static void find_first(struct disk *d)
 {
     int64_t until_us = clock_mono_us(d->o.clock) + FIND_FIRST_MS * 1000;
-    bool more;
-    while ((more = segments_recover(d->log, found, d)) && clock_mono_us(d->o.clock) < until_us)
-        ;
-    if (!more)
-        atomic_store_explicit(&d->is_whole, true, memory_order_release);
+    while (!disk_is_whole(d) && clock_mono_us(d->o.clock) < until_us)
+        background_nap(FIND_NAP_US);
 }
 
 void disk_start(struct disk *d)
 {
+    d->is_started = true;
+    d->finder = background_start("disk-find", find_some, d);
+    CHECK(d->finder);
     find_first(d);
     segments_start(d->log);
     for (unsigned i = 0; i < DISK_READERS; i++) {
@@ -283,8 +301,6 @@ void disk_start(struct disk *d)
     }
     d->readers = pool_threads_start("disk-read", DISK_READERS);
     CHECK(d->readers);
-    d->finder = background_start("disk-find", find_some, d);
-    CHECK(d->finder);
 }
 
 /* At the end: how long a log that is behind is waited for, so that a short run leaves its pages
@@ -292,12 +308,11 @@ void disk_start(struct disk *d)
 #define STOP_MOST_MS 2000
 #define STOP_NAP_US  10000
 
-static void walk_all(struct disk *d)
+static void walk_all(struct disk *d, int64_t until_us)
 {
     struct index_walk walk = { 0 };
-    if (shelf_entries(d->shelf) < d->entries_max)
-        while (disk_walk(d, &walk))
-            ;
+    while (may_walk(d) && disk_walk(d, &walk) && clock_mono_us(d->o.clock) < until_us)
+        ;
 }
 
 static void write_the_rest(struct disk *d)
@@ -306,7 +321,7 @@ static void write_the_rest(struct disk *d)
     uint64_t before;
     for (;;) {
         before = dropped(d);
-        walk_all(d);
+        walk_all(d, until_us);
         if (dropped(d) == before || clock_mono_us(d->o.clock) > until_us)
             return;
         background_nap(STOP_NAP_US);
@@ -325,7 +340,8 @@ void disk_stop(struct disk *d)
     pool_threads_stop(&d->readers, drop);
     for (unsigned i = 0; i < DISK_READERS; i++)
         pages_unmap(d->rooms[i], DISK_ROOM);
-    write_the_rest(d);
+    if (d->is_started)
+        write_the_rest(d);
     disk_settle_owed(d, true);
     segments_close(&d->log);
 }

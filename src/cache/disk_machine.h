@@ -15,8 +15,9 @@ struct disk_known {
     size_t words; /* a power of two */
 };
 
-#define DISK_READERS 4
-#define DISK_ROOM    ((size_t)2 << 20) /* for the longest record */
+#define DISK_READERS     4
+#define DISK_OWED_LATELY 4096              /* a power of two */
+#define DISK_ROOM        ((size_t)2 << 20) /* for the longest record */
 struct disk {
     struct disk_options o;
     struct segments *log;
@@ -35,6 +36,8 @@ struct disk {
     size_t owed_n;
     uint64_t walks; /* that have ended */
     atomic_bool is_whole;
+    bool is_started;
+    uint64_t owed_lately[DISK_OWED_LATELY]; /* keys that were owed while not all was found; by their hash */
     _Atomic uint64_t pages_read, rules_read, not_there, superseded;
     _Atomic uint64_t object; /* the number of the latest response, for struct segment_record */
 };
@@ -52,6 +55,9 @@ struct hash128 disk_shelf_key(const struct hash128 *key);
  * again. false: the walk is over. */
 bool disk_walk(struct disk *d, struct index_walk *w);
 
+/* All that was there at start is found: takes off the shelf what something newer took the place of
+ * meanwhile. */
+void disk_judge_owed(struct disk *d);
 /* Of what was to be written by a walk, sees to what was not. `all`: no walk follows. */
 void disk_settle_owed(struct disk *d, bool all);
 

@@ -88,7 +88,12 @@ static bool publish(struct reading *it, const struct disk_read *r, uint32_t unsa
     if (!o)
         return false;
     index_begin_at(o, unsafe, began_ms);
-    bool is_published = index_publish(o, &place, r->variants_max, now.mono_ms);
+    bool is_published = index_publish_read(o, &place, r->variants_max, now.mono_ms);
+    if (!is_published) { /* somebody else brought it, or it was purged */
+        struct object *there = index_peek(c, &place);
+        is_published = there != NULL;
+        object_unref(there);
+    }
     *is_of_use = is_published;
     if (is_published)
         index_settled_again(c, &place, o->response->status / 100 == 2);

@@ -32,42 +32,73 @@ static void invalidate(struct disk *d, struct str primary, int64_t now_ms)
     atomic_fetch_add_explicit(&d->superseded, 1, memory_order_relaxed);
 }
 
-/* Takes it off the shelf. true: there may be an older one in the log. */
-static bool take_off(struct disk *d, const struct hash128 *key)
+static bool was_owed_lately(struct disk *d, const struct hash128 *key)
 {
-    struct hash128 at = disk_shelf_key(key);
-    return shelf_remove(d->shelf, &at, NULL) || !disk_is_whole(d);
+    uint64_t *at = &d->owed_lately[key->lo % DISK_OWED_LATELY];
+    bool was = *at == key->lo;
+    *at = key->lo;
+    return was;
 }
 
-/* An older one must not come back, now or after a restart. */
-static void supersede(struct disk *d, const struct hash128 *key, const struct place *place, int64_t now_ms)
+/* Adds it to the list. false: there is no room. */
+static bool add_owed(struct disk *d, const struct hash128 *key, const struct place *place)
 {
-    if (take_off(d, key))
-        invalidate(d, place->primary, now_ms);
-}
-
-/* The same, when the newer one may still be written. */
-static void owe(struct disk *d, const struct hash128 *key, const struct place *place, int64_t now_ms)
-{
-    if (!take_off(d, key))
-        return;
     struct disk_owed *it = mem_alloc(sizeof(*it) + place->primary.n);
     it->key = *key;
     it->n = (uint32_t)place->primary.n;
     str_put(it->primary, place->primary);
     link_init(&it->link);
     lock_take(&d->lock);
-    bool is_full = d->owed_n == OWED_MOST;
-    if (!is_full) {
+    bool was = !disk_is_whole(d) && was_owed_lately(d, key), is_full = d->owed_n == OWED_MOST;
+    if (!was && !is_full) {
         it->walk = d->walks + 2; /* the one that runs may have passed it */
         list_push_back(&d->owed, &it->link);
         d->owed_n++;
+        it = NULL;
     }
     lock_give(&d->lock);
-    if (!is_full)
-        return;
     mem_free(it);
-    invalidate(d, place->primary, now_ms);
+    return was || !is_full;
+}
+
+/* An older one must not come back, now or after a restart: when there is one, its path is invalidated. While
+ * not all is found nobody knows: then it is judged later. */
+static void supersede(struct disk *d, const struct hash128 *key, const struct place *place, int64_t now_ms)
+{
+    struct hash128 at = disk_shelf_key(key);
+    if (shelf_remove(d->shelf, &at, NULL))
+        invalidate(d, place->primary, now_ms);
+    else if (!disk_is_whole(d) && !add_owed(d, key, place))
+        invalidate(d, place->primary, now_ms);
+}
+
+/* The same, when the newer one may still be written. */
+static void owe(struct disk *d, const struct hash128 *key, const struct place *place, int64_t now_ms)
+{
+    struct hash128 at = disk_shelf_key(key);
+    bool had = shelf_remove(d->shelf, &at, NULL);
+    if ((had || !disk_is_whole(d)) && !add_owed(d, key, place))
+        invalidate(d, place->primary, now_ms);
+}
+
+void disk_judge_owed(struct disk *d)
+{
+    struct list none;
+    list_init(&none);
+    lock_take(&d->lock);
+    for (struct link *l, *next = list_first(&d->owed); (l = next) != NULL;) {
+        struct disk_owed *it = CONTAINER_OF(l, struct disk_owed, link);
+        struct hash128 at = disk_shelf_key(&it->key);
+        next = l->next == &d->owed.head ? NULL : l->next;
+        if (shelf_remove(d->shelf, &at, NULL))
+            continue; /* the walk writes the newer one, or finds that there is none */
+        link_remove(l);
+        d->owed_n--;
+        list_push_back(&none, l);
+    }
+    lock_give(&d->lock);
+    for (struct link *l; (l = list_pop(&none)) != NULL;)
+        mem_free(CONTAINER_OF(l, struct disk_owed, link));
 }
 
 static struct disk_owed *next_owed(struct disk *d, bool all)

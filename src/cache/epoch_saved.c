@@ -157,6 +157,10 @@ static size_t take(void *owner, struct facts_row *out, size_t most, struct now n
 
 /* ---- all of them ---- */
 
+/* A name that is purged again before the walk has come to it goes to the end, and is given there: its older
+ * row may be in nothing else that counts afterwards. So the walk runs after those, but not for ever. */
+#define WALK_MORE (1u << 18)
+
 static void walk_begin(void *owner, bool saves)
 {
     struct epochs *e = owner;
@@ -164,6 +168,7 @@ static void walk_begin(void *owner, bool saves)
     raise_ceiling(e);
     e->walk = list_first(&e->by_age);
     e->walk_upto = atomic_load_explicit(&e->latest, memory_order_relaxed);
+    e->walk_more = WALK_MORE;
     e->walk_saves = saves;
     e->walk_heads = 2;
     lock_give(&e->lock);
@@ -172,6 +177,7 @@ static void walk_begin(void *owner, bool saves)
 /* A commit may be under way: what it still has to write stays unsaved. */
 static void give_head(struct epochs *e, struct facts_row *row, struct now now)
 {
+    raise_ceiling(e); /* floors may have passed it */
     bool unsaved = e->head_unsaved;
     write_head(e, row, now);
     e->head_unsaved = unsaved && !e->walk_saves;
@@ -199,12 +205,14 @@ static size_t walk(void *owner, struct facts_row *out, size_t most, struct now n
     }
     while (n < most && e->walk) {
         struct epoch *s = CONTAINER_OF(e->walk, struct epoch, link);
-        bool is_last = epoch_latest(s) > e->walk_upto;
+        bool is_new = epoch_latest(s) > e->walk_upto;
         epoch_step_over(e, s);
-        if (is_last)
+        if (is_new && e->walk_more == 0) {
             e->walk = NULL;
-        else
-            give_name(e, s, &out[n++], now);
+            break;
+        }
+        e->walk_more -= is_new;
+        give_name(e, s, &out[n++], now);
     }
     if (n < most && e->walk_heads) {
         give_head(e, &out[n++], now);

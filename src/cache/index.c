@@ -489,14 +489,15 @@ struct replaced {
     bool has_younger; /* a younger object is there: it takes the place of `o` instead */
 };
 
-static void replace_in_list(struct cache *c, struct object *first, const struct object *o,
+/* `yields`: of two that began at the same number, `o` is the older one. */
+static void replace_in_list(struct cache *c, struct object *first, const struct object *o, bool yields,
                             const struct place *place, struct replaced *r)
 {
     for (struct object *k = first, *next; k && r->n < GONE_MAX - 1; k = next) {
         next = family_next(k);
         if (k == o || object_state(k) != OBJECT_SEALED || !family_is_variant(k, place))
             continue;
-        if (k->begin > o->begin && k->evict.weight) {
+        if ((k->begin > o->begin || (yields && k->begin == o->begin)) && k->evict.weight) {
             r->has_younger = true;
             continue;
         }
@@ -508,7 +509,8 @@ static void replace_in_list(struct cache *c, struct object *first, const struct 
     }
 }
 
-bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms)
+static bool publish(struct object *o, bool yields, const struct place *place, size_t variants_max,
+                    int64_t now_mono_ms)
 {
     struct cache *c = object_cache(o);
     struct shard *s = family_shard(c, &place->hash);
@@ -529,8 +531,8 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
         return false;
     }
     struct family *f = family_find_or_add(c, s, place, object_received_ms(o));
-    replace_in_list(c, family_first_of_variant(f, place), o, place, &r);
-    replace_in_list(c, family_first_common(f, place), o, place, &r);
+    replace_in_list(c, family_first_of_variant(f, place), o, yields, place, &r);
+    replace_in_list(c, family_first_common(f, place), o, yields, place, &r);
     if (r.has_younger) {
         if (r.in_queues)
             family_take_out(c, r.in_queues);
@@ -566,6 +568,16 @@ bool index_publish(struct object *o, const struct place *place, size_t variants_
     for (unsigned i = 0; i < r.n; i++)
         object_unref(r.gone[i]);
     return !r.has_younger;
+}
+
+bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms)
+{
+    return publish(o, false, place, variants_max, now_mono_ms);
+}
+
+bool index_publish_read(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms)
+{
+    return publish(o, true, place, variants_max, now_mono_ms);
 }
 
 /* An object's family may only be read under its shard's lock; its shard never changes once it has one. */

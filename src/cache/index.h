@@ -113,6 +113,9 @@ bool index_settle_other(struct object *o, const struct place *place, struct rule
  * stored, and not in the index: it was purged meanwhile, a younger one is there, an unsafe request was
  * answered meanwhile, or a private fetch took more than an hour. */
 bool index_publish(struct object *o, const struct place *place, size_t variants_max, int64_t now_mono_ms);
+/* The same for an object that was read from disk: it does not take the place of one that is there. */
+bool index_publish_read(struct object *o, const struct place *place, size_t variants_max,
+                        int64_t now_mono_ms);
 /* Takes the object out of the index, with the index' reference; the caller has one of its own. Does nothing
  * when it is not in the index. Any thread. */
 void index_withdraw(struct object *o);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "cache/disk.h"
 #include "http/url.h"
 
 /* Groups are of an origin (RFC 9875 §2): scheme, host and port. */
@@ -146,11 +147,14 @@ static uint64_t url_name(const struct cache *c, const struct key_request *r, con
 bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, uint64_t *name)
 {
     struct place place = { .primary = key_primary(r, a) };
-    bool known, busy, dropped;
+    bool dropped;
     place_hash(c, &place);
-    struct rule *rule = index_rule(c, &place, &known, &busy);
+    struct known_rule known = index_known_rule(c, &place);
+    struct rule *rule = known.rule;
     bool touches = true;
-    if (busy)
+    /* A rule that only the disk has is not known here. */
+    bool is_unsure = c->disk && !known.of_2xx && disk_may_know(c->disk, &place.hash);
+    if (known.busy || is_unsure)
         *name = name_of_path(c, r, a);
     else if (r->query.n && rule_lists_query(rule) && query_keep_listed(r->query, rule, a, &dropped).n == 0 &&
              dropped)

@@ -12,6 +12,7 @@ struct reading {
     struct disk_read read;
     struct loop_notice done;
     struct list waiting; /* of requests, by request->reading_link */
+    bool is_late;        /* somebody has waited in vain: nobody else does */
     char texts[];        /* the strings of read.place */
 };
 
@@ -40,12 +41,24 @@ static void read_is_done(struct loop_notice *n)
     while ((l = list_pop(&it->waiting)) != NULL) {
         struct request *r = CONTAINER_OF(l, struct request, reading_link);
         r->reading = NULL;
+        timer_stop(r->w->loop, &r->timer);
         /* The index has it by now. Else it is not asked for again. */
         if (!it->read.has_read)
             r->look.may_read = false;
         request_wake(r);
     }
     mem_free(it);
+}
+
+/* The disk stands: what is on it counts as nothing. */
+static void read_takes_too_long(struct timer *t)
+{
+    struct request *r = CONTAINER_OF(t, struct request, timer);
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_LOOKUP && r->reading);
+    r->reading->is_late = true;
+    request_leave_reading(r);
+    r->look.may_read = false;
+    request_wake(r);
 }
 
 static struct reading *begin(struct request *r, bool is_rule)
@@ -72,14 +85,15 @@ static struct reading *begin(struct request *r, bool is_rule)
     return it;
 }
 
-#define READS_MOST 2 /* of a request: the rule and the page */
+#define READS_MOST   2 /* of a request: the rule and the page */
+#define READ_MOST_MS 1000
 
 bool request_read(struct request *r)
 {
     CHECK(!r->reading && r->found.outcome == OUTCOME_DISK);
     bool is_rule = r->found.reads_rule;
     struct reading *it = find(r->w, &r->look.place, is_rule);
-    if (r->reads++ >= READS_MOST || (!it && r->w->readings->n >= READINGS_MOST)) {
+    if (r->reads++ >= READS_MOST || (it && it->is_late) || (!it && r->w->readings->n >= READINGS_MOST)) {
         r->look.may_read = false;
         return false;
     }
@@ -89,6 +103,7 @@ bool request_read(struct request *r)
     r->reading = it;
     link_init(&r->reading_link);
     list_push_back(&it->waiting, &r->reading_link);
+    timer_start(r->w->loop, &r->timer, READ_MOST_MS, read_takes_too_long);
     return true;
 }
 
@@ -98,6 +113,7 @@ void request_leave_reading(struct request *r)
         return;
     link_remove(&r->reading_link);
     r->reading = NULL;
+    timer_stop(r->w->loop, &r->timer);
 }
 
 void readings_init(struct readings *of)

@@ -4,9 +4,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cache/disk.h"
 #include "cache/names.h"
+#include "io/background.h"
 #include "io/system.h"
 #include "store/facts.h"
 
@@ -77,14 +79,12 @@ static void purge_changed(struct process *p)
     buf_fini(&now);
 }
 
-static void say_sites(struct process *p)
+static void say_sites(struct disk_watch *w)
 {
-    struct buf now = BUF_INIT;
-    put_sites(p, &now);
+    struct process *p = w->process;
     /* With more sites than fit, nothing is said of any, and the next start purges all of them. */
-    facts_put(p->facts, SITES_KEY, now.n <= FACTS_VALUE_MAX ? buf_str(&now) : STR_NONE);
+    facts_put(p->facts, SITES_KEY, w->sites.n <= FACTS_VALUE_MAX ? buf_str(&w->sites) : STR_NONE);
     facts_ask(p->facts);
-    buf_fini(&now);
 }
 
 /* ---- life ---- */
@@ -143,6 +143,15 @@ int process_disk_open(struct process *p, struct disk_watch *w, const char *folde
 
 void process_disk_start(struct process *p, struct disk_watch *w)
 {
+    if (w->disk && facts_is_failing(p->facts)) {
+        /* Numbers of purges may be given twice then. */
+        disk_stop(w->disk);
+        disk_free(&w->disk);
+    }
+    if (!w->disk) { /* what this run purges and changes is nothing to the pages: the next one purges them all */
+        facts_put(p->facts, SITES_KEY, STR_NONE);
+        facts_ask(p->facts);
+    }
     if (!w->disk && p->settings->process.disk > 0 && facts_is_failing(p->facts))
         log_info(
             &p->log, "disk",
@@ -150,8 +159,8 @@ void process_disk_start(struct process *p, struct disk_watch *w)
     if (!w->disk)
         return;
     /* The first commit has the purges of purge_changed. */
-    if (!facts_is_failing(p->facts))
-        say_sites(p);
+    put_sites(p, &w->sites);
+    say_sites(w);
     disk_start(w->disk);
 }
 
@@ -161,7 +170,7 @@ static void look_later(struct timer *t)
     struct process *p = w->process;
     enum facts_settled settled = facts_settled(p->facts, w->ticket);
     if (settled == FACTS_SAVED) {
-        say_sites(p);
+        say_sites(w);
         return;
     }
     /* In memory alone: it goes into the file with all else once there is one again. */
@@ -174,15 +183,44 @@ void process_disk_reloaded(struct process *p, struct disk_watch *w)
 {
     if (!w->disk)
         return;
+    buf_clear(&w->sites);
+    put_sites(p, &w->sites); /* of this reload: another may begin before its purge is on disk */
     w->ticket = facts_ask(p->facts);
     timer_start(&p->loop, &w->later, LATER_MS, look_later);
 }
 
+/* ---- the end ---- */
+
+#define END_MOST_US ((int64_t)15 * 1000 * 1000)
+
+struct end {
+    struct process *process;
+    bool is_late;
+};
+
+/* A disk that does not answer must not keep a process for ever. What was said to be durable is. */
+static int64_t watch_end(void *ctx)
+{
+    struct end *e = ctx;
+    if (!e->is_late) {
+        e->is_late = true;
+        return END_MOST_US;
+    }
+    log_error(&e->process->log, "disk",
+              "the disk does not answer: freshet ends without what was still to be written");
+    _exit(1);
+}
+
 void process_disk_stop(struct process *p, struct disk_watch *w)
 {
+    struct end end = { .process = p };
     timer_stop(&p->loop, &w->later);
-    if (w->disk)
-        disk_stop(w->disk);
+    buf_fini(&w->sites);
+    if (!w->disk)
+        return;
+    struct background *watch = background_start("disk-end", watch_end, &end);
+    disk_stop(w->disk);
+    background_stop(&watch);
 }
 
 void process_disk_free(struct disk_watch *w)

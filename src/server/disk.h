@@ -14,6 +14,7 @@ struct disk_watch {
     struct disk *disk;  /* NULL: there is none */
     struct timer later; /* while the purge is on its way */
     uint64_t ticket;
+    struct buf sites; /* those settings */
 };
 
 /* Opens what is in `folder` (empty: there is no state folder, and no disk), and purges the sites whose

@@ -36,7 +36,8 @@ int process_facts_open(struct process *p, const char *folder)
     }
     if (found == FACTS_REFUSED)
         fprintf(stderr, "freshet: %.*s\n", STR_ARG(buf_str(&said)));
-    else if (said.n && found == FACTS_USABLE) /* else the first commit says it */
+    else if (
+        said.n) /* also when the first commit will say that it fails: what was put aside is said only here */
         log_warning(&p->log, "facts", "%.*s", STR_ARG(buf_str(&said)));
     buf_fini(&said);
     return found == FACTS_REFUSED;

@@ -142,7 +142,8 @@ static void forget(struct facts *f)
 /* What was in the files is lost, but nothing else is. */
 static void put_aside(struct facts *f, const struct facts_recovered *r, struct buf *said)
 {
-    for (int i = 0; i < FACTS_FILES; i++)
+    /* The snapshots first: what is left after a crash in between is logs alone, which is damage too. */
+    for (int i = FACTS_FILES; i-- > 0;)
         facts_disk_put_aside(&f->disk, (enum facts_file)i);
     buf_printf(said,
                "%s%s/%s is damaged, so the facts were put aside, as facts.*.damaged: what was purged and "

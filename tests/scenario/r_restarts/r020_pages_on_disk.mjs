@@ -81,11 +81,17 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     await ask('/b?x=1');
     equal(asked('/a'), n + 1);
     equal(asked('/b?x=1'), m + 1);
+    // By a URL whose page has a rule that only the disk knows.
+    await again();
+    equal((await freshet.api('POST', '/api/v1/purge', JSON.stringify({ urls: ['http://test/netlify?page=2&utm=9'] }))).status, 202);
+    const k = origin.requests.length;
+    await ask('/netlify?page=2&utm=3');
+    equal(origin.requests.length, k + 1);
   });
   await cases.check('what leaves memory is still a hit', async () => {
     for (let i = 0; i < 500; i++) await ask(`/many/${i}`);
     const s = JSON.parse((await freshet.api('GET', '/api/v1/status')).text);
-    check(s.cache.evicted > 100, `${s.cache.evicted} evicted`);
+    check(s.cache.evicted > 50, `${s.cache.evicted} evicted`);
     const n = origin.requests.length;
     let there = 0;
     for (let i = 0; i < 500; i++) {
