@@ -59,9 +59,9 @@ static bool pour_rows(struct facts *f, struct facts_pour *p)
     return false;
 }
 
-/* What changed during the walk need not be in it, and what was on disk of it before may be in nothing that the
- * snapshot leaves: so the snapshot counts only when the change is on disk as well. Beside commits that is the
- * next one's work; else the rows that are unsaved follow here. false: not yet, or the piece is full. */
+/* What changed during the walk need not be in it, and what was on disk of it before may be in nothing that
+ * the snapshot leaves: so the snapshot counts only when the change is on disk as well. Beside commits that is
+ * the next one's work; else the rows that are unsaved follow here. false: not yet, or the piece is full. */
 static bool pour_changed(struct facts *f, struct facts_pour *p)
 {
     struct facts_row rows[FACTS_BATCH_ROWS];

@@ -437,8 +437,9 @@ static void logs_are_used_in_turn(void **state)
     stop();
 }
 
-/* A row that changes while a snapshot is made, and whose change is not on disk yet, need not be in the snapshot: so
- * that does not count before. Else what was said of the row earlier would be gone after a cut. */
+/* A row that changes while a snapshot is made, and whose change is not on disk yet, need not be in the
+ * snapshot: so that does not count before. Else what was said of the row earlier would be gone after a
+ * cut. */
 static void a_snapshot_waits_for_what_changed_meanwhile(void **state)
 {
     (void)state;
