@@ -59,13 +59,37 @@ static bool pour_rows(struct facts *f, struct facts_pour *p)
     return false;
 }
 
+/* What changed during the walk need not be in it, and what was on disk of it before may be in nothing that
+ * the snapshot leaves: so the snapshot counts only when the change is on disk as well. Beside commits that is
+ * the next one's work; else the rows that are unsaved follow here. false: not yet, or the piece is full. */
+static bool pour_changed(struct facts *f, struct facts_pour *p)
+{
+    struct facts_row rows[FACTS_BATCH_ROWS];
+    struct facts_writer *w = &p->whole.piece;
+    if (!p->has_walked && p->saves)
+        f->rows.begin(f->rows.owner);
+    if (!p->has_walked && !p->saves)
+        p->ticket = facts_ask(f);
+    p->has_walked = true;
+    if (!p->saves)
+        return atomic_load(&f->saved) >= p->ticket;
+    while (w->room - w->n >= FACTS_ROWS_ROOM) {
+        size_t n = f->rows.take(f->rows.owner, rows, FACTS_BATCH_ROWS, clock_now(f->clock));
+        for (size_t i = 0; i < n; i++)
+            CHECK(facts_writer_row(w, &rows[i]));
+        if (n == 0)
+            return true;
+    }
+    return false;
+}
+
 int facts_pour_begin(struct facts *f, uint64_t generation, uint64_t serial, bool saves)
 {
     struct facts_pour *p = &f->pour;
     enum facts_file file = f->has_whole && f->newest == FACTS_WHOLE_0 ? FACTS_WHOLE_1 : FACTS_WHOLE_0;
     p->is_open = true;
     p->saves = saves;
-    p->has_facts = false;
+    p->has_facts = p->has_walked = false;
     buf_clear(&p->key);
     buf_clear(&p->value);
     lock_take(&f->lock);
@@ -94,7 +118,8 @@ static int pour_last(struct facts *f)
 int facts_pour_step(struct facts *f)
 {
     struct facts_pour *p = &f->pour;
-    bool has_all = (p->has_facts || pour_facts(f, p)) && pour_rows(f, p);
+    bool has_all =
+        (p->has_facts || pour_facts(f, p)) && (p->has_walked || pour_rows(f, p)) && pour_changed(f, p);
     int status = has_all ? pour_last(f) : facts_whole_flush(&p->whole);
     if (status < 0)
         facts_pour_end(f);

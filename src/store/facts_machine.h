@@ -39,6 +39,8 @@ struct fact {
 struct facts_pour {
     struct facts_whole whole;
     bool is_open, saves, has_facts;
+    bool has_walked;       /* all that did not change meanwhile is in it */
+    uint64_t ticket;       /* of what changed until then */
     struct buf key, value; /* of a fact that did not fit into its piece */
 };
 

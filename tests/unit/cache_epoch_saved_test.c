@@ -398,6 +398,29 @@ static void a_walk_steps_over_what_goes(void **state)
     stop();
 }
 
+/* The name that comes next is purged, and moves behind all others: the walk goes on with the one after it. */
+static void a_walk_steps_over_what_moves(void **state)
+{
+    (void)state;
+    struct facts_row given[3];
+    size_t n, all = 0;
+    commit();
+    for (uint32_t i = 0; i < 40; i++)
+        purge(PURGE_HARD, i);
+    uint32_t next = 0;
+    rows.walk_begin(rows.owner, false);
+    while ((n = rows.walk(rows.owner, given, 3, now)) > 0) {
+        for (size_t i = 0; i < n; i++)
+            next = given[i].key ? (uint32_t)(((given[i].key - 1) << 8) >> 32) + 1 : next;
+        all += n;
+        if (next < 40)
+            purge(PURGE_HARD, next);
+    }
+    assert_true(all >= 30 && next >= 39);
+    assert_int_equal(epochs_count(e), 40);
+    stop();
+}
+
 /* However many names are forgotten while no commit is made: none of them is kept for the disk. */
 static void forgotten_names_take_no_memory(void **state)
 {
@@ -431,6 +454,11 @@ static void a_log_with_more_names_than_fit(void **state)
     }
     assert_int_equal(disk_n, 201);
     uint64_t last = epochs_latest(e);
+    /* A head that comes later, and is older, lowers no floor that the reading has raised. */
+    disk[disk_n] = disk[0];
+    for (size_t i = 8; i < 32; i++)
+        disk[disk_n].bytes[i] = disk[0].bytes[i] = 0;
+    disk_n++;
     stop();
     assert_true(start(40));
     assert_int_equal(epochs_count(e), 40);
@@ -559,6 +587,7 @@ int main(void)
         TEST(a_snapshot_has_all_in_order),
         TEST(a_snapshot_beside_purges_loses_nothing),
         TEST(a_walk_steps_over_what_goes),
+        TEST(a_walk_steps_over_what_moves),
         TEST(forgotten_names_take_no_memory),
         TEST(a_log_with_more_names_than_fit),
         TEST(a_row_that_comes_again_counts),

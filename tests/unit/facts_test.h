@@ -23,7 +23,10 @@ static struct {
     bool unsaved[NUMBERS], due[NUMBERS];
     unsigned loaded, walk, walk_most;
     bool saves;
+    bool moved[NUMBERS]; /* changed since the walk began: it does not give them */
 } rows;
+static atomic_bool rows_gate; /* a walk waits until it is false */
+static atomic_uint rows_waiting;
 static uint64_t rows_shift; /* added to what is written, so that it will be refused */
 static struct lock rows_lock = { PTHREAD_MUTEX_INITIALIZER };
 static struct facts *facts;
@@ -82,6 +85,7 @@ static void rows_walk_begin(void *owner, bool saves)
     (void)owner;
     lock_take(&rows_lock);
     rows.walk = 0;
+    memset(rows.moved, 0, sizeof(rows.moved));
     rows.saves = saves;
     lock_give(&rows_lock);
 }
@@ -91,9 +95,13 @@ static size_t rows_walk(void *owner, struct facts_row *out, size_t most, struct 
     size_t n = 0;
     (void)owner;
     (void)now;
+    rows_waiting++;
+    while (rows_gate)
+        usleep(100);
+    rows_waiting--;
     lock_take(&rows_lock);
     for (; rows.walk < NUMBERS && n < most; rows.walk++) {
-        if (!rows.version[rows.walk])
+        if (!rows.version[rows.walk] || rows.moved[rows.walk])
             continue;
         out[n++] = rows_row(rows.walk);
         if (rows.saves)
@@ -110,7 +118,7 @@ static inline void set_row(size_t i, unsigned char version)
 {
     lock_take(&rows_lock);
     rows.version[i] = version;
-    rows.unsaved[i] = true;
+    rows.unsaved[i] = rows.moved[i] = true;
     facts_changed(facts);
     lock_give(&rows_lock);
 }
@@ -173,6 +181,7 @@ struct shared {
     pthread_cond_t moved;
     struct disk disk;
     bool holds_syncs; /* they wait until it is false */
+    int held_file;    /* those of this file; -1: of all */
     unsigned held;    /* so many do */
 };
 
@@ -219,7 +228,7 @@ static inline int shared_sync(struct files *f, int file)
     lock_take(&s->lock);
     s->held++;
     CHECK(pthread_cond_broadcast(&s->moved) == 0);
-    while (s->holds_syncs)
+    while (s->holds_syncs && (s->held_file < 0 || s->held_file == file))
         CHECK(pthread_cond_wait(&s->moved, &s->lock.m) == 0);
     s->held--;
     int status = s->disk.files.sync(&s->disk.files, file);
@@ -234,6 +243,7 @@ static inline void shared_init(struct shared *s)
     CHECK(pthread_cond_init(&s->moved, NULL) == 0);
     disk_init(&s->disk);
     s->disk.grows = s->disk.forgets = true;
+    s->held_file = -1;
     s->files =
         (struct files){ shared_open,   shared_close,    shared_lock,        shared_size,        shared_read,
                         shared_write,  shared_allocate, shared_sync,        shared_sync_folder, shared_rename,
