@@ -18,12 +18,12 @@
 
 static __thread struct pulse *pulse_here;
 
-struct pulse *pulse_of_thread(void)
+struct pulse *loop_pulse_here(void)
 {
     return pulse_here;
 }
 
-void pulse_name(struct loop *l, struct str name)
+void loop_pulse_name(struct loop *l, struct str name)
 {
     *str_put(l->pulse.name, str_first(name, sizeof(l->pulse.name) - 1)) = '\0';
     l->pulse.told_of = NULL; /* another may come to the same place in memory */
@@ -52,7 +52,7 @@ void loop_stand(void)
 
 void loop_read_clock(struct loop *l)
 {
-    pulse_begin(l);
+    loop_pulse_begin(l);
     l->now = clock_now(l->clock);
     l->now_is_old = false;
 }
@@ -115,7 +115,7 @@ static void before_poll(uv_prepare_t *prepare)
     else
         uv_idle_stop(&l->mail.again);
     l->now_is_old = true;
-    pulse_end(l);
+    loop_pulse_end(l);
 }
 
 static void after_poll(uv_check_t *check)
@@ -251,7 +251,7 @@ static bool turn_ring(struct loop *l, bool wait)
         return false;
     arm_watch(l);
     l->now_is_old = true;
-    pulse_end(l);
+    loop_pulse_end(l);
     ring_turn(l->ring, !wait || l->mail.deferred ? 0 : wait_of_libuv(l));
     if (l->watch->ready || wait_of_libuv(l) == 0) {
         l->watch->ready = false;
@@ -286,7 +286,7 @@ void loop_run(struct loop *l)
         open_deferred(l);
     }
     l->stopped = false;
-    pulse_end(l);
+    loop_pulse_end(l);
     pulse_here = NULL;
 }
 

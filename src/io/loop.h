@@ -47,8 +47,8 @@ struct timer {
 #define PULSE_NAME_MAX 136
 
 /*
- * By which io/watch sees whether a loop moves. The loop's thread writes `beat` and `busy_with`, and no more while
- * it moves. All other members are private to io/watch.c and pulse_name.
+ * By which io/watch sees whether a loop moves. The loop's thread writes `beat` and `busy_with`, and no more
+ * while it moves. All other members are private to io/watch.c and loop_pulse_name.
  */
 struct pulse {
     _Atomic uint64_t beat;          /* odd: callbacks run; even: it waits */
@@ -145,16 +145,16 @@ void loop_random(struct loop *l, void *out, size_t bytes);
  * where a timer would be too coarse. Any thread. A signal may end it early. */
 void loop_nap(int64_t us);
 
-/* Is it noted that the loop has stood in `what`, which has ended now? Then pulse_name says what that is called, for
- * the log. On the loop's thread. */
-static inline bool pulse_is_noted(const struct loop *l, const void *what)
+/* Is it noted that the loop has stood in `what`, which has ended now? Then loop_pulse_name says what that is
+ * called, for the log. On the loop's thread. */
+static inline bool loop_pulse_is_noted(const struct loop *l, const void *what)
 {
     return atomic_load_explicit(&l->pulse.ask, memory_order_relaxed) == PULSE_TOLD &&
            l->pulse.told_of == what;
 }
-void pulse_name(struct loop *l, struct str name);
+void loop_pulse_name(struct loop *l, struct str name);
 /* Returns the pulse of the loop that runs on the calling thread. NULL: none does. For a signal handler. */
-struct pulse *pulse_of_thread(void);
+struct pulse *loop_pulse_here(void);
 
 #ifdef FRESHET_CONTROL
 /* For test builds: lets the next caller of loop_stand, on whatever loop, stand for so long. */
@@ -164,12 +164,12 @@ void loop_stand(void);
 
 /* Private to io/: */
 /* The loop's callbacks begin, and end. */
-static inline void pulse_begin(struct loop *l)
+static inline void loop_pulse_begin(struct loop *l)
 {
     uint64_t beat = atomic_load_explicit(&l->pulse.beat, memory_order_relaxed);
     atomic_store_explicit(&l->pulse.beat, beat | 1, memory_order_release);
 }
-static inline void pulse_end(struct loop *l)
+static inline void loop_pulse_end(struct loop *l)
 {
     uint64_t beat = atomic_load_explicit(&l->pulse.beat, memory_order_relaxed);
     atomic_store_explicit(&l->pulse.beat, (beat | 1) + 1, memory_order_release);

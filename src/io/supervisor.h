@@ -1,7 +1,7 @@
 /*
- * What supervises the process, systemd as a rule, is told how it does: the documented protocol of sd_notify(3),
- * datagrams with lines like "READY=1" to the socket that NOTIFY_SOCKET names. Without that variable nothing is
- * told. Any thread, but for opening and closing.
+ * What supervises the process, systemd as a rule, is told how it does: the documented protocol of
+ * sd_notify(3), datagrams with lines like "READY=1" to the socket that NOTIFY_SOCKET names. Without that
+ * variable nothing is told. Any thread, but for opening and closing.
  */
 #ifndef IO_SUPERVISOR_H
 #define IO_SUPERVISOR_H

@@ -35,7 +35,7 @@ static void (*describe)(const void *busy_with, char out[PULSE_TEXT_MAX]);
 /* On the thread of the loop that stands. */
 static void on_asked(int signo)
 {
-    struct pulse *p = pulse_of_thread();
+    struct pulse *p = loop_pulse_here();
     int error = errno;
     (void)signo;
     if (p && atomic_load_explicit(&p->ask, memory_order_acquire) == PULSE_ASKED) {

@@ -1,8 +1,9 @@
 /*
- * A thread that looks whether loops move. A loop stands when it has been in its callbacks for a second without
- * coming back to wait: then nobody on it is served. Nothing is asked of a loop while it moves: it counts its
- * beats (io/loop.h, struct pulse). What a standing loop is in only its own thread may read, so that thread is
- * interrupted by a signal (SIGURG, which nobody else uses), once for each standing, and writes it down.
+ * A thread that looks whether loops move. A loop stands when it has been in its callbacks for a second
+ * without coming back to wait: then nobody on it is served. Nothing is asked of a loop while it moves: it
+ * counts its beats (io/loop.h, struct pulse). What a standing loop is in only its own thread may read, so
+ * that thread is interrupted by a signal (SIGURG, which nobody else uses), once for each standing, and writes
+ * it down.
  *
  * Time for which the process itself was stopped (SIGSTOP, a suspended machine) does not count.
  */
@@ -18,11 +19,11 @@ struct watch;
 
 struct watch_ops {
     /* Writes what the loop is in (pulse.busy_with, which may be NULL) and a NUL. Called on the loop's thread
-     * inside a signal handler, anywhere in what it does: it may only read what is safe then, and calls
-     * nothing that takes a lock or memory. */
+     * inside a signal handler, anywhere in what it does: it reads only what is safe then, and calls nothing
+     * that takes a lock or memory. */
     void (*describe)(const void *busy_with, char out[PULSE_TEXT_MAX]);
-    /* The loop with that index stands, since so long; and moves again, after so long. `what`: of describe;
-     * empty: it could not be asked. `name`: of pulse_name; empty: it has none. On the watching thread. */
+    /* The loop with that index stands; and moves again, after so long. `what`: of describe; empty: it could
+     * not be asked. `name`: of loop_pulse_name; empty: it has none. On the watching thread. */
     void (*began)(void *ctx, size_t loop, const char *what);
     void (*ended)(void *ctx, size_t loop, const char *what, const char *name, int64_t ms);
     /* After each look at which no loop stands. On the watching thread. */

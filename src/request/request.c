@@ -484,8 +484,8 @@ static enum request_result run(struct request *r)
     l->pulse.busy_with = r;
     enum request_result result = run_steps(r);
     l->pulse.busy_with = outer;
-    if (__builtin_expect(pulse_is_noted(l, r), 0))
-        pulse_name(l, request_id(r));
+    if (__builtin_expect(loop_pulse_is_noted(l, r), 0))
+        loop_pulse_name(l, request_id(r));
     return result;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Looks whether the loops of a process move: says in the log which one stands and in which request, counts it,
- * and tells the supervisor (systemd) that all is well only while all of them move.
+ * Looks whether the loops of a process move: says in the log which one stands and in which request, counts
+ * it, and tells the supervisor (systemd) that all is well only while all of them move.
  */
 #ifndef SERVER_WATCHDOG_H
 #define SERVER_WATCHDOG_H

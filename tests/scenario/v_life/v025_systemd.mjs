@@ -1,5 +1,5 @@
 // What supervises it (systemd, by sd_notify's protocol) is told that it serves, reloads and stops; and that all is well only while all loops move.
-// scenarios V25
+// scenarios V9
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
