@@ -38,6 +38,7 @@ struct admin {
     struct tokens *tokens;      /* those that were made later */
     struct counters **counters; /* one for each worker */
     size_t workers;
+    const struct counters *others; /* of what is no worker; NULL: nothing */
     const struct clock *clock;
     struct str token; /* that of the start, which may do everything; never empty */
     int64_t started_wall_ms, started_mono_ms;

@@ -7,7 +7,7 @@
 
 int64_t metrics_sum(const struct admin *a, enum counter which)
 {
-    int64_t sum = 0;
+    int64_t sum = a->others ? counter_read(a->others, which) : 0;
     for (size_t i = 0; i < a->workers; i++)
         sum += counter_read(a->counters[i], which);
     return sum;

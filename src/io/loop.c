@@ -14,8 +14,45 @@
  * timers are not kept waiting by letters that defer each other for ever. */
 #define DEFERRED_MOST 1024
 
+/* ---- its pulse ---- */
+
+static __thread struct pulse *pulse_here;
+
+struct pulse *loop_pulse_here(void)
+{
+    return pulse_here;
+}
+
+void loop_pulse_name(struct loop *l, struct str name)
+{
+    *str_put(l->pulse.name, str_first(name, sizeof(l->pulse.name) - 1)) = '\0';
+    l->pulse.told_of = NULL; /* another may come to the same place in memory */
+}
+
+#ifdef FRESHET_CONTROL
+static _Atomic int64_t stands_ms;
+
+void loop_stand_next(int64_t ms)
+{
+    atomic_store(&stands_ms, ms);
+}
+
+void loop_stand(void)
+{
+    if (atomic_load_explicit(&stands_ms, memory_order_relaxed) == 0)
+        return;
+    const struct clock plain = { 0 };
+    int64_t until_us = clock_mono_us(&plain) + atomic_exchange(&stands_ms, 0) * 1000;
+    while (clock_mono_us(&plain) < until_us) /* a signal ends a nap early */
+        loop_nap(10000);
+}
+#endif
+
+/* ---- the loop ---- */
+
 void loop_read_clock(struct loop *l)
 {
+    loop_pulse_begin(l);
     l->now = clock_now(l->clock);
     l->now_is_old = false;
 }
@@ -78,6 +115,7 @@ static void before_poll(uv_prepare_t *prepare)
     else
         uv_idle_stop(&l->mail.again);
     l->now_is_old = true;
+    loop_pulse_end(l);
 }
 
 static void after_poll(uv_check_t *check)
@@ -213,6 +251,7 @@ static bool turn_ring(struct loop *l, bool wait)
         return false;
     arm_watch(l);
     l->now_is_old = true;
+    loop_pulse_end(l);
     ring_turn(l->ring, !wait || l->mail.deferred ? 0 : wait_of_libuv(l));
     if (l->watch->ready || wait_of_libuv(l) == 0) {
         l->watch->ready = false;
@@ -234,6 +273,8 @@ static bool run_some(struct loop *l)
 
 void loop_run(struct loop *l)
 {
+    l->pulse.thread = pthread_self();
+    pulse_here = &l->pulse;
     loop_read_clock(l);
     while (!l->stopped) {
         bool more = run_some(l);
@@ -245,6 +286,8 @@ void loop_run(struct loop *l)
         open_deferred(l);
     }
     l->stopped = false;
+    loop_pulse_end(l);
+    pulse_here = NULL;
 }
 
 void loop_run_once(struct loop *l, bool wait)

@@ -7,6 +7,7 @@
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
+#include <pthread.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -42,12 +43,31 @@ struct timer {
     void (*fire)(struct timer *t); /* called once, from the loop; the timer is stopped by then */
 };
 
+#define PULSE_TEXT_MAX 256
+#define PULSE_NAME_MAX 136
+
+/*
+ * By which io/watch sees whether a loop moves. The loop's thread writes `beat` and `busy_with`, and no more
+ * while it moves. All other members are private to io/watch.c and loop_pulse_name.
+ */
+struct pulse {
+    _Atomic uint64_t beat;          /* odd: callbacks run; even: it waits */
+    const void *volatile busy_with; /* set around what may take long, by who does it; NULL: nothing known */
+    pthread_t thread;
+    _Atomic int ask; /* PULSE_QUIET ... */
+    uint64_t asked_beat;
+    const void *told_of; /* busy_with when it was asked */
+    char what[PULSE_TEXT_MAX], name[PULSE_NAME_MAX];
+};
+enum { PULSE_QUIET, PULSE_ASKED, PULSE_TOLD };
+
 #define WHEEL_SLOTS 512 /* a power of two */
 
 struct loop {
     uv_loop_t uv;
     const struct clock *clock;
     struct log *log;
+    struct pulse pulse;
     struct now now;  /* read once an iteration, before the first callback; all callbacks use it */
     bool now_is_old; /* it was read before the loop waited: the next callback reads it again */
     bool stopped;
@@ -125,7 +145,35 @@ void loop_random(struct loop *l, void *out, size_t bytes);
  * where a timer would be too coarse. Any thread. A signal may end it early. */
 void loop_nap(int64_t us);
 
+/* Is it noted that the loop has stood in `what`, which has ended now? Then loop_pulse_name says what that is
+ * called, for the log. On the loop's thread. */
+static inline bool loop_pulse_is_noted(const struct loop *l, const void *what)
+{
+    return atomic_load_explicit(&l->pulse.ask, memory_order_relaxed) == PULSE_TOLD &&
+           l->pulse.told_of == what;
+}
+void loop_pulse_name(struct loop *l, struct str name);
+/* Returns the pulse of the loop that runs on the calling thread. NULL: none does. For a signal handler. */
+struct pulse *loop_pulse_here(void);
+
+#ifdef FRESHET_CONTROL
+/* For test builds: lets the next caller of loop_stand, on whatever loop, stand for so long. */
+void loop_stand_next(int64_t ms);
+void loop_stand(void);
+#endif
+
 /* Private to io/: */
+/* The loop's callbacks begin, and end. */
+static inline void loop_pulse_begin(struct loop *l)
+{
+    uint64_t beat = atomic_load_explicit(&l->pulse.beat, memory_order_relaxed);
+    atomic_store_explicit(&l->pulse.beat, beat | 1, memory_order_release);
+}
+static inline void loop_pulse_end(struct loop *l)
+{
+    uint64_t beat = atomic_load_explicit(&l->pulse.beat, memory_order_relaxed);
+    atomic_store_explicit(&l->pulse.beat, (beat | 1) + 1, memory_order_release);
+}
 /* Reads both clocks into l->now. */
 void loop_read_clock(struct loop *l);
 /* First call of every libuv callback: libuv has no hook between waiting and the first callback. */

@@ -101,6 +101,9 @@ static bool is_redirected(struct request *r)
 static enum step do_route(struct request *r)
 {
     uint64_t hops;
+#ifdef FRESHET_CONTROL
+    loop_stand();
+#endif
     CHECK_DEBUG(r->looks == 0 && !r->object);
     enum http_error e = r->refused;
     if (e == HTTP_ERROR_NONE)
@@ -460,7 +463,7 @@ static enum step run_step(struct request *r)
 /* Far more than any request can need in one go: it would turn for ever. */
 #define TURNS_MOST 100
 
-static enum request_result run(struct request *r)
+static enum request_result run_steps(struct request *r)
 {
     for (unsigned turns = 0; r->step != STEP_DONE; turns++) {
         CHECK(turns < TURNS_MOST);
@@ -471,6 +474,19 @@ static enum request_result run(struct request *r)
         r->step = next;
     }
     return REQUEST_DONE;
+}
+
+/* What the loop is in, for io/watch; one request may be in another's. */
+static enum request_result run(struct request *r)
+{
+    struct loop *l = r->w->loop;
+    const void *outer = l->pulse.busy_with;
+    l->pulse.busy_with = r;
+    enum request_result result = run_steps(r);
+    l->pulse.busy_with = outer;
+    if (__builtin_expect(loop_pulse_is_noted(l, r), 0))
+        loop_pulse_name(l, request_id(r));
+    return result;
 }
 
 /* ---- something came that it waits for ---- */

@@ -188,9 +188,16 @@ static enum http_error find_host(struct request *r, const struct target *t)
 static enum http_error find_target(struct request *r, struct target *t)
 {
     enum http_error e = target_parse(r->target, t);
+    struct str encoded;
     /* A good target does not come here: raw UTF-8 is rare. */
-    if (e == HTTP_ERROR_TARGET && target_encode(r->target, &r->arena, &r->target))
+    if (e == HTTP_ERROR_TARGET && target_encode(r->target, &r->arena, &encoded)) {
+        /* A signal handler may read it (server/watchdog.c): the longer text has the shorter length first. */
+        CHECK(encoded.n >= r->target.n);
+        r->target.p = encoded.p;
+        atomic_signal_fence(memory_order_seq_cst);
+        r->target.n = encoded.n;
         e = target_parse(r->target, t);
+    }
     if (e != HTTP_ERROR_NONE)
         return e;
     if (t->form == TARGET_ASTERISK && r->method != METHOD_OPTIONS)

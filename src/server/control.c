@@ -43,7 +43,7 @@ static void reply_text(struct caller *c, const char *text)
 
 static int64_t total(struct process *p, enum counter which)
 {
-    int64_t n = 0;
+    int64_t n = p->others ? counter_read(p->others, which) : 0;
     for (size_t i = 0; i < p->workers_n; i++)
         n += counter_read(&p->workers[i].counters, which) +
              counter_read(&p->workers[i].internal_counters, which);
@@ -102,6 +102,21 @@ void control_rechecked(struct control *c)
         reply_text(caller, "ok\n");
 }
 
+/* The next request stands, on its worker's loop. */
+static void stand(struct caller *c, int64_t ms)
+{
+    loop_stand_next(ms);
+    reply_text(c, "ok\n");
+}
+
+/* Main's loop does, in no request. */
+static void stand_here(struct caller *c, int64_t ms)
+{
+    loop_stand_next(ms);
+    loop_stand();
+    reply_text(c, "ok\n");
+}
+
 static void run_line(struct caller *c, struct str line)
 {
     uint64_t n;
@@ -117,8 +132,12 @@ static void run_line(struct caller *c, struct str line)
         turn(c, (int64_t)n, (int64_t)n);
     else if (str_eq(word, STR("wall")) && str_to_u64(line, INT64_MAX / 2, &n))
         turn(c, 0, back ? -(int64_t)n : (int64_t)n);
+    else if (str_eq(word, STR("stand")) && !back && str_to_u64(line, 60000, &n))
+        stand(c, (int64_t)n);
+    else if (str_eq(word, STR("stand-here")) && !back && str_to_u64(line, 60000, &n))
+        stand_here(c, (int64_t)n);
     else
-        reply_text(c, "error: advance MS, wall MS, gauges\n");
+        reply_text(c, "error: advance MS, wall MS, gauges, stand MS, stand-here MS\n");
 }
 
 static size_t on_space(struct stream *s, char **p)

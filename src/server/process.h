@@ -37,6 +37,7 @@ struct process {
     struct clients *clients;     /* of the acceptors for the sites */
     struct log_valve clients_said;
     size_t workers_n;
+    const struct counters *others;               /* what is counted by none of them */
     _Atomic int64_t tunnels, streams;            /* open ones of all workers, which count them */
     struct log_valve tunnels_said, streams_said; /* that there are too many */
     atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has logged it for all */

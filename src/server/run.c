@@ -19,6 +19,7 @@
 #include "server/load.h"
 #include "server/facts.h"
 #include "server/prepare.h"
+#include "server/watchdog.h"
 #include "server/worker.h"
 #ifdef FRESHET_CONTROL
 #include "server/control.h"
@@ -56,6 +57,7 @@ struct run {
     bool admin_written;
     struct facts_watch facts_watch;
     struct disk_watch disk_watch;
+    struct watchdog watchdog;
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -184,6 +186,7 @@ static void drain(struct run *r, int signo)
     r->drain_ms = r->p.loop.now.mono_ms;
     atomic_store(&r->p.admin.ready, false);
     log_info(&r->p.log, "main", "draining");
+    supervisor_say(&r->watchdog.supervisor, "STOPPING=1");
     for (size_t i = 0; i < r->p.workers_n; i++)
         worker_post_drain(&r->p.workers[i]);
 }
@@ -232,6 +235,7 @@ static void worker_reloaded(struct worker *w)
     } else {
         admin_reloaded(&r->p.admin, STR_NONE, r->p.loop.now.wall_ms);
         log_info(&r->p.log, "main", "reloaded");
+        supervisor_say(&r->watchdog.supervisor, "READY=1");
     }
     if (r->reload_again && !r->draining)
         reload(r); /* and does nothing when the file has mistakes */
@@ -270,6 +274,7 @@ static void reload(struct run *r)
     if (r->reload_again)
         return; /* one after the other */
     struct buf errors = BUF_INIT, names = BUF_INIT;
+    supervisor_say_reloading(&r->watchdog.supervisor);
     struct settings *s = load_settings(r->cli, &errors);
     if (!s) {
         struct str rest_of = buf_str(&errors);
@@ -278,6 +283,8 @@ static void reload(struct run *r)
         for (struct str rest = buf_str(&errors), line; rest.p && (line = str_cut(&rest, '\n')).n;)
             log_error(&r->p.log, "main", "%.*s", STR_ARG(line));
         buf_fini(&errors);
+        supervisor_say(&r->watchdog.supervisor,
+                       "READY=1\nSTATUS=The new configuration has errors, the old one stays");
         return;
     }
     buf_fini(&errors);
@@ -370,6 +377,7 @@ static void init_admin(struct run *r)
     a->counters = mem_alloc(a->workers * sizeof(struct counters *));
     for (size_t i = 0; i < a->workers; i++)
         a->counters[i] = &r->p.workers[i].counters;
+    a->others = r->p.others = &r->watchdog.counters;
     a->clock = &r->p.clock;
     struct now now = clock_now(&r->p.clock);
     a->started_wall_ms = now.wall_ms;
@@ -478,6 +486,7 @@ static void greet(const struct run *r)
 static void fini(struct run *r)
 {
     struct process *p = &r->p;
+    watchdog_stop(&r->watchdog);
     for (size_t i = 0; i < p->workers_n; i++)
         worker_join(&p->workers[i]);
     remove_admin_file(r);
@@ -544,6 +553,8 @@ int run_verb(const struct cli *cli)
     timer_start(&r->p.loop, &r->sweep, 1000, sweep);
     greet(r);
     atomic_store(&r->p.admin.ready, true);
+    watchdog_start(&r->watchdog, &r->p);
+    supervisor_say(&r->watchdog.supervisor, "READY=1\nSTATUS=Serving");
     loop_run(&r->p.loop);
     fini(r);
     return 0;

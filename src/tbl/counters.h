@@ -44,4 +44,5 @@ COUNTER(TARGETED_INVALID,     "targeted_invalid_total",            counter, "Res
 COUNTER(PURGES_REFUSED,       "purges_refused_total",              counter, "PURGE and its like that were refused, since they came from a stranger")
 COUNTER(LOG_LINES_LOST,       "access_log_lines_lost_total",       counter, "Lines of the access log that could not be written")
 COUNTER(COUNTRY_MISSING,      "country_lookups_missing_total",     counter, "country= rules without a country database")
+COUNTER(LOOP_STANDS,          "loop_stands_total",                 counter, "Times that a loop stood for more than a second; the log says in which request")
 /* clang-format on */
