@@ -68,8 +68,7 @@ struct epochs {
     bool head_unsaved, is_over;
     /* A walk over all names, the one that was purged longest ago first. */
     struct link *walk;  /* the next one; NULL: none is left */
-    uint64_t walk_upto; /* the latest purge when the walk began */
-    unsigned walk_more; /* how many names with later purges it may still give */
+    uint64_t walk_upto; /* those with later purges are given to a commit anyway */
     bool walk_saves;
     unsigned walk_heads;           /* that are still to be given: 2, 1, 0 */
     uint64_t ceiling;              /* on disk or on its way: no number above it is given */

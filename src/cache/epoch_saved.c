@@ -157,10 +157,6 @@ static size_t take(void *owner, struct facts_row *out, size_t most, struct now n
 
 /* ---- all of them ---- */
 
-/* A name that is purged again before the walk has come to it goes to the end, and is given there: its older
- * row may be in nothing else that counts afterwards. So the walk runs after those, but not for ever. */
-#define WALK_MORE (1u << 18)
-
 static void walk_begin(void *owner, bool saves)
 {
     struct epochs *e = owner;
@@ -168,7 +164,6 @@ static void walk_begin(void *owner, bool saves)
     raise_ceiling(e);
     e->walk = list_first(&e->by_age);
     e->walk_upto = atomic_load_explicit(&e->latest, memory_order_relaxed);
-    e->walk_more = WALK_MORE;
     e->walk_saves = saves;
     e->walk_heads = 2;
     lock_give(&e->lock);
@@ -205,14 +200,12 @@ static size_t walk(void *owner, struct facts_row *out, size_t most, struct now n
     }
     while (n < most && e->walk) {
         struct epoch *s = CONTAINER_OF(e->walk, struct epoch, link);
-        bool is_new = epoch_latest(s) > e->walk_upto;
+        bool is_last = epoch_latest(s) > e->walk_upto;
         epoch_step_over(e, s);
-        if (is_new && e->walk_more == 0) {
+        if (is_last)
             e->walk = NULL;
-            break;
-        }
-        e->walk_more -= is_new;
-        give_name(e, s, &out[n++], now);
+        else
+            give_name(e, s, &out[n++], now);
     }
     if (n < most && e->walk_heads) {
         give_head(e, &out[n++], now);

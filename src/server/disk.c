@@ -148,7 +148,8 @@ void process_disk_start(struct process *p, struct disk_watch *w)
         disk_stop(w->disk);
         disk_free(&w->disk);
     }
-    if (!w->disk) { /* what this run purges and changes is nothing to the pages: the next one purges them all */
+    /* What this run purges and changes, it does without the pages: the next one purges them all. */
+    if (!w->disk) {
         facts_put(p->facts, SITES_KEY, STR_NONE);
         facts_ask(p->facts);
     }
