@@ -121,7 +121,7 @@ if is_wanted unit; then
     part unit node tools/unit.mjs
     part unit-tsan $plainly node tools/unit.mjs --build build-tsan
 fi
-is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 14
+is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 8
 if is_wanted scenario; then
     part scenario node tests/scenario/run.mjs
     part scenario-epoll env FRESHET_IO=epoll node tests/scenario/run.mjs
