@@ -291,16 +291,16 @@ static void find_first(struct disk *d)
 void disk_start(struct disk *d)
 {
     d->is_started = true;
-    d->finder = background_start("disk-find", find_some, d);
-    CHECK(d->finder);
-    find_first(d);
-    segments_start(d->log);
+    segments_start(d->log); /* before others use the log */
     for (unsigned i = 0; i < DISK_READERS; i++) {
         d->rooms[i] = pages_map(DISK_ROOM, false);
         CHECK(d->rooms[i]);
     }
     d->readers = pool_threads_start("disk-read", DISK_READERS);
     CHECK(d->readers);
+    d->finder = background_start("disk-find", find_some, d);
+    CHECK(d->finder);
+    find_first(d);
 }
 
 /* At the end: how long a log that is behind is waited for, so that a short run leaves its pages
