@@ -824,7 +824,9 @@ static const struct release *copy_release(const struct release *r, struct arena 
 struct settings *settings_with_releases(struct settings *read, const struct site_release *v)
 {
     struct settings *from = settings_as_read(read), *s = mem_alloc(sizeof(*s));
-    *s = *from;
+    const size_t at = offsetof(struct settings, arena);
+    /* All but the count, which others change meanwhile. */
+    memcpy((char *)s + at, (const char *)from + at, sizeof(*s) - at);
     atomic_init(&s->refs, 1);
     arena_init(&s->arena, 4096);
     s->read = settings_ref(from);
