@@ -129,9 +129,9 @@ static bool has_lost(struct recovery *r, enum facts_file file, uint64_t at, cons
         struct facts_batch b;
         struct str bytes;
         enum facts_result result = batch_at(r, file, at, &b, &bytes);
-        if (result == FACTS_CUT)
+        if (bytes.n < FACTS_BATCH_HEAD)
             return false; /* the end of the file */
-        if (result == FACTS_OK && b.generation == c->generation && b.durable > c->serial)
+        if (result == FACTS_OK && b.generation >= c->generation && b.durable > c->serial)
             return true;
     }
     return false;
@@ -179,6 +179,8 @@ static enum facts_result replay_all(struct recovery *r, struct chain *c)
         if (first_batch(r, file, &b)) {
             note_generation(r, b.generation);
             result = b.generation > c->generation ? damaged(r, file) : FACTS_OK;
+        } else if (has_lost(r, file, 0, c)) {
+            result = damaged(r, file);
         }
     return result;
 }

@@ -271,6 +271,27 @@ static void a_tail_torn_at_any_byte_is_found(void **state)
     free(good);
 }
 
+/* A length that reaches beyond the end of the file is no end of the log: later batches follow. */
+static void a_batch_that_is_too_long_is_damage(void **state)
+{
+    (void)state;
+    struct facts_options o = { &disk.files, 256 << 10, patience_ms };
+    start();
+    for (unsigned i = 1; i <= 5; i++)
+        assert_true(put_count(i, 40));
+    stop();
+    struct facts_batch b;
+    struct disk_file *log = file_of(&disk, "f/facts.0.log");
+    assert_int_equal(facts_batch_read((struct str){ (const char *)log->data, log->bytes }, &b), FACTS_OK);
+    log->data[b.bytes + 42] = 7; /* 458,752 bytes more */
+    assert_int_equal(
+        facts_batch_read((struct str){ (const char *)log->data + b.bytes, log->bytes - b.bytes }, &b),
+        FACTS_CUT);
+    assert_int_equal(open_with("f", &o), FACTS_USABLE);
+    assert_non_null(strstr(said.p, "facts.0.log is damaged"));
+    facts_free(facts);
+}
+
 /* Behind the batches of this life stand whole ones of an earlier one, with right sums and serials that
  * go on. */
 static void what_stands_in_a_log_since_before_is_not_taken(void **state)
@@ -547,6 +568,7 @@ int main(void)
         TEST(a_commit_is_shared),
         TEST(a_cut_at_any_moment_loses_nothing_that_was_said),
         TEST(a_tail_torn_at_any_byte_is_found),
+        TEST(a_batch_that_is_too_long_is_damage),
         TEST(what_stands_in_a_log_since_before_is_not_taken),
         TEST(whichever_call_fails),
         TEST(a_disk_that_stays_broken),

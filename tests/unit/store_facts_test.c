@@ -347,6 +347,27 @@ static void a_log_with_a_hole_is_damage(void **state)
     assert_true(is_there("facts.0.log.damaged") && is_there("facts.0.whole.damaged"));
 }
 
+/* It is the first one: others follow all the same. */
+static void a_log_without_its_beginning_is_damage(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        start();
+        for (unsigned k = 1; k <= 5; k++) {
+            set_row(k, 1);
+            assert_true(put("one", "1"));
+        }
+        stop();
+        scribble("facts.0.log", i == 0 ? 70 : 0, "x", 1); /* in its entries; in its magic */
+        assert_int_equal(open_at(folder), FACTS_USABLE);
+        assert_non_null(strstr(said.p, "facts.0.log is damaged"));
+        has("one", "");
+        facts_free(facts);
+        assert_true(is_there("facts.0.log.damaged"));
+        empty();
+    }
+}
+
 /* The snapshot is gone, and what followed it is there. */
 static void a_log_alone_is_damage(void **state)
 {
@@ -447,21 +468,14 @@ static void a_database_does_not_disturb(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(facts_and_rows_are_there_again),
-        TEST(what_was_settled_outlives_a_crash),
-        TEST(only_one_process_has_the_folder),
-        TEST(without_a_folder_it_is_in_memory),
-        TEST(a_folder_that_is_gone_is_made_anew),
-        TEST(an_older_folder_in_its_place_does_not_count),
-        TEST(a_file_in_its_place_is_said),
-        TEST(another_one_in_its_place_is_left_alone),
-        TEST(a_damaged_snapshot_is_put_aside),
-        TEST(a_log_with_a_hole_is_damage),
-        TEST(a_log_alone_is_damage),
-        TEST(a_row_that_nobody_wrote_is_damage),
-        TEST(a_newer_freshet_is_not_overwritten),
-        TEST(what_could_not_be_read_is_not_removed),
-        TEST(a_database_does_not_disturb),
+        TEST(facts_and_rows_are_there_again),        TEST(what_was_settled_outlives_a_crash),
+        TEST(only_one_process_has_the_folder),       TEST(without_a_folder_it_is_in_memory),
+        TEST(a_folder_that_is_gone_is_made_anew),    TEST(an_older_folder_in_its_place_does_not_count),
+        TEST(a_file_in_its_place_is_said),           TEST(another_one_in_its_place_is_left_alone),
+        TEST(a_damaged_snapshot_is_put_aside),       TEST(a_log_with_a_hole_is_damage),
+        TEST(a_log_without_its_beginning_is_damage), TEST(a_log_alone_is_damage),
+        TEST(a_row_that_nobody_wrote_is_damage),     TEST(a_newer_freshet_is_not_overwritten),
+        TEST(what_could_not_be_read_is_not_removed), TEST(a_database_does_not_disturb),
     };
     if (argc == 2)
         _exit(child_main(argv));
