@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/little.h"
 #include "conf/nearest.h"
 #include "conf/number.h"
 #include "conf/offer.h"
@@ -345,10 +346,7 @@ bool value_equal(const struct setting *s, const void *base_a, const void *base_b
 
 static void add_number(struct buf *out, int64_t n)
 {
-    char bytes[8];
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (char)((uint64_t)n >> 8 * i);
-    buf_add(out, (struct str){ bytes, sizeof(bytes) });
+    little_add(out, (uint64_t)n, 8);
 }
 
 static void add_str(struct buf *out, struct str s)

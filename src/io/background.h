@@ -21,7 +21,8 @@ void background_wake(struct background *b);
  * allowed. Not from a step. */
 void background_stop(struct background **b);
 
-/* Puts the calling thread to sleep: one that serves nobody. A signal may end it early. */
+/* Puts the calling thread, which serves nobody, to sleep for so many microseconds: for work in slices, where
+ * a timer would be too coarse. Any thread. A signal may end it early. */
 void background_nap(int64_t us);
 
 #endif

@@ -1,3 +1,4 @@
+#include "io/background.h"
 #include "io/loop.h"
 
 #include <poll.h>
@@ -44,7 +45,7 @@ void loop_stand(void)
     const struct clock plain = { 0 };
     int64_t until_us = clock_mono_us(&plain) + atomic_exchange(&stands_ms, 0) * 1000;
     while (clock_mono_us(&plain) < until_us) /* a signal ends a nap early */
-        loop_nap(10000);
+        background_nap(10000);
 }
 #endif
 
@@ -335,10 +336,4 @@ void loop_random(struct loop *l, void *out, size_t bytes)
 {
     (void)l; /* a simulated loop has its own */
     system_random(out, bytes);
-}
-
-void loop_nap(int64_t us)
-{
-    struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
-    nanosleep(&t, NULL); /* woken early by a signal: no harm */
 }

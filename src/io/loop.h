@@ -1,7 +1,7 @@
 /*
  * A worker's event loop: everything in freshet happens in its callbacks. Wraps libuv, and io_uring for
  * streams where the kernel has it; only io/ calls either. All functions run on the loop's own thread, except
- * loop_post and loop_nap. A loop may be made and ended by another thread than the one that runs it, one after
+ * loop_post. A loop may be made and ended by another thread than the one that runs it, one after
  * the other.
  */
 #ifndef IO_LOOP_H
@@ -140,10 +140,6 @@ void timers_recheck(struct loop *l);
 /* Fills `out` with unpredictable bytes, for names that others must not be able to guess. One system call each
  * time. Rooms that may not call io/system get randomness here, as they get the time. */
 void loop_random(struct loop *l, void *out, size_t bytes);
-
-/* Puts the calling thread to sleep for `us` microseconds: for work in slices on a loop that serves nobody,
- * where a timer would be too coarse. Any thread. A signal may end it early. */
-void loop_nap(int64_t us);
 
 /* Is it noted that the loop has stood in `what`, which has ended now? Then loop_pulse_name says what that is
  * called, for the log. On the loop's thread. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/little.h"
 #include "cache/disk.h"
 #include "cache/names.h"
 #include "io/background.h"
@@ -18,20 +19,17 @@
 
 /* ---- the settings that pages were stored under ---- */
 
-/* A line for each site: the name that a purge of it has, and a sum of its settings. */
-#define LINE_BYTES (16 + 1 + 16 + 1)
+/* For each site two numbers of 8 bytes: the name that a purge of it has, and a sum of its settings. */
+#define SITE_BYTES ((size_t)16)
 
 static void put_site(struct process *p, const struct site_settings *site, struct buf *out)
 {
-    char line[LINE_BYTES + 1];
-    struct buf text = BUF_INIT;
-    uint32_t form = RECORD_FORM;
-    buf_add(&text, (struct str){ (const char *)&form, sizeof(form) });
-    site_settings_store_bytes(site, &text);
-    snprintf(line, sizeof(line), "%016llx %016llx\n", (unsigned long long)name_of_site(p->cache, site->name),
-             (unsigned long long)hash_sum(buf_str(&text)));
-    buf_add(out, (struct str){ line, LINE_BYTES });
-    buf_fini(&text);
+    struct buf bytes = BUF_INIT;
+    little_add(&bytes, RECORD_FORM, 4);
+    site_settings_store_bytes(site, &bytes);
+    little_add(out, name_of_site(p->cache, site->name), 8);
+    little_add(out, hash_sum(buf_str(&bytes)), 8);
+    buf_fini(&bytes);
 }
 
 static void put_sites(struct process *p, struct buf *out)
@@ -41,28 +39,24 @@ static void put_sites(struct process *p, struct buf *out)
         put_site(p, &s->sites[i], out);
 }
 
-static bool has_line(struct str lines, struct str wanted)
+static bool has_site(struct str sites, struct str wanted)
 {
-    for (struct str line; lines.p && (line = str_cut(&lines, '\n')).n;)
-        if (str_eq(line, str_first(wanted, LINE_BYTES - 1)))
+    for (; sites.n >= SITE_BYTES; sites = str_from_index(sites, SITE_BYTES))
+        if (str_eq(str_first(sites, SITE_BYTES), wanted))
             return true;
     return false;
-}
-
-static void purge_site(struct process *p, struct str line)
-{
-    uint64_t name = 0;
-    for (size_t i = 0; i < 16 && i < line.n; i++)
-        name = name << 4 | (unsigned)(line.p[i] <= '9' ? line.p[i] - '0' : line.p[i] - 'a' + 10) % 16;
-    epochs_purge(p->cache->epochs, PURGE_HARD, &name, 1, clock_now(&p->clock).mono_ms);
 }
 
 /* Each site of either list that is not in the other as it is. */
 static void purge_others(struct process *p, struct str of, struct str in)
 {
-    for (struct str line; of.p && (line = str_cut(&of, '\n')).n;)
-        if (!has_line(in, line))
-            purge_site(p, line);
+    for (; of.n >= SITE_BYTES; of = str_from_index(of, SITE_BYTES)) {
+        struct str site = str_first(of, SITE_BYTES), rest = site;
+        uint64_t name;
+        if (!has_site(in, site) && little_cut(&rest, 8, &name))
+            epochs_purge(p->cache->epochs, PURGE_HARD, (uint64_t[]){ name & EPOCH_NAME_BITS }, 1,
+                         clock_now(&p->clock).mono_ms);
+    }
 }
 
 static void purge_changed(struct process *p)

@@ -14,6 +14,7 @@
 #include "client/running.h"
 #include "client/state.h"
 #include "conf/limits.h"
+#include "io/background.h"
 #include "io/signals.h"
 #include "io/system.h"
 #include "server/load.h"
@@ -98,7 +99,7 @@ static void sweep(struct timer *t)
         timer_start(&r->p.loop, t, wait_us / 1000, sweep);
         return;
     }
-    loop_nap(wait_us);
+    background_nap(wait_us);
     loop_post(&r->p.loop, &r->sweep_on);
 }
 
