@@ -191,16 +191,14 @@ static int64_t walk_some(struct disk *d)
         d->waited = 0;
         d->walked_dropped = now;
     }
-    /* A shelf that is full would have everything written again and again. */
     if (may_walk(d)) {
         uint64_t before = dropped(d);
         bool more = disk_walk(d, &d->walk);
-        if (dropped(d) != before) { /* the log is behind: newer pages go first */
+        bool is_behind = dropped(d) != before; /* the log: newer pages go first */
+        if (is_behind)
             d->walked_dropped = dropped(d);
-            return WALK_BEHIND_US;
-        }
         if (more)
-            return WALK_STEP_US;
+            return is_behind ? WALK_BEHIND_US : WALK_STEP_US;
     }
     d->walk = (struct index_walk){ 0 };
     lock_take(&d->lock);
@@ -338,10 +336,11 @@ void disk_stop(struct disk *d)
 {
     background_stop(&d->finder);
     pool_threads_stop(&d->readers, drop);
-    for (unsigned i = 0; i < DISK_READERS; i++)
-        pages_unmap(d->rooms[i], DISK_ROOM);
-    if (d->is_started)
+    if (d->is_started) {
+        for (unsigned i = 0; i < DISK_READERS; i++)
+            pages_unmap(d->rooms[i], DISK_ROOM);
         write_the_rest(d);
+    }
     disk_settle_owed(d, true);
     segments_close(&d->log);
 }

@@ -58,7 +58,9 @@ bool disk_has_rule(struct disk *d, const struct place *place, int64_t now_wall_m
 bool disk_has_page(struct disk *d, const struct place *place, int64_t now_wall_ms);
 /* The same, for explain: returns the number at which the page's fetch began; UINT64_MAX: there is none. */
 uint64_t disk_page_begin(struct disk *d, const struct place *place, int64_t now_wall_ms);
-/* May there be anything of the URL without its query? */
+/* There may be something of the URL without its query from now on. */
+void disk_note(struct disk *d, const struct hash128 *primary);
+/* May there be anything of it? */
 bool disk_may_know(struct disk *d, const struct hash128 *primary);
 /* Is all found that was there at start? */
 bool disk_is_whole(const struct disk *d);

@@ -61,7 +61,4 @@ void disk_judge_owed(struct disk *d);
 /* Of what was to be written by a walk, sees to what was not. `all`: no walk follows. */
 void disk_settle_owed(struct disk *d, bool all);
 
-/* Notes that there is something of the URL. */
-void disk_note(struct disk *d, const struct hash128 *primary);
-
 #endif

@@ -86,10 +86,9 @@ void disk_judge_owed(struct disk *d)
     struct list none;
     list_init(&none);
     lock_take(&d->lock);
-    for (struct link *l, *next = list_first(&d->owed); (l = next) != NULL;) {
+    LIST_EACH_SAFE(l, &d->owed) {
         struct disk_owed *it = CONTAINER_OF(l, struct disk_owed, link);
         struct hash128 at = disk_shelf_key(&it->key);
-        next = l->next == &d->owed.head ? NULL : l->next;
         if (shelf_remove(d->shelf, &at, NULL))
             continue; /* the walk writes the newer one, or finds that there is none */
         link_remove(l);
@@ -209,14 +208,11 @@ static void store(struct disk *d, struct object *o, const struct place *place, u
 {
     struct cache *c = d->o.cache;
     struct hash128 key = disk_page_key(c, place, hash);
-    enum wrote wrote = WROTE;
-    bool is_current = false;
-    disk_note(d, &place->hash);
+    enum wrote wrote = WROTE_NOT;
     object_ref(o);
-    for (int i = 0; o && !is_current && i < ORDER_TRIES; i++) {
-        wrote = write_page(d, o, place, &key, now);
-        is_current = index_has(o);
-        if (is_current)
+    for (int i = 0; o; i++) {
+        wrote = i < ORDER_TRIES ? write_page(d, o, place, &key, now) : WROTE_NOT;
+        if (i == ORDER_TRIES || index_has(o))
             break;
         struct object *younger = index_current(c, place, hash);
         if (!younger && !is_walk)

@@ -515,6 +515,8 @@ static bool publish(struct object *o, bool yields, const struct place *place, si
     struct cache *c = object_cache(o);
     struct shard *s = family_shard(c, &place->hash);
     struct replaced r = { .n = 0 };
+    if (c->disk) /* before others can find it: it may be evicted, and written, at once */
+        disk_note(c->disk, &place->hash);
     /* The sweep does not see the number of an object outside the index. */
     lock_take(&s->lock);
     bool too_old = !o->family && now_mono_ms - o->begun_mono_ms > PRIVATE_MOST_MS;

@@ -252,7 +252,7 @@ struct index_stored {
     struct str primary;  /* in the arena */
 };
 /* Does a step of a walk, under one shard's lock: finds at most `most` stored objects. What was found is in
- * the first *n of `out`. false: the walk is over. */
+ * the first *n of `out`. false: the walk is over, and *w is at the beginning again. */
 bool index_walk_stored(struct cache *c, struct index_walk *w, struct arena *a, struct index_stored *out,
                        size_t most, size_t *n);
 

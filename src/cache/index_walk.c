@@ -102,9 +102,8 @@ bool index_walk_stored(struct cache *c, struct index_walk *w, struct arena *a, s
     }
     bool shard_done = w->bucket >= s->families.buckets;
     lock_give(&s->lock);
-    if (shard_done) {
-        w->shard++;
-        w->bucket = w->node = w->list = 0;
-    }
-    return w->shard < CACHE_SHARDS;
+    if (!shard_done)
+        return true;
+    *w = (struct index_walk){ .shard = (w->shard + 1) % CACHE_SHARDS };
+    return w->shard != 0;
 }
