@@ -1,7 +1,7 @@
 /*
- * Keyed hashing: XXH3 with a secret that each process makes anew, so that a stranger cannot choose names that
- * collide. Such a hash means something within one process only: never write one to disk or to the wire. Sums
- * and the hasher below have no secret and are the same everywhere.
+ * Keyed hashing: XXH3 with a secret that a stranger does not know, so that nobody can choose names that
+ * collide. Such a hash means something beside its secret only, which is one with a state folder: never write
+ * one anywhere else. Sums and the hasher below have no secret and are the same everywhere.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -12,8 +12,8 @@ struct hash128 {
     uint64_t lo, hi;
 };
 
-/* io/system fills it with randomness once, at start (XXH3 wants at least 136 bytes of high entropy). It never
- * changes afterwards; all threads share it. */
+/* Filled with randomness (XXH3 wants at least 136 bytes of high entropy) when a state folder is new, else
+ * read from there, at start (server/facts). It never changes afterwards; all threads share it. */
 struct hash_secret {
     _Alignas(64) unsigned char bytes[192];
 };

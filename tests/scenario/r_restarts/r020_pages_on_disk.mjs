@@ -2,6 +2,7 @@
 // has, and what was purged, or stored under other settings, is not there.
 // CACHING.md 6.9
 // scenarios R10
+import fs from 'node:fs';
 import { equal, check, reply, scenario, soon } from '../lib.mjs';
 
 const big = 'x'.repeat(20_000);
@@ -35,6 +36,14 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     }
     await ask('/old');
     await soon(async () => (await disk()).responses >= pages.length + 2 + 3); // three URLs have a rule of their own
+  });
+  await cases.check('the files are for their owner alone', () => {
+    const mode = (f) => (fs.statSync(f).mode & 0o777).toString(8);
+    equal(mode('state'), '700');
+    equal(mode('state/pages'), '700');
+    const files = fs.readdirSync('state/pages');
+    check(files.length > 1, files.join());
+    for (const f of files) equal(mode(`state/pages/${f}`), '600', f);
   });
   await cases.check('after a restart it is a hit, the same byte by byte, also the first time', async () => {
     await again();
