@@ -94,7 +94,8 @@ static bool publish(struct reading *it, const struct disk_read *r, uint32_t unsa
         is_published = there != NULL;
         object_unref(there);
     }
-    *is_of_use = is_published;
+    uint64_t latest = epochs_latest(c->epochs);
+    *is_of_use = is_published || !object_check_purged(o, place.primary, latest, now.mono_ms).gone;
     if (is_published)
         index_settled_again(c, &place, o->response->status / 100 == 2);
     object_unref(o);

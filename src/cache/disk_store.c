@@ -135,14 +135,18 @@ enum wrote { WROTE, WROTE_LATER, WROTE_NOT };
 static enum wrote append(struct disk *d, const struct segment_record *r)
 {
     struct segments_found at;
+    struct shelf_item old;
+    struct hash128 key = disk_shelf_key(&r->key);
+    /* A record that the shelf does not know could not be taken off it when it is outdated. */
+    if (shelf_entries(d->shelf) >= d->entries_max && !shelf_find(d->shelf, &key, r->received.wall_ms, &old))
+        return WROTE_NOT;
     enum segments_append result = segments_append(d->log, r, &at);
     if (result == SEGMENTS_BUSY)
         return WROTE_LATER;
     if (result != SEGMENTS_APPENDED)
         return WROTE_NOT;
-    /* When the shelf has no room for it, it is the latest on disk all the same. */
     shelf_put(d->shelf,
-              &(struct shelf_item){ .key = disk_shelf_key(&at.key),
+              &(struct shelf_item){ .key = key,
                                     .begin = at.begin,
                                     .place = at.place,
                                     .bytes = at.bytes,
