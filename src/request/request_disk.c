@@ -45,7 +45,10 @@ static void read_is_done(struct loop_notice *n)
         /* The index has it by now. Else it is not asked for again. */
         if (!it->read.has_read)
             r->look.may_read = false;
+        struct counters *counters = r->w->counters;
         request_wake(r);
+        /* Afterwards: whoever does not wait any more has looked again. */
+        count_add(counters, COUNTER_DISK_READS_OPEN, -1);
     }
     mem_free(it);
 }
@@ -100,6 +103,7 @@ bool request_read(struct request *r)
     if (!it)
         it = begin(r, is_rule);
     count(r->w->counters, COUNTER_DISK_READS);
+    count_add(r->w->counters, COUNTER_DISK_READS_OPEN, 1);
     r->reading = it;
     link_init(&r->reading_link);
     list_push_back(&it->waiting, &r->reading_link);
@@ -114,6 +118,7 @@ void request_leave_reading(struct request *r)
     link_remove(&r->reading_link);
     r->reading = NULL;
     timer_stop(r->w->loop, &r->timer);
+    count_add(r->w->counters, COUNTER_DISK_READS_OPEN, -1);
 }
 
 void readings_init(struct readings *of)

@@ -153,10 +153,11 @@ export class Freshet {
     return this.turn(`wall ${duration(text)}`);
   }
 
-  // The counters of src/tbl/counters.h by their names, and short ones for those that scenarios wait for.
+  // The counters of src/tbl/counters.h by their names, and short ones for those that scenarios wait for. `requests` are those
+  // that have looked for their page: who waits for the disk has not, and a purge that comes then is one that came before it.
   async gauges() {
     const g = JSON.parse(await this.control('gauges'));
-    return { connections: g.client_connections_open, requests: g.requests_open, fetches: g.fetches_open,
+    return { connections: g.client_connections_open, requests: g.requests_open - g.disk_reads_open, fetches: g.fetches_open,
       origin_connections: g.origin_connections_open, origin_requests: g.fetches_total, memory: g.memory_bytes, ...g };
   }
 
@@ -177,7 +178,7 @@ export class Freshet {
   }
 
   settle() {
-    return this.until('requests', '==', 0, 'fetches', '==', 0);
+    return this.until('requests_open', '==', 0, 'fetches', '==', 0);
   }
 
   // Descriptors that the process holds, without those of our own look-ups, whose end it sees a little later: the least of

@@ -37,7 +37,7 @@ await scenario({ answer, flags: ['--object-bytes', '1M', '--window-stall', '10m'
     await freshet.advance('500ms'); // what it took before is seen
     await freshet.advance('1100ms');
     await fast.when('all of it', () => fast.got > size);
-    await freshet.until('requests', '==', 0);
+    await freshet.until('requests_open', '==', 0);
     check(idle.got < size, 'the idle one was cut');
     fast.close();
     idle.close();
@@ -51,7 +51,7 @@ await scenario({ answer, flags: ['--object-bytes', '1M', '--window-stall', '10m'
     await held();
     equal((await freshet.gauges()).requests, 1, 'it is there');
     await freshet.advance('11m');
-    await freshet.until('requests', '==', 0);
+    await freshet.until('requests_open', '==', 0);
     alone.close();
   });
 });

@@ -11,7 +11,7 @@ await scenario({ answer }, async ({ connect, ask, cases, freshet, origin }) => {
   await c.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n');
   await c.when('half', () => c.text.length > half.length);
   c.close();
-  await freshet.until('requests', '==', 0);
+  await freshet.until('requests_open', '==', 0);
   for (const s of origin.sockets) s.write(half);
   await freshet.settle();
   await cases.check('the next gets the whole body', async () => equal((await ask('/')).body.length, 2 * half.length));
@@ -21,7 +21,7 @@ await scenario({ answer }, async ({ connect, ask, cases, freshet, origin }) => {
   await d.send('GET /cut HTTP/1.1\r\nHost: test\r\n\r\n');
   await d.when('half', () => d.text.length > half.length);
   d.close();
-  await freshet.until('requests', '==', 0);
+  await freshet.until('requests_open', '==', 0);
   for (const s of origin.sockets) s.end();
   await freshet.settle();
   finish = true;

@@ -51,7 +51,7 @@ await scenario({ answer, flags: ['--listen', '127.0.0.1:0'] }, async ({ cases, f
   await arrived(before + 1);
   await cases.check('it waits', () => freshet.until('requests', '==', 1));
   await freshet.advance('31s');
-  await cases.check('not for ever', () => freshet.until('requests', '==', 0));
+  await cases.check('not for ever', () => freshet.until('requests_open', '==', 0));
   held.get('/slow/long')();
   await freshet.settle();
 
@@ -84,7 +84,7 @@ await scenario({ answer, flags: ['--listen', '127.0.0.1:0'] }, async ({ cases, f
   await reset.send(request('/slow/reset'));
   await arrived(before + 5);
   reset.socket.resetAndDestroy();
-  await cases.check('a reset ends it', () => freshet.until('requests', '==', 0));
+  await cases.check('a reset ends it', () => freshet.until('requests_open', '==', 0));
   held.get('/slow/reset')();
   // An upgrade cannot go on in one direction.
   const up = net.connect({ ...freshet.tcp, allowHalfOpen: true });

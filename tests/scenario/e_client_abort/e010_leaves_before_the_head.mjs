@@ -23,11 +23,11 @@ await scenario({ answer, yaml, flags: ['--listen', '127.0.0.1:0', '--first-byte-
   await cases.check('a POST ends', async () => {
     await leaves(post());
     await soon(() => origin.sockets.size === 0, 8_000);
-    await freshet.until('fetches', '==', 0, 'requests', '==', 0);
+    await freshet.until('fetches', '==', 0, 'requests_open', '==', 0);
   });
   await cases.check('a GET that passes ends', async () => {
     await leaves(request('/socket', {}, { method: 'GET', body: 'x' }));
-    await freshet.until('fetches', '==', 0, 'requests', '==', 0);
+    await freshet.until('fetches', '==', 0, 'requests_open', '==', 0);
   });
   await cases.check('one that only ended its side has its answer', async () => {
     const c = new Raw(freshet.tcp);

@@ -99,7 +99,7 @@ for (const io of engines) for (const kind of ['tcp', 'unix']) {
         await freshet.until('requests', '==', 1);
         steady.close();
         stuck.close();
-        await freshet.until('requests', '==', 0, 'fetches', '==', 0);
+        await freshet.until('requests_open', '==', 0, 'fetches', '==', 0);
       });
     }
   });

@@ -33,6 +33,6 @@ await scenario({ answer, flags: ['--origin-connections', '10', '--origin-queue',
     const grown = resident() - before;
     await cases.check(`${name}: memory`, () => check(grown < clients * each * shadow, `${Math.round(grown / clients)} bytes for each of ${clients} clients`));
     for (const c of crowd) c.close();
-    await freshet.until('connections', '==', 0, 'requests', '==', 0, 'fetches', '==', 0);
+    await freshet.until('connections', '==', 0, 'requests_open', '==', 0, 'fetches', '==', 0);
   }
 });

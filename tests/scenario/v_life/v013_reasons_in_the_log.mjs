@@ -55,7 +55,7 @@ await scenario({ answer: page, flags }, async ({ ask, connect, cases, freshet })
   await gone.send(request('/silent'));
   await freshet.until('fetches', '==', 1);
   gone.close();
-  await freshet.until('requests', '==', 0);
+  await freshet.until('requests_open', '==', 0);
   await freshet.advance('5m'); // its fetch went on, to be stored
   await cases.check('a client that leaves', () => said(0, 'miss', 'reason=client-gone'));
 });
