@@ -91,6 +91,10 @@ static void add_disk(const struct admin *a, struct buf *b)
         "Bytes of memory for knowing what is on disk");
     add(b, "disk_failing", "gauge", f.log.is_off, "1 while the disk fails and nothing is written");
     add(b, "disk_read_total", "counter", (int64_t)f.pages_read, "Responses read from disk into memory");
+    add(b, "disk_parts_read_total", "counter", (int64_t)f.parts_read,
+        "Parts of long bodies read from disk and sent");
+    add(b, "disk_long_waiting", "gauge", (int64_t)f.long_waiting,
+        "Responses with a long body that are being written, or wait for it");
     add(b, "disk_not_there_total", "counter", (int64_t)f.not_there,
         "Reads that found nothing that may be used any more");
     add(b, "disk_written_total", "counter", (int64_t)f.log.appended, "Responses written to disk");

@@ -211,8 +211,10 @@ static int64_t walk_some(struct disk *d)
 static int64_t find_some(void *ctx)
 {
     struct disk *d = ctx;
+    int64_t long_us = disk_long_write(d);
+    /* A walk would find what is about to be written. */
     if (disk_is_whole(d))
-        return walk_some(d);
+        return long_us >= 0 ? long_us : walk_some(d);
     if (segments_recover(d->log, found, d))
         return 0;
     disk_judge_owed(d);
@@ -270,6 +272,8 @@ int disk_open(const struct disk_options *o, struct disk **out)
     d->shelf = shelf_new(m, d->entries_max);
     lock_init(&d->lock);
     list_init(&d->owed);
+    list_init(&d->longs);
+    atomic_init(&d->object, o->object);
     make_known(d);
     *out = o->cache->disk = d;
     return 0;
@@ -320,9 +324,11 @@ static void write_the_rest(struct disk *d)
     for (;;) {
         before = dropped(d);
         walk_all(d, until_us);
-        if (dropped(d) == before || clock_mono_us(d->o.clock) > until_us)
+        int64_t long_us = disk_long_write(d);
+        if ((dropped(d) == before && long_us < 0) || clock_mono_us(d->o.clock) > until_us)
             return;
-        background_nap(STOP_NAP_US);
+        if (long_us != 0)
+            background_nap(STOP_NAP_US);
     }
 }
 
@@ -341,6 +347,7 @@ void disk_stop(struct disk *d)
             pages_unmap(d->rooms[i], DISK_ROOM);
         write_the_rest(d);
     }
+    disk_long_drop(d);
     disk_settle_owed(d, true);
     segments_close(&d->log);
 }
@@ -366,8 +373,13 @@ void disk_figures(struct disk *d, struct disk_figures *out)
                                   .limit_bytes = d->o.limit_bytes,
                                   .pages_read = atomic_load_explicit(&d->pages_read, memory_order_relaxed),
                                   .rules_read = atomic_load_explicit(&d->rules_read, memory_order_relaxed),
+                                  .parts_read = atomic_load_explicit(&d->parts_read, memory_order_relaxed),
                                   .not_there = atomic_load_explicit(&d->not_there, memory_order_relaxed),
                                   .superseded = atomic_load_explicit(&d->superseded, memory_order_relaxed),
                                   .is_whole = disk_is_whole(d) };
     segments_figures(d->log, &out->log);
+    lock_take(&d->lock);
+    out->long_waiting = d->longs_n;
+    out->long_bytes = d->longs_bytes;
+    lock_give(&d->lock);
 }

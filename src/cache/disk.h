@@ -5,6 +5,10 @@
  * the request then waits for a read, which puts the object into the index as if a fetch had brought it, and
  * looks again. So policy, purges and vary rules are asked in one place, the index.
  *
+ * A long body is cut into parts, which are records of their own. An object that is read from disk has a
+ * distant body then (store/body.h), and who delivers it reads one part after the other: it never displaces
+ * other pages in memory. A response counts as being on disk when its parts were written before it.
+ *
  * A key on disk is a hash of the primary key, the variant and the release, or of the primary key alone for
  * the family's rule, which is a record of its own.
  *
@@ -34,6 +38,7 @@ struct disk_options {
     uint64_t limit_bytes;      /* at least DISK_LEAST */
     uint64_t bytes_per_s;      /* written at most; 0: as fast as it goes */
     struct record_boot boot;
+    uint64_t object; /* a random number: where those that struct segment_record wants begin */
 };
 
 #define DISK_LEAST (2 * SEGMENTS_BYTES_MIN)
@@ -93,6 +98,21 @@ struct disk_read {
 /* Starts the read. Any thread. */
 void disk_read_start(struct disk *d, struct disk_read *r);
 
+/* A part of a distant body, as it is read. Embedded in its owner, which stays until the notice came. */
+struct disk_part {
+    struct pool_job job;        /* private */
+    struct disk *disk;          /* private */
+    struct body_distance where; /* of the body */
+    uint64_t whole_bytes;       /* its length */
+    uint32_t part;              /* from 1 to record_parts(whole_bytes) */
+    char *to;                   /* has room for RECORD_PART_BYTES */
+    struct notice *done;        /* sent once */
+    size_t bytes;               /* afterwards: so many stand in `to`; 0: the part is not there any more */
+};
+
+/* Starts the read. Any thread. */
+void disk_part_start(struct disk *d, struct disk_part *p);
+
 /* Figures for status, metrics and tests. Any thread. */
 struct disk_figures {
     struct segments_figures log;
@@ -101,6 +121,8 @@ struct disk_figures {
     uint64_t limit_bytes;
     uint64_t pages_read, rules_read, not_there; /* by disk_read_start; not there: nothing fit any more */
     uint64_t superseded;                        /* paths invalidated since a newer response was not written */
+    uint64_t parts_read;                        /* by disk_part_start, and were there */
+    size_t long_waiting, long_bytes;            /* bodies that are being written in parts, or wait for it */
     bool is_whole;
 };
 void disk_figures(struct disk *d, struct disk_figures *out);

@@ -1,6 +1,6 @@
 /*
  * What the files of the disk share: disk.c (its life, and what is asked of it), disk_store.c (what is
- * written), disk_read.c (what is read).
+ * written), disk_long.c (long bodies, part by part), disk_read.c (what is read).
  */
 #ifndef CACHE_DISK_MACHINE_H
 #define CACHE_DISK_MACHINE_H
@@ -34,11 +34,13 @@ struct disk {
     struct lock lock;             /* of what follows; taken alone */
     struct list owed;             /* what the walk is to write (disk_store.c) */
     size_t owed_n;
-    uint64_t walks; /* that have ended */
+    uint64_t walks;    /* that have ended */
+    struct list longs; /* long bodies to be written; the first one is under way (disk_long.c) */
+    size_t longs_n, longs_bytes;
     atomic_bool is_whole;
     bool is_started;
     uint64_t owed_lately[DISK_OWED_LATELY]; /* keys that were owed while not all was found; by their hash */
-    _Atomic uint64_t pages_read, rules_read, not_there, superseded;
+    _Atomic uint64_t pages_read, rules_read, parts_read, not_there, superseded;
     _Atomic uint64_t object; /* the number of the latest response, for struct segment_record */
 };
 
@@ -47,6 +49,9 @@ struct hash128 disk_page_key(const struct cache *c, const struct place *place, u
 struct hash128 disk_rule_key(const struct cache *c, const struct place *place);
 /* The same for the shelf, which takes any of its bits. */
 struct hash128 disk_shelf_key(const struct hash128 *key);
+
+/* The key of a part of a long body, whose response has the first key. */
+struct hash128 disk_part_key(const struct cache *c, const struct hash128 *key, uint32_t part);
 
 /* The part of a record that is a rule. */
 #define DISK_RULE_PART 0x72756c65u
@@ -60,5 +65,39 @@ bool disk_walk(struct disk *d, struct index_walk *w);
 void disk_judge_owed(struct disk *d);
 /* Of what was to be written by a walk, sees to what was not. `all`: no walk follows. */
 void disk_settle_owed(struct disk *d, bool all);
+
+/* ---- disk_store.c, for disk_long.c ---- */
+
+enum disk_wrote { DISK_WROTE, DISK_WROTE_LATER, DISK_WROTE_NOT };
+/* Appends a record, and puts it on the shelf. */
+enum disk_wrote disk_append(struct disk *d, const struct segment_record *r);
+/* The parts of the body of `o` are written: writes its record, unless it is not in the index any more. */
+void disk_store_whole(struct disk *d, struct object *o, const struct place *place, uint32_t hash,
+                      const struct body_distance *where);
+/* Its parts could not be written. */
+void disk_store_failed(struct disk *d, const struct place *place, uint32_t hash);
+
+/* ---- disk_long.c ---- */
+
+/* Remembers that the long body of `o` is to be written. The object stays in memory until then. */
+enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct place *place, uint32_t hash);
+/* Writes some of what was added. Returns after how many microseconds it wants to be called again; -1: there
+ * is nothing to write. On the finder's thread, or when that has ended. */
+int64_t disk_long_write(struct disk *d);
+/* Gives up what is not written. */
+void disk_long_drop(struct disk *d);
+/* Are all parts of that body on the shelf? Then they count as asked for. */
+bool disk_long_is_whole(struct disk *d, const struct body_distance *where, uint64_t whole_bytes,
+                        int64_t now_wall_ms);
+
+/* ---- disk_read.c, for disk_long.c ---- */
+
+/* Reads the record of the key from where the shelf says, into `room` of DISK_ROOM bytes. false: there is none
+ * that fits, and none on the shelf any more. */
+bool disk_read_record(struct disk *d, const struct segment_record *want, char *room,
+                      struct segment_record *out, struct segments_place *place);
+/* One of the rooms: as many jobs run at once as there are. */
+unsigned disk_take_room(struct disk *d);
+void disk_give_room(struct disk *d, unsigned i);
 
 #endif

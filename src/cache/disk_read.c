@@ -7,10 +7,10 @@ struct reading {
     struct disk *disk;
     char *room; /* of DISK_ROOM bytes */
     struct segment_record record;
+    struct segments_place place;
 };
 
-/* As many jobs run at once as there are rooms. */
-static unsigned take_room(struct disk *d)
+unsigned disk_take_room(struct disk *d)
 {
     unsigned taken = atomic_load_explicit(&d->rooms_taken, memory_order_relaxed), i;
     do
@@ -21,27 +21,32 @@ static unsigned take_room(struct disk *d)
     return i;
 }
 
-static void give_room(struct disk *d, unsigned i)
+void disk_give_room(struct disk *d, unsigned i)
 {
     atomic_fetch_and_explicit(&d->rooms_taken, ~(1u << i), memory_order_release);
 }
 
-/* Reads the record of the key from where the shelf says. false: there is none, and none on the shelf any
- * more. */
-static bool read_record(struct reading *it, const struct segment_record *want, struct shelf_item *item)
+bool disk_read_record(struct disk *d, const struct segment_record *want, char *room,
+                      struct segment_record *out, struct segments_place *place)
 {
-    struct disk *d = it->disk;
     struct hash128 at = disk_shelf_key(&want->key);
-    if (!shelf_find(d->shelf, &at, clock_now(d->o.clock).wall_ms, item))
+    struct shelf_item item;
+    if (!shelf_find(d->shelf, &at, clock_now(d->o.clock).wall_ms, &item))
         return false;
-    size_t bytes = item->bytes < SEGMENT_RECORD_MAX ? item->bytes : SEGMENT_RECORD_MAX;
-    enum segments_read result = segments_read(d->log, item->place, want, it->room, &bytes, &it->record);
+    size_t bytes = item.bytes < SEGMENT_RECORD_MAX ? item.bytes : SEGMENT_RECORD_MAX;
+    *place = item.place;
+    enum segments_read result = segments_read(d->log, *place, want, room, &bytes, out);
     if (result == SEGMENTS_LONG) /* two keys were taken for one: it may still be ours */
-        result = segments_read(d->log, item->place, want, it->room, &bytes, &it->record);
+        result = segments_read(d->log, *place, want, room, &bytes, out);
     if (result == SEGMENTS_READ)
         return true;
-    shelf_remove(d->shelf, &at, &item->place);
+    shelf_remove(d->shelf, &at, place);
     return false;
+}
+
+static bool read_record(struct reading *it, const struct segment_record *want)
+{
+    return disk_read_record(it->disk, want, it->room, &it->record, &it->place);
 }
 
 /* ---- a family's rule ---- */
@@ -52,11 +57,10 @@ static bool read_rule(struct reading *it, const struct place *place)
     struct segment_record want = { .key = disk_rule_key(d->o.cache, place),
                                    .part = DISK_RULE_PART,
                                    .url = place->primary };
-    struct shelf_item item;
     struct arena arena;
     struct rule *rule;
     bool of_2xx;
-    if (!read_record(it, &want, &item))
+    if (!read_record(it, &want))
         return false;
     arena_init(&arena, 1024);
     bool is_rule = record_to_rule(&it->record, &arena, &rule, &of_2xx);
@@ -66,12 +70,19 @@ static bool read_rule(struct reading *it, const struct place *place)
         rule_unref(rule);
     } else {
         struct hash128 at = disk_shelf_key(&want.key);
-        shelf_remove(d->shelf, &at, &item.place);
+        shelf_remove(d->shelf, &at, &it->place);
     }
     return is_rule;
 }
 
 /* ---- a page ---- */
+
+/* A long body has parts, which must be there, too. */
+static bool has_all(struct reading *it, const struct object *o, int64_t now_wall_ms)
+{
+    const struct body_distance *where = o->body ? body_distance(o->body) : NULL;
+    return !where || disk_long_is_whole(it->disk, where, body_length(o->body), now_wall_ms);
+}
 
 /* Puts it into the index. *is_of_use: its record may be of use another time. */
 static bool publish(struct reading *it, const struct disk_read *r, uint32_t unsafe, int64_t began_ms,
@@ -84,9 +95,11 @@ static bool publish(struct reading *it, const struct disk_read *r, uint32_t unsa
     if (!room_make(c, record_room(&it->record)))
         return false;
     struct object *o = record_to_object(c, &it->record, now, &it->disk->o.boot, &place);
-    *is_of_use = o != NULL;
-    if (!o)
+    *is_of_use = o && has_all(it, o, now.wall_ms);
+    if (!*is_of_use) {
+        object_unref(o);
         return false;
+    }
     index_begin_at(o, unsafe, began_ms);
     bool is_published = index_publish_read(o, &place, r->variants_max, now.mono_ms);
     if (!is_published) { /* somebody else brought it, or it was purged */
@@ -109,15 +122,14 @@ static bool read_page(struct reading *it, const struct disk_read *r, uint32_t ha
                                    .url = r->place.primary,
                                    .variant = r->place.variant };
     struct hash128 at = disk_shelf_key(&want.key);
-    struct shelf_item item;
     int64_t began_ms = clock_now(d->o.clock).mono_ms;
     uint32_t unsafe = index_unsafe(d->o.cache, &r->place);
     bool is_of_use;
-    if (!read_record(it, &want, &item))
+    if (!read_record(it, &want))
         return false;
     if (!publish(it, r, unsafe, began_ms, &is_of_use)) {
         if (!is_of_use)
-            shelf_remove(d->shelf, &at, &item.place);
+            shelf_remove(d->shelf, &at, &it->place);
         return false;
     }
     shelf_use(d->shelf, &at);
@@ -128,7 +140,7 @@ static void run(struct pool_job *j)
 {
     struct disk_read *r = CONTAINER_OF(j, struct disk_read, job);
     struct disk *d = r->disk;
-    unsigned room = take_room(d);
+    unsigned room = disk_take_room(d);
     struct reading it = { .disk = d, .room = d->rooms[room] };
     if (r->is_rule)
         r->has_read = read_rule(&it, &r->place);
@@ -136,7 +148,7 @@ static void run(struct pool_job *j)
         r->has_read =
             read_page(&it, r, r->place.variant_hash) ||
             (r->place.common_hash != r->place.variant_hash && read_page(&it, r, r->place.common_hash));
-    give_room(d, room);
+    disk_give_room(d, room);
     _Atomic uint64_t *figure = !r->has_read ? &d->not_there : r->is_rule ? &d->rules_read : &d->pages_read;
     atomic_fetch_add_explicit(figure, 1, memory_order_relaxed);
     notice_send(r->done, NULL); /* the last use of `r` */

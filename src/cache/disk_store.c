@@ -130,21 +130,19 @@ void disk_settle_owed(struct disk *d, bool all)
 
 /* ---- writing ---- */
 
-enum wrote { WROTE, WROTE_LATER, WROTE_NOT };
-
-static enum wrote append(struct disk *d, const struct segment_record *r)
+enum disk_wrote disk_append(struct disk *d, const struct segment_record *r)
 {
     struct segments_found at;
     struct shelf_item old;
     struct hash128 key = disk_shelf_key(&r->key);
     /* A record that the shelf does not know could not be taken off it when it is outdated. */
     if (shelf_entries(d->shelf) >= d->entries_max && !shelf_find(d->shelf, &key, r->received.wall_ms, &old))
-        return WROTE_NOT;
+        return DISK_WROTE_NOT;
     enum segments_append result = segments_append(d->log, r, &at);
     if (result == SEGMENTS_BUSY)
-        return WROTE_LATER;
+        return DISK_WROTE_LATER;
     if (result != SEGMENTS_APPENDED)
-        return WROTE_NOT;
+        return DISK_WROTE_NOT;
     shelf_put(d->shelf,
               &(struct shelf_item){ .key = key,
                                     .begin = at.begin,
@@ -152,20 +150,20 @@ static enum wrote append(struct disk *d, const struct segment_record *r)
                                     .bytes = at.bytes,
                                     .expires_wall_ms = at.expires_wall_ms },
               false);
-    return WROTE;
+    return DISK_WROTE;
 }
 
 /* The family's rule, when it is not on disk as it is now. */
-static enum wrote store_rule(struct disk *d, const struct place *place, uint64_t begin, struct now now,
-                             struct arena *a)
+static enum disk_wrote store_rule(struct disk *d, const struct place *place, uint64_t begin, struct now now,
+                                  struct arena *a)
 {
     struct cache *c = d->o.cache;
     struct known_rule known = index_rule_to_save(c, place);
     if (!known.known)
-        return WROTE;
+        return DISK_WROTE;
     struct hash128 key = disk_rule_key(c, place), at = disk_shelf_key(&key);
     struct shelf_item old;
-    enum wrote wrote = WROTE;
+    enum disk_wrote wrote = DISK_WROTE;
     /* The default rule needs no record, unless another one stands there. */
     if (known.rule || !disk_is_whole(d) || shelf_find(d->shelf, &at, now.wall_ms, &old)) {
         struct segment_record r;
@@ -174,48 +172,72 @@ static enum wrote store_rule(struct disk *d, const struct place *place, uint64_t
         r.key = key;
         r.part = DISK_RULE_PART;
         r.object = atomic_fetch_add_explicit(&d->object, 1, memory_order_relaxed);
-        wrote = append(d, &r);
+        wrote = disk_append(d, &r);
     }
-    if (wrote != WROTE)
+    if (wrote != DISK_WROTE)
         index_rule_not_saved(c, place);
     rule_unref(known.rule);
     return wrote;
 }
 
-static enum wrote write_page(struct disk *d, struct object *o, const struct place *place,
-                             const struct hash128 *key, struct now now)
+/* Is the body long, and in memory? */
+static bool is_long(const struct object *o)
+{
+    return o->body && !body_distance(o->body) && body_length(o->body) > RECORD_BODY_MAX;
+}
+
+/* Its record. `where`: its body's parts are on disk; NULL: it is no long one. */
+static enum disk_wrote write_record(struct disk *d, struct object *o, const struct place *place,
+                                    const struct hash128 *key, const struct body_distance *where,
+                                    struct now now)
 {
     struct segment_record r;
     struct arena arena;
-    enum wrote wrote = WROTE_NOT;
+    enum disk_wrote wrote = DISK_WROTE_NOT;
     arena_init(&arena, 4096);
     if (record_of_object(o, place, now, &d->o.boot, &arena, &r))
         wrote = store_rule(d, place, o->begin, now, &arena);
-    if (wrote == WROTE) {
+    if (wrote == DISK_WROTE) {
         r.key = *key;
-        r.object = atomic_fetch_add_explicit(&d->object, 1, memory_order_relaxed);
-        wrote = append(d, &r);
+        r.object = where ? where->object : atomic_fetch_add_explicit(&d->object, 1, memory_order_relaxed);
+        wrote = disk_append(d, &r);
     }
     arena_fini(&arena);
     return wrote;
+}
+
+/* `where`: as for write_record. */
+static enum disk_wrote write_page(struct disk *d, struct object *o, const struct place *place, uint32_t hash,
+                                  const struct body_distance *where, struct now now)
+{
+    struct hash128 key = disk_page_key(d->o.cache, place, hash);
+    if (!where && is_long(o))
+        return disk_long_add(d, o, place, hash);
+    if (!where && o->body)
+        where = body_distance(o->body);
+    /* Confirmed for another release: its parts would not be found from there. */
+    if (where && !hash128_eq(where->key, key))
+        return DISK_WROTE_NOT;
+    return write_record(d, o, place, &key, where, now);
 }
 
 #define ORDER_TRIES 4
 
 /*
  * Two responses of one key may be written in the other order than they were published. What is written last
- * counts, so who finds that a younger one has taken its place meanwhile writes that one once more. `is_walk`:
- * it may have been dropped meanwhile, and then must not come back.
+ * counts, so who finds that a younger one has taken its place meanwhile writes that one once more. `where`:
+ * the parts of its long body are written. `is_walk`: it may have been dropped meanwhile, and then must not
+ * come back.
  */
-static void store(struct disk *d, struct object *o, const struct place *place, uint32_t hash, struct now now,
-                  bool is_walk)
+static void store(struct disk *d, struct object *o, const struct place *place, uint32_t hash,
+                  const struct body_distance *where, struct now now, bool is_walk)
 {
     struct cache *c = d->o.cache;
     struct hash128 key = disk_page_key(c, place, hash);
-    enum wrote wrote = WROTE_NOT;
+    enum disk_wrote wrote = DISK_WROTE_NOT;
     object_ref(o);
     for (int i = 0; o; i++) {
-        wrote = i < ORDER_TRIES ? write_page(d, o, place, &key, now) : WROTE_NOT;
+        wrote = i < ORDER_TRIES ? write_page(d, o, place, hash, where, now) : DISK_WROTE_NOT;
         if (i == ORDER_TRIES || index_has(o))
             break;
         struct object *younger = index_current(c, place, hash);
@@ -223,18 +245,32 @@ static void store(struct disk *d, struct object *o, const struct place *place, u
             break; /* evicted already */
         object_unref(o);
         o = younger;
+        where = NULL;
     }
-    if (!o || wrote == WROTE_NOT)
+    if (!o || wrote == DISK_WROTE_NOT)
         supersede(d, &key, place, now.mono_ms);
-    else if (wrote == WROTE_LATER)
+    else if (wrote == DISK_WROTE_LATER)
         owe(d, &key, place, now.mono_ms);
     object_unref(o);
+}
+
+void disk_store_whole(struct disk *d, struct object *o, const struct place *place, uint32_t hash,
+                      const struct body_distance *where)
+{
+    store(d, o, place, hash, where, clock_now(d->o.clock), true);
+}
+
+void disk_store_failed(struct disk *d, const struct place *place, uint32_t hash)
+{
+    struct hash128 key = disk_page_key(d->o.cache, place, hash);
+    supersede(d, &key, place, clock_now(d->o.clock).mono_ms);
 }
 
 void disk_store(struct cache *c, struct object *o, const struct place *place, struct now now)
 {
     if (c->disk)
-        store(c->disk, o, place, place->is_common ? place->common_hash : place->variant_hash, now, false);
+        store(c->disk, o, place, place->is_common ? place->common_hash : place->variant_hash, NULL, now,
+              false);
 }
 
 /* ---- what memory has and the disk has not ---- */
@@ -251,7 +287,7 @@ static void store_again(struct disk *d, const struct index_stored *it, struct no
     struct hash128 key = disk_page_key(d->o.cache, &place, hash), at = disk_shelf_key(&key);
     struct shelf_item item;
     if (!shelf_find(d->shelf, &at, now.wall_ms, &item))
-        store(d, it->o, &place, hash, now, true);
+        store(d, it->o, &place, hash, NULL, now, true);
 }
 
 bool disk_walk(struct disk *d, struct index_walk *w)

@@ -335,7 +335,8 @@ void object_seal(struct object *o, bool make_etag)
         lock_give(lock_of(o));
         body_unref(old);
     }
-    if (make_etag && !o->has_generated_etag && o->stored && o->body && o->response->has_tag) {
+    if (make_etag && !o->has_generated_etag && o->stored && o->body && !body_distance(o->body) &&
+        o->response->has_tag) {
         *response_tag(o->response) = digest(o->body);
         o->has_generated_etag = true;
     }

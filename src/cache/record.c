@@ -16,8 +16,9 @@ enum {
     HAS_BODY = 1 << 16, /* an empty one is another thing than none */
     HAS_ETAG = 1 << 17, /* a generated one: the tag in the head is set */
     IS_RULE = 1 << 18,
-    OF_2XX = 1 << 19, /* a 2xx brought the rule */
-    FORM_FLAGS = HAS_BODY | HAS_ETAG | IS_RULE | OF_2XX,
+    OF_2XX = 1 << 19,  /* a 2xx brought the rule */
+    IS_PART = 1 << 20, /* of a body: it has nothing else */
+    FORM_FLAGS = HAS_BODY | HAS_ETAG | IS_RULE | OF_2XX | IS_PART,
 };
 
 static bool is_of_this_form(const struct segment_record *r)
@@ -80,15 +81,13 @@ static struct str head_written(const struct response *r, struct arena *a)
     return buf_str(&b);
 }
 
-/* false: the body is too long, or has too many pieces. */
-static bool lease_body(const struct body *b, struct arena *a, struct segment_record *out)
+/* Of a body, the bytes from `from` to `to`. false: they are in too many pieces. */
+static bool lease_body(const struct body *b, struct body_cursor *c, uint64_t from, uint64_t to,
+                       struct arena *a, struct segment_record *out)
 {
     struct iovec iov[1 + SEGMENT_MORE_MAX];
-    struct body_cursor cursor = { NULL };
-    uint64_t length = body_length(b), bytes = 0;
-    if (length > SEGMENT_BODY_MAX)
-        return false;
-    unsigned n = length ? body_lease(b, &cursor, 0, length, iov, COUNT_OF(iov), &bytes) : 0;
+    uint64_t bytes = 0;
+    unsigned n = to > from ? body_lease(b, c, from, to, iov, COUNT_OF(iov), &bytes) : 0;
     struct str *pieces = arena_alloc(a, n * sizeof(*pieces));
     for (unsigned i = 0; i < n; i++)
         pieces[i] = (struct str){ iov[i].iov_base, iov[i].iov_len };
@@ -96,8 +95,44 @@ static bool lease_body(const struct body *b, struct arena *a, struct segment_rec
         out->body = pieces[0];
         out->more = (struct strs){ pieces + 1, n - 1 };
     }
-    out->body_whole = length;
-    return bytes == length;
+    out->body_from = from;
+    out->body_whole = body_length(b);
+    return bytes == to - from;
+}
+
+/* Its body, or only how long it is. */
+static bool lease_whole(const struct body *b, struct arena *a, struct segment_record *out)
+{
+    struct body_cursor cursor = { NULL };
+    uint64_t length = body_length(b);
+    return lease_body(b, &cursor, 0, length > RECORD_BODY_MAX ? 0 : length, a, out);
+}
+
+/* Where a part of a body begins, or ends before. */
+static uint64_t part_start(uint32_t part, uint64_t whole_bytes)
+{
+    uint64_t at = (uint64_t)(part - 1) * RECORD_PART_BYTES;
+    return at < whole_bytes ? at : whole_bytes;
+}
+
+bool record_of_part(const struct segment_record *whole, const struct body *b, struct body_cursor *c,
+                    uint32_t part, struct arena *a, struct segment_record *out)
+{
+    *out = *whole;
+    out->part = part;
+    out->form = RECORD_FORM | IS_PART;
+    out->url = out->variant = out->rule = out->names = out->head = STR_NONE;
+    return lease_body(b, c, part_start(part, whole->body_whole), part_start(part + 1, whole->body_whole), a,
+                      out) &&
+           segment_record_bytes(out) > 0;
+}
+
+bool record_is_part(const struct segment_record *r, uint64_t object, uint32_t part, uint64_t whole_bytes)
+{
+    uint64_t from = part_start(part, whole_bytes);
+    return is_of_this_form(r) && r->form & IS_PART && r->object == object && r->part == part &&
+           r->body_whole == whole_bytes && r->body_from == from &&
+           r->body.n == part_start(part + 1, whole_bytes) - from;
 }
 
 static uint16_t flags_of(const struct freshness *f)
@@ -137,7 +172,7 @@ bool record_of_object(const struct object *o, const struct place *place, struct 
         .head = head_written(o->response, a),
     };
     received_at(object_received_ms(o), now, boot, &out->received);
-    return (!o->body || lease_body(o->body, a, out)) && segment_record_bytes(out) > 0;
+    return (!o->body || lease_whole(o->body, a, out)) && segment_record_bytes(out) > 0;
 }
 
 void record_of_rule(const struct rule *rule, bool of_2xx, struct str primary, uint64_t begin, struct now now,
@@ -243,9 +278,18 @@ static bool fits(const struct segment_record *r, const struct response *response
            (!has_etag || (response->has_tag && has_body));
 }
 
+static bool is_long(const struct segment_record *r)
+{
+    return r->body_whole > RECORD_BODY_MAX;
+}
+
 /* false: there is no memory. */
 static bool read_body(struct memory *m, const struct segment_record *r, struct body **out)
 {
+    if (is_long(r)) {
+        *out = body_new_distant(m, r->body_whole, &(struct body_distance){ r->key, r->object });
+        return true;
+    }
     *out = r->form & HAS_BODY ? body_new_whole(m, r->body.n) : NULL;
     if (*out && r->body.n)
         CHECK(body_append(*out, r->body) == r->body.n);
@@ -256,8 +300,9 @@ static bool read_body(struct memory *m, const struct segment_record *r, struct b
  * yet would be above those of the next ones: they would not concern it. */
 static bool is_of_object(const struct cache *c, const struct segment_record *r)
 {
-    return is_of_this_form(r) && !(r->form & (IS_RULE | OF_2XX)) && r->part == 0 && r->body_from == 0 &&
-           r->body.n <= SEGMENT_BODY_MAX && r->body.n == r->body_whole && r->more.n == 0 &&
+    return is_of_this_form(r) && !(r->form & (IS_RULE | OF_2XX | IS_PART)) && r->part == 0 &&
+           r->body_from == 0 && r->body.n <= SEGMENT_BODY_MAX && r->more.n == 0 &&
+           (is_long(r) ? r->body.n == 0 && r->form & HAS_BODY : r->body.n == r->body_whole) &&
            (r->flags & ~SEGMENT_FLAGS) == 0 && r->release <= UINT32_MAX &&
            r->begin <= epochs_latest(c->epochs) && key_is_primary(r->url) &&
            r->variant.n <= SEGMENT_TEXTS_MAX;
@@ -310,7 +355,9 @@ size_t record_room(const struct segment_record *r)
     size_t names = names_count(r, &n, &are_short) ? epoch_names_bytes(n, are_short) : 0;
     return memory_cost(sizeof(struct object)) + memory_cost(sizeof(struct response) + names + r->head.n) +
            (r->variant.n ? memory_cost(sizeof(struct variant) + r->variant.n) : 0) +
-           (r->form & HAS_BODY ? body_whole_cost(body) : 0);
+           (!(r->form & HAS_BODY) ? 0
+            : is_long(r)          ? body_distant_cost()
+                                  : body_whole_cost(body));
 }
 
 bool record_to_rule(const struct segment_record *r, struct arena *a, struct rule **rule, bool *of_2xx)

@@ -21,20 +21,43 @@ struct record_boot {
     unsigned char id[16];
 };
 
+/* A body up to this length stands in the record of its response; a longer one is cut into records of its own
+ * (record_of_part). */
+#define RECORD_BODY_MAX SEGMENT_BODY_MAX
+/* So many bytes of it are in each, but for the last: what has one sum, and is read at once. */
+#define RECORD_PART_BYTES SEGMENT_SUMMED
+
 /* Describes a sealed, stored, whole response, under `place`, as a record: everything but key and object. The
  * strings of *out are in the arena, in the place or in the object, so all three must stay. `now`: read once,
- * both clocks. false: it is none for the disk: a part of a response, a body longer than SEGMENT_BODY_MAX or
- * in more pieces than a record takes, texts beyond SEGMENT_TEXTS_MAX, or less than RECORD_LEFT_MIN_MS is left
- * of lifetime and windows. Uses of `place` the primary key and the rule. Any thread with a reference. */
+ * both clocks. Of a body longer than RECORD_BODY_MAX only the length is in the record. false: it is none for
+ * the disk: a part of a response, a body in more pieces than a record takes, texts beyond SEGMENT_TEXTS_MAX,
+ * or less than RECORD_LEFT_MIN_MS is left of lifetime and windows. Uses of `place` the primary key and the
+ * rule. Any thread with a reference. */
 bool record_of_object(const struct object *o, const struct place *place, struct now now,
                       const struct record_boot *boot, struct arena *a, struct segment_record *out);
+
+/* Describes a piece of the long body of a response, whose record is `whole`, as a record: everything but the
+ * key. Part 1 is the first one. The cursor goes along from part to part. false: it has more pieces than a
+ * record takes. */
+bool record_of_part(const struct segment_record *whole, const struct body *b, struct body_cursor *c,
+                    uint32_t part, struct arena *a, struct segment_record *out);
+/* Returns how many parts a body of that length has; 0: none, it stands in the record of its response. */
+static inline uint32_t record_parts(uint64_t body_bytes)
+{
+    return body_bytes <= RECORD_BODY_MAX
+               ? 0
+               : (uint32_t)((body_bytes + RECORD_PART_BYTES - 1) / RECORD_PART_BYTES);
+}
+/* Is it the record of that part of that body? Then its body has the bytes of the part. */
+bool record_is_part(const struct segment_record *r, uint64_t object, uint32_t part, uint64_t whole_bytes);
 
 /* Makes the object of a record: sealed, private, with one reference, the caller's. index_begin, index_settle
  * with the record's rule and index_publish put it into the index. Its times are those of this boot: a record
  * of another boot ages by the wall clock, and when that went back behind the record's time, the object is
  * older than its lifetime and its windows.
  * *place gets the keys, the release and the hashes of what was stored, and no rule: strings of the record.
- * What memory it needs is charged; the caller has made room for record_room bytes.
+ * What memory it needs is charged; the caller has made room for record_room bytes. A body that is not in the
+ * record is a distant one (store/body.h).
  * NULL: the record is of another form or does not fit together; it began after the latest purge that `c`
  * knows; there is no memory for its body; or it is an asset from before this boot, and when it was received
  * cannot be said in monotonic time. Any thread. */

@@ -180,7 +180,7 @@ static void read_on(struct timer *t)
 
 static bool may_have_links(const struct object *o, enum decode_coding *coding)
 {
-    return o->response->status == 200 && o->body && !object_is_partial(o) &&
+    return o->response->status == 200 && o->body && !body_distance(o->body) && !object_is_partial(o) &&
            links_may_have(response_value(o->response, FIELD_CONTENT_TYPE)) &&
            decode_coding_from(response_value(o->response, FIELD_CONTENT_ENCODING), coding);
 }

@@ -57,7 +57,7 @@ static struct body *decoded(struct fetch *f, struct object *o, const struct fiel
         return NULL;
     struct decode *d = decode_new(coding, (uint64_t)f->plan.site->object_bytes);
     struct body *from = object_body(o), *to = body_new(&f->f->cache->memory, BODY_LENGTH_UNKNOWN);
-    bool good = d && from && decode_all(f, d, from, to);
+    bool good = d && from && !body_distance(from) && decode_all(f, d, from, to);
     body_unref(from);
     decode_free(d);
     if (good)

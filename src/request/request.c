@@ -337,6 +337,21 @@ static enum step send_failed(struct request *r)
     return STEP_FINISH;
 }
 
+/* A part of the body is not on disk any more: the object is of no use to others either. */
+static enum step part_is_lost(struct request *r)
+{
+    index_withdraw(r->object);
+    request_drop_body(r);
+    if (!r->head_sent) {
+        object_unref(r->object);
+        r->object = NULL;
+        return request_look_again(r);
+    }
+    r->cut = true;
+    r->reason = REASON_DISK_FAILED;
+    return STEP_FINISH;
+}
+
 static enum step do_send(struct request *r)
 {
     if (r->gone)
@@ -355,6 +370,12 @@ static enum step do_send(struct request *r)
         if (object_state(r->object) == OBJECT_FAILED && !request_is_at_end(r, false, 0))
             return send_failed(r);
         unsigned n = request_lease(r, iov, COUNT_OF(iov), &last);
+        if (r->window_failed)
+            return part_is_lost(r);
+        if (r->window_waits) {
+            request_let_go(r);
+            return STEP_WAIT;
+        }
         if (n == 0 && r->head_sent && !last) {
             request_let_go(r); /* the client is not slow, but the origin */
             request_pass_over(r);

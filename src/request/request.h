@@ -20,6 +20,8 @@ struct budget;
 struct facts_desk;
 struct saving;
 struct reading;
+struct window;
+struct windows;
 struct hold;
 
 enum step {
@@ -143,6 +145,7 @@ struct requests {
     struct host_seen host_seen;
     struct list open;                /* open requests, for the drain */
     struct readings *readings;       /* shared by all requests of a worker */
+    struct windows *windows;         /* the same */
     size_t buffered;                 /* bytes of bodies that are collected */
     struct budget *budgets[BUDGETS]; /* of them, private to request_budget.c; NULL before its first use */
 };
@@ -256,6 +259,9 @@ struct request {
     int64_t rate_ms;     /* since when the client's rate is measured; 0: it is not */
     uint64_t rate_at;    /* the bytes that the client had then */
     struct parts *parts; /* several ranges; NULL */
+    struct window *window; /* of a distant body; private to window.c, as is the link */
+    struct link window_link;
+    bool window_waits, window_failed;
     bool head_sent, sending, last_sent;
     bool watched_as_passing; /* the timer of the pending send runs as for a passing body */
     bool cut;                /* the body could not be sent whole: the reply must not end properly */

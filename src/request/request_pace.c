@@ -1,5 +1,6 @@
 #include "cache/room.h"
 #include "request/request_machine.h"
+#include "request/window.h"
 
 /* A pending send is looked at so often within the client's time: a client that stops is cut off later by such
  * a step at most. */
@@ -55,6 +56,12 @@ static void measure_rate(struct request *r)
     r->rate_at = taken_bytes(r);
 }
 
+/* Is memory short that the client holds? */
+static bool is_short(const struct request *r)
+{
+    return room_is_short(r->w->cache) || (r->window && windows_are_short(r->w->windows));
+}
+
 /* The client holds memory that others need, and takes too little of it (CACHING.md 6.8). */
 static bool is_too_slow(struct request *r)
 {
@@ -64,7 +71,7 @@ static bool is_too_slow(struct request *r)
     uint64_t before = r->rate_at;
     measure_rate(r);
     int64_t taken = r->rate_at > before ? (int64_t)(r->rate_at - before) : 0;
-    return taken * 1000 / ms < r->settings->process.send_rate_min && room_is_short(r->w->cache);
+    return taken * 1000 / ms < r->settings->process.send_rate_min && is_short(r);
 }
 
 /* ---- the watch ---- */

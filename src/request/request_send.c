@@ -1,6 +1,7 @@
 #include "request/parts.h"
 #include "request/reader.h"
 #include "request/request_machine.h"
+#include "request/window.h"
 
 #define LEASE_FIRST ((uint64_t)1 << 20)
 #define LEASE_NEXT  ((uint64_t)1 << 18) /* once the client turned out to be slow */
@@ -8,6 +9,9 @@
 void request_drop_body(struct request *r)
 {
     request_let_go(r);
+    if (r->window || r->window_waits)
+        window_leave(r);
+    r->window_failed = false;
     CHECK(!r->body_held || r->body);
     if (r->body_held)
         body_unref(r->body);
@@ -22,6 +26,17 @@ bool request_is_at_end(const struct request *r, bool sealed, uint64_t there)
     return r->at >= r->end || (sealed && r->at >= there);
 }
 
+/* Pieces of the body from r->at on; r->leased bytes. */
+static unsigned lease(struct request *r, uint64_t to, struct iovec *iov, unsigned max)
+{
+    if (!body_distance(r->body))
+        return body_lease(r->body, &r->cursor, r->at, to, iov, max, &r->leased);
+    if (!window_lease(r, to, iov))
+        return 0;
+    r->leased = iov[0].iov_len;
+    return 1;
+}
+
 /* Pieces of a body that is one run of bytes. */
 static unsigned lease_run(struct request *r, struct iovec *iov, unsigned max, bool *last)
 {
@@ -34,7 +49,7 @@ static unsigned lease_run(struct request *r, struct iovec *iov, unsigned max, bo
     if (to > r->at + most)
         to = r->at + most;
     if (r->at < to)
-        n = body_lease(r->body, &r->cursor, r->at, to, iov, max, &r->leased);
+        n = lease(r, to, iov, max);
     uint64_t then = r->at + r->leased;
     *last = then >= r->end || (sealed && then >= there);
     return n;
@@ -47,11 +62,13 @@ static unsigned lease_parts(struct request *r, struct iovec *iov, unsigned max, 
     struct parts *p = r->parts;
     CHECK(p->at < p->n && r->at < r->end && max > 2);
     struct part_of_many *part = &p->v[p->at];
-    unsigned n = 0;
-    if (!p->head_sent)
-        iov[n++] = (struct iovec){ (char *)(uintptr_t)part->head.p, part->head.n };
+    unsigned n = !p->head_sent;
     uint64_t to = r->at + LEASE_NEXT < r->end ? r->at + LEASE_NEXT : r->end;
-    n += body_lease(r->body, &r->cursor, r->at, to, iov + n, max - n - 1, &r->leased);
+    iov[0] = (struct iovec){ (char *)(uintptr_t)part->head.p, part->head.n };
+    unsigned pieces = lease(r, to, iov + n, max - n - 1);
+    if (pieces == 0)
+        return 0;
+    n += pieces;
     *last = r->at + r->leased == r->end && p->at + 1 == p->n;
     if (*last)
         iov[n++] = (struct iovec){ (char *)(uintptr_t)p->tail.p, p->tail.n };
@@ -102,6 +119,7 @@ void request_pass_over(struct request *r)
 {
     struct iovec iov;
     uint64_t there = r->body ? body_length(r->body) : 0, bytes;
+    CHECK(!r->body || !body_distance(r->body));
     if (r->parts || there == 0 || there > r->at)
         return;
     body_lease(r->body, &r->cursor, there - 1, there, &iov, 1, &bytes);

@@ -45,6 +45,7 @@ void requests_init_like(struct requests *w, const struct requests *like, struct 
         .tunnels = like->tunnels,
         .tunnels_said = like->tunnels_said,
         .readings = like->readings,
+        .windows = like->windows,
     };
     list_init(&w->open);
     requests_set_settings(w, s);

@@ -122,6 +122,7 @@ int process_disk_open(struct process *p, struct disk_watch *w, const char *folde
         .bytes_per_s = (uint64_t)s->disk_rate,
         .boot = find_boot(),
     };
+    system_random(&o.object, sizeof(o.object));
     int status = disk_open(&o, &w->disk);
     if (status < 0) {
         fprintf(stderr, "freshet: cannot use \"%s\" for pages: %s; %s, or go without: --disk 0\n", path,

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "io/system.h"
 #include "request/source_origin.h"
+#include "request/window.h"
 #include "server/access_log.h"
 #include "server/advice.h"
 
@@ -244,6 +245,7 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .tunnels_said = &p->tunnels_said,
         .facts_desk = &w->facts_desk,
         .readings = &w->readings,
+        .windows = w->windows,
     };
     list_init(&r->open);
     requests_set_settings(r, settings_ref(p->settings));
@@ -295,6 +297,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     if (status < 0)
         return status;
     readings_init(&w->readings);
+    w->windows = windows_new(p->cache, &w->loop);
     loop_notice_init(&w->reopen, &w->loop, open_reopen);
     loop_notice_init(&w->reload, &w->loop, open_reload);
     loop_notice_init(&w->reloaded, &p->loop, open_reloaded);
@@ -375,6 +378,7 @@ void worker_fini(struct worker *w)
     requests_fini(&w->sites);
     requests_fini(&w->internal);
     readings_fini(&w->readings);
+    windows_free(w->windows);
     struct settings *unread = atomic_exchange(&w->next_settings, NULL);
     if (unread)
         settings_unref(unread);

@@ -28,6 +28,7 @@ struct worker {
     struct fetcher fetcher;
     struct requests sites, internal;
     struct readings readings;
+    struct windows *windows;
     struct follow follow;
     struct facts_desk facts_desk;
     struct acceptor acceptor, internal_acceptor;

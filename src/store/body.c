@@ -11,15 +11,16 @@
  * grows block by block.
  */
 struct body {
-    atomic_uint refs;   /* and PASSING, set by the writer and read by the last unref */
-    uint32_t room : 23; /* bytes of a whole body */
+    atomic_uint refs;        /* and PASSING, set by the writer and read by the last unref */
+    uint32_t room : 22;      /* bytes of a whole body */
+    uint32_t is_distant : 1; /* a chain without a block */
     uint32_t is_chain : 1;
     uint32_t memory : 8; /* the memory's id */
 };
 
 #define PASSING (1u << 31)
 
-_Static_assert(BODY_WHOLE_MAX < 1u << 23, "a whole one's length has 23 bits");
+_Static_assert(BODY_WHOLE_MAX < 1u << 22, "a whole one's length has 22 bits");
 
 /* There may be millions of these, so it has no word too many. */
 struct whole {
@@ -49,6 +50,11 @@ struct chain {
     uint64_t passing_from; /* for a passing body: blocks from this position on are charged as passing, those
                             * before were kept */
     _Atomic size_t charged;
+};
+
+struct distant {
+    struct chain c; /* its length is the whole one's, and it has no block */
+    struct body_distance where;
 };
 
 #define BLOCK_FIRST  ((size_t)4096)  /* for a body of unknown length; this and the next with their heads */
@@ -114,8 +120,8 @@ struct body *body_new_whole(struct memory *m, uint64_t length)
         return NULL;
     }
     atomic_init(&b->refs, 1);
-    b->room = room & ((1u << 23) - 1);
-    b->is_chain = false;
+    b->room = room & ((1u << 22) - 1);
+    b->is_chain = b->is_distant = false;
     b->memory = m->id;
     atomic_init(&whole_of(b)->length, 0);
     if (tail)
@@ -150,17 +156,46 @@ static struct chain *chain_of(const struct body *b)
     return (struct chain *)(void *)(uintptr_t)b;
 }
 
-struct body *body_new(struct memory *m, uint64_t expected)
+static size_t chain_bytes(const struct chain *c)
 {
-    struct chain *c = memory_zero(m, sizeof(*c));
+    return c->b.is_distant ? sizeof(struct distant) : sizeof(*c);
+}
+
+static struct chain *new_chain(struct memory *m, size_t bytes, uint64_t expected)
+{
+    struct chain *c = memory_zero(m, bytes);
     atomic_init(&c->b.refs, 1);
     c->b.is_chain = true;
     c->b.memory = m->id;
     c->expected = expected;
-    size_t cost = memory_cost(sizeof(*c));
+    size_t cost = memory_cost(bytes);
     atomic_init(&c->charged, cost);
     memory_charge(m, (int64_t)cost);
+    return c;
+}
+
+struct body *body_new(struct memory *m, uint64_t expected)
+{
+    return &new_chain(m, sizeof(struct chain), expected)->b;
+}
+
+struct body *body_new_distant(struct memory *m, uint64_t length, const struct body_distance *where)
+{
+    struct chain *c = new_chain(m, sizeof(struct distant), length);
+    c->b.is_distant = true;
+    atomic_init(&c->length, length);
+    CONTAINER_OF(c, struct distant, c)->where = *where;
     return &c->b;
+}
+
+const struct body_distance *body_distance(const struct body *b)
+{
+    return b->is_distant ? &CONTAINER_OF(chain_of(b), struct distant, c)->where : NULL;
+}
+
+size_t body_distant_cost(void)
+{
+    return memory_cost(sizeof(struct distant));
 }
 
 static size_t block_cost(size_t bytes)
@@ -196,7 +231,7 @@ static void free_chain(struct chain *c)
         next = next_of(k);
         free_block(m, k);
     }
-    memory_give(m, c, sizeof(*c));
+    memory_give(m, c, chain_bytes(c));
 }
 
 static bool is_passing(const struct body *b)
@@ -365,7 +400,7 @@ void body_pass(struct body *b)
         return;
     struct chain *c = chain_of(b);
     c->passing_from = c->last ? c->last->start + c->last->bytes : 0;
-    int64_t own = (int64_t)memory_cost(sizeof(*c));
+    int64_t own = (int64_t)memory_cost(chain_bytes(c));
     charge_as(memory_of_body(b), false, -own);
     charge_as(memory_of_body(b), true, own);
     atomic_fetch_or_explicit(&b->refs, PASSING, memory_order_relaxed);
@@ -431,7 +466,7 @@ static struct body *move_chain(struct chain *c, unsigned quarters)
             c->last = k;
         before = k;
     }
-    return memory_move(m, c, sizeof(*c), quarters);
+    return memory_move(m, c, chain_bytes(c), quarters);
 }
 
 struct body *body_move(struct body *b, unsigned quarters)
@@ -469,6 +504,7 @@ static __attribute__((noinline)) unsigned lease_chain(struct chain *chain, struc
                                                       uint64_t from, uint64_t to, struct iovec *iov,
                                                       unsigned max, uint64_t *bytes)
 {
+    CHECK(!chain->b.is_distant);
     struct body_block *k = c->block ? c->block : chain->first;
     while (from >= k->start + k->bytes)
         k = next_of(k);

@@ -7,12 +7,16 @@
  * then read all bytes below it without a lock. A stored body keeps all its blocks. A passing body (of a
  * response that is not stored) frees blocks that all readers have passed: body_forget. It never frees the
  * block with the byte before a reader's position, so a cursor stays valid without a lock.
+ *
+ * A distant body has no byte in memory: it says where they are, and whoever wants them fetches them from
+ * there (cache/disk.h). Its length is known and whole. No byte of it is leased.
  */
 #ifndef STORE_BODY_H
 #define STORE_BODY_H
 
 #include <sys/uio.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 #include "store/memory.h"
 
@@ -32,6 +36,20 @@ struct body *body_new(struct memory *m, uint64_t expected);
 struct body *body_new_whole(struct memory *m, uint64_t length);
 /* Returns what body_new_whole charges for `length` bytes, at most BODY_WHOLE_MAX. Any thread. */
 size_t body_whole_cost(uint64_t length);
+
+/* Where the bytes of a distant body are: what the log of segments calls the object, and the key of its first
+ * record. */
+struct body_distance {
+    struct hash128 key;
+    uint64_t object;
+};
+/* Makes a distant body of `length` bytes. Never NULL. Charges its head. */
+struct body *body_new_distant(struct memory *m, uint64_t length, const struct body_distance *where);
+/* Returns where its bytes are. NULL: they are in memory. */
+const struct body_distance *body_distance(const struct body *b);
+/* Returns what body_new_distant charges. */
+size_t body_distant_cost(void);
+
 /* Takes a reference and returns `b`. Any thread that has one, or the lock under which the object has one. */
 struct body *body_ref(struct body *b);
 /* Gives a reference back. The last one frees the body. Any thread. NULL is allowed. */

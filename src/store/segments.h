@@ -96,6 +96,9 @@ enum segments_append {
 enum segments_append segments_append(struct segments *s, const struct segment_record *r,
                                      struct segments_found *out);
 
+/* Returns how many bytes were appended and are not written yet. Any thread. */
+uint64_t segments_waiting(struct segments *s);
+
 enum segments_read {
     SEGMENTS_READ, /* *out is set; its strings point into `room` */
     SEGMENTS_MISS, /* there is no such record any more, or it is damaged, or the disk fails */

@@ -243,3 +243,12 @@ enum segments_append segments_carry(struct segments *s, const struct segment_rec
 {
     return append(s, r, true, out);
 }
+
+uint64_t segments_waiting(struct segments *s)
+{
+    lock_take(&s->lock);
+    struct stage *g = last_stage(s);
+    uint64_t bytes = g && g->end > s->written ? g->end - s->written : 0;
+    lock_give(&s->lock);
+    return bytes;
+}

@@ -214,7 +214,7 @@ static bool leave(struct segments *s, const struct segments_found *old)
     struct segments_found now;
     struct segment_record r;
     const struct segments_found *to = NULL;
-    /* Asked again after the reading: a newer one may have been appended meanwhile, and must stay behind it. */
+    /* Asked again after the reading: a newer one may have been appended meanwhile, and must stay behind. */
     if (may_carry(s, old) && read_carried(s, &s->slots[s->making.slot], old, &r) && may_carry(s, old)) {
         enum segments_append result = segments_carry(s, &r, &now);
         if (result == SEGMENTS_BUSY)

@@ -47,6 +47,7 @@ REASON(TARGETED_INVALID,  "targeted-invalid",   GO,   SETS,   "a targeted field 
 REASON(ASSET_MISSING,     "asset-missing",      GO,   SETS,   "the origin does not have this file of a build: below asset_prefixes a 404 is never stored, since during a deploy it may have it a moment later")
 REASON(TOO_LARGE,         "too-large",          GO,   SETS,   "the body is larger than the setting object_bytes")
 REASON(NO_MEMORY,         "no-memory",          GO,   KEEPS,  "no room in memory could be made for it")
+REASON(DISK_FAILED,       "disk-failed",        SAME, KEEPS,  "a part of the stored response cannot be read from disk any more: its delivery was cut off; the next request asks the origin")
 REASON(PURGED,            "purged",             LOOK, KEEPS,  "purged since it was stored; the next request brings a new one")
 REASON(NOT_SHARED,        "not-shared",         LOOK, CLEARS, "a request that did not wait for another's fetch: its answer is not stored")
 REASON(DEV,               "dev",                GO,   SETS,   "the setting store is false (profile dev)")

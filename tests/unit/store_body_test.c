@@ -524,6 +524,30 @@ static void is_read_by_others_while_it_forgets(void **state)
     write_with_readers(true);
 }
 
+/* It has a length and no bytes; it is counted, moved, compacted and passed on as any other. */
+static void a_distant_body_has_no_bytes(void **state)
+{
+    (void)state;
+    const struct body_distance where = { { 1, 2 }, 3 };
+    struct body *b = body_new_distant(&memory, (uint64_t)5 << 30, &where);
+    assert_int_equal(memory_used(&memory), body_distant_cost());
+    assert_int_equal(body_charged(b), body_distant_cost());
+    assert_int_equal(body_length(b), (uint64_t)5 << 30);
+    assert_int_equal(body_expected(b), (uint64_t)5 << 30);
+    assert_int_equal(body_next_cost(b) > 0, 1);
+    struct body *same = body_compact(b);
+    assert_ptr_equal(same, b);
+    body_unref(same);
+    b = body_move(b, 4);
+    assert_true(hash128_eq(body_distance(b)->key, where.key) && body_distance(b)->object == where.object);
+    body_unref(b);
+    struct body *whole = body_new_whole(&memory, 10), *chain = body_new(&memory, 10);
+    assert_null(body_distance(whole));
+    assert_null(body_distance(chain));
+    body_unref(whole);
+    body_unref(chain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,6 +564,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(passes_from_the_start, setup, teardown),
         cmocka_unit_test_setup_teardown(compacts, setup, teardown),
         cmocka_unit_test_setup_teardown(does_not_compact_what_it_should_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_distant_body_has_no_bytes, setup, teardown),
         cmocka_unit_test(counts_the_budget),
         cmocka_unit_test_setup_teardown(is_read_by_others_while_it_grows, setup, teardown),
         cmocka_unit_test_setup_teardown(is_read_by_others_while_it_forgets, setup, teardown),

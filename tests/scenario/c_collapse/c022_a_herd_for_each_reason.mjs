@@ -107,6 +107,7 @@ const others = {
   draining: 'a freshet that ends accepts nobody: there is no herd to come',
   'client-gone': 'nobody is there to be answered: his fetch goes on for the others, or ends as cancelled',
   'slow-reader': 'is the end of one reader who has the head already',
+  'disk-failed': 'comes behind a head, amid a delivery from disk: nobody waits for another (r024)',
   cancelled: 'nobody waits for such a fetch; who joins it meanwhile looks again (c010)',
   'upload-failed': 'only what passes has an upload: nobody waits for it',
 };

@@ -1,0 +1,288 @@
+#include "request/window.h"
+
+#include "base/mem.h"
+#include "cache/disk.h"
+#include "request/request_machine.h"
+
+#define WINDOWS_ROWS 256 /* a power of two */
+/* While so many are in use, none is read ahead: it would only push out others. */
+#define AHEAD_MOST (WINDOWS_MOST / 4)
+/* A disk that stands cuts a delivery off, as an origin does. */
+#define WAIT_MOST_MS 10000
+
+struct window {
+    struct link row;  /* in windows->rows */
+    struct link idle; /* in windows->idle, when nobody uses it and it is not being read */
+    struct windows *all;
+    struct disk_part part;
+    struct loop_notice done;
+    struct list waiting; /* of requests, by window_link, while it is being read */
+    unsigned users;      /* requests; those that wait too */
+    bool is_read;        /* else it is being read */
+};
+
+struct windows {
+    struct cache *cache;
+    struct list rows[WINDOWS_ROWS];
+    struct list idle; /* the oldest first */
+    unsigned idle_n, n;
+    struct list short_of; /* requests that wait for any window, by window_link */
+    struct loop *loop;
+    struct letter next; /* tells one of them */
+    bool next_pending;
+};
+
+static void tell_next(struct letter *l);
+
+struct windows *windows_new(struct cache *c, struct loop *loop)
+{
+    struct windows *all = mem_alloc(sizeof(*all));
+    all->cache = c;
+    all->loop = loop;
+    all->next.open = tell_next;
+    for (size_t i = 0; i < WINDOWS_ROWS; i++)
+        list_init(&all->rows[i]);
+    list_init(&all->idle);
+    list_init(&all->short_of);
+    return all;
+}
+
+static void free_window(struct window *w)
+{
+    struct windows *all = w->all;
+    link_remove(&w->row);
+    all->n--;
+    atomic_fetch_sub_explicit(&all->cache->memory.passing_bytes, (int64_t)RECORD_PART_BYTES,
+                              memory_order_relaxed);
+    mem_free(w->part.to);
+    mem_free(w);
+}
+
+void windows_free(struct windows *all)
+{
+    if (!all)
+        return;
+    CHECK(list_is_empty(&all->short_of));
+    for (size_t i = 0; i < WINDOWS_ROWS; i++)
+        LIST_EACH_SAFE(l, &all->rows[i]) {
+            struct window *w = CONTAINER_OF(l, struct window, row);
+            CHECK(w->users == 0);
+            if (w->is_read)
+                link_remove(&w->idle);
+            free_window(w);
+        }
+    CHECK(all->n == 0);
+    mem_free(all);
+}
+
+bool windows_are_short(const struct windows *all)
+{
+    return !list_is_empty(&all->short_of);
+}
+
+/* ---- finding, reading ---- */
+
+static struct list *row_of(struct windows *all, const struct body_distance *where, uint32_t part)
+{
+    return &all->rows[(where->object * 31 + part) & (WINDOWS_ROWS - 1)];
+}
+
+static struct window *find(struct windows *all, const struct body_distance *where, uint32_t part)
+{
+    LIST_EACH(l, row_of(all, where, part)) {
+        struct window *w = CONTAINER_OF(l, struct window, row);
+        if (w->part.part == part && w->part.where.object == where->object &&
+            hash128_eq(w->part.where.key, where->key))
+            return w;
+    }
+    return NULL;
+}
+
+/* Nobody uses it now. One that was not read is of no use; the oldest of too many goes. */
+static void put_aside(struct window *w)
+{
+    struct windows *all = w->all;
+    if (w->part.bytes == 0) {
+        free_window(w);
+        return;
+    }
+    list_push_back(&all->idle, &w->idle);
+    if (++all->idle_n <= WINDOWS_IDLE)
+        return;
+    struct window *oldest = CONTAINER_OF(list_pop(&all->idle), struct window, idle);
+    all->idle_n--;
+    free_window(oldest);
+}
+
+static bool may_start(const struct windows *all, unsigned most)
+{
+    return all->cache->disk && all->n - all->idle_n < most;
+}
+
+/* One is free: who waited longest goes on. Posted, since many may end in one turn. */
+static void wake_next(struct windows *all)
+{
+    if (all->next_pending || list_is_empty(&all->short_of) || !may_start(all, WINDOWS_MOST))
+        return;
+    all->next_pending = true;
+    loop_post(all->loop, &all->next);
+}
+
+/* Out of the list that it waits in. */
+static struct request *pop(struct list *l)
+{
+    struct link *first = list_pop(l);
+    struct request *r = first ? CONTAINER_OF(first, struct request, window_link) : NULL;
+    if (r)
+        r->window_waits = false;
+    return r;
+}
+
+static void tell_next(struct letter *l)
+{
+    struct windows *all = CONTAINER_OF(l, struct windows, next);
+    all->next_pending = false;
+    struct request *r = pop(&all->short_of);
+    if (r)
+        request_wake(r);
+    wake_next(all);
+}
+
+static void window_is_read(struct loop_notice *n)
+{
+    struct window *w = CONTAINER_OF(n, struct window, done);
+    struct windows *all = w->all;
+    struct request *r;
+    w->is_read = true;
+    w->users++; /* it stays while they are told */
+    while ((r = pop(&w->waiting)) != NULL)
+        request_wake(r);
+    if (--w->users == 0)
+        put_aside(w);
+    wake_next(all);
+}
+
+static struct window *start(struct request *r, const struct body_distance *where, uint32_t part)
+{
+    struct windows *all = r->w->windows;
+    struct window *w = mem_alloc(sizeof(*w));
+    w->all = all;
+    w->part.where = *where;
+    w->part.whole_bytes = body_length(r->body);
+    w->part.part = part;
+    w->part.to = mem_alloc(RECORD_PART_BYTES);
+    list_init(&w->waiting);
+    link_init(&w->idle);
+    link_init(&w->row);
+    loop_notice_init(&w->done, r->w->loop, window_is_read);
+    w->part.done = &w->done.notice;
+    list_push_back(row_of(all, where, part), &w->row);
+    all->n++;
+    atomic_fetch_add_explicit(&all->cache->memory.passing_bytes, (int64_t)RECORD_PART_BYTES,
+                              memory_order_relaxed);
+    disk_part_start(all->cache->disk, &w->part);
+    return w;
+}
+
+/* The next part, while this one is sent. */
+static void read_ahead(struct request *r, const struct body_distance *where, uint32_t part)
+{
+    if (part <= record_parts(body_length(r->body)) && (uint64_t)(part - 1) * RECORD_PART_BYTES < r->end &&
+        may_start(r->w->windows, AHEAD_MOST) && !find(r->w->windows, where, part))
+        start(r, where, part);
+}
+
+/* ---- a request's window ---- */
+
+static void stop_waiting(struct request *r)
+{
+    if (r->window_waits)
+        link_remove(&r->window_link);
+    r->window_waits = false;
+}
+
+static void use(struct request *r, struct window *w)
+{
+    if (w->users++ == 0 && w->is_read) {
+        link_remove(&w->idle);
+        w->all->idle_n--;
+    }
+    r->window = w;
+}
+
+void window_leave(struct request *r)
+{
+    struct window *w = r->window;
+    stop_waiting(r);
+    r->window = NULL;
+    if (!w || --w->users > 0 || !w->is_read)
+        return;
+    struct windows *all = w->all;
+    put_aside(w);
+    wake_next(all);
+}
+
+static void waits_too_long(struct timer *t)
+{
+    struct request *r = CONTAINER_OF(t, struct request, timer);
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_SEND && !r->sending);
+    r->window_failed = true;
+    request_wake(r);
+}
+
+static void wait_in(struct request *r, struct list *l)
+{
+    link_init(&r->window_link);
+    list_push_back(l, &r->window_link);
+    r->window_waits = true;
+    timer_start(r->w->loop, &r->timer, WAIT_MOST_MS, waits_too_long);
+}
+
+/* Makes the window of that part the request's. false: there are too many. */
+static bool take(struct request *r, const struct body_distance *where, uint32_t part)
+{
+    struct windows *all = r->w->windows;
+    struct window *before = r->window, *w = before;
+    if (w && w->part.part == part)
+        return true;
+    w = find(all, where, part);
+    if (!w && may_start(all, WINDOWS_MOST + (before != NULL)))
+        w = start(r, where, part);
+    if (w)
+        w->users++; /* it stays while the one before goes */
+    window_leave(r);
+    if (!w)
+        return false;
+    w->users--;
+    use(r, w);
+    return true;
+}
+
+bool window_lease(struct request *r, uint64_t to, struct iovec *piece)
+{
+    const struct body_distance *where = body_distance(r->body);
+    uint32_t part = (uint32_t)(r->at / RECORD_PART_BYTES) + 1;
+    uint64_t skip = r->at % RECORD_PART_BYTES;
+    CHECK(r->at < to && !r->sending);
+    stop_waiting(r);
+    if (r->window_failed)
+        return false;
+    if (!take(r, where, part)) {
+        r->window_failed = !r->w->windows->cache->disk;
+        if (!r->window_failed)
+            wait_in(r, &r->w->windows->short_of);
+        return false;
+    }
+    struct window *w = r->window;
+    if (!w->is_read) {
+        wait_in(r, &w->waiting);
+        return false;
+    }
+    r->window_failed = w->part.bytes <= skip;
+    if (r->window_failed)
+        return false;
+    size_t n = w->part.bytes - (size_t)skip;
+    *piece = (struct iovec){ w->part.to + skip, to - r->at < n ? (size_t)(to - r->at) : n };
+    read_ahead(r, where, part + 1);
+    return true;
+}

@@ -1,0 +1,168 @@
+// A long body is on disk in parts: after a restart it is delivered from there, a part at a time, whole and in ranges, to many at once, without
+// coming back into memory; and when a part is gone the origin is asked, or the delivery is cut off, and never anything else is sent.
+// CACHING.md 6.9
+import fs from 'node:fs';
+import net from 'node:net';
+import { check, equal, reply, scenario, soon } from '../lib.mjs';
+
+const part = 256 << 10, size = 3_000_001;
+const bytes = (target, n) => {
+  const b = Buffer.alloc(n, target);
+  for (let i = 0; i < n; i += 1000) b.write(String(i), i, 'latin1');
+  return b.toString('latin1');
+};
+let edition = 1;
+const body = (target) => bytes(`${target} ${edition} `, size);
+const answer = (r) => {
+  const path = r.target;
+  const fields = { 'Cache-Control': path === '/short' ? 's-maxage=30' : 's-maxage=86400', 'Cache-Tag': path.slice(1), ETag: `"${path.slice(1)}-${edition}"`, 'Content-Type': 'video/x' };
+  if (r.fields['if-none-match'] === `"${path.slice(1)}-${edition}"`) return reply('', fields, '304 Not Modified');
+  return reply(body(path), fields);
+};
+const flags = ['--disk', '64M', '--memory', '32M', '--access-log', 'access'];
+await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
+  const status = async () => JSON.parse((await freshet.api('GET', '/api/v1/status')).text);
+  const disk = async () => (await status()).disk;
+  const again = async () => {
+    await freshet.settle();
+    freshet.signal('TERM');
+    equal(await freshet.status(), '0');
+    await freshet.start(['--origin', origin.url, ...flags]);
+  };
+  const is_written = () => soon(async () => (await disk()).long_waiting === 0);
+  const asked = (target) => origin.requests.filter((r) => r.target === target).length;
+  const is = (r, text, what) => check(r.body === text, `${what}: ${r.body.length} bytes, not the ${text.length} that they should be`);
+  const whole = body('/video');
+  await cases.check('it is stored, and written in parts', async () => {
+    for (const p of ['/video', '/video2', '/short']) is(await ask(p), body(p), p);
+    await is_written();
+    await soon(async () => (await disk()).responses >= 3 * (1 + Math.ceil(size / part)));
+  });
+  await cases.check('after a restart it is a hit from disk, and not in memory', async () => {
+    await again();
+    const r = await ask('/video');
+    is(r, whole, 'whole');
+    equal(r.fields['content-length'], String(size));
+    check(/^freshet; hit/.test(r.fields['cache-status']), r.fields['cache-status']);
+    equal(asked('/video'), 1);
+    check((await disk()).parts_read >= Math.ceil(size / part), JSON.stringify(await disk()));
+    const now = await status();
+    check(now.memory.used_bytes < size, `${now.memory.used_bytes} bytes`);
+  });
+  await cases.check('HEAD, a condition and a 304 need no part', async () => {
+    const n = (await disk()).parts_read;
+    equal((await ask('/video', {}, { method: 'HEAD' })).fields['content-length'], String(size));
+    equal((await ask('/video', { 'If-None-Match': '"video-1"' })).status, 304);
+    equal((await disk()).parts_read, n);
+  });
+  for (const [from, to] of [[0, 0], [part - 1, part], [part, 2 * part - 1], [part - 5, 3 * part + 7], [size - 1, size - 1], [1_000_000, size - 1]])
+    await cases.check(`a range: ${from} to ${to}`, async () => {
+      const r = await ask('/video', { Range: `bytes=${from}-${to}` });
+      equal(r.status, 206);
+      equal(r.fields['content-range'], `bytes ${from}-${to}/${size}`);
+      is(r, whole.slice(from, to + 1), 'range');
+    });
+  await cases.check('several ranges', async () => {
+    const r = await ask('/video', { Range: `bytes=5-14,${part - 3}-${part + 2},2999990-` });
+    equal(r.status, 206);
+    for (const [a, b] of [[5, 14], [part - 3, part + 2], [2999990, size - 1]])
+      check(r.body.includes(`bytes ${a}-${b}/${size}\r\n\r\n${whole.slice(a, b + 1)}\r\n`), `${a}-${b}`);
+    equal(asked('/video'), 1);
+  });
+  await cases.check('many at once share what is read', async () => {
+    const n = (await disk()).parts_read;
+    for (const r of await Promise.all(Array.from({ length: 30 }, () => ask('/video2')))) is(r, body('/video2'), 'one of many');
+    const read = (await disk()).parts_read - n;
+    check(read <= 10 * Math.ceil(size / part), `${read} parts were read`);
+    equal(asked('/video2'), 1);
+  });
+  await cases.check('one that stops reading holds one window, and lets the others go on', async () => {
+    const slow = new net.Socket();
+    await new Promise((r) => slow.connect({ path: 'front' }, r));
+    slow.write('GET /video HTTP/1.1\r\nHost: test\r\n\r\n');
+    await new Promise((r) => slow.once('readable', r));
+    slow.pause();
+    is(await ask('/video'), whole, 'beside it');
+    check((await status()).memory.passing_bytes <= 64 * part, 'windows');
+    slow.destroy();
+    await freshet.settle();
+  });
+  // A debug build has 8 windows.
+  await cases.check('when all windows are taken by those who stop reading, one waits until one is free, and slow ones are cut off', async () => {
+    const slow = [];
+    for (let i = 0; i < 8; i++) {
+      const c = new net.Socket();
+      c.on('error', () => {});
+      await new Promise((r) => c.connect({ path: 'front' }, r));
+      c.write(`GET /video HTTP/1.1\r\nHost: test\r\nRange: bytes=${i * part}-\r\n\r\n`);
+      await new Promise((r) => c.once('readable', r));
+      c.pause();
+      slow.push(c);
+    }
+    const before = (await freshet.gauges()).slow_readers_total;
+    const waiting = ask('/video2', { Range: `bytes=${9 * part}-${9 * part + 9}` });
+    await freshet.meanwhile('1s', async () => (await freshet.gauges()).slow_readers_total > before);
+    is(await waiting, body('/video2').slice(9 * part, 9 * part + 10), 'who waited');
+    for (const c of slow) c.destroy();
+    await freshet.settle();
+  });
+  await cases.check('a 304 keeps its parts', async () => {
+    await freshet.advance('60s');
+    is(await ask('/short'), body('/short'), 'confirmed');
+    equal(asked('/short'), 2);
+    await freshet.settle();
+    await again();
+    is(await ask('/short'), body('/short'), 'after a restart');
+    equal(asked('/short'), 2);
+  });
+  await cases.check('a newer one takes its place', async () => {
+    edition = 2;
+    equal((await freshet.api('POST', '/api/v1/purge', JSON.stringify({ cache_tags: ['video2'] }))).status, 202);
+    is(await ask('/video2'), body('/video2'), 'newer');
+    await is_written();
+    await again();
+    is(await ask('/video2'), body('/video2'), 'newer, from disk');
+    equal(asked('/video2'), 2);
+    edition = 1;
+  });
+  await cases.check('purged it is gone', async () => {
+    equal((await freshet.api('POST', '/api/v1/purge', JSON.stringify({ cache_tags: ['short'] }))).status, 202);
+    is(await ask('/short'), body('/short'), 'fetched');
+    equal(asked('/short'), 3);
+  });
+  // Spoils what is on disk of a body from `from` on.
+  const spoil = (from, to) => {
+    let spoilt = 0;
+    for (const f of fs.readdirSync('state/pages').filter((n) => n.endsWith('.segment'))) {
+      const data = fs.readFileSync(`state/pages/${f}`), fd = fs.openSync(`state/pages/${f}`, 'r+');
+      const stands = Buffer.from(whole.slice(from, to), 'latin1');
+      for (let at = data.indexOf(stands); at >= 0; at = data.indexOf(stands, at + 1), spoilt++) fs.writeSync(fd, 'spoilt', at + 100);
+      fs.closeSync(fd);
+    }
+    check(spoilt > 0, 'nothing was spoilt');
+  };
+  await cases.check('a damaged part amid a delivery cuts it off, and the next one comes from the origin', async () => {
+    await again();
+    spoil(8 * part, 8 * part + 2000);
+    const n = asked('/video');
+    let r;
+    try {
+      r = await ask('/video');
+    } catch (e) {
+      r = { body: '', cut: String(e) };
+    }
+    check(r.body.length < size, `${r.body.length} bytes`);
+    check(whole.startsWith(r.body), 'what came is right');
+    await soon(() => fs.readFileSync('access', 'utf8').includes('disk-failed'));
+    is(await ask('/video'), whole, 'the next one');
+    equal(asked('/video'), n + 1);
+    await is_written();
+  });
+  await cases.check('a damaged first part is not seen: the origin is asked', async () => {
+    await again();
+    spoil(0, 2000);
+    const n = asked('/video');
+    is(await ask('/video'), whole, 'whole');
+    equal(asked('/video'), n + 1);
+  });
+});
