@@ -153,7 +153,7 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     }
     check(r.body.length < size, `${r.body.length} bytes`);
     check(whole.startsWith(r.body), 'what came is right');
-    await soon(() => fs.readFileSync('access', 'utf8').includes('disk-failed'));
+    await soon(() => fs.readFileSync('access', 'utf8').includes('"reason":"disk-failed"'));
     is(await ask('/video'), whole, 'the next one');
     equal(asked('/video'), n + 1);
     await is_written();
