@@ -8,6 +8,7 @@
 #include "request/request_machine.h"
 #include "request/route.h"
 #include "request/tunnel.h"
+#include "request/window.h"
 
 static enum request_result run(struct request *r);
 
@@ -352,6 +353,13 @@ static enum step part_is_lost(struct request *r)
     return STEP_FINISH;
 }
 
+/* Of a distant body: nothing is there now. */
+static enum step await_part(struct request *r)
+{
+    request_let_go(r); /* the client is not slow, but the disk */
+    return r->view->state == VIEW_FAILED ? part_is_lost(r) : STEP_WAIT;
+}
+
 static enum step do_send(struct request *r)
 {
     if (r->gone)
@@ -370,12 +378,8 @@ static enum step do_send(struct request *r)
         if (object_state(r->object) == OBJECT_FAILED && !request_is_at_end(r, false, 0))
             return send_failed(r);
         unsigned n = request_lease(r, iov, COUNT_OF(iov), &last);
-        if (r->window_failed)
-            return part_is_lost(r);
-        if (r->window_waits) {
-            request_let_go(r);
-            return STEP_WAIT;
-        }
+        if (n == 0 && r->view)
+            return await_part(r);
         if (n == 0 && r->head_sent && !last) {
             request_let_go(r); /* the client is not slow, but the origin */
             request_pass_over(r);

@@ -20,7 +20,7 @@ struct budget;
 struct facts_desk;
 struct saving;
 struct reading;
-struct window;
+struct view;
 struct windows;
 struct hold;
 
@@ -259,9 +259,7 @@ struct request {
     int64_t rate_ms;     /* since when the client's rate is measured; 0: it is not */
     uint64_t rate_at;    /* the bytes that the client had then */
     struct parts *parts; /* several ranges; NULL */
-    struct window *window; /* of a distant body; private to window.c, as is the link */
-    struct link window_link;
-    bool window_waits, window_failed;
+    struct view *view;   /* of a distant body (request/window.h); NULL: none */
     bool head_sent, sending, last_sent;
     bool watched_as_passing; /* the timer of the pending send runs as for a passing body */
     bool cut;                /* the body could not be sent whole: the reply must not end properly */

@@ -59,7 +59,7 @@ static void measure_rate(struct request *r)
 /* Is memory short that the client holds? */
 static bool is_short(const struct request *r)
 {
-    return room_is_short(r->w->cache) || (r->window && windows_are_short(r->w->windows));
+    return room_is_short(r->w->cache) || (r->view && windows_are_short(r->w->windows));
 }
 
 /* The client holds memory that others need, and takes too little of it (CACHING.md 6.8). */

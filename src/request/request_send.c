@@ -9,9 +9,8 @@
 void request_drop_body(struct request *r)
 {
     request_let_go(r);
-    if (r->window || r->window_waits)
+    if (r->view)
         window_leave(r);
-    r->window_failed = false;
     CHECK(!r->body_held || r->body);
     if (r->body_held)
         body_unref(r->body);

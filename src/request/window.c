@@ -16,8 +16,8 @@ struct window {
     struct windows *all;
     struct disk_part part;
     struct loop_notice done;
-    struct list waiting; /* of requests, by window_link, while it is being read */
-    unsigned users;      /* requests; those that wait too */
+    struct list waiting; /* of views, while it is being read */
+    unsigned users;      /* views; those that wait too */
     bool is_read;        /* else it is being read */
 };
 
@@ -26,7 +26,7 @@ struct windows {
     struct list rows[WINDOWS_ROWS];
     struct list idle; /* the oldest first */
     unsigned idle_n, n;
-    struct list short_of; /* requests that wait for any window, by window_link */
+    struct list short_of; /* of views that wait for any window */
     struct loop *loop;
     struct letter next; /* tells one of them */
     bool next_pending;
@@ -128,14 +128,15 @@ static void wake_next(struct windows *all)
     loop_post(all->loop, &all->next);
 }
 
-/* Out of the list that it waits in. */
+/* Takes the first one out of the list that it waits in. */
 static struct request *pop(struct list *l)
 {
     struct link *first = list_pop(l);
-    struct request *r = first ? CONTAINER_OF(first, struct request, window_link) : NULL;
-    if (r)
-        r->window_waits = false;
-    return r;
+    struct view *v = first ? CONTAINER_OF(first, struct view, link) : NULL;
+    if (!v)
+        return NULL;
+    v->state = VIEW_OPEN;
+    return v->request;
 }
 
 static void tell_next(struct letter *l)
@@ -192,29 +193,29 @@ static void read_ahead(struct request *r, const struct body_distance *where, uin
         start(r, where, part);
 }
 
-/* ---- a request's window ---- */
+/* ---- a request's view ---- */
 
-static void stop_waiting(struct request *r)
+static void stop_waiting(struct view *v)
 {
-    if (r->window_waits)
-        link_remove(&r->window_link);
-    r->window_waits = false;
+    if (v->state == VIEW_WAITS) {
+        link_remove(&v->link);
+        v->state = VIEW_OPEN;
+    }
 }
 
-static void use(struct request *r, struct window *w)
+static void use(struct view *v, struct window *w)
 {
     if (w->users++ == 0 && w->is_read) {
         link_remove(&w->idle);
         w->all->idle_n--;
     }
-    r->window = w;
+    v->window = w;
 }
 
-void window_leave(struct request *r)
+static void let_go(struct view *v)
 {
-    struct window *w = r->window;
-    stop_waiting(r);
-    r->window = NULL;
+    struct window *w = v->window;
+    v->window = NULL;
     if (!w || --w->users > 0 || !w->is_read)
         return;
     struct windows *all = w->all;
@@ -222,40 +223,60 @@ void window_leave(struct request *r)
     wake_next(all);
 }
 
+void window_leave(struct request *r)
+{
+    if (!r->view)
+        return;
+    stop_waiting(r->view);
+    let_go(r->view);
+    r->view = NULL;
+}
+
 static void waits_too_long(struct timer *t)
 {
     struct request *r = CONTAINER_OF(t, struct request, timer);
-    CHECK(r->tag == REQUEST_TAG && r->step == STEP_SEND && !r->sending);
-    r->window_failed = true;
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_SEND && !r->sending && r->view);
+    stop_waiting(r->view);
+    r->view->state = VIEW_FAILED;
     request_wake(r);
 }
 
-static void wait_in(struct request *r, struct list *l)
+static void wait_in(struct view *v, struct list *l)
 {
-    link_init(&r->window_link);
-    list_push_back(l, &r->window_link);
-    r->window_waits = true;
+    struct request *r = v->request;
+    link_init(&v->link);
+    list_push_back(l, &v->link);
+    v->state = VIEW_WAITS;
     timer_start(r->w->loop, &r->timer, WAIT_MOST_MS, waits_too_long);
 }
 
-/* Makes the window of that part the request's. false: there are too many. */
-static bool take(struct request *r, const struct body_distance *where, uint32_t part)
+/* Makes the window of that part the view's. false: there are too many. */
+static bool take(struct view *v, const struct body_distance *where, uint32_t part)
 {
-    struct windows *all = r->w->windows;
-    struct window *before = r->window, *w = before;
+    struct windows *all = v->request->w->windows;
+    struct window *before = v->window, *w = before;
     if (w && w->part.part == part)
         return true;
     w = find(all, where, part);
     if (!w && may_start(all, WINDOWS_MOST + (before != NULL)))
-        w = start(r, where, part);
+        w = start(v->request, where, part);
     if (w)
         w->users++; /* it stays while the one before goes */
-    window_leave(r);
+    let_go(v);
     if (!w)
         return false;
     w->users--;
-    use(r, w);
+    use(v, w);
     return true;
+}
+
+static struct view *view_of(struct request *r)
+{
+    if (!r->view) {
+        r->view = arena_alloc(&r->arena, sizeof(*r->view));
+        *r->view = (struct view){ .request = r };
+    }
+    return r->view;
 }
 
 bool window_lease(struct request *r, uint64_t to, struct iovec *piece)
@@ -263,24 +284,27 @@ bool window_lease(struct request *r, uint64_t to, struct iovec *piece)
     const struct body_distance *where = body_distance(r->body);
     uint32_t part = (uint32_t)(r->at / RECORD_PART_BYTES) + 1;
     uint64_t skip = r->at % RECORD_PART_BYTES;
+    struct view *v = view_of(r);
     CHECK(r->at < to && !r->sending);
-    stop_waiting(r);
-    if (r->window_failed)
+    stop_waiting(v);
+    if (v->state == VIEW_FAILED)
         return false;
-    if (!take(r, where, part)) {
-        r->window_failed = !r->w->windows->cache->disk;
-        if (!r->window_failed)
-            wait_in(r, &r->w->windows->short_of);
+    if (!take(v, where, part)) {
+        if (!r->w->windows->cache->disk)
+            v->state = VIEW_FAILED;
+        else
+            wait_in(v, &r->w->windows->short_of);
         return false;
     }
-    struct window *w = r->window;
+    struct window *w = v->window;
     if (!w->is_read) {
-        wait_in(r, &w->waiting);
+        wait_in(v, &w->waiting);
         return false;
     }
-    r->window_failed = w->part.bytes <= skip;
-    if (r->window_failed)
+    if (w->part.bytes <= skip) {
+        v->state = VIEW_FAILED;
         return false;
+    }
     size_t n = w->part.bytes - (size_t)skip;
     *piece = (struct iovec){ w->part.to + skip, to - r->at < n ? (size_t)(to - r->at) : n };
     read_ahead(r, where, part + 1);

@@ -24,13 +24,26 @@
 struct windows *windows_new(struct cache *c, struct loop *loop);
 void windows_free(struct windows *all);
 
+/* A request's view of a distant body, in its arena. */
+enum view_state {
+    VIEW_OPEN,   /* it has a window, or none yet */
+    VIEW_WAITS,  /* request_wake comes */
+    VIEW_FAILED, /* a part cannot be read */
+};
+struct view {
+    enum view_state state;
+    struct window *window;   /* private, as is the rest */
+    struct request *request; /* whose it is */
+    struct link link;        /* among those who wait, when it waits */
+};
+
 /* Returns the piece of the request's body that begins at r->at, at most `to - r->at` bytes and never empty,
- * in *piece; it stays until the next call. false: r->window_waits: it is not there yet, and request_wake
- * comes; or r->window_failed: it cannot be read. The send step calls it, while nothing is being sent. */
+ * in *piece; it stays until the next call. false: r->view says whether the request waits, or the piece cannot
+ * be read. The send step calls it, while nothing is being sent. */
 bool window_lease(struct request *r, uint64_t to, struct iovec *piece);
 /* Does somebody wait since all windows are taken? Then those that hold one and are too slow are cut off. */
 bool windows_are_short(const struct windows *all);
-/* The request needs its window no longer, and waits for none. Does nothing when there is none. */
+/* The request needs its view no longer: r->view is NULL. Does nothing when it is. */
 void window_leave(struct request *r);
 
 #endif
