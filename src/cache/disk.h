@@ -84,6 +84,9 @@ void disk_forget(struct cache *c, const struct place *place, struct now now);
 
 /* ---- for requests ---- */
 
+/* Room for what a worker reads itself, a power of two: longer records are read by others. */
+#define DISK_ROOM_AT_HAND (2 * RECORD_PART_BYTES)
+
 /* What a request wants to be read. Embedded in its owner, which stays until the notice came. */
 struct disk_read {
     struct pool_job job; /* private */
@@ -97,6 +100,9 @@ struct disk_read {
 
 /* Starts the read. Any thread. */
 void disk_read_start(struct disk *d, struct disk_read *r);
+/* Reads it now, when it is in memory: in the log's buffer or the page cache. `room`: aligned to FILE_BLOCK.
+ * true: `has_read` is set, and no notice comes. false: the disk must be waited for. Any thread. */
+bool disk_read_at_hand(struct disk *d, struct disk_read *r, char room[DISK_ROOM_AT_HAND]);
 
 /* A part of a distant body, as it is read. Embedded in its owner, which stays until the notice came. */
 struct disk_part {
@@ -112,6 +118,8 @@ struct disk_part {
 
 /* Starts the read. Any thread. */
 void disk_part_start(struct disk *d, struct disk_part *p);
+/* As disk_read_at_hand; true: `bytes` is set. */
+bool disk_part_at_hand(struct disk *d, struct disk_part *p, char room[DISK_ROOM_AT_HAND]);
 
 /* Figures for status, metrics and tests. Any thread. */
 struct disk_figures {

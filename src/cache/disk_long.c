@@ -186,24 +186,29 @@ bool disk_long_is_whole(struct disk *d, const struct body_distance *where, uint6
     return true;
 }
 
+static bool read_part(struct disk_reading *it, struct disk_part *p)
+{
+    struct disk *d = it->disk;
+    struct segment_record want = { .key = disk_part_key(d->o.cache, &p->where.key, p->part),
+                                   .part = p->part };
+    struct hash128 at = disk_shelf_key(&want.key);
+    enum disk_found found = disk_read_record(it, &want);
+    if (found == DISK_FOUND && record_is_part(&it->record, p->where.object, p->part, p->whole_bytes)) {
+        str_put(p->to, it->record.body);
+        p->bytes = it->record.body.n;
+        shelf_use(d->shelf, &at);
+        atomic_fetch_add_explicit(&d->parts_read, 1, memory_order_relaxed);
+    }
+    return found != DISK_FAR;
+}
+
 static void run(struct pool_job *j)
 {
     struct disk_part *p = CONTAINER_OF(j, struct disk_part, job);
     struct disk *d = p->disk;
-    struct segment_record want = { .key = disk_part_key(d->o.cache, &p->where.key, p->part),
-                                   .part = p->part },
-                          record;
-    struct hash128 at = disk_shelf_key(&want.key);
-    struct segments_place place;
     unsigned room = disk_take_room(d);
-    if (disk_read_record(d, &want, d->rooms[room], &record, &place)) {
-        if (record_is_part(&record, p->where.object, p->part, p->whole_bytes)) {
-            str_put(p->to, record.body);
-            p->bytes = record.body.n;
-            shelf_use(d->shelf, &at);
-            atomic_fetch_add_explicit(&d->parts_read, 1, memory_order_relaxed);
-        }
-    }
+    struct disk_reading it = { .disk = d, .room = d->rooms[room], .room_bytes = DISK_ROOM };
+    read_part(&it, p);
     disk_give_room(d, room);
     notice_send(p->done, NULL); /* the last use of `p` */
 }
@@ -214,4 +219,11 @@ void disk_part_start(struct disk *d, struct disk_part *p)
     p->job.run = run;
     p->bytes = 0;
     pool_threads_add(d->readers, &p->job);
+}
+
+bool disk_part_at_hand(struct disk *d, struct disk_part *p, char room[DISK_ROOM_AT_HAND])
+{
+    struct disk_reading it = { .disk = d, .room = room, .room_bytes = DISK_ROOM_AT_HAND, .at_hand = true };
+    p->bytes = 0;
+    return read_part(&it, p);
 }

@@ -92,10 +92,18 @@ bool disk_long_is_whole(struct disk *d, const struct body_distance *where, uint6
 
 /* ---- disk_read.c, for disk_long.c ---- */
 
-/* Reads the record of the key from where the shelf says, into `room` of DISK_ROOM bytes. false: there is none
- * that fits, and none on the shelf any more. */
-bool disk_read_record(struct disk *d, const struct segment_record *want, char *room,
-                      struct segment_record *out, struct segments_place *place);
+/* Reads the record of the key from where the shelf says, into `room`, and sets `record` and `place`.
+ * DISK_NONE: there is none that fits, and none on the shelf any more. */
+enum disk_found { DISK_FOUND, DISK_NONE, DISK_FAR };
+struct disk_reading {
+    struct disk *disk;
+    char *room;
+    size_t room_bytes; /* of what is read with one call */
+    bool at_hand;      /* only what is in memory; DISK_FAR: it is not, or it is too long */
+    struct segment_record record;
+    struct segments_place place;
+};
+enum disk_found disk_read_record(struct disk_reading *it, const struct segment_record *want);
 /* One of the rooms: as many jobs run at once as there are. */
 unsigned disk_take_room(struct disk *d);
 void disk_give_room(struct disk *d, unsigned i);

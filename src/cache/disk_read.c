@@ -3,13 +3,6 @@
 
 /* ---- one record ---- */
 
-struct reading {
-    struct disk *disk;
-    char *room; /* of DISK_ROOM bytes */
-    struct segment_record record;
-    struct segments_place place;
-};
-
 unsigned disk_take_room(struct disk *d)
 {
     unsigned taken = atomic_load_explicit(&d->rooms_taken, memory_order_relaxed), i;
@@ -26,32 +19,38 @@ void disk_give_room(struct disk *d, unsigned i)
     atomic_fetch_and_explicit(&d->rooms_taken, ~(1u << i), memory_order_release);
 }
 
-bool disk_read_record(struct disk *d, const struct segment_record *want, char *room,
-                      struct segment_record *out, struct segments_place *place)
+static enum segments_read read_from(struct disk_reading *it, const struct segment_record *want, size_t *bytes)
 {
+    if (!it->at_hand)
+        return segments_read(it->disk->log, it->place, want, it->room, bytes, &it->record);
+    if (segments_room(*bytes) > it->room_bytes)
+        return SEGMENTS_FAR;
+    return segments_read_at_hand(it->disk->log, it->place, want, it->room, bytes, &it->record);
+}
+
+enum disk_found disk_read_record(struct disk_reading *it, const struct segment_record *want)
+{
+    struct disk *d = it->disk;
     struct hash128 at = disk_shelf_key(&want->key);
     struct shelf_item item;
     if (!shelf_find(d->shelf, &at, clock_now(d->o.clock).wall_ms, &item))
-        return false;
+        return DISK_NONE;
     size_t bytes = item.bytes < SEGMENT_RECORD_MAX ? item.bytes : SEGMENT_RECORD_MAX;
-    *place = item.place;
-    enum segments_read result = segments_read(d->log, *place, want, room, &bytes, out);
+    it->place = item.place;
+    enum segments_read result = read_from(it, want, &bytes);
     if (result == SEGMENTS_LONG) /* two keys were taken for one: it may still be ours */
-        result = segments_read(d->log, *place, want, room, &bytes, out);
+        result = read_from(it, want, &bytes);
     if (result == SEGMENTS_READ)
-        return true;
-    shelf_remove(d->shelf, &at, place);
-    return false;
-}
-
-static bool read_record(struct reading *it, const struct segment_record *want)
-{
-    return disk_read_record(it->disk, want, it->room, &it->record, &it->place);
+        return DISK_FOUND;
+    if (result == SEGMENTS_FAR)
+        return DISK_FAR;
+    shelf_remove(d->shelf, &at, &it->place);
+    return DISK_NONE;
 }
 
 /* ---- a family's rule ---- */
 
-static bool read_rule(struct reading *it, const struct place *place)
+static enum disk_found read_rule(struct disk_reading *it, const struct place *place)
 {
     struct disk *d = it->disk;
     struct segment_record want = { .key = disk_rule_key(d->o.cache, place),
@@ -60,8 +59,9 @@ static bool read_rule(struct reading *it, const struct place *place)
     struct arena arena;
     struct rule *rule;
     bool of_2xx;
-    if (!read_record(it, &want))
-        return false;
+    enum disk_found found = disk_read_record(it, &want);
+    if (found != DISK_FOUND)
+        return found;
     arena_init(&arena, 1024);
     bool is_rule = record_to_rule(&it->record, &arena, &rule, &of_2xx);
     arena_fini(&arena);
@@ -72,20 +72,20 @@ static bool read_rule(struct reading *it, const struct place *place)
         struct hash128 at = disk_shelf_key(&want.key);
         shelf_remove(d->shelf, &at, &it->place);
     }
-    return is_rule;
+    return is_rule ? DISK_FOUND : DISK_NONE;
 }
 
 /* ---- a page ---- */
 
 /* A long body has parts, which must be there, too. */
-static bool has_all(struct reading *it, const struct object *o, int64_t now_wall_ms)
+static bool has_all(struct disk_reading *it, const struct object *o, int64_t now_wall_ms)
 {
     const struct body_distance *where = o->body ? body_distance(o->body) : NULL;
     return !where || disk_long_is_whole(it->disk, where, body_length(o->body), now_wall_ms);
 }
 
 /* Puts it into the index. *is_of_use: its record may be of use another time. */
-static bool publish(struct reading *it, const struct disk_read *r, uint32_t unsafe, int64_t began_ms,
+static bool publish(struct disk_reading *it, const struct disk_read *r, uint32_t unsafe, int64_t began_ms,
                     bool *is_of_use)
 {
     struct cache *c = it->disk->o.cache;
@@ -115,7 +115,7 @@ static bool publish(struct reading *it, const struct disk_read *r, uint32_t unsa
     return is_published;
 }
 
-static bool read_page(struct reading *it, const struct disk_read *r, uint32_t hash)
+static enum disk_found read_page(struct disk_reading *it, const struct disk_read *r, uint32_t hash)
 {
     struct disk *d = it->disk;
     struct segment_record want = { .key = disk_page_key(d->o.cache, &r->place, hash),
@@ -125,15 +125,33 @@ static bool read_page(struct reading *it, const struct disk_read *r, uint32_t ha
     int64_t began_ms = clock_now(d->o.clock).mono_ms;
     uint32_t unsafe = index_unsafe(d->o.cache, &r->place);
     bool is_of_use;
-    if (!read_record(it, &want))
-        return false;
-    if (!publish(it, r, unsafe, began_ms, &is_of_use)) {
-        if (!is_of_use)
-            shelf_remove(d->shelf, &at, &it->place);
-        return false;
+    enum disk_found found = disk_read_record(it, &want);
+    if (found != DISK_FOUND)
+        return found;
+    if (publish(it, r, unsafe, began_ms, &is_of_use)) {
+        shelf_use(d->shelf, &at);
+        return DISK_FOUND;
     }
-    shelf_use(d->shelf, &at);
-    return true;
+    if (!is_of_use)
+        shelf_remove(d->shelf, &at, &it->place);
+    return DISK_NONE;
+}
+
+static enum disk_found read_it(struct disk_reading *it, struct disk_read *r)
+{
+    const struct place *p = &r->place;
+    struct disk *d = it->disk;
+    enum disk_found found = r->is_rule ? read_rule(it, p) : read_page(it, r, p->variant_hash);
+    if (found == DISK_NONE && !r->is_rule && p->common_hash != p->variant_hash)
+        found = read_page(it, r, p->common_hash);
+    r->has_read = found == DISK_FOUND;
+    if (found != DISK_FAR) {
+        _Atomic uint64_t *figure = !r->has_read ? &d->not_there
+                                   : r->is_rule ? &d->rules_read
+                                                : &d->pages_read;
+        atomic_fetch_add_explicit(figure, 1, memory_order_relaxed);
+    }
+    return found;
 }
 
 static void run(struct pool_job *j)
@@ -141,16 +159,9 @@ static void run(struct pool_job *j)
     struct disk_read *r = CONTAINER_OF(j, struct disk_read, job);
     struct disk *d = r->disk;
     unsigned room = disk_take_room(d);
-    struct reading it = { .disk = d, .room = d->rooms[room] };
-    if (r->is_rule)
-        r->has_read = read_rule(&it, &r->place);
-    else
-        r->has_read =
-            read_page(&it, r, r->place.variant_hash) ||
-            (r->place.common_hash != r->place.variant_hash && read_page(&it, r, r->place.common_hash));
+    struct disk_reading it = { .disk = d, .room = d->rooms[room], .room_bytes = DISK_ROOM };
+    read_it(&it, r);
     disk_give_room(d, room);
-    _Atomic uint64_t *figure = !r->has_read ? &d->not_there : r->is_rule ? &d->rules_read : &d->pages_read;
-    atomic_fetch_add_explicit(figure, 1, memory_order_relaxed);
     notice_send(r->done, NULL); /* the last use of `r` */
 }
 
@@ -160,4 +171,10 @@ void disk_read_start(struct disk *d, struct disk_read *r)
     r->job.run = run;
     r->has_read = false;
     pool_threads_add(d->readers, &r->job);
+}
+
+bool disk_read_at_hand(struct disk *d, struct disk_read *r, char room[DISK_ROOM_AT_HAND])
+{
+    struct disk_reading it = { .disk = d, .room = room, .room_bytes = DISK_ROOM_AT_HAND, .at_hand = true };
+    return read_it(&it, r) != DISK_FAR;
 }

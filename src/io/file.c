@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "io/system.h"
@@ -56,6 +57,23 @@ static int64_t on_read(struct files *f, int file, void *to, size_t bytes, uint64
         n = pread(file, to, bytes, (off_t)at);
     } while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : (int64_t)n;
+}
+
+static int64_t on_read_cached(struct files *f, int file, void *to, size_t bytes, uint64_t at)
+{
+    (void)f;
+    struct iovec iov = { to, bytes };
+    ssize_t n = preadv2(file, &iov, 1, (off_t)at, RWF_NOWAIT);
+    return n >= 0 ? (int64_t)n : errno == EOPNOTSUPP || errno == EINTR ? -EAGAIN : -errno;
+}
+
+static int on_set_direct(struct files *f, int file, bool direct)
+{
+    (void)f;
+    int flags = fcntl(file, F_GETFL);
+    if (flags < 0 || fcntl(file, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) < 0)
+        return -errno;
+    return direct ? 0 : -posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
 }
 
 static int64_t on_write(struct files *f, int file, const void *from, size_t bytes, uint64_t at)
@@ -142,6 +160,8 @@ struct files file_system = {
     .lock = on_lock,
     .size = on_size,
     .read = on_read,
+    .read_cached = on_read_cached,
+    .set_direct = on_set_direct,
     .write = on_write,
     .allocate = on_allocate,
     .sync = on_sync,

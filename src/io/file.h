@@ -1,8 +1,8 @@
 /*
  * Files that are read and written at places, for the store. All access goes through a table of operations, so
  * that tests and simulations replace the disk: by one that records, that fails at the n-th call, that loses
- * what was not synced. Each operation waits for the disk: no worker's loop calls one. Any thread may call
- * them. Those that return an int or int64_t return a negative errno when they fail.
+ * what was not synced. Each operation but read_cached waits for the disk: no worker's loop calls one. Any
+ * thread may call them. Those that return an int or int64_t return a negative errno when they fail.
  */
 #ifndef IO_FILE_H
 #define IO_FILE_H
@@ -50,6 +50,13 @@ struct files {
     int (*make_folder)(struct files *f, const char *folder);
     /* Calls each(ctx, name) for the names in a folder, in any order, without "." and "..". */
     int (*list)(struct files *f, const char *folder, void (*each)(void *ctx, const char *name), void *ctx);
+    /* Like read, of what the page cache has, and never waits for the disk: on any thread. -EAGAIN: it is not
+     * there, or that cannot be known. A file opened with FILE_DIRECT has nothing there. May be NULL: no
+     * cache. */
+    int64_t (*read_cached)(struct files *f, int file, void *to, size_t bytes, uint64_t at);
+    /* Lets an open file be read and written past the page cache, or through it: then it is read here and
+     * there, and nothing more than was asked for. May be NULL: no cache. */
+    int (*set_direct)(struct files *f, int file, bool direct);
 };
 
 /* The system's disk. Has no state: all share it. */

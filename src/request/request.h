@@ -119,6 +119,7 @@ struct host_seen {
 struct readings {
     struct list all;
     unsigned n;
+    char *room; /* for what is at hand; NULL: none yet */
 };
 
 struct requests {
@@ -226,7 +227,6 @@ struct request {
     struct reading *reading;  /* waits for a read of the disk; NULL: it does not */
     struct link reading_link; /* among those who wait for it */
     unsigned reads;           /* how often it has waited for one */
-    bool was_on_disk;         /* what it delivers was read from disk for it */
     struct str whole_query;   /* the visitor's query, when the rule left out some of it for the origin */
     bool asked_whole;         /* the origin was asked again, with the whole query */
     unsigned refusals;        /* how often it waited for an answer that was not stored */

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "base/pages.h"
 #include "cache/disk.h"
 #include "request/request_machine.h"
 
@@ -88,6 +89,23 @@ static struct reading *begin(struct request *r, bool is_rule)
     return it;
 }
 
+/* Most of what is asked for often is in the page cache: then nobody waits, and no thread is woken. false: the
+ * disk must be waited for. */
+static bool read_at_hand(struct request *r, bool is_rule)
+{
+    struct readings *all = r->w->readings;
+    if (!all->room)
+        all->room = pages_map(DISK_ROOM_AT_HAND, false);
+    struct disk_read read = { .place = r->look.place,
+                              .is_rule = is_rule,
+                              .variants_max = (size_t)r->site->variants };
+    read.place.rule = NULL;
+    if (!all->room || !disk_read_at_hand(r->w->cache->disk, &read, all->room))
+        return false;
+    r->look.may_read = read.has_read;
+    return true;
+}
+
 #define READS_MOST   2 /* of a request: the rule and the page */
 #define READ_MOST_MS 1000
 
@@ -100,9 +118,11 @@ bool request_read(struct request *r)
         r->look.may_read = false;
         return false;
     }
+    count(r->w->counters, COUNTER_DISK_READS);
+    if (!it && read_at_hand(r, is_rule))
+        return false;
     if (!it)
         it = begin(r, is_rule);
-    count(r->w->counters, COUNTER_DISK_READS);
     count_add(r->w->counters, COUNTER_DISK_READS_OPEN, 1);
     r->reading = it;
     link_init(&r->reading_link);
@@ -125,6 +145,7 @@ void readings_init(struct readings *of)
 {
     list_init(&of->all);
     of->n = 0;
+    of->room = NULL;
 }
 
 void readings_fini(struct readings *of)
@@ -136,4 +157,6 @@ void readings_fini(struct readings *of)
         mem_free(it);
         of->n--;
     }
+    if (of->room)
+        pages_unmap(of->room, DISK_ROOM_AT_HAND);
 }

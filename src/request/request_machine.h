@@ -65,9 +65,10 @@ void request_drop_found(struct request *r);
 
 /* ---- request_disk.c ---- */
 
-/* The look-up says that the disk may have what the request needs: waits for it to be read, with others who
- * want the same. The step is entered again afterwards, with r->reading NULL. false: too much is being read,
- * or it has waited often enough; the request looks again, and what is on disk counts as nothing. */
+/* The look-up says that the disk may have what the request needs. true: the request waits for it to be read,
+ * with others who want the same; the step is entered again afterwards, with r->reading NULL. false: it looks
+ * again at once: it was read, or too much is being read, or the request has waited often enough; then what is
+ * on disk counts as nothing. */
 bool request_read(struct request *r);
 /* Waits for no read any more. Does nothing when it does not wait. */
 void request_leave_reading(struct request *r);

@@ -1,6 +1,7 @@
 #include "request/window.h"
 
 #include "base/mem.h"
+#include "base/pages.h"
 #include "cache/disk.h"
 #include "request/request_machine.h"
 
@@ -12,18 +13,20 @@
 
 struct window {
     struct link row;  /* in windows->rows */
-    struct link idle; /* in windows->idle, when nobody uses it and it is not being read */
+    struct link idle; /* in windows->idle, when it is idle */
     struct windows *all;
     struct disk_part part;
     struct loop_notice done;
     struct list waiting; /* of views, while it is being read */
     unsigned users;      /* views; those that wait too */
     bool is_read;        /* else it is being read */
+    bool is_idle;        /* read, and nobody uses it */
 };
 
 struct windows {
     struct cache *cache;
     struct list rows[WINDOWS_ROWS];
+    char *room;       /* for what is at hand; NULL: none yet */
     struct list idle; /* the oldest first */
     unsigned idle_n, n;
     struct list short_of; /* of views that wait for any window */
@@ -67,11 +70,12 @@ void windows_free(struct windows *all)
         LIST_EACH_SAFE(l, &all->rows[i]) {
             struct window *w = CONTAINER_OF(l, struct window, row);
             CHECK(w->users == 0);
-            if (w->is_read)
-                link_remove(&w->idle);
+            link_remove(&w->idle);
             free_window(w);
         }
     CHECK(all->n == 0);
+    if (all->room)
+        pages_unmap(all->room, DISK_ROOM_AT_HAND);
     mem_free(all);
 }
 
@@ -106,6 +110,7 @@ static void put_aside(struct window *w)
         free_window(w);
         return;
     }
+    w->is_idle = true;
     list_push_back(&all->idle, &w->idle);
     if (++all->idle_n <= WINDOWS_IDLE)
         return;
@@ -163,6 +168,17 @@ static void window_is_read(struct loop_notice *n)
     wake_next(all);
 }
 
+/* Of what is in memory already nobody waits. */
+static void read_part(struct windows *all, struct window *w)
+{
+    struct disk *d = all->cache->disk;
+    if (!all->room)
+        all->room = pages_map(DISK_ROOM_AT_HAND, false);
+    w->is_read = all->room && disk_part_at_hand(d, &w->part, all->room);
+    if (!w->is_read)
+        disk_part_start(d, &w->part);
+}
+
 static struct window *start(struct request *r, const struct body_distance *where, uint32_t part)
 {
     struct windows *all = r->w->windows;
@@ -181,16 +197,19 @@ static struct window *start(struct request *r, const struct body_distance *where
     all->n++;
     atomic_fetch_add_explicit(&all->cache->memory.passing_bytes, (int64_t)RECORD_PART_BYTES,
                               memory_order_relaxed);
-    disk_part_start(all->cache->disk, &w->part);
+    read_part(all, w);
     return w;
 }
 
 /* The next part, while this one is sent. */
 static void read_ahead(struct request *r, const struct body_distance *where, uint32_t part)
 {
-    if (part <= record_parts(body_length(r->body)) && (uint64_t)(part - 1) * RECORD_PART_BYTES < r->end &&
-        may_start(r->w->windows, AHEAD_MOST) && !find(r->w->windows, where, part))
-        start(r, where, part);
+    if (part > record_parts(body_length(r->body)) || (uint64_t)(part - 1) * RECORD_PART_BYTES >= r->end ||
+        !may_start(r->w->windows, AHEAD_MOST) || find(r->w->windows, where, part))
+        return;
+    struct window *w = start(r, where, part);
+    if (w->is_read)
+        put_aside(w);
 }
 
 /* ---- a request's view ---- */
@@ -205,8 +224,10 @@ static void stop_waiting(struct view *v)
 
 static void use(struct view *v, struct window *w)
 {
-    if (w->users++ == 0 && w->is_read) {
+    w->users++;
+    if (w->is_idle) {
         link_remove(&w->idle);
+        w->is_idle = false;
         w->all->idle_n--;
     }
     v->window = w;

@@ -319,3 +319,13 @@ void segments_figures(struct segments *s, struct segments_figures *out)
         out->file_bytes += s->slots[i].file >= 0 ? s->o.segment_bytes : 0;
     lock_give(&s->lock);
 }
+
+void segments_cache(struct segments *s, struct slot *slot, bool cached)
+{
+    struct files *f = s->o.files;
+    bool is_cached =
+        f->set_direct && slot->file >= 0 && f->set_direct(f, slot->file, !cached && s->direct) == 0 && cached;
+    lock_take(&s->lock);
+    slot->cached = is_cached;
+    lock_give(&s->lock);
+}

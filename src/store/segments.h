@@ -103,6 +103,7 @@ enum segments_read {
     SEGMENTS_READ, /* *out is set; its strings point into `room` */
     SEGMENTS_MISS, /* there is no such record any more, or it is damaged, or the disk fails */
     SEGMENTS_LONG, /* it is longer: *bytes says how long */
+    SEGMENTS_FAR,  /* of segments_read_at_hand: the disk would have to be waited for */
 };
 /* Returns how much room a record of so many bytes needs. */
 static inline size_t segments_room(size_t bytes)
@@ -116,6 +117,12 @@ static inline size_t segments_room(size_t bytes)
 enum segments_read segments_read(struct segments *s, struct segments_place place,
                                  const struct segment_record *want, char *room, size_t *bytes,
                                  struct segment_record *out);
+
+/* The same, of what is in memory: in the log's buffer, or in the page cache. Never waits for the disk: any
+ * thread. */
+enum segments_read segments_read_at_hand(struct segments *s, struct segments_place place,
+                                         const struct segment_record *want, char *room, size_t *bytes,
+                                         struct segment_record *out);
 
 /* Finds the records of one segment that was there at start, the newest first, and calls each(ctx, ...) for
  * all of them in the order of their places. Of one key the owner keeps that which wins (segments_wins).

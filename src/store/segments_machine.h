@@ -49,6 +49,7 @@ struct slot {
     uint64_t begin_min;  /* UINT64_MAX: no records */
     uint64_t used_bytes; /* of its records */
     unsigned readers;    /* the file stays while there are any */
+    bool cached;         /* nothing is written to it: it is read through the page cache */
     bool bad;            /* a write or a sync failed: the file is removed before its next use */
 };
 
@@ -140,6 +141,10 @@ uint64_t segments_round(uint64_t n, uint64_t to);
 void *segments_map(size_t n);
 void segments_unmap(void *p, size_t n);
 size_t segments_map_bytes(size_t n); /* the next power of two, at least a page */
+
+/* Nothing more is written to the slot's file, or it is about to be written again: makes it one that is read
+ * through the page cache, or past it. */
+void segments_cache(struct segments *s, struct slot *slot, bool cached);
 
 /* ---- segments_append.c ---- */
 /* Like segments_append, for what is carried over. SEGMENTS_BUSY: the buffer is full. SEGMENTS_REFUSED: there

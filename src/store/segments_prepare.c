@@ -299,6 +299,7 @@ static enum segments_step write_head(struct segments *s)
     struct segment_head head = { .generation = segments_new_generation(s),
                                  .bytes = s->o.segment_bytes,
                                  .made_wall_ms = clock_now(s->o.clock).wall_ms };
+    segments_cache(s, slot, false);
     memcpy(head.secret, s->o.secret, SEGMENT_SECRET);
     memset(s->scratch, 0, FILE_BLOCK);
     segment_head_write(&head, (unsigned char *)s->scratch);

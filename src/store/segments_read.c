@@ -20,6 +20,7 @@ int64_t segments_read_at(struct segments *s, int file, void *to, size_t n, uint6
 /* What a read needs to know of its segment. */
 struct source {
     uint64_t generation;
+    bool cached; /* it may be in the page cache */
     int file;
     uint64_t from; /* in the ring, with `hold` */
     struct hold *hold;
@@ -65,7 +66,7 @@ static bool find_source(struct segments *s, struct segments_place place, size_t 
     if (!is_readable(slot) || at >= end)
         return false;
     *bytes = *bytes < end - at ? *bytes : (size_t)(end - at);
-    *from = (struct source){ .generation = slot->generation, .file = slot->file };
+    *from = (struct source){ .generation = slot->generation, .cached = slot->cached, .file = slot->file };
     if (g && g->base + at + *bytes > s->written) {
         from->from = g->base + at;
         from->hold = segments_hold(s, from->from, from->from + *bytes, false);
@@ -85,17 +86,29 @@ static void leave_source(struct segments *s, struct segments_place place, struct
     lock_give(&s->lock);
 }
 
-/* Returns the bytes at the place, in `room`. */
+/* Reads what is in the page cache. Returns the bytes that are there, all of them or none; -EAGAIN: none. */
+static int64_t read_cached(struct segments *s, const struct source *from, char *to, size_t n, uint64_t at)
+{
+    struct files *f = s->o.files;
+    int64_t got = f->read_cached && from->cached ? f->read_cached(f, from->file, to, n, at) : -EAGAIN;
+    return got == (int64_t)n ? got : -EAGAIN;
+}
+
+/* Returns the bytes at the place, in `room`. *at_hand: only when nobody has to wait for them; false
+ * afterwards: they are not, and nothing is returned. */
 static struct str fetch(struct segments *s, struct segments_place place, const struct source *from,
-                        char *room, size_t bytes)
+                        char *room, size_t bytes, bool *at_hand)
 {
     uint64_t at = place.unit * SEGMENT_UNIT, block = at / FILE_BLOCK * FILE_BLOCK;
     if (from->hold) {
         segments_copy_out(s, from->from, room, bytes);
+        *at_hand = true;
         return (struct str){ room, bytes };
     }
-    size_t skip = (size_t)(at - block);
-    int64_t got = segments_read_at(s, from->file, room, segments_round(skip + bytes, FILE_BLOCK), block);
+    size_t skip = (size_t)(at - block), n = segments_round(skip + bytes, FILE_BLOCK);
+    int64_t got =
+        *at_hand ? read_cached(s, from, room, n, block) : segments_read_at(s, from->file, room, n, block);
+    *at_hand = got != -EAGAIN;
     return got < (int64_t)skip ? STR_NONE : str_first((struct str){ room + skip, (size_t)got - skip }, bytes);
 }
 
@@ -116,20 +129,22 @@ static void note(struct segments *s, enum segments_read result, enum segment_res
     lock_give(&s->lock);
 }
 
-enum segments_read segments_read(struct segments *s, struct segments_place place,
-                                 const struct segment_record *want, char *room, size_t *bytes,
-                                 struct segment_record *out)
+static enum segments_read read_record(struct segments *s, struct segments_place place,
+                                      const struct segment_record *want, char *room, size_t *bytes,
+                                      struct segment_record *out, bool only_at_hand)
 {
     struct source from;
     size_t length = 0, most = *bytes;
     enum segment_result found = SEGMENT_PAST;
     enum segments_read result = SEGMENTS_MISS;
     lock_take(&s->lock);
-    bool is_there = find_source(s, place, &most, &from);
+    bool is_there = find_source(s, place, &most, &from), at_hand = only_at_hand;
     lock_give(&s->lock);
     if (is_there) {
-        struct str in = fetch(s, place, &from, room, most);
+        struct str in = fetch(s, place, &from, room, most, &at_hand);
         leave_source(s, place, &from);
+        if (only_at_hand && !at_hand)
+            return SEGMENTS_FAR;
         found = segment_record_read(in, from.generation, out, &length);
     }
     if (found == SEGMENT_OK && is_wanted(out, want))
@@ -140,4 +155,18 @@ enum segments_read segments_read(struct segments *s, struct segments_place place
         *bytes = length;
     note(s, result, found, length);
     return result;
+}
+
+enum segments_read segments_read(struct segments *s, struct segments_place place,
+                                 const struct segment_record *want, char *room, size_t *bytes,
+                                 struct segment_record *out)
+{
+    return read_record(s, place, want, room, bytes, out, false);
+}
+
+enum segments_read segments_read_at_hand(struct segments *s, struct segments_place place,
+                                         const struct segment_record *want, char *room, size_t *bytes,
+                                         struct segment_record *out)
+{
+    return read_record(s, place, want, room, bytes, out, true);
 }

@@ -188,6 +188,7 @@ bool segments_recover(struct segments *s, void (*each)(void *ctx, const struct s
         struct segments_found found = segments_found_of(&e, (uint32_t)(slot - s->slots), slot->generation);
         each(ctx, &found);
     }
+    segments_cache(s, slot, l != NULL);
     set_loaded(s, slot, l);
     segments_unload(&l);
     return true;

@@ -90,6 +90,8 @@ static void end_stage(struct segments *s, bool bad)
     lock_give(&s->lock);
     s->dirty = false;
     s->pending_us = 0;
+    if (!bad)
+        segments_cache(s, slot, true);
 }
 
 static enum segments_step give_up(struct segments *s, const char *what, int status)

@@ -281,6 +281,103 @@ static void a_read_asks_for_all_of_the_key(void **state)
     world_free(w);
 }
 
+/* ---- what nobody has to wait for ---- */
+
+/* A page cache that has everything, or nothing; and which files are written past it. */
+static bool is_warm, is_direct[64];
+
+static int64_t read_cached(struct files *f, int file, void *to, size_t bytes, uint64_t at)
+{
+    assert_false(is_direct[file]);
+    return is_warm ? disk_read(f, file, to, bytes, at) : -EAGAIN;
+}
+
+static int set_direct(struct files *f, int file, bool direct)
+{
+    (void)f;
+    is_direct[file] = direct;
+    return 0;
+}
+
+static int64_t write_direct(struct files *f, int file, const void *from, size_t bytes, uint64_t at)
+{
+    assert_true(is_direct[file]);
+    return disk_write(f, file, from, bytes, at);
+}
+
+static int open_direct(struct files *f, const char *path, unsigned flags)
+{
+    int file = disk_open(f, path, flags);
+    if (file >= 0)
+        is_direct[file] = flags & FILE_DIRECT;
+    return file;
+}
+
+static enum segments_read read_at_hand(struct world *w, uint64_t n)
+{
+    struct sample sample;
+    struct segment_record r;
+    size_t bytes = w->where[n].bytes;
+    sample_init(&sample, n, size_of(n));
+    enum segments_read result =
+        segments_read_at_hand(w->s, w->where[n].place, &sample.record, w->room, &bytes, &r);
+    if (result == SEGMENTS_READ)
+        expect_same_record(&sample.record, &r);
+    sample_fini(&sample);
+    return result;
+}
+
+static unsigned count_at_hand(struct world *w, uint64_t from, uint64_t to, unsigned *far)
+{
+    unsigned count = 0;
+    *far = 0;
+    for (uint64_t n = from; n < to; n++) {
+        enum segments_read result = w->known[n] ? read_at_hand(w, n) : SEGMENTS_MISS;
+        count += result == SEGMENTS_READ;
+        *far += result == SEGMENTS_FAR;
+    }
+    return count;
+}
+
+static void what_is_at_hand_is_read_at_once(void **state)
+{
+    (void)state;
+    enum { N = 1500 };
+    unsigned far;
+    struct world *w = world_new();
+    w->disk.files.open = open_direct;
+    w->disk.files.write = write_direct;
+    w->disk.files.read_cached = read_cached;
+    w->disk.files.set_direct = set_direct;
+    open_log(w, 8);
+    pump(w);
+    is_warm = false;
+    add_all(w, 0, 1);
+    assert_int_equal(read_at_hand(w, 0), SEGMENTS_READ); /* it is in the buffer */
+    add_all(w, 1, N);
+    pump(w);
+    unsigned there = count_readable(w, 0, N);
+    assert_true(there > N / 2);
+    /* Of what is on disk nothing is at hand, but what is still in the buffer. */
+    unsigned cold = count_at_hand(w, 0, N, &far);
+    assert_true(far > 0 && cold < there && cold + far == there);
+    /* With a page cache all is, but in the segment that is being filled. */
+    is_warm = true;
+    unsigned warm = count_at_hand(w, 0, N, &far);
+    assert_true(warm > cold && warm + far == there && far < there / 4);
+    /* The same after a restart, when all is found; and files that are used again are written past it. */
+    assert_int_equal(reopen(w, 8), there);
+    assert_int_equal(count_at_hand(w, 0, N, &far), there);
+    add_all(w, N, 4 * N);
+    pump(w);
+    assert_true(figures(w).carried + w->gone > 0);
+    is_warm = false;
+    there = count_readable(w, N, 4 * N);
+    assert_int_equal(count_at_hand(w, N, 4 * N, &far) + far, there);
+    assert_int_equal(w->warnings, 0);
+    world_free(w);
+}
+
 static void a_full_buffer_says_no(void **state)
 {
     (void)state;
@@ -936,6 +1033,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_appended_is_read),
         cmocka_unit_test(a_read_asks_for_all_of_the_key),
+        cmocka_unit_test(what_is_at_hand_is_read_at_once),
         cmocka_unit_test(a_full_buffer_says_no),
         cmocka_unit_test(the_limits_are_kept_to),
         cmocka_unit_test(the_one_that_wins),
