@@ -52,6 +52,7 @@ group_build() {
     need library libmaxminddb libmaxminddb-dev
     need library zlib zlib1g-dev
     need library libbrotlidec libbrotli-dev
+    need library libseccomp libseccomp-dev
 }
 
 # For the checks of the sources alone.

@@ -10,11 +10,9 @@
 #include "base/check.h"
 #include "io/system.h"
 
-#define FOLDERS       3
 #define SYSTEM_FOLDER "/run/freshet"
 
-/* The folders to look into, in order. Returns how many. */
-static size_t folders(char out[FOLDERS][PATH_MAX])
+size_t running_folders(char out[RUNNING_FOLDERS][PATH_MAX])
 {
     const char *named = getenv("FRESHET_RUNTIME_DIR"), *xdg = getenv("XDG_RUNTIME_DIR");
     if (named)
@@ -40,7 +38,7 @@ static int make_absolute(const char *path, char out[PATH_MAX])
 
 int running_show(struct presence *p, struct str admin, const char *state)
 {
-    char all[FOLDERS][PATH_MAX], path[PATH_MAX];
+    char all[RUNNING_FOLDERS][PATH_MAX], path[PATH_MAX];
     *p = (struct presence){ .folder = -1, .file = -1 };
     int status = make_absolute(state, path);
     if (status < 0)
@@ -51,7 +49,7 @@ int running_show(struct presence *p, struct str admin, const char *state)
     json_decref(json);
     if (!text)
         return -EINVAL; /* a path that is no UTF-8 */
-    size_t n = folders(all);
+    size_t n = running_folders(all);
     status = -ENOENT;
     for (size_t i = 0; i < n; i++)
         if ((status = presence_show(p, all[i], str_from(text))) == 0)
@@ -115,9 +113,9 @@ static bool is_given(const char *folder)
 
 size_t running_find(struct running out[RUNNING_MAX])
 {
-    char all[FOLDERS][PATH_MAX];
+    char all[RUNNING_FOLDERS][PATH_MAX];
     struct found f = { out, 0 };
-    size_t n = folders(all);
+    size_t n = running_folders(all);
     for (size_t i = 0; i < n; i++)
         presence_each(all[i], is_given(all[i]), add, &f);
     qsort(out, f.n, sizeof(*out), by_pid);

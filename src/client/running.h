@@ -13,7 +13,8 @@
 #include "io/address.h"
 #include "io/presence.h"
 
-#define RUNNING_MAX 64
+#define RUNNING_MAX     64
+#define RUNNING_FOLDERS 3
 
 struct running {
     long pid;
@@ -24,6 +25,9 @@ struct running {
      * not be used: nobody may be led to another user's secrets. */
     bool owns_token;
 };
+
+/* The folders to look into, in order; the first that can be used is written to. Returns how many. */
+size_t running_folders(char out[RUNNING_FOLDERS][PATH_MAX]);
 
 /* Publishes this process, until presence_withdraw or its end. `admin`: the address of its admin listener.
  * `state`: its state folder, NUL-terminated. 0: it is shown. A negative errno, of the last folder tried: it

@@ -630,6 +630,7 @@ static const char *string_name(enum text_form form)
     case FORM_FOLDER:
     case FORM_PATH:
     case FORM_URL_PATH: return "PATH";
+    case FORM_USER: return "USER";
     case FORM_SECRET: return "SECRET";
     default: return "TEXT";
     }

@@ -224,6 +224,7 @@ static const char *form_word(enum text_form form)
     case FORM_FOLDER: return "`/FOLDER/`";
     case FORM_PATH: return "path";
     case FORM_URL_PATH: return "path of a URL";
+    case FORM_USER: return "user, or `USER:GROUP`";
     case FORM_SECRET: return "visible ASCII without spaces";
     }
     UNREACHABLE();

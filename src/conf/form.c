@@ -12,6 +12,7 @@
 #define LABEL_BYTES_MAX 63
 #define LOCAL_BYTES_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define SITE_BYTES_MAX  128
+#define USER_BYTES_MAX  128
 
 /* ---- addresses ---- */
 
@@ -366,6 +367,21 @@ static const char *check_url_path(struct str s)
     return good ? NULL : "is not a path for this; write it like /purge, of letters, digits, - and _";
 }
 
+static bool is_user_name(struct str s)
+{
+    bool good = s.n >= 1 && s.n <= USER_BYTES_MAX && s.p[0] != '-';
+    for (size_t i = 0; good && i < s.n; i++)
+        good = is_alpha(s.p[i]) || is_digit(s.p[i]) || memchr("-_.$@\\", s.p[i], 6);
+    return good;
+}
+
+static const char *check_user(struct str s)
+{
+    struct str group = s, name = str_cut(&group, ':');
+    bool good = is_user_name(name) && (name.n == s.n || is_user_name(group));
+    return good ? NULL : "is not a user; write NAME or NAME:GROUP";
+}
+
 static const char *check_secret(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -402,6 +418,7 @@ const char *form_check(enum text_form form, struct str s)
     case FORM_FOLDER: return check_folder(s);
     case FORM_PATH: return check_path(s);
     case FORM_URL_PATH: return check_url_path(s);
+    case FORM_USER: return check_user(s);
     case FORM_SECRET: return check_secret(s);
     }
     UNREACHABLE();

@@ -23,6 +23,7 @@ enum text_form {
     FORM_FOLDER,     /* beginning of a URL's path: /FOLDER/ */
     FORM_PATH,       /* of a file or folder */
     FORM_URL_PATH,   /* of a URL, without a / at its end */
+    FORM_USER,       /* NAME, NAME:GROUP; numbers too */
     FORM_SECRET,     /* visible ASCII; messages never repeat it */
 };
 

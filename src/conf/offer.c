@@ -288,6 +288,7 @@ static struct str guess(enum text_form form, struct str s, struct str like, stru
     case FORM_FOLDER:
     case FORM_PATH:
     case FORM_URL_PATH:
+    case FORM_USER:
     case FORM_SECRET: break;
     }
     return STR_NONE;

@@ -82,6 +82,18 @@ static void pass_over(void *ctx, struct str content, uid_t owner)
     (void)owner;
 }
 
+int presence_make_folder(const char *folder)
+{
+    uid_t owner;
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    int fd = open_folder(folder, false, &owner);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return owner == geteuid() ? 0 : -EPERM;
+}
+
 int presence_show(struct presence *p, const char *folder, struct str content)
 {
     uid_t owner;

@@ -22,6 +22,8 @@ struct presence {
     char name[PRESENCE_NAME];
 };
 
+/* Makes the folder when there is none, and looks whether presence_show can use it. 0 or a negative errno. */
+int presence_make_folder(const char *folder);
 /* Puts `content` (below 64 KiB) into the folder for as long as this process lives. Makes the folder when
  * there is none (mode 0700), but not those above it. Removes files of dead processes. 0: shown, until
  * presence_withdraw. A negative errno: not shown; -EPERM: the folder is not to be trusted or is another

@@ -269,8 +269,7 @@ static int may_write_in(const char *folder)
     return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
 }
 
-/* The folder that it stands in: "." for a name alone. */
-static int folder_of(const char *path, char out[PATH_MAX])
+int system_folder_of(const char *path, char out[PATH_MAX])
 {
     size_t n = strlen(path);
     if (n >= PATH_MAX)
@@ -291,7 +290,7 @@ static int folder_of(const char *path, char out[PATH_MAX])
 int system_may_make_file(const char *path)
 {
     char folder[PATH_MAX];
-    int status = folder_of(path, folder);
+    int status = system_folder_of(path, folder);
     return status < 0 ? status : may_write_in(folder);
 }
 
@@ -304,10 +303,16 @@ int system_may_make_dirs(const char *path)
     int status;
     /* The first that is there decides. */
     while ((status = may_write_in(at)) == -ENOENT && strcmp(at, ".") != 0 && strcmp(at, "/") != 0) {
-        folder_of(at, above);
+        system_folder_of(at, above);
         strcpy(at, above);
     }
     return status;
+}
+
+bool system_is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
 static int make_dir(const char *path, mode_t mode)

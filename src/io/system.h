@@ -6,6 +6,7 @@
 #ifndef IO_SYSTEM_H
 #define IO_SYSTEM_H
 
+#include <limits.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -55,6 +56,10 @@ int system_lock_file(const char *path);
 void system_unlock_file(int fd);
 /* Returns the permission bits of a file or folder (at most 07777), or a negative errno. */
 int system_file_mode(const char *path);
+/* Is there something at the path that is neither a file nor a folder? */
+bool system_is_special(const char *path);
+/* Writes the path of the folder that `path` stands in: "." for a name alone. 0 or -ENAMETOOLONG. */
+int system_folder_of(const char *path, char out[PATH_MAX]);
 /* Could this process make a file at `path`? Looks only at the folder that the file would stand in. Makes
  * nothing. Returns 0: yes; a negative errno: no, and why. */
 int system_may_make_file(const char *path);

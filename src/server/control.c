@@ -4,7 +4,9 @@
 
 #include "base/mem.h"
 #include "io/listener.h"
+#include "io/sandbox.h"
 #include "io/stream.h"
+#include "io/system.h"
 #include "server/worker.h"
 
 #define LINE_MOST 256
@@ -117,6 +119,18 @@ static void stand_here(struct caller *c, int64_t ms)
     reply_text(c, "ok\n");
 }
 
+/* What somebody would do who had taken the process over. */
+static void try_it(struct caller *c, struct str what, struct str name)
+{
+    char text[LINE_MOST];
+    *str_put(text, name) = '\0';
+    int status = str_eq(what, STR("call")) ? sandbox_try_call(text)
+                                           : sandbox_try_open(text, str_eq(what, STR("write")));
+    buf_clear(&c->out);
+    buf_printf(&c->out, "%s\n", status < 0 ? system_strerror(status) : "ok");
+    reply(c);
+}
+
 static void run_line(struct caller *c, struct str line)
 {
     uint64_t n;
@@ -136,8 +150,11 @@ static void run_line(struct caller *c, struct str line)
         stand(c, (int64_t)n);
     else if (str_eq(word, STR("stand-here")) && !back && str_to_u64(line, 60000, &n))
         stand_here(c, (int64_t)n);
+    else if (line.n && (str_eq(word, STR("open")) || str_eq(word, STR("write")) || str_eq(word, STR("call"))))
+        try_it(c, word, line);
     else
-        reply_text(c, "error: advance MS, wall MS, gauges, stand MS, stand-here MS\n");
+        reply_text(c, "error: advance MS, wall MS, gauges, stand MS, stand-here MS, open PATH, write PATH, "
+                      "call NAME\n");
 }
 
 static size_t on_space(struct stream *s, char **p)
@@ -219,14 +236,18 @@ static void accepted(struct listener *l, int fd, const struct address *peer)
     stream_read_start(&c->stream);
 }
 
-struct control *control_open(struct process *p, struct str path, int *status)
+int control_socket(struct str path)
 {
     struct address at, bound;
+    return address_local(path, &at) ? listener_socket(&at, &bound) : UV_ENAMETOOLONG;
+}
+
+struct control *control_open(struct process *p, int fd, int *status)
+{
     struct control *c = mem_alloc(sizeof(*c));
     c->process = p;
     list_init(&c->callers);
-    int fd = address_local(path, &at) ? listener_socket(&at, &bound) : UV_ENAMETOOLONG;
-    *status = fd < 0 ? fd : listener_start(&c->listener, &p->loop, fd, accepted, c);
+    *status = listener_start(&c->listener, &p->loop, fd, accepted, c);
     if (*status < 0) {
         mem_free(c);
         return NULL;

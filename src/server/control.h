@@ -4,6 +4,9 @@
  *
  *   advance MS   both clocks go forward; "ok" when every worker has looked at its timers
  *   wall MS      the wall clock alone, either way
+ *   open PATH    tries to open that file for reading: "ok", or why not
+ *   write PATH   for writing, and makes it
+ *   call NAME    tries to make that system call
  *   gauges       a JSON object: what is open, in flight and held now
  *
  * A release build has none of it.
@@ -15,9 +18,11 @@
 
 struct control;
 
-/* Opens the socket at `path` on main's loop. Main thread, like all functions here. NULL: it cannot be made,
- * and *status is a libuv error. */
-struct control *control_open(struct process *p, struct str path, int *status);
+/* Makes the socket at `path`. A descriptor, or a negative libuv error. Main thread, like all functions
+ * here. */
+int control_socket(struct str path);
+/* Listens on it, on main's loop. NULL: it cannot, and *status is a libuv error. */
+struct control *control_open(struct process *p, int fd, int *status);
 /* Call it when a worker has looked at its timers. */
 void control_rechecked(struct control *c);
 /* Closes it; it frees itself when all is closed. */

@@ -6,6 +6,7 @@
 
 #include "deploy/ledger_saved.h"
 #include "io/system.h"
+#include "server/confine.h"
 
 #define SECRET_KEY STR("secret")
 #define AGAIN_MS   2000
@@ -64,8 +65,13 @@ static void say_failing(struct facts_watch *w, const struct facts_state *state)
             &w->process->log, "facts",
             "cannot write in the state folder \"%s\": %s; until that works again, what is purged and "
             "deployed is forgotten when freshet ends (purges answer \"durable\": false). See that this "
-            "user may write there and that there is space, or name another folder with --state FOLDER",
-            w->folder, state->why);
+            "user may write there and that there is space, or name another folder with --state FOLDER%s",
+            w->folder, state->why,
+            confine_may_be_why(&w->process->settings->process, str_from(state->why))
+                ? ". A folder that took the place of the one that was there at the start needs a restart: "
+                  "the "
+                  "sandbox does not know it"
+                : "");
 }
 
 static void look(struct facts_watch *w)

@@ -7,12 +7,14 @@
 
 #include "base/mem.h"
 #include "cache/disk.h"
+#include "client/running.h"
 #include "client/state.h"
 #include "conf/form.h"
 #include "conf/offer.h"
 #include "io/listener.h"
 #include "io/logfile.h"
 #include "io/system.h"
+#include "io/user.h"
 #include "server/advice.h"
 #include "server/secret_file.h"
 #include "store/facts.h"
@@ -55,6 +57,96 @@ static int refuse_taken_state(struct preparation *p)
         "freshet: another freshet uses the state folder \"%s\"; stop it, or name another folder with --state "
         "FOLDER\n",
         p->state);
+    return 1;
+}
+
+/* ---- the user ---- */
+
+static int refuse_user(const struct preparation *p, enum user_found found)
+{
+    struct str text = p->settings->process.user, group = text, name = str_cut(&group, ':');
+    if (found == USER_UNKNOWN)
+        fprintf(stderr,
+                "freshet: user: this system has no user \"%.*s\"; make it (useradd --system --no-create-home "
+                "%.*s), or name another\n",
+                STR_ARG(name), STR_ARG(name));
+    else if (found == USER_GROUP_UNKNOWN)
+        fprintf(stderr, "freshet: user: this system has no group \"%.*s\"; make it, or name another\n",
+                STR_ARG(group));
+    else
+        fprintf(stderr,
+                "freshet: user: %.*s is a number without a name here, so name its group too: %.*s:%.*s\n",
+                STR_ARG(name), STR_ARG(name), STR_ARG(name));
+    return 1;
+}
+
+/* As root still: who has no folder gets one, as his own. Of one that is there its owner decides. */
+static void make_folders(struct preparation *p)
+{
+    char all[RUNNING_FOLDERS][PATH_MAX];
+    if (p->state[0])
+        (void)user_make_folder(&p->user, p->state);
+    if (running_folders(all) > 0)
+        (void)user_make_folder(&p->user, all[0]);
+}
+
+static int find_user(struct preparation *p)
+{
+    struct str text = p->settings->process.user;
+    if (text.n == 0)
+        return 0;
+    enum user_found found = user_find(text, &p->user);
+    if (found != USER_FOUND)
+        return refuse_user(p, found);
+    if (user_is_now(&p->user))
+        return 0;
+    if (!user_is_root()) {
+        fprintf(
+            stderr,
+            "freshet: user: only root can become another user; let root start freshet, or leave the setting "
+            "out and start it as %s (in a unit of systemd: User=%s)\n",
+            p->user.name, p->user.name);
+        return 1;
+    }
+    p->changes_user = true;
+    if (!p->only_try)
+        make_folders(p);
+    return 0;
+}
+
+/* What an earlier start by root, or as somebody else, has left there. */
+static int check_owner(const struct preparation *p)
+{
+    static const char *const names[] = { "", "/token", "/lock", "/pages" };
+    char path[PATH_MAX + 8];
+    for (size_t i = 0; p->state[0] && i < COUNT_OF(names); i++) {
+        snprintf(path, sizeof(path), "%s%s", p->state, names[i]);
+        if (user_owns(&p->user, path) != -EACCES)
+            continue;
+        fprintf(stderr,
+                "freshet: \"%s\" belongs to somebody else than the user %s; give the state folder to it "
+                "(chown -R "
+                "%s: %s), or name another with --state FOLDER\n",
+                path, p->user.name, p->user.name, p->state);
+        return 1;
+    }
+    return 0;
+}
+
+/* From here on all is as it will be when files are opened again: at reloads, when logs are rotated. */
+static int become_user(struct preparation *p)
+{
+    if (!p->changes_user)
+        return 0;
+    if (check_owner(p) != 0)
+        return 1;
+    int status = p->only_try ? 0 : user_become(&p->user);
+    if (status == 0)
+        return 0;
+    fprintf(stderr,
+            "freshet: user: cannot become %s: %s; start freshet with the capabilities CAP_SETUID and "
+            "CAP_SETGID\n",
+            p->user.name, system_strerror(status));
     return 1;
 }
 
@@ -127,6 +219,8 @@ static int read_token_file(struct preparation *p)
 
 static int make_own_token(struct preparation *p)
 {
+    if (!p->makes_token)
+        return 0;
     int status = p->only_try ? system_may_make_dirs(p->state) : 0;
     if (status == 0 && !p->only_try) {
         make_token(&p->token);
@@ -206,7 +300,8 @@ static int find_token(struct preparation *p)
         if (status != -ENOENT && status != -EINVAL)
             return refuse("cannot read the admin token in the state folder", str_from(p->state), status,
                           advice_state(status), OTHER_STATE);
-        code = make_own_token(p);
+        p->makes_token = true;
+        return 0;
     } else {
         p->token_from = "the state folder";
         check_state_mode(p);
@@ -324,8 +419,8 @@ static int open_sockets(struct preparation *p)
 int prepare(struct preparation *p)
 {
     static int (*const steps[])(struct preparation *) = {
-        find_state,   refuse_taken_state, check_disk,        warn_of_purges, find_token,
-        open_country, try_access_log,     count_descriptors, open_sockets,
+        find_state,   refuse_taken_state, check_disk,   warn_of_purges, find_user,      find_token,
+        open_country, count_descriptors,  open_sockets, become_user,    make_own_token, try_access_log,
     };
     const struct process_settings *s = &p->settings->process;
     int code = 0;

@@ -1,8 +1,9 @@
 /*
- * What freshet needs before it serves: state folder, admin token, country database, access log, descriptors,
- * addresses. The verbs run and check go through one list: run takes what it finds; check only tries, and
- * leaves nothing behind. So check refuses what run would refuse, except an address in use: of that it writes
- * a note, since mostly a freshet that runs with this configuration has it.
+ * What freshet needs before it serves: state folder, admin token, country database, descriptors, addresses,
+ * the user that it becomes, access log. The verbs run and check go through one list: run takes what it
+ * finds; check only tries, and leaves nothing behind. So check refuses what run would refuse, except an
+ * address in use: of that it writes a note, since mostly a freshet that runs with this configuration has
+ * it.
  */
 #ifndef SERVER_PREPARE_H
 #define SERVER_PREPARE_H
@@ -11,6 +12,7 @@
 
 #include "conf/settings.h"
 #include "io/address.h"
+#include "io/user.h"
 #include "request/country.h"
 #include "server/worker.h"
 
@@ -19,7 +21,10 @@ struct preparation {
     bool only_try;                   /* set by the caller: check's way */
     /* What prepare found. With only_try no token is made, and the sockets and `bound` are not set. */
     size_t workers_n;
-    char state[PATH_MAX];    /* the state folder; empty: none */
+    char state[PATH_MAX]; /* the state folder; empty: none */
+    struct user user;     /* of the setting; `changes_user`: and that is another one */
+    bool changes_user;
+    bool makes_token;        /* there is none, and the user's is to be made */
     struct buf token;        /* the admin token */
     const char *token_from;  /* where the token is from, for people; a literal */
     struct country *country; /* NULL: none */
@@ -31,10 +36,10 @@ struct preparation {
     struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };
 
-/* Goes through the list. The caller sets two members; the rest is 0. Writes on standard error what is wrong
- * (with only_try all of it, else the first), and warnings about the token. Returns the exit code. 0: nothing
- * is wrong. 1: something is. 2: there are too many listen addresses. Main thread, before the workers
- * start. */
+/* Goes through the list; in its midst the process becomes another user, when that is wished. The caller sets
+ * two members; the rest is 0. Writes on standard error what is wrong (with only_try all of it, else the
+ * first), and warnings about the token. Returns the exit code. 0: nothing is wrong. 1: something is. 2: there
+ * are too many listen addresses. Main thread, before there is another one. */
 int prepare(struct preparation *p);
 /* Frees the memory of what prepare found, also after it refused. Closes no descriptor. Main thread, after the
  * workers have ended: they use `country` and `token`. */

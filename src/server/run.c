@@ -17,6 +17,7 @@
 #include "io/background.h"
 #include "io/signals.h"
 #include "io/system.h"
+#include "server/confine.h"
 #include "server/load.h"
 #include "server/facts.h"
 #include "server/prepare.h"
@@ -59,6 +60,7 @@ struct run {
     struct facts_watch facts_watch;
     struct disk_watch disk_watch;
     struct watchdog watchdog;
+    struct confinement confinement;
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -283,6 +285,11 @@ static void reload(struct run *r)
         log_error(&r->p.log, "main", "reload: the old settings stay, the new ones have errors:");
         for (struct str rest = buf_str(&errors), line; rest.p && (line = str_cut(&rest, '\n')).n;)
             log_error(&r->p.log, "main", "%.*s", STR_ARG(line));
+        if (confine_may_be_why(&r->p.settings->process, buf_str(&errors)))
+            log_error(&r->p.log, "main",
+                      "if the permissions are right: the sandbox lets a reload read only from the folders "
+                      "that were "
+                      "named when freshet was started; a restart helps");
         buf_fini(&errors);
         supervisor_say(&r->watchdog.supervisor,
                        "READY=1\nSTATUS=The new configuration has errors, the old one stays");
@@ -526,9 +533,16 @@ int run_verb(const struct cli *cli)
     }
     buf_fini(&errors);
     r->found.settings = r->p.settings;
+#ifdef FRESHET_CONTROL
+    int control_fd = cli->control.n ? control_socket(cli->control) : -1;
+    if (cli->control.n && control_fd < 0)
+        return say("--control: cannot listen on", cli->control, control_fd);
+#endif
     int code = prepare(&r->found);
-    if (code == 0)
+    if (code == 0) {
+        confine_files(&r->confinement, r->p.settings, cli, r->found.state);
         code = init_process(r);
+    }
     if (code == 0) {
         init_admin(r);
         code = make_workers(r);
@@ -540,16 +554,17 @@ int run_verb(const struct cli *cli)
     if (status < 0)
         return say("cannot receive signals", STR("main"), status);
     r->signals_open = true;
-    announce(r);
-    for (size_t i = 0; i < r->p.workers_n; i++)
-        worker_start(&r->p.workers[i]);
 #ifdef FRESHET_CONTROL
-    if (cli->control.n) {
-        r->control = control_open(&r->p, cli->control, &status);
+    if (control_fd >= 0) {
+        r->control = control_open(&r->p, control_fd, &status);
         if (!r->control)
             return say("--control: cannot listen on", cli->control, status);
     }
 #endif
+    confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
+    announce(r);
+    for (size_t i = 0; i < r->p.workers_n; i++)
+        worker_start(&r->p.workers[i]);
     r->sweep_on.open = sweep_on;
     timer_start(&r->p.loop, &r->sweep, 1000, sweep);
     greet(r);

@@ -46,4 +46,5 @@ COUNTER(PURGES_REFUSED,       "purges_refused_total",              counter, "PUR
 COUNTER(LOG_LINES_LOST,       "access_log_lines_lost_total",       counter, "Lines of the access log that could not be written")
 COUNTER(COUNTRY_MISSING,      "country_lookups_missing_total",     counter, "country= rules without a country database")
 COUNTER(LOOP_STANDS,          "loop_stands_total",                 counter, "Times that a loop stood for more than a second; the log says in which request")
+COUNTER(SANDBOX_REFUSED,      "sandbox_refused_total",             counter, "System calls that the sandbox refused; the log names them")
 /* clang-format on */

@@ -185,7 +185,7 @@ class Counted {
     this.folder = folder;
     fs.writeFileSync(path.join(folder, 'countries'), mmdb({ '10.9.0.0/16': { country: { iso_code: 'DE' } } }));
     fs.writeFileSync(path.join(folder, 'config.yaml'), `origin: http://127.0.0.1:${port}\nlisten: 127.0.0.1:0\nadmin: ""\nworkers: 1\nmemory: 64M\n` +
-      `io: epoll\nrequest_line: 16K\ntrusted_proxies: [127.0.0.1, ${proxies.join(', ')}]\ncountry_database: ${folder}/countries\n` +
+      `io: epoll\nsandbox: off\nrequest_line: 16K\ntrusted_proxies: [127.0.0.1, ${proxies.join(', ')}]\ncountry_database: ${folder}/countries\n` +
       'origin_idle_timeout: 1h\n');
     this.child = spawn('valgrind', ['--tool=callgrind', '--separate-threads=yes', '--dump-before=open_reopen*', `--callgrind-out-file=${path.join(folder, 'counts')}`,
       program, 'run', path.join(folder, 'config.yaml'), '--state', path.join(folder, 'state')], { stdio: ['ignore', 'ignore', 'pipe'] });

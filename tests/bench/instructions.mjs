@@ -78,7 +78,7 @@ async function run(name, hits, folder) {
   const c = cases[name], out = path.join(folder, `${name}.${hits}`);
   const child = spawn('valgrind', ['--tool=callgrind', '--separate-threads=yes', `--callgrind-out-file=${out}`, program, 'run',
     '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', '127.0.0.1:0', '--admin', '', '--workers', '1',
-    '--memory', '32M', '--io', 'epoll', '--state', `${out}.state`, ...(c.flags?.(out) ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
+    '--memory', '32M', '--io', 'epoll', '--sandbox', 'off', '--state', `${out}.state`, ...(c.flags?.(out) ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '', wake = () => {};
   child.stderr.on('data', (d) => (said += d, wake()));
   const ended = new Promise((done) => child.once('exit', done));

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const count = { passed: 0, failed: 0, skipped: 0 };
-const checks = ['includes', 'world', 'protocol', 'format', 'columns', 'prefixes', 'rows', 'reasons', 'functions', 'checks', 'hygiene', 'links', 'tour', 'routes', 'coverage', 'selftest'];
+const checks = ['includes', 'world', 'protocol', 'format', 'columns', 'prefixes', 'rows', 'reasons', 'functions', 'checks', 'hygiene', 'links', 'tour', 'routes', 'systemd', 'coverage', 'selftest'];
 
 for (const check of checks) {
   const r = spawnSync(process.execPath, [path.join(here, check + '.mjs')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });

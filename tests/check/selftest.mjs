@@ -1,5 +1,5 @@
 // Every check can fail: each is given a tree that is right, which must pass, and trees with one fault, which must not.
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -46,8 +46,20 @@ const right = {
   'package-lock.json': '{"resolved": "https://registry.npmjs.org/x/-/x-1.tgz"}\n',
 };
 
+// As we ship it; where there is no systemd-analyze, nothing of it can be looked at.
+const ours = (file) => fs.readFileSync(path.join(here, '../..', file), 'utf8');
+const unit = 'integrations/systemd/freshet.service';
+right[unit] = ours(unit);
+right['src/io/sandbox_calls.c'] = 'static const char allowed[] = "read write "\n#ifdef FRESHET_SANITIZED\n';
+const has_systemd = spawnSync('systemd-analyze', ['--version']).status === 0;
+
 // check, what is wrong, the files that make it wrong
 const faults = [
+  ...(has_systemd ? [
+    ['systemd', 'a unit that lets its service do all', { [unit]: '[Service]\nExecStart=/bin/true\nSystemCallFilter=read write\n' }],
+    ['systemd', 'a line that systemd does not know', { [unit]: ours(unit).replace('@privileged', '@privilege') }],
+    ['systemd', 'a call that the sandbox permits and the unit does not', { 'src/io/sandbox_calls.c': 'static const char allowed[] = "read reboot "\n#ifdef FRESHET_SANITIZED\n' }],
+  ] : []),
   ['routes', 'a route that is not in the page', { 'src/tbl/routes.h': 'ROUTE(AGE, GET, "/x", ADMIN, OWN, "does, x")\n' }],
   ['routes', 'a page without its table', { 'docs/ADMIN.md': '# A\n' }],
   ['includes', 'a room calls up', { 'src/base/str.c': '#include "http/date.h"\n' }],

@@ -1312,7 +1312,7 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
         [FORM_HOSTS] = "x.example", [FORM_HOST] = "x.example", [FORM_ORIGIN] = "http://x",
         [FORM_FIELD] = "X",         [FORM_TAG_HEADER] = "X",   [FORM_PARAM] = "x",
         [FORM_PATH] = "/x",         [FORM_SECRET] = "x",       [FORM_COOKIE] = "x",
-        [FORM_FOLDER] = "/x/",      [FORM_URL_PATH] = "/x",
+        [FORM_FOLDER] = "/x/",      [FORM_URL_PATH] = "/x",    [FORM_USER] = "nobody",
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";

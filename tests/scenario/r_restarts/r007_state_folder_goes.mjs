@@ -1,12 +1,13 @@
 // The state folder is deleted, or replaced by a file, while freshet runs: it serves, stores, purges and reloads its settings as before, and ends
-// with status 0. A folder that is gone is made anew, with all that must not be lost; where a file stands, purges are not durable.
+// with status 0. A folder that is gone is made anew, with all that must not be lost; where a file stands, purges are not durable. The sandbox knows only
+// the folder that was there at the start: then a restart does that, and freshet says so.
 // scenarios Q7
 import fs from 'node:fs';
-import { check, equal, reply, scenario, soon } from '../lib.mjs';
+import { Freshet, check, equal, reply, scenario, soon } from '../lib.mjs';
 
 let n = 0, reloads = 0;
 const answer = (r) => reply(`${r.target} ${++n}`, { 'Cache-Control': 'max-age=60', 'Cache-Tag': 'a' });
-await scenario({ answer }, async ({ ask, cases, freshet }) => {
+await scenario({ answer, flags: ['--sandbox', 'off'] }, async ({ ask, cases, freshet, origin }) => {
   const works = async (what, durable) => {
     await cases.check(`${what}: a page is stored and purged`, async () => {
       const first = (await ask('/page')).body;
@@ -35,4 +36,18 @@ await scenario({ answer }, async ({ ask, cases, freshet }) => {
   await soon(async () => { await freshet.turn('advance 2000'); return fs.existsSync('state/facts.0.whole'); });
   await freshet.saying('can be written again');
   await works('it can be a folder again', true);
+  await cases.check('in the sandbox it needs a restart, and freshet says so', async () => {
+    const held = new Freshet('held');
+    const purge = async () => JSON.parse((await held.api('POST', '/api/v1/purge', '{"cache_tags":["a"]}')).text).durable;
+    await held.start(['--origin', origin.url]);
+    equal(await purge(), true);
+    if (/does not confine/.test(held.log())) return held.stop();
+    fs.rmSync('held/state', { recursive: true });
+    equal(await purge(), false);
+    await held.saying('cannot write in the state folder .* needs a restart: the sandbox does not know it');
+    await held.stop();
+    await held.start(['--origin', origin.url]);
+    equal(await purge(), true);
+    await held.stop();
+  });
 });
