@@ -173,6 +173,15 @@ static bool owes(struct disk *d)
     return owes;
 }
 
+static bool takes_longs_left(struct disk *d)
+{
+    lock_take(&d->lock);
+    bool left = d->longs_left;
+    d->longs_left = false;
+    lock_give(&d->lock);
+    return left;
+}
+
 /* What does not fit on disk, or on the shelf, would be written again and again. */
 static bool may_walk(struct disk *d)
 {
@@ -186,7 +195,7 @@ static int64_t walk_some(struct disk *d)
     bool is_amid = d->walk.shard || d->walk.bucket || d->walk.node || d->walk.list;
     if (!is_amid) {
         uint64_t now = dropped(d);
-        if (now == d->walked_dropped && !owes(d) && ++d->waited < WALK_LATE)
+        if (now == d->walked_dropped && !owes(d) && !takes_longs_left(d) && ++d->waited < WALK_LATE)
             return WALK_SOON_US;
         d->waited = 0;
         d->walked_dropped = now;

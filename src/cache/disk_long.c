@@ -82,6 +82,8 @@ enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct pla
         d->longs_n++;
         d->longs_bytes += bytes;
         l = NULL;
+    } else {
+        d->longs_left |= !is_there(d, o);
     }
     lock_give(&d->lock);
     if (l)

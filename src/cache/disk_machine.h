@@ -37,6 +37,7 @@ struct disk {
     uint64_t walks;    /* that have ended */
     struct list longs; /* long bodies to be written; the first one is under way (disk_long.c) */
     size_t longs_n, longs_bytes;
+    bool longs_left; /* one had no room there: a walk will find it */
     atomic_bool is_whole;
     bool is_started;
     uint64_t owed_lately[DISK_OWED_LATELY]; /* keys that were owed while not all was found; by their hash */

@@ -177,6 +177,11 @@ export class Freshet {
     });
   }
 
+  // Waits until all that was on disk at the start is found: before, a page of it may be a miss.
+  found() {
+    return eventually('all on disk is found', async () => JSON.parse((await this.api('GET', '/api/v1/status')).text).disk.complete);
+  }
+
   settle() {
     return this.until('requests_open', '==', 0, 'fetches', '==', 0);
   }

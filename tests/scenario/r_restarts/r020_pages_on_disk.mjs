@@ -26,6 +26,7 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     freshet.signal('TERM');
     equal(await freshet.status(), '0');
     await freshet.start(['--origin', origin.url, ...flags, ...more]);
+    await freshet.found();
   };
   const asked = (target) => origin.requests.filter((r) => r.target === target).length;
   const bodies = new Map();

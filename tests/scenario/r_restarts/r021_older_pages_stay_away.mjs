@@ -22,6 +22,7 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     freshet.signal('TERM');
     equal(await freshet.status(), '0');
     await freshet.start(['--origin', origin.url, ...flags]);
+    await freshet.found();
   };
   await cases.check('all are on disk', async () => {
     for (const p of all) await ask(p);

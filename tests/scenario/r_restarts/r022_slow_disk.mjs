@@ -24,6 +24,7 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     freshet.signal('TERM');
     equal(await freshet.status(), '0');
     await freshet.start(['--origin', origin.url, ...flags]);
+    await freshet.found();
     const n = origin.requests.length;
     for (const p of pages) equal((await ask(p)).body, body(p));
     const again = origin.requests.length - n;
