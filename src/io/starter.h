@@ -1,9 +1,9 @@
 /*
- * A small process beside this one that starts a program for it. It is made at the very start, and so keeps what
- * this process gives up: its user, files, system calls (io/sandbox.h), which a program that this process
- * started itself would lack as well. It does only what is below: it runs one function, decided at the start, and looks
- * after what that has started. It ignores all signals, and ends with this process. Main's thread; calls wait for
- * its answer, which comes at once.
+ * A small process beside this one that starts a program for it. It is made at the very start, and so keeps
+ * what this process gives up: its user, files, system calls (io/sandbox.h), which a program that this process
+ * started itself would lack as well. It runs one function, decided at the start, and looks after what that
+ * has started; nothing else. It ignores all signals, and ends with this process. Main's thread; calls wait
+ * for its answer, which comes at once.
  */
 #ifndef IO_STARTER_H
 #define IO_STARTER_H
@@ -18,18 +18,18 @@ struct starter {
     int fd; /* -1: there is none */
 };
 
-/* Starts a program with these descriptors, which stay the starter's; runs in the starter's process. Returns its
- * process id, or a negative errno. */
+/* Starts a program with these descriptors, which stay the starter's; runs in the starter's process. Returns
+ * its process id, or a negative errno. */
 typedef pid_t (*starter_fn)(void *ctx, const int *fds, size_t n);
 
-/* Makes it; `start` and what `ctx` leads to are as they are now. Before there is another thread, and before sockets
- * are made that it should not hold open. 0 or a negative errno. */
+/* Makes it; `start` and what `ctx` leads to are as they are now. Before there is another thread, and before
+ * sockets are made that it should not hold open. 0 or a negative errno. */
 int starter_open(struct starter *s, starter_fn start, void *ctx);
-/* Starts the program with copies of the descriptors; n is at most STARTER_FDS_MAX. Returns its process id, or a
- * negative errno: what `start` said; -EBUSY: the last one has not ended; -EPIPE: the starter is gone. */
+/* Starts the program with copies of the descriptors; n is at most STARTER_FDS_MAX. Returns its process id, or
+ * a negative errno: what `start` said; -EBUSY: the last one has not ended; -EPIPE: the starter is gone. */
 pid_t starter_start(const struct starter *s, const int *fds, size_t n);
-/* Has the program ended? true: *status is as of waitpid(2), or -1 when the starter is gone. Does not wait; with
- * `wait` it does. true also when none was started. */
+/* Has the program ended? true: *status is as of waitpid(2), or -1 when the starter is gone. Does not wait;
+ * with `wait` it does. true also when none was started. */
 bool starter_has_ended(const struct starter *s, bool wait, int *status);
 /* Sends the program a signal, unless it has ended. */
 void starter_signal(const struct starter *s, int signo);
