@@ -2,7 +2,9 @@
  * What a request holds while it waits for its client, for the front, which decides who is given up when
  * memory is short (front/h1_shed.c).
  */
+#include "cache/record.h"
 #include "request/request_machine.h"
+#include "request/window.h"
 
 size_t request_holds(const struct request *r)
 {
@@ -15,6 +17,8 @@ size_t request_holds(const struct request *r)
     /* What its origin has sent and it has not taken: of a passing body nobody else wants it. */
     if (r->object && r->body && object_is_closed(r->object) && body_length(r->body) > r->at)
         bytes += (size_t)(body_length(r->body) - r->at);
+    if (r->view && r->view->window)
+        bytes += RECORD_PART_BYTES;
     return bytes;
 }
 

@@ -557,10 +557,6 @@ int run_verb(const struct cli *cli)
     if (status < 0)
         return say("cannot receive signals", STR("main"), status);
     r->signals_open = true;
-    announce(r);
-    relief_begin(&r->p);
-    for (size_t i = 0; i < r->p.workers_n; i++)
-        worker_start(&r->p.workers[i]);
 #ifdef FRESHET_CONTROL
     if (control_fd >= 0) {
         r->control = control_open(&r->p, control_fd, &status);
@@ -570,6 +566,7 @@ int run_verb(const struct cli *cli)
 #endif
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);
+    relief_begin(&r->p);
     for (size_t i = 0; i < r->p.workers_n; i++)
         worker_start(&r->p.workers[i]);
     r->sweep_on.open = sweep_on;

@@ -12,9 +12,12 @@
  *   silent     nothing
  *   ranges     GET /b4000000,u/big with 100 ranges, one after the other
  *   pipelines  GET /page, fifty in a row, as fast as they are answered
+ *   long       GET /page with a head of 5 KB of commas, cookies and encoded parameters, one after the other
+ *   aborts     GET /pass, gone when the first bytes of the answer are there
+ *   connects   nothing: gone when the connection stands
  *
  * ADDRESSES (1): the connections come from so many addresses, from 127.1.0.1 on. Prints a line of JSON when
- * the time is over: bytes sent and received, connections made and lost.
+ * the time is over: bytes sent and received, connections made and lost, us of processor time.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,11 +46,23 @@ struct kind {
     size_t fill;              /* bytes sent behind `first`, as far as they are taken */
     size_t read_each;         /* bytes read at each tick; 0: all that comes, at once */
     bool again;               /* sends `first` again for each answer */
+    bool leaves;              /* ends the connection with the first bytes of the answer */
 };
 
 #define RANGE_10  "0-,1-,2-,3-,4-,5-,6-,7-,8-,9-,"
 #define RANGE_100 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10
 #define UPLOAD    "POST /upload HTTP/1.1\r\nHost: up.test\r\nContent-Length: 1000000\r\n\r\n"
+
+#define TEN(x) x x x x x x x x x x
+#define HUNDRED(x) TEN(TEN(x))
+#define LONG_PATH "/b1024,u/page?" HUNDRED("%61%62=%63&")
+#define LONG_CODINGS "Accept-Encoding: " HUNDRED("br;q=0.5,") "x\r\n"
+#define LONG_COOKIES "Cookie: " HUNDRED("aa=b; ") "c=d\r\n"
+#define LONG_HOPS "X-Forwarded-For: " HUNDRED("1.2.3.4,") "1.2.3.4\r\n"
+#define LONG_TAGS "If-None-Match: " HUNDRED("\"a\", ") "\"b\"\r\n"
+#define LONG_RULES "Cache-Control: " HUNDRED("a=1, ") "b\r\n"
+#define LONG_FIELDS LONG_CODINGS LONG_COOKIES LONG_HOPS LONG_TAGS LONG_RULES
+#define LONG "GET " LONG_PATH " HTTP/1.1\r\nHost: test\r\n" LONG_FIELDS "\r\n"
 
 static const struct kind kinds[] = {
     { .name = "heads",
@@ -64,6 +80,9 @@ static const struct kind kinds[] = {
     { .name = "ranges",
       .first = "GET /b4000000,u/big HTTP/1.1\r\nHost: test\r\nRange: bytes=" RANGE_100 "10-\r\n\r\n",
       .again = true },
+    { .name = "long", .first = LONG, .again = true },
+    { .name = "aborts", .first = "GET /b20000000,u,n/pass HTTP/1.1\r\nHost: test\r\n\r\n", .leaves = true },
+    { .name = "connects", .first = "", .leaves = true },
     { .name = "pipelines", .first = "GET /b1024,u/page HTTP/1.1\r\nHost: test\r\n\r\n", .again = true },
 };
 
@@ -146,12 +165,17 @@ static void on_event(struct connection *c, uint32_t events)
         return;
     if (!c->stands && (events & EPOLLOUT) && !(events & EPOLLERR)) {
         c->stands = true;
-        put(c, first, first_bytes);
+        if (first_bytes)
+            put(c, first, first_bytes);
+        else if (kind->leaves)
+            end(c);
         for (size_t n = 0; n < kind->fill; n += sizeof(filling))
             put(c, filling, sizeof(filling));
         return;
     }
     if (events & (EPOLLERR | EPOLLHUP))
+        end(c);
+    else if ((events & EPOLLIN) && kind->leaves)
         end(c);
     else if ((events & EPOLLIN) && !kind->read_each)
         take(c, 0);
@@ -218,7 +242,12 @@ int main(int argc, char **argv)
         for (int i = 0; i < got; i++)
             on_event(events[i].data.ptr, events[i].events);
     }
-    printf("{\"sent\":%llu,\"received\":%llu,\"made\":%llu,\"lost\":%llu}\n", (unsigned long long)sent,
-           (unsigned long long)received, (unsigned long long)made, (unsigned long long)lost);
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    uint64_t cpu_us = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000u +
+                      (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    printf("{\"sent\":%llu,\"received\":%llu,\"made\":%llu,\"lost\":%llu,\"cpu_us\":%llu}\n",
+           (unsigned long long)sent, (unsigned long long)received, (unsigned long long)made,
+           (unsigned long long)lost, (unsigned long long)cpu_us);
     return 0;
 }

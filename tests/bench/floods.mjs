@@ -5,7 +5,11 @@
 // openloop.c: a latency counts from when the request was due, and a connection that is closed to one of them is an error. The flood comes
 // from other addresses, `--addresses` of them. `make bench-programs` and `make` first.
 //
-// Usage: node tests/bench/floods.mjs [KIND]...        kinds: heads uploads drips readers passing idle silent ranges pipelines
+// With --alone there are no honest ones: then it measures what a flood costs freshet beside what it costs its sender, in processor time
+// and in bytes to and from the origin. No kind may cost more than a hundred times.
+//
+// Usage: node tests/bench/floods.mjs [KIND]...        kinds: those of tests/bench/flood.c (default: all), and slowhttptest -H, -B, -R, -X as
+//                     slow-heads slow-bodies slow-ranges slow-reads
 //   --connections N   of the flood (1000)
 //   --addresses N     where it comes from (200)
 //   --seconds N       of each measurement (8)
@@ -29,7 +33,9 @@ const n = +value('--connections', 1000), addresses = +value('--addresses', 200),
 const overhead = value('--overhead', '256M'), memory = value('--memory', '64M');
 const freshet = path.resolve(value('--freshet', path.join(here, '../../build/freshet')));
 const programs = path.resolve(value('--programs', path.join(here, '../../build-bench/tests/bench')));
-const all = ['heads', 'uploads', 'drips', 'readers', 'passing', 'idle', 'silent', 'ranges', 'pipelines'];
+const alone = argv.includes('--alone') && argv.splice(argv.indexOf('--alone'), 1).length > 0;
+const all = ['heads', 'uploads', 'drips', 'readers', 'passing', 'idle', 'silent', 'ranges', 'pipelines', 'long', 'aborts', 'connects'];
+const slow = { 'slow-heads': ['-H'], 'slow-bodies': ['-B', '-s', '100000'], 'slow-ranges': ['-R'], 'slow-reads': ['-X', '-k', '3', '-n', '2', '-w', '10', '-y', '20', '-z', '32'] };
 const kinds = argv.length ? argv : all;
 const bytes = (text) => parseInt(text) * { K: 1024, M: 1 << 20, G: 1 << 30 }[text.at(-1)];
 // What is no memory that freshet takes for itself: the program, libraries, stacks, and what malloc keeps between pieces.
@@ -108,6 +114,15 @@ async function honest() {
 
 // ---- the table ----
 
+async function finish() {
+  stopping = true;
+  server.kill('SIGTERM');
+  check((await server.over) === 0, `freshet ended with an error\n${server.out}`);
+  const lines = server.out.split('\n').filter((l) => /warning|error/.test(l));
+  if (lines.length) console.log(`\n${lines.slice(0, 5).join('\n')}`);
+  console.log(`\n${passed} passed, ${failed} failed, 0 skipped`);
+  process.exit(failed ? 1 : 0);
+}
 let passed = 0, failed = 0;
 const check = (ok, what) => {
   ok ? passed++ : failed++;
@@ -115,6 +130,32 @@ const check = (ok, what) => {
 };
 const ms = (us) => (us === undefined ? '-' : (us / 1000).toFixed(us < 10_000 ? 2 : 0));
 const M = (b) => (b / (1 << 20)).toFixed(0);
+const rest = () => {
+  for (const f of fs.readdirSync(`/proc/${server.pid}/task`)) total += +fs.readFileSync(`/proc/${server.pid}/task/${f}/schedstat`, 'latin1').split(' ')[0];
+};
+let total = 0;
+const cpu_us = () => (total = 0, rest(), total / 1000);
+if (alone) {
+  console.log(`${n} connections from ${addresses} addresses, ${seconds} s each\n`);
+  console.log('| flood | sent KB | received KB | connections | sender CPU ms | freshet CPU ms | freshet / sender | origin KB | origin / sender bytes |');
+  console.log('|---|--:|--:|--:|--:|--:|--:|--:|--:|');
+  const rows = [];
+  for (const kind of kinds) {
+    const before = (await status()).counters, cpu = cpu_us();
+    const flood = start(path.join(programs, 'flood'), String(port), kind, String(n), String(seconds), String(addresses));
+    await flood.over;
+    const f = JSON.parse(flood.out.trim().split('\n').at(-1)), after = (await status()).counters, took = cpu_us() - cpu;
+    const origin = after.origin_body_bytes_total - before.origin_body_bytes_total + (after.fetches_total - before.fetches_total) * 500 + after.request_body_bytes_total - before.request_body_bytes_total;
+    rows.push({ kind, f, took, origin, ratio: took / f.cpu_us, bytes: origin / (f.sent + f.received + f.made * 120) });
+    for (let i = 0; i < 200 && (await status()).requests.open > 0; i++) await pause(100);
+  }
+  for (const r of rows.sort((a, b) => b.ratio - a.ratio)) {
+    console.log(`| ${r.kind} | ${(r.f.sent / 1024).toFixed(0)} | ${(r.f.received / 1024).toFixed(0)} | ${r.f.made} | ${(r.f.cpu_us / 1000).toFixed(0)} | ${(r.took / 1000).toFixed(0)} | ${r.ratio.toFixed(1)} | ${(r.origin / 1024).toFixed(0)} | ${r.bytes.toFixed(1)} |`);
+    check(r.ratio < 100, `${r.kind}: freshet's processor time is ${r.ratio.toFixed(0)} times the sender's`);
+    check(r.bytes < 100, `${r.kind}: the origin's bytes are ${r.bytes.toFixed(0)} times the sender's`);
+  }
+  await finish();
+}
 await honest(); // warms up
 const quiet = await honest();
 console.log(`${n} connections from ${addresses} addresses; overhead ${overhead}, memory ${memory}; the honest ask ${rate} times a second\n`);
@@ -127,7 +168,9 @@ const first = await status();
 row('none', quiet, rss(), first, first.counters);
 for (const kind of kinds) {
   const before = (await status()).counters;
-  const flood = start(path.join(programs, 'flood'), String(port), kind, String(n), String(seconds + 3), String(addresses));
+  const flood = slow[kind]
+    ? start('slowhttptest', ...slow[kind], '-c', String(n), '-r', String(n), '-i', '1', '-l', String(seconds + 3), '-x', '10', '-p', '5', '-u', `http://127.0.0.1:${port}${pages[kind === 'slow-heads' ? '/page' : '/big']}`)
+    : start(path.join(programs, 'flood'), String(port), kind, String(n), String(seconds + 3), String(addresses));
   let most = 0;
   const timer = setInterval(() => (most = Math.max(most, rss())), 20);
   await pause(2000); // the flood has all its connections
@@ -140,10 +183,4 @@ for (const kind of kinds) {
   for (const [i, r] of results.entries()) check(r.errors === 0 && r.answered === r.sent, `${kind}: ${i ? 'misses' : 'hits'}: ${JSON.stringify(r)}`);
   for (let i = 0; i < 100 && (await status()).requests.open > 0; i++) await pause(100);
 }
-stopping = true;
-server.kill('SIGTERM');
-check((await server.over) === 0, `freshet ended with an error\n${server.out}`);
-const lines = server.out.split('\n').filter((l) => /warning|error/.test(l));
-if (lines.length) console.log(`\n${lines.slice(0, 5).join('\n')}`);
-console.log(`\n${passed} passed, ${failed} failed, 0 skipped`);
-process.exit(failed ? 1 : 0);
+await finish();
