@@ -53,16 +53,16 @@ struct kind {
 #define RANGE_100 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10 RANGE_10
 #define UPLOAD    "POST /upload HTTP/1.1\r\nHost: up.test\r\nContent-Length: 1000000\r\n\r\n"
 
-#define TEN(x) x x x x x x x x x x
-#define HUNDRED(x) TEN(TEN(x))
-#define LONG_PATH "/b1024,u/page?" HUNDRED("%61%62=%63&")
+#define TEN(x)       x x x x x x x x x x
+#define HUNDRED(x)   TEN(TEN(x))
+#define LONG_PATH    "/b1024,u/page?" HUNDRED("%61%62=%63&")
 #define LONG_CODINGS "Accept-Encoding: " HUNDRED("br;q=0.5,") "x\r\n"
 #define LONG_COOKIES "Cookie: " HUNDRED("aa=b; ") "c=d\r\n"
-#define LONG_HOPS "X-Forwarded-For: " HUNDRED("1.2.3.4,") "1.2.3.4\r\n"
-#define LONG_TAGS "If-None-Match: " HUNDRED("\"a\", ") "\"b\"\r\n"
-#define LONG_RULES "Cache-Control: " HUNDRED("a=1, ") "b\r\n"
-#define LONG_FIELDS LONG_CODINGS LONG_COOKIES LONG_HOPS LONG_TAGS LONG_RULES
-#define LONG "GET " LONG_PATH " HTTP/1.1\r\nHost: test\r\n" LONG_FIELDS "\r\n"
+#define LONG_HOPS    "X-Forwarded-For: " HUNDRED("1.2.3.4,") "1.2.3.4\r\n"
+#define LONG_TAGS    "If-None-Match: " HUNDRED("\"a\", ") "\"b\"\r\n"
+#define LONG_RULES   "Cache-Control: " HUNDRED("a=1, ") "b\r\n"
+#define LONG_FIELDS  LONG_CODINGS LONG_COOKIES LONG_HOPS LONG_TAGS LONG_RULES
+#define LONG         "GET " LONG_PATH " HTTP/1.1\r\nHost: test\r\n" LONG_FIELDS "\r\n"
 
 static const struct kind kinds[] = {
     { .name = "heads",
