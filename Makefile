@@ -12,7 +12,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz crash bench bench-programs cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz crash bench bench-programs floods slowhttptest cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -92,6 +92,16 @@ bench: all
 	@tools/deps.sh bench
 	@$(MAKE) --no-print-directory bench-programs
 	@node tests/bench/run.mjs $(if $(TABLES),--tables $(TABLES)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
+
+# A thousand hostile connections beside a hundred honest clients, and what they cost (tests/bench/floods.mjs). Some minutes each.
+# slowhttptest: the same with Debian's slowhttptest in its four modes.
+floods: all bench-programs
+	@node tests/bench/floods.mjs $(T)
+	@node tests/bench/floods.mjs --alone $(T)
+
+slowhttptest: all bench-programs
+	@tools/deps.sh floods
+	@node tests/bench/floods.mjs slow-heads slow-bodies slow-ranges slow-reads
 
 # What the bench measures with.
 bench-programs: build-bench/build.ninja

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what building and testing need: says what, then does it; does nothing when all is there.
-# Usage: tools/deps.sh [GROUP]...   groups: build check test demo cover bench sites; none given: build test demo
+# Usage: tools/deps.sh [GROUP]...   groups: build check test demo cover bench floods sites; none given: build test demo
 #
 # What is there is found by asking for the thing itself (a command, a pkg-config file, a header), not for a package,
 # so that this works wherever the things come from. Only installing knows Debian.
@@ -110,6 +110,12 @@ group_bench() {
     need command h2o h2o
 }
 
+# What attacks freshet in `make slowhttptest`.
+group_floods() {
+    need command node nodejs
+    need command slowhttptest slowhttptest
+}
+
 # The software that guides are about.
 group_sites() {
     need command node nodejs
@@ -140,9 +146,9 @@ group_sites() {
 [ $# -gt 0 ] || set -- build test demo
 for group; do
     case $group in
-    build | check | test | demo | cover | bench | sites) "group_$group" ;;
+    build | check | test | demo | cover | bench | floods | sites) "group_$group" ;;
     *)
-        echo "tools/deps.sh: no group '$group'; there are build, check, test, demo, cover, bench, sites" >&2
+        echo "tools/deps.sh: no group '$group'; there are build, check, test, demo, cover, bench, floods, sites" >&2
         exit 2
         ;;
     esac

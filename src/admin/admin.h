@@ -37,6 +37,7 @@ struct admin {
     struct facts *facts;
     struct tokens *tokens;      /* those that were made later */
     struct counters **counters; /* one for each worker */
+    struct overload *overload;
     size_t workers;
     const struct counters *others; /* of what is no worker; NULL: nothing */
     const struct clock *clock;

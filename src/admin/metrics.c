@@ -65,6 +65,14 @@ static void add_cache(const struct admin *a, struct buf *b)
     add(b, "memory_passing_bytes", "gauge",
         atomic_load_explicit(&c->memory.passing_bytes, memory_order_relaxed),
         "Bytes of bodies that pass through and are not kept");
+    add(b, "overhead_used_bytes", "gauge",
+        atomic_load_explicit(&a->overload->held_bytes, memory_order_relaxed),
+        "Bytes that freshet holds beside the cache");
+    add(b, "overhead_limit_bytes", "gauge", a->overload->most_bytes,
+        "Bytes that it may hold beside the cache (setting overhead)");
+    add(b, "overload_step", "gauge", overload_step(a->overload),
+        "What is done since memory is short; 0: nothing, 1: saving, 2: cutting off slow clients, 3: refusing "
+        "misses, 4: pausing accepts");
     add(b, "memory_pinned_bytes", "gauge", room_pinned(c),
         "Bytes of responses that eviction cannot free: being filled, or held by slow readers");
     add(b, "objects", "gauge", atomic_load_explicit(&c->objects, memory_order_relaxed), "Responses stored");

@@ -29,6 +29,19 @@ static void write_requests(const struct admin *a, struct answer_writer *w)
     answer_close(w, '}');
 }
 
+static void write_overhead(const struct overload *o, struct answer_writer *w)
+{
+    static const struct str steps[OVERLOAD_STEPS] = { STR_INIT("none"), STR_INIT("saving"),
+                                                      STR_INIT("cutting"), STR_INIT("refusing"),
+                                                      STR_INIT("pausing") };
+    answer_open(w, "overhead", '{');
+    answer_int(w, "used_bytes", atomic_load_explicit(&o->held_bytes, memory_order_relaxed));
+    answer_int(w, "limit_bytes", o->most_bytes);
+    answer_int(w, "highest_bytes", atomic_load_explicit(&o->high_bytes, memory_order_relaxed));
+    answer_str(w, "overload", steps[overload_step(o)]);
+    answer_close(w, '}');
+}
+
 static void write_cache(struct cache *c, struct answer_writer *w)
 {
     answer_open(w, "memory", '{');
@@ -237,6 +250,7 @@ void status_answer(struct admin *a, struct request *r, const struct token_rights
     answer_int(&w, "workers", (int64_t)a->workers);
     write_requests(a, &w);
     write_cache(a->cache, &w);
+    write_overhead(a->overload, &w);
     write_disk(a->cache, &w);
     write_purges(a, rights, &w);
     write_facts(a, &w);

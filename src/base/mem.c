@@ -1,5 +1,7 @@
 #include "base/mem.h"
 
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +13,34 @@ _Noreturn void mem_out(size_t bytes)
     abort();
 }
 
-void *mem_alloc(size_t bytes)
+/* ---- what is held ---- */
+
+static _Atomic int64_t held;        /* as the threads have told */
+static _Thread_local int64_t share; /* what this one has not told yet */
+
+void mem_count(int64_t bytes)
+{
+    share += bytes;
+    if (share < MEM_SHARE && share > -MEM_SHARE)
+        return;
+    atomic_fetch_add_explicit(&held, share, memory_order_relaxed);
+    share = 0;
+}
+
+int64_t mem_held(void)
+{
+    return atomic_load_explicit(&held, memory_order_relaxed);
+}
+
+/* With malloc's own header. */
+static int64_t cost_of(void *p)
+{
+    return p ? (int64_t)(malloc_usable_size(p) + sizeof(size_t)) : 0;
+}
+
+/* ---- taking and giving ---- */
+
+void *mem_alloc_budgeted(size_t bytes)
 {
     void *p = calloc(1, bytes ? bytes : 1);
     if (!p)
@@ -19,22 +48,49 @@ void *mem_alloc(size_t bytes)
     return p;
 }
 
-void *mem_try(size_t bytes)
+void *mem_try_budgeted(size_t bytes)
 {
     return malloc(bytes ? bytes : 1);
 }
 
+void mem_free_budgeted(void *p)
+{
+    free(p);
+}
+
+void *mem_alloc(size_t bytes)
+{
+    void *p = mem_alloc_budgeted(bytes);
+    mem_count(cost_of(p));
+    return p;
+}
+
+void *mem_try(size_t bytes)
+{
+    void *p = mem_try_budgeted(bytes);
+    mem_count(cost_of(p));
+    return p;
+}
+
 void *mem_resize(void *p, size_t bytes)
 {
+    int64_t before = cost_of(p);
     void *q = realloc(p, bytes ? bytes : 1);
     if (!q)
         mem_out(bytes);
+    mem_count(cost_of(q) - before);
     return q;
 }
 
 void mem_free(void *p)
 {
+    mem_count(-cost_of(p));
     free(p);
+}
+
+void mem_trim(void)
+{
+    malloc_trim(0);
 }
 
 size_t mem_cost(size_t bytes)

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 
 /* The system's mapping is not aligned: more is asked for and the ends are given back. */
 void *pages_map(size_t bytes, bool huge)
@@ -16,6 +17,7 @@ void *pages_map(size_t bytes, bool huge)
     if (from > p)
         munmap(p, (size_t)(from - p));
     munmap(from + bytes, bytes - (size_t)(from - p));
+    mem_count((int64_t)bytes);
     madvise(from, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     return from;
 }
@@ -23,4 +25,5 @@ void *pages_map(size_t bytes, bool huge)
 void pages_unmap(void *p, size_t bytes)
 {
     CHECK(munmap(p, bytes) == 0);
+    mem_count(-(int64_t)bytes);
 }

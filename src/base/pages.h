@@ -1,5 +1,5 @@
 /*
- * Pages of memory from the system, for callers that divide them up themselves.
+ * Pages of memory from the system, for callers that divide them up themselves. base/mem counts them.
  */
 #ifndef BASE_PAGES_H
 #define BASE_PAGES_H

@@ -69,6 +69,11 @@ void stock_trim(struct stock *s)
     drop_beyond(s, STOCK_SPARE);
 }
 
+void stock_trim_all(struct stock *s)
+{
+    drop_beyond(s, 0);
+}
+
 /* The first chunk fills page by page: a server that is not busy needs a few of its pieces. */
 static struct chunk *add_chunk(struct stock *s)
 {

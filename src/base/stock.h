@@ -39,6 +39,8 @@ void stock_give(struct stock *s, void *piece);
 
 /* Gives whole chunks back to the system, except for the latest STOCK_SPARE. */
 void stock_trim(struct stock *s);
+/* Gives all whole chunks back: memory is short. */
+void stock_trim_all(struct stock *s);
 /* Would stock_trim give a chunk back? */
 static inline bool stock_can_trim(const struct stock *s)
 {

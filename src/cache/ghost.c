@@ -27,14 +27,14 @@ static void *take(const struct ghost *g, size_t bytes)
 {
     if (g->memory)
         memory_charge_books(g->memory, (int64_t)mem_cost(bytes));
-    return mem_alloc(bytes);
+    return mem_alloc_budgeted(bytes);
 }
 
 static void give(const struct ghost *g, void *p, size_t bytes)
 {
     if (g->memory && p)
         memory_charge_books(g->memory, -(int64_t)mem_cost(bytes));
-    mem_free(p);
+    mem_free_budgeted(p);
 }
 
 #define ENTRIES_BYTES (SEGMENT * sizeof(struct ghost_entry))

@@ -224,7 +224,7 @@ _Static_assert(sizeof(struct rule) % 8 == 0 && sizeof(struct str) % 8 == 0 &&
 static struct rule *rule_new(const struct rule *draft, struct str text)
 {
     size_t arrays = arrays_bytes(draft), bytes = sizeof(struct rule) + arrays + 2 * text.n;
-    struct rule *r = mem_alloc(bytes);
+    struct rule *r = mem_alloc_budgeted(bytes);
     char *front = (char *)(r + 1);
     struct packer p = { .arrays = front, .strings = front + arrays, .end = (char *)r + bytes };
     atomic_init(&r->refs, 1);
@@ -327,7 +327,7 @@ void rule_unref(struct rule *r)
     unsigned before = atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel);
     CHECK(before > 0);
     if (before == 1)
-        mem_free(r);
+        mem_free_budgeted(r);
 }
 
 bool rule_equal(const struct rule *a, const struct rule *b)

@@ -11,6 +11,28 @@
 
 struct front;
 
+/* When memory or connections are short (base/overload.h): what a front is to give up. */
+struct front_shed {
+    enum overload_step step;
+    int64_t idle_ms; /* idle connections close that have been so for this long */
+    int64_t bytes;   /* clients are cut off until they have given back so much, ... */
+    unsigned places; /* ... and so many connections; both 0: none is */
+    unsigned looks;  /* so many connections are looked at in one call; the next call goes on with others */
+    /* How many connections has that client? NULL: that is unknown. */
+    uint32_t (*connections_of)(void *ctx, const struct address *peer);
+    void *ctx;
+};
+struct front_shed_done {
+    unsigned idle, cut; /* connections */
+    unsigned slow;      /* clients that may be cut off soon, when they go on so */
+};
+
+/* How long a connection may be idle while memory is short. */
+static inline int64_t front_idle_saved_ms(int64_t idle_ms)
+{
+    return idle_ms / 8 > 1000 ? idle_ms / 8 : idle_ms < 1000 ? idle_ms : 1000;
+}
+
 /* What a protocol offers. Each function gets a front that the protocol itself made. */
 struct front_protocol {
     struct str name; /* for people: "HTTP/1.1" */
@@ -25,6 +47,9 @@ struct front_protocol {
     void (*drain)(struct front *f);
     /* Closes all connections now, since the deadline has come. `closed` follows for each, from the loop. */
     void (*close_all)(struct front *f);
+    /* Gives up connections as `how` says, those first that hold most for the least progress. `closed` follows
+     * for each, from the loop. */
+    void (*shed)(struct front *f, const struct front_shed *how, struct front_shed_done *done);
     /* Frees the front. No connection is open. */
     void (*free)(struct front *f);
     /* What a connection gets that is refused before it is a stream: "come later", whole. Empty: nothing. */
@@ -59,6 +84,10 @@ static inline void front_drain(struct front *f)
 static inline void front_close_all(struct front *f)
 {
     f->protocol->close_all(f);
+}
+static inline void front_shed(struct front *f, const struct front_shed *how, struct front_shed_done *done)
+{
+    f->protocol->shed(f, how, done);
 }
 static inline void front_free(struct front *f)
 {

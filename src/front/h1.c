@@ -50,6 +50,20 @@ void h1_break_off(struct h1 *c)
     stream_reset(c->stream);
 }
 
+void h1_cut(struct h1 *c, enum reason why)
+{
+    CHECK(c->tag == H1_TAG);
+    if (c->state == H1_CLOSING)
+        return;
+    c->state = H1_CLOSING;
+    timer_stop(c->stream->loop, &c->timer);
+    stream_reset(c->stream);
+    if (!c->x)
+        return;
+    c->x->request.reason = why;
+    request_abort(&c->x->request);
+}
+
 void h1_wait_at_most(struct h1 *c, int64_t ms, void (*too_late)(struct timer *))
 {
     CHECK(c->state != H1_CLOSING);
@@ -175,7 +189,10 @@ static void become_idle(struct h1 *c)
         stream_read_start(c->stream);
         return;
     }
-    h1_wait_at_most(c, c->served ? p->idle_timeout : p->header_timeout, h1_close_on_time);
+    int64_t ms = c->served ? p->idle_timeout : p->header_timeout;
+    if (overload_step(c->front->front.requests->overload) >= OVERLOAD_SAVE)
+        ms = front_idle_saved_ms(ms);
+    h1_wait_at_most(c, ms, h1_close_on_time);
     stream_read_start(c->stream);
 }
 
@@ -192,6 +209,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     c->piece = c->interims = STR_NONE;
     c->minor = 1;
     c->keep_alive = false;
+    c->body_credit_ms = INT64_MAX;
     c->half_closed_until = c->stream->loop->now.mono_ms + HALF_CLOSED_MS;
     c->framing = (struct framing){ .kind = FRAMING_NONE };
     if (!h)
@@ -364,12 +382,24 @@ void h1_advance(struct h1 *c)
 
 /* ---- from the stream ---- */
 
+/* Of those that are there already, a crowd may begin requests between two looks at memory. */
+static bool has_room(const struct h1 *c)
+{
+    const struct overload *o = c->front->front.requests->overload;
+    return overload_step(o) < OVERLOAD_PAUSE || !overload_is_over(o, sizeof(struct exchange));
+}
+
 static size_t on_space(struct stream *s, char **p)
 {
     struct h1 *c = s->owner;
     CHECK(c->tag == H1_TAG && c->stream == s);
     static _Thread_local char nothing[4096];
     if (c->state == H1_LINGER || c->state == H1_CLOSING) {
+        *p = nothing;
+        return sizeof(nothing);
+    }
+    if (!c->x && !has_room(c)) {
+        h1_cut(c, REASON_OVERLOAD);
         *p = nothing;
         return sizeof(nothing);
     }
@@ -392,6 +422,7 @@ static void on_data(struct stream *s, size_t n)
         return;
     CHECK(n <= c->x->in.cap - c->x->in.n);
     c->x->in.n += n;
+    c->got += n;
     h1_advance(c);
 }
 
@@ -498,6 +529,7 @@ static const struct front_protocol protocol = {
     .accept = accept_stream,
     .drain = drain,
     .close_all = close_all,
+    .shed = h1_shed,
     .free = free_front,
     .refusal = STR_INIT("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
                         "Retry-After: 5\r\nConnection: close\r\n\r\n"),

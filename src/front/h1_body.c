@@ -2,6 +2,58 @@
 
 #define PROBE_MS 500
 
+/* ---- how fast it comes ---- */
+
+static const struct process_settings *settings_of(const struct h1 *c)
+{
+    return &c->x->request.settings->process;
+}
+
+static void too_slow_body(struct timer *t)
+{
+    struct h1 *c = CONTAINER_OF(t, struct h1, timer);
+    CHECK(c->tag == H1_TAG);
+    if (!c->waiting)
+        return;
+    int64_t waited_ms = c->stream->loop->now.mono_ms - c->body_since_ms;
+    if (c->x && c->state == H1_BUSY && waited_ms < settings_of(c)->body_timeout) {
+        count(c->front->front.requests->counters, COUNTER_SLOW_BODIES);
+        h1_cut(c, REASON_SLOW_BODY);
+    } else {
+        h1_close(c);
+    }
+}
+
+/* The client is waited for. It begins with the time for one pause (body_timeout). Each byte earns it the time
+ * that the slowest rate allows (body_rate_min), up to two pauses together; waiting uses that up. */
+static void begin_waiting(struct h1 *c)
+{
+    const struct process_settings *p = settings_of(c);
+    if (p->body_rate_min == 0 || c->body_credit_ms == INT64_MAX)
+        c->body_credit_ms = p->body_timeout;
+    c->body_since_ms = c->stream->loop->now.mono_ms;
+    c->body_got = c->got;
+    h1_wait_at_most(c, c->body_credit_ms < p->body_timeout ? c->body_credit_ms : p->body_timeout,
+                    too_slow_body);
+}
+
+/* Something came, or the client is not waited for any more. */
+static void count_waiting(struct h1 *c)
+{
+    const struct process_settings *p = settings_of(c);
+    int64_t most = 2 * p->body_timeout, got = (int64_t)(c->got - c->body_got);
+    if (p->body_rate_min == 0)
+        return;
+    int64_t earned = got < INT64_MAX / 1000 ? got * 1000 / p->body_rate_min : most;
+    c->body_credit_ms += earned - (c->stream->loop->now.mono_ms - c->body_since_ms);
+    if (c->body_credit_ms > most)
+        c->body_credit_ms = most;
+    if (c->body_credit_ms < 1)
+        c->body_credit_ms = 1; /* the timer's next tick */
+}
+
+/* ---- from the request, and to it ---- */
+
 void h1_want_body(struct request *r)
 {
     struct h1 *c = h1_of_request(r);
@@ -14,7 +66,7 @@ void h1_want_body(struct request *r)
         if (c->x->at == c->x->in.n) /* the client has not begun by itself */
             h1_write_interim(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
     }
-    h1_wait_at_most(c, r->settings->process.body_timeout, h1_close_on_time);
+    begin_waiting(c);
     stream_read_start(c->stream);
     h1_go_on_later(c);
 }
@@ -92,6 +144,8 @@ void h1_feed_body(struct h1 *c)
     CHECK(c->state == H1_BUSY && !c->request_done && !c->tunnel);
     if (c->expects_continue && c->x->at < c->x->in.n)
         request_body_begins(r);
+    if (c->body_wanted)
+        count_waiting(c);
     while (c->body_wanted && !c->body_done && c->state == H1_BUSY && !c->request_done) {
         bool ended = false;
         enum http_error error = HTTP_ERROR_NONE;
@@ -119,7 +173,7 @@ void h1_feed_body(struct h1 *c)
         h1_wait_at_most(c, PROBE_MS, look_for_client);
     else if (c->body_wanted) {
         stream_read_start(c->stream);
-        h1_wait_at_most(c, r->settings->process.body_timeout, h1_close_on_time);
+        begin_waiting(c);
     } else
         h1_wait_no_more(c);
 }

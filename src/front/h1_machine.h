@@ -6,6 +6,7 @@
  *   h1_exchange.c  the memory of a request under way
  *   h1_body.c      the request's body, a tunnel's bytes from the client
  *   h1_reply.c     bytes to the client
+ *   h1_shed.c      who is given up when memory or connections are short
  *
  * All on the worker's thread. A function that may end the connection says so.
  */
@@ -82,10 +83,18 @@ struct h1 {
     bool waiting; /* `timer` is in force */
     struct head_scan scan;
     uint64_t served;
+    uint64_t got; /* bytes received */
+    /* When memory is short: since when it waits for its client (0: it was not found so), and how far that
+     * had come then. h1_shed.c's. */
+    int64_t waits_ms;
+    uint64_t waits_at, waits_in;
     /* the request's body */
     struct framing framing;
     struct chunked chunked;
     uint64_t body_left;
+    /* How long the client may still be waited for, since when it is waited for, and `got` then. */
+    int64_t body_credit_ms, body_since_ms;
+    uint64_t body_got;
     struct str piece; /* decoded and not yet taken; in the buffer */
     bool body_done, body_wanted, expects_continue, tunnel;
     bool raw_ended;            /* the client's side of a tunnel has ended; told behind its last byte */
@@ -147,6 +156,10 @@ static inline void h1_wait_no_more(struct h1 *c)
 /* The `too_late` that ends the connection. */
 void h1_close_on_time(struct timer *t);
 
+/* Gives the connection up, with what the request holds: the client sees a reset. Does nothing when it is
+ * closing. */
+void h1_cut(struct h1 *c, enum reason why);
+
 /* ---- h1_exchange.c ---- */
 
 /* Takes an exchange from the front's stock. Never NULL. */
@@ -179,6 +192,11 @@ bool h1_lacks_body(const struct h1 *c);
 void h1_feed_raw(struct h1 *c);
 /* front_ops of request/request.h: a tunnel starts or stops reading. */
 void h1_read_raw(struct request *r, bool on);
+
+/* ---- h1_shed.c ---- */
+
+/* front_protocol of front/front.h. */
+void h1_shed(struct front *front, const struct front_shed *how, struct front_shed_done *done);
 
 /* ---- h1_reply.c ---- */
 

@@ -36,6 +36,7 @@ const char *sandbox_next_refused(uint64_t *times, bool *is_first)
 
 #include <linux/io_uring.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 
 #include "base/check.h"
 #include "base/str.h"
@@ -188,6 +189,7 @@ static int add_conditions(scmp_filter_ctx ctx)
         { "prlimit64", { IS(0, 0), IS(2, 0) } }, /* reads */
         { "ioctl", { IS(1, FIONBIO) } },
         { "ioctl", { IS(1, FIONREAD) } },
+        { "ioctl", { IS(1, SIOCOUTQ) } }, /* what a client has not acknowledged */
         { "ioctl", { IS(1, TCGETS) } },
         { "socket", { IS(0, AF_UNIX) } },
         { "socket", { IS(0, AF_INET) } },

@@ -20,11 +20,20 @@ static void init(struct stream *s, struct loop *l, const struct stream_notices *
     *s = (struct stream){ .loop = l, .notices = n, .engine = engine_for(l), .local = local, .fd = fd };
 }
 
-static void set_nodelay(const struct stream *s)
+/*
+ * The kernel would take megabytes for a peer that reads nothing, up to what it has for all connections of the
+ * machine together; then nobody's bytes are sent any more. So it takes this many beyond what is on its way. A
+ * peer that reads gets no fewer: what is on its way has no such bound.
+ */
+#define UNSENT_MOST 131072
+
+static void set_options(const struct stream *s)
 {
-    int on = 1;
-    if (!s->local)
-        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    int on = 1, unsent = UNSENT_MOST;
+    if (s->local)
+        return;
+    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
 int stream_open(struct stream *s, struct loop *l, const struct stream_notices *n, int fd)
@@ -37,7 +46,7 @@ int stream_open(struct stream *s, struct loop *l, const struct stream_notices *n
         return status;
     }
     init(s, l, n, domain == AF_UNIX, fd);
-    set_nodelay(s);
+    set_options(s);
     s->state = STREAM_OPEN;
     s->engine->open(s);
     return 0;
@@ -51,7 +60,7 @@ int stream_connect(struct stream *s, struct loop *l, const struct stream_notices
     s->state = STREAM_CONNECTING;
     s->engine->connect(s, to);
     if (s->fd >= 0)
-        set_nodelay(s);
+        set_options(s);
     return 0;
 }
 

@@ -97,9 +97,10 @@ struct stream {
     };
 };
 
-/* Makes a stream of a connected, non-blocking socket and sets TCP_NODELAY. 0: the stream is open, owns the
- * descriptor and does not read yet; it ends by stream_close. A libuv error: the descriptor is closed, and no
- * notice follows. `n` may be NULL when stream_give follows before the loop goes on. */
+/* Makes a stream of a connected, non-blocking socket and sets TCP_NODELAY and TCP_NOTSENT_LOWAT. 0: the
+ * stream is open, owns the descriptor and does not read yet; it ends by stream_close. A libuv error: the
+ * descriptor is closed, and no notice follows. `n` may be NULL when stream_give follows before the loop goes
+ * on. */
 int stream_open(struct stream *s, struct loop *l, const struct stream_notices *n, int fd);
 /* Starts to connect. `to` is copied. 0: `connected` follows, also after a failure, and the stream ends by
  * stream_close. A libuv error (UV_EINVAL: `to` is no address): nothing follows, and stream_close must not be

@@ -136,6 +136,8 @@ static int64_t step(void *ctx)
     }
     if (!stands)
         all->ops->moving(all->ctx);
+    if (all->ops->looked)
+        all->ops->looked(all->ctx);
     return waits ? ANSWER_US : WATCH_LOOK_MS * 1000;
 }
 

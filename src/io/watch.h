@@ -28,6 +28,8 @@ struct watch_ops {
     void (*ended)(void *ctx, size_t loop, const char *what, const char *name, int64_t ms);
     /* After each look at which no loop stands. On the watching thread. */
     void (*moving)(void *ctx);
+    /* After each look: for what else is to be looked at so often. NULL: nothing. On the watching thread. */
+    void (*looked)(void *ctx);
 };
 
 /* Starts it. The loops and `ops` outlive it; `loops` itself is copied. NULL: the system has no thread. Main's

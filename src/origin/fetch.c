@@ -289,6 +289,11 @@ void fetch_ask(struct fetch *f)
                                  .once = !may_be_sent_twice(f),
                                  .own = f->plan.own,
                                  .retry_ms = retry_time(f) };
+    if (overload_step(f->f->overload) >= OVERLOAD_REFUSE) {
+        count(f->f->counters, COUNTER_OVERLOAD_REFUSED);
+        fetch_fail(f, REASON_OVERLOAD, 503);
+        return;
+    }
     switch (pool_ask(f->f->pool, f->plan.origin, f->plan.site, f->retried, &f->ticket, &c, &why)) {
     case POOL_READY: connected(f, c); break;
     case POOL_WAIT: break;
@@ -530,8 +535,8 @@ static bool is_origins_fault(enum reason why)
 {
     return why != REASON_CANCELLED && why != REASON_CLIENT_GONE && why != REASON_DRAINING &&
            why != REASON_QUEUE_FULL && why != REASON_QUEUE_TIMEOUT && why != REASON_GAVE_WAY &&
-           why != REASON_UPLOAD_FAILED && why != REASON_STREAM_LIMIT && why != REASON_KEPT_ASSET &&
-           !is_own_limit(why);
+           why != REASON_UPLOAD_FAILED && why != REASON_OVERLOAD && why != REASON_STREAM_LIMIT &&
+           why != REASON_KEPT_ASSET && !is_own_limit(why);
 }
 
 /* Returns the valve for a line that each request of a crowd would write. NULL: the reason has none. */

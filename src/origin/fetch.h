@@ -8,6 +8,7 @@
 #ifndef ORIGIN_FETCH_H
 #define ORIGIN_FETCH_H
 
+#include "base/overload.h"
 #include "cache/index.h"
 #include "cache/key.h"
 #include "origin/pool.h"
@@ -31,6 +32,8 @@ struct fetcher {
     /* Was the release that the fetch began under live, and is no more? NULL: no. */
     bool (*is_left)(struct fetcher *f, const struct fetch_plan *plan);
     void *owner; /* for `stored` and `is_left` */
+    /* Is memory short? Then fetches are refused, and windows are small. NULL: never. */
+    const struct overload *overload;
     /* its own */
     struct list live;  /* all fetches */
     struct list spare; /* memory of ended fetches, for the next ones */

@@ -3,7 +3,8 @@
 #include "cache/room.h"
 #include "origin/fetch_machine.h"
 
-#define HEAD_READ ((size_t)16384) /* a small answer comes whole, with one read */
+#define HEAD_READ    ((size_t)16384)   /* a small answer comes whole, with one read */
+#define WINDOW_SAVED ((uint64_t)32768) /* while memory is short */
 
 /* A passing body whose length nobody knows may have no end. */
 static void watch_end(struct fetch *f)
@@ -104,6 +105,14 @@ static bool append(struct fetch *f, struct str data)
     return true;
 }
 
+/* A client that keeps up loses little by a small window, and one that does not holds less. */
+static uint64_t window_bytes(const struct fetch *f)
+{
+    uint64_t window = (uint64_t)f->plan.site->window_bytes;
+    bool saves = overload_step(f->f->overload) >= OVERLOAD_SAVE;
+    return saves && window > WINDOW_SAVED ? WINDOW_SAVED : window;
+}
+
 /* For a passing body: frees what all readers took, and stops reading the origin while the slowest reader is
  * more than a window behind. */
 static void throttle(struct fetch *f)
@@ -117,7 +126,7 @@ static void throttle(struct fetch *f)
         return;
     }
     body_forget(f->body, slowest);
-    bool behind = length - slowest > (uint64_t)f->plan.site->window_bytes;
+    bool behind = length - slowest > window_bytes(f);
     if (behind && !f->paused) {
         f->paused = true;
         timer_stop(f->f->loop, &f->timer);

@@ -28,9 +28,19 @@ void upload_take_whole(struct upload *u, struct buf *whole)
     *whole = BUF_INIT;
 }
 
+void upload_resize(struct upload *u, size_t bytes)
+{
+    if (u->state != UPLOAD_OPEN || u->n > 0 || u->cap == bytes)
+        return;
+    mem_free(u->ring);
+    u->ring = NULL;
+    u->cap = bytes;
+    u->head = 0;
+}
+
 size_t upload_space(const struct upload *u)
 {
-    return u->state == UPLOAD_OPEN ? UPLOAD_RING_BYTES - u->n : 0;
+    return u->state == UPLOAD_OPEN ? u->cap - u->n : 0;
 }
 
 void upload_put(struct upload *u, struct str data)

@@ -12,7 +12,8 @@
 #include "base/buf.h"
 #include "http/framing.h"
 
-#define UPLOAD_RING_BYTES ((size_t)65536)
+#define UPLOAD_RING_BYTES  ((size_t)65536)
+#define UPLOAD_SMALL_BYTES ((size_t)4096) /* while memory is short */
 
 enum upload_state {
     UPLOAD_OPEN,   /* more may come */
@@ -54,6 +55,9 @@ void upload_fini(struct upload *u);
  * put in before. `whole` is empty afterwards; the upload has ended. */
 void upload_take_whole(struct upload *u, struct buf *whole);
 
+/* Says how large the ring is to be. Only an empty one changes: its memory is given back, and the next one has
+ * the new size. */
+void upload_resize(struct upload *u, size_t bytes);
 /* Returns how many bytes upload_put takes now; 0 when the upload has ended or failed. */
 size_t upload_space(const struct upload *u);
 /* Copies `data` into the ring; data.n is at most upload_space. Calls `ready`. */

@@ -147,6 +147,7 @@ struct requests {
     struct list open;                /* open requests, for the drain */
     struct readings *readings;       /* shared by all requests of a worker */
     struct windows *windows;         /* the same */
+    const struct overload *overload; /* is memory short? NULL: never */
     size_t buffered;                 /* bytes of bodies that are collected */
     struct budget *budgets[BUDGETS]; /* of them, private to request_budget.c; NULL before its first use */
 };
@@ -339,6 +340,13 @@ void request_body_end(struct request *r, bool whole);
  * client's side has ended. */
 size_t request_raw(struct request *r, struct str data);
 void request_raw_ended(struct request *r);
+
+/* For a front that chooses whom it gives up when memory is short. request_holds: the bytes that the request
+ * holds for its client outside of the cache. request_taken: the bytes of the answer's body that the client
+ * has acknowledged, as far as is known. request_save: gives back what is held for convenience alone. */
+size_t request_holds(const struct request *r);
+uint64_t request_taken(struct request *r);
+void request_save(struct request *r);
 
 /* Is the answer for this client alone, so that the request may end when the client is gone? */
 static inline bool request_is_only_for_client(const struct request *r)

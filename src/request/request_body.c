@@ -161,6 +161,12 @@ void request_make_upload(struct request *r)
 
 /* ---- from the front ---- */
 
+static size_t ring_bytes(const struct request *r)
+{
+    bool saves = overload_with(r->w->overload, UPLOAD_RING_BYTES) >= OVERLOAD_SAVE;
+    return saves ? UPLOAD_SMALL_BYTES : UPLOAD_RING_BYTES;
+}
+
 size_t request_body(struct request *r, struct str data)
 {
     CHECK(r->tag == REQUEST_TAG && r->step != STEP_DONE);
@@ -174,13 +180,20 @@ size_t request_body(struct request *r, struct str data)
         upload_end(r->upload, UPLOAD_FAILED);
         return data.n;
     }
-    size_t space = upload_space(r->upload), n = data.n < space ? data.n : space;
+    upload_resize(r->upload, ring_bytes(r));
     CHECK(r->upload->request == r);
-    if (n)
-        upload_put(r->upload, str_first(data, n));
-    if (n < data.n)
+    /* A small ring may be empty again when upload_put returns: the origin has taken all of it meanwhile. */
+    size_t taken = 0;
+    for (size_t space; taken < data.n && (space = upload_space(r->upload)) > 0;) {
+        size_t n = data.n - taken < space ? data.n - taken : space;
+        upload_put(r->upload, (struct str){ data.p + taken, n });
+        taken += n;
+        if (r->upload->unwanted)
+            return data.n;
+    }
+    if (taken < data.n)
         r->upload->waiting_for_room = true;
-    return n;
+    return taken;
 }
 
 void request_body_begins(struct request *r)

@@ -103,11 +103,17 @@ static bool make_room(struct hold *h, size_t bytes)
     return true;
 }
 
+/* The ceiling of everything (setting overhead). Purges come when it is reached too: they are few. */
+static bool is_room_left(const struct request *r, size_t bytes)
+{
+    return r->source->budget == BUDGET_PURGES || overload_has_room(r->w->overload, (int64_t)bytes);
+}
+
 bool request_hold_more(struct request *r, size_t bytes)
 {
     struct hold *h = r->hold;
     size_t most = kinds[r->source->budget].most;
-    while (h->budget->bytes + bytes > most)
+    while (h->budget->bytes + bytes > most || !is_room_left(r, bytes))
         if (!make_room(h, bytes))
             return false;
     if (r->buffered == 0)

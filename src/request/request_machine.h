@@ -12,6 +12,7 @@
  *   request_wait.c      waiting for an object, and what becomes of those who wait in vain
  *   request_send.c      the pieces of the body that go to the client
  *   request_pace.c      how fast the client takes them
+ *   request_shed.c      what the request holds while its client is slow
  *
  * All run on the request's thread. A function that returns a step is called by the step that it belongs to,
  * which returns that step.

@@ -43,17 +43,10 @@ static int64_t send_step(const struct request *r, int64_t patience)
 
 /* ---- the client's speed ---- */
 
-/* The bytes of the body that the client acknowledged. */
-static uint64_t taken_bytes(struct request *r)
-{
-    uint64_t given = r->bytes_sent + r->leased, held = r->front->held(r);
-    return given > held ? given - held : 0;
-}
-
 static void measure_rate(struct request *r)
 {
     r->rate_ms = r->w->loop->now.mono_ms;
-    r->rate_at = taken_bytes(r);
+    r->rate_at = request_taken(r);
 }
 
 /* Is memory short that the client holds? */

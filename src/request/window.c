@@ -57,7 +57,7 @@ static void free_window(struct window *w)
     all->n--;
     atomic_fetch_sub_explicit(&all->cache->memory.passing_bytes, (int64_t)RECORD_PART_BYTES,
                               memory_order_relaxed);
-    mem_free(w->part.to);
+    mem_free_budgeted(w->part.to);
     mem_free(w);
 }
 
@@ -187,7 +187,7 @@ static struct window *start(struct request *r, const struct body_distance *where
     w->part.where = *where;
     w->part.whole_bytes = body_length(r->body);
     w->part.part = part;
-    w->part.to = mem_alloc(RECORD_PART_BYTES);
+    w->part.to = mem_alloc_budgeted(RECORD_PART_BYTES); /* it is charged as passing */
     list_init(&w->waiting);
     link_init(&w->idle);
     link_init(&w->row);
@@ -201,11 +201,19 @@ static struct window *start(struct request *r, const struct body_distance *where
     return w;
 }
 
+/* While memory is short nobody gets one more, as long as somebody has one and will give it back. */
+static bool has_room(const struct request *r)
+{
+    const struct windows *all = r->w->windows;
+    return all->n == all->idle_n || overload_with(r->w->overload, (int64_t)RECORD_PART_BYTES) < OVERLOAD_CUT;
+}
+
 /* The next part, while this one is sent. */
 static void read_ahead(struct request *r, const struct body_distance *where, uint32_t part)
 {
     if (part > record_parts(body_length(r->body)) || (uint64_t)(part - 1) * RECORD_PART_BYTES >= r->end ||
-        !may_start(r->w->windows, AHEAD_MOST) || find(r->w->windows, where, part))
+        !may_start(r->w->windows, AHEAD_MOST) || overload_step(r->w->overload) > OVERLOAD_NONE ||
+        find(r->w->windows, where, part))
         return;
     struct window *w = start(r, where, part);
     if (w->is_read)
@@ -279,7 +287,7 @@ static bool take(struct view *v, const struct body_distance *where, uint32_t par
     if (w && w->part.part == part)
         return true;
     w = find(all, where, part);
-    if (!w && may_start(all, WINDOWS_MOST + (before != NULL)))
+    if (!w && may_start(all, WINDOWS_MOST + (before != NULL)) && (before || has_room(v->request)))
         w = start(v->request, where, part);
     if (w)
         w->users++; /* it stays while the one before goes */

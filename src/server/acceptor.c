@@ -7,7 +7,7 @@
 
 static void check_limit(struct acceptor *a)
 {
-    bool full = a->connections_max && (int64_t)a->front->open >= a->connections_max;
+    bool full = a->choked || (a->connections_max && (int64_t)a->front->open >= a->connections_max);
     if (full == a->paused || a->draining)
         return;
     a->paused = full;
@@ -20,7 +20,16 @@ static void tell_load(struct acceptor *a)
     atomic_store_explicit(&a->load, (int64_t)a->front->open, memory_order_relaxed);
 }
 
+static void choke(struct acceptor *a, bool on)
+{
+    if (on && !a->choked)
+        count(a->front->requests->counters, COUNTER_OVERLOAD_PAUSES);
+    a->choked = on;
+}
+
 /* ---- one connection ---- */
+
+#define CONNECTION_BYTES 16384 /* that one with a request takes, at least */
 
 /* Which protocol it speaks. The listener and, with TLS, what the client has agreed to will say it. */
 static struct front *choose_front(struct acceptor *a)
@@ -39,6 +48,9 @@ static void take_connection(struct acceptor *a, int fd, const struct address *pe
     }
     front_accept(choose_front(a), s, peer, STR_NONE);
     tell_load(a);
+    /* Until the next look at memory, ten of which come in a second. */
+    if (a->clients && !a->draining && !overload_has_room(a->front->requests->overload, CONNECTION_BYTES))
+        choke(a, true);
     check_limit(a);
 }
 
@@ -154,6 +166,56 @@ static void front_closed(struct front *f, const struct address *peer)
     tell_load(a);
     check_limit(a);
     a->changed(a);
+}
+
+/* ---- when memory or connections are short ---- */
+
+#define LOOKS_MOST    512 /* connections in a call */
+#define IDLE_SHORT_MS 1000
+
+static bool is_crowded(const struct acceptor *a)
+{
+    return a->connections_max && load_of(a) * 4 >= a->connections_max * 3;
+}
+
+bool acceptor_needs_relief(const struct acceptor *a)
+{
+    return is_crowded(a) || a->choked;
+}
+
+/* Of connections, the last eighth is kept free for those who come. */
+static unsigned places_wanted(const struct acceptor *a)
+{
+    int64_t open = (int64_t)a->front->open, over = open * 8 - a->connections_max * 7;
+    return a->connections_max && over >= 0 ? (unsigned)(over / 8) + 1 : 0;
+}
+
+static uint32_t connections_of(void *ctx, const struct address *peer)
+{
+    struct acceptor *a = ctx;
+    /* A proxy has connections for many visitors. */
+    bool is_proxy = route_peer_is_trusted(a->front->requests->snapshot, peer);
+    return is_proxy || !a->clients ? 1 : clients_count(a->clients, peer);
+}
+
+void acceptor_relieve(struct acceptor *a, enum overload_step step, int64_t bytes)
+{
+    struct counters *counters = a->front->requests->counters;
+    const struct process_settings *p = &a->front->requests->snapshot->settings->process;
+    struct front_shed_done done = { 0 };
+    struct front_shed how = { .step = step, .looks = LOOKS_MOST, .connections_of = connections_of, .ctx = a };
+    how.places = places_wanted(a);
+    how.bytes = step >= OVERLOAD_CUT ? bytes : 0;
+    how.idle_ms =
+        how.places || step >= OVERLOAD_REFUSE ? IDLE_SHORT_MS : front_idle_saved_ms(p->idle_timeout);
+    if (how.places && how.step < OVERLOAD_CUT)
+        how.step = OVERLOAD_CUT;
+    if (!a->draining && (step > OVERLOAD_NONE || is_crowded(a)))
+        front_shed(a->front, &how, &done);
+    count_add(counters, COUNTER_OVERLOAD_IDLE, done.idle);
+    count_add(counters, COUNTER_OVERLOAD_CUTS, done.cut);
+    choke(a, step == OVERLOAD_PAUSE && done.cut == 0 && done.slow == 0);
+    check_limit(a);
 }
 
 /* ---- life ---- */

@@ -2,7 +2,7 @@
  * Accepts a worker's connections for one purpose, the sites or the admin listener. It has the listeners,
  * stops accepting at a limit, spreads connections over the workers, opens the stream, and decides which front
  * gets it. Belongs to the worker's loop: all functions run on its thread. Other workers use only `loop`,
- * `load`, `arriving` and `ended`.
+ * `load`, `arriving` and `ended`, the watchdog `choked` as well.
  */
 #ifndef SERVER_ACCEPTOR_H
 #define SERVER_ACCEPTOR_H
@@ -22,6 +22,8 @@ struct acceptor {
     size_t listeners_n, listeners_open;
     int64_t connections_max; /* 0: no limit */
     bool paused, draining;
+    /* Memory is short, and nobody can be cut off: accepting pauses until the next look. Others read it. */
+    atomic_bool choked;
     /* The connections of each client, shared with the other workers. NULL: one client may have any number. */
     struct clients *clients;
     int64_t client_most;            /* with the setting client_connections at 0 */
@@ -49,6 +51,13 @@ void acceptor_fini(struct acceptor *a);
 int acceptor_listen(struct acceptor *a, int fd);
 /* Accepts what the backlogs still hold, then closes the listeners and drains the front. Call it once. */
 void acceptor_drain(struct acceptor *a);
+/* Gives up connections, since memory is short (`step`, base/overload.h) or they are too many themselves.
+ * `bytes`: what this worker is to give back. Comes ten times a second as long as it is so, and once when
+ * memory suffices again. */
+void acceptor_relieve(struct acceptor *a, enum overload_step step, int64_t bytes);
+/* Does it have to be relieved: are nearly as many connections open as may be, or does it pause for memory?
+ * Any thread: it may be a moment old. */
+bool acceptor_needs_relief(const struct acceptor *a);
 /* Begins to close all connections: the deadline has come. `changed` comes for each. */
 void acceptor_close_all(struct acceptor *a);
 

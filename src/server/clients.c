@@ -58,6 +58,16 @@ uint32_t clients_enter(struct clients *c, const struct address *peer)
     return a < b ? a : b;
 }
 
+uint32_t clients_count(struct clients *c, const struct address *peer)
+{
+    _Atomic uint32_t *cells[2];
+    if (!find(c, peer, cells))
+        return 0;
+    uint32_t a = atomic_load_explicit(cells[0], memory_order_relaxed);
+    uint32_t b = atomic_load_explicit(cells[1], memory_order_relaxed);
+    return a < b ? a : b;
+}
+
 void clients_leave(struct clients *c, const struct address *peer)
 {
     _Atomic uint32_t *cells[2];

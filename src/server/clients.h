@@ -27,6 +27,8 @@ struct clients *clients_new(const struct hash_secret *secret);
 /* Counts a connection of that peer. Returns how many he has with it; 0 for a Unix socket, which has no
  * address and is not counted. clients_leave ends it. */
 uint32_t clients_enter(struct clients *c, const struct address *peer);
+/* Returns how many connections he has. 0 for a Unix socket. */
+uint32_t clients_count(struct clients *c, const struct address *peer);
 /* The connection has ended. */
 void clients_leave(struct clients *c, const struct address *peer);
 /* Is it an address of this machine itself, or a Unix socket? Pure. */

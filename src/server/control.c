@@ -70,10 +70,12 @@ static void reply_gauges(struct caller *c)
         buf_printf(&c->out, "\"%s\":%lld,", counters[i].name, (long long)total(p, counters[i].counter));
     buf_printf(&c->out,
                "\"objects\":%lld,\"resources\":%lld,\"memory_bytes\":%lld,\"memory_pages\":%lld,\"passing_"
-               "bytes\":%lld}\n",
+               "bytes\":%lld,\"overhead_bytes\":%lld,\"overhead_high_bytes\":%lld,\"overload_step\":%d}\n",
                (long long)atomic_load(&p->cache->objects), (long long)atomic_load(&p->cache->families),
                (long long)memory_used(&p->cache->memory), (long long)memory_pages(&p->cache->memory),
-               (long long)atomic_load(&p->cache->memory.passing_bytes));
+               (long long)atomic_load(&p->cache->memory.passing_bytes),
+               (long long)atomic_load(&p->overload.held_bytes),
+               (long long)atomic_load(&p->overload.high_bytes), (int)overload_step(&p->overload));
     reply(c);
 }
 

@@ -7,6 +7,7 @@
 #define SERVER_PROCESS_H
 
 #include "admin/admin.h"
+#include "base/overload.h"
 #include "deploy/deploys.h"
 #include "origin/origin.h"
 #include "request/country.h"
@@ -37,6 +38,12 @@ struct process {
     struct clients *clients;     /* of the acceptors for the sites */
     struct log_valve clients_said;
     size_t workers_n;
+    struct overload overload; /* how full memory is; relief_look sets it, all read it */
+    struct log_valve overload_said[OVERLOAD_STEPS];
+    struct {
+        unsigned looks;
+        bool was_short;
+    } relief;                                    /* relief_look's own */
     const struct counters *others;               /* what is counted by none of them */
     _Atomic int64_t tunnels, streams;            /* open ones of all workers, which count them */
     struct log_valve tunnels_said, streams_said; /* that there are too many */

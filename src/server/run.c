@@ -21,6 +21,7 @@
 #include "server/load.h"
 #include "server/facts.h"
 #include "server/prepare.h"
+#include "server/relief.h"
 #include "server/watchdog.h"
 #include "server/worker.h"
 #ifdef FRESHET_CONTROL
@@ -385,6 +386,7 @@ static void init_admin(struct run *r)
     a->counters = mem_alloc(a->workers * sizeof(struct counters *));
     for (size_t i = 0; i < a->workers; i++)
         a->counters[i] = &r->p.workers[i].counters;
+    a->overload = &r->p.overload;
     a->others = r->p.others = &r->watchdog.counters;
     a->clock = &r->p.clock;
     struct now now = clock_now(&r->p.clock);
@@ -405,6 +407,7 @@ static int init_process(struct run *r)
     p->acceptors = mem_alloc(p->workers_n * sizeof(*p->acceptors));
     p->cache = cache_new(&p->secret, s->memory);
     p->clients = clients_new(&p->secret);
+    relief_init(p);
     origins_init(&p->origins);
     p->country = r->found.country;
     deploys_init(&p->deploys);
@@ -563,6 +566,7 @@ int run_verb(const struct cli *cli)
 #endif
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);
+    relief_begin(&r->p);
     for (size_t i = 0; i < r->p.workers_n; i++)
         worker_start(&r->p.workers[i]);
     r->sweep_on.open = sweep_on;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "server/relief.h"
 #include "server/worker.h"
 
 /* ---- what a loop is in ---- */
@@ -85,7 +86,13 @@ static void moving(void *ctx)
     supervisor_say(&w->supervisor, "WATCHDOG=1");
 }
 
-static const struct watch_ops ops = { describe, began, ended, moving };
+static void looked(void *ctx)
+{
+    struct watchdog *w = ctx;
+    relief_look(w->process);
+}
+
+static const struct watch_ops ops = { describe, began, ended, moving, looked };
 
 void watchdog_start(struct watchdog *w, struct process *p)
 {

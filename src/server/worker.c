@@ -181,6 +181,14 @@ static void open_reloaded(struct loop_notice *n)
     w->on_reloaded(w);
 }
 
+static void open_relief(struct loop_notice *n)
+{
+    struct worker *w = CONTAINER_OF(n, struct worker, relief);
+    struct overload *o = &w->process->overload;
+    if (!w->ending)
+        acceptor_relieve(&w->acceptor, overload_step(o), overload_excess(o) / (int64_t)w->process->workers_n);
+}
+
 static void open_reload(struct loop_notice *n)
 {
     struct worker *w = CONTAINER_OF(n, struct worker, reload);
@@ -208,6 +216,11 @@ void worker_post_last(struct worker *w)
 void worker_post_reopen(struct worker *w)
 {
     notice_send(&w->reopen.notice, &w->process->loop);
+}
+
+void worker_post_relief(struct worker *w)
+{
+    notice_send(&w->relief.notice, NULL);
 }
 
 void worker_post_recheck(struct worker *w)
@@ -246,6 +259,7 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
         .facts_desk = &w->facts_desk,
         .readings = &w->readings,
         .windows = w->windows,
+        .overload = &p->overload,
     };
     list_init(&r->open);
     requests_set_settings(r, settings_ref(p->settings));
@@ -298,6 +312,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
         return status;
     readings_init(&w->readings);
     w->windows = windows_new(p->cache, &w->loop);
+    loop_notice_init(&w->relief, &w->loop, open_relief);
     loop_notice_init(&w->reopen, &w->loop, open_reopen);
     loop_notice_init(&w->reload, &w->loop, open_reload);
     loop_notice_init(&w->reloaded, &p->loop, open_reloaded);
@@ -307,6 +322,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     fetcher_init(&w->fetcher, &w->loop, &p->log, p->cache, &w->pool, &w->counters);
     w->fetcher.streams = &p->streams;
     w->fetcher.streams_said = &p->streams_said;
+    w->fetcher.overload = &p->overload;
     facts_desk_init(&w->facts_desk, p->facts, &w->loop);
     init_requests(w, &w->sites, &source_origin, &w->counters);
     follow_init(&w->follow, &w->sites);

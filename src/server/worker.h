@@ -40,6 +40,7 @@ struct worker {
     struct letter drain, last, recheck, rechecked, gone;
     /* notices, since signals may come faster than they are handled */
     struct loop_notice reopen, reload;
+    struct loop_notice relief;                /* from the watchdog */
     struct loop_notice reloaded;              /* to main's loop */
     _Atomic(struct settings *) next_settings; /* with `reload`, a reference */
     void (*on_gone)(struct worker *w);        /* on main's loop */
@@ -68,6 +69,7 @@ void worker_start(struct worker *w);
 void worker_post_drain(struct worker *w); /* stop accepting, finish, end; `on_gone` follows */
 void worker_post_last(struct worker *w);  /* for the worker with the internal listener: the others are gone */
 void worker_post_reopen(struct worker *w);  /* opens the access log anew */
+void worker_post_relief(struct worker *w);  /* memory or connections are short, or not any more; any thread */
 void worker_post_recheck(struct worker *w); /* clocks were turned; `on_rechecked` follows */
 /* Posts new settings and takes a reference. `on_reloaded` follows, once for several posts that came
  * together. */

@@ -272,6 +272,7 @@ static struct chunk *add_chunk(struct heap *h)
     struct chunk *c = pages_map(CHUNK_BYTES, huge);
     if (!c)
         return NULL;
+    mem_count(-(int64_t)CHUNK_BYTES); /* the budget counts it */
     if (h->chunks_n == h->chunks_cap)
         grow_chunks(h);
     c->at = h->chunks_n++;
@@ -427,6 +428,7 @@ static void release_some(struct heap *h)
         forget_chunk(h, c);
         lock_give(&h->lock);
         pages_unmap(c, CHUNK_BYTES);
+        mem_count((int64_t)CHUNK_BYTES);
         lock_take(&h->lock);
         return;
     }
@@ -599,6 +601,7 @@ void heap_fini(struct heap *h)
     for (size_t i = 0; i < h->chunks_n; i++) {
         CHECK(is_empty(&h->chunks[i]));
         pages_unmap(h->chunks[i].chunk, CHUNK_BYTES);
+        mem_count((int64_t)CHUNK_BYTES);
     }
     mem_free(h->chunks);
     mem_free(h->offers);
@@ -610,7 +613,7 @@ void *heap_take(struct heap *h, size_t bytes)
 {
     size_t pages = pages_of(bytes);
     if (pages > RUN_MOST)
-        return mem_try(pages * HEAP_PAGE);
+        return mem_try_budgeted(pages * HEAP_PAGE);
     lock_take(&h->lock);
     void *p = bytes <= HEAP_SMALL ? take_piece(h, class_of(bytes)) : take_run(h, pages, false);
     lock_give(&h->lock);
@@ -642,7 +645,7 @@ void heap_give(struct heap *h, void *p, size_t bytes)
     if (!p)
         return;
     if (pages > RUN_MOST) {
-        mem_free(p);
+        mem_free_budgeted(p);
         return;
     }
     lock_take(&h->lock);

@@ -67,7 +67,7 @@ int64_t memory_excess(const struct memory *m, int64_t bytes)
 
 void *memory_take(struct memory *m, size_t bytes)
 {
-    return SANITIZED ? mem_try(bytes) : heap_take(&m->heap, bytes);
+    return SANITIZED ? mem_try_budgeted(bytes) : heap_take(&m->heap, bytes);
 }
 
 void *memory_zero(struct memory *m, size_t bytes)
@@ -81,7 +81,7 @@ void *memory_zero(struct memory *m, size_t bytes)
 void memory_give(struct memory *m, void *p, size_t bytes)
 {
     if (SANITIZED)
-        mem_free(p);
+        mem_free_budgeted(p);
     else
         heap_give(&m->heap, p, bytes);
 }
@@ -89,7 +89,7 @@ void memory_give(struct memory *m, void *p, size_t bytes)
 /* Pieces from malloc always move: so the sanitizer finds pointers to the old place. */
 void *memory_take_denser(struct memory *m, const void *p, size_t bytes, unsigned quarters)
 {
-    void *to = SANITIZED ? mem_try(bytes) : heap_take_denser(&m->heap, p, bytes, quarters);
+    void *to = SANITIZED ? mem_try_budgeted(bytes) : heap_take_denser(&m->heap, p, bytes, quarters);
     if (to)
         atomic_fetch_add_explicit(&m->moved, 1, memory_order_relaxed);
     return to;

@@ -78,6 +78,8 @@ REASON(STREAM_LIMIT,      "stream-limit",       SAME, KEEPS,  "too many answers 
 REASON(DRAINING,          "draining",           LOOK, KEEPS,  "freshet is stopping")
 REASON(CLIENT_GONE,       "client-gone",        LOOK, KEEPS,  "the client went away before the answer was whole")
 REASON(SLOW_READER,       "slow-reader",        SAME, KEEPS,  "memory was short and the client took less than the setting send_rate_min of a stored response")
+REASON(SLOW_BODY,         "slow-body",          SAME, KEEPS,  "the client sent less of the request's body than the setting body_rate_min")
+REASON(OVERLOAD,          "overload",           SAME, KEEPS,  "freshet is short of memory or connections: it gives up the slowest clients and answers from the cache alone; see the setting overhead")
 REASON(CANCELLED,         "cancelled",          LOOK, KEEPS,  "nobody waits for the answer any more")
 REASON(UPLOAD_FAILED,     "upload-failed",      SAME, KEEPS,  "the request's body did not arrive whole")
 /* clang-format on */

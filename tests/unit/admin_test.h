@@ -32,6 +32,7 @@ struct world {
     struct tokens tokens;
     struct counters counters[2], *both[2];
     struct admin admin;
+    struct overload overload;
     struct requests requests;
     struct snapshot snapshot;
     struct request request;
@@ -74,6 +75,7 @@ static inline void world_init(struct world *w, const char *yaml)
     w->admin.deploys = &w->deploys;
     tokens_init(&w->tokens);
     w->admin.tokens = &w->tokens;
+    w->admin.overload = &w->overload;
     w->admin.counters = w->both;
     w->admin.workers = 2;
     w->admin.clock = &w->clock;

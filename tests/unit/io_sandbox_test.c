@@ -301,6 +301,9 @@ static void refuses_arguments(void)
     EXPECT(REFUSED(syscall(SYS_tgkill, getppid(), getppid(), 0)));
     EXPECT(syscall(SYS_tgkill, getpid(), getpid(), 0) == 0);
     EXPECT(REFUSED(ioctl(0, TIOCSTI, "x")));
+    int left = 0, s = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT(ioctl(s, SIOCOUTQ, &left) == 0 || errno != EPERM); /* stream_unsent */
+    EXPECT(close(s) == 0);
     struct rlimit limit = { 0, 0 };
     EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     EXPECT(REFUSED(setrlimit(RLIMIT_NOFILE, &limit)));

@@ -160,11 +160,40 @@ static void a_fetch_that_leaves_tells_it(void **state)
     assert_int_equal(rooms, 1);
 }
 
+/* The request says so while memory is short. Bytes that are there stay where they are: the origin may be sent
+ * them just now. */
+static void only_an_empty_ring_changes_its_size(void **state)
+{
+    struct iovec iov[2];
+    size_t n;
+    (void)state;
+    begin(FRAMING_CHUNKED, 0);
+    upload_put(&upload, STR("abc"));
+    char *ring = upload.ring;
+    upload_resize(&upload, UPLOAD_SMALL_BYTES);
+    assert_int_equal(upload_space(&upload), UPLOAD_RING_BYTES - 3);
+    assert_ptr_equal(upload.ring, ring);
+    upload_taken(&upload, 3);
+    upload_resize(&upload, UPLOAD_SMALL_BYTES);
+    assert_int_equal(upload_space(&upload), UPLOAD_SMALL_BYTES);
+    assert_null(upload.ring);
+    upload_put(&upload, STR("defg"));
+    assert_int_equal(upload_lease(&upload, iov, &n), 1);
+    assert_memory_equal(iov[0].iov_base, "defg", 4);
+    upload_taken(&upload, 4);
+    upload_resize(&upload, UPLOAD_RING_BYTES);
+    assert_int_equal(upload_space(&upload), UPLOAD_RING_BYTES);
+    upload_end(&upload, UPLOAD_ENDED);
+    upload_resize(&upload, UPLOAD_SMALL_BYTES);
+    assert_int_equal(upload_space(&upload), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(knows_when_there_is_no_body, end),
         cmocka_unit_test_teardown(passes_all_bytes_on, end),
+        cmocka_unit_test_teardown(only_an_empty_ring_changes_its_size, end),
         cmocka_unit_test_teardown(tells_of_room_when_somebody_waits, end),
         cmocka_unit_test_teardown(tells_of_its_end_once, end),
         cmocka_unit_test_teardown(a_fetch_that_leaves_tells_it, end),

@@ -22,6 +22,7 @@ struct line_front {
     struct front front;
     struct list connections;
     unsigned drained;
+    struct front_shed shed; /* as it was told last */
 };
 
 struct line {
@@ -224,13 +225,27 @@ static void line_drain(struct front *front)
     line_close_all(front); /* nothing is ever in flight here when this is called */
 }
 
+/* Gives up as many as it is told to, the oldest first. */
+static void line_shed(struct front *front, const struct front_shed *how, struct front_shed_done *done)
+{
+    struct line_front *f = CONTAINER_OF(front, struct line_front, front);
+    f->shed = *how;
+    *done = (struct front_shed_done){ 0 };
+    LIST_EACH_SAFE(l, &f->connections)
+        if (done->cut < how->places) {
+            stream_close(CONTAINER_OF(l, struct line, link)->stream);
+            done->cut++;
+        }
+}
+
 static void line_free(struct front *front)
 {
     mem_free(CONTAINER_OF(front, struct line_front, front));
 }
 
-static const struct front_protocol line_protocol = { STR_INIT("line"), line_accept, line_drain,
-                                                     line_close_all,   line_free,   STR_INIT("429 \n") };
+static const struct front_protocol line_protocol = { STR_INIT("line"),  line_accept, line_drain,
+                                                     line_close_all,    line_shed,   line_free,
+                                                     STR_INIT("429 \n") };
 
 static struct front *line_front_new(struct requests *requests)
 {
@@ -442,6 +457,49 @@ static void stops_at_its_limit(void **state)
     spot_fini(&p);
 }
 
+/* Near the limit of connections places are made, down to an eighth below it; short of memory the front hears
+ * how much to give back, and when nobody can be given up, accepting pauses until the next look. */
+static void makes_room_when_it_is_short(void **state)
+{
+    (void)state;
+    struct spot p;
+    spot_init(&p);
+    struct front *front = line_front_new(&p.requests);
+    struct line_front *f = CONTAINER_OF(front, struct line_front, front);
+    spot_listen(&p, front);
+    p.acceptor.connections_max = 8;
+    int fds[8];
+    for (size_t i = 0; i < 5; i++)
+        fds[i] = call(&p);
+    RUN_UNTIL(&p.world, front->open == 5);
+    assert_false(acceptor_needs_relief(&p.acceptor));
+    acceptor_relieve(&p.acceptor, OVERLOAD_NONE, 0);
+    assert_int_equal(f->shed.looks, 0); /* it was not asked */
+    for (size_t i = 5; i < 8; i++)
+        fds[i] = call(&p);
+    RUN_UNTIL(&p.world, front->open == 8);
+    assert_true(acceptor_needs_relief(&p.acceptor));
+    acceptor_relieve(&p.acceptor, OVERLOAD_NONE, 0);
+    assert_int_equal(f->shed.step, OVERLOAD_CUT);
+    assert_int_equal(f->shed.places, 2);
+    RUN_UNTIL(&p.world, front->open == 6);
+    assert_false(p.acceptor.paused);
+
+    acceptor_relieve(&p.acceptor, OVERLOAD_SAVE, 1000);
+    assert_int_equal(f->shed.bytes, 0);
+    acceptor_relieve(&p.acceptor, OVERLOAD_CUT, 1000);
+    assert_int_equal(f->shed.bytes, 1000);
+    assert_false(p.acceptor.choked);
+    acceptor_relieve(&p.acceptor, OVERLOAD_PAUSE, 1000);
+    assert_true(p.acceptor.choked && p.acceptor.paused && acceptor_needs_relief(&p.acceptor));
+    assert_int_equal(counter_read(p.requests.counters, COUNTER_OVERLOAD_PAUSES), 1);
+    acceptor_relieve(&p.acceptor, OVERLOAD_NONE, 0);
+    assert_false(p.acceptor.choked || p.acceptor.paused);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        close(fds[i]);
+    spot_fini(&p);
+}
+
 /* Who has more than another gives it what it has accepted; a worker that is about to end takes nothing. */
 static void gives_to_who_has_less(void **state)
 {
@@ -481,6 +539,7 @@ int main(void)
         cmocka_unit_test(another_protocol_stands_behind_the_same_header),
         cmocka_unit_test(a_stream_changes_its_owner),
         cmocka_unit_test(stops_at_its_limit),
+        cmocka_unit_test(makes_room_when_it_is_short),
         cmocka_unit_test(gives_to_who_has_less),
     };
     RUN_ALL_WAYS(tests, NULL, NULL);

@@ -65,6 +65,7 @@ static void a_unix_socket_is_nobodys(void **state)
     (void)state;
     bare.sa.any.sa_family = AF_UNIX;
     assert_true(address_local(STR("/run/x"), &local));
+    assert_int_equal(clients_count(c, &local), 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(clients_enter(c, &local), 0);
         assert_int_equal(clients_enter(c, &none), 0);

@@ -353,7 +353,7 @@ static uint64_t one_call_fails(size_t which, uint64_t after, uint64_t times)
 }
 
 /* The n-th call fails, for all n; disk_test.h checks that nothing is written or synced after a failure.
- * scenarios Q6 */
+ * scenarios Q5, Q6 */
 static void whichever_call_fails(void **state)
 {
     (void)state;

@@ -809,6 +809,39 @@ static void a_torn_tail_leaves_whole_records(void **state)
     world_free(w);
 }
 
+/* A segment's file that was cut at any multiple of 512 bytes, up to the end of its last record: what is read
+ * of it is right or not read, and the log goes on (scenarios Q4). */
+static void a_file_cut_short_is_a_miss(void **state)
+{
+    enum { N = 8, STEP = 512 * CUTS_EACH };
+    (void)state;
+    struct world *w = world_new();
+    w->disk.records = true;
+    open_log(w, 2);
+    pump(w);
+    add_all(w, 0, N);
+    pump(w);
+    size_t end = w->where[N - 1].place.unit * SEGMENT_UNIT + w->where[N - 1].bytes, fewest = N;
+    for (size_t cut = 0; cut <= end + STEP; cut += STEP) {
+        struct world *v = world_new();
+        disk_cut(&w->disk, w->disk.ops_n, NULL, &v->disk);
+        for (int i = 0; i < v->disk.files_n; i++)
+            if (v->disk.file[i].bytes > cut)
+                v->disk.file[i].bytes = cut;
+        open_log(v, 2);
+        recover(v);
+        unsigned good = count_readable(v, 0, N);
+        fewest = good < fewest ? good : fewest;
+        pump(v);
+        add_all(v, N, N + 3);
+        pump(v);
+        assert_int_equal(count_readable(v, N, N + 3), 3);
+        world_free(v);
+    }
+    assert_true(fewest < N);
+    world_free(w);
+}
+
 /* ---- a disk that fails ---- */
 
 /* The disk fails once, at the n-th call of a kind: nothing is said but one warning, nothing wrong is read,
@@ -1050,6 +1083,7 @@ int main(void)
         cmocka_unit_test(a_power_cut_loses_what_was_not_synced),
         cmocka_unit_test(two_seconds_later_it_is_safe),
         cmocka_unit_test(a_torn_tail_leaves_whole_records),
+        cmocka_unit_test(a_file_cut_short_is_a_miss),
         cmocka_unit_test(a_fault_gives_up_one_segment),
         cmocka_unit_test(a_disk_that_is_gone_comes_back),
         cmocka_unit_test(a_folder_that_was_read_only_begins_empty),

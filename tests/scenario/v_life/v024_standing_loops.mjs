@@ -1,5 +1,5 @@
 // A loop that stands for more than a second is named in the log with the request that it is in, once, and with how long it took at the end; it is counted.
-// scenarios V8
+// scenarios V8, U13
 import { check, equal, request, scenario } from '../lib.mjs';
 
 await scenario({ flags: ['--workers', '2'] }, async ({ ask, connect, cases, freshet }) => {
