@@ -268,7 +268,7 @@ void disk_store_failed(struct disk *d, const struct place *place, uint32_t hash)
 
 void disk_store(struct cache *c, struct object *o, const struct place *place, struct now now)
 {
-    if (c->disk)
+    if (c->disk && !atomic_load_explicit(&c->disk->is_paused, memory_order_relaxed))
         store(c->disk, o, place, place->is_common ? place->common_hash : place->variant_hash, NULL, now,
               false);
 }

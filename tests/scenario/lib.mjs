@@ -48,6 +48,15 @@ function exists(file) {
   return fs.existsSync(file);
 }
 
+// A process that nobody has waited for yet does not.
+function lives(pid) {
+  try {
+    return !/^\d+ \(.*\) Z/s.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 // One freshet, living in a folder: front, admin and control sockets, log, state/, and what we note about it.
 export class Freshet {
   constructor(folder = '.') {
@@ -212,6 +221,31 @@ export class Freshet {
     process.kill(+this.note('pid'), `SIG${name}`);
   }
 
+  // A new process takes its place; returns when that serves. Its end cannot be waited for as a child's: `status` sees that it is gone.
+  async upgrade() {
+    const before = this.log().length;
+    this.signal('USR2');
+    await this.replaced(before);
+  }
+
+  // The same without asking for it: somebody else does. `from`: bytes of the log that were there before.
+  async replaced(from = 0) {
+    const m = await eventually('a new freshet serves', () => /upgrade: process (\d+) serves/.exec(this.log().slice(from)));
+    this.before = { pid: this.note('pid'), orphan: this.orphan };
+    this.orphan = true;
+    this.note('pid', m[1]);
+  }
+
+  // Waits until the one before has ended, which has to be well.
+  async drained() {
+    const { pid, orphan } = this.before;
+    await eventually('the old freshet ended', () => (orphan ? !lives(pid) : this.note('status') !== undefined));
+    if (orphan) return;
+    const status = this.note('status');
+    fs.rmSync(this.at('status'));
+    if (status !== '0') throw new Error(`the old freshet ended with status ${status}:\n${this.log()}`);
+  }
+
   // Does something while all of its threads are stopped, so that what comes meanwhile comes at the same time, in the order it was sent.
   async stopped(what) {
     const pid = +this.note('pid');
@@ -227,6 +261,7 @@ export class Freshet {
   }
 
   status() {
+    if (this.orphan) return eventually('freshet ended', () => (lives(this.note('pid')) ? undefined : '0'));
     return eventually('freshet ended', () => this.note('status'));
   }
 

@@ -401,7 +401,7 @@ static void a_stream_changes_its_owner(void **state)
     struct stream *s = mem_alloc(sizeof(*s));
     struct address peer = { .bytes = 0 };
     assert_int_equal(stream_open(s, &p.world.loop, NULL, fds[0]), 0);
-    front_accept(p.acceptor.front, s, &peer, STR("GET /early HTTP/1.1\r\nHost: a\r\n"));
+    front_accept(p.acceptor.front, s, &peer, STR("GET /early HTTP/1.1\r\nHost: a\r\n"), false);
     say(fds[1], "Connection: close\r\n\r\n");
     char got[2048];
     size_t n = 0;
