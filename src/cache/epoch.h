@@ -134,6 +134,8 @@ void epochs_save_to(struct epochs *e, struct facts *f);
 /* Says that no purge follows: the last commit writes the number given last, and the next start goes on with
  * the next one. On main's thread, when the workers have ended. */
 void epochs_end(struct epochs *e);
+/* Says that purges follow all the same: the process that was to go on with the numbers did not start. */
+void epochs_go_on(struct epochs *e);
 
 /* Figures for status, metrics and tests: how many names are remembered, the bytes that this takes, and the
  * number of the purge to which the floor has risen (0: nothing was forgotten early). */

@@ -187,6 +187,10 @@ static void become_idle(struct h1 *c)
     }
     if (c->front->front.leaving && leave(c))
         return;
+    if (c->front->front.leaving && c->letter_pending) { /* and then it comes here again */
+        h1_wait_at_most(c, DRAIN_GRACE_MS, h1_close_on_time);
+        return;
+    }
     if ((c->front->front.draining || c->front->front.leaving) && c->served) {
         h1_linger(c);
         return;

@@ -119,6 +119,7 @@ void process_facts_start(struct process *p, struct facts_watch *w, const char *f
 bool process_facts_pause(struct process *p, struct facts_watch *w)
 {
     timer_stop(&p->loop, &w->again);
+    epochs_end(p->cache->epochs);
     if (facts_pause(p->facts))
         return true;
     log_error(&p->log, "facts", "the disk of the state folder \"%s\" does not answer", w->folder);
@@ -127,6 +128,7 @@ bool process_facts_pause(struct process *p, struct facts_watch *w)
 
 void process_facts_resume(struct process *p, struct facts_watch *w)
 {
+    epochs_go_on(p->cache->epochs);
     facts_resume(p->facts);
     atomic_store(&p->facts_failing, facts_is_failing(p->facts));
     look(w);

@@ -167,6 +167,7 @@ static void remove_admin_file(struct run *r)
     presence_withdraw(&r->presence);
     if (r->admin_written)
         state_remove_admin(r->found.state, &r->admin_file);
+    r->admin_written = false; /* the next one may get the same number */
 }
 
 /* Asked for the second time. coreutils' timeout, a terminal over npm, and whatever else signals both a
@@ -388,7 +389,18 @@ static void upgrade_failed(struct upgrade *u)
     switch_next(r);
 }
 
-/* The workers drain. What others find this process by is the new one's now. */
+/* What others find this process by will be the new one's. */
+static void upgrade_leaves(struct upgrade *u)
+{
+    struct run *r = CONTAINER_OF(u, struct run, upgrade);
+    remove_admin_file(r);
+#ifdef FRESHET_CONTROL
+    if (r->control)
+        control_leave(r->control);
+#endif
+}
+
+/* The workers drain. */
 static void upgrade_gone(struct upgrade *u)
 {
     struct run *r = CONTAINER_OF(u, struct run, upgrade);
@@ -396,16 +408,11 @@ static void upgrade_gone(struct upgrade *u)
     r->drain_ms = r->p.loop.now.mono_ms;
     atomic_store(&r->p.admin.ready, false);
     watchdog_stop(&r->watchdog);
-    remove_admin_file(r);
     if (r->reload_again)
         successor_signal(&u->successor, SIGHUP); /* it may have read the file before it was changed */
     if (u->ends)
         successor_signal(&u->successor, u->ends);
     switch_next(r);
-#ifdef FRESHET_CONTROL
-    if (r->control)
-        control_leave(r->control);
-#endif
 }
 
 static void init_upgrade(struct run *r)
@@ -418,6 +425,7 @@ static void init_upgrade(struct run *r)
     u->supervisor = &r->watchdog.supervisor;
     u->argv = r->cli->argv;
     u->control_fd = -1;
+    u->leaves = upgrade_leaves;
     u->gone = upgrade_gone;
     u->failed = upgrade_failed;
     upgrade_init(u);

@@ -11,6 +11,7 @@
 #define LOOK_MS    20    /* between two looks at what the new process writes, and whether it lives */
 #define STARTS_MS  30000 /* so long may it take to be prepared, */
 #define OPENS_MS   60000 /* and so long to open the store */
+#define ENDS_MS    1000  /* from the channel's end to its own */
 #define ANSWERS_MS 1000  /* so long does a worker that ends wait for the new process */
 
 static struct log *log_of(struct upgrade *u)
@@ -101,27 +102,28 @@ static void too_late(struct timer *t)
                                        : "it had not opened the store in 60 seconds");
 }
 
-static void ended(struct upgrade *u)
+static void is_silent(struct timer *t)
 {
-    char how[64], why[128];
-    if (!successor_has_ended(&u->successor, how, sizeof(how)))
-        snprintf(how, sizeof(how), "it does not speak to this one any more");
-    snprintf(why, sizeof(why), "it ended before it was ready: %s", how);
-    fail(u, why);
+    fail(CONTAINER_OF(t, struct upgrade, limit), "it has closed the channel to this one");
+}
+
+/* It is about to end: `look` sees how. */
+static void hung_up(struct upgrade *u)
+{
+    timer_start(&u->process->loop, &u->limit, ENDS_MS, is_silent);
 }
 
 static void look(struct timer *t)
 {
     struct upgrade *u = CONTAINER_OF(t, struct upgrade, look);
-    struct successor *s = &u->successor;
     char how[64], why[128];
     read_errors(u);
-    if (successor_has_ended(s, how, sizeof(how))) {
-        snprintf(why, sizeof(why), "it ended before it was ready: %s", how);
-        fail(u, why);
+    if (u->state == UPGRADE_LEAVES || !successor_has_ended(&u->successor, how, sizeof(how))) {
+        timer_start(&u->process->loop, t, LOOK_MS, look);
         return;
     }
-    timer_start(&u->process->loop, t, LOOK_MS, look);
+    snprintf(why, sizeof(why), "it ended before it was ready: %s", how);
+    fail(u, why);
 }
 
 /* ---- what is purged meanwhile ---- */
@@ -196,6 +198,7 @@ static void go(struct upgrade *u)
 {
     char lines[64];
     timer_stop(&u->process->loop, &u->limit);
+    u->leaves(u);
     pthread_mutex_lock(&u->talk);
     for (size_t at = 0; at < u->names.n;) {
         uint32_t bytes;
@@ -257,7 +260,7 @@ static void give_store(struct upgrade *u)
     u->state = UPGRADE_OPENS;
     timer_start(&p->loop, &u->limit, OPENS_MS, too_late);
     if (channel_send(u->channel.fd, UPGRADE_STORE, STR_NONE, NULL, 0) < 0)
-        ended(u);
+        hung_up(u);
 }
 
 static void worker_passed_by(struct worker *w)
@@ -286,7 +289,7 @@ static void received(struct channel *c, struct channel_message *m)
 {
     struct upgrade *u = CONTAINER_OF(c, struct upgrade, channel);
     if (!m && u->state != UPGRADE_LEAVES)
-        ended(u);
+        hung_up(u);
     else if (m && m->type == UPGRADE_PREPARED && u->state == UPGRADE_STARTS)
         freeze(u);
     else if (m && m->type == UPGRADE_READY && u->state == UPGRADE_OPENS)

@@ -51,7 +51,8 @@ struct upgrade {
     char program[PATH_MAX]; /* where it stands; empty: not known */
     char *const *argv;
     int control_fd; /* -1: none */
-    /* The new one is about to serve, and the workers have left. */
+    /* The workers have left: by now nobody should find this process any more. Then: the new one serves. */
+    void (*leaves)(struct upgrade *u);
     void (*gone)(struct upgrade *u);
     /* It has failed: what waited for its end may begin. */
     void (*failed)(struct upgrade *u);
