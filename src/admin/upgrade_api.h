@@ -1,6 +1,6 @@
 /*
- * Upgrades by the admin listener (docs/ADMIN.md): begins one, and says how the latest went. Who began one asks
- * until another process answers, or this one says why it still does. On the request's worker.
+ * Upgrades by the admin listener (docs/ADMIN.md): begins one, and says how the latest went. Who began one
+ * asks until another process answers, or this one says why it still does. On the request's worker.
  */
 #ifndef ADMIN_UPGRADE_API_H
 #define ADMIN_UPGRADE_API_H

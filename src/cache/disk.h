@@ -47,8 +47,8 @@ struct disk_options {
  * loaded. 0; -EWOULDBLOCK: another process uses it. Waits for the disk, but reads only the heads of
  * segments. */
 int disk_open(const struct disk_options *o, struct disk **out);
-/* Starts to read, and to find what is there: it writes nothing yet. Waits until all is found, 300 ms at most.
- * Once, before disk_start or by it. */
+/* Starts to read, and to find what is there: it writes nothing yet. Waits until all is found, 300 ms at
+ * most. Once, before disk_start or by it. */
 void disk_find(struct disk *d);
 /* Starts to write, too. */
 void disk_start(struct disk *d);

@@ -114,8 +114,8 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
  * have begun at `oldest` or later. */
 void epochs_forget(struct epochs *e, uint64_t oldest);
 
-/* Who wants to know of each purge: called on the thread that purges, without a lock held, when it is in force.
- * It stays as long as the epochs; NULL ends it. Any thread. */
+/* Who wants to know of each purge: called on the thread that purges, without a lock held, when it is in
+ * force. It stays as long as the epochs; NULL ends it. Any thread. */
 struct epochs_listener {
     void (*purged)(struct epochs_listener *l, enum purge_kind kind, const uint64_t *names, size_t n);
 };

@@ -38,8 +38,9 @@ struct stream_notices {
     /* The kernel took more bytes of a pending write, but not all. Only the ring tells this. NULL: not
      * wanted. */
     void (*moved)(struct stream *s);
-    /* After stream_leave, before `closed`: the connection lives on at `fd`, which is the owner's now. `early`:
-     * what came meanwhile; good during the call. fd -1: it is lost. NULL: stream_leave is not used. */
+    /* After stream_leave, before `closed`: the connection lives on at `fd`, which is the owner's now.
+     * `early`: what came meanwhile; good during the call. fd -1: it is lost. NULL: stream_leave is not
+     * used. */
     void (*left)(struct stream *s, int fd, struct str early);
 };
 

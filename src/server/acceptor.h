@@ -50,8 +50,8 @@ int acceptor_listen(struct acceptor *a, int fd);
 /* Accepts what the backlogs still hold, then closes the listeners and drains the front. Call it once. */
 void acceptor_drain(struct acceptor *a);
 /* Accepts no more, and closes the listeners without looking at their backlogs, which another process accepts
- * from: but for listener i when drains(a, i) is true, of which the backlog is accepted as by a drain. Then gives
- * the connections away: `left` of the front, which the caller has set. Call it once, instead of
+ * from: but for listener i when drains(a, i) is true, of which the backlog is accepted as by a drain. Then
+ * gives the connections away: `left` of the front, which the caller has set. Call it once, instead of
  * acceptor_drain. */
 void acceptor_leave(struct acceptor *a, bool (*drains)(const struct acceptor *a, size_t i));
 /* Takes a connection that another process has accepted. `early`: bytes that it has read; copied. From any

@@ -19,8 +19,8 @@
 struct preparation {
     const struct settings *settings; /* set by the caller; they outlive it */
     bool only_try;                   /* set by the caller: check's way */
-    /* Set by the caller; may be NULL: listening sockets to use. `is_heir`: they are of a freshet that runs and
-     * gives the state folder up; else of a supervisor, and each must be for an address. */
+    /* Set by the caller; may be NULL: listening sockets to use. `is_heir`: they are of a freshet that runs
+     * and gives the state folder up; else of a supervisor, and each must be for an address. */
     struct inherited *inherited;
     bool is_heir;
     /* What prepare found. With only_try no token is made, and the sockets and `bound` are not set. */

@@ -56,6 +56,7 @@ struct run {
     int64_t drain_ms;
     char self[24];
     struct preparation found;
+    struct settings *at_start; /* a reference: those that `found` was found for */
     struct file_id admin_file; /* in the state folder, when it could be written */
     struct presence presence;  /* in the runtime folder */
     bool admin_written;
@@ -68,6 +69,7 @@ struct run {
     struct takeover takeover;
     struct loop_notice upgrade_wanted; /* somebody asks for it by the admin listener */
     bool replaced;                     /* another process serves */
+    bool upgrade_waits;                /* for the end of a reload or a switch */
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -212,6 +214,7 @@ static void drain(struct run *r, int signo)
 
 static void reload(struct run *r);
 static void switch_next(struct run *r);
+static void upgrade(struct run *r);
 
 static void purge_changed_sites(struct run *r, const struct settings *before, const struct settings *after)
 {
@@ -257,6 +260,8 @@ static void worker_reloaded(struct worker *w)
     if (r->reload_again && !r->draining)
         reload(r); /* and does nothing when the file has mistakes */
     switch_next(r);
+    if (r->upgrade_waits && !r->before)
+        upgrade(r);
 }
 
 /* Takes over the reference. worker_reloaded follows for each worker. */
@@ -362,12 +367,13 @@ static void upgrade(struct run *r)
     struct buf why = BUF_INIT;
     if (r->draining || upgrade_runs(&r->upgrade))
         return; /* one after the other; and an end is an end */
+    r->upgrade_waits = r->before != NULL;
+    if (r->upgrade_waits)
+        return;
     admin_upgrade_begun(&r->p.admin);
     if (successor_is_first())
         buf_add(&why, STR("this freshet is process 1 of its container, which would end with it: start a new "
                           "container instead"));
-    else if (r->before)
-        buf_add(&why, STR("a reload or a deploy is under way; ask once more when it is over"));
 #ifdef FRESHET_CONTROL
     r->upgrade.control_fd = r->control ? control_fd(r->control) : -1;
 #endif
@@ -620,6 +626,7 @@ static void fini(struct run *r)
     if (r->before)
         settings_unref(r->before);
     settings_unref(p->settings);
+    settings_unref(r->at_start);
     mem_free(p->acceptors);
     mem_free(p->clients);
     mem_free(p->workers);
@@ -660,7 +667,7 @@ int run_verb(const struct cli *cli)
         return wrong;
     }
     buf_fini(&errors);
-    r->found.settings = r->p.settings;
+    r->found.settings = r->at_start = settings_ref(r->p.settings);
     r->found.inherited = &r->takeover.sockets;
     r->found.is_heir = r->takeover.is_heir;
 #ifdef FRESHET_CONTROL

@@ -137,8 +137,8 @@ static void write_names(struct buf *out, enum purge_kind kind, const uint64_t *n
 
 #define NAMES_AT_ONCE ((size_t)1024)
 
-/* The caller, who answers somebody, goes on when the new process has it too: else that somebody could get from
- * there what he was told is gone. With the lock held over the answer: this process does nothing else. */
+/* The caller, who answers somebody, goes on when the new process has it too: else that somebody could get
+ * from there what he was told is gone. With the lock held over the answer: this process only drains. */
 static void ask(struct upgrade *u, struct str text)
 {
     struct channel_message *m = mem_alloc(sizeof(*m));

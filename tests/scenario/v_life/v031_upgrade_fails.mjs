@@ -1,6 +1,6 @@
 // A new freshet that does not start leaves the old one serving, storing and purging as before, and whoever asked for it is told why: mistakes in the
 // configuration, a program that is none, ends, crashes, says nothing, or dies with the store in its hands.
-// scenarios V10
+// scenarios V4
 import fs from 'node:fs';
 import path from 'node:path';
 import { check, equal, reply, request, scenario, soon } from '../lib.mjs';

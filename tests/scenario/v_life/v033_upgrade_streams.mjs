@@ -1,6 +1,6 @@
 // During an upgrade a slow download, an upload and an upgraded connection (a WebSocket) go on at the old one to their end; drain_timeout cuts what does
 // not end. With a state folder or without one; on a Unix socket or TCP; with fewer or more workers than before.
-// scenarios V10
+// scenarios V12
 import fs from 'node:fs';
 import net from 'node:net';
 import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
