@@ -88,7 +88,9 @@ export class Freshet {
       ...(process.env.FRESHET_IO ? { '--io': process.env.FRESHET_IO } : {}) };
     // A scripted origin has one connection: on a slow machine it must not end between two requests, and with a turn of the clock it does.
     if (!/origin.idle.timeout/.test(flags.join() + (config.length ? this.note('config.yaml') : ''))) usual['--origin-idle-timeout'] = '30s';
-    const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f)).flat(), ...flags];
+    // A flag would count more than the file.
+    const inFile = (flag) => config.length > 0 && new RegExp(`^${flag.slice(2)}:`, 'm').test(this.note('config.yaml'));
+    const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f) && !inFile(f)).flat(), ...flags];
     for (const old of ['pid', 'status', 'ended', 'files']) fs.rmSync(this.at(old), { force: true });
     // A shell stays beside it, to note how it ended.
     spawn('/bin/sh', ['-c', 'd=$1; shift; "$@" >>"$d/log" 2>&1 </dev/null & echo $! >"$d/pid.new"; mv "$d/pid.new" "$d/pid";' +

