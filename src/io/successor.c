@@ -44,7 +44,7 @@ static bool find_in_path(const char *name, char out[PATH_MAX])
     return false;
 }
 
-void successor_find(const char *argv0, char out[PATH_MAX])
+static void find(const char *argv0, char out[PATH_MAX])
 {
     bool found = argv0 && argv0[0] &&
                  (strchr(argv0, '/') ? absolute(argv0, out) && is_program(out) : find_in_path(argv0, out));
@@ -115,43 +115,71 @@ static int spawn(pid_t *pid, const char *program, char *const argv[], int channe
     return -status;
 }
 
-int successor_start(struct successor *s, const char *program, char *const argv[])
+/* In the starter: a channel and a pipe. */
+static pid_t start(void *ctx, const int *fds, size_t n)
 {
-    int ends[2], pipe_ends[2];
-    *s = (struct successor){ .channel = -1, .errors = -1 };
-    int status = channel_pair(ends);
+    struct successor *s = ctx;
+    pid_t pid;
+    int status = n == 2 ? spawn(&pid, s->program, s->argv, fds[0], fds[1]) : -EINVAL;
+    return status < 0 ? status : pid;
+}
+
+void successor_init(struct successor *s, char *const argv[])
+{
+    *s = (struct successor){ .argv = argv, .channel = -1, .errors = -1 };
+    find(argv[0], s->program);
+    starter_open(&s->starter, start, s); /* when it fails, that is said when it is needed */
+}
+
+void successor_fini(struct successor *s)
+{
+    successor_close_errors(s);
+    starter_close(&s->starter);
+}
+
+static void close_both(int ends[2])
+{
+    close(ends[0]);
+    close(ends[1]);
+}
+
+int successor_start(struct successor *s)
+{
+    int channel[2], errors[2];
+    if (!s->program[0])
+        return -ENOENT;
+    int status = channel_pair(channel);
     if (status < 0)
         return status;
-    if (pipe2(pipe_ends, O_CLOEXEC) != 0) {
+    if (pipe2(errors, O_CLOEXEC) != 0) {
         status = -errno;
-        close(ends[0]);
-        close(ends[1]);
+        close_both(channel);
         return status;
     }
-    fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK);
-    status = spawn(&s->pid, program, argv, ends[1], pipe_ends[1]);
-    close(ends[1]);
-    close(pipe_ends[1]);
-    if (status < 0) {
-        close(ends[0]);
-        close(pipe_ends[0]);
-        s->pid = 0;
-        return status;
+    fcntl(errors[0], F_SETFL, O_NONBLOCK);
+    pid_t pid = starter_start(&s->starter, (int[]){ channel[1], errors[1] }, 2);
+    close(channel[1]);
+    close(errors[1]);
+    if (pid < 0) {
+        close(channel[0]);
+        close(errors[0]);
+        return pid;
     }
-    s->channel = ends[0];
-    s->errors = pipe_ends[0];
+    s->pid = pid;
+    s->channel = channel[0];
+    s->errors = errors[0];
     return 0;
 }
 
 bool successor_has_ended(struct successor *s, char *why, size_t room)
 {
     int status;
-    if (s->pid == 0)
-        return true;
-    if (waitpid(s->pid, &status, WNOHANG) != s->pid)
+    if (s->pid == 0 || !starter_has_ended(&s->starter, false, &status))
         return false;
     s->pid = 0;
-    if (WIFSIGNALED(status))
+    if (status < 0)
+        snprintf(why, room, "nobody knows how");
+    else if (WIFSIGNALED(status))
         snprintf(why, room, "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
         snprintf(why, room, "exit code %d", WEXITSTATUS(status));
@@ -161,7 +189,7 @@ bool successor_has_ended(struct successor *s, char *why, size_t room)
 void successor_signal(const struct successor *s, int signo)
 {
     if (s->pid > 0)
-        kill(s->pid, signo);
+        starter_signal(&s->starter, signo);
 }
 
 bool successor_is_first(void)
@@ -174,10 +202,16 @@ void successor_kill(struct successor *s)
     int status;
     if (s->pid == 0)
         return;
-    kill(s->pid, SIGKILL);
-    while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    starter_signal(&s->starter, SIGKILL);
+    (void)starter_has_ended(&s->starter, true, &status);
     s->pid = 0;
+}
+
+void successor_close_errors(struct successor *s)
+{
+    if (s->errors >= 0)
+        close(s->errors);
+    s->errors = -1;
 }
 
 size_t successor_errors(struct successor *s, char *to, size_t room)

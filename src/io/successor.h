@@ -1,7 +1,7 @@
 /*
  * The process that is to take this one's place: the program that stands now where this one was started from,
  * with the same arguments. It gets one end of a channel (io/channel.h), and its standard error is a pipe to
- * this process, so that what it complains about is known. Main thread.
+ * this process, so that what it complains about is known. Main's thread.
  */
 #ifndef IO_SUCCESSOR_H
 #define IO_SUCCESSOR_H
@@ -10,22 +10,26 @@
 #include <sys/types.h>
 
 #include "base/str.h"
+#include "io/starter.h"
 
 /* Names the descriptor of the channel to the process that is started. */
 #define SUCCESSOR_VARIABLE "FRESHET_UPGRADE"
 
 struct successor {
+    struct starter starter; /* starts it: this process may not be able to any more */
+    char program[PATH_MAX]; /* where it stands; empty: not known */
+    char *const *argv;
     pid_t pid;   /* 0: none */
     int channel; /* this process's end */
-    int errors;  /* the pipe, not waiting */
+    int errors;  /* the pipe, not waiting; -1: none */
 };
 
-/* Finds where the program of argv[0] stands, as an absolute path whose links are not followed: who replaces
- * the program replaces one of them, or the file. Call it at the start, before anybody changes the folder.
- * Empty: not known. */
-void successor_find(const char *argv0, char out[PATH_MAX]);
+/* The first thing that a process does: finds where its program stands, as an absolute path whose links are not
+ * followed, so that who replaces the program replaces one of them, or the file; and makes the starter. */
+void successor_init(struct successor *s, char *const argv[]);
+void successor_fini(struct successor *s);
 /* Starts it. 0; or a negative errno, and nothing was started. */
-int successor_start(struct successor *s, const char *program, char *const argv[]);
+int successor_start(struct successor *s);
 /* Has it ended? Then *why gets a few words for people: "exit code 1". Does not wait. */
 bool successor_has_ended(struct successor *s, char *why, size_t room);
 /* Sends it a signal. */
@@ -37,6 +41,8 @@ void successor_kill(struct successor *s);
 /* Reads what it wrote to standard error. Returns the number of bytes; 0: none now, or no more. Does not
  * wait. */
 size_t successor_errors(struct successor *s, char *to, size_t room);
+/* Reads no more of it. */
+void successor_close_errors(struct successor *s);
 
 /* In the new process: the channel's descriptor, which is close-on-exec from now on, and unset in the
  * environment. -1: this process takes nobody's place. */

@@ -64,7 +64,6 @@ struct run {
     struct disk_watch disk_watch;
     struct watchdog watchdog;
     struct confinement confinement;
-    struct starter starter;
     struct upgrade upgrade;
     struct takeover takeover;
     struct loop_notice upgrade_wanted; /* somebody asks for it by the admin listener */
@@ -429,7 +428,6 @@ static void init_upgrade(struct run *r)
     u->facts_watch = &r->facts_watch;
     u->disk_watch = &r->disk_watch;
     u->supervisor = &r->watchdog.supervisor;
-    u->argv = r->cli->argv;
     u->control_fd = -1;
     u->leaves = upgrade_leaves;
     u->gone = upgrade_gone;
@@ -655,7 +653,7 @@ int run_verb(const struct cli *cli)
     struct run *r = &run;
     struct buf errors = BUF_INIT;
     r->cli = cli;
-    successor_find(cli->argv[0], r->upgrade.program);
+    successor_init(&r->upgrade.successor, cli->argv);
     int code = takeover_begin(&r->takeover);
     if (code != 0)
         return code;

@@ -63,9 +63,7 @@ static void forget(struct upgrade *u)
     struct loop *l = &u->process->loop;
     timer_stop(l, &u->look);
     timer_stop(l, &u->limit);
-    if (u->successor.errors >= 0)
-        close(u->successor.errors);
-    u->successor.errors = -1;
+    successor_close_errors(&u->successor);
     mem_free(u->sent);
     u->sent = NULL;
     u->sent_n = 0;
@@ -218,9 +216,7 @@ static void go(struct upgrade *u)
     log_info(log_of(u), "upgrade", "process %ld serves; this one ends when what it has begun is over",
              (long)u->successor.pid);
     timer_stop(&u->process->loop, &u->look);
-    if (u->successor.errors >= 0)
-        close(u->successor.errors);
-    u->successor.errors = -1;
+    successor_close_errors(&u->successor);
     u->gone(u);
 }
 
@@ -336,19 +332,19 @@ void upgrade_init(struct upgrade *u)
 {
     CHECK(pthread_mutex_init(&u->talk, NULL) == 0);
     u->process->upgrade = u;
-    u->successor.errors = -1;
 }
 
 bool upgrade_start(struct upgrade *u, struct buf *why)
 {
     struct process *p = u->process;
     CHECK(u->state == UPGRADE_NONE);
-    int status = u->program[0] ? successor_start(&u->successor, u->program, u->argv) : -ENOENT;
+    int status = successor_start(&u->successor);
     if (status < 0) {
-        buf_printf(why, "cannot start \"%s\": %s", u->program, system_strerror(status));
+        buf_printf(why, "cannot start \"%s\": %s", u->successor.program, system_strerror(status));
         return false;
     }
-    log_info(log_of(u), "upgrade", "process %ld is started, from %s", (long)u->successor.pid, u->program);
+    log_info(log_of(u), "upgrade", "process %ld is started, from %s", (long)u->successor.pid,
+             u->successor.program);
     supervisor_say_reloading(u->supervisor);
     buf_clear(&u->said);
     status = channel_open(&u->channel, &p->loop, u->successor.channel, received);
@@ -370,6 +366,7 @@ void upgrade_fini(struct upgrade *u)
 {
     if (u->state == UPGRADE_OVER)
         close(u->channel.fd);
+    successor_fini(&u->successor);
     mem_free(u->sent);
     buf_fini(&u->said);
     buf_fini(&u->kept);

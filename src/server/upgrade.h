@@ -42,14 +42,13 @@ enum {
 #define UPGRADE_CONTROL "control"
 
 struct upgrade {
+    struct successor successor; /* main calls successor_init, first of all */
     /* set by main */
     struct process *process;
     const struct preparation *found;
     struct facts_watch *facts_watch;
     struct disk_watch *disk_watch;
     const struct supervisor *supervisor;
-    char program[PATH_MAX]; /* where it stands; empty: not known */
-    char *const *argv;
     int control_fd; /* -1: none */
     /* The workers have left: by now nobody should find this process any more. Then: the new one serves. */
     void (*leaves)(struct upgrade *u);
@@ -58,7 +57,6 @@ struct upgrade {
     void (*failed)(struct upgrade *u);
     /* its own */
     enum { UPGRADE_NONE, UPGRADE_STARTS, UPGRADE_FREEZES, UPGRADE_OPENS, UPGRADE_LEAVES, UPGRADE_OVER } state;
-    struct successor successor;
     struct channel channel;
     struct timer look, limit;
     size_t answered;                  /* workers */

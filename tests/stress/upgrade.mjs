@@ -1,6 +1,6 @@
 // One upgrade after the other, under load: no request fails, on connections that stay open or are new; what was stored is a hit, whole and byte by byte;
 // what was purged stays purged, whichever process was asked. `make upgrades ROUNDS=100` is the long form.
-// scenarios V10, V11
+// scenarios V12, V13
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';

@@ -192,8 +192,10 @@ static const struct stream_notices line_notices = { .space = line_space,
                                                     .written = line_written,
                                                     .closed = line_closed };
 
-static void line_accept(struct front *front, struct stream *s, const struct address *peer, struct str early)
+static void line_accept(struct front *front, struct stream *s, const struct address *peer, struct str early,
+                        bool is_old)
 {
+    (void)is_old;
     struct line_front *f = CONTAINER_OF(front, struct line_front, front);
     struct line *c = mem_alloc(sizeof(*c));
     c->front = f;
@@ -229,8 +231,12 @@ static void line_free(struct front *front)
     mem_free(CONTAINER_OF(front, struct line_front, front));
 }
 
-static const struct front_protocol line_protocol = { STR_INIT("line"), line_accept, line_drain,
-                                                     line_close_all,   line_free,   STR_INIT("429 \n") };
+static const struct front_protocol line_protocol = { .name = STR_INIT("line"),
+                                                     .accept = line_accept,
+                                                     .drain = line_drain,
+                                                     .close_all = line_close_all,
+                                                     .free = line_free,
+                                                     .refusal = STR_INIT("429 \n") };
 
 static struct front *line_front_new(struct requests *requests)
 {

@@ -1,6 +1,6 @@
 // A new process takes over listening sockets and store (SIGUSR2): what was stored is a hit from its first answer on, idle connections live on,
 // what was begun is answered, no request fails.
-// scenarios V10
+// scenarios V12
 import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
 
 const later = gate();

@@ -1,6 +1,6 @@
 // What is purged or invalidated while one freshet takes over from another counts at both: an answered purge is never undone, whichever of them was asked,
 // and an unsafe request that the old one still has invalidates at the new one before it is answered.
-// scenarios V11
+// scenarios V13
 import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
 
 const gates = { post: gate(), purge: gate() };

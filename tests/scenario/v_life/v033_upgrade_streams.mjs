@@ -1,6 +1,6 @@
 // During an upgrade a slow download, an upload and an upgraded connection (a WebSocket) go on at the old one to their end; drain_timeout cuts what does
 // not end.
-// scenarios V12
+// scenarios V14
 import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
 
 const rest = gate();

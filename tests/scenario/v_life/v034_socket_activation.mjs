@@ -1,6 +1,6 @@
 // Sockets that systemd passes (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES) are used for the addresses that they are bound to, and go over to the next
 // process; who connected before freshet ran is answered. One that is for no address, or does not listen, is named, and freshet does not start.
-// scenarios V13
+// scenarios V15
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';

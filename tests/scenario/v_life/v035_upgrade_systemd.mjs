@@ -1,6 +1,6 @@
 // systemd follows an upgrade: the old process says RELOADING=1, then MAINPID=, the new one READY=1 and WATCHDOG=1; when the new one does not start, the old one
 // is ready again and goes on.
-// scenarios V9, V10
+// scenarios V9, V12
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 // An upgrade brings what needs a restart: other addresses, fewer and more workers, another size of the disk. What stays is served without a gap, what is new
 // is there, what is gone is refused. Without a disk the new process begins with no page, and no request fails either. Two who ask at once get one upgrade.
-// scenarios V10
+// scenarios V12
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
