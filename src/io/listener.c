@@ -207,7 +207,10 @@ int listener_more(int *fds, size_t have, size_t n)
         return -errno;
     at.bytes = bytes;
     for (size_t i = have; i < n; i++) {
-        fds[i] = is_shared(fds[0], &at) ? listener_socket(&at, &bound) : fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+        /* The kernel lets only the user share a port who has made its first socket. */
+        fds[i] = is_shared(fds[0], &at) ? listener_socket(&at, &bound) : -1;
+        if (fds[i] < 0)
+            fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
         int status = fds[i] == -1 ? -errno : fds[i];
         if (status >= 0)
             continue;

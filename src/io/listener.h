@@ -46,8 +46,8 @@ int listener_socket(const struct address *at, struct address *bound);
 int listener_sockets(const struct address *at, int *fds, size_t n, struct address *bound);
 
 /* With the first `have` sockets of an address, which another process may have made, makes the others: `n` in
- * all. With SO_REUSEPORT new ones, else the first one again. 0: the caller owns them. A negative libuv error:
- * no new one is left open. */
+ * all. With SO_REUSEPORT new ones where the system lets us, else the first one again. 0: the caller owns them.
+ * A negative libuv error: no new one is left open. */
 int listener_more(int *fds, size_t have, size_t n);
 
 /* Initialises the listener and starts accepting on the listening socket `fd`, at most 64 connections a

@@ -24,8 +24,8 @@ struct successor {
     int errors;  /* the pipe, not waiting; -1: none */
 };
 
-/* The first thing that a process does: finds where its program stands, as an absolute path whose links are not
- * followed, so that who replaces the program replaces one of them, or the file; and makes the starter. */
+/* The first thing that a process does: finds where its program stands, as an absolute path whose links are
+ * not followed, so that who replaces the program replaces one of them, or the file; and makes the starter. */
 void successor_init(struct successor *s, char *const argv[]);
 void successor_fini(struct successor *s);
 /* Starts it. 0; or a negative errno, and nothing was started. */

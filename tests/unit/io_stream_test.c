@@ -923,8 +923,8 @@ BOTH(may_be_closed_in_any_notice)
     free(big);
 }
 
-/* Whatever has come, and however far, nothing is lost: what the stream was told, what it had, and what is still
- * to be read at the descriptor are the bytes that were sent. Both ends are still there. */
+/* Whatever has come, and however far, nothing is lost: what the stream was told, what it had, and what is
+ * still to be read at the descriptor are the bytes that were sent. Both ends are still there. */
 BOTH(a_connection_that_leaves_lives_on)
 {
     for (int turns = 0; turns < 4; turns++) {
