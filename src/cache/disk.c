@@ -299,6 +299,12 @@ static void find_first(struct disk *d)
         background_nap(FIND_NAP_US);
 }
 
+static void start_finder(struct disk *d)
+{
+    d->finder = background_start("disk-find", find_some, d);
+    CHECK(d->finder);
+}
+
 void disk_find(struct disk *d)
 {
     d->is_started = true;
@@ -308,16 +314,18 @@ void disk_find(struct disk *d)
     }
     d->readers = pool_threads_start("disk-read", DISK_READERS);
     CHECK(d->readers);
-    d->finder = background_start("disk-find", find_some, d);
-    CHECK(d->finder);
+    start_finder(d);
     find_first(d);
 }
 
 /* The finder appends only what the workers have stored, which begin after this. */
 void disk_start(struct disk *d)
 {
+    background_stop(&d->finder);
     segments_start(d->log);
-    if (!d->is_started)
+    if (d->is_started)
+        start_finder(d);
+    else
         disk_find(d);
 }
 
@@ -348,27 +356,19 @@ static void write_the_rest(struct disk *d)
     }
 }
 
-static void start_finder(struct disk *d)
-{
-    d->finder = background_start("disk-find", find_some, d);
-    CHECK(d->finder);
-}
-
-/* What the finder does, so it stands meanwhile. */
+/* What the finder does, so it stands from now on. */
 void disk_write_behind(struct disk *d)
 {
     background_stop(&d->finder);
     write_the_rest(d);
-    start_finder(d);
+    atomic_store(&d->is_paused, true);
 }
 
 void disk_pause(struct disk *d)
 {
-    background_stop(&d->finder);
     write_the_rest(d);
     disk_long_drop(d);
     disk_settle_owed(d, true);
-    atomic_store(&d->is_paused, true);
     segments_pause(d->log);
 }
 

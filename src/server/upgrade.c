@@ -248,7 +248,6 @@ static void give_store(struct upgrade *u)
     struct process *p = u->process;
     process_disk_pause(p, u->disk_watch);
     u->facts_are_paused = process_facts_pause(p, u->facts_watch);
-    u->is_paused = true;
     if (!u->facts_are_paused) {
         fail(u, "the disk of the state folder does not answer");
         return;
@@ -269,11 +268,12 @@ static void worker_passed_by(struct worker *w)
 static void freeze(struct upgrade *u)
 {
     struct process *p = u->process;
-    process_disk_write_behind(u->disk_watch); /* so that less is left to be written */
     u->state = UPGRADE_FREEZES;
     u->answered = 0;
     u->purges.purged = purged;
     epochs_listen(p->cache->epochs, &u->purges);
+    process_disk_write_behind(u->disk_watch);
+    u->is_paused = true;
     atomic_store_explicit(&p->admin.frozen, true, memory_order_release);
     for (size_t i = 0; i < p->workers_n; i++) {
         p->workers[i].on_passed_by = worker_passed_by;

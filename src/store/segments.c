@@ -295,11 +295,11 @@ static void wait_for_holds(struct segments *s)
 
 void segments_pause(struct segments *s)
 {
-    background_stop(&s->thread);
     lock_take(&s->lock);
     s->paused = true;
     lock_give(&s->lock);
     wait_for_holds(s);
+    background_stop(&s->thread);
     int leaving = s->making.slot >= 0 && s->slots[s->making.slot].state == SLOT_LEAVING ? s->making.slot : -1;
     segments_prepare_end(s);
     if (leaving >= 0) { /* what it has can still be read */
@@ -315,13 +315,15 @@ void segments_pause(struct segments *s)
 
 int segments_resume(struct segments *s)
 {
+    if (!s->paused)
+        return 0;
     int status = take_lock(s);
     if (status < 0)
         return status;
+    segments_start(s); /* before others append again */
     lock_take(&s->lock);
     s->paused = false;
     lock_give(&s->lock);
-    segments_start(s);
     return 0;
 }
 
