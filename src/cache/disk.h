@@ -52,8 +52,9 @@ int disk_open(const struct disk_options *o, struct disk **out);
 void disk_find(struct disk *d);
 /* Starts to write, too. */
 void disk_start(struct disk *d);
-/* Writes what is stored and not on disk, as far as the log keeps up: two seconds at most. On main's
- * thread. */
+/* Writes what is stored and not on disk, as far as the log keeps up: two seconds at most. From now on
+ * disk_store writes nothing; what it would have written invalidates an older one. On main's thread. Then
+ * every worker has to pass by, and disk_pause or disk_resume follows. */
 void disk_write_behind(struct disk *d);
 /* Writes what is left of that, and gives the folder back, for another process that takes it over. What is
  * there can be read on; nothing more is written, or taken off the shelf for want of that. On main's thread;

@@ -45,9 +45,9 @@ int listener_socket(const struct address *at, struct address *bound);
  * share the port. */
 int listener_sockets(const struct address *at, int *fds, size_t n, struct address *bound);
 
-/* With the first `have` sockets of an address, which another process may have made, makes the others: `n` in
- * all. With SO_REUSEPORT new ones where the system lets us, else the first one again. 0: the caller owns them.
- * A negative libuv error: no new one is left open. */
+/* With the first `have` sockets of an address, which another process may have made, makes the others: `n`
+ * in all. With SO_REUSEPORT new ones where the system lets us, else the first one again. 0: the caller
+ * owns them. A negative libuv error: no new one is left open. */
 int listener_more(int *fds, size_t have, size_t n);
 
 /* Initialises the listener and starts accepting on the listening socket `fd`, at most 64 connections a
