@@ -12,7 +12,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz crash bench bench-programs floods slowhttptest cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz crash upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -85,6 +85,11 @@ fuzz:
 ROUNDS_OF_CRASHES = $(or $(ROUNDS),1000)
 crash: dev
 	CRASH_ROUNDS=$(ROUNDS_OF_CRASHES) FRESHET=build-dev/src/freshet node tests/stress/crash.mjs
+
+# One upgrade after the other under load, ROUNDS times (make test: 10): about a second each.
+ROUNDS_OF_UPGRADES = $(or $(ROUNDS),100)
+upgrades: dev
+	UPGRADE_ROUNDS=$(ROUNDS_OF_UPGRADES) FRESHET=build-dev/src/freshet node tests/stress/upgrade.mjs
 
 # Measures freshet beside its peers and writes docs/BENCHMARKS.md: about half an hour on an idle machine.
 # TABLES=hits,purges: only these; QUICK=1: a minute, bare and freshet only, nothing is written.

@@ -16,6 +16,7 @@
 #include "admin/saved.h"
 #include "admin/status.h"
 #include "admin/token_api.h"
+#include "admin/upgrade_api.h"
 #include "request/route.h"
 
 #define BODY_MAX       ((size_t)1 << 20)
@@ -94,16 +95,31 @@ static void revoke_token(struct admin *a, struct request *r, const struct access
     token_api_revoke(a, r, &by->rights);
 }
 
+static void begin_upgrade(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)by;
+    (void)body;
+    upgrade_api_begin(a, r);
+}
+
+static void show_upgrade(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)by;
+    (void)body;
+    upgrade_api_show(a, r);
+}
+
 /* ---- what there is ---- */
 
 static void (*const answers[ROUTES])(struct admin *a, struct request *r, const struct access *by,
                                      struct str body) = {
-    [ROUTE_PURGE] = purge,         [ROUTE_PURGE_METHOD] = purge_by_method,
-    [ROUTE_FOREIGN] = foreign,     [ROUTE_EXPLAIN] = explain,
-    [ROUTE_STATUS] = status,       [ROUTE_DEPLOY] = NULL, /* see admin_answer: it may take a while */
-    [ROUTE_TOKENS] = list_tokens,  [ROUTE_CREATE] = create_token,
-    [ROUTE_REVOKE] = revoke_token, [ROUTE_HEALTH] = health,
-    [ROUTE_READY] = readiness,     [ROUTE_METRICS] = metrics,
+    [ROUTE_PURGE] = purge,           [ROUTE_PURGE_METHOD] = purge_by_method,
+    [ROUTE_FOREIGN] = foreign,       [ROUTE_EXPLAIN] = explain,
+    [ROUTE_STATUS] = status,         [ROUTE_DEPLOY] = NULL, /* see admin_answer: it may take a while */
+    [ROUTE_TOKENS] = list_tokens,    [ROUTE_CREATE] = create_token,
+    [ROUTE_UPGRADE] = begin_upgrade, [ROUTE_UPGRADED] = show_upgrade,
+    [ROUTE_REVOKE] = revoke_token,   [ROUTE_HEALTH] = health,
+    [ROUTE_READY] = readiness,       [ROUTE_METRICS] = metrics,
 };
 
 static void digest_of(struct str text, unsigned char out[ADMIN_DIGEST_BYTES])
@@ -160,6 +176,29 @@ static void refuse(struct request *r, const struct asked *asked)
         answer_field(r, STR("WWW-Authenticate"), STR("Bearer"));
 }
 
+/* Whatever changes the store, and so would be lost. */
+static bool changes(enum routes_id route)
+{
+    return route == ROUTE_PURGE || route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN ||
+           route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE;
+}
+
+static bool is_frozen(const struct admin *a)
+{
+    return atomic_load_explicit(&a->frozen, memory_order_acquire);
+}
+
+static void answer_frozen(struct request *r, bool is_foreign)
+{
+    static const struct str text =
+        STR_INIT("a new freshet takes over: nothing was changed; ask once more, it answers in a moment");
+    if (is_foreign)
+        foreign_refuse(r, 503, text);
+    else
+        answer_error(r, 503, "%.*s", STR_ARG(text));
+    answer_field(r, STR("Retry-After"), STR("1"));
+}
+
 bool admin_answer(struct admin *a, struct request *r, struct object *o, struct str body)
 {
     struct asked asked;
@@ -170,6 +209,8 @@ bool admin_answer(struct admin *a, struct request *r, struct object *o, struct s
     } else if (asked.by.found != ACCESS_GOOD) {
         refuse(r, &asked);
         return !access_refused(a, r, &asked.by, o);
+    } else if (changes(asked.route) && is_frozen(a)) {
+        answer_frozen(r, asked.route == ROUTE_FOREIGN);
     } else if (asked.route == ROUTE_DEPLOY) {
         return !deploy_answer(a, r, &asked.by.rights, o, body);
     } else {
@@ -225,8 +266,12 @@ static void leave(struct source *s, struct request *r)
 
 static void start_purge(struct source *s, struct request *r, struct object *o, bool background)
 {
+    struct admin *a = CONTAINER_OF(s, struct admin, by_method);
     CHECK(!background);
-    purge_method_answer(CONTAINER_OF(s, struct admin, by_method), r, NULL);
+    if (is_frozen(a))
+        answer_frozen(r, false);
+    else
+        purge_method_answer(a, r, NULL);
     saved_fill(r, o);
 }
 
@@ -238,8 +283,12 @@ static void leave_purge(struct source *s, struct request *r)
 
 static void start_webhook(struct source *s, struct request *r, struct object *o, bool background)
 {
+    struct admin *a = CONTAINER_OF(s, struct admin, by_webhook);
     CHECK(!background);
-    webhook_answer(CONTAINER_OF(s, struct admin, by_webhook), r, buf_str(&r->collected));
+    if (is_frozen(a))
+        answer_frozen(r, false);
+    else
+        webhook_answer(a, r, buf_str(&r->collected));
     saved_fill(r, o);
 }
 
@@ -281,6 +330,7 @@ void admin_fini(struct admin *a)
     lock_fini(&a->lock);
     wrong_tokens_fini(&a->wrong_tokens);
     webhook_fini(&a->webhooks);
+    upgrade_api_fini(a);
 }
 
 bool admin_may_purge(struct admin *a, int64_t most, int64_t now_mono_ms)

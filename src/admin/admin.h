@@ -43,7 +43,8 @@ struct admin {
     const struct clock *clock;
     struct str token; /* that of the start, which may do everything; never empty */
     int64_t started_wall_ms, started_mono_ms;
-    _Atomic bool ready; /* false before all listeners are up, and from the drain on */
+    _Atomic bool frozen; /* another freshet takes the store over: nothing may be changed here */
+    _Atomic bool ready;  /* false before all listeners are up, and from the drain on */
     /* its own */
     unsigned char digest[ADMIN_DIGEST_BYTES]; /* of the token */
     struct lock lock;                         /* guards those of the members below that are not atomic */
@@ -54,7 +55,13 @@ struct admin {
     char reload_error[256];   /* what was wrong with the configuration; empty: nothing */
     _Atomic uint64_t reloads_failed;
     _Atomic bool reload_failed;
-    struct list deploying; /* requests that wait for their deploy; all on the admin listener's worker */
+    /* Upgrades (admin/upgrade_api.h). */
+    struct notice *upgrade_main; /* set by main: told that one is wanted */
+    int64_t pid;                 /* set by main: this process's */
+    uint64_t upgrades;           /* that were begun, ever */
+    bool upgrade_runs;
+    struct str upgrade_error; /* of the latest that has ended; owned; empty: there was none */
+    struct list deploying;    /* requests that wait for their deploy; all on the admin listener's worker */
     struct log_valve refused_said; /* that purges by method were refused */
     struct wrong_tokens wrong_tokens;
     struct log_valve wrong_said; /* that wrong tokens were refused */
@@ -73,6 +80,10 @@ void admin_fini(struct admin *a);
 /* Notes that the configuration was read again. `error`: the first thing that is wrong with it, so that the
  * old one stays in force; empty: nothing. */
 void admin_reloaded(struct admin *a, struct str error, int64_t now_wall_ms);
+
+/* Notes that an upgrade has begun, and that it did not come about, or was refused. On main's thread. */
+void admin_upgrade_begun(struct admin *a);
+void admin_upgrade_ended(struct admin *a, struct str error);
 
 /* ---- for the other files of this room, and its tests ---- */
 

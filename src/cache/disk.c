@@ -299,19 +299,34 @@ static void find_first(struct disk *d)
         background_nap(FIND_NAP_US);
 }
 
-void disk_start(struct disk *d)
+static void start_finder(struct disk *d)
+{
+    d->finder = background_start("disk-find", find_some, d);
+    CHECK(d->finder);
+}
+
+void disk_find(struct disk *d)
 {
     d->is_started = true;
-    segments_start(d->log); /* before others use the log */
     for (unsigned i = 0; i < DISK_READERS; i++) {
         d->rooms[i] = pages_map(DISK_ROOM, false);
         CHECK(d->rooms[i]);
     }
     d->readers = pool_threads_start("disk-read", DISK_READERS);
     CHECK(d->readers);
-    d->finder = background_start("disk-find", find_some, d);
-    CHECK(d->finder);
+    start_finder(d);
     find_first(d);
+}
+
+/* The finder appends only what the workers have stored, which begin after this. */
+void disk_start(struct disk *d)
+{
+    background_stop(&d->finder);
+    segments_start(d->log);
+    if (d->is_started)
+        start_finder(d);
+    else
+        disk_find(d);
 }
 
 /* At the end: how long a log that is behind is waited for, so that a short run leaves its pages
@@ -341,6 +356,32 @@ static void write_the_rest(struct disk *d)
     }
 }
 
+/* What the finder does, so it stands from now on. */
+void disk_write_behind(struct disk *d)
+{
+    background_stop(&d->finder);
+    write_the_rest(d);
+    atomic_store(&d->is_paused, true);
+}
+
+void disk_pause(struct disk *d)
+{
+    write_the_rest(d);
+    disk_long_drop(d);
+    disk_settle_owed(d, true);
+    segments_pause(d->log);
+}
+
+int disk_resume(struct disk *d)
+{
+    int status = segments_resume(d->log);
+    if (status < 0)
+        return status;
+    atomic_store(&d->is_paused, false);
+    start_finder(d);
+    return 0;
+}
+
 static void drop(struct pool_job *j)
 {
     struct disk_read *r = CONTAINER_OF(j, struct disk_read, job);
@@ -354,10 +395,12 @@ void disk_stop(struct disk *d)
     if (d->is_started) {
         for (unsigned i = 0; i < DISK_READERS; i++)
             pages_unmap(d->rooms[i], DISK_ROOM);
-        write_the_rest(d);
+        if (!d->is_paused)
+            write_the_rest(d);
     }
     disk_long_drop(d);
-    disk_settle_owed(d, true);
+    if (!d->is_paused)
+        disk_settle_owed(d, true);
     segments_close(&d->log);
 }
 

@@ -47,8 +47,22 @@ struct disk_options {
  * loaded. 0; -EWOULDBLOCK: another process uses it. Waits for the disk, but reads only the heads of
  * segments. */
 int disk_open(const struct disk_options *o, struct disk **out);
-/* Starts to write, to read, and to find what is there. */
+/* Starts to read, and to find what is there: it writes nothing yet. Waits until all is found, 300 ms at
+ * most. Once, before disk_start or by it. */
+void disk_find(struct disk *d);
+/* Starts to write, too. */
 void disk_start(struct disk *d);
+/* Writes what is stored and not on disk, as far as the log keeps up: two seconds at most. From now on
+ * disk_store writes nothing; what it would have written invalidates an older one. On main's thread. Then
+ * every worker has to pass by, and disk_pause or disk_resume follows. */
+void disk_write_behind(struct disk *d);
+/* Writes what is left of that, and gives the folder back, for another process that takes it over. What is
+ * there can be read on; nothing more is written, or taken off the shelf for want of that. On main's thread;
+ * the workers may go on. */
+void disk_pause(struct disk *d);
+/* Goes on, since the other process did not start. 0; -EWOULDBLOCK: another one has the folder, and all stays
+ * as it is. */
+int disk_resume(struct disk *d);
 /* Ends that: what was stored is written. Jobs that were not begun tell that nothing was read. The workers
  * have ended. */
 void disk_stop(struct disk *d);

@@ -40,6 +40,7 @@ struct disk {
     bool longs_left; /* one had no room there: a walk will find it */
     atomic_bool is_whole;
     bool is_started;
+    atomic_bool is_paused;                  /* nothing is written any more */
     uint64_t owed_lately[DISK_OWED_LATELY]; /* keys that were owed while not all was found; by their hash */
     _Atomic uint64_t pages_read, rules_read, parts_read, not_there, superseded;
     _Atomic uint64_t object; /* the number of the latest response, for struct segment_record */

@@ -266,11 +266,24 @@ void disk_store_failed(struct disk *d, const struct place *place, uint32_t hash)
     supersede(d, &key, place, clock_now(d->o.clock).mono_ms);
 }
 
+/* Another process has the folder: an older one there is not to be used unasked. That process hears of it. */
+static void store_paused(struct disk *d, const struct place *place, uint32_t hash, int64_t now_ms)
+{
+    struct hash128 key = disk_page_key(d->o.cache, place, hash), at = disk_shelf_key(&key);
+    if (shelf_remove(d->shelf, &at, NULL) || !disk_is_whole(d))
+        invalidate(d, place->primary, now_ms);
+}
+
 void disk_store(struct cache *c, struct object *o, const struct place *place, struct now now)
 {
-    if (c->disk)
-        store(c->disk, o, place, place->is_common ? place->common_hash : place->variant_hash, NULL, now,
-              false);
+    struct disk *d = c->disk;
+    if (!d)
+        return;
+    uint32_t hash = place->is_common ? place->common_hash : place->variant_hash;
+    if (atomic_load_explicit(&d->is_paused, memory_order_relaxed))
+        store_paused(d, place, hash, now.mono_ms);
+    else
+        store(d, o, place, hash, NULL, now, false);
 }
 
 /* ---- what memory has and the disk has not ---- */

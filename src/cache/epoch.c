@@ -382,7 +382,15 @@ uint64_t epochs_purge(struct epochs *e, enum purge_kind kind, const uint64_t *na
     lock_give(&e->lock);
     if (e->facts && n)
         facts_ask(e->facts);
+    struct epochs_listener *l = atomic_load_explicit(&e->listener, memory_order_acquire);
+    if (l)
+        l->purged(l, kind, names, n);
     return number;
+}
+
+void epochs_listen(struct epochs *e, struct epochs_listener *l)
+{
+    atomic_store_explicit(&e->listener, l, memory_order_release);
 }
 
 static bool is_made(const struct epoch_names *of, uint32_t upper)

@@ -114,6 +114,13 @@ bool epochs_touched(struct epochs *e, struct epoch_names names, uint64_t begin, 
  * have begun at `oldest` or later. */
 void epochs_forget(struct epochs *e, uint64_t oldest);
 
+/* Who wants to know of each purge: called on the thread that purges, without a lock held, when it is in
+ * force. It stays as long as the epochs; NULL ends it. Any thread. */
+struct epochs_listener {
+    void (*purged)(struct epochs_listener *l, enum purge_kind kind, const uint64_t *names, size_t n);
+};
+void epochs_listen(struct epochs *e, struct epochs_listener *l);
+
 /* ---- on disk (store/facts.h) ---- */
 
 /* Returns the rows that make purges last: for facts_open, which loads what is on disk. On main's thread,
@@ -127,6 +134,8 @@ void epochs_save_to(struct epochs *e, struct facts *f);
 /* Says that no purge follows: the last commit writes the number given last, and the next start goes on with
  * the next one. On main's thread, when the workers have ended. */
 void epochs_end(struct epochs *e);
+/* Says that purges follow all the same: the process that was to go on with the numbers did not start. */
+void epochs_go_on(struct epochs *e);
 
 /* Figures for status, metrics and tests: how many names are remembered, the bytes that this takes, and the
  * number of the purge to which the floor has risen (0: nothing was forgotten early). */

@@ -59,6 +59,7 @@ struct epochs {
     struct memory memory; /* counts what the names take */
     size_t names_max;
     uint64_t floors[PURGE_KINDS]; /* the latest number of each kind that was forgotten over the cap */
+    _Atomic(struct epochs_listener *) listener;
     /* What of it is on disk: private to cache/epoch_saved.c, which epoch.c tells of changes. */
     struct facts *facts; /* NULL: nothing is saved */
     struct list saved, unsaved;

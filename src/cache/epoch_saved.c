@@ -472,3 +472,10 @@ void epochs_end(struct epochs *e)
     e->is_over = true;
     lock_give(&e->lock);
 }
+
+void epochs_go_on(struct epochs *e)
+{
+    lock_take(&e->lock);
+    e->is_over = false;
+    lock_give(&e->lock);
+}

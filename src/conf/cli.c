@@ -56,6 +56,13 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                     "with. The secret of a new one is printed once. A token works at once and until it "
                     "expires or is revoked, also after a restart.",
                     1, 2, false },
+    [CLI_UPGRADE] = { STR_INIT("upgrade"), "upgrade",
+                      "Starts the program that stands now where a running freshet was started from, in its "
+                      "place, with its arguments: it takes over listening sockets and store, and no request "
+                      "fails. Returns when the new one serves. Exit code 1: it does not start, and the old "
+                      "one "
+                      "goes on.",
+                      0, 0, false },
     [CLI_CHECK] = { STR_INIT("check"), "check [CONFIG] [--SETTING VALUE]...",
                     "Takes what run takes and tries what run would need, says everything that is wrong and "
                     "serves nothing.",
@@ -71,8 +78,9 @@ enum flag_kind {
     FLAG_MANY,   /* a struct strs; each adds one */
 };
 
-#define ON(verb)  (1u << (verb))
-#define ON_CLIENT (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS) | ON(CLI_TOKEN))
+#define ON(verb) (1u << (verb))
+#define ON_CLIENT                                                                                            \
+    (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_UPGRADE))
 
 struct flag {
     unsigned verbs;
@@ -572,7 +580,7 @@ static bool parse_verb(struct parse *p)
 bool cli_parse(int argc, char *const argv[], struct arena *a, struct cli *out, struct buf *error)
 {
     struct parse p = { .cli = out, .arena = a, .argv = argv, .argc = argc > 0 ? (size_t)argc : 0 };
-    *out = (struct cli){ .verb = CLI_HELP };
+    *out = (struct cli){ .verb = CLI_HELP, .argv = argv };
     report_init(&p.report, a, STR("freshet"));
     bool good = parse_verb(&p) && take_words(&p) && check_whole(&p);
     CHECK(good == (p.report.n == 0));

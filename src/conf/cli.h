@@ -15,6 +15,7 @@ enum cli_verb {
     CLI_EXPLAIN, /* ask it what it would answer to a URL */
     CLI_STATUS,  /* ask it how it is */
     CLI_TOKEN,   /* ask it to make, list or revoke tokens */
+    CLI_UPGRADE, /* ask it to start a new one in its place */
     CLI_CHECK,   /* check [CONFIG]: read the settings, say what is wrong */
     CLI_VERSION, /* print the version */
     CLI_HELP,    /* print cli_help */
@@ -28,6 +29,7 @@ struct cli {
     enum cli_verb verb;
     /* --help or "help VERB": print cli_help(verb) and do nothing else. Nothing below is checked then. */
     bool help;
+    char *const *argv; /* all of it */
     /* run, check */
     const char *config;         /* NULL: no file */
     struct override *overrides; /* for settings_read */

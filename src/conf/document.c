@@ -193,7 +193,9 @@ static const char configuration_head[] =
     "and some process managers send it to the process and to its group. |\n"
     "| SIGHUP | reads the configuration again |\n"
     "| SIGUSR1 | opens the access log again, after a rotation |\n"
-    "| SIGUSR2, SIGALRM and others that have no meaning here | writes a line in the log, nothing else |\n";
+    "| SIGUSR2 | starts the program that stands now where freshet was started from, in its place: "
+    "[upgrades](TROUBLESHOOTING.md#a-new-version) |\n"
+    "| SIGALRM and others that have no meaning here | writes a line in the log, nothing else |\n";
 
 static const char *reload_word(enum setting_class class)
 {

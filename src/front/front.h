@@ -39,12 +39,18 @@ struct front_protocol {
     /*
      * Takes over an open stream that does not read; its memory comes from mem_alloc. The front becomes its
      * owner (stream_give), and frees it after its `closed`. `early`: bytes that the previous owner has read;
-     * the front copies them. Calls none of the front's notices.
+     * the front copies them. `is_old`: it has had requests, and may be idle for longer than a new one. Calls
+     * none of the front's notices.
      */
-    void (*accept)(struct front *f, struct stream *s, const struct address *peer, struct str early);
+    void (*accept)(struct front *f, struct stream *s, const struct address *peer, struct str early,
+                   bool is_old);
     /* Accepts no new requests: idle connections close soon, busy ones after their reply. Called at most
      * once. */
     void (*drain)(struct front *f);
+    /* Gives all connections away by the front's `left`: idle ones soon, busy ones after their reply, which
+     * does not say that the connection ends. What cannot be given away is closed as by `drain`. Called at
+     * most once, instead of `drain`. */
+    void (*leave)(struct front *f);
     /* Closes all connections now, since the deadline has come. `closed` follows for each, from the loop. */
     void (*close_all)(struct front *f);
     /* Gives up connections as `how` says, those first that hold most for the least progress. `closed` follows
@@ -61,7 +67,10 @@ struct front {
     const struct front_protocol *protocol;
     struct requests *requests; /* shared by the requests of its connections */
     size_t open;               /* connections */
-    bool draining;
+    bool draining, leaving;
+    /* From the loop: an idle connection that is the receiver's now, with bytes that were read and not used.
+     * Set before `leave`. */
+    void (*left)(struct front *f, int fd, const struct address *peer, struct str early);
     /* From the loop: a connection of that peer closed and is not counted any more. NULL: not wanted. */
     void (*closed)(struct front *f, const struct address *peer);
     void *owner; /* for `closed` */
@@ -72,14 +81,19 @@ struct front *front_new(struct requests *requests);
 
 /* Call the functions of the front's protocol, which stand above. */
 static inline void front_accept(struct front *f, struct stream *s, const struct address *peer,
-                                struct str early)
+                                struct str early, bool is_old)
 {
-    f->protocol->accept(f, s, peer, early);
+    f->protocol->accept(f, s, peer, early, is_old);
 }
 static inline void front_drain(struct front *f)
 {
     f->draining = true;
     f->protocol->drain(f);
+}
+static inline void front_leave(struct front *f)
+{
+    f->leaving = true;
+    f->protocol->leave(f);
 }
 static inline void front_close_all(struct front *f)
 {

@@ -170,6 +170,26 @@ static void too_slow_head(struct timer *t)
         h1_close(c);
 }
 
+/* Another process goes on with the connection. One that is logged in at an origin is known here alone. */
+static bool leave(struct h1 *c)
+{
+    if (c->own || c->letter_pending || c->stream->state != STREAM_OPEN || c->stream->writing ||
+        (c->x && c->x->in.n))
+        return false;
+    c->state = H1_CLOSING;
+    timer_stop(c->stream->loop, &c->timer);
+    stream_leave(c->stream);
+    return true;
+}
+
+static void on_left(struct stream *s, int fd, struct str early)
+{
+    struct h1 *c = s->owner;
+    CHECK(c->tag == H1_TAG && c->state == H1_CLOSING);
+    if (fd >= 0)
+        c->front->front.left(&c->front->front, fd, &c->peer, early);
+}
+
 static void become_idle(struct h1 *c)
 {
     const struct process_settings *p = &c->front->front.requests->snapshot->settings->process;
@@ -179,12 +199,18 @@ static void become_idle(struct h1 *c)
         h1_close(c);
         return;
     }
-    if (c->front->front.draining && c->served) {
+    if (c->front->front.leaving && leave(c))
+        return;
+    if (c->front->front.leaving && c->letter_pending) { /* and then it comes here again */
+        h1_wait_at_most(c, DRAIN_GRACE_MS, h1_close_on_time);
+        return;
+    }
+    if ((c->front->front.draining || c->front->front.leaving) && c->served) {
         h1_linger(c);
         return;
     }
     /* The connection comes from the backlog: its request is here already, or it is not answered. */
-    if (c->front->front.draining) {
+    if (c->front->front.draining || c->front->front.leaving) {
         h1_wait_at_most(c, DRAIN_GRACE_MS, h1_close_on_time);
         stream_read_start(c->stream);
         return;
@@ -451,8 +477,8 @@ static void on_connected(struct stream *s, int status)
     UNREACHABLE();
 }
 
-static const struct stream_notices notices = { on_connected,  on_space,  on_data,    on_ended,
-                                               h1_on_written, on_closed, h1_on_moved };
+static const struct stream_notices notices = { on_connected,  on_space,  on_data,     on_ended,
+                                               h1_on_written, on_closed, h1_on_moved, on_left };
 
 const struct front_ops h1_ops = {
     .send = h1_send,
@@ -475,7 +501,8 @@ static struct h1_front *h1_front_of(struct front *f)
     return CONTAINER_OF(f, struct h1_front, front);
 }
 
-static void accept_stream(struct front *front, struct stream *s, const struct address *peer, struct str early)
+static void accept_stream(struct front *front, struct stream *s, const struct address *peer, struct str early,
+                          bool is_old)
 {
     struct h1_front *f = h1_front_of(front);
     struct h1 *c = mem_alloc(sizeof(*c));
@@ -483,10 +510,13 @@ static void accept_stream(struct front *front, struct stream *s, const struct ad
     c->front = f;
     c->peer = *peer;
     c->stream = s;
+    c->served = is_old;
     link_init(&c->link);
     stream_give(s, &notices, c);
     list_push_back(&f->connections, &c->link);
     front_began(front);
+    if (early.n)
+        h1_go_on_later(c); /* so it is not idle, whatever the front does with those */
     become_idle(c);
     if (early.n == 0 || c->state == H1_CLOSING)
         return;
@@ -494,7 +524,6 @@ static void accept_stream(struct front *front, struct stream *s, const struct ad
     if (early.n > c->x->in.cap)
         h1_grow_in(c->x, early.n);
     buf_add(&c->x->in, early);
-    h1_go_on_later(c);
 }
 
 static void drain(struct front *front)
@@ -506,6 +535,17 @@ static void drain(struct front *front)
         /* The kernel may hold a request that was sent before anybody knew: it is answered, then the
          * connection ends. */
         if (c->state == H1_IDLE)
+            h1_wait_at_most(c, DRAIN_GRACE_MS, h1_close_on_time);
+    }
+}
+
+static void leave_all(struct front *front)
+{
+    struct h1_front *f = h1_front_of(front);
+    timer_stop(front->requests->loop, &f->trim);
+    LIST_EACH_SAFE(l, &f->connections) {
+        struct h1 *c = CONTAINER_OF(l, struct h1, link);
+        if (c->state == H1_IDLE && !leave(c))
             h1_wait_at_most(c, DRAIN_GRACE_MS, h1_close_on_time);
     }
 }
@@ -528,6 +568,7 @@ static const struct front_protocol protocol = {
     .name = STR_INIT("HTTP/1.1"),
     .accept = accept_stream,
     .drain = drain,
+    .leave = leave_all,
     .close_all = close_all,
     .shed = h1_shed,
     .free = free_front,

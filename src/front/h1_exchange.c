@@ -69,7 +69,8 @@ void h1_give_exchange(struct h1 *c)
     h1_set_table(x, 0);
     x->at = x->head_bytes = 0;
     stock_give(&f->exchanges, x);
-    if (stock_can_trim(&f->exchanges) && !f->front.draining && !timer_is_running(&f->trim))
+    if (stock_can_trim(&f->exchanges) && !f->front.draining && !f->front.leaving &&
+        !timer_is_running(&f->trim))
         timer_start(f->front.requests->loop, &f->trim, TRIM_MS, trim);
 }
 

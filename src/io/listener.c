@@ -191,6 +191,36 @@ int listener_sockets(const struct address *at, int *fds, size_t n, struct addres
     return 0;
 }
 
+static bool is_shared(int fd, const struct address *at)
+{
+    int on = 0;
+    socklen_t bytes = sizeof(on);
+    return !is_local(at) && getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, &bytes) == 0 && on;
+}
+
+int listener_more(int *fds, size_t have, size_t n)
+{
+    struct address at, bound;
+    socklen_t bytes = sizeof(at.sa);
+    memset(&at, 0, sizeof(at));
+    if (getsockname(fds[0], &at.sa.any, &bytes) != 0)
+        return -errno;
+    at.bytes = bytes;
+    for (size_t i = have; i < n; i++) {
+        /* The kernel lets only the user share a port who has made its first socket. */
+        fds[i] = is_shared(fds[0], &at) ? listener_socket(&at, &bound) : -1;
+        if (fds[i] < 0)
+            fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+        int status = fds[i] == -1 ? -errno : fds[i];
+        if (status >= 0)
+            continue;
+        while (i-- > have)
+            close(fds[i]);
+        return status;
+    }
+    return 0;
+}
+
 /* ---- accepting ---- */
 
 /* What concerns one connection only: it was gone before it was accepted, or Linux passes on an error of its
@@ -307,6 +337,14 @@ void listener_resume(struct listener *l)
     update_poll(l);
 }
 
+void listener_peer(int fd, struct address *out)
+{
+    socklen_t bytes = sizeof(out->sa);
+    *out = (struct address){ .bytes = 0 };
+    if (getpeername(fd, &out->sa.any, &bytes) == 0)
+        out->bytes = bytes;
+}
+
 void listener_refuse(int fd, struct str text)
 {
     ssize_t sent = text.n ? send(fd, text.p, text.n, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
@@ -327,7 +365,8 @@ static void on_drain(struct letter *letter)
 {
     struct listener *l = CONTAINER_OF(letter, struct listener, drain);
     /* One backlog full: with more, somebody connects as fast as we accept, and it would not end. */
-    accept_some(l, BACKLOG);
+    if (!l->leaves)
+        accept_some(l, BACKLOG);
     l->state = LISTENER_CLOSING;
     timer_stop(l->loop, &l->pause);
     uv_close((uv_handle_t *)&l->poll, on_closed);
@@ -343,4 +382,10 @@ void listener_close(struct listener *l, void (*closed)(struct listener *))
     uv_poll_stop(&l->poll);
     l->drain.open = on_drain;
     loop_defer(l->loop, &l->drain);
+}
+
+void listener_leave(struct listener *l, void (*closed)(struct listener *))
+{
+    l->leaves = true;
+    listener_close(l, closed);
 }

@@ -19,6 +19,7 @@ struct listener {
     bool paused_by_owner;
     /* private to io/listener.c */
     bool exhausted; /* no descriptors or memory: `pause` runs */
+    bool leaves;    /* the backlog is another process's */
     uv_poll_t poll;
     struct timer pause;
     struct letter drain;
@@ -44,6 +45,11 @@ int listener_socket(const struct address *at, struct address *bound);
  * share the port. */
 int listener_sockets(const struct address *at, int *fds, size_t n, struct address *bound);
 
+/* With the first `have` sockets of an address, which another process may have made, makes the others: `n`
+ * in all. With SO_REUSEPORT new ones where the system lets us, else the first one again. 0: the caller
+ * owns them. A negative libuv error: no new one is left open. */
+int listener_more(int *fds, size_t have, size_t n);
+
 /* Initialises the listener and starts accepting on the listening socket `fd`, at most 64 connections a
  * wake-up, so that other work is not starved. When the system refuses (EMFILE, ENFILE, ENOMEM, ENOBUFS) it
  * logs once a minute and pauses for 100 ms; the connections stay in the backlog. `owner` is for the
@@ -60,6 +66,11 @@ void listener_resume(struct listener *l);
  * socket's file: another process may have replaced it. */
 void listener_close(struct listener *l, void (*closed)(struct listener *));
 
+/* The same, but leaves the backlog to another process, which has the socket too. */
+void listener_leave(struct listener *l, void (*closed)(struct listener *));
+
+/* Writes the address of a connection's other side to *out; bytes == 0: unknown. */
+void listener_peer(int fd, struct address *out);
 /* Ends a connection that was just accepted: sends what the kernel takes of `text`, which may be empty, and
  * closes `fd`. A client that has sent more than the kernel has received may see a reset instead. Any
  * thread. */

@@ -108,6 +108,10 @@ _Noreturn static void live(struct life *l)
         if (signo != SIGCHLD)
             (void)signal(signo, SIG_IGN);
     (void)prctl(PR_SET_NAME, NAME, 0, 0, 0);
+    /* What this process was given at its start (sockets of a supervisor) is not the starter's. */
+    if (l->fd > STDERR_FILENO + 1)
+        (void)close_range(STDERR_FILENO + 1, (unsigned)l->fd - 1, 0);
+    (void)close_range((unsigned)l->fd + 1, ~0u, 0);
     while (read_ask(l, &ask, fds, &n)) {
         struct answer a = do_it(l, &ask, fds, n);
         for (size_t i = 0; i < n; i++)

@@ -160,6 +160,13 @@ void stream_reset(struct stream *s)
     stream_close(s);
 }
 
+void stream_leave(struct stream *s)
+{
+    CHECK(s->state == STREAM_OPEN && !s->writing && !s->fin && s->notices->left);
+    s->leaves = true;
+    stream_close(s);
+}
+
 /* ---- questions ---- */
 
 static void ask_address(const struct stream *s, struct address *out,

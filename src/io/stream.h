@@ -38,6 +38,10 @@ struct stream_notices {
     /* The kernel took more bytes of a pending write, but not all. Only the ring tells this. NULL: not
      * wanted. */
     void (*moved)(struct stream *s);
+    /* After stream_leave, before `closed`: the connection lives on at `fd`, which is the owner's now.
+     * `early`: what came meanwhile; good during the call. fd -1: it is lost. NULL: stream_leave is not
+     * used. */
+    void (*left)(struct stream *s, int fd, struct str early);
 };
 
 enum stream_state { STREAM_NEW, STREAM_CONNECTING, STREAM_OPEN, STREAM_CLOSING, STREAM_CLOSED };
@@ -55,6 +59,7 @@ struct stream {
     bool fin;     /* stream_shutdown was called */
     bool local;   /* a Unix socket */
     bool refused; /* the kernel did not take all of the pending write at once */
+    bool leaves;  /* stream_leave was called */
     int fd;       /* -1: not yet, or closed */
     int lost;     /* the error of a failed write; 0: none */
     union {
@@ -134,6 +139,9 @@ void stream_shutdown(struct stream *s);
 void stream_close(struct stream *s);
 /* Like stream_close, with RST: the peer sees that it did not get everything. */
 void stream_reset(struct stream *s);
+/* Ends the stream, but not its connection: `left` gives the descriptor, with what was received and not told;
+ * then `closed` follows. The stream is open, nothing is written, and not in `space`. */
+void stream_leave(struct stream *s);
 
 /* Write the peer's address and this side's to *out; bytes == 0: unknown. One system call each. */
 void stream_peer(const struct stream *s, struct address *out);

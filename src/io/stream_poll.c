@@ -2,6 +2,7 @@
  * Streams by readiness: libuv says when there is something to read or room to write.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -193,13 +194,20 @@ static void on_closed(uv_handle_t *handle)
 {
     struct stream *s = handle->data;
     loop_awake(s->loop);
+    if (s->leaves) {
+        s->leaves = false;
+        s->notices->left(s, s->fd, STR_NONE);
+    }
     s->state = STREAM_CLOSED;
     if (!s->poll.failing)
         s->notices->closed(s);
 }
 
+/* libuv closes its descriptor at once; what came is still the kernel's. */
 static void close_handle(struct stream *s)
 {
+    if (s->leaves)
+        s->fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
     uv_close(&s->poll.uv.handle, on_closed);
 }
 

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "io/ring.h"
@@ -36,6 +37,7 @@ struct kept_bytes {
 };
 
 static void quiet(struct stream *s);
+static void leave(struct stream *s);
 static void arm(struct stream *s);
 
 static struct ring *ring_of(const struct stream *s)
@@ -172,6 +174,8 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
         char *buffer = ring_buffer(ring_of(s), flags);
         if (result > 0 && s->state == STREAM_OPEN)
             receive(s, buffer, (size_t)result);
+        else if (result > 0 && s->leaves)
+            keep(s, buffer, (size_t)result);
         ring_give_buffer(ring_of(s), buffer);
     }
     /* Not while the operation stands: its next results have the bytes that come first. */
@@ -364,6 +368,10 @@ static void open_letter(struct letter *l)
 {
     struct stream *s = CONTAINER_OF(l, struct stream, ring.letter);
     s->ring.letter_pending = false;
+    if (s->state == STREAM_CLOSING && s->leaves && !s->ring.pending) {
+        leave(s);
+        free_kept(s);
+    }
     if (s->state == STREAM_CLOSING) {
         if (s->fd >= 0 || s->ring.pending)
             return;
@@ -435,6 +443,18 @@ static void ring_connect(struct stream *s, const struct address *to)
     s->ring.pending++;
 }
 
+/* The connection, with what was received of it. */
+static void leave(struct stream *s)
+{
+    struct buf early = BUF_INIT;
+    for (struct kept_bytes *k = s->ring.kept; k; k = k->next)
+        buf_add(&early, (struct str){ k->bytes + k->at, k->n - k->at });
+    s->leaves = false;
+    s->notices->left(s, s->fd, buf_str(&early));
+    s->fd = -1;
+    buf_fini(&early);
+}
+
 /* Closing: all that was under way has come back. */
 static void quiet(struct stream *s)
 {
@@ -442,6 +462,10 @@ static void quiet(struct stream *s)
         return;
     if (s->ring.write)
         give_write(s);
+    if (s->leaves && s->fd >= 0) {
+        go_on_later(s); /* a notice comes from the loop */
+        return;
+    }
     free_kept(s);
     if (s->fd >= 0)
         close(s->fd);

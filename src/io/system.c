@@ -349,9 +349,15 @@ int system_make_dirs(const char *path, mode_t mode)
     return make_dir(folder, mode);
 }
 
+/* libuv makes a new text, which nobody frees, of a code that it does not know. */
 const char *system_strerror(int code)
 {
-    return uv_strerror(code);
+    static const char unknown[] = "Unknown system error";
+    char text[128];
+    if (strncmp(uv_strerror_r(code, text, sizeof(text)), unknown, sizeof(unknown) - 1) != 0)
+        return uv_strerror(code);
+    const char *said = strerrordesc_np(-code);
+    return said ? said : "unknown error";
 }
 
 bool system_is_exhausted(int code)

@@ -140,6 +140,7 @@ struct requests {
     void (*log_request)(struct requests *w, const struct request *r);
     void *log_ctx;
     bool draining;
+    bool leaving;             /* another process has the store: what begins now passes */
     uint64_t *next_id;        /* of X-Request-Id, this worker's */
     _Atomic int64_t *tunnels; /* open tunnels of all workers */
     struct log_valve *tunnels_said;

@@ -383,6 +383,8 @@ static void find_mode(struct request *r)
         r->pass_reason = REASON_CONNECTION_AUTH;
     else if (r->site->ruled && r->said.bypass != RULES_NONE)
         r->pass_reason = REASON_BYPASS_RULE;
+    else if (r->w->leaving)
+        r->pass_reason = REASON_HANDED_OVER; /* what was purged since is known there alone */
     r->pass = r->pass_reason != REASON_NONE || r->asks_origin;
     if (r->site->cookies.n && fields_has(&r->fields, FIELD_COOKIE))
         look_at_cookies(r);

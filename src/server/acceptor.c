@@ -37,7 +37,8 @@ static struct front *choose_front(struct acceptor *a)
     return a->front;
 }
 
-static void take_connection(struct acceptor *a, int fd, const struct address *peer)
+static void take_connection(struct acceptor *a, int fd, const struct address *peer, struct str early,
+                            bool is_old)
 {
     struct stream *s = mem_alloc(sizeof(*s));
     if (stream_open(s, a->loop, NULL, fd) < 0) {
@@ -46,7 +47,7 @@ static void take_connection(struct acceptor *a, int fd, const struct address *pe
             clients_leave(a->clients, peer);
         return;
     }
-    front_accept(choose_front(a), s, peer, STR_NONE);
+    front_accept(choose_front(a), s, peer, early, is_old);
     tell_load(a);
     /* Until the next look at memory, ten of which come in a second. */
     if (a->clients && !a->draining && !overload_has_room(a->front->requests->overload, CONNECTION_BYTES))
@@ -64,6 +65,9 @@ struct handover {
     struct acceptor *to;
     int fd;
     struct address peer;
+    bool is_old;
+    size_t early_n;
+    char early[]; /* with is_old */
 };
 
 static int64_t load_of(const struct acceptor *a)
@@ -86,20 +90,28 @@ static void open_handover(struct letter *l)
 {
     struct handover *h = CONTAINER_OF(l, struct handover, letter);
     struct acceptor *a = h->to;
-    take_connection(a, h->fd, &h->peer);
+    if (h->is_old && a->clients)
+        clients_enter(a->clients, &h->peer);
+    take_connection(a, h->fd, &h->peer, (struct str){ h->early, h->early_n }, h->is_old);
     mem_free(h);
     atomic_fetch_sub(&a->arriving, 1);
     a->changed(a);
 }
 
 /* false: it is about to end. Either it sees that something arrives, or we see that it ends. */
-static bool hand_over(struct acceptor *to, int fd, const struct address *peer)
+static bool announce(struct acceptor *to)
 {
     atomic_fetch_add(&to->arriving, 1);
-    if (atomic_load(&to->ended)) {
-        atomic_fetch_sub(&to->arriving, 1);
+    if (!atomic_load(&to->ended))
+        return true;
+    atomic_fetch_sub(&to->arriving, 1);
+    return false;
+}
+
+static bool hand_over(struct acceptor *to, int fd, const struct address *peer)
+{
+    if (!announce(to))
         return false;
-    }
     struct handover *h = mem_alloc(sizeof(*h));
     *h = (struct handover){ .letter.open = open_handover, .to = to, .fd = fd, .peer = *peer };
     loop_post(to->loop, &h->letter);
@@ -155,7 +167,20 @@ static void accepted(struct listener *l, int fd, const struct address *peer)
     }
     struct acceptor *to = a->draining ? a : least_loaded(a);
     if (to == a || !hand_over(to, fd, peer))
-        take_connection(a, fd, peer);
+        take_connection(a, fd, peer, STR_NONE, false);
+}
+
+bool acceptor_take(struct acceptor *a, int fd, struct str early)
+{
+    if (!announce(a))
+        return false;
+    struct handover *h = mem_alloc(sizeof(*h) + early.n);
+    *h = (struct handover){ .letter.open = open_handover, .to = a, .fd = fd, .is_old = true };
+    h->early_n = early.n;
+    str_put(h->early, early);
+    listener_peer(fd, &h->peer);
+    loop_post(a->loop, &h->letter);
+    return true;
 }
 
 static void front_closed(struct front *f, const struct address *peer)
@@ -258,6 +283,15 @@ void acceptor_drain(struct acceptor *a)
     for (size_t i = 0; i < a->listeners_n; i++)
         listener_close(&a->listeners[i], listener_closed);
     front_drain(a->front);
+}
+
+void acceptor_leave(struct acceptor *a, bool (*drains)(const struct acceptor *a, size_t i))
+{
+    CHECK(!a->draining);
+    a->draining = true;
+    for (size_t i = 0; i < a->listeners_n; i++)
+        (drains(a, i) ? listener_close : listener_leave)(&a->listeners[i], listener_closed);
+    front_leave(a->front);
 }
 
 void acceptor_close_all(struct acceptor *a)

@@ -13,7 +13,7 @@
 #include "io/listener.h"
 #include "server/clients.h"
 
-#define ACCEPTOR_LISTENERS_MAX 16
+#define ACCEPTOR_LISTENERS_MAX 64
 
 struct acceptor {
     struct loop *loop;
@@ -58,6 +58,14 @@ void acceptor_relieve(struct acceptor *a, enum overload_step step, int64_t bytes
 /* Does it have to be relieved: are nearly as many connections open as may be, or does it pause for memory?
  * Any thread: it may be a moment old. */
 bool acceptor_needs_relief(const struct acceptor *a);
+/* Accepts no more, and closes the listeners without looking at their backlogs, which another process accepts
+ * from: but for listener i when drains(a, i) is true, of which the backlog is accepted as by a drain. Then
+ * gives the connections away: `left` of the front, which the caller has set. Call it once, instead of
+ * acceptor_drain. */
+void acceptor_leave(struct acceptor *a, bool (*drains)(const struct acceptor *a, size_t i));
+/* Takes a connection that another process has accepted. `early`: bytes that it has read; copied. From any
+ * thread, until loop_fini. true: the descriptor is the acceptor's. false: it is about to end. */
+bool acceptor_take(struct acceptor *a, int fd, struct str early);
 /* Begins to close all connections: the deadline has come. `changed` comes for each. */
 void acceptor_close_all(struct acceptor *a);
 

@@ -26,7 +26,7 @@ struct control {
     struct list callers;
     struct caller *waiting; /* for the workers to look at their timers */
     size_t unseen;          /* workers that have not */
-    bool closing, listening;
+    bool closing, listening, left;
 };
 
 static void reply(struct caller *c)
@@ -265,10 +265,23 @@ static void listener_closed(struct listener *l)
     end_if_quiet(c);
 }
 
+int control_fd(const struct control *c)
+{
+    return c->listener.fd;
+}
+
+void control_leave(struct control *c)
+{
+    c->left = true;
+    listener_leave(&c->listener, listener_closed);
+}
+
 void control_close(struct control *c)
 {
     c->closing = true;
     LIST_EACH_SAFE(l, &c->callers)
         stream_close(&CONTAINER_OF(l, struct caller, link)->stream);
-    listener_close(&c->listener, listener_closed);
+    if (!c->left)
+        listener_close(&c->listener, listener_closed);
+    end_if_quiet(c);
 }

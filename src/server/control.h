@@ -23,6 +23,10 @@ struct control;
 int control_socket(struct str path);
 /* Listens on it, on main's loop. NULL: it cannot, and *status is a libuv error. */
 struct control *control_open(struct process *p, int fd, int *status);
+/* Its socket. */
+int control_fd(const struct control *c);
+/* Accepts no more: the next process does. */
+void control_leave(struct control *c);
 /* Call it when a worker has looked at its timers. */
 void control_rechecked(struct control *c);
 /* Closes it; it frees itself when all is closed. */

@@ -185,6 +185,34 @@ void process_disk_reloaded(struct process *p, struct disk_watch *w)
     timer_start(&p->loop, &w->later, LATER_MS, look_later);
 }
 
+/* ---- an upgrade ---- */
+
+void process_disk_find(struct disk_watch *w)
+{
+    if (w->disk)
+        disk_find(w->disk);
+}
+
+void process_disk_write_behind(struct disk_watch *w)
+{
+    if (w->disk)
+        disk_write_behind(w->disk);
+}
+
+/* A reload whose purge is not yet on disk is not said: the next process makes it once more. */
+void process_disk_pause(struct process *p, struct disk_watch *w)
+{
+    timer_stop(&p->loop, &w->later);
+    if (w->disk)
+        disk_pause(w->disk);
+}
+
+int process_disk_resume(struct process *p, struct disk_watch *w)
+{
+    (void)p;
+    return w->disk ? disk_resume(w->disk) : 0;
+}
+
 /* ---- the end ---- */
 
 #define END_MOST_US ((int64_t)15 * 1000 * 1000)

@@ -116,6 +116,26 @@ void process_facts_start(struct process *p, struct facts_watch *w, const char *f
     look(w);
 }
 
+bool process_facts_pause(struct process *p, struct facts_watch *w)
+{
+    timer_stop(&p->loop, &w->again);
+    epochs_end(p->cache->epochs);
+    if (facts_pause(p->facts))
+        return true;
+    log_error(&p->log, "facts", "the disk of the state folder \"%s\" does not answer", w->folder);
+    return false;
+}
+
+void process_facts_resume(struct process *p, struct facts_watch *w)
+{
+    epochs_go_on(p->cache->epochs);
+    facts_resume(p->facts);
+    atomic_store(&p->facts_failing, facts_is_failing(p->facts));
+    look(w);
+    if (w->is_failing && w->folder[0])
+        timer_start(&p->loop, &w->again, AGAIN_MS, try_again);
+}
+
 void process_facts_stop(struct process *p, struct facts_watch *w)
 {
     w->is_over = true;

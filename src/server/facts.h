@@ -25,6 +25,10 @@ struct facts_watch {
 int process_facts_open(struct process *p, const char *folder);
 /* Starts to commit, and waits for the first commit. p->loop is there. */
 void process_facts_start(struct process *p, struct facts_watch *w, const char *folder);
+/* For an upgrade: commits, and gives the folder back; and takes it again. false: the disk does not answer,
+ * and what is new is in memory alone until freshet is started again. */
+bool process_facts_pause(struct process *p, struct facts_watch *w);
+void process_facts_resume(struct process *p, struct facts_watch *w);
 /* Commits for the last time. After the workers have ended; the cache is still there. */
 void process_facts_stop(struct process *p, struct facts_watch *w);
 

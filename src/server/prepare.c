@@ -50,7 +50,7 @@ static int find_state(struct preparation *p)
 /* Before anything is written there. */
 static int refuse_taken_state(struct preparation *p)
 {
-    if (p->only_try || !p->state[0] || !facts_is_taken(p->state))
+    if (p->only_try || p->is_heir || !p->state[0] || !facts_is_taken(p->state))
         return 0;
     fprintf(
         stderr,
@@ -376,6 +376,28 @@ static int count_descriptors(struct preparation *p)
 
 /* ---- addresses ---- */
 
+static void add_extra(struct preparation *p, int fd)
+{
+    p->extra = mem_resize(p->extra, (p->extra_n + 1) * sizeof(*p->extra));
+    p->extra[p->extra_n++] = fd;
+}
+
+/* The sockets of an address that another process has made, and as many more as workers need. With fewer
+ * workers than sockets, some have several: to close one would cut off who waits there. Returns how many were
+ * there, or a negative code. */
+static int take_inherited(struct preparation *p, struct str text, int *fds, size_t n, struct address *bound)
+{
+    int all[INHERITED_MOST];
+    size_t have = p->inherited ? inherited_take(p->inherited, text, all, COUNT_OF(all), bound) : 0;
+    for (size_t i = 0; i < have; i++)
+        if (i < n)
+            fds[i] = all[i];
+        else
+            add_extra(p, all[i]);
+    int status = have && have < n ? listener_more(fds, have, n) : 0;
+    return status < 0 ? status : (int)have;
+}
+
 /* An address of the settings; `fds`: as many sockets of it as workers share it. */
 static int open_address(struct preparation *p, struct str text, const char *cannot, const char *otherwise,
                         int *fds, size_t n, struct address *bound)
@@ -384,7 +406,11 @@ static int open_address(struct preparation *p, struct str text, const char *cann
     if (!address_parse(text, &at))
         return refuse("not an address:", text, UV_EINVAL, NULL,
                       "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
-    int status = p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
+    int status = take_inherited(p, text, fds, n, bound);
+    if (status <= 0)
+        status = status < 0 ? status : p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
+    else
+        status = 0;
     if (p->only_try && status == UV_EADDRINUSE) {
         /* By a freshet that runs with this configuration, as often as not. */
         fprintf(stderr, "freshet: note: something listens on \"%.*s\" now; run needs it free\n",
@@ -392,6 +418,22 @@ static int open_address(struct preparation *p, struct str text, const char *cann
         return 0;
     }
     return status < 0 ? refuse(cannot, text, status, advice_listen(status, &at), otherwise) : 0;
+}
+
+/* Somebody would connect to it, and wait for ever. */
+static int refuse_unused(struct preparation *p)
+{
+    struct inherited_socket *s = p->inherited && !p->is_heir ? inherited_left(p->inherited) : NULL;
+    char text[ADDRESS_TEXT_MAX] = "";
+    if (!s)
+        return 0;
+    size_t n = address_write(&s->bound, text);
+    fprintf(
+        stderr,
+        "freshet: the socket %.*s (%s%.*s) that the supervisor has passed is for no address; name it with "
+        "--listen or --admin, or take it out of the socket unit\n",
+        (int)n, text, s->name.n ? "" : "it has no name", STR_ARG(buf_str(&s->name)));
+    return 1;
 }
 
 static int open_sockets(struct preparation *p)
@@ -411,7 +453,7 @@ static int open_sockets(struct preparation *p)
     if (s->admin.n && (code == 0 || p->only_try))
         code |= open_address(p, s->admin, "cannot listen for the admin on",
                              "choose another address with --admin", &p->admin_fd, 1, &p->admin_bound);
-    return code;
+    return code ? code : refuse_unused(p);
 }
 
 /* ---- all of it ---- */
@@ -437,5 +479,6 @@ void prepare_fini(struct preparation *p)
 {
     country_close(p->country);
     mem_free(p->fds);
+    mem_free(p->extra);
     buf_fini(&p->token);
 }

@@ -11,7 +11,7 @@
 #include <limits.h>
 
 #include "conf/settings.h"
-#include "io/address.h"
+#include "io/inherited.h"
 #include "io/user.h"
 #include "request/country.h"
 #include "server/worker.h"
@@ -19,6 +19,10 @@
 struct preparation {
     const struct settings *settings; /* set by the caller; they outlive it */
     bool only_try;                   /* set by the caller: check's way */
+    /* Set by the caller; may be NULL: listening sockets to use. `is_heir`: they are of a freshet that runs
+     * and gives the state folder up; else of a supervisor, and each must be for an address. */
+    struct inherited *inherited;
+    bool is_heir;
     /* What prepare found. With only_try no token is made, and the sockets and `bound` are not set. */
     size_t workers_n;
     char state[PATH_MAX]; /* the state folder; empty: none */
@@ -32,6 +36,8 @@ struct preparation {
     /* Listening sockets, which the caller closes or gives away: the one of worker w for the listen address i
      * is fds[i * workers_n + w]. */
     int *fds;
+    int *extra; /* more sockets of the addresses than there are workers: extra_n, in any order */
+    size_t extra_n;
     int admin_fd;                                            /* -1: none */
     struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };

@@ -47,6 +47,11 @@ struct process {
     const struct counters *others;               /* what is counted by none of them */
     _Atomic int64_t tunnels, streams;            /* open ones of all workers, which count them */
     struct log_valve tunnels_said, streams_said; /* that there are too many */
+    /* For an upgrade (server/upgrade.h), set before the workers leave: takes an idle connection, of the admin
+     * listener or of a site's; and: has the other process this listening socket? On the worker's thread. */
+    void (*left)(struct process *p, bool is_internal, int fd, struct str early);
+    bool (*is_left)(struct process *p, int fd);
+    struct upgrade *upgrade;   /* for those */
     atomic_bool reopen_failed; /* since the last SIGUSR1, and a worker has logged it for all */
 };
 

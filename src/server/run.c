@@ -22,6 +22,8 @@
 #include "server/facts.h"
 #include "server/prepare.h"
 #include "server/relief.h"
+#include "server/takeover.h"
+#include "server/upgrade.h"
 #include "server/watchdog.h"
 #include "server/worker.h"
 #ifdef FRESHET_CONTROL
@@ -55,6 +57,7 @@ struct run {
     int64_t drain_ms;
     char self[24];
     struct preparation found;
+    struct settings *at_start; /* a reference: those that `found` was found for */
     struct file_id admin_file; /* in the state folder, when it could be written */
     struct presence presence;  /* in the runtime folder */
     bool admin_written;
@@ -62,6 +65,11 @@ struct run {
     struct disk_watch disk_watch;
     struct watchdog watchdog;
     struct confinement confinement;
+    struct upgrade upgrade;
+    struct takeover takeover;
+    struct loop_notice upgrade_wanted; /* somebody asks for it by the admin listener */
+    bool replaced;                     /* another process serves */
+    bool upgrade_waits;                /* for the end of a reload or a switch */
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -126,7 +134,7 @@ static void worker_gone(struct worker *w)
     struct run *r = CONTAINER_OF(w->process, struct run, p);
     if (++r->gone < r->p.workers_n) {
         /* The one that is left has the admin listener, and waits for this. */
-        if (r->gone == r->p.workers_n - 1 && r->found.admin_fd >= 0)
+        if (r->gone == r->p.workers_n - 1 && r->found.admin_fd >= 0 && !r->replaced)
             worker_post_last(&r->p.workers[0]);
         return;
     }
@@ -135,6 +143,7 @@ static void worker_gone(struct worker *w)
     process_disk_stop(&r->p, &r->disk_watch);
     process_facts_stop(&r->p, &r->facts_watch);
     signals_close(&r->signals, signals_closed);
+    takeover_stop(&r->takeover);
 #ifdef FRESHET_CONTROL
     if (r->control)
         control_close(r->control);
@@ -160,6 +169,7 @@ static void remove_admin_file(struct run *r)
     presence_withdraw(&r->presence);
     if (r->admin_written)
         state_remove_admin(r->found.state, &r->admin_file);
+    r->admin_written = false; /* the next one may get the same number */
 }
 
 /* Asked for the second time. coreutils' timeout, a terminal over npm, and whatever else signals both a
@@ -181,6 +191,11 @@ static void drain_again(struct run *r, int signo)
 
 static void drain(struct run *r, int signo)
 {
+    upgrade_stop(&r->upgrade, "this one was asked to end meanwhile");
+    if (r->upgrade.state == UPGRADE_LEAVES) {
+        r->upgrade.ends = signo; /* in a moment it drains anyway, and the new one is told to end */
+        return;
+    }
     if (r->draining) {
         drain_again(r, signo);
         return;
@@ -199,6 +214,7 @@ static void drain(struct run *r, int signo)
 
 static void reload(struct run *r);
 static void switch_next(struct run *r);
+static void upgrade(struct run *r);
 
 static void purge_changed_sites(struct run *r, const struct settings *before, const struct settings *after)
 {
@@ -244,6 +260,8 @@ static void worker_reloaded(struct worker *w)
     if (r->reload_again && !r->draining)
         reload(r); /* and does nothing when the file has mistakes */
     switch_next(r);
+    if (r->upgrade_waits && !r->before)
+        upgrade(r);
 }
 
 /* Takes over the reference. worker_reloaded follows for each worker. */
@@ -274,7 +292,7 @@ static struct settings *settings_of_deploys(struct run *r, struct settings *read
 
 static void reload(struct run *r)
 {
-    r->reload_again = r->before != NULL;
+    r->reload_again = r->before != NULL || upgrade_runs(&r->upgrade);
     if (r->reload_again)
         return; /* one after the other */
     struct buf errors = BUF_INIT, names = BUF_INIT;
@@ -312,7 +330,7 @@ static void switch_to(struct run *r, struct deploy_switch *s)
 {
     struct str changed = STR_NONE;
     struct settings *read = settings_as_read(r->p.settings);
-    s->is_refused = r->draining || !settings_site_by_name(read, s->site);
+    s->is_refused = r->draining || upgrade_runs(&r->upgrade) || !settings_site_by_name(read, s->site);
     if (s->is_refused) {
         deploys_made(&r->p.deploys, s);
         return;
@@ -336,6 +354,91 @@ static void switch_wanted(struct loop_notice *n)
     switch_next(CONTAINER_OF(n, struct run, wanted));
 }
 
+/* ---- an upgrade ---- */
+
+static void refuse_upgrade(struct run *r, struct buf *why)
+{
+    log_error(&r->p.log, "upgrade", "%.*s", STR_ARG(buf_str(why)));
+    admin_upgrade_ended(&r->p.admin, buf_str(why));
+}
+
+static void upgrade(struct run *r)
+{
+    struct buf why = BUF_INIT;
+    if (r->draining || upgrade_runs(&r->upgrade))
+        return; /* one after the other; and an end is an end */
+    r->upgrade_waits = r->before != NULL;
+    if (r->upgrade_waits)
+        return;
+    admin_upgrade_begun(&r->p.admin);
+    if (successor_is_first())
+        buf_add(&why, STR("this freshet is process 1 of its container, which would end with it: start a new "
+                          "container instead"));
+#ifdef FRESHET_CONTROL
+    r->upgrade.control_fd = r->control ? control_fd(r->control) : -1;
+#endif
+    if (why.n || !upgrade_start(&r->upgrade, &why))
+        refuse_upgrade(r, &why);
+    buf_fini(&why);
+}
+
+static void upgrade_wanted(struct loop_notice *n)
+{
+    upgrade(CONTAINER_OF(n, struct run, upgrade_wanted));
+}
+
+static void upgrade_failed(struct upgrade *u)
+{
+    struct run *r = CONTAINER_OF(u, struct run, upgrade);
+    if (r->reload_again)
+        reload(r);
+    switch_next(r);
+}
+
+/* What others find this process by will be the new one's. */
+static void upgrade_leaves(struct upgrade *u)
+{
+    struct run *r = CONTAINER_OF(u, struct run, upgrade);
+    remove_admin_file(r);
+#ifdef FRESHET_CONTROL
+    if (r->control)
+        control_leave(r->control);
+#endif
+}
+
+/* The workers drain. */
+static void upgrade_gone(struct upgrade *u)
+{
+    struct run *r = CONTAINER_OF(u, struct run, upgrade);
+    r->draining = r->replaced = true;
+    r->drain_ms = r->p.loop.now.mono_ms;
+    atomic_store(&r->p.admin.ready, false);
+    watchdog_stop(&r->watchdog);
+    if (r->reload_again)
+        successor_signal(&u->successor, SIGHUP); /* it may have read the file before it was changed */
+    if (u->ends)
+        successor_signal(&u->successor, u->ends);
+    switch_next(r);
+}
+
+static void init_upgrade(struct run *r)
+{
+    struct upgrade *u = &r->upgrade;
+    u->process = &r->p;
+    u->found = &r->found;
+    u->facts_watch = &r->facts_watch;
+    u->disk_watch = &r->disk_watch;
+    u->supervisor = &r->watchdog.supervisor;
+    u->control_fd = -1;
+    u->leaves = upgrade_leaves;
+    u->gone = upgrade_gone;
+    u->failed = upgrade_failed;
+    upgrade_init(u);
+    loop_notice_init(&r->upgrade_wanted, &r->p.loop, upgrade_wanted);
+    r->p.admin.pid = getpid();
+    r->p.admin.upgrade_main = &r->upgrade_wanted.notice;
+}
+
 static void received(struct signals *s, int signo)
 {
     struct run *r = CONTAINER_OF(s, struct run, signals);
@@ -353,12 +456,13 @@ static void received(struct signals *s, int signo)
         for (size_t i = 0; i < r->p.workers_n; i++)
             worker_post_reopen(&r->p.workers[i]);
         break;
+    case SIGUSR2: upgrade(r); break;
     default:
         signals_name(signo, name);
         log_warning(
             &r->p.log, "main",
             "%s means nothing here: SIGHUP reads the configuration again, SIGUSR1 opens the access log "
-            "again, SIGTERM ends it",
+            "again, SIGUSR2 starts a new freshet in its place, SIGTERM ends it",
             name);
     }
 }
@@ -423,9 +527,14 @@ static int init_process(struct run *r)
         return 1;
     loop_notice_init(&r->wanted, &p->loop, switch_wanted);
     p->deploys.main = &r->wanted.notice;
-    process_facts_start(p, &r->facts_watch, r->found.state);
-    process_disk_start(p, &r->disk_watch);
     return 0;
+}
+
+/* Until then nothing was written: another process may have the store. */
+static void start_store(struct run *r)
+{
+    process_facts_start(&r->p, &r->facts_watch, r->found.state);
+    process_disk_start(&r->p, &r->disk_watch);
 }
 
 static int make_workers(struct run *r)
@@ -436,11 +545,14 @@ static int make_workers(struct run *r)
     int64_t most = limits_connections(p->settings, files);
     say_limits(p, p->settings, files);
     for (size_t i = 0; i < p->workers_n; i++) {
-        int fds[WORKER_LISTENERS_MAX];
-        for (size_t k = 0; k < s->listen.n; k++)
+        int fds[ACCEPTOR_LISTENERS_MAX];
+        size_t n = s->listen.n;
+        for (size_t k = 0; k < n; k++)
             fds[k] = r->found.fds[k * p->workers_n + i];
+        for (size_t k = i; k < r->found.extra_n && n < ACCEPTOR_LISTENERS_MAX; k += p->workers_n)
+            fds[n++] = r->found.extra[k];
         struct worker *w = &p->workers[i];
-        int status = worker_init(w, p, (unsigned)i, fds, s->listen.n, i == 0 ? r->found.admin_fd : -1);
+        int status = worker_init(w, p, (unsigned)i, fds, n, i == 0 ? r->found.admin_fd : -1);
         if (status < 0)
             return say("cannot start", STR("worker"), status);
         status = s->access_log.n ? worker_open_log(w) : 0;
@@ -515,11 +627,28 @@ static void fini(struct run *r)
     if (r->before)
         settings_unref(r->before);
     settings_unref(p->settings);
+    settings_unref(r->at_start);
     mem_free(p->acceptors);
     mem_free(p->clients);
     mem_free(p->workers);
+    upgrade_fini(&r->upgrade);
+    takeover_fini(&r->takeover);
     prepare_fini(&r->found);
 }
+
+#ifdef FRESHET_CONTROL
+/* The control socket: that of the process before, or a new one. -1: none is wanted. */
+static int find_control(struct run *r)
+{
+    int fd;
+    struct address bound;
+    if (!r->cli->control.n)
+        return -1;
+    if (inherited_take(&r->takeover.sockets, STR(UPGRADE_CONTROL), &fd, 1, &bound) == 1)
+        return fd;
+    return control_socket(r->cli->control);
+}
+#endif
 
 int run_verb(const struct cli *cli)
 {
@@ -527,6 +656,10 @@ int run_verb(const struct cli *cli)
     struct run *r = &run;
     struct buf errors = BUF_INIT;
     r->cli = cli;
+    successor_init(&r->upgrade.successor, cli->argv);
+    int code = takeover_begin(&r->takeover);
+    if (code != 0)
+        return code;
     r->p.settings = load_settings(cli, &errors);
     if (!r->p.settings) {
         int wrong = settings_errors_name_flag(buf_str(&errors)) ? 2 : 1;
@@ -535,14 +668,17 @@ int run_verb(const struct cli *cli)
         return wrong;
     }
     buf_fini(&errors);
-    r->found.settings = r->p.settings;
+    r->found.settings = r->at_start = settings_ref(r->p.settings);
+    r->found.inherited = &r->takeover.sockets;
+    r->found.is_heir = r->takeover.is_heir;
 #ifdef FRESHET_CONTROL
-    int control_fd = cli->control.n ? control_socket(cli->control) : -1;
-    if (cli->control.n && control_fd < 0)
-        return say("--control: cannot listen on", cli->control, control_fd);
+    int fd = find_control(r);
+    if (fd < -1)
+        return say("--control: cannot listen on", cli->control, fd);
 #endif
-    int code = prepare(&r->found);
+    code = prepare(&r->found);
     if (code == 0) {
+        takeover_prepared(&r->takeover);
         confine_files(&r->confinement, r->p.settings, cli, r->found.state);
         code = init_process(r);
     }
@@ -557,18 +693,24 @@ int run_verb(const struct cli *cli)
     if (status < 0)
         return say("cannot receive signals", STR("main"), status);
     r->signals_open = true;
+    init_upgrade(r);
 #ifdef FRESHET_CONTROL
-    if (control_fd >= 0) {
-        r->control = control_open(&r->p, control_fd, &status);
+    if (fd >= 0) {
+        r->control = control_open(&r->p, fd, &status);
         if (!r->control)
             return say("--control: cannot listen on", cli->control, status);
     }
 #endif
+    if (r->takeover.is_heir)
+        process_disk_find(&r->disk_watch);
+    takeover_ready(&r->takeover, &r->p);
+    start_store(r);
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);
     relief_begin(&r->p);
     for (size_t i = 0; i < r->p.workers_n; i++)
         worker_start(&r->p.workers[i]);
+    takeover_serve(&r->takeover);
     r->sweep_on.open = sweep_on;
     timer_start(&r->p.loop, &r->sweep, 1000, sweep);
     greet(r);

@@ -116,6 +116,57 @@ static void open_drain(struct letter *l)
     end_if_quiet(w);
 }
 
+static void left(struct front *f, int fd, const struct address *peer, struct str early)
+{
+    struct acceptor *a = f->owner;
+    struct worker *w = a->owner;
+    (void)peer;
+    w->process->left(w->process, a == &w->internal_acceptor, fd, early);
+}
+
+static bool drains(const struct acceptor *a, size_t i)
+{
+    const struct worker *w = a->owner;
+    return !w->process->is_left(w->process, a->listeners[i].fd);
+}
+
+static void tell_left(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, left);
+    w->on_left(w);
+}
+
+/* Another process has the listening sockets and the store. What begins here from now on does not look into
+ * the cache: it does not know of purges that are made there. */
+static void open_leave(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, leave);
+    w->draining = w->leaves = w->sites.draining = w->internal.draining = true;
+    w->sites.leaving = true;
+    w->has_internal = false;
+    timer_start(&w->loop, &w->deadline, w->sites.snapshot->settings->process.drain_timeout, cut_off);
+    w->acceptor.front->left = w->internal_acceptor.front->left = left;
+    acceptor_leave(&w->acceptor, drains);
+    acceptor_leave(&w->internal_acceptor, drains);
+    w->follows_not = follow_stop(&w->follow);
+    w->left.open = tell_left;
+    loop_post(&w->process->loop, &w->left);
+    end_if_quiet(w);
+}
+
+static void tell_passed_by(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, passed_by);
+    w->on_passed_by(w);
+}
+
+static void open_pass_by(struct letter *l)
+{
+    struct worker *w = CONTAINER_OF(l, struct worker, pass_by);
+    w->passed_by.open = tell_passed_by;
+    loop_post(&w->process->loop, &w->passed_by);
+}
+
 static void follow_quiet(struct follow *f)
 {
     struct worker *w = CONTAINER_OF(f, struct worker, follow);
@@ -205,6 +256,18 @@ void worker_post_drain(struct worker *w)
 {
     w->drain.open = open_drain;
     loop_post(&w->loop, &w->drain);
+}
+
+void worker_post_leave(struct worker *w)
+{
+    w->leave.open = open_leave;
+    loop_post(&w->loop, &w->leave);
+}
+
+void worker_post_pass_by(struct worker *w)
+{
+    w->pass_by.open = open_pass_by;
+    loop_post(&w->loop, &w->pass_by);
 }
 
 void worker_post_last(struct worker *w)

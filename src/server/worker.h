@@ -14,7 +14,7 @@
 #include "server/process.h"
 #include "store/facts_desk.h"
 
-#define WORKER_LISTENERS_MAX ACCEPTOR_LISTENERS_MAX
+#define WORKER_LISTENERS_MAX 16 /* addresses */
 
 struct worker {
     struct process *process;
@@ -37,7 +37,7 @@ struct worker {
     struct logfile *access_log;
     uint64_t next_id;
     /* Letters from main. Where main waits, the worker answers with a letter to main's loop. */
-    struct letter drain, last, recheck, rechecked, gone;
+    struct letter drain, last, recheck, rechecked, gone, pass_by, passed_by, leave, left;
     /* notices, since signals may come faster than they are handled */
     struct loop_notice reopen, reload;
     struct loop_notice relief;                /* from the watchdog */
@@ -46,12 +46,14 @@ struct worker {
     void (*on_gone)(struct worker *w);        /* on main's loop */
     void (*on_rechecked)(struct worker *w);
     void (*on_reloaded)(struct worker *w);
+    void (*on_passed_by)(struct worker *w);
+    void (*on_left)(struct worker *w);
     struct timer deadline;
     struct letter look_again; /* a connection was arriving when the worker wanted to end */
     struct timer readers;     /* while visitors of other workers read what this worker fetches */
-    bool looks_again, draining, log_closed, follows_not; /* follows_not: `follow` is quiet */
-    bool alone;                                          /* the other workers are gone */
-    bool cut;                                            /* drain_timeout has passed */
+    bool looks_again, draining, leaves, log_closed, follows_not; /* follows_not: `follow` is quiet */
+    bool alone;                                                  /* the other workers are gone */
+    bool cut;                                                    /* drain_timeout has passed */
     bool ending;
 };
 
@@ -68,6 +70,11 @@ void worker_start(struct worker *w);
 /* Post a letter from main. Drain and recheck: not again before the answer. */
 void worker_post_drain(struct worker *w); /* stop accepting, finish, end; `on_gone` follows */
 void worker_post_last(struct worker *w);  /* for the worker with the internal listener: the others are gone */
+/* For an upgrade: `on_passed_by` follows when the worker has come by, so whatever it did before is done. */
+void worker_post_pass_by(struct worker *w);
+/* For an upgrade, instead of a drain: stop accepting, give connections away (process->left), finish what has
+ * begun, end. `on_left` follows, then `on_gone`. */
+void worker_post_leave(struct worker *w);
 void worker_post_reopen(struct worker *w);  /* opens the access log anew */
 void worker_post_relief(struct worker *w);  /* memory or connections are short, or not any more; any thread */
 void worker_post_recheck(struct worker *w); /* clocks were turned; `on_rechecked` follows */

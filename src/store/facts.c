@@ -269,6 +269,33 @@ bool facts_stop(struct facts *f)
     return true;
 }
 
+bool facts_pause(struct facts *f)
+{
+    bool ended = facts_stop(f);
+    if (ended)
+        facts_disk_leave(&f->disk);
+    lock_take(&f->lock);
+    f->state.is_failing = true;
+    atomic_store(&f->is_failing, true);
+    snprintf(f->state.why, sizeof(f->state.why), "%s",
+             ended ? "another freshet has taken it over" : "the disk does not answer");
+    lock_give(&f->lock);
+    return ended;
+}
+
+/* The new beginning has a generation above what is there now, whoever wrote it. */
+void facts_resume(struct facts *f)
+{
+    CHECK(!f->is_running);
+    f->stops = f->has_ended = f->is_logging = false;
+    f->is_strange = true;
+    lock_take(&f->lock);
+    f->state.is_failing = false;
+    atomic_store(&f->is_failing, false);
+    lock_give(&f->lock);
+    facts_start(f);
+}
+
 void facts_free(struct facts *f)
 {
     CHECK(!f->is_running && list_is_empty(&f->listeners));

@@ -88,6 +88,13 @@ void facts_start(struct facts *f);
  * not answer for FACTS_STOP_MS. Then a thread still uses the facts and the owner of the rows: neither may be
  * freed, and nothing is left but to end the process. */
 bool facts_stop(struct facts *f);
+/* Like facts_stop, but for another process that takes the folder over: gives the folder back. What is put
+ * from now on is in memory alone. false: as of facts_stop, and facts_resume must not be called. On main's
+ * thread; others may use the facts meanwhile. */
+bool facts_pause(struct facts *f);
+/* Takes the folder again, since the other process did not start, and goes on. Another may have it by now:
+ * then what is new is in memory alone. Waits as facts_start does. */
+void facts_resume(struct facts *f);
 /* Frees it, and gives the folder back. */
 void facts_free(struct facts *f);
 

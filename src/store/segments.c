@@ -276,6 +276,57 @@ void segments_start(struct segments *s)
         log_warning(s->o.log, AREA, "%s: no thread to write with; pages are kept in memory only", s->folder);
 }
 
+#define HOLD_NAP_US 100
+
+/* Who copies into the buffer now is done soon. */
+static void wait_for_holds(struct segments *s)
+{
+    for (;;) {
+        lock_take(&s->lock);
+        bool writes = false;
+        for (uint64_t set = s->held; set;)
+            writes |= segments_next_hold(s, &set)->writes;
+        lock_give(&s->lock);
+        if (!writes)
+            return;
+        background_nap(HOLD_NAP_US);
+    }
+}
+
+void segments_pause(struct segments *s)
+{
+    lock_take(&s->lock);
+    s->paused = true;
+    lock_give(&s->lock);
+    wait_for_holds(s);
+    background_stop(&s->thread);
+    int leaving = s->making.slot >= 0 && s->slots[s->making.slot].state == SLOT_LEAVING ? s->making.slot : -1;
+    segments_prepare_end(s);
+    if (leaving >= 0) { /* what it has can still be read */
+        lock_take(&s->lock);
+        s->slots[leaving].state = SLOT_SEALED;
+        lock_give(&s->lock);
+    }
+    segments_drain(s);
+    if (s->lock_file >= 0)
+        s->o.files->close(s->o.files, s->lock_file);
+    s->lock_file = -1;
+}
+
+int segments_resume(struct segments *s)
+{
+    if (!s->paused)
+        return 0;
+    int status = take_lock(s);
+    if (status < 0)
+        return status;
+    segments_start(s); /* before others append again */
+    lock_take(&s->lock);
+    s->paused = false;
+    lock_give(&s->lock);
+    return 0;
+}
+
 void segments_close(struct segments **s)
 {
     if (!*s)

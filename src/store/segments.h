@@ -85,6 +85,14 @@ void segments_start(struct segments *s);
  * in it is allowed. Waits for the disk. No other call may run. */
 void segments_close(struct segments **s);
 
+/* Ends the thread, writes what is buffered, seals the segment and gives the folder back, so that another
+ * process can take it over. What is there can be read on, as long as that process leaves it; nothing more is
+ * appended (SEGMENTS_OFF). Waits for the disk. Other threads may read meanwhile, but not append. */
+void segments_pause(struct segments *s);
+/* Takes the folder again, which nobody has changed meanwhile, and starts the thread. 0; -EWOULDBLOCK: another
+ * process has it, and it stays as it is. */
+int segments_resume(struct segments *s);
+
 enum segments_append {
     SEGMENTS_APPENDED, /* *out is set */
     SEGMENTS_BUSY,     /* the buffer is full, or no segment is ready: the record is dropped */

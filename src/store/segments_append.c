@@ -157,6 +157,8 @@ static void add_entry(struct stage *g, const struct segment_record *r, uint32_t 
 static enum segments_append reserve(struct segments *s, const struct segment_record *r, size_t bytes,
                                     bool carries, struct reserved *to, struct segments_found *out)
 {
+    if (s->paused && !carries)
+        return SEGMENTS_OFF;
     struct stage *g = stage_for(s, bytes, carries);
     if (!g && carries)
         return SEGMENTS_REFUSED;

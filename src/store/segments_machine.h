@@ -94,6 +94,7 @@ struct segments {
     int next;                              /* the slot in SLOT_READY, or -1 */
     bool hurry;                            /* somebody was refused for want of a next segment */
     bool off;                              /* the disk fails */
+    bool paused;                           /* another process has the folder */
     struct segments_figures figures;
 
     char *ring;

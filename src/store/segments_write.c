@@ -287,8 +287,10 @@ int64_t segments_work(struct segments *s)
 void segments_drain(struct segments *s)
 {
     int64_t late = INT64_MAX;
+    lock_take(&s->lock);
     if (s->stages_n)
         s->stages[s->stages_n - 1].full = true;
+    lock_give(&s->lock);
     while (s->stages_n && write_some(s, late) == SEGMENTS_DONE)
         continue;
 }

@@ -76,6 +76,7 @@ REASON(GAVE_WAY,          "gave-way",           LOOK, KEEPS,  "a prefetch gave i
 REASON(TUNNEL_LIMIT,      "tunnel-limit",       SAME, KEEPS,  "too many upgraded connections")
 REASON(STREAM_LIMIT,      "stream-limit",       SAME, KEEPS,  "too many answers without an end; see the setting streams")
 REASON(DRAINING,          "draining",           LOOK, KEEPS,  "freshet is stopping")
+REASON(HANDED_OVER,       "handed-over",        GO,   KEEPS,  "another freshet has taken over, and this one ends: what it was still asked, it asks the origin")
 REASON(CLIENT_GONE,       "client-gone",        LOOK, KEEPS,  "the client went away before the answer was whole")
 REASON(SLOW_READER,       "slow-reader",        SAME, KEEPS,  "memory was short and the client took less than the setting send_rate_min of a stored response")
 REASON(SLOW_BODY,         "slow-body",          SAME, KEEPS,  "the client sent less of the request's body than the setting body_rate_min")

@@ -14,6 +14,8 @@ ROUTE_LIKE(FOREIGN, "`POST` to the purge APIs of Fastly, Cloudflare and Vercel",
 ROUTE(EXPLAIN, GET,   "/api/v1/explain", READ,  OWN,  "what a request for a URL (`?url=URL`) would be answered with, and why")
 ROUTE(STATUS, GET,    "/api/v1/status",  READ,  OWN,  "how this freshet is doing")
 ROUTE(DEPLOY, POST,   "/api/v1/deploy",  ADMIN, OWN,  "makes another release of a site live: [DEPLOYS.md](DEPLOYS.md)")
+ROUTE(UPGRADE, POST,  "/api/v1/upgrade", ADMIN, ALL,  "starts a new freshet in the place of this one: [ADMIN.md](ADMIN.md#upgrades)")
+ROUTE(UPGRADED, GET,  "/api/v1/upgrade", ADMIN, ALL,  "how that went")
 ROUTE(TOKENS, GET,    "/api/v1/tokens",  ADMIN, ALL,  "which tokens there are")
 ROUTE(CREATE, POST,   "/api/v1/tokens",  ADMIN, ALL,  "makes a token")
 ROUTE(REVOKE, DELETE, "/api/v1/tokens",  ADMIN, ALL,  "revokes a token (`?name=NAME`)")

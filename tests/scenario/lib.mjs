@@ -48,6 +48,15 @@ function exists(file) {
   return fs.existsSync(file);
 }
 
+// A process that nobody has waited for yet does not.
+function lives(pid) {
+  try {
+    return !/^\d+ \(.*\) Z/s.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 // One freshet, living in a folder: front, admin and control sockets, log, state/, and what we note about it.
 export class Freshet {
   constructor(folder = '.') {
@@ -79,7 +88,9 @@ export class Freshet {
       ...(process.env.FRESHET_IO ? { '--io': process.env.FRESHET_IO } : {}) };
     // A scripted origin has one connection: on a slow machine it must not end between two requests, and with a turn of the clock it does.
     if (!/origin.idle.timeout/.test(flags.join() + (config.length ? this.note('config.yaml') : ''))) usual['--origin-idle-timeout'] = '30s';
-    const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f)).flat(), ...flags];
+    // A flag would count more than the file.
+    const inFile = (flag) => config.length > 0 && new RegExp(`^${flag.slice(2)}:`, 'm').test(this.note('config.yaml'));
+    const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f) && !inFile(f)).flat(), ...flags];
     for (const old of ['pid', 'status', 'ended', 'files']) fs.rmSync(this.at(old), { force: true });
     // A shell stays beside it, to note how it ended.
     spawn('/bin/sh', ['-c', 'd=$1; shift; "$@" >>"$d/log" 2>&1 </dev/null & echo $! >"$d/pid.new"; mv "$d/pid.new" "$d/pid";' +
@@ -212,6 +223,31 @@ export class Freshet {
     process.kill(+this.note('pid'), `SIG${name}`);
   }
 
+  // A new process takes its place; returns when that serves. Its end cannot be waited for as a child's: `status` sees that it is gone.
+  async upgrade() {
+    const before = this.log().length;
+    this.signal('USR2');
+    await this.replaced(before);
+  }
+
+  // The same without asking for it: somebody else does. `from`: bytes of the log that were there before.
+  async replaced(from = 0) {
+    const m = await eventually('a new freshet serves', () => /upgrade: process (\d+) serves/.exec(this.log().slice(from)));
+    this.before = { pid: this.note('pid'), orphan: this.orphan };
+    this.orphan = true;
+    this.note('pid', m[1]);
+  }
+
+  // Waits until the one before has ended, which has to be well.
+  async drained() {
+    const { pid, orphan } = this.before;
+    await eventually('the old freshet ended', () => (orphan ? !lives(pid) : this.note('status') !== undefined));
+    if (orphan) return;
+    const status = this.note('status');
+    fs.rmSync(this.at('status'));
+    if (status !== '0') throw new Error(`the old freshet ended with status ${status}:\n${this.log()}`);
+  }
+
   // Does something while all of its threads are stopped, so that what comes meanwhile comes at the same time, in the order it was sent.
   async stopped(what) {
     const pid = +this.note('pid');
@@ -227,6 +263,7 @@ export class Freshet {
   }
 
   status() {
+    if (this.orphan) return eventually('freshet ended', () => (lives(this.note('pid')) ? undefined : '0'));
     return eventually('freshet ended', () => this.note('status'));
   }
 

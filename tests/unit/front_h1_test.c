@@ -63,7 +63,7 @@ static int come(struct place_of_work *w)
     struct stream *s = mem_alloc(sizeof(*s));
     struct address peer = { .bytes = 0 };
     assert_int_equal(stream_open(s, &w->spot.world.loop, NULL, ours), 0);
-    front_accept(w->front, s, &peer, STR_NONE);
+    front_accept(w->front, s, &peer, STR_NONE, false);
     return client;
 }
 

@@ -23,7 +23,7 @@ struct end {
     size_t room_bytes; /* what `space` gives; 0: refuses */
     struct buf got;
     int connected, connected_status;
-    int spaces, datas, ended, ended_status, written, written_status, closed;
+    int spaces, datas, ended, ended_status, written, written_status, closed, left, left_fd;
     bool close_in_connected, close_in_space, close_in_data, close_in_ended, close_in_written;
     bool stop_in_space, stop_in_data;
     char *pending_text; /* of a write under way */
@@ -97,7 +97,18 @@ static void on_closed(struct stream *s)
     e->closed++;
 }
 
+/* The connection goes on elsewhere: `early` is what the stream had of it. */
+static void on_left(struct stream *s, int fd, struct str early)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    assert_int_equal(e->closed + e->left, 0);
+    e->left++;
+    e->left_fd = fd;
+    buf_add(&e->got, early);
+}
+
 static const struct stream_notices notices = {
+    .left = on_left,
     .connected = on_connected,
     .space = on_space,
     .data = on_data,
@@ -912,6 +923,46 @@ BOTH(may_be_closed_in_any_notice)
     free(big);
 }
 
+/* Whatever has come, and however far, nothing is lost: what the stream was told, what it had, and what is
+ * still to be read at the descriptor are the bytes that were sent. Both ends are still there. */
+BOTH(a_connection_that_leaves_lives_on)
+{
+    for (int turns = 0; turns < 4; turns++) {
+        struct end e;
+        char text[64];
+        open_end(&e, w, tcp);
+        stream_read_start(&e.stream);
+        if (turns > 0) /* so that it waits for bytes */
+            loop_run_once(&w->loop, false);
+        send_text(&e, "one.");
+        for (int i = 1; i < turns; i++) {
+            loop_run_once(&w->loop, false);
+            send_text(&e, "more.");
+        }
+        if (turns == 3)
+            stream_read_stop(&e.stream);
+        stream_leave(&e.stream);
+        assert_int_equal(e.left, 0); /* never inside a call */
+        send_text(&e, "late.");
+        RUN_UNTIL(w, e.closed);
+        assert_int_equal(e.left, 1);
+        assert_int_equal(e.ended, 0);
+        assert_true(e.left_fd >= 0);
+        ssize_t n = recv(e.left_fd, text, sizeof(text), MSG_DONTWAIT);
+        if (n > 0)
+            buf_add(&e.got, (struct str){ text, (size_t)n });
+        static const char *const all[] = { "one.late.", "one.late.", "one.more.late.",
+                                           "one.more.more.late." };
+        assert_got(&e, all[turns]);
+        assert_int_equal(send(e.left_fd, "here", 4, 0), 4);
+        assert_string_equal(peer_reads(&e), "here");
+        assert_string_equal(peer_reads(&e), "-");
+        close(e.left_fd);
+        assert_string_equal(peer_reads(&e), "");
+        close_end(&e);
+    }
+}
+
 static void a_reset_reaches_the_peer(void **state)
 {
     static struct world w;
@@ -1250,6 +1301,7 @@ int main(void)
         cmocka_unit_test(closing_forgets_the_pending_write),
         cmocka_unit_test(a_write_of_a_closed_stream_is_not_gone_on_with),
         cmocka_unit_test(may_be_closed_in_any_notice),
+        cmocka_unit_test(a_connection_that_leaves_lives_on),
         cmocka_unit_test(a_reset_reaches_the_peer),
         cmocka_unit_test(connects),
         cmocka_unit_test(a_refused_connection_is_told),

@@ -193,8 +193,10 @@ static const struct stream_notices line_notices = { .space = line_space,
                                                     .written = line_written,
                                                     .closed = line_closed };
 
-static void line_accept(struct front *front, struct stream *s, const struct address *peer, struct str early)
+static void line_accept(struct front *front, struct stream *s, const struct address *peer, struct str early,
+                        bool is_old)
 {
+    (void)is_old;
     struct line_front *f = CONTAINER_OF(front, struct line_front, front);
     struct line *c = mem_alloc(sizeof(*c));
     c->front = f;
@@ -243,9 +245,13 @@ static void line_free(struct front *front)
     mem_free(CONTAINER_OF(front, struct line_front, front));
 }
 
-static const struct front_protocol line_protocol = { STR_INIT("line"),  line_accept, line_drain,
-                                                     line_close_all,    line_shed,   line_free,
-                                                     STR_INIT("429 \n") };
+static const struct front_protocol line_protocol = { .name = STR_INIT("line"),
+                                                     .accept = line_accept,
+                                                     .drain = line_drain,
+                                                     .close_all = line_close_all,
+                                                     .shed = line_shed,
+                                                      .free = line_free,
+                                                     .refusal = STR_INIT("429 \n") };
 
 static struct front *line_front_new(struct requests *requests)
 {
@@ -416,7 +422,7 @@ static void a_stream_changes_its_owner(void **state)
     struct stream *s = mem_alloc(sizeof(*s));
     struct address peer = { .bytes = 0 };
     assert_int_equal(stream_open(s, &p.world.loop, NULL, fds[0]), 0);
-    front_accept(p.acceptor.front, s, &peer, STR("GET /early HTTP/1.1\r\nHost: a\r\n"));
+    front_accept(p.acceptor.front, s, &peer, STR("GET /early HTTP/1.1\r\nHost: a\r\n"), false);
     say(fds[1], "Connection: close\r\n\r\n");
     char got[2048];
     size_t n = 0;

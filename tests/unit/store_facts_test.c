@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -60,6 +62,67 @@ static int teardown(void **state)
     buf_fini(&said);
     snprintf(command, sizeof(command), "rm -rf %s %s-away", folder, folder);
     return system(command);
+}
+
+/* While they are paused another process has the folder, with all that was put; what is put here is in memory
+ * alone, and on disk when it goes on. */
+static void another_may_have_the_folder_meanwhile(void **state)
+{
+    (void)state;
+    start();
+    assert_true(put("one", "1"));
+    set_row(7, 70);
+    assert_true(put("two", "2"));
+    assert_true(facts_is_taken(folder));
+    assert_true(facts_pause(facts));
+    assert_false(facts_is_taken(folder));
+    assert_true(facts_is_failing(facts));
+    struct facts_state now;
+    facts_state(facts, &now);
+    assert_string_equal(now.why, "another freshet has taken it over");
+    facts_put(facts, STR("three"), STR("3"));
+    assert_int_equal(facts_settled(facts, facts_ask(facts)), FACTS_UNSAVED);
+    set_row(8, 80);
+    facts_resume(facts);
+    assert_false(facts_is_failing(facts));
+    assert_true(facts_is_taken(folder));
+    assert_int_equal(facts_settled(facts, facts_ask(facts)), FACTS_SAVED);
+    assert_true(put("four", "4"));
+    stop();
+    start();
+    has("one", "1");
+    has("two", "2");
+    has("three", "3");
+    has("four", "4");
+    assert_int_equal(rows.version[7], 70);
+    assert_int_equal(rows.version[8], 80);
+    stop();
+    empty();
+}
+
+/* Another one has taken the folder by then: all goes on in memory. */
+static void another_has_the_folder_by_then(void **state)
+{
+    (void)state;
+    start();
+    assert_true(put("one", "1"));
+    assert_true(facts_pause(facts));
+    char path[160];
+    snprintf(path, sizeof(path), "%s/lock", folder);
+    int lock = open(path, O_RDWR);
+    assert_true(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0);
+    facts_resume(facts);
+    assert_true(facts_is_failing(facts));
+    close(lock);
+    facts_try_again(facts);
+    for (int i = 0; i < 500 && facts_is_failing(facts); i++)
+        usleep(10000);
+    assert_false(facts_is_failing(facts));
+    stop();
+    start();
+    has("one", "1");
+    stop();
+    empty();
 }
 
 static void facts_and_rows_are_there_again(void **state)
@@ -468,7 +531,8 @@ static void a_database_does_not_disturb(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(facts_and_rows_are_there_again),        TEST(what_was_settled_outlives_a_crash),
+        TEST(facts_and_rows_are_there_again),        TEST(another_may_have_the_folder_meanwhile),
+        TEST(another_has_the_folder_by_then),        TEST(what_was_settled_outlives_a_crash),
         TEST(only_one_process_has_the_folder),       TEST(without_a_folder_it_is_in_memory),
         TEST(a_folder_that_is_gone_is_made_anew),    TEST(an_older_folder_in_its_place_does_not_count),
         TEST(a_file_in_its_place_is_said),           TEST(another_one_in_its_place_is_left_alone),

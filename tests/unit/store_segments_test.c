@@ -428,6 +428,44 @@ static void the_limits_are_kept_to(void **state)
     world_free(w);
 }
 
+static void count_one(void *ctx, const struct segments_found *f)
+{
+    (void)f;
+    ++*(size_t *)ctx;
+}
+
+/* While it is paused another one has the folder and finds all that was appended; here it can be read on, and
+ * nothing is appended. When the other one has gone, it goes on. */
+static void another_may_have_it_meanwhile(void **state)
+{
+    struct world *w = world_new(), *other = world_new();
+    struct segments_options o;
+    (void)state;
+    open_log(w, 4);
+    pump(w);
+    add_all(w, 0, 100);
+    o = options_of(other, 4);
+    o.files = &w->disk.files;
+    assert_int_equal(segments_open(&o, &other->s), -EWOULDBLOCK);
+    segments_pause(w->s);
+    assert_int_equal(add(w, 100), SEGMENTS_OFF);
+    for (uint64_t n = 0; n < 100; n++)
+        assert_true(can_read(w, n));
+    assert_int_equal(segments_open(&o, &other->s), 0);
+    assert_int_equal(segments_resume(w->s), -EWOULDBLOCK);
+    size_t found = 0;
+    while (segments_recover(other->s, count_one, &found))
+        ;
+    assert_int_equal(found, 100);
+    segments_close(&other->s);
+    assert_int_equal(segments_resume(w->s), 0);
+    segments_pause(w->s); /* it has a thread now, which the disk of tests does not want */
+    for (uint64_t n = 0; n < 100; n++)
+        assert_true(can_read(w, n));
+    world_free(other);
+    world_free(w);
+}
+
 static void the_one_that_wins(void **state)
 {
     (void)state;
@@ -1069,6 +1107,7 @@ int main(void)
         cmocka_unit_test(what_is_at_hand_is_read_at_once),
         cmocka_unit_test(a_full_buffer_says_no),
         cmocka_unit_test(the_limits_are_kept_to),
+        cmocka_unit_test(another_may_have_it_meanwhile),
         cmocka_unit_test(the_one_that_wins),
         cmocka_unit_test(recovery_tells_all_of_one_key),
         cmocka_unit_test(the_oldest_begin),

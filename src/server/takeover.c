@@ -1,0 +1,180 @@
+#include "server/takeover.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "server/worker.h"
+
+#define BEGIN_MS 10000
+#define STORE_MS 60000
+
+/* ---- what is passed ---- */
+
+static bool take_message(struct takeover *t)
+{
+    struct channel_message *m = t->message;
+    if (m->type == UPGRADE_ERRORS && m->fds_n == 1 && t->errors_fd < 0) {
+        t->errors_fd = m->fds[0];
+        m->fds[0] = -1;
+    }
+    for (size_t i = 0; m->type == UPGRADE_SOCKET && i < m->fds_n; i++)
+        if (inherited_add(&t->sockets, m->fds[i], (struct str){ m->text, m->n }))
+            m->fds[i] = -1;
+    channel_close_fds(m);
+    return m->type != UPGRADE_BEGIN;
+}
+
+static int take_all(struct takeover *t)
+{
+    int got;
+    while ((got = channel_receive(t->channel_fd, t->message, BEGIN_MS)) == 1)
+        if (!take_message(t))
+            return 0;
+    fprintf(stderr, "freshet: the freshet that was to be replaced does not say what it has\n");
+    return 1;
+}
+
+int takeover_begin(struct takeover *t)
+{
+    struct buf error = BUF_INIT;
+    *t = (struct takeover){ .errors_fd = -1 };
+    t->channel_fd = successor_channel();
+    t->is_heir = t->channel_fd >= 0;
+    if (t->is_heir) {
+        t->message = mem_alloc(sizeof(*t->message));
+        return take_all(t);
+    }
+    if (inherited_from_supervisor(&t->sockets, &error))
+        return 0;
+    fprintf(stderr, "freshet: %.*s\n", STR_ARG(buf_str(&error)));
+    buf_fini(&error);
+    return 1;
+}
+
+/* ---- what is purged, and who comes ---- */
+
+static void purge(struct takeover *t, const struct channel_message *m)
+{
+    uint64_t names[CHANNEL_TEXT_MAX / sizeof(uint64_t)];
+    size_t n = m->n > 0 ? (m->n - 1) / sizeof(*names) : 0;
+    unsigned kind = m->n > 0 ? (unsigned char)m->text[0] : PURGE_KINDS;
+    if (kind >= PURGE_KINDS || n == 0)
+        return;
+    memcpy(names, m->text + 1, n * sizeof(*names));
+    epochs_purge(t->process->cache->epochs, (enum purge_kind)kind, names, n,
+                 clock_now(&t->process->clock).mono_ms);
+}
+
+/* To the workers in turn: they are many, or few enough not to matter. */
+static void give(struct takeover *t, bool is_internal, int fd, struct str early)
+{
+    struct process *p = t->process;
+    struct acceptor *a =
+        is_internal ? &p->workers[0].internal_acceptor : p->acceptors[t->turn++ % p->workers_n];
+    if (!acceptor_take(a, fd, early))
+        close(fd);
+}
+
+static void keep(struct takeover *t, bool is_internal, struct channel_message *m)
+{
+    t->waiting = mem_resize(t->waiting, (t->waiting_n + 1) * sizeof(*t->waiting));
+    t->waiting[t->waiting_n].is_internal = is_internal;
+    t->waiting[t->waiting_n].fd = m->fds[0];
+    t->waiting[t->waiting_n].early = BUF_INIT;
+    buf_add(&t->waiting[t->waiting_n].early, (struct str){ m->text, m->n });
+    t->waiting_n++;
+    m->fds[0] = -1;
+}
+
+/* ---- step by step ---- */
+
+/* Waits for a message of that type. Whatever ends the wait, nobody else has the store then. */
+static void wait_for(struct takeover *t, char type)
+{
+    struct channel_message *m = t->message;
+    int got;
+    while ((got = channel_receive(t->channel_fd, m, STORE_MS)) == 1) {
+        bool is_connection = m->type == UPGRADE_CONNECTION || m->type == UPGRADE_ADMIN;
+        if (m->type == UPGRADE_NAMES && t->process)
+            purge(t, m);
+        if (is_connection && m->fds_n == 1)
+            keep(t, m->type == UPGRADE_ADMIN, m);
+        channel_close_fds(m);
+        if (m->type == type)
+            return;
+    }
+}
+
+void takeover_prepared(struct takeover *t)
+{
+    if (!t->is_heir)
+        return;
+    channel_send(t->channel_fd, UPGRADE_PREPARED, STR_NONE, NULL, 0);
+    wait_for(t, UPGRADE_STORE);
+}
+
+void takeover_ready(struct takeover *t, struct process *p)
+{
+    struct buf kept = BUF_INIT;
+    t->process = p;
+    if (!t->is_heir)
+        return;
+    for (size_t i = 0; i < t->sockets.n; i++)
+        buf_add_char(&kept, t->sockets.v[i].is_taken ? '1' : '0');
+    inherited_close_left(&t->sockets); /* the old one has it too, and accepts who waits there */
+    channel_send(t->channel_fd, UPGRADE_READY, buf_str(&kept), NULL, 0);
+    buf_fini(&kept);
+    wait_for(t, UPGRADE_GO);
+    if (t->errors_fd >= 0)
+        successor_set_errors(t->errors_fd);
+    t->errors_fd = -1;
+}
+
+/* ---- from the loop ---- */
+
+static void received(struct channel *c, struct channel_message *m)
+{
+    struct takeover *t = CONTAINER_OF(c, struct takeover, channel);
+    if (!m) { /* the old one has ended */
+        takeover_stop(t);
+        return;
+    }
+    if (m->type == UPGRADE_ASKED) {
+        purge(t, m);
+        channel_send(c->fd, UPGRADE_DONE, STR_NONE, NULL, 0);
+    } else if ((m->type == UPGRADE_CONNECTION || m->type == UPGRADE_ADMIN) && m->fds_n == 1) {
+        give(t, m->type == UPGRADE_ADMIN, m->fds[0], (struct str){ m->text, m->n });
+        m->fds[0] = -1;
+    }
+}
+
+void takeover_serve(struct takeover *t)
+{
+    if (!t->is_heir)
+        return;
+    for (size_t i = 0; i < t->waiting_n; i++) {
+        give(t, t->waiting[i].is_internal, t->waiting[i].fd, buf_str(&t->waiting[i].early));
+        buf_fini(&t->waiting[i].early);
+    }
+    mem_free(t->waiting);
+    t->waiting = NULL;
+    t->waiting_n = 0;
+    t->is_open = channel_open(&t->channel, &t->process->loop, t->channel_fd, received) == 0;
+    if (!t->is_open)
+        close(t->channel_fd);
+}
+
+void takeover_stop(struct takeover *t)
+{
+    if (t->is_open)
+        channel_close(&t->channel, false);
+    t->is_open = false;
+}
+
+void takeover_fini(struct takeover *t)
+{
+    inherited_fini(&t->sockets);
+    mem_free(t->message);
+}

@@ -1,0 +1,375 @@
+#include "server/upgrade.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/system.h"
+#include "server/worker.h"
+
+#define LOOK_MS    20    /* between two looks at what the new process writes, and whether it lives */
+#define STARTS_MS  30000 /* so long may it take to be prepared, */
+#define OPENS_MS   60000 /* and so long to open the store */
+#define ENDS_MS    1000  /* from the channel's end to its own */
+#define ANSWERS_MS 1000  /* so long does a worker that ends wait for the new process */
+
+static struct log *log_of(struct upgrade *u)
+{
+    return &u->process->log;
+}
+
+/* ---- what the new one writes ---- */
+
+/* Passed on, and the end of it kept: it says why it does not start. */
+static void read_errors(struct upgrade *u)
+{
+    char text[4096];
+    for (size_t n; (n = successor_errors(&u->successor, text, sizeof(text))) > 0;) {
+        ssize_t written = write(STDERR_FILENO, text, n);
+        (void)written;
+        buf_add(&u->said, (struct str){ text, n });
+        if (u->said.n > UPGRADE_TEXT_MAX) {
+            memmove(u->said.p, u->said.p + u->said.n - UPGRADE_TEXT_MAX, UPGRADE_TEXT_MAX);
+            u->said.n = UPGRADE_TEXT_MAX;
+        }
+    }
+}
+
+/* ---- it does not come about ---- */
+
+static void take_back(struct upgrade *u)
+{
+    struct process *p = u->process;
+    if (u->is_paused) {
+        int status = process_disk_resume(p, u->disk_watch);
+        if (u->facts_are_paused)
+            process_facts_resume(p, u->facts_watch);
+        if (status < 0)
+            log_error(log_of(u), "upgrade",
+                      "cannot use the pages on disk again: %s; they are in memory alone",
+                      system_strerror(status));
+    }
+    u->is_paused = u->facts_are_paused = false;
+    epochs_listen(p->cache->epochs, NULL);
+    pthread_mutex_lock(&u->talk);
+    buf_clear(&u->names);
+    pthread_mutex_unlock(&u->talk);
+    atomic_store_explicit(&p->admin.frozen, false, memory_order_release);
+}
+
+static void forget(struct upgrade *u)
+{
+    struct loop *l = &u->process->loop;
+    timer_stop(l, &u->look);
+    timer_stop(l, &u->limit);
+    successor_close_errors(&u->successor);
+    mem_free(u->sent);
+    u->sent = NULL;
+    u->sent_n = 0;
+}
+
+/* What the new one has written, on one line, behind `why`. */
+static void fail(struct upgrade *u, const char *why)
+{
+    struct buf text = BUF_INIT;
+    successor_kill(&u->successor);
+    read_errors(u);
+    buf_add(&text, str_from(why));
+    struct str said = str_trim(buf_str(&u->said));
+    if (said.n)
+        buf_add(&text, STR("; it said: "));
+    for (size_t i = 0; i < said.n; i++)
+        buf_add_char(&text, said.p[i] == '\n' ? ' ' : said.p[i]);
+    log_error(log_of(u), "upgrade", "the new freshet does not start, and this one goes on: %.*s",
+              STR_ARG(buf_str(&text)));
+    channel_close(&u->channel, false);
+    u->state = UPGRADE_NONE;
+    forget(u);
+    take_back(u);
+    supervisor_say(u->supervisor, "READY=1\nSTATUS=Serving; a new freshet did not start");
+    admin_upgrade_ended(&u->process->admin, buf_str(&text));
+    buf_fini(&text);
+    u->failed(u);
+}
+
+static void too_late(struct timer *t)
+{
+    struct upgrade *u = CONTAINER_OF(t, struct upgrade, limit);
+    fail(u, u->state == UPGRADE_STARTS ? "it was not prepared in 30 seconds"
+                                       : "it had not opened the store in 60 seconds");
+}
+
+static void is_silent(struct timer *t)
+{
+    fail(CONTAINER_OF(t, struct upgrade, limit), "it has closed the channel to this one");
+}
+
+/* It is about to end: `look` sees how. */
+static void hung_up(struct upgrade *u)
+{
+    timer_start(&u->process->loop, &u->limit, ENDS_MS, is_silent);
+}
+
+static void look(struct timer *t)
+{
+    struct upgrade *u = CONTAINER_OF(t, struct upgrade, look);
+    char how[64], why[128];
+    read_errors(u);
+    if (u->state == UPGRADE_LEAVES || !successor_has_ended(&u->successor, how, sizeof(how))) {
+        timer_start(&u->process->loop, t, LOOK_MS, look);
+        return;
+    }
+    snprintf(why, sizeof(why), "it ended before it was ready: %s", how);
+    fail(u, why);
+}
+
+/* ---- what is purged meanwhile ---- */
+
+/* Kind, number of names, names: as they are sent, one behind the other. */
+static void write_names(struct buf *out, enum purge_kind kind, const uint64_t *names, size_t n)
+{
+    buf_add_char(out, (char)kind);
+    buf_add(out, (struct str){ (const char *)names, n * sizeof(*names) });
+}
+
+#define NAMES_AT_ONCE ((size_t)1024)
+
+/* The caller, who answers somebody, goes on when the new process has it too: else that somebody could get
+ * from there what he was told is gone. With the lock held over the answer: this process only drains. */
+static void ask(struct upgrade *u, struct str text)
+{
+    struct channel_message *m = mem_alloc(sizeof(*m));
+    int status = channel_send(u->channel.fd, UPGRADE_ASKED, text, NULL, 0);
+    if (status == 0)
+        status = channel_receive(u->channel.fd, m, ANSWERS_MS);
+    if (status == 1)
+        channel_close_fds(m);
+    mem_free(m);
+    if (status != 1 && status != -EPIPE)
+        log_warning(log_of(u), "upgrade", "the new freshet has not answered that it knows of a purge");
+}
+
+static void purged(struct epochs_listener *l, enum purge_kind kind, const uint64_t *names, size_t n)
+{
+    struct upgrade *u = CONTAINER_OF(l, struct upgrade, purges);
+    pthread_mutex_lock(&u->talk);
+    for (size_t i = 0; i < n; i += NAMES_AT_ONCE) {
+        size_t some = n - i < NAMES_AT_ONCE ? n - i : NAMES_AT_ONCE;
+        struct buf text = BUF_INIT;
+        write_names(&text, kind, names + i, some);
+        if (u->talks)
+            ask(u, buf_str(&text));
+        else {
+            uint32_t bytes = (uint32_t)text.n;
+            buf_add(&u->names, (struct str){ (const char *)&bytes, sizeof(bytes) });
+            buf_add(&u->names, buf_str(&text));
+        }
+        buf_fini(&text);
+    }
+    pthread_mutex_unlock(&u->talk);
+}
+
+/* ---- connections ---- */
+
+static void left(struct process *p, bool is_internal, int fd, struct str early)
+{
+    struct upgrade *u = p->upgrade;
+    if (early.n <= CHANNEL_TEXT_MAX)
+        channel_send(u->channel.fd, is_internal ? UPGRADE_ADMIN : UPGRADE_CONNECTION, early, &fd, 1);
+    close(fd);
+}
+
+static bool is_left(struct process *p, int fd)
+{
+    struct upgrade *u = p->upgrade;
+    for (size_t i = 0; i < u->sent_n && i < u->kept.n; i++)
+        if (u->sent[i] == fd)
+            return u->kept.p[i] == '1';
+    return false;
+}
+
+/* ---- step by step ---- */
+
+/* The workers have left: the last moment in which this one could go on was before that. */
+static void go(struct upgrade *u)
+{
+    char lines[64];
+    timer_stop(&u->process->loop, &u->limit);
+    u->leaves(u);
+    pthread_mutex_lock(&u->talk);
+    for (size_t at = 0; at < u->names.n;) {
+        uint32_t bytes;
+        memcpy(&bytes, u->names.p + at, sizeof(bytes));
+        at += sizeof(bytes);
+        channel_send(u->channel.fd, UPGRADE_NAMES, (struct str){ u->names.p + at, bytes }, NULL, 0);
+        at += bytes;
+    }
+    snprintf(lines, sizeof(lines), "MAINPID=%ld", (long)u->successor.pid);
+    supervisor_say(u->supervisor, lines);
+    channel_close(&u->channel, true);
+    channel_send(u->channel.fd, UPGRADE_GO, STR_NONE, NULL, 0);
+    u->talks = true;
+    pthread_mutex_unlock(&u->talk);
+    u->state = UPGRADE_OVER;
+    read_errors(u);
+    log_info(log_of(u), "upgrade", "process %ld serves; this one ends when what it has begun is over",
+             (long)u->successor.pid);
+    timer_stop(&u->process->loop, &u->look);
+    successor_close_errors(&u->successor);
+    u->gone(u);
+}
+
+static void worker_left(struct worker *w)
+{
+    struct upgrade *u = w->process->upgrade;
+    if (++u->answered == w->process->workers_n)
+        go(u);
+}
+
+static void leave(struct upgrade *u, struct str kept)
+{
+    struct process *p = u->process;
+    u->state = UPGRADE_LEAVES;
+    u->answered = 0;
+    buf_clear(&u->kept);
+    buf_add(&u->kept, kept);
+    p->left = left;
+    p->is_left = is_left;
+    for (size_t i = 0; i < p->workers_n; i++) {
+        p->workers[i].on_left = worker_left;
+        worker_post_leave(&p->workers[i]);
+    }
+}
+
+/* Whatever has changed the store is done, and nothing more does. */
+static void give_store(struct upgrade *u)
+{
+    struct process *p = u->process;
+    process_disk_pause(p, u->disk_watch);
+    u->facts_are_paused = process_facts_pause(p, u->facts_watch);
+    if (!u->facts_are_paused) {
+        fail(u, "the disk of the state folder does not answer");
+        return;
+    }
+    u->state = UPGRADE_OPENS;
+    timer_start(&p->loop, &u->limit, OPENS_MS, too_late);
+    if (channel_send(u->channel.fd, UPGRADE_STORE, STR_NONE, NULL, 0) < 0)
+        hung_up(u);
+}
+
+static void worker_passed_by(struct worker *w)
+{
+    struct upgrade *u = w->process->upgrade;
+    if (u->state == UPGRADE_FREEZES && ++u->answered == w->process->workers_n)
+        give_store(u);
+}
+
+static void freeze(struct upgrade *u)
+{
+    struct process *p = u->process;
+    u->state = UPGRADE_FREEZES;
+    u->answered = 0;
+    u->purges.purged = purged;
+    epochs_listen(p->cache->epochs, &u->purges);
+    process_disk_write_behind(u->disk_watch);
+    u->is_paused = true;
+    atomic_store_explicit(&p->admin.frozen, true, memory_order_release);
+    for (size_t i = 0; i < p->workers_n; i++) {
+        p->workers[i].on_passed_by = worker_passed_by;
+        worker_post_pass_by(&p->workers[i]);
+    }
+}
+
+static void received(struct channel *c, struct channel_message *m)
+{
+    struct upgrade *u = CONTAINER_OF(c, struct upgrade, channel);
+    if (!m && u->state != UPGRADE_LEAVES)
+        hung_up(u);
+    else if (m && m->type == UPGRADE_PREPARED && u->state == UPGRADE_STARTS)
+        freeze(u);
+    else if (m && m->type == UPGRADE_READY && u->state == UPGRADE_OPENS)
+        leave(u, (struct str){ m->text, m->n });
+}
+
+/* ---- the beginning ---- */
+
+static int send_sockets(struct upgrade *u, struct str text, const int *fds, size_t n)
+{
+    int status = 0;
+    for (size_t i = 0; i < n && status == 0; i += CHANNEL_FDS_MAX) {
+        size_t some = n - i < CHANNEL_FDS_MAX ? n - i : CHANNEL_FDS_MAX;
+        status = channel_send(u->successor.channel, UPGRADE_SOCKET, text, fds + i, some);
+    }
+    u->sent = mem_resize(u->sent, (u->sent_n + n) * sizeof(*u->sent) + 1);
+    memcpy(u->sent + u->sent_n, fds, n * sizeof(*fds));
+    u->sent_n += n;
+    return status;
+}
+
+static int send_all(struct upgrade *u)
+{
+    const struct preparation *f = u->found;
+    const struct strs *listen = &f->settings->process.listen;
+    int errors = STDERR_FILENO, status = 0;
+    u->sent_n = 0;
+    for (size_t i = 0; i < listen->n && status == 0; i++)
+        status = send_sockets(u, listen->v[i], f->fds + i * f->workers_n, f->workers_n);
+    for (size_t i = 0; i < f->extra_n && status == 0; i++)
+        status = send_sockets(u, STR_NONE, &f->extra[i], 1);
+    if (status == 0 && f->admin_fd >= 0)
+        status = send_sockets(u, f->settings->process.admin, &f->admin_fd, 1);
+    if (status == 0 && u->control_fd >= 0)
+        status = send_sockets(u, STR(UPGRADE_CONTROL), &u->control_fd, 1);
+    if (status == 0)
+        status = channel_send(u->successor.channel, UPGRADE_ERRORS, STR_NONE, &errors, 1);
+    if (status == 0)
+        status = channel_send(u->successor.channel, UPGRADE_BEGIN, STR_NONE, NULL, 0);
+    return status;
+}
+
+void upgrade_init(struct upgrade *u)
+{
+    CHECK(pthread_mutex_init(&u->talk, NULL) == 0);
+    u->process->upgrade = u;
+}
+
+bool upgrade_start(struct upgrade *u, struct buf *why)
+{
+    struct process *p = u->process;
+    CHECK(u->state == UPGRADE_NONE);
+    int status = successor_start(&u->successor);
+    if (status < 0) {
+        buf_printf(why, "cannot start \"%s\": %s", u->successor.program, system_strerror(status));
+        return false;
+    }
+    log_info(log_of(u), "upgrade", "process %ld is started, from %s", (long)u->successor.pid,
+             u->successor.program);
+    supervisor_say_reloading(u->supervisor);
+    buf_clear(&u->said);
+    status = channel_open(&u->channel, &p->loop, u->successor.channel, received);
+    CHECK(status == 0);
+    u->state = UPGRADE_STARTS;
+    timer_start(&p->loop, &u->limit, STARTS_MS, too_late);
+    timer_start(&p->loop, &u->look, LOOK_MS, look);
+    send_all(u); /* whoever does not listen has ended, and that is seen */
+    return true;
+}
+
+void upgrade_stop(struct upgrade *u, const char *why)
+{
+    if (upgrade_runs(u) && u->state != UPGRADE_LEAVES)
+        fail(u, why);
+}
+
+void upgrade_fini(struct upgrade *u)
+{
+    if (u->state == UPGRADE_OVER)
+        close(u->channel.fd);
+    successor_fini(&u->successor);
+    mem_free(u->sent);
+    buf_fini(&u->said);
+    buf_fini(&u->kept);
+    buf_fini(&u->names);
+    pthread_mutex_destroy(&u->talk);
+}
