@@ -17,7 +17,7 @@
 
 struct place;
 
-#define MARK_REASON_BITS 6
+#define MARK_REASON_BITS 7
 
 struct mark {
     uint32_t tag : 31 - MARK_REASON_BITS; /* a hash of its key; 0: the entry is free */

@@ -58,7 +58,8 @@ static void drop_fill_if_idle(struct fill *f)
     mem_free(f);
 }
 
-_Static_assert(REASON_COUNT <= 64, "a verdict has six bits");
+_Static_assert(REASON_NO_MEMORY < OBJECT_VERDICTS && REASON_HANDED_OVER < OBJECT_VERDICTS,
+               "a verdict has six bits");
 _Static_assert(offsetof(struct object, unsafe) + sizeof(uint32_t) <=
                    offsetof(struct object, evict.fingerprint),
                "what the union shares is the link alone: the rest is looked at before index_publish");
@@ -214,6 +215,7 @@ void object_set_head(struct object *o, const struct object_head *head)
     *head->response = NULL;
     set_freshness(o, &head->verdict->fresh);
     o->stored = head->verdict->store;
+    CHECK(head->verdict->reason < OBJECT_VERDICTS);
     o->verdict_reason = (uint8_t)head->verdict->reason;
     o->received_ms = (uint64_t)head->received_mono_ms;
     o->confirmed = head->fetched_status == 304;

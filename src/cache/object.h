@@ -35,6 +35,9 @@ struct variant {
 
 #define AGE_LOW_BITS 22
 
+#define OBJECT_VERDICTS                                                                                      \
+    64 /* the reasons of verdicts are below it: those behind it in tbl/reasons.h are none */
+
 /*
  * There may be millions of these, so it is packed. Times are exact up to 69 years of uptime and 139 years of
  * a page's age, then saturate. Members that are never needed at the same time share a place; what few objects

@@ -14,6 +14,7 @@
  *            CLEARS  Such answers may be stored, so requests wait for each other.
  *            KEEPS   The answer says nothing about the page: the mark stays as it is.
  *   sentence What would change it.
+ * Those of verdicts are among the first 64 (cache/object.h).
  * Users: cache/policy (verdicts), request (Cache-Status, errors, waiting), origin/fetch_judge (marks),
  * admin/explain.
  */

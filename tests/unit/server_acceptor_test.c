@@ -250,7 +250,7 @@ static const struct front_protocol line_protocol = { .name = STR_INIT("line"),
                                                      .drain = line_drain,
                                                      .close_all = line_close_all,
                                                      .shed = line_shed,
-                                                      .free = line_free,
+                                                     .free = line_free,
                                                      .refusal = STR_INIT("429 \n") };
 
 static struct front *line_front_new(struct requests *requests)
