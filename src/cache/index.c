@@ -499,8 +499,8 @@ struct replaced {
     bool has_younger; /* a younger object is there: it takes the place of `o` instead */
 };
 
-/* Of two that began at the same number the head that came later is the younger one's. `yields`: `o` is the older
- * one in any case. */
+/* Of two that began at the same number the head that came later is the younger one's. `yields`: `o` is the
+ * older one in any case. */
 static bool is_younger(const struct object *k, const struct object *o, bool yields)
 {
     if (k->begin != o->begin)

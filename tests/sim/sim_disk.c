@@ -1,7 +1,7 @@
 /*
- * A disk in memory (io/file.h). Each file has what a reader sees now, and what would be left after a power cut:
- * the difference is a list of writes that were not synced. Calls take time, and their effect comes at its end,
- * so that a crash finds some of them undone.
+ * A disk in memory (io/file.h). Each file has what a reader sees now, and what would be left after a power
+ * cut: the difference is a list of writes that were not synced. Calls take time, and their effect comes at its
+ * end, so that a crash finds some of them undone.
  */
 #include "sim_disk.h"
 
@@ -336,7 +336,8 @@ static int on_make_folder(struct files *disk, const char *folder)
     return 0;
 }
 
-static int on_list(struct files *disk, const char *folder, void (*each)(void *ctx, const char *name), void *ctx)
+static int on_list(struct files *disk, const char *folder, void (*each)(void *ctx, const char *name),
+                   void *ctx)
 {
     (void)disk;
     size_t n = strlen(folder);
@@ -346,8 +347,9 @@ static int on_list(struct files *disk, const char *folder, void (*each)(void *ct
     return 0;
 }
 
-struct files file_system = { on_open,   on_close,       on_lock,   on_size,   on_read,     on_write,       on_allocate,
-                             on_sync,   on_sync_folder, on_rename, on_remove, on_is_named, on_make_folder, on_list };
+struct files file_system = { on_open,   on_close,    on_lock,        on_size,        on_read,
+                             on_write,  on_allocate, on_sync,        on_sync_folder, on_rename,
+                             on_remove, on_is_named, on_make_folder, on_list };
 
 /* ---- what the world does ---- */
 

@@ -1,4 +1,4 @@
-/* The process' memory (base/mem.h, base/pages.h): a crash gives all of it back, an end finds what was left. */
+/* The process' memory (base/mem.h, base/pages.h): a crash gives it back, an end finds what was left. */
 #include "sim_memory.h"
 
 #include <stdint.h>

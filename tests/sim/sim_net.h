@@ -28,7 +28,7 @@ struct net_end {
     struct address at; /* its own address */
     int fd;            /* the process'; -1: the world's */
     bool closed;
-    struct fiber *fiber; /* of the world, waits for it */
+    struct fiber *fiber;                /* of the world, waits for it */
     void (*changed)(struct net_end *e); /* of the process: something came, or there is room */
     void *owner;
     bool drips;        /* what comes to it comes in small pieces */

@@ -7,11 +7,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LINES      4096
+#define LINES      (1 << 17)
 #define LINE_BYTES 200
 
 static char lines[LINES][LINE_BYTES];
-#define ERRORS_SHOWN 8192
+#define ERRORS_SHOWN 3000
 FILE *sim_out;
 static int errors = -1;
 static uint64_t noted, digest = 14695981039346656037u;

@@ -8,12 +8,12 @@
 #include "io/address.h"
 #include "sim.h"
 
-#define PAGES 120
-#define SITES 2
-#define GROUPS 6
+#define PAGES   120
+#define SITES   2
+#define GROUPS  6
 #define FOLDERS 6
 
-#define MS INT64_C(1000)
+#define MS     INT64_C(1000)
 #define SECOND (1000 * MS)
 
 /* How an origin makes a page: what its answer depends on, and how long it may be kept. */
@@ -77,9 +77,9 @@ bool model_is_public(const struct page *p, struct variant v);
 /* `is_shared`: nothing in the request forbids to store the answer. */
 struct fetch *model_fetch(struct page *p, struct variant v, size_t bytes, bool is_shared);
 struct fetch *model_find(unsigned id);
-void model_answers(struct fetch *f); /* its head goes out now */
+void model_answers(struct fetch *f);                   /* its head goes out now */
 void model_affirms(struct fetch *f, int64_t received); /* a 304 for it goes out now */
-void model_failed(unsigned site); /* an origin or the way to it failed */
+void model_failed(unsigned site);                      /* an origin or the way to it failed */
 void model_disturb(struct page *p);
 void model_disturb_all(void);
 
@@ -111,8 +111,8 @@ struct world_options {
 };
 extern struct world_options world;
 extern struct world_figures {
-    uint64_t requests, hits, stale, answers, errors, cut, aborted, fetches, revalidated, purges, durable, crashes,
-        power_cuts, reloads, ends, from_disk;
+    uint64_t requests, hits, stale, answers, errors, cut, aborted, fetches, revalidated, purges, durable,
+        crashes, power_cuts, reloads, ends, from_disk;
 } figures;
 
 void visitors_start(void);

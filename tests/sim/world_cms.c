@@ -6,7 +6,7 @@
 #include "sim_net.h"
 #include "world.h"
 
-#define EDITORS 2
+#define EDITORS  2
 #define PATIENCE (90 * SECOND)
 
 static size_t write_body(const struct purging *x, char *out, size_t most)
@@ -83,8 +83,8 @@ static int send_purge(struct net_end *e, const struct purging *x, bool *durable)
         status = atoi(head + 9);
         const char *bytes = head_field(head, "Content-Length", value, sizeof(value));
         size_t wanted = bytes ? strtoul(bytes, NULL, 10) : 0;
-        while (in->n < wanted &&
-               (got = net_read(e, in->bytes + in->n, sizeof(in->bytes) - in->n - 1, sim_now() + PATIENCE)) > 0)
+        while (in->n < wanted && (got = net_read(e, in->bytes + in->n, sizeof(in->bytes) - in->n - 1,
+                                                 sim_now() + PATIENCE)) > 0)
             in->n += (size_t)got;
         in->bytes[in->n] = '\0';
         /* An answer that was cut says nothing of the disk; the purge is in force all the same. */
@@ -120,7 +120,8 @@ static void purge(void)
         sim_fail("a purge is answered with %d", status);
     }
     model_purge_sent(&x); /* what it disturbs, it disturbs until now */
-    sim_note("cms: purge %d of %u, site %u: %d%s", (int)x.of, x.which, x.site, status, durable ? ", durable" : "");
+    sim_note("cms: purge %d of %u, site %u: %d%s", (int)x.of, x.which, x.site, status,
+             durable ? ", durable" : "");
 }
 
 static void *work(void *arg)

@@ -12,12 +12,12 @@
 #include "base/check.h"
 #include "sim_clock.h"
 
-/* The program counts in milliseconds, reads its clock once an iteration, and may be late on a busy machine. */
+/* The program counts in milliseconds, reads its clock once an iteration, and may be late. */
 #define SLACK (2 * SECOND)
 /* A stale answer for an error: so long may it have been known before the request. */
-#define ERROR_AGE (20 * SECOND)
+#define ERROR_AGE    (20 * SECOND)
 #define RELOAD_LASTS (10 * SECOND)
-#define PURGES_KEPT 64
+#define PURGES_KEPT  64
 
 struct page pages[PAGES];
 
@@ -238,7 +238,8 @@ static const struct done_purge *find_purge(const struct request *r, const struct
     const struct done_purge *found = NULL;
     for (size_t k = 0; k < PURGES_KEPT && k < purges[page].n; k++) {
         const struct done_purge *p = &purges[page].v[k];
-        if (p->soft == soft && p->acked < r->sent && f->received < p->sent && (!found || p->acked > found->acked))
+        if (p->soft == soft && p->acked < r->sent && f->received < p->sent &&
+            (!found || p->acked > found->acked))
             found = p;
     }
     return found;
@@ -258,8 +259,8 @@ static void check_age(const struct request *r, const struct fetch *f)
     int64_t turned = f->answered < sim_clock_booted() ? (sim_clock_turned() - f->turned) * MS : 0;
     int64_t fresh_end = f->answered + f->max_age, end = stale_end(f, fresh_end) + turned + SLACK;
     if (r->sent > end)
-        sim_fail("request %u for %s got fetch %u %lld ms after its last window", r->number, r->page->path, f->id,
-                 (long long)(r->sent - end + SLACK) / 1000);
+        sim_fail("request %u for %s got fetch %u %lld ms after its last window", r->number, r->page->path,
+                 f->id, (long long)(r->sent - end + SLACK) / 1000);
     const struct done_purge *p = find_purge(r, f, true);
     if (p && r->sent > stale_end(f, p->acked) + turned + SLACK)
         sim_fail("request %u for %s got fetch %u %lld ms after a soft purge", r->number, r->page->path, f->id,
@@ -270,16 +271,17 @@ static void check_purged(const struct request *r, const struct fetch *f)
 {
     const struct done_purge *p = find_purge(r, f, false);
     if (p)
-        sim_fail("request %u for %s, sent at %lld, got fetch %u, received at %lld: purged at %lld to %lld (us)",
-                 r->number, r->page->path, (long long)r->sent, f->id, (long long)f->received, (long long)p->sent,
-                 (long long)p->acked);
+        sim_fail(
+            "request %u for %s, sent at %lld, got fetch %u, received at %lld: purged at %lld to %lld (us)",
+            r->number, r->page->path, (long long)r->sent, f->id, (long long)f->received, (long long)p->sent,
+            (long long)p->acked);
 }
 
 static void check_body(const struct request *r, const struct fetch *f, const char *body, size_t n)
 {
     if (n != f->bytes)
-        sim_fail("request %u for %s got %zu bytes of fetch %u as a whole, which has %zu", r->number, r->page->path,
-                 n, f->id, f->bytes);
+        sim_fail("request %u for %s got %zu bytes of fetch %u as a whole, which has %zu", r->number,
+                 r->page->path, n, f->id, f->bytes);
     char head[BODY_HEAD];
     body_head(f, head);
     for (size_t i = 0; i < n; i++)
@@ -300,12 +302,13 @@ void model_check(const struct request *r, const char *body, size_t n, bool is_hi
         sim_fail("request %u for %s got %s (fetch %u)", r->number, r->page->path, f->page->path, f->id);
     struct variant wanted = model_variant(r->page, r->variant);
     if (!is_same(f->variant, wanted))
-        sim_fail("request %u for %s got fetch %u of user %u, language %u, cookie %u, q %u instead of %u %u %u %u",
-                 r->number, r->page->path, f->id, f->variant.user, f->variant.lang, f->variant.ab, f->variant.q,
-                 wanted.user, wanted.lang, wanted.ab, wanted.q);
+        sim_fail(
+            "request %u for %s got fetch %u of user %u, language %u, cookie %u, q %u instead of %u %u %u %u",
+            r->number, r->page->path, f->id, f->variant.user, f->variant.lang, f->variant.ab, f->variant.q,
+            wanted.user, wanted.lang, wanted.ab, wanted.q);
     if (f->is_single && (is_hit || f->deliveries > 0))
-        sim_fail("request %u for %s got fetch %u, which was for another request alone", r->number, r->page->path,
-                 f->id);
+        sim_fail("request %u for %s got fetch %u, which was for another request alone", r->number,
+                 r->page->path, f->id);
     f->deliveries++;
     check_body(r, f, body, n);
     check_purged(r, f);

@@ -1,4 +1,4 @@
-/* Who starts the program, reloads its settings, and lets all go wrong that can: power, disk, clock, network. */
+/* Who starts the program, reloads its settings, and lets all go wrong: power, disk, clock, network. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +34,16 @@ static void write_config(void)
         CHECK(config_fd >= 0);
         snprintf(config_path, sizeof(config_path), "/proc/self/fd/%d", config_fd);
     }
-    int n = snprintf(text, sizeof(text),
-                     "listen: [\"10.0.0.1:80\"]\nadmin: \"10.0.0.1:81\"\ntoken: a-token-of-the-simulation\n"
-                     "state: /state\nworkers: 2\nio: epoll\nmemory: %s\ndisk: %s\n"
-                     "connect_timeout: 2s\nfirst_byte_timeout: 4s\nbetween_bytes_timeout: 4s\n"
-                     "queue_timeout: 5s\nwait_timeout: 6s\ndrain_timeout: 10s\nrefresh_backoff: 1s\nno_queue_time: 1s\n"
-                     "tag_bytes: %u\n"
-                     "sites:\n  a:\n    hosts: [a.test]\n    origin: http://10.0.0.2:80\n"
-                     "  b:\n    hosts: [b.test]\n    origin: http://origin-b.test:80\n    origin_resolve: 2s\n",
-                     world.small_memory ? "1M" : "16M", world.no_disk ? "0" : "8M", 512 + generation);
+    int n = snprintf(
+        text, sizeof(text),
+        "listen: [\"10.0.0.1:80\"]\nadmin: \"10.0.0.1:81\"\ntoken: a-token-of-the-simulation\n"
+        "state: /state\nworkers: 2\nio: epoll\nmemory: %s\ndisk: %s\n"
+        "connect_timeout: 2s\nfirst_byte_timeout: 4s\nbetween_bytes_timeout: 4s\n"
+        "queue_timeout: 5s\nwait_timeout: 6s\ndrain_timeout: 10s\nrefresh_backoff: 1s\nno_queue_time: 1s\n"
+        "tag_bytes: %u\n"
+        "sites:\n  a:\n    hosts: [a.test]\n    origin: http://10.0.0.2:80\n"
+        "  b:\n    hosts: [b.test]\n    origin: http://origin-b.test:80\n    origin_resolve: 2s\n",
+        world.small_memory ? "1M" : "16M", world.no_disk ? "0" : "8M", 512 + generation);
     CHECK(ftruncate(config_fd, 0) == 0 && pwrite(config_fd, text, (size_t)n, 0) == n);
 }
 

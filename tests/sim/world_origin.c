@@ -1,4 +1,4 @@
-/* The origins of two sites. Each answer names its page, its variant and its fetch; some are late, cut, or errors. */
+/* The origins of two sites. An answer names its page, variant and fetch; some are late, cut, or errors. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +105,8 @@ static size_t put_fields(const struct answering *a, char *out, size_t most)
     const struct page *p = a->page;
     const struct fetch *f = a->f;
     size_t n = 0;
-    n += (size_t)snprintf(out + n, most - n, "Cache-Tag: t%u, g%u\r\nETag: \"f%u\"\r\n", p->id, p->group, f->id);
+    n += (size_t)snprintf(out + n, most - n, "Cache-Tag: t%u, g%u\r\nETag: \"f%u\"\r\n", p->id, p->group,
+                          f->id);
     if (p->kind == PAGE_NO_STORE)
         n += (size_t)snprintf(out + n, most - n, "Cache-Control: no-store\r\n");
     else if (!model_is_public(p, a->v))
@@ -115,7 +116,8 @@ static size_t put_fields(const struct answering *a, char *out, size_t most)
         n += (size_t)snprintf(out + n, most - n, "CDN-Cache-Control: public, max-age=%lld",
                               (long long)(f->max_age / SECOND));
     if (f->swr && !f->is_single)
-        n += (size_t)snprintf(out + n, most - n, ", stale-while-revalidate=%lld", (long long)(f->swr / SECOND));
+        n += (size_t)snprintf(out + n, most - n, ", stale-while-revalidate=%lld",
+                              (long long)(f->swr / SECOND));
     if (f->sie && !f->is_single)
         n += (size_t)snprintf(out + n, most - n, ", stale-if-error=%lld", (long long)(f->sie / SECOND));
     n += (size_t)snprintf(out + n, most - n, "\r\n");
@@ -184,7 +186,7 @@ static bool send_304(struct answering *a, int64_t received)
 {
     char out[1024];
     size_t n = (size_t)snprintf(out, sizeof(out), "HTTP/1.1 304 Not Modified\r\n");
-    choose_windows(a->f);
+    /* With the windows of before: who did not get this 304 has the same. */
     n += put_fields(a, out + n, sizeof(out) - n);
     n += (size_t)snprintf(out + n, sizeof(out) - n, "\r\n");
     model_affirms(a->f, received);
@@ -198,8 +200,9 @@ static bool send_200(struct answering *a)
     char out[1024];
     size_t n = (size_t)snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\n"), upto = a->f->bytes;
     n += put_fields(a, out + n, sizeof(out) - n);
-    n += (size_t)(a->chunked ? snprintf(out + n, sizeof(out) - n, "Transfer-Encoding: chunked\r\n\r\n")
-                             : snprintf(out + n, sizeof(out) - n, "Content-Length: %zu\r\n\r\n", a->f->bytes));
+    n +=
+        (size_t)(a->chunked ? snprintf(out + n, sizeof(out) - n, "Transfer-Encoding: chunked\r\n\r\n")
+                            : snprintf(out + n, sizeof(out) - n, "Content-Length: %zu\r\n\r\n", a->f->bytes));
     if (sim_once_in(40)) {
         a->f->is_cut = true;
         upto = sim_below(a->f->bytes);
@@ -260,7 +263,8 @@ static bool answer(struct net_end *e, const char *head)
     a.f = model_fetch(a.page, a.v, choose_bytes(), a.is_shared);
     a.f->received = received;
     choose_windows(a.f);
-    sim_note("origin: fetch %u of %s (l%u c%u q%u u%u)", a.f->id, a.page->path, a.v.lang, a.v.ab, a.v.q, a.v.user);
+    sim_note("origin: fetch %u of %s (l%u c%u q%u u%u)", a.f->id, a.page->path, a.v.lang, a.v.ab, a.v.q,
+             a.v.user);
     be_late(a.page);
     a.f->version = a.page->version;
     if (!sim_once_in(60))

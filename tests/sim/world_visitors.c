@@ -7,9 +7,9 @@
 #include "sim_net.h"
 #include "world.h"
 
-#define VISITORS 40
+#define VISITORS 64
 /* So long without a byte, no request is left in a program that works: its own time-outs are far shorter. */
-#define PATIENCE (90 * SECOND)
+#define PATIENCE  (90 * SECOND)
 #define BODY_MOST (1 << 20)
 
 struct visitor {
@@ -39,7 +39,8 @@ static bool take_bytes(struct visitor *v, size_t n, bool keeps)
                 fiber_nap(sim_between(0, 300 * MS));
             int64_t got = net_read(v->e, v->in.bytes, sizeof(v->in.bytes), sim_now() + PATIENCE);
             if (got == NET_LATE)
-                sim_fail("request %u for %s: its body stands, %zu bytes came", v->r.number, v->r.page->path, v->n);
+                sim_fail("request %u for %s: its body stands, %zu bytes came", v->r.number, v->r.page->path,
+                         v->n);
             if (got <= 0)
                 return false;
             v->in.n = (size_t)got;
@@ -107,7 +108,8 @@ static void judge(struct visitor *v, const char *head, int status)
     bool is_hit = cache && strstr(cache, "; hit") != NULL;
     figures.hits += is_hit;
     figures.stale += is_hit && strstr(cache, "ttl=-") != NULL;
-    sim_note("visitor %u: request %u: %d, %zu bytes (%s)", v->index, v->r.number, status, v->n, cache ? cache : "");
+    sim_note("visitor %u: request %u: %d, %zu bytes (%s)", v->index, v->r.number, status, v->n,
+             cache ? cache : "");
     if (status == 200) {
         figures.answers++;
         model_check(&v->r, v->body, v->n, is_hit);
@@ -133,9 +135,9 @@ static enum got take_answer(struct visitor *v, bool *keeps)
     size_t bytes = length ? strtoul(length, NULL, 10) : 0;
     char coding[64], connection[64];
     v->n = 0;
-    bool whole = length                                                                ? take_bytes(v, bytes, true)
+    bool whole = length ? take_bytes(v, bytes, true)
                  : head_field(mine, "Transfer-Encoding", coding, sizeof(coding)) != NULL ? take_chunks(v)
-                                                                                       : take_until_end(v);
+                                                                                         : take_until_end(v);
     const char *end = head_field(mine, "Connection", connection, sizeof(connection));
     *keeps = whole && !(end && strcasecmp(end, "close") == 0);
     int status = atoi(mine + 9);
@@ -170,7 +172,8 @@ static size_t write_head(const struct request *r, char *out, size_t most)
     }
     if (r->page->kind == PAGE_QUERY && r->number % 3 == 0)
         n += (size_t)snprintf(out + n, most - n, "%sother=%u", mark, r->number % 7);
-    n += (size_t)snprintf(out + n, most - n, " HTTP/1.1\r\nHost: %s\r\n", r->page->site ? "b.test" : "a.test");
+    n +=
+        (size_t)snprintf(out + n, most - n, " HTTP/1.1\r\nHost: %s\r\n", r->page->site ? "b.test" : "a.test");
     if (r->variant.lang)
         n += (size_t)snprintf(out + n, most - n, "Accept-Language: x-l%u\r\n", r->variant.lang);
     /* Cookies that the page does not know keep its answer from being stored, until its rule is known. */
@@ -191,8 +194,8 @@ static bool ask(struct visitor *v)
     v->r.sent = sim_now();
     size_t n = write_head(&v->r, head, sizeof(head));
     figures.requests++;
-    sim_note("visitor %u: request %u: %s l%u c%u q%u u%u", v->index, v->r.number, v->r.page->path, v->r.variant.lang,
-             v->r.variant.ab, v->r.variant.q, v->r.variant.user);
+    sim_note("visitor %u: request %u: %s l%u c%u q%u u%u", v->index, v->r.number, v->r.page->path,
+             v->r.variant.lang, v->r.variant.ab, v->r.variant.q, v->r.variant.user);
     if (!net_write(v->e, head, n, sim_now() + PATIENCE))
         return false;
     if (sim_once_in(150)) { /* leaves, sooner or later */
@@ -225,7 +228,7 @@ static void visit(struct visitor *v)
     v->is_slow = sim_once_in(60);
     for (uint64_t i = 1 + sim_below(80); i > 0 && sim_now() < world.end && ask(v); i--)
         if (!sim_once_in(3))
-            fiber_nap(sim_between(0, sim_once_in(20) ? 2 * SECOND : 30 * MS));
+            fiber_nap(sim_between(0, sim_once_in(30) ? 2 * SECOND : 20 * MS));
     net_close(v->e);
 }
 
