@@ -3,7 +3,7 @@
 // Usage: node tests/sim/faults.mjs [WORD]...     those whose name has one of the words
 // Last line: N passed, N failed, N skipped. A fault whose place is gone from the sources fails.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -72,10 +72,16 @@ function run(command, args, options = {}) {
 }
 
 function prepare() {
-  rmSync(path.dirname(copy), { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
+  for (const name of ['src', 'tools', 'tests/sim'])
+    rmSync(path.join(copy, name), { recursive: true, force: true });
   for (const name of ['meson.build', 'meson_options.txt', 'src', 'tools', 'tests/sim'])
-    cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+    cpSync(path.join(root, name), path.join(copy, name), { recursive: true, preserveTimestamps: true });
+  /* What an earlier run may have left built with its fault is built anew. */
+  for (const f of faults)
+    writeFileSync(path.join(copy, f.file), readFileSync(path.join(copy, f.file)));
+  if (existsSync(path.join(build, 'build.ninja')))
+    return;
   const r = run('meson', ['setup', build, copy, '-Dbuildtype=debugoptimized', '-Ddebug_checks=true', '-Dsim=true']);
   if (!r.ok)
     throw new Error(r.out);

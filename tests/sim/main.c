@@ -82,6 +82,8 @@ static void run_world(void)
     static const int crashes[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
     for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
         signal(crashes[i], on_crash);
+    if (sim_once_in(3))
+        sim_give_turns(4, 20);
     world.small_memory = sim_once_in(4);
     world.no_disk = sim_once_in(6);
     world.end = sim_now() + length * SECOND;

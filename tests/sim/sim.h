@@ -57,6 +57,8 @@ void fiber_wake(struct fiber *f);
 void fiber_nap(int64_t us);
 /* Lets others go first, sometimes: where another thread could. */
 void fiber_maybe_yield(void);
+/* How often that is: once in so many places; and of those once in so many for long. */
+void sim_give_turns(unsigned turns, unsigned naps);
 /* What the fiber waits for, for locks and conditions: fibers_wake finds it by that. */
 void fiber_waits_on(const void *what);
 /* Wakes one that waits on `what` (chosen by chance), or all. Returns how many. */

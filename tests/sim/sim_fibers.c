@@ -316,12 +316,20 @@ void fiber_nap(int64_t us)
         fiber_park(until);
 }
 
+static unsigned turns_once_in = 24, naps_once_in = 200;
+
+void sim_give_turns(unsigned turns, unsigned naps)
+{
+    turns_once_in = turns;
+    naps_once_in = naps;
+}
+
 void fiber_maybe_yield(void)
 {
-    if (!self || !sim_once_in(24))
+    if (!self || !sim_once_in(turns_once_in))
         return;
     /* Now and then for as long as a busy machine keeps a thread waiting. */
-    if (sim_once_in(200))
+    if (sim_once_in(naps_once_in))
         fiber_nap(sim_between(100, 30000));
     else
         to_scheduler(self);

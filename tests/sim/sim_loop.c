@@ -414,9 +414,14 @@ void signals_close(struct signals *s, void (*closed)(struct signals *))
     sim_ready_now(&signals_of.ready);
 }
 
+bool sim_receives_signals(void)
+{
+    return signals_of.to && !signals_of.closing;
+}
+
 void sim_signal(int signo)
 {
-    if (!signals_of.to || signals_of.closing)
+    if (!sim_receives_signals())
         return;
     signals_of.pending |= 1u << signo;
     sim_ready_now(&signals_of.ready);

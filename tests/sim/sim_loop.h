@@ -21,6 +21,8 @@ void sim_loop_release(struct loop *l);
 
 /* Gives a signal to the process, as kill(2) does. */
 void sim_signal(int signo);
+/* Does it receive signals? Before, one would end it as a crash does. */
+bool sim_receives_signals(void);
 /* Forgets the process' loops and handlers: it is no more. */
 void sim_loops_forget(void);
 /* The world has a look-up answered: n addresses, after so long; a negative libuv error: it fails. */

@@ -53,6 +53,7 @@ struct fetch {
     size_t bytes;
     int64_t received, answered; /* the latest request for it (or for its 304), and the head that answered */
     int64_t max_age, swr, sie;
+    int64_t first; /* the first such head, before its 304s: a record on disk may be as old */
     int64_t turned; /* how far the wall clock was turned by then */
     bool is_single; /* for one request alone */
     bool is_shared; /* a herd may share it */
@@ -100,8 +101,10 @@ void model_restarted(void);
 
 /* The body of a fetch: what is at `from`. */
 void model_body(const struct fetch *f, size_t from, char *out, size_t n);
-/* A whole answer of 200 came to the request: may it be? Ends the world if not. */
-void model_check(const struct request *r, const char *body, size_t n, bool is_hit);
+/* A whole answer of 200 came to the request: may it be? Ends the world if not. `how`: its Cache-Status. */
+void model_check(const struct request *r, const char *body, size_t n, const char *how);
+/* The disk has trouble: what is stored may be lost by the next crash. */
+void model_disk_trouble(void);
 
 /* ---- the people ---- */
 

@@ -18,6 +18,9 @@
 #define ERROR_AGE    (20 * SECOND)
 #define RELOAD_LASTS (10 * SECOND)
 #define PURGES_KEPT  64
+#define WRITTEN_AFTER (5 * SECOND)
+/* So long a head may be on its way, and so come after a later one. */
+#define ON_THE_WAY (8 * SECOND)
 
 struct page pages[PAGES];
 
@@ -35,6 +38,13 @@ static unsigned fetches_n, fetches_cap;
 static struct fetch *active[512];
 static size_t active_n;
 static int64_t failed_at[SITES];
+
+/* Of each page and variant for everybody the youngest stored answer that a visitor has seen, and when. */
+#define WAYS 3
+static struct {
+    int64_t received, answered, seen;
+} youngest[PAGES][WAYS * WAYS * WAYS];
+static bool disk_has_trouble;
 
 void model_init(void)
 {
@@ -81,8 +91,11 @@ static void check_herd(const struct fetch *f)
         return;
     for (size_t i = 0; i < active_n; i++) {
         const struct fetch *g = active[i];
+        /* Who comes when its windows are over does not join it. */
+        int64_t ends = g->max_age + g->swr - 2 * SECOND;
+        ends = ends < 4 * SECOND ? ends : 4 * SECOND;
         if (g->page == f->page && is_same(g->variant, f->variant) && g->is_active && !g->is_cut &&
-            f->page->disturbed < g->received - 3 * SECOND && now - g->received < 4 * SECOND)
+            f->page->disturbed < g->received - 3 * SECOND && now < g->received + ends)
             sim_fail("fetch %u of %s while fetch %u of the same runs, for %lld ms: a herd has one", f->id,
                      f->page->path, g->id, (long long)(now - g->received) / 1000);
     }
@@ -125,14 +138,14 @@ struct fetch *model_find(unsigned id)
 
 void model_answers(struct fetch *f)
 {
-    f->answered = sim_now();
+    f->answered = f->first = sim_now();
     f->turned = sim_clock_turned();
 }
 
 void model_affirms(struct fetch *f, int64_t received)
 {
     f->received = received;
-    model_answers(f);
+    f->answered = sim_now();
 }
 
 void model_failed(unsigned site)
@@ -198,6 +211,17 @@ void model_restarted(void)
         for (size_t k = 0; k < PURGES_KEPT && k < purges[i].n; k++)
             if (!purges[i].v[k].durable)
                 purges[i].v[k].acked = INT64_MAX; /* nobody promised more */
+    /* What was stored last may be lost, and then an older one is the youngest. */
+    for (unsigned i = 0; i < PAGES; i++)
+        for (unsigned k = 0; k < WAYS * WAYS * WAYS; k++)
+            if (disk_has_trouble || youngest[i][k].answered > sim_now() - WRITTEN_AFTER)
+                youngest[i][k].received = 0;
+    disk_has_trouble = false;
+}
+
+void model_disk_trouble(void)
+{
+    disk_has_trouble = true;
 }
 
 /* ---- bodies ---- */
@@ -256,7 +280,7 @@ static int64_t stale_end(const struct fetch *f, int64_t since)
 static void check_age(const struct request *r, const struct fetch *f)
 {
     /* A boot, and what the wall clock did since, make ages uncertain by as much. */
-    int64_t turned = f->answered < sim_clock_booted() ? (sim_clock_turned() - f->turned) * MS : 0;
+    int64_t turned = f->first < sim_clock_booted() ? (sim_clock_turned() - f->turned) * MS : 0;
     int64_t fresh_end = f->answered + f->max_age, end = stale_end(f, fresh_end) + turned + SLACK;
     if (r->sent > end)
         sim_fail("request %u for %s got fetch %u %lld ms after its last window", r->number, r->page->path,
@@ -290,8 +314,29 @@ static void check_body(const struct request *r, const struct fetch *f, const cha
                      f->id);
 }
 
-void model_check(const struct request *r, const char *body, size_t n, bool is_hit)
+/* RFC 9111 4: of several that would do the most recent one; what a visitor has seen of the cache, no later one
+ * sees something older. */
+static void check_youngest(const struct request *r, const struct fetch *f, const char *how)
 {
+    bool is_hit = strstr(how, "; hit") != NULL;
+    if (!f->is_shared || (!is_hit && !strstr(how, "; stored")))
+        return;
+    unsigned way = (f->variant.lang * WAYS + f->variant.ab) * WAYS + f->variant.q;
+    CHECK(way < WAYS * WAYS * WAYS);
+    if (is_hit && r->sent > youngest[f->page->id][way].seen && f->answered + ON_THE_WAY < youngest[f->page->id][way].received)
+        sim_fail("request %u for %s got fetch %u, answered at %lld: a visitor has seen one asked for at %lld (us)",
+                 r->number, r->page->path, f->id, (long long)f->answered,
+                 (long long)youngest[f->page->id][way].received);
+    if (f->received <= youngest[f->page->id][way].received)
+        return;
+    youngest[f->page->id][way].received = f->received;
+    youngest[f->page->id][way].answered = f->answered;
+    youngest[f->page->id][way].seen = sim_now();
+}
+
+void model_check(const struct request *r, const char *body, size_t n, const char *how)
+{
+    bool is_hit = strstr(how, "; hit") != NULL;
     unsigned id = 0;
     char start[24];
     snprintf(start, sizeof(start), "%.*s", (int)(n < 20 ? n : 20), body);
@@ -313,4 +358,5 @@ void model_check(const struct request *r, const char *body, size_t n, bool is_hi
     check_body(r, f, body, n);
     check_purged(r, f);
     check_age(r, f);
+    check_youngest(r, f, how);
 }

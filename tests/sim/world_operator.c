@@ -96,6 +96,10 @@ void process_kill(bool power_cut)
 
 void process_end(void)
 {
+    if (!sim_receives_signals()) {
+        process_kill(false); /* it is too young to be asked */
+        return;
+    }
     int64_t until = sim_now() + ENDS_WITHIN;
     sim_note("the program is told to end");
     model_disturb_all();
@@ -125,6 +129,8 @@ static void down_time(void)
 
 static void reload(void)
 {
+    if (!sim_receives_signals())
+        return;
     generation++;
     write_config();
     model_reloaded();
@@ -142,6 +148,7 @@ static void trouble_with_disk(void)
     case 2: sim_disk_fail_writes(1 + (unsigned)sim_below(3)); break;
     default: sim_disk_fail_syncs(1 + (unsigned)sim_below(2)); break;
     }
+    model_disk_trouble();
     sim_note("the disk has trouble");
 }
 

@@ -112,7 +112,7 @@ static void judge(struct visitor *v, const char *head, int status)
              cache ? cache : "");
     if (status == 200) {
         figures.answers++;
-        model_check(&v->r, v->body, v->n, is_hit);
+        model_check(&v->r, v->body, v->n, cache ? cache : "");
     } else if (status == 502 || status == 503 || status == 504) {
         figures.errors++;
     } else {
