@@ -92,9 +92,11 @@ upgrades: dev
 	UPGRADE_ROUNDS=$(ROUNDS_OF_UPGRADES) FRESHET=build-dev/src/freshet node tests/stress/upgrade.mjs
 
 # Simulated worlds, one a seed, for SECONDS; with SEED that one only (docs/decisions/066-a-simulated-world.md).
+
+# Simulated worlds, one a seed, for SECONDS; with SEED that one only, or WORLDS from it on (docs/decisions/066-a-simulated-world.md).
 sim: build-sim/build.ninja
 	@ninja -C build-sim tests/sim/sim
-	@build-sim/tests/sim/sim $(if $(SEED),--seed $(SEED),--seconds $(SECONDS)) $(if $(LENGTH),--length $(LENGTH))
+	@build-sim/tests/sim/sim --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(WORLDS),--worlds $(WORLDS)) $(if $(LENGTH),--length $(LENGTH))
 
 # Puts twelve faults into a copy of the sources, one by one, and says how long each takes to be found.
 sim-faults:

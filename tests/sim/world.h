@@ -53,7 +53,7 @@ struct fetch {
     size_t bytes;
     int64_t received, answered; /* the latest request for it (or for its 304), and the head that answered */
     int64_t max_age, swr, sie;
-    int64_t first; /* the first such head, before its 304s: a record on disk may be as old */
+    int64_t first;  /* the first such head, before its 304s: a record on disk may be as old */
     int64_t turned; /* how far the wall clock was turned by then */
     bool is_single; /* for one request alone */
     bool is_shared; /* a herd may share it */

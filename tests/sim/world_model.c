@@ -15,9 +15,9 @@
 /* The program counts in milliseconds, reads its clock once an iteration, and may be late. */
 #define SLACK (2 * SECOND)
 /* A stale answer for an error: so long may it have been known before the request. */
-#define ERROR_AGE    (20 * SECOND)
-#define RELOAD_LASTS (10 * SECOND)
-#define PURGES_KEPT  64
+#define ERROR_AGE     (20 * SECOND)
+#define RELOAD_LASTS  (10 * SECOND)
+#define PURGES_KEPT   64
 #define WRITTEN_AFTER (5 * SECOND)
 /* So long a head may be on its way, and so come after a later one. */
 #define ON_THE_WAY (8 * SECOND)
@@ -323,10 +323,12 @@ static void check_youngest(const struct request *r, const struct fetch *f, const
         return;
     unsigned way = (f->variant.lang * WAYS + f->variant.ab) * WAYS + f->variant.q;
     CHECK(way < WAYS * WAYS * WAYS);
-    if (is_hit && r->sent > youngest[f->page->id][way].seen && f->answered + ON_THE_WAY < youngest[f->page->id][way].received)
-        sim_fail("request %u for %s got fetch %u, answered at %lld: a visitor has seen one asked for at %lld (us)",
-                 r->number, r->page->path, f->id, (long long)f->answered,
-                 (long long)youngest[f->page->id][way].received);
+    if (is_hit && r->sent > youngest[f->page->id][way].seen &&
+        f->answered + ON_THE_WAY < youngest[f->page->id][way].received)
+        sim_fail(
+            "request %u for %s got fetch %u, answered at %lld: a visitor has seen one asked for at %lld (us)",
+            r->number, r->page->path, f->id, (long long)f->answered,
+            (long long)youngest[f->page->id][way].received);
     if (f->received <= youngest[f->page->id][way].received)
         return;
     youngest[f->page->id][way].received = f->received;

@@ -13,6 +13,7 @@
 #include "sim_memory.h"
 #include "sim_net.h"
 #include "sim_system.h"
+#include "store/memory.h"
 #include "world.h"
 
 #include <signal.h>
@@ -76,6 +77,8 @@ static void forget_process(void)
     sim_loops_forget();
     sim_disk_process_gone();
     sim_memory_drop();
+    for (size_t i = 0; i < MEMORIES_MAX; i++)
+        memory_by_id[i] = NULL; /* the program's only static that a crash leaves behind */
     model_restarted();
     runs = false;
 }
