@@ -1,7 +1,7 @@
 /*
- * make sim SECONDS=n [SEED=s]: simulated worlds, one a seed, one after the other until the time is up. Each is
- * a process of its own, so that a world follows from its seed alone; with SEED it is that one only. A world
- * that fails says how to replay it.
+ * make sim SECONDS=n [SEED=s]: simulated worlds, one a seed, one after the other until the time is up. Each
+ * is a process of its own, so that a world follows from its seed alone; with SEED it is that one only. A
+ * world that fails says how to replay it.
  *
  *   sim [--seconds N] [--seed S] [--length SECONDS] [--worlds N]
  */

@@ -1,7 +1,7 @@
 /*
  * A simulated world (docs/decisions/066): chance, time, events and fibers in one thread. The program's
- * threads are fibers here; everything that would wait in the system waits for an event, and when nobody can go on the
- * time jumps to the next one. All that happens follows from the seed.
+ * threads are fibers here; everything that would wait in the system waits for an event, and when nobody can
+ * go on the time jumps to the next one. All that happens follows from the seed.
  */
 #ifndef SIM_H
 #define SIM_H

@@ -1,7 +1,7 @@
 /*
  * A disk in memory (io/file.h). Each file has what a reader sees now, and what would be left after a power
- * cut: the difference is a list of writes that were not synced. Calls take time, and their effect comes at its
- * end, so that a crash finds some of them undone.
+ * cut: the difference is a list of writes that were not synced. Calls take time, and their effect comes at
+ * its end, so that a crash finds some of them undone.
  */
 #include "sim_disk.h"
 

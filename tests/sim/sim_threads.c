@@ -1,6 +1,7 @@
 /*
  * The program's threads, locks, conditions and semaphores, as fibers. The linker puts these functions into
- * the places of the system's (--wrap). A lock's memory is its own: whether it is held, and how many wait for it.
+ * the places of the system's (--wrap). A lock's memory is its own: whether it is held, and how many wait for
+ * it.
  */
 #include "sim.h"
 

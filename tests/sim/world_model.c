@@ -314,8 +314,8 @@ static void check_body(const struct request *r, const struct fetch *f, const cha
                      f->id);
 }
 
-/* RFC 9111 4: of several that would do the most recent one; what a visitor has seen of the cache, no later one
- * sees something older. */
+/* RFC 9111 4: of several that would do the most recent one; what a visitor has seen of the cache, no later
+ * one sees something older. */
 static void check_youngest(const struct request *r, const struct fetch *f, const char *how)
 {
     bool is_hit = strstr(how, "; hit") != NULL;

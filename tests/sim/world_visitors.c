@@ -158,7 +158,8 @@ static void choose(struct request *r)
     r->variant = (struct variant){ .lang = (unsigned char)sim_below(3),
                                    .ab = (unsigned char)sim_below(3),
                                    .q = (unsigned char)sim_below(3) };
-    if (r->page->kind == PAGE_PRIVATE || (r->page->kind == PAGE_MIXED && sim_once_in(2)))
+    /* What is private is so also for who does not say who he is. */
+    if ((r->page->kind == PAGE_PRIVATE || r->page->kind == PAGE_MIXED) && sim_once_in(2))
         r->variant.user = (unsigned char)(1 + sim_below(4));
 }
 
