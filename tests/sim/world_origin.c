@@ -75,7 +75,8 @@ static struct page *page_of(const char *head, struct variant *v, bool *is_shared
     v->lang = (unsigned char)number_behind(language, "x-l");
     const char *cookie = head_field(head, "Cookie", value, sizeof(value));
     v->ab = (unsigned char)number_behind(cookie, "ab=");
-    *is_shared = !cookie || (pages[id].kind == PAGE_COOKIE && !strstr(cookie, "theme="));
+    *is_shared =
+        !strstr(path, "other=") && (!cookie || (pages[id].kind == PAGE_COOKIE && !strstr(cookie, "theme=")));
     const char *authorization = head_field(head, "Authorization", value, sizeof(value));
     v->user = (unsigned char)number_behind(authorization, "Bearer u");
     v->q = (unsigned char)number_behind(path, "q=");
