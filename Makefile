@@ -12,7 +12,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz crash upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz crash sim sim-faults upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -91,6 +91,22 @@ ROUNDS_OF_UPGRADES = $(or $(ROUNDS),100)
 upgrades: dev
 	UPGRADE_ROUNDS=$(ROUNDS_OF_UPGRADES) FRESHET=build-dev/src/freshet node tests/stress/upgrade.mjs
 
+# Simulated worlds, one a seed, for SECONDS; with SEED that one only (docs/decisions/066-a-simulated-world.md).
+
+# Simulated worlds, one a seed, for SECONDS; with SEED that one only, or WORLDS from it on (docs/decisions/066-a-simulated-world.md).
+sim: build-sim/build.ninja
+	@ninja -C build-sim tests/sim/sim
+	@build-sim/tests/sim/sim --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(WORLDS),--worlds $(WORLDS)) $(if $(LENGTH),--length $(LENGTH))
+
+# Puts twelve faults into a copy of the sources, one by one, and says how long each takes to be found.
+sim-faults:
+	@tools/deps.sh build test
+	@node tests/sim/faults.mjs $(T)
+
+build-sim/build.ninja:
+	@tools/deps.sh build test
+	meson setup build-sim --werror -Dbuildtype=debugoptimized -Ddebug_checks=true -Dsim=true
+
 # Measures freshet beside its peers and writes docs/BENCHMARKS.md: about half an hour on an idle machine.
 # TABLES=hits,purges: only these; QUICK=1: a minute, bare and freshet only, nothing is written.
 bench: all
@@ -141,4 +157,4 @@ install: all
 	meson install -C build $${DESTDIR:+--destdir "$$(realpath -m -- "$$DESTDIR")"}
 
 clean:
-	rm -rf build build-dev build-tsan build-fuzz build-cover build-bench build-test compile_commands.json
+	rm -rf build build-dev build-tsan build-fuzz build-cover build-bench build-sim build-test compile_commands.json

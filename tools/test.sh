@@ -1,7 +1,7 @@
 #!/bin/bash
 # All tests (make test), each part with its log in build-test/logs. A part that fails shows the end of its log; one that
 # ran no test has failed. The last line, alone, is the sum: "N passed, N failed, N skipped".
-# Usage: tools/test.sh [PART]...   parts: checks unit fuzz scenario stress conformance e2e bench; none given: all of them
+# Usage: tools/test.sh [PART]...   parts: checks unit fuzz sim scenario stress conformance e2e bench; none given: all of them
 set -u
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -16,7 +16,7 @@ logs=build-test/logs
 mkdir -p $logs
 rm -f $logs/*
 total_passed=0 total_failed=0 total_skipped=0
-wanted=${*:-checks unit fuzz scenario stress conformance e2e bench}
+wanted=${*:-checks unit fuzz sim scenario stress conformance e2e bench}
 
 is_wanted() {
     case " $wanted " in *" $1 "*) return 0 ;; esac
@@ -125,6 +125,7 @@ if is_wanted unit; then
     part unit-tsan $plainly node tools/unit.mjs --build build-tsan
 fi
 is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 6
+is_wanted sim && part sim make --no-print-directory sim SECONDS=30 SEED=1 WORLDS=100000
 if is_wanted scenario; then
     part scenario node tests/scenario/run.mjs
     # What a page means does not depend on how bytes come; how connections live does.

@@ -90,14 +90,24 @@ static int64_t mark_left_ms(const struct mark *m, int64_t now_ms)
     return left > 0 ? left : 0;
 }
 
-/* May a request wait for this object? Not when the object was purged before the request arrived. */
+/* Is it not for requests that come now, though its body is still on its way? It was purged; or the body takes
+ * longer than the answer may be kept. */
+static bool is_over(struct object *o, const struct look *l)
+{
+    if (index_is_outdated(o, l))
+        return true;
+    struct object_life life = object_life(o, l->now.mono_ms, -1);
+    return o->stored && policy_has_expired(&life.fresh, life.age);
+}
+
+/* May a request wait for this object? Not when the object was over before the request arrived. */
 static bool is_joinable(struct object *o, const struct look *l)
 {
     if (!l->may_join || object_is_closed(o))
         return false;
     if (object_state(o) == OBJECT_NEW)
         return !l->authorization;
-    return o->stored && !index_is_outdated(o, l);
+    return o->stored && !is_over(o, l);
 }
 
 /*
@@ -114,8 +124,8 @@ static void join_or_begin(struct cache *c, struct family *f, const struct look *
         out->busy = object_ref(busy);
         return;
     }
-    if (busy && object_state(busy) != OBJECT_NEW && index_is_outdated(busy, l)) {
-        /* The fetch goes on for requests that came before the purge. No other request finds it. */
+    if (busy && object_state(busy) != OBJECT_NEW && is_over(busy, l)) {
+        /* The fetch goes on for requests that came before. No other request finds it. */
         family_take_out(c, busy);
         *withdrawn = busy;
         busy = NULL;
@@ -489,7 +499,15 @@ struct replaced {
     bool has_younger; /* a younger object is there: it takes the place of `o` instead */
 };
 
-/* `yields`: of two that began at the same number, `o` is the older one. */
+/* Of two that began at the same number the head that came later is the younger one's. `yields`: `o` is the
+ * older one in any case. */
+static bool is_younger(const struct object *k, const struct object *o, bool yields)
+{
+    if (k->begin != o->begin)
+        return k->begin > o->begin;
+    return yields || object_received_ms(k) > object_received_ms(o);
+}
+
 static void replace_in_list(struct cache *c, struct object *first, const struct object *o, bool yields,
                             const struct place *place, struct replaced *r)
 {
@@ -497,7 +515,7 @@ static void replace_in_list(struct cache *c, struct object *first, const struct 
         next = family_next(k);
         if (k == o || object_state(k) != OBJECT_SEALED || !family_is_variant(k, place))
             continue;
-        if ((k->begin > o->begin || (yields && k->begin == o->begin)) && k->evict.weight) {
+        if (is_younger(k, o, yields) && k->evict.weight) {
             r->has_younger = true;
             continue;
         }

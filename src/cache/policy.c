@@ -520,6 +520,16 @@ void policy_request_directives(const struct site_settings *site, const struct fi
         out->no_cache = true;
 }
 
+static bool is_in_window(const struct freshness *f, struct age age)
+{
+    return age.stale_ms <= f->stale_while_ms && !f->foreground && f->stale_while_ms > 0;
+}
+
+bool policy_has_expired(const struct freshness *f, struct age age)
+{
+    return age.stale_ms >= 0 && (f->never_stale || !is_in_window(f, age));
+}
+
 enum reuse policy_reuse(const struct freshness *f, struct age age, bool invalidated,
                         const struct directives *request)
 {
@@ -533,7 +543,7 @@ enum reuse policy_reuse(const struct freshness *f, struct age age, bool invalida
         return REUSE_FRESH;
     if (f->never_stale)
         return REUSE_REVALIDATE;
-    if (age.stale_ms <= f->stale_while_ms && !f->foreground && f->stale_while_ms > 0)
+    if (is_in_window(f, age))
         return REUSE_STALE;
     if (request->max_stale == DELTA_ANY ||
         (request->max_stale >= 0 && age.stale_ms <= request->max_stale * SECOND_MS))

@@ -652,8 +652,7 @@ static int find_control(struct run *r)
 
 int run_verb(const struct cli *cli)
 {
-    static struct run run;
-    struct run *r = &run;
+    struct run *r = mem_alloc(sizeof(*r));
     struct buf errors = BUF_INIT;
     r->cli = cli;
     successor_init(&r->upgrade.successor, cli->argv);
@@ -719,5 +718,6 @@ int run_verb(const struct cli *cli)
     supervisor_say(&r->watchdog.supervisor, "READY=1\nSTATUS=Serving");
     loop_run(&r->p.loop);
     fini(r);
+    mem_free(r);
     return 0;
 }

@@ -264,6 +264,32 @@ static void nobody_joins_what_is_not_stored(void **state)
     found_drop(&f);
 }
 
+/* Found by the simulated world: seed 1018 of its first day. */
+static void nobody_joins_what_expires_before_it_is_whole(void **state)
+{
+    (void)state;
+    struct look l = look_of("/a");
+    struct found first = look_as(&l, OUTCOME_MISS), second;
+    index_settle(first.busy, &l.place, NULL);
+    object_answer(first.busy, &(struct page){ .lifetime_ms = 5000, .stale_while_ms = 2000 });
+    now.mono_ms += 7000; /* within the window */
+    looks("/a", OUTCOME_JOIN);
+    now.mono_ms++;
+    second = look("/a", OUTCOME_MISS);
+    assert_ptr_not_equal(second.busy, first.busy);
+    /* The older one is delivered to those who have it, and does not take the place of the younger one. */
+    object_answer(second.busy, &minute);
+    object_seal(second.busy, false);
+    assert_true(index_publish(second.busy, &l.place, 1024, now.mono_ms));
+    object_seal(first.busy, false);
+    assert_false(index_publish(first.busy, &l.place, 1024, now.mono_ms));
+    struct found hit = look("/a", OUTCOME_HIT);
+    assert_ptr_equal(hit.stored, second.busy);
+    found_drop(&hit);
+    found_drop(&first);
+    found_drop(&second);
+}
+
 static void no_queue_for_a_while(void **state)
 {
     (void)state;
@@ -1278,6 +1304,7 @@ int main(void)
         T(nobody_joins_what_is_not_stored),
         T(a_mark_for_missing_cookies_ends_by_itself),
         T(an_answer_for_all_settles_the_rule),
+        T(nobody_joins_what_expires_before_it_is_whole),
         T(no_queue_for_a_while),
         T(a_mark_is_of_its_key_alone),
         T(a_mark_lasts_while_it_is_used),

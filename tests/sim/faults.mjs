@@ -1,0 +1,131 @@
+// Does the simulated world see what it should? Puts twelve faults into a copy of the sources, one by one, and says
+// how long each takes to be found. No part of `make test`.
+// Usage: node tests/sim/faults.mjs [WORD]...     those whose name has one of the words
+// Last line: N passed, N failed, N skipped. A fault whose place is gone from the sources fails.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const copy = path.join(root, 'build-sim-faults/tree');
+const build = path.join(copy, 'build-sim'); // as far from its sources as the real one: a compiler's cache helps
+const most_s = 600;
+
+const faults = [
+  { name: 'a missed purge check: a look-up takes what was purged',
+    file: 'src/cache/index.c',
+    from: '    if (p.gone)\n        return USABLE_GONE;\n',
+    to: '' },
+  { name: 'a lost notice: its mark is cleared after the receiver has looked, not before',
+    file: 'src/io/notice.c',
+    from: '    notice_received(&n->notice);\n    n->run(n);',
+    to: '    n->run(n);\n    notice_received(&n->notice);' },
+  { name: 'a wrong key part: the value of a cookie is not in the key',
+    file: 'src/cache/key.c',
+    from: '*seen = (struct cookie_seen){ c.value, NULL };',
+    to: '*seen = (struct cookie_seen){ STR_NONE, NULL };' },
+  { name: 'an early publish: the number of a purge is known before its names are',
+    file: 'src/cache/epoch.c',
+    from: '    CHECK((unsigned)kind < PURGE_KINDS);\n    lock_take(&e->lock);\n    check_whole(e);\n' +
+      '    uint64_t number = atomic_load_explicit(&e->latest, memory_order_relaxed);\n',
+    to: '    CHECK((unsigned)kind < PURGE_KINDS);\n' +
+      '    uint64_t number = atomic_fetch_add_explicit(&e->latest, n, memory_order_relaxed);\n' +
+      '    lock_take(&e->lock);\n    check_whole(e);\n' },
+  { name: 'a forgotten fsync: a purge counts as durable when it is written',
+    file: 'src/store/facts_log.c',
+    from: '    int status = facts_disk_sync(l->disk, l->file);',
+    to: '    int status = 0;' },
+  { name: 'a missed Vary: Accept-Language is not varied on',
+    file: 'src/cache/rule.c',
+    from: 'draft->vary_language = true;',
+    to: 'draft->vary_language = false;' },
+  { name: 'a stale window too long: stale-while-revalidate counts five times',
+    file: 'src/cache/policy.c',
+    from: 'window(d->stale_while_revalidate);',
+    to: '5 * window(d->stale_while_revalidate);' },
+  { name: 'a private response stored',
+    file: 'src/cache/policy.c',
+    from: '    if (d->private_)\n        return REASON_PRIVATE;\n',
+    to: '' },
+  { name: 'a cut body sealed as whole: the end of the connection ends chunks, too',
+    file: 'src/origin/fetch.c',
+    from: 'f->framing.kind == FRAMING_CLOSE && status == 0)',
+    to: 'f->framing.kind != FRAMING_LENGTH && status == 0)' },
+  { name: 'a purge applied, but not written',
+    file: 'src/cache/epoch_saved.c',
+    from: '    if (s->is_unsaved)\n        return;',
+    to: '    if (s->last[PURGE_HARD] % 4 == 0 || s->is_unsaved)\n        return;' },
+  { name: 'an older record wins over a newer one',
+    file: 'src/cache/shelf.c',
+    from: '        return p->begin > item->begin;',
+    to: '        return p->begin < item->begin;' },
+  { name: 'a waiter not woken: the third of a herd',
+    file: 'src/request/reader.c',
+    from: '        request_wake(reader->request);\n    }\n    h->telling = false;',
+    to: '        if (i < 2)\n            request_wake(reader->request);\n    }\n    h->telling = false;' },
+];
+
+function run(command, args, options = {}) {
+  const r = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28, ...options });
+  return { ok: r.status === 0, out: `${r.stdout}${r.stderr}` };
+}
+
+function prepare() {
+  rmSync(copy, { recursive: true, force: true });
+  mkdirSync(copy, { recursive: true });
+  for (const name of ['meson.build', 'meson_options.txt', 'src', 'tools', 'tests/sim'])
+    cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+  const r = run('meson', ['setup', build, copy, '--werror', '-Dbuildtype=debugoptimized', '-Ddebug_checks=true', '-Dsim=true']);
+  if (!r.ok)
+    throw new Error(r.out);
+}
+
+function simulate(args) {
+  const b = run('ninja', ['-C', build, 'tests/sim/sim']);
+  if (!b.ok)
+    return { built: false, out: b.out };
+  const began = Date.now();
+  const r = run(path.join(build, 'tests/sim/sim'), args);
+  const worlds = [...r.out.matchAll(/^world /gm)].length + 1;
+  return { built: true, found: !r.ok, seconds: (Date.now() - began) / 1000, worlds, out: r.out };
+}
+
+/* What the last lines say was wrong: the model's sentence, or a check of the program. */
+function finding(out) {
+  const model = out.match(/^sim: at .*$/m);
+  const check = out.match(/^.*(check failed|CHECK|failed:).*$/m);
+  return (model ?? check ?? ['no sentence'])[0].trim().slice(0, 150);
+}
+
+const words = process.argv.slice(2);
+const chosen = faults.filter((f) => words.length === 0 || words.some((w) => f.name.includes(w)));
+let passed = 0, failed = 0;
+prepare();
+const clean = simulate(['--seed', '1', '--worlds', '3']);
+if (!clean.built || clean.found) {
+  console.log(clean.out);
+  console.log('the sources as they are do not pass');
+  process.exit(1);
+}
+for (const f of chosen) {
+  const file = path.join(copy, f.file);
+  const good = readFileSync(file, 'utf8');
+  if (good.split(f.from).length !== 2) {
+    console.log(`failed: ${f.name}: its place in ${f.file} is gone, or there are several`);
+    failed++;
+    continue;
+  }
+  writeFileSync(file, good.replace(f.from, () => f.to));
+  const r = simulate(['--seed', '1', '--worlds', '100000', '--seconds', String(most_s)]);
+  writeFileSync(file, good);
+  if (r.built && r.found) {
+    passed++;
+    console.log(`found after ${r.seconds.toFixed(1)} s, in world ${r.worlds}: ${f.name}\n    ${finding(r.out)}`);
+  } else {
+    failed++;
+    console.log(`failed: ${f.name}: ${r.built ? `not found in ${r.seconds.toFixed(0)} s, ${r.worlds - 1} worlds` : r.out}`);
+  }
+}
+console.log(`${passed} passed, ${failed} failed, ${faults.length - chosen.length} skipped`);
+process.exit(failed > 0 ? 1 : 0);
