@@ -91,8 +91,6 @@ ROUNDS_OF_UPGRADES = $(or $(ROUNDS),100)
 upgrades: dev
 	UPGRADE_ROUNDS=$(ROUNDS_OF_UPGRADES) FRESHET=build-dev/src/freshet node tests/stress/upgrade.mjs
 
-# Simulated worlds, one a seed, for SECONDS; with SEED that one only (docs/decisions/066-a-simulated-world.md).
-
 # Simulated worlds, one a seed, for SECONDS; with SEED that one only, or WORLDS from it on (docs/decisions/066-a-simulated-world.md).
 sim: build-sim/build.ninja
 	@ninja -C build-sim tests/sim/sim
