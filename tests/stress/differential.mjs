@@ -1,0 +1,150 @@
+// Our reading of a stream of requests against Node's: the same bytes go to freshet, in front of a Node origin, and to another Node server directly.
+// What the origin saw is exactly what was answered, in that order, and is what Node reads in these bytes, as far as freshet takes them; where it
+// refuses, nothing of what follows is a request. Every byte value at every place of the framing, and dice on whole streams.
+import http from 'node:http';
+import net from 'node:net';
+import { below, check, done, Freshet, pick, scaled, seed, within } from './lib.mjs';
+
+// ---- two servers of Node ----
+
+// Keeps what it saw until it is asked; says in each answer which one it answers.
+function server() {
+  const s = http.createServer((request, response) => {
+    const n = s.begun++, chunks = [];
+    const entry = { method: request.method, target: request.url, body: undefined };
+    s.saw[n] = entry;
+    request.on('data', (d) => chunks.push(d)).on('end', () => {
+      entry.body = Buffer.concat(chunks).toString('latin1');
+      response.writeHead(200, { 'X-N': n, 'X-Method': request.method, 'Cache-Control': 'no-store', 'Content-Length': 2 });
+      response.end('ok');
+    }).on('error', () => {});
+  });
+  s.on('clientError', (_, socket) => socket.writable && socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'));
+  s.clear = () => Object.assign(s, { begun: 0, saw: [] });
+  s.clear();
+  s.keepAliveTimeout = 0;
+  return new Promise((r) => s.listen(0, '127.0.0.1', () => r(s)));
+}
+
+// ---- a client that says the bytes, ends its side, and takes what comes ----
+
+function say(at, bytes) {
+  return within('the end of a connection', new Promise((resolve) => {
+    const chunks = [];
+    const c = net.connect({ ...at, allowHalfOpen: true }, () => c.end(bytes, 'latin1'));
+    c.on('data', (d) => chunks.push(d)).on('error', () => {}).on('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
+  }));
+}
+
+// The answers in these bytes: status and fields; undefined when they are not answers one behind the other.
+function answers(text) {
+  const all = [];
+  while (text) {
+    const end = text.indexOf('\r\n\r\n'), head = /^HTTP\/1\.1 (\d{3})[^\r]*\r\n/.exec(text);
+    if (end < 0 || !head) return undefined;
+    const fields = Object.fromEntries(text.slice(head[0].length, end + 2).split('\r\n').filter(Boolean).map((l) => [l.slice(0, l.indexOf(':')).toLowerCase(), l.slice(l.indexOf(':') + 1).trim()]));
+    const status = +head[1], bodiless = status < 200 || status === 204 || status === 304 || fields['x-method'] === 'HEAD';
+    const n = bodiless ? 0 : +(fields['content-length'] ?? text.length - end - 4);
+    if (text.length < end + 4 + n && fields['x-n'] !== undefined) return undefined;
+    text = text.slice(end + 4 + n);
+    if (status >= 200) all.push({ status, fields });
+  }
+  return all;
+}
+
+// Raw bytes above ASCII in a target are percent-encoded on the way in (CACHING.md 2).
+const spelled = (target) => target.replace(/[\x80-\xff]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+
+// ---- streams ----
+
+const get = (i) => `GET /g${i} HTTP/1.1\r\nHost: test\r\n\r\n`;
+const post = (i, body = 'hello') => `POST /p${i} HTTP/1.1\r\nHost: test\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const chunked = (i) => `POST /c${i} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n10;a=b\r\n0123456789abcdef\r\n0\r\n\r\n`;
+const head = (i) => `HEAD /h${i} HTTP/1.1\r\nHost: test\r\nAccept: */*\r\n\r\n`;
+const old = (i) => `GET /o${i} HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\n\r\n`;
+const many = (i) => `PUT /m${i} HTTP/1.1\r\nHost: test\r\nA: 1\r\nB:2\r\nC : \r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc`.replace('C : ', 'C:  x ');
+const kinds = [get, post, chunked, head, old, many];
+
+// Places of framing: everything of these but the letters of names, targets and bodies, where any byte is as good as another.
+function places(text) {
+  const at = [];
+  for (let i = 0; i < text.length; i++) if (!/[a-z]/.test(text[i]) || /chunked|keep/.test(text.slice(i - 6, i + 7))) at.push(i);
+  return at;
+}
+
+const put = (text, at, byte) => text.slice(0, at) + String.fromCharCode(byte) + text.slice(at + 1);
+const splice = (text, at, length, by) => text.slice(0, at) + by + text.slice(at + length);
+
+function* swept(stride) {
+  let n = below(stride);
+  for (const kind of kinds) {
+    const text = kind(1) + get(2);
+    for (const at of places(kind(1)))
+      for (let byte = 0; byte < 256; byte++) if (n++ % stride === 0) yield put(text, at, byte);
+  }
+}
+
+const words = ['\r\n', '\n', '\r', ' ', '\t', ':', ',', ';', '0', '5', '-1', '+5', '0x5', '5 ', ' 5', 'Content-Length: 4\r\n', 'Content-Length: 0\r\n',
+  'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding: identity\r\n', 'Transfer-Encoding : chunked\r\n', 'Transfer-Encoding: xchunked\r\n', ' folded\r\n', 'GET /x HTTP/1.1\r\nHost: test\r\n\r\n',
+  'Expect: 100-continue\r\n', 'Connection: close\r\n', '0\r\n\r\n', 'ffffffffffffffff\r\n', '\0', '\x0b', '\x80', 'é', 'HTTP/1.1', 'Host: other\r\n'];
+
+function* thrown(count) {
+  for (let n = 0; n < count; n++) {
+    let text = Array.from({ length: 1 + below(4) }, (_, i) => pick(kinds)(i)).join('');
+    for (let i = 1 + below(3); i > 0; i--) {
+      const at = below(text.length + 1);
+      text = pick([() => put(text, Math.min(at, text.length - 1), below(256)), () => splice(text, at, 0, pick(words)), () => splice(text, at, below(6), ''),
+        () => splice(text, at, below(3), pick(words)), () => text.slice(0, at), () => splice(text, at, 0, text.slice(at, at + below(40)))])();
+    }
+    yield text;
+  }
+}
+
+// ---- the comparison ----
+
+console.log(`a stream of requests, read by freshet and by Node (STRESS_SEED=${seed})`);
+const origin = await server(), reference = await server();
+const freshet = await new Freshet(['--origin', `http://127.0.0.1:${origin.address().port}`]).start();
+const at = { host: '127.0.0.1', port: reference.address().port };
+const told = (text, more) => () => `${JSON.stringify(text)}: ${JSON.stringify(more)}`;
+let streams = 0, requests = 0;
+
+async function compare(text) {
+  origin.clear();
+  reference.clear();
+  const [got] = await Promise.all([say(freshet.at, text), say(at, text)]);
+  const saw = origin.saw, read = reference.saw.filter((r) => r.body !== undefined), answered = answers(got);
+  streams++;
+  requests += saw.length;
+  if (!check(answered !== undefined, 'answers stand one behind the other', told(text, got))) return;
+  const from = answered.filter((a) => a.fields['x-n'] !== undefined).map((a) => +a.fields['x-n']);
+  const whole = saw.filter((r) => r.body !== undefined);
+  check(from.length === whole.length && from.every((n, i) => n === i), 'what the origin saw is what was answered', told(text, { from, saw, got }));
+  // A method that Node does not know goes to the origin as any other, which refuses it: there is nothing to compare with.
+  if (answered.some((a) => a.status === 400 && a.fields['cache-status']?.includes('fwd=method'))) return;
+  const refusal = answered.findIndex((a) => a.fields['x-n'] === undefined && a.status >= 400);
+  check(refusal < 0 || refusal === answered.length - 1, 'nothing follows a refusal', told(text, answered));
+  check(whole.length <= read.length, 'freshet takes no more requests than Node', told(text, { saw, read }));
+  for (let i = 0; i < Math.min(whole.length, read.length); i++) {
+    const [a, b] = [whole[i], read[i]];
+    check(a.method === b.method && a.target === spelled(b.target) && a.body === b.body, 'and each is the one that Node reads', told(text, { i, a, b }));
+  }
+}
+
+const until = Date.now() + scaled(+(process.env.DIFFERENTIAL_SECONDS ?? 10) * 1000);
+const all = [swept(process.env.DIFFERENTIAL_SECONDS ? 1 : 41), thrown(Infinity)];
+for (let turn = 0; Date.now() < until; turn++) {
+  const next = all[turn % 2].next();
+  if (next.done) all[turn % 2] = all[1];
+  else await compare(next.value);
+}
+check(streams > 50, 'streams were compared', streams);
+check(requests > streams / 4, 'many of them have requests', `${requests} of ${streams}`);
+console.log(`${streams} streams, ${requests} requests at the origin`);
+await freshet.stop();
+await freshet.clean();
+for (const s of [origin, reference]) {
+  s.close();
+  s.closeAllConnections();
+}
+done();
