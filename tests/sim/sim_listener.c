@@ -175,3 +175,25 @@ void listener_refuse(int fd, struct str text)
     net_send(e, text.p, text.n);
     net_close(e);
 }
+
+void listener_peer(int fd, struct address *out)
+{
+    *out = net_end_of(fd)->peer->at;
+}
+
+/* ---- of upgrades, which are not in this world ---- */
+
+int listener_more(int *fds, size_t have, size_t n)
+{
+    (void)fds;
+    (void)have;
+    (void)n;
+    UNREACHABLE();
+}
+
+void listener_leave(struct listener *l, void (*closed)(struct listener *))
+{
+    (void)l;
+    (void)closed;
+    UNREACHABLE();
+}

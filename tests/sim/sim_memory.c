@@ -1,6 +1,7 @@
 /* The process' memory (base/mem.h, base/pages.h): a crash gives it back, an end finds what was left. */
 #include "sim_memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,22 +16,26 @@
 /* In front of each piece; its size keeps malloc's alignment. */
 struct piece {
     struct link link;
-    size_t bytes, unused;
+    size_t bytes;
+    bool is_budgeted;
 };
 #define PAGES_MOST 4096
 static struct list pieces = { { &pieces.head, &pieces.head } };
 static size_t pieces_n;
+static int64_t held; /* by those without a budget, and what was counted otherwise */
 static struct {
     void *p;
     size_t bytes;
 } maps[PAGES_MOST];
 static size_t maps_n;
 
-static void *keep(struct piece *x, size_t bytes)
+static void *keep(struct piece *x, size_t bytes, bool is_budgeted)
 {
     if (!x)
         mem_out(bytes);
     x->bytes = bytes;
+    x->is_budgeted = is_budgeted;
+    held += is_budgeted ? 0 : (int64_t)bytes;
     list_push_back(&pieces, &x->link);
     pieces_n++;
     return x + 1;
@@ -44,23 +49,38 @@ _Noreturn void mem_out(size_t bytes)
 
 void *mem_alloc(size_t bytes)
 {
-    return keep(calloc(1, sizeof(struct piece) + bytes), bytes);
+    return keep(calloc(1, sizeof(struct piece) + bytes), bytes, false);
 }
 
-/* The system has no memory now and then, for those who can do without. */
+void *mem_alloc_budgeted(size_t bytes)
+{
+    return keep(calloc(1, sizeof(struct piece) + bytes), bytes, true);
+}
+
 void *mem_try(size_t bytes)
 {
-    return keep(malloc(sizeof(struct piece) + bytes), bytes);
+    return keep(malloc(sizeof(struct piece) + bytes), bytes, false);
+}
+
+void *mem_try_budgeted(size_t bytes)
+{
+    return keep(malloc(sizeof(struct piece) + bytes), bytes, true);
+}
+
+static void leave(struct piece *x)
+{
+    link_remove(&x->link);
+    pieces_n--;
+    held -= x->is_budgeted ? 0 : (int64_t)x->bytes;
 }
 
 void *mem_resize(void *p, size_t bytes)
 {
     if (!p)
-        return keep(malloc(sizeof(struct piece) + bytes), bytes);
+        return mem_try(bytes);
     struct piece *x = (struct piece *)p - 1;
-    link_remove(&x->link);
-    pieces_n--;
-    return keep(realloc(x, sizeof(*x) + bytes), bytes);
+    leave(x);
+    return keep(realloc(x, sizeof(*x) + bytes), bytes, false);
 }
 
 void mem_free(void *p)
@@ -68,9 +88,27 @@ void mem_free(void *p)
     if (!p)
         return;
     struct piece *x = (struct piece *)p - 1;
-    link_remove(&x->link);
-    pieces_n--;
+    leave(x);
     free(x);
+}
+
+void mem_free_budgeted(void *p)
+{
+    mem_free(p);
+}
+
+int64_t mem_held(void)
+{
+    return held;
+}
+
+void mem_count(int64_t bytes)
+{
+    held += bytes;
+}
+
+void mem_trim(void)
+{
 }
 
 size_t mem_cost(size_t bytes)
@@ -115,6 +153,7 @@ void sim_memory_drop(void)
     for (struct link *l; (l = list_pop(&pieces)) != NULL;)
         free(CONTAINER_OF(l, struct piece, link));
     pieces_n = 0;
+    held = 0;
     while (maps_n > 0) {
         maps_n--;
         munmap(maps[maps_n].p, maps[maps_n].bytes);

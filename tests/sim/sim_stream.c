@@ -359,3 +359,10 @@ bool stream_took(const struct stream *s, struct stream_backlog *b)
     *b = (struct stream_backlog){ stream_queued(s), stream_unsent(s) };
     return b->queued < before.queued || b->held < before.held;
 }
+
+/* Of upgrades, which are not in this world. */
+void stream_leave(struct stream *s)
+{
+    (void)s;
+    UNREACHABLE();
+}

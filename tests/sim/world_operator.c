@@ -38,7 +38,7 @@ static void write_config(void)
     int n = snprintf(
         text, sizeof(text),
         "listen: [\"10.0.0.1:80\"]\nadmin: \"10.0.0.1:81\"\ntoken: a-token-of-the-simulation\n"
-        "state: /state\nworkers: 2\nio: epoll\nmemory: %s\ndisk: %s\n"
+        "state: /state\nsandbox: off\nworkers: 2\nio: epoll\nmemory: %s\ndisk: %s\n"
         "connect_timeout: 2s\nfirst_byte_timeout: 4s\nbetween_bytes_timeout: 4s\n"
         "queue_timeout: 5s\nwait_timeout: 6s\ndrain_timeout: 10s\nrefresh_backoff: 1s\nno_queue_time: 1s\n"
         "tag_bytes: %u\n"
@@ -52,9 +52,11 @@ static void write_config(void)
 
 static void *run_program(void *arg)
 {
+    static char name[] = "freshet", verb[] = "run";
+    static char *argv[] = { name, verb, NULL };
     static struct cli cli;
     (void)arg;
-    cli = (struct cli){ .verb = CLI_RUN, .config = config_path };
+    cli = (struct cli){ .verb = CLI_RUN, .config = config_path, .argv = argv };
     code = run_verb(&cli);
     has_ended = true;
     return NULL;
