@@ -12,7 +12,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz crash sim sim-faults upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz faults crash sim sim-faults upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -85,6 +85,11 @@ fuzz:
 ROUNDS_OF_CRASHES = $(or $(ROUNDS),1000)
 crash: dev
 	CRASH_ROUNDS=$(ROUNDS_OF_CRASHES) FRESHET=build-dev/src/freshet node tests/stress/crash.mjs
+
+# The n-th call of each function of the system fails, as many as fit into SECONDS (all of them: some five minutes).
+faults: dev
+	@tools/deps.sh build test
+	node tests/faults/run.mjs --seconds $(SECONDS) build-dev/src/freshet
 
 # One upgrade after the other under load, ROUNDS times (make test: 10): about a second each.
 ROUNDS_OF_UPGRADES = $(or $(ROUNDS),100)

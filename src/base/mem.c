@@ -13,6 +13,15 @@ _Noreturn void mem_out(size_t bytes)
     abort();
 }
 
+_Noreturn void mem_no_thread(void)
+{
+    fputs("freshet: the system gives it no more threads. Raise the limit of tasks: TasksMax of systemd, "
+          "ulimit -u, "
+          "the pids of a container.\n",
+          stderr);
+    abort();
+}
+
 /* ---- what is held ---- */
 
 static _Atomic int64_t held;        /* as the threads have told */

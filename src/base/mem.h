@@ -48,5 +48,7 @@ size_t mem_cost(size_t bytes);
 
 /* Says on standard error that the system refused `bytes`, and aborts the process. */
 _Noreturn void mem_out(size_t bytes);
+/* The same, when the system has refused a thread without which the process cannot go on. */
+_Noreturn void mem_no_thread(void);
 
 #endif

@@ -302,7 +302,8 @@ static void find_first(struct disk *d)
 static void start_finder(struct disk *d)
 {
     d->finder = background_start("disk-find", find_some, d);
-    CHECK(d->finder);
+    if (!d->finder)
+        mem_no_thread();
 }
 
 void disk_find(struct disk *d)
@@ -310,10 +311,12 @@ void disk_find(struct disk *d)
     d->is_started = true;
     for (unsigned i = 0; i < DISK_READERS; i++) {
         d->rooms[i] = pages_map(DISK_ROOM, false);
-        CHECK(d->rooms[i]);
+        if (!d->rooms[i])
+            mem_out(DISK_ROOM);
     }
     d->readers = pool_threads_start("disk-read", DISK_READERS);
-    CHECK(d->readers);
+    if (!d->readers)
+        mem_no_thread();
     start_finder(d);
     find_first(d);
 }

@@ -133,7 +133,6 @@ static const struct {
     { STR_INIT("daemonize"), FOREGROUND },
     { STR_INIT("background"), FOREGROUND },
     { STR_INIT("pid-file"), FOREGROUND },
-    { STR_INIT("user"), USER },
     { STR_INIT("u"), USER },
     { STR_INIT("cert"), TLS },
     { STR_INIT("key"), TLS },
@@ -209,7 +208,7 @@ static const char *for_a_server(const struct foreign_flag *f, enum meaning meani
     case FOREGROUND:
         return "is no flag of freshet; it stays in the foreground: add & in a shell, or let a "
                "supervisor like systemd start it";
-    case USER: return "is no flag of freshet; start it as that user";
+    case USER: return "is no flag of freshet; \"freshet run\" takes --user NAME";
     case TLS: return "is no flag of freshet; TLS to visitors comes later: put a proxy that has it in front";
     }
     UNREACHABLE();

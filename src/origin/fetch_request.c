@@ -159,9 +159,11 @@ static void wrote(struct fetch *f)
         upload_taken(u, leased);
 }
 
-/* The origin may have answered before it closed: what it said is read first, `ended` follows. */
+/* The origin may have answered before it closed: what it said is read first, `ended` follows. When it has not
+ * closed, and only the kernel had no room for our bytes, it learns that no more of them come. */
 static void cannot_send(struct fetch *f)
 {
+    stream_shutdown(&f->connection->stream);
     f->keep_alive = false;
     f->send_broken = true;
     f->asked_all = true;

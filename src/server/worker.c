@@ -438,7 +438,8 @@ static void *run(void *arg)
 
 void worker_start(struct worker *w)
 {
-    CHECK(pthread_create(&w->thread, NULL, run, w) == 0);
+    if (pthread_create(&w->thread, NULL, run, w) != 0)
+        mem_no_thread();
 }
 
 void worker_join(struct worker *w)

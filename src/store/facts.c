@@ -239,7 +239,8 @@ void facts_start(struct facts *f)
     int status = 0;
     facts_changed(f); /* so that there is something to wait for */
     f->is_running = true;
-    CHECK(pthread_create(&f->thread, NULL, facts_commit_run, f) == 0);
+    if (pthread_create(&f->thread, NULL, facts_commit_run, f) != 0)
+        mem_no_thread();
     uint64_t ticket = facts_ask(f);
     lock_take(&f->lock);
     while (f->saved < ticket && f->failed < ticket && status == 0)

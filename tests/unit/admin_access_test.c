@@ -15,10 +15,20 @@
 
 static struct world world;
 
+/* Nobody upgrades here. */
+static void is_wanted(struct notice *n, const void *sender)
+{
+    (void)sender;
+    notice_received(n);
+}
+
+static struct notice upgrade = { .post = is_wanted };
+
 static int begin(void **state)
 {
     (void)state;
     world_init(&world, SITE);
+    world.admin.upgrade_main = &upgrade;
     return 0;
 }
 
@@ -83,6 +93,8 @@ static void each_scope_at_each_route(void **state)
         { ROUTE_EXPLAIN, METHOD_HEAD, "/api/v1/explain?url=http://shop.example/", "", 200 },
         { ROUTE_STATUS, METHOD_GET, "/api/v1/status", "", 200 },
         { ROUTE_DEPLOY, METHOD_POST, "/api/v1/deploy", "{\"site\":\"shop\",\"id\":5}", 400 },
+        { ROUTE_UPGRADE, METHOD_POST, "/api/v1/upgrade", "", 202 },
+        { ROUTE_UPGRADED, METHOD_GET, "/api/v1/upgrade", "", 200 },
         { ROUTE_TOKENS, METHOD_GET, "/api/v1/tokens", "", 200 },
         { ROUTE_CREATE, METHOD_POST, "/api/v1/tokens", "{}", 400 },
         { ROUTE_REVOKE, METHOD_DELETE, "/api/v1/tokens?name=nobody", "", 404 },
@@ -128,9 +140,9 @@ static void these_are_all_routes(void **state)
 {
     (void)state;
     static const char *const paths[] = { "/api/v1/purge",  "/api/v1/explain", "/api/v1/status",
-                                         "/api/v1/deploy", "/api/v1/tokens",  "/healthz",
-                                         "/readyz",        "/metrics" };
-    assert_int_equal(ROUTES, 12);
+                                         "/api/v1/deploy", "/api/v1/upgrade", "/api/v1/tokens",
+                                         "/healthz",       "/readyz",         "/metrics" };
+    assert_int_equal(ROUTES, 14);
     for (size_t i = 0; i < COUNT_OF(paths); i++)
         assert_true(has_route(paths[i]));
     for (enum routes_id i = 0; i < ROUTES; i++)

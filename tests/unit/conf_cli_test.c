@@ -469,7 +469,7 @@ static void what_other_programs_call_it_is_translated(void **state)
         { "status --version", "write freshet --version" },
         { "run -t", "\"freshet check CONFIG\"" },
         { "run --daemon", "stays in the foreground" },
-        { "run --user www", "start it as that user" },
+        { "run -u www", "takes --user NAME" },
         { "run --cert x", "TLS to visitors comes later" },
         { "status --port 9000",
           "freshet status: \"--port\" is no flag of freshet; write --admin 127.0.0.1:9000" },
