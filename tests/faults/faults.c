@@ -1,6 +1,6 @@
 /*
- * Lets the n-th call of one function of the system fail: a library that is loaded before libc (LD_PRELOAD), for
- * tests/faults/run.mjs. What it is to do is in the environment:
+ * Lets the n-th call of one function of the system fail: a library that is loaded before libc (LD_PRELOAD),
+ * for tests/faults/run.mjs. What it is to do is in the environment:
  *   FAULT_CALL   the function's name, as in the list below
  *   FAULT_NTH    which call of it fails, from 1 on; 0: none
  *   FAULT_ERRNO  with which errno
@@ -27,9 +27,10 @@
 #define CALLS(X)                                                                                             \
     X(open)                                                                                                  \
     X(pread)                                                                                                 \
-    X(preadv2) X(pwrite) X(fdatasync) X(fsync) X(fallocate) X(ftruncate) X(rename) X(unlink) X(mkdir)        \
-        X(flock) X(socket) X(bind) X(listen) X(accept4) X(connect) X(recv) X(send) X(sendmsg) X(read)        \
-            X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) X(pthread_create) X(getaddrinfo)
+    X(preadv2)                                                                                               \
+    X(pwrite) X(fdatasync) X(fsync) X(fallocate) X(ftruncate) X(rename) X(unlink) X(mkdir) X(flock)          \
+        X(socket) X(bind) X(listen) X(accept4) X(connect) X(recv) X(send) X(sendmsg) X(read) X(write)        \
+            X(writev) X(setsockopt) X(getsockopt) X(mmap) X(pthread_create) X(getaddrinfo)
 
 enum call {
 #define X(name) CALL_##name,
