@@ -27,8 +27,8 @@
 /* clang-format off */
 #define CALLS(X) \
     X(open) X(pread) X(preadv2) X(pwrite) X(fdatasync) X(fsync) X(fallocate) X(ftruncate) X(rename) \
-    X(unlink) X(mkdir) X(flock) X(socket) X(bind) X(listen) X(accept4) X(connect) X(recv) X(send) X(sendmsg) X(read) \
-    X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) X(pthread_create) X(getaddrinfo)
+    X(unlink) X(mkdir) X(flock) X(socket) X(bind) X(listen) X(accept4) X(connect) X(recv) X(send) \
+    X(sendmsg) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) X(pthread_create) X(getaddrinfo)
 /* clang-format on */
 
 enum call {
