@@ -24,12 +24,18 @@ static void too_slow_body(struct timer *t)
     }
 }
 
+/* A body that is collected has a time for the whole of it, and an answer when that is over (request_body.c). */
+static bool has_rate(const struct h1 *c)
+{
+    return settings_of(c)->body_rate_min > 0 && !c->x->request.collects;
+}
+
 /* The client is waited for. It begins with the time for one pause (body_timeout). Each byte earns it the time
  * that the slowest rate allows (body_rate_min), up to two pauses together; waiting uses that up. */
 static void begin_waiting(struct h1 *c)
 {
     const struct process_settings *p = settings_of(c);
-    if (p->body_rate_min == 0 || c->body_credit_ms == INT64_MAX)
+    if (!has_rate(c) || c->body_credit_ms == INT64_MAX)
         c->body_credit_ms = p->body_timeout;
     c->body_since_ms = c->stream->loop->now.mono_ms;
     c->body_got = c->got;
@@ -42,7 +48,7 @@ static void count_waiting(struct h1 *c)
 {
     const struct process_settings *p = settings_of(c);
     int64_t most = 2 * p->body_timeout, got = (int64_t)(c->got - c->body_got);
-    if (p->body_rate_min == 0)
+    if (!has_rate(c))
         return;
     int64_t earned = got < INT64_MAX / 1000 ? got * 1000 / p->body_rate_min : most;
     c->body_credit_ms += earned - (c->stream->loop->now.mono_ms - c->body_since_ms);
