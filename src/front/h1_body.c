@@ -24,7 +24,7 @@ static void too_slow_body(struct timer *t)
     }
 }
 
-/* A body that is collected has a time for the whole of it, and an answer when that is over (request_body.c). */
+/* A body that is collected has a time for the whole of it, and an answer when that is over. */
 static bool has_rate(const struct h1 *c)
 {
     return settings_of(c)->body_rate_min > 0 && !c->x->request.collects;

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -363,4 +364,10 @@ const char *system_strerror(int code)
 bool system_is_exhausted(int code)
 {
     return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
+}
+
+_Noreturn void system_exit_now(int code)
+{
+    syscall(SYS_exit_group, code);
+    __builtin_unreachable();
 }

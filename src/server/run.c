@@ -186,7 +186,7 @@ static void drain_again(struct run *r, int signo)
     /* Meant: do not wait for anybody. */
     log_warning(&r->p.log, "main", "stopping at once");
     remove_admin_file(r);
-    _exit(1);
+    system_exit_now(1);
 }
 
 static void drain(struct run *r, int signo)
@@ -650,8 +650,8 @@ static int find_control(struct run *r)
 }
 #endif
 
-/* What an early end leaves to the system is still somebody's: a leak is something else. Volatile, since nobody
- * reads it. */
+/* What an early end leaves to the system is still somebody's: a leak is something else. Volatile, since
+ * nobody reads it. */
 static struct run *volatile latest;
 
 int run_verb(const struct cli *cli)

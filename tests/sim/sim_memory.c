@@ -159,3 +159,9 @@ void sim_memory_drop(void)
         munmap(maps[maps_n].p, maps[maps_n].bytes);
     }
 }
+
+_Noreturn void mem_no_thread(void)
+{
+    fputs("sim: no thread\n", stderr);
+    abort();
+}
