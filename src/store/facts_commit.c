@@ -300,6 +300,9 @@ static void settle(struct facts *f, uint64_t upto, int status, size_t n)
 {
     struct facts_state *s = &f->state;
     lock_take(&f->lock);
+    /* Before the tickets: who sees that one has failed asks next whether all do. */
+    s->is_failing = status != 0;
+    atomic_store(&f->is_failing, s->is_failing);
     if (status == 0) {
         s->commits++;
         s->saved += n;
@@ -311,8 +314,6 @@ static void settle(struct facts *f, uint64_t upto, int status, size_t n)
         snprintf(s->why, sizeof(s->why), "%s",
                  status == -EWOULDBLOCK ? "another freshet uses it" : system_strerror(status));
     }
-    s->is_failing = status != 0;
-    atomic_store(&f->is_failing, s->is_failing);
     CHECK(pthread_cond_broadcast(&f->settled) == 0);
     LIST_EACH(l, &f->listeners) {
         struct facts_listener *x = CONTAINER_OF(l, struct facts_listener, link);
