@@ -124,7 +124,8 @@ async function compare(text) {
   if (answered.some((a) => a.status === 400 && a.fields['cache-status']?.includes('fwd=method'))) return;
   const refusal = answered.findIndex((a) => a.fields['x-n'] === undefined && a.status >= 400);
   check(refusal < 0 || refusal === answered.length - 1, 'nothing follows a refusal', told(text, answered));
-  check(whole.length <= read.length, 'freshet takes no more requests than Node', told(text, { saw, read }));
+  // A tab is white space for us (RFC 9110 §5.6.3), and in some places none for Node.
+  if (!text.includes('\t')) check(whole.length <= read.length, 'freshet takes no more requests than Node', told(text, { saw, read }));
   for (let i = 0; i < Math.min(whole.length, read.length); i++) {
     const [a, b] = [whole[i], read[i]];
     check(a.method === b.method && a.target === spelled(b.target) && a.body === b.body, 'and each is the one that Node reads', told(text, { i, a, b }));
