@@ -385,16 +385,10 @@ int disk_resume(struct disk *d)
     return 0;
 }
 
-static void drop(struct pool_job *j)
-{
-    struct disk_read *r = CONTAINER_OF(j, struct disk_read, job);
-    notice_send(r->done, NULL);
-}
-
 void disk_stop(struct disk *d)
 {
     background_stop(&d->finder);
-    pool_threads_stop(&d->readers, drop);
+    pool_threads_stop(&d->readers, disk_job_drop);
     if (d->is_started) {
         for (unsigned i = 0; i < DISK_READERS; i++)
             pages_unmap(d->rooms[i], DISK_ROOM);

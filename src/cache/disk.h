@@ -101,14 +101,23 @@ void disk_forget(struct cache *c, const struct place *place, struct now now);
 /* Room for what a worker reads itself, a power of two: longer records are read by others. */
 #define DISK_ROOM_AT_HAND (2 * RECORD_PART_BYTES)
 
-/* What a request wants to be read. Embedded in its owner, which stays until the notice came. */
+struct disk_reading;
+
+/* What is read by another thread. Embedded in its owner, which stays until the notice came. */
+struct disk_job {
+    struct notice *done; /* sent once */
+    /* private to cache/disk*.c */
+    struct pool_job queued;
+    struct disk *disk;
+    bool (*read)(struct disk_reading *it, struct disk_job *j);
+};
+
+/* What a request wants to be read. */
 struct disk_read {
-    struct pool_job job; /* private */
-    struct disk *disk;   /* private */
+    struct disk_job job;
     struct place place;  /* its strings stay; `rule` is not used */
     bool is_rule;        /* the family's rule, not a page */
     size_t variants_max; /* as for index_publish */
-    struct notice *done; /* sent once */
     bool has_read;       /* afterwards: something was found, and the index knows it by now */
 };
 
@@ -118,15 +127,13 @@ void disk_read_start(struct disk *d, struct disk_read *r);
  * true: `has_read` is set, and no notice comes. false: the disk must be waited for. Any thread. */
 bool disk_read_at_hand(struct disk *d, struct disk_read *r, char room[DISK_ROOM_AT_HAND]);
 
-/* A part of a distant body, as it is read. Embedded in its owner, which stays until the notice came. */
+/* A part of a distant body, as it is read. */
 struct disk_part {
-    struct pool_job job;        /* private */
-    struct disk *disk;          /* private */
+    struct disk_job job;
     struct body_distance where; /* of the body */
     uint64_t whole_bytes;       /* its length */
     uint32_t part;              /* from 1 to record_parts(whole_bytes) */
     char *to;                   /* has room for RECORD_PART_BYTES */
-    struct notice *done;        /* sent once */
     size_t bytes;               /* afterwards: so many stand in `to`; 0: the part is not there any more */
 };
 

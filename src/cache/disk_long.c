@@ -188,8 +188,9 @@ bool disk_long_is_whole(struct disk *d, const struct body_distance *where, uint6
     return true;
 }
 
-static bool read_part(struct disk_reading *it, struct disk_part *p)
+static bool read_part(struct disk_reading *it, struct disk_job *j)
 {
+    struct disk_part *p = CONTAINER_OF(j, struct disk_part, job);
     struct disk *d = it->disk;
     struct segment_record want = { .key = disk_part_key(d->o.cache, &p->where.key, p->part),
                                    .part = p->part };
@@ -204,28 +205,14 @@ static bool read_part(struct disk_reading *it, struct disk_part *p)
     return found != DISK_FAR;
 }
 
-static void run(struct pool_job *j)
-{
-    struct disk_part *p = CONTAINER_OF(j, struct disk_part, job);
-    struct disk *d = p->disk;
-    unsigned room = disk_take_room(d);
-    struct disk_reading it = { .disk = d, .room = d->rooms[room], .room_bytes = DISK_ROOM };
-    read_part(&it, p);
-    disk_give_room(d, room);
-    notice_send(p->done, NULL); /* the last use of `p` */
-}
-
 void disk_part_start(struct disk *d, struct disk_part *p)
 {
-    p->disk = d;
-    p->job.run = run;
     p->bytes = 0;
-    pool_threads_add(d->readers, &p->job);
+    disk_job_start(d, &p->job, read_part);
 }
 
 bool disk_part_at_hand(struct disk *d, struct disk_part *p, char room[DISK_ROOM_AT_HAND])
 {
-    struct disk_reading it = { .disk = d, .room = room, .room_bytes = DISK_ROOM_AT_HAND, .at_hand = true };
     p->bytes = 0;
-    return read_part(&it, p);
+    return disk_job_at_hand(d, &p->job, room, read_part);
 }

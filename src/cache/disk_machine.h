@@ -106,8 +106,13 @@ struct disk_reading {
     struct segments_place place;
 };
 enum disk_found disk_read_record(struct disk_reading *it, const struct segment_record *want);
-/* One of the rooms: as many jobs run at once as there are. */
-unsigned disk_take_room(struct disk *d);
-void disk_give_room(struct disk *d, unsigned i);
+/* Starts a job: read(it, j) comes on another thread, then the notice. */
+void disk_job_start(struct disk *d, struct disk_job *j,
+                    bool (*read)(struct disk_reading *, struct disk_job *));
+/* Calls read(it, j) now, for what is at hand, and returns what it returns: false: it is not. */
+bool disk_job_at_hand(struct disk *d, struct disk_job *j, char room[DISK_ROOM_AT_HAND],
+                      bool (*read)(struct disk_reading *, struct disk_job *));
+/* A job that was not begun, and never will be: the notice alone. */
+void disk_job_drop(struct pool_job *queued);
 
 #endif

@@ -3,22 +3,6 @@
 
 /* ---- one record ---- */
 
-unsigned disk_take_room(struct disk *d)
-{
-    unsigned taken = atomic_load_explicit(&d->rooms_taken, memory_order_relaxed), i;
-    do
-        i = (unsigned)__builtin_ctz(~taken);
-    while (!atomic_compare_exchange_weak_explicit(&d->rooms_taken, &taken, taken | 1u << i,
-                                                  memory_order_acquire, memory_order_relaxed));
-    CHECK(i < DISK_READERS);
-    return i;
-}
-
-void disk_give_room(struct disk *d, unsigned i)
-{
-    atomic_fetch_and_explicit(&d->rooms_taken, ~(1u << i), memory_order_release);
-}
-
 static enum segments_read read_from(struct disk_reading *it, const struct segment_record *want, size_t *bytes)
 {
     if (!it->at_hand)
@@ -137,44 +121,79 @@ static enum disk_found read_page(struct disk_reading *it, const struct disk_read
     return DISK_NONE;
 }
 
-static enum disk_found read_it(struct disk_reading *it, struct disk_read *r)
+static bool read_it(struct disk_reading *it, struct disk_job *j)
 {
+    struct disk_read *r = CONTAINER_OF(j, struct disk_read, job);
     const struct place *p = &r->place;
     struct disk *d = it->disk;
     enum disk_found found = r->is_rule ? read_rule(it, p) : read_page(it, r, p->variant_hash);
     if (found == DISK_NONE && !r->is_rule && p->common_hash != p->variant_hash)
         found = read_page(it, r, p->common_hash);
     r->has_read = found == DISK_FOUND;
-    if (found != DISK_FAR) {
-        _Atomic uint64_t *figure = !r->has_read ? &d->not_there
-                                   : r->is_rule ? &d->rules_read
-                                                : &d->pages_read;
-        atomic_fetch_add_explicit(figure, 1, memory_order_relaxed);
-    }
-    return found;
-}
-
-static void run(struct pool_job *j)
-{
-    struct disk_read *r = CONTAINER_OF(j, struct disk_read, job);
-    struct disk *d = r->disk;
-    unsigned room = disk_take_room(d);
-    struct disk_reading it = { .disk = d, .room = d->rooms[room], .room_bytes = DISK_ROOM };
-    read_it(&it, r);
-    disk_give_room(d, room);
-    notice_send(r->done, NULL); /* the last use of `r` */
+    if (found == DISK_FAR)
+        return false;
+    _Atomic uint64_t *figure = !r->has_read ? &d->not_there : r->is_rule ? &d->rules_read : &d->pages_read;
+    atomic_fetch_add_explicit(figure, 1, memory_order_relaxed);
+    return true;
 }
 
 void disk_read_start(struct disk *d, struct disk_read *r)
 {
-    r->disk = d;
-    r->job.run = run;
     r->has_read = false;
-    pool_threads_add(d->readers, &r->job);
+    disk_job_start(d, &r->job, read_it);
 }
 
 bool disk_read_at_hand(struct disk *d, struct disk_read *r, char room[DISK_ROOM_AT_HAND])
 {
+    return disk_job_at_hand(d, &r->job, room, read_it);
+}
+
+/* ---- jobs ---- */
+
+/* As many jobs run at once as there are rooms. */
+static unsigned take_room(struct disk *d)
+{
+    unsigned taken = atomic_load_explicit(&d->rooms_taken, memory_order_relaxed), i;
+    do
+        i = (unsigned)__builtin_ctz(~taken);
+    while (!atomic_compare_exchange_weak_explicit(&d->rooms_taken, &taken, taken | 1u << i,
+                                                  memory_order_acquire, memory_order_relaxed));
+    CHECK(i < DISK_READERS);
+    return i;
+}
+
+static void give_room(struct disk *d, unsigned i)
+{
+    atomic_fetch_and_explicit(&d->rooms_taken, ~(1u << i), memory_order_release);
+}
+
+static void run(struct pool_job *queued)
+{
+    struct disk_job *j = CONTAINER_OF(queued, struct disk_job, queued);
+    struct disk *d = j->disk;
+    unsigned room = take_room(d);
+    j->read(&(struct disk_reading){ .disk = d, .room = d->rooms[room], .room_bytes = DISK_ROOM }, j);
+    give_room(d, room);
+    notice_send(j->done, NULL); /* the last use of `j` */
+}
+
+void disk_job_start(struct disk *d, struct disk_job *j,
+                    bool (*read)(struct disk_reading *, struct disk_job *))
+{
+    j->disk = d;
+    j->read = read;
+    j->queued.run = run;
+    pool_threads_add(d->readers, &j->queued);
+}
+
+bool disk_job_at_hand(struct disk *d, struct disk_job *j, char room[DISK_ROOM_AT_HAND],
+                      bool (*read)(struct disk_reading *, struct disk_job *))
+{
     struct disk_reading it = { .disk = d, .room = room, .room_bytes = DISK_ROOM_AT_HAND, .at_hand = true };
-    return read_it(&it, r) != DISK_FAR;
+    return read(&it, j);
+}
+
+void disk_job_drop(struct pool_job *queued)
+{
+    notice_send(CONTAINER_OF(queued, struct disk_job, queued)->done, NULL);
 }

@@ -81,7 +81,7 @@ static struct reading *begin(struct request *r, bool is_rule)
     it->read.variants_max = (size_t)r->site->variants;
     list_init(&it->waiting);
     loop_notice_init(&it->done, w->loop, read_is_done);
-    it->read.done = &it->done.notice;
+    it->read.job.done = &it->done.notice;
     link_init(&it->link);
     list_push_back(&it->of->all, &it->link);
     it->of->n++;

@@ -192,7 +192,7 @@ static struct window *start(struct request *r, const struct body_distance *where
     link_init(&w->idle);
     link_init(&w->row);
     loop_notice_init(&w->done, r->w->loop, window_is_read);
-    w->part.done = &w->done.notice;
+    w->part.job.done = &w->done.notice;
     list_push_back(row_of(all, where, part), &w->row);
     all->n++;
     atomic_fetch_add_explicit(&all->cache->memory.passing_bytes, (int64_t)RECORD_PART_BYTES,

@@ -154,30 +154,20 @@ ssize_t write(int f, const void *from, size_t n)
     return !is_event(f) && fails(CALL_write) ? -1 : real(f, from, n);
 }
 
-static mode_t mode_of(va_list more)
-{
-    return (mode_t)va_arg(more, int);
-}
+/* The mode stands behind the flags, or whatever else is there, which is then not used. */
+#define WRAP_OPEN(name)                                                                                      \
+    int name(const char *path, int flags, ...)                                                               \
+    {                                                                                                        \
+        va_list more;                                                                                        \
+        va_start(more, flags);                                                                               \
+        mode_t mode = (mode_t)va_arg(more, int);                                                             \
+        va_end(more);                                                                                        \
+        REAL(name);                                                                                          \
+        return fails(CALL_open) ? -1 : real(path, flags, mode);                                              \
+    }
 
-int open(const char *path, int flags, ...)
-{
-    va_list more;
-    va_start(more, flags);
-    mode_t mode = mode_of(more);
-    va_end(more);
-    REAL(open);
-    return fails(CALL_open) ? -1 : real(path, flags, mode);
-}
-
-int open64(const char *path, int flags, ...)
-{
-    va_list more;
-    va_start(more, flags);
-    mode_t mode = mode_of(more);
-    va_end(more);
-    REAL(open64);
-    return fails(CALL_open) ? -1 : real(path, flags, mode);
-}
+WRAP_OPEN(open)
+WRAP_OPEN(open64)
 
 void *mmap64(void *at, size_t n, int access, int flags, int f, off64_t from)
 {
