@@ -16,6 +16,15 @@ static bool same_nocase(const char *a, const char *b, size_t n)
     return true;
 }
 
+bool str_to_c(struct str s, char *out, size_t room)
+{
+    if (s.n == 0 || s.n >= room || memchr(s.p, '\0', s.n))
+        return false;
+    memcpy(out, s.p, s.n);
+    out[s.n] = '\0';
+    return true;
+}
+
 bool str_eq_nocase(struct str a, struct str b)
 {
     return a.n == b.n && same_nocase(a.p, b.p, a.n);

@@ -42,6 +42,9 @@ static inline bool str_eq(struct str a, struct str b)
     /* Names that are not equal often differ in their last byte, and a call is saved. */
     return a.n == b.n && (a.n == 0 || (a.p[a.n - 1] == b.p[b.n - 1] && memcmp(a.p, b.p, a.n) == 0));
 }
+/* Copies `s` to `out` with a NUL behind it, for the system's functions. false: it is empty, has a NUL inside,
+ * which would hide what follows, or needs more than `room` bytes with its own; nothing is written then. */
+bool str_to_c(struct str s, char *out, size_t room);
 /* Are the strings equal when ASCII case is ignored? */
 bool str_eq_nocase(struct str a, struct str b);
 /* Compares by bytes: <0, 0 or >0. A prefix comes before the longer string. */

@@ -20,11 +20,7 @@ static bool is_ip(int family, struct str s)
 {
     char text[INET6_ADDRSTRLEN];
     unsigned char bytes[sizeof(struct in6_addr)];
-    if (s.n == 0 || s.n >= sizeof(text) || memchr(s.p, '\0', s.n))
-        return false;
-    memcpy(text, s.p, s.n);
-    text[s.n] = '\0';
-    return inet_pton(family, text, bytes) == 1;
+    return str_to_c(s, text, sizeof(text)) && inet_pton(family, text, bytes) == 1;
 }
 
 static bool is_port(struct str s, uint16_t least, uint16_t *out)

@@ -32,11 +32,8 @@ static bool parse_port(struct str text, uint16_t *out)
 bool address_parse_ip(struct str text, uint16_t port, struct address *out)
 {
     char c[INET6_ADDRSTRLEN];
-    /* A NUL inside would hide what is behind it from inet_pton. */
-    if (text.n == 0 || text.n >= sizeof(c) || memchr(text.p, '\0', text.n))
+    if (!str_to_c(text, c, sizeof(c)))
         return false;
-    memcpy(c, text.p, text.n);
-    c[text.n] = '\0';
     struct address a = { .bytes = 0 };
     if (inet_pton(AF_INET, c, &a.sa.v4.sin_addr) == 1) {
         a.bytes = sizeof(a.sa.v4);
@@ -56,10 +53,9 @@ bool address_parse_ip(struct str text, uint16_t port, struct address *out)
 bool address_local(struct str path, struct address *out)
 {
     struct address a = { .bytes = 0 };
-    if (path.n == 0 || path.n >= sizeof(a.sa.local.sun_path) || memchr(path.p, '\0', path.n))
+    if (!str_to_c(path, a.sa.local.sun_path, sizeof(a.sa.local.sun_path)))
         return false;
     a.sa.local.sun_family = AF_UNIX;
-    memcpy(a.sa.local.sun_path, path.p, path.n);
     a.bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.n + 1);
     *out = a;
     return true;
@@ -292,11 +288,9 @@ int resolve_start(struct loop *l, struct resolve *r, struct str name, uint16_t p
 {
     if (name.n >= 2 && name.p[0] == '[' && name.p[name.n - 1] == ']')
         name = (struct str){ name.p + 1, name.n - 2 };
-    if (name.n == 0 || name.n > NAME_MOST || memchr(name.p, '\0', name.n))
-        return UV_EINVAL;
     char c[NAME_MOST + 1];
-    memcpy(c, name.p, name.n);
-    c[name.n] = '\0';
+    if (!str_to_c(name, c, sizeof(c)))
+        return UV_EINVAL;
     /* No AI_ADDRCONFIG: on a machine with nothing but a loopback device it would refuse "localhost". */
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
     r->loop = l;

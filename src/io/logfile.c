@@ -75,22 +75,12 @@ static int open_path(const char *path, int create)
     return fd < 0 ? -errno : fd;
 }
 
-/* false: it is no path. */
-static bool copy_path(struct str path, char out[PATH_MAX])
-{
-    if (path.n == 0 || path.n >= PATH_MAX || memchr(path.p, '\0', path.n))
-        return false;
-    memcpy(out, path.p, path.n);
-    out[path.n] = '\0';
-    return true;
-}
-
 int logfile_try(struct str path)
 {
     char c[PATH_MAX];
     if (str_eq(path, STR("-")))
         return 0;
-    if (!copy_path(path, c))
+    if (!str_to_c(path, c, sizeof(c)))
         return UV_EINVAL;
     int fd = open_path(c, 0);
     if (fd == UV_ENOENT)
@@ -113,7 +103,7 @@ struct logfile *logfile_open(struct loop *l, struct str path, int *error)
     char c[PATH_MAX];
     bool standard = str_eq(path, STR("-"));
     *error = 0;
-    if (!copy_path(path, c)) {
+    if (!str_to_c(path, c, sizeof(c))) {
         *error = UV_EINVAL;
         return NULL;
     }

@@ -17,20 +17,11 @@ static bool read_number(struct str text, uint64_t *out)
     return str_to_u64(text, UINT32_MAX - 1, out);
 }
 
-static bool copy(struct str text, char out[USER_NAME_MAX])
-{
-    if (text.n == 0 || text.n >= USER_NAME_MAX || memchr(text.p, '\0', text.n))
-        return false;
-    memcpy(out, text.p, text.n);
-    out[text.n] = '\0';
-    return true;
-}
-
 static enum user_found find_group(struct str text, gid_t *out)
 {
     char name[USER_NAME_MAX];
     uint64_t number;
-    if (!copy(text, name))
+    if (!str_to_c(text, name, sizeof(name)))
         return USER_GROUP_UNKNOWN;
     const struct group *g = getgrnam(name);
     if (g)
@@ -49,7 +40,7 @@ enum user_found user_find(struct str text, struct user *out)
     uint64_t number;
     bool has_group = name.n < text.n;
     *out = (struct user){ 0 };
-    if (!copy(name, key))
+    if (!str_to_c(name, key, sizeof(key)))
         return USER_UNKNOWN;
     const struct passwd *p = getpwnam(key);
     if (!p && read_number(name, &number)) {
@@ -61,7 +52,7 @@ enum user_found user_find(struct str text, struct user *out)
     if (p) {
         out->uid = p->pw_uid;
         out->gid = p->pw_gid;
-        out->is_named = copy(str_from(p->pw_name), out->name);
+        out->is_named = str_to_c(str_from(p->pw_name), out->name, sizeof(out->name));
     }
     if (!out->is_named)
         memcpy(out->name, key, sizeof(key));

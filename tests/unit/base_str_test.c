@@ -217,6 +217,21 @@ static void reads_numbers(void **state)
     number("\xd9\xa1", 9, false, 0);
 }
 
+static void becomes_c_text(void **state)
+{
+    char out[5] = "####";
+    (void)state;
+    assert_true(str_to_c(STR("abcd"), out, sizeof(out)));
+    assert_string_equal(out, "abcd");
+    assert_true(str_to_c(STR("a"), out, sizeof(out)));
+    assert_string_equal(out, "a");
+    strcpy(out, "####");
+    assert_false(str_to_c(STR("abcde"), out, sizeof(out)));
+    assert_false(str_to_c(STR_NONE, out, sizeof(out)));
+    assert_false(str_to_c((struct str){ "a\0b", 3 }, out, sizeof(out)));
+    assert_string_equal(out, "####");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +244,7 @@ int main(void)
         cmocka_unit_test(looks_at_the_ends),
         cmocka_unit_test(finds_and_slices),
         cmocka_unit_test(trims_spaces_and_tabs_only),
+        cmocka_unit_test(becomes_c_text),
         cmocka_unit_test(cuts),
         cmocka_unit_test(reads_numbers),
     };

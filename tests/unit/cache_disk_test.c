@@ -12,8 +12,8 @@ static void is_done(struct notice *n, const void *sender)
     told++;
 }
 
-/* At the end jobs are left that were never begun. Each owner hears of its own, once, and finds nothing read: a
- * page and a part of a body stand in the same queue. */
+/* At the end jobs are left that were never begun. Each owner hears of its own, once, and finds nothing read:
+ * pages and parts of bodies stand in the same queue. */
 static void a_dropped_job_tells_its_owner(void **state)
 {
     (void)state;
