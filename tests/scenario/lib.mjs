@@ -188,6 +188,15 @@ export class Freshet {
     });
   }
 
+  // Ends it in peace and starts it again on the same state folder, until it has found all that is on disk.
+  async restart(flags) {
+    await this.settle();
+    this.signal('TERM');
+    equal(await this.status(), '0');
+    await this.start(flags);
+    await this.found();
+  }
+
   // Waits until all that was on disk at the start is found: before, a page of it may be a miss.
   found() {
     return eventually('all on disk is found', async () => JSON.parse((await this.api('GET', '/api/v1/status')).text).disk.complete);

@@ -21,13 +21,7 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
   const german = { 'Accept-Language': 'de' };
   const all = () => [...pages.map((p) => [p, {}]), ['/vary', german]];
   const disk = async () => JSON.parse((await freshet.api('GET', '/api/v1/status')).text).disk;
-  const again = async (...more) => {
-    await freshet.settle();
-    freshet.signal('TERM');
-    equal(await freshet.status(), '0');
-    await freshet.start(['--origin', origin.url, ...flags, ...more]);
-    await freshet.found();
-  };
+  const again = (...more) => freshet.restart(['--origin', origin.url, ...flags, ...more]);
   const asked = (target) => origin.requests.filter((r) => r.target === target).length;
   const bodies = new Map();
   await cases.check('all that is stored is written', async () => {

@@ -17,13 +17,7 @@ const answer = (r) => {
 await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
   const disk = async () => JSON.parse((await freshet.api('GET', '/api/v1/status')).text).disk;
   const all = ['/long', '/private', '/gone', '/rule'];
-  const again = async () => {
-    await freshet.settle();
-    freshet.signal('TERM');
-    equal(await freshet.status(), '0');
-    await freshet.start(['--origin', origin.url, ...flags]);
-    await freshet.found();
-  };
+  const again = () => freshet.restart(['--origin', origin.url, ...flags]);
   await cases.check('all are on disk', async () => {
     for (const p of all) await ask(p);
     await soon(async () => (await disk()).responses >= all.length);

@@ -20,11 +20,7 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     equal(origin.requests.length, n);
   });
   await cases.check('it ends in time, and the next one has whole pages or none', async () => {
-    await freshet.settle();
-    freshet.signal('TERM');
-    equal(await freshet.status(), '0');
-    await freshet.start(['--origin', origin.url, ...flags]);
-    await freshet.found();
+    await freshet.restart(['--origin', origin.url, ...flags]);
     const n = origin.requests.length;
     for (const p of pages) equal((await ask(p)).body, body(p));
     const again = origin.requests.length - n;

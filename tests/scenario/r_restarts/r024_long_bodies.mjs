@@ -23,13 +23,7 @@ const flags = ['--disk', '64M', '--memory', '32M', '--access-log', 'access'];
 await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
   const status = async () => JSON.parse((await freshet.api('GET', '/api/v1/status')).text);
   const disk = async () => (await status()).disk;
-  const again = async () => {
-    await freshet.settle();
-    freshet.signal('TERM');
-    equal(await freshet.status(), '0');
-    await freshet.start(['--origin', origin.url, ...flags]);
-    await freshet.found();
-  };
+  const again = () => freshet.restart(['--origin', origin.url, ...flags]);
   const is_written = () => soon(async () => (await disk()).long_waiting === 0);
   const asked = (target) => origin.requests.filter((r) => r.target === target).length;
   const is = (r, text, what) => check(r.body === text, `${what}: ${r.body.length} bytes, not the ${text.length} that they should be`);
