@@ -116,7 +116,7 @@ await scenario({ answer, flags }, async ({ ask, cases, connect, freshet, origin 
   await cases.check('when none of them is cut off, one that waits gets 503 after ten seconds', async () => {
     await again('--send-rate-min', '0');
     const slow = await all_taken(), waits = ask('/video2', { Range: `bytes=${9 * part}-${9 * part + 9}` });
-    await freshet.until('requests_open', '==', 9);
+    await freshet.until('requests', '==', 9);
     await freshet.advance('9s');
     equal((await freshet.gauges()).requests_open, 9, 'all wait');
     await freshet.advance('1s');
