@@ -4,6 +4,7 @@
 
 #include "facts_test.h"
 #include "store/facts_format.h"
+#include "store/facts_machine.h"
 
 static struct shared disk;
 /* What one thread does at every byte and every call is done at some of them under the thread sanitizer, which
@@ -27,6 +28,28 @@ static void start(void)
 {
     start_on(&disk);
     facts_start(facts);
+}
+
+/* After the first commit: the keeping thread makes the other log, and then does nothing until that is
+ * needed. */
+static void await_other_log(void)
+{
+    bool is_ready = false;
+    while (!is_ready) {
+        usleep(100);
+        lock_take(&facts->lock);
+        is_ready = facts->other_ready && !facts->wants_whole;
+        lock_give(&facts->lock);
+    }
+}
+
+/* Is a snapshot wanted, since the other log is the one that is written? */
+static bool wants_whole(void)
+{
+    lock_take(&facts->lock);
+    bool wants = facts->wants_whole;
+    lock_give(&facts->lock);
+    return wants;
 }
 
 static int setup(void **state)
@@ -81,13 +104,8 @@ static void a_commit_is_one_write_and_one_sync(void **state)
         uint64_t ticket = facts_ask(facts);
         assert_int_equal(facts_ask(facts), ticket);
         assert_true(is_saved(ticket));
-        if (i == 0)
-            continue; /* the keeping thread may be making the other log */
-        if (i == 1)
-            while (disk.disk.file[0].bytes && shared_calls(&disk, DISK_OPEN) < 5)
-                usleep(100);
-        if (i < 5) {
-            usleep(20000);
+        if (i == 0) {
+            await_other_log();
             continue;
         }
         assert_int_equal(shared_calls(&disk, DISK_WRITE), writes + 1);
@@ -109,7 +127,7 @@ static void a_commit_is_shared(void **state)
     uint64_t tickets[50];
     start();
     assert_true(put("quiet", "1"));
-    usleep(20000); /* the other log is made */
+    await_other_log();
     uint64_t syncs = shared_calls(&disk, DISK_SYNC);
     shared_hold(&disk, true);
     set_row(0, 1);
@@ -371,6 +389,7 @@ static void a_disk_that_stays_broken(void **state)
     for (size_t which = 0; which < COUNT_OF(failures); which++) {
         start();
         assert_true(put("one", "1"));
+        await_other_log();
         shared_fail(&disk, failures[which].kind, 1, 100000, failures[which].status);
         if (failures[which].kind == DISK_OPEN || failures[which].kind == DISK_SYNC_FOLDER)
             shared_fail(&disk, DISK_SYNC, 1, 1, -EIO); /* so that a file is wanted */
@@ -488,12 +507,10 @@ static void a_snapshot_waits_for_what_changed_meanwhile(void **state)
     start();
     set_row(5, 50);
     assert_true(put("one", "1"));
-    usleep(30000); /* the other log is made */
+    await_other_log();
     rows_gate = true;
-    for (unsigned i = 0; i < 100 && !rows_waiting; i++) {
-        assert_true(put_count(i, 20000)); /* the log fills up, and the other one goes on */
-        usleep(1000);
-    }
+    for (unsigned i = 0; !wants_whole(); i++) /* more would fill both, and wait at the gate itself */
+        assert_true(put_count(i, 20000));
     while (!rows_waiting)
         usleep(100);
     lock_take(&disk.lock);
@@ -529,6 +546,7 @@ static void a_new_beginning_has_what_changed_meanwhile(void **state)
     start();
     set_row(5, 50);
     assert_true(put("one", "1"));
+    await_other_log(); /* else its sync may be the one that fails */
     rows_gate = true;
     shared_fail(&disk, DISK_SYNC, 1, 1, -EIO);
     set_row(6, 60);
