@@ -13,7 +13,7 @@ fi
 only=${1:-}
 
 if [ ! -e build-fuzz/build.ninja ]; then
-    CC=clang meson setup build-fuzz -Dfuzz=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined \
+    CC=clang meson setup build-fuzz -Dfuzz=true -Dbuildtype=debugoptimized -Doptimization=1 -Db_sanitize=address,undefined \
         -Db_lundef=false -Dc_args=-fno-sanitize-recover=all -Ddebug_checks=true --werror || exit 1
 fi
 ninja -C build-fuzz >build-fuzz/build.log 2>&1 || {
