@@ -48,6 +48,7 @@ group_build() {
     need library yaml-0.1 libyaml-dev
     need library jansson libjansson-dev
     need library libcrypto libssl-dev
+    need library libssl libssl-dev
     need library libxxhash libxxhash-dev
     need library libmaxminddb libmaxminddb-dev
     need library zlib zlib1g-dev
