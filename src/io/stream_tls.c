@@ -57,6 +57,7 @@ struct tls_session {
     bool letter_pending;
     bool inside;    /* in `advance`, which looks at s->reading when it is done */
     bool failed;    /* OpenSSL is not to be called any more */
+    bool is_mute;   /* nothing can be sent any more */
     bool fin_waits; /* the FIN comes behind `waiting` */
     bool has_end;   /* the raw stream has ended, and the owner is not told yet */
     int end_status;
@@ -192,8 +193,7 @@ static enum stream_write send_copy(struct tls_session *t, const char *bytes, siz
     return result;
 }
 
-/* Sends what OpenSSL has written. STREAM_PENDING: some of it is still here. */
-static enum stream_write flush(struct tls_session *t, bool direct)
+static enum stream_write send_out(struct tls_session *t, bool direct)
 {
     struct tls_buffers *b = buffers_of(t);
     size_t n = b->out_n;
@@ -215,6 +215,15 @@ static enum stream_write flush(struct tls_session *t, bool direct)
         return STREAM_WRITTEN;
     enum stream_write result = send_copy(t, b->out + sent, n - (size_t)sent);
     t->stream->refused = t->raw.refused;
+    return result;
+}
+
+/* Sends what OpenSSL has written. STREAM_PENDING: some of it is still here. */
+static enum stream_write flush(struct tls_session *t, bool direct)
+{
+    enum stream_write result = send_out(t, direct);
+    if (result == STREAM_BROKEN)
+        t->is_mute = true;
     return result;
 }
 
@@ -276,7 +285,7 @@ static enum stream_write take_turn(struct tls_session *t, struct plain *p)
 {
     if (t->out)
         return STREAM_PENDING;
-    if (t->failed || !encrypt(t, p))
+    if (t->failed || t->is_mute || !encrypt(t, p))
         return STREAM_BROKEN;
     enum stream_write result = flush(t, false);
     if (result != STREAM_WRITTEN || p->left == 0)
@@ -315,7 +324,7 @@ static void tls_fin(struct stream *s)
 {
     struct tls_session *t = s->tls;
     ERR_clear_error();
-    if (!t->failed && SSL_shutdown(t->ssl) < 0)
+    if (!t->failed && !t->is_mute && SSL_shutdown(t->ssl) < 0)
         ERR_clear_error();
     enum stream_write result = flush(t, false);
     t->fin_waits = result == STREAM_PENDING && t->waiting.n > 0;
@@ -358,7 +367,7 @@ static void send_waiting(struct tls_session *t)
     struct buf waiting = t->waiting;
     t->waiting = BUF_INIT;
     if (send_copy(t, waiting.p, waiting.n) == STREAM_BROKEN)
-        t->failed = true; /* the raw stream tells the reader, and the next write fails */
+        t->is_mute = true; /* the raw stream tells the reader, and the next write fails */
     buf_fini(&waiting);
     if (t->fin_waits)
         stream_shutdown(&t->raw);
@@ -371,7 +380,7 @@ static void raw_written(struct stream *raw, int status)
     mem_free(t->out);
     t->out = NULL;
     if (status != 0) {
-        t->failed = true;
+        t->is_mute = true;
         if (t->plain && t->stream->state == STREAM_OPEN)
             end_write(t, status);
         return;
@@ -463,8 +472,7 @@ static bool decrypt(struct tls_session *t)
     ERR_clear_error();
     int n = SSL_read(t->ssl, to, room < INT32_MAX ? (int)room : INT32_MAX);
     int error = n > 0 ? SSL_ERROR_NONE : error_of(t, n);
-    if (flush(t, error == SSL_ERROR_SSL) == STREAM_BROKEN)
-        t->failed = true; /* the raw stream's end says more; or the next write does */
+    flush(t, error == SSL_ERROR_SSL); /* a broken connection is told by its end, or by the next write */
     if (n > 0)
         s->notices->data(s, (size_t)n);
     else
@@ -594,7 +602,8 @@ static void open_letter(struct letter *l)
 static void tls_close(struct stream *s)
 {
     struct tls_session *t = s->tls;
-    bool is_whole = !s->resets && !s->fin && !s->writing && !t->failed && SSL_is_init_finished(t->ssl);
+    bool is_whole =
+        !s->resets && !s->fin && !s->writing && !t->failed && !t->is_mute && SSL_is_init_finished(t->ssl);
     timer_stop(t->raw.loop, &t->deadline);
     if (is_whole) {
         ERR_clear_error();
