@@ -1,7 +1,8 @@
 /*
  * How a stream's bytes move: by readiness (libuv says when, then one system call each) or by completion (the
- * loop's ring), or encrypted over one of these (io/tls.h). io/stream.c has the common part and calls these functions on the loop's thread. io/stream.c
- * also sets the stream's state, except where a comment says that the engine does. Private to io/.
+ * loop's ring), or encrypted over one of these (io/tls.h). io/stream.c has the common part and calls these
+ * functions on the loop's thread. io/stream.c also sets the stream's state, except where a comment says that
+ * the engine does. Private to io/.
  */
 #ifndef IO_STREAM_ENGINE_H
 #define IO_STREAM_ENGINE_H

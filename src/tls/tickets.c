@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <string.h>
@@ -108,13 +107,14 @@ static int use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_
 {
     struct tickets *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), place);
     struct key k;
-    int found = find(t, makes ? NULL : name, &k), result = found == 0 ? 1 : 2;
+    int found = find(t, makes ? NULL : name, &k);
+    /* In TLS 1.3 a ticket is used once (RFC 8446 §C.4). */
+    int result = makes || (found == 0 && SSL_version(ssl) < TLS1_3_VERSION) ? 1 : 2;
     if (found < 0)
         return 0;
     if (makes) {
         memcpy(name, k.name, NAME_BYTES);
-        if (RAND_bytes(iv, IV_BYTES) != 1)
-            result = -1;
+        system_random(iv, IV_BYTES);
     }
     if (EVP_CipherInit_ex(cipher, t->cipher, NULL, k.cipher, iv, makes) != 1 || !set_mac(mac, &k))
         result = -1;

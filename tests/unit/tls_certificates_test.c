@@ -1,6 +1,6 @@
 /* A client gets the certificate of the name that it asks for, exact or by a wildcard, of the kind that it can
- * check; one protocol; one ticket, which any handshake with the same keys takes until they have changed twice.
- * A name without a certificate gets an alert. */
+ * check; one protocol; one ticket, which any handshake with the same keys takes until they have changed
+ * twice. A name without a certificate gets an alert. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -300,6 +300,7 @@ static void a_ticket_brings_the_client_back(void **state)
         assert_int_equal(c.tickets, 1); /* exactly one */
         assert_int_equal(SSL_SESSION_get_max_early_data(c.session), 0);
         assert_true(shake(&w, &c, "a.test", NULL, NULL).resumed);
+        assert_int_equal(c.tickets, versions[v] == TLS1_3_VERSION); /* where each is used once */
 
         /* Another desk with the same keys, as after a reload. */
         certificates_unref(w.desk);
