@@ -12,6 +12,7 @@
 #include "server/load.h"
 #include "server/prepare.h"
 #include "server/run.h"
+#include "server/tls.h"
 #include "site/rules.h"
 
 static void print(FILE *to, struct buf *text)
@@ -54,6 +55,7 @@ static int try_start(const struct settings *s)
 {
     struct preparation p = { .settings = s, .only_try = true };
     int code = prepare(&p);
+    process_tls_free(p.tls);
     prepare_fini(&p);
     return code;
 }

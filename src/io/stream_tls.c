@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,8 +36,14 @@
 /* Of messages of OpenSSL's own behind a write that the peer does not take. */
 #define WAITING_MOST ((size_t)65536)
 
+/* A signature costs as much as ten requests, or fifty. So many calls for handshakes are made in a turn of the
+ * loop; others wait for the next. */
+#define SHAKES_MOST 8
+
 /* The loop's; l->tls. */
 struct tls_buffers {
+    uint64_t beat; /* of the loop's turn in which `shakes` were made */
+    unsigned shakes;
     size_t out_n;
     char in[IN_BYTES], plain[RECORD_MOST], out[OUT_BYTES];
 };
@@ -167,7 +174,7 @@ static void go_on_later(struct tls_session *t)
         return;
     t->letter_pending = true;
     t->letter.open = open_letter;
-    loop_defer(t->raw.loop, &t->letter);
+    loop_post(t->raw.loop, &t->letter); /* not deferred: others have their turn first */
 }
 
 /* ---- sending ---- */
@@ -414,8 +421,22 @@ static void connected(struct tls_session *t, int status)
     s->notices->connected(s, status);
 }
 
+static bool has_turn(const struct tls_session *t)
+{
+    struct tls_buffers *b = buffers_of(t);
+    uint64_t beat = atomic_load_explicit(&t->raw.loop->pulse.beat, memory_order_relaxed);
+    if (beat != b->beat)
+        b->shakes = 0;
+    b->beat = beat;
+    return b->shakes++ < SHAKES_MOST;
+}
+
 static void shake_hands(struct tls_session *t)
 {
+    if (t->in_n && !has_turn(t)) {
+        go_on_later(t);
+        return;
+    }
     ERR_clear_error();
     int result = SSL_do_handshake(t->ssl);
     int error = result == 1 ? SSL_ERROR_NONE : error_of(t, result);
@@ -517,8 +538,11 @@ static void advance(struct tls_session *t)
         continue;
     t->inside = false;
     keep(t);
-    if (s->state == STREAM_CONNECTING && !t->failed && t->has_end)
+    bool shakes = s->state == STREAM_CONNECTING && !t->failed && !t->letter_pending;
+    if (shakes && t->has_end)
         connected(t, t->end_status ? t->end_status : UV_EOF);
+    else if (shakes)
+        stream_read_start(&t->raw);
     else if (s->state == STREAM_OPEN && s->reading && t->has_end && !has_bytes(t))
         tell_end(t, status_of_end(t));
     else if (s->state == STREAM_OPEN && s->reading && !has_bytes(t) && !t->has_end)
@@ -529,7 +553,7 @@ static size_t raw_space(struct stream *raw, char **to)
 {
     struct tls_session *t = of_raw(raw);
     struct stream *s = t->stream;
-    bool wants = s->state == STREAM_CONNECTING ? !t->failed : s->reading && !t->kept;
+    bool wants = (s->state == STREAM_CONNECTING ? !t->failed : s->reading) && !t->kept;
     *to = buffers_of(t)->in;
     return wants ? IN_BYTES : 0;
 }
@@ -595,7 +619,7 @@ static void open_letter(struct letter *l)
         return;
     }
     go_on_writing(t);
-    if (t->stream->state == STREAM_OPEN)
+    if (t->stream->state != STREAM_CLOSING)
         advance(t);
 }
 

@@ -26,9 +26,11 @@ struct pair *pair_load(const char *cert, const char *key, int64_t now_ms, struct
 struct pair *pair_ref(struct pair *p);
 void pair_unref(struct pair *p);
 
-/* The DNS names and addresses that it is for (RFC 6125; subjectAltName alone), in lower case; "*.example.com"
+/* The DNS names that it is for (RFC 9525: subjectAltName alone), in lower case; "*.example.com"
  * for all right below. Good as long as the pair. */
 struct strs pair_names(const struct pair *p);
+/* Is one of its names this host, or a wildcard for it? `host` may be a wildcard itself. */
+bool pair_is_for(const struct pair *p, struct str host);
 /* When its certificate expires; wall-clock. */
 int64_t pair_until_ms(const struct pair *p);
 /* Is its key one of RSA? */
