@@ -9,6 +9,7 @@
 #include "conf/cli.h"
 #include "conf/limits.h"
 #include "io/system.h"
+#include "io/tls.h"
 #include "server/load.h"
 #include "server/prepare.h"
 #include "server/run.h"
@@ -119,6 +120,7 @@ int main(int argc, char *argv[])
     struct arena arena;
     struct cli cli;
     struct buf error = BUF_INIT;
+    tls_count_memory();
     setvbuf(stdout, waits, _IOFBF, sizeof(waits));
     arena_init(&arena, 4096);
     int code = 2;

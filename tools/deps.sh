@@ -74,6 +74,7 @@ group_test() {
     need command npm npm
     need command chromium chromium
     need command curl curl
+    need command openssl openssl
     need command php php-cli
     need file /usr/sbin/nginx nginx
     need file /usr/sbin/logrotate logrotate

@@ -123,6 +123,32 @@ static long bio_control(BIO *b, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH;
 }
 
+static void *take_memory(size_t bytes, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return mem_try(bytes);
+}
+
+static void *resize_memory(void *p, size_t bytes, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return mem_resize(p, bytes);
+}
+
+static void free_memory(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    mem_free(p);
+}
+
+void tls_count_memory(void)
+{
+    CHECK(CRYPTO_set_mem_functions(take_memory, resize_memory, free_memory) == 1);
+}
+
 static BIO_METHOD *bio_method;
 
 static void make_method(void)

@@ -16,6 +16,10 @@
 
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 
+/* Has what OpenSSL takes from the heap counted with the rest (base/mem): a session has 14 KiB, a handshake
+ * three times as much. Call it before anything else that uses OpenSSL, in a process of one thread. */
+void tls_count_memory(void);
+
 /*
  * Like stream_open, as the server of a TLS connection. Then `connected` follows: 0: the handshake is done, as
  * tls_facts says. UV_ETIMEDOUT: it took longer than handshake_ms. UV_EPROTO: it failed, for the reason

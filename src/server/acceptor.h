@@ -51,8 +51,8 @@ void acceptor_init(struct acceptor *a, struct loop *l, struct front *front);
 /* Frees the front. Call it when acceptor_is_quiet. */
 void acceptor_fini(struct acceptor *a);
 
-/* Starts accepting on a listening socket (io/listener.h), with TLS or without. 0; or a libuv error, and the descriptor is still
- * the caller's. At most ACCEPTOR_LISTENERS_MAX times. */
+/* Starts accepting on a listening socket (io/listener.h), with TLS or without. 0; or a libuv error, and the
+ * descriptor is still the caller's. At most ACCEPTOR_LISTENERS_MAX times. */
 int acceptor_listen(struct acceptor *a, int fd, bool with_tls);
 /* Accepts what the backlogs still hold, then closes the listeners and drains the front. Call it once. */
 void acceptor_drain(struct acceptor *a);

@@ -292,6 +292,7 @@ static void look(struct timer *timer)
 void process_tls_watch(struct process_tls *t, struct loop *l, struct settings *const *settings)
 {
     t->loop = l;
+    t->clock = l->clock;
     t->settings = settings;
     t->watches = true;
     timer_start(l, &t->look, LOOK_MS, look);
