@@ -571,7 +571,8 @@ BOTH(may_be_closed_in_any_notice)
     free(bytes);
 }
 
-/* Fields of TLS 1.2 alone. The client hears no_renegotiation, and the connection does nothing more for it. */
+/* TLS 1.2 alone has it. The client hears no_renegotiation, and the connection does nothing more for it.
+ * hostile h3-23 */
 static void renegotiation_is_refused(void **state)
 {
     (void)state;

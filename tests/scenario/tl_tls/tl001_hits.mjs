@@ -1,6 +1,5 @@
 // Over TLS a page is fetched once and is a hit from then on, bodies come whole both ways, and the origin is told that the visitor came by https;
 // http and https are two pages.
-// docs/CONFIGURATION.md https
 import { check, equal, reply, request, scenario } from '../lib.mjs';
 import { Secure, address, certificate } from '../tls.mjs';
 

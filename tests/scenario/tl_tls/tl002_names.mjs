@@ -1,6 +1,6 @@
 // The name that a visitor asks for decides which certificate it gets, ECDSA or RSA as it can; TLS 1.2 and 1.3 alone are spoken; a name without a
 // certificate gets an alert, which is logged once; tickets bring visitors back to any worker.
-// docs/CONFIGURATION.md cert
+// hostile h3-23
 import { check, equal, reply, request, scenario } from '../lib.mjs';
 import { Secure, address, certificate, hands } from '../tls.mjs';
 

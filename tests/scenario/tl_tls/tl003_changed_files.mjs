@@ -1,6 +1,5 @@
 // Changed certificates are taken as they come, without a dropped connection; a pair that is none is an error in the log and the old one stays; dates
 // that come near are said. What is wrong at the start or at a reload is a clear error.
-// docs/CONFIGURATION.md cert
 import fs from 'node:fs';
 import path from 'node:path';
 import { check, equal, reply, request, scenario } from '../lib.mjs';

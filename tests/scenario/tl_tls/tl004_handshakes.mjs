@@ -1,6 +1,6 @@
 // Handshakes have a time, count against the limit of an address, and hold up nobody: those that are slow, cut, garbage or plain HTTP end by themselves
 // while others are served.
-// docs/CONFIGURATION.md https
+// scenarios S7
 import tls from 'node:tls';
 import net from 'node:net';
 import { Raw, check, equal, reply, request, scenario, soon } from '../lib.mjs';

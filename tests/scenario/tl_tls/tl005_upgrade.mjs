@@ -1,6 +1,5 @@
 // An upgrade hands over https addresses like others: what was begun over TLS is answered by the old process, idle connections are ended as TLS ends
 // them, and whoever comes is served by the new one.
-// docs/CONFIGURATION.md https
 import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
 import { Secure, address, certificate } from '../tls.mjs';
 
