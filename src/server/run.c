@@ -724,13 +724,13 @@ int run_verb(const struct cli *cli)
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);
     relief_begin(&r->p);
+    if (r->p.tls)
+        process_tls_watch(r->p.tls, &r->p.loop, &r->p.settings);
     for (size_t i = 0; i < r->p.workers_n; i++)
         worker_start(&r->p.workers[i]);
     takeover_serve(&r->takeover);
     r->sweep_on.open = sweep_on;
     timer_start(&r->p.loop, &r->sweep, 1000, sweep);
-    if (r->p.tls)
-        process_tls_watch(r->p.tls, &r->p.loop, &r->p.settings);
     greet(r);
     atomic_store(&r->p.admin.ready, true);
     watchdog_start(&r->watchdog, &r->p);

@@ -22,8 +22,8 @@ void process_tls_free(struct process_tls *t); /* NULL is allowed */
 bool process_tls_load(struct process_tls *t, const struct settings *s, struct buf *errors,
                       struct buf *warnings);
 
-/* Begins to look after the files, the dates and the keys of tickets; to log. `settings`: where those in force
- * are found. */
+/* Begins to look after the files, the dates and the keys of tickets; to log. Before the workers start.
+ * `settings`: where those in force are found. */
 void process_tls_watch(struct process_tls *t, struct loop *l, struct settings *const *settings);
 /* Ends that. A second call does no harm. */
 void process_tls_stop(struct process_tls *t);
