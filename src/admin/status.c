@@ -80,6 +80,7 @@ static void write_disk(struct cache *c, struct answer_writer *w)
     answer_int(w, "dropped", (int64_t)(f.log.busy + f.log.off + f.log.refused));
     answer_int(w, "parts_read", (int64_t)f.parts_read);
     answer_int(w, "long_waiting", (int64_t)f.long_waiting);
+    answer_int(w, "owed", (int64_t)f.owed);
     answer_int(w, "superseded", (int64_t)f.superseded);
     answer_int(w, "carried", (int64_t)f.log.carried);
     answer_int(w, "recovered", (int64_t)f.log.recovered);

@@ -217,13 +217,22 @@ static int64_t walk_some(struct disk *d)
     return WALK_SOON_US;
 }
 
+/* Long bodies that keep coming must not keep the walk out. */
+static int64_t write_some(struct disk *d)
+{
+    int64_t long_us = disk_long_write(d), now_us = clock_mono_us(d->o.clock);
+    if (now_us >= d->walk_due_us)
+        d->walk_due_us = now_us + walk_some(d);
+    int64_t walk_us = d->walk_due_us - now_us;
+    return long_us < 0 || walk_us < long_us ? walk_us : long_us;
+}
+
 static int64_t find_some(void *ctx)
 {
     struct disk *d = ctx;
-    int64_t long_us = disk_long_write(d);
-    /* A walk would find what is about to be written. */
     if (disk_is_whole(d))
-        return long_us >= 0 ? long_us : walk_some(d);
+        return write_some(d);
+    (void)disk_long_write(d);
     if (segments_recover(d->log, found, d))
         return 0;
     disk_judge_owed(d);
@@ -281,6 +290,8 @@ int disk_open(const struct disk_options *o, struct disk **out)
     d->shelf = shelf_new(m, d->entries_max);
     lock_init(&d->lock);
     list_init(&d->owed);
+    for (size_t i = 0; i < DISK_OWED_ROWS; i++)
+        list_init(&d->owed_rows[i]);
     list_init(&d->longs);
     atomic_init(&d->object, o->object);
     make_known(d);
@@ -429,6 +440,7 @@ void disk_figures(struct disk *d, struct disk_figures *out)
     segments_figures(d->log, &out->log);
     lock_take(&d->lock);
     out->long_waiting = d->longs_n;
+    out->owed = d->owed_n;
     out->long_bytes = d->longs_bytes;
     lock_give(&d->lock);
 }

@@ -152,6 +152,7 @@ struct disk_figures {
     uint64_t superseded;                        /* paths invalidated since a newer response was not written */
     uint64_t parts_read;                        /* by disk_part_start, and were there */
     size_t long_waiting, long_bytes;            /* bodies that are being written in parts, or wait for it */
+    size_t owed; /* newer responses that are to be written before an older one of theirs may be used */
     bool is_whole;
 };
 void disk_figures(struct disk *d, struct disk_figures *out);

@@ -52,6 +52,15 @@ static bool is_there(struct disk *d, const struct object *o)
     return false;
 }
 
+bool disk_long_waits(const struct disk *d, const struct hash128 *key)
+{
+    LIST_EACH(l, &d->longs) {
+        if (hash128_eq(CONTAINER_OF(l, struct disk_long, link)->where.key, *key))
+            return true;
+    }
+    return false;
+}
+
 static bool has_room(const struct disk *d, uint64_t bytes)
 {
     uint64_t most = (uint64_t)d->o.cache->memory.budget_bytes / LONGS_PART;
@@ -138,7 +147,7 @@ static void end_long(struct disk *d, struct disk_long *l, bool is_written)
     if (is_written)
         disk_store_whole(d, l->o, &l->place, l->hash, &l->where);
     else
-        disk_store_failed(d, &l->place, l->hash);
+        disk_store_failed(d, l->o, &l->place, l->hash);
     free_long(l);
 }
 

@@ -17,6 +17,7 @@ struct disk_known {
 
 #define DISK_READERS     4
 #define DISK_OWED_LATELY 4096              /* a power of two */
+#define DISK_OWED_ROWS   256               /* the same */
 #define DISK_ROOM        ((size_t)2 << 20) /* for the longest record */
 struct disk {
     struct disk_options o;
@@ -26,13 +27,15 @@ struct disk {
     struct background *finder; /* finds what was there at start, then looks for what is not on disk */
     size_t entries_max;        /* of the shelf */
     struct index_walk walk;
+    int64_t walk_due_us;     /* monotonic: when it goes on, or the next begins */
     unsigned waited;         /* how often it was put off */
     uint64_t walked_dropped; /* how many were dropped when the walk began */
     struct pool_threads *readers;
     char *rooms[DISK_READERS];
-    _Atomic unsigned rooms_taken; /* bits */
-    struct lock lock;             /* of what follows; taken alone */
-    struct list owed;             /* what the walk is to write (disk_store.c) */
+    _Atomic unsigned rooms_taken;          /* bits */
+    struct lock lock;                      /* of what follows; taken alone */
+    struct list owed;                      /* what the walk is to write (disk_store.c) */
+    struct list owed_rows[DISK_OWED_ROWS]; /* the same, by key */
     size_t owed_n;
     uint64_t walks;    /* that have ended */
     struct list longs; /* long bodies to be written; the first one is under way (disk_long.c) */
@@ -76,8 +79,8 @@ enum disk_wrote disk_append(struct disk *d, const struct segment_record *r);
 /* The parts of the body of `o` are written: writes its record, unless it is not in the index any more. */
 void disk_store_whole(struct disk *d, struct object *o, const struct place *place, uint32_t hash,
                       const struct body_distance *where);
-/* Its parts could not be written. */
-void disk_store_failed(struct disk *d, const struct place *place, uint32_t hash);
+/* Its parts were not written: it has left the index, or they could not be. */
+void disk_store_failed(struct disk *d, const struct object *o, const struct place *place, uint32_t hash);
 
 /* ---- disk_long.c ---- */
 
@@ -86,6 +89,8 @@ enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct pla
 /* Writes some of what was added. Returns after how many microseconds it wants to be called again; -1: there
  * is nothing to write. On the finder's thread, or when that has ended. */
 int64_t disk_long_write(struct disk *d);
+/* Is a body of that key to be written? Under disk->lock. */
+bool disk_long_waits(const struct disk *d, const struct hash128 *key);
 /* Gives up what is not written. */
 void disk_long_drop(struct disk *d);
 /* Are all parts of that body on the shelf? Then they count as asked for. */

@@ -7,13 +7,16 @@
 
 /* ---- when a newer response is not written ---- */
 
-#define OWED_MOST 4096
+#define OWED_MOST     4096
+#define OWED_PATIENCE 20 /* walks that find it still waiting */
 
 /* A newer response could not be written yet: the walk will do that, or find that it has gone. */
 struct disk_owed {
     struct link link; /* in disk->owed */
+    struct link row;  /* in disk->owed_rows */
     struct hash128 key;
     uint64_t walk; /* that will know */
+    unsigned again;
     uint32_t n;
     char primary[];
 };
@@ -40,6 +43,28 @@ static bool was_owed_lately(struct disk *d, const struct hash128 *key)
     return was;
 }
 
+static struct list *owed_row(struct disk *d, const struct hash128 *key)
+{
+    return &d->owed_rows[key->lo % DISK_OWED_ROWS];
+}
+
+/* Under the lock. */
+static void unlink_owed(struct disk *d, struct disk_owed *it)
+{
+    link_remove(&it->link);
+    link_remove(&it->row);
+    d->owed_n--;
+}
+
+static bool is_owed(struct disk *d, const struct hash128 *key)
+{
+    LIST_EACH(l, owed_row(d, key)) {
+        if (hash128_eq(CONTAINER_OF(l, struct disk_owed, row)->key, *key))
+            return true;
+    }
+    return false;
+}
+
 /* Adds it to the list. false: there is no room. */
 static bool add_owed(struct disk *d, const struct hash128 *key, const struct place *place)
 {
@@ -48,11 +73,14 @@ static bool add_owed(struct disk *d, const struct hash128 *key, const struct pla
     it->n = (uint32_t)place->primary.n;
     str_put(it->primary, place->primary);
     link_init(&it->link);
+    link_init(&it->row);
     lock_take(&d->lock);
-    bool was = !disk_is_whole(d) && was_owed_lately(d, key), is_full = d->owed_n == OWED_MOST;
+    bool is_full = d->owed_n == OWED_MOST;
+    bool was = is_owed(d, key) || (!disk_is_whole(d) && was_owed_lately(d, key));
     if (!was && !is_full) {
         it->walk = d->walks + 2; /* the one that runs may have passed it */
         list_push_back(&d->owed, &it->link);
+        list_push_back(owed_row(d, key), &it->row);
         d->owed_n++;
         it = NULL;
     }
@@ -91,8 +119,7 @@ void disk_judge_owed(struct disk *d)
         struct hash128 at = disk_shelf_key(&it->key);
         if (shelf_remove(d->shelf, &at, NULL))
             continue; /* the walk writes the newer one, or finds that there is none */
-        link_remove(l);
-        d->owed_n--;
+        unlink_owed(d, it);
         list_push_back(&none, l);
     }
     lock_give(&d->lock);
@@ -100,17 +127,35 @@ void disk_judge_owed(struct disk *d)
         mem_free(CONTAINER_OF(l, struct disk_owed, link));
 }
 
+/* What waits to be written part by part, or for its place among those, is owed until a later walk. */
+static bool put_off(struct disk *d, struct disk_owed *it)
+{
+    if ((!d->longs_left && !disk_long_waits(d, &it->key)) || ++it->again > OWED_PATIENCE)
+        return false;
+    it->walk = d->walks + 1;
+    link_remove(&it->link);
+    list_push_back(&d->owed, &it->link);
+    return true;
+}
+
 static struct disk_owed *next_owed(struct disk *d, bool all)
 {
     lock_take(&d->lock);
-    struct link *l = list_first(&d->owed);
-    struct disk_owed *it = l ? CONTAINER_OF(l, struct disk_owed, link) : NULL;
-    if (it && (all || it->walk <= d->walks)) {
-        link_remove(l);
-        d->owed_n--;
-    } else {
-        it = NULL;
+    struct disk_owed *it = NULL;
+    struct link *l;
+    while (!it && (l = list_first(&d->owed)) != NULL) {
+        it = CONTAINER_OF(l, struct disk_owed, link);
+        if (all)
+            break;
+        if (it->walk > d->walks) {
+            lock_give(&d->lock);
+            return NULL;
+        }
+        if (put_off(d, it))
+            it = NULL;
     }
+    if (it)
+        unlink_owed(d, it);
     lock_give(&d->lock);
     return it;
 }
@@ -260,10 +305,17 @@ void disk_store_whole(struct disk *d, struct object *o, const struct place *plac
     store(d, o, place, hash, where, clock_now(d->o.clock), true);
 }
 
-void disk_store_failed(struct disk *d, const struct place *place, uint32_t hash)
+/* Most often a younger one has taken its place, which is to be written then. */
+void disk_store_failed(struct disk *d, const struct object *o, const struct place *place, uint32_t hash)
 {
     struct hash128 key = disk_page_key(d->o.cache, place, hash);
-    supersede(d, &key, place, clock_now(d->o.clock).mono_ms);
+    struct now now = clock_now(d->o.clock);
+    struct object *younger = index_current(d->o.cache, place, hash);
+    if (younger && younger != o)
+        store(d, younger, place, hash, NULL, now, true);
+    else
+        supersede(d, &key, place, now.mono_ms);
+    object_unref(younger);
 }
 
 /* Another process has the folder: an older one there is not to be used unasked. That process hears of it. */

@@ -34,13 +34,17 @@ static const struct site_settings *site_of(const struct cache *c, const struct f
     return settings_site_by_name(c->sweep_settings, key.site);
 }
 
-/* Until when (monotonic milliseconds) is it kept, as an asset of an earlier release? 0: it is none. */
+/* Until when (monotonic milliseconds) is it kept, as an asset from before the switch? 0: it is none. */
 static int64_t kept_until(const struct object *o, const struct sweep *w)
 {
     const struct release *live = w->site ? w->site->release : NULL;
-    /* What was warmed came before the switch, too. */
-    bool is_old = live && index_is_from_before(o, live) && object_received_ms(o) < live->prepared_since_ms;
-    return is_old ? release_keeps_until(live, object_received_ms(o)) : 0;
+    return live && index_is_from_before(o, live) ? release_keeps_until(live, object_received_ms(o)) : 0;
+}
+
+/* Is it of an earlier release? What came while the live one was prepared may have been warmed for it. */
+static bool is_old(const struct object *o, const struct sweep *w)
+{
+    return object_received_ms(o) < w->site->release->prepared_since_ms;
 }
 
 /* Counts a kept asset. All of them have a share of the memory, and none has a use that would let it stay when
@@ -87,7 +91,7 @@ static bool is_spent(struct cache *c, struct object *o, struct str primary, stru
     if (p.gone)
         return true;
     int64_t until_ms = kept_until(o, w);
-    if (until_ms > now_ms)
+    if (until_ms > now_ms && is_old(o, w))
         return keep(c, o, w);
     if (until_ms && now_ms - until_ms > EXPIRED_KEPT_MS)
         return true; /* its own lifetime is of no use: nobody gets it unless its origin confirms it */

@@ -102,6 +102,7 @@ static void free_fetch(struct letter *l)
     object_unref(f->stale);
     object_unref(f->part);
     rule_unref((struct rule *)(uintptr_t)f->plan.rule);
+    rule_unref(f->rule);
     body_unref(f->body);
     buf_fini(&f->in);
     settings_unref(f->plan.settings);

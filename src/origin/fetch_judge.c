@@ -63,10 +63,18 @@ static bool is_2xx(int status)
     return status >= 200 && status <= 299;
 }
 
+/* The family may get another rule before the body is whole: the fetch holds a reference of its own. */
+static void hold_rule(struct fetch *f, const struct rule *rule)
+{
+    struct rule *before = f->rule;
+    f->place.rule = f->rule = rule_ref(rule);
+    rule_unref(before);
+}
+
 /* Computes the key, under that rule, of the request that was sent. */
 static void set_place(struct fetch *f, const struct rule *rule, bool is_common)
 {
-    f->place.rule = rule;
+    hold_rule(f, rule);
     f->place.is_common = is_common;
     f->place.variant = key_variant(&f->plan.key, rule, &f->arena);
     place_hash(f->f->cache, &f->place);
@@ -97,6 +105,7 @@ void fetch_settle(struct fetch *f, int status, struct verdict *v)
     CHECK(!v->store || (f->plan.may_store || f->plan.method == METHOD_POST));
     CHECK(!v->store || !f->connection->personal);
     f->place = f->plan.place;
+    hold_rule(f, f->plan.rule);
     if (v->store || f->plan.learns)
         set_place(f, v->store || v->rule_changed ? v->rule : f->plan.rule,
                   v->store && (v->is_asset || (v->has_cache_id && !release_is_ahead(f->plan.site->release))));

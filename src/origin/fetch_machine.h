@@ -86,6 +86,7 @@ struct fetch {
     struct timer lasts; /* when it fires, the answer counts as one without an end */
     bool paused;        /* readers of a passing body are behind: the origin is not read */
     struct place place; /* the key under the answer's rule; set by fetch_settle */
+    struct rule *rule;  /* place.rule, with a reference */
     bool provisional;   /* no 2xx has brought plan.rule */
     /* For an answer that is not stored though its head permits it, since the page was too large before: is it
      * short now? */

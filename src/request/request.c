@@ -353,11 +353,25 @@ static enum step part_is_lost(struct request *r)
     return STEP_FINISH;
 }
 
+/* Those who hold the memory that it needs give none back. */
+static enum step no_window(struct request *r)
+{
+    if (!r->head_sent)
+        return request_fail(r, REASON_OVERLOAD, 503);
+    r->cut = true;
+    r->reason = REASON_OVERLOAD;
+    return STEP_FINISH;
+}
+
 /* Of a distant body: nothing is there now. */
 static enum step await_part(struct request *r)
 {
     request_let_go(r); /* the client is not slow, but the disk */
-    return r->view->state == VIEW_FAILED ? part_is_lost(r) : STEP_WAIT;
+    switch (r->view->state) {
+    case VIEW_FAILED: return part_is_lost(r);
+    case VIEW_LATE: return no_window(r);
+    default: return STEP_WAIT;
+    }
 }
 
 static enum step do_send(struct request *r)

@@ -25,6 +25,7 @@ struct window {
 
 struct windows {
     struct cache *cache;
+    const struct overload *overload;
     struct list rows[WINDOWS_ROWS];
     char *room;       /* for what is at hand; NULL: none yet */
     struct list idle; /* the oldest first */
@@ -37,10 +38,11 @@ struct windows {
 
 static void tell_next(struct letter *l);
 
-struct windows *windows_new(struct cache *c, struct loop *loop)
+struct windows *windows_new(struct cache *c, struct loop *loop, const struct overload *overload)
 {
     struct windows *all = mem_alloc(sizeof(*all));
     all->cache = c;
+    all->overload = overload;
     all->loop = loop;
     all->next.open = tell_next;
     for (size_t i = 0; i < WINDOWS_ROWS; i++)
@@ -84,6 +86,13 @@ bool windows_are_short(const struct windows *all)
     return !list_is_empty(&all->short_of);
 }
 
+static void wake_next(struct windows *all);
+
+void windows_relieve(struct windows *all)
+{
+    wake_next(all);
+}
+
 /* ---- finding, reading ---- */
 
 static struct list *row_of(struct windows *all, const struct body_distance *where, uint32_t part)
@@ -124,10 +133,16 @@ static bool may_start(const struct windows *all, unsigned most)
     return all->cache->disk && all->n - all->idle_n < most;
 }
 
-/* One is free: who waited longest goes on. Posted, since many may end in one turn. */
+/* While memory is short nobody gets one more, as long as somebody has one and will give it back. */
+static bool has_room(const struct windows *all)
+{
+    return all->n == all->idle_n || overload_with(all->overload, (int64_t)RECORD_PART_BYTES) < OVERLOAD_CUT;
+}
+
+/* One may be had: who waited longest goes on. Posted, since many may end in one turn. */
 static void wake_next(struct windows *all)
 {
-    if (all->next_pending || list_is_empty(&all->short_of) || !may_start(all, WINDOWS_MOST))
+    if (all->next_pending || list_is_empty(&all->short_of) || !may_start(all, WINDOWS_MOST) || !has_room(all))
         return;
     all->next_pending = true;
     loop_post(all->loop, &all->next);
@@ -201,18 +216,11 @@ static struct window *start(struct request *r, const struct body_distance *where
     return w;
 }
 
-/* While memory is short nobody gets one more, as long as somebody has one and will give it back. */
-static bool has_room(const struct request *r)
-{
-    const struct windows *all = r->w->windows;
-    return all->n == all->idle_n || overload_with(r->w->overload, (int64_t)RECORD_PART_BYTES) < OVERLOAD_CUT;
-}
-
 /* The next part, while this one is sent. */
 static void read_ahead(struct request *r, const struct body_distance *where, uint32_t part)
 {
     if (part > record_parts(body_length(r->body)) || (uint64_t)(part - 1) * RECORD_PART_BYTES >= r->end ||
-        !may_start(r->w->windows, AHEAD_MOST) || overload_step(r->w->overload) > OVERLOAD_NONE ||
+        !may_start(r->w->windows, AHEAD_MOST) || overload_step(r->w->windows->overload) > OVERLOAD_NONE ||
         find(r->w->windows, where, part))
         return;
     struct window *w = start(r, where, part);
@@ -241,10 +249,9 @@ static void use(struct view *v, struct window *w)
     v->window = w;
 }
 
-static void let_go(struct view *v)
+/* `w`: NULL is allowed. */
+static void let_go(struct window *w)
 {
-    struct window *w = v->window;
-    v->window = NULL;
     if (!w || --w->users > 0 || !w->is_read)
         return;
     struct windows *all = w->all;
@@ -257,7 +264,7 @@ void window_leave(struct request *r)
     if (!r->view)
         return;
     stop_waiting(r->view);
-    let_go(r->view);
+    let_go(r->view->window);
     r->view = NULL;
 }
 
@@ -265,8 +272,9 @@ static void waits_too_long(struct timer *t)
 {
     struct request *r = CONTAINER_OF(t, struct request, timer);
     CHECK(r->tag == REQUEST_TAG && r->step == STEP_SEND && !r->sending && r->view);
+    bool has_window = r->view->window;
     stop_waiting(r->view);
-    r->view->state = VIEW_FAILED;
+    r->view->state = has_window ? VIEW_FAILED : VIEW_LATE;
     request_wake(r);
 }
 
@@ -287,16 +295,14 @@ static bool take(struct view *v, const struct body_distance *where, uint32_t par
     if (w && w->part.part == part)
         return true;
     w = find(all, where, part);
-    if (!w && may_start(all, WINDOWS_MOST + (before != NULL)) && (before || has_room(v->request)))
+    if (!w && may_start(all, WINDOWS_MOST + (before != NULL)) && (before || has_room(all)))
         w = start(v->request, where, part);
+    v->window = NULL;
     if (w)
-        w->users++; /* it stays while the one before goes */
-    let_go(v);
-    if (!w)
-        return false;
-    w->users--;
-    use(v, w);
-    return true;
+        use(v, w);
+    /* Only now: among the idle ones it pushes out the oldest, which may have been this one. */
+    let_go(before);
+    return w;
 }
 
 static struct view *view_of(struct request *r)
@@ -316,7 +322,7 @@ bool window_lease(struct request *r, uint64_t to, struct iovec *piece)
     struct view *v = view_of(r);
     CHECK(r->at < to && !r->sending);
     stop_waiting(v);
-    if (v->state == VIEW_FAILED)
+    if (v->state != VIEW_OPEN)
         return false;
     if (!take(v, where, part)) {
         if (!r->w->windows->cache->disk)

@@ -20,8 +20,9 @@
 #define WINDOWS_IDLE 32  /* those that nobody uses */
 #endif
 
-/* Makes a worker's windows, and frees them: on main's thread, when the worker and all reads have ended. */
-struct windows *windows_new(struct cache *c, struct loop *loop);
+/* Makes a worker's windows, and frees them: on main's thread, when the worker and all reads have ended.
+ * `overload`: NULL, or it outlives them. */
+struct windows *windows_new(struct cache *c, struct loop *loop, const struct overload *overload);
 void windows_free(struct windows *all);
 
 /* A request's view of a distant body, in its arena. */
@@ -29,6 +30,7 @@ enum view_state {
     VIEW_OPEN,   /* it has a window, or none yet */
     VIEW_WAITS,  /* request_wake comes */
     VIEW_FAILED, /* a part cannot be read */
+    VIEW_LATE,   /* no window was free in time */
 };
 struct view {
     enum view_state state;
@@ -38,11 +40,13 @@ struct view {
 };
 
 /* Returns the piece of the request's body that begins at r->at, at most `to - r->at` bytes and never empty,
- * in *piece; it stays until the next call. false: r->view says whether the request waits, or the piece cannot
- * be read. The send step calls it, while nothing is being sent. */
+ * in *piece; it stays until the next call. false: r->view says whether the request waits, or why it
+ * gets none. The send step calls it, while nothing is being sent. */
 bool window_lease(struct request *r, uint64_t to, struct iovec *piece);
 /* Does somebody wait since all windows are taken? Then those that hold one and are too slow are cut off. */
 bool windows_are_short(const struct windows *all);
+/* There may be memory again for one that waits. */
+void windows_relieve(struct windows *all);
 /* The request needs its view no longer: r->view is NULL. Does nothing when it is. */
 void window_leave(struct request *r);
 

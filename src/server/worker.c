@@ -236,6 +236,7 @@ static void open_relief(struct loop_notice *n)
 {
     struct worker *w = CONTAINER_OF(n, struct worker, relief);
     struct overload *o = &w->process->overload;
+    windows_relieve(w->windows);
     if (!w->ending)
         acceptor_relieve(&w->acceptor, overload_step(o), overload_excess(o) / (int64_t)w->process->workers_n);
 }
@@ -374,7 +375,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const struc
     if (status < 0)
         return status;
     readings_init(&w->readings);
-    w->windows = windows_new(p->cache, &w->loop);
+    w->windows = windows_new(p->cache, &w->loop, &p->overload);
     loop_notice_init(&w->relief, &w->loop, open_relief);
     loop_notice_init(&w->reopen, &w->loop, open_reopen);
     loop_notice_init(&w->reload, &w->loop, open_reload);

@@ -10,7 +10,7 @@ STEP(LOOKUP,   TO(LOOKUP) | TO(FETCH) | TO(AWAIT) | TO(DELIVER) | TO(FAIL))
 STEP(FETCH,    TO(AWAIT) | TO(SEND) | TO(FAIL)) /* SEND: the head of an upload decides the answer */
 STEP(AWAIT,    TO(DELIVER) | TO(LOOKUP) | TO(FAIL) | TO(FINISH)) /* FINISH: a tunnel ended */
 STEP(DELIVER,  TO(SEND))
-STEP(SEND,     TO(AWAIT) | TO(LOOKUP) | TO(FINISH)) /* AWAIT, LOOKUP: the object failed before a byte was sent */
+STEP(SEND,     TO(AWAIT) | TO(LOOKUP) | TO(FAIL) | TO(FINISH)) /* not FINISH: no byte was sent, and the object failed or has no window */
 STEP(FINISH,   TO(DONE))
 STEP(FAIL,     TO(SEND))
 STEP(DONE,     0)

@@ -450,7 +450,8 @@ static void the_end_of_a_release_is_the_next_switch(void **state)
     assert_int_equal(release_keeps_until(&r, 99), 110);
     assert_int_equal(release_keeps_until(&r, 100), 220);
     assert_int_equal(release_keeps_until(&r, 299), 330);
-    assert_true(release_keeps_until(&r, 300) == INT64_MAX);
+    assert_int_equal(release_keeps_until(&r, 300), 330); /* of the very millisecond of the last switch */
+    assert_true(release_keeps_until(&r, 301) == INT64_MAX);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_begin, world_end)

@@ -2,13 +2,19 @@
 // its time is over, an asset is like any page that is stale.
 // CACHING.md 5.9
 import fs from 'node:fs';
-import { Origin, equal, reply, scenario } from '../lib.mjs';
+import { Origin, equal, gate, reply, scenario } from '../lib.mjs';
 
 const asset = { 'Cache-Control': 'public, max-age=31536000, immutable', 'Content-Type': 'text/javascript' };
 const old = (r) => reply(`old ${r.target}`, asset);
 const two = await new Origin(() => reply('nothing', { 'Content-Type': 'text/html' }, '404 Not Found')).listen();
 const three = await new Origin((r) => reply(`newest ${r.target}`, asset)).listen();
-const broken = await new Origin((r) => reply('', {}, r.target === '/' ? '200 OK' : '503 Service Unavailable')).listen();
+const checked = gate(), goes_on = gate();
+const broken = await new Origin(async (r) => {
+  if (r.target !== '/') return reply('', {}, '503 Service Unavailable');
+  checked.open();
+  await goes_on.opened;
+  return reply('', {});
+}).listen();
 await scenario({ answer: old, flags: ['--keep-assets', '2h', '--disk', '0'] }, async ({ ask, cases, freshet }) => {
   const deploy = async (...args) => { const p = await freshet.verb('deploy', ...args); equal(p.status, 0, p.stderr); };
   const body = async (target) => { const a = await ask(target); await freshet.settle(); return a.body; };
@@ -37,7 +43,11 @@ await scenario({ answer: old, flags: ['--keep-assets', '2h', '--disk', '0'] }, a
   });
   await cases.check('when its time is over it is stale like any page, served while the origin fails; an hour later it is freed', async () => {
     await ask('/assets/page.js');
-    await deploy('--origin', broken.url);
+    const deployed = deploy('--origin', broken.url);
+    await checked.opened;
+    await ask('/assets/meanwhile.js'); // of the release that ends, while the next one is prepared
+    goes_on.open();
+    await deployed;
     equal(await body('/assets/page.js'), 'newest /assets/page.js');
     await freshet.turn('advance 7300000');
     const a = await ask('/assets/page.js');
