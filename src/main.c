@@ -9,9 +9,11 @@
 #include "conf/cli.h"
 #include "conf/limits.h"
 #include "io/system.h"
+#include "io/tls.h"
 #include "server/load.h"
 #include "server/prepare.h"
 #include "server/run.h"
+#include "server/tls.h"
 #include "site/rules.h"
 
 static void print(FILE *to, struct buf *text)
@@ -54,6 +56,7 @@ static int try_start(const struct settings *s)
 {
     struct preparation p = { .settings = s, .only_try = true };
     int code = prepare(&p);
+    process_tls_free(p.tls);
     prepare_fini(&p);
     return code;
 }
@@ -117,6 +120,7 @@ int main(int argc, char *argv[])
     struct arena arena;
     struct cli cli;
     struct buf error = BUF_INIT;
+    tls_count_memory();
     setvbuf(stdout, waits, _IOFBF, sizeof(waits));
     arena_init(&arena, 4096);
     int code = 2;

@@ -48,6 +48,7 @@ group_build() {
     need library yaml-0.1 libyaml-dev
     need library jansson libjansson-dev
     need library libcrypto libssl-dev
+    need library libssl libssl-dev
     need library libxxhash libxxhash-dev
     need library libmaxminddb libmaxminddb-dev
     need library zlib zlib1g-dev
@@ -73,6 +74,7 @@ group_test() {
     need command npm npm
     need command chromium chromium
     need command curl curl
+    need command openssl openssl
     need command php php-cli
     need file /usr/sbin/nginx nginx
     need file /usr/sbin/logrotate logrotate

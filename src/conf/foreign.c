@@ -134,11 +134,11 @@ static const struct {
     { STR_INIT("background"), FOREGROUND },
     { STR_INIT("pid-file"), FOREGROUND },
     { STR_INIT("u"), USER },
-    { STR_INIT("cert"), TLS },
-    { STR_INIT("key"), TLS },
     { STR_INIT("tls"), TLS },
     { STR_INIT("ssl"), TLS },
-    { STR_INIT("https"), TLS },
+    { STR_INIT("ssl-cert"), TLS },
+    { STR_INIT("tls-cert"), TLS },
+    { STR_INIT("certificate"), TLS },
 };
 
 #define DEBUG_TEXT                                                                                           \
@@ -209,7 +209,7 @@ static const char *for_a_server(const struct foreign_flag *f, enum meaning meani
         return "is no flag of freshet; it stays in the foreground: add & in a shell, or let a "
                "supervisor like systemd start it";
     case USER: return "is no flag of freshet; \"freshet run\" takes --user NAME";
-    case TLS: return "is no flag of freshet; TLS to visitors comes later: put a proxy that has it in front";
+    case TLS: return "is no flag of freshet; write --https :443 --cert FILE --key FILE";
     }
     UNREACHABLE();
 }

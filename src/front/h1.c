@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "front/h1_machine.h"
+#include "io/tls.h"
 
 /* How long the rest of what a client sends is read and dropped, and how long the client may be silent
  * meanwhile. A client that writes everything before it reads must find its answer, which a reset would
@@ -170,11 +171,12 @@ static void too_slow_head(struct timer *t)
         h1_close(c);
 }
 
-/* Another process goes on with the connection. One that is logged in at an origin is known here alone. */
+/* Another process goes on with the connection. One that is logged in at an origin is known here alone, and so
+ * are the keys of one with TLS. */
 static bool leave(struct h1 *c)
 {
-    if (c->own || c->letter_pending || c->stream->state != STREAM_OPEN || c->stream->writing ||
-        (c->x && c->x->in.n))
+    if (c->own || c->letter_pending || tls_is_under(c->stream) || c->stream->state != STREAM_OPEN ||
+        c->stream->writing || (c->x && c->x->in.n))
         return false;
     c->state = H1_CLOSING;
     timer_stop(c->stream->loop, &c->timer);
@@ -229,6 +231,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     x->connection = c;
     r->peer = &c->peer;
     r->own = &c->own;
+    r->https = tls_is_under(c->stream);
     r->refused = error;
     c->body_done = true;
     c->probed = c->body_wanted = c->expects_continue = c->tunnel = c->raw_ended = c->request_done = false;

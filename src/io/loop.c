@@ -215,6 +215,7 @@ void loop_fini(struct loop *l)
 {
     CHECK(l->wheel.running == 0);
     free_ring(l);
+    mem_free(l->tls);
     uv_close((uv_handle_t *)&l->mail.bell, NULL);
     uv_close((uv_handle_t *)&l->mail.before_poll, NULL);
     uv_close((uv_handle_t *)&l->mail.after_poll, NULL);

@@ -16,6 +16,7 @@
 
 struct ring;
 struct ring_watch;
+struct tls_buffers;
 
 /*
  * A letter: a notice to a loop, embedded in the struct that it is about. A letter is in at most one mailbox
@@ -72,6 +73,7 @@ struct loop {
     bool now_is_old; /* it was read before the loop waited: the next callback reads it again */
     bool stopped;
     struct ring *ring;        /* NULL: streams wait for readiness. Private to io/ */
+    struct tls_buffers *tls;  /* made by the first stream with TLS. Private to io/stream_tls.c */
     struct ring_watch *watch; /* with a ring: tells that libuv has events. Private to io/loop.c */
     /* the timer wheel: private to io/timer.c */
     struct {

@@ -138,7 +138,7 @@ void stream_shutdown(struct stream *s)
         return;
     s->fin = true;
     if (!s->writing)
-        stream_engine_send_fin(s);
+        s->engine->fin(s);
 }
 
 void stream_close(struct stream *s)
@@ -153,6 +153,9 @@ void stream_close(struct stream *s)
 
 void stream_reset(struct stream *s)
 {
+    if (s->state == STREAM_CLOSING)
+        return;
+    s->resets = true;
     if (s->state == STREAM_OPEN && !s->local) {
         struct linger linger = { .l_onoff = 1, .l_linger = 0 };
         setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));

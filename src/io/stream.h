@@ -17,6 +17,7 @@
 struct stream;
 struct stream_engine;
 struct ring_write;
+struct tls_session;
 struct kept_bytes;
 
 /* The notices to the owner. Each may close the stream, start or stop reading, and write. */
@@ -60,9 +61,12 @@ struct stream {
     bool local;   /* a Unix socket */
     bool refused; /* the kernel did not take all of the pending write at once */
     bool leaves;  /* stream_leave was called */
+    bool resets;  /* stream_reset was called */
     int fd;       /* -1: not yet, or closed */
     int lost;     /* the error of a failed write; 0: none */
     union {
+        /* Encrypted: io/stream_tls.c. */
+        struct tls_session *tls;
         /* By readiness, through libuv: io/stream_poll.c. */
         struct {
             bool polled;   /* libuv waits for bytes, also after stream_read_stop, until some come */

@@ -1,7 +1,8 @@
 /*
  * How a stream's bytes move: by readiness (libuv says when, then one system call each) or by completion (the
- * loop's ring). io/stream.c has the common part and calls these functions on the loop's thread. io/stream.c
- * also sets the stream's state, except where a comment says that the engine does. Private to io/.
+ * loop's ring), or encrypted over one of these (io/tls.h). io/stream.c has the common part and calls these
+ * functions on the loop's thread. io/stream.c also sets the stream's state, except where a comment says that
+ * the engine does. Private to io/.
  */
 #ifndef IO_STREAM_ENGINE_H
 #define IO_STREAM_ENGINE_H
@@ -27,6 +28,8 @@ struct stream_engine {
     void (*close)(struct stream *s);
     /* Returns the bytes of the pending write that the kernel has not taken. s->writing is set. */
     size_t (*queued)(const struct stream *s);
+    /* Sends the FIN. Called after the last byte of the last write. */
+    void (*fin)(struct stream *s);
 };
 
 extern const struct stream_engine stream_poll, stream_ring;
@@ -39,7 +42,7 @@ void stream_engine_lost(struct stream *s, int status);
 /* Returns the status for `ended`: that of an earlier failed write (stream_engine_lost) when reading ends
  * cleanly with 0, else `status`. */
 int stream_engine_end(const struct stream *s, int status);
-/* Sends the FIN. Called after the last byte of the last write. */
+/* The FIN of a raw stream. */
 void stream_engine_send_fin(struct stream *s);
 
 #endif

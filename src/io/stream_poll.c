@@ -224,4 +224,5 @@ const struct stream_engine stream_poll = {
     .write = poll_write,
     .close = poll_close,
     .queued = poll_queued,
+    .fin = stream_engine_send_fin,
 };

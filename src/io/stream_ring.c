@@ -492,4 +492,5 @@ const struct stream_engine stream_ring = {
     .write = ring_write,
     .close = ring_close,
     .queued = ring_queued,
+    .fin = stream_engine_send_fin,
 };

@@ -231,6 +231,17 @@ int system_file_id(const char *path, struct file_id *out)
     return 0;
 }
 
+void system_file_stamp(const char *path, struct file_stamp *out)
+{
+    struct stat st;
+    memset(out, 0, sizeof(*out)); /* stamps are compared whole */
+    if (stat(path, &st) != 0)
+        return;
+    out->id = (struct file_id){ st.st_dev, st.st_ino };
+    out->bytes = st.st_size;
+    out->changed_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
 int system_lock_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

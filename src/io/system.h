@@ -46,6 +46,13 @@ struct file_id {
 };
 /* Sets *out for the file at `path`. Returns 0; or a negative errno, and *out is unchanged. */
 int system_file_id(const char *path, struct file_id *out);
+/* By which a file is seen to have changed, or to be another one. All zero: none is there. */
+struct file_stamp {
+    struct file_id id;
+    int64_t bytes, changed_ns;
+};
+/* Writes the stamp of the file at `path` to *out. */
+void system_file_stamp(const char *path, struct file_stamp *out);
 /* Removes a file; of a link, the link. Returns 0 or a negative errno. */
 int system_remove_file(const char *path);
 /* Locks the file at `path` to this process, until system_unlock_file or its end, however that comes; makes it

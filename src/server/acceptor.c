@@ -5,9 +5,14 @@
 
 /* ---- the limit ---- */
 
+static int64_t open_here(const struct acceptor *a)
+{
+    return (int64_t)(a->front->open + a->handshakes.n);
+}
+
 static void check_limit(struct acceptor *a)
 {
-    bool full = a->choked || (a->connections_max && (int64_t)a->front->open >= a->connections_max);
+    bool full = a->choked || (a->connections_max && open_here(a) >= a->connections_max);
     if (full == a->paused || a->draining)
         return;
     a->paused = full;
@@ -17,7 +22,7 @@ static void check_limit(struct acceptor *a)
 
 static void tell_load(struct acceptor *a)
 {
-    atomic_store_explicit(&a->load, (int64_t)a->front->open, memory_order_relaxed);
+    atomic_store_explicit(&a->load, open_here(a), memory_order_relaxed);
 }
 
 static void choke(struct acceptor *a, bool on)
@@ -31,23 +36,55 @@ static void choke(struct acceptor *a, bool on)
 
 #define CONNECTION_BYTES 16384 /* that one with a request takes, at least */
 
-/* Which protocol it speaks. The listener and, with TLS, what the client has agreed to will say it. */
-static struct front *choose_front(struct acceptor *a)
+/* What a connection is before anybody has read from it. */
+struct arrival {
+    int fd;
+    bool with_tls, is_old;
+    struct address peer;
+    struct str early; /* with is_old */
+};
+
+/* Which protocol it speaks: what the client has agreed to (ALPN); n 0: nothing. */
+static struct front *choose_front(struct acceptor *a, struct str protocol)
 {
+    (void)protocol; /* there is one */
     return a->front;
 }
 
-static void take_connection(struct acceptor *a, int fd, const struct address *peer, struct str early,
-                            bool is_old)
+static bool begin_handshake(struct acceptor *a, const struct arrival *n)
+{
+    struct certificates *c = process_tls_certificates(a->tls);
+    int64_t ms = a->front->requests->snapshot->settings->process.header_timeout;
+    bool has_begun = handshakes_begin(&a->handshakes, n->fd, &n->peer, c, ms);
+    certificates_unref(c);
+    return has_begun;
+}
+
+static bool begin_plain(struct acceptor *a, const struct arrival *n)
 {
     struct stream *s = mem_alloc(sizeof(*s));
-    if (stream_open(s, a->loop, NULL, fd) < 0) {
-        mem_free(s); /* the client is gone already */
+    if (stream_open(s, a->loop, NULL, n->fd) < 0) {
+        mem_free(s);
+        return false;
+    }
+    front_accept(choose_front(a, STR_NONE), s, &n->peer, n->early, n->is_old);
+    return true;
+}
+
+static void shaken(struct handshakes *h, struct stream *s, const struct address *peer, struct str protocol)
+{
+    struct acceptor *a = CONTAINER_OF(h, struct acceptor, handshakes);
+    front_accept(choose_front(a, protocol), s, peer, STR_NONE, false);
+    tell_load(a);
+}
+
+static void take_connection(struct acceptor *a, const struct arrival *n)
+{
+    if (!(n->with_tls ? begin_handshake : begin_plain)(a, n)) { /* the client is gone already */
         if (a->clients)
-            clients_leave(a->clients, peer);
+            clients_leave(a->clients, &n->peer);
         return;
     }
-    front_accept(choose_front(a), s, peer, early, is_old);
     tell_load(a);
     /* Until the next look at memory, ten of which come in a second. */
     if (a->clients && !a->draining && !overload_has_room(a->front->requests->overload, CONNECTION_BYTES))
@@ -63,11 +100,8 @@ static void take_connection(struct acceptor *a, int fd, const struct address *pe
 struct handover {
     struct letter letter;
     struct acceptor *to;
-    int fd;
-    struct address peer;
-    bool is_old;
-    size_t early_n;
-    char early[]; /* with is_old */
+    struct arrival arrival;
+    char early[];
 };
 
 static int64_t load_of(const struct acceptor *a)
@@ -90,9 +124,9 @@ static void open_handover(struct letter *l)
 {
     struct handover *h = CONTAINER_OF(l, struct handover, letter);
     struct acceptor *a = h->to;
-    if (h->is_old && a->clients)
-        clients_enter(a->clients, &h->peer);
-    take_connection(a, h->fd, &h->peer, (struct str){ h->early, h->early_n }, h->is_old);
+    if (h->arrival.is_old && a->clients)
+        clients_enter(a->clients, &h->arrival.peer);
+    take_connection(a, &h->arrival);
     mem_free(h);
     atomic_fetch_sub(&a->arriving, 1);
     a->changed(a);
@@ -108,12 +142,12 @@ static bool announce(struct acceptor *to)
     return false;
 }
 
-static bool hand_over(struct acceptor *to, int fd, const struct address *peer)
+static bool hand_over(struct acceptor *to, const struct arrival *n)
 {
     if (!announce(to))
         return false;
     struct handover *h = mem_alloc(sizeof(*h));
-    *h = (struct handover){ .letter.open = open_handover, .to = to, .fd = fd, .peer = *peer };
+    *h = (struct handover){ .letter.open = open_handover, .to = to, .arrival = *n };
     loop_post(to->loop, &h->letter);
     return true;
 }
@@ -160,14 +194,15 @@ static bool is_one_too_many(struct acceptor *a, const struct address *peer)
 static void accepted(struct listener *l, int fd, const struct address *peer)
 {
     struct acceptor *a = l->owner;
+    const struct arrival n = { .fd = fd, .with_tls = a->with_tls[l - a->listeners], .peer = *peer };
     if (is_one_too_many(a, peer)) {
         say_refused(a, peer);
-        listener_refuse(fd, choose_front(a)->protocol->refusal);
+        listener_refuse(fd, n.with_tls ? STR_NONE : choose_front(a, STR_NONE)->protocol->refusal);
         return;
     }
     struct acceptor *to = a->draining ? a : least_loaded(a);
-    if (to == a || !hand_over(to, fd, peer))
-        take_connection(a, fd, peer, STR_NONE, false);
+    if (to == a || !hand_over(to, &n))
+        take_connection(a, &n);
 }
 
 bool acceptor_take(struct acceptor *a, int fd, struct str early)
@@ -175,22 +210,31 @@ bool acceptor_take(struct acceptor *a, int fd, struct str early)
     if (!announce(a))
         return false;
     struct handover *h = mem_alloc(sizeof(*h) + early.n);
-    *h = (struct handover){ .letter.open = open_handover, .to = a, .fd = fd, .is_old = true };
-    h->early_n = early.n;
+    *h = (struct handover){ .letter.open = open_handover, .to = a, .arrival = { .fd = fd, .is_old = true } };
+    h->arrival.early = (struct str){ h->early, early.n };
     str_put(h->early, early);
-    listener_peer(fd, &h->peer);
+    listener_peer(fd, &h->arrival.peer);
     loop_post(a->loop, &h->letter);
     return true;
 }
 
-static void front_closed(struct front *f, const struct address *peer)
+static void connection_closed(struct acceptor *a, const struct address *peer)
 {
-    struct acceptor *a = f->owner;
     if (a->clients)
         clients_leave(a->clients, peer);
     tell_load(a);
     check_limit(a);
     a->changed(a);
+}
+
+static void front_closed(struct front *f, const struct address *peer)
+{
+    connection_closed(f->owner, peer);
+}
+
+static void handshake_failed(struct handshakes *h, const struct address *peer)
+{
+    connection_closed(CONTAINER_OF(h, struct acceptor, handshakes), peer);
 }
 
 /* ---- when memory or connections are short ---- */
@@ -211,7 +255,7 @@ bool acceptor_needs_relief(const struct acceptor *a)
 /* Of connections, the last eighth is kept free for those who come. */
 static unsigned places_wanted(const struct acceptor *a)
 {
-    int64_t open = (int64_t)a->front->open, over = open * 8 - a->connections_max * 7;
+    int64_t open = open_here(a), over = open * 8 - a->connections_max * 7;
     return a->connections_max && over >= 0 ? (unsigned)(over / 8) + 1 : 0;
 }
 
@@ -235,6 +279,8 @@ void acceptor_relieve(struct acceptor *a, enum overload_step step, int64_t bytes
         how.places || step >= OVERLOAD_REFUSE ? IDLE_SHORT_MS : front_idle_saved_ms(p->idle_timeout);
     if (how.places && how.step < OVERLOAD_CUT)
         how.step = OVERLOAD_CUT;
+    if (how.step >= OVERLOAD_CUT)
+        handshakes_cut(&a->handshakes, IDLE_SHORT_MS);
     if (!a->draining && (step > OVERLOAD_NONE || is_crowded(a)))
         front_shed(a->front, &how, &done);
     count_add(counters, COUNTER_OVERLOAD_IDLE, done.idle);
@@ -250,6 +296,9 @@ void acceptor_init(struct acceptor *a, struct loop *l, struct front *front)
     *a = (struct acceptor){ .loop = l, .front = front };
     front->closed = front_closed;
     front->owner = a;
+    handshakes_init(&a->handshakes, l, front->requests->counters);
+    a->handshakes.done = shaken;
+    a->handshakes.failed = handshake_failed;
 }
 
 void acceptor_fini(struct acceptor *a)
@@ -258,9 +307,10 @@ void acceptor_fini(struct acceptor *a)
     front_free(a->front);
 }
 
-int acceptor_listen(struct acceptor *a, int fd)
+int acceptor_listen(struct acceptor *a, int fd, bool with_tls)
 {
-    CHECK(a->listeners_n < ACCEPTOR_LISTENERS_MAX);
+    CHECK(a->listeners_n < ACCEPTOR_LISTENERS_MAX && (a->tls || !with_tls));
+    a->with_tls[a->listeners_n] = with_tls;
     int status = listener_start(&a->listeners[a->listeners_n], a->loop, fd, accepted, a);
     if (status < 0)
         return status;
@@ -296,6 +346,7 @@ void acceptor_leave(struct acceptor *a, bool (*drains)(const struct acceptor *a,
 
 void acceptor_close_all(struct acceptor *a)
 {
+    handshakes_cut(&a->handshakes, 0);
     front_close_all(a->front);
 }
 

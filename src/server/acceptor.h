@@ -12,6 +12,8 @@
 #include "front/front.h"
 #include "io/listener.h"
 #include "server/clients.h"
+#include "server/handshake.h"
+#include "server/tls.h"
 
 #define ACCEPTOR_LISTENERS_MAX 64
 
@@ -19,7 +21,10 @@ struct acceptor {
     struct loop *loop;
     struct front *front; /* owned */
     struct listener listeners[ACCEPTOR_LISTENERS_MAX];
+    bool with_tls[ACCEPTOR_LISTENERS_MAX]; /* is the listener's, in the same order */
     size_t listeners_n, listeners_open;
+    struct process_tls *tls; /* of all workers. NULL: no listener has TLS */
+    struct handshakes handshakes;
     int64_t connections_max; /* 0: no limit */
     bool paused, draining;
     /* Memory is short, and nobody can be cut off: accepting pauses until the next look. Others read it. */
@@ -31,7 +36,7 @@ struct acceptor {
     /* The acceptors of all workers for the same purpose, with this one. others_n 0: connections stay here. */
     struct acceptor *const *others;
     size_t others_n;
-    _Atomic int64_t load;     /* front->open, for other workers to read */
+    _Atomic int64_t load;     /* connections and handshakes, for other workers to read */
     _Atomic int64_t arriving; /* connections on their way from other workers */
     atomic_bool ended;        /* takes no more connections from others */
     /* From the loop: a connection or a listener closed, or a connection arrived. The owner may check whether
@@ -46,9 +51,9 @@ void acceptor_init(struct acceptor *a, struct loop *l, struct front *front);
 /* Frees the front. Call it when acceptor_is_quiet. */
 void acceptor_fini(struct acceptor *a);
 
-/* Starts accepting on a listening socket (io/listener.h). 0; or a libuv error, and the descriptor is still
- * the caller's. At most ACCEPTOR_LISTENERS_MAX times. */
-int acceptor_listen(struct acceptor *a, int fd);
+/* Starts accepting on a listening socket (io/listener.h), with TLS or without. 0; or a libuv error, and the
+ * descriptor is still the caller's. At most ACCEPTOR_LISTENERS_MAX times. */
+int acceptor_listen(struct acceptor *a, int fd, bool with_tls);
 /* Accepts what the backlogs still hold, then closes the listeners and drains the front. Call it once. */
 void acceptor_drain(struct acceptor *a);
 /* Gives up connections, since memory is short (`step`, base/overload.h) or they are too many themselves.
@@ -72,7 +77,7 @@ void acceptor_close_all(struct acceptor *a);
 /* Is no listener and no connection open? */
 static inline bool acceptor_is_quiet(const struct acceptor *a)
 {
-    return a->listeners_open == 0 && a->front->open == 0;
+    return a->listeners_open == 0 && a->handshakes.n == 0 && a->front->open == 0;
 }
 /* Stops other workers from handing connections over. true: none arrives from now on. false: one is on its
  * way; nothing has changed, ask again later. */

@@ -118,6 +118,10 @@ static void allow_configuration(const struct sandbox *s, const struct settings *
     for (size_t i = 0; i < settings->sites_n; i++) {
         const struct site_settings *site = &settings->sites[i];
         allow_named(s, folder, site->headers_file);
+        for (size_t k = 0; k < site->cert.n; k++)
+            allow_named(s, folder, site->cert.v[k]);
+        for (size_t k = 0; k < site->key.n; k++)
+            allow_named(s, folder, site->key.v[k]);
         for (size_t k = 0; k < site->webhooks.n; k++)
             allow_named(s, STR_NONE, site->webhook_list[k].secret_file);
     }

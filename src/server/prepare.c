@@ -17,6 +17,7 @@
 #include "io/user.h"
 #include "server/advice.h"
 #include "server/secret_file.h"
+#include "server/tls.h"
 #include "store/facts.h"
 
 #define TOKEN_BYTES       24
@@ -360,7 +361,7 @@ static int try_access_log(struct preparation *p)
 static int count_descriptors(struct preparation *p)
 {
     const struct process_settings *s = &p->settings->process;
-    size_t each = DESCRIPTORS_EACH + s->listen.n, least = DESCRIPTORS_FIRST + p->workers_n * each;
+    size_t each = DESCRIPTORS_EACH + prepare_addresses(s), least = DESCRIPTORS_FIRST + p->workers_n * each;
     p->files = system_raise_files_limit();
     if (p->files >= least)
         return 0;
@@ -376,16 +377,27 @@ static int count_descriptors(struct preparation *p)
 
 /* ---- addresses ---- */
 
-static void add_extra(struct preparation *p, int fd)
+size_t prepare_addresses(const struct process_settings *s)
+{
+    return s->listen.n + s->https.n;
+}
+
+struct str prepare_address(const struct process_settings *s, size_t i)
+{
+    return i < s->listen.n ? s->listen.v[i] : s->https.v[i - s->listen.n];
+}
+
+static void add_extra(struct preparation *p, int fd, bool with_tls)
 {
     p->extra = mem_resize(p->extra, (p->extra_n + 1) * sizeof(*p->extra));
-    p->extra[p->extra_n++] = fd;
+    p->extra[p->extra_n++] = (struct worker_socket){ .fd = fd, .with_tls = with_tls };
 }
 
 /* The sockets of an address that another process has made, and as many more as workers need. With fewer
  * workers than sockets, some have several: to close one would cut off who waits there. Returns how many were
  * there, or a negative code. */
-static int take_inherited(struct preparation *p, struct str text, int *fds, size_t n, struct address *bound)
+static int take_inherited(struct preparation *p, struct str text, bool with_tls, int *fds, size_t n,
+                          struct address *bound)
 {
     int all[INHERITED_MOST];
     size_t have = p->inherited ? inherited_take(p->inherited, text, all, COUNT_OF(all), bound) : 0;
@@ -393,20 +405,20 @@ static int take_inherited(struct preparation *p, struct str text, int *fds, size
         if (i < n)
             fds[i] = all[i];
         else
-            add_extra(p, all[i]);
+            add_extra(p, all[i], with_tls);
     int status = have && have < n ? listener_more(fds, have, n) : 0;
     return status < 0 ? status : (int)have;
 }
 
 /* An address of the settings; `fds`: as many sockets of it as workers share it. */
-static int open_address(struct preparation *p, struct str text, const char *cannot, const char *otherwise,
-                        int *fds, size_t n, struct address *bound)
+static int open_address(struct preparation *p, struct str text, bool with_tls, const char *cannot,
+                        const char *otherwise, int *fds, size_t n, struct address *bound)
 {
     struct address at;
     if (!address_parse(text, &at))
         return refuse("not an address:", text, UV_EINVAL, NULL,
                       "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
-    int status = take_inherited(p, text, fds, n, bound);
+    int status = take_inherited(p, text, with_tls, fds, n, bound);
     if (status <= 0)
         status = status < 0 ? status : p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
     else
@@ -439,21 +451,49 @@ static int refuse_unused(struct preparation *p)
 static int open_sockets(struct preparation *p)
 {
     const struct process_settings *s = &p->settings->process;
-    size_t n = p->workers_n;
+    size_t n = p->workers_n, addresses = prepare_addresses(s);
     int code = 0;
-    if (s->listen.n > WORKER_LISTENERS_MAX) {
-        fprintf(stderr, "freshet: --listen: %zu addresses are too many; at most %d\n", s->listen.n,
-                WORKER_LISTENERS_MAX);
+    if (addresses > WORKER_LISTENERS_MAX) {
+        fprintf(stderr, "freshet: --listen%s: %zu addresses are too many; at most %d\n",
+                s->https.n ? " and --https" : "", addresses, WORKER_LISTENERS_MAX);
         return 2;
     }
-    p->fds = mem_alloc((s->listen.n * n + 1) * sizeof(*p->fds));
-    for (size_t i = 0; i < s->listen.n && (code == 0 || p->only_try); i++)
-        code |= open_address(p, s->listen.v[i], "cannot listen on", "choose another address with --listen",
+    p->fds = mem_alloc((addresses * n + 1) * sizeof(*p->fds));
+    for (size_t i = 0; i < addresses && (code == 0 || p->only_try); i++) {
+        bool with_tls = i >= s->listen.n;
+        code |= open_address(p, prepare_address(s, i), with_tls, "cannot listen on",
+                             with_tls ? "choose another address with --https"
+                                      : "choose another address with --listen",
                              p->fds + i * n, n, &p->bound[i]);
+    }
     if (s->admin.n && (code == 0 || p->only_try))
-        code |= open_address(p, s->admin, "cannot listen for the admin on",
+        code |= open_address(p, s->admin, false, "cannot listen for the admin on",
                              "choose another address with --admin", &p->admin_fd, 1, &p->admin_bound);
     return code ? code : refuse_unused(p);
+}
+
+/* ---- certificates ---- */
+
+static void print_lines(const char *before, struct str lines)
+{
+    struct str line;
+    while (lines.p && (line = str_cut(&lines, '\n')).n)
+        fprintf(stderr, "freshet: %s%.*s\n", before, STR_ARG(line));
+}
+
+/* Keys may be for root alone: before it is another user. */
+static int read_certificates(struct preparation *p)
+{
+    struct buf errors = BUF_INIT, warnings = BUF_INIT;
+    if (p->settings->process.https.n == 0)
+        return 0;
+    p->tls = process_tls_new(&p->clock);
+    bool good = process_tls_load(p->tls, p->settings, &errors, &warnings);
+    print_lines("", buf_str(&errors));
+    print_lines("warning: ", buf_str(&warnings));
+    buf_fini(&errors);
+    buf_fini(&warnings);
+    return good ? 0 : 1;
 }
 
 /* ---- all of it ---- */
@@ -461,8 +501,9 @@ static int open_sockets(struct preparation *p)
 int prepare(struct preparation *p)
 {
     static int (*const steps[])(struct preparation *) = {
-        find_state,   refuse_taken_state, check_disk,   warn_of_purges, find_user,      find_token,
-        open_country, count_descriptors,  open_sockets, become_user,    make_own_token, try_access_log,
+        find_state,  refuse_taken_state, check_disk,        warn_of_purges,    find_user,
+        find_token,  open_country,       read_certificates, count_descriptors, open_sockets,
+        become_user, make_own_token,     try_access_log,
     };
     const struct process_settings *s = &p->settings->process;
     int code = 0;

@@ -26,21 +26,27 @@ struct preparation {
     /* What prepare found. With only_try no token is made, and the sockets and `bound` are not set. */
     size_t workers_n;
     char state[PATH_MAX]; /* the state folder; empty: none */
-    struct user user;     /* of the setting; `changes_user`: and that is another one */
+    struct clock clock;
+    struct user user; /* of the setting; `changes_user`: and that is another one */
     bool changes_user;
     bool makes_token;        /* there is none, and the user's is to be made */
     struct buf token;        /* the admin token */
     const char *token_from;  /* where the token is from, for people; a literal */
     struct country *country; /* NULL: none */
     uint64_t files;          /* descriptors that the process may have */
-    /* Listening sockets, which the caller closes or gives away: the one of worker w for the listen address i
-     * is fds[i * workers_n + w]. */
+    struct process_tls *tls; /* the certificates; NULL: no address has TLS. The caller frees it */
+    /* Listening sockets, which the caller closes or gives away: the one of worker w for the address i is
+     * fds[i * workers_n + w]. The addresses are those of listen, then those of https. */
     int *fds;
-    int *extra; /* more sockets of the addresses than there are workers: extra_n, in any order */
+    struct worker_socket *extra; /* more sockets than there are workers: extra_n, in any order */
     size_t extra_n;
     int admin_fd;                                            /* -1: none */
     struct address bound[WORKER_LISTENERS_MAX], admin_bound; /* with the ports that the system chose */
 };
+
+/* Returns how many addresses there are, and the one with this number. */
+size_t prepare_addresses(const struct process_settings *s);
+struct str prepare_address(const struct process_settings *s, size_t i);
 
 /* Goes through the list; in its midst the process becomes another user, when that is wished. The caller sets
  * two members; the rest is 0. Writes on standard error what is wrong (with only_try all of it, else the

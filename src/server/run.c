@@ -23,6 +23,7 @@
 #include "server/prepare.h"
 #include "server/relief.h"
 #include "server/takeover.h"
+#include "server/tls.h"
 #include "server/upgrade.h"
 #include "server/watchdog.h"
 #include "server/worker.h"
@@ -139,6 +140,7 @@ static void worker_gone(struct worker *w)
         return;
     }
     timer_stop(&r->p.loop, &r->sweep);
+    process_tls_stop(r->p.tls);
     timer_stop(&r->p.loop, &r->facts_watch.again);
     process_disk_stop(&r->p, &r->disk_watch);
     process_facts_stop(&r->p, &r->facts_watch);
@@ -298,6 +300,10 @@ static void reload(struct run *r)
     struct buf errors = BUF_INIT, names = BUF_INIT;
     supervisor_say_reloading(&r->watchdog.supervisor);
     struct settings *s = load_settings(r->cli, &errors);
+    if (s && r->p.tls && !process_tls_load(r->p.tls, s, &errors, &names)) {
+        settings_unref(s);
+        s = NULL;
+    }
     if (!s) {
         struct str rest_of = buf_str(&errors);
         admin_reloaded(&r->p.admin, str_cut(&rest_of, '\n'), r->p.loop.now.wall_ms);
@@ -315,6 +321,9 @@ static void reload(struct run *r)
         return;
     }
     buf_fini(&errors);
+    for (struct str rest = buf_str(&names), line; rest.p && (line = str_cut(&rest, '\n')).n;)
+        log_warning(&r->p.log, "tls", "%.*s", STR_ARG(line));
+    buf_clear(&names);
     say_limits(&r->p, s, r->found.files);
     if (settings_start_changed(r->p.settings, s, &names))
         log_warning(&r->p.log, "main", "reload: these need a restart: %.*s", STR_ARG(buf_str(&names)));
@@ -514,6 +523,7 @@ static int init_process(struct run *r)
     relief_init(p);
     origins_init(&p->origins);
     p->country = r->found.country;
+    p->tls = r->found.tls;
     deploys_init(&p->deploys);
     tokens_init(&p->tokens);
     if (process_facts_open(p, r->found.state) != 0)
@@ -545,14 +555,14 @@ static int make_workers(struct run *r)
     int64_t most = limits_connections(p->settings, files);
     say_limits(p, p->settings, files);
     for (size_t i = 0; i < p->workers_n; i++) {
-        int fds[ACCEPTOR_LISTENERS_MAX];
-        size_t n = s->listen.n;
+        struct worker_socket sockets[ACCEPTOR_LISTENERS_MAX];
+        size_t n = prepare_addresses(s);
         for (size_t k = 0; k < n; k++)
-            fds[k] = r->found.fds[k * p->workers_n + i];
+            sockets[k] = (struct worker_socket){ r->found.fds[k * p->workers_n + i], k >= s->listen.n };
         for (size_t k = i; k < r->found.extra_n && n < ACCEPTOR_LISTENERS_MAX; k += p->workers_n)
-            fds[n++] = r->found.extra[k];
+            sockets[n++] = r->found.extra[k];
         struct worker *w = &p->workers[i];
-        int status = worker_init(w, p, (unsigned)i, fds, n, i == 0 ? r->found.admin_fd : -1);
+        int status = worker_init(w, p, (unsigned)i, sockets, n, i == 0 ? r->found.admin_fd : -1);
         if (status < 0)
             return say("cannot start", STR("worker"), status);
         status = s->access_log.n ? worker_open_log(w) : 0;
@@ -573,9 +583,11 @@ static int make_workers(struct run *r)
 static void announce(struct run *r)
 {
     char text[ADDRESS_TEXT_MAX];
-    for (size_t i = 0; i < r->p.settings->process.listen.n; i++) {
+    const struct process_settings *s = &r->p.settings->process;
+    for (size_t i = 0; i < prepare_addresses(s); i++) {
         size_t length = address_write(&r->found.bound[i], text);
-        fprintf(stderr, "freshet: listening on %.*s\n", (int)length, text);
+        fprintf(stderr, "freshet: listening on %.*s%s\n", (int)length, text,
+                i < s->listen.n ? "" : " with TLS");
     }
     if (r->found.admin_fd < 0)
         return;
@@ -630,6 +642,7 @@ static void fini(struct run *r)
     settings_unref(r->at_start);
     mem_free(p->acceptors);
     mem_free(p->clients);
+    process_tls_free(p->tls);
     mem_free(p->workers);
     upgrade_fini(&r->upgrade);
     takeover_fini(&r->takeover);
@@ -711,6 +724,8 @@ int run_verb(const struct cli *cli)
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);
     relief_begin(&r->p);
+    if (r->p.tls)
+        process_tls_watch(r->p.tls, &r->p.loop, &r->p.settings);
     for (size_t i = 0; i < r->p.workers_n; i++)
         worker_start(&r->p.workers[i]);
     takeover_serve(&r->takeover);

@@ -310,13 +310,13 @@ static int send_sockets(struct upgrade *u, struct str text, const int *fds, size
 static int send_all(struct upgrade *u)
 {
     const struct preparation *f = u->found;
-    const struct strs *listen = &f->settings->process.listen;
+    const struct process_settings *s = &f->settings->process;
     int errors = STDERR_FILENO, status = 0;
     u->sent_n = 0;
-    for (size_t i = 0; i < listen->n && status == 0; i++)
-        status = send_sockets(u, listen->v[i], f->fds + i * f->workers_n, f->workers_n);
+    for (size_t i = 0; i < prepare_addresses(s) && status == 0; i++)
+        status = send_sockets(u, prepare_address(s, i), f->fds + i * f->workers_n, f->workers_n);
     for (size_t i = 0; i < f->extra_n && status == 0; i++)
-        status = send_sockets(u, STR_NONE, &f->extra[i], 1);
+        status = send_sockets(u, STR_NONE, &f->extra[i].fd, 1);
     if (status == 0 && f->admin_fd >= 0)
         status = send_sockets(u, f->settings->process.admin, &f->admin_fd, 1);
     if (status == 0 && u->control_fd >= 0)

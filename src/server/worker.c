@@ -329,16 +329,16 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
     requests_set_settings(r, settings_ref(p->settings));
 }
 
-static int start_listeners(struct worker *w, const int *fds, size_t n, int internal_fd)
+static int start_listeners(struct worker *w, const struct worker_socket *sockets, size_t n, int internal_fd)
 {
     for (size_t i = 0; i < n; i++) {
-        int status = acceptor_listen(&w->acceptor, fds[i]);
+        int status = acceptor_listen(&w->acceptor, sockets[i].fd, sockets[i].with_tls);
         if (status < 0)
             return status;
     }
     if (internal_fd < 0)
         return 0;
-    int status = acceptor_listen(&w->internal_acceptor, internal_fd);
+    int status = acceptor_listen(&w->internal_acceptor, internal_fd, false);
     w->has_internal = status == 0;
     return status;
 }
@@ -364,8 +364,8 @@ static int choose_io(struct worker *w)
     return 0;
 }
 
-int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n,
-                int internal_fd)
+int worker_init(struct worker *w, struct process *p, unsigned index, const struct worker_socket *sockets,
+                size_t n, int internal_fd)
 {
     *w = (struct worker){ .process = p, .index = index, .alone = p->workers_n == 1 };
     int status = loop_init(&w->loop, &p->clock, &p->log);
@@ -404,10 +404,11 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const int *
     w->acceptor.others = p->acceptors;
     w->acceptor.others_n = p->workers_n;
     w->acceptor.clients = p->clients;
+    w->acceptor.tls = p->tls;
     w->acceptor.clients_said = &p->clients_said;
     p->acceptors[index] = &w->acceptor;
     w->internal_acceptor.connections_max = INTERNAL_CONNECTIONS;
-    return start_listeners(w, fds, n, internal_fd);
+    return start_listeners(w, sockets, n, internal_fd);
 }
 
 static void lines_lost(void *ctx, uint64_t n)

@@ -57,12 +57,16 @@ struct worker {
     bool ending;
 };
 
-/* Makes a worker. On main's thread, before worker_start. fds: n listening sockets, one for each address;
+/* Makes a worker. On main's thread, before worker_start. n listening sockets, one for each address;
  * internal_fd: -1 for none. Returns 0: the worker owns the sockets; main sets on_gone, on_reloaded and
  * on_rechecked before worker_start. Returns a libuv error: the worker is half made, and the process has to
  * end. */
-int worker_init(struct worker *w, struct process *p, unsigned index, const int *fds, size_t n,
-                int internal_fd);
+struct worker_socket {
+    int fd;
+    bool with_tls;
+};
+int worker_init(struct worker *w, struct process *p, unsigned index, const struct worker_socket *sockets,
+                size_t n, int internal_fd);
 /* Opens the access log that the settings name. On main's thread, after worker_init. 0 or a libuv error. */
 int worker_open_log(struct worker *w);
 /* Starts its thread. Stops the process when the system gives none. */

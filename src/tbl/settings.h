@@ -32,6 +32,7 @@
 
   SETTING_SECTION(PROCESS, "Listening, administration, memory")
 SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START, "Addresses to serve on: ADDR:PORT, [V6]:PORT, unix:/path; :PORT or PORT alone listens on all addresses of the machine.")
+SETTING(PROCESS, LIST,  https,               "", ADDRESS, 0, START, "Addresses to serve on with TLS, written like those of listen. The certificates are those of `cert`.")
 SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", ADDRESS, 0, START, "Address of the admin listener (purge, explain, status, metrics), written like those of listen. \"\" turns it off.")
 SETTING(PROCESS, TEXT,  token,               "", SECRET, 0, START, "The admin token. Better in FRESHET_TOKEN or token_file. Empty: made on first start and kept in the state folder.")
 SETTING(PROCESS, TEXT,  token_file,          "", PATH, 0, START, "A file whose first line is the admin token.")
@@ -74,6 +75,8 @@ SETTING(PROCESS, COUNT, purge_rate,          "0",              0, 1000000, SERVE
 
   SETTING_SECTION(SITE, "Site and origin")
 SETTING(SITE, LIST,  hosts,                  "", HOSTS, 0, KEY, "Host names of this site; *.example.com for all below. Empty: every host that no other site names.")
+SETTING(SITE, LIST,  cert,                   "", PATH, 0, SERVE, "Files of certificates for this site's hosts at the addresses of https: PEM, the site's own certificate first, then its chain; one of ECDSA and one of RSA may stand side by side. A changed file is taken as it comes. A relative path is taken from the configuration's folder.")
+SETTING(SITE, LIST,  key,                    "", PATH, 0, SERVE, "The files of their private keys, in the same order, PEM without a password. Empty: each is in the file of its certificate.")
 SETTING(SITE, TEXT,  origin,                 "", ORIGIN, 1, KEY, "Where the site runs: http://HOST[:PORT] or unix:/path/to/socket.")
 SETTING(SITE, TEXT,  host,                   "", HOST, 0, KEY, "Host that freshet sends to the origin instead of the visitor's.")
 SETTING(SITE, BOOL,  end_unsafe,             "true",           0, 0, SERVE, "true: when a client leaves before the answer, freshet ends its POST, PUT, PATCH or DELETE at the origin too; false: the origin finishes it.")

@@ -329,10 +329,11 @@ export class Freshet {
 
 // A connection that sends bytes as they are and keeps all that comes back.
 export class Raw {
+  // `where`: as for net's connect, or a socket that connects already.
   constructor(where) {
     this.text = ''; // latin1: a byte a character
     this.ended = false;
-    this.socket = net.connect(where);
+    this.socket = where instanceof net.Socket ? where : net.connect(where);
     this.socket.setNoDelay(true);
     this.socket.on('data', (d) => (this.text += d.toString('latin1')));
     for (const e of ['end', 'error', 'close']) {

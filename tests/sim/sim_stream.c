@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "io/tls.h"
 #include "sim_net.h"
 
 /* Of one stream: beside its end, what is under way. In the process' memory. */
@@ -364,5 +365,26 @@ bool stream_took(const struct stream *s, struct stream_backlog *b)
 void stream_leave(struct stream *s)
 {
     (void)s;
+    UNREACHABLE();
+}
+
+/* ---- TLS: nobody has it here ---- */
+
+bool tls_is_under(const struct stream *s)
+{
+    (void)s;
+    return false;
+}
+
+int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n, int fd,
+               struct ssl_ctx_st *context, int64_t handshake_ms)
+{
+    (void)s, (void)l, (void)n, (void)fd, (void)context, (void)handshake_ms;
+    UNREACHABLE();
+}
+
+void tls_facts(const struct stream *s, struct tls_facts *out)
+{
+    (void)s, (void)out;
     UNREACHABLE();
 }

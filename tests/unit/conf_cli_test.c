@@ -470,7 +470,7 @@ static void what_other_programs_call_it_is_translated(void **state)
         { "run -t", "\"freshet check CONFIG\"" },
         { "run --daemon", "stays in the foreground" },
         { "run -u www", "takes --user NAME" },
-        { "run --cert x", "TLS to visitors comes later" },
+        { "run --ssl x", "write --https :443 --cert FILE --key FILE" },
         { "status --port 9000",
           "freshet status: \"--port\" is no flag of freshet; write --admin 127.0.0.1:9000" },
         { "purge --config x", "freshet purge: unknown flag \"--config\"" },

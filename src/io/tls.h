@@ -1,0 +1,47 @@
+/*
+ * TLS under the stream's contract (io/stream.h): a stream whose bytes are encrypted. Its engine is in
+ * io/stream_tls.c, over one that moves raw bytes. Who has the stream uses it as any other, with these
+ * differences:
+ *  - A new stream is connecting until the handshake is over; `connected` tells that.
+ *  - stream_shutdown and stream_close say that all was sent (close_notify, RFC 8446 §6.1), stream_reset does
+ *    not. A peer that ends without saying so makes `ended` an error: what it sent may have been cut.
+ *  - The session cannot go to another process: stream_leave must not be called (tls_is_under).
+ *
+ * What is agreed to in a handshake, and with which certificate, is the context's business: tls/.
+ */
+#ifndef IO_TLS_H
+#define IO_TLS_H
+
+#include "io/stream.h"
+
+struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
+
+/* Has what OpenSSL takes from the heap counted with the rest (base/mem): a session has 14 KiB, a handshake
+ * three times as much. Call it before anything else that uses OpenSSL, in a process of one thread. */
+void tls_count_memory(void);
+
+/*
+ * Like stream_open, as the server of a TLS connection. Then `connected` follows: 0: the handshake is done, as
+ * tls_facts says. UV_ETIMEDOUT: it took longer than handshake_ms. UV_EPROTO: it failed, for the reason
+ * tls_failure. UV_EOF: the peer went. Another libuv error: the connection broke. After an error close the
+ * stream. Takes a reference to `context`.
+ */
+int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n, int fd,
+               struct ssl_ctx_st *context, int64_t handshake_ms);
+
+/* Is this stream one of tls_accept? */
+bool tls_is_under(const struct stream *s);
+
+/* What the handshake found. The texts are good as long as the stream. */
+struct tls_facts {
+    struct str server_name;      /* SNI, RFC 6066 §3; as the client wrote it. n 0: none */
+    struct str protocol;         /* ALPN, RFC 7301. n 0: the client asked for none */
+    const char *version, *suite; /* "TLSv1.3", "TLS_AES_128_GCM_SHA256" */
+    bool resumed;                /* by a ticket */
+};
+/* Writes the facts of an open stream to *out. The stream is one of tls_accept. */
+void tls_facts(const struct stream *s, struct tls_facts *out);
+/* Says why the session failed, in OpenSSL's words. NULL: it did not, or the reason is unknown. */
+const char *tls_failure(const struct stream *s);
+
+#endif

@@ -1,0 +1,329 @@
+#include "server/tls.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "io/system.h"
+#include "server/secret_file.h"
+
+#define LOOK_MS   1000
+#define DAY_MS    INT64_C(86400000)
+#define WARN_DAYS 14
+#define SAID_MOST 64 /* names without a certificate that are logged, until there are new ones */
+#define HTTP1     "\x08http/1.1"
+
+struct watched {
+    char *path;
+    struct file_stamp read, seen; /* as it was read, and at the last look */
+};
+
+struct process_tls {
+    const struct clock *clock;
+    struct tickets *tickets;
+    pthread_mutex_t lock;      /* over desk, said, said_n */
+    struct certificates *desk; /* a reference */
+    uint64_t said[SAID_MOST];
+    size_t said_n;
+    struct watched *files;
+    size_t files_n;
+    bool settles; /* a file has changed since the look before the last one */
+    int64_t warned_ms;
+    struct loop *loop;
+    struct settings *const *settings;
+    struct timer look;
+    bool watches;
+};
+
+/* ---- who asks for a name that has none ---- */
+
+/* On a worker's thread. */
+static void unknown(void *ctx, struct str name)
+{
+    struct process_tls *t = ctx;
+    uint64_t hash = hash_sum(name);
+    bool is_new = true;
+    pthread_mutex_lock(&t->lock);
+    for (size_t i = 0; i < t->said_n && is_new; i++)
+        is_new = t->said[i] != hash;
+    is_new = is_new && t->said_n < SAID_MOST;
+    if (is_new)
+        t->said[t->said_n++] = hash;
+    pthread_mutex_unlock(&t->lock);
+    if (is_new && t->loop)
+        log_warning(
+            t->loop->log, "tls",
+            "no certificate for %s%.*s%s: who asks gets the alert unrecognized_name; this is said once",
+            name.n ? "\"" : "", STR_ARG(name.n ? name : STR("visitors that name no host")),
+            name.n ? "\"" : "");
+}
+
+/* ---- reading ---- */
+
+/* One reading of all that the settings name. */
+struct reading {
+    struct process_tls *t;
+    const struct settings *s;
+    struct certificates *desk;
+    int64_t now_ms;
+    struct buf *errors, *warnings;
+    struct watched *files;
+    size_t files_n;
+    struct pair **pairs; /* of each two files, in their order */
+    bool good;
+};
+
+static void path_of(const struct settings *s, struct str file, char out[PATH_MAX])
+{
+    struct str folder = s->path;
+    while (folder.n && folder.p[folder.n - 1] != '/')
+        folder.n--;
+    if (file.n && file.p[0] == '/')
+        folder = STR_NONE;
+    snprintf(out, PATH_MAX, "%.*s%.*s", STR_ARG(folder), STR_ARG(file));
+}
+
+static void note_file(struct reading *r, const char *path)
+{
+    r->files = mem_resize(r->files, (r->files_n + 1) * sizeof(*r->files));
+    struct watched *w = &r->files[r->files_n++];
+    w->path = mem_resize(NULL, strlen(path) + 1);
+    strcpy(w->path, path);
+    system_file_stamp(path, &w->read);
+    w->seen = w->read;
+}
+
+/* The same pair for several sites is read once. NULL: it is wrong, and that is said. */
+static struct pair *read_pair(struct reading *r, const char *cert, const char *key)
+{
+    struct buf why = BUF_INIT;
+    for (size_t i = 0; i < r->files_n; i += 2)
+        if (strcmp(r->files[i].path, cert) == 0 && strcmp(r->files[i + 1].path, key) == 0)
+            return r->pairs[i / 2];
+    note_file(r, cert);
+    note_file(r, key);
+    struct pair *p = pair_load(cert, key, r->now_ms, &why);
+    r->pairs = mem_resize(r->pairs, r->files_n / 2 * sizeof(struct pair *));
+    r->pairs[r->files_n / 2 - 1] = p;
+    if (!p)
+        buf_printf(r->errors, "%.*s\n", STR_ARG(buf_str(&why)));
+    r->good = r->good && p;
+    buf_fini(&why);
+    return p;
+}
+
+static void warn_of_hosts(struct reading *r, const struct site_settings *site, const char *cert,
+                          const struct pair *p)
+{
+    for (size_t i = 0; i < site->hosts.n; i++)
+        if (!pair_is_for(p, site->hosts.v[i]))
+            buf_printf(r->warnings,
+                       "site %.*s: the certificate in %s is not for %.*s: browsers will refuse it there\n",
+                       STR_ARG(site->name), cert, STR_ARG(site->hosts.v[i]));
+}
+
+static void read_site(struct reading *r, const struct site_settings *site)
+{
+    char cert[PATH_MAX], key[PATH_MAX];
+    if (site->key.n && site->key.n != site->cert.n) {
+        buf_printf(r->errors,
+                   "site %.*s: cert names %zu file%s and key %zu; each certificate needs its key\n",
+                   STR_ARG(site->name), site->cert.n, site->cert.n == 1 ? "" : "s", site->key.n);
+        r->good = false;
+        return;
+    }
+    for (size_t i = 0; i < site->cert.n; i++) {
+        path_of(r->s, site->cert.v[i], cert);
+        path_of(r->s, site->key.n ? site->key.v[i] : site->cert.v[i], key);
+        struct pair *p = read_pair(r, cert, key);
+        if (!p)
+            continue;
+        certificates_add(r->desk, p, &site->hosts);
+        warn_of_hosts(r, site, cert, p);
+    }
+}
+
+static void warn_of_missing(struct reading *r)
+{
+    for (size_t i = 0; i < r->s->sites_n; i++) {
+        const struct site_settings *site = &r->s->sites[i];
+        for (size_t k = 0; k < site->hosts.n; k++)
+            if (!certificates_has(r->desk, site->hosts.v[k]))
+                buf_printf(r->warnings,
+                           "site %.*s: there is no certificate for %.*s; name one with `cert` and `key`\n",
+                           STR_ARG(site->name), STR_ARG(site->hosts.v[k]));
+        if (site->hosts.n == 0 && site->cert.n == 0)
+            buf_printf(r->warnings, "site %.*s: it has no certificate; name one with `cert` and `key`\n",
+                       STR_ARG(site->name));
+    }
+}
+
+static void free_files(struct watched *files, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        mem_free(files[i].path);
+    mem_free(files);
+}
+
+static void take(struct reading *r)
+{
+    struct process_tls *t = r->t;
+    pthread_mutex_lock(&t->lock);
+    struct certificates *before = t->desk;
+    t->desk = r->desk;
+    t->said_n = 0;
+    pthread_mutex_unlock(&t->lock);
+    certificates_unref(before);
+    free_files(t->files, t->files_n);
+    t->files = r->files;
+    t->files_n = r->files_n;
+    t->settles = false;
+    t->warned_ms = 0;
+}
+
+bool process_tls_load(struct process_tls *t, const struct settings *s, struct buf *errors,
+                      struct buf *warnings)
+{
+    const struct certificates_rules rules = {
+        .tickets = t->tickets, .protocols = STR_INIT(HTTP1), .unknown = unknown, .ctx = t
+    };
+    struct reading r = { .t = t, .s = s, .errors = errors, .warnings = warnings, .good = true };
+    r.now_ms = clock_now(t->clock).wall_ms;
+    r.desk = certificates_new(&rules);
+    for (size_t i = 0; i < s->sites_n; i++)
+        read_site(&r, &s->sites[i]);
+    certificates_seal(r.desk);
+    if (r.good) {
+        warn_of_missing(&r);
+        take(&r);
+    } else {
+        certificates_unref(r.desk);
+        free_files(r.files, r.files_n);
+    }
+    for (size_t i = 0; i < r.files_n / 2; i++)
+        if (r.pairs[i])
+            pair_unref(r.pairs[i]);
+    mem_free(r.pairs);
+    return r.good;
+}
+
+struct certificates *process_tls_certificates(struct process_tls *t)
+{
+    pthread_mutex_lock(&t->lock);
+    struct certificates *c = certificates_ref(t->desk);
+    pthread_mutex_unlock(&t->lock);
+    return c;
+}
+
+/* ---- looking after them ---- */
+
+static void say_lines(struct process_tls *t, enum log_level level, struct str lines)
+{
+    struct str line;
+    while (lines.p && (line = str_cut(&lines, '\n')).n)
+        log_record(t->loop->log, level, "tls", "%.*s", STR_ARG(line));
+}
+
+/* Has a file changed since it was read, and not since the last look? Who writes two files is not done between
+ * them. */
+static bool has_changed(struct process_tls *t)
+{
+    bool differs = false, moves = false;
+    for (size_t i = 0; i < t->files_n; i++) {
+        struct watched *w = &t->files[i];
+        struct file_stamp now;
+        system_file_stamp(w->path, &now);
+        moves = moves || memcmp(&now, &w->seen, sizeof(now)) != 0;
+        differs = differs || memcmp(&now, &w->read, sizeof(now)) != 0;
+        w->seen = now;
+    }
+    bool was_moving = t->settles;
+    t->settles = moves;
+    return was_moving && !moves && differs;
+}
+
+static void load_changed(struct process_tls *t)
+{
+    struct buf errors = BUF_INIT, warnings = BUF_INIT;
+    if (process_tls_load(t, *t->settings, &errors, &warnings)) {
+        log_info(t->loop->log, "tls", "changed certificates are taken");
+    } else {
+        log_error(t->loop->log, "tls", "changed certificates are not taken, the old ones stay:");
+        say_lines(t, LOG_ERROR, buf_str(&errors));
+    }
+    say_lines(t, LOG_WARNING, buf_str(&warnings));
+    buf_fini(&errors);
+    buf_fini(&warnings);
+}
+
+static void warn_of_dates(struct process_tls *t)
+{
+    const struct pair *p;
+    char text[32];
+    int64_t until = certificates_until_ms(t->desk, &p), now = t->loop->now.wall_ms, left = until - now;
+    if (!p || left > WARN_DAYS * DAY_MS || (t->warned_ms && now - t->warned_ms < DAY_MS))
+        return;
+    t->warned_ms = now;
+    log_time_write(text, until);
+    struct strs names = pair_names(p);
+    struct str name = names.n ? names.v[0] : STR("a site");
+    if (left <= 0)
+        log_error(t->loop->log, "tls", "the certificate for %.*s has expired on %.10s: browsers refuse it",
+                  STR_ARG(name), text);
+    else
+        log_warning(t->loop->log, "tls", "the certificate for %.*s expires on %.10s, in %lld days; renew it",
+                    STR_ARG(name), text, (long long)(left / DAY_MS));
+}
+
+static void look(struct timer *timer)
+{
+    struct process_tls *t = CONTAINER_OF(timer, struct process_tls, look);
+    tickets_rotate(t->tickets, t->loop->now.mono_ms);
+    if (has_changed(t))
+        load_changed(t);
+    warn_of_dates(t);
+    timer_start(t->loop, timer, LOOK_MS, look);
+}
+
+void process_tls_watch(struct process_tls *t, struct loop *l, struct settings *const *settings)
+{
+    t->loop = l;
+    t->clock = l->clock;
+    t->settings = settings;
+    t->watches = true;
+    timer_start(l, &t->look, LOOK_MS, look);
+}
+
+void process_tls_stop(struct process_tls *t)
+{
+    if (t && t->watches)
+        timer_stop(t->loop, &t->look);
+    if (t)
+        t->watches = false;
+}
+
+/* ---- life ---- */
+
+struct process_tls *process_tls_new(const struct clock *clock)
+{
+    struct process_tls *t = mem_alloc(sizeof(*t));
+    t->clock = clock;
+    CHECK(pthread_mutex_init(&t->lock, NULL) == 0);
+    t->tickets = tickets_new(clock_now(clock).mono_ms);
+    return t;
+}
+
+void process_tls_free(struct process_tls *t)
+{
+    if (!t)
+        return;
+    certificates_unref(t->desk);
+    tickets_free(t->tickets);
+    free_files(t->files, t->files_n);
+    pthread_mutex_destroy(&t->lock);
+    mem_free(t);
+}

@@ -1,0 +1,33 @@
+#include "tls/context.h"
+
+#include <openssl/ssl.h>
+
+#include "base/check.h"
+
+/* How long a ticket may be used: shorter than tickets.c can read it. */
+#define SESSION_SECONDS 43200
+
+#define SUITES_12                                                                                            \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                                             \
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                                             \
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+#define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
+struct ssl_ctx_st *context_new(void)
+{
+    SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+    CHECK(c);
+    CHECK(SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) == 1);
+    CHECK(SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1);
+    CHECK(SSL_CTX_set_cipher_list(c, SUITES_12) == 1);
+    CHECK(SSL_CTX_set_ciphersuites(c, SUITES_13) == 1);
+    CHECK(SSL_CTX_set1_groups_list(c, "X25519:P-256:P-384") == 1);
+    SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_timeout(c, SESSION_SECONDS);
+    SSL_CTX_set_max_early_data(c, 0);
+    CHECK(SSL_CTX_set_num_tickets(c, 1) == 1);
+    CHECK(SSL_CTX_set_session_id_context(c, (const unsigned char *)"freshet", 7) == 1);
+    return c;
+}

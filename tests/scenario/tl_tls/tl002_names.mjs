@@ -1,0 +1,62 @@
+// The name that a visitor asks for decides which certificate it gets, ECDSA or RSA as it can; TLS 1.2 and 1.3 alone are spoken; a name without a
+// certificate gets an alert, which is logged once; tickets bring visitors back to any worker.
+// hostile h3-23
+import { check, equal, reply, request, scenario } from '../lib.mjs';
+import { Secure, address, certificate, hands } from '../tls.mjs';
+
+certificate('shop', ['shop.test', '*.shop.test']);
+certificate('shop-rsa', ['shop.test', '*.shop.test'], { rsa: true });
+certificate('blog', ['blog.test']);
+const yaml = (origin) => `https: "${address}"
+origin: "${origin}"
+sites:
+  shop: {hosts: [shop.test, "*.shop.test"], cert: [shop.pem, shop-rsa.pem], key: [shop.key, shop-rsa.key]}
+  blog: {hosts: [blog.test], cert: blog.pem, key: blog.key}
+  bare: {hosts: [bare.test]}`;
+await scenario({ answer: (r) => reply(r.fields.host), yaml, flags: ['--workers', '2'] }, async ({ cases, freshet }) => {
+  await cases.check('each name has its certificate', async () => {
+    for (const version of ['TLSv1.2', 'TLSv1.3']) {
+      const only = { minVersion: version, maxVersion: version };
+      equal((await hands({ host: 'blog.test', ...only })).name, 'blog');
+      check(/^shop/.test((await hands({ host: 'www.shop.test', ...only })).name), 'a wildcard');
+      equal((await hands({ host: 'SHOP.test', sigalgs: 'ECDSA+SHA256', ...only })).name, 'shop');
+      equal((await hands({ host: 'shop.test', sigalgs: 'RSA-PSS+SHA256:RSA+SHA256', ...only })).name, 'shop-rsa');
+      check(/^shop/.test((await hands({ host: '', ...only })).name), 'who names nobody gets the first');
+      equal((await hands({ host: 'blog.test', ...only })).version, version);
+    }
+  });
+  await cases.check('a name without a certificate gets an alert, logged once', async () => {
+    for (let i = 0; i < 3; i++) equal((await hands({ host: 'bare.test' })).error, 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME');
+    equal((await hands({ host: 'other.test' })).error, 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME');
+    await freshet.saying('no certificate for "other.test"');
+    equal(freshet.log().match(/tls: no certificate for "bare.test": who asks/g).length, 1);
+    check(/warning: site bare: there is no certificate for bare.test/.test(freshet.log()), 'said at the start');
+    equal((await freshet.gauges()).tls_handshakes_failed_total, 4);
+  });
+  await cases.check('HTTP/1.1 is agreed to; who offers something else alone gets an alert', async () => {
+    equal((await hands({ host: 'blog.test', ALPNProtocols: ['h2', 'http/1.1'] })).protocol, 'http/1.1');
+    equal((await hands({ host: 'blog.test' })).protocol, false);
+    equal((await hands({ host: 'blog.test', ALPNProtocols: ['imap'] })).error, 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
+  });
+  await cases.check('old versions and weak suites are refused', async () => {
+    const weak = (o) => hands({ host: 'blog.test', ...o, ciphers: (o.ciphers ?? 'DEFAULT') + ':@SECLEVEL=0' });
+    check((await weak({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).error, 'TLS 1.1');
+    for (const ciphers of ['AES128-SHA', 'ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES256-SHA384', 'AES128-GCM-SHA256']) {
+      check((await weak({ maxVersion: 'TLSv1.2', ciphers })).error, ciphers);
+    }
+  });
+  await cases.check('a ticket brings a visitor back, whichever worker it meets', async () => {
+    for (const version of ['TLSv1.2', 'TLSv1.3']) {
+      const only = { host: 'blog.test', minVersion: version, maxVersion: version };
+      let session;
+      for (let i = 0; i < 6; i++) {
+        const c = new Secure({ ...only, session });
+        await c.send(request('/', { Host: 'blog.test' }));
+        equal((await c.answers(1))[0].body, 'blog.test');
+        equal(c.socket.isSessionReused(), i > 0, `${version}, visit ${i}`);
+        session = c.session ?? session; // in TLS 1.2 the ticket is still good, so there is no new one
+        c.close();
+      }
+    }
+  });
+});
