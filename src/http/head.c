@@ -180,7 +180,7 @@ static enum head_result parse_version(struct cursor *c, const char *lim, char af
     return bad(c, *c->at == after && v[5] != '1' ? HTTP_ERROR_VERSION_UNSUPPORTED : HTTP_ERROR_VERSION);
 }
 
-static enum method method_of(struct str m)
+enum method method_of(struct str m)
 {
     static const struct {
         struct str name;
