@@ -164,15 +164,15 @@ static const char *take_field(struct reading *r, struct str name, struct str val
 
 /* ---- the whole head ---- */
 
-/* RFC 9113 §8.2.3: one Cookie line, in the place of the first. */
+/* RFC 9113 §8.2.3: one Cookie line, in the place of the first; empty ones add nothing. */
 static void join_cookies(struct reading *r)
 {
     struct fields *f = &r->out->request.fields;
     char *joined = arena_alloc(r->a, r->cookie_bytes), *at = joined;
     size_t first = f->n, kept = 0;
     for (size_t i = 0; i < f->n; i++) {
-        if (f->v[i].id == FIELD_COOKIE) {
-            if (first < f->n)
+        if (f->v[i].id == FIELD_COOKIE && f->v[i].value.n) {
+            if (at > joined)
                 at = str_put(at, STR("; "));
             at = str_put(at, f->v[i].value);
         }
@@ -202,7 +202,8 @@ static bool is_scheme(struct str s)
 static bool is_authority(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= 0x20 || s.p[i] == 0x7f || memchr("@/?#\\\"<>^`{|},", s.p[i], 14))
+        if ((unsigned char)s.p[i] <= 0x20 || (unsigned char)s.p[i] >= 0x7f ||
+            memchr("@/?#\\\"<>^`{|},", s.p[i], 14))
             return false;
     return s.n > 0;
 }
