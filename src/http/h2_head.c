@@ -13,6 +13,7 @@ struct reading {
     struct str pseudo[PSEUDO_COUNT];
     bool has_regular;  /* fields other than pseudo-fields have begun */
     size_t list_bytes; /* RFC 9113 §6.5.2 */
+    size_t list_n;
     size_t cookies;
     size_t cookie_bytes;
     const char *fault; /* the first; NULL: none */
@@ -315,6 +316,7 @@ static void take(struct reading *r, const nghttp2_nv *nv)
     struct str name = { (const char *)nv->name, nv->namelen };
     struct str value = { (const char *)nv->value, nv->valuelen };
     r->list_bytes += name.n + value.n + 32;
+    r->list_n++;
     if (r->rules->kind == H2_HEAD_DROPPED || r->fault)
         return;
     if (r->list_bytes > r->rules->limits.fields_bytes)
@@ -347,15 +349,17 @@ static enum h2_head_result inflate(struct nghttp2_hd_inflater *inflater, struct 
 
 enum h2_head_result h2_head_read(struct nghttp2_hd_inflater *inflater, struct str block,
                                  const struct h2_head_rules *rules, struct arena *a, struct h2_head *out,
-                                 unsigned *size_changes, const char **text)
+                                 struct h2_head_cost *cost, const char **text)
 {
     struct reading r = { .rules = rules, .a = a, .out = out };
     *out = (struct h2_head){ .priority = PRIORITY_DEFAULT };
     *text = "malformed HPACK";
-    *size_changes = count_size_changes(block);
-    if (*size_changes > H2_HEAD_SIZE_CHANGES)
+    *cost = (struct h2_head_cost){ .size_changes = count_size_changes(block) };
+    if (cost->size_changes > H2_HEAD_SIZE_CHANGES)
         return H2_HEAD_BAD;
     enum h2_head_result result = inflate(inflater, block, &r);
+    cost->is_over =
+        r.list_bytes > rules->limits.fields_bytes || r.list_n > rules->limits.fields_count + PSEUDO_COUNT;
     if (result == H2_HEAD_TOO_MUCH)
         *text = "a header block that grows to many times the limit";
     return result == H2_HEAD_OK ? finish(&r, text) : result;

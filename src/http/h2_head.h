@@ -55,11 +55,16 @@ enum h2_head_result {
     H2_HEAD_TOO_MUCH,  /* connection error ENHANCE_YOUR_CALM */
 };
 
+/* What a block cost beyond an ordinary one. */
+struct h2_head_cost {
+    unsigned size_changes; /* of the table's size, at its start */
+    bool is_over;          /* it had more fields, or more bytes of them, than the limits; of any kind */
+};
+
 /* Reads a whole block. *out is valid after H2_HEAD_OK; of trailers only request.fields is. Its strings are in
- * the arena or static. *text: what is wrong, static, after any other result. *size_changes: how many changes
- * of the table's size the block began with. */
+ * the arena or static. *text: what is wrong, static, after any other result. */
 enum h2_head_result h2_head_read(struct nghttp2_hd_inflater *inflater, struct str block,
                                  const struct h2_head_rules *rules, struct arena *a, struct h2_head *out,
-                                 unsigned *size_changes, const char **text);
+                                 struct h2_head_cost *cost, const char **text);
 
 #endif

@@ -2,9 +2,6 @@
 
 #include "http/h2_machine.h"
 
-/* An increment below this many bytes is a tiny one (CVE-2019-9511). */
-#define INCREMENT_LEAST 1024
-
 /* ---- what is wrong with one stream ---- */
 
 static enum h2_event_kind tell_reset(struct h2 *c, struct h2_stream *s, struct h2_event *e, uint32_t code)
@@ -145,17 +142,19 @@ static enum h2_event_kind decode(struct h2 *c, struct str block, enum h2_head_ki
                                    .limits = c->limits->head,
                                    .ends_stream = c->block_flags & H2_END_STREAM,
                                    .extended_connect = c->limits->extended_connect };
-    unsigned size_changes;
+    struct h2_head_cost cost;
     if (!c->inflater)
         c->inflater = h2_head_inflater_new();
     if (!c->inflater)
         return h2_break(c, H2_INTERNAL_ERROR, "no memory");
-    *result = h2_head_read(c->inflater, block, &rules, a, head, &size_changes, text);
+    *result = h2_head_read(c->inflater, block, &rules, a, head, &cost, text);
     if (*result == H2_HEAD_BAD)
         return h2_break(c, H2_COMPRESSION_ERROR, *text);
     if (*result == H2_HEAD_TOO_MUCH)
         return h2_break(c, H2_ENHANCE_YOUR_CALM, *text);
-    for (unsigned i = 0; i < size_changes; i++)
+    if (cost.is_over && !h2_count(c, H2_GLITCH_LARGE_HEAD))
+        return H2_FAILED;
+    for (unsigned i = 0; i < cost.size_changes; i++)
         if (!h2_count(c, H2_GLITCH_TABLE_SIZE))
             return H2_FAILED;
     return H2_MORE;
@@ -195,7 +194,7 @@ static enum h2_event_kind new_stream(struct h2 *c, struct str block, struct aren
         return kind;
     if (result == H2_HEAD_MALFORMED)
         return reset_unopened(c, id, H2_PROTOCOL_ERROR);
-    h2_calm_excuse(&c->calm, H2_GLITCH_PRIORITY, 4);
+    h2_calm_request(&c->calm);
     e->last = c->block_flags & H2_END_STREAM;
     e->stream = h2_open(c, id, &e->head, e->last);
     e->id = id;
@@ -377,7 +376,7 @@ static enum h2_event_kind widen_stream(struct h2 *c, struct h2_stream *s, uint32
 static enum h2_event_kind window_update(struct h2 *c, struct h2_event *e)
 {
     const struct h2_frame *f = &c->reader.frame;
-    if (f->value > 0 && f->value < INCREMENT_LEAST && !h2_count(c, H2_GLITCH_TINY_WINDOW))
+    if (h2_calm_is_tiny(f->value) && !h2_count(c, H2_GLITCH_TINY_WINDOW))
         return H2_FAILED;
     if (f->stream == 0)
         return widen_connection(c, f->value);

@@ -112,6 +112,7 @@ void h2_put_data(struct h2 *c, struct h2_stream *s, size_t bytes, bool last, str
     to->n += H2_FRAME_HEAD;
     c->send_window -= (int64_t)bytes;
     s->send_window -= (int32_t)bytes;
+    h2_calm_sent(&c->calm, bytes, c->send_window <= 0 || s->send_window <= 0);
     if (last)
         h2_note_end(c, s, false, true);
     else if (link_is_in(&s->turn.link))

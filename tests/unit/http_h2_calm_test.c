@@ -57,16 +57,30 @@ static void a_second_gives_back_its_share(void **state)
     }
 }
 
-static void an_excuse_takes_some_back(void **state)
+static void what_has_a_reason_is_taken_back(void **state)
+{
+    (void)state;
+    struct h2_calm c = { .at_ms = 0 }, fresh = { .at_ms = 0 };
+    count_all(&c, H2_GLITCH_PRIORITY, 1000);
+    h2_calm_request(&c);
+    assert_int_equal(count_all(&c, H2_GLITCH_PRIORITY, 1000), 4);
+    h2_calm_request(&fresh); /* nothing is saved up */
+    assert_int_equal(count_all(&fresh, H2_GLITCH_PRIORITY, 1000), h2_calm_burst(H2_GLITCH_PRIORITY));
+}
+
+/* A client whose own windows make frames tiny has no reason to open them by as little. */
+static void small_answers_explain_small_updates(void **state)
 {
     (void)state;
     struct h2_calm c = { .at_ms = 0 };
-    count_all(&c, H2_GLITCH_PRIORITY, 1000);
-    h2_calm_excuse(&c, H2_GLITCH_PRIORITY, 4);
-    assert_int_equal(count_all(&c, H2_GLITCH_PRIORITY, 1000), 4);
-    struct h2_calm fresh = { .at_ms = 0 };
-    h2_calm_excuse(&fresh, H2_GLITCH_PRIORITY, 4); /* nothing is saved up */
-    assert_int_equal(count_all(&fresh, H2_GLITCH_PRIORITY, 1000), h2_calm_burst(H2_GLITCH_PRIORITY));
+    assert_true(h2_calm_is_tiny(1) && h2_calm_is_tiny(1023) && !h2_calm_is_tiny(1024) && !h2_calm_is_tiny(0));
+    count_all(&c, H2_GLITCH_TINY_WINDOW, 1000);
+    h2_calm_sent(&c, 1, true);
+    assert_int_equal(count_all(&c, H2_GLITCH_TINY_WINDOW, 1000), 0);
+    h2_calm_sent(&c, 1, false);
+    assert_int_equal(count_all(&c, H2_GLITCH_TINY_WINDOW, 1000), 2);
+    h2_calm_sent(&c, 16384, true);
+    assert_int_equal(count_all(&c, H2_GLITCH_TINY_WINDOW, 1000), 2);
 }
 
 int main(void)
@@ -75,7 +89,8 @@ int main(void)
         cmocka_unit_test(a_burst_is_exact),
         cmocka_unit_test(kinds_are_counted_apart),
         cmocka_unit_test(a_second_gives_back_its_share),
-        cmocka_unit_test(an_excuse_takes_some_back),
+        cmocka_unit_test(what_has_a_reason_is_taken_back),
+        cmocka_unit_test(small_answers_explain_small_updates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
