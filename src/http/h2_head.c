@@ -1,8 +1,13 @@
 #include "http/h2_head.h"
 
+#include <string.h>
+
 #include <nghttp2/nghttp2.h>
 
 #include "base/mem.h"
+#include "http/scan.h"
+
+#define TABLE_FIRST 24 /* fields; few requests have more */
 
 enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, PSEUDO_COUNT };
 
@@ -33,8 +38,11 @@ static void inflater_free(void *p, void *ctx)
 }
 static void *inflater_calloc(size_t n, size_t bytes, void *ctx)
 {
+    void *p = mem_try(n * bytes);
     (void)ctx;
-    return mem_alloc(n * bytes);
+    if (p)
+        memset(p, 0, n * bytes);
+    return p;
 }
 static void *inflater_realloc(void *p, size_t bytes, void *ctx)
 {
@@ -57,30 +65,35 @@ void h2_head_inflater_free(struct nghttp2_hd_inflater *i)
 
 /* ---- one field ---- */
 
+/* All but lower-case letters, digits and "-": the rest of a token is rare. */
+static inline unsigned name_stops(word w)
+{
+    return word_bits(~(word_within(w, 'a', 'z') | word_within(w, '0', '9') | word_is(w, '-')));
+}
+
 /* NULL: it may be a name. *is_disguised: we pass it on to nobody. */
 static const char *fault_of_name(struct str name, bool *is_disguised)
 {
-    unsigned kinds = 0;
-    for (size_t i = 0; i < name.n; i++) {
-        uint8_t kind = token_chars[(unsigned char)name.p[i]];
-        if (kind == 0)
+    const char *end = name.p + name.n, *p = scan_for(name.p, name.p, end, name_stops);
+    if (p == end)
+        return name.n ? NULL : "an empty field name";
+    for (; p < end; p++) {
+        if (token_chars[(unsigned char)*p] == 0)
             return "a field name that is no token";
-        if (name.p[i] >= 'A' && name.p[i] <= 'Z')
+        if (*p >= 'A' && *p <= 'Z')
             return "a field name in upper case";
-        kinds |= kind;
     }
-    *is_disguised = kinds & TOKEN_MARK && field_name_is_disguised(name);
-    return name.n ? NULL : "an empty field name";
+    *is_disguised = field_name_is_disguised(name);
+    return NULL;
 }
 
 static const char *fault_of_value(struct str value)
 {
+    const char *end = value.p + value.n;
     if (str_trim(value).n != value.n)
         return "white space around a field value";
-    for (size_t i = 0; i < value.n; i++)
-        if (!is_field_text(value.p[i]))
-            return "a control character in a field value";
-    return NULL;
+    return scan_for(value.p, value.p, end, scan_value_stops) == end ? NULL
+                                                                    : "a control character in a field value";
 }
 
 /* RFC 9113 §8.2.2; in trailers also what frames or routes a message (RFC 9110 §6.5.1). */
@@ -211,9 +224,8 @@ static bool is_authority(struct str s)
 
 static bool is_path(struct str s, enum method method)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= 0x20 || s.p[i] == 0x7f)
-            return false;
+    if (scan_for(s.p, s.p, s.p + s.n, scan_target_stops) != s.p + s.n)
+        return false;
     return (s.n && s.p[0] == '/') || (method == METHOD_OPTIONS && str_eq(s, STR("*")));
 }
 
@@ -353,6 +365,10 @@ enum h2_head_result h2_head_read(struct nghttp2_hd_inflater *inflater, struct st
 {
     struct reading r = { .rules = rules, .a = a, .out = out };
     *out = (struct h2_head){ .priority = PRIORITY_DEFAULT };
+    if (rules->kind != H2_HEAD_DROPPED) {
+        out->request.fields.v = arena_alloc(a, TABLE_FIRST * sizeof(struct field));
+        out->request.fields.cap = TABLE_FIRST;
+    }
     *text = "malformed HPACK";
     *cost = (struct h2_head_cost){ .size_changes = count_size_changes(block) };
     if (cost->size_changes > H2_HEAD_SIZE_CHANGES)

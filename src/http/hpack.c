@@ -3,59 +3,63 @@
 #include "base/check.h"
 #include "http/lines.h"
 
-/* Names of the static table (RFC 7541 Appendix A), each by its first row. */
+/* Names of the static table (RFC 7541 Appendix A), each by its first row: those that freshet knows, and
+ * others. */
+static const uint8_t known_names[FIELD_COUNT] = {
+    [FIELD_ACCEPT_ENCODING] = 16,
+    [FIELD_ACCEPT_LANGUAGE] = 17,
+    [FIELD_ACCEPT_RANGES] = 18,
+    [FIELD_ACCEPT] = 19,
+    [FIELD_AGE] = 21,
+    [FIELD_AUTHORIZATION] = 23,
+    [FIELD_CACHE_CONTROL] = 24,
+    [FIELD_CONTENT_ENCODING] = 26,
+    [FIELD_CONTENT_LENGTH] = 28,
+    [FIELD_CONTENT_LOCATION] = 29,
+    [FIELD_CONTENT_RANGE] = 30,
+    [FIELD_CONTENT_TYPE] = 31,
+    [FIELD_COOKIE] = 32,
+    [FIELD_DATE] = 33,
+    [FIELD_ETAG] = 34,
+    [FIELD_EXPECT] = 35,
+    [FIELD_EXPIRES] = 36,
+    [FIELD_HOST] = 38,
+    [FIELD_IF_MATCH] = 39,
+    [FIELD_IF_MODIFIED_SINCE] = 40,
+    [FIELD_IF_NONE_MATCH] = 41,
+    [FIELD_IF_RANGE] = 42,
+    [FIELD_IF_UNMODIFIED_SINCE] = 43,
+    [FIELD_LAST_MODIFIED] = 44,
+    [FIELD_LOCATION] = 46,
+    [FIELD_MAX_FORWARDS] = 47,
+    [FIELD_PROXY_AUTHENTICATE] = 48,
+    [FIELD_PROXY_AUTHORIZATION] = 49,
+    [FIELD_RANGE] = 50,
+    [FIELD_RETRY_AFTER] = 53,
+    [FIELD_SET_COOKIE] = 55,
+    [FIELD_TRANSFER_ENCODING] = 57,
+    [FIELD_VARY] = 59,
+    [FIELD_VIA] = 60,
+    [FIELD_WWW_AUTHENTICATE] = 61,
+};
 static const struct {
     uint8_t index;
     struct str name;
-} static_names[] = {
+} other_names[] = {
     { 15, STR_INIT("accept-charset") },
-    { 16, STR_INIT("accept-encoding") },
-    { 17, STR_INIT("accept-language") },
-    { 18, STR_INIT("accept-ranges") },
-    { 19, STR_INIT("accept") },
     { 20, STR_INIT("access-control-allow-origin") },
-    { 21, STR_INIT("age") },
     { 22, STR_INIT("allow") },
-    { 23, STR_INIT("authorization") },
-    { 24, STR_INIT("cache-control") },
     { 25, STR_INIT("content-disposition") },
-    { 26, STR_INIT("content-encoding") },
     { 27, STR_INIT("content-language") },
-    { 28, STR_INIT("content-length") },
-    { 29, STR_INIT("content-location") },
-    { 30, STR_INIT("content-range") },
-    { 31, STR_INIT("content-type") },
-    { 32, STR_INIT("cookie") },
-    { 33, STR_INIT("date") },
-    { 34, STR_INIT("etag") },
-    { 35, STR_INIT("expect") },
-    { 36, STR_INIT("expires") },
     { 37, STR_INIT("from") },
-    { 38, STR_INIT("host") },
-    { 39, STR_INIT("if-match") },
-    { 40, STR_INIT("if-modified-since") },
-    { 41, STR_INIT("if-none-match") },
-    { 42, STR_INIT("if-range") },
-    { 43, STR_INIT("if-unmodified-since") },
-    { 44, STR_INIT("last-modified") },
     { 45, STR_INIT("link") },
-    { 46, STR_INIT("location") },
-    { 47, STR_INIT("max-forwards") },
-    { 48, STR_INIT("proxy-authenticate") },
-    { 49, STR_INIT("proxy-authorization") },
-    { 50, STR_INIT("range") },
     { 51, STR_INIT("referer") },
     { 52, STR_INIT("refresh") },
-    { 53, STR_INIT("retry-after") },
     { 54, STR_INIT("server") },
-    { 55, STR_INIT("set-cookie") },
     { 56, STR_INIT("strict-transport-security") },
-    { 57, STR_INIT("transfer-encoding") },
     { 58, STR_INIT("user-agent") },
-    { 59, STR_INIT("vary") },
-    { 60, STR_INIT("via") },
-    { 61, STR_INIT("www-authenticate") },
 };
+#define STATIC_SET_COOKIE 55
 
 /* Pseudo-fields and statuses of it. */
 #define STATIC_STATUS 8
@@ -144,18 +148,20 @@ static char *put_shorter(char *to, struct str s, bool lower)
 
 static uint8_t static_index(struct str name)
 {
-    for (size_t i = 0; i < COUNT_OF(static_names); i++)
-        if (static_names[i].name.n == name.n && str_eq_nocase(static_names[i].name, name))
-            return static_names[i].index;
+    enum field_id id = field_id_of(name);
+    if (id != FIELD_OTHER)
+        return known_names[id];
+    for (size_t i = 0; i < COUNT_OF(other_names); i++)
+        if (other_names[i].name.n == name.n && str_eq_nocase(other_names[i].name, name))
+            return other_names[i].index;
     return 0;
 }
 
 static char *put_field(char *to, struct str name, struct str value, bool shorter)
 {
     uint8_t index = static_index(name);
-    bool is_secret = str_eq_nocase(name, STR("set-cookie"));
     CHECK(name.n > 0);
-    to = put_integer(to, is_secret ? NEVER_INDEXED : WITHOUT_INDEXING, 4, index);
+    to = put_integer(to, index == STATIC_SET_COOKIE ? NEVER_INDEXED : WITHOUT_INDEXING, 4, index);
     if (index == 0)
         to = shorter ? put_shorter(to, name, true) : put_lower(to, name);
     return shorter ? put_shorter(to, value, false) : put_text(to, value);

@@ -18,6 +18,6 @@ H2_GLITCH(EMPTY,              64,   4, "frames with neither content nor end of s
 H2_GLITCH(TINY_WINDOW,      1024,  64, "WINDOW_UPDATE frames of less than 1024 bytes (CVE-2019-9511)")
 H2_GLITCH(ON_CLOSED,        1024,  64, "frames on closed streams")
 H2_GLITCH(UNKNOWN,           256,  16, "frames of unknown types")
-H2_GLITCH(LARGE_HEAD,         32,   2, "heads over a limit (an HPACK block of 2 bytes a field, CVE-2016-6581)")
+H2_GLITCH(LARGE_HEAD,         32,   2, "heads over a limit (CVE-2016-6581)")
 H2_GLITCH(TABLE_SIZE,         64,   4, "changes of the HPACK table's size, which empty it")
 /* clang-format on */

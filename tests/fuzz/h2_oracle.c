@@ -176,7 +176,7 @@ static void see_ours(struct ours *o, enum h2_event_kind kind, const struct h2_ev
     if (kind != H2_HEAD && kind != H2_TRAILERS)
         return;
     if (kind == H2_HEAD) {
-        /* Host is the caller's matter; nghttp2 refuses two, a malformed one, or neither Host nor :authority. */
+        /* Host is the caller's matter; nghttp2 refuses two, one malformed one, neither Host nor :authority */
         struct str host = fields_value(f, FIELD_HOST);
         o->excused |= fields_count(f, FIELD_HOST) > 1 ||
                       (!e->head.authority.p && !fields_has(f, FIELD_HOST)) ||

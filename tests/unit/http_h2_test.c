@@ -304,6 +304,24 @@ static void closing_amid_a_frame_drops_its_rest(void **state)
     h2_close(c, &(struct h2_stream *){ request(3, true, STR_NONE) }, H2_CANCEL);
 }
 
+static void no_more_than_the_connections_window(void **state)
+{
+    (void)state;
+    static char body[16384];
+    struct h2_event e;
+    limits.connection_window = 65535;
+    limits.stream_window = 1 << 20;
+    restart();
+    struct h2_stream *s = request(1, false, STR_NONE);
+    for (int i = 0; i < 4; i++)
+        add_frame(H2_DATA, 0, 1, (struct str){ body, sizeof(body) });
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(next(&e), H2_BODY);
+    assert_int_equal(next(&e), H2_FAILED);
+    assert_int_equal(e.code, H2_FLOW_CONTROL_ERROR);
+    h2_close(c, &s, H2_CANCEL);
+}
+
 /* ---- answers ---- */
 
 static void the_first_block_empties_the_clients_table(void **state)
@@ -449,6 +467,74 @@ static void whole_answers_do_not_count_as_open(void **state)
     h2_close(c, &(struct h2_stream *){ request(11, true, STR_NONE) }, H2_CANCEL);
 }
 
+/* Both sides have ended, and the caller has not closed it yet. */
+static void a_held_stream_is_closed_to_the_client(void **state)
+{
+    (void)state;
+    struct h2_event e;
+    for (int i = 0; i < 2; i++) {
+        restart();
+        struct h2_stream *s = request(1, true, STR_NONE);
+        answer(s, true);
+        add_number_frame(H2_WINDOW_UPDATE, 1, 5000);
+        add_number_frame(H2_RST_STREAM, 1, H2_CANCEL);
+        assert_int_equal(next(&e), H2_MORE);
+        if (i == 0)
+            add_frame(H2_DATA, H2_END_STREAM, 1, STR("x"));
+        else
+            add_request(1, true, STR_NONE);
+        assert_int_equal(next(&e), H2_FAILED);
+        assert_int_equal(e.code, H2_STREAM_CLOSED);
+        h2_close(c, &s, H2_NO_ERROR);
+    }
+}
+
+/* Of streams that we reset, 256 identifiers are remembered. */
+static void what_was_reset_long_ago_is_closed(void **state)
+{
+    (void)state;
+    struct h2_event e;
+    h2_close(c, &(struct h2_stream *){ request(1, false, STR_NONE) }, H2_CANCEL);
+    h2_close(c, &(struct h2_stream *){ request(511, true, STR_NONE) }, H2_CANCEL);
+    add_frame(H2_DATA, 0, 1, STR("x"));
+    assert_int_equal(next(&e), H2_MORE);
+    h2_close(c, &(struct h2_stream *){ request(513, true, STR_NONE) }, H2_CANCEL);
+    add_frame(H2_DATA, 0, 1, STR("x"));
+    assert_int_equal(next(&e), H2_FAILED);
+    assert_int_equal(e.code, H2_STREAM_CLOSED);
+}
+
+static void trailers_have_the_limits_of_heads(void **state)
+{
+    (void)state;
+    struct h2_event e;
+    struct buf b = BUF_INIT;
+    request(1, false, STR_NONE);
+    for (int i = 0; i < 200; i++)
+        hpack_add(&b, STR("x"), STR("y"));
+    add_frame(H2_HEADERS, H2_END_HEADERS | H2_END_STREAM, 1, buf_str(&b));
+    assert_int_equal(next(&e), H2_RESET);
+    assert_true(e.by_us && e.code == H2_PROTOCOL_ERROR);
+    buf_fini(&b);
+}
+
+static void trailers_are_told(void **state)
+{
+    (void)state;
+    struct h2_event e;
+    struct buf b = BUF_INIT;
+    struct h2_stream *s = request(1, false, STR_NONE);
+    hpack_add(&b, STR("x-sum"), STR("1"));
+    add_frame(H2_DATA, 0, 1, STR("abc"));
+    add_frame(H2_HEADERS, H2_END_HEADERS | H2_END_STREAM, 1, buf_str(&b));
+    assert_int_equal(next(&e), H2_BODY);
+    assert_int_equal(next(&e), H2_TRAILERS);
+    assert_true(e.stream == s && e.last && e.fields.n == 1 && h2_has_ended(s));
+    assert_true(str_eq(e.fields.v[0].name, STR("x-sum")) && str_eq(e.fields.v[0].value, STR("1")));
+    h2_close(c, &s, H2_CANCEL);
+    buf_fini(&b);
+}
+
 /* ---- the end ---- */
 
 static void drains_in_two_steps(void **state)
@@ -561,6 +647,7 @@ int main(void)
         TEST(a_window_opens_when_bytes_are_consumed),
         TEST(a_gone_stream_gives_back_the_connections_window),
         TEST(closing_amid_a_frame_drops_its_rest),
+        TEST(no_more_than_the_connections_window),
         TEST(the_first_block_empties_the_clients_table),
         TEST(a_long_block_goes_in_frames),
         TEST(windows_bound_what_is_sent),
@@ -568,6 +655,10 @@ int main(void)
         TEST(closing_says_what_has_not_ended),
         TEST(a_reset_is_told_and_ends_the_stream),
         TEST(whole_answers_do_not_count_as_open),
+        TEST(a_held_stream_is_closed_to_the_client),
+        TEST(what_was_reset_long_ago_is_closed),
+        TEST(trailers_have_the_limits_of_heads),
+        TEST(trailers_are_told),
         TEST(drains_in_two_steps),
         TEST(drains_at_once_when_the_client_is_silent),
         TEST(fails_once_and_for_good),

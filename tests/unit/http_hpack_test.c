@@ -73,6 +73,24 @@ static void writes_names_in_lower_case_and_by_index(void **state)
     buf_fini(&said);
 }
 
+/* nghttp2 has the static table, too. Rows of the same name count by the first. */
+static void knows_the_static_table(void **state)
+{
+    (void)state;
+    nghttp2_hd_inflater *inflater;
+    struct buf b = BUF_INIT;
+    assert_int_equal(nghttp2_hd_inflate_new(&inflater), 0);
+    for (unsigned i = 15; i <= 61; i++) {
+        const nghttp2_nv *row = nghttp2_hd_inflate_get_table_entry(inflater, i);
+        buf_clear(&b);
+        hpack_add(&b, (struct str){ (const char *)row->name, row->namelen }, STR("x"));
+        assert_int_equal(b.n, 4);
+        assert_int_equal((b.p[0] & 0x0f) + b.p[1], i);
+    }
+    nghttp2_hd_inflate_del(inflater);
+    buf_fini(&b);
+}
+
 /* All bytes, in both ways, at the lengths where integers grow. */
 static void reads_back_any_value(void **state)
 {
@@ -168,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_each_status),
         cmocka_unit_test(writes_names_in_lower_case_and_by_index),
+        cmocka_unit_test(knows_the_static_table),
         cmocka_unit_test(reads_back_any_value),
         cmocka_unit_test(uses_the_huffman_code_where_that_is_shorter),
         cmocka_unit_test(huffman_is_as_in_the_standard),
