@@ -266,6 +266,22 @@ static void a_window_opens_when_bytes_are_consumed(void **state)
     assert_int_equal(h2_streams(c), 0);
 }
 
+static void the_window_of_an_ended_request_stays(void **state)
+{
+    (void)state;
+    static char body[16384];
+    struct h2_event e;
+    struct h2_stream *s = request(1, false, STR_NONE);
+    for (int i = 0; i < 4; i++)
+        add_frame(H2_DATA, i == 3 ? H2_END_STREAM : 0, 1, (struct str){ body, sizeof(body) });
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(next(&e), H2_BODY);
+    assert_true(e.last && h2_has_ended(s));
+    h2_consumed(c, s, 65536);
+    assert_null(sent(H2_WINDOW_UPDATE, 1).p);
+    h2_close(c, &s, H2_CANCEL);
+}
+
 /* Bytes that nobody consumed come back when their stream is gone. */
 static void a_gone_stream_gives_back_the_connections_window(void **state)
 {
@@ -502,6 +518,15 @@ static void what_was_reset_long_ago_is_closed(void **state)
     add_frame(H2_DATA, 0, 1, STR("x"));
     assert_int_equal(next(&e), H2_FAILED);
     assert_int_equal(e.code, H2_STREAM_CLOSED);
+
+    restart();
+    h2_close(c, &(struct h2_stream *){ request(1, false, STR_NONE) }, H2_CANCEL);
+    struct h2_stream *s = request(513, true, STR_NONE); /* in its place */
+    answer(s, true);
+    h2_close(c, &s, H2_NO_ERROR);
+    add_frame(H2_DATA, 0, 513, STR("x"));
+    assert_int_equal(next(&e), H2_FAILED);
+    assert_int_equal(e.code, H2_STREAM_CLOSED);
 }
 
 static void trailers_have_the_limits_of_heads(void **state)
@@ -645,6 +670,7 @@ int main(void)
         TEST(what_http1_refuses_has_its_error),
         TEST(without_extended_connect_there_is_no_protocol),
         TEST(a_window_opens_when_bytes_are_consumed),
+        TEST(the_window_of_an_ended_request_stays),
         TEST(a_gone_stream_gives_back_the_connections_window),
         TEST(closing_amid_a_frame_drops_its_rest),
         TEST(no_more_than_the_connections_window),
