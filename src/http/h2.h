@@ -112,7 +112,8 @@ void h2_close(struct h2 *c, struct h2_stream **s, enum h2_code code);
 /* ---- the end ---- */
 
 /* Begins the end (RFC 9113 §6.8): GOAWAY that names no stream, and a PING; when its answer is here, or at
- * h2_drain_now, GOAWAY that names the last stream. Later streams are ignored, open ones go on. */
+ * h2_drain_now, GOAWAY that names the last stream. Later streams are ignored, open ones go on. Some clients
+ * without streams do not answer: the caller has a timer. */
 void h2_drain(struct h2 *c);
 void h2_drain_now(struct h2 *c);
 /* Ends the connection: GOAWAY with that code and text; the next event is H2_FAILED. Does nothing when it has
