@@ -11,7 +11,7 @@
 #include "http/priority.h"
 
 /* Decompresses one connection's blocks, in their order. Its table has at most 4096 bytes
- * (SETTINGS_HEADER_TABLE_SIZE). Some 2 KB. NULL: there is no memory. */
+ * (SETTINGS_HEADER_TABLE_SIZE). Some 3 KB. NULL: there is no memory. */
 struct nghttp2_hd_inflater *h2_head_inflater_new(void);
 void h2_head_inflater_free(struct nghttp2_hd_inflater *i);
 
