@@ -59,8 +59,8 @@ struct h2_event {
     const char *text; /* H2_RESET by us, H2_FAILED: what was wrong, static, for the log */
 };
 
-/* Makes a connection; `limits` must outlive it. The first h2_take gives our SETTINGS. Never NULL. Some 1.2
- * KB, and 2 KB more from the first request on. */
+/* Makes a connection; `limits` must outlive it. The first h2_take gives our SETTINGS. Never NULL. Some 0.8
+ * KB, and 3 KB more from the first request on. */
 struct h2 *h2_new(const struct h2_limits *limits);
 /* Frees it. All streams are closed. */
 void h2_free(struct h2 *c);
