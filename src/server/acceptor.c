@@ -47,8 +47,7 @@ struct arrival {
 /* Which protocol it speaks: what the client has agreed to (ALPN); n 0: nothing. */
 static struct front *choose_front(struct acceptor *a, struct str protocol)
 {
-    (void)protocol; /* there is one */
-    return a->front;
+    return front_of_protocol(a->front, protocol);
 }
 
 static bool begin_handshake(struct acceptor *a, const struct arrival *n)

@@ -16,6 +16,7 @@
 #define WARN_DAYS 14
 #define SAID_MOST 64 /* names without a certificate that are logged, until there are new ones */
 #define HTTP1     "\x08http/1.1"
+#define HTTP2     "\x02h2"
 
 struct watched {
     char *path;
@@ -188,9 +189,10 @@ static void take(struct reading *r)
 bool process_tls_load(struct process_tls *t, const struct settings *s, struct buf *errors,
                       struct buf *warnings)
 {
-    const struct certificates_rules rules = {
-        .tickets = t->tickets, .protocols = STR_INIT(HTTP1), .unknown = unknown, .ctx = t
-    };
+    const struct certificates_rules rules = { .tickets = t->tickets,
+                                              .protocols = s->process.http2 ? STR(HTTP2 HTTP1) : STR(HTTP1),
+                                              .unknown = unknown,
+                                              .ctx = t };
     struct reading r = { .t = t, .s = s, .errors = errors, .warnings = warnings, .good = true };
     r.now_ms = clock_now(t->clock).wall_ms;
     r.desk = certificates_new(&rules);
