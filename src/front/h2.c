@@ -178,7 +178,7 @@ static void idle_for_long(struct timer *t)
 static void become_idle(struct h2_client *c)
 {
     const struct process_settings *p = &h2_requests(c)->snapshot->settings->process;
-    int64_t ms = c->served ? p->idle_timeout : p->header_timeout;
+    int64_t ms = c->leaves ? DRAIN_MS : c->served ? p->idle_timeout : p->header_timeout;
     if (overload_step(h2_requests(c)->overload) >= OVERLOAD_SAVE)
         ms = front_idle_saved_ms(ms);
     c->idle = true;
@@ -222,8 +222,9 @@ static void say_failed(struct h2_client *c, const struct h2_event *e)
     if (!log_valve_opens(&f->said, c->stream->loop->now.mono_ms, held))
         return;
     size_t n = address_write_ip(&c->peer, text);
-    log_info(c->stream->loop->log, "http2", "the connection of client %.*s ends with %s: %s%s", (int)n, text,
-             h2_frame_code_name(e->code), e->text ? e->text : "", held);
+    struct str client = n ? (struct str){ text, n } : STR("at a Unix socket");
+    log_info(c->stream->loop->log, "http2", "the connection of client %.*s ends with %s: %s%s",
+             STR_ARG(client), h2_frame_code_name(e->code), e->text ? e->text : "", held);
 }
 
 static void fail(struct h2_client *c, const struct h2_event *e)
@@ -287,13 +288,6 @@ static void on_reset(struct h2_client *c, const struct h2_event *e)
     h2_exchange_drop(x);
 }
 
-/* The client opens no more streams. */
-static void on_gone(struct h2_client *c)
-{
-    if (!c->drains)
-        h2_client_part(c);
-}
-
 /* Returns false when nothing more is to be read. */
 static bool take_event(struct h2_client *c, enum h2_event_kind kind, struct h2_event *e)
 {
@@ -303,7 +297,7 @@ static bool take_event(struct h2_client *c, enum h2_event_kind kind, struct h2_e
     case H2_BODY: h2_body_came(e->owner, e->data, e->last); break;
     case H2_TRAILERS: h2_body_came(e->owner, STR_NONE, true); break;
     case H2_RESET: on_reset(c, e); break;
-    case H2_GONE: on_gone(c); break;
+    case H2_GONE: c->leaves = true; break;
     case H2_FAILED: fail(c, e); return false;
     }
     return c->state == CLIENT_OPEN;
@@ -382,7 +376,8 @@ static void set_limits(struct h2_client *c)
     *l = h2_limits_default;
     l->head =
         (struct head_limits){ (size_t)p->request_line, (size_t)p->header_bytes, (size_t)p->header_count };
-    l->block_bytes = 2 * l->head.fields_bytes > l->block_bytes ? 2 * l->head.fields_bytes : l->block_bytes;
+    if (l->block_bytes < l->head.fields_bytes)
+        l->block_bytes = l->head.fields_bytes;
     l->extended_connect = p->tunnels > 0;
 }
 

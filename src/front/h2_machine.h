@@ -108,6 +108,7 @@ struct h2_client {
     bool inside;     /* one of its own entries */
     bool failed;     /* a connection error: only its GOAWAY is to be sent */
     bool idle;       /* no stream is open, and the timer says how long it may be so */
+    bool leaves;     /* the client has said that it opens no more streams */
     bool drains;     /* the client has been told that the connection ends */
     /* The host that this connection's certificate was found to be for; n 0: none yet. */
     char host[64];
