@@ -34,7 +34,8 @@ await scenario({ answer: (r) => reply(r.fields.host), yaml, flags: ['--workers',
     equal((await freshet.gauges()).tls_handshakes_failed_total, 4);
   });
   await cases.check('HTTP/1.1 is agreed to; who offers something else alone gets an alert', async () => {
-    equal((await hands({ host: 'blog.test', ALPNProtocols: ['h2', 'http/1.1'] })).protocol, 'http/1.1');
+    equal((await hands({ host: 'blog.test', ALPNProtocols: ['http/1.1'] })).protocol, 'http/1.1');
+    equal((await hands({ host: 'blog.test', ALPNProtocols: ['http/1.1', 'h2'] })).protocol, 'h2', 'ours comes first');
     equal((await hands({ host: 'blog.test' })).protocol, false);
     equal((await hands({ host: 'blog.test', ALPNProtocols: ['imap'] })).error, 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
   });
