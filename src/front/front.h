@@ -116,8 +116,8 @@ static inline void front_free(struct front *f)
  * call. */
 void front_began(struct front *f);
 void front_ended(struct front *f, const struct address *peer);
-/* A client has turned out to speak another protocol of the whole: gives its stream to that front, which counts
- * the connection from now on. The stream is open, and no write is under way. */
+/* A client has turned out to speak another protocol of the whole: gives its stream to that front, where it
+ * counts from now on. The stream is open, and no write is under way. */
 void front_move(struct front *from, struct front *to, struct stream *s, const struct address *peer,
                 struct str early);
 

@@ -455,6 +455,7 @@ static void free_front(struct front *front)
     stock_fini(&f->exchanges);
     buf_fini(&f->spare);
     buf_fini(&f->block);
+    h2_blocks_drop(&f->blocks);
     mem_free(f);
 }
 

@@ -35,19 +35,26 @@ static struct str put_status(char place[HPACK_STATUS_MOST], int status)
     return (struct str){ place, (size_t)(hpack_put_status(place, status) - place) };
 }
 
-static void put(struct h2_exchange *x, int status, struct str block, bool last)
+static void put(struct h2_exchange *x, int status, struct str stored, struct str block, bool last)
 {
     struct h2_client *c = x->client;
     char place[HPACK_STATUS_MOST];
-    const struct str pieces[] = { put_status(place, status), block };
-    h2_put_block(c->h2, x->stream, pieces, block.n ? 2 : 1, last, h2_text(c));
+    struct str pieces[3] = { put_status(place, status) };
+    size_t n = 1;
+    if (stored.n)
+        pieces[n++] = stored;
+    if (block.n)
+        pieces[n++] = block;
+    h2_put_block(c->h2, x->stream, pieces, n, last, h2_text(c));
 }
 
 void h2_put_head(struct h2_exchange *x, const struct reply *reply, bool last)
 {
     struct buf *b = &x->client->front->block;
+    struct str stored = reply->upgrade ? STR_NONE : h2_blocks_find(&x->client->front->blocks, reply->lines);
     buf_clear(b);
-    add_lines(b, reply->lines, reply->upgrade);
+    if (!stored.n)
+        add_lines(b, reply->lines, reply->upgrade);
     for (unsigned i = 0; i < reply->extra_n; i++)
         hpack_add(b, reply->extra[i].name, reply->extra[i].value);
     if (reply->length >= 0) {
@@ -59,7 +66,7 @@ void h2_put_head(struct h2_exchange *x, const struct reply *reply, bool last)
         hpack_add(b, field_name(FIELD_CONTENT_LENGTH),
                   (struct str){ at, (size_t)(digits + sizeof(digits) - at) });
     }
-    put(x, reply->status, buf_str(b), last);
+    put(x, reply->status, stored, buf_str(b), last);
 }
 
 void h2_put_interim(struct h2_exchange *x, int status, const struct fields *fields)
@@ -69,5 +76,5 @@ void h2_put_interim(struct h2_exchange *x, int status, const struct fields *fiel
     for (size_t i = 0; i < fields->n; i++)
         if (!is_of_connection(fields->v[i].name))
             hpack_add(b, fields->v[i].name, fields->v[i].value);
-    put(x, status, buf_str(b), false);
+    put(x, status, STR_NONE, buf_str(b), false);
 }

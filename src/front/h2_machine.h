@@ -7,7 +7,7 @@
  *   h2_connect.c   a request for a tunnel (RFC 8441)
  *   h2_body.c      the request's body, a tunnel's bytes from the client
  *   h2_reply.c     what requests say to the client
- *   h2_block.c     heads as header blocks
+ *   h2_block.c     heads as header blocks; h2_blocks.c keeps those that are sent again
  *   h2_write.c     whose bytes go next, and when they are sent
  *   h2_shed.c      who is given up when memory or connections are short
  *
@@ -20,6 +20,7 @@
 
 #include "base/stock.h"
 #include "front/h2.h"
+#include "front/h2_blocks.h"
 #include "front/shed.h"
 #include "http/h2.h"
 
@@ -31,11 +32,11 @@ enum h2_client_state {
 };
 
 /* A frame's DATA that is not longer is copied behind its head, and its request goes on at once. */
-#define H2_COPY_MOST ((size_t)16384)
+#define H2_COPY_MOST ((size_t)4096)
 /* What is written at once. */
 #define H2_TURN_MOST ((size_t)131072)
 /* With so much text to be written, requests wait until some of it is. */
-#define H2_TEXT_MOST ((size_t)65536)
+#define H2_TEXT_MOST ((size_t)32768)
 
 /* Type tags: each while the struct lives. */
 #define H2_CLIENT_TAG   0x68326367u
@@ -87,8 +88,9 @@ struct h2_front {
     struct h2_exchange *next; /* for the next request, whose head is read into its arena; NULL: none yet */
     struct buf spare;         /* memory for a connection's text */
     struct buf block;         /* while a header block is made */
-    struct log_valve said;    /* that connections end by errors */
-    char in[16384];           /* where all bytes arrive, a moment */
+    struct h2_blocks blocks;
+    struct log_valve said; /* that connections end by errors */
+    char in[16384];        /* where all bytes arrive, a moment */
 };
 
 struct h2_client {

@@ -62,4 +62,5 @@ void h2_shed(struct front *front, const struct front_shed *how, struct front_she
     struct h2_front *f = CONTAINER_OF(front, struct h2_front, front);
     shed_connections(front, &f->clients, &h2, how, done);
     stock_trim_all(&f->exchanges);
+    h2_blocks_drop(&f->blocks);
 }
