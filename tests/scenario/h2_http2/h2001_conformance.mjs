@@ -1,4 +1,5 @@
 // HTTP/2 row by row of RFC 9113, 7541, 8441 and 9218, over TLS: tests/conformance/h2.txt.
+// hostile h2-05, h2-07
 import tls from 'node:tls';
 import { check, gate, reply, scenario } from '../lib.mjs';
 import { Frames, rows, run_row } from '../h2.mjs';

@@ -1,5 +1,6 @@
 // HTTP/2's flow control holds both ways: an upload goes no faster than the origin takes it, an answer no faster than the client lets it, and
 // one that is not let at all ends. What is more urgent comes first (RFC 9218).
+// scenarios S5
 import { check, equal, gate, reply, scenario } from '../lib.mjs';
 import { Frames, frame, type, window_update } from '../h2.mjs';
 

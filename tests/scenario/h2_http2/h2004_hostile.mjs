@@ -1,5 +1,6 @@
 // What costs us more than the client ends its connection of HTTP/2 with ENHANCE_YOUR_CALM, and reaches the origin no more often than it must:
 // little processor time, little memory, a counter. What smuggles is reset, and the origin sees nothing of it.
+// scenarios S6, U4, U6, U7, U8; hostile h2-01 to h2-04, h2-09 to h2-14
 import { check, equal, gate, reply, scenario } from '../lib.mjs';
 import { Frames, block, frame, head, ping, reset, settings, type, window_update } from '../h2.mjs';
 import fs from 'node:fs';

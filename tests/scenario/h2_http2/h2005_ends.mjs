@@ -1,6 +1,7 @@
 // A connection of HTTP/2 ends in two steps (RFC 9113 §6.8): GOAWAY that names no stream, then one that names the last; open streams go on,
 // and requests that were on their way are answered. So at the stop, after keepalive_requests, and when another freshet takes over; an idle
 // one ends with one step.
+// scenarios V6; hostile h2-15
 import { check, equal, gate, reply, scenario } from '../lib.mjs';
 import { Frames, frame, head, ping, type } from '../h2.mjs';
 
