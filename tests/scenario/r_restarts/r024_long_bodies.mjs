@@ -31,7 +31,7 @@ await scenario({ answer, flags }, async ({ ask, cases, connect, freshet, origin 
   await cases.check('it is stored, and written in parts', async () => {
     for (const p of ['/video', '/video2', '/short']) is(await ask(p), body(p), p);
     await is_written();
-    // One of them has to wait for a walk, since a quarter of the memory is what may wait to be written at one time.
+    // Two of them have to wait for a walk, since an eighth of the memory is what may wait to be written at one time.
     await soon(async () => (await disk()).responses >= 3 * (1 + Math.ceil(size / part)));
   });
   await cases.check('after a restart it is a hit from disk, and not in memory', async () => {
