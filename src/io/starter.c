@@ -105,8 +105,7 @@ _Noreturn static void live(struct life *l)
     int fds[STARTER_FDS_MAX];
     size_t n;
     for (int signo = 1; signo < NSIG; signo++)
-        if (signo != SIGCHLD)
-            (void)signal(signo, SIG_IGN);
+        (void)signal(signo, SIG_DFL); /* blocked, see starter_open */
     (void)prctl(PR_SET_NAME, NAME, 0, 0, 0);
     /* What this process was given at its start (sockets of a supervisor) is not the starter's. */
     if (l->fd > STDERR_FILENO + 1)
@@ -127,22 +126,27 @@ _Noreturn static void live(struct life *l)
 int starter_open(struct starter *s, starter_fn start_fn, void *ctx)
 {
     int ends[2];
+    sigset_t all, before;
     *s = (struct starter){ .fd = -1 };
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return -errno;
+    /* Blocked and not ignored: what it starts inherits it, and a signal that comes before the program is its
+     * own master waits there for it instead of being lost. */
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
-    if (pid < 0) {
-        int error = errno;
-        close(ends[0]);
-        close(ends[1]);
-        return -error;
-    }
+    int error = errno;
     if (pid == 0) {
         struct life l = { .fd = ends[1], .start = start_fn, .ctx = ctx };
         close(ends[0]);
         live(&l);
     }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return -error;
+    }
     s->fd = ends[0];
     return 0;
 }
