@@ -48,8 +48,22 @@ function exists(file) {
   return fs.existsSync(file);
 }
 
+// Removes what is there, with all that is in it; a file with `text` takes its place. In a folder that a freshet writes to, something new may come
+// while the rest is removed: then again.
+export function remove(name, text) {
+  return soon(() => {
+    try {
+      fs.rmSync(name, { recursive: true, force: true });
+      if (text !== undefined) fs.writeFileSync(name, text);
+      return true;
+    } catch (e) {
+      if (!['ENOTEMPTY', 'EISDIR'].includes(e.code)) throw e;
+    }
+  });
+}
+
 // A process that nobody has waited for yet does not.
-function lives(pid) {
+export function lives(pid) {
   try {
     return !/^\d+ \(.*\) Z/s.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
