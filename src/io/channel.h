@@ -19,10 +19,11 @@ struct channel_message {
     int fds[CHANNEL_FDS_MAX];        /* who takes one sets it to -1 */
 };
 
-/* Makes both ends, which are close-on-exec and wait when they are read or written. 0 or a negative errno. */
+/* Makes both ends, which are close-on-exec. 0 or a negative errno. */
 int channel_pair(int ends[2]);
 /* Sends a message. Waits while the channel is full, CHANNEL_SEND_MS at most. The descriptors stay the
- * caller's. 0 or a negative errno; -EPIPE: nobody is at the other end. Any thread. */
+ * caller's. 0 or a negative errno, and nothing was sent; -EAGAIN: the other end does not read; -EPIPE: nobody
+ * is there. Any thread. */
 #define CHANNEL_SEND_MS 2000
 int channel_send(int end, char type, struct str text, const int *fds, size_t fds_n);
 /* Waits for a message, `ms` at most; 0: only takes what is there. 1: *m is set. 0: none came. A negative
