@@ -7,12 +7,10 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { alarm, lives } from '../process.mjs';
 
 const token = 'token-of-the-tests';
 const patience_ms = 30_000;
-
-// What no log may hold: the sanitizers' reports and a failed CHECK.
-const alarm = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:|CHECK failed|Assertion/;
 
 // "1500ms", "10s", "-2h", "1d" in milliseconds.
 export function duration(text) {
@@ -60,15 +58,6 @@ export function remove(name, text) {
       if (!['ENOTEMPTY', 'EISDIR'].includes(e.code)) throw e;
     }
   });
-}
-
-// A process that nobody has waited for yet does not.
-export function lives(pid) {
-  try {
-    return !/^\d+ \(.*\) Z/s.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 // One freshet, living in a folder: front, admin and control sockets, log, state/, and what we note about it.
