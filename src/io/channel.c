@@ -167,13 +167,11 @@ static void on_closed(uv_handle_t *handle)
         c->closed(c);
 }
 
-void channel_close(struct channel *c, bool keeps_fd)
+void channel_close(struct channel *c)
 {
     if (uv_is_closing((uv_handle_t *)&c->poll))
         return;
     uv_close((uv_handle_t *)&c->poll, on_closed);
-    if (!keeps_fd) {
-        close(c->fd);
-        c->fd = -1;
-    }
+    close(c->fd);
+    c->fd = -1;
 }

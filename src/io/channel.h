@@ -46,8 +46,8 @@ struct channel {
 /* Starts to receive at `fd`, which the channel owns from now on. 0 or a libuv error. */
 int channel_open(struct channel *c, struct loop *l, int fd,
                  void (*received)(struct channel *, struct channel_message *));
-/* Receives no more, and closes the end unless `keeps_fd`: then the caller owns c->fd. `closed` follows from
- * the loop; until then the memory stays. */
-void channel_close(struct channel *c, bool keeps_fd);
+/* Receives no more, and closes the end. `closed` follows from the loop; until then the memory stays, and the
+ * channel cannot be opened again. */
+void channel_close(struct channel *c);
 
 #endif

@@ -109,7 +109,7 @@ static void who_sends_waits_while_it_is_full(void **state)
     assert_int_equal(channel_send(ends[0], 'z', STR("the last"), NULL, 0), 0);
     pthread_join(reader, NULL);
     assert_int_equal(late.got, n);
-    channel_close(&c, false);
+    channel_close(&c);
     close(ends[1]);
     world_fini(&w);
 }
