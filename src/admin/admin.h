@@ -61,7 +61,7 @@ struct admin {
     int64_t pid;                 /* set by main: this process's */
     uint64_t upgrades;           /* that were begun, ever */
     bool upgrade_runs;
-    struct str upgrade_error; /* of the latest that has ended; owned; empty: there was none */
+    struct buf upgrade_error; /* of the latest that has ended; empty: there was none */
     struct list deploying;    /* requests that wait for their deploy; all on the admin listener's worker */
     struct log_valve refused_said; /* that purges by method were refused */
     struct wrong_tokens wrong_tokens;

@@ -210,9 +210,8 @@ void process_disk_pause(struct process *p, struct disk_watch *w)
         disk_pause(w->disk);
 }
 
-int process_disk_resume(struct process *p, struct disk_watch *w)
+int process_disk_resume(struct disk_watch *w)
 {
-    (void)p;
     return w->disk ? disk_resume(w->disk) : 0;
 }
 

@@ -31,7 +31,7 @@ void process_disk_reloaded(struct process *p, struct disk_watch *w);
 /* For an upgrade: disk_write_behind, disk_pause and disk_resume. The last returns 0 or a negative errno. */
 void process_disk_write_behind(struct disk_watch *w);
 void process_disk_pause(struct process *p, struct disk_watch *w);
-int process_disk_resume(struct process *p, struct disk_watch *w);
+int process_disk_resume(struct disk_watch *w);
 /* Writes what is still to be written. After the workers have ended, before process_facts_stop. */
 void process_disk_stop(struct process *p, struct disk_watch *w);
 /* Frees it. Before the cache. */

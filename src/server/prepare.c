@@ -422,10 +422,8 @@ static int open_address(struct preparation *p, struct str text, const char *cann
                       "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
     bool is_one = at.sa.any.sa_family == AF_UNIX;
     int status = take_inherited(p, text, fds, n, most, is_one, bound);
-    if (status <= 0)
-        status = status < 0 ? status : p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
-    else
-        status = 0;
+    if (status == 0)
+        status = p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
     if (p->only_try && status == UV_EADDRINUSE) {
         /* By a freshet that runs with this configuration, as often as not. */
         fprintf(stderr, "freshet: note: something listens on \"%.*s\" now; run needs it free\n",

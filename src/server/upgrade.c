@@ -45,7 +45,7 @@ static void take_back(struct upgrade *u)
 {
     struct process *p = u->process;
     if (u->is_paused) {
-        int status = process_disk_resume(p, u->disk_watch);
+        int status = process_disk_resume(u->disk_watch);
         if (u->facts_are_paused)
             process_facts_resume(p, u->facts_watch);
         if (status < 0)

@@ -553,6 +553,24 @@ export async function deaf(at = { host: '127.0.0.1', port: 0 }) {
   };
 }
 
+// Plays the one who supervises freshet (sd_notify) at a Unix socket, "@NAME" for an abstract one: `told` gets what is said there and when. Node knows no
+// datagrams on Unix sockets, perl does.
+export async function supervisor(at, told = []) {
+  const script = `use Socket; $| = 1; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die; bind($s, sockaddr_un($ARGV[0] =~ s/^@/\\0/r)) or die "$!";
+    print "bound\\n"; while (defined recv($s, my $m, 4096, 0)) { $m =~ s/\\n/|/g; print "$m\\n"; }`;
+  const child = spawn('perl', ['-e', script, at], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '', bound = false;
+  child.stdout.setEncoding('utf8').on('data', (d) => {
+    text += d;
+    for (let n; (n = text.indexOf('\n')) >= 0; text = text.slice(n + 1)) {
+      if (bound) told.push({ text: text.slice(0, n), at: Date.now() });
+      bound = true;
+    }
+  });
+  await soon(() => bound);
+  return { told, end: () => child.kill() };
+}
+
 // A plain answer of an origin.
 export function reply(body, fields = {}, status = '200 OK') {
   const head = Object.entries({ 'Content-Length': Buffer.byteLength(body, 'latin1'), ...fields })
