@@ -1,7 +1,7 @@
 /*
  * Network addresses, networks, and the look-up of host names. Any thread may call address_* and network_*;
- * they are pure, except address_ask and address_refusal. Those with an `out` leave *out as it was when they fail. resolve_*
- * run on the loop's thread; libuv's thread pool does the look-up.
+ * they are pure, except address_ask and address_refusal. Those with an `out` leave *out as it was when they
+ * fail. resolve_* run on the loop's thread; libuv's thread pool does the look-up.
  */
 #ifndef IO_ADDRESS_H
 #define IO_ADDRESS_H

@@ -1,8 +1,8 @@
 /*
  * A channel between two processes of one user: whole messages with descriptors, in order (a pair of Unix
  * sockets of type SOCK_SEQPACKET). A freshet and the one that takes its place speak over one (server/upgrade,
- * server/takeover). What comes is from a process of ours, but is checked all the same: a message that is too
- * long, or has no type, is dropped.
+ * server/takeover), and so do a freshet and its starter. What comes is from a process of ours: one that sends
+ * a message that is too long, or has no type, counts as gone.
  */
 #ifndef IO_CHANNEL_H
 #define IO_CHANNEL_H
@@ -27,7 +27,8 @@ int channel_pair(int ends[2]);
 #define CHANNEL_SEND_MS 2000
 int channel_send(int end, char type, struct str text, const int *fds, size_t fds_n);
 /* Waits for a message, `ms` at most; 0: only takes what is there. 1: *m is set. 0: none came. A negative
- * errno; -EPIPE: the other end is closed. Descriptors are close-on-exec. */
+ * errno, and nothing more is to be received; -EPIPE: the other end is closed. Descriptors are
+ * close-on-exec. */
 int channel_receive(int end, struct channel_message *m, int64_t ms);
 /* Closes the descriptors that nobody has taken. */
 void channel_close_fds(struct channel_message *m);

@@ -298,8 +298,8 @@ static void go(struct timer *t)
     serves(u);
 }
 
-/* The workers have nothing left, and this process ends. What has not gone by now finds the channel closed, and
- * goes without what was purged: it knows that. */
+/* The workers have nothing left, and this process ends. A new one that has not heard it by now finds the
+ * channel closed, and knows that it was not told all. */
 static void go_at_last(struct upgrade *u)
 {
     timer_stop(&u->process->loop, &u->limit);

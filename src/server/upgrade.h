@@ -33,7 +33,7 @@ enum {
     UPGRADE_GO = 'G',     /* serve */
     UPGRADE_CONNECTION = 'C', /* an idle connection of a site; text: bytes that were read of it */
     UPGRADE_ADMIN = 'D',      /* the same, of the admin listener */
-    UPGRADE_ASKED = 'n',      /* 8 bytes, then as UPGRADE_NAMES; UPGRADE_DONE is waited for */
+    UPGRADE_ASKED = 'q',      /* 8 bytes, then as UPGRADE_NAMES; UPGRADE_DONE is waited for */
     /* to the old one */
     UPGRADE_PREPARED = 'P', /* the settings are good */
     UPGRADE_READY = 'R',    /* text: for each socket, in their order, '1': it is used; '0' */

@@ -1,4 +1,5 @@
-/* A channel between two processes: whole messages with descriptors, in order; who sends waits while it is full. */
+/* A channel between two processes: whole messages with descriptors, in order; who sends waits while it is
+ * full. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

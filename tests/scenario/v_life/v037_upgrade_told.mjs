@@ -9,9 +9,10 @@ const many = 400; // more messages than a socket's buffer holds
 const late = { a: gate(), b: gate() };
 const answer = async (r) => {
   if (r.method === 'POST' && late[r.target[1]]) await late[r.target[1]].opened;
-  return reply(`${r.target} ${++n}`, { 'Cache-Control': 'max-age=6000', 'Cache-Tag': r.target.slice(1) });
+  const vary = r.target.startsWith('/rule?') && ruled ? { 'Netlify-Vary': 'query=y' } : {};
+  return reply(`${r.target} ${++n}`, { 'Cache-Control': 'max-age=6000', 'Cache-Tag': r.target.replace(/^.|\?.*/g, ''), ...vary });
 };
-let n = 0;
+let n = 0, ruled = false;
 process.env.FRESHET_TEST_STAND = path.resolve('stand');
 const stand = (when) => fs.writeFileSync(`stand.${when}`, '');
 const go_on = (when) => fs.unlinkSync(`stand.${when}`);
@@ -41,6 +42,23 @@ await scenario({ answer, flags: ['--workers', '2', '--drain-timeout', '1h'] }, a
     equal(JSON.parse(r.text).durable, true);
     check(!(await hits('/purged')), 'what was purged came back');
     for (const p of pages) check(!(await hits(p)), `${p} was invalidated`);
+    await freshet.drained();
+  });
+  await cases.check('a purge by URL means the page that the new one has, which knows another rule', async () => {
+    await ask('/rule?x=1');
+    check(await hits('/rule?x=1'), 'stored, with its query');
+    await freshet.upgrade(); // from now on it is on disk alone
+    await freshet.drained();
+    stand('opens');
+    const from = await begin();
+    ruled = true;
+    await ask('/rule?x=2'); // from now on x makes no other page here
+    const purge = freshet.api('POST', '/api/v1/purge', '{"urls":["/rule?x=1"]}');
+    await freshet.saying('/rule\\?x=1');
+    go_on('opens');
+    await freshet.replaced(from);
+    equal((await purge).status, 202);
+    check(!(await hits('/rule?x=1')), 'it came back');
     await freshet.drained();
   });
   await cases.check('one that does not listen: connections that it does not take are closed, purges are told until it does', async () => {
