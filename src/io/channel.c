@@ -85,11 +85,12 @@ static int receive_now(int end, struct channel_message *m)
         .msg_iov = iov, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
     };
     ssize_t n;
+    /* ECONNRESET: the other end has closed and left something unread. It is said once, ahead of what came. */
     do {
         n = recvmsg(end, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
+    } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
     if (n == 0)
         return -EPIPE;
     take_fds(&h, m);

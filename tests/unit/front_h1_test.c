@@ -560,9 +560,9 @@ static void an_idle_connection_is_idle_since_its_last_answer(void **state)
     say(fd, "GET /a HTTP/1.1\r\n" HOST "\r\n");
     hear_reply(&w, fd, "Content-Length: 2\r\n", "/a");
     assert_int_equal(shed(&w).idle, 0);
-    world_turn(&w.spot.world, 59999);
+    world_turn(&w.spot.world, 30000);
     assert_int_equal(shed(&w).idle, 0);
-    world_turn(&w.spot.world, 1);
+    world_turn(&w.spot.world, 30000);
     assert_int_equal(shed(&w).idle, 1);
     hear_end(&w, fd, 0);
     work_ends(&w);

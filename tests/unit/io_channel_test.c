@@ -47,6 +47,26 @@ static void whole_messages_with_descriptors(void **state)
     mem_free(m);
 }
 
+/* Also when it has not read what was said to it. */
+static void what_was_said_before_the_end_comes(void **state)
+{
+    (void)state;
+    int ends[2];
+    struct channel_message *m = message_new();
+    assert_int_equal(channel_pair(ends), 0);
+    assert_int_equal(channel_send(ends[1], 'u', STR("unread"), NULL, 0), 0);
+    assert_int_equal(channel_send(ends[0], 'a', STR("one"), NULL, 0), 0);
+    assert_int_equal(channel_send(ends[0], 'b', STR("two"), NULL, 0), 0);
+    close(ends[0]);
+    assert_int_equal(channel_receive(ends[1], m, 1000), 1);
+    assert_int_equal(m->type, 'a');
+    assert_int_equal(channel_receive(ends[1], m, 1000), 1);
+    assert_int_equal(m->type, 'b');
+    assert_int_equal(channel_receive(ends[1], m, 1000), -EPIPE);
+    close(ends[1]);
+    mem_free(m);
+}
+
 /* ---- full ---- */
 
 struct late {
@@ -130,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_messages_with_descriptors),
+        cmocka_unit_test(what_was_said_before_the_end_comes),
         cmocka_unit_test(who_sends_waits_while_it_is_full),
         cmocka_unit_test(who_does_not_read_is_not_waited_for_for_ever),
     };
