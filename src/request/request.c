@@ -183,6 +183,11 @@ static enum step join(struct request *r)
 {
     CHECK(r->found.busy && !r->reader);
     move_object(&r->stale, &r->found.stored);
+    /* Who waits keeps his memory for as long as he does. */
+    if (overload_with(r->w->overload, 0) >= OVERLOAD_PAUSE) {
+        count(r->w->counters, COUNTER_OVERLOAD_REFUSED);
+        return request_fail(r, REASON_OVERLOAD, 503);
+    }
     if (object_readers(r->found.busy) >= (unsigned)r->site->waiters) {
         r->alone = true;
         return STEP_LOOKUP;
