@@ -220,12 +220,17 @@ static enum step do_lookup(struct request *r)
         return STEP_LOOKUP;
     case OUTCOME_DISK: return request_read(r) ? STEP_WAIT : STEP_LOOKUP;
     case OUTCOME_HIT:
+        if (r->reads)
+            count(r->w->counters, COUNTER_DISK_HITS);
         if (object_is_partial(r->found.stored))
             return part_found(r);
         count(r->w->counters, COUNTER_HITS);
         return hit(r);
     case OUTCOME_STALE:
-    case OUTCOME_STALE_JOIN: return stale_hit(r);
+    case OUTCOME_STALE_JOIN:
+        if (r->reads)
+            count(r->w->counters, COUNTER_DISK_HITS);
+        return stale_hit(r);
     case OUTCOME_JOIN: return join(r);
     case OUTCOME_EXPIRED:
     case OUTCOME_MISS: return miss(r, COUNTER_MISSES);
