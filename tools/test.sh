@@ -95,8 +95,9 @@ finish() {
     exit
 }
 
-# Groups of scenarios by their letter.
+# Groups of scenarios by how their names begin. What a page means is decided by one thread.
 by_connection="c d e f k l m n r s t u v x"
+by_thread="b c d e f h2 i l m n o r s t u v w x z"
 
 tools/deps.sh build test </dev/null || {
     total_failed=1
@@ -130,7 +131,7 @@ if is_wanted scenario; then
     part scenario node tests/scenario/run.mjs
     # What a page means does not depend on how bytes come; how connections live does.
     part scenario-epoll env FRESHET_IO=epoll node tests/scenario/run.mjs $by_connection
-    part scenario-tsan $plainly node tests/scenario/run.mjs --build build-tsan
+    part scenario-tsan $plainly node tests/scenario/run.mjs --build build-tsan $by_thread
 fi
 if is_wanted stress; then
     part stress tests/stress/run.sh build-dev/src/freshet
