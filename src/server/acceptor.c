@@ -54,8 +54,13 @@ static struct front *choose_front(struct acceptor *a, struct str protocol)
 static bool begin_handshake(struct acceptor *a, const struct arrival *n)
 {
     struct certificates *c = process_tls_certificates(a->tls);
-    int64_t ms = a->front->requests->snapshot->settings->process.header_timeout;
-    bool has_begun = handshakes_begin(&a->handshakes, n->fd, &n->peer, c, ms);
+    const struct tls_terms terms = {
+        .context = certificates_context(c),
+        .handshake_ms = a->front->requests->snapshot->settings->process.header_timeout,
+        .early = n->early,
+        .in_clear = a->front->protocol->in_clear,
+    };
+    bool has_begun = handshakes_begin(&a->handshakes, n->fd, &n->peer, &terms);
     certificates_unref(c);
     return has_begun;
 }

@@ -35,11 +35,21 @@ await scenario({ answer: () => reply('x', { 'Cache-Control': 'max-age=600' }), f
     equal((await freshet.gauges()).tls_handshakes_failed_total, 20);
   });
   await cases.check('what is no TLS is ended, and a bad record gets an alert', async () => {
-    for (const bytes of [request('/'), '\0'.repeat(100), 'SSH-2.0-x\r\n', '\x16\x03\x01\x48\x01' + 'x'.repeat(50)]) {
+    for (const bytes of ['\0'.repeat(100), 'SSH-2.0-x\r\n', '\x16\x03\x01\x48\x01' + 'x'.repeat(50)]) {
       const c = new Raw(where);
       await c.send(bytes);
       await c.closed();
       equal(c.text.slice(0, 1), bytes[0] === '\x16' ? '\x15' : '');
+    }
+  });
+  await cases.check('who asks in clear is told so', async () => {
+    for (const method of ['GET', 'POST', 'OPTIONS']) {
+      const c = new Raw(where);
+      await c.send(request('/', {}, { method }));
+      const r = (await c.answers(1))[0];
+      equal(r.status, 400);
+      check(/write https:/.test(r.body), r.body);
+      await c.closed();
     }
   });
   await cases.check('whoever leaves midway is forgotten', async () => {
