@@ -118,7 +118,7 @@ static int find_user(struct preparation *p)
 /* What an earlier start by root, or as somebody else, has left there. */
 static int check_owner(const struct preparation *p)
 {
-    static const char *const names[] = { "", "/token", "/lock", "/pages" };
+    static const char *const names[] = { "", "/token", "/lock", "/pages", "/authority.key" };
     char path[PATH_MAX + 8];
     for (size_t i = 0; p->state[0] && i < COUNT_OF(names); i++) {
         snprintf(path, sizeof(path), "%s%s", p->state, names[i]);
@@ -481,6 +481,15 @@ static void print_lines(const char *before, struct str lines)
         fprintf(stderr, "freshet: %s%.*s\n", before, STR_ARG(line));
 }
 
+static int say_certificates(bool good, struct buf *errors, struct buf *warnings)
+{
+    print_lines("", buf_str(errors));
+    print_lines("warning: ", buf_str(warnings));
+    buf_fini(errors);
+    buf_fini(warnings);
+    return good ? 0 : 1;
+}
+
 /* Keys may be for root alone: before it is another user. */
 static int read_certificates(struct preparation *p)
 {
@@ -489,11 +498,17 @@ static int read_certificates(struct preparation *p)
         return 0;
     p->tls = process_tls_new(&p->clock);
     bool good = process_tls_load(p->tls, p->settings, &errors, &warnings);
-    print_lines("", buf_str(&errors));
-    print_lines("warning: ", buf_str(&warnings));
-    buf_fini(&errors);
-    buf_fini(&warnings);
-    return good ? 0 : 1;
+    return say_certificates(good, &errors, &warnings);
+}
+
+/* What is in the state folder is that user's. */
+static int sign_certificates(struct preparation *p)
+{
+    struct buf errors = BUF_INIT, warnings = BUF_INIT;
+    if (!p->tls || p->only_try)
+        return 0;
+    bool good = process_tls_sign(p->tls, p->settings, p->state, &errors, &warnings);
+    return say_certificates(good, &errors, &warnings);
 }
 
 /* ---- all of it ---- */
@@ -503,7 +518,7 @@ int prepare(struct preparation *p)
     static int (*const steps[])(struct preparation *) = {
         find_state,  refuse_taken_state, check_disk,        warn_of_purges,    find_user,
         find_token,  open_country,       read_certificates, count_descriptors, open_sockets,
-        become_user, make_own_token,     try_access_log,
+        become_user, make_own_token,     sign_certificates, try_access_log,
     };
     const struct process_settings *s = &p->settings->process;
     int code = 0;

@@ -589,6 +589,9 @@ static void announce(struct run *r)
         fprintf(stderr, "freshet: listening on %.*s%s\n", (int)length, text,
                 i < s->listen.n ? "" : " with TLS");
     }
+    if (r->p.tls && process_tls_signs(r->p.tls))
+        fprintf(stderr, "freshet: certificates are of the local authority %s/authority.pem; \"freshet trust\" "
+                        "lets browsers and programs on this machine believe it\n", r->found.state);
     if (r->found.admin_fd < 0)
         return;
     size_t length = address_write(&r->found.admin_bound, text);
