@@ -1,6 +1,6 @@
 /*
- * Certificates without any: at addresses of this machine alone (127.0.0.1, ::1), sites without `cert` have one
- * of the local authority (tls/authority.h). Main's thread.
+ * Certificates without any: at addresses of this machine alone (127.0.0.1, ::1), sites without `cert` have
+ * one of the local authority (tls/authority.h). Main's thread.
  */
 #ifndef SERVER_LOCAL_TLS_H
 #define SERVER_LOCAL_TLS_H

@@ -590,8 +590,10 @@ static void announce(struct run *r)
                 i < s->listen.n ? "" : " with TLS");
     }
     if (r->p.tls && process_tls_signs(r->p.tls))
-        fprintf(stderr, "freshet: certificates are of the local authority %s/authority.pem; \"freshet trust\" "
-                        "lets browsers and programs on this machine believe it\n", r->found.state);
+        fprintf(stderr,
+                "freshet: certificates are of the local authority %s/authority.pem; \"freshet trust\" "
+                "lets browsers and programs on this machine believe it\n",
+                r->found.state);
     if (r->found.admin_fd < 0)
         return;
     size_t length = address_write(&r->found.admin_bound, text);

@@ -121,7 +121,8 @@ static bool is_for_root_alone(const struct settings *s, struct str why)
 static void refuse_pair(struct reading *r, struct str why)
 {
     buf_printf(r->errors, "%.*s%s%.*s%s\n", STR_ARG(why),
-               is_for_root_alone(r->s, why) ? "; as root it was read at the start, since then freshet is " : "",
+               is_for_root_alone(r->s, why) ? "; as root it was read at the start, since then freshet is "
+                                            : "",
                STR_ARG(is_for_root_alone(r->s, why) ? r->s->process.user : STR_NONE),
                is_for_root_alone(r->s, why) ? ": let this user read it, or start freshet anew" : "");
     r->good = false;
@@ -131,8 +132,8 @@ static void warn_of_mode(struct reading *r, const char *key)
 {
     int mode = system_file_mode(key);
     if (mode >= 0 && (mode & OTHERS_MAY_READ))
-        buf_printf(r->warnings, "everybody on this machine can read the private key in %s; chmod 600 %s\n", key,
-                   key);
+        buf_printf(r->warnings, "everybody on this machine can read the private key in %s; chmod 600 %s\n",
+                   key, key);
 }
 
 /* The same pair for several sites is read once. NULL: it is wrong, and that is said. */

@@ -23,8 +23,8 @@ bool process_tls_load(struct process_tls *t, const struct settings *s, struct bu
                       struct buf *warnings);
 
 /* The local authority's part (server/local_tls.h): opens it in the state folder, or makes it there, when the
- * settings want it; from then on process_tls_load does so as well. Call it after process_tls_load, as the user
- * that the process stays. The rest is as there. */
+ * settings want it; from then on process_tls_load does so as well. Call it after process_tls_load, as the
+ * user that the process stays. The rest is as there. */
 bool process_tls_sign(struct process_tls *t, const struct settings *s, const char *state, struct buf *errors,
                       struct buf *warnings);
 /* Is one of the certificates signed by the local authority? */

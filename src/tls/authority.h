@@ -1,8 +1,8 @@
 /*
  * A certificate authority of this machine's own, for addresses that only this machine reaches: it signs for
- * localhost and the hosts of the settings, so that a site can be developed over TLS. Nobody believes it before
- * the user says so (the verb trust). Its certificate is in the state folder, in authority.pem, its key in
- * authority.key, which only its owner reads. Main's thread.
+ * localhost and the hosts of the settings, so that a site can be developed over TLS. Nobody believes it
+ * before the user says so (the verb trust). Its certificate is in the state folder, in authority.pem, its key
+ * in authority.key, which only its owner reads. Main's thread.
  */
 #ifndef TLS_AUTHORITY_H
 #define TLS_AUTHORITY_H
@@ -28,9 +28,9 @@ struct authority;
 struct authority *authority_open(const char *folder, int64_t now_ms, bool *made, struct buf *why);
 void authority_free(struct authority *a); /* NULL is allowed */
 
-/* Makes a certificate for these hosts: names, "*.example.com", addresses of IPv4 and IPv6, these with brackets
- * or without. At least one; at most AUTHORITY_NAMES_MOST count. Its key is in memory alone. Returns the pair,
- * with one reference; NULL: `why` says why not. */
+/* Makes a certificate for these hosts: names, "*.example.com", addresses of IPv4 and IPv6, these with
+ * brackets or without. At least one; at most AUTHORITY_NAMES_MOST count. Its key is in memory alone. Returns
+ * the pair, with one reference; NULL: `why` says why not. */
 struct pair *authority_sign(const struct authority *a, const struct strs *hosts, int64_t now_ms,
                             struct buf *why);
 
