@@ -387,16 +387,24 @@ struct str prepare_address(const struct process_settings *s, size_t i)
     return i < s->listen.n ? s->listen.v[i] : s->https.v[i - s->listen.n];
 }
 
-static void add_extra(struct preparation *p, int fd, bool with_tls)
+struct listening prepare_listening(const struct process_settings *s, size_t i)
+{
+    struct listening how = { .with_tls = i >= s->listen.n };
+    for (size_t k = 0; k < s->proxy_protocol.n; k++)
+        how.with_header = how.with_header || str_eq(s->proxy_protocol.v[k], prepare_address(s, i));
+    return how;
+}
+
+static void add_extra(struct preparation *p, int fd, struct listening how)
 {
     p->extra = mem_resize(p->extra, (p->extra_n + 1) * sizeof(*p->extra));
-    p->extra[p->extra_n++] = (struct worker_socket){ .fd = fd, .with_tls = with_tls };
+    p->extra[p->extra_n++] = (struct worker_socket){ .fd = fd, .how = how };
 }
 
 /* The sockets of an address that another process has made, and as many more as workers need. With fewer
  * workers than sockets, some have several: to close one would cut off who waits there. Returns how many were
  * there, or a negative code. */
-static int take_inherited(struct preparation *p, struct str text, bool with_tls, int *fds, size_t n,
+static int take_inherited(struct preparation *p, struct str text, struct listening how, int *fds, size_t n,
                           struct address *bound)
 {
     int all[INHERITED_MOST];
@@ -405,20 +413,20 @@ static int take_inherited(struct preparation *p, struct str text, bool with_tls,
         if (i < n)
             fds[i] = all[i];
         else
-            add_extra(p, all[i], with_tls);
+            add_extra(p, all[i], how);
     int status = have && have < n ? listener_more(fds, have, n) : 0;
     return status < 0 ? status : (int)have;
 }
 
 /* An address of the settings; `fds`: as many sockets of it as workers share it. */
-static int open_address(struct preparation *p, struct str text, bool with_tls, const char *cannot,
+static int open_address(struct preparation *p, struct str text, struct listening how, const char *cannot,
                         const char *otherwise, int *fds, size_t n, struct address *bound)
 {
     struct address at;
     if (!address_parse(text, &at))
         return refuse("not an address:", text, UV_EINVAL, NULL,
                       "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
-    int status = take_inherited(p, text, with_tls, fds, n, bound);
+    int status = take_inherited(p, text, how, fds, n, bound);
     if (status <= 0)
         status = status < 0 ? status : p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
     else
@@ -460,14 +468,14 @@ static int open_sockets(struct preparation *p)
     }
     p->fds = mem_alloc((addresses * n + 1) * sizeof(*p->fds));
     for (size_t i = 0; i < addresses && (code == 0 || p->only_try); i++) {
-        bool with_tls = i >= s->listen.n;
-        code |= open_address(p, prepare_address(s, i), with_tls, "cannot listen on",
-                             with_tls ? "choose another address with --https"
-                                      : "choose another address with --listen",
+        struct listening how = prepare_listening(s, i);
+        code |= open_address(p, prepare_address(s, i), how, "cannot listen on",
+                             how.with_tls ? "choose another address with --https"
+                                          : "choose another address with --listen",
                              p->fds + i * n, n, &p->bound[i]);
     }
     if (s->admin.n && (code == 0 || p->only_try))
-        code |= open_address(p, s->admin, false, "cannot listen for the admin on",
+        code |= open_address(p, s->admin, (struct listening){ 0 }, "cannot listen for the admin on",
                              "choose another address with --admin", &p->admin_fd, 1, &p->admin_bound);
     return code ? code : refuse_unused(p);
 }
