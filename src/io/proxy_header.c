@@ -7,7 +7,8 @@
 #define V2_UNIX   216
 
 static const struct str word = STR_INIT("PROXY ");
-static const struct str mark = { "\r\n\r\n\0\r\nQUIT\n", 12 };
+static const char mark_bytes[] = { 13, 10, 13, 10, 0, 13, 10, 'Q', 'U', 'I', 'T', 10 };
+static const struct str mark = { mark_bytes, sizeof(mark_bytes) };
 
 /* ---- version 1: "PROXY TCP4 192.0.2.1 192.0.2.2 1234 443" ---- */
 

@@ -60,8 +60,8 @@ void acceptor_init(struct acceptor *a, struct loop *l, struct front *front);
 /* Frees the front. Call it when acceptor_is_quiet. */
 void acceptor_fini(struct acceptor *a);
 
-/* Starts accepting on a listening socket (io/listener.h). 0; or a libuv error, and the descriptor is still the
- * caller's. At most ACCEPTOR_LISTENERS_MAX times. */
+/* Starts accepting on a listening socket (io/listener.h). 0; or a libuv error, and the descriptor is still
+ * the caller's. At most ACCEPTOR_LISTENERS_MAX times. */
 int acceptor_listen(struct acceptor *a, int fd, struct listening how);
 /* Accepts what the backlogs still hold, then closes the listeners and drains the front. Call it once. */
 void acceptor_drain(struct acceptor *a);

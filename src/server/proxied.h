@@ -16,8 +16,8 @@ struct proxied {
     struct list all; /* the oldest first */
     size_t n;
     struct log_valve *said; /* that no good header came; shared; NULL: it is not said */
-    /* From the loop, the header is read. Counts the connection as one of `visitor` instead of `peer`, which is
-     * the proxy. false: that one has too many; the connection is closed. */
+    /* From the loop, the header is read. Counts the connection as one of `visitor` instead of `peer`, which
+     * is the proxy. false: that one has too many; the connection is closed. */
     bool (*named)(struct proxied *p, const struct address *peer, const struct address *visitor);
     /* From the loop: in clear: the receiver owns the stream, whose memory comes from mem_alloc. `early`: what
      * came behind the header; good during the call, here and below. */

@@ -1,5 +1,5 @@
-/* A header of the PROXY protocol (io/proxy_header.h): the answer is the same whatever follows it, each beginning of
- * a good one wants more, and who is named has an address that can be written. */
+/* A header of the PROXY protocol (io/proxy_header.h): the answer is the same whatever follows it, each
+ * beginning of a good one wants more, and who is named has an address that can be written. */
 #include <string.h>
 
 #include "base/check.h"

@@ -1,5 +1,5 @@
-/* A header of the PROXY protocol says who the visitor is, at each split point of its bytes; what is not exactly one
- * is none. */
+/* A header of the PROXY protocol says who the visitor is, at each split point of its bytes; what is not
+ * exactly one is none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,8 @@
 
 #define MARK "\r\n\r\n\0\r\nQUIT\n"
 
-/* Each beginning of it wants more; the whole, whatever follows, is good. `source`: "192.0.2.1 1234"; "unix"; "". */
+/* Each beginning of it wants more; the whole, whatever follows, is good. `source`: as address_write has it;
+ * "unix"; "": nobody. */
 static void good(const char *p, size_t n, unsigned version, const char *source)
 {
     struct proxy_header h;
