@@ -54,6 +54,7 @@ group_build() {
     need library zlib zlib1g-dev
     need library libbrotlidec libbrotli-dev
     need library libseccomp libseccomp-dev
+    need library libnghttp2 libnghttp2-dev
 }
 
 # For the checks of the sources alone.

@@ -3,7 +3,7 @@
 
 /* More wait in memory, where the walk finds them. */
 #define LONGS_MOST      64
-#define LONGS_PART      4 /* of the memory's budget, the bytes of all that wait */
+#define LONGS_PART      8 /* of the memory's budget, the bytes of all that wait */
 #define DISK_PART       4 /* of the disk's limit, one body */
 #define PARTS_AT_ONCE   4
 #define WAITING_MOST    ((uint64_t)2 << 20) /* of the log's buffer: the rest is for pages */
@@ -12,9 +12,8 @@
 
 /* A long body that is to be written. */
 struct disk_long {
-    struct link link; /* in disk->longs */
-    struct object *o; /* a reference; held, when it could be (object_hold) */
-    bool is_held;
+    struct link link;   /* in disk->longs */
+    struct object *o;   /* a reference. It may be evicted: to hold it would keep others out of memory. */
     struct place place; /* its primary key stands in `primary`, its rule is a reference */
     uint32_t hash;
     struct body_distance where;
@@ -36,8 +35,6 @@ struct hash128 disk_part_key(const struct cache *c, const struct hash128 *key, u
 
 static void free_long(struct disk_long *l)
 {
-    if (l->is_held)
-        object_release(l->o);
     object_unref(l->o);
     rule_unref((struct rule *)(uintptr_t)l->place.rule);
     mem_free(l);
@@ -83,7 +80,6 @@ enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct pla
     l->where = (struct body_distance){ disk_page_key(d->o.cache, place, hash),
                                        atomic_fetch_add_explicit(&d->object, 1, memory_order_relaxed) };
     l->part = 1;
-    l->is_held = object_hold(o);
     link_init(&l->link);
     lock_take(&d->lock);
     if (!is_there(d, o) && has_room(d, bytes)) {

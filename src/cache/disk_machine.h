@@ -84,7 +84,7 @@ void disk_store_failed(struct disk *d, const struct object *o, const struct plac
 
 /* ---- disk_long.c ---- */
 
-/* Remembers that the long body of `o` is to be written. The object stays in memory until then. */
+/* Remembers that the long body of `o` is to be written, unless it leaves the index before. */
 enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct place *place, uint32_t hash);
 /* Writes some of what was added. Returns after how many microseconds it wants to be called again; -1: there
  * is nothing to write. On the finder's thread, or when that has ended. */

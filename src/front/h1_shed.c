@@ -53,13 +53,20 @@ static size_t holds(const struct h1 *c)
     return bytes;
 }
 
+/* What does it wait for: the end of which request, or the beginning of the next one? For the first one it
+ * waits once: whoever just connects has asked for nothing yet. */
+static uint64_t waits_for(const struct h1 *c)
+{
+    return c->served * 2 + (c->state == H1_IDLE && c->served > 0);
+}
+
 /* Begins to watch it, when it waits for something else than at the last look. */
 static bool is_watched(struct h1 *c, int64_t now_ms)
 {
-    if (c->waits_ms && c->waits_in == c->served)
+    if (c->waits_ms && c->waits_in == waits_for(c))
         return true;
     c->waits_ms = now_ms;
-    c->waits_in = c->served;
+    c->waits_in = waits_for(c);
     c->waits_at = progress(c);
     return false;
 }
@@ -102,11 +109,7 @@ static void look_at_slow(struct h1 *c, const struct front_shed *how, int64_t now
 /* Has it been idle for long? It is as long as nothing came since the last look. */
 static bool is_idle_for(struct h1 *c, int64_t ms, int64_t now_ms)
 {
-    if (c->waits_ms && c->waits_in == c->served)
-        return now_ms - c->waits_ms >= ms;
-    c->waits_ms = now_ms;
-    c->waits_in = c->served;
-    return false;
+    return is_watched(c, now_ms) && now_ms - c->waits_ms >= ms;
 }
 
 static void cut(const struct front_shed *how, const struct candidate *worst, unsigned n,

@@ -60,18 +60,6 @@ static enum head_result take_crlf(struct cursor *c, enum http_error usual)
 /* Scanning. Each skip_ function returns the first byte that does not belong, or `lim`, and reads nothing
  * behind it. */
 
-/* Control characters but HTAB. */
-static inline unsigned value_stops(word w)
-{
-    return word_bits((word_within(w, 0, 0x1f) & ~word_is(w, '\t')) | word_is(w, 0x7f));
-}
-
-/* Space and control characters. What is above 0x7f is UTF-8 or nonsense: http/url tells. */
-static inline unsigned target_stops(word w)
-{
-    return word_bits(word_within(w, 0, 0x20) | word_is(w, 0x7f));
-}
-
 /* All but letters, digits and "-": the rest of a token is rare. */
 static inline unsigned token_stops(word w)
 {
@@ -81,12 +69,12 @@ static inline unsigned token_stops(word w)
 
 static const char *skip_value(const struct cursor *c, const char *p, const char *lim)
 {
-    return scan_for(c->from, p, lim, value_stops);
+    return scan_for(c->from, p, lim, scan_value_stops);
 }
 
 static const char *skip_target(const struct cursor *c, const char *p, const char *lim)
 {
-    return scan_for(c->from, p, lim, target_stops);
+    return scan_for(c->from, p, lim, scan_target_stops);
 }
 
 static const char *skip_token(const struct cursor *c, const char *p, const char *lim, unsigned *kinds)
@@ -180,7 +168,7 @@ static enum head_result parse_version(struct cursor *c, const char *lim, char af
     return bad(c, *c->at == after && v[5] != '1' ? HTTP_ERROR_VERSION_UNSUPPORTED : HTTP_ERROR_VERSION);
 }
 
-static enum method method_of(struct str m)
+enum method method_of(struct str m)
 {
     static const struct {
         struct str name;

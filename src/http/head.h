@@ -45,6 +45,8 @@ enum method {
     METHOD_CONNECT,
 };
 
+/* Returns the method of that name, which is case-sensitive; METHOD_OTHER: none of the above. */
+enum method method_of(struct str name);
 /* Is the method safe: does it change nothing at the origin (RFC 9110 §9.2.1)? `name` is case-sensitive. An
  * unknown method is not safe. */
 bool method_is_safe(struct str name);

@@ -93,4 +93,16 @@ __attribute__((always_inline)) static inline const char *scan_for(const char *fr
     return found ? p + __builtin_ctz(found) : end;
 }
 
+/* For scan_for: what ends a field value (RFC 9110 §5.5): control characters but HTAB. */
+static inline unsigned scan_value_stops(word w)
+{
+    return word_bits((word_within(w, 0, 0x1f) & ~word_is(w, '\t')) | word_is(w, 0x7f));
+}
+/* What ends a request target: space and control characters. What is above 0x7f is UTF-8 or nonsense: http/url
+ * tells. */
+static inline unsigned scan_target_stops(word w)
+{
+    return word_bits(word_within(w, 0, 0x20) | word_is(w, 0x7f));
+}
+
 #endif

@@ -193,6 +193,11 @@ static enum step join(struct request *r)
 {
     CHECK(r->found.busy && !r->reader);
     move_object(&r->stale, &r->found.stored);
+    /* Who waits keeps his memory for as long as he does. */
+    if (overload_with(r->w->overload, 0) >= OVERLOAD_PAUSE) {
+        count(r->w->counters, COUNTER_OVERLOAD_REFUSED);
+        return request_fail(r, REASON_OVERLOAD, 503);
+    }
     if (object_readers(r->found.busy) >= (unsigned)r->site->waiters) {
         r->alone = true;
         return STEP_LOOKUP;
@@ -225,12 +230,17 @@ static enum step do_lookup(struct request *r)
         return STEP_LOOKUP;
     case OUTCOME_DISK: return request_read(r) ? STEP_WAIT : STEP_LOOKUP;
     case OUTCOME_HIT:
+        if (r->reads)
+            count(r->w->counters, COUNTER_DISK_HITS);
         if (object_is_partial(r->found.stored))
             return part_found(r);
         count(r->w->counters, COUNTER_HITS);
         return hit(r);
     case OUTCOME_STALE:
-    case OUTCOME_STALE_JOIN: return stale_hit(r);
+    case OUTCOME_STALE_JOIN:
+        if (r->reads)
+            count(r->w->counters, COUNTER_DISK_HITS);
+        return stale_hit(r);
     case OUTCOME_JOIN: return join(r);
     case OUTCOME_EXPIRED:
     case OUTCOME_MISS: return miss(r, COUNTER_MISSES);

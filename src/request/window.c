@@ -308,6 +308,10 @@ static bool take(struct view *v, const struct body_distance *where, uint32_t par
 static struct view *view_of(struct request *r)
 {
     if (!r->view) {
+        bool is_hit =
+            r->outcome == OUTCOME_HIT || r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN;
+        if (is_hit && !r->reads) /* with a read it is counted already */
+            count(r->w->counters, COUNTER_DISK_HITS);
         r->view = arena_alloc(&r->arena, sizeof(*r->view));
         *r->view = (struct view){ .request = r };
     }

@@ -296,6 +296,7 @@ static void proxied_done_for_tls(struct proxied *p, int fd, const struct address
     struct acceptor *a = CONTAINER_OF(p, struct acceptor, proxied);
     const struct arrival n = { .fd = fd, .how.with_tls = true, .peer = *visitor, .early = early };
     take_connection(a, &n);
+    a->changed(a); /* it may have been the last one, and gone already */
 }
 
 static void proxied_failed(struct proxied *p, const struct address *peer)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "cache/disk.h"
@@ -401,36 +402,47 @@ static void add_extra(struct preparation *p, int fd, struct listening how)
     p->extra[p->extra_n++] = (struct worker_socket){ .fd = fd, .how = how };
 }
 
+/* So many sockets more can the workers accept from. */
+static size_t room_for_extra(const struct preparation *p)
+{
+    size_t of_worker = ACCEPTOR_LISTENERS_MAX - prepare_addresses(&p->settings->process);
+    return p->workers_n * of_worker - p->extra_n;
+}
+
 /* The sockets of an address that another process has made, and as many more as workers need. With fewer
- * workers than sockets, some have several: to close one would cut off who waits there. Returns how many were
- * there, or a negative code. */
+ * workers than sockets, some have several: to close one would cut off who waits there. Beyond `most` they are
+ * left to that process. But `is_one` means that all are one socket, of which descriptors are closed. Returns
+ * how many were there to be taken, or a negative code. */
 static int take_inherited(struct preparation *p, struct str text, struct listening how, int *fds, size_t n,
-                          struct address *bound)
+                          size_t most, bool is_one, struct address *bound)
 {
     int all[INHERITED_MOST];
-    size_t have = p->inherited ? inherited_take(p->inherited, text, all, COUNT_OF(all), bound) : 0;
+    size_t room = most < COUNT_OF(all) && !is_one ? most : COUNT_OF(all);
+    size_t have = p->inherited ? inherited_take(p->inherited, text, all, room, bound) : 0;
     for (size_t i = 0; i < have; i++)
         if (i < n)
             fds[i] = all[i];
+        else if (is_one)
+            close(all[i]);
         else
             add_extra(p, all[i], how);
     int status = have && have < n ? listener_more(fds, have, n) : 0;
     return status < 0 ? status : (int)have;
 }
 
-/* An address of the settings; `fds`: as many sockets of it as workers share it. */
+/* An address of the settings; `fds`: as many sockets of it as workers share it; `most`: as many may be taken
+ * over. */
 static int open_address(struct preparation *p, struct str text, struct listening how, const char *cannot,
-                        const char *otherwise, int *fds, size_t n, struct address *bound)
+                        const char *otherwise, int *fds, size_t n, size_t most, struct address *bound)
 {
     struct address at;
     if (!address_parse(text, &at))
         return refuse("not an address:", text, UV_EINVAL, NULL,
                       "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
-    int status = take_inherited(p, text, how, fds, n, bound);
-    if (status <= 0)
-        status = status < 0 ? status : p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
-    else
-        status = 0;
+    bool is_one = at.sa.any.sa_family == AF_UNIX;
+    int status = take_inherited(p, text, how, fds, n, most, is_one, bound);
+    if (status == 0)
+        status = p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
     if (p->only_try && status == UV_EADDRINUSE) {
         /* By a freshet that runs with this configuration, as often as not. */
         fprintf(stderr, "freshet: note: something listens on \"%.*s\" now; run needs it free\n",
@@ -472,11 +484,12 @@ static int open_sockets(struct preparation *p)
         code |= open_address(p, prepare_address(s, i), how, "cannot listen on",
                              how.with_tls ? "choose another address with --https"
                                           : "choose another address with --listen",
-                             p->fds + i * n, n, &p->bound[i]);
+                             p->fds + i * n, n, n + room_for_extra(p), &p->bound[i]);
     }
+    /* One socket alone: the extra ones are the sites'. */
     if (s->admin.n && (code == 0 || p->only_try))
         code |= open_address(p, s->admin, (struct listening){ 0 }, "cannot listen for the admin on",
-                             "choose another address with --admin", &p->admin_fd, 1, &p->admin_bound);
+                             "choose another address with --admin", &p->admin_fd, 1, 1, &p->admin_bound);
     return code ? code : refuse_unused(p);
 }
 

@@ -70,7 +70,7 @@ struct run {
     struct takeover takeover;
     struct loop_notice upgrade_wanted; /* somebody asks for it by the admin listener */
     bool replaced;                     /* another process serves */
-    bool upgrade_waits;                /* for the end of a reload or a switch */
+    bool upgrade_waits;                /* for the end of a reload, a switch, or an upgrade that has failed */
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -146,6 +146,7 @@ static void worker_gone(struct worker *w)
     process_facts_stop(&r->p, &r->facts_watch);
     signals_close(&r->signals, signals_closed);
     takeover_stop(&r->takeover);
+    upgrade_end(&r->upgrade);
 #ifdef FRESHET_CONTROL
     if (r->control)
         control_close(r->control);
@@ -374,9 +375,10 @@ static void refuse_upgrade(struct run *r, struct buf *why)
 static void upgrade(struct run *r)
 {
     struct buf why = BUF_INIT;
-    if (r->draining || upgrade_runs(&r->upgrade))
+    bool has_failed = r->upgrade.state == UPGRADE_FAILED;
+    if (r->draining || (upgrade_runs(&r->upgrade) && !has_failed))
         return; /* one after the other; and an end is an end */
-    r->upgrade_waits = r->before != NULL;
+    r->upgrade_waits = r->before != NULL || has_failed;
     if (r->upgrade_waits)
         return;
     admin_upgrade_begun(&r->p.admin);
@@ -399,9 +401,11 @@ static void upgrade_wanted(struct loop_notice *n)
 static void upgrade_failed(struct upgrade *u)
 {
     struct run *r = CONTAINER_OF(u, struct run, upgrade);
-    if (r->reload_again)
+    if (r->reload_again && !r->draining)
         reload(r);
     switch_next(r);
+    if (r->upgrade_waits)
+        upgrade(r);
 }
 
 /* What others find this process by will be the new one's. */

@@ -141,8 +141,8 @@ static void tell_left(struct letter *l)
 static void open_leave(struct letter *l)
 {
     struct worker *w = CONTAINER_OF(l, struct worker, leave);
-    w->draining = w->leaves = w->sites.draining = w->internal.draining = true;
-    w->sites.leaving = true;
+    w->draining = w->sites.draining = w->internal.draining = true;
+    w->sites.leaving = w->internal.leaving = true;
     w->has_internal = false;
     timer_start(&w->loop, &w->deadline, w->sites.snapshot->settings->process.drain_timeout, cut_off);
     w->acceptor.front->left = w->internal_acceptor.front->left = left;

@@ -19,6 +19,7 @@ COUNTER(REQUESTS,             "requests_total",                    counter, "Req
 COUNTER(REQUESTS_OPEN,        "requests_open",                     gauge,   "Requests in flight")
 COUNTER(REQUESTS_REFUSED,     "requests_refused_total",            counter, "Requests refused as malformed or over a limit")
 COUNTER(HITS,                 "hits_total",                        counter, "Requests answered from a fresh stored response")
+COUNTER(DISK_HITS,            "disk_hits_total",                   counter, "Of the hits, fresh and stale, those that came from disk")
 COUNTER(DISK_READS,           "disk_reads_total",                  counter, "Requests that needed something from disk")
 COUNTER(DISK_READS_OPEN,      "disk_reads_open",                   gauge,   "Requests that wait for a response to be read from disk")
 COUNTER(STALE_HITS,           "stale_hits_total",                  counter, "Requests answered from a stale stored response")

@@ -8,11 +8,11 @@ import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';
+import { alarm, alarmed } from '../process.mjs';
 
 export { pause };
 export const token = 'token-of-the-tests';
 export const patience_ms = +(process.env.STRESS_PATIENCE ?? 20) * 1000;
-const alarm = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:|CHECK failed|Assertion/;
 
 // Numbers of rounds and requests are cut by this where a slow build needs it.
 const scale = +(process.env.STRESS_SCALE ?? 1);
@@ -221,7 +221,7 @@ export class Freshet {
       if (!this.ended) this.child.kill('SIGABRT');
       await within('the end', this.over, 30_000).catch(() => this.child.kill('SIGKILL'));
     }
-    check(!alarm.test(this.errors), 'no report of a sanitizer', () => this.errors.slice(Math.max(0, this.errors.search(alarm) - 200)).slice(0, 8000));
+    check(!alarm.test(this.errors), 'no report of a sanitizer', () => alarmed(this.errors));
     if (!process.env.STRESS_KEEP) fs.rmSync(this.folder, { recursive: true, force: true });
     else console.log(`kept: ${this.folder}`);
   }
