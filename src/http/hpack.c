@@ -37,6 +37,7 @@ static const uint8_t known_names[FIELD_COUNT] = {
     [FIELD_RANGE] = 50,
     [FIELD_RETRY_AFTER] = 53,
     [FIELD_SET_COOKIE] = 55,
+    [FIELD_STRICT_TRANSPORT_SECURITY] = 56,
     [FIELD_TRANSFER_ENCODING] = 57,
     [FIELD_VARY] = 59,
     [FIELD_VIA] = 60,
