@@ -57,7 +57,6 @@ static const struct {
     { 51, STR_INIT("referer") },
     { 52, STR_INIT("refresh") },
     { 54, STR_INIT("server") },
-    { 56, STR_INIT("strict-transport-security") },
     { 58, STR_INIT("user-agent") },
 };
 #define STATIC_SET_COOKIE 55
