@@ -13,6 +13,8 @@ COUNTER(HANDSHAKES,           "tls_handshakes_total",              counter, "TLS
 COUNTER(HANDSHAKES_RESUMED,   "tls_handshakes_resumed_total",      counter, "TLS handshakes done by a ticket")
 COUNTER(HANDSHAKES_FAILED,    "tls_handshakes_failed_total",       counter, "TLS handshakes that failed, took too long or were left")
 COUNTER(HANDSHAKES_OPEN,      "tls_handshakes_open",               gauge,   "TLS handshakes under way")
+COUNTER(PROXY_HEADERS_OPEN,   "proxy_headers_open",                gauge,   "Connections of which a header of the PROXY protocol is awaited")
+COUNTER(PROXY_HEADERS_FAILED, "proxy_headers_failed_total",        counter, "Connections closed without such a header, or with a wrong one")
 COUNTER(REQUESTS,             "requests_total",                    counter, "Requests begun")
 COUNTER(REQUESTS_OPEN,        "requests_open",                     gauge,   "Requests in flight")
 COUNTER(REQUESTS_REFUSED,     "requests_refused_total",            counter, "Requests refused as malformed or over a limit")
