@@ -176,16 +176,21 @@ static void refuse(struct request *r, const struct asked *asked)
         answer_field(r, STR("WWW-Authenticate"), STR("Bearer"));
 }
 
-/* Whatever changes the store, and so would be lost. */
-static bool changes(enum routes_id route)
+static bool purges(enum routes_id route)
 {
-    return route == ROUTE_PURGE || route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN ||
-           route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE;
+    return route == ROUTE_PURGE || route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN;
 }
 
-static bool is_frozen(const struct admin *a)
+static bool changes_facts(enum routes_id route)
 {
-    return atomic_load_explicit(&a->frozen, memory_order_acquire);
+    return route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE;
+}
+
+/* Whatever changes the store would be lost. But what is purged before the worker leaves is passed on, and its
+ * answer waits until that is on disk (server/upgrade.c). */
+static bool is_frozen(const struct admin *a, const struct request *r, bool is_purge)
+{
+    return atomic_load_explicit(&a->frozen, memory_order_acquire) && (r->w->leaving || !is_purge);
 }
 
 static void answer_frozen(struct request *r, bool is_foreign)
@@ -209,7 +214,7 @@ bool admin_answer(struct admin *a, struct request *r, struct object *o, struct s
     } else if (asked.by.found != ACCESS_GOOD) {
         refuse(r, &asked);
         return !access_refused(a, r, &asked.by, o);
-    } else if (changes(asked.route) && is_frozen(a)) {
+    } else if ((purges(asked.route) || changes_facts(asked.route)) && is_frozen(a, r, purges(asked.route))) {
         answer_frozen(r, asked.route == ROUTE_FOREIGN);
     } else if (asked.route == ROUTE_DEPLOY) {
         return !deploy_answer(a, r, &asked.by.rights, o, body);
@@ -268,7 +273,7 @@ static void start_purge(struct source *s, struct request *r, struct object *o, b
 {
     struct admin *a = CONTAINER_OF(s, struct admin, by_method);
     CHECK(!background);
-    if (is_frozen(a))
+    if (is_frozen(a, r, true))
         answer_frozen(r, false);
     else
         purge_method_answer(a, r, NULL);
@@ -285,7 +290,7 @@ static void start_webhook(struct source *s, struct request *r, struct object *o,
 {
     struct admin *a = CONTAINER_OF(s, struct admin, by_webhook);
     CHECK(!background);
-    if (is_frozen(a))
+    if (is_frozen(a, r, true))
         answer_frozen(r, false);
     else
         webhook_answer(a, r, buf_str(&r->collected));

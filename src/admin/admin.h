@@ -43,8 +43,9 @@ struct admin {
     const struct clock *clock;
     struct str token; /* that of the start, which may do everything; never empty */
     int64_t started_wall_ms, started_mono_ms;
-    _Atomic bool frozen; /* another freshet takes the store over: nothing may be changed here */
-    _Atomic bool ready;  /* false before all listeners are up, and from the drain on */
+    _Atomic bool
+        frozen;         /* another freshet takes the store over: deploys and tokens may not be changed here */
+    _Atomic bool ready; /* false before all listeners are up, and from the drain on */
     /* its own */
     unsigned char digest[ADMIN_DIGEST_BYTES]; /* of the token */
     struct lock lock;                         /* guards those of the members below that are not atomic */
@@ -60,7 +61,7 @@ struct admin {
     int64_t pid;                 /* set by main: this process's */
     uint64_t upgrades;           /* that were begun, ever */
     bool upgrade_runs;
-    struct str upgrade_error; /* of the latest that has ended; owned; empty: there was none */
+    struct buf upgrade_error; /* of the latest that has ended; empty: there was none */
     struct list deploying;    /* requests that wait for their deploy; all on the admin listener's worker */
     struct log_valve refused_said; /* that purges by method were refused */
     struct wrong_tokens wrong_tokens;

@@ -4,21 +4,12 @@
 #include "base/mem.h"
 #include "base/notice.h"
 
-static void set_error(struct admin *a, struct str error)
-{
-    char *copy = error.n ? mem_alloc(error.n + 1) : NULL;
-    if (copy)
-        str_put(copy, error);
-    mem_free((char *)(uintptr_t)a->upgrade_error.p);
-    a->upgrade_error = (struct str){ copy, error.n };
-}
-
 void admin_upgrade_begun(struct admin *a)
 {
     lock_take(&a->lock);
     a->upgrades++;
     a->upgrade_runs = true;
-    set_error(a, STR_NONE);
+    buf_clear(&a->upgrade_error);
     lock_give(&a->lock);
 }
 
@@ -26,7 +17,8 @@ void admin_upgrade_ended(struct admin *a, struct str error)
 {
     lock_take(&a->lock);
     a->upgrade_runs = false;
-    set_error(a, error);
+    buf_clear(&a->upgrade_error);
+    buf_add(&a->upgrade_error, error);
     lock_give(&a->lock);
 }
 
@@ -41,7 +33,7 @@ static void answer(struct admin *a, struct request *r, int status, uint64_t begu
     answer_int(&w, "upgrade", (int64_t)(begun ? begun : a->upgrades));
     answer_bool(&w, "running", runs);
     if (!runs && a->upgrade_error.n)
-        answer_str(&w, "error", a->upgrade_error);
+        answer_str(&w, "error", buf_str(&a->upgrade_error));
     answer_close(&w, '}');
     lock_give(&a->lock);
     answer_json(r, status, answer_finish(&w, &r->arena));
@@ -66,5 +58,5 @@ void upgrade_api_show(struct admin *a, struct request *r)
 
 void upgrade_api_fini(struct admin *a)
 {
-    set_error(a, STR_NONE);
+    buf_fini(&a->upgrade_error);
 }

@@ -299,13 +299,12 @@ int disk_open(const struct disk_options *o, struct disk **out)
     return 0;
 }
 
-/* What can be found at once is found before the first answer. */
-#define FIND_FIRST_MS 300
-#define FIND_NAP_US   500
+#define FIND_NAP_US 500
 
-static void find_first(struct disk *d)
+/* What can be found at once is found before the first answer. */
+static void find_first(struct disk *d, int64_t most_ms)
 {
-    int64_t until_us = clock_mono_us(d->o.clock) + FIND_FIRST_MS * 1000;
+    int64_t until_us = clock_mono_us(d->o.clock) + most_ms * 1000;
     while (!disk_is_whole(d) && clock_mono_us(d->o.clock) < until_us)
         background_nap(FIND_NAP_US);
 }
@@ -317,7 +316,7 @@ static void start_finder(struct disk *d)
         mem_no_thread();
 }
 
-void disk_find(struct disk *d)
+void disk_find(struct disk *d, int64_t most_ms)
 {
     d->is_started = true;
     for (unsigned i = 0; i < DISK_READERS; i++) {
@@ -329,7 +328,7 @@ void disk_find(struct disk *d)
     if (!d->readers)
         mem_no_thread();
     start_finder(d);
-    find_first(d);
+    find_first(d, most_ms);
 }
 
 /* The finder appends only what the workers have stored, which begin after this. */
@@ -340,7 +339,7 @@ void disk_start(struct disk *d)
     if (d->is_started)
         start_finder(d);
     else
-        disk_find(d);
+        disk_find(d, DISK_FIND_MS);
 }
 
 /* At the end: how long a log that is behind is waited for, so that a short run leaves its pages
@@ -376,6 +375,11 @@ void disk_write_behind(struct disk *d)
     background_stop(&d->finder);
     write_the_rest(d);
     atomic_store(&d->is_paused, true);
+}
+
+bool disk_is_paused(const struct disk *d)
+{
+    return atomic_load_explicit(&d->is_paused, memory_order_relaxed);
 }
 
 void disk_pause(struct disk *d)

@@ -47,15 +47,18 @@ struct disk_options {
  * loaded. 0; -EWOULDBLOCK: another process uses it. Waits for the disk, but reads only the heads of
  * segments. */
 int disk_open(const struct disk_options *o, struct disk **out);
-/* Starts to read, and to find what is there: it writes nothing yet. Waits until all is found, 300 ms at
- * most. Once, before disk_start or by it. */
-void disk_find(struct disk *d);
+/* Starts to read, and to find what is there: it writes nothing yet. Waits until all is found, `most_ms` at
+ * most. Once, before disk_start, or with DISK_FIND_MS by it. */
+#define DISK_FIND_MS 300
+void disk_find(struct disk *d, int64_t most_ms);
 /* Starts to write, too. */
 void disk_start(struct disk *d);
 /* Writes what is stored and not on disk, as far as the log keeps up: two seconds at most. From now on
  * disk_store writes nothing; what it would have written invalidates an older one. On main's thread. Then
  * every worker has to pass by, and disk_pause or disk_resume follows. */
 void disk_write_behind(struct disk *d);
+/* Is that so: does another process go on with what is on disk now? Any thread. */
+bool disk_is_paused(const struct disk *d);
 /* Writes what is left of that, and gives the folder back, for another process that takes it over. What is
  * there can be read on; nothing more is written, or taken off the shelf for want of that. On main's thread;
  * the workers may go on. */

@@ -3,7 +3,7 @@
 
 /* More wait in memory, where the walk finds them. */
 #define LONGS_MOST      64
-#define LONGS_PART      4 /* of the memory's budget, the bytes of all that wait */
+#define LONGS_PART      8 /* of the memory's budget, the bytes of all that wait */
 #define DISK_PART       4 /* of the disk's limit, one body */
 #define PARTS_AT_ONCE   4
 #define WAITING_MOST    ((uint64_t)2 << 20) /* of the log's buffer: the rest is for pages */

@@ -332,7 +332,7 @@ void disk_store(struct cache *c, struct object *o, const struct place *place, st
     if (!d)
         return;
     uint32_t hash = place->is_common ? place->common_hash : place->variant_hash;
-    if (atomic_load_explicit(&d->is_paused, memory_order_relaxed))
+    if (disk_is_paused(d))
         store_paused(d, place, hash, now.mono_ms);
     else
         store(d, o, place, hash, NULL, now, false);

@@ -152,8 +152,9 @@ bool name_of_url(struct cache *c, const struct key_request *r, struct arena *a, 
     struct known_rule known = index_known_rule(c, &place);
     struct rule *rule = known.rule;
     bool touches = true;
-    /* A rule that only the disk has is not known here. */
-    bool is_unsure = c->disk && !known.of_2xx && disk_may_know(c->disk, &place.hash);
+    /* A rule that only the disk has is not known here; and who takes the disk over knows only what it has. */
+    bool is_unsure =
+        c->disk && (disk_is_paused(c->disk) || (!known.of_2xx && disk_may_know(c->disk, &place.hash)));
     if (known.busy || is_unsure)
         *name = name_of_path(c, r, a);
     else if (r->query.n && rule_lists_query(rule) && query_keep_listed(r->query, rule, a, &dropped).n == 0 &&

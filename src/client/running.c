@@ -25,22 +25,11 @@ size_t running_folders(char out[RUNNING_FOLDERS][PATH_MAX])
     return n;
 }
 
-/* As others must say it who stand in another folder. */
-static int make_absolute(const char *path, char out[PATH_MAX])
-{
-    char here[PATH_MAX];
-    if (path[0] != '/' && !getcwd(here, sizeof(here)))
-        return -errno;
-    int n =
-        path[0] == '/' ? snprintf(out, PATH_MAX, "%s", path) : snprintf(out, PATH_MAX, "%s/%s", here, path);
-    return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
-}
-
 int running_show(struct presence *p, struct str admin, const char *state)
 {
     char all[RUNNING_FOLDERS][PATH_MAX], path[PATH_MAX];
     *p = (struct presence){ .folder = -1, .file = -1 };
-    int status = make_absolute(state, path);
+    int status = system_absolute(state, path);
     if (status < 0)
         return status;
     json_t *json =

@@ -40,6 +40,13 @@ static size_t holds(const struct h1 *c)
     return bytes;
 }
 
+/* What does it wait for: the end of which request, or the beginning of the next one? For the first one it
+ * waits once: whoever just connects has asked for nothing yet. */
+static uint64_t waits_for(const struct h1 *c)
+{
+    return c->served * 2 + (c->state == H1_IDLE && c->served > 0);
+}
+
 static void look(struct link *l, enum overload_step step, struct shed_look *out)
 {
     struct h1 *c = h1_of_link(l);
@@ -47,7 +54,7 @@ static void look(struct link *l, enum overload_step step, struct shed_look *out)
         return;
     if (c->state == H1_BUSY)
         request_save(&c->x->request);
-    *out = (struct shed_look){ .watch = &c->watch, .served = c->served, .peer = &c->peer };
+    *out = (struct shed_look){ .watch = &c->watch, .waits_for = waits_for(c), .peer = &c->peer };
     if (c->state == H1_IDLE && c->served > 0) {
         out->kind = SHED_IDLE;
     } else if (may_be_cut(c, step)) {

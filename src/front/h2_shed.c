@@ -29,7 +29,9 @@ static void look(struct link *l, enum overload_step step, struct shed_look *out)
         holds += sizeof(*x) + x->in.cap + request_holds(&x->request);
         is_slow = is_slow || waits(x, step);
     }
-    *out = (struct shed_look){ .watch = &c->watch, .served = c->served, .peer = &c->peer, .holds = holds };
+    *out = (struct shed_look){
+        .watch = &c->watch, .waits_for = c->served + 1, .peer = &c->peer, .holds = holds
+    };
     if (c->state == CLIENT_OPEN && c->exchanges_n == 0 && c->served > 0 && !is_slow)
         out->kind = SHED_IDLE;
     else if (is_slow)
@@ -37,7 +39,7 @@ static void look(struct link *l, enum overload_step step, struct shed_look *out)
     if (is_slow) {
         uint64_t held = (c->stream->writing ? stream_queued(c->stream) : 0) + stream_unsent(c->stream);
         uint64_t given = c->written + c->flying_bytes;
-        out->served = 0; /* it may have many requests at a time, some of them stuck */
+        out->waits_for = 0; /* it may have many requests at a time, some of them stuck */
         out->progress = c->got + c->lingered + (given > held ? given - held : 0);
     }
 }

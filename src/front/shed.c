@@ -28,9 +28,9 @@ struct shedding {
 static bool is_watched(const struct shed_look *l, int64_t now_ms)
 {
     struct shed_watch *w = l->watch;
-    if (w->waits_ms && w->waits_in == l->served)
+    if (w->waits_ms && w->waits_in == l->waits_for)
         return true;
-    *w = (struct shed_watch){ now_ms, l->progress, l->served };
+    *w = (struct shed_watch){ now_ms, l->progress, l->waits_for };
     return false;
 }
 

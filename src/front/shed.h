@@ -10,7 +10,7 @@
 #include "front/front.h"
 
 /* In each connection; zeroed at first. Since when it waits for its client (0: it was not found so), how far
- * that had come then, and in which request. */
+ * that had come then, and what it waited for. */
 struct shed_watch {
     int64_t waits_ms;
     uint64_t waits_at, waits_in;
@@ -26,9 +26,9 @@ enum shed_kind {
 struct shed_look {
     enum shed_kind kind;
     struct shed_watch *watch;
-    uint64_t served;   /* requests; or any number that changes with what it waits for */
-    uint64_t progress; /* bytes that the client has sent and taken; only of SHED_SLOW */
-    size_t holds;      /* bytes; the same */
+    uint64_t waits_for; /* a number that changes with what it waits for */
+    uint64_t progress;  /* bytes that the client has sent and taken; only of SHED_SLOW */
+    size_t holds;       /* bytes; the same */
     const struct address *peer;
 };
 

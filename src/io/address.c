@@ -244,6 +244,14 @@ void address_take_turns(struct address *v, size_t n)
     memcpy(v, out, n * sizeof(*v));
 }
 
+void address_ask(int fd, int (*ask)(int, struct sockaddr *restrict, socklen_t *restrict), struct address *out)
+{
+    socklen_t bytes = sizeof(out->sa);
+    *out = (struct address){ .bytes = 0 };
+    if (ask(fd, &out->sa.any, &bytes) == 0)
+        out->bytes = bytes;
+}
+
 int address_refusal(const struct address *at, int error)
 {
     struct stat st;

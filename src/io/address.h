@@ -1,7 +1,7 @@
 /*
  * Network addresses, networks, and the look-up of host names. Any thread may call address_* and network_*;
- * they are pure, except address_refusal. Those with an `out` leave *out as it was when they fail. resolve_*
- * run on the loop's thread; libuv's thread pool does the look-up.
+ * they are pure, except address_ask and address_refusal. Those with an `out` leave *out as it was when they
+ * fail. resolve_* run on the loop's thread; libuv's thread pool does the look-up.
  */
 #ifndef IO_ADDRESS_H
 #define IO_ADDRESS_H
@@ -56,6 +56,10 @@ bool address_is_same(const struct address *a, const struct address *b);
 /* Reorders the n addresses of `v` in place, so that families take turns, beginning with the family of the
  * first; the order within a family stays (RFC 8305 §4). `n` is at most RESOLVE_MAX. */
 void address_take_turns(struct address *v, size_t n);
+
+/* Sets *out to what `ask`, getpeername(2) or getsockname(2), says of the socket; no address when it fails. */
+void address_ask(int fd, int (*ask)(int, struct sockaddr *restrict, socklen_t *restrict),
+                 struct address *out);
 
 /* Returns what the libuv error of a failed connect to `at` means: UV_ENOTSOCK when the connect to a Unix
  * socket was refused because the file at its path is no socket, else `error` itself. Looks at the disk for

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -13,12 +12,7 @@
 
 int channel_pair(int ends[2])
 {
-    struct timeval limit = { .tv_sec = CHANNEL_SEND_MS / 1000, .tv_usec = CHANNEL_SEND_MS % 1000 * 1000 };
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return -errno;
-    for (int i = 0; i < 2; i++)
-        setsockopt(ends[i], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    return 0;
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0 ? 0 : -errno;
 }
 
 /* Room for the descriptors, aligned as the kernel wants it. */
@@ -27,12 +21,31 @@ union control {
     char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_MAX)];
 };
 
+static int send_now(int end, const struct msghdr *m)
+{
+    ssize_t sent;
+    do {
+        sent = sendmsg(end, m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    return sent >= 0 ? 0 : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+/* Until there may be room. false: it is `until_us`, or the end cannot be waited for. */
+static bool wait_for_room(int end, int64_t until_us)
+{
+    struct pollfd p = { .fd = end, .events = POLLOUT };
+    int64_t left_us = until_us - (int64_t)(uv_hrtime() / 1000);
+    int status = left_us > 0 ? poll(&p, 1, (int)((left_us + 999) / 1000)) : 0;
+    return status > 0 || (status < 0 && errno == EINTR);
+}
+
 int channel_send(int end, char type, struct str text, const int *fds, size_t fds_n)
 {
     union control control = { 0 };
     struct iovec iov[] = { { &type, 1 }, { (char *)(uintptr_t)text.p, text.n } };
     struct msghdr m = { .msg_iov = iov, .msg_iovlen = text.n ? 2 : 1 };
-    ssize_t sent;
+    int64_t until_us = (int64_t)(uv_hrtime() / 1000) + CHANNEL_SEND_MS * 1000;
+    int status;
     CHECK(text.n <= CHANNEL_TEXT_MAX && fds_n <= CHANNEL_FDS_MAX);
     if (fds_n) {
         m.msg_control = control.bytes;
@@ -43,10 +56,11 @@ int channel_send(int end, char type, struct str text, const int *fds, size_t fds
         c->cmsg_len = CMSG_LEN(sizeof(int) * fds_n);
         memcpy(CMSG_DATA(c), fds, sizeof(int) * fds_n);
     }
+    /* Not by SO_SNDTIMEO: an end that a loop reads does not wait (uv_poll_init makes it so). */
     do {
-        sent = sendmsg(end, &m, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent < 0 ? -errno : 0;
+        status = send_now(end, &m);
+    } while (status == -EAGAIN && wait_for_room(end, until_us));
+    return status;
 }
 
 static void take_fds(struct msghdr *h, struct channel_message *m)
@@ -71,11 +85,12 @@ static int receive_now(int end, struct channel_message *m)
         .msg_iov = iov, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
     };
     ssize_t n;
+    /* ECONNRESET: the other end has closed and left something unread. It is said once, ahead of what came. */
     do {
         n = recvmsg(end, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
+    } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
     if (n == 0)
         return -EPIPE;
     take_fds(&h, m);
@@ -153,13 +168,11 @@ static void on_closed(uv_handle_t *handle)
         c->closed(c);
 }
 
-void channel_close(struct channel *c, bool keeps_fd)
+void channel_close(struct channel *c)
 {
     if (uv_is_closing((uv_handle_t *)&c->poll))
         return;
     uv_close((uv_handle_t *)&c->poll, on_closed);
-    if (!keeps_fd) {
-        close(c->fd);
-        c->fd = -1;
-    }
+    close(c->fd);
+    c->fd = -1;
 }

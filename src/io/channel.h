@@ -1,8 +1,8 @@
 /*
  * A channel between two processes of one user: whole messages with descriptors, in order (a pair of Unix
  * sockets of type SOCK_SEQPACKET). A freshet and the one that takes its place speak over one (server/upgrade,
- * server/takeover). What comes is from a process of ours, but is checked all the same: a message that is too
- * long, or has no type, is dropped.
+ * server/takeover), and so do a freshet and its starter. What comes is from a process of ours: one that sends
+ * a message that is too long, or has no type, counts as gone.
  */
 #ifndef IO_CHANNEL_H
 #define IO_CHANNEL_H
@@ -19,14 +19,16 @@ struct channel_message {
     int fds[CHANNEL_FDS_MAX];        /* who takes one sets it to -1 */
 };
 
-/* Makes both ends, which are close-on-exec and wait when they are read or written. 0 or a negative errno. */
+/* Makes both ends, which are close-on-exec. 0 or a negative errno. */
 int channel_pair(int ends[2]);
 /* Sends a message. Waits while the channel is full, CHANNEL_SEND_MS at most. The descriptors stay the
- * caller's. 0 or a negative errno; -EPIPE: nobody is at the other end. Any thread. */
+ * caller's. 0 or a negative errno, and nothing was sent; -EAGAIN: the other end does not read; -EPIPE: nobody
+ * is there. Any thread. */
 #define CHANNEL_SEND_MS 2000
 int channel_send(int end, char type, struct str text, const int *fds, size_t fds_n);
 /* Waits for a message, `ms` at most; 0: only takes what is there. 1: *m is set. 0: none came. A negative
- * errno; -EPIPE: the other end is closed. Descriptors are close-on-exec. */
+ * errno, and nothing more is to be received; -EPIPE: the other end is closed. Descriptors are
+ * close-on-exec. */
 int channel_receive(int end, struct channel_message *m, int64_t ms);
 /* Closes the descriptors that nobody has taken. */
 void channel_close_fds(struct channel_message *m);
@@ -45,8 +47,8 @@ struct channel {
 /* Starts to receive at `fd`, which the channel owns from now on. 0 or a libuv error. */
 int channel_open(struct channel *c, struct loop *l, int fd,
                  void (*received)(struct channel *, struct channel_message *));
-/* Receives no more, and closes the end unless `keeps_fd`: then the caller owns c->fd. `closed` follows from
- * the loop; until then the memory stays. */
-void channel_close(struct channel *c, bool keeps_fd);
+/* Receives no more, and closes the end. `closed` follows from the loop; until then the memory stays, and the
+ * channel cannot be opened again. */
+void channel_close(struct channel *c);
 
 #endif

@@ -12,14 +12,6 @@
 
 #define FIRST_FD 3 /* sd_listen_fds(3) */
 
-static void find_bound(struct inherited_socket *s)
-{
-    socklen_t bytes = sizeof(s->bound.sa);
-    s->bound = (struct address){ .bytes = 0 };
-    if (getsockname(s->fd, &s->bound.sa.any, &bytes) == 0)
-        s->bound.bytes = bytes;
-}
-
 bool inherited_add(struct inherited *in, int fd, struct str text)
 {
     if (in->n == INHERITED_MOST)
@@ -28,7 +20,7 @@ bool inherited_add(struct inherited *in, int fd, struct str text)
     struct inherited_socket *s = &in->v[in->n++];
     *s = (struct inherited_socket){ .fd = fd, .text = BUF_INIT, .name = BUF_INIT };
     buf_add(&s->text, text);
-    find_bound(s);
+    address_ask(fd, getsockname, &s->bound);
     return true;
 }
 

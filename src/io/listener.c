@@ -339,10 +339,7 @@ void listener_resume(struct listener *l)
 
 void listener_peer(int fd, struct address *out)
 {
-    socklen_t bytes = sizeof(out->sa);
-    *out = (struct address){ .bytes = 0 };
-    if (getpeername(fd, &out->sa.any, &bytes) == 0)
-        out->bytes = bytes;
+    address_ask(fd, getpeername, out);
 }
 
 void listener_refuse(int fd, struct str text)

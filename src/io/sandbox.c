@@ -59,8 +59,7 @@ int sandbox_begin(struct sandbox *s)
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1)
         return version < 0 ? -errno : -ENOSYS;
-    s->version = (int)version;
-    s->handled = rights_of_version(s->version);
+    s->handled = rights_of_version((int)version);
     struct landlock_ruleset_attr attr = { .handled_access_fs = s->handled };
     s->fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
     return s->fd < 0 ? -errno : 0;

@@ -31,7 +31,6 @@ enum sandbox_access {
 
 struct sandbox {
     int fd;           /* -1: the kernel has none */
-    int version;      /* of the kernel's Landlock */
     uint64_t handled; /* rights that need permission */
 };
 

@@ -2,7 +2,7 @@
  * A small process beside this one that starts a program for it. It is made at the very start, and so keeps
  * what this process gives up: its user, files, system calls (io/sandbox.h), which a program that this process
  * started itself would lack as well. It runs one function, decided at the start, and looks after what that
- * has started; nothing else. It ignores all signals, and ends with this process. Main's thread; calls wait
+ * has started; nothing else. It blocks all signals, and ends with this process. Main's thread; calls wait
  * for its answer, which comes at once.
  */
 #ifndef IO_STARTER_H
@@ -18,8 +18,9 @@ struct starter {
     int fd; /* -1: there is none */
 };
 
-/* Starts a program with these descriptors, which stay the starter's; runs in the starter's process. Returns
- * its process id, or a negative errno. */
+/* Starts a program with these descriptors, which stay the starter's; runs in the starter's process. All
+ * signals are blocked there, none is ignored or handled: the program is started with none blocked, and one
+ * that came before is delivered then. Returns its process id, or a negative errno. */
 typedef pid_t (*starter_fn)(void *ctx, const int *fds, size_t n);
 
 /* Makes it; `start` and what `ctx` leads to are as they are now. Before there is another thread, and before

@@ -172,23 +172,14 @@ void stream_leave(struct stream *s)
 
 /* ---- questions ---- */
 
-static void ask_address(const struct stream *s, struct address *out,
-                        int (*ask)(int, struct sockaddr *restrict, socklen_t *restrict))
-{
-    *out = (struct address){ .bytes = 0 };
-    socklen_t bytes = sizeof(out->sa);
-    if (ask(s->fd, &out->sa.any, &bytes) == 0)
-        out->bytes = bytes;
-}
-
 void stream_peer(const struct stream *s, struct address *out)
 {
-    ask_address(s, out, getpeername);
+    address_ask(s->fd, getpeername, out);
 }
 
 void stream_local(const struct stream *s, struct address *out)
 {
-    ask_address(s, out, getsockname);
+    address_ask(s->fd, getsockname, out);
 }
 
 bool stream_is_dead(const struct stream *s)

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "io/channel.h"
+#include "io/system.h"
 
 extern char **environ;
 
@@ -20,14 +21,6 @@ extern char **environ;
 static bool is_program(const char *path)
 {
     return access(path, X_OK) == 0;
-}
-
-static bool absolute(const char *path, char out[PATH_MAX])
-{
-    char here[PATH_MAX];
-    if (path[0] == '/')
-        return snprintf(out, PATH_MAX, "%s", path) < PATH_MAX;
-    return getcwd(here, sizeof(here)) && snprintf(out, PATH_MAX, "%s/%s", here, path) < PATH_MAX;
 }
 
 static bool find_in_path(const char *name, char out[PATH_MAX])
@@ -39,15 +32,16 @@ static bool find_in_path(const char *name, char out[PATH_MAX])
         struct str folder = str_cut(&rest, ':');
         int n = snprintf(path, sizeof(path), "%.*s/%s", STR_ARG(folder.n ? folder : STR(".")), name);
         if (n > 0 && (size_t)n < sizeof(path) && is_program(path))
-            return absolute(path, out);
+            return system_absolute(path, out) == 0;
     }
     return false;
 }
 
 static void find(const char *argv0, char out[PATH_MAX])
 {
-    bool found = argv0 && argv0[0] &&
-                 (strchr(argv0, '/') ? absolute(argv0, out) && is_program(out) : find_in_path(argv0, out));
+    bool found =
+        argv0 && argv0[0] &&
+        (strchr(argv0, '/') ? system_absolute(argv0, out) == 0 && is_program(out) : find_in_path(argv0, out));
     if (found)
         return;
     ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);

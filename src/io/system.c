@@ -299,6 +299,16 @@ int system_folder_of(const char *path, char out[PATH_MAX])
     return 0;
 }
 
+int system_absolute(const char *path, char out[PATH_MAX])
+{
+    char here[PATH_MAX];
+    bool is_absolute = path[0] == '/';
+    if (!is_absolute && !getcwd(here, sizeof(here)))
+        return -errno;
+    int n = snprintf(out, PATH_MAX, "%s%s%s", is_absolute ? "" : here, is_absolute ? "" : "/", path);
+    return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
 int system_may_make_file(const char *path)
 {
     char folder[PATH_MAX];

@@ -67,6 +67,9 @@ int system_file_mode(const char *path);
 bool system_is_special(const char *path);
 /* Writes the path of the folder that `path` stands in: "." for a name alone. 0 or -ENAMETOOLONG. */
 int system_folder_of(const char *path, char out[PATH_MAX]);
+/* Writes the path as others must say it who stand in another folder: as it is when it begins with '/', else
+ * with the present folder in front. 0 or a negative errno. */
+int system_absolute(const char *path, char out[PATH_MAX]);
 /* Could this process make a file at `path`? Looks only at the folder that the file would stand in. Makes
  * nothing. Returns 0: yes; a negative errno: no, and why. */
 int system_may_make_file(const char *path);

@@ -290,7 +290,9 @@ void fetch_ask(struct fetch *f)
                                  .once = !may_be_sent_twice(f),
                                  .own = f->plan.own,
                                  .retry_ms = retry_time(f) };
-    if (overload_step(f->f->overload) >= OVERLOAD_REFUSE) {
+    /* The step of the last look, or what came since then: a flood is faster than the looks. */
+    if (overload_step(f->f->overload) >= OVERLOAD_REFUSE ||
+        overload_with(f->f->overload, 0) >= OVERLOAD_REFUSE) {
         count(f->f->counters, COUNTER_OVERLOAD_REFUSED);
         fetch_fail(f, REASON_OVERLOAD, 503);
         return;

@@ -35,14 +35,7 @@ static void allow(const struct sandbox *s, const char *path, unsigned access)
 static bool folder_of(const char *path, char out[PATH_MAX])
 {
     char real[PATH_MAX];
-    const char *at = realpath(path, real) ? real : path;
-    const char *slash = strrchr(at, '/');
-    size_t n = !slash ? 0 : slash == at ? 1 : (size_t)(slash - at);
-    if (n >= PATH_MAX)
-        return false;
-    memcpy(out, n ? at : ".", n ? n : 1);
-    out[n ? n : 1] = '\0';
-    return true;
+    return system_folder_of(realpath(path, real) ? real : path, out) == 0;
 }
 
 static void allow_beside(const struct sandbox *s, const char *path, unsigned access)

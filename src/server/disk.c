@@ -187,10 +187,13 @@ void process_disk_reloaded(struct process *p, struct disk_watch *w)
 
 /* ---- an upgrade ---- */
 
+/* The one before serves meanwhile, so that there is time. */
+#define FIND_MS 10000
+
 void process_disk_find(struct disk_watch *w)
 {
     if (w->disk)
-        disk_find(w->disk);
+        disk_find(w->disk, FIND_MS);
 }
 
 void process_disk_write_behind(struct disk_watch *w)
@@ -207,9 +210,8 @@ void process_disk_pause(struct process *p, struct disk_watch *w)
         disk_pause(w->disk);
 }
 
-int process_disk_resume(struct process *p, struct disk_watch *w)
+int process_disk_resume(struct disk_watch *w)
 {
-    (void)p;
     return w->disk ? disk_resume(w->disk) : 0;
 }
 

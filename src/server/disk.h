@@ -21,7 +21,8 @@ struct disk_watch {
  * settings are not those of the last run. After process_facts_open, before process_facts_start. 0; or 1
  * when freshet must not start, and standard error says why. */
 int process_disk_open(struct process *p, struct disk_watch *w, const char *folder);
-/* Finds what is there, before anything is written. After process_disk_open; may be left out. */
+/* For an heir: finds what is there, before anything is written, as far as that takes ten seconds. After
+ * process_disk_open. */
 void process_disk_find(struct disk_watch *w);
 /* Starts to write and to find. After process_facts_start. */
 void process_disk_start(struct process *p, struct disk_watch *w);
@@ -30,7 +31,7 @@ void process_disk_reloaded(struct process *p, struct disk_watch *w);
 /* For an upgrade: disk_write_behind, disk_pause and disk_resume. The last returns 0 or a negative errno. */
 void process_disk_write_behind(struct disk_watch *w);
 void process_disk_pause(struct process *p, struct disk_watch *w);
-int process_disk_resume(struct process *p, struct disk_watch *w);
+int process_disk_resume(struct disk_watch *w);
 /* Writes what is still to be written. After the workers have ended, before process_facts_stop. */
 void process_disk_stop(struct process *p, struct disk_watch *w);
 /* Frees it. Before the cache. */

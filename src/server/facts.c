@@ -120,8 +120,10 @@ bool process_facts_pause(struct process *p, struct facts_watch *w)
 {
     timer_stop(&p->loop, &w->again);
     epochs_end(p->cache->epochs);
-    if (facts_pause(p->facts))
+    if (facts_pause(p->facts)) {
+        facts_unlisten(p->facts, &w->listener); /* that they are another's is no failure */
         return true;
+    }
     log_error(&p->log, "facts", "the disk of the state folder \"%s\" does not answer", w->folder);
     return false;
 }
@@ -131,6 +133,7 @@ void process_facts_resume(struct process *p, struct facts_watch *w)
     epochs_go_on(p->cache->epochs);
     facts_resume(p->facts);
     atomic_store(&p->facts_failing, facts_is_failing(p->facts));
+    facts_listen(p->facts, &w->listener);
     look(w);
     if (w->is_failing && w->folder[0])
         timer_start(&p->loop, &w->again, AGAIN_MS, try_again);

@@ -70,7 +70,7 @@ struct run {
     struct takeover takeover;
     struct loop_notice upgrade_wanted; /* somebody asks for it by the admin listener */
     bool replaced;                     /* another process serves */
-    bool upgrade_waits;                /* for the end of a reload or a switch */
+    bool upgrade_waits;                /* for the end of a reload, a switch, or an upgrade that has failed */
 };
 
 /* ---- the log of errors and warnings ---- */
@@ -146,6 +146,7 @@ static void worker_gone(struct worker *w)
     process_facts_stop(&r->p, &r->facts_watch);
     signals_close(&r->signals, signals_closed);
     takeover_stop(&r->takeover);
+    upgrade_end(&r->upgrade);
 #ifdef FRESHET_CONTROL
     if (r->control)
         control_close(r->control);
@@ -374,9 +375,10 @@ static void refuse_upgrade(struct run *r, struct buf *why)
 static void upgrade(struct run *r)
 {
     struct buf why = BUF_INIT;
-    if (r->draining || upgrade_runs(&r->upgrade))
+    bool has_failed = r->upgrade.state == UPGRADE_FAILED;
+    if (r->draining || (upgrade_runs(&r->upgrade) && !has_failed))
         return; /* one after the other; and an end is an end */
-    r->upgrade_waits = r->before != NULL;
+    r->upgrade_waits = r->before != NULL || has_failed;
     if (r->upgrade_waits)
         return;
     admin_upgrade_begun(&r->p.admin);
@@ -399,9 +401,11 @@ static void upgrade_wanted(struct loop_notice *n)
 static void upgrade_failed(struct upgrade *u)
 {
     struct run *r = CONTAINER_OF(u, struct run, upgrade);
-    if (r->reload_again)
+    if (r->reload_again && !r->draining)
         reload(r);
     switch_next(r);
+    if (r->upgrade_waits)
+        upgrade(r);
 }
 
 /* What others find this process by will be the new one's. */
@@ -558,7 +562,8 @@ static int make_workers(struct run *r)
         struct worker_socket sockets[ACCEPTOR_LISTENERS_MAX];
         size_t n = prepare_addresses(s);
         for (size_t k = 0; k < n; k++)
-            sockets[k] = (struct worker_socket){ r->found.fds[k * p->workers_n + i], k >= s->listen.n };
+            sockets[k] =
+                (struct worker_socket){ r->found.fds[k * p->workers_n + i], prepare_listening(s, k) };
         for (size_t k = i; k < r->found.extra_n && n < ACCEPTOR_LISTENERS_MAX; k += p->workers_n)
             sockets[n++] = r->found.extra[k];
         struct worker *w = &p->workers[i];
@@ -586,9 +591,15 @@ static void announce(struct run *r)
     const struct process_settings *s = &r->p.settings->process;
     for (size_t i = 0; i < prepare_addresses(s); i++) {
         size_t length = address_write(&r->found.bound[i], text);
-        fprintf(stderr, "freshet: listening on %.*s%s\n", (int)length, text,
-                i < s->listen.n ? "" : " with TLS");
+        struct listening how = prepare_listening(s, i);
+        fprintf(stderr, "freshet: listening on %.*s%s%s\n", (int)length, text,
+                how.with_tls ? " with TLS" : "", how.with_header ? ", behind proxies (proxy_protocol)" : "");
     }
+    if (r->p.tls && process_tls_signs(r->p.tls))
+        fprintf(stderr,
+                "freshet: certificates are of the local authority %s/authority.pem; \"freshet trust\" "
+                "lets browsers and programs on this machine believe it\n",
+                r->found.state);
     if (r->found.admin_fd < 0)
         return;
     size_t length = address_write(&r->found.admin_bound, text);

@@ -1,14 +1,20 @@
 #include "server/takeover.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cache/names.h"
+#include "io/background.h"
+#include "io/system.h"
 #include "server/worker.h"
 
-#define BEGIN_MS 10000
-#define STORE_MS 60000
+#define BEGIN_MS       10000
+#define STORE_MS       60000
+#define QUESTION_BYTES sizeof(uint64_t)
 
 /* ---- what is passed ---- */
 
@@ -55,16 +61,34 @@ int takeover_begin(struct takeover *t)
 
 /* ---- what is purged, and who comes ---- */
 
-static void purge(struct takeover *t, const struct channel_message *m)
+/* Kind, names. */
+static void purge(struct takeover *t, struct str text)
 {
     uint64_t names[CHANNEL_TEXT_MAX / sizeof(uint64_t)];
-    size_t n = m->n > 0 ? (m->n - 1) / sizeof(*names) : 0;
-    unsigned kind = m->n > 0 ? (unsigned char)m->text[0] : PURGE_KINDS;
+    size_t n = text.n > 0 ? (text.n - 1) / sizeof(*names) : 0;
+    unsigned kind = text.n > 0 ? (unsigned char)text.p[0] : PURGE_KINDS;
     if (kind >= PURGE_KINDS || n == 0)
         return;
-    memcpy(names, m->text + 1, n * sizeof(*names));
+    memcpy(names, text.p + 1, n * sizeof(*names));
+    for (size_t i = 0; i < n; i++)
+        if ((names[i] & ~EPOCH_IS_MADE & ~EPOCH_NAME_BITS) != 0)
+            return;
     epochs_purge(t->process->cache->epochs, (enum purge_kind)kind, names, n,
                  clock_now(&t->process->clock).mono_ms);
+}
+
+/* What was purged at the old one is not known here, so all may be. */
+static void purge_all(struct takeover *t, enum purge_kind kind)
+{
+    struct process *p = t->process;
+    const struct settings *s = settings_as_read(p->settings);
+    for (size_t i = 0; i < s->sites_n; i++) {
+        uint64_t name = name_of_site(p->cache, s->sites[i].name);
+        epochs_purge(p->cache->epochs, kind, &name, 1, clock_now(&p->clock).mono_ms);
+    }
+    log_warning(&p->log, "upgrade",
+                "the freshet that was replaced could not say all that was purged there: the cache %s",
+                kind == PURGE_HARD ? "was emptied" : "is asked for anew, page by page");
 }
 
 /* To the workers in turn: they are many, or few enough not to matter. */
@@ -90,21 +114,38 @@ static void keep(struct takeover *t, bool is_internal, struct channel_message *m
 
 /* ---- step by step ---- */
 
-/* Waits for a message of that type. Whatever ends the wait, nobody else has the store then. */
-static void wait_for(struct takeover *t, char type)
+/* Waits for a message of that type. Whatever ends the wait, nobody else has the store then. false: it has not
+ * come. */
+static bool wait_for(struct takeover *t, char type)
 {
     struct channel_message *m = t->message;
     int got;
     while ((got = channel_receive(t->channel_fd, m, STORE_MS)) == 1) {
         bool is_connection = m->type == UPGRADE_CONNECTION || m->type == UPGRADE_ADMIN;
         if (m->type == UPGRADE_NAMES && t->process)
-            purge(t, m);
+            purge(t, (struct str){ m->text, m->n });
+        if (m->type == UPGRADE_ALL && t->process)
+            purge_all(t, PURGE_HARD);
         if (is_connection && m->fds_n == 1)
             keep(t, m->type == UPGRADE_ADMIN, m);
         channel_close_fds(m);
         if (m->type == type)
-            return;
+            return true;
     }
+    return false;
+}
+
+/* Stands as long as that file is there. */
+static void stand(const char *when)
+{
+#ifdef FRESHET_CONTROL
+    char path[PATH_MAX];
+    const char *file = getenv("FRESHET_TEST_STAND");
+    int n = file ? snprintf(path, sizeof(path), "%s.%s", file, when) : -1;
+    while (n > 0 && (size_t)n < sizeof(path) && system_file_mode(path) >= 0)
+        background_nap(1000);
+#endif
+    (void)when;
 }
 
 void takeover_prepared(struct takeover *t)
@@ -112,7 +153,7 @@ void takeover_prepared(struct takeover *t)
     if (!t->is_heir)
         return;
     channel_send(t->channel_fd, UPGRADE_PREPARED, STR_NONE, NULL, 0);
-    wait_for(t, UPGRADE_STORE);
+    (void)wait_for(t, UPGRADE_STORE);
 }
 
 void takeover_ready(struct takeover *t, struct process *p)
@@ -121,12 +162,15 @@ void takeover_ready(struct takeover *t, struct process *p)
     t->process = p;
     if (!t->is_heir)
         return;
+    stand("opens");
     for (size_t i = 0; i < t->sockets.n; i++)
         buf_add_char(&kept, t->sockets.v[i].is_taken ? '1' : '0');
     inherited_close_left(&t->sockets); /* the old one has it too, and accepts who waits there */
     channel_send(t->channel_fd, UPGRADE_READY, buf_str(&kept), NULL, 0);
     buf_fini(&kept);
-    wait_for(t, UPGRADE_GO);
+    stand("waits");
+    if (!wait_for(t, UPGRADE_GO))
+        purge_all(t, PURGE_INVALIDATE); /* it has answered unsafe requests, and nobody waited for purges */
     if (t->errors_fd >= 0)
         successor_set_errors(t->errors_fd);
     t->errors_fd = -1;
@@ -141,11 +185,16 @@ static void received(struct channel *c, struct channel_message *m)
         takeover_stop(t);
         return;
     }
-    if (m->type == UPGRADE_ASKED) {
-        purge(t, m);
-        channel_send(c->fd, UPGRADE_DONE, STR_NONE, NULL, 0);
+    struct str text = { m->text, m->n };
+    if (m->type == UPGRADE_ASKED && m->n > QUESTION_BYTES) {
+        purge(t, str_from_index(text, QUESTION_BYTES));
+        channel_send(c->fd, UPGRADE_DONE, str_first(text, QUESTION_BYTES), NULL, 0);
+    } else if (m->type == UPGRADE_NAMES) {
+        purge(t, text);
+    } else if (m->type == UPGRADE_ALL) {
+        purge_all(t, PURGE_HARD);
     } else if ((m->type == UPGRADE_CONNECTION || m->type == UPGRADE_ADMIN) && m->fds_n == 1) {
-        give(t, m->type == UPGRADE_ADMIN, m->fds[0], (struct str){ m->text, m->n });
+        give(t, m->type == UPGRADE_ADMIN, m->fds[0], text);
         m->fds[0] = -1;
     }
 }
@@ -164,12 +213,15 @@ void takeover_serve(struct takeover *t)
     t->is_open = channel_open(&t->channel, &t->process->loop, t->channel_fd, received) == 0;
     if (!t->is_open)
         close(t->channel_fd);
+    else /* the first commit has been waited for (facts_start) */
+        channel_send(t->channel_fd, UPGRADE_SAVED, facts_is_failing(t->process->facts) ? STR("0") : STR("1"),
+                     NULL, 0);
 }
 
 void takeover_stop(struct takeover *t)
 {
     if (t->is_open)
-        channel_close(&t->channel, false);
+        channel_close(&t->channel);
     t->is_open = false;
 }
 

@@ -22,6 +22,14 @@ void process_tls_free(struct process_tls *t); /* NULL is allowed */
 bool process_tls_load(struct process_tls *t, const struct settings *s, struct buf *errors,
                       struct buf *warnings);
 
+/* The local authority's part (server/local_tls.h): opens it in the state folder, or makes it there, when the
+ * settings want it; from then on process_tls_load does so as well. Call it after process_tls_load, as the
+ * user that the process stays. The rest is as there. */
+bool process_tls_sign(struct process_tls *t, const struct settings *s, const char *state, struct buf *errors,
+                      struct buf *warnings);
+/* Is one of the certificates signed by the local authority? */
+bool process_tls_signs(const struct process_tls *t);
+
 /* Begins to look after the files, the dates and the keys of tickets; to log. Before the workers start.
  * `settings`: where those in force are found. */
 void process_tls_watch(struct process_tls *t, struct loop *l, struct settings *const *settings);

@@ -51,9 +51,9 @@ struct worker {
     struct timer deadline;
     struct letter look_again; /* a connection was arriving when the worker wanted to end */
     struct timer readers;     /* while visitors of other workers read what this worker fetches */
-    bool looks_again, draining, leaves, log_closed, follows_not; /* follows_not: `follow` is quiet */
-    bool alone;                                                  /* the other workers are gone */
-    bool cut;                                                    /* drain_timeout has passed */
+    bool looks_again, draining, log_closed, follows_not; /* follows_not: `follow` is quiet */
+    bool alone;                                          /* the other workers are gone */
+    bool cut;                                            /* drain_timeout has passed */
     bool ending;
 };
 
@@ -63,7 +63,7 @@ struct worker {
  * end. */
 struct worker_socket {
     int fd;
-    bool with_tls;
+    struct listening how;
 };
 int worker_init(struct worker *w, struct process *p, unsigned index, const struct worker_socket *sockets,
                 size_t n, int internal_fd);

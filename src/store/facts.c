@@ -275,6 +275,7 @@ bool facts_pause(struct facts *f)
     bool ended = facts_stop(f);
     if (ended)
         facts_disk_leave(&f->disk);
+    atomic_store(&f->is_paused, ended);
     lock_take(&f->lock);
     f->state.is_failing = true;
     atomic_store(&f->is_failing, true);
@@ -294,7 +295,19 @@ void facts_resume(struct facts *f)
     f->state.is_failing = false;
     atomic_store(&f->is_failing, false);
     lock_give(&f->lock);
+    atomic_store(&f->is_paused, false);
     facts_start(f);
+}
+
+void facts_give(struct facts *f, uint64_t upto, bool saved)
+{
+    CHECK(!f->is_running);
+    lock_take(&f->lock);
+    if (saved && upto > atomic_load(&f->saved))
+        atomic_store(&f->saved, upto);
+    atomic_store(&f->is_paused, false);
+    facts_tell(f);
+    lock_give(&f->lock);
 }
 
 void facts_free(struct facts *f)
@@ -331,8 +344,12 @@ uint64_t facts_ask(struct facts *f)
 
 enum facts_settled facts_settled(struct facts *f, uint64_t ticket)
 {
+    /* Looked at first: what facts_give or a commit has said before it was cleared is seen. */
+    bool is_paused = atomic_load(&f->is_paused);
     if (atomic_load(&f->saved) >= ticket)
         return FACTS_SAVED;
+    if (is_paused && atomic_load(&f->failed) < ticket)
+        return FACTS_UNSETTLED;
     return atomic_load(&f->is_failing) || atomic_load(&f->failed) >= ticket ? FACTS_UNSAVED : FACTS_UNSETTLED;
 }
 
@@ -356,6 +373,14 @@ void facts_listen(struct facts *f, struct facts_listener *l)
     lock_take(&f->lock);
     list_push_back(&f->listeners, &l->link);
     lock_give(&f->lock);
+}
+
+void facts_tell(struct facts *f)
+{
+    LIST_EACH(l, &f->listeners) {
+        struct facts_listener *x = CONTAINER_OF(l, struct facts_listener, link);
+        x->told(x);
+    }
 }
 
 void facts_unlisten(struct facts *f, struct facts_listener *l)

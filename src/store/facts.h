@@ -89,9 +89,12 @@ void facts_start(struct facts *f);
  * freed, and nothing is left but to end the process. */
 bool facts_stop(struct facts *f);
 /* Like facts_stop, but for another process that takes the folder over: gives the folder back. What is put
- * from now on is in memory alone. false: as of facts_stop, and facts_resume must not be called. On main's
- * thread; others may use the facts meanwhile. */
+ * from now on is in memory alone, and unsettled, until facts_resume or facts_give follows. false: as of
+ * facts_stop, and facts_resume must not be called. On main's thread; others may use the facts meanwhile. */
 bool facts_pause(struct facts *f);
+/* The other process has it for good. `saved`: it has put all on disk that has a ticket up to `upto`. Whoever
+ * waits is told. What comes later is in memory alone. On main's thread. */
+void facts_give(struct facts *f, uint64_t upto, bool saved);
 /* Takes the folder again, since the other process did not start, and goes on. Another may have it by now:
  * then what is new is in memory alone. Waits as facts_start does. */
 void facts_resume(struct facts *f);

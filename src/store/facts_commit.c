@@ -315,10 +315,7 @@ static void settle(struct facts *f, uint64_t upto, int status, size_t n)
                  status == -EWOULDBLOCK ? "another freshet uses it" : system_strerror(status));
     }
     CHECK(pthread_cond_broadcast(&f->settled) == 0);
-    LIST_EACH(l, &f->listeners) {
-        struct facts_listener *x = CONTAINER_OF(l, struct facts_listener, link);
-        x->told(x);
-    }
+    facts_tell(f);
     lock_give(&f->lock);
 }
 

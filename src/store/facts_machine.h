@@ -79,6 +79,7 @@ struct facts {
     _Atomic uint64_t saved, failed; /* that are on disk; that are not */
     atomic_bool is_wanted;          /* a round */
     atomic_bool is_failing;         /* as in `state`; written under the lock */
+    atomic_bool is_paused;          /* nobody knows yet whether what is asked for will be saved */
 
     struct lock lock; /* guards what follows */
     struct list all, unsaved;
@@ -99,6 +100,8 @@ struct facts {
 
 /* Forgets a fact. Under the lock. */
 void facts_drop(struct facts *f, struct fact *x);
+/* Tells all listeners. Under the lock. */
+void facts_tell(struct facts *f);
 
 /* ---- facts_commit.c ---- */
 

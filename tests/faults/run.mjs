@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { alarm } from '../process.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url)), args = process.argv.slice(2);
 const option = (name, otherwise) => {
@@ -24,7 +25,6 @@ const library = path.join(base, 'faults.so');
 execFileSync('cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', library, path.join(here, 'faults.c'), '-ldl']);
 // The sanitizer's library must come before all others.
 const asan = fs.readFileSync(program).includes('__asan_init') ? execFileSync('cc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim() : '';
-const alarm = /AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|CHECK failed|this is a bug|Assertion/;
 
 let state = +(process.env.FAULTS_SEED ?? Date.now() & 0xffff);
 console.log(`FAULTS_SEED=${state}`);

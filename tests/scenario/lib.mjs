@@ -7,12 +7,10 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { alarm, lives } from '../process.mjs';
 
 const token = 'token-of-the-tests';
 const patience_ms = 30_000;
-
-// What no log may hold: the sanitizers' reports and a failed CHECK.
-const alarm = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:|CHECK failed|Assertion/;
 
 // "1500ms", "10s", "-2h", "1d" in milliseconds.
 export function duration(text) {
@@ -48,13 +46,18 @@ function exists(file) {
   return fs.existsSync(file);
 }
 
-// A process that nobody has waited for yet does not.
-function lives(pid) {
-  try {
-    return !/^\d+ \(.*\) Z/s.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
+// Removes what is there, with all that is in it; a file with `text` takes its place. In a folder that a freshet writes to, something new may come
+// while the rest is removed: then again.
+export function remove(name, text) {
+  return soon(() => {
+    try {
+      fs.rmSync(name, { recursive: true, force: true });
+      if (text !== undefined) fs.writeFileSync(name, text);
+      return true;
+    } catch (e) {
+      if (!['ENOTEMPTY', 'EISDIR'].includes(e.code)) throw e;
+    }
+  });
 }
 
 // One freshet, living in a folder: front, admin and control sockets, log, state/, and what we note about it.
@@ -91,6 +94,7 @@ export class Freshet {
     // A flag would count more than the file.
     const inFile = (flag) => config.length > 0 && new RegExp(`^${flag.slice(2)}:`, 'm').test(this.note('config.yaml'));
     const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f) && !inFile(f)).flat(), ...flags];
+    this.orphan = false;
     for (const old of ['pid', 'status', 'ended', 'files']) fs.rmSync(this.at(old), { force: true });
     // A shell stays beside it, to note how it ended.
     spawn('/bin/sh', ['-c', 'd=$1; shift; "$@" >>"$d/log" 2>&1 </dev/null & echo $! >"$d/pid.new"; mv "$d/pid.new" "$d/pid";' +
@@ -549,6 +553,24 @@ export async function deaf(at = { host: '127.0.0.1', port: 0 }) {
       for (const s of queued) s.destroy();
     },
   };
+}
+
+// Plays the one who supervises freshet (sd_notify) at a Unix socket, "@NAME" for an abstract one: `told` gets what is said there and when. Node knows no
+// datagrams on Unix sockets, perl does.
+export async function supervisor(at, told = []) {
+  const script = `use Socket; $| = 1; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die; bind($s, sockaddr_un($ARGV[0] =~ s/^@/\\0/r)) or die "$!";
+    print "bound\\n"; while (defined recv($s, my $m, 4096, 0)) { $m =~ s/\\n/|/g; print "$m\\n"; }`;
+  const child = spawn('perl', ['-e', script, at], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '', bound = false;
+  child.stdout.setEncoding('utf8').on('data', (d) => {
+    text += d;
+    for (let n; (n = text.indexOf('\n')) >= 0; text = text.slice(n + 1)) {
+      if (bound) told.push({ text: text.slice(0, n), at: Date.now() });
+      bound = true;
+    }
+  });
+  await soon(() => bound);
+  return { told, end: () => child.kill() };
 }
 
 // A plain answer of an origin.

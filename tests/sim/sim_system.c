@@ -145,6 +145,12 @@ int system_folder_of(const char *path, char out[PATH_MAX])
     return 0;
 }
 
+int system_absolute(const char *path, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "/%s", path);
+    return 0;
+}
+
 /* ---- io/presence.h, io/watch.h: nobody looks ---- */
 
 int presence_make_folder(const char *folder)

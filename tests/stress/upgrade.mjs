@@ -1,16 +1,18 @@
 // One upgrade after the other, under load: no request fails, on connections that stay open or are new; what was stored is a hit, whole and byte by byte;
-// what was purged stays purged, whichever process was asked. `make upgrades ROUNDS=100` is the long form.
+// what was purged stays purged, whichever process was asked, and no purge has to be asked for twice. `make upgrades ROUNDS=100` is the long form.
 // scenarios V12, V13
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
+import { alarm, alarmed, lives } from '../process.mjs';
 import { below, check, chance, done, equal, eventually, pause, scaled, token } from './lib.mjs';
 
 const rounds = +(process.env.UPGRADE_ROUNDS ?? scaled(10, 4)), keys = 200, keepers = 12, comers = 3, purgers = 2;
 const version = new Map(), least = new Map();
-const bodyOf = (key, v) => `key ${key} version ${v} ` + String.fromCharCode(97 + (key + v) % 26).repeat([0, 900, 9000, 70_000][key % 4]);
+// All of them are a small part of a segment: each process begins one, and when the disk comes round all of one that is mostly empty is carried over.
+const bodyOf = (key, v) => `key ${key} version ${v} ` + String.fromCharCode(97 + (key + v) % 26).repeat(key % 40 === 3 ? 70_000 : [0, 300, 1500, 6000][key % 4]);
 
 let fetched = 0;
 const origin = http.createServer((q, r) => {
@@ -24,7 +26,7 @@ await new Promise((r) => origin.listen(0, '127.0.0.1', r));
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'freshet-upgrades-'));
 let log = '';
 const args = ['run', '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', '127.0.0.1:0', '--admin', `unix:${folder}/admin`,
-  '--state', `${folder}/state`, '--token', token, '--workers', '2', '--disk', '64M', '--disk-rate', '0', '--drain-timeout', '20s',
+  '--state', `${folder}/state`, '--token', token, '--workers', '2', '--disk', '128M', '--disk-rate', '0', '--drain-timeout', '20s',
   ...(process.env.FRESHET_IO ? ['--io', process.env.FRESHET_IO] : [])];
 const env = { ...process.env, FRESHET_RUNTIME_DIR: `${folder}/run` };
 const child = spawn(process.env.FRESHET, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
@@ -91,13 +93,6 @@ for (let i = 0; i < purgers; i++) loops.push((async () => {
   }
 })());
 
-const lives = (pid) => {
-  try {
-    return !/^\d+ \(.*\) Z/s.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
 let cold = 0;
 try {
   for (let i = 0; i < keys; i++) await ask(i, stays);
@@ -117,9 +112,9 @@ over = true;
 await Promise.all(loops);
 equal(status, 0, 'the first one ended well');
 check(hits > asked / 2, 'most are hits', `${hits} of ${asked}`);
+check(refused <= rounds / 10, 'purges are taken all the time', () => `${refused} were refused`);
 check(cold < keys / 4, 'no moment is cold', `${cold} fetches more than purges ask for, of ${keys} pages`);
-check(!/AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|CHECK failed/.test(log), 'no report of a sanitizer',
-  () => log.slice(Math.max(0, log.search(/Sanitizer|runtime error:|CHECK failed/) - 300)).slice(0, 8000));
+check(!alarm.test(log), 'no report of a sanitizer', () => alarmed(log));
 process.kill(pids.at(-1), 'SIGTERM');
 await eventually('the last one ends', () => !lives(pids.at(-1)), 30_000);
 check(!/error /.test(log.replace(/^freshet: .*$/gm, '')), 'the log has no error', () => /.*error .*/.exec(log)?.[0]);

@@ -519,6 +519,55 @@ static void a_reply_that_is_cut_never_looks_whole(void **state)
     work_ends(&w);
 }
 
+/* ---- when memory is short ---- */
+
+static struct front_shed_done shed(struct place_of_work *w)
+{
+    struct front_shed how = { .step = OVERLOAD_CUT, .idle_ms = 60000, .places = 1, .looks = 10 };
+    struct front_shed_done done;
+    front_shed(w->front, &how, &done);
+    return done;
+}
+
+/* However long its connection was idle before. */
+static void who_has_just_begun_a_request_is_not_cut_off(void **state)
+{
+    (void)state;
+    struct place_of_work w;
+    work_begins(&w, "idle_timeout: 1h\n");
+    int fd = come(&w);
+    say(fd, "GET /a HTTP/1.1\r\n" HOST "\r\n");
+    hear_reply(&w, fd, "Content-Length: 2\r\n", "/a");
+    assert_int_equal(shed(&w).cut, 0); /* idle */
+    world_turn(&w.spot.world, 5000);
+    say(fd, "GET /b HTTP/1.1\r\n");
+    world_settle(&w.spot.world);
+    struct front_shed_done done = shed(&w);
+    assert_int_equal(done.cut, 0);
+    assert_int_equal(done.slow, 1);
+    world_turn(&w.spot.world, 1000);
+    assert_int_equal(shed(&w).cut, 1);
+    hear_end(&w, fd, ECONNRESET);
+    work_ends(&w);
+}
+
+static void an_idle_connection_is_idle_since_its_last_answer(void **state)
+{
+    (void)state;
+    struct place_of_work w;
+    work_begins(&w, "idle_timeout: 1h\n");
+    int fd = come(&w);
+    say(fd, "GET /a HTTP/1.1\r\n" HOST "\r\n");
+    hear_reply(&w, fd, "Content-Length: 2\r\n", "/a");
+    assert_int_equal(shed(&w).idle, 0);
+    world_turn(&w.spot.world, 30000);
+    assert_int_equal(shed(&w).idle, 0);
+    world_turn(&w.spot.world, 30000);
+    assert_int_equal(shed(&w).idle, 1);
+    hear_end(&w, fd, 0);
+    work_ends(&w);
+}
+
 /* ---- the drain ---- */
 
 /* V1: an idle connection ends soon, a busy one after its reply, and so does one whose request was on its
@@ -580,6 +629,8 @@ int main(void)
         cmocka_unit_test(an_early_answer_lingers),
         cmocka_unit_test(a_reply_of_unknown_length_ends_as_its_version_can),
         cmocka_unit_test(a_reply_that_is_cut_never_looks_whole),
+        cmocka_unit_test(who_has_just_begun_a_request_is_not_cut_off),
+        cmocka_unit_test(an_idle_connection_is_idle_since_its_last_answer),
         cmocka_unit_test(a_front_that_drains_answers_what_is_there),
     };
     RUN_ALL_WAYS(tests, NULL, NULL);

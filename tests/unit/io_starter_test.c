@@ -1,5 +1,6 @@
 /* A process that starts a program for one that cannot: with its descriptors, its user, its rights. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,20 +11,39 @@
 #include "io/starter.h"
 #include "io/user.h"
 
+_Noreturn static void be_shell(const char *script, int out)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+    dup2(out, STDOUT_FILENO);
+    execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+    _exit(127);
+}
+
 /* Runs a shell that writes to the descriptor that it is given. */
 static pid_t start_shell(void *ctx, const int *fds, size_t n)
 {
-    const char *script = ctx;
     if (n != 1)
+        return -EINVAL;
+    pid_t pid = fork();
+    if (pid == 0)
+        be_shell(ctx, fds[0]);
+    return pid;
+}
+
+/* The same, but it becomes the shell only when the second one has been closed elsewhere. */
+static pid_t start_shell_late(void *ctx, const int *fds, size_t n)
+{
+    char c;
+    if (n != 2)
         return -EINVAL;
     pid_t pid = fork();
     if (pid != 0)
         return pid;
-    for (int signo = 1; signo < NSIG; signo++)
-        (void)signal(signo, SIG_DFL);
-    dup2(fds[0], STDOUT_FILENO);
-    execl("/bin/sh", "sh", "-c", script, (char *)NULL);
-    _exit(127);
+    while (read(fds[1], &c, 1) > 0) {
+    }
+    be_shell(ctx, fds[0]);
 }
 
 static void read_line(int fd, char out[64])
@@ -78,6 +98,27 @@ static void signals_what_it_started(void **state)
     close(ends[1]);
 }
 
+/* It is not yet what it is to be: the signal is not lost. */
+static void signals_what_has_just_begun(void **state)
+{
+    (void)state;
+    struct starter s;
+    int ends[2], gate[2], status = 0;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+    assert_int_equal(starter_open(&s, start_shell_late, (char[]){ "exit 3" }), 0);
+    assert_true(starter_start(&s, (int[]){ ends[1], gate[0] }, 2) > 0);
+    starter_signal(&s, SIGTERM);
+    close(gate[1]);
+    assert_true(starter_has_ended(&s, true, &status));
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    starter_close(&s);
+    close(gate[0]);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* Who asks is another user, in a sandbox; what is started is not. */
 static void what_it_starts_is_not_held(void **state)
 {
@@ -116,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_with_descriptors),
         cmocka_unit_test(signals_what_it_started),
+        cmocka_unit_test(signals_what_has_just_begun),
         cmocka_unit_test(what_it_starts_is_not_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

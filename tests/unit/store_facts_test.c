@@ -81,11 +81,13 @@ static void another_may_have_the_folder_meanwhile(void **state)
     facts_state(facts, &now);
     assert_string_equal(now.why, "another freshet has taken it over");
     facts_put(facts, STR("three"), STR("3"));
-    assert_int_equal(facts_settled(facts, facts_ask(facts)), FACTS_UNSAVED);
+    uint64_t ticket = facts_ask(facts);
+    assert_int_equal(facts_settled(facts, ticket), FACTS_UNSETTLED);
     set_row(8, 80);
     facts_resume(facts);
     assert_false(facts_is_failing(facts));
     assert_true(facts_is_taken(folder));
+    assert_int_equal(facts_settled(facts, ticket), FACTS_SAVED);
     assert_int_equal(facts_settled(facts, facts_ask(facts)), FACTS_SAVED);
     assert_true(put("four", "4"));
     stop();
@@ -98,6 +100,38 @@ static void another_may_have_the_folder_meanwhile(void **state)
     assert_int_equal(rows.version[8], 80);
     stop();
     empty();
+}
+
+static unsigned told;
+
+static void tell(struct facts_listener *l)
+{
+    (void)l;
+    told++;
+}
+
+/* Another one has it for good, and says what of all that was put here is on disk. */
+static void another_has_what_was_put_here(void **state)
+{
+    (void)state;
+    for (int saves = 0; saves < 2; saves++) {
+        struct facts_listener l = { .told = tell };
+        start();
+        assert_true(facts_pause(facts));
+        facts_put(facts, STR("one"), STR("1"));
+        uint64_t in_time = facts_ask(facts);
+        facts_put(facts, STR("two"), STR("2"));
+        uint64_t late = facts_ask(facts);
+        facts_listen(facts, &l);
+        told = 0;
+        facts_give(facts, in_time, saves);
+        assert_int_equal(told, 1);
+        assert_int_equal(facts_settled(facts, in_time), saves ? FACTS_SAVED : FACTS_UNSAVED);
+        assert_int_equal(facts_settled(facts, late), FACTS_UNSAVED);
+        facts_unlisten(facts, &l);
+        stop();
+        empty();
+    }
 }
 
 /* Another one has taken the folder by then: all goes on in memory. */
@@ -531,15 +565,25 @@ static void a_database_does_not_disturb(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(facts_and_rows_are_there_again),        TEST(another_may_have_the_folder_meanwhile),
-        TEST(another_has_the_folder_by_then),        TEST(what_was_settled_outlives_a_crash),
-        TEST(only_one_process_has_the_folder),       TEST(without_a_folder_it_is_in_memory),
-        TEST(a_folder_that_is_gone_is_made_anew),    TEST(an_older_folder_in_its_place_does_not_count),
-        TEST(a_file_in_its_place_is_said),           TEST(another_one_in_its_place_is_left_alone),
-        TEST(a_damaged_snapshot_is_put_aside),       TEST(a_log_with_a_hole_is_damage),
-        TEST(a_log_without_its_beginning_is_damage), TEST(a_log_alone_is_damage),
-        TEST(a_row_that_nobody_wrote_is_damage),     TEST(a_newer_freshet_is_not_overwritten),
-        TEST(what_could_not_be_read_is_not_removed), TEST(a_database_does_not_disturb),
+        TEST(facts_and_rows_are_there_again),
+        TEST(another_may_have_the_folder_meanwhile),
+        TEST(another_has_what_was_put_here),
+        TEST(another_has_the_folder_by_then),
+        TEST(what_was_settled_outlives_a_crash),
+        TEST(only_one_process_has_the_folder),
+        TEST(without_a_folder_it_is_in_memory),
+        TEST(a_folder_that_is_gone_is_made_anew),
+        TEST(an_older_folder_in_its_place_does_not_count),
+        TEST(a_file_in_its_place_is_said),
+        TEST(another_one_in_its_place_is_left_alone),
+        TEST(a_damaged_snapshot_is_put_aside),
+        TEST(a_log_with_a_hole_is_damage),
+        TEST(a_log_without_its_beginning_is_damage),
+        TEST(a_log_alone_is_damage),
+        TEST(a_row_that_nobody_wrote_is_damage),
+        TEST(a_newer_freshet_is_not_overwritten),
+        TEST(what_could_not_be_read_is_not_removed),
+        TEST(a_database_does_not_disturb),
     };
     if (argc == 2)
         _exit(child_main(argv));

@@ -3,7 +3,7 @@
 // the folder that was there at the start: then a restart does that, and freshet says so.
 // scenarios Q7
 import fs from 'node:fs';
-import { Freshet, check, equal, reply, scenario, soon } from '../lib.mjs';
+import { Freshet, check, equal, remove, reply, scenario, soon } from '../lib.mjs';
 
 let n = 0, reloads = 0;
 const answer = (r) => reply(`${r.target} ${++n}`, { 'Cache-Control': 'max-age=60', 'Cache-Tag': 'a' });
@@ -23,11 +23,10 @@ await scenario({ answer, flags: ['--sandbox', 'off'] }, async ({ ask, cases, fre
     });
   };
   await works('at first', true);
-  fs.rmSync('state', { recursive: true });
+  await remove('state');
   await works('the folder is gone', true);
   check(fs.existsSync('state/facts.0.whole'), 'it was made anew');
-  fs.rmSync('state', { recursive: true });
-  fs.writeFileSync('state', 'no folder');
+  await remove('state', 'no folder');
   await works('a file is there instead', false);
   await cases.check('what names nothing has nothing to be kept', async () => {
     equal(JSON.parse((await freshet.api('POST', '/api/v1/purge', '{"cache_tags":[]}')).text).durable, true);
@@ -42,7 +41,7 @@ await scenario({ answer, flags: ['--sandbox', 'off'] }, async ({ ask, cases, fre
     await held.start(['--origin', origin.url]);
     equal(await purge(), true);
     if (/does not confine/.test(held.log())) return held.stop();
-    fs.rmSync('held/state', { recursive: true });
+    await remove('held/state');
     equal(await purge(), false);
     await held.saying('cannot write in the state folder .* needs a restart: the sandbox does not know it');
     await held.stop();

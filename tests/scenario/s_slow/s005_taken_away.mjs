@@ -9,7 +9,7 @@ const size = 3_000_000;
 let n = 0;
 const answer = () => `HTTP/1.1 200 OK\r\nCache-Control: s-maxage=1800\r\nCache-Tag: t\r\nContent-Length: ${size}\r\n\r\n${`${n++} `.repeat(size).slice(0, size)}`;
 const yaml = (url, strip) => `sites:\n  one:\n    origin: ${url}\n    strip_cdn_headers: ${strip}`;
-await scenario({ answer, flags: ['--workers', '2', '--memory', '16M', '--send-timeout', '1h', '--send-rate-min', '0'], yaml: (url) => yaml(url, false) }, async ({ connect, ask, cases, freshet, origin }) => {
+await scenario({ answer, flags: ['--workers', '2', '--memory', '32M', '--send-timeout', '1h', '--send-rate-min', '0'], yaml: (url) => yaml(url, false) }, async ({ connect, ask, cases, freshet, origin }) => {
   const taken_away = {
     'purged, and fetched anew': async () => {
       equal((await freshet.api('POST', '/api/v1/purge', '{"cache_tags":["t"]}')).status, 202, 'purge');

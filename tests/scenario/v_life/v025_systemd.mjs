@@ -1,29 +1,15 @@
 // What supervises it (systemd, by sd_notify's protocol) is told that it serves, reloads and stops; and that all is well only while all loops move.
 // scenarios V9
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { check, equal, request, scenario, soon } from '../lib.mjs';
+import { check, equal, request, scenario, soon, supervisor } from '../lib.mjs';
 
-// Node knows no datagrams on Unix sockets, perl does.
-const listener = `use Socket; $| = 1; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die; bind($s, sockaddr_un($ARGV[0] =~ s/^@/\\0/r)) or die "$!";
-  print "bound\\n"; while (defined recv($s, my $m, 4096, 0)) { $m =~ s/\\n/|/g; print "$m\\n"; }`;
 const told = [];
-const play = (at) => {
-  const child = spawn('perl', ['-e', listener, at], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (d) => {
-    text += d;
-    for (let n; (n = text.indexOf('\n')) >= 0; text = text.slice(n + 1)) told.push({ text: text.slice(0, n), at: Date.now() });
-  });
-  return child;
-};
 const count = (what) => told.filter((t) => t.text.startsWith(what)).length;
 const monotonic = () => Number(process.hrtime.bigint() / 1000n);
 
 const socket = path.resolve('notify');
-const systemd = play(socket);
-await soon(() => count('bound'));
+const systemd = await supervisor(socket, told);
 process.env.NOTIFY_SOCKET = socket;
 process.env.WATCHDOG_USEC = '1600000'; // so it is told every 0.8 s
 const yaml = (origin) => `sites: {shop: {origin: "${origin}"}}\n`;
@@ -77,13 +63,12 @@ await scenario({ yaml, flags: ['--workers', '2'] }, async ({ ask, connect, cases
     told.length = 0;
     process.env.NOTIFY_SOCKET = `@freshet-test-${process.pid}`;
     delete process.env.WATCHDOG_USEC;
-    const other = play(process.env.NOTIFY_SOCKET);
-    await soon(() => count('bound'));
+    const other = await supervisor(process.env.NOTIFY_SOCKET, told);
     await freshet.start(['--origin', origin.url]);
     await soon(() => count('READY=1'));
     await freshet.turn('stand-here 1500'); // longer than it would take to be told again
     equal(count('WATCHDOG=1'), 0);
-    other.kill();
+    other.end();
   });
   await cases.check('a watchdog of another process is not ours', async () => {
     freshet.signal('TERM');
@@ -98,7 +83,7 @@ await scenario({ yaml, flags: ['--workers', '2'] }, async ({ ask, connect, cases
     equal(count('WATCHDOG=1'), 0);
   });
   await cases.check('nobody listens there any more: nothing is said of it', async () => {
-    systemd.kill();
+    systemd.end();
     equal((await ask('/')).status, 200);
   });
 });

@@ -76,18 +76,54 @@ await scenario({ answer, yaml, flags: ['--workers', '2', '--idle-timeout', '1h']
     check(/not prepared in 30 seconds/.test(r.stderr), r.stderr);
     await still('silence');
   });
-  await cases.check('while the store is given up nothing can be changed, and that is said', async () => {
-    install(speaker('T', 'print STDERR "has the store\n"; till("never");'));
+  // What is purged while another has the store is in force at once; the answer waits, until it is known whether that is durable.
+  const purged = async () => {
+    check(await hits('/kept'), 'hits go on');
+    equal((await ask('/gone')).status, 200);
+    check(await hits('/gone'), 'hits come up');
+    const answer = freshet.api('POST', '/api/v1/purge', '{"cache_tags":["gone"]}');
+    await soon(async () => !(await hits('/gone')));
+    return answer.then((r) => {
+      equal(r.status, 202);
+      return JSON.parse(r.text).durable;
+    });
+  };
+  await cases.check('while the store is given up, tokens and deploys cannot be changed, and that is said; what is purged is durable when it is back', async () => {
+    install(speaker('T', 'print STDERR "has the store\n"; select(undef, undef, undef, 0.01) until -e "go"; exit 4;'));
     const verb = freshet.verb('upgrade');
     await freshet.saying('has the store');
-    const r = await freshet.api('POST', '/api/v1/purge', '{"cache_tags":["kept"]}');
+    const r = await freshet.api('POST', '/api/v1/tokens', '{"name":"a","scopes":["read"]}');
     equal(r.status, 503);
     check(/ask once more/.test(r.text), r.text);
-    check(await hits('/kept'), 'hits go on');
+    const durable = purged();
+    await freshet.saying('tag gone');
+    fs.writeFileSync('go', '');
+    equal(await durable, true);
+    check(/exit code 4/.test((await verb).stderr), 'the verb');
+    await still('given up');
+  });
+  await cases.check('it does not open the store: after a minute it is ended', async () => {
+    install(speaker('T', 'print STDERR "has it now\n"; till("never");'));
+    const verb = freshet.verb('upgrade');
+    await freshet.saying('has it now');
+    const durable = purged();
+    await freshet.saying('tag gone', 2);
     equal((await ask('/new-meanwhile')).status, 200);
-    await freshet.advance('61s');
+    await freshet.advance('6s');
+    equal(await durable, false);
+    await freshet.advance('55s');
     check(/had not opened the store in 60 seconds/.test((await verb).stderr), 'the verb');
     await still('given up');
+  });
+  await cases.check('asked for again and again while it fails: one after the other', async () => {
+    install('#!/bin/sh\nexit 5\n');
+    for (let i = 0; i < 3000 && (freshet.log().match(/exit code 5/g) ?? []).length < 20; i++) {
+      freshet.signal('USR2');
+      await new Promise((r) => setTimeout(r, 1));
+    }
+    await freshet.saying('exit code 5', 20);
+    await soon(async () => !JSON.parse((await freshet.api('GET', '/api/v1/upgrade')).text).running);
+    await still('again and again');
   });
   await cases.check('what was stored and purged after all that is there after a kill', async () => {
     install(real);

@@ -1,7 +1,7 @@
 // During an upgrade a slow download, an upload and an upgraded connection (a WebSocket) go on at the old one to their end; drain_timeout cuts what does
 // not end.
 // scenarios V14
-import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
+import { check, equal, Freshet, gate, Raw, reply, request, scenario } from '../lib.mjs';
 
 const rest = gate();
 const answer = (r) => {
@@ -46,16 +46,29 @@ await scenario({ answer, flags: ['--workers', '2', '--drain-timeout', '10m'] }, 
     ws.close();
     await freshet.drained();
   });
-  await cases.check('one that does not end is cut after drain_timeout', async () => {
+  await cases.check('told to end, the old one cuts what does not end by itself', async () => {
     const stays = connect();
     await stays.send(request('/stays', tunnel));
     await stays.when('the tunnel', () => stays.text.includes('hello'));
     await freshet.upgrade();
     equal(stays.ended, false, 'not at once');
-    // The clock of the old one cannot be turned any more, as its control socket is the new one's; so it is told to hurry.
     process.kill(+freshet.before.pid, 'SIGTERM');
     await stays.closed();
     await freshet.drained().catch((e) => { if (!/status 1/.test(e.message)) throw e; });
+  });
+  await cases.check('drain_timeout after the upgrade it is cut', async () => {
+    // By the clock of the machine: that of an old one cannot be turned, as its control socket is the new one's.
+    const hasty = new Freshet('hasty');
+    await hasty.start(['--origin', origin.url, '--drain-timeout', '1s']);
+    const stays = new Raw('hasty/front');
+    await stays.send(request('/stays', tunnel));
+    await stays.when('the tunnel', () => stays.text.includes('hello'));
+    await hasty.upgrade();
+    equal(stays.ended, false, 'not at once');
+    await stays.closed();
+    await hasty.saying('drain_timeout is over: 1 connections are cut');
+    await hasty.drained();
+    await hasty.stop();
   });
   for (const c of [down, up]) c.close();
 });

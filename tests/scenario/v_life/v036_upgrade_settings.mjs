@@ -9,7 +9,7 @@ import { check, equal, Raw, reply, request, scenario } from '../lib.mjs';
 const answer = (r) => reply(`page ${r.target}`, { 'Cache-Control': 'max-age=600' });
 const base = 19000 + (process.pid % 500) * 2, ports = [base, base + 1];
 let url;
-const file = (listen, workers, disk) => `listen: [${listen.map((l) => `"${l}"`).join(', ')}]\nworkers: ${workers}\ndisk: ${disk}\nsites: {shop: {origin: "${url}"}}\n`;
+const file = (listen, workers, disk, admin = `unix:${path.resolve('admin')}`) => `admin: "${admin}"\nlisten: [${listen.map((l) => `"${l}"`).join(', ')}]\nworkers: ${workers}\ndisk: ${disk}\nsites: {shop: {origin: "${url}"}}\n`;
 const front = `unix:${path.resolve('front')}`, tcp = ports.map((p) => `127.0.0.1:${p}`);
 const yaml = (origin) => { url = origin; return file([front, tcp[0]], 3, '16M'); };
 const refused = (port) => new Promise((resolve) => {
@@ -76,6 +76,20 @@ await scenario({ answer, yaml }, async ({ ask, cases, connect, freshet }) => {
     equal((await by_kept()).body, 'page /kept');
     await upgrade(file([front, tcp[1]], 2, 0));
     check(!/hit/.test((await by_kept()).fields['cache-status']), 'a page that was in memory alone');
+  });
+  await cases.check('more sockets than one worker can have', async () => {
+    await upgrade(file([front, tcp[1]], 70, 0));
+    equal(await workers(), 70);
+    await upgrade(file([front, tcp[1]], 1, 0));
+    await Promise.all(Array.from({ length: 400 }, () => over_tcp(ports[1])));
+  });
+  await cases.check('an address of the sites becomes the admin\'s', async () => {
+    await upgrade(file([front, tcp[1]], 3, 0));
+    await upgrade(file([front], 3, 0, tcp[1]));
+    for (let i = 0; i < 40; i++) equal((await over_tcp(ports[1])).status, 404, 'answered by the admin');
+    await upgrade(file([front, tcp[1]], 2, 0));
+    for (let i = 0; i < 40; i++) equal((await over_tcp(ports[1])).body, 'page /tcp', 'and back');
+    await upgrade(file([front], 2, 0)); // as many sockets as at first
   });
   await cases.check('two who ask at once', async () => {
     const before = freshet.log().length;
