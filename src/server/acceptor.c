@@ -58,7 +58,7 @@ static bool begin_handshake(struct acceptor *a, const struct arrival *n)
         .context = certificates_context(c),
         .handshake_ms = a->front->requests->snapshot->settings->process.header_timeout,
         .early = n->early,
-        .in_clear = a->front->protocol->in_clear,
+        .in_clear = choose_front(a, STR_NONE)->protocol->in_clear,
     };
     bool has_begun = handshakes_begin(&a->handshakes, n->fd, &n->peer, &terms);
     certificates_unref(c);
