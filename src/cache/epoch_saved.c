@@ -229,14 +229,14 @@ static void raise_to(uint64_t *floor, uint64_t n)
 
 static bool load_head(struct epochs *e, const struct facts_row *row)
 {
-    if (row->n != HEAD_WORDS * 8)
+    if (row->n != HEAD_WORDS * 8 || !is_number(word(row, 0)))
         return false;
-    e->ceiling = word(row, 0);
+    raise_to(&e->ceiling, word(row, 0)); /* names have come that were below an earlier one */
     raise_to(&e->floors[PURGE_HARD], word(row, 1));
     raise_to(&e->floors[PURGE_SOFT], word(row, 2));
     raise_to(&e->floors[PURGE_INVALIDATE], word(row, 3));
     e->head_wall_ms = (int64_t)word(row, 4);
-    bool good = is_number(e->ceiling) && e->head_wall_ms >= 0;
+    bool good = e->head_wall_ms >= 0;
     uint64_t names = word(row, 5);
     table_reserve(&e->table, &e->memory, (uint32_t)(names < e->names_max ? names : e->names_max));
     for (int k = 0; k < PURGE_KINDS; k++)
