@@ -90,9 +90,8 @@ static void shed(struct front *f, const struct front_shed *how, struct front_she
         struct front *part = all_of(f)->parts[i];
         struct front_shed some = *how;
         struct front_shed_done one;
-        if (part->open == 0)
-            continue;
-        double share = (double)part->open / (double)f->open;
+        /* Also of one without connections: it gives back what they had. */
+        double share = f->open ? (double)part->open / (double)f->open : 0;
         some.bytes = (int64_t)((double)how->bytes * share);
         some.places = (unsigned)((double)how->places * share + 0.5);
         some.looks = (unsigned)((double)how->looks * share) + 1;
