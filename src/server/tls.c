@@ -33,6 +33,7 @@ struct process_tls {
     size_t files_n;
     bool settles; /* a file has changed since the look before the last one */
     int64_t warned_ms;
+    struct process_tls_more *more; /* NULL: there are no others */
     struct loop *loop;
     struct settings *const *settings;
     struct timer look;
@@ -62,6 +63,25 @@ static void unknown(void *ctx, struct str name)
             name.n ? "\"" : "");
 }
 
+/* ---- others ---- */
+
+static bool has_proofs(void *ctx)
+{
+    const struct process_tls *t = ctx;
+    return t->more->has_proofs(t->more);
+}
+
+static struct ssl_ctx_st *proof(void *ctx, struct str name)
+{
+    const struct process_tls *t = ctx;
+    return t->more->proof(t->more, name);
+}
+
+void process_tls_set_more(struct process_tls *t, struct process_tls_more *m)
+{
+    t->more = m;
+}
+
 /* ---- reading ---- */
 
 /* One reading of all that the settings name. */
@@ -77,7 +97,7 @@ struct reading {
     bool good;
 };
 
-static void path_of(const struct settings *s, struct str file, char out[PATH_MAX])
+void process_tls_path(const struct settings *s, struct str file, char out[PATH_MAX])
 {
     struct str folder = s->path;
     while (folder.n && folder.p[folder.n - 1] != '/')
@@ -137,8 +157,8 @@ static void read_site(struct reading *r, const struct site_settings *site)
         return;
     }
     for (size_t i = 0; i < site->cert.n; i++) {
-        path_of(r->s, site->cert.v[i], cert);
-        path_of(r->s, site->key.n ? site->key.v[i] : site->cert.v[i], key);
+        process_tls_path(r->s, site->cert.v[i], cert);
+        process_tls_path(r->s, site->key.n ? site->key.v[i] : site->cert.v[i], key);
         struct pair *p = read_pair(r, cert, key);
         if (!p)
             continue;
@@ -147,12 +167,18 @@ static void read_site(struct reading *r, const struct site_settings *site)
     }
 }
 
+static bool is_to_come(const struct process_tls *t, const struct settings *s,
+                       const struct site_settings *site)
+{
+    return t->more && t->more->is_for(t->more, s, site);
+}
+
 static void warn_of_missing(struct reading *r)
 {
     for (size_t i = 0; i < r->s->sites_n; i++) {
         const struct site_settings *site = &r->s->sites[i];
         for (size_t k = 0; k < site->hosts.n; k++)
-            if (!certificates_has(r->desk, site->hosts.v[k]))
+            if (!certificates_has(r->desk, site->hosts.v[k]) && !is_to_come(r->t, r->s, site))
                 buf_printf(r->warnings,
                            "site %.*s: there is no certificate for %.*s; name one with `cert` and `key`\n",
                            STR_ARG(site->name), STR_ARG(site->hosts.v[k]));
@@ -188,14 +214,19 @@ static void take(struct reading *r)
 bool process_tls_load(struct process_tls *t, const struct settings *s, struct buf *errors,
                       struct buf *warnings)
 {
-    const struct certificates_rules rules = {
-        .tickets = t->tickets, .protocols = STR_INIT(HTTP1), .unknown = unknown, .ctx = t
-    };
+    const struct certificates_rules rules = { .tickets = t->tickets,
+                                              .protocols = STR_INIT(HTTP1),
+                                              .unknown = unknown,
+                                              .has_proofs = t->more ? has_proofs : NULL,
+                                              .proof = proof,
+                                              .ctx = t };
     struct reading r = { .t = t, .s = s, .errors = errors, .warnings = warnings, .good = true };
     r.now_ms = clock_now(t->clock).wall_ms;
     r.desk = certificates_new(&rules);
     for (size_t i = 0; i < s->sites_n; i++)
         read_site(&r, &s->sites[i]);
+    if (t->more)
+        t->more->add(t->more, r.desk);
     certificates_seal(r.desk);
     if (r.good) {
         warn_of_missing(&r);
@@ -256,6 +287,16 @@ static void load_changed(struct process_tls *t)
         say_lines(t, LOG_ERROR, buf_str(&errors));
     }
     say_lines(t, LOG_WARNING, buf_str(&warnings));
+    buf_fini(&errors);
+    buf_fini(&warnings);
+}
+
+void process_tls_again(struct process_tls *t)
+{
+    struct buf errors = BUF_INIT, warnings = BUF_INIT;
+    if (!process_tls_load(t, *t->settings, &errors, &warnings))
+        log_warning(t->loop->log, "tls",
+                    "certificates that have come wait, since a file in cert or key is wrong");
     buf_fini(&errors);
     buf_fini(&warnings);
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "tls/alpn_proof.h"
 #include "tls/context.h"
 
 #define NAME_MOST 253 /* RFC 1035 §2.3.4, as text */
@@ -180,6 +181,8 @@ static int name_known(SSL *ssl, int *alert, void *arg)
     struct certificates *c = arg;
     const char *text = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     struct str name = str_from(text);
+    if (SSL_get_SSL_CTX(ssl) != c->root) /* that of a proof */
+        return SSL_TLSEXT_ERR_OK;
     const struct entry *e = text ? find_host(c, name) : c->n ? &c->unnamed : NULL;
     if (!e) {
         *alert = SSL_AD_UNRECOGNIZED_NAME;
@@ -188,6 +191,22 @@ static int name_known(SSL *ssl, int *alert, void *arg)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     return SSL_set_SSL_CTX(ssl, e->context) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* Before anything else is looked at. */
+static int hello_came(SSL *ssl, int *alert, void *arg)
+{
+    struct certificates *c = arg;
+    struct str name;
+    (void)alert;
+    if (!c->rules.has_proofs || !c->rules.has_proofs(c->rules.ctx) || !alpn_proof_is_asked(ssl, &name))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    SSL_CTX *proof = c->rules.proof(c->rules.ctx, name);
+    if (!proof)
+        return SSL_CLIENT_HELLO_SUCCESS; /* the protocol is refused like any that is unknown */
+    bool good = SSL_set_SSL_CTX(ssl, proof) != NULL;
+    SSL_CTX_free(proof);
+    return good ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
 /* ---- life ---- */
@@ -234,6 +253,8 @@ struct certificates *certificates_new(const struct certificates_rules *rules)
     CHECK(SSL_CTX_set_ex_data(c->root, place, c) == 1);
     SSL_CTX_set_tlsext_servername_callback(c->root, name_known);
     SSL_CTX_set_tlsext_servername_arg(c->root, c);
+    if (rules->has_proofs)
+        SSL_CTX_set_client_hello_cb(c->root, hello_came, c);
     set_rules(c, c->root);
     return c;
 }
