@@ -457,7 +457,8 @@ static void say_failure(struct acme *a, const struct want *w, int64_t wait_ms)
     add_duration(wait_ms, &text);
     if (w->pair) {
         log_time_write(until, pair_until_ms(w->pair));
-        buf_printf(&text, "; the one that is there is good until %.10s", until);
+        buf_printf(&text, "; the one that is there %s good until %.10s",
+                   pair_until_ms(w->pair) > now_of(a).wall_ms ? "is" : "was", until);
     }
     log_error(a->owner->log, "acme", "%.*s", STR_ARG(buf_str(&text)));
     buf_fini(&text);

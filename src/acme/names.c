@@ -42,6 +42,11 @@ bool names_any(const struct settings *s)
     return false;
 }
 
+static bool is_lets_encrypt(const struct process_settings *p)
+{
+    return p->acme_directory.n == 0 || str_eq(p->acme_directory, STR("staging"));
+}
+
 /* Nobody can show that such a name is his alone (RFC 2606, RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC
  * 9476). */
 static bool is_reserved(struct str name)
@@ -64,7 +69,7 @@ static const char *why_not(const struct settings *s, const struct site_settings 
         return "it is an address";
     if (str_index(name, '.') == name.n || str_ends(name, STR(".localhost")))
         return "it is a name of this machine or network alone";
-    if (s->process.acme_directory.n == 0 && is_reserved(name))
+    if (is_lets_encrypt(&s->process) && is_reserved(name))
         return "such names mean something on this network alone";
     if (is_wild && site->acme_challenge != ACME_DNS_01)
         return "a name with * takes `acme_challenge: dns-01`";

@@ -38,6 +38,7 @@ struct order {
     bool shows;
     struct order_proof proof;
     struct buf name, token, authorization;
+    bool has_lost_account; /* the CA did not know it, and another one is made */
     bool without_replaces; /* the CA did not take it */
 };
 
@@ -193,6 +194,10 @@ static bool ask_for(struct order *o, int64_t now_ms)
         o->without_replaces = true; /* RFC 9773 §5: it was replaced already, or is of another account */
         return true;
     }
+    if (!good && !o->has_lost_account && problem_is(o->trouble.problem, "accountDoesNotExist")) {
+        o->has_lost_account = true;
+        return true;
+    }
     if (!good) {
         go(o, STATE_FAILED);
         return false;
@@ -205,7 +210,7 @@ static bool ask_for(struct order *o, int64_t now_ms)
     return keep(o);
 }
 
-/* false: the CA knows it no more, or does not tell. */
+/* false: the CA does not know it any more, or does not tell. */
 static bool look(struct order *o, int64_t now_ms)
 {
     json_t *body;
@@ -285,7 +290,8 @@ static void fail_invalid(struct order *o, const json_t *authorization)
     const json_t *error = json_object_get(challenge, "error");
     struct str name = name_of(authorization);
     buf_clear(&o->trouble.text);
-    buf_printf(&o->trouble.text, "%.*s: ", STR_ARG(name));
+    if (o->rules.names.n > 1)
+        buf_printf(&o->trouble.text, "%.*s: ", STR_ARG(name));
     if (error)
         problem_say(error, 0, order_way_name(o->rules.way), &o->trouble.text);
     else

@@ -121,3 +121,68 @@ export class Pebble {
     await soon(() => this.ended);
   }
 }
+
+// A CA that does what the test wants: `asked` has what came, [what, payload] each; a member of `on` answers in place of the usual, with {status, fields, body}
+// (JSON, or a string) or a promise of it. It asks for no proof, and believes every signature.
+export class FakeCa {
+  constructor() {
+    this.asked = [];
+    this.on = {};
+    this.orders = [];
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '3650', '-subj', '/CN=fake',
+      '-keyout', 'fake.key', '-out', 'fake.pem'], { stdio: 'pipe' });
+  }
+
+  count(what) {
+    return this.asked.filter(([w]) => w === what).length;
+  }
+
+  // The certificate for a request (PKCS #10, DER in base64url), for 90 days.
+  issue(csr) {
+    fs.writeFileSync('fake.ext', 'authorityKeyIdentifier=keyid:always\n');
+    fs.writeFileSync('fake.csr', Buffer.from(csr, 'base64url'));
+    execFileSync('openssl', ['x509', '-req', '-inform', 'DER', '-in', 'fake.csr', '-CA', 'fake.pem', '-CAkey', 'fake.key', '-CAcreateserial', '-days', '90',
+      '-copy_extensions', 'copy', '-extfile', 'fake.ext', '-out', 'fake-leaf.pem'], { stdio: 'pipe' });
+    return fs.readFileSync('fake-leaf.pem', 'utf8') + fs.readFileSync('fake.pem', 'utf8');
+  }
+
+  #usual(what, id, payload) {
+    const order = this.orders[id];
+    const body = (o) => ({ status: o.status, identifiers: o.identifiers, authorizations: [], finalize: `${this.url}/finalize/${o.id}`,
+      certificate: `${this.url}/certificate/${o.id}` });
+    switch (what) {
+      case 'dir': return { body: Object.fromEntries(['newNonce', 'newAccount', 'newOrder', 'renewalInfo'].map((n) => [n, `${this.url}/${n}`])) };
+      case 'newNonce': return {};
+      case 'newAccount': return { status: 201, fields: { location: `${this.url}/account/1` }, body: { status: 'valid' } };
+      case 'newOrder': {
+        const o = { id: this.orders.length, status: 'ready', identifiers: payload.identifiers };
+        this.orders.push(o);
+        return { status: 201, fields: { location: `${this.url}/order/${o.id}` }, body: body(o) };
+      }
+      case 'order': return { body: body(order) };
+      case 'finalize':
+        order.pem = this.issue(payload.csr);
+        order.status = 'valid';
+        return { body: body(order) };
+      case 'certificate': return { body: order.pem };
+      default: return { status: 404, body: {} };
+    }
+  }
+
+  async start() {
+    const server = https.createServer({ key: fs.readFileSync('ca-server.key'), cert: fs.readFileSync('ca-server.pem') }, (q, r) => {
+      let text = '';
+      q.setEncoding('utf8').on('data', (d) => (text += d)).on('end', async () => {
+        const [, what, id] = q.url.split('/');
+        const payload = text && JSON.parse(text).payload ? JSON.parse(Buffer.from(JSON.parse(text).payload, 'base64url')) : null;
+        this.asked.push([what, payload, id]);
+        const a = (await this.on[what]?.(payload, id, () => this.#usual(what, id, payload))) ?? this.#usual(what, id, payload);
+        r.writeHead(a.status ?? 200, { 'replay-nonce': `n${this.asked.length}`, ...a.fields });
+        r.end(typeof a.body === 'string' ? a.body : a.body ? JSON.stringify(a.body) : '');
+      });
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    this.url = `https://127.0.0.1:${server.address().port}`;
+    return this;
+  }
+}
