@@ -111,6 +111,7 @@ static int dispatch(const struct cli *cli)
     case CLI_STATUS: return client_status(cli);
     case CLI_TOKEN: return client_token(cli);
     case CLI_UPGRADE: return client_upgrade(cli);
+    case CLI_TRUST: return client_trust(cli);
     case CLI_VERSION: printf("freshet %s\n", FRESHET_VERSION); return 0;
     default: return help(CLI_HELP);
     }

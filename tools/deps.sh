@@ -78,6 +78,8 @@ group_test() {
     need command curl curl
     need command openssl openssl
     need command pebble pebble
+    need command certutil libnss3-tools
+    need command update-ca-certificates ca-certificates
     need command php php-cli
     need file /usr/sbin/nginx nginx
     need file /usr/sbin/logrotate logrotate

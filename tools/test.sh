@@ -95,8 +95,9 @@ finish() {
     exit
 }
 
-# Groups of scenarios by their letter.
+# Groups of scenarios by how their names begin. What a page means is decided by one thread.
 by_connection="c d e f k l m n r s t u v x"
+by_thread="b c d e f h2 i l m n o r s t u v w x z"
 
 tools/deps.sh build test </dev/null || {
     total_failed=1
@@ -122,15 +123,15 @@ fi
 is_wanted bench && build bench bench-programs
 if is_wanted unit; then
     part unit node tools/unit.mjs
-    part unit-tsan $plainly node tools/unit.mjs --build build-tsan
+    part unit-tsan $plainly node tools/unit.mjs --build build-tsan --threads
 fi
-is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 6
+is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 4
 is_wanted sim && part sim make --no-print-directory sim SECONDS=30 SEED=1 WORLDS=100000
 if is_wanted scenario; then
     part scenario node tests/scenario/run.mjs
     # What a page means does not depend on how bytes come; how connections live does.
     part scenario-epoll env FRESHET_IO=epoll node tests/scenario/run.mjs $by_connection
-    part scenario-tsan $plainly node tests/scenario/run.mjs --build build-tsan
+    part scenario-tsan $plainly node tests/scenario/run.mjs --build build-tsan $by_thread
 fi
 if is_wanted stress; then
     part stress tests/stress/run.sh build-dev/src/freshet
@@ -138,6 +139,7 @@ if is_wanted stress; then
 fi
 if is_wanted conformance; then
     part conformance node tests/conformance/run.mjs
+    part conformance-tls node tests/conformance/run.mjs --https --profile rfc9111
     part conformance-asan node tests/conformance/run.mjs --freshet build-dev/src/freshet
 fi
 is_wanted e2e && part e2e env FRESHET="$PWD/build-dev/src/freshet" bash tests/e2e/run.sh

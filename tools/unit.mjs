@@ -1,5 +1,6 @@
 // Runs the unit tests of a build, two programs at once, and sums what cmocka counts.
-// Usage: node tools/unit.mjs [--build FOLDER] [WORD]...    those whose name has one of the words
+// Usage: node tools/unit.mjs [--build FOLDER] [--threads] [WORD]...    those whose name has one of the words
+// --threads: not those that have one thread, in which the thread sanitizer sees nothing and takes its time
 // Prints the output of programs that fail. Last line: N passed, N failed, N skipped.
 import { execFileSync, spawn } from 'node:child_process';
 import path from 'node:path';
@@ -9,10 +10,12 @@ process.chdir(path.join(path.dirname(fileURLToPath(import.meta.url)), '..'));
 const args = process.argv.slice(2);
 const at = args.indexOf('--build');
 const build = at >= 0 ? args.splice(at, 2)[1] : 'build-dev';
+const with_threads = args.includes('--threads') && args.splice(args.indexOf('--threads'), 1).length > 0;
+const one_thread = /^(http|coding|conf|site)_|^(cache_record|cache_release|cache_sweep|front_h1|io_timer|origin_upload)_test$/;
 const limit_ms = 180_000;
 
 const programs = JSON.parse(execFileSync('meson', ['introspect', build, '--tests']))
-  .filter((t) => t.suite.some((s) => s.endsWith('unit')) && (args.length === 0 || args.some((word) => t.name.includes(word))));
+  .filter((t) => t.suite.some((s) => s.endsWith('unit')) && !(with_threads && one_thread.test(t.name)) && (args.length === 0 || args.some((word) => t.name.includes(word))));
 const total = { passed: 0, failed: 0, skipped: 0 };
 
 function run(test) {

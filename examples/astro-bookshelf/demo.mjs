@@ -15,10 +15,11 @@ function port(variable, fallback) {
   return Number(text);
 }
 
-function showTour({ site, cms, app }) {
+function showTour({ site, secure, state, cms, app, freshet }) {
   const look = (path) => `curl -sD- -o /dev/null ${site}${path} | grep -i cache-status`;
   console.log(`
   the site, through freshet   ${site}/
+  the same over TLS           ${secure}/   # browsers believe it after: ${freshet} trust --state ${state}
   the CMS: edit and publish   ${cms}/
   the app itself, uncached    ${app}/
 
@@ -38,6 +39,7 @@ async function main() {
   const freshet = isAbsolute(given) ? given : resolve(given);
   const ports = {
     site: port('FRESHET_PORT', 8080),
+    https: port('FRESHET_HTTPS_PORT', 8443),
     admin: port('FRESHET_ADMIN_PORT', 8081),
     app: port('APP_PORT', 4321),
     cms: port('CMS_PORT', 4322),

@@ -14,7 +14,7 @@ const KEPT_LINES = 20;
 export class Stack {
   /**
    * `freshet` is the program's path, or null to leave it out (then `admin` is whatever stands in for it).
-   * `ports` are { site, admin, app, cms }, `folder` holds what must last, `env` goes to the CMS and the app,
+   * `ports` are { site, https, admin, app, cms }, of which https may be left out, `folder` holds what must last, `env` goes to the CMS and the app,
    * `onLine(name, line)` gets what they print, `onDeath(message)` is told when one ends by itself.
    */
   constructor({
@@ -35,6 +35,7 @@ export class Stack {
     this.app = `http://127.0.0.1:${ports.app}`;
     this.cms = `http://127.0.0.1:${ports.cms}`;
     this.admin = `http://127.0.0.1:${ports.admin}`;
+    this.secure = freshet && ports.https ? `https://localhost:${ports.https}` : null;
     this.site = freshet ? `http://127.0.0.1:${ports.site}` : this.app;
     this.tokenFile = join(this.state, 'token');
   }
@@ -67,6 +68,7 @@ export class Stack {
   async checkPorts() {
     const names = { cms: 'CMS_PORT', app: 'APP_PORT' };
     if (this.freshet) Object.assign(names, { site: 'FRESHET_PORT', admin: 'FRESHET_ADMIN_PORT' });
+    if (this.secure) names.https = 'FRESHET_HTTPS_PORT';
     for (const [name, variable] of Object.entries(names)) {
       const port = this.ports[name];
       const code = await tryPort(port);
@@ -98,7 +100,7 @@ export class Stack {
   }
 
   startFreshet() {
-    const { site, admin } = this.ports;
+    const { site, https, admin } = this.ports;
     const args = [
       'run',
       '--origin',
@@ -107,6 +109,8 @@ export class Stack {
       `127.0.0.1:${site}`,
       '--admin',
       `127.0.0.1:${admin}`,
+      // Without a certificate: freshet signs one for localhost itself.
+      ...(https ? ['--https', `127.0.0.1:${https}`] : []),
     ];
     this.spawn(
       'freshet',

@@ -76,6 +76,11 @@ static const char *why_not(const struct settings *s, const struct site_settings 
     return NULL;
 }
 
+bool names_has(const struct settings *s, const struct site_settings *site, struct str host)
+{
+    return names_wants(s, site) && !why_not(s, site, host);
+}
+
 void names_of_site(const struct settings *s, const struct site_settings *site, struct arena *a,
                    struct strs *out, struct buf *warnings)
 {

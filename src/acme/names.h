@@ -17,6 +17,8 @@ struct str names_directory(const struct process_settings *p);
  * https listen where others can reach it, or is a CA named? And for any site? */
 bool names_wants(const struct settings *s, const struct site_settings *site);
 bool names_any(const struct settings *s);
+/* And for this host of it? */
+bool names_has(const struct settings *s, const struct site_settings *site, struct str host);
 /*
  * Sets *out to the names that a certificate is wanted for, sorted, each once; in `a`. n 0: none is wanted,
  * since ACME is off for the site, it has a certificate of its own, or no name for which a CA gives one. Adds

@@ -9,6 +9,7 @@
 #include "cache/named.h"
 #include "cache/names.h"
 #include "request/route.h"
+#include "request/secure.h"
 #include "request/source_origin.h"
 
 #define HEADERS_MAX 100
@@ -71,9 +72,17 @@ static bool take_question(struct request *r, struct question *q)
 
 /* ---- the request that it stands for ---- */
 
-/* Does a rule of the site answer it? */
+/* Does the site answer it with a redirect? */
 static bool is_redirected(struct request *r, const struct request *x)
 {
+    struct str secure = secure_location(x, &r->arena);
+    if (secure.n) {
+        answer_error(r, 400,
+                     "such a request is answered with 308 to %.*s, by the setting https_redirect; ask "
+                     "about that URL",
+                     STR_ARG(str_first(secure, QUOTED_MAX)));
+        return true;
+    }
     if (!x->redirected)
         return false;
     struct rules_request q = route_rules_request(x);

@@ -108,6 +108,10 @@ static void add_disk(const struct admin *a, struct buf *b)
     add(b, "disk_written_total", "counter", (int64_t)f.log.appended, "Responses written to disk");
     add(b, "disk_written_bytes_total", "counter", (int64_t)f.log.written_bytes,
         "Bytes written to disk, with what is carried over");
+    add(b, "disk_write_rate_bytes", "gauge", (int64_t)f.log.bytes_per_s,
+        "Bytes a second written to disk, over the last ten to twenty seconds");
+    add(b, "disk_oldest_timestamp_seconds", "gauge", f.log.oldest_wall_ms / 1000,
+        "When the oldest segment of pages was begun; 0: there is none");
     add(b, "disk_dropped_total", "counter", (int64_t)(f.log.busy + f.log.off + f.log.refused),
         "Responses that stayed in memory alone, since the disk was behind or failing");
     add(b, "disk_carried_total", "counter", (int64_t)f.log.carried,

@@ -9,19 +9,31 @@
 #include "cache/room.h"
 #include "store/facts.h"
 
+/* The counters are those of threads that go on: a part may be ahead of the whole for a moment. */
+static void write_ratio(struct answer_writer *w, const char *name, int64_t part, int64_t all)
+{
+    if (all <= 0)
+        answer_null(w, name);
+    else
+        answer_ratio(w, name, part < 0 ? 0 : part > all ? 1 : (double)part / (double)all);
+}
+
 static void write_requests(const struct admin *a, struct answer_writer *w)
 {
     int64_t hits = metrics_sum(a, COUNTER_HITS), stale = metrics_sum(a, COUNTER_STALE_HITS);
     int64_t misses = metrics_sum(a, COUNTER_MISSES), joins = metrics_sum(a, COUNTER_JOINS);
     int64_t passes = metrics_sum(a, COUNTER_PASSES), all = hits + stale + misses + joins + passes;
+    int64_t from_disk = metrics_sum(a, COUNTER_DISK_HITS), from_memory = hits + stale - from_disk;
     answer_open(w, "requests", '{');
     answer_int(w, "total", metrics_sum(a, COUNTER_REQUESTS));
     answer_int(w, "open", metrics_sum(a, COUNTER_REQUESTS_OPEN));
-    if (all)
-        answer_ratio(w, "hit_ratio", (double)(hits + stale) / (double)all);
-    else
-        answer_null(w, "hit_ratio");
+    write_ratio(w, "hit_ratio", hits + stale, all);
+    /* Of all; and of those that memory could not answer. */
+    write_ratio(w, "memory_hit_ratio", from_memory, all);
+    if (a->cache->disk)
+        write_ratio(w, "disk_hit_ratio", from_disk, all - from_memory);
     answer_int(w, "hits", hits);
+    answer_int(w, "disk_hits", from_disk);
     answer_int(w, "stale_hits", stale);
     answer_int(w, "misses", misses);
     answer_int(w, "joins", joins);
@@ -60,7 +72,7 @@ static void write_cache(struct cache *c, struct answer_writer *w)
     answer_close(w, '}');
 }
 
-static void write_disk(struct cache *c, struct answer_writer *w)
+static void write_disk(struct cache *c, int64_t now_wall_ms, struct answer_writer *w)
 {
     struct disk_figures f;
     if (!c->disk)
@@ -77,6 +89,12 @@ static void write_disk(struct cache *c, struct answer_writer *w)
     answer_int(w, "not_there", (int64_t)f.not_there);
     answer_int(w, "written", (int64_t)f.log.appended);
     answer_int(w, "written_bytes", (int64_t)f.log.written_bytes);
+    answer_int(w, "written_bytes_per_s", (int64_t)f.log.bytes_per_s);
+    if (f.log.oldest_wall_ms)
+        answer_int(w, "oldest_s",
+                   f.log.oldest_wall_ms < now_wall_ms ? (now_wall_ms - f.log.oldest_wall_ms) / 1000 : 0);
+    else
+        answer_null(w, "oldest_s");
     answer_int(w, "dropped", (int64_t)(f.log.busy + f.log.off + f.log.refused));
     answer_int(w, "parts_read", (int64_t)f.parts_read);
     answer_int(w, "long_waiting", (int64_t)f.long_waiting);
@@ -243,16 +261,17 @@ static void write_facts(struct admin *a, struct answer_writer *w)
 void status_answer(struct admin *a, struct request *r, const struct token_rights *rights)
 {
     struct answer_writer w = { .depth = 0 };
+    struct now now = clock_now(a->clock);
     answer_open(&w, NULL, '{');
     answer_str(&w, "version", STR(FRESHET_VERSION));
     answer_bool(&w, "ready", atomic_load_explicit(&a->ready, memory_order_acquire));
     answer_time(&w, "started", a->started_wall_ms);
-    answer_int(&w, "uptime_s", (clock_now(a->clock).mono_ms - a->started_mono_ms) / 1000);
+    answer_int(&w, "uptime_s", (now.mono_ms - a->started_mono_ms) / 1000);
     answer_int(&w, "workers", (int64_t)a->workers);
     write_requests(a, &w);
     write_cache(a->cache, &w);
     write_overhead(a->overload, &w);
-    write_disk(a->cache, &w);
+    write_disk(a->cache, now.wall_ms, &w);
     write_purges(a, rights, &w);
     write_facts(a, &w);
     webhook_write(&a->webhooks, rights, &w);

@@ -8,7 +8,12 @@ static void print_requests(const json_t *r)
     report_label("requests");
     printf("%lld, %lld open", (long long)member_number(r, "total"), (long long)member_number(r, "open"));
     if (json_is_real(json_object_get(r, "hit_ratio")))
-        printf("; %.1f %% answered from memory", 100 * json_real_value(json_object_get(r, "hit_ratio")));
+        printf("; %.1f %% answered from the cache", 100 * json_real_value(json_object_get(r, "hit_ratio")));
+    if (json_is_real(json_object_get(r, "memory_hit_ratio")) &&
+        json_is_real(json_object_get(r, "disk_hit_ratio")))
+        printf(" (memory %.1f %%; of the rest, disk %.1f %%)",
+               100 * json_real_value(json_object_get(r, "memory_hit_ratio")),
+               100 * json_real_value(json_object_get(r, "disk_hit_ratio")));
     putchar('\n');
     report_label("");
     report_count(member_number(r, "hits"), "hit, ", "hits, ");
@@ -55,6 +60,13 @@ static void print_disk(const json_t *disk)
     printf("; %lld read back, %lld not written in time%s\n", (long long)member_number(disk, "read"),
            (long long)member_number(disk, "dropped"),
            json_is_true(json_object_get(disk, "failing")) ? "; the disk fails now" : "");
+    report_label("");
+    report_bytes(member_number(disk, "written_bytes_per_s"));
+    printf(" a second written lately");
+    if (json_is_integer(json_object_get(disk, "oldest_s")))
+        printf("; the oldest of it is at most %lld h old",
+               ((long long)member_number(disk, "oldest_s") + 3599) / 3600);
+    putchar('\n');
 }
 
 static void print_purges(const json_t *purges)

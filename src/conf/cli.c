@@ -63,6 +63,12 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                       "one "
                       "goes on.",
                       0, 0, false },
+    [CLI_TRUST] = { STR_INIT("trust"), "trust [--remove] [--state FOLDER]",
+                    "Lets browsers and programs of this machine believe the authority that signs for local "
+                    "addresses of https without a certificate, and says what it did and what is left for "
+                    "root. "
+                    "Exit code 1: not all of them.",
+                    0, 0, false },
     [CLI_CHECK] = { STR_INIT("check"), "check [CONFIG] [--SETTING VALUE]...",
                     "Takes what run takes and tries what run would need, says everything that is wrong and "
                     "serves nothing.",
@@ -140,6 +146,8 @@ static const struct flag flags[] = {
       "create: how long it works: 12h, 90d. Default: until it is revoked." },
     { ON(CLI_STATUS) | ON(CLI_TOKEN), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json), "",
       "As JSON, for programs." },
+    { ON(CLI_TRUST), STR_INIT("remove"), 0, FLAG_SWITCH, FORM_ANY, AT(remove), "",
+      "They believe it no more." },
     { ON(CLI_DEPLOY), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
       "The site. Default: the one site." },
     { ON(CLI_PURGE), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
@@ -149,7 +157,7 @@ static const struct flag flags[] = {
       "127.0.0.1:8081." },
     { ON_CLIENT, STR_INIT("token"), 0, FLAG_TEXT, FORM_SECRET, AT(token), "TOKEN",
       "Its admin token. Default: $FRESHET_TOKEN, the one in the state folder." },
-    { ON_CLIENT, STR_INIT("state"), 0, FLAG_TEXT, FORM_PATH, AT(state), "FOLDER",
+    { ON_CLIENT | ON(CLI_TRUST), STR_INIT("state"), 0, FLAG_TEXT, FORM_PATH, AT(state), "FOLDER",
       "Its state folder. Default: $XDG_STATE_HOME/freshet or ~/.local/state/freshet." },
 #ifdef FRESHET_CONTROL
     { ON(CLI_RUN), STR_INIT("control"), 0, FLAG_TEXT, FORM_PATH, AT(control), "PATH",

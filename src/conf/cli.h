@@ -16,6 +16,7 @@ enum cli_verb {
     CLI_STATUS,  /* ask it how it is */
     CLI_TOKEN,   /* ask it to make, list or revoke tokens */
     CLI_UPGRADE, /* ask it to start a new one in its place */
+    CLI_TRUST,   /* let this machine believe the local authority */
     CLI_CHECK,   /* check [CONFIG]: read the settings, say what is wrong */
     CLI_VERSION, /* print the version */
     CLI_HELP,    /* print cli_help */
@@ -52,6 +53,8 @@ struct cli {
     struct strs warm, assets;
     struct str id, origin, check, keep, wait, warm_time, base;
     bool rollback;
+    /* trust */
+    bool remove;
     /* The verbs that ask: where the running freshet is. For run and check these are overrides. */
     struct str admin, token, state, site;
 };

@@ -400,6 +400,14 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
         report_add(&b->report, at, "no origin; add the line origin: http://HOST[:PORT] or give --origin");
 }
 
+static void finish_hsts(struct build *b, struct site_settings *site)
+{
+    if (site->hsts)
+        site->hsts_value = arena_printf(&b->s->arena, "max-age=%lld%s%s", (long long)(site->hsts / 1000),
+                                        site->hsts_subdomains ? "; includeSubDomains" : "",
+                                        site->hsts_preload ? "; preload" : "");
+}
+
 static void make_site(struct build *b, struct site_settings *site, const struct layer *l, struct str name,
                       struct place at)
 {
@@ -411,6 +419,7 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     site->webhook_list = webhook_read(&site->webhooks, site->name, &b->s->arena, &b->report);
     finish_params(b, site);
     finish_cookies(b, site);
+    finish_hsts(b, site);
 }
 
 /* ---- hosts ---- */
@@ -509,9 +518,8 @@ static bool is_given(const struct entry *e)
     return e->at.line || e->at.flag.n;
 }
 
-static void check_listed_twice(struct build *b, const struct entry *listen)
+static void check_listed_twice(struct build *b, const struct entry *listen, const struct setting *s)
 {
-    const struct setting *s = &setting_table[SETTING_listen];
     const struct strs *list = &listen->value.list;
     for (size_t i = 1; i < list->n; i++)
         for (size_t k = 0; k < i; k++) {
@@ -547,13 +555,68 @@ static void report_admin_taken(struct build *b, const struct entry *admin, const
                       report_quote(&b->report, other), STR_ARG(name));
 }
 
+/* Two sockets share a port without an error: half of the visitors would meet the other protocol. */
+static void check_https(struct build *b, const struct entry *listen, const struct entry *admin)
+{
+    const struct entry *https = entry_of(b, SETTING_https, NULL);
+    const struct setting *s = &setting_table[SETTING_https];
+    if (https->state != ENTRY_GOOD)
+        return;
+    check_listed_twice(b, https, s);
+    for (size_t i = 0; i < https->value.list.n; i++) {
+        struct str own = https->value.list.v[i], other = STR_NONE;
+        for (size_t k = 0; k < listen->value.list.n; k++)
+            if (form_addresses_overlap(own, listen->value.list.v[k]))
+                other = listen->value.list.v[k];
+        bool is_admin = !other.n && admin->value.text.n && form_addresses_overlap(own, admin->value.text);
+        if (is_admin)
+            other = admin->value.text;
+        if (other.n)
+            value_problem(s, &b->report, place_of_item(https, i),
+                          "%s overlaps with %s of %s; choose another address", report_quote(&b->report, own),
+                          report_quote(&b->report, other), is_admin ? "admin" : "listen");
+    }
+}
+
+static bool has_text(const struct strs *list, struct str s)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (str_eq(list->v[i], s))
+            return true;
+    return false;
+}
+
+/* An address at which nobody listens would leave one without it that somebody does. */
+static void check_proxy_protocol(struct build *b, const struct entry *listen)
+{
+    const struct entry *https = entry_of(b, SETTING_https, NULL),
+                       *own = entry_of(b, SETTING_proxy_protocol, NULL);
+    const struct entry *trusted = entry_of(b, SETTING_trusted_proxies, NULL);
+    const struct setting *s = &setting_table[SETTING_proxy_protocol];
+    if (own->state != ENTRY_GOOD || https->state != ENTRY_GOOD || trusted->state != ENTRY_GOOD)
+        return;
+    for (size_t i = 0; i < own->value.list.n; i++)
+        if (!has_text(&listen->value.list, own->value.list.v[i]) &&
+            !has_text(&https->value.list, own->value.list.v[i]))
+            value_problem(s, &b->report, place_of_item(own, i),
+                          "%s is no address of listen or https; write it as it stands there",
+                          report_quote(&b->report, own->value.list.v[i]));
+    if (own->value.list.n && !trusted->value.list.n)
+        value_problem(s, &b->report, place_of_item(own, 0),
+                      "nobody may connect to %s, since trusted_proxies is empty; write the networks of the "
+                      "proxies there",
+                      report_quote(&b->report, own->value.list.v[0]));
+}
+
 /* What cannot be bound twice would be found out at the start only. */
 static void check_addresses(struct build *b)
 {
     const struct entry *listen = entry_of(b, SETTING_listen, NULL), *admin = entry_of(b, SETTING_admin, NULL);
     if (listen->state != ENTRY_GOOD || admin->state != ENTRY_GOOD)
         return; /* reported */
-    check_listed_twice(b, listen);
+    check_listed_twice(b, listen, &setting_table[SETTING_listen]);
+    check_https(b, listen, admin);
+    check_proxy_protocol(b, listen);
     for (size_t i = 0; admin->value.text.n && i < listen->value.list.n; i++)
         if (form_addresses_overlap(admin->value.text, listen->value.list.v[i])) {
             report_admin_taken(b, admin, listen, i);

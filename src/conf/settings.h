@@ -92,6 +92,7 @@ struct site_settings {
     const struct rules *ruled; /* from `rules`, headers_file and preset, by site/rules; NULL: no rules */
     /* From `ignore_query`, with the names in place of `tracking`. Decoded, sorted by bytes. */
     struct strs ignored_params;
+    struct str hsts_value;         /* of Strict-Transport-Security, from `hsts` and its like; empty: none */
     struct webhook *webhook_list;  /* from `webhooks`, as many */
     struct cookie_names cookies;   /* from `bypass_cookies` and `ignore_cookies`; kinds: enum cookie_kind */
     const struct release *release; /* the live one, or one that is being prepared. Never NULL */

@@ -60,6 +60,8 @@ struct front_protocol {
     void (*free)(struct front *f);
     /* What a connection gets that is refused before it is a stream: "come later", whole. Empty: nothing. */
     struct str refusal;
+    /* What a client gets that speaks the protocol in clear to an address with TLS, whole. Empty: nothing. */
+    struct str in_clear;
 };
 
 /* The first member of every front. */

@@ -172,10 +172,10 @@ static void too_slow_head(struct timer *t)
 }
 
 /* Another process goes on with the connection. One that is logged in at an origin is known here alone, and so
- * are the keys of one with TLS. */
+ * is what its stream has besides bytes. */
 static bool leave(struct h1 *c)
 {
-    if (c->own || c->letter_pending || tls_is_under(c->stream) || c->stream->state != STREAM_OPEN ||
+    if (c->own || c->letter_pending || c->stream->stays || c->stream->state != STREAM_OPEN ||
         c->stream->writing || (c->x && c->x->in.n))
         return false;
     c->state = H1_CLOSING;
@@ -577,6 +577,9 @@ static const struct front_protocol protocol = {
     .free = free_front,
     .refusal = STR_INIT("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
                         "Retry-After: 5\r\nConnection: close\r\n\r\n"),
+    .in_clear = STR_INIT("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n"
+                         "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+                         "This address speaks TLS, and HTTP came in clear: write https://\n"),
 };
 
 struct front *h1_front_new(struct requests *requests)

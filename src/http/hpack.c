@@ -37,6 +37,7 @@ static const uint8_t known_names[FIELD_COUNT] = {
     [FIELD_RANGE] = 50,
     [FIELD_RETRY_AFTER] = 53,
     [FIELD_SET_COOKIE] = 55,
+    [FIELD_STRICT_TRANSPORT_SECURITY] = 56,
     [FIELD_TRANSFER_ENCODING] = 57,
     [FIELD_VARY] = 59,
     [FIELD_VIA] = 60,
@@ -56,7 +57,6 @@ static const struct {
     { 51, STR_INIT("referer") },
     { 52, STR_INIT("refresh") },
     { 54, STR_INIT("server") },
-    { 56, STR_INIT("strict-transport-security") },
     { 58, STR_INIT("user-agent") },
 };
 #define STATIC_SET_COOKIE 55

@@ -53,6 +53,9 @@ struct stream {
     void *owner; /* set by stream_give; NULL: the notices find the owner by themselves */
     const struct stream_engine *engine;
     enum stream_state state;
+    /* Set by who opens it: the connection cannot go to another process, since more is known of it than its
+     * bytes. stream_leave must not be called. stream_open clears it. */
+    bool stays;
     bool reading; /* the owner wants bytes */
     bool writing; /* `written` is still to come */
     /* private to io/stream*.c */

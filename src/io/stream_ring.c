@@ -68,6 +68,13 @@ static bool came_back(struct stream *s)
     return s->state != STREAM_CLOSING;
 }
 
+/* Says the result that the operation is to be tried again? The kernel gives up waiting for a socket that has
+ * woken it many times in vain, as one does whose peer has ended its side (EAGAIN). */
+static bool is_passing(int result)
+{
+    return result == -EAGAIN || result == -EINTR || result == -ENOBUFS;
+}
+
 /* ---- receiving ---- */
 
 /* Where the owner wants the next bytes; 0: nowhere now. */
@@ -186,7 +193,7 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
         return;
     }
     /* ENOBUFS: all buffers were full, they are free again by now. ECANCELED: we did. */
-    if (result <= 0 && result != -ENOBUFS && result != -ECANCELED)
+    if (result <= 0 && !is_passing(result) && result != -ECANCELED)
         note_end(s, result);
     if (s->ring.has_end && s->reading && !s->ring.kept)
         tell_end(s);
@@ -257,7 +264,8 @@ static void give_write(struct stream *s)
     s->ring.write = NULL;
 }
 
-static void submit_write(struct stream *s)
+/* `waits`: until there is room, before it tries. */
+static void submit_write(struct stream *s, bool waits)
 {
     struct ring_write *w = s->ring.write;
     struct io_uring_sqe *sqe = ring_place(ring_of(s));
@@ -266,6 +274,8 @@ static void submit_write(struct stream *s)
                            MSG_NOSIGNAL);
     else
         io_uring_prep_sendmsg(sqe, s->fd, &w->message, MSG_NOSIGNAL);
+    if (waits)
+        sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     ring_submit(sqe, &s->ring.sending);
     s->ring.pending++;
 }
@@ -296,11 +306,16 @@ static void on_sent(struct ring_op *op, int result, unsigned flags)
         advance(s->ring.write, (size_t)result);
         if (s->ring.write->left) {
             s->refused = true;
-            submit_write(s);
+            submit_write(s, false);
             if (s->notices->moved)
                 s->notices->moved(s);
             return;
         }
+    }
+    if (is_passing(result)) {
+        s->refused = true;
+        submit_write(s, true);
+        return;
     }
     int status = result > 0 ? 0 : result < 0 ? result : -EPIPE;
     give_write(s);
@@ -341,7 +356,7 @@ static enum stream_write ring_write(struct stream *s, const struct iovec *iov, u
         return alive ? STREAM_WRITTEN : STREAM_BROKEN;
     }
     s->writing = true;
-    submit_write(s);
+    submit_write(s, false);
     return STREAM_PENDING;
 }
 

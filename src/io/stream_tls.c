@@ -36,6 +36,8 @@
 /* Of messages of OpenSSL's own behind a write that the peer does not take. */
 #define WAITING_MOST ((size_t)65536)
 
+#define WORD_MOST 20 /* of a method, and more */
+
 /* A signature costs as much as ten requests, or fifty. So many calls for handshakes are made in a turn of the
  * loop; others wait for the next. */
 #define SHAKES_MOST 8
@@ -74,6 +76,7 @@ struct tls_session {
     struct plain *plain; /* of the write under way */
     char *out;           /* what the raw stream is sending */
     struct buf waiting;  /* encrypted, to be sent behind `out` */
+    struct str in_clear; /* for a peer that does not speak TLS */
     const char *failure;
 };
 
@@ -457,8 +460,34 @@ static bool has_turn(const struct tls_session *t)
     return b->shakes++ < SHAKES_MOST;
 }
 
+/* A word in capital letters, like a method of HTTP. No record begins with a letter (RFC 8446 §5.1). */
+static bool is_in_clear(const struct tls_session *t)
+{
+    size_t n = 0;
+    if (t->in_clear.n == 0 || t->in_n == 0 || !SSL_in_before(t->ssl))
+        return false;
+    while (n < t->in_n && n < WORD_MOST && t->in[n] >= 'A' && t->in[n] <= 'Z')
+        n++;
+    return n && n < WORD_MOST && (n == t->in_n || t->in[n] == ' ');
+}
+
+static void answer_in_clear(struct tls_session *t)
+{
+    struct tls_buffers *b = buffers_of(t);
+    CHECK(b->out_n == 0 && t->in_clear.n <= 1024);
+    str_put(b->out, t->in_clear);
+    b->out_n = t->in_clear.n;
+    flush(t, true);
+    t->failure = "not TLS, but in clear";
+    connected(t, UV_EPROTO);
+}
+
 static void shake_hands(struct tls_session *t)
 {
+    if (is_in_clear(t)) {
+        answer_in_clear(t);
+        return;
+    }
     if (t->in_n && !has_turn(t)) {
         go_on_later(t);
         return;
@@ -681,11 +710,20 @@ static const struct stream_engine stream_tls = {
     .fin = tls_fin,
 };
 
+static void take_early(struct tls_session *t, struct str early)
+{
+    t->kept = mem_resize(NULL, early.n);
+    str_put(t->kept, early);
+    t->in = t->kept;
+    t->in_n = early.n;
+    go_on_later(t);
+}
+
 int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n, int fd,
-               struct ssl_ctx_st *context, int64_t handshake_ms)
+               const struct tls_terms *terms)
 {
     struct tls_session *t = mem_alloc(sizeof(*t));
-    if (!make_session(t, context)) {
+    if (!make_session(t, terms->context)) {
         mem_free(t);
         close(fd);
         return UV_ENOMEM;
@@ -703,8 +741,13 @@ int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n,
     s->local = t->raw.local;
     s->fd = fd;
     s->tls = t;
-    timer_start(l, &t->deadline, handshake_ms, deadline_came);
-    stream_read_start(&t->raw);
+    s->stays = true;
+    t->in_clear = terms->in_clear;
+    timer_start(l, &t->deadline, terms->handshake_ms, deadline_came);
+    if (terms->early.n)
+        take_early(t, terms->early);
+    else
+        stream_read_start(&t->raw);
     return 0;
 }
 

@@ -5,7 +5,7 @@
  *  - A new stream is connecting until the handshake is over; `connected` tells that.
  *  - stream_shutdown and stream_close say that all was sent (close_notify, RFC 8446 §6.1), stream_reset does
  *    not. A peer that ends without saying so makes `ended` an error: what it sent may have been cut.
- *  - The session cannot go to another process: stream_leave must not be called (tls_is_under).
+ *  - The session cannot go to another process: `stays` is set.
  *
  * What is agreed to in a handshake, and with which certificate, is the context's business: tls/.
  */
@@ -20,14 +20,23 @@ struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
  * three times as much. Call it before anything else that uses OpenSSL, in a process of one thread. */
 void tls_count_memory(void);
 
+struct tls_terms {
+    struct ssl_ctx_st *context; /* tls_accept takes a reference */
+    int64_t handshake_ms;       /* how long the handshake may take */
+    struct str early;           /* bytes that the peer has sent and somebody has read; copied */
+    /* What a peer gets that begins with a word in capital letters, so that it speaks HTTP in clear; at most
+     * 1 KiB, good as long as the stream. n 0: an alert, which such a peer does not understand. */
+    struct str in_clear;
+};
+
 /*
  * Like stream_open, as the server of a TLS connection. Then `connected` follows: 0: the handshake is done, as
  * tls_facts says. UV_ETIMEDOUT: it took longer than handshake_ms. UV_EPROTO: it failed, for the reason
  * tls_failure. UV_EOF: the peer went. Another libuv error: the connection broke. After an error close the
- * stream. Takes a reference to `context`.
+ * stream.
  */
 int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n, int fd,
-               struct ssl_ctx_st *context, int64_t handshake_ms);
+               const struct tls_terms *terms);
 
 /* Is this stream one of tls_accept? */
 bool tls_is_under(const struct stream *s);

@@ -7,6 +7,7 @@
 #include "request/page.h"
 #include "request/parts.h"
 #include "request/redirect.h"
+#include "request/secure.h"
 
 /* ---- age ---- */
 
@@ -352,6 +353,8 @@ static void deliver_rest(struct request *r)
         r->at = r->end = 0;
     if (r->source->has_cache_status)
         deliver_add_cache_status(r);
+    if (r->key.https && r->site && r->site->hsts_value.n)
+        secure_add_hsts(r);
     if (r->reply.has_body)
         take_body(r);
 }

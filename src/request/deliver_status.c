@@ -132,7 +132,8 @@ void deliver_add_cache_status(struct request *r)
     buf_add(to, r->site && r->site->netlify_status ? STR("\"Netlify Edge\"") : STR("freshet"));
     if (deliver_is_from_store(r) && r->reason == REASON_NONE)
         write_hit(r, to);
-    else if ((r->looks > 0 || r->pass) && r->reason != REASON_REDIRECT_RULE) /* nobody is asked */
+    else if ((r->looks > 0 || r->pass) && r->reason != REASON_REDIRECT_RULE &&
+             r->reason != REASON_HTTPS_REDIRECT) /* nobody is asked */
         write_forward(r, to);
     write_detail(r, to);
     r->cache_status = to == &big ? arena_dup(&r->arena, buf_str(&big)) : buf_str(&b);

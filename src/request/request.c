@@ -7,6 +7,7 @@
 #include "request/reader.h"
 #include "request/request_machine.h"
 #include "request/route.h"
+#include "request/secure.h"
 #include "request/tunnel.h"
 #include "request/window.h"
 
@@ -82,6 +83,15 @@ static enum step answer_options(struct request *r)
     return STEP_SEND;
 }
 
+static enum step redirect(struct request *r, int status, struct str to, enum reason why)
+{
+    r->answer = (struct answer_page){ .status = status, .extra_n = 1 };
+    r->answer.extra[0] = (struct field){ field_name(FIELD_LOCATION), to, FIELD_LOCATION };
+    r->reason = why;
+    deliver_page(r);
+    return STEP_SEND;
+}
+
 /* Makes the answer when a rule of the site redirects (docs/RULES.md). false: not this one. */
 static bool is_redirected(struct request *r)
 {
@@ -92,10 +102,7 @@ static bool is_redirected(struct request *r)
     struct str to = rules_redirect(r->site->ruled, &q, r->said.redirect, &status, &r->arena);
     if (to.n == 0)
         return false;
-    r->answer = (struct answer_page){ .status = status, .extra_n = 1 };
-    r->answer.extra[0] = (struct field){ field_name(FIELD_LOCATION), to, FIELD_LOCATION };
-    r->reason = REASON_REDIRECT_RULE;
-    deliver_page(r);
+    redirect(r, status, to, REASON_REDIRECT_RULE);
     return true;
 }
 
@@ -119,6 +126,9 @@ static enum step do_route(struct request *r)
         return refuse(r, HTTP_ERROR_BODY_TOO_LARGE);
     if (route_max_forwards(r, &hops) && hops == 0)
         return answer_options(r);
+    struct str to = secure_location(r, &r->arena);
+    if (to.n)
+        return redirect(r, 308, to, REASON_HTTPS_REDIRECT);
     if (is_redirected(r))
         return STEP_SEND;
     if (!r->pass)
@@ -220,12 +230,17 @@ static enum step do_lookup(struct request *r)
         return STEP_LOOKUP;
     case OUTCOME_DISK: return request_read(r) ? STEP_WAIT : STEP_LOOKUP;
     case OUTCOME_HIT:
+        if (r->reads)
+            count(r->w->counters, COUNTER_DISK_HITS);
         if (object_is_partial(r->found.stored))
             return part_found(r);
         count(r->w->counters, COUNTER_HITS);
         return hit(r);
     case OUTCOME_STALE:
-    case OUTCOME_STALE_JOIN: return stale_hit(r);
+    case OUTCOME_STALE_JOIN:
+        if (r->reads)
+            count(r->w->counters, COUNTER_DISK_HITS);
+        return stale_hit(r);
     case OUTCOME_JOIN: return join(r);
     case OUTCOME_EXPIRED:
     case OUTCOME_MISS: return miss(r, COUNTER_MISSES);

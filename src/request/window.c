@@ -9,7 +9,9 @@
 /* While so many are in use, none is read ahead: it would only push out others. */
 #define AHEAD_MOST (WINDOWS_MOST / 4)
 /* A disk that stands cuts a delivery off, as an origin does. */
-#define WAIT_MOST_MS 10000
+#define READ_MOST_MS 10000
+/* Longer than a client that is too slow keeps its window: two looks at its speed (request_pace.c). */
+#define FREE_MOST_MS 15000
 
 struct window {
     struct link row;  /* in windows->rows */
@@ -278,13 +280,13 @@ static void waits_too_long(struct timer *t)
     request_wake(r);
 }
 
-static void wait_in(struct view *v, struct list *l)
+static void wait_in(struct view *v, struct list *l, int64_t most_ms)
 {
     struct request *r = v->request;
     link_init(&v->link);
     list_push_back(l, &v->link);
     v->state = VIEW_WAITS;
-    timer_start(r->w->loop, &r->timer, WAIT_MOST_MS, waits_too_long);
+    timer_start(r->w->loop, &r->timer, most_ms, waits_too_long);
 }
 
 /* Makes the window of that part the view's. false: there are too many. */
@@ -308,6 +310,10 @@ static bool take(struct view *v, const struct body_distance *where, uint32_t par
 static struct view *view_of(struct request *r)
 {
     if (!r->view) {
+        bool is_hit =
+            r->outcome == OUTCOME_HIT || r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN;
+        if (is_hit && !r->reads) /* with a read it is counted already */
+            count(r->w->counters, COUNTER_DISK_HITS);
         r->view = arena_alloc(&r->arena, sizeof(*r->view));
         *r->view = (struct view){ .request = r };
     }
@@ -328,12 +334,12 @@ bool window_lease(struct request *r, uint64_t to, struct iovec *piece)
         if (!r->w->windows->cache->disk)
             v->state = VIEW_FAILED;
         else
-            wait_in(v, &r->w->windows->short_of);
+            wait_in(v, &r->w->windows->short_of, FREE_MOST_MS);
         return false;
     }
     struct window *w = v->window;
     if (!w->is_read) {
-        wait_in(v, &w->waiting);
+        wait_in(v, &w->waiting, READ_MOST_MS);
         return false;
     }
     if (w->part.bytes <= skip) {

@@ -7,7 +7,7 @@
 
 static int64_t open_here(const struct acceptor *a)
 {
-    return (int64_t)(a->front->open + a->handshakes.n);
+    return (int64_t)(a->front->open + a->handshakes.n + a->proxied.n);
 }
 
 static void check_limit(struct acceptor *a)
@@ -39,9 +39,10 @@ static void choke(struct acceptor *a, bool on)
 /* What a connection is before anybody has read from it. */
 struct arrival {
     int fd;
-    bool with_tls, is_old;
+    struct listening how;
+    bool is_old;
     struct address peer;
-    struct str early; /* with is_old */
+    struct str early; /* bytes that somebody has read; with is_old, or behind a header */
 };
 
 /* Which protocol it speaks: what the client has agreed to (ALPN); n 0: nothing. */
@@ -54,8 +55,13 @@ static struct front *choose_front(struct acceptor *a, struct str protocol)
 static bool begin_handshake(struct acceptor *a, const struct arrival *n)
 {
     struct certificates *c = process_tls_certificates(a->tls);
-    int64_t ms = a->front->requests->snapshot->settings->process.header_timeout;
-    bool has_begun = handshakes_begin(&a->handshakes, n->fd, &n->peer, c, ms);
+    const struct tls_terms terms = {
+        .context = certificates_context(c),
+        .handshake_ms = a->front->requests->snapshot->settings->process.header_timeout,
+        .early = n->early,
+        .in_clear = a->front->protocol->in_clear,
+    };
+    bool has_begun = handshakes_begin(&a->handshakes, n->fd, &n->peer, &terms);
     certificates_unref(c);
     return has_begun;
 }
@@ -78,9 +84,22 @@ static void shaken(struct handshakes *h, struct stream *s, const struct address 
     tell_load(a);
 }
 
+static bool begin_header(struct acceptor *a, const struct arrival *n)
+{
+    int64_t ms = a->front->requests->snapshot->settings->process.header_timeout;
+    return proxied_begin(&a->proxied, n->fd, &n->peer, n->how.with_tls, ms);
+}
+
+static bool begin(struct acceptor *a, const struct arrival *n)
+{
+    return n->how.with_header ? begin_header(a, n)
+           : n->how.with_tls  ? begin_handshake(a, n)
+                              : begin_plain(a, n);
+}
+
 static void take_connection(struct acceptor *a, const struct arrival *n)
 {
-    if (!(n->with_tls ? begin_handshake : begin_plain)(a, n)) { /* the client is gone already */
+    if (!begin(a, n)) { /* the client is gone already */
         if (a->clients)
             clients_leave(a->clients, &n->peer);
         return;
@@ -191,13 +210,32 @@ static bool is_one_too_many(struct acceptor *a, const struct address *peer)
     return true;
 }
 
+static void refuse_stranger(struct acceptor *a, int fd, const struct address *peer)
+{
+    char text[ADDRESS_TEXT_MAX], held[LOG_HELD_MAX];
+    count(a->front->requests->counters, COUNTER_PROXY_HEADERS_FAILED);
+    listener_refuse(fd, STR_NONE);
+    if (!a->stranger_said || !log_valve_opens(a->stranger_said, a->loop->now.mono_ms, held))
+        return;
+    size_t n = address_write_ip(peer, text);
+    log_warning(a->loop->log, "acceptor",
+                "%.*s is refused: it is none of trusted_proxies, which alone may connect to an address of "
+                "proxy_protocol%s",
+                n ? (int)n : 13, n ? text : "a Unix socket", held);
+}
+
 static void accepted(struct listener *l, int fd, const struct address *peer)
 {
     struct acceptor *a = l->owner;
-    const struct arrival n = { .fd = fd, .with_tls = a->with_tls[l - a->listeners], .peer = *peer };
+    const struct arrival n = { .fd = fd, .how = a->listening[l - a->listeners], .peer = *peer };
+    if (n.how.with_header && !route_peer_is_trusted(a->front->requests->snapshot, peer)) {
+        refuse_stranger(a, fd, peer);
+        return;
+    }
     if (is_one_too_many(a, peer)) {
         say_refused(a, peer);
-        listener_refuse(fd, n.with_tls ? STR_NONE : choose_front(a, STR_NONE)->protocol->refusal);
+        bool speaks_http = !n.how.with_tls && !n.how.with_header;
+        listener_refuse(fd, speaks_http ? choose_front(a, STR_NONE)->protocol->refusal : STR_NONE);
         return;
     }
     struct acceptor *to = a->draining ? a : least_loaded(a);
@@ -230,6 +268,40 @@ static void connection_closed(struct acceptor *a, const struct address *peer)
 static void front_closed(struct front *f, const struct address *peer)
 {
     connection_closed(f->owner, peer);
+}
+
+/* ---- who came by a proxy that names him ---- */
+
+static bool proxied_named(struct proxied *p, const struct address *peer, const struct address *visitor)
+{
+    struct acceptor *a = CONTAINER_OF(p, struct acceptor, proxied);
+    if (!a->clients)
+        return true;
+    clients_leave(a->clients, peer);
+    if (clients_enter(a->clients, visitor) <= client_most(a) || may_have_more(a, visitor))
+        return true;
+    say_refused(a, visitor);
+    return false;
+}
+
+static void proxied_done(struct proxied *p, struct stream *s, const struct address *visitor, struct str early)
+{
+    struct acceptor *a = CONTAINER_OF(p, struct acceptor, proxied);
+    front_accept(choose_front(a, STR_NONE), s, visitor, early, false);
+    tell_load(a);
+}
+
+static void proxied_done_for_tls(struct proxied *p, int fd, const struct address *visitor, struct str early)
+{
+    struct acceptor *a = CONTAINER_OF(p, struct acceptor, proxied);
+    const struct arrival n = { .fd = fd, .how.with_tls = true, .peer = *visitor, .early = early };
+    take_connection(a, &n);
+    a->changed(a); /* it may have been the last one, and gone already */
+}
+
+static void proxied_failed(struct proxied *p, const struct address *peer)
+{
+    connection_closed(CONTAINER_OF(p, struct acceptor, proxied), peer);
 }
 
 static void handshake_failed(struct handshakes *h, const struct address *peer)
@@ -281,6 +353,8 @@ void acceptor_relieve(struct acceptor *a, enum overload_step step, int64_t bytes
         how.step = OVERLOAD_CUT;
     if (how.step >= OVERLOAD_CUT)
         handshakes_cut(&a->handshakes, IDLE_SHORT_MS);
+    if (how.step >= OVERLOAD_CUT)
+        proxied_cut(&a->proxied, IDLE_SHORT_MS);
     if (!a->draining && (step > OVERLOAD_NONE || is_crowded(a)))
         front_shed(a->front, &how, &done);
     count_add(counters, COUNTER_OVERLOAD_IDLE, done.idle);
@@ -299,6 +373,11 @@ void acceptor_init(struct acceptor *a, struct loop *l, struct front *front)
     handshakes_init(&a->handshakes, l, front->requests->counters);
     a->handshakes.done = shaken;
     a->handshakes.failed = handshake_failed;
+    proxied_init(&a->proxied, l, front->requests->counters);
+    a->proxied.named = proxied_named;
+    a->proxied.done = proxied_done;
+    a->proxied.done_for_tls = proxied_done_for_tls;
+    a->proxied.failed = proxied_failed;
 }
 
 void acceptor_fini(struct acceptor *a)
@@ -307,10 +386,10 @@ void acceptor_fini(struct acceptor *a)
     front_free(a->front);
 }
 
-int acceptor_listen(struct acceptor *a, int fd, bool with_tls)
+int acceptor_listen(struct acceptor *a, int fd, struct listening how)
 {
-    CHECK(a->listeners_n < ACCEPTOR_LISTENERS_MAX && (a->tls || !with_tls));
-    a->with_tls[a->listeners_n] = with_tls;
+    CHECK(a->listeners_n < ACCEPTOR_LISTENERS_MAX && (a->tls || !how.with_tls));
+    a->listening[a->listeners_n] = how;
     int status = listener_start(&a->listeners[a->listeners_n], a->loop, fd, accepted, a);
     if (status < 0)
         return status;
@@ -346,6 +425,7 @@ void acceptor_leave(struct acceptor *a, bool (*drains)(const struct acceptor *a,
 
 void acceptor_close_all(struct acceptor *a)
 {
+    proxied_cut(&a->proxied, 0);
     handshakes_cut(&a->handshakes, 0);
     front_close_all(a->front);
 }

@@ -13,26 +13,35 @@
 #include "io/listener.h"
 #include "server/clients.h"
 #include "server/handshake.h"
+#include "server/proxied.h"
 #include "server/tls.h"
 
 #define ACCEPTOR_LISTENERS_MAX 64
+
+/* What a listener's connections begin with. */
+struct listening {
+    bool with_tls;
+    bool with_header; /* of the PROXY protocol; before TLS */
+};
 
 struct acceptor {
     struct loop *loop;
     struct front *front; /* owned */
     struct listener listeners[ACCEPTOR_LISTENERS_MAX];
-    bool with_tls[ACCEPTOR_LISTENERS_MAX]; /* is the listener's, in the same order */
+    struct listening listening[ACCEPTOR_LISTENERS_MAX]; /* the listener's, in the same order */
     size_t listeners_n, listeners_open;
     struct process_tls *tls; /* of all workers. NULL: no listener has TLS */
     struct handshakes handshakes;
+    struct proxied proxied;
     int64_t connections_max; /* 0: no limit */
     bool paused, draining;
     /* Memory is short, and nobody can be cut off: accepting pauses until the next look. Others read it. */
     atomic_bool choked;
     /* The connections of each client, shared with the other workers. NULL: one client may have any number. */
     struct clients *clients;
-    int64_t client_most;            /* with the setting client_connections at 0 */
-    struct log_valve *clients_said; /* that one has too many; shared */
+    int64_t client_most;             /* with the setting client_connections at 0 */
+    struct log_valve *clients_said;  /* that one has too many; shared */
+    struct log_valve *stranger_said; /* that one is no trusted proxy; shared; NULL: it is not said */
     /* The acceptors of all workers for the same purpose, with this one. others_n 0: connections stay here. */
     struct acceptor *const *others;
     size_t others_n;
@@ -51,9 +60,9 @@ void acceptor_init(struct acceptor *a, struct loop *l, struct front *front);
 /* Frees the front. Call it when acceptor_is_quiet. */
 void acceptor_fini(struct acceptor *a);
 
-/* Starts accepting on a listening socket (io/listener.h), with TLS or without. 0; or a libuv error, and the
- * descriptor is still the caller's. At most ACCEPTOR_LISTENERS_MAX times. */
-int acceptor_listen(struct acceptor *a, int fd, bool with_tls);
+/* Starts accepting on a listening socket (io/listener.h). 0; or a libuv error, and the descriptor is still
+ * the caller's. At most ACCEPTOR_LISTENERS_MAX times. */
+int acceptor_listen(struct acceptor *a, int fd, struct listening how);
 /* Accepts what the backlogs still hold, then closes the listeners and drains the front. Call it once. */
 void acceptor_drain(struct acceptor *a);
 /* Gives up connections, since memory is short (`step`, base/overload.h) or they are too many themselves.
@@ -77,7 +86,7 @@ void acceptor_close_all(struct acceptor *a);
 /* Is no listener and no connection open? */
 static inline bool acceptor_is_quiet(const struct acceptor *a)
 {
-    return a->listeners_open == 0 && a->handshakes.n == 0 && a->front->open == 0;
+    return a->listeners_open == 0 && a->handshakes.n == 0 && a->proxied.n == 0 && a->front->open == 0;
 }
 /* Stops other workers from handing connections over. true: none arrives from now on. false: one is on its
  * way; nothing has changed, ask again later. */

@@ -81,10 +81,11 @@ static void add(struct process_tls_more *m, struct certificates *desk)
         acme_each(a->acme, add_pair, desk);
 }
 
-static bool is_for(struct process_tls_more *m, const struct settings *s, const struct site_settings *site)
+static bool is_for(struct process_tls_more *m, const struct settings *s, const struct site_settings *site,
+                   struct str host)
 {
     (void)m;
-    return names_wants(s, site);
+    return names_has(s, site, host);
 }
 
 static bool has_proofs(void *m)
@@ -103,7 +104,7 @@ static void take_changed(struct loop_notice *n)
 {
     struct process_acme *a = CONTAINER_OF(n, struct process_acme, changed);
     if (a->runs)
-        process_tls_again(a->tls);
+        process_tls_again(a->tls, *a->settings);
 }
 
 /* On the thread of ACME, here and in the next one. */
@@ -172,7 +173,7 @@ void process_acme_prepare(struct process_acme *a, const struct settings *s)
 void process_acme_open(struct process_acme *a, struct loop *l, const char *state,
                        struct settings *const *settings)
 {
-    struct buf why = BUF_INIT, errors = BUF_INIT, warnings = BUF_INIT;
+    struct buf why = BUF_INIT;
     if (!a)
         return;
     a->loop = l;
@@ -187,14 +188,11 @@ void process_acme_open(struct process_acme *a, struct loop *l, const char *state
         buf_add(&why, STR("there is no state folder; name one with --state"));
     if (a->acme) {
         set_rules(a, *settings);
-        /* What is wrong or missing was said. */
-        (void)process_tls_load(a->tls, *settings, &errors, &warnings);
+        process_tls_again(a->tls, *settings);
     } else if (names_any(*settings)) {
         log_error(l->log, "acme", "no certificates come by themselves: %.*s", STR_ARG(buf_str(&why)));
     }
     buf_fini(&why);
-    buf_fini(&errors);
-    buf_fini(&warnings);
 }
 
 static void look(struct timer *t)

@@ -80,11 +80,10 @@ void handshakes_init(struct handshakes *h, struct loop *l, struct counters *coun
     list_init(&h->all);
 }
 
-bool handshakes_begin(struct handshakes *h, int fd, const struct address *peer,
-                      const struct certificates *certificates, int64_t ms)
+bool handshakes_begin(struct handshakes *h, int fd, const struct address *peer, const struct tls_terms *terms)
 {
     struct stream *s = mem_alloc(sizeof(*s));
-    if (tls_accept(s, h->loop, &notices, fd, certificates_context(certificates), ms) < 0) {
+    if (tls_accept(s, h->loop, &notices, fd, terms) < 0) {
         mem_free(s);
         return false;
     }

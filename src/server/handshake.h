@@ -24,10 +24,10 @@ struct handshakes {
 };
 
 void handshakes_init(struct handshakes *h, struct loop *l, struct counters *counters);
-/* Begins one on a connected socket, which may take `ms`. true: `done` or `failed` follows. false: the
- * connection is gone already, and closed. */
+/* Begins one on a connected socket. true: `done` or `failed` follows. false: the connection is gone already,
+ * and closed. */
 bool handshakes_begin(struct handshakes *h, int fd, const struct address *peer,
-                      const struct certificates *certificates, int64_t ms);
+                      const struct tls_terms *terms);
 /* Gives up those that have taken longer than `ms` so far: memory is short, or all must end (0). `failed`
  * follows for each. */
 void handshakes_cut(struct handshakes *h, int64_t ms);

@@ -120,7 +120,7 @@ static int find_user(struct preparation *p)
 /* What an earlier start by root, or as somebody else, has left there. */
 static int check_owner(const struct preparation *p)
 {
-    static const char *const names[] = { "", "/token", "/lock", "/pages" };
+    static const char *const names[] = { "", "/token", "/lock", "/pages", "/authority.key" };
     char path[PATH_MAX + 8];
     for (size_t i = 0; p->state[0] && i < COUNT_OF(names); i++) {
         snprintf(path, sizeof(path), "%s%s", p->state, names[i]);
@@ -389,10 +389,18 @@ struct str prepare_address(const struct process_settings *s, size_t i)
     return i < s->listen.n ? s->listen.v[i] : s->https.v[i - s->listen.n];
 }
 
-static void add_extra(struct preparation *p, int fd, bool with_tls)
+struct listening prepare_listening(const struct process_settings *s, size_t i)
+{
+    struct listening how = { .with_tls = i >= s->listen.n };
+    for (size_t k = 0; k < s->proxy_protocol.n; k++)
+        how.with_header = how.with_header || str_eq(s->proxy_protocol.v[k], prepare_address(s, i));
+    return how;
+}
+
+static void add_extra(struct preparation *p, int fd, struct listening how)
 {
     p->extra = mem_resize(p->extra, (p->extra_n + 1) * sizeof(*p->extra));
-    p->extra[p->extra_n++] = (struct worker_socket){ .fd = fd, .with_tls = with_tls };
+    p->extra[p->extra_n++] = (struct worker_socket){ .fd = fd, .how = how };
 }
 
 /* So many sockets more can the workers accept from. */
@@ -406,7 +414,7 @@ static size_t room_for_extra(const struct preparation *p)
  * workers than sockets, some have several: to close one would cut off who waits there. Beyond `most` they are
  * left to that process. But `is_one` means that all are one socket, of which descriptors are closed. Returns
  * how many were there to be taken, or a negative code. */
-static int take_inherited(struct preparation *p, struct str text, bool with_tls, int *fds, size_t n,
+static int take_inherited(struct preparation *p, struct str text, struct listening how, int *fds, size_t n,
                           size_t most, bool is_one, struct address *bound)
 {
     int all[INHERITED_MOST];
@@ -418,14 +426,14 @@ static int take_inherited(struct preparation *p, struct str text, bool with_tls,
         else if (is_one)
             close(all[i]);
         else
-            add_extra(p, all[i], with_tls);
+            add_extra(p, all[i], how);
     int status = have && have < n ? listener_more(fds, have, n) : 0;
     return status < 0 ? status : (int)have;
 }
 
 /* An address of the settings; `fds`: as many sockets of it as workers share it; `most`: as many may be taken
  * over. */
-static int open_address(struct preparation *p, struct str text, bool with_tls, const char *cannot,
+static int open_address(struct preparation *p, struct str text, struct listening how, const char *cannot,
                         const char *otherwise, int *fds, size_t n, size_t most, struct address *bound)
 {
     struct address at;
@@ -433,7 +441,7 @@ static int open_address(struct preparation *p, struct str text, bool with_tls, c
         return refuse("not an address:", text, UV_EINVAL, NULL,
                       "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
     bool is_one = at.sa.any.sa_family == AF_UNIX;
-    int status = take_inherited(p, text, with_tls, fds, n, most, is_one, bound);
+    int status = take_inherited(p, text, how, fds, n, most, is_one, bound);
     if (status == 0)
         status = p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
     if (p->only_try && status == UV_EADDRINUSE) {
@@ -473,15 +481,15 @@ static int open_sockets(struct preparation *p)
     }
     p->fds = mem_alloc((addresses * n + 1) * sizeof(*p->fds));
     for (size_t i = 0; i < addresses && (code == 0 || p->only_try); i++) {
-        bool with_tls = i >= s->listen.n;
-        code |= open_address(p, prepare_address(s, i), with_tls, "cannot listen on",
-                             with_tls ? "choose another address with --https"
-                                      : "choose another address with --listen",
+        struct listening how = prepare_listening(s, i);
+        code |= open_address(p, prepare_address(s, i), how, "cannot listen on",
+                             how.with_tls ? "choose another address with --https"
+                                          : "choose another address with --listen",
                              p->fds + i * n, n, n + room_for_extra(p), &p->bound[i]);
     }
     /* One socket alone: the extra ones are the sites'. */
     if (s->admin.n && (code == 0 || p->only_try))
-        code |= open_address(p, s->admin, false, "cannot listen for the admin on",
+        code |= open_address(p, s->admin, (struct listening){ 0 }, "cannot listen for the admin on",
                              "choose another address with --admin", &p->admin_fd, 1, 1, &p->admin_bound);
     return code ? code : refuse_unused(p);
 }
@@ -495,6 +503,15 @@ static void print_lines(const char *before, struct str lines)
         fprintf(stderr, "freshet: %s%.*s\n", before, STR_ARG(line));
 }
 
+static int say_certificates(bool good, struct buf *errors, struct buf *warnings)
+{
+    print_lines("", buf_str(errors));
+    print_lines("warning: ", buf_str(warnings));
+    buf_fini(errors);
+    buf_fini(warnings);
+    return good ? 0 : 1;
+}
+
 /* Keys may be for root alone: before it is another user. */
 static int read_certificates(struct preparation *p)
 {
@@ -506,11 +523,17 @@ static int read_certificates(struct preparation *p)
     if (!p->only_try)
         process_acme_prepare(p->acme, p->settings);
     bool good = process_tls_load(p->tls, p->settings, &errors, &warnings);
-    print_lines("", buf_str(&errors));
-    print_lines("warning: ", buf_str(&warnings));
-    buf_fini(&errors);
-    buf_fini(&warnings);
-    return good ? 0 : 1;
+    return say_certificates(good, &errors, &warnings);
+}
+
+/* What is in the state folder is that user's. */
+static int sign_certificates(struct preparation *p)
+{
+    struct buf errors = BUF_INIT, warnings = BUF_INIT;
+    if (!p->tls || p->only_try)
+        return 0;
+    bool good = process_tls_sign(p->tls, p->settings, p->state, &errors, &warnings);
+    return say_certificates(good, &errors, &warnings);
 }
 
 /* ---- all of it ---- */
@@ -520,7 +543,7 @@ int prepare(struct preparation *p)
     static int (*const steps[])(struct preparation *) = {
         find_state,  refuse_taken_state, check_disk,        warn_of_purges,    find_user,
         find_token,  open_country,       read_certificates, count_descriptors, open_sockets,
-        become_user, make_own_token,     try_access_log,
+        become_user, make_own_token,     sign_certificates, try_access_log,
     };
     const struct process_settings *s = &p->settings->process;
     int code = 0;

@@ -48,6 +48,8 @@ struct preparation {
 /* Returns how many addresses there are, and the one with this number. */
 size_t prepare_addresses(const struct process_settings *s);
 struct str prepare_address(const struct process_settings *s, size_t i);
+/* What connections to it begin with. */
+struct listening prepare_listening(const struct process_settings *s, size_t i);
 
 /* Goes through the list; in its midst the process becomes another user, when that is wished. The caller sets
  * two members; the rest is 0. Writes on standard error what is wrong (with only_try all of it, else the

@@ -40,7 +40,7 @@ struct process {
     struct clients *clients;     /* of the acceptors for the sites */
     struct process_tls *tls;     /* NULL: no address has TLS */
     struct process_acme *acme;   /* the same */
-    struct log_valve clients_said;
+    struct log_valve clients_said, stranger_said, proxied_said;
     size_t workers_n;
     struct overload overload; /* how full memory is; relief_look sets it, all read it */
     struct log_valve overload_said[OVERLOAD_STEPS];

@@ -568,7 +568,8 @@ static int make_workers(struct run *r)
         struct worker_socket sockets[ACCEPTOR_LISTENERS_MAX];
         size_t n = prepare_addresses(s);
         for (size_t k = 0; k < n; k++)
-            sockets[k] = (struct worker_socket){ r->found.fds[k * p->workers_n + i], k >= s->listen.n };
+            sockets[k] =
+                (struct worker_socket){ r->found.fds[k * p->workers_n + i], prepare_listening(s, k) };
         for (size_t k = i; k < r->found.extra_n && n < ACCEPTOR_LISTENERS_MAX; k += p->workers_n)
             sockets[n++] = r->found.extra[k];
         struct worker *w = &p->workers[i];
@@ -596,9 +597,15 @@ static void announce(struct run *r)
     const struct process_settings *s = &r->p.settings->process;
     for (size_t i = 0; i < prepare_addresses(s); i++) {
         size_t length = address_write(&r->found.bound[i], text);
-        fprintf(stderr, "freshet: listening on %.*s%s\n", (int)length, text,
-                i < s->listen.n ? "" : " with TLS");
+        struct listening how = prepare_listening(s, i);
+        fprintf(stderr, "freshet: listening on %.*s%s%s\n", (int)length, text,
+                how.with_tls ? " with TLS" : "", how.with_header ? ", behind proxies (proxy_protocol)" : "");
     }
+    if (r->p.tls && process_tls_signs(r->p.tls))
+        fprintf(stderr,
+                "freshet: certificates are of the local authority %s/authority.pem; \"freshet trust\" "
+                "lets browsers and programs on this machine believe it\n",
+                r->found.state);
     if (r->found.admin_fd < 0)
         return;
     size_t length = address_write(&r->found.admin_bound, text);

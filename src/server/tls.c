@@ -1,5 +1,6 @@
 #include "server/tls.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +10,16 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "io/system.h"
-#include "server/secret_file.h"
+#include "io/user.h"
+#include "server/local_tls.h"
 
 #define LOOK_MS   1000
 #define DAY_MS    INT64_C(86400000)
 #define WARN_DAYS 14
 #define SAID_MOST 64 /* names without a certificate that are logged, until there are new ones */
 #define HTTP1     "\x08http/1.1"
+
+#define OTHERS_MAY_READ 0004
 
 struct watched {
     char *path;
@@ -31,7 +35,10 @@ struct process_tls {
     size_t said_n;
     struct watched *files;
     size_t files_n;
-    bool settles; /* a file has changed since the look before the last one */
+    struct pair **pairs; /* of each two files, in their order; references */
+    bool settles;        /* a file has changed since the look before the last one */
+    struct local_tls local;
+    bool signs; /* one of the certificates is of the local authority */
     int64_t warned_ms;
     struct process_tls_more *more; /* NULL: there are no others */
     struct loop *loop;
@@ -86,14 +93,12 @@ void process_tls_set_more(struct process_tls *t, struct process_tls_more *m)
 
 /* One reading of all that the settings name. */
 struct reading {
-    struct process_tls *t;
     const struct settings *s;
-    struct certificates *desk;
     int64_t now_ms;
     struct buf *errors, *warnings;
     struct watched *files;
     size_t files_n;
-    struct pair **pairs; /* of each two files, in their order */
+    struct pair **pairs; /* of each two files, in their order; NULL: it is wrong */
     bool good;
 };
 
@@ -117,21 +122,56 @@ static void note_file(struct reading *r, const char *path)
     w->seen = w->read;
 }
 
+/* The place of a pair among those that were read. files_n / 2: it is none of them. */
+static size_t find_pair(const struct watched *files, size_t files_n, const char *cert, const char *key)
+{
+    size_t i = 0;
+    while (i < files_n && (strcmp(files[i].path, cert) != 0 || strcmp(files[i + 1].path, key) != 0))
+        i += 2;
+    return i / 2;
+}
+
+/* Root may have read it at the start. */
+static bool is_for_root_alone(const struct settings *s, struct str why)
+{
+    const char *denied = system_strerror(-EACCES);
+    return s->process.user.n && !user_is_root() && memmem(why.p, why.n, denied, strlen(denied));
+}
+
+static void refuse_pair(struct reading *r, struct str why)
+{
+    buf_printf(r->errors, "%.*s%s%.*s%s\n", STR_ARG(why),
+               is_for_root_alone(r->s, why) ? "; as root it was read at the start, since then freshet is "
+                                            : "",
+               STR_ARG(is_for_root_alone(r->s, why) ? r->s->process.user : STR_NONE),
+               is_for_root_alone(r->s, why) ? ": let this user read it, or start freshet anew" : "");
+    r->good = false;
+}
+
+static void warn_of_mode(struct reading *r, const char *key)
+{
+    int mode = system_file_mode(key);
+    if (mode >= 0 && (mode & OTHERS_MAY_READ))
+        buf_printf(r->warnings, "everybody on this machine can read the private key in %s; chmod 600 %s\n",
+                   key, key);
+}
+
 /* The same pair for several sites is read once. NULL: it is wrong, and that is said. */
 static struct pair *read_pair(struct reading *r, const char *cert, const char *key)
 {
     struct buf why = BUF_INIT;
-    for (size_t i = 0; i < r->files_n; i += 2)
-        if (strcmp(r->files[i].path, cert) == 0 && strcmp(r->files[i + 1].path, key) == 0)
-            return r->pairs[i / 2];
+    size_t place = find_pair(r->files, r->files_n, cert, key);
+    if (place < r->files_n / 2)
+        return r->pairs[place];
     note_file(r, cert);
     note_file(r, key);
     struct pair *p = pair_load(cert, key, r->now_ms, &why);
     r->pairs = mem_resize(r->pairs, r->files_n / 2 * sizeof(struct pair *));
     r->pairs[r->files_n / 2 - 1] = p;
-    if (!p)
-        buf_printf(r->errors, "%.*s\n", STR_ARG(buf_str(&why)));
-    r->good = r->good && p;
+    if (p)
+        warn_of_mode(r, key);
+    else
+        refuse_pair(r, buf_str(&why));
     buf_fini(&why);
     return p;
 }
@@ -146,6 +186,13 @@ static void warn_of_hosts(struct reading *r, const struct site_settings *site, c
                        STR_ARG(site->name), cert, STR_ARG(site->hosts.v[i]));
 }
 
+static void site_paths(const struct settings *s, const struct site_settings *site, size_t i,
+                       char cert[PATH_MAX], char key[PATH_MAX])
+{
+    process_tls_path(s, site->cert.v[i], cert);
+    process_tls_path(s, site->key.n ? site->key.v[i] : site->cert.v[i], key);
+}
+
 static void read_site(struct reading *r, const struct site_settings *site)
 {
     char cert[PATH_MAX], key[PATH_MAX];
@@ -157,34 +204,10 @@ static void read_site(struct reading *r, const struct site_settings *site)
         return;
     }
     for (size_t i = 0; i < site->cert.n; i++) {
-        process_tls_path(r->s, site->cert.v[i], cert);
-        process_tls_path(r->s, site->key.n ? site->key.v[i] : site->cert.v[i], key);
+        site_paths(r->s, site, i, cert, key);
         struct pair *p = read_pair(r, cert, key);
-        if (!p)
-            continue;
-        certificates_add(r->desk, p, &site->hosts);
-        warn_of_hosts(r, site, cert, p);
-    }
-}
-
-static bool is_to_come(const struct process_tls *t, const struct settings *s,
-                       const struct site_settings *site)
-{
-    return t->more && t->more->is_for(t->more, s, site);
-}
-
-static void warn_of_missing(struct reading *r)
-{
-    for (size_t i = 0; i < r->s->sites_n; i++) {
-        const struct site_settings *site = &r->s->sites[i];
-        for (size_t k = 0; k < site->hosts.n; k++)
-            if (!certificates_has(r->desk, site->hosts.v[k]) && !is_to_come(r->t, r->s, site))
-                buf_printf(r->warnings,
-                           "site %.*s: there is no certificate for %.*s; name one with `cert` and `key`\n",
-                           STR_ARG(site->name), STR_ARG(site->hosts.v[k]));
-        if (site->hosts.n == 0 && site->cert.n == 0)
-            buf_printf(r->warnings, "site %.*s: it has no certificate; name one with `cert` and `key`\n",
-                       STR_ARG(site->name));
+        if (p)
+            warn_of_hosts(r, site, cert, p);
     }
 }
 
@@ -195,24 +218,40 @@ static void free_files(struct watched *files, size_t n)
     mem_free(files);
 }
 
-static void take(struct reading *r)
+static void free_pairs(struct pair **pairs, size_t n)
 {
-    struct process_tls *t = r->t;
+    for (size_t i = 0; i < n; i++)
+        if (pairs[i])
+            pair_unref(pairs[i]);
+    mem_free(pairs);
+}
+
+/* ---- the desk: what was read, and what the local authority signs ---- */
+
+static void add_site(const struct process_tls *t, struct certificates *desk, const struct settings *s,
+                     const struct site_settings *site)
+{
+    char cert[PATH_MAX], key[PATH_MAX];
+    for (size_t i = 0; i < site->cert.n; i++) {
+        site_paths(s, site, i, cert, key);
+        size_t place = find_pair(t->files, t->files_n, cert, key);
+        if (place < t->files_n / 2)
+            certificates_add(desk, t->pairs[place], &site->hosts);
+    }
+}
+
+static void put_desk(struct process_tls *t, struct certificates *desk)
+{
     pthread_mutex_lock(&t->lock);
     struct certificates *before = t->desk;
-    t->desk = r->desk;
+    t->desk = desk;
     t->said_n = 0;
     pthread_mutex_unlock(&t->lock);
     certificates_unref(before);
-    free_files(t->files, t->files_n);
-    t->files = r->files;
-    t->files_n = r->files_n;
-    t->settles = false;
     t->warned_ms = 0;
 }
 
-bool process_tls_load(struct process_tls *t, const struct settings *s, struct buf *errors,
-                      struct buf *warnings)
+static void make_desk(struct process_tls *t, const struct settings *s, struct buf *warnings)
 {
     const struct certificates_rules rules = { .tickets = t->tickets,
                                               .protocols = STR_INIT(HTTP1),
@@ -220,26 +259,84 @@ bool process_tls_load(struct process_tls *t, const struct settings *s, struct bu
                                               .has_proofs = t->more ? has_proofs : NULL,
                                               .proof = proof,
                                               .ctx = t };
-    struct reading r = { .t = t, .s = s, .errors = errors, .warnings = warnings, .good = true };
+    struct certificates *desk = certificates_new(&rules);
+    for (size_t i = 0; i < s->sites_n; i++)
+        add_site(t, desk, s, &s->sites[i]);
+    if (t->more)
+        t->more->add(t->more, desk);
+    struct pair *local = local_tls_sign(&t->local, s, clock_now(t->clock).wall_ms, warnings);
+    t->signs = local != NULL;
+    if (local) {
+        certificates_add(desk, local, NULL);
+        pair_unref(local);
+    }
+    certificates_seal(desk);
+    put_desk(t, desk);
+}
+
+static bool is_to_come(const struct process_tls *t, const struct settings *s,
+                       const struct site_settings *site, struct str host)
+{
+    return t->more && t->more->is_for(t->more, s, site, host);
+}
+
+static void warn_of_missing(const struct process_tls *t, const struct settings *s, struct buf *warnings)
+{
+    for (size_t i = 0; i < s->sites_n; i++) {
+        const struct site_settings *site = &s->sites[i];
+        if (local_tls_is_for(s, site))
+            continue;
+        for (size_t k = 0; k < site->hosts.n; k++)
+            if (!certificates_has(t->desk, site->hosts.v[k]) && !is_to_come(t, s, site, site->hosts.v[k]))
+                buf_printf(warnings,
+                           "site %.*s: there is no certificate for %.*s; name one with `cert` and `key`\n",
+                           STR_ARG(site->name), STR_ARG(site->hosts.v[k]));
+        if (site->hosts.n == 0 && site->cert.n == 0)
+            buf_printf(warnings, "site %.*s: it has no certificate; name one with `cert` and `key`\n",
+                       STR_ARG(site->name));
+    }
+}
+
+bool process_tls_load(struct process_tls *t, const struct settings *s, struct buf *errors,
+                      struct buf *warnings)
+{
+    struct reading r = { .s = s, .errors = errors, .warnings = warnings, .good = true };
     r.now_ms = clock_now(t->clock).wall_ms;
-    r.desk = certificates_new(&rules);
     for (size_t i = 0; i < s->sites_n; i++)
         read_site(&r, &s->sites[i]);
-    if (t->more)
-        t->more->add(t->more, r.desk);
-    certificates_seal(r.desk);
-    if (r.good) {
-        warn_of_missing(&r);
-        take(&r);
-    } else {
-        certificates_unref(r.desk);
+    if (t->local.state[0] && local_tls_is_wanted(s))
+        r.good = local_tls_open(&t->local, r.now_ms, errors, warnings) && r.good;
+    if (!r.good) {
+        free_pairs(r.pairs, r.files_n / 2);
         free_files(r.files, r.files_n);
+        return false;
     }
-    for (size_t i = 0; i < r.files_n / 2; i++)
-        if (r.pairs[i])
-            pair_unref(r.pairs[i]);
-    mem_free(r.pairs);
-    return r.good;
+    free_pairs(t->pairs, t->files_n / 2);
+    free_files(t->files, t->files_n);
+    t->pairs = r.pairs;
+    t->files = r.files;
+    t->files_n = r.files_n;
+    t->settles = false;
+    make_desk(t, s, warnings);
+    warn_of_missing(t, s, warnings);
+    return true;
+}
+
+bool process_tls_sign(struct process_tls *t, const struct settings *s, const char *state, struct buf *errors,
+                      struct buf *warnings)
+{
+    snprintf(t->local.state, sizeof(t->local.state), "%s", state);
+    if (!local_tls_is_wanted(s))
+        return true;
+    if (!local_tls_open(&t->local, clock_now(t->clock).wall_ms, errors, warnings))
+        return false;
+    make_desk(t, s, warnings);
+    return true;
+}
+
+bool process_tls_signs(const struct process_tls *t)
+{
+    return t->signs;
 }
 
 struct certificates *process_tls_certificates(struct process_tls *t)
@@ -291,13 +388,10 @@ static void load_changed(struct process_tls *t)
     buf_fini(&warnings);
 }
 
-void process_tls_again(struct process_tls *t)
+void process_tls_again(struct process_tls *t, const struct settings *s)
 {
-    struct buf errors = BUF_INIT, warnings = BUF_INIT;
-    if (!process_tls_load(t, *t->settings, &errors, &warnings))
-        log_warning(t->loop->log, "tls",
-                    "certificates that have come wait, since a file in cert or key is wrong");
-    buf_fini(&errors);
+    struct buf warnings = BUF_INIT;
+    make_desk(t, s, &warnings); /* what it warns of was said when the settings came */
     buf_fini(&warnings);
 }
 
@@ -320,12 +414,24 @@ static void warn_of_dates(struct process_tls *t)
                     STR_ARG(name), text, (long long)(left / DAY_MS));
 }
 
+static void renew_local(struct process_tls *t)
+{
+    struct buf warnings = BUF_INIT;
+    if (!t->signs || t->loop->now.wall_ms < t->local.renew_ms)
+        return;
+    make_desk(t, *t->settings, &warnings);
+    log_info(t->loop->log, "tls", "the local certificate was renewed");
+    say_lines(t, LOG_WARNING, buf_str(&warnings));
+    buf_fini(&warnings);
+}
+
 static void look(struct timer *timer)
 {
     struct process_tls *t = CONTAINER_OF(timer, struct process_tls, look);
     tickets_rotate(t->tickets, t->loop->now.mono_ms);
     if (has_changed(t))
         load_changed(t);
+    renew_local(t);
     warn_of_dates(t);
     timer_start(t->loop, timer, LOOK_MS, look);
 }
@@ -364,7 +470,9 @@ void process_tls_free(struct process_tls *t)
         return;
     certificates_unref(t->desk);
     tickets_free(t->tickets);
+    free_pairs(t->pairs, t->files_n / 2);
     free_files(t->files, t->files_n);
+    local_tls_fini(&t->local);
     pthread_mutex_destroy(&t->lock);
     mem_free(t);
 }

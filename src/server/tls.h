@@ -24,21 +24,30 @@ void process_tls_free(struct process_tls *t); /* NULL is allowed */
 bool process_tls_load(struct process_tls *t, const struct settings *s, struct buf *errors,
                       struct buf *warnings);
 
+/* The local authority's part (server/local_tls.h): opens it in the state folder, or makes it there, when the
+ * settings want it; from then on process_tls_load does so as well. Call it after process_tls_load, as the
+ * user that the process stays. The rest is as there. */
+bool process_tls_sign(struct process_tls *t, const struct settings *s, const char *state, struct buf *errors,
+                      struct buf *warnings);
+/* Is one of the certificates signed by the local authority? */
+bool process_tls_signs(const struct process_tls *t);
+
 /* Certificates that come from elsewhere than from files (server/acme.h). */
 struct process_tls_more {
     /* Adds them to a desk that is being made. Main's thread. */
     void (*add)(struct process_tls_more *m, struct certificates *desk);
-    /* Are those for this site about to come? Then nobody is warned that there is none. Main's thread. */
-    bool (*is_for)(struct process_tls_more *m, const struct settings *s, const struct site_settings *site);
+    /* Is one for this host of the site about to come? Then nobody is warned that there is none. Main's
+     * thread. */
+    bool (*is_for)(struct process_tls_more *m, const struct settings *s, const struct site_settings *site,
+                   struct str host);
     /* As in struct certificates_rules. */
     bool (*has_proofs)(void *m);
     struct ssl_ctx_st *(*proof)(void *m, struct str name);
 };
 /* Sets them, once, before the first process_tls_load. They outlive it. */
 void process_tls_set_more(struct process_tls *t, struct process_tls_more *m);
-/* There are others now: makes the desk anew, as process_tls_load does for changed files. After
- * process_tls_watch. */
-void process_tls_again(struct process_tls *t);
+/* There are others now: makes the desk anew for these settings, without a look at files. */
+void process_tls_again(struct process_tls *t, const struct settings *s);
 
 /* Begins to look after the files, the dates and the keys of tickets; to log. Before the workers start.
  * `settings`: where those in force are found. */

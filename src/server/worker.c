@@ -333,13 +333,13 @@ static void init_requests(struct worker *w, struct requests *r, struct source *s
 static int start_listeners(struct worker *w, const struct worker_socket *sockets, size_t n, int internal_fd)
 {
     for (size_t i = 0; i < n; i++) {
-        int status = acceptor_listen(&w->acceptor, sockets[i].fd, sockets[i].with_tls);
+        int status = acceptor_listen(&w->acceptor, sockets[i].fd, sockets[i].how);
         if (status < 0)
             return status;
     }
     if (internal_fd < 0)
         return 0;
-    int status = acceptor_listen(&w->internal_acceptor, internal_fd, false);
+    int status = acceptor_listen(&w->internal_acceptor, internal_fd, (struct listening){ 0 });
     w->has_internal = status == 0;
     return status;
 }
@@ -408,6 +408,8 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const struc
     w->acceptor.clients = p->clients;
     w->acceptor.tls = p->tls;
     w->acceptor.clients_said = &p->clients_said;
+    w->acceptor.stranger_said = &p->stranger_said;
+    w->acceptor.proxied.said = &p->proxied_said;
     p->acceptors[index] = &w->acceptor;
     w->internal_acceptor.connections_max = INTERNAL_CONNECTIONS;
     return start_listeners(w, sockets, n, internal_fd);

@@ -63,7 +63,7 @@ struct worker {
  * end. */
 struct worker_socket {
     int fd;
-    bool with_tls;
+    struct listening how;
 };
 int worker_init(struct worker *w, struct process *p, unsigned index, const struct worker_socket *sockets,
                 size_t n, int internal_fd);

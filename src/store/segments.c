@@ -149,6 +149,7 @@ static bool read_head(struct segments *s, struct slot *slot)
     s->top = top > s->top ? top : s->top;
     if (head.bytes == s->o.segment_bytes && memcmp(head.secret, s->o.secret, SEGMENT_SECRET) == 0) {
         slot->generation = head.generation;
+        slot->made_wall_ms = head.made_wall_ms;
         return true;
     }
     s->figures.foreign++;
@@ -360,14 +361,42 @@ uint64_t segments_oldest_begin(struct segments *s)
     return oldest;
 }
 
+static bool is_filled(const struct segments *s, uint32_t number)
+{
+    for (unsigned i = 0; i < s->stages_n; i++)
+        if (s->stages[i].slot == number && s->stages[i].count)
+            return true;
+    return false;
+}
+
+/* Under the lock. */
+static bool has_records(const struct segments *s, uint32_t number)
+{
+    const struct slot *slot = &s->slots[number];
+    switch (slot->state) {
+    case SLOT_FOUND:
+    case SLOT_LOADING: return true; /* as far as is known */
+    case SLOT_FILLING: return is_filled(s, number);
+    case SLOT_SEALED:
+    case SLOT_LEAVING: return slot->begin_min != UINT64_MAX;
+    default: return false;
+    }
+}
+
 void segments_figures(struct segments *s, struct segments_figures *out)
 {
+    int64_t now_us = clock_mono_us(s->o.clock);
     lock_take(&s->lock);
     *out = s->figures;
     out->is_off = s->off;
+    out->bytes_per_s = segments_rate(&s->rate, now_us);
     out->file_bytes = 0;
-    for (uint32_t i = 0; i < s->slots_n; i++)
-        out->file_bytes += s->slots[i].file >= 0 ? s->o.segment_bytes : 0;
+    for (uint32_t i = 0; i < s->slots_n; i++) {
+        const struct slot *slot = &s->slots[i];
+        out->file_bytes += slot->file >= 0 ? s->o.segment_bytes : 0;
+        if (has_records(s, i) && (!out->oldest_wall_ms || slot->made_wall_ms < out->oldest_wall_ms))
+            out->oldest_wall_ms = slot->made_wall_ms;
+    }
     lock_give(&s->lock);
 }
 

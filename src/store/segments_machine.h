@@ -46,6 +46,7 @@ struct slot {
     enum slot_state state;
     int file; /* -1: none */
     uint64_t generation;
+    int64_t made_wall_ms;
     uint64_t begin_min;  /* UINT64_MAX: no records */
     uint64_t used_bytes; /* of its records */
     unsigned readers;    /* the file stays while there are any */
@@ -72,6 +73,12 @@ struct hold {
     bool writes;
 };
 
+/* How much is written: since `from_us`, and in the time before. */
+struct segments_rate {
+    int64_t from_us;
+    uint64_t bytes, per_s;
+};
+
 struct segments {
     struct segments_options o;
     char folder[SEGMENTS_PATH];
@@ -96,6 +103,7 @@ struct segments {
     bool off;                              /* the disk fails */
     bool paused;                           /* another process has the folder */
     struct segments_figures figures;
+    struct segments_rate rate;
 
     char *ring;
     char *scratch; /* SEGMENTS_PIECE */
@@ -176,6 +184,8 @@ void segments_copy_out(const struct segments *s, uint64_t from, char *to, size_t
 int segments_write_at(struct segments *s, int file, const void *from, size_t n, uint64_t at);
 /* Notes a fault of `what`, and when to try again. */
 void segments_fault(struct segments *s, const char *what, int status);
+/* Returns bytes a second. Under the lock. */
+uint64_t segments_rate(const struct segments_rate *r, int64_t now_us);
 /* Writes all that is buffered, and seals. For segments_close. */
 void segments_drain(struct segments *s);
 

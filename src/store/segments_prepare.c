@@ -277,12 +277,13 @@ static enum segments_step reclaim(struct segments *s)
 
 /* ---- its new head ---- */
 
-static void make_ready(struct segments *s, uint64_t generation)
+static void make_ready(struct segments *s, uint64_t generation, int64_t made_wall_ms)
 {
     struct slot *slot = &s->slots[s->making.slot];
     lock_take(&s->lock);
     slot->state = SLOT_READY;
     slot->generation = generation;
+    slot->made_wall_ms = made_wall_ms;
     slot->begin_min = UINT64_MAX;
     slot->used_bytes = 0;
     s->next = s->making.slot;
@@ -307,7 +308,7 @@ static enum segments_step write_head(struct segments *s)
     if (status == 0)
         status = s->o.files->sync(s->o.files, slot->file);
     if (status == 0) {
-        make_ready(s, head.generation);
+        make_ready(s, head.generation, head.made_wall_ms);
         return SEGMENTS_DONE;
     }
     lock_take(&s->lock);

@@ -101,9 +101,33 @@ static enum segments_step give_up(struct segments *s, const char *what, int stat
     return SEGMENTS_FAULT;
 }
 
+#define RATE_US ((int64_t)10 * 1000 * 1000)
+
+static uint64_t per_s(const struct segments_rate *r, int64_t us)
+{
+    return r->bytes * 1000000 / (uint64_t)us;
+}
+
+/* Under the lock. */
+static void add_to_rate(struct segments_rate *r, size_t n, int64_t now_us)
+{
+    int64_t us = now_us - r->from_us;
+    if (us >= RATE_US)
+        *r = (struct segments_rate){ .from_us = now_us, .per_s = r->from_us ? per_s(r, us) : 0 };
+    r->bytes += n;
+}
+
+uint64_t segments_rate(const struct segments_rate *r, int64_t now_us)
+{
+    int64_t us = now_us - r->from_us;
+    return us < 2 * RATE_US ? r->per_s : per_s(r, us);
+}
+
 static void note_written(struct segments *s, uint64_t written, uint64_t flushed, size_t n)
 {
+    int64_t now_us = clock_mono_us(s->o.clock);
     lock_take(&s->lock);
+    add_to_rate(&s->rate, n, now_us);
     s->written = written;
     s->flushed = flushed;
     s->figures.written_bytes += n;

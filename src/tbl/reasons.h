@@ -58,6 +58,7 @@ REASON(STALE_ERROR,       "stale-error",        SAME, KEEPS,  "stale, the origin
 REASON(STALE_BACKOFF,     "refresh-backoff",    SAME, KEEPS,  "stale, the last refresh failed and the next waits a little")
 REASON(KEPT_ASSET,        "kept-asset",         LOOK, KEEPS,  "an asset of an earlier deploy, kept for pages that visitors still have open (setting keep_assets)")
 REASON(ONLY_IF_CACHED,    "only-if-cached",     SAME, KEEPS,  "the request wants a stored response only and there is none")
+REASON(HTTPS_REDIRECT,    "https-redirect",     SAME, KEEPS,  "the request came in clear, and the setting https_redirect sends such visitors to https")
 REASON(NO_SITE,           "unknown-host",       SAME, KEEPS,  "no site of the configuration has this host")
 REASON(BAD_REQUEST,       "bad-request",        SAME, KEEPS,  "the request is malformed")
 REASON(LOOP,              "loop",               SAME, KEEPS,  "the request came through this freshet already")

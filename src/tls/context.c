@@ -15,13 +15,14 @@
 
 struct ssl_ctx_st *context_new(void)
 {
+    char groups[] = "X25519:P-256:P-384"; /* OpenSSL's macro casts const away */
     SSL_CTX *c = SSL_CTX_new(TLS_server_method());
     CHECK(c);
     CHECK(SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) == 1);
     CHECK(SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1);
     CHECK(SSL_CTX_set_cipher_list(c, SUITES_12) == 1);
     CHECK(SSL_CTX_set_ciphersuites(c, SUITES_13) == 1);
-    CHECK(SSL_CTX_set1_groups_list(c, "X25519:P-256:P-384") == 1);
+    CHECK(SSL_CTX_set1_groups_list(c, groups) == 1);
     SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);

@@ -2,9 +2,18 @@
 // would send, since the suite's results were made with it. Unlike node-fetch it keeps the interim responses, and it gives
 // up when no answer comes: a cache that hangs must fail its test, not the run.
 
+import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 
 const ANSWER_LIMIT_MS = 30000;
+
+let ca;
+
+/** From now on certificates of that authority are believed, and no others. */
+export function trustAuthority(file) {
+  ca = readFileSync(file);
+}
 
 /** The fields of a message; as with node-fetch, the lines of one name are one value, joined by a comma and a space. */
 class Fields {
@@ -70,7 +79,8 @@ export function fetchOnce(address, init = {}) {
   const body = Buffer.from(init.body ?? '');
   const options = { host: url.hostname, port: url.port, path: url.pathname + url.search, method: init.method ?? 'GET' };
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ ...options, agent: false, headers: headOf(url, { headers: [], ...init }, body) });
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const request = send({ ...options, ca, agent: false, headers: headOf(url, { headers: [], ...init }, body) });
     const interim = [];
     const limit = setTimeout(() => {
       request.destroy(new Error(`no complete answer within ${ANSWER_LIMIT_MS / 1000} s`));

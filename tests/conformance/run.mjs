@@ -1,10 +1,11 @@
 // Runs npm http-cache-tests, as its newest version asks for it, and the tests of additional.mjs against freshet, once a
 // profile, and holds the results against expected-PROFILE.json: what is not listed there must pass, what is listed must not.
 //
-// Usage: node run.mjs [--profile isr|rfc9111] [--id TEST] [--verbose] [--freshet PATH]
+// Usage: node run.mjs [--profile isr|rfc9111] [--id TEST] [--https] [--verbose] [--freshet PATH]
 //        node run.mjs --profile P --base URL --origin-port PORT    (a running proxy whose origin is 127.0.0.1:PORT)
 //   --profile  one of the two; without it both, one after the other
 //   --id       one test, with the traffic at the client and at the origin; the tests that it stands on are not run
+//   --https    the client speaks TLS, by a certificate of freshet's local authority
 //   --verbose  a line for every test, the "check" kind too, which is only for information
 //   --freshet  the program; else the variable FRESHET, else build/freshet
 // Exit code: 0, 1 (something is not as expected), 2 (wrong usage).
@@ -29,7 +30,7 @@ const PAUSE_MS = 3000; // of pause_after
 const START_LIMIT_MS = 10000;
 const STOP_LIMIT_MS = 10000;
 
-const USAGE = `Usage: run.mjs [--profile isr|rfc9111] [--id TEST] [--verbose] [--freshet PATH]
+const USAGE = `Usage: run.mjs [--profile isr|rfc9111] [--id TEST] [--https] [--verbose] [--freshet PATH]
        run.mjs --profile isr|rfc9111 --base URL --origin-port PORT`;
 
 function usage(message) {
@@ -41,7 +42,7 @@ function options() {
   const string = { type: 'string' };
   const names = { profile: string, id: string, base: string, 'origin-port': string, freshet: string };
   try {
-    return parseArgs({ options: { ...names, verbose: { type: 'boolean' } } }).values;
+    return parseArgs({ options: { ...names, verbose: { type: 'boolean' }, https: { type: 'boolean' } } }).values;
   } catch (error) {
     return usage(error.message);
   }
@@ -57,7 +58,7 @@ if (!existsSync(here('node_modules/http-cache-tests'))) usage('The suite is not 
 
 // What the suite brings is imported only now, so that a missing installation is said in words.
 const { testsFor } = await import('./suite.mjs');
-const { fetchOnce } = await import('./client.mjs');
+const { fetchOnce, trustAuthority } = await import('./client.mjs');
 const { compare, judge } = await import('./judge.mjs');
 const config = await import('http-cache-tests/client/config.mjs');
 const { makeCacheTest, testResults } = await import('http-cache-tests/client/test.mjs');
@@ -103,7 +104,8 @@ async function startFreshet(profile, originPort) {
   const folder = mkdtempSync(join(tmpdir(), 'freshet-conformance-'));
   const log = join(folder, 'log');
   const [port, admin] = [await freePort(), await freePort()];
-  const args = ['run', '--origin', `http://127.0.0.1:${originPort}`, '--listen', `127.0.0.1:${port}`];
+  const args = ['run', '--origin', `http://127.0.0.1:${originPort}`];
+  args.push(...(opts.https ? ['--listen', `unix:${join(folder, 'clear')}`, '--https'] : ['--listen']), `127.0.0.1:${port}`);
   args.push('--admin', `127.0.0.1:${admin}`, '--profile', profile, '--state', join(folder, 'state'));
   const output = openSync(log, 'a');
   const child = spawn(program, args, { stdio: ['ignore', output, output] });
@@ -130,7 +132,8 @@ async function startFreshet(profile, originPort) {
     rmSync(folder, { recursive: true });
     return trouble;
   };
-  return { base: `http://127.0.0.1:${port}`, stop };
+  if (opts.https) trustAuthority(join(folder, 'state', 'authority.pem'));
+  return { base: `${opts.https ? 'https' : 'http'}://127.0.0.1:${port}`, stop };
 }
 
 // ---- one run ----

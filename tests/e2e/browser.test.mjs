@@ -1,13 +1,14 @@
 // A person with a browser: reads the shelf, changes a title in the CMS, reloads, and sees it. Screenshots in out/.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { standInFor } from './lib/receiver.mjs';
-import { startWorld, until } from './lib/world.mjs';
+import { FRESHET, startWorld, until } from './lib/world.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 // E2E_WITHOUT_FRESHET=1 walks through the site and its CMS alone, for work on those.
@@ -20,13 +21,10 @@ let page;
 let standIn;
 const troubles = [];
 
-before(async () => {
-  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing: apt-get install chromium, or set CHROMIUM`);
-  mkdirSync(OUT, { recursive: true });
-  world = await startWorld({ freshet: throughFreshet });
-  if (!throughFreshet) standIn = await standInFor(world);
-  browser = await chromium.launch({
+const launch = (env) =>
+  chromium.launch({
     executablePath: CHROMIUM,
+    env,
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -36,6 +34,13 @@ before(async () => {
       '--no-first-run',
     ],
   });
+
+before(async () => {
+  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing: apt-get install chromium, or set CHROMIUM`);
+  mkdirSync(OUT, { recursive: true });
+  world = await startWorld({ freshet: throughFreshet });
+  if (!throughFreshet) standIn = await standInFor(world);
+  browser = await launch();
   page = await (
     await browser.newContext({ viewport: { width: 1100, height: 850 }, colorScheme: 'light' })
   ).newPage();
@@ -102,6 +107,36 @@ test('home, a book, an edit in the CMS, and the new title after a reload', async
   await shot('7-author');
   await page.getByRole('link', { name: 'Bookshelf', exact: true }).click();
   await page.locator('.card-title', { hasText: 'Emma, as edited' }).waitFor();
+});
+
+test('over https, as a browser sees it that was told to trust the local authority', async (t) => {
+  if (!throughFreshet) return t.skip();
+  // A home of its own, and no way to change the system's store.
+  const home = join(world.folder, 'home');
+  const bin = join(home, 'bin');
+  mkdirSync(join(home, '.pki/nssdb'), { recursive: true });
+  mkdirSync(bin);
+  symlinkSync(execFileSync('sh', ['-c', 'command -v certutil'], { encoding: 'utf8' }).trim(), join(bin, 'certutil'));
+  execFileSync('certutil', ['-N', '--empty-password', '-d', `sql:${home}/.pki/nssdb`]);
+  const trust = spawnSync(FRESHET, ['trust', '--state', world.stack.state], { env: { HOME: home, PATH: bin }, encoding: 'utf8' });
+  assert.match(trust.stdout, /nssdb: believes it; restart the browser/, trust.stdout + trust.stderr);
+  const other = await launch({ ...process.env, HOME: home });
+  try {
+    const secure = await other.newPage();
+    await secure.goto(world.secure);
+    assert.equal(await secure.locator('h1').textContent(), '12 books');
+    await secure.getByRole('link', { name: 'Persuasion' }).first().click();
+    await secure.getByRole('heading', { name: 'Persuasion', exact: true }).waitFor();
+    await secure.waitForLoadState('load');
+    const hit = await secure.reload();
+    assert.match((await hit.headerValue('cache-status')) ?? '', /freshet;\s*hit/);
+    assert.equal((await hit.securityDetails()).protocol, 'TLS 1.3');
+  } finally {
+    await other.close();
+  }
+  const stranger = await browser.newPage();
+  await assert.rejects(stranger.goto(world.secure), /ERR_CERT_AUTHORITY_INVALID/, 'nobody else believes it');
+  await stranger.close();
 });
 
 test('the theme is kept, on every page, and the way back leads to where it was chosen', async () => {

@@ -17,8 +17,8 @@ let ports;
 let demo;
 
 beforeEach(async () => {
-  const [site, admin, app, cms] = await freePorts(4);
-  ports = { site, admin, app, cms };
+  const [site, https, admin, app, cms] = await freePorts(5);
+  ports = { site, https, admin, app, cms };
 });
 
 afterEach(async () => {
@@ -35,6 +35,7 @@ function start({ program = STUB, env = {} } = {}) {
     env: {
       ...process.env,
       FRESHET_PORT: String(ports.site),
+      FRESHET_HTTPS_PORT: String(ports.https),
       FRESHET_ADMIN_PORT: String(ports.admin),
       APP_PORT: String(ports.app),
       CMS_PORT: String(ports.cms),
@@ -84,7 +85,8 @@ test('it says where everything is, with a tour, and all of it answers', async ()
     assert.equal((await fetch(url)).status, 200);
   }
   assert.equal(demo.output.match(/^ {2}\d\. /gm).length, 5);
-  assert.equal(await listening(), 4);
+  assert.ok(demo.output.includes(`https://localhost:${ports.https}/`), demo.output);
+  assert.equal(await listening(), 5);
 });
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -124,6 +126,7 @@ for (const [word, name] of [
 test('a port that is taken is named, with the variable that sets another', async () => {
   for (const [name, variable] of [
     ['site', 'FRESHET_PORT'],
+    ['https', 'FRESHET_HTTPS_PORT'],
     ['admin', 'FRESHET_ADMIN_PORT'],
     ['app', 'APP_PORT'],
     ['cms', 'CMS_PORT'],

@@ -94,6 +94,7 @@ export class Freshet {
     // A flag would count more than the file.
     const inFile = (flag) => config.length > 0 && new RegExp(`^${flag.slice(2)}:`, 'm').test(this.note('config.yaml'));
     const args = ['run', ...config, ...Object.entries(usual).filter(([f]) => !has(f) && !inFile(f)).flat(), ...flags];
+    this.orphan = false;
     for (const old of ['pid', 'status', 'ended', 'files']) fs.rmSync(this.at(old), { force: true });
     // A shell stays beside it, to note how it ended.
     spawn('/bin/sh', ['-c', 'd=$1; shift; "$@" >>"$d/log" 2>&1 </dev/null & echo $! >"$d/pid.new"; mv "$d/pid.new" "$d/pid";' +

@@ -1,6 +1,7 @@
 // What scenarios with TLS are made of: certificates, and clients that show what a handshake found.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
 import { Raw } from './lib.mjs';
@@ -45,4 +46,12 @@ export async function hands(options) {
   c.socket.end();
   await c.closed();
   return found;
+}
+
+// The bytes that a client begins with.
+export function hello() {
+  return new Promise((resolve) => {
+    const server = net.createServer((s) => s.once('data', (d) => (s.destroy(), server.close(), resolve(d)))).listen(0, '127.0.0.1', () =>
+      tls.connect({ host: '127.0.0.1', port: server.address().port, servername: 'test' }).on('error', () => {}));
+  });
 }

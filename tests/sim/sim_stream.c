@@ -377,9 +377,9 @@ bool tls_is_under(const struct stream *s)
 }
 
 int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n, int fd,
-               struct ssl_ctx_st *context, int64_t handshake_ms)
+               const struct tls_terms *terms)
 {
-    (void)s, (void)l, (void)n, (void)fd, (void)context, (void)handshake_ms;
+    (void)s, (void)l, (void)n, (void)fd, (void)terms;
     UNREACHABLE();
 }
 

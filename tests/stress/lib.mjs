@@ -6,6 +6,7 @@ import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import tls from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';
 import { alarm, alarmed } from '../process.mjs';
 
@@ -16,6 +17,9 @@ export const patience_ms = +(process.env.STRESS_PATIENCE ?? 20) * 1000;
 // Numbers of rounds and requests are cut by this where a slow build needs it.
 const scale = +(process.env.STRESS_SCALE ?? 1);
 export const scaled = (n, least = 1) => Math.max(least, Math.round(n * scale));
+
+// Clients speak TLS.
+const by_tls = process.env.STRESS_TLS === '1';
 
 // ---- dice ----
 
@@ -91,15 +95,17 @@ export class Freshet {
     const usual = { '--listen': '127.0.0.1:0', '--admin': `unix:${this.folder}/admin`, '--control': `${this.folder}/control`,
       '--state': `${this.folder}/state`, '--token': token, '--workers': '2', '--disk': '16M', '--access-log': `${this.folder}/access`,
       ...(process.env.FRESHET_IO ? { '--io': process.env.FRESHET_IO } : {}) };
+    if (by_tls) Object.assign(usual, { '--listen': `unix:${this.folder}/clear`, '--https': '127.0.0.1:0' }); // by its local authority
     const args = ['run', ...Object.entries(usual).filter(([f]) => !this.flags.includes(f)).flat(), ...this.flags];
     this.child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.child.stderr.setEncoding('utf8').on('data', (d) => (this.errors += d));
     this.over = new Promise((r) => this.child.on('close', (code, signal) => r((this.status = signal ?? code))));
     await eventually('freshet serves', async () => {
       if (this.status !== undefined) throw new Error(`freshet ended at once, status ${this.status}:\n${this.errors}`);
-      const m = /listening on (?:127\.0\.0\.1:(\d+)|unix:(\S+))/.exec(this.errors);
+      const where = by_tls ? /listening on 127\.0\.0\.1:(\d+) with TLS/ : /listening on (?:127\.0\.0\.1:(\d+)|unix:(\S+))/;
+      const m = where.exec(this.errors);
       if (!m) return false;
-      this.at = m[1] ? { host: '127.0.0.1', port: +m[1] } : { path: m[2] };
+      this.at = m[1] ? { host: '127.0.0.1', port: +m[1], ...(by_tls ? { secure: true } : {}) } : { path: m[2] };
       return this.gauges().then(() => true, () => false);
     }, 30_000);
     this.before = await this.gauges();
@@ -316,7 +322,7 @@ export class Client {
   constructor(at, options = {}) {
     this.waiting = [];
     this.ended = false;
-    this.socket = net.connect({ ...at, ...options });
+    this.socket = at.secure ? tls.connect({ ...at, ...options, servername: 'localhost', rejectUnauthorized: false }) : net.connect({ ...at, ...options });
     this.socket.setNoDelay(true);
     this.parser = new Parser({ head: (m) => this.#head(m), data: (m, d) => this.#data(m, d), end: (m) => this.#end(m) }, false);
     this.socket.on('data', (d) => {

@@ -2,6 +2,7 @@
 # The stress tests: what freshet promises when many things happen at once. Each file is one test with a freshet of its own; at its
 # end everything is back where it began: gauges, memory, descriptors, and no report of a sanitizer.
 # Usage: tests/stress/run.sh [FRESHET] [NAME]...     default: the build of `make dev`, all tests
+#   STRESS_TLS=1    clients speak TLS
 #   STRESS_SEED=N   the dice of a run before; every test prints its own
 #   STRESS_SCALE=F  so many times the rounds and requests: 0.3 for the thread sanitizer
 #   STRESS_KEEP=1   the folder with the access log stays
@@ -19,8 +20,10 @@ export FRESHET=${1:-build-dev/src/freshet}
 }
 ulimit -n "$(ulimit -H -n)"
 passed=0 failed=0 skipped=0
-for file in tests/stress/*.mjs; do
-    name=$(basename "$file" .mjs)
+# NAME-tls: the same through TLS.
+for name in $(basename -s .mjs tests/stress/*.mjs) herd-tls visitors-tls; do
+    file=tests/stress/${name%-tls}.mjs
+    [[ $name == *-tls ]] && export STRESS_TLS=1
     [ "$name" = lib ] && continue
     # Only by its name: its dice still meet what Node refuses and RFC 9112 permits.
     [ "$name" = differential ] && [ $# = 0 ] && continue

@@ -1,4 +1,5 @@
-/* A request for a certificate has all names and a good signature; a challenge's certificate is what RFC 8737 wants. */
+/* A request for a certificate has all names and a good signature; a challenge's certificate is what RFC
+ * 8737 wants. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

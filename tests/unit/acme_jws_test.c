@@ -1,4 +1,5 @@
-/* What is signed for a CA is what RFC 7515, 7638 and 8555 say: checked against OpenSSL and the RFCs' own examples. */
+/* What is signed for a CA is what RFC 7515, 7638 and 8555 say: checked against OpenSSL and the RFCs' own
+ * examples. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

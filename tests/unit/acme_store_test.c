@@ -1,5 +1,5 @@
-/* What ACME keeps comes back as it was, for its owner alone; what is damaged is said; and for which names a certificate
- * is wanted. */
+/* What ACME keeps comes back as it was, for its owner alone; what is damaged is said; and for which names
+ * a certificate is wanted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

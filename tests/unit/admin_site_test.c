@@ -237,6 +237,7 @@ static void status_says_how_it_is_doing(void **state)
 
     count_add(&w->counters[0], COUNTER_HITS, 5);
     count_add(&w->counters[1], COUNTER_STALE_HITS, 1);
+    count_add(&w->counters[1], COUNTER_DISK_HITS, 2);
     count_add(&w->counters[1], COUNTER_MISSES, 1);
     count_add(&w->counters[1], COUNTER_PASSES, 1);
     origin_failed(origins_get(&w->origins, &w->settings->sites[0].origin_address), REASON_CONNECT_FAILED,
@@ -254,7 +255,10 @@ static void status_says_how_it_is_doing(void **state)
     json = world_json(world_get(w, "/api/v1/status"));
     double ratio = json_real_value(json_at(json, "requests.hit_ratio"));
     assert_true(ratio > 0.7499 && ratio < 0.7501);
+    ratio = json_real_value(json_at(json, "requests.memory_hit_ratio"));
+    assert_true(ratio > 0.4999 && ratio < 0.5001); /* two of the six hits came from disk */
     assert_int_equal(number_at(json, "requests.hits"), 5);
+    assert_int_equal(number_at(json, "requests.disk_hits"), 2);
     assert_int_equal(number_at(json, "counters.stale_hits_total"), 1);
     assert_int_equal(json_object_size(json_at(json, "counters")), COUNTER_COUNT);
     assert_true(json_is_true(json_at(json, "ready")));

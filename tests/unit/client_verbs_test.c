@@ -609,7 +609,11 @@ static void status_prints_for_people_or_as_it_came(void **state)
     struct buf answer = BUF_INIT;
     const char *json =
         "{\"version\": \"9.9\", \"ready\": true, \"uptime_s\": 90061, \"workers\": 1,"
-        "\"requests\": {\"total\": 10, \"open\": 1, \"hit_ratio\": 0.755, \"hits\": 1, \"misses\": 2},"
+        "\"requests\": {\"total\": 10, \"open\": 1, \"hit_ratio\": 0.755, \"memory_hit_ratio\": "
+        "0.5, \"disk_hit_ratio\": 0.51, \"hits\": 1, \"misses\": 2},"
+        "\"disk\": {\"file_bytes\": 4194304, \"limit_bytes\": 1073741824, \"responses\": 9, \"complete\": "
+        "true, "
+        "\"written_bytes_per_s\": 2048, \"oldest_s\": 7201},"
         "\"memory\": {\"used_bytes\": 500, \"budget_bytes\": 268435456}, \"cache\": {\"objects\": 3, "
         "\"resources\": 1},"
         "\"purges\": {\"sequence\": 7, \"latest\": [{\"sequence\": 7, \"time\": \"2026\", \"what\": \"site "
@@ -630,7 +634,9 @@ static void status_prints_for_people_or_as_it_came(void **state)
     expect_in(server_end(), "GET /api/v1/status HTTP/1.1\r\n");
     expect_in(said, "freshet 9.9, admin at 127.0.0.1:");
     expect_in(said, "up 1 d 1 h, 1 worker\n");
-    expect_in(said, "75.5 % answered from memory");
+    expect_in(said, "75.5 % answered from the cache (memory 50.0 %; of the rest, disk 51.0 %)\n");
+    expect_in(said, "4.0 MiB of 1.0 GiB, 9 responses;");
+    expect_in(said, "2.0 KiB a second written lately; the oldest of it is at most 3 h old\n");
     expect_in(said, "500 bytes of 256 MiB");
     expect_in(said, "3 stored, of 1 known URL;");
     expect_in(said, "a (profile isr): a.example, *.b from http://o\n");

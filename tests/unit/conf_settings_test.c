@@ -874,6 +874,23 @@ static void two_listeners_have_two_addresses(void **state)
     bad_with(NULL, (struct flag[]){ { "listen", ":80" }, { "listen", ":80" }, { "origin", "http://a" } }, 3,
              "--listen: \":80\" is listed twice; remove one\n");
     settings_unref(good(ORIGIN "listen: 127.0.0.1:8081\nadmin: ''\n"));
+    /* Of https too: two sockets would share the port without an error. */
+    bad(ORIGIN "https: :8080\n",
+        "t.yaml:2: https: \":8080\" overlaps with \"127.0.0.1:8080\" of listen; choose another address\n");
+    bad(ORIGIN "https: ['[::1]:8443', 127.0.0.1:8081]\n",
+        "t.yaml:2: https: \"127.0.0.1:8081\" overlaps with \"127.0.0.1:8081\" of admin; choose another "
+        "address\n");
+    bad(ORIGIN "https: [':443', '[::1]:443']\n",
+        "t.yaml:2: https: \"[::1]:443\" overlaps with \":443\"; remove one\n");
+    /* Who speaks the PROXY protocol. */
+    settings_unref(
+        good(ORIGIN "https: :443\nproxy_protocol: [':443', 127.0.0.1:8080]\ntrusted_proxies: 10.0.0.1\n"));
+    bad(ORIGIN "proxy_protocol: :443\ntrusted_proxies: 10.0.0.1\n",
+        "t.yaml:2: proxy_protocol: \":443\" is no address of listen or https; write it as it stands there\n");
+    bad(ORIGIN "proxy_protocol: 127.0.0.1:8080\n",
+        "t.yaml:2: proxy_protocol: nobody may connect to \"127.0.0.1:8080\", since trusted_proxies is empty; "
+        "write the "
+        "networks of the proxies there\n");
     /* What is no address is told alone. */
     bad(ORIGIN "listen: x\nadmin: x\n",
         "t.yaml:2: listen: \"x\" is not an address; write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path\n"
@@ -1371,6 +1388,8 @@ static void a_reload_knows_what_changed(void **state)
         char yaml[256], value[32];
         snprintf(yaml, sizeof(yaml), "%s%.*s: %s\n", id == SETTING_origin ? "" : ORIGIN, STR_ARG(t->name),
                  other_value(t, value, sizeof(value)));
+        if (id == SETTING_proxy_protocol) /* one of listen, and somebody who may connect to it */
+            strcpy(yaml, ORIGIN "proxy_protocol: 127.0.0.1:8080\ntrusted_proxies: 10.0.0.0/8\n");
         struct settings *after = good(yaml);
         bool counts = t->class == CLASS_KEY || t->class == CLASS_STORE;
         assert_int_equal(site_settings_store_changed(&before->sites[0], &after->sites[0]), counts);

@@ -107,17 +107,32 @@ static const struct stream_notices notices = {
 /* ---- both ends ---- */
 
 #define SHAKE_MS 5000
+#define IN_CLEAR "400 speak TLS"
 
-static void open_raw(struct end *e, struct world *w)
+static void init_end(struct end *e, struct world *w, int fds[2])
 {
-    int fds[2];
     memset(e, 0, sizeof(*e));
     e->world = w;
     e->room_bytes = sizeof(e->room);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     e->peer = fds[1];
-    assert_int_equal(tls_accept(&e->stream, &w->loop, &notices, fds[0], server_context, SHAKE_MS), 0);
+}
+
+static void accept_end(struct end *e, int fd, struct str early)
+{
+    const struct tls_terms terms = {
+        .context = server_context, .handshake_ms = SHAKE_MS, .early = early, .in_clear = STR_INIT(IN_CLEAR)
+    };
+    assert_int_equal(tls_accept(&e->stream, &e->world->loop, &notices, fd, &terms), 0);
     assert_int_equal(e->stream.state, STREAM_CONNECTING);
+    assert_true(e->stream.stays);
+}
+
+static void open_raw(struct end *e, struct world *w)
+{
+    int fds[2];
+    init_end(e, w, fds);
+    accept_end(e, fds[0], STR_NONE);
 }
 
 static void begin_tls(struct end *e, int version)
@@ -648,6 +663,57 @@ static void garbage_is_refused(void **state)
     }
 }
 
+/* Who does not speak TLS is told so in his own words; in one piece or two. */
+static void what_comes_in_clear_is_answered_in_clear(void **state)
+{
+    (void)state;
+    static struct world w;
+    static const char *const rows[] = { "GET / HTTP/1.1\r\n\r\n", "OPTIONS * HTTP/1.1\r\n\r\n", "P" };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct end e;
+        char text[64];
+        world_init(&w);
+        open_raw(&e, &w);
+        write_raw(&e, rows[i], strlen(rows[i]));
+        RUN_UNTIL(&w, e.connected);
+        assert_int_equal(e.connected_status, UV_EPROTO);
+        assert_int_equal(read(e.peer, text, sizeof(text)), sizeof(IN_CLEAR) - 1);
+        assert_memory_equal(text, IN_CLEAR, sizeof(IN_CLEAR) - 1);
+        close_end(&e);
+        world_fini(&w);
+    }
+}
+
+/* Somebody has read the beginning of the handshake, up to any byte. */
+static void bytes_that_came_before_count(void **state)
+{
+    (void)state;
+    static struct world w;
+    static char hello[2000];
+    for (size_t early = 1, most = 2; early < most; early++) {
+        struct end e;
+        int fds[2];
+        world_init(&w);
+        init_end(&e, &w, fds);
+        begin_tls(&e, TLS1_3_VERSION);
+        assert_false(shaken(&e));
+        ssize_t n = recv(fds[0], hello, sizeof(hello), MSG_PEEK);
+        assert_true(n > 100);
+        most = (size_t)n;
+        assert_int_equal(read(fds[0], hello, early), early);
+        accept_end(&e, fds[0], (struct str){ hello, early });
+        memset(hello, 0, sizeof(hello));
+        RUN_UNTIL(&w, shaken(&e) && e.connected);
+        assert_int_equal(e.connected_status, 0);
+        stream_read_start(&e.stream);
+        peer_writes(&e, "hello", 5);
+        RUN_UNTIL(&w, e.datas);
+        assert_got(&e, "hello");
+        close_end(&e);
+        world_fini(&w);
+    }
+}
+
 /* A handshake byte by byte; and each of its beginnings, then nothing more. */
 static void a_handshake_may_be_cut_anywhere(void **state)
 {
@@ -779,7 +845,8 @@ static void what_is_no_socket_is_refused(void **state)
     int fds[2];
     world_init(&w);
     assert_int_equal(pipe(fds), 0);
-    assert_int_equal(tls_accept(&s, &w.loop, &notices, fds[0], server_context, SHAKE_MS), UV_ENOTSOCK);
+    const struct tls_terms terms = { .context = server_context, .handshake_ms = SHAKE_MS };
+    assert_int_equal(tls_accept(&s, &w.loop, &notices, fds[0], &terms), UV_ENOTSOCK);
     assert_int_equal(fcntl(fds[0], F_GETFD), -1); /* closed */
     close(fds[1]);
     world_fini(&w);
@@ -828,6 +895,8 @@ int main(void)
         cmocka_unit_test(renegotiation_is_refused),
         cmocka_unit_test(keys_may_be_updated),
         cmocka_unit_test(garbage_is_refused),
+        cmocka_unit_test(what_comes_in_clear_is_answered_in_clear),
+        cmocka_unit_test(bytes_that_came_before_count),
         cmocka_unit_test(a_handshake_may_be_cut_anywhere),
         cmocka_unit_test(damage_is_an_error),
         cmocka_unit_test(a_handshake_has_a_time),

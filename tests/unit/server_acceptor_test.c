@@ -320,7 +320,7 @@ static void spot_listen(struct spot *p, struct front *front)
     assert_true(address_parse(STR("127.0.0.1:0"), &at));
     int fd = listener_socket(&at, &p->at);
     assert_true(fd >= 0);
-    assert_int_equal(acceptor_listen(&p->acceptor, fd, false), 0);
+    assert_int_equal(acceptor_listen(&p->acceptor, fd, (struct listening){ 0 }), 0);
 }
 
 static void spot_fini(struct spot *p)

@@ -5,7 +5,7 @@
 import { createServer } from 'node:http';
 
 const flag = (name) => process.argv[process.argv.indexOf(name) + 1];
-for (const name of ['--listen', '--admin']) {
+for (const name of ['--listen', '--admin', '--https']) {
   const [host, port] = flag(name).split(':');
   createServer((request, response) => response.end('ok\n')).listen(Number(port), host);
 }

@@ -43,12 +43,12 @@ export const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'freshet-e2e-'))
  */
 export async function startWorld({ freshet = true, env = {}, freshetArgs = [] } = {}) {
   const folder = temporaryFolder();
-  const [site, admin, app, cms] = await freePorts(4);
+  const [site, https, admin, app, cms] = await freePorts(5);
   const lines = [];
   const stack = new Stack({
     freshet: freshet ? FRESHET : null,
     node: NODE,
-    ports: { site, admin, app, cms },
+    ports: { site, https, admin, app, cms },
     folder,
     freshetArgs,
     env: { WEBHOOK_RETRY_MS: '50', SLOW_MS: '400', SLOW_FRESH_S: '1', ...env },
@@ -73,6 +73,7 @@ class World {
       folder,
       lines,
       site: stack.site,
+      secure: stack.secure,
       app: stack.app,
       cms: stack.cms,
       admin: stack.admin,

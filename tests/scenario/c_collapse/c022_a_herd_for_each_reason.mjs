@@ -82,6 +82,7 @@ const rows = [
   ['only-if-cached', '', () => reply('x', minute), none, { fields: { 'Cache-Control': 'only-if-cached' }, at_once: true }],
   ['bypass-rule', '', () => reply('x', minute), [[HERD], [HERD]], { site: 'ruled' }],
   ['redirect-rule', '', () => reply('x', minute), none, { site: 'ruled', at_once: true }],
+  ['https-redirect', '', () => reply('x', minute), none, { site: 'secure', at_once: true }],
   ['unknown-host', '', () => reply('x', minute), none, { fields: { Host: 'nobody.test' }, at_once: true }],
   ['bad-request', '', () => reply('x', minute), none, { on_path: '/%zz', at_once: true }],
   ['connect-failed', '', () => reply('x', minute), none, { site: 'gone', at_once: true }],
@@ -128,6 +129,7 @@ const hosts = {
   vetoes: 'private_vetoes: true',
   book: 'profile: rfc9111',
   ruled: "rules: [{ path: '/bypass-rule', bypass: true }, { path: '/redirect-rule', redirect: '/x' }]",
+  secure: 'https_redirect: true',
   gone: 'origin: http://127.0.0.1:1',
 };
 const site = (name, host, more, url) => `  ${name}:\n    hosts: [${host}]\n` +

@@ -32,6 +32,15 @@ await scenario({ answer, flags: ['--listen', '127.0.0.1:0'] }, async ({ cases, f
     `POST /up 6 ${'x'.repeat(5000)}`));
   await cases.check('a long one', async () => equal(bodies(await asked(request('/up', {}, { method: 'POST', body: 'y'.repeat(300_000) }))),
     `POST /up 7 ${'y'.repeat(300_000)}`));
+  // The kernel gives up a send that it was woken for in vain too often; then it is tried again.
+  await cases.check('many long ones at once', async () => {
+    const from = n;
+    for (let round = 0; round < 6; round++) {
+      const all = await Promise.all(Array.from({ length: 8 }, () => asked(request('/up', {}, { method: 'POST', body: 'z'.repeat(300_000) }))));
+      check(all.every((r) => r.length === 1 && /^POST \/up \d+ z{300000}$/.test(r[0].body)), all.map((r) => r[0]?.body.length).join());
+    }
+    n = from;
+  });
   await cases.check('in chunks', async () => equal(bodies(await asked(request('/up', { 'Transfer-Encoding': 'chunked' }, { method: 'POST',
     body: '5\r\nhello\r\n0\r\n\r\n' }))), 'POST /up 8 hello'));
 

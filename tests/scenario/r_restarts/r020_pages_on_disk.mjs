@@ -52,6 +52,12 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     }
     equal(origin.requests.length, n, JSON.stringify(origin.requests.slice(n).map((r) => r.target)));
     equal((await ask('/a', {}, { method: 'HEAD' })).status, 200);
+    // Those came from disk, and the one of the HEAD from memory.
+    const said = JSON.parse((await freshet.api('GET', '/api/v1/status')).text);
+    equal(said.requests.disk_hits, all().length);
+    equal(said.requests.disk_hit_ratio, 1);
+    check(said.requests.memory_hit_ratio > 0 && said.requests.memory_hit_ratio < 0.5, String(said.requests.memory_hit_ratio));
+    check(said.disk.oldest_s >= 0 && said.disk.oldest_s < 300, String(said.disk.oldest_s));
   });
   await cases.check('and another variant is not', async () => {
     const n = asked('/vary');

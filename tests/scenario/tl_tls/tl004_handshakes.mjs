@@ -1,10 +1,8 @@
 // Handshakes have a time, count against the limit of an address, and hold up nobody: those that are slow, cut, garbage or plain HTTP end by themselves
 // while others are served.
 // scenarios S7
-import tls from 'node:tls';
-import net from 'node:net';
 import { Raw, check, equal, reply, request, scenario, soon } from '../lib.mjs';
-import { Secure, certificate } from '../tls.mjs';
+import { Secure, certificate, hello } from '../tls.mjs';
 
 const flags = ['--https', '127.0.0.1:0', '--client-connections', '40', '--header-timeout', '10s', ...certificate('test', ['test'])];
 await scenario({ answer: () => reply('x', { 'Cache-Control': 'max-age=600' }), flags }, async ({ cases, freshet }) => {
@@ -18,13 +16,10 @@ await scenario({ answer: () => reply('x', { 'Cache-Control': 'max-age=600' }), f
     return r;
   };
   await ask();
-  const hello = await new Promise((resolve) => {
-    const server = net.createServer((s) => s.once('data', (d) => (s.destroy(), server.close(), resolve(d)))).listen(0, '127.0.0.1', () =>
-      tls.connect({ host: '127.0.0.1', port: server.address().port, servername: 'test' }).on('error', () => {}));
-  });
+  const begun = await hello();
   await cases.check('slow ones end after header_timeout, and others are served meanwhile', async () => {
     const slow = Array.from({ length: 20 }, (_, i) => new Raw(where));
-    for (const [i, c] of slow.entries()) await c.send(hello.subarray(0, i * 10));
+    for (const [i, c] of slow.entries()) await c.send(begun.subarray(0, i * 10));
     await freshet.until('tls_handshakes_open', '==', 20);
     check(/hit/.test((await ask()).fields['cache-status']), 'a hit');
     await freshet.advance('9s');
@@ -35,17 +30,27 @@ await scenario({ answer: () => reply('x', { 'Cache-Control': 'max-age=600' }), f
     equal((await freshet.gauges()).tls_handshakes_failed_total, 20);
   });
   await cases.check('what is no TLS is ended, and a bad record gets an alert', async () => {
-    for (const bytes of [request('/'), '\0'.repeat(100), 'SSH-2.0-x\r\n', '\x16\x03\x01\x48\x01' + 'x'.repeat(50)]) {
+    for (const bytes of ['\0'.repeat(100), 'SSH-2.0-x\r\n', '\x16\x03\x01\x48\x01' + 'x'.repeat(50)]) {
       const c = new Raw(where);
       await c.send(bytes);
       await c.closed();
       equal(c.text.slice(0, 1), bytes[0] === '\x16' ? '\x15' : '');
     }
   });
-  await cases.check('whoever leaves midway is forgotten', async () => {
-    for (let i = 0; i < hello.length; i += 40) {
+  await cases.check('who asks in clear is told so', async () => {
+    for (const method of ['GET', 'POST', 'OPTIONS']) {
       const c = new Raw(where);
-      await c.send(hello.subarray(0, i + 1));
+      await c.send(request('/', {}, { method }));
+      const r = (await c.answers(1))[0];
+      equal(r.status, 400);
+      check(/write https:/.test(r.body), r.body);
+      await c.closed();
+    }
+  });
+  await cases.check('whoever leaves midway is forgotten', async () => {
+    for (let i = 0; i < begun.length; i += 40) {
+      const c = new Raw(where);
+      await c.send(begun.subarray(0, i + 1));
       c.close();
     }
     await freshet.until('tls_handshakes_open', '==', 0);

@@ -38,7 +38,7 @@ await scenario({ answer, flags }, async ({ cases, freshet, origin }) => {
     equal(slow.error, null);
     await freshet.drained();
   });
-  await cases.check('with fewer workers, each socket is still served with TLS', async () => {
+  await cases.check('one upgrade after the other', async () => {
     for (let i = 0; i < 3; i++) {
       await freshet.upgrade();
       await freshet.drained();
