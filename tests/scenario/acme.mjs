@@ -182,7 +182,7 @@ export class FakeCa {
       });
     });
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-    this.url = `https://127.0.0.1:${server.address().port}`;
+    this.url = `https://localhost:${server.address().port}`;
     return this;
   }
 }
