@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -25,7 +26,11 @@ struct certificates {
     struct entry *entries; /* sorted by name after the seal */
     size_t n;
     struct entry unnamed; /* for clients that name nobody */
-    SSL_CTX *root;        /* of each handshake, until its name is known; its references are the desk's */
+    /* By certificates_unref. OpenSSL counts references where the thread sanitizer sees nothing: by this it
+     * sees that whoever frees comes later. */
+    atomic_uint given_back;
+    /* Of each handshake, until its name is known. Its references are the desk's. */
+    SSL_CTX *root;
 };
 
 /* ---- names ---- */
@@ -225,6 +230,7 @@ static void root_freed(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index,
     (void)arg;
     if (!c)
         return;
+    (void)atomic_load_explicit(&c->given_back, memory_order_acquire);
     c->entries = mem_resize(c->entries, (c->n + 1) * sizeof(*c->entries));
     c->entries[c->n++] = c->unnamed;
     for (size_t i = 0; i < c->n; i++) {
@@ -267,8 +273,11 @@ struct certificates *certificates_ref(struct certificates *c)
 
 void certificates_unref(struct certificates *c)
 {
-    if (c)
-        SSL_CTX_free(c->root);
+    if (!c)
+        return;
+    SSL_CTX *root = c->root;
+    atomic_fetch_add_explicit(&c->given_back, 1, memory_order_release);
+    SSL_CTX_free(root);
 }
 
 /* ---- questions ---- */
