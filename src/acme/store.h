@@ -1,7 +1,7 @@
 /*
  * What ACME keeps in the state folder, below acme/: the account of each CA, and of each set of names its
  * certificate with the key, and how far it has come. Files for their owner alone (0600), each replaced as a
- * whole. The layout stands in docs/decisions/072-acme.md. Waits for the disk; one thread.
+ * whole. The layout stands in docs/decisions/073-acme.md. Waits for the disk; one thread.
  */
 #ifndef ACME_STORE_H
 #define ACME_STORE_H

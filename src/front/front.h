@@ -68,7 +68,8 @@ struct front_protocol {
 struct front {
     const struct front_protocol *protocol;
     struct requests *requests; /* shared by the requests of its connections */
-    size_t open;               /* connections */
+    struct front *whole;       /* the one of all protocols that it is a part of; NULL: none */
+    size_t open;               /* connections; of the whole: of its parts together */
     bool draining, leaving;
     /* From the loop: an idle connection that is the receiver's now, with bytes that were read and not used.
      * Set before `leave`. */
@@ -78,8 +79,11 @@ struct front {
     void *owner; /* for `closed` */
 };
 
-/* Makes a front of the protocol for connections that name none: HTTP/1.1. Never NULL. */
+/* Makes a front of all protocols that visitors speak: HTTP/1.1, and HTTP/2. Never NULL. */
 struct front *front_new(struct requests *requests);
+/* Returns the part of such a front that speaks what the client has agreed to (ALPN, RFC 7301): "h2", and
+ * HTTP/1.1 for all else. Any other front is returned as it is. */
+struct front *front_of_protocol(struct front *whole, struct str protocol);
 
 /* Call the functions of the front's protocol, which stand above. */
 static inline void front_accept(struct front *f, struct stream *s, const struct address *peer,
@@ -114,5 +118,9 @@ static inline void front_free(struct front *f)
  * call. */
 void front_began(struct front *f);
 void front_ended(struct front *f, const struct address *peer);
+/* A client has turned out to speak another protocol of the whole: gives its stream to that front, where it
+ * counts from now on. The stream is open, and no write is under way. */
+void front_move(struct front *from, struct front *to, struct stream *s, const struct address *peer,
+                struct str early);
 
 #endif

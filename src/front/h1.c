@@ -326,7 +326,29 @@ static enum head_result parse_head(struct h1 *c, struct request_head *h, enum ht
     }
 }
 
-/* Returns true when a request has begun; its result is handled. */
+/* Does it begin as HTTP/2 does (RFC 9113 §3.4)? A head that ends there has 18 of the 24 bytes. */
+static bool speaks_http2(const struct h1 *c)
+{
+    struct str in = buf_str(&c->x->in);
+    return c->served == 0 && in.n >= 18 &&
+           str_starts(STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), str_first(in, 24)) &&
+           c->front->front.requests->snapshot->settings->process.http2_clear && !tls_is_under(c->stream);
+}
+
+/* The connection goes on as one of HTTP/2. */
+static void move_to_http2(struct h1 *c)
+{
+    struct front *from = &c->front->front, *to = front_of_protocol(from->whole, STR("h2"));
+    struct exchange *x = c->x;
+    timer_stop(c->stream->loop, &c->timer);
+    front_move(from, to, c->stream, &c->peer, buf_str(&x->in));
+    h1_give_exchange(c);
+    link_remove(&c->link);
+    c->tag = 0;
+    mem_free(c);
+}
+
+/* Returns true when a request has begun; its result is handled. The connection may be gone. */
 static bool begin_request(struct h1 *c)
 {
     struct exchange *x = c->x;
@@ -344,6 +366,12 @@ static bool begin_request(struct h1 *c)
             h1_wait_at_most(c, p->header_timeout, too_slow_head);
         }
         stream_read_start(c->stream); /* a full buffer may have stopped the reading */
+        return false;
+    }
+    if (__builtin_expect(result == HEAD_BAD && error == HTTP_ERROR_VERSION_UNSUPPORTED, 0) &&
+        c->front->front.whole && speaks_http2(c)) {
+        if (!c->letter_pending) /* else it comes here again */
+            move_to_http2(c);
         return false;
     }
     h1_wait_no_more(c);

@@ -15,6 +15,7 @@
 
 #include "base/stock.h"
 #include "front/h1.h"
+#include "front/shed.h"
 #include "http/chunked.h"
 
 /*
@@ -84,10 +85,7 @@ struct h1 {
     struct head_scan scan;
     uint64_t served;
     uint64_t got; /* bytes received */
-    /* When memory is short: since when it waits for its client (0: it was not found so), and how far that
-     * had come then. h1_shed.c's. */
-    int64_t waits_ms;
-    uint64_t waits_at, waits_in;
+    struct shed_watch watch;
     /* the request's body */
     struct framing framing;
     struct chunked chunked;

@@ -225,6 +225,11 @@ void h2_set_owner(struct h2_stream *s, void *owner)
     s->owner = owner;
 }
 
+void *h2_owner(const struct h2_stream *s)
+{
+    return s->owner;
+}
+
 uint32_t h2_id(const struct h2_stream *s)
 {
     return s->id;

@@ -71,8 +71,9 @@ void h2_free(struct h2 *c);
 enum h2_event_kind h2_read(struct h2 *c, struct str *in, int64_t now_ms, struct arena *heads,
                            struct h2_event *e);
 
-/* Sets what events give as the stream's owner. */
+/* Sets what events give as the stream's owner, and returns it. */
 void h2_set_owner(struct h2_stream *s, void *owner);
+void *h2_owner(const struct h2_stream *s);
 /* Give the stream's identifier, and whether the client has ended its side. */
 uint32_t h2_id(const struct h2_stream *s);
 bool h2_has_ended(const struct h2_stream *s);
@@ -99,8 +100,10 @@ void h2_want(struct h2 *c, struct h2_stream *s, bool wants);
 /* Returns the stream whose turn it is (RFC 9218), and how many bytes it may send in one frame, at least 1.
  * NULL: no stream wants to send and may. It stays its turn until h2_put_data or h2_want. */
 struct h2_stream *h2_next(struct h2 *c, size_t *bytes);
-/* Does a stream want to send that no window lets (RFC 9113 §5.2)? The caller limits how long. */
+/* Does a stream want to send that no window lets (RFC 9113 §5.2)? The caller limits how long. h2_is_shut: is
+ * it the stream's own window? */
 bool h2_is_blocked(const struct h2 *c, const struct h2_stream *s);
+bool h2_is_shut(const struct h2_stream *s);
 /* Changes the stream's priority, when the response's Priority field says so (RFC 9218 §8). */
 struct priority h2_priority(const struct h2_stream *s);
 void h2_set_priority(struct h2 *c, struct h2_stream *s, struct priority p);

@@ -155,6 +155,11 @@ bool h2_is_blocked(const struct h2 *c, const struct h2_stream *s)
     return s->wants && !s->local_ended && (s->send_window <= 0 || c->send_window <= 0);
 }
 
+bool h2_is_shut(const struct h2_stream *s)
+{
+    return s->wants && !s->local_ended && s->send_window <= 0;
+}
+
 struct priority h2_priority(const struct h2_stream *s)
 {
     return s->turn.priority;

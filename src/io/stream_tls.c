@@ -12,6 +12,7 @@
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -773,6 +774,32 @@ void tls_facts(const struct stream *s, struct tls_facts *out)
         .suite = SSL_get_cipher_name(ssl),
         .resumed = SSL_session_reused(ssl),
     };
+}
+
+static struct str host_of(struct str authority)
+{
+    size_t end = authority.n;
+    if (end && authority.p[0] == '[') { /* [V6] or [V6]:PORT */
+        end = str_index(authority, ']');
+        return str_first(str_from_index(authority, 1), end ? end - 1 : 0);
+    }
+    end = str_index(authority, ':');
+    if (end && authority.p[end - 1] == '.')
+        end--;
+    return str_first(authority, end);
+}
+
+bool tls_is_for(const struct stream *s, struct str authority)
+{
+    CHECK(tls_is_under(s));
+    const SSL *ssl = s->tls->ssl;
+    const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    struct str host = host_of(authority);
+    if (!asked || str_eq_nocase(str_from(asked), host))
+        return true;
+    X509 *certificate = SSL_get_certificate(ssl);
+    return certificate && host.n &&
+           X509_check_host(certificate, host.p, host.n, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
 }
 
 const char *tls_failure(const struct stream *s)

@@ -50,6 +50,10 @@ struct tls_facts {
 };
 /* Writes the facts of an open stream to *out. The stream is one of tls_accept. */
 void tls_facts(const struct stream *s, struct tls_facts *out);
+/* Is the session for that host, HOST or HOST:PORT: did the client ask for it (SNI), or is it among the names
+ * of the certificate? Yes when the client named none. Else the client has taken the connection for more than
+ * it is (RFC 9113 §9.1.2). */
+bool tls_is_for(const struct stream *s, struct str authority);
 /* Says why the session failed, in OpenSSL's words. NULL: it did not, or the reason is unknown. */
 const char *tls_failure(const struct stream *s);
 

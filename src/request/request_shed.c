@@ -1,6 +1,6 @@
 /*
  * What a request holds while it waits for its client, for the front, which decides who is given up when
- * memory is short (front/h1_shed.c).
+ * memory is short (front/shed.h).
  */
 #include "cache/record.h"
 #include "request/request_machine.h"

@@ -48,8 +48,7 @@ struct arrival {
 /* Which protocol it speaks: what the client has agreed to (ALPN); n 0: nothing. */
 static struct front *choose_front(struct acceptor *a, struct str protocol)
 {
-    (void)protocol; /* there is one */
-    return a->front;
+    return front_of_protocol(a->front, protocol);
 }
 
 static bool begin_handshake(struct acceptor *a, const struct arrival *n)
@@ -59,7 +58,7 @@ static bool begin_handshake(struct acceptor *a, const struct arrival *n)
         .context = certificates_context(c),
         .handshake_ms = a->front->requests->snapshot->settings->process.header_timeout,
         .early = n->early,
-        .in_clear = a->front->protocol->in_clear,
+        .in_clear = choose_front(a, STR_NONE)->protocol->in_clear,
     };
     bool has_begun = handshakes_begin(&a->handshakes, n->fd, &n->peer, &terms);
     certificates_unref(c);

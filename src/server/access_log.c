@@ -59,6 +59,7 @@ void access_log_request(struct requests *w, const struct request *r)
     add_text(b, STR(",\"host\":"), r->authority);
     add_text(b, STR(",\"method\":"), r->method_name);
     add_text(b, STR(",\"url\":"), r->target);
+    add_text(b, STR(",\"protocol\":"), r->protocol);
     add_number(b, STR(",\"status\":"), r->status);
     add_number(b, STR(",\"bytes\":"), (int64_t)r->bytes_sent);
     add_number(b, STR(",\"duration_us\":"), now_us - r->started_us);

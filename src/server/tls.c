@@ -18,6 +18,7 @@
 #define WARN_DAYS 14
 #define SAID_MOST 64 /* names without a certificate that are logged, until there are new ones */
 #define HTTP1     "\x08http/1.1"
+#define HTTP2     "\x02h2"
 
 #define OTHERS_MAY_READ 0004
 
@@ -254,7 +255,7 @@ static void put_desk(struct process_tls *t, struct certificates *desk)
 static void make_desk(struct process_tls *t, const struct settings *s, struct buf *warnings)
 {
     const struct certificates_rules rules = { .tickets = t->tickets,
-                                              .protocols = STR_INIT(HTTP1),
+                                              .protocols = s->process.http2 ? STR(HTTP2 HTTP1) : STR(HTTP1),
                                               .unknown = unknown,
                                               .has_proofs = t->more ? has_proofs : NULL,
                                               .proof = proof,

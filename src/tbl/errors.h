@@ -35,6 +35,7 @@ ERROR(HOST_MISSING,               400, "host-missing",                "",       
 ERROR(HOST_REPEATED,              400, "host-repeated",               "",                      "more than one Host")
 ERROR(HOST_INVALID,               400, "host-invalid",                "",                      "malformed Host")
 ERROR(HOST_MISMATCH,              400, "host-mismatch",               "",                      "Host and request target name different hosts")
+ERROR(MISDIRECTED,                421, "misdirected",                 "",                      "the certificate of this connection is not for that host; a connection of its own is")
 ERROR(CONTENT_LENGTH,             400, "content-length",              "",                      "malformed Content-Length")
 ERROR(CONTENT_LENGTH_REPEATED,    400, "content-length-repeated",     "",                      "more than one Content-Length")
 ERROR(LENGTH_AND_ENCODING,        400, "length-and-encoding",         "",                      "both Content-Length and Transfer-Encoding")

@@ -35,6 +35,8 @@ SETTING(PROCESS, LIST,  listen,              "127.0.0.1:8080", ADDRESS, 1, START
 SETTING(PROCESS, LIST,  https,               "", ADDRESS, 0, START, "Addresses to serve on with TLS, written like those of listen. The certificates are those of `cert`.")
 SETTING(PROCESS, COUNT, https_port,          "0",              0, 65535, SERVE, "The port that visitors reach https at, for https_redirect. 0: that of the first address of https; 443 when there is none.")
 SETTING(PROCESS, LIST,  proxy_protocol,      "", ADDRESS, 0, START, "Those addresses of listen and https, as they stand there, at which each connection begins with a header of the PROXY protocol (version 1 or 2) that names the visitor. Only trusted_proxies may connect there.")
+SETTING(PROCESS, BOOL,  http2,               "true",           0, 0, SERVE, "Offer HTTP/2 to visitors with TLS.")
+SETTING(PROCESS, BOOL,  http2_clear,         "false",          0, 0, SERVE, "Speak HTTP/2 without TLS too, with clients that begin with it (prior knowledge): for a proxy in front that does.")
 SETTING(PROCESS, TEXT,  admin,               "127.0.0.1:8081", ADDRESS, 0, START, "Address of the admin listener (purge, explain, status, metrics), written like those of listen. \"\" turns it off.")
 SETTING(PROCESS, TEXT,  token,               "", SECRET, 0, START, "The admin token. Better in FRESHET_TOKEN or token_file. Empty: made on first start and kept in the state folder.")
 SETTING(PROCESS, TEXT,  token_file,          "", PATH, 0, START, "A file whose first line is the admin token.")

@@ -70,7 +70,7 @@ function head(text) {
   return lines.slice(from, to).join('\n');
 }
 
-const scenario = /^tests\/scenario\/[a-z]+_[^/]+\/[a-z]+\d+\w*\.(vtc|mjs)$/;
+const scenario = /^tests\/scenario\/[a-z0-9]+_[^/]+\/[a-z]+\d+\w*\.(vtc|mjs)$/;
 const e2e = /^tests\/e2e\/[^/]+\.test\.mjs$/;
 for (const file of files('.vtc', '.mjs'))
   if (e2e.test(file) || scenario.test(file) || (/^tests\/stress\/[^/]+\.mjs$/.test(file) && !file.endsWith('/lib.mjs')))

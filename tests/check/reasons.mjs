@@ -10,7 +10,7 @@ const seen = new Set();
 
 for (const file of files('.vtc', '.mjs', '_test.c')) {
   const unit = file.startsWith('tests/unit/');
-  if (!unit && !/^tests\/(scenario\/[a-z]+_[^/]+\/[a-z]+\d+\w*\.(vtc|mjs)|stress\/[^/]+\.mjs)$/.test(file)) continue;
+  if (!unit && !/^tests\/(scenario\/[a-z0-9]+_[^/]+\/[a-z]+\d+\w*\.(vtc|mjs)|stress\/[^/]+\.mjs)$/.test(file)) continue;
   const text = bare(file, read(file));
   // A unit test of Cache-Status shows that a reason is written, not that anything leads to it.
   const forms = unit ? /reason"\)?[:,] "([a-z-]+)"/g : /(?:detail=\\*"?|\breason=|reason": ?")([a-z-]+)/g;

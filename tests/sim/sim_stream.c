@@ -383,6 +383,12 @@ int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n,
     UNREACHABLE();
 }
 
+bool tls_is_for(const struct stream *s, struct str authority)
+{
+    (void)s, (void)authority;
+    UNREACHABLE();
+}
+
 void tls_facts(const struct stream *s, struct tls_facts *out)
 {
     (void)s, (void)out;

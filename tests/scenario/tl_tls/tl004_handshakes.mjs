@@ -48,12 +48,14 @@ await scenario({ answer: () => reply('x', { 'Cache-Control': 'max-age=600' }), f
     }
   });
   await cases.check('whoever leaves midway is forgotten', async () => {
-    for (let i = 0; i < begun.length; i += 40) {
+    await freshet.until('tls_handshakes_open', '==', 0);
+    let left = (await freshet.gauges()).tls_handshakes_failed_total;
+    for (let i = 0; i < begun.length; i += 40, left++) {
       const c = new Raw(where);
       await c.send(begun.subarray(0, i + 1));
       c.close();
     }
-    await freshet.until('tls_handshakes_open', '==', 0);
+    await freshet.until('tls_handshakes_failed_total', '==', left, 'tls_handshakes_open', '==', 0);
   });
   await cases.check('a client may have so many, whether they have shaken hands or not', async () => {
     const many = Array.from({ length: 60 }, () => new Raw(where));

