@@ -10,6 +10,7 @@
 #include "conf/limits.h"
 #include "io/system.h"
 #include "io/tls.h"
+#include "server/acme.h"
 #include "server/load.h"
 #include "server/prepare.h"
 #include "server/run.h"
@@ -57,6 +58,7 @@ static int try_start(const struct settings *s)
     struct preparation p = { .settings = s, .only_try = true };
     int code = prepare(&p);
     process_tls_free(p.tls);
+    process_acme_free(p.acme);
     prepare_fini(&p);
     return code;
 }

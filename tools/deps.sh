@@ -49,6 +49,7 @@ group_build() {
     need library jansson libjansson-dev
     need library libcrypto libssl-dev
     need library libssl libssl-dev
+    need library libcurl libcurl4-openssl-dev
     need library libxxhash libxxhash-dev
     need library libmaxminddb libmaxminddb-dev
     need library zlib zlib1g-dev
@@ -76,6 +77,7 @@ group_test() {
     need command chromium chromium
     need command curl curl
     need command openssl openssl
+    need command pebble pebble
     need command certutil libnss3-tools
     need command update-ca-certificates ca-certificates
     need command php php-cli

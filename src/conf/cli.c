@@ -638,6 +638,7 @@ static const char *string_name(enum text_form form)
     case FORM_NETWORK: return "NETWORK";
     case FORM_HOSTS:
     case FORM_HOST: return "HOST";
+    case FORM_DIRECTORY:
     case FORM_ORIGIN: return "URL";
     case FORM_FIELD:
     case FORM_TAG_HEADER:

@@ -227,6 +227,8 @@ static const char *form_word(enum text_form form)
     case FORM_PATH: return "path";
     case FORM_URL_PATH: return "path of a URL";
     case FORM_USER: return "user, or `USER:GROUP`";
+    case FORM_EMAIL: return "`NAME@HOST`";
+    case FORM_DIRECTORY: return "`https://HOST/PATH`, `staging`";
     case FORM_SECRET: return "visible ASCII without spaces";
     }
     UNREACHABLE();

@@ -394,6 +394,29 @@ const char *form_site_name(struct str s)
     return good ? NULL : "is not a name for a site; use letters, digits, - _ and . (128 at most)";
 }
 
+static bool is_visible(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+            return false;
+    return true;
+}
+
+static const char *check_email(struct str s)
+{
+    size_t at = str_index(s, '@');
+    bool good = is_visible(s) && at > 0 && at + 1 < s.n && str_index(s, ',') == s.n;
+    return good ? NULL : "is not an address for mail; write NAME@HOST";
+}
+
+static const char *check_directory(struct str s)
+{
+    bool is_url = str_starts(s, STR("https://")) && s.n > 8 && s.p[8] != '/' && is_visible(s);
+    return is_url || str_eq(s, STR("staging"))
+               ? NULL
+               : "is not the URL of a CA's directory; write one that begins with https://, or staging";
+}
+
 const char *form_check(enum text_form form, struct str s)
 {
     switch (form) {
@@ -415,6 +438,8 @@ const char *form_check(enum text_form form, struct str s)
     case FORM_PATH: return check_path(s);
     case FORM_URL_PATH: return check_url_path(s);
     case FORM_USER: return check_user(s);
+    case FORM_EMAIL: return check_email(s);
+    case FORM_DIRECTORY: return check_directory(s);
     case FORM_SECRET: return check_secret(s);
     }
     UNREACHABLE();

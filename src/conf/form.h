@@ -24,6 +24,8 @@ enum text_form {
     FORM_PATH,       /* of a file or folder */
     FORM_URL_PATH,   /* of a URL, without a / at its end */
     FORM_USER,       /* NAME, NAME:GROUP; numbers too */
+    FORM_EMAIL,      /* NAME@HOST */
+    FORM_DIRECTORY,  /* https://HOST..., or staging */
     FORM_SECRET,     /* visible ASCII; messages never repeat it */
 };
 

@@ -289,6 +289,8 @@ static struct str guess(enum text_form form, struct str s, struct str like, stru
     case FORM_PATH:
     case FORM_URL_PATH:
     case FORM_USER:
+    case FORM_EMAIL:
+    case FORM_DIRECTORY:
     case FORM_SECRET: break;
     }
     return STR_NONE;

@@ -41,6 +41,8 @@ enum sandbox_way { SANDBOX_ON, SANDBOX_OFF };
 enum set_cookie { SET_COOKIE_REFUSE, SET_COOKIE_STRIP, SET_COOKIE_STORE };
 enum query_order { QUERY_SORTED, QUERY_RAW };
 enum upload_length { UPLOAD_LENGTH_STREAM, UPLOAD_LENGTH_BUFFER };
+enum acme_use { ACME_ON, ACME_OFF };
+enum acme_challenge { ACME_HTTP_01, ACME_TLS_ALPN_01, ACME_DNS_01 };
 enum unkeyed { UNKEYED_STRIP, UNKEYED_FORWARD }; /* unkeyed_query, unkeyed_cookies */
 
 /* Bits: which list a cookie's name is in. */

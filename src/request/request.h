@@ -129,10 +129,12 @@ struct requests {
     struct fetcher *fetcher;
     struct origins *origins;
     struct counters *counters;
-    struct snapshot *snapshot;     /* for new requests */
-    struct country *country;       /* NULL: no database */
-    struct source *source;         /* fills the objects of its requests */
-    struct source *purges;         /* answers those that purge by their method; NULL: they are like others */
+    struct snapshot *snapshot; /* for new requests */
+    struct country *country;   /* NULL: no database */
+    struct source *source;     /* fills the objects of its requests */
+    struct source *purges;     /* answers those that purge by their method; NULL: they are like others */
+    struct source
+        *challenges; /* answers a CA that asks whose host it is, before any site is looked for; NULL: none */
     struct facts_desk *facts_desk; /* where those wait that must be on disk; NULL: nothing is saved */
     struct source *webhooks;       /* answers those to a path of the setting webhooks; NULL: the same */
     struct str self; /* "freshet-1a2b3c4d": its name in Via and CDN-Loop; the last SELF_DIGITS are random */

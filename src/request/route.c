@@ -433,6 +433,10 @@ static enum http_error route_to_purges(struct request *r, const struct target *t
 
 enum http_error route_to_site(struct request *r, const struct target *t)
 {
+    if (r->w->challenges && r->w->challenges->is_asked(r->w->challenges, r->key.path)) {
+        r->source = r->w->challenges;
+        return route_alone(r, t);
+    }
     r->site = r->for_site ? r->for_site : settings_site_of_host(r->settings, r->key.host);
     if (r->method == METHOD_OTHER && route_is_purge(r) && r->w->purges)
         return route_to_purges(r, t);

@@ -25,6 +25,8 @@ struct source {
      * are cached, and for one that answers each request by itself.
      */
     enum http_error (*route)(struct request *r, const struct target *t);
+    /* For requests.challenges: is the request for this path its own? */
+    bool (*is_asked)(struct source *s, struct str path);
     /* Cache-Status (RFC 9211) says how its answers came. */
     bool has_cache_status;
     /* > 0: it takes a request's body whole, up to so many bytes (more: 413), as r->collected. 0: it takes the

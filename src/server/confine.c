@@ -20,6 +20,11 @@ static const char *const resolver_files[] = {
     "/etc/resolv.conf", "/etc/hosts",     "/etc/nsswitch.conf", "/etc/host.conf",       "/etc/gai.conf",
     "/etc/services",    "/etc/protocols", "/etc/ld.so.cache",   "/etc/ssl/openssl.cnf",
 };
+/* The authorities that sign for servers, of which a CA's is one. */
+static const char *const authorities[] = {
+    "/etc/ssl/certs",       "/etc/ssl/cert.pem",          "/etc/pki",
+    "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"
+};
 static const char *const libraries[] = { "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib" };
 /* libuv's loops hold one; libc asks whether memory may be promised; which boot of the machine this is. */
 static const char *const devices[] = { "/dev/null", "/dev/zero", "/proc/sys/vm/overcommit_memory",
@@ -108,6 +113,7 @@ static void allow_configuration(const struct sandbox *s, const struct settings *
         folder.n--;
     if (config)
         allow_beside(s, config, SANDBOX_READ);
+    allow_named(s, folder, settings->process.acme_ca);
     for (size_t i = 0; i < settings->sites_n; i++) {
         const struct site_settings *site = &settings->sites[i];
         allow_named(s, folder, site->headers_file);
@@ -164,6 +170,8 @@ static int hold_files(const struct settings *s, const struct cli *cli, const cha
         allow(&files, libraries[i], SANDBOX_READ | SANDBOX_LIST);
     for (size_t i = 0; i < COUNT_OF(devices); i++)
         allow(&files, devices[i], SANDBOX_READ);
+    for (size_t i = 0; s->process.https.n && i < COUNT_OF(authorities); i++)
+        allow(&files, authorities[i], SANDBOX_READ | SANDBOX_LIST);
     allow(&files, "/dev/null", SANDBOX_READ | SANDBOX_APPEND);
     allow_resolver(&files);
     allow_state(&files, state);

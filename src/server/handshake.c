@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "tls/alpn_proof.h"
 
 struct handshake {
     struct handshakes *of;
@@ -9,6 +10,7 @@ struct handshake {
     struct stream *stream;
     struct address peer;
     int64_t begun_ms;
+    bool is_proof; /* of tls-alpn-01: it is done, and ends */
 };
 
 static void end(struct handshake *k)
@@ -38,6 +40,11 @@ static void on_connected(struct stream *s, int status)
     }
     tls_facts(s, &facts);
     count_facts(h, &facts);
+    if (str_eq(facts.protocol, STR(ALPN_PROOF_PROTOCOL))) { /* it has seen the certificate, and that is all */
+        k->is_proof = true;
+        stream_close(s);
+        return;
+    }
     struct address peer = k->peer;
     end(k);
     h->done(h, s, &peer, facts.protocol);
@@ -56,7 +63,8 @@ static void on_closed(struct stream *s)
     struct handshake *k = s->owner;
     struct handshakes *h = k->of;
     struct address peer = k->peer;
-    count(h->counters, COUNTER_HANDSHAKES_FAILED);
+    if (!k->is_proof)
+        count(h->counters, COUNTER_HANDSHAKES_FAILED);
     mem_free(s);
     end(k);
     h->failed(h, &peer);

@@ -18,7 +18,8 @@ struct handshakes {
     /* From the loop: a handshake is done. The receiver owns the stream, whose memory comes from mem_alloc.
      * `protocol`: that of ALPN; n 0: none. Both are good during the call. */
     void (*done)(struct handshakes *h, struct stream *s, const struct address *peer, struct str protocol);
-    /* From the loop: one failed, and its connection is closed. */
+    /* From the loop: one failed, or was the question of a CA alone (tls/alpn_proof.h), and its connection is
+     * closed. */
     void (*failed)(struct handshakes *h, const struct address *peer);
 };
 

@@ -1,5 +1,6 @@
 #include "server/local_tls.h"
 
+#include "acme/names.h"
 #include "base/mem.h"
 #include "io/address.h"
 
@@ -32,7 +33,7 @@ static bool is_local(const struct settings *s)
 
 bool local_tls_is_for(const struct settings *s, const struct site_settings *site)
 {
-    return site->cert.n == 0 && is_local(s);
+    return site->cert.n == 0 && is_local(s) && !names_wants(s, site);
 }
 
 bool local_tls_is_wanted(const struct settings *s)

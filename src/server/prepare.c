@@ -16,6 +16,7 @@
 #include "io/logfile.h"
 #include "io/system.h"
 #include "io/user.h"
+#include "server/acme.h"
 #include "server/advice.h"
 #include "server/secret_file.h"
 #include "server/tls.h"
@@ -518,6 +519,9 @@ static int read_certificates(struct preparation *p)
     if (p->settings->process.https.n == 0)
         return 0;
     p->tls = process_tls_new(&p->clock);
+    p->acme = process_acme_new(p->tls);
+    if (!p->only_try)
+        process_acme_prepare(p->acme, p->settings);
     bool good = process_tls_load(p->tls, p->settings, &errors, &warnings);
     return say_certificates(good, &errors, &warnings);
 }

@@ -29,12 +29,13 @@ struct preparation {
     struct clock clock;
     struct user user; /* of the setting; `changes_user`: and that is another one */
     bool changes_user;
-    bool makes_token;        /* there is none, and the user's is to be made */
-    struct buf token;        /* the admin token */
-    const char *token_from;  /* where the token is from, for people; a literal */
-    struct country *country; /* NULL: none */
-    uint64_t files;          /* descriptors that the process may have */
-    struct process_tls *tls; /* the certificates; NULL: no address has TLS. The caller frees it */
+    bool makes_token;          /* there is none, and the user's is to be made */
+    struct buf token;          /* the admin token */
+    const char *token_from;    /* where the token is from, for people; a literal */
+    struct country *country;   /* NULL: none */
+    uint64_t files;            /* descriptors that the process may have */
+    struct process_tls *tls;   /* the certificates; NULL: no address has TLS. The caller frees it */
+    struct process_acme *acme; /* the same of those that come by themselves */
     /* Listening sockets, which the caller closes or gives away: the one of worker w for the address i is
      * fds[i * workers_n + w]. The addresses are those of listen, then those of https. */
     int *fds;

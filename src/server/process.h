@@ -14,6 +14,7 @@
 
 struct acceptor;
 struct clients;
+struct process_acme;
 struct process_tls;
 struct source;
 struct worker;
@@ -38,6 +39,7 @@ struct process {
     struct acceptor **acceptors; /* one of each worker, for the sites */
     struct clients *clients;     /* of the acceptors for the sites */
     struct process_tls *tls;     /* NULL: no address has TLS */
+    struct process_acme *acme;   /* the same */
     struct log_valve clients_said, stranger_said, proxied_said;
     size_t workers_n;
     struct overload overload; /* how full memory is; relief_look sets it, all read it */

@@ -17,6 +17,7 @@
 #include "io/background.h"
 #include "io/signals.h"
 #include "io/system.h"
+#include "server/acme.h"
 #include "server/confine.h"
 #include "server/load.h"
 #include "server/facts.h"
@@ -140,6 +141,7 @@ static void worker_gone(struct worker *w)
         return;
     }
     timer_stop(&r->p.loop, &r->sweep);
+    process_acme_stop(r->p.acme);
     process_tls_stop(r->p.tls);
     timer_stop(&r->p.loop, &r->facts_watch.again);
     process_disk_stop(&r->p, &r->disk_watch);
@@ -322,6 +324,7 @@ static void reload(struct run *r)
         return;
     }
     buf_fini(&errors);
+    process_acme_reload(r->p.acme, s);
     for (struct str rest = buf_str(&names), line; rest.p && (line = str_cut(&rest, '\n')).n;)
         log_warning(&r->p.log, "tls", "%.*s", STR_ARG(line));
     buf_clear(&names);
@@ -413,6 +416,7 @@ static void upgrade_leaves(struct upgrade *u)
 {
     struct run *r = CONTAINER_OF(u, struct run, upgrade);
     remove_admin_file(r);
+    process_acme_stop(r->p.acme);
 #ifdef FRESHET_CONTROL
     if (r->control)
         control_leave(r->control);
@@ -528,6 +532,7 @@ static int init_process(struct run *r)
     origins_init(&p->origins);
     p->country = r->found.country;
     p->tls = r->found.tls;
+    p->acme = r->found.acme;
     deploys_init(&p->deploys);
     tokens_init(&p->tokens);
     if (process_facts_open(p, r->found.state) != 0)
@@ -537,6 +542,7 @@ static int init_process(struct run *r)
     int status = loop_init(&p->loop, &p->clock, &p->log);
     if (status < 0)
         return say("cannot make an event loop", STR("main"), status);
+    process_acme_open(p->acme, &p->loop, r->found.state, &p->settings);
     if (process_disk_open(p, &r->disk_watch, r->found.state) != 0)
         return 1;
     loop_notice_init(&r->wanted, &p->loop, switch_wanted);
@@ -654,6 +660,7 @@ static void fini(struct run *r)
     mem_free(p->acceptors);
     mem_free(p->clients);
     process_tls_free(p->tls);
+    process_acme_free(p->acme);
     mem_free(p->workers);
     upgrade_fini(&r->upgrade);
     takeover_fini(&r->takeover);
@@ -740,6 +747,7 @@ int run_verb(const struct cli *cli)
     for (size_t i = 0; i < r->p.workers_n; i++)
         worker_start(&r->p.workers[i]);
     takeover_serve(&r->takeover);
+    process_acme_start(r->p.acme);
     r->sweep_on.open = sweep_on;
     timer_start(&r->p.loop, &r->sweep, 1000, sweep);
     greet(r);

@@ -41,6 +41,7 @@ struct process_tls {
     struct local_tls local;
     bool signs; /* one of the certificates is of the local authority */
     int64_t warned_ms;
+    struct process_tls_more *more; /* NULL: there are no others */
     struct loop *loop;
     struct settings *const *settings;
     struct timer look;
@@ -70,6 +71,25 @@ static void unknown(void *ctx, struct str name)
             name.n ? "\"" : "");
 }
 
+/* ---- others ---- */
+
+static bool has_proofs(void *ctx)
+{
+    const struct process_tls *t = ctx;
+    return t->more->has_proofs(t->more);
+}
+
+static struct ssl_ctx_st *proof(void *ctx, struct str name)
+{
+    const struct process_tls *t = ctx;
+    return t->more->proof(t->more, name);
+}
+
+void process_tls_set_more(struct process_tls *t, struct process_tls_more *m)
+{
+    t->more = m;
+}
+
 /* ---- reading ---- */
 
 /* One reading of all that the settings name. */
@@ -83,7 +103,7 @@ struct reading {
     bool good;
 };
 
-static void path_of(const struct settings *s, struct str file, char out[PATH_MAX])
+void process_tls_path(const struct settings *s, struct str file, char out[PATH_MAX])
 {
     struct str folder = s->path;
     while (folder.n && folder.p[folder.n - 1] != '/')
@@ -170,8 +190,8 @@ static void warn_of_hosts(struct reading *r, const struct site_settings *site, c
 static void site_paths(const struct settings *s, const struct site_settings *site, size_t i,
                        char cert[PATH_MAX], char key[PATH_MAX])
 {
-    path_of(s, site->cert.v[i], cert);
-    path_of(s, site->key.n ? site->key.v[i] : site->cert.v[i], key);
+    process_tls_path(s, site->cert.v[i], cert);
+    process_tls_path(s, site->key.n ? site->key.v[i] : site->cert.v[i], key);
 }
 
 static void read_site(struct reading *r, const struct site_settings *site)
@@ -237,10 +257,14 @@ static void make_desk(struct process_tls *t, const struct settings *s, struct bu
     const struct certificates_rules rules = { .tickets = t->tickets,
                                               .protocols = s->process.http2 ? STR(HTTP2 HTTP1) : STR(HTTP1),
                                               .unknown = unknown,
+                                              .has_proofs = t->more ? has_proofs : NULL,
+                                              .proof = proof,
                                               .ctx = t };
     struct certificates *desk = certificates_new(&rules);
     for (size_t i = 0; i < s->sites_n; i++)
         add_site(t, desk, s, &s->sites[i]);
+    if (t->more)
+        t->more->add(t->more, desk);
     struct pair *local = local_tls_sign(&t->local, s, clock_now(t->clock).wall_ms, warnings);
     t->signs = local != NULL;
     if (local) {
@@ -251,6 +275,12 @@ static void make_desk(struct process_tls *t, const struct settings *s, struct bu
     put_desk(t, desk);
 }
 
+static bool is_to_come(const struct process_tls *t, const struct settings *s,
+                       const struct site_settings *site, struct str host)
+{
+    return t->more && t->more->is_for(t->more, s, site, host);
+}
+
 static void warn_of_missing(const struct process_tls *t, const struct settings *s, struct buf *warnings)
 {
     for (size_t i = 0; i < s->sites_n; i++) {
@@ -258,7 +288,7 @@ static void warn_of_missing(const struct process_tls *t, const struct settings *
         if (local_tls_is_for(s, site))
             continue;
         for (size_t k = 0; k < site->hosts.n; k++)
-            if (!certificates_has(t->desk, site->hosts.v[k]))
+            if (!certificates_has(t->desk, site->hosts.v[k]) && !is_to_come(t, s, site, site->hosts.v[k]))
                 buf_printf(warnings,
                            "site %.*s: there is no certificate for %.*s; name one with `cert` and `key`\n",
                            STR_ARG(site->name), STR_ARG(site->hosts.v[k]));
@@ -356,6 +386,13 @@ static void load_changed(struct process_tls *t)
     }
     say_lines(t, LOG_WARNING, buf_str(&warnings));
     buf_fini(&errors);
+    buf_fini(&warnings);
+}
+
+void process_tls_again(struct process_tls *t, const struct settings *s)
+{
+    struct buf warnings = BUF_INIT;
+    make_desk(t, s, &warnings); /* what it warns of was said when the settings came */
     buf_fini(&warnings);
 }
 

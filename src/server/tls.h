@@ -6,6 +6,8 @@
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H
 
+#include <limits.h>
+
 #include "conf/settings.h"
 #include "io/loop.h"
 #include "tls/certificates.h"
@@ -30,11 +32,32 @@ bool process_tls_sign(struct process_tls *t, const struct settings *s, const cha
 /* Is one of the certificates signed by the local authority? */
 bool process_tls_signs(const struct process_tls *t);
 
+/* Certificates that come from elsewhere than from files (server/acme.h). */
+struct process_tls_more {
+    /* Adds them to a desk that is being made. Main's thread. */
+    void (*add)(struct process_tls_more *m, struct certificates *desk);
+    /* Is one for this host of the site about to come? Then nobody is warned that there is none. Main's
+     * thread. */
+    bool (*is_for)(struct process_tls_more *m, const struct settings *s, const struct site_settings *site,
+                   struct str host);
+    /* As in struct certificates_rules. */
+    bool (*has_proofs)(void *m);
+    struct ssl_ctx_st *(*proof)(void *m, struct str name);
+};
+/* Sets them, once, before the first process_tls_load. They outlive it. */
+void process_tls_set_more(struct process_tls *t, struct process_tls_more *m);
+/* There are others now: makes the desk anew for these settings, without a look at files. */
+void process_tls_again(struct process_tls *t, const struct settings *s);
+
 /* Begins to look after the files, the dates and the keys of tickets; to log. Before the workers start.
  * `settings`: where those in force are found. */
 void process_tls_watch(struct process_tls *t, struct loop *l, struct settings *const *settings);
 /* Ends that. A second call does no harm. */
 void process_tls_stop(struct process_tls *t);
+
+/* Writes the path of a file that the settings name: a relative one is taken from the configuration's
+ * folder. */
+void process_tls_path(const struct settings *s, struct str file, char out[PATH_MAX]);
 
 /* Returns the certificates for a handshake, with a reference. Any thread. */
 struct certificates *process_tls_certificates(struct process_tls *t);

@@ -5,6 +5,7 @@
 #include "request/source_origin.h"
 #include "request/window.h"
 #include "server/access_log.h"
+#include "server/acme.h"
 #include "server/advice.h"
 
 #define INTERNAL_CONNECTIONS 256
@@ -396,6 +397,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const struc
     w->fetcher.owner = w;
     w->sites.purges = &p->admin.by_method;
     w->sites.webhooks = &p->admin.by_webhook;
+    w->sites.challenges = process_acme_source(p->acme);
     init_requests(w, &w->internal, p->internal, &w->internal_counters);
     acceptor_init(&w->acceptor, &w->loop, front_new(&w->sites));
     acceptor_init(&w->internal_acceptor, &w->loop, front_new(&w->internal));

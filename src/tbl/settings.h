@@ -77,6 +77,14 @@ SETTING(PROCESS, TIME,  tunnel_timeout,      "10m",            100, 86400000, SE
 SETTING(PROCESS, COUNT, streams,             "4096",           0, 1000000, SERVE, "Answers without an end at once, all workers together: event streams (more: 503), and bodies of unknown length that pass for 10 s.")
 SETTING(PROCESS, COUNT, purge_rate,          "0",              0, 1000000, SERVE, "Purge requests a second before the admin answers 429; 0: no limit. A refused purge leaves a stale page.")
 
+  SETTING_SECTION(PROCESS, "Certificates that come by themselves (ACME)")
+SETTING(PROCESS, TEXT,  acme_email,          "", EMAIL, 0, SERVE, "Where the CA may write to when something is wrong with the certificates. Empty: nowhere. Whoever lets freshet ask a CA agrees to its terms.")
+SETTING(PROCESS, TEXT,  acme_directory,      "", DIRECTORY, 0, SERVE, "The CA that is asked: the URL of its directory, or `staging` for certificates of Let's Encrypt that no browser believes, to try things out. Empty: Let's Encrypt, when an address of https can be reached by others than this machine.")
+SETTING(PROCESS, TEXT,  acme_ca,             "", PATH, 0, SERVE, "A PEM file of the authorities that sign for the CA's own server, in place of the system's: for a CA of one's own. A relative path is taken from the configuration's folder.")
+SETTING(PROCESS, TEXT,  acme_eab_kid,        "", SECRET, 0, SERVE, "The name of the account that you have at the CA already (external account binding), for CAs that want it.")
+SETTING(PROCESS, TEXT,  acme_eab_key,        "", SECRET, 0, SERVE, "The key to it, in base64url, as the CA gave it to you.")
+SETTING(PROCESS, TEXT,  acme_dns_hook,       "", PATH, 0, START, "A program that puts records into DNS, for `acme_challenge: dns-01`. It is called as PROGRAM present NAME VALUE, and later as PROGRAM cleanup NAME VALUE; NAME is _acme-challenge.HOST, its TXT record is to have VALUE. It ends with 0 when the record can be seen.")
+
   SETTING_SECTION(SITE, "Site and origin")
 SETTING(SITE, LIST,  hosts,                  "", HOSTS, 0, KEY, "Host names of this site; *.example.com for all below. Empty: every host that no other site names.")
 SETTING(SITE, LIST,  cert,                   "", PATH, 0, SERVE, "Files of certificates for this site's hosts at the addresses of https: PEM, the site's own certificate first, then its chain; one of ECDSA and one of RSA may stand side by side. A changed file is taken as it comes. A relative path is taken from the configuration's folder.")
@@ -106,6 +114,10 @@ SETTING(SITE, TIME,  queue_timeout,          "10s",            10, 600000, SERVE
 SETTING(SITE, LIST,  cdn_cache_control,      "[Netlify-CDN-Cache-Control, CDN-Cache-Control]", FIELD, 0, STORE, "Targeted fields, best first; the first that is present and parses rules alone, else Cache-Control.")
 SETTING(SITE, BOOL,  strip_cdn_headers,      "false",          0, 0, STORE, "Remove all fields meant for CDNs from responses: also CDN-Cache-Control, Cache-Tag and Netlify-Vary.")
 SETTING(SITE, TEXT,  debug_secret,           "", SECRET, 0, SERVE, "A request with X-Freshet-Debug: SECRET sees the removed fields with the prefix Debug-.")
+
+  SETTING_SECTION(SITE, "Certificates that come by themselves")
+SETTING(SITE, CHOICE, acme,                  "on",             0, "on|off", SERVE, "on: with an address in https, and neither cert nor key, freshet gets certificates for the site's hosts from a CA (acme_directory), and renews them in time.")
+SETTING(SITE, CHOICE, acme_challenge,        "http-01",        0, "http-01|tls-alpn-01|dns-01", SERVE, "How the CA sees that the hosts are yours: it asks them at port 80 (listen), at port 443 (https), or looks into DNS (acme_dns_hook; the one way for hosts with a `*`).")
 
   SETTING_SECTION(SITE, "What is stored")
 SETTING(SITE, BOOL,  store,                  "true",           0, 0, STORE, "false: freshet stores nothing; Cache-Status says what it would have stored.")

@@ -2,10 +2,12 @@
 
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "tls/alpn_proof.h"
 #include "tls/context.h"
 
 #define NAME_MOST 253 /* RFC 1035 §2.3.4, as text */
@@ -24,7 +26,11 @@ struct certificates {
     struct entry *entries; /* sorted by name after the seal */
     size_t n;
     struct entry unnamed; /* for clients that name nobody */
-    SSL_CTX *root;        /* of each handshake, until its name is known; its references are the desk's */
+    /* By certificates_unref. OpenSSL counts references where the thread sanitizer sees nothing: by this it
+     * sees that whoever frees comes later. */
+    atomic_uint given_back;
+    /* Of each handshake, until its name is known. Its references are the desk's. */
+    SSL_CTX *root;
 };
 
 /* ---- names ---- */
@@ -180,6 +186,8 @@ static int name_known(SSL *ssl, int *alert, void *arg)
     struct certificates *c = arg;
     const char *text = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     struct str name = str_from(text);
+    if (SSL_get_SSL_CTX(ssl) != c->root) /* that of a proof */
+        return SSL_TLSEXT_ERR_OK;
     const struct entry *e = text ? find_host(c, name) : c->n ? &c->unnamed : NULL;
     if (!e) {
         *alert = SSL_AD_UNRECOGNIZED_NAME;
@@ -188,6 +196,22 @@ static int name_known(SSL *ssl, int *alert, void *arg)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     return SSL_set_SSL_CTX(ssl, e->context) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* Before anything else is looked at. */
+static int hello_came(SSL *ssl, int *alert, void *arg)
+{
+    struct certificates *c = arg;
+    struct str name;
+    (void)alert;
+    if (!c->rules.has_proofs || !c->rules.has_proofs(c->rules.ctx) || !alpn_proof_is_asked(ssl, &name))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    SSL_CTX *proof = c->rules.proof(c->rules.ctx, name);
+    if (!proof)
+        return SSL_CLIENT_HELLO_SUCCESS; /* the protocol is refused like any that is unknown */
+    bool good = SSL_set_SSL_CTX(ssl, proof) != NULL;
+    SSL_CTX_free(proof);
+    return good ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
 /* ---- life ---- */
@@ -206,6 +230,7 @@ static void root_freed(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index,
     (void)arg;
     if (!c)
         return;
+    (void)atomic_load_explicit(&c->given_back, memory_order_acquire);
     c->entries = mem_resize(c->entries, (c->n + 1) * sizeof(*c->entries));
     c->entries[c->n++] = c->unnamed;
     for (size_t i = 0; i < c->n; i++) {
@@ -234,6 +259,8 @@ struct certificates *certificates_new(const struct certificates_rules *rules)
     CHECK(SSL_CTX_set_ex_data(c->root, place, c) == 1);
     SSL_CTX_set_tlsext_servername_callback(c->root, name_known);
     SSL_CTX_set_tlsext_servername_arg(c->root, c);
+    if (rules->has_proofs)
+        SSL_CTX_set_client_hello_cb(c->root, hello_came, c);
     set_rules(c, c->root);
     return c;
 }
@@ -246,8 +273,11 @@ struct certificates *certificates_ref(struct certificates *c)
 
 void certificates_unref(struct certificates *c)
 {
-    if (c)
-        SSL_CTX_free(c->root);
+    if (!c)
+        return;
+    SSL_CTX *root = c->root;
+    atomic_fetch_add_explicit(&c->given_back, 1, memory_order_release);
+    SSL_CTX_free(root);
 }
 
 /* ---- questions ---- */

@@ -21,6 +21,11 @@ struct certificates_rules {
     /* A client asked for `name`, for which there is no certificate; it gets the alert unrecognized_name. n 0:
      * it named none, and there is no certificate at all. On the handshake's thread. */
     void (*unknown)(void *ctx, struct str name);
+    /* Certificates that answer challenges of tls-alpn-01 (RFC 8737), for clients that offer "acme-tls/1"
+     * alone: is there any now, and that for a name, a context (tls/alpn_proof.h) with a reference; NULL:
+     * none. On the handshake's thread. NULL: never. */
+    bool (*has_proofs)(void *ctx);
+    struct ssl_ctx_st *(*proof)(void *ctx, struct str name);
     void *ctx;
 };
 

@@ -1,0 +1,60 @@
+/*
+ * Certificates that come by themselves (ACME, RFC 8555), and are renewed in time: a thread that asks a CA for
+ * each site's names, one set after the other. It keeps in the state folder what has come, and what it has
+ * asked for, so that neither a restart nor a reload asks twice. Main's thread, except where it says
+ * otherwise.
+ */
+#ifndef ACME_ACME_H
+#define ACME_ACME_H
+
+#include "acme/order.h"
+#include "acme/proofs.h"
+#include "base/arena.h"
+#include "base/log.h"
+#include "tls/pair.h"
+
+struct acme;
+
+/* What it needs of its owner, who outlives it. Its functions are called on the thread. */
+struct acme_owner {
+    const struct clock *clock;
+    struct log *log;
+    /* Certificates have come, or are used no more. */
+    void (*changed)(struct acme_owner *o);
+    /* Puts the record of dns-01 into DNS, or takes it out. false: it is not there; `why` gets a sentence.
+     * NULL: nobody can. */
+    bool (*dns)(struct acme_owner *o, bool put, struct str name, struct str value, struct buf *why);
+};
+
+/* One certificate that is wanted. */
+struct acme_set {
+    struct strs names; /* sorted */
+    enum order_way way;
+};
+
+struct acme_rules {
+    struct session_rules ca;
+    const struct acme_set *sets;
+    size_t n;
+};
+
+/* Makes one that has no rules. `state`: the state folder. NULL: it cannot work here; `why` gets a
+ * sentence. */
+struct acme *acme_new(struct acme_owner *owner, const char *state, struct buf *why);
+/* Gives it rules, of which it takes a copy. Before acme_start it reads at once what is kept of them; waits
+ * for the disk. Later the thread does, and tells `changed`. */
+void acme_set_rules(struct acme *a, const struct acme_rules *rules);
+/* Starts the thread. */
+void acme_start(struct acme *a);
+/* Ends it, within a moment. What is under way goes on after the next start. */
+void acme_stop(struct acme *a);
+void acme_free(struct acme *a); /* NULL is allowed */
+
+/* Calls `take` with each certificate that is there. */
+void acme_each(struct acme *a, void (*take)(void *ctx, struct pair *p), void *ctx);
+/* What is shown to the CA now. Any thread. */
+struct proofs *acme_proofs(struct acme *a);
+/* Wakes the thread when something is due by the clocks, which may have been turned. */
+void acme_look(struct acme *a);
+
+#endif
