@@ -83,6 +83,6 @@ await scenario({ yaml }, async ({ cases, freshet, origin }) => {
   await cases.check('then it is renewed', async () => {
     await freshet.advance('1h');
     await soon(async () => (await serial()) !== second);
-    check(!JSON.parse(fs.readFileSync(`state/acme/${fs.readdirSync('state/acme').find((f) => /^shop.*json$/.test(f))}`)).error, 'no error is left');
+    check(!JSON.parse(fs.readFileSync(`state/acme/${fs.readdirSync('state/acme').find((f) => /^shop.*\.json$/.test(f))}`)).error, 'no error is left');
   });
 });
