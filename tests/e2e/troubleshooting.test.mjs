@@ -227,7 +227,7 @@ describe('the commands', () => {
     const target = /targets: \["([^"]+)"\]/.exec(shell.here(block(section('Prometheus'), 'yaml')))[1];
     const { out } = await shell.run(`curl -sf http://${target}/metrics`);
     for (const [name] of block(section('Prometheus'), '').matchAll(/freshet_\w+/g)) assert.match(out, new RegExp(`^# TYPE ${name} counter$`, 'm'));
-    for (const line of out.trim().split('\n')) assert.match(line, /^(# (HELP|TYPE) \S+ .+|[a-z_]+(\{[^}]*\})? [\d.e+]+)$/);
+    for (const line of out.trim().split('\n')) assert.match(line, /^(# (HELP|TYPE) \S+ .+|[a-z_][a-z0-9_]*(\{[^}]*\})? [\d.e+]+)$/);
   });
 
   test('rotation', { skip: !existsSync('/usr/sbin/logrotate') && 'logrotate is not installed' }, async () => {
