@@ -238,7 +238,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     c->piece = c->interims = STR_NONE;
     c->minor = 1;
     c->keep_alive = false;
-    c->body_credit_ms = INT64_MAX;
+    body_pace_init(&c->pace);
     c->half_closed_until = c->stream->loop->now.mono_ms + HALF_CLOSED_MS;
     c->framing = (struct framing){ .kind = FRAMING_NONE };
     if (!h)

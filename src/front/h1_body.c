@@ -4,19 +4,14 @@
 
 /* ---- how fast it comes ---- */
 
-static const struct process_settings *settings_of(const struct h1 *c)
-{
-    return &c->x->request.settings->process;
-}
-
 static void too_slow_body(struct timer *t)
 {
     struct h1 *c = CONTAINER_OF(t, struct h1, timer);
     CHECK(c->tag == H1_TAG);
     if (!c->waiting)
         return;
-    int64_t waited_ms = c->stream->loop->now.mono_ms - c->body_since_ms;
-    if (c->x && c->state == H1_BUSY && waited_ms < settings_of(c)->body_timeout) {
+    int64_t now_ms = c->stream->loop->now.mono_ms;
+    if (c->x && c->state == H1_BUSY && body_pace_is_slow(&c->pace, &c->x->request, now_ms)) {
         count(c->front->front.requests->counters, COUNTER_SLOW_BODIES);
         h1_cut(c, REASON_SLOW_BODY);
     } else {
@@ -24,38 +19,15 @@ static void too_slow_body(struct timer *t)
     }
 }
 
-/* A body that is collected has a time for the whole of it, and an answer when that is over. */
-static bool has_rate(const struct h1 *c)
-{
-    return settings_of(c)->body_rate_min > 0 && !c->x->request.collects;
-}
-
-/* The client is waited for. It begins with the time for one pause (body_timeout). Each byte earns it the time
- * that the slowest rate allows (body_rate_min), up to two pauses together; waiting uses that up. */
 static void begin_waiting(struct h1 *c)
 {
-    const struct process_settings *p = settings_of(c);
-    if (!has_rate(c) || c->body_credit_ms == INT64_MAX)
-        c->body_credit_ms = p->body_timeout;
-    c->body_since_ms = c->stream->loop->now.mono_ms;
-    c->body_got = c->got;
-    h1_wait_at_most(c, c->body_credit_ms < p->body_timeout ? c->body_credit_ms : p->body_timeout,
-                    too_slow_body);
+    int64_t now_ms = c->stream->loop->now.mono_ms;
+    h1_wait_at_most(c, body_pace_begin(&c->pace, &c->x->request, c->got, now_ms), too_slow_body);
 }
 
-/* Something came, or the client is not waited for any more. */
 static void count_waiting(struct h1 *c)
 {
-    const struct process_settings *p = settings_of(c);
-    int64_t most = 2 * p->body_timeout, got = (int64_t)(c->got - c->body_got);
-    if (!has_rate(c))
-        return;
-    int64_t earned = got < INT64_MAX / 1000 ? got * 1000 / p->body_rate_min : most;
-    c->body_credit_ms += earned - (c->stream->loop->now.mono_ms - c->body_since_ms);
-    if (c->body_credit_ms > most)
-        c->body_credit_ms = most;
-    if (c->body_credit_ms < 1)
-        c->body_credit_ms = 1; /* the timer's next tick */
+    body_pace_end(&c->pace, &c->x->request, c->got, c->stream->loop->now.mono_ms);
 }
 
 /* ---- from the request, and to it ---- */

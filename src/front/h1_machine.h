@@ -14,6 +14,7 @@
 #define FRONT_H1_MACHINE_H
 
 #include "base/stock.h"
+#include "front/body_pace.h"
 #include "front/h1.h"
 #include "front/shed.h"
 #include "http/chunked.h"
@@ -90,10 +91,8 @@ struct h1 {
     struct framing framing;
     struct chunked chunked;
     uint64_t body_left;
-    /* How long the client may still be waited for, since when it is waited for, and `got` then. */
-    int64_t body_credit_ms, body_since_ms;
-    uint64_t body_got;
-    struct str piece; /* decoded and not yet taken; in the buffer */
+    struct body_pace pace; /* while the client is waited for */
+    struct str piece;      /* decoded and not yet taken; in the buffer */
     bool body_done, body_wanted, expects_continue, tunnel;
     bool raw_ended;            /* the client's side of a tunnel has ended; told behind its last byte */
     bool half_closed;          /* the client sends no more, but may wait for answers */

@@ -2,12 +2,7 @@
 
 #include "front/h2_machine.h"
 
-/* ---- how fast it comes; as with HTTP/1.1 (front/h1_body.c) ---- */
-
-static const struct process_settings *settings_of(const struct h2_exchange *x)
-{
-    return &x->request.settings->process;
-}
+/* ---- how fast it comes ---- */
 
 static void too_slow_body(struct timer *t)
 {
@@ -16,7 +11,7 @@ static void too_slow_body(struct timer *t)
     struct h2_client *c = x->client;
     if (!x->waiting || x->done || x->stays || c->state != CLIENT_OPEN)
         return;
-    if (c->stream->loop->now.mono_ms - x->body_since_ms < settings_of(x)->body_timeout) {
+    if (body_pace_is_slow(&x->pace, &x->request, c->stream->loop->now.mono_ms)) {
         count(h2_requests(c)->counters, COUNTER_SLOW_BODIES);
         x->request.reason = REASON_SLOW_BODY;
     }
@@ -28,39 +23,19 @@ static void too_slow_body(struct timer *t)
     h2_settle(c);
 }
 
-static bool has_rate(const struct h2_exchange *x)
-{
-    return settings_of(x)->body_rate_min > 0 && !x->request.collects;
-}
-
 static void begin_waiting(struct h2_exchange *x)
 {
-    const struct process_settings *p = settings_of(x);
     struct loop *l = x->client->stream->loop;
-    if (!has_rate(x) || x->body_credit_ms == INT64_MAX)
-        x->body_credit_ms = p->body_timeout;
-    x->body_since_ms = l->now.mono_ms;
-    x->body_got = x->got;
     x->waiting = true;
-    timer_start(l, &x->timer, x->body_credit_ms < p->body_timeout ? x->body_credit_ms : p->body_timeout,
-                too_slow_body);
+    timer_start(l, &x->timer, body_pace_begin(&x->pace, &x->request, x->got, l->now.mono_ms), too_slow_body);
 }
 
 static void count_waiting(struct h2_exchange *x)
 {
-    const struct process_settings *p = settings_of(x);
-    int64_t most = 2 * p->body_timeout, got = (int64_t)(x->got - x->body_got);
     if (!x->waiting)
         return;
     x->waiting = false;
-    if (!has_rate(x))
-        return;
-    int64_t earned = got < INT64_MAX / 1000 ? got * 1000 / p->body_rate_min : most;
-    x->body_credit_ms += earned - (x->client->stream->loop->now.mono_ms - x->body_since_ms);
-    if (x->body_credit_ms > most)
-        x->body_credit_ms = most;
-    if (x->body_credit_ms < 1)
-        x->body_credit_ms = 1; /* the timer's next tick */
+    body_pace_end(&x->pace, &x->request, x->got, x->client->stream->loop->now.mono_ms);
 }
 
 /* ---- from the request ---- */

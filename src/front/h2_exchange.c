@@ -131,7 +131,7 @@ static void reset(struct h2_exchange *x)
     x->iov_at = x->iov_n = 0;
     x->left = 0;
     x->got = x->sent = x->noted_sent = x->noted_moves = 0;
-    x->body_credit_ms = INT64_MAX;
+    body_pace_init(&x->pace);
 }
 
 /* A crowd may begin requests between two looks at memory. */

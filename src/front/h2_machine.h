@@ -19,6 +19,7 @@
 #define FRONT_H2_MACHINE_H
 
 #include "base/stock.h"
+#include "front/body_pace.h"
 #include "front/h2.h"
 #include "front/h2_blocks.h"
 #include "front/shed.h"
@@ -60,12 +61,10 @@ struct h2_exchange {
     bool ended;    /* the client has ended its side */
     bool body_done, body_wanted, expects_continue;
     bool is_connect, tunnel, raw_wanted, raw_ended;
-    struct timer timer; /* the client is waited for */
-    bool waiting;       /* `timer` is in force */
-    uint64_t got;       /* bytes received */
-    /* How long the client may still be waited for, since when it is waited for, and `got` then. */
-    int64_t body_credit_ms, body_since_ms;
-    uint64_t body_got;
+    struct timer timer;    /* the client is waited for */
+    bool waiting;          /* `timer` is in force */
+    uint64_t got;          /* bytes received */
+    struct body_pace pace; /* while the client is waited for */
     /* ---- the reply ---- */
     struct iovec iov[REPLY_PIECES_MAX]; /* of the pending send; from iov_at on: not in a write yet */
     unsigned iov_at, iov_n;
