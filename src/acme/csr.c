@@ -1,11 +1,10 @@
 #include "acme/csr.h"
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "base/check.h"
+#include "tls/pem.h"
 
 #define DAY_S INT64_C(86400)
 /* id-pe-acmeIdentifier (RFC 8737 §6.1) */
@@ -13,45 +12,17 @@
 
 /* ---- keys ---- */
 
-static void add_bio(BIO *b, struct buf *out)
-{
-    char *p;
-    long n = BIO_get_mem_data(b, &p);
-    buf_add(out, (struct str){ p, (size_t)n });
-    BIO_free(b);
-}
-
 static EVP_PKEY *make_key(struct buf *pem)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    BIO *b = BIO_new(BIO_s_secmem());
-    CHECK(key && b && PEM_write_bio_PKCS8PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) == 1);
-    add_bio(b, pem);
+    CHECK(key);
+    pem_add_key(key, pem);
     return key;
 }
 
 void csr_make_key(struct buf *pem)
 {
     EVP_PKEY_free(make_key(pem));
-}
-
-static int no_password(char *to, int room, int writing, void *arg)
-{
-    (void)to;
-    (void)room;
-    (void)writing;
-    (void)arg;
-    return -1;
-}
-
-static EVP_PKEY *read_key(struct str pem)
-{
-    BIO *b = BIO_new_mem_buf(pem.n ? pem.p : "", (int)pem.n);
-    CHECK(b);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(b, NULL, no_password, NULL);
-    ERR_clear_error();
-    BIO_free(b);
-    return key;
 }
 
 /* ---- requests ---- */
@@ -73,7 +44,7 @@ static GENERAL_NAMES *general_names(const struct strs *names)
 
 bool csr_make(struct str key_pem, const struct strs *names, struct buf *der)
 {
-    EVP_PKEY *key = read_key(key_pem);
+    EVP_PKEY *key = pem_read_key(key_pem);
     CHECK(names->n > 0);
     if (!key)
         return false;
@@ -129,9 +100,7 @@ void csr_make_challenge(struct str name, const unsigned char digest[32], int64_t
     CHECK(X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) == 1);
     add_identifier(x, digest);
     CHECK(X509_sign(x, key, EVP_sha256()) > 0);
-    BIO *b = BIO_new(BIO_s_mem());
-    CHECK(b && PEM_write_bio_X509(b, x) == 1);
-    add_bio(b, cert_pem);
+    pem_add_cert(x, cert_pem);
     GENERAL_NAMES_free(all);
     X509_free(x);
     EVP_PKEY_free(key);

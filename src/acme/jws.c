@@ -5,11 +5,11 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/pem.h>
 
 #include "acme/base64url.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "tls/pem.h"
 
 #define HALF_BYTES 32 /* of P-256: a coordinate, and each of a signature's two numbers */
 
@@ -53,32 +53,14 @@ struct jws_key *jws_key_new(void)
     return k;
 }
 
-static int no_password(char *to, int room, int writing, void *arg)
-{
-    (void)to;
-    (void)room;
-    (void)writing;
-    (void)arg;
-    return -1;
-}
-
 struct jws_key *jws_key_read(struct str pem)
 {
-    BIO *b = BIO_new_mem_buf(pem.n ? pem.p : "", (int)pem.n);
-    CHECK(b);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(b, NULL, no_password, NULL);
-    BIO_free(b);
-    return key_of(key);
+    return key_of(pem_read_key(pem));
 }
 
 void jws_key_write(const struct jws_key *k, struct buf *out)
 {
-    char *p;
-    BIO *b = BIO_new(BIO_s_secmem());
-    CHECK(b && PEM_write_bio_PKCS8PrivateKey(b, k->key, NULL, NULL, 0, NULL, NULL) == 1);
-    long n = BIO_get_mem_data(b, &p);
-    buf_add(out, (struct str){ p, (size_t)n });
-    BIO_free(b);
+    pem_add_key(k->key, out);
 }
 
 void jws_key_free(struct jws_key *k)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
@@ -10,6 +9,7 @@
 #include "base/mem.h"
 #include "io/address.h"
 #include "io/system.h"
+#include "tls/pem.h"
 
 #define YEARS        10
 #define LEFT_LEAST   INT64_C(7776000000) /* 90 days, else there is a new one */
@@ -28,12 +28,6 @@ struct authority {
 static void set_time(ASN1_TIME *t, int64_t ms)
 {
     CHECK(ASN1_TIME_set(t, (time_t)(ms / 1000)) != NULL);
-}
-
-static int64_t ms_of(const ASN1_TIME *t)
-{
-    struct tm tm;
-    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) * 1000 : -1;
 }
 
 static void set_serial(X509 *x)
@@ -78,28 +72,6 @@ static EVP_PKEY *new_key(void)
     return key;
 }
 
-static void take_bytes(BIO *b, struct buf *out)
-{
-    char *p;
-    long n = BIO_get_mem_data(b, &p);
-    buf_add(out, (struct str){ p, (size_t)n });
-    BIO_free(b);
-}
-
-static void write_cert(X509 *x, struct buf *out)
-{
-    BIO *b = BIO_new(BIO_s_mem());
-    CHECK(b && PEM_write_bio_X509(b, x) == 1);
-    take_bytes(b, out);
-}
-
-static void write_key(EVP_PKEY *key, struct buf *out)
-{
-    BIO *b = BIO_new(BIO_s_secmem());
-    CHECK(b && PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) == 1);
-    take_bytes(b, out);
-}
-
 static void wipe(struct buf *b)
 {
     if (b->n)
@@ -115,33 +87,6 @@ static int path_of(const char *folder, const char *name, char out[PATH_MAX])
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static int no_password(char *to, int room, int writing, void *arg)
-{
-    (void)to;
-    (void)room;
-    (void)writing;
-    (void)arg;
-    return -1;
-}
-
-static X509 *parse_cert(const struct buf *pem)
-{
-    BIO *b = BIO_new_mem_buf(pem->n ? pem->p : "", (int)pem->n);
-    X509 *x = PEM_read_bio_X509(b, NULL, no_password, NULL);
-    ERR_clear_error();
-    BIO_free(b);
-    return x;
-}
-
-static EVP_PKEY *parse_key(const struct buf *pem)
-{
-    BIO *b = BIO_new_mem_buf(pem->n ? pem->p : "", (int)pem->n);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(b, NULL, no_password, NULL);
-    ERR_clear_error();
-    BIO_free(b);
-    return key;
-}
-
 /* 0; -ENOENT: one of the files is not there; -EBADMSG: they do not belong together. */
 static int load(struct authority *a, const char *folder)
 {
@@ -153,13 +98,13 @@ static int load(struct authority *a, const char *folder)
     if (status == 0 && (status = path_of(folder, "authority.key", path)) == 0)
         status = system_read_file(path, PAIR_FILE_MAX, &key);
     if (status == 0) {
-        a->cert = parse_cert(&cert);
-        a->key = parse_key(&key);
+        a->cert = pem_read_cert(buf_str(&cert));
+        a->key = pem_read_key(buf_str(&key));
         if (!a->cert || !a->key || X509_check_private_key(a->cert, a->key) != 1 ||
             EVP_PKEY_get_base_id(a->key) != EVP_PKEY_EC || X509_check_ca(a->cert) != 1)
             status = -EBADMSG;
         else
-            a->until_ms = ms_of(X509_get0_notAfter(a->cert));
+            a->until_ms = pem_time_ms(X509_get0_notAfter(a->cert));
         ERR_clear_error();
     }
     buf_fini(&cert);
@@ -179,8 +124,8 @@ static int save(const struct authority *a, const char *folder)
 {
     char path[PATH_MAX];
     struct buf cert = BUF_INIT, key = BUF_INIT;
-    write_cert(a->cert, &cert);
-    write_key(a->key, &key);
+    pem_add_cert(a->cert, &cert);
+    pem_add_key(a->key, &key);
     int status = system_make_dirs(folder, 0700);
     if (status == 0 && (status = path_of(folder, "authority.key", path)) == 0)
         status = system_write_file(path, buf_str(&key), 0600);
@@ -287,8 +232,8 @@ struct pair *authority_sign(const struct authority *a, const struct strs *hosts,
     extend(x, a->cert, NID_authority_key_identifier, "keyid");
     add_names(x, hosts);
     CHECK(X509_sign(x, a->key, EVP_sha256()) > 0);
-    write_cert(x, &cert);
-    write_key(key, &key_pem);
+    pem_add_cert(x, &cert);
+    pem_add_key(key, &key_pem);
     X509_free(x);
     EVP_PKEY_free(key);
     struct pair *p = pair_new(buf_str(&cert), name, buf_str(&key_pem), name, now_ms, why);
@@ -306,7 +251,7 @@ int authority_read(const char *folder, struct authority_facts *out)
     int status = path_of(folder, "authority.pem", out->path);
     if (status == 0)
         status = system_read_file(out->path, PAIR_FILE_MAX, &pem);
-    X509 *x = status == 0 ? parse_cert(&pem) : NULL;
+    X509 *x = status == 0 ? pem_read_cert(buf_str(&pem)) : NULL;
     if (status == 0 && (!x || X509_digest(x, EVP_sha256(), digest, NULL) != 1))
         status = -EBADMSG;
     for (size_t i = 0; status == 0 && i < 8; i++)

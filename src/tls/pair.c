@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "io/system.h"
 #include "tls/context.h"
+#include "tls/pem.h"
 
 #define CHAIN_MOST     16
 #define RSA_BITS_LEAST 2048
@@ -30,31 +31,15 @@ struct pair {
 
 /* ---- reading ---- */
 
-static int no_password(char *to, int room, int writing, void *arg)
-{
-    (void)to;
-    (void)room;
-    (void)writing;
-    *(bool *)arg = true;
-    return -1;
-}
-
-static BIO *bio_of(struct str s)
-{
-    BIO *b = BIO_new_mem_buf(s.n ? s.p : "", (int)s.n);
-    CHECK(b);
-    return b;
-}
-
 static bool read_chain(struct pair *p, struct str pem, struct str name, struct buf *why)
 {
-    BIO *b = bio_of(pem);
+    BIO *b = pem_reader(pem);
     bool encrypted = false;
     p->chain = sk_X509_new_null();
     CHECK(p->chain);
-    p->leaf = PEM_read_bio_X509(b, NULL, no_password, &encrypted);
+    p->leaf = PEM_read_bio_X509(b, NULL, pem_no_password, &encrypted);
     X509 *next;
-    while (p->leaf && (next = PEM_read_bio_X509(b, NULL, no_password, &encrypted)) != NULL)
+    while (p->leaf && (next = PEM_read_bio_X509(b, NULL, pem_no_password, &encrypted)) != NULL)
         CHECK(sk_X509_push(p->chain, next) > 0);
     unsigned long error = ERR_peek_last_error();
     bool is_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
@@ -76,9 +61,9 @@ static bool read_chain(struct pair *p, struct str pem, struct str name, struct b
 
 static bool read_key(struct pair *p, struct str pem, struct str name, struct buf *why)
 {
-    BIO *b = bio_of(pem);
+    BIO *b = pem_reader(pem);
     bool encrypted = false;
-    p->key = PEM_read_bio_PrivateKey(b, NULL, no_password, &encrypted);
+    p->key = PEM_read_bio_PrivateKey(b, NULL, pem_no_password, &encrypted);
     static const char label[] = "PRIVATE KEY-----";
     bool is_none = pem.n == 0 || !memmem(pem.p, pem.n, label, sizeof(label) - 1);
     ERR_clear_error();
@@ -100,20 +85,11 @@ static bool read_key(struct pair *p, struct str pem, struct str name, struct buf
 
 /* ---- checking ---- */
 
-/* -1: the time is no time. */
-static int64_t ms_of(const ASN1_TIME *t)
-{
-    struct tm tm;
-    if (ASN1_TIME_to_tm(t, &tm) != 1)
-        return -1;
-    return (int64_t)timegm(&tm) * 1000;
-}
-
 static bool check_times(struct pair *p, struct str name, int64_t now_ms, struct buf *why)
 {
     char text[32];
-    int64_t from_ms = ms_of(X509_get0_notBefore(p->leaf));
-    p->until_ms = ms_of(X509_get0_notAfter(p->leaf));
+    int64_t from_ms = pem_time_ms(X509_get0_notBefore(p->leaf));
+    p->until_ms = pem_time_ms(X509_get0_notAfter(p->leaf));
     if (now_ms >= p->until_ms) {
         log_time_write(text, p->until_ms);
         buf_printf(why, "%.*s: the certificate expired on %.10s; renew it", STR_ARG(name), text);
