@@ -33,8 +33,8 @@ static void add_lines(struct buf *to, struct str lines, bool may_have_others, st
     }
 }
 
-/* The origin knows better than the client what is urgent, where it says so; of what it does not name the client's
- * word stays (RFC 9218 §8). */
+/* The origin knows better than the client what is urgent, where it says so; of what it does not name the
+ * client's word stays (RFC 9218 §8). */
 static void merge_priority(struct h2_exchange *x, struct str value)
 {
     struct priority p = h2_priority(x->stream);

@@ -113,8 +113,8 @@ static size_t feed(struct h2_exchange *x, struct str data)
     return x->is_connect ? feed_raw(x, data) : feed_body(x, data);
 }
 
-/* All of the body came. A client that told its length may say later that the stream ends: waiting for that could
- * cost the origin's connection, whose answer may be earlier. */
+/* All of the body came. A client that told its length may say later that the stream ends: waiting for that
+ * could cost the origin's connection, whose answer may be earlier. */
 static bool has_all(const struct h2_exchange *x)
 {
     const struct framing *f = &x->request.framing;
