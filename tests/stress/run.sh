@@ -21,7 +21,7 @@ export FRESHET=${1:-build-dev/src/freshet}
 ulimit -n "$(ulimit -H -n)"
 passed=0 failed=0 skipped=0
 # NAME-tls, NAME-h2: the same through TLS, and by HTTP/2.
-for name in $(basename -s .mjs tests/stress/*.mjs) herd-tls visitors-tls herd-h2 visitors-h2 purge_random-h2; do
+for name in $(basename -s .mjs tests/stress/*.mjs) herd-tls visitors-tls herd-h2 visitors-h2 purge_random-h2 upgrade-h2; do
     file=tests/stress/${name%-*}.mjs
     case $name in
     *-tls) export STRESS_TLS=1 ;;
