@@ -141,11 +141,13 @@ static void *resize_memory(void *p, size_t bytes, const char *file, int line)
     return mem_resize(p, bytes);
 }
 
+/* Most of what OpenSSL gives back is nothing. */
 static void free_memory(void *p, const char *file, int line)
 {
     (void)file;
     (void)line;
-    mem_free(p);
+    if (p)
+        mem_free(p);
 }
 
 void tls_count_memory(void)
@@ -180,6 +182,14 @@ static bool make_session(struct tls_session *t, SSL_CTX *context)
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_accept_state(t->ssl);
     return true;
+}
+
+/* What SSL_get_error must not find. As a rule there is nothing, and ERR_clear_error goes through all of its
+ * table before it knows. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error())
+        ERR_clear_error();
 }
 
 /* After a call that returned `result`. Notes why, when the session is over. */
@@ -301,7 +311,7 @@ static const char *next_bytes(struct tls_session *t, struct plain *p, size_t mos
 static bool encrypt(struct tls_session *t, struct plain *p)
 {
     size_t most = t->stream->refused ? TURN_MOST_SLOW : TURN_MOST;
-    ERR_clear_error();
+    forget_errors();
     while (p->left && most) {
         size_t n;
         const char *bytes = next_bytes(t, p, most, &n);
@@ -360,9 +370,9 @@ static size_t tls_queued(const struct stream *s)
 static void tls_fin(struct stream *s)
 {
     struct tls_session *t = s->tls;
-    ERR_clear_error();
+    forget_errors();
     if (!t->failed && !t->is_mute && SSL_shutdown(t->ssl) < 0)
-        ERR_clear_error();
+        forget_errors();
     enum stream_write result = flush(t, false);
     t->fin_waits = result == STREAM_PENDING && t->waiting.n > 0;
     if (!t->fin_waits)
@@ -493,7 +503,7 @@ static void shake_hands(struct tls_session *t)
         go_on_later(t);
         return;
     }
-    ERR_clear_error();
+    forget_errors();
     int result = SSL_do_handshake(t->ssl);
     int error = result == 1 ? SSL_ERROR_NONE : error_of(t, result);
     bool is_over = error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL;
@@ -546,7 +556,7 @@ static bool decrypt(struct tls_session *t)
         s->reading = false;
     if (!s->reading || s->state != STREAM_OPEN)
         return false;
-    ERR_clear_error();
+    forget_errors();
     int n = SSL_read(t->ssl, to, room < INT32_MAX ? (int)room : INT32_MAX);
     int error = n > 0 ? SSL_ERROR_NONE : error_of(t, n);
     flush(t, error == SSL_ERROR_SSL); /* a broken connection is told by its end, or by the next write */
@@ -686,9 +696,9 @@ static void tls_close(struct stream *s)
         !s->resets && !s->fin && !s->writing && !t->failed && !t->is_mute && SSL_is_init_finished(t->ssl);
     timer_stop(t->raw.loop, &t->deadline);
     if (is_whole) {
-        ERR_clear_error();
+        forget_errors();
         if (SSL_shutdown(t->ssl) < 0)
-            ERR_clear_error();
+            forget_errors();
         flush(t, true);
     }
     stream_close(&t->raw);
