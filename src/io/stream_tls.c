@@ -34,6 +34,7 @@
 #define IN_BYTES       ((size_t)32768)
 /* A turn, a head and a tag for each of its records, and room for messages of OpenSSL's own. */
 #define OUT_BYTES (TURN_MOST + 32768)
+#define COPY_MOST ((size_t)4096) /* for a send by the ring */
 /* Of messages of OpenSSL's own behind a write that the peer does not take. */
 #define WAITING_MOST ((size_t)65536)
 
@@ -219,9 +220,11 @@ static void go_on_later(struct tls_session *t)
 
 /* ---- sending ---- */
 
-static bool is_direct(const struct tls_session *t)
+/* A call for each send, or one for those of all connections in a turn of the ring? The ring needs a copy,
+ * which must stay until the send is over: of few bytes that costs less than a call. */
+static bool is_direct(const struct tls_session *t, size_t n)
 {
-    return !t->raw.loop->ring || ring_is_direct(t->raw.loop->ring);
+    return !t->raw.loop->ring || n > COPY_MOST || ring_is_direct(t->raw.loop->ring);
 }
 
 /* What the kernel did not take goes on from a copy. */
@@ -254,7 +257,7 @@ static enum stream_write send_out(struct tls_session *t, bool direct)
         buf_add(&t->waiting, (struct str){ b->out, n });
         return STREAM_PENDING;
     }
-    if (direct || is_direct(t))
+    if (direct || is_direct(t, n))
         sent = stream_engine_send_now(&t->raw, &(struct iovec){ b->out, n }, 1);
     if (sent < 0)
         return STREAM_BROKEN;
