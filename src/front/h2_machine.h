@@ -40,7 +40,7 @@ enum h2_client_state {
 #define H2_TURN_MOST ((size_t)131072)
 /* With so much text, or less when the client does not take all at once, requests wait until some is written;
  * then, less the most that is copied, it is written before another request is read. */
-#define H2_TEXT_MOST      ((size_t)126976)
+#define H2_TEXT_MOST      ((size_t)151552)
 #define H2_TEXT_MOST_SLOW ((size_t)32768)
 #define H2_TEXT_FULL      (H2_TEXT_MOST - H2_COPY_MOST_TLS - 4096)
 

@@ -227,10 +227,17 @@ static bool is_scheme(struct str s)
     return s.n > 0;
 }
 
+/* All but what nearly all hosts are made of. */
+static inline unsigned host_stops(word w)
+{
+    return word_bits(~(word_within(w, 'a', 'z') | word_within(w, '-', '.') | word_within(w, '0', ':')));
+}
+
 /* Not what a host is, which http/url knows, but what could be read as more than one: user information, a
  * path, a space. */
 static bool is_authority(struct str s)
 {
+    const char *end = s.p + s.n, *at = scan_for(s.p, s.p, end, host_stops);
     /* Control characters, space, and "#,/<>?@\^`{|} with DEL, a bit each. */
     static const uint64_t never[2] = {
         UINT64_C(0xffffffff) | UINT64_C(1) << ' ' | UINT64_C(1) << '"' | UINT64_C(1) << '#' |
@@ -240,8 +247,8 @@ static bool is_authority(struct str s)
             UINT64_C(1) << ('`' - 64) | UINT64_C(1) << ('{' - 64) | UINT64_C(1) << ('|' - 64) |
             UINT64_C(1) << ('}' - 64) | UINT64_C(1) << 63,
     };
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
+    for (; at < end; at++) {
+        unsigned char c = (unsigned char)*at;
         if (c >= 0x80 || never[c >> 6] >> (c & 63) & 1)
             return false;
     }

@@ -28,7 +28,7 @@
 
 #define RECORD_MOST ((size_t)SSL3_RT_MAX_PLAIN_LENGTH)
 /* Of a peer that reads slowly each turn leaves a copy of what it has encrypted. */
-#define TURN_MOST      ((size_t)131072)
+#define TURN_MOST      ((size_t)163840)
 #define TURN_MOST_SLOW ((size_t)32768)
 #define PIECE_MOST     ((size_t)32768) /* in one call of OpenSSL */
 #define IN_BYTES       ((size_t)32768)

@@ -377,7 +377,9 @@ static void open_connection(struct connection *c)
     int fd = bench_connect(port, 1);
     if (fd < 0)
         bench_fatal("connect");
-    wire_open(&c->wire, fd, context, false, mode == RESUMED ? session : NULL);
+    SSL_SESSION *copy = mode == RESUMED ? SSL_SESSION_dup(session) : NULL;
+    wire_open(&c->wire, fd, context, false, copy);
+    SSL_SESSION_free(copy);
     c->has_begun = c->in_body = c->in_frame = c->is_ready = c->has_asked = false;
     c->head_n = c->left = 0;
     c->next_id = 1;
@@ -478,13 +480,13 @@ static void on_event(struct connection *c)
     }
 }
 
-/* The latest: OpenSSL does not use a ticket again that another one came behind. */
+/* A copy of the latest: OpenSSL does not use a session again that another ticket came behind. */
 static int keep_session(SSL *ssl, SSL_SESSION *s)
 {
     (void)ssl;
     SSL_SESSION_free(session);
-    session = s;
-    return 1;
+    session = SSL_SESSION_dup(s);
+    return 0;
 }
 
 /* ---- the run ---- */
