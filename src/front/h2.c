@@ -384,6 +384,9 @@ static void set_limits(struct h2_client *c)
     const struct process_settings *p = &h2_requests(c)->snapshot->settings->process;
     struct h2_limits *l = &c->limits;
     *l = h2_limits_default;
+    l->streams = (unsigned)p->http2_streams;
+    l->stream_window = (uint32_t)p->http2_window;
+    l->connection_window = (uint32_t)p->http2_connection_window;
     l->head =
         (struct head_limits){ (size_t)p->request_line, (size_t)p->header_bytes, (size_t)p->header_count };
     if (l->block_bytes < l->head.fields_bytes)
