@@ -32,8 +32,8 @@ enum h2_client_state {
     CLIENT_CLOSING,
 };
 
-/* A frame's DATA that is not longer is copied behind its head, and its request goes on at once. Longer for TLS,
- * which would copy it into its records. */
+/* A frame's DATA that is not longer is copied behind its head, and its request goes on at once. More with
+ * TLS, which would copy it into its records. */
 #define H2_COPY_MOST     ((size_t)4096)
 #define H2_COPY_MOST_TLS ((size_t)16384)
 /* What is written at once. */

@@ -32,8 +32,8 @@ struct connection {
     unsigned answers; /* HTTP/1.1: that are due */
     size_t sent;      /* of the answer that is being sent */
     /* ---- HTTP/2 ---- */
-    int64_t window;             /* of the connection */
-    uint32_t due[STREAMS];      /* a ring: requests without an answer */
+    int64_t window;        /* of the connection */
+    uint32_t due[STREAMS]; /* a ring: requests without an answer */
     unsigned due_at, due_n;
     char *part; /* of a frame */
     size_t part_n;

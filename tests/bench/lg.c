@@ -6,8 +6,9 @@
  *   -c N          connections (1)     -H FIELD    another field, "Name: value"
  *   -b BYTES      each body's length; anything else is an error
  *   -s SECONDS    how long, or -n REQUESTS how many
- *   -i            says "ready" when each connection has had one answer; begins at a line of the input, and
- *                 ends at the end of the input, so that who measures can leave out all but the requests
+ *   -i            says "ready" when each connection has had one answer, a few of them at a time; begins at a
+ *                 line of the input, and ends at the end of the input, so that who measures can leave out all
+ *                 but the requests
  *   -f full|resumed  a new connection for each request, with such a handshake
  * Prints one line of JSON. Every status must be 200 and every body as long as was said.
  */
@@ -53,7 +54,7 @@ struct connection {
     struct slot {
         uint32_t id, bytes;
         uint64_t asked_ns;
-    } *slots;
+    } * slots;
 };
 
 static const char *port, *path, *extra[FIELDS_MOST];
@@ -86,7 +87,8 @@ static _Noreturn void fail(const char *what)
 
 static void make_request(void)
 {
-    request_n = (size_t)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n", path, port);
+    request_n =
+        (size_t)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n", path, port);
     for (unsigned i = 0; i < extras; i++)
         request_n += (size_t)snprintf(request + request_n, sizeof(request) - request_n, "%s\r\n", extra[i]);
     request_n += (size_t)snprintf(request + request_n, sizeof(request) - request_n, "\r\n");
@@ -500,12 +502,17 @@ static void turn(int ms)
         on_event(events[i].data.ptr);
 }
 
-static bool all_had_one(void)
+/* Opens them, and waits until each has had an answer; with so many handshakes at a time, since those of
+ * hundreds at once take memory that no connection needs later. */
+#define SHAKES_MOST 16
+static void gather(void)
 {
-    for (unsigned i = 0; i < connections_n; i++)
-        if (connections[i].answered == 0)
-            return false;
-    return true;
+    unsigned opened = 0;
+    while (answered < connections_n) {
+        while (opened < connections_n && opened - answered < SHAKES_MOST)
+            open_connection(&connections[opened++]);
+        turn(1000);
+    }
 }
 
 static void wait_for_line(void)
@@ -549,8 +556,8 @@ static double percentile_us(double p)
 
 static void report(double seconds)
 {
-    printf("{\"requests\":%llu,\"errors\":%llu,\"resumed\":%llu,\"seconds\":%.3f,\"rps\":%.0f,\"p50_us\":%.0f,"
-           "\"p99_us\":%.0f,\"head_bytes\":%llu}\n",
+    printf("{\"requests\":%llu,\"errors\":%llu,\"resumed\":%llu,\"seconds\":%.3f,\"rps\":%.0f,"
+           "\"p50_us\":%.0f,\"p99_us\":%.0f,\"head_bytes\":%llu}\n",
            (unsigned long long)answered, (unsigned long long)errors, (unsigned long long)resumed, seconds,
            (double)answered / seconds, percentile_us(50), percentile_us(99), (unsigned long long)head_bytes);
     fflush(stdout);
@@ -611,11 +618,10 @@ int main(int argc, char **argv)
     requests_most = requests;
     uint64_t begin_ns = bench_now_ns();
     end_ns = begin_ns + (uint64_t)(seconds * 1e9);
-    for (unsigned i = 0; i < connections_n; i++)
+    for (unsigned i = 0; i < connections_n && !waits; i++)
         open_connection(&connections[i]);
     if (waits) {
-        while (!all_had_one())
-            turn(1000);
+        gather();
         wait_for_line();
         is_counting = true;
         begin_ns = turn_ns = bench_now_ns();

@@ -1,6 +1,7 @@
 /*
- * What the generator of load (lg.c) and the bare servers (bare_tls.c) share: a connection with TLS or without,
- * and the heads of HTTP/2's frames. None of it is freshet's, so that a fault of one is not a fault of both.
+ * What the generator of load (lg.c) and the bare servers (bare_tls.c) share: a connection with TLS or
+ * without, and the heads of HTTP/2's frames. None of it is freshet's, so that a fault of one is not a fault
+ * of both.
  *
  * The scheme is freshet's (docs/decisions/069-tls.md): OpenSSL reads from and writes to two buffers of the
  * process, one recv and one send a turn, records of 16 KiB. One thread. Between two calls for different
