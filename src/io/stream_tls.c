@@ -28,12 +28,13 @@
 
 #define RECORD_MOST ((size_t)SSL3_RT_MAX_PLAIN_LENGTH)
 /* Of a peer that reads slowly each turn leaves a copy of what it has encrypted. */
-#define TURN_MOST      ((size_t)131072)
+#define TURN_MOST      ((size_t)163840)
 #define TURN_MOST_SLOW ((size_t)32768)
 #define PIECE_MOST     ((size_t)32768) /* in one call of OpenSSL */
 #define IN_BYTES       ((size_t)32768)
 /* A turn, a head and a tag for each of its records, and room for messages of OpenSSL's own. */
 #define OUT_BYTES (TURN_MOST + 32768)
+#define COPY_MOST ((size_t)4096) /* for a send by the ring */
 /* Of messages of OpenSSL's own behind a write that the peer does not take. */
 #define WAITING_MOST ((size_t)65536)
 
@@ -141,11 +142,13 @@ static void *resize_memory(void *p, size_t bytes, const char *file, int line)
     return mem_resize(p, bytes);
 }
 
+/* Most of what OpenSSL gives back is nothing. */
 static void free_memory(void *p, const char *file, int line)
 {
     (void)file;
     (void)line;
-    mem_free(p);
+    if (p)
+        mem_free(p);
 }
 
 void tls_count_memory(void)
@@ -182,6 +185,14 @@ static bool make_session(struct tls_session *t, SSL_CTX *context)
     return true;
 }
 
+/* What SSL_get_error must not find. As a rule there is nothing, and ERR_clear_error goes through all of its
+ * table before it knows. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error())
+        ERR_clear_error();
+}
+
 /* After a call that returned `result`. Notes why, when the session is over. */
 static int error_of(struct tls_session *t, int result)
 {
@@ -209,9 +220,11 @@ static void go_on_later(struct tls_session *t)
 
 /* ---- sending ---- */
 
-static bool is_direct(const struct tls_session *t)
+/* A call for each send, or one for those of all connections in a turn of the ring? The ring needs a copy,
+ * which must stay until the send is over: of few bytes that costs less than a call. */
+static bool is_direct(const struct tls_session *t, size_t n)
 {
-    return !t->raw.loop->ring || ring_is_direct(t->raw.loop->ring);
+    return !t->raw.loop->ring || n > COPY_MOST || ring_is_direct(t->raw.loop->ring);
 }
 
 /* What the kernel did not take goes on from a copy. */
@@ -244,7 +257,7 @@ static enum stream_write send_out(struct tls_session *t, bool direct)
         buf_add(&t->waiting, (struct str){ b->out, n });
         return STREAM_PENDING;
     }
-    if (direct || is_direct(t))
+    if (direct || is_direct(t, n))
         sent = stream_engine_send_now(&t->raw, &(struct iovec){ b->out, n }, 1);
     if (sent < 0)
         return STREAM_BROKEN;
@@ -301,7 +314,7 @@ static const char *next_bytes(struct tls_session *t, struct plain *p, size_t mos
 static bool encrypt(struct tls_session *t, struct plain *p)
 {
     size_t most = t->stream->refused ? TURN_MOST_SLOW : TURN_MOST;
-    ERR_clear_error();
+    forget_errors();
     while (p->left && most) {
         size_t n;
         const char *bytes = next_bytes(t, p, most, &n);
@@ -360,9 +373,9 @@ static size_t tls_queued(const struct stream *s)
 static void tls_fin(struct stream *s)
 {
     struct tls_session *t = s->tls;
-    ERR_clear_error();
+    forget_errors();
     if (!t->failed && !t->is_mute && SSL_shutdown(t->ssl) < 0)
-        ERR_clear_error();
+        forget_errors();
     enum stream_write result = flush(t, false);
     t->fin_waits = result == STREAM_PENDING && t->waiting.n > 0;
     if (!t->fin_waits)
@@ -493,7 +506,7 @@ static void shake_hands(struct tls_session *t)
         go_on_later(t);
         return;
     }
-    ERR_clear_error();
+    forget_errors();
     int result = SSL_do_handshake(t->ssl);
     int error = result == 1 ? SSL_ERROR_NONE : error_of(t, result);
     bool is_over = error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL;
@@ -546,7 +559,7 @@ static bool decrypt(struct tls_session *t)
         s->reading = false;
     if (!s->reading || s->state != STREAM_OPEN)
         return false;
-    ERR_clear_error();
+    forget_errors();
     int n = SSL_read(t->ssl, to, room < INT32_MAX ? (int)room : INT32_MAX);
     int error = n > 0 ? SSL_ERROR_NONE : error_of(t, n);
     flush(t, error == SSL_ERROR_SSL); /* a broken connection is told by its end, or by the next write */
@@ -686,9 +699,9 @@ static void tls_close(struct stream *s)
         !s->resets && !s->fin && !s->writing && !t->failed && !t->is_mute && SSL_is_init_finished(t->ssl);
     timer_stop(t->raw.loop, &t->deadline);
     if (is_whole) {
-        ERR_clear_error();
+        forget_errors();
         if (SSL_shutdown(t->ssl) < 0)
-            ERR_clear_error();
+            forget_errors();
         flush(t, true);
     }
     stream_close(&t->raw);

@@ -8,7 +8,7 @@
  *     u   no Cache-Tag
  *     n   may not be stored                v   Netlify-Vary with four query names and one cookie
  *     wN  N ms before the head             pN  N ms between the first KB of the body and the rest
- *     f   note when the first byte goes out
+ *     f   note when the first byte goes out  g   says that the body is compressed (gzip; it is not)
  *   GET /count                   requests answered so far, but for this kind
  *   GET /first                   when the first byte of the latest answer with `f` went out,
  *                                in ns of the monotonic clock
@@ -53,7 +53,7 @@ struct connection {
 
 struct wish {
     uint64_t body, tags, wait, pause;
-    bool private, vary, note, untagged;
+    bool private, vary, note, untagged, coded;
 };
 
 static char filler[PIECE];
@@ -78,6 +78,7 @@ static struct wish read_wish(const char **path)
         case 'n': w.private = true; break;
         case 'u': w.untagged = true; break;
         case 'v': w.vary = true; break;
+        case 'g': w.coded = true; break;
         case 'f': w.note = true; break;
         default: break;
         }
@@ -108,9 +109,10 @@ static void write_head(struct connection *c, const struct wish *w, uint64_t page
     size_t n =
         (size_t)snprintf(c->head, HEAD,
                          "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
-                         "Cache-Control: %s\r\nETag: \"v1\"\r\n%s",
+                         "Cache-Control: %s\r\nETag: \"v1\"\r\n%s%s",
                          w->private ? "private, no-store" : "public, max-age=86400",
-                         w->vary ? "Netlify-Vary: query=sort|page|per_page|lang, cookie=theme\r\n" : "");
+                         w->vary ? "Netlify-Vary: query=sort|page|per_page|lang, cookie=theme\r\n" : "",
+                         w->coded ? "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n" : "");
     if (!w->untagged)
         n += write_tags(c->head + n, HEAD - n, w->tags, page);
     n += n < HEAD ? (size_t)snprintf(c->head + n, HEAD - n, "Content-Length: %" PRIu64 "\r\n\r\n", w->body)
