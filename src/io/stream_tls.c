@@ -837,14 +837,14 @@ void tls_tell_tickets(struct ssl_ctx_st *context)
 }
 
 /* false: OpenSSL refuses the name, or there is no memory. */
-static bool set_call(struct tls_session *t, const struct tls_call *call)
+static bool set_call(struct tls_session *t, const struct tls_call *call, int64_t now_ms)
 {
     t->call = mem_alloc(sizeof(*t->call));
     t->call->reached = call->reached;
     t->call->ticket = call->ticket;
     t->call->handshake_ms = call->handshake_ms;
     SSL_set_connect_state(t->ssl);
-    return tls_peer_expect(&t->call->peer, t->ssl, call->server_name) &&
+    return tls_peer_expect(&t->call->peer, t->ssl, call->server_name, now_ms) &&
            (!call->session || SSL_set_session(t->ssl, call->session) == 1);
 }
 
@@ -852,7 +852,7 @@ int tls_connect(struct stream *s, struct loop *l, const struct stream_notices *n
                 const struct tls_call *call)
 {
     struct tls_session *t = mem_alloc(sizeof(*t));
-    int status = make_session(t, call->context) && set_call(t, call) ? 0 : UV_ENOMEM;
+    int status = make_session(t, call->context) && set_call(t, call, l->now.wall_ms) ? 0 : UV_ENOMEM;
     ERR_clear_error();
     if (status == 0)
         status = stream_connect(&t->raw, l, &raw_notices, to);

@@ -66,9 +66,13 @@ static void say_date(struct tls_peer *p, const ASN1_TIME *t)
 
 static bool say_general_name(struct tls_peer *p, const GENERAL_NAME *g, const char *before)
 {
+    unsigned char address[16];
     if (g->type == GEN_DNS) {
         say(p, "%s", before);
+        size_t n = strlen(p->text);
         say_word(p, ASN1_STRING_get0_data(g->d.dNSName), ASN1_STRING_length(g->d.dNSName));
+        if (inet_pton(AF_INET, p->text + n, address) == 1 || inet_pton(AF_INET6, p->text + n, address) == 1)
+            say(p, " (as the name of a host, not as an address)");
         return true;
     }
     int bytes = g->type == GEN_IPADD ? ASN1_STRING_length(g->d.iPAddress) : 0;
@@ -153,7 +157,7 @@ static int certificate_checked(int good, X509_STORE_CTX *c)
 
 /* ---- the name ---- */
 
-bool tls_peer_expect(struct tls_peer *p, SSL *ssl, struct str name)
+bool tls_peer_expect(struct tls_peer *p, SSL *ssl, struct str name, int64_t now_ms)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     unsigned char address[16];
@@ -171,6 +175,7 @@ bool tls_peer_expect(struct tls_peer *p, SSL *ssl, struct str name)
         return true;
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    X509_VERIFY_PARAM_set_time(rules, (time_t)(now_ms / 1000));
     SSL_set_verify(ssl, SSL_VERIFY_PEER, certificate_checked);
     return SSL_set_ex_data(ssl, place, p) == 1 &&
            (is_address ? X509_VERIFY_PARAM_set1_ip_asc(rules, p->name)

@@ -6,6 +6,7 @@
 #define IO_TLS_PEER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -21,8 +22,8 @@ struct tls_peer {
 };
 
 /* Has the session ask for a host, and refuse a certificate without its name (RFC 9525: subjectAltName alone),
- * when its context verifies. `p` is zeroed and lives as long as the session. false: it cannot be such a name.
- */
-bool tls_peer_expect(struct tls_peer *p, struct ssl_st *ssl, struct str name);
+ * when its context verifies. `p` is zeroed and lives as long as the session. now_ms: the wall-clock time at
+ * which certificates must be valid. false: it cannot be such a name. */
+bool tls_peer_expect(struct tls_peer *p, struct ssl_st *ssl, struct str name, int64_t now_ms);
 
 #endif
