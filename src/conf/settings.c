@@ -417,8 +417,6 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
                           struct place at)
 {
     site->release = &release_first;
-    if (site->origin_key.n && !site->origin_cert.n)
-        report_add(&b->report, at, "origin_key is set and origin_cert is not; name the certificate too");
     if (site->origin.n) {
         take_origin(site, b->s->path, &b->s->arena);
         return;
@@ -436,6 +434,14 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
         report_add(&b->report, at, "no origin; add the line origin: http://HOST[:PORT] or give --origin");
 }
 
+static void check_origin_key(struct build *b, const struct site_settings *site, const struct layer *l)
+{
+    if (site->origin_key.n && !site->origin_cert.n)
+        value_problem(&setting_table[SETTING_origin_key], &b->report,
+                      entry_of(b, SETTING_origin_key, l)->at,
+                      "is the key of a certificate that is not named; set origin_cert too");
+}
+
 static void finish_hsts(struct build *b, struct site_settings *site)
 {
     if (site->hsts)
@@ -451,6 +457,7 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     site->profile = (enum profile)(profile_layer(b, l) - b->profiles);
     merge(b, SCOPE_SITE, l, site);
     finish_origin(b, site, entry_of(b, SETTING_origin, l), at);
+    check_origin_key(b, site, l);
     finish_tag_headers(b, site);
     site->webhook_list = webhook_read(&site->webhooks, site->name, &b->s->arena, &b->report);
     finish_params(b, site);
