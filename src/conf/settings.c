@@ -437,8 +437,7 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
 static void check_origin_key(struct build *b, const struct site_settings *site, const struct layer *l)
 {
     if (site->origin_key.n && !site->origin_cert.n)
-        value_problem(&setting_table[SETTING_origin_key], &b->report,
-                      entry_of(b, SETTING_origin_key, l)->at,
+        value_problem(&setting_table[SETTING_origin_key], &b->report, entry_of(b, SETTING_origin_key, l)->at,
                       "is the key of a certificate that is not named; set origin_cert too");
 }
 

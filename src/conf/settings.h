@@ -70,11 +70,12 @@ struct process_settings {
 
 /* How an https:// origin is believed, and believes freshet. The files are paths as they are opened. */
 struct origin_tls {
-    bool is_on;             /* false: in clear, and all else is empty */
-    bool insecure;          /* whoever answers is believed */
-    struct str server_name; /* the host or address that its certificate must name; a host is asked for (SNI) */
-    struct str ca;          /* the authorities; empty: those of the system */
-    struct str cert, key;   /* what freshet shows; empty: nothing */
+    bool is_on;    /* false: in clear, and all else is empty */
+    bool insecure; /* whoever answers is believed */
+    struct str
+        server_name;      /* the host or address that its certificate must name; a host is asked for (SNI) */
+    struct str ca;        /* the authorities; empty: those of the system */
+    struct str cert, key; /* what freshet shows; empty: nothing */
 };
 
 /* An origin taken apart: either local_path or host_name is empty. */

@@ -507,8 +507,7 @@ static bool is_answered_in_tls(struct tls_session *t)
         return true;
     t->call->has_record = is_record(t->in[0]);
     if (!t->call->has_record)
-        t->failure = t->in[0] == 'H' ? "no TLS is spoken there, but HTTP in clear"
-                                     : "no TLS is spoken there";
+        t->failure = t->in[0] == 'H' ? "no TLS is spoken there, but HTTP in clear" : "no TLS is spoken there";
     return t->call->has_record;
 }
 

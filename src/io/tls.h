@@ -47,7 +47,7 @@ struct tls_call {
      * looked for when the context does not verify. Copied. */
     struct str server_name;
     struct ssl_session_st *session; /* to go on with; NULL: none. tls_connect takes a reference */
-    int64_t handshake_ms;           /* how long the handshake may take once the peer is reached; 0: for ever */
+    int64_t handshake_ms; /* how long the handshake may take once the peer is reached; 0: for ever */
     /* The peer is reached, the handshake begins. Not from inside tls_connect. It must not close the stream.
      * NULL: not wanted. */
     void (*reached)(struct stream *s);
@@ -85,8 +85,8 @@ void tls_facts(const struct stream *s, struct tls_facts *out);
  * of the certificate? Yes when the client named none. Else the client has taken the connection for more than
  * it is (RFC 9113 §9.1.2). */
 bool tls_is_for(const struct stream *s, struct str authority);
-/* Says why the session failed, in OpenSSL's words or ours. NULL: it did not, or the reason is unknown. Good as
- * long as the stream. */
+/* Says why the session failed, in OpenSSL's words or ours. NULL: it did not, or the reason is unknown.
+ * Good as long as the stream. */
 const char *tls_failure(const struct stream *s);
 
 #endif

@@ -167,8 +167,7 @@ bool tls_peer_expect(struct tls_peer *p, SSL *ssl, struct str name, int64_t now_
         return false;
     memcpy(p->name, name.p, name.n);
     p->name[name.n] = '\0';
-    bool is_address =
-        inet_pton(AF_INET, p->name, address) == 1 || inet_pton(AF_INET6, p->name, address) == 1;
+    bool is_address = inet_pton(AF_INET, p->name, address) == 1 || inet_pton(AF_INET6, p->name, address) == 1;
     if (!is_address && SSL_set_tlsext_host_name(ssl, p->name) != 1)
         return false;
     if (SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE)

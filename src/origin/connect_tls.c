@@ -1,6 +1,6 @@
 /*
- * Connections to https:// origins: how they are believed, the sessions that they go on with, and what is wrong
- * when they fail. The handshake is a part of connecting, and of its time.
+ * Connections to https:// origins: how they are believed, the sessions that they go on with, and what is
+ * wrong when they fail. The handshake is a part of connecting, and of its time.
  */
 #include <stdio.h>
 
@@ -53,8 +53,7 @@ bool connect_trust(struct pool_entry *e)
 
 bool connect_is_trusted(const struct connection *c)
 {
-    return !connect_has_tls(c->entry) ||
-           (c->entry->trust && outgoing_number(c->entry->trust) == c->trust);
+    return !connect_has_tls(c->entry) || (c->entry->trust && outgoing_number(c->entry->trust) == c->trust);
 }
 
 void connect_distrust(struct pool_entry *e)

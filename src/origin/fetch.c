@@ -636,8 +636,7 @@ static void connection_lost(struct fetch *f, int status)
     bool can_retry = f->step == FETCH_HEAD && f->connection->reused && !f->retried && f->in.n == 0 &&
                      f->interims == 0 && may_be_sent_twice(f);
     if (!can_retry) {
-        bool is_refused =
-            f->step == FETCH_HEAD && f->in.n == 0 && pool_is_refused(f->connection, status);
+        bool is_refused = f->step == FETCH_HEAD && f->in.n == 0 && pool_is_refused(f->connection, status);
         fetch_fail(f, is_refused ? REASON_ORIGIN_TLS : REASON_ORIGIN_CLOSED, 502);
         return;
     }

@@ -26,13 +26,13 @@ struct origin {
     struct origin *next;      /* in its bucket */
     uint32_t hash, number;    /* numbers count from 0; a worker finds its entry by them */
     struct origin_address at; /* strings owned */
-    struct str name;          /* for people: HOST[:PORT], https://HOST[:PORT] with what else tells it from others
+    struct str name; /* for people: HOST[:PORT], https://HOST[:PORT] with what else tells it from others
                                * of that URL, or unix:/path. Owned; of each origin another one */
-    _Atomic int64_t in_use;   /* connections in use or being made, of all workers */
+    _Atomic int64_t in_use; /* connections in use or being made, of all workers */
     /* fetches that wait for a connection, of all workers: the ordinary ones, and those of low priority */
     _Atomic int64_t waiting, waiting_low;
-    struct lock lock;  /* guards `pools` and `tls_error` */
-    struct list pools; /* the workers' entries, to tell them of a free place */
+    struct lock lock;                 /* guards `pools` and `tls_error` */
+    struct list pools;                /* the workers' entries, to tell them of a free place */
     char tls_error[ORIGIN_ERROR_MAX]; /* of the last failed TLS handshake; empty: none failed */
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
@@ -59,7 +59,7 @@ struct origins {
     struct list all;
     struct origin **buckets; /* by hash; their number is a power of two */
     uint32_t buckets_n, n;
-    _Atomic int64_t sick; /* how many origins are sick; while none is, a hit need not look at its origin */
+    _Atomic int64_t sick;  /* how many origins are sick; while none is, a hit need not look at its origin */
     struct trusts *trusts; /* origin/trust.h; NULL: no origin can have TLS */
 };
 

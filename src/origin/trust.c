@@ -135,9 +135,7 @@ static bool has_trust(const struct site_settings *site)
 
 bool trusts_try(struct trusts *t, const struct settings *s, struct buf *errors, struct buf *warnings)
 {
-    struct loading l = {
-        .trusts = t, .now_ms = clock_now(t->clock).wall_ms, .errors = errors, .good = true
-    };
+    struct loading l = { .trusts = t, .now_ms = clock_now(t->clock).wall_ms, .errors = errors, .good = true };
     for (size_t i = 0; i < s->sites_n; i++) {
         const struct site_settings *site = &s->sites[i];
         if (has_trust(site))

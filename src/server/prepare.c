@@ -551,9 +551,9 @@ static int sign_certificates(struct preparation *p)
 int prepare(struct preparation *p)
 {
     static int (*const steps[])(struct preparation *) = {
-        find_state,  refuse_taken_state, check_disk,        warn_of_purges,    find_user,
-        find_token,    open_country, read_certificates, read_trusts,       count_descriptors,
-        open_sockets,  become_user,  make_own_token,    sign_certificates, try_access_log,
+        find_state,   refuse_taken_state, check_disk,        warn_of_purges,    find_user,
+        find_token,   open_country,       read_certificates, read_trusts,       count_descriptors,
+        open_sockets, become_user,        make_own_token,    sign_certificates, try_access_log,
     };
     const struct process_settings *s = &p->settings->process;
     int code = 0;

@@ -73,10 +73,11 @@ static bool read_system(struct making *m)
     snprintf(m->ca_path, PATH_MAX, "%s", in_folder);
     int status = system_read_file(in_folder, PAIR_FILE_MAX, &m->ca);
     if (status < 0)
-        buf_printf(m->why,
-                   "this system's authorities cannot be read: %s: %s; install the package ca-certificates, or "
-                   "name a file of authorities with origin_ca",
-                   in_folder, system_strerror(status));
+        buf_printf(
+            m->why,
+            "this system's authorities cannot be read: %s: %s; install the package ca-certificates, or "
+            "name a file of authorities with origin_ca",
+            in_folder, system_strerror(status));
     return status == 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * What freshet asks of a server that it calls by TLS: whom it believes, and what it shows of itself. Immutable
- * and counted; any thread. A handshake (io/tls.h, tls_connect) uses its context.
+ * What freshet asks of a server that it calls by TLS: whom it believes, and what it shows of itself.
+ * Immutable and counted; any thread. A handshake (io/tls.h, tls_connect) uses its context.
  */
 #ifndef TLS_OUTGOING_H
 #define TLS_OUTGOING_H
@@ -18,8 +18,8 @@ struct outgoing_files {
 
 /*
  * Reads the files; waits for the disk. Returns it with one reference: `before` again when it was made of the
- * same bytes. NULL: something is wrong, and `why` gets a sentence without a full stop that names the file, the
- * line where it can be named, and what to do. `before` may be NULL. now_ms: wall-clock. The system's
+ * same bytes. NULL: something is wrong, and `why` gets a sentence without a full stop that names the file,
+ * the line where it can be named, and what to do. `before` may be NULL. now_ms: wall-clock. The system's
  * authorities are those of OpenSSL: $SSL_CERT_FILE, its own file, or ca-certificates.crt in $SSL_CERT_DIR or
  * its own folder.
  */

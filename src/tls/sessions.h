@@ -1,6 +1,7 @@
 /*
- * Sessions that a server gave, for later handshakes with it that go on with one (RFC 8446 §2.2; RFC 5077). They
- * are for one server as it was believed when they were made: who believes it otherwise clears them. One thread.
+ * Sessions that a server gave, for later handshakes with it that go on with one (RFC 8446 §2.2; RFC 5077).
+ * They are for one server as it was believed when they were made: who believes it otherwise clears them. One
+ * thread.
  */
 #ifndef TLS_SESSIONS_H
 #define TLS_SESSIONS_H
