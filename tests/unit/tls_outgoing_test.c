@@ -1,5 +1,5 @@
-/* Whom freshet believes is made of PEM files: what is wrong with one is said with its line, the same bytes are
- * the same trust. Sessions are bounded, and one of TLS 1.3 is given once. */
+/* Whom freshet believes is made of PEM files: what is wrong with one is said with its line, and the same
+ * bytes are the same trust. Sessions are bounded, and one of TLS 1.3 is given once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
