@@ -379,12 +379,46 @@ static void finish_tag_headers(struct build *b, struct site_settings *site)
         CHECK(!form_tag_header(site->tag_headers.v[i], &site->tag_header_list[i]));
 }
 
+/* A relative file is taken from the configuration's folder. */
+static struct str path_from(struct str config, struct str file, struct arena *a)
+{
+    while (config.n && config.p[config.n - 1] != '/')
+        config.n--;
+    return file.n && file.p[0] != '/' ? ARENA_JOIN(a, config, file) : file;
+}
+
+void site_settings_origin_tls(const struct site_settings *site, struct str config_path, struct arena *a,
+                              struct origin_tls *out)
+{
+    struct str cert = site->origin_cert, key = site->origin_key.n ? site->origin_key : cert;
+    *out = (struct origin_tls){ .is_on = true,
+                                .insecure = site->origin_insecure,
+                                .server_name = site->origin_server_name,
+                                .ca = site->origin_insecure ? STR_NONE
+                                                            : path_from(config_path, site->origin_ca, a),
+                                .cert = path_from(config_path, cert, a),
+                                .key = path_from(config_path, key, a) };
+}
+
+/* `config`: the file's path. The origin has the form. */
+static void take_origin(struct site_settings *site, struct str config, struct arena *a)
+{
+    struct origin_address *at = &site->origin_address;
+    CHECK(!form_origin(site->origin, a, at));
+    struct str host = at->tls.server_name;
+    if (!at->tls.is_on)
+        return;
+    site_settings_origin_tls(site, config, a, &at->tls);
+    if (!at->tls.server_name.n)
+        at->tls.server_name = host;
+}
+
 static void finish_origin(struct build *b, struct site_settings *site, const struct entry *origin,
                           struct place at)
 {
     site->release = &release_first;
     if (site->origin.n) {
-        CHECK(!form_origin(site->origin, &b->s->arena, &site->origin_address));
+        take_origin(site, b->s->path, &b->s->arena);
         return;
     }
     if (origin->state == ENTRY_BAD)
@@ -398,6 +432,13 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
                    report_quote(&b->report, site->name));
     else
         report_add(&b->report, at, "no origin; add the line origin: http://HOST[:PORT] or give --origin");
+}
+
+static void check_origin_key(struct build *b, const struct site_settings *site, const struct layer *l)
+{
+    if (site->origin_key.n && !site->origin_cert.n)
+        value_problem(&setting_table[SETTING_origin_key], &b->report, entry_of(b, SETTING_origin_key, l)->at,
+                      "is the key of a certificate that is not named; set origin_cert too");
 }
 
 static void finish_hsts(struct build *b, struct site_settings *site)
@@ -415,6 +456,7 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     site->profile = (enum profile)(profile_layer(b, l) - b->profiles);
     merge(b, SCOPE_SITE, l, site);
     finish_origin(b, site, entry_of(b, SETTING_origin, l), at);
+    check_origin_key(b, site, l);
     finish_tag_headers(b, site);
     site->webhook_list = webhook_read(&site->webhooks, site->name, &b->s->arena, &b->report);
     finish_params(b, site);
@@ -903,7 +945,7 @@ struct settings *settings_with_releases(struct settings *read, const struct site
         if (!v[i].origin.n)
             continue;
         site->origin = arena_dup(&s->arena, v[i].origin);
-        CHECK(!form_origin(site->origin, &s->arena, &site->origin_address));
+        take_origin(site, s->path, &s->arena);
     }
     return s;
 }
