@@ -96,7 +96,7 @@ async function run(name, hits, folder) {
   const child = spawn('valgrind', [...valgrind(out), program, 'run',
     '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', '127.0.0.1:0', ...(c.tls ? ['--https', '127.0.0.1:0', '--cert', cert, '--key', key] : []),
     '--admin', '', '--workers', '1', '--memory', '32M', '--io', 'epoll', '--sandbox', 'off', '--state', `${out}.state`,
-    '--keepalive-requests', '1000000000', ...(c.flags?.(out) ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
+    '--keepalive-requests', '1000000000', '--header-timeout', '2m', ...(c.flags?.(out) ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '', wake = () => {};
   child.stderr.on('data', (d) => (said += d, wake()));
   const ended = new Promise((done) => child.once('exit', done));
