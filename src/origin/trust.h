@@ -15,11 +15,11 @@ struct trusts;
 struct trusts *trusts_new(const struct clock *clock);
 void trusts_free(struct trusts *t); /* NULL is allowed. When no connection is left */
 
-/* Reads the files of all sites that have an https:// origin, or name files for one; trusts_take puts them
- * in force. false: something is wrong. Adds a line to `errors` for each mistake, and to `warnings` for each site
- * that believes whoever answers. Waits for the disk. Main's thread. */
+/* Reads the files of sites that have an https:// origin, or name files for one; trusts_take puts them in
+ * force. false: something is wrong. Adds a line to `errors` for each mistake, and to `warnings` for each
+ * site that believes whoever answers. Waits for the disk. Main's thread. */
 bool trusts_try(struct trusts *t, const struct settings *s, struct buf *errors, struct buf *warnings);
-/* What the latest trusts_try has read is in force for connections from now on. Main's thread. Returns true. */
+/* What the latest trusts_try has read is in force from now on. Main's thread. Returns true. */
 bool trusts_take(struct trusts *t);
 /* Returns a number that changes with each trusts_take. */
 uint64_t trusts_version(const struct trusts *t);
