@@ -33,9 +33,11 @@ void loop_pulse_name(struct loop *l, struct str name)
 
 #ifdef FRESHET_CONTROL
 static _Atomic int64_t stands_ms;
+static atomic_bool stands_no_more;
 
 void loop_stand_next(int64_t ms)
 {
+    atomic_store(&stands_no_more, ms == 0);
     atomic_store(&stands_ms, ms);
 }
 
@@ -45,7 +47,7 @@ void loop_stand(void)
         return;
     const struct clock plain = { 0 };
     int64_t until_us = clock_mono_us(&plain) + atomic_exchange(&stands_ms, 0) * 1000;
-    while (clock_mono_us(&plain) < until_us) /* a signal ends a nap early */
+    while (clock_mono_us(&plain) < until_us && !atomic_load(&stands_no_more)) /* a signal ends a nap early */
         background_nap(10000);
 }
 #endif

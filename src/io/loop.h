@@ -162,7 +162,8 @@ void loop_pulse_name(struct loop *l, struct str name);
 struct pulse *loop_pulse_here(void);
 
 #ifdef FRESHET_CONTROL
-/* For test builds: lets the next caller of loop_stand, on whatever loop, stand for so long. */
+/* For test builds: lets the next caller of loop_stand, on whatever loop, stand for so long. 0: none, and who
+ * stands goes on. */
 void loop_stand_next(int64_t ms);
 void loop_stand(void);
 #endif

@@ -77,6 +77,16 @@ static void purge(struct takeover *t, struct str text)
                  clock_now(&t->process->clock).mono_ms);
 }
 
+/* Not into the pipe to the old one, which reads no more once it has said go. */
+static void say_lost(struct takeover *t)
+{
+    if (t->is_lost)
+        log_warning(&t->process->log, "upgrade",
+                    "the freshet that was replaced could not say all that was purged there: the cache %s",
+                    t->lost == PURGE_HARD ? "was emptied" : "is asked for anew, page by page");
+    t->is_lost = false;
+}
+
 /* What was purged at the old one is not known here, so all may be. */
 static void purge_all(struct takeover *t, enum purge_kind kind)
 {
@@ -86,9 +96,10 @@ static void purge_all(struct takeover *t, enum purge_kind kind)
         uint64_t name = name_of_site(p->cache, s->sites[i].name);
         epochs_purge(p->cache->epochs, kind, &name, 1, clock_now(&p->clock).mono_ms);
     }
-    log_warning(&p->log, "upgrade",
-                "the freshet that was replaced could not say all that was purged there: the cache %s",
-                kind == PURGE_HARD ? "was emptied" : "is asked for anew, page by page");
+    t->lost = kind;
+    t->is_lost = true;
+    if (t->errors_fd < 0)
+        say_lost(t);
 }
 
 /* To the workers in turn: they are many, or few enough not to matter. */
@@ -135,13 +146,15 @@ static bool wait_for(struct takeover *t, char type)
     return false;
 }
 
-/* Stands as long as that file is there. */
+/* Stands as long as that file is there, and says so. */
 static void stand(const char *when)
 {
 #ifdef FRESHET_CONTROL
     char path[PATH_MAX];
     const char *file = getenv("FRESHET_TEST_STAND");
     int n = file ? snprintf(path, sizeof(path), "%s.%s", file, when) : -1;
+    if (n > 0 && (size_t)n < sizeof(path) && system_file_mode(path) >= 0)
+        fprintf(stderr, "freshet: stands while it %s\n", when);
     while (n > 0 && (size_t)n < sizeof(path) && system_file_mode(path) >= 0)
         background_nap(1000);
 #endif
@@ -152,6 +165,7 @@ void takeover_prepared(struct takeover *t)
 {
     if (!t->is_heir)
         return;
+    stand("prepares");
     channel_send(t->channel_fd, UPGRADE_PREPARED, STR_NONE, NULL, 0);
     (void)wait_for(t, UPGRADE_STORE);
 }
@@ -174,6 +188,7 @@ void takeover_ready(struct takeover *t, struct process *p)
     if (t->errors_fd >= 0)
         successor_set_errors(t->errors_fd);
     t->errors_fd = -1;
+    say_lost(t);
 }
 
 /* ---- from the loop ---- */

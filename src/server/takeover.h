@@ -13,6 +13,8 @@ struct takeover {
     bool is_heir; /* it takes another's place; else the rest is of a supervisor */
     struct inherited sockets;
     int channel_fd, errors_fd; /* -1: none */
+    bool is_lost;              /* not all that was purged at the old one is known here; not said yet */
+    enum purge_kind lost;      /* what was done about it */
     struct channel channel;
     bool is_open; /* `channel` is */
     struct process *process;
