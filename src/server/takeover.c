@@ -11,9 +11,12 @@
 #include "io/background.h"
 #include "io/system.h"
 #include "server/worker.h"
+#include "store/facts.h"
 
 #define BEGIN_MS       10000
 #define STORE_MS       60000
+#define CRASHES_US     10000000
+#define LOCK_LOOK_US   1000
 #define QUESTION_BYTES sizeof(uint64_t)
 
 /* ---- what is passed ---- */
@@ -146,28 +149,32 @@ static bool wait_for(struct takeover *t, char type)
     return false;
 }
 
-/* Stands as long as that file is there, and says so. */
+/* For tests: says where it is, and stands as long as that file is there. */
 static void stand(const char *when)
 {
 #ifdef FRESHET_CONTROL
     char path[PATH_MAX];
     const char *file = getenv("FRESHET_TEST_STAND");
     int n = file ? snprintf(path, sizeof(path), "%s.%s", file, when) : -1;
-    if (n > 0 && (size_t)n < sizeof(path) && system_file_mode(path) >= 0)
-        fprintf(stderr, "freshet: stands while it %s\n", when);
+    if (file)
+        fprintf(stderr, "freshet: it %s\n", when);
     while (n > 0 && (size_t)n < sizeof(path) && system_file_mode(path) >= 0)
         background_nap(1000);
 #endif
     (void)when;
 }
 
-void takeover_prepared(struct takeover *t)
+void takeover_prepared(struct takeover *t, const char *state)
 {
     if (!t->is_heir)
         return;
     stand("prepares");
     channel_send(t->channel_fd, UPGRADE_PREPARED, STR_NONE, NULL, 0);
-    (void)wait_for(t, UPGRADE_STORE);
+    if (wait_for(t, UPGRADE_STORE))
+        return;
+    /* The old one crashes. Its end of the channel is closed before its lock is. */
+    for (int64_t us = 0; us < CRASHES_US && facts_is_taken(state); us += LOCK_LOOK_US)
+        background_nap(LOCK_LOOK_US);
 }
 
 void takeover_ready(struct takeover *t, struct process *p)

@@ -82,7 +82,7 @@ await scenario({ answer, flags: ['--workers', '2', '--drain-timeout', '1h'] }, a
       stand(when);
       const from = freshet.log().length;
       freshet.signal('USR2');
-      await soon(() => freshet.log().slice(from).includes(`stands while it ${when}`));
+      await soon(() => freshet.log().slice(from).includes(`freshet: it ${when}`));
       const heir = /process (\d+) is started/.exec(freshet.log().slice(from))[1];
       equal((await ask('/c', {}, { method: 'POST' })).status, 200); // invalidates it, here alone
       const crashed = freshet.note('pid');
@@ -100,4 +100,19 @@ await scenario({ answer, flags: ['--workers', '2', '--drain-timeout', '1h'] }, a
         check(await hits(p), `${p} is a hit again`);
       }
     });
+  await cases.check('the old one crashes at any other moment: the new one has its folder, and serves', async () => {
+    for (let i = 0; i < 12; i++) {
+      const from = freshet.log().length;
+      freshet.signal('USR2');
+      await soon(() => freshet.log().slice(from).includes('freshet: it prepares'));
+      await new Promise((r) => setTimeout(r, i * 8)); // whenever that is, it is right
+      const crashed = freshet.note('pid');
+      process.kill(+crashed, 'SIGKILL');
+      freshet.before = { pid: crashed, orphan: true };
+      await freshet.drained();
+      freshet.note('pid', /process (\d+) is started/.exec(freshet.log().slice(from))[1]);
+      await soon(() => ask('/c').then(() => true, () => false));
+      await freshet.gauges();
+    }
+  });
 });
