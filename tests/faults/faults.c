@@ -1,6 +1,6 @@
 /*
  * Lets the n-th call of one function of the system fail: a library that is loaded before libc (LD_PRELOAD),
- * for tests/faults/run.mjs. What it is to do is in the environment:
+ * for tests/faults/faults.mjs. What it is to do is in the environment:
  *   FAULT_CALL   the function's name, as in the list below
  *   FAULT_NTH    which call of it fails, from 1 on; 0: none
  *   FAULT_ERRNO  with which errno

@@ -3,7 +3,8 @@
 // it is told to, and if it cannot start or go on it says why in words. A report of a sanitizer, a crash and another page are wrong.
 // The n-th allocation fails as well (mem_alloc, mem_try and pages_map of test builds; malloc of builds without a sanitizer): memory without which nothing
 // can go on ends the process, in words, and the next life finds all that was durable; all other memory is gone without (docs/decisions/077-no-memory.md).
-// Usage: node tests/faults/run.mjs [--seconds N] [--call NAME[,NAME]] [--spread N] [FRESHET]
+// scenarios U9
+// Usage: node tests/faults/faults.mjs [--seconds N] [--call NAME[,NAME]] [--spread N] [FRESHET]
 //   --seconds N   60; as many faults as fit, taken by dice. FAULTS_SEED=N throws the dice of a run before.
 //   --spread N    no dice: of each kind of fault about N, spread over all of its calls
 import { execFileSync, spawn } from 'node:child_process';
