@@ -6,8 +6,8 @@
  *   FAULT_ERRNO  with which errno
  *   FAULT_COUNTS a file that gets, at the end of the process, how often each was called
  * Event descriptors are left alone: the kernel does not fail there, and libuv does not expect it.
- * mem_alloc, mem_try and pages_map are asked for by test builds of the program (base/mem.h); malloc, with calloc and realloc, is
- * libc's for the program and all libraries, where no sanitizer has its own (-DWITH_MALLOC).
+ * mem_alloc, mem_try and pages_map are asked for by test builds of the program (base/mem.h); malloc, with
+ * calloc and realloc, is libc's for the program and all libraries, where no sanitizer has its own (-DWITH_MALLOC).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -30,8 +30,8 @@
 #define CALLS(X) \
     X(open) X(pread) X(preadv2) X(pwrite) X(fdatasync) X(fsync) X(fallocate) X(ftruncate) X(rename) \
     X(unlink) X(mkdir) X(flock) X(socket) X(bind) X(listen) X(accept4) X(connect) X(recv) X(send) \
-    X(sendmsg) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) X(pthread_create) X(getaddrinfo) \
-    X(mem_alloc) X(mem_try) X(pages_map) X(malloc)
+    X(sendmsg) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) \
+    X(pthread_create) X(getaddrinfo) X(mem_alloc) X(mem_try) X(pages_map) X(malloc)
 /* clang-format on */
 
 enum call {

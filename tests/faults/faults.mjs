@@ -92,7 +92,7 @@ class Life {
     this.child = spawn(program, ['run', '--origin', `http://localhost:${origin.address().port}`, '--listen', `unix:${folder}/front`, '--https', `unix:${folder}/tls`, '--cert', `${base}/cert.pem`, '--key', `${base}/key.pem`, '--admin', `unix:${folder}/admin`,
       '--state', `${folder}/state`, '--token', token, '--workers', '1', '--disk', '16M', '--memory', '8M', '--io', 'epoll', '--access-log', `${folder}/log`,
       '--sandbox', 'off', '--drain-timeout', '2s'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, FRESHET_RUNTIME_DIR: `${folder}/runtime`,
-      ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:verify_asan_link_order=0', LD_PRELOAD: [asan, library].filter(Boolean).join(':'), ...env } });
+      ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=1:verify_asan_link_order=0', LD_PRELOAD: [asan, library].filter(Boolean).join(':'), ...env } });
     this.child.stderr.setEncoding('utf8').on('data', (d) => (this.said += d));
     this.ended = new Promise((r) => this.child.on('close', (code, signal) => r((this.end = { code, signal }))));
   }

@@ -116,7 +116,7 @@ void process_end(void)
         sim_fail("the program was told to end %lld s ago, and runs", (long long)(ENDS_WITHIN / SECOND));
     if (code != 0)
         sim_fail("the program ended with %d", code);
-    /* Nobody waits for look-ups at the end of a process; what they leave behind is seen when they are over. */
+    /* Nobody waits for look-ups at the end of a process; what they leave is seen when they are over. */
     until = sim_now() + LOOK_UPS_TAKE;
     do {
         fiber_nap(MS);

@@ -1100,7 +1100,7 @@ static void many_threads_use_a_real_folder(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* What status calls written lately is there from the first second on, goes with what is written, and fades. */
+/* What status calls written lately is there from the first second on, follows what is written, fades. */
 static void says_how_much_is_written_lately(void **state)
 {
     (void)state;
