@@ -7,7 +7,8 @@
  *   FAULT_COUNTS a file that gets, at the end of the process, how often each was called
  * Event descriptors are left alone: the kernel does not fail there, and libuv does not expect it.
  * mem_alloc, mem_try and pages_map are asked for by test builds of the program (base/mem.h); malloc, with
- * calloc and realloc, is libc's for the program and all libraries, where no sanitizer has its own (-DWITH_MALLOC).
+ * calloc and realloc, is libc's, for the program and all libraries, where no sanitizer has its own
+ * (-DWITH_MALLOC).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
