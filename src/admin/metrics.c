@@ -109,7 +109,7 @@ static void add_disk(const struct admin *a, struct buf *b)
     add(b, "disk_written_bytes_total", "counter", (int64_t)f.log.written_bytes,
         "Bytes written to disk, with what is carried over");
     add(b, "disk_write_rate_bytes", "gauge", (int64_t)f.log.bytes_per_s,
-        "Bytes a second written to disk, over the last ten to twenty seconds");
+        "Bytes a second written to disk, over the last ten seconds");
     add(b, "disk_oldest_timestamp_seconds", "gauge", f.log.oldest_wall_ms / 1000,
         "When the oldest segment of pages was begun; 0: there is none");
     add(b, "disk_dropped_total", "counter", (int64_t)(f.log.busy + f.log.off + f.log.refused),

@@ -49,7 +49,7 @@ static void *inflater_calloc(size_t n, size_t bytes, void *ctx)
 static void *inflater_realloc(void *p, size_t bytes, void *ctx)
 {
     (void)ctx;
-    return mem_resize(p, bytes);
+    return mem_try_resize(p, bytes);
 }
 
 struct nghttp2_hd_inflater *h2_head_inflater_new(void)

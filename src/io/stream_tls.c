@@ -140,18 +140,22 @@ static long bio_control(BIO *b, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH;
 }
 
+/* Where sessions are, a lack of memory ends one of them. Elsewhere (at the start, certificates) OpenSSL has
+ * calls that cannot say so, and some that do not ask: there it is as with other small structures. */
+static _Thread_local bool has_sessions;
+
 static void *take_memory(size_t bytes, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return mem_try(bytes);
+    return has_sessions ? mem_try(bytes) : mem_alloc(bytes);
 }
 
 static void *resize_memory(void *p, size_t bytes, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return mem_resize(p, bytes);
+    return has_sessions ? mem_try_resize(p, bytes) : mem_resize(p, bytes);
 }
 
 /* Most of what OpenSSL gives back is nothing. */
@@ -183,6 +187,7 @@ static bool make_session(struct tls_session *t, SSL_CTX *context)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_method);
+    has_sessions = true;
     t->ssl = SSL_new(context);
     BIO *bio = t->ssl ? BIO_new(bio_method) : NULL;
     if (!bio) {

@@ -19,7 +19,8 @@ struct ssl_ctx_st;     /* OpenSSL's SSL_CTX */
 struct ssl_session_st; /* and its SSL_SESSION */
 
 /* Has what OpenSSL takes from the heap counted with the rest (base/mem): a session has 14 KiB, a handshake
- * three times as much. Call it before anything else that uses OpenSSL, in a process of one thread. */
+ * three times as much. Without memory a handshake or a session fails; elsewhere in OpenSSL the process stops,
+ * as with mem_alloc. Call it before anything else that uses OpenSSL, in a process of one thread. */
 void tls_count_memory(void);
 
 struct tls_terms {

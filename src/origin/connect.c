@@ -169,8 +169,11 @@ static bool start_resolving(struct pool_entry *e)
     if (e->is_resolving)
         return true;
     e->asked_ms = now_of(e);
-    e->is_resolving =
-        resolve_start(e->pool->loop, &e->resolve, e->origin->at.host_name, e->origin->at.port, resolved) == 0;
+    int status =
+        resolve_start(e->pool->loop, &e->resolve, e->origin->at.host_name, e->origin->at.port, resolved);
+    e->is_resolving = status == 0;
+    if (status)
+        warn_unresolved(e, status);
     return e->is_resolving;
 }
 
@@ -415,7 +418,8 @@ bool connect_begin(struct ticket *t, enum reason *why)
         return try_next(t);
     }
     if (e->pool->closing || !start_resolving(e)) {
-        *why = REASON_RESOLVE_FAILED;
+        /* Without a thread: it says nothing of the origin. */
+        *why = e->pool->closing ? REASON_RESOLVE_FAILED : REASON_NO_SOCKET;
         return false;
     }
     t->state = TICKET_RESOLVING;

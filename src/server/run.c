@@ -724,7 +724,7 @@ int run_verb(const struct cli *cli)
 #endif
     code = prepare(&r->found);
     if (code == 0) {
-        takeover_prepared(&r->takeover);
+        takeover_prepared(&r->takeover, r->found.state);
         confine_files(&r->confinement, r->p.settings, cli, r->found.state);
         code = init_process(r);
     }

@@ -372,6 +372,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const struc
     int status = loop_init(&w->loop, &p->clock, &p->log);
     if (status < 0)
         return status;
+    loop_share_chores(&w->loop, &p->loop);
     status = choose_io(w);
     if (status < 0)
         return status;

@@ -18,7 +18,8 @@
 
 #include <signal.h>
 
-#define ENDS_WITHIN (60 * SECOND) /* drain_timeout, and a disk that is slow */
+#define ENDS_WITHIN   (60 * SECOND) /* drain_timeout, and a disk that is slow */
+#define LOOK_UPS_TAKE (5 * SECOND)  /* more than sim_resolve lets them */
 
 static char config_path[32];
 static int config_fd = -1;
@@ -115,7 +116,11 @@ void process_end(void)
         sim_fail("the program was told to end %lld s ago, and runs", (long long)(ENDS_WITHIN / SECOND));
     if (code != 0)
         sim_fail("the program ended with %d", code);
-    fiber_nap(1);
+    /* Nobody waits for look-ups at the end of a process; what they leave is seen when they are over. */
+    until = sim_now() + LOOK_UPS_TAKE;
+    do {
+        fiber_nap(MS);
+    } while (fibers_of_process() && sim_now() < until);
     if (fibers_of_process())
         sim_fail("the program has ended, and has threads");
     if (sim_memory_left())
