@@ -65,7 +65,7 @@ static void the_example_works(void **state)
     document_example(&yaml);
     struct settings *s = parse(buf_str(&yaml));
     assert_int_equal(s->sites_n, 1);
-    assert_true(str_eq(s->sites[0].origin, STR("http://127.0.0.1:3000")));
+    assert_true(str_eq(s->sites[0].origin_text, STR("http://127.0.0.1:3000")));
     settings_unref(s);
     buf_fini(&yaml);
 }
