@@ -108,6 +108,7 @@ static void the_example_works_with_all_its_settings(void **state)
     assert_false(settings_start_changed(s, bare, &changed));
     s->sites[0].hosts = bare->sites[0].hosts;
     s->sites[0].origin = bare->sites[0].origin;
+    s->sites[0].origin_list = bare->sites[0].origin_list;
     assert_false(site_settings_store_changed(&s->sites[0], &bare->sites[0]));
     assert_int_equal(s->sites[0].first_byte_timeout, bare->sites[0].first_byte_timeout);
     settings_unref(bare);
