@@ -276,7 +276,8 @@ static bool may_be_sent_twice(const struct fetch *f)
 
 static bool may_probe(const struct fetch *f)
 {
-    return may_be_sent_twice(f) && method_is_safe(f->plan.method_name) && !f->plan.own;
+    bool has_own = f->plan.own && *f->plan.own;
+    return may_be_sent_twice(f) && method_is_safe(f->plan.method_name) && !has_own;
 }
 
 static bool choose(struct fetch *f, bool again)
@@ -339,7 +340,7 @@ bool fetch_move(struct fetch *f, enum reason why)
         origin_rest(from, f->f->loop->now.mono_ms);
     log_move(f, from, why);
     count(f->f->counters, COUNTER_FETCH_MOVES);
-    f->retried = false;
+    f->retried = f->was_lost; /* what was sent before gets no idle connection */
     fetch_drop_connection(f);
     fetch_ask(f);
     return true;

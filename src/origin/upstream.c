@@ -32,9 +32,10 @@ static uint64_t turn_of(const struct upstream_candidate *c)
 /* Nobody saves up turns: neither while it is not asked at all, nor while it has more to do than others. */
 static void lift(struct upstream_candidate *v, size_t n, size_t chosen)
 {
+    uint64_t before = v[chosen].pass, after = before + turn_of(&v[chosen]);
     for (size_t i = 0; i < n; i++) {
-        uint64_t saved = v[i].rank == v[chosen].rank ? turn_of(&v[i]) : 0;
-        uint64_t least = v[chosen].pass > saved ? v[chosen].pass - saved : 0;
+        uint64_t turn = turn_of(&v[i]), one_behind = before > turn ? before - turn : 0;
+        uint64_t least = v[i].rank == v[chosen].rank ? one_behind : after;
         if (v[i].pass < least)
             v[i].pass = least;
     }
