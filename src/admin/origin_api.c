@@ -7,8 +7,9 @@
 #include "origin/upstream.h"
 #include "store/facts.h"
 
-#define QUOTED_MAX 200 /* bytes of the input repeated in a message */
-#define KNOWN_MAX  32  /* origins that a message lists */
+#define QUOTED_MAX  200             /* bytes of the input repeated in a message */
+#define KNOWN_MAX   32              /* origins that a message lists */
+#define DRAINED_MAX ((size_t)32768) /* bytes of their URLs, which are one fact */
 
 static struct upstream *upstream(struct admin *a, const struct site_settings *site)
 {
@@ -203,6 +204,16 @@ static bool refuse_last(struct admin *a, struct request *r, const struct origin 
     return true;
 }
 
+static bool refuse_many(struct admin *a, struct request *r, struct purge_error *error)
+{
+    struct buf lines = BUF_INIT;
+    origins_write_drained(a->origins, &lines);
+    size_t bytes = lines.n;
+    buf_fini(&lines);
+    return bytes < DRAINED_MAX ||
+           purge_refuse(error, &r->arena, 409, "too many origins are drained; undrain some");
+}
+
 /* Two that come at once must not leave the older state on disk. */
 static bool set_drained(struct admin *a, struct origin *o, bool drained)
 {
@@ -241,6 +252,8 @@ void origin_api_drain(struct admin *a, struct request *r, const struct token_rig
         good = refuse_unknown(a, r, p.url, &error);
     if (good && drained && !p.force && !origin_is_drained(o))
         good = refuse_last(a, r, o, &error);
+    if (good && drained)
+        good = refuse_many(a, r, &error);
     if (!good) {
         answer_error(r, error.status, "%.*s", STR_ARG(error.text));
         return;

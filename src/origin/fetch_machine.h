@@ -110,9 +110,9 @@ struct fetch {
 
 /* ---- fetch.c ---- */
 
-/* Sends the request to another origin of the site, when there is one and the budget permits it (decision 075).
- * Nothing of an answer was taken. `why`: what is wrong with this one. false: nothing was done. May end the
- * fetch, else. */
+/* Sends the request to another origin of the site, when there is one and the budget permits it (decision
+ * 075). Nothing of an answer was taken. `why`: what is wrong with this one. false: nothing was done. May end
+ * the fetch, else. */
 bool fetch_move(struct fetch *f, enum reason why);
 /* Asks the pool for a connection; the request goes out as soon as there is one. Also for a retry, after
  * fetch_drop_connection. May end the fetch. */

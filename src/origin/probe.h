@@ -27,8 +27,8 @@ struct prober {
 /* Makes one that checks nothing. On main's thread, before the worker starts. The arguments outlive it. */
 void prober_init(struct prober *p, struct loop *loop, struct log *log, struct pool *pool,
                  struct counters *counters, struct origins *origins);
-/* Checks what these settings say from now on, and nothing else: an origin that is checked no more is up. Takes
- * a reference. */
+/* Checks what these settings say from now on, and nothing else: an origin that is checked no more is up.
+ * Takes a reference. */
 void prober_start(struct prober *p, struct settings *s);
 /* Checks nothing any more. What is down stays down. */
 void prober_stop(struct prober *p);

@@ -1,7 +1,7 @@
 /*
- * How many requests may be tried once more elsewhere: at most a fifth of the requests of the last ten seconds,
- * and RETRIES_FLOOR of them in any case. So an outage is not made worse by requests that all come twice. Not
- * locked: its owner does that. Pure but for the time, which is an argument.
+ * How many requests may be tried once more elsewhere: at most a fifth of the requests of the last ten
+ * seconds, and RETRIES_FLOOR of them in any case. So an outage is not made worse by requests that all come
+ * twice. Not locked: its owner does that. Pure: the time is an argument.
  */
 #ifndef ORIGIN_RETRIES_H
 #define ORIGIN_RETRIES_H

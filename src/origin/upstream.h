@@ -1,6 +1,6 @@
 /*
- * Upstreams: the origins of a site, and which of them a fetch gets (docs/ORIGINS.md, decision 075). One struct
- * for each list of origins that a site's settings ever had, shared by all workers. It stays until
+ * Upstreams: the origins of a site, and which of them a fetch gets (docs/ORIGINS.md, decision 075). One
+ * struct for each list of origins that a site's settings ever had, shared by all workers. It stays until
  * origins_fini. Any thread may call these functions, without a lock held.
  */
 #ifndef ORIGIN_UPSTREAM_H
@@ -30,11 +30,12 @@ struct upstream_candidate {
 /* What a turn of weight 1 adds to `pass`. */
 #define UPSTREAM_PASS ((uint64_t)1 << 40)
 
-/* Returns a weight in thousandths, less while an origin starts slowly: it has been well since then. INT64_MIN:
- * since ever. */
+/* Returns a weight in thousandths, less while an origin starts slowly: it has been well since then.
+ * INT64_MIN: since ever. */
 uint32_t upstream_weight(uint32_t weight, int64_t well_since_ms, int64_t slow_start_ms, int64_t now_mono_ms);
-/* Returns which one is chosen, of the best rank: the one with the least to do for its weight, and of such ones
- * the one whose turn it is. SIZE_MAX: all are UPSTREAM_NEVER. Sets the passes to what they are afterwards. */
+/* Returns which one is chosen, of the best rank: the one with the least to do for its weight, and of such
+ * ones the one whose turn it is. SIZE_MAX: all are UPSTREAM_NEVER. Sets the passes to what they are
+ * afterwards. */
 size_t upstream_pick(struct upstream_candidate *v, size_t n);
 
 /* ---- a site's origins ---- */

@@ -63,8 +63,9 @@ void request_undo_begun(struct request *r)
 /* ---- the question ---- */
 
 /*
- * One look. It differs while all origins of the site are sick (decisions 031 and 075): a request that may be served stale on an
- * error does not wait for the error. One of them tries, now and then, whether one is well again.
+ * One look. It differs while all origins of the site are sick (decisions 031 and 075): a request that may be
+ * served stale on an error does not wait for the error. One of them tries, now and then, whether one is well
+ * again.
  */
 static void look_once(struct request *r)
 {
