@@ -77,6 +77,10 @@ group_test() {
     need command chromium chromium
     need command curl curl
     need command openssl openssl
+    need command nghttp nghttp2-client
+    need command sslscan sslscan
+    need command testssl testssl.sh
+    need file /usr/lib/python3/dist-packages/h2/connection.py python3-h2
     need command pebble pebble
     need command certutil libnss3-tools
     need command update-ca-certificates ca-certificates

@@ -130,6 +130,8 @@ is_wanted sim && part sim make --no-print-directory sim SECONDS=30 SEED=1 WORLDS
 if is_wanted scenario; then
     part scenario node tests/scenario/run.mjs
     # What a page means does not depend on how bytes come; how connections live does.
+    part scenario-tls env FRESHET_FRONT=tls node tests/scenario/run.mjs
+    part scenario-h2 env FRESHET_FRONT=h2 node tests/scenario/run.mjs
     part scenario-epoll env FRESHET_IO=epoll node tests/scenario/run.mjs $by_connection
     part scenario-tsan $plainly node tests/scenario/run.mjs --build build-tsan $by_thread
 fi
@@ -140,6 +142,7 @@ fi
 if is_wanted conformance; then
     part conformance node tests/conformance/run.mjs
     part conformance-tls node tests/conformance/run.mjs --https --profile rfc9111
+    part conformance-h2 node tests/conformance/run.mjs --http2
     part conformance-asan node tests/conformance/run.mjs --freshet build-dev/src/freshet
 fi
 is_wanted e2e && part e2e env FRESHET="$PWD/build-dev/src/freshet" bash tests/e2e/run.sh

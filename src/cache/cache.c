@@ -1,6 +1,7 @@
 #include "cache/cache.h"
 
 #include "base/mem.h"
+#include "cache/hints.h"
 #include "cache/index.h"
 
 /* How many purged names are remembered: at this many bytes each, with their place in the table, they may take
@@ -26,11 +27,13 @@ struct cache *cache_new(const struct hash_secret *secret, int64_t memory_bytes)
         list_init(&c->fills[i].list);
     }
     index_init(c);
+    c->hints = hints_new(&c->memory);
     return c;
 }
 
 void cache_free(struct cache *c)
 {
+    hints_free(c->hints);
     index_fini(c);
     for (size_t i = 0; i < CACHE_FILLS; i++)
         lock_fini(&c->fills[i].lock);

@@ -19,6 +19,7 @@
 
 struct family;
 struct disk;
+struct hints;
 
 struct shard {
     _Alignas(64) struct lock lock;
@@ -54,6 +55,7 @@ struct cache {
     struct epochs *epochs;
     struct disk *disk; /* NULL: pages are in memory only. Main sets it before the workers start */
     struct evict *evict;
+    struct hints *hints;
     struct shard shards[CACHE_SHARDS];
     struct fills fills[CACHE_FILLS];
     _Atomic int64_t objects, families; /* gauges; objects: in the index and sealed */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cache/cache.h"
+#include "cache/hints.h"
 #include "cache/purge_names.h"
 
 bool purge_refuse(struct purge_error *error, struct arena *a, int status, const char *fmt, ...)
@@ -106,6 +107,8 @@ bool purge_apply(struct cache *c, const struct settings *settings, const struct 
     if (names.n == 0)
         return true;
     purge_these(c, p, &names, now_mono_ms, out);
+    if (p->scope == PURGE_OF_SITE)
+        hints_forget(c, out->sequence);
     /* Which name a URL with a query is stored under depends on its resource's rule. A fetch that began
      * before the purge may have brought another rule between the look at the rule and the purge: so the
      * rules are asked again, and what they say now is purged too. A fetch that brings another rule later

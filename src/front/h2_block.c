@@ -22,12 +22,24 @@ static bool is_of_connection(struct str name)
 }
 
 /* Only of an upgrade and of interim heads such fields are among the lines. */
-static void add_lines(struct buf *to, struct str lines, bool may_have_others)
+static void add_lines(struct buf *to, struct str lines, bool may_have_others, struct str *priority)
 {
     struct field f;
-    while (lines_next(&lines, &f))
+    while (lines_next(&lines, &f)) {
         if (!may_have_others || !is_of_connection(f.name))
             hpack_add(to, f.name, f.value);
+        if (h2_blocks_is_priority(f.name))
+            *priority = f.value;
+    }
+}
+
+/* The origin knows better than the client what is urgent, where it says so; of what it does not name the
+ * client's word stays (RFC 9218 §8). */
+static void merge_priority(struct h2_exchange *x, struct str value)
+{
+    struct priority p = h2_priority(x->stream);
+    priority_parse(value, &x->request.arena, &p);
+    h2_set_priority(x->client->h2, x->stream, p);
 }
 
 static struct str put_status(char place[HPACK_STATUS_MOST], int status)
@@ -51,10 +63,12 @@ static void put(struct h2_exchange *x, int status, struct str stored, struct str
 void h2_put_head(struct h2_exchange *x, const struct reply *reply, bool last)
 {
     struct buf *b = &x->client->front->block;
-    struct str stored = reply->upgrade ? STR_NONE : h2_blocks_find(&x->client->front->blocks, reply->lines);
+    struct str priority = STR_NONE, stored = STR_NONE;
+    if (!reply->upgrade)
+        stored = h2_blocks_find(&x->client->front->blocks, reply->lines, &priority);
     buf_clear(b);
     if (!stored.n)
-        add_lines(b, reply->lines, reply->upgrade);
+        add_lines(b, reply->lines, reply->upgrade, &priority);
     for (unsigned i = 0; i < reply->extra_n; i++)
         hpack_add(b, reply->extra[i].name, reply->extra[i].value);
     if (reply->length >= 0) {
@@ -67,6 +81,8 @@ void h2_put_head(struct h2_exchange *x, const struct reply *reply, bool last)
                   (struct str){ at, (size_t)(digits + sizeof(digits) - at) });
     }
     put(x, reply->status, stored, buf_str(b), last);
+    if (priority.n)
+        merge_priority(x, priority);
 }
 
 void h2_put_interim(struct h2_exchange *x, int status, const struct fields *fields)

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "http/hpack.h"
+#include "http/lines.h"
 
 #define SLOT_BITS  10
 #define SLOTS      ((size_t)1 << SLOT_BITS)
@@ -14,6 +15,8 @@ struct h2_blocks_slot {
     const char *seen; /* where the lines stood that came here last */
     struct buf text;
     size_t lines_n; /* of `text` */
+    /* where the value of their Priority field is in `text`; n 0: there is none */
+    uint32_t priority_at, priority_n;
 };
 
 /* Lines of a stored response stay where they are, and are aligned. */
@@ -29,10 +32,19 @@ static void make(struct h2_blocks_slot *s, struct str lines)
     buf_add(&s->text, lines);
     s->lines_n = lines.n;
     hpack_add_lines(&s->text, lines);
+    s->priority_n = 0;
+    struct str rest = lines;
+    struct field f;
+    while (lines_next(&rest, &f))
+        if (h2_blocks_is_priority(f.name)) {
+            s->priority_at = (uint32_t)(f.value.p - lines.p);
+            s->priority_n = (uint32_t)f.value.n;
+        }
 }
 
-struct str h2_blocks_find(struct h2_blocks *b, struct str lines)
+struct str h2_blocks_find(struct h2_blocks *b, struct str lines, struct str *priority)
 {
+    *priority = STR_NONE;
     if (lines.n == 0 || lines.n > LINES_MOST)
         return STR_NONE;
     if (!b->slots)
@@ -45,6 +57,8 @@ struct str h2_blocks_find(struct h2_blocks *b, struct str lines)
     }
     if (!is_it)
         make(s, lines);
+    if (s->priority_n)
+        *priority = (struct str){ s->text.p + s->priority_at, s->priority_n };
     return str_from_index(buf_str(&s->text), s->lines_n);
 }
 

@@ -15,8 +15,14 @@ struct h2_blocks {
 
 /* Returns the block of these lines, without its :status. Empty: the caller makes one, since they came for the
  * first time, or are long. The block is good until the next call. `lines` is where a stored response has
- * them: others find less. They have no field that HTTP/2 forbids. */
-struct str h2_blocks_find(struct h2_blocks *b, struct str lines);
+ * them: others find less. They have no field that HTTP/2 forbids. *priority: when a block is found, the value
+ * of their Priority field, as long as the block; n 0: none. */
+struct str h2_blocks_find(struct h2_blocks *b, struct str lines, struct str *priority);
+/* Is that the name of the Priority field (RFC 9218 §5)? */
+static inline bool h2_blocks_is_priority(struct str name)
+{
+    return name.n == 8 && (name.p[0] | 0x20) == 'p' && str_eq_nocase(name, STR("Priority"));
+}
 /* Forgets all and gives the memory back. */
 void h2_blocks_drop(struct h2_blocks *b);
 

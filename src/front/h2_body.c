@@ -113,6 +113,14 @@ static size_t feed(struct h2_exchange *x, struct str data)
     return x->is_connect ? feed_raw(x, data) : feed_body(x, data);
 }
 
+/* All of the body came. A client that told its length may say later that the stream ends: waiting for that
+ * could cost the origin's connection, whose answer may be earlier. */
+static bool has_all(const struct h2_exchange *x)
+{
+    const struct framing *f = &x->request.framing;
+    return x->ended || (!x->is_connect && f->kind == FRAMING_LENGTH && x->got == f->length);
+}
+
 /* The request may be over afterwards. */
 static void feed_kept(struct h2_exchange *x)
 {
@@ -122,7 +130,7 @@ static void feed_kept(struct h2_exchange *x)
         return;
     buf_fini(&x->in);
     x->at = 0;
-    if (!x->ended || x->done)
+    if (!has_all(x) || x->done)
         return;
     if (x->tunnel && !x->raw_ended) {
         x->raw_ended = true;

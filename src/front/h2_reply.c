@@ -217,6 +217,7 @@ const struct front_ops h2_ops = {
     .note = note,
     .took = has_taken,
     .held = held,
+    .takes_hints = true,
     .interim = send_interim,
     .want_body = h2_want_body,
     .upgrade = upgrade,

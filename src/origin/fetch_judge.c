@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cache/hints.h"
 #include "cache/room.h"
 #include "http/accept.h"
 #include "http/lines.h"
@@ -316,6 +317,8 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
                                    .fetched_status = a->fetched_status,
                                    .successor_of = successor_of,
                                });
+    if (v->store && a->status == 200 && f->plan.site->early_hints && !f->part_of.is)
+        hints_learn(f->f->cache, &f->place, a->fields, f->object->begin);
     if (f->invalidated && v->store) {
         object_begin_again(f->object, f->plan.place.primary, epochs_latest(f->f->cache->epochs));
         index_begin(f->object, &f->place, f->object->begun_mono_ms);

@@ -306,6 +306,8 @@ static enum step do_await(struct request *r)
         return tunnel_is_over(r) ? STEP_FINISH : STEP_WAIT;
     if (!r->reader && !object_is_done(o) && !request_wait(r))
         return request_look_again(r);
+    if (r->reader && object_state(o) == OBJECT_NEW)
+        request_hint(r);
     switch (object_state(o)) {
     case OBJECT_NEW:
         if (!r->timed_out)

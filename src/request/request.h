@@ -74,6 +74,8 @@ struct front_ops {
     bool (*took)(struct request *r);
     /* Returns the bytes sent that the client has not acknowledged, as far as is known. */
     uint64_t (*held)(struct request *r);
+    /* May this client be sent a 1xx that it has not asked for? Some of HTTP/1.1 take it for the answer. */
+    bool takes_hints;
     /* Sends a 1xx, or drops it when the client cannot take one now. */
     void (*interim)(struct request *r, int status, const struct fields *fields);
     /* Asks for body bytes: request_body follows, from the loop. */
@@ -251,6 +253,7 @@ struct request {
     struct fetch_client fetch_client;
     struct upload *upload;
     bool collapsed, background_started, stale_error;
+    bool hinted;        /* request_hint was asked */
     struct timer timer; /* waiting for a head, or for the client to take bytes */
     bool timed_out;
     struct body *body; /* of the object */

@@ -7,6 +7,7 @@
  *   request_disk.c      waiting for what is on disk
  *   request_ask.c       what the origin is asked: the visitor's own Range and conditions, or none
  *   request_fields.c    the fields that the origin is sent
+ *   request_hints.c     early hints for who waits
  *   request_body.c      the request's body: collected, or handed on as an upload
  *   request_budget.c    the memory of bodies that are collected, shared between clients
  *   request_wait.c      waiting for an object, and what becomes of those who wait in vain
@@ -63,6 +64,12 @@ void request_look(struct request *r);
 void request_undo_begun(struct request *r);
 /* Drops the references in `found`, and those to the object and to the stale one. */
 void request_drop_found(struct request *r);
+
+/* ---- request_hints.c ---- */
+
+/* The request waits for a page: tells the client its links, once, when the site says so and some are
+ * known. */
+void request_hint(struct request *r);
 
 /* ---- request_disk.c ---- */
 

@@ -18,6 +18,7 @@ COUNTER(PROXY_HEADERS_FAILED, "proxy_headers_failed_total",        counter, "Con
 COUNTER(HTTP2_CONNECTIONS,    "http2_connections_total",           counter, "Client connections that spoke HTTP/2")
 COUNTER(HTTP2_OPEN,           "http2_connections_open",            gauge,   "Client connections open that speak HTTP/2")
 COUNTER(HTTP2_REQUESTS,       "http2_requests_total",              counter, "Requests begun over HTTP/2")
+COUNTER(EARLY_HINTS,          "early_hints_total",                 counter, "Visitors who were told links of a page before it was there (103 Early Hints)")
 COUNTER(HTTP2_RESETS,         "http2_streams_reset_total",         counter, "Streams of HTTP/2 that the client reset, or that we reset for a fault of it")
 COUNTER(HTTP2_ERRORS,         "http2_connection_errors_total",     counter, "Connections of HTTP/2 that ended by an error of the client")
 COUNTER(HTTP2_CALMED,         "http2_calmed_total",                counter, "Connections of HTTP/2 that ended since the client did too often what costs us (ENHANCE_YOUR_CALM)")

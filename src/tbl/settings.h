@@ -143,6 +143,7 @@ SETTING(SITE, BOOL,  default_browser_revalidate, "true",       0, 0, STORE, "Wit
 SETTING(SITE, BOOL,  generate_etag,          "true",           0, 0, SERVE, "Make an ETag of the body when the origin gives no validator.")
 SETTING(SITE, BOOL,  accept_ranges,          "true",           0, 0, STORE, "Say Accept-Ranges: bytes on stored pages, when the origin says nothing about ranges.")
 SETTING(SITE, COUNT, ranges,                 "8",              1, 64, SERVE, "Most ranges of one request answered as multipart; with more the whole body is sent.")
+SETTING(SITE, BOOL,  early_hints,            "false",          0, 0, STORE, "Tell visitors who wait for a page its links preload, modulepreload and preconnect, as its stored answer had them, before it is there (103 Early Hints; HTTP/2 only).")
 SETTING(SITE, BOOL,  netlify_status,         "false",          0, 0, SERVE, "Cache-Status as Netlify writes it (\"Netlify Edge\"; hit; fwd=stale), for clients that look for it.")
 
   SETTING_SECTION(SITE, "Cache key")

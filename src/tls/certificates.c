@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "io/address.h"
 #include "tls/alpn_proof.h"
 #include "tls/context.h"
 
@@ -180,15 +181,23 @@ void certificates_seal(struct certificates *c)
 
 /* ---- handshakes ---- */
 
+/* The host that the client asks for. An address is no host (RFC 6066 §3): who sends one names nobody. */
+static struct str asked_name(const SSL *ssl)
+{
+    struct address ip;
+    const char *text = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    struct str name = str_from(text);
+    return text && address_parse_ip(name, 0, &ip) ? STR_NONE : name;
+}
+
 /* OpenSSL calls it for each handshake, also of a client that sends no name. */
 static int name_known(SSL *ssl, int *alert, void *arg)
 {
     struct certificates *c = arg;
-    const char *text = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    struct str name = str_from(text);
+    struct str name = asked_name(ssl);
     if (SSL_get_SSL_CTX(ssl) != c->root) /* that of a proof */
         return SSL_TLSEXT_ERR_OK;
-    const struct entry *e = text ? find_host(c, name) : c->n ? &c->unnamed : NULL;
+    const struct entry *e = name.p ? find_host(c, name) : c->n ? &c->unnamed : NULL;
     if (!e) {
         *alert = SSL_AD_UNRECOGNIZED_NAME;
         if (c->rules.unknown)

@@ -3,12 +3,19 @@
 // up when no answer comes: a cache that hangs must fail its test, not the run.
 
 import { readFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { STATUS_CODES, request as httpRequest } from 'node:http';
+import { connect as http2Connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 
 const ANSWER_LIMIT_MS = 30000;
 
 let ca;
+let byHttp2 = false;
+
+/** From now on requests are made by HTTP/2, a connection each. */
+export function useHttp2() {
+  byHttp2 = true;
+}
 
 /** From now on certificates of that authority are believed, and no others. */
 export function trustAuthority(file) {
@@ -73,14 +80,83 @@ function headOf(url, init, body) {
   return head;
 }
 
+/** A body as its chunks come. */
+class Body {
+  #chunks = [];
+
+  constructor(stream, over) {
+    this.whole = new Promise((done, cut) => {
+      stream.on('data', (chunk) => this.#chunks.push(chunk));
+      stream.on('end', () => done(Buffer.concat(this.#chunks).toString()));
+      stream.on('error', cut);
+      stream.on('close', () => {
+        cut(new Error('the answer was cut off')); // after its end this does nothing
+        over();
+      });
+    });
+    this.whole.catch(() => {}); // a body that nobody reads may be cut
+  }
+}
+
+const responseOf = (status, statusText, raw, interim, body) => ({
+  status,
+  statusText,
+  headers: askableByName(new Fields(raw)),
+  interim,
+  text: () => body.whole,
+});
+
+const withoutPseudo = (raw) => {
+  const out = [];
+  for (let i = 0; i < raw.length; i += 2) if (!raw[i].startsWith(':')) out.push(raw[i], raw[i + 1]);
+  return out;
+};
+
+/** The same by HTTP/2. Field lines stay lines of their own; what is of a connection of HTTP/1.1 has no place there. */
+function fetchByHttp2(url, { method, body, head }) {
+  return new Promise((resolve, reject) => {
+    const fields = { ':method': method, ':path': url.pathname + url.search, ':authority': url.host };
+    for (let i = 0; i < head.length; i += 2) {
+      const name = head[i].toLowerCase();
+      if (name === 'host' || name === 'connection') continue;
+      const value = head[i + 1].trim(); // RFC 9113 §8.2.1
+      fields[name] = name in fields ? [fields[name], value].flat() : value;
+    }
+    const session = http2Connect(url.origin, { ca });
+    const fail = (error) => {
+      clearTimeout(limit);
+      session.destroy();
+      reject(error);
+    };
+    const limit = setTimeout(() => fail(new Error(`no complete answer within ${ANSWER_LIMIT_MS / 1000} s`)), ANSWER_LIMIT_MS);
+    session.on('error', fail);
+    const stream = session.request(fields, { endStream: body.length === 0 });
+    const interim = [];
+    stream.on('headers', (headers, flags, raw) => interim.push({ status: headers[':status'], headers: new Fields(withoutPseudo(raw)) }));
+    stream.on('error', fail);
+    stream.on('response', (headers, flags, raw) => {
+      const whole = new Body(stream, () => {
+        clearTimeout(limit);
+        session.close();
+      });
+      resolve(responseOf(headers[':status'], STATUS_CODES[headers[':status']], withoutPseudo(raw), interim, whole));
+    });
+    stream.on('close', () => reject(new Error('the stream ended without an answer')));
+    if (body.length > 0) stream.end(body);
+  });
+}
+
 /** Resolves at the head of the final response; `text()` waits for its body. */
 export function fetchOnce(address, init = {}) {
   const url = new URL(address);
   const body = Buffer.from(init.body ?? '');
-  const options = { host: url.hostname, port: url.port, path: url.pathname + url.search, method: init.method ?? 'GET' };
+  const method = init.method ?? 'GET';
+  const head = headOf(url, { headers: [], ...init }, body);
+  if (byHttp2) return fetchByHttp2(url, { method, body, head });
+  const options = { host: url.hostname, port: url.port, path: url.pathname + url.search, method };
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const request = send({ ...options, ca, agent: false, headers: headOf(url, { headers: [], ...init }, body) });
+    const request = send({ ...options, ca, agent: false, headers: head });
     const interim = [];
     const limit = setTimeout(() => {
       request.destroy(new Error(`no complete answer within ${ANSWER_LIMIT_MS / 1000} s`));
@@ -91,21 +167,8 @@ export function fetchOnce(address, init = {}) {
       reject(error);
     });
     request.on('response', (response) => {
-      const chunks = [];
-      const whole = new Promise((done, cut) => {
-        response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () => done(Buffer.concat(chunks).toString()));
-        response.on('error', cut);
-        response.on('close', () => clearTimeout(limit));
-      });
-      whole.catch(() => {}); // a body that nobody reads may be cut
-      resolve({
-        status: response.statusCode,
-        statusText: response.statusMessage,
-        headers: askableByName(new Fields(response.rawHeaders)),
-        interim,
-        text: () => whole,
-      });
+      const whole = new Body(response, () => clearTimeout(limit));
+      resolve(responseOf(response.statusCode, response.statusMessage, response.rawHeaders, interim, whole));
     });
     request.end(body);
   });

@@ -1,11 +1,12 @@
 // Runs npm http-cache-tests, as its newest version asks for it, and the tests of additional.mjs against freshet, once a
 // profile, and holds the results against expected-PROFILE.json: what is not listed there must pass, what is listed must not.
 //
-// Usage: node run.mjs [--profile isr|rfc9111] [--id TEST] [--https] [--verbose] [--freshet PATH]
+// Usage: node run.mjs [--profile isr|rfc9111] [--id TEST] [--https|--http2] [--verbose] [--freshet PATH]
 //        node run.mjs --profile P --base URL --origin-port PORT    (a running proxy whose origin is 127.0.0.1:PORT)
 //   --profile  one of the two; without it both, one after the other
 //   --id       one test, with the traffic at the client and at the origin; the tests that it stands on are not run
 //   --https    the client speaks TLS, by a certificate of freshet's local authority
+//   --http2    the same, and HTTP/2
 //   --verbose  a line for every test, the "check" kind too, which is only for information
 //   --freshet  the program; else the variable FRESHET, else build/freshet
 // Exit code: 0, 1 (something is not as expected), 2 (wrong usage).
@@ -30,7 +31,7 @@ const PAUSE_MS = 3000; // of pause_after
 const START_LIMIT_MS = 10000;
 const STOP_LIMIT_MS = 10000;
 
-const USAGE = `Usage: run.mjs [--profile isr|rfc9111] [--id TEST] [--https] [--verbose] [--freshet PATH]
+const USAGE = `Usage: run.mjs [--profile isr|rfc9111] [--id TEST] [--https|--http2] [--verbose] [--freshet PATH]
        run.mjs --profile isr|rfc9111 --base URL --origin-port PORT`;
 
 function usage(message) {
@@ -42,7 +43,9 @@ function options() {
   const string = { type: 'string' };
   const names = { profile: string, id: string, base: string, 'origin-port': string, freshet: string };
   try {
-    return parseArgs({ options: { ...names, verbose: { type: 'boolean' }, https: { type: 'boolean' } } }).values;
+    const flag = { type: 'boolean' };
+    const { values } = parseArgs({ options: { ...names, verbose: flag, https: flag, http2: flag } });
+    return { ...values, https: values.https || values.http2 };
   } catch (error) {
     return usage(error.message);
   }
@@ -58,7 +61,7 @@ if (!existsSync(here('node_modules/http-cache-tests'))) usage('The suite is not 
 
 // What the suite brings is imported only now, so that a missing installation is said in words.
 const { testsFor } = await import('./suite.mjs');
-const { fetchOnce, trustAuthority } = await import('./client.mjs');
+const { fetchOnce, trustAuthority, useHttp2 } = await import('./client.mjs');
 const { compare, judge } = await import('./judge.mjs');
 const config = await import('http-cache-tests/client/config.mjs');
 const { makeCacheTest, testResults } = await import('http-cache-tests/client/test.mjs');
@@ -132,6 +135,7 @@ async function startFreshet(profile, originPort) {
     rmSync(folder, { recursive: true });
     return trouble;
   };
+  if (opts.http2) useHttp2();
   if (opts.https) trustAuthority(join(folder, 'state', 'authority.pem'));
   return { base: `${opts.https ? 'https' : 'http'}://127.0.0.1:${port}`, stop };
 }

@@ -131,6 +131,7 @@ test('over https, as a browser sees it that was told to trust the local authorit
     const hit = await secure.reload();
     assert.match((await hit.headerValue('cache-status')) ?? '', /freshet;\s*hit/);
     assert.equal((await hit.securityDetails()).protocol, 'TLS 1.3');
+    assert.equal(await secure.evaluate(() => performance.getEntriesByType('navigation')[0].nextHopProtocol), 'h2');
   } finally {
     await other.close();
   }

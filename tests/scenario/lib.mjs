@@ -10,6 +10,8 @@ import { Worker } from 'node:worker_threads';
 import { alarm, lives } from '../process.mjs';
 
 const token = 'token-of-the-tests';
+// tls, h2: clients that ask at `front` are asked for through that (relay.mjs). Empty: they are freshet's own.
+const relayed = process.env.FRESHET_FRONT;
 const patience_ms = 30_000;
 
 // "1500ms", "10s", "-2h", "1d" in milliseconds.
@@ -86,9 +88,14 @@ export class Freshet {
       flags = flags.toSpliced ? flags.toSpliced(yaml, 2) : [...flags.slice(0, yaml), ...flags.slice(yaml + 2)];
       config.push(this.at('config.yaml'));
     }
-    const usual = { '--listen': `unix:${path.resolve(this.at('front'))}`, '--admin': `unix:${path.resolve(this.at('admin'))}`,
+    const front = path.resolve(this.at('front'));
+    const usual = { '--listen': `unix:${front}`, '--admin': `unix:${path.resolve(this.at('admin'))}`,
       '--control': this.at('control'), '--state': this.at('state'), '--token': token, '--workers': '1', '--disk': '16M',
       ...(process.env.FRESHET_IO ? { '--io': process.env.FRESHET_IO } : {}) };
+    if (relayed) {
+      const [cert, key] = ['cert', 'key'].map((end) => path.join(process.env.FRESHET_FRONT_PAIR, `pair.${end}`));
+      Object.assign(usual, { '--listen': `unix:${front}-clear`, '--https': `unix:${front}-tls`, '--cert': cert, '--key': key });
+    }
     // A scripted origin has one connection: on a slow machine it must not end between two requests, and with a turn of the clock it does.
     if (!/origin.idle.timeout/.test(flags.join() + (config.length ? this.note('config.yaml') : ''))) usual['--origin-idle-timeout'] = '30s';
     // A flag would count more than the file.
@@ -105,7 +112,18 @@ export class Freshet {
       if (!exists(this.at('pid')) || !exists(this.at('control'))) return false;
       return this.gauges().then(() => true, () => false);
     }, 30_000);
+    if (relayed && args.includes(`unix:${front}-tls`)) await this.relay(front);
     this.note('files', String(await this.files()));
+  }
+
+  // What stands between clients and this freshet, until the scenario's end: the runner ends it.
+  async relay(front) {
+    if (exists(this.at('relay'))) return;
+    const child = spawn(process.execPath, [new URL('relay.mjs', import.meta.url).pathname, relayed, front, `${front}-tls`],
+      { detached: true, stdio: ['ignore', 'ignore', fs.openSync(this.at('relay.log'), 'a')] });
+    child.unref();
+    this.note('relay', String(child.pid));
+    await eventually('the relay listens', () => exists(front));
   }
 
   log() {

@@ -1,8 +1,9 @@
 // Runs scenarios, two at a time. Usage: node tests/scenario/run.mjs [--build FOLDER] [--keep] [PATTERN]...
-// FRESHET_IO=epoll in the environment: sockets without io_uring.
+// FRESHET_IO=epoll in the environment: sockets without io_uring. FRESHET_FRONT=tls, FRESHET_FRONT=h2: clients by TLS, by HTTP/2 (relay.mjs): those
+// in varnishtest's language, but for one whose head says `# http/1.1 in clear: WHY`.
 // A pattern is how a folder's or a file's name begins (b, b_stale, b001). Failing ones show the end of their log and of freshet's.
 // Last line: N passed, N failed, N skipped.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -32,6 +33,7 @@ if (!fs.existsSync(binary)) {
 const scenarios = fs.readdirSync(here, { withFileTypes: true }).filter((d) => d.isDirectory())
   .flatMap((d) => fs.readdirSync(path.join(here, d.name)).map((f) => `${d.name}/${f}`))
   .filter((f) => /\.(vtc|mjs)$/.test(f)).sort()
+  .filter((f) => !process.env.FRESHET_FRONT || (f.endsWith('.vtc') && !/^# http\/1\.1 in clear: /m.test(fs.readFileSync(path.join(here, f), 'utf8'))))
   .filter((f) => patterns.length === 0 || patterns.some((p) => f.startsWith(p) || path.basename(f).startsWith(p)));
 // Node programs take longest: first, so that the others fill up beside them.
 scenarios.sort((a, b) => b.endsWith('.mjs') - a.endsWith('.mjs'));
@@ -41,6 +43,14 @@ const failed = []; // their names, told once more at the end
 // The sanitizers' findings end the program, whoever runs this.
 const env = { ASAN_OPTIONS: 'abort_on_error=1:detect_leaks=1', UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
   TSAN_OPTIONS: 'halt_on_error=1', ...process.env, FRESHET: binary, TZ: 'UTC' };
+
+// A certificate for all freshets of this run.
+if (env.FRESHET_FRONT) {
+  const folder = (env.FRESHET_FRONT_PAIR = fs.mkdtempSync(path.join(os.tmpdir(), 'fr-pair-')));
+  process.on('exit', () => fs.rmSync(folder, { recursive: true }));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '90', '-subj', '/CN=test',
+    '-addext', 'subjectAltName=DNS:test', '-keyout', `${folder}/pair.key`, '-out', `${folder}/pair.cert`], { stdio: 'pipe' });
+}
 
 // Ports below the range that the kernel hands out by itself, each given out once.
 let port = 20000 + (process.pid % 1000) * 10;
@@ -128,11 +138,14 @@ async function run(scenario) {
   } else {
     console.log(`${count.skipped && !count.passed ? 'skipped' : 'ok'} ${scenario} (${seconds} s${count.passed > 1 ? `, ${count.passed} cases` : ''})`);
   }
-  for (const i of left) {
-    if (fs.existsSync(`${i}/status`)) continue;
+  const kill = (file) => {
     try {
-      process.kill(+fs.readFileSync(`${i}/pid`, 'utf8'), 'SIGKILL');
-    } catch { /* it ended meanwhile */ }
+      process.kill(+fs.readFileSync(file, 'utf8'), 'SIGKILL');
+    } catch { /* it ended meanwhile, or never was */ }
+  };
+  for (const i of left) {
+    if (!fs.existsSync(`${i}/status`)) kill(`${i}/pid`);
+    kill(`${i}/relay`);
   }
   if (keep) {
     console.log(`kept ${folder}`);

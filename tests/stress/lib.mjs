@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import http2 from 'node:http2';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -18,8 +19,9 @@ export const patience_ms = +(process.env.STRESS_PATIENCE ?? 20) * 1000;
 const scale = +(process.env.STRESS_SCALE ?? 1);
 export const scaled = (n, least = 1) => Math.max(least, Math.round(n * scale));
 
-// Clients speak TLS.
-const by_tls = process.env.STRESS_TLS === '1';
+// Clients speak TLS; those who only ask speak HTTP/2 over it.
+const by_http2 = process.env.STRESS_TLS === 'h2';
+const by_tls = process.env.STRESS_TLS === '1' || by_http2;
 
 // ---- dice ----
 
@@ -318,7 +320,7 @@ class Parser {
 // ---- clients ----
 
 // One connection to freshet. `ask` resolves with {status, fields, body, cut}; several may be under way (pipelined).
-export class Client {
+class Http1Client {
   constructor(at, options = {}) {
     this.waiting = [];
     this.ended = false;
@@ -423,6 +425,48 @@ export class Client {
     this.socket.destroy();
   }
 }
+
+// The same with HTTP/2: each request is a stream.
+class Http2Client {
+  constructor(at, options = {}) {
+    // Nobody is named, so that tests may ask for any host (RFC 9113 §9.1.2).
+    const createConnection = () => tls.connect({ ...at, ...options, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    this.session = http2.connect('https://localhost', { createConnection }).on('error', () => {});
+    this.session.on('close', () => (this.ended = true));
+  }
+
+  ask(target, fields = {}, options = {}) {
+    const method = options.method ?? 'GET';
+    const { Host: host = 'test', ...others } = fields;
+    const has_body = options.body?.length > 0;
+    return new Promise((resolve) => {
+      const a = { status: 0, fields: {}, bytes: 0, cut: true, interims: 0 };
+      const chunks = [];
+      if (this.ended) return void resolve({ ...a, body: Buffer.alloc(0) });
+      const s = this.session.request({ ':method': method, ':path': target, ':authority': host, ...others }, { endStream: !has_body });
+      s.on('response', ({ ':status': status, ...of }) => {
+        Object.assign(a, { status, fields: of });
+        options.onHead?.(a);
+      });
+      s.on('headers', () => a.interims++);
+      s.on('data', (d) => {
+        a.bytes += d.length;
+        if (!options.drop) chunks.push(d);
+        options.onData?.(a, d);
+      });
+      s.on('end', () => (a.cut = s.rstCode !== http2.constants.NGHTTP2_NO_ERROR));
+      s.on('error', () => {});
+      s.on('close', () => resolve(Object.assign(a, { body: Buffer.concat(chunks) })));
+      if (has_body) s.end(options.body);
+    });
+  }
+
+  close() {
+    this.session.destroy();
+  }
+}
+
+export const Client = by_http2 ? Http2Client : Http1Client;
 
 // One request on a connection of its own.
 export async function once(at, target, fields = {}, options = {}) {

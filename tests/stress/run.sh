@@ -2,7 +2,7 @@
 # The stress tests: what freshet promises when many things happen at once. Each file is one test with a freshet of its own; at its
 # end everything is back where it began: gauges, memory, descriptors, and no report of a sanitizer.
 # Usage: tests/stress/run.sh [FRESHET] [NAME]...     default: the build of `make dev`, all tests
-#   STRESS_TLS=1    clients speak TLS
+#   STRESS_TLS=1    clients speak TLS; h2: HTTP/2 over it
 #   STRESS_SEED=N   the dice of a run before; every test prints its own
 #   STRESS_SCALE=F  so many times the rounds and requests: 0.3 for the thread sanitizer
 #   STRESS_KEEP=1   the folder with the access log stays
@@ -20,10 +20,14 @@ export FRESHET=${1:-build-dev/src/freshet}
 }
 ulimit -n "$(ulimit -H -n)"
 passed=0 failed=0 skipped=0
-# NAME-tls: the same through TLS.
-for name in $(basename -s .mjs tests/stress/*.mjs) herd-tls visitors-tls; do
-    file=tests/stress/${name%-tls}.mjs
-    [[ $name == *-tls ]] && export STRESS_TLS=1
+# NAME-tls, NAME-h2: the same through TLS, and by HTTP/2.
+for name in $(basename -s .mjs tests/stress/*.mjs) herd-tls visitors-tls herd-h2 visitors-h2 purge_random-h2; do
+    file=tests/stress/${name%-*}.mjs
+    case $name in
+    *-tls) export STRESS_TLS=1 ;;
+    *-h2) export STRESS_TLS=h2 ;;
+    *) file=tests/stress/$name.mjs ;;
+    esac
     [ "$name" = lib ] && continue
     # Only by its name: its dice still meet what Node refuses and RFC 9112 permits.
     [ "$name" = differential ] && [ $# = 0 ] && continue

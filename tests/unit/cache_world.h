@@ -6,6 +6,7 @@
 #include "cache_test.h"
 
 #include "base/mem.h"
+#include "cache/hints.h"
 #include "cache/index.h"
 
 static const struct hash_secret secret = { "a secret that everybody knows" };
@@ -45,6 +46,7 @@ static inline int world_end(void **state)
     for (size_t i = 0; i < CACHE_FILLS; i++)
         lock_fini(&cache->fills[i].lock);
     evict_free(cache->evict);
+    hints_free(cache->hints);
     epochs_free(cache->epochs);
     int64_t left = memory_used(&cache->memory), passing = cache->memory.passing_bytes;
     int64_t objects = cache->objects, families = cache->families;

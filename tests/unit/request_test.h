@@ -10,6 +10,7 @@
 #include "io_test.h"
 
 #include "base/mem.h"
+#include "cache/hints.h"
 #include "cache/index.h"
 #include "cache/room.h"
 #include "conf/settings.h"
@@ -395,6 +396,7 @@ static inline void spot_fini(struct spot *p)
     for (size_t i = 0; i < CACHE_FILLS; i++)
         lock_fini(&c->fills[i].lock);
     evict_free(c->evict);
+    hints_free(c->hints);
     epochs_free(c->epochs);
     assert_int_equal(memory_used(&c->memory), 0);
     assert_int_equal(c->memory.passing_bytes, 0);

@@ -9,12 +9,12 @@ const wait = gate();
 const answer = (r) => {
   if (r.method === 'POST') return reply(`got ${r.body.length}`);
   if (r.target.startsWith('/late')) return wait.opened.then(() => reply('late'));
-  return reply(r.target.startsWith('/small') ? 'small' : body, { 'CDN-Cache-Control': 'max-age=600' });
+  return reply(r.target.startsWith('/small') ? 'small' : body, { 'CDN-Cache-Control': 'max-age=600', ...(r.target === '/urgent' ? { Priority: 'u=0' } : {}) });
 };
-await scenario({ answer, flags: ['--http2-clear', '--send-timeout', '20s', '--body-timeout', '20s', '--origin-connections', '4'] }, async ({ ask, cases, freshet }) => {
+await scenario({ answer, flags: ['--http2-clear', '--send-timeout', '20s', '--body-timeout', '20s', '--origin-connections', '4'] }, async ({ ask, cases, freshet, origin }) => {
   const connect = (options) => new Frames('front', options);
   const alone = { opens: false };
-  for (const path of ['/page', '/page2', '/small', '/small2']) await ask(path);
+  for (const path of ['/page', '/page2', '/urgent', '/small', '/small2']) await ask(path);
   await cases.check('an answer stops at the stream\'s window and goes on with it', async () => {
     const c = connect({ ...alone, values: { 4: 1000 } });
     const id = c.request('/page');
@@ -116,6 +116,35 @@ await scenario({ answer, flags: ['--http2-clear', '--send-timeout', '20s', '--bo
     const [a, b] = turns.map((id) => d.stream(id).bytes);
     check(Math.abs(a - b) < 120_000 && a && b, `${a} and ${b} bytes`);
     d.close();
+  });
+  await cases.check('the origin may say that its answer is urgent (RFC 9218 §8)', async () => {
+    for (const turn of ['one that is asked for first', 'one that is asked for again', 'one whose block is kept']) {
+      const c = connect({ ...alone, values: { 4: 0x7fffffff } });
+      const [usual, urgent] = ['/page', '/urgent'].map((p) => c.request(p));
+      await c.when('both heads, and the window', () => c.streams[urgent]?.status && c.stream(usual).bytes + c.stream(urgent).bytes === 65_535);
+      const before = c.stream(usual).bytes;
+      c.send(window_update(0, 100_000));
+      await c.when('the window', () => c.stream(usual).bytes + c.stream(urgent).bytes === 165_535);
+      equal(c.stream(usual).bytes, before, turn);
+      equal(c.stream(urgent).fields.priority, 'u=0');
+      c.close();
+    }
+  });
+  await cases.check('a body whose length was told is whole with its last byte: the origin\'s connection is kept, whenever the stream ends', async () => {
+    const c = connect();
+    await c.whole(c.request('/first', {}, { method: 'POST' }));
+    const connections = origin.sockets.size;
+    for (let i = 0; i < 3; i++) {
+      const up = c.request('/up', { 'content-length': '5' }, { method: 'POST', ends: false });
+      await c.data(up, 5);
+      await c.whole(up);
+      equal(c.stream(up).body, 'got 5');
+      await c.data(up, 0, true);
+    }
+    await c.pong();
+    equal(c.goaway.length, 0);
+    equal(origin.sockets.size, connections, 'connections to the origin');
+    c.close();
   });
   await cases.check('who sends more than the window is reset', async () => {
     const c = connect();

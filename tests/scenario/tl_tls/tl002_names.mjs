@@ -1,6 +1,7 @@
 // The name that a visitor asks for decides which certificate it gets, ECDSA or RSA as it can; TLS 1.2 and 1.3 alone are spoken; a name without a
 // certificate gets an alert, which is logged once; tickets bring visitors back to any worker.
 // hostile h3-23
+import { spawnSync } from 'node:child_process';
 import { check, equal, reply, request, scenario } from '../lib.mjs';
 import { Secure, address, certificate, hands } from '../tls.mjs';
 
@@ -23,6 +24,9 @@ await scenario({ answer: (r) => reply(r.fields.host), yaml, flags: ['--workers',
       equal((await hands({ host: 'shop.test', sigalgs: 'RSA-PSS+SHA256:RSA+SHA256', ...only })).name, 'shop-rsa');
       check(/^shop/.test((await hands({ host: '', ...only })).name), 'who names nobody gets the first');
       equal((await hands({ host: 'blog.test', ...only })).version, version);
+      // Node refuses to send an address; others do.
+      const { stdout } = spawnSync('openssl', ['s_client', '-unix', 'https', '-servername', '127.0.0.1'], { encoding: 'utf8', input: '' });
+      check(/subject=CN = shop/.test(stdout), 'so does who names an address');
     }
   });
   await cases.check('a name without a certificate gets an alert, logged once', async () => {
@@ -38,6 +42,14 @@ await scenario({ answer: (r) => reply(r.fields.host), yaml, flags: ['--workers',
     equal((await hands({ host: 'blog.test', ALPNProtocols: ['http/1.1', 'h2'] })).protocol, 'h2', 'ours comes first');
     equal((await hands({ host: 'blog.test' })).protocol, false);
     equal((await hands({ host: 'blog.test', ALPNProtocols: ['imap'] })).error, 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
+  });
+  await cases.check('our order of suites counts, but for a client without AES of its own', async () => {
+    const suites = async (...names) => (await hands({ host: 'blog.test', minVersion: 'TLSv1.3', ciphers: names.map((n) => `TLS_${n}`).join(':') })).suite;
+    equal(await suites('AES_256_GCM_SHA384', 'AES_128_GCM_SHA256', 'CHACHA20_POLY1305_SHA256'), 'TLS_AES_128_GCM_SHA256');
+    equal(await suites('CHACHA20_POLY1305_SHA256', 'AES_128_GCM_SHA256'), 'TLS_CHACHA20_POLY1305_SHA256');
+    equal(await suites('AES_256_GCM_SHA384'), 'TLS_AES_256_GCM_SHA384');
+    const older = await hands({ host: 'blog.test', maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256' });
+    equal(older.suite, 'ECDHE-ECDSA-AES128-GCM-SHA256');
   });
   await cases.check('old versions and weak suites are refused', async () => {
     const weak = (o) => hands({ host: 'blog.test', ...o, ciphers: (o.ciphers ?? 'DEFAULT') + ':@SECLEVEL=0' });
