@@ -10,6 +10,7 @@
 #include "conf/limits.h"
 #include "io/system.h"
 #include "io/tls.h"
+#include "origin/trust.h"
 #include "server/acme.h"
 #include "server/load.h"
 #include "server/prepare.h"
@@ -58,6 +59,7 @@ static int try_start(const struct settings *s)
     struct preparation p = { .settings = s, .only_try = true };
     int code = prepare(&p);
     process_tls_free(p.tls);
+    trusts_free(p.trusts);
     process_acme_free(p.acme);
     prepare_fini(&p);
     return code;

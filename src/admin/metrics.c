@@ -200,7 +200,7 @@ static int64_t drained(struct origin *o)
 static void add_origin(struct origin *o, void *ctx)
 {
     const struct origin_metric *m = ctx;
-    buf_printf(m->to, "freshet_%s{origin=\"%s", m->name, o->at.local_path.n ? "" : "http://");
+    buf_printf(m->to, "freshet_%s{origin=\"%s", m->name, origin_is_named_whole(o) ? "" : "http://");
     add_label(m->to, o->name);
     buf_printf(m->to, "\"} %lld\n", (long long)m->value(o));
 }

@@ -185,11 +185,8 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
     uint64_t in_row = atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
     struct origin_failure last = origin_last_failure(o);
     int64_t failed_at = atomic_load_explicit(&o->last_failed_wall_ms, memory_order_relaxed);
-    char address[300];
-    int n =
-        snprintf(address, sizeof(address), "%s%.*s", o->at.local_path.n ? "" : "http://", STR_ARG(o->name));
-    answer_str(w, "address",
-               (struct str){ address, n < (int)sizeof(address) ? (size_t)n : sizeof(address) - 1 });
+    char error[ORIGIN_ERROR_MAX];
+    answer_str(w, "address", ARENA_JOIN(a, origin_is_named_whole(o) ? STR_NONE : STR("http://"), o->name));
     answer_str(w, "health", origin_is_sick(o) ? STR("sick") : in_row ? STR("failing") : STR("good"));
     answer_int(w, "in_use", atomic_load_explicit(&o->in_use, memory_order_relaxed));
     answer_int(w, "waiting", origin_waiting(o));
@@ -202,8 +199,8 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
         answer_time(w, "last_failed", failed_at);
         answer_str(w, "last_reason", reason_detail(last.why));
         write_last_failure(last, a, w);
-        if (last.why == REASON_CONNECT_FAILED && origin_last_error(o).n)
-            answer_str(w, "last_error", origin_last_error(o));
+        if (origin_last_error(o, last.why, error).n)
+            answer_str(w, "last_error", str_from(error));
     }
 }
 

@@ -679,6 +679,7 @@ static const char *string_name(enum text_form form)
     case FORM_DOOR: return "ADDRESS";
     case FORM_NETWORK: return "NETWORK";
     case FORM_HOSTS:
+    case FORM_SERVER:
     case FORM_HOST: return "HOST";
     case FORM_DIRECTORY:
     case FORM_ORIGIN:

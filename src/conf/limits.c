@@ -9,7 +9,8 @@
 
 static bool is_same_origin(const struct origin_address *a, const struct origin_address *b)
 {
-    return a->port == b->port && str_eq(a->host_name, b->host_name) && str_eq(a->local_path, b->local_path);
+    return a->port == b->port && str_eq(a->host_name, b->host_name) && str_eq(a->local_path, b->local_path) &&
+           a->tls.is_on == b->tls.is_on;
 }
 
 /* Connections to origins in use at once; sites with one origin share its limit. */

@@ -394,14 +394,48 @@ static bool is_same_address(const struct origin_address *a, const struct origin_
     return a->port == b->port && str_eq(a->host_name, b->host_name) && str_eq(a->local_path, b->local_path);
 }
 
-/* Takes the texts of `origin` apart, which are good. */
-static void take_origins(struct site_settings *site, struct arena *a)
+/* A relative file is taken from the configuration's folder. */
+static struct str path_from(struct str config, struct str file, struct arena *a)
+{
+    while (config.n && config.p[config.n - 1] != '/')
+        config.n--;
+    return file.n && file.p[0] != '/' ? ARENA_JOIN(a, config, file) : file;
+}
+
+void site_settings_origin_tls(const struct site_settings *site, struct str config_path, struct arena *a,
+                              struct origin_tls *out)
+{
+    struct str cert = site->origin_cert, key = site->origin_key.n ? site->origin_key : cert;
+    *out = (struct origin_tls){ .is_on = true,
+                                .insecure = site->origin_insecure,
+                                .server_name = site->origin_server_name,
+                                .ca = site->origin_insecure ? STR_NONE
+                                                            : path_from(config_path, site->origin_ca, a),
+                                .cert = path_from(config_path, cert, a),
+                                .key = path_from(config_path, key, a) };
+}
+
+/* What makes of the URL an origin with TLS. `config`: the file's path. */
+static void take_tls(const struct site_settings *site, struct str config, struct arena *a,
+                     struct origin_address *at)
+{
+    struct str host = at->tls.server_name;
+    if (!at->tls.is_on)
+        return;
+    site_settings_origin_tls(site, config, a, &at->tls);
+    if (!at->tls.server_name.n)
+        at->tls.server_name = host;
+}
+
+/* Takes the texts of `origin` apart, which are good. `config`: the file's path. */
+static void take_origins(struct site_settings *site, struct str config, struct arena *a)
 {
     struct site_origin *list = arena_zero(a, site->origin.n * sizeof(*list));
     site->upstream = arena_zero(a, sizeof(*site->upstream));
     site->origin_text = STR_NONE;
     for (size_t i = 0; i < site->origin.n; i++) {
         CHECK(!form_origins(site->origin.v[i], a, &list[i]));
+        take_tls(site, config, a, &list[i].at);
         site->origin_text = ARENA_JOIN(a, site->origin_text, i ? STR(", ") : STR_NONE, site->origin.v[i]);
     }
     site->origin_list = list;
@@ -436,7 +470,7 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
         site->origin.n = SITE_ORIGINS_MAX;
     }
     if (site->origin.n) {
-        take_origins(site, &b->s->arena);
+        take_origins(site, b->s->path, &b->s->arena);
         check_origins(b, site, origin);
         return;
     }
@@ -451,6 +485,13 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
                    report_quote(&b->report, site->name));
     else
         report_add(&b->report, at, "no origin; add the line origin: http://HOST[:PORT] or give --origin");
+}
+
+static void check_origin_key(struct build *b, const struct site_settings *site, const struct layer *l)
+{
+    if (site->origin_key.n && !site->origin_cert.n)
+        value_problem(&setting_table[SETTING_origin_key], &b->report, entry_of(b, SETTING_origin_key, l)->at,
+                      "is the key of a certificate that is not named; set origin_cert too");
 }
 
 static void finish_hsts(struct build *b, struct site_settings *site)
@@ -468,6 +509,7 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     site->profile = (enum profile)(profile_layer(b, l) - b->profiles);
     merge(b, SCOPE_SITE, l, site);
     finish_origin(b, site, entry_of(b, SETTING_origin, l), at);
+    check_origin_key(b, site, l);
     finish_tag_headers(b, site);
     site->checks = health_read(&site->health, site->name, &b->s->arena, &b->report);
     site->webhook_list = webhook_read(&site->webhooks, site->name, &b->s->arena, &b->report);
@@ -949,7 +991,7 @@ struct settings *settings_with_releases(struct settings *read, const struct site
         struct str *only = arena_alloc(&s->arena, sizeof(*only));
         *only = arena_dup(&s->arena, v[i].origin);
         site->origin = (struct strs){ only, 1 };
-        take_origins(site, &s->arena);
+        take_origins(site, s->path, &s->arena);
     }
     return s;
 }

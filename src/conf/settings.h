@@ -69,12 +69,23 @@ struct process_settings {
 #undef SETTING
 };
 
+/* How an https:// origin is believed, and believes freshet. The files are paths as they are opened. */
+struct origin_tls {
+    bool is_on;    /* false: in clear, and all else is empty */
+    bool insecure; /* whoever answers is believed */
+    struct str
+        server_name;      /* the host or address that its certificate must name; a host is asked for (SNI) */
+    struct str ca;        /* the authorities; empty: those of the system */
+    struct str cert, key; /* what freshet shows; empty: nothing */
+};
+
 /* An origin taken apart: either local_path or host_name is empty. */
 struct origin_address {
     struct str host_name; /* name or address, IPv6 without brackets */
     uint16_t port;
     struct str local_path;
     struct str authority; /* as it stands in a Host field: "127.0.0.1:4321"; "localhost" for a Unix socket */
+    struct origin_tls tls;
 };
 
 #define SITE_ORIGINS_MAX       16
@@ -194,6 +205,10 @@ void settings_unref(struct settings *s);
 /* Returns the site of a host (lower case, no port): an exact name, else the longest "*." suffix, else the
  * site without hosts, else NULL. */
 const struct site_settings *settings_site_of_host(const struct settings *s, struct str host);
+/* Writes to *out how an https:// origin of this site is believed; `server_name` is not set when the site says
+ * none. The strings live as long as the settings. `a`: of those. */
+void site_settings_origin_tls(const struct site_settings *site, struct str config_path, struct arena *a,
+                              struct origin_tls *out);
 /* Returns the site of that name, or NULL. */
 const struct site_settings *settings_site_by_name(const struct settings *s, struct str name);
 

@@ -25,6 +25,7 @@
 #include "io/ring.h"
 #include "io/stream_engine.h"
 #include "io/tls.h"
+#include "io/tls_peer.h"
 
 #define RECORD_MOST ((size_t)SSL3_RT_MAX_PLAIN_LENGTH)
 /* Of a peer that reads slowly each turn leaves a copy of what it has encrypted. */
@@ -79,6 +80,17 @@ struct tls_session {
     struct buf waiting;  /* encrypted, to be sent behind `out` */
     struct str in_clear; /* for a peer that does not speak TLS */
     const char *failure;
+    struct call *call; /* of tls_connect; NULL: the server's side */
+};
+
+/* What only the client's side has. */
+struct call {
+    void (*reached)(struct stream *s);
+    void (*ticket)(struct stream *s, struct ssl_session_st *session);
+    int64_t handshake_ms;
+    bool was_reached;
+    bool has_record; /* the peer's first bytes are TLS */
+    struct tls_peer peer;
 };
 
 static struct tls_session *of_raw(struct stream *raw)
@@ -178,7 +190,6 @@ static bool make_session(struct tls_session *t, SSL_CTX *context)
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
-    SSL_set_accept_state(t->ssl);
     return true;
 }
 
@@ -483,10 +494,39 @@ static void answer_in_clear(struct tls_session *t)
     connected(t, UV_EPROTO);
 }
 
+/* RFC 8446 §5.1: a handshake, or an alert. */
+static bool is_record(char first)
+{
+    return first == SSL3_RT_HANDSHAKE || first == SSL3_RT_ALERT;
+}
+
+/* false: whom the client has called does not speak TLS. */
+static bool is_answered_in_tls(struct tls_session *t)
+{
+    if (!t->call || t->call->has_record || t->in_n == 0)
+        return true;
+    t->call->has_record = is_record(t->in[0]);
+    if (!t->call->has_record)
+        t->failure = t->in[0] == 'H' ? "no TLS is spoken there, but HTTP in clear" : "no TLS is spoken there";
+    return t->call->has_record;
+}
+
+/* Whom the client does not believe is said in more words than OpenSSL has. */
+static void handshake_failed(struct tls_session *t)
+{
+    if (t->call && t->call->peer.is_wrong)
+        t->failure = t->call->peer.text;
+    connected(t, UV_EPROTO);
+}
+
 static void shake_hands(struct tls_session *t)
 {
     if (is_in_clear(t)) {
         answer_in_clear(t);
+        return;
+    }
+    if (!is_answered_in_tls(t)) {
+        connected(t, UV_EPROTO);
         return;
     }
     if (t->in_n && !has_turn(t)) {
@@ -501,7 +541,7 @@ static void shake_hands(struct tls_session *t)
     if (flush(t, is_over) == STREAM_BROKEN && !is_over)
         connected(t, status_of_broken(t));
     else if (is_over)
-        connected(t, UV_EPROTO);
+        handshake_failed(t);
     else if (error == SSL_ERROR_NONE)
         connected(t, 0);
 }
@@ -649,6 +689,7 @@ static void free_session(struct tls_session *t)
     struct stream *s = t->stream;
     drop_kept(t);
     SSL_free(t->ssl);
+    mem_free(t->call);
     mem_free(t->plain);
     mem_free(t->out);
     buf_fini(&t->waiting);
@@ -694,7 +735,25 @@ static void tls_close(struct stream *s)
     stream_close(&t->raw);
 }
 
+/* Of the client's side alone: the other one begins with a connection. */
+static void raw_connected(struct stream *raw, int status)
+{
+    struct tls_session *t = of_raw(raw);
+    t->stream->fd = raw->fd;
+    if (status != 0) {
+        connected(t, status);
+        return;
+    }
+    t->call->was_reached = true;
+    if (t->call->handshake_ms)
+        timer_start(raw->loop, &t->deadline, t->call->handshake_ms, deadline_came);
+    if (t->call->reached)
+        t->call->reached(t->stream);
+    advance(t);
+}
+
 static const struct stream_notices raw_notices = {
+    .connected = raw_connected,
     .space = raw_space,
     .data = raw_data,
     .ended = raw_ended,
@@ -720,6 +779,18 @@ static void take_early(struct tls_session *t, struct str early)
     go_on_later(t);
 }
 
+static void begin(struct tls_session *t, struct stream *s, struct loop *l, const struct stream_notices *n)
+{
+    if (!l->tls)
+        l->tls = mem_alloc(sizeof(struct tls_buffers));
+    t->stream = s;
+    *s = (struct stream){ .loop = l, .notices = n, .engine = &stream_tls, .state = STREAM_CONNECTING };
+    s->local = t->raw.local;
+    s->fd = t->raw.fd;
+    s->tls = t;
+    s->stays = true;
+}
+
 int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n, int fd,
                const struct tls_terms *terms)
 {
@@ -735,14 +806,8 @@ int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n,
         mem_free(t);
         return status;
     }
-    if (!l->tls)
-        l->tls = mem_alloc(sizeof(struct tls_buffers));
-    t->stream = s;
-    *s = (struct stream){ .loop = l, .notices = n, .engine = &stream_tls, .state = STREAM_CONNECTING };
-    s->local = t->raw.local;
-    s->fd = fd;
-    s->tls = t;
-    s->stays = true;
+    SSL_set_accept_state(t->ssl);
+    begin(t, s, l, n);
     t->in_clear = terms->in_clear;
     timer_start(l, &t->deadline, terms->handshake_ms, deadline_came);
     if (terms->early.n)
@@ -752,7 +817,65 @@ int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n,
     return 0;
 }
 
+/* ---- the client's side ---- */
+
+/* OpenSSL calls it for each session that the peer gives. 1: the reference is taken. */
+static int ticket_came(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_session *t = BIO_get_data(SSL_get_rbio(ssl));
+    if (!t->call || !t->call->ticket || t->stream->state == STREAM_CLOSING)
+        return 0;
+    t->call->ticket(t->stream, session);
+    return 1;
+}
+
+void tls_tell_tickets(struct ssl_ctx_st *context)
+{
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context, ticket_came);
+}
+
+/* false: OpenSSL refuses the name, or there is no memory. */
+static bool set_call(struct tls_session *t, const struct tls_call *call, int64_t now_ms)
+{
+    t->call = mem_alloc(sizeof(*t->call));
+    t->call->reached = call->reached;
+    t->call->ticket = call->ticket;
+    t->call->handshake_ms = call->handshake_ms;
+    SSL_set_connect_state(t->ssl);
+    return tls_peer_expect(&t->call->peer, t->ssl, call->server_name, now_ms) &&
+           (!call->session || SSL_set_session(t->ssl, call->session) == 1);
+}
+
+int tls_connect(struct stream *s, struct loop *l, const struct stream_notices *n, const struct address *to,
+                const struct tls_call *call)
+{
+    struct tls_session *t = mem_alloc(sizeof(*t));
+    int status = make_session(t, call->context) && set_call(t, call, l->now.wall_ms) ? 0 : UV_ENOMEM;
+    ERR_clear_error();
+    if (status == 0)
+        status = stream_connect(&t->raw, l, &raw_notices, to);
+    if (status < 0) {
+        SSL_free(t->ssl);
+        mem_free(t->call);
+        mem_free(t);
+        return status;
+    }
+    begin(t, s, l, n);
+    return 0;
+}
+
 /* ---- questions ---- */
+
+bool tls_was_reached(const struct stream *s)
+{
+    return tls_is_under(s) && s->tls && s->tls->call && s->tls->call->was_reached;
+}
+
+bool tls_is_distrusted(const struct stream *s)
+{
+    return tls_is_under(s) && s->tls && s->tls->call && s->tls->call->peer.is_wrong;
+}
 
 bool tls_is_under(const struct stream *s)
 {

@@ -316,7 +316,8 @@ static void leave_origin(struct fetch *f)
 /* Nothing was sent. */
 static bool was_never_reached(enum reason why)
 {
-    return why == REASON_CONNECT_FAILED || why == REASON_CONNECT_TIMEOUT || why == REASON_RESOLVE_FAILED;
+    return why == REASON_CONNECT_FAILED || why == REASON_CONNECT_TIMEOUT ||
+           why == REASON_RESOLVE_FAILED || why == REASON_ORIGIN_TLS;
 }
 
 /* The first line of a crowd, and how many were held back before it. */
@@ -673,11 +674,12 @@ static size_t describe_limit(const struct fetch *f, enum reason why, char *text,
 static void describe(const struct fetch *f, enum reason why, char *text, size_t bytes)
 {
     int64_t refused_ms = f->ticket.refused_ms;
-    struct str error = origin_last_error(f->plan.origin);
+    char last[ORIGIN_ERROR_MAX];
+    struct str error = origin_last_error(f->plan.origin, why, last);
     size_t n = 0;
     if (why == REASON_ORIGIN_STATUS)
         n = (size_t)snprintf(text, bytes, ": %d", f->covered_status);
-    else if (why == REASON_CONNECT_FAILED && error.n)
+    else if (error.n)
         n = (size_t)snprintf(text, bytes, ": %.*s", STR_ARG(error));
     else if (valve_of(f, why))
         n = describe_limit(f, why, text, bytes);
@@ -688,7 +690,7 @@ static void describe(const struct fetch *f, enum reason why, char *text, size_t 
 
 static void log_failure(struct fetch *f, enum reason why)
 {
-    char more[128] = "", held[LOG_HELD_MAX] = "";
+    char more[ORIGIN_ERROR_MAX + 64] = "", held[LOG_HELD_MAX] = "";
     struct log_valve *valve = valve_of(f, why);
     if (valve && !log_valve_opens(valve, f->f->loop->now.mono_ms, held))
         return;
@@ -727,7 +729,7 @@ void fetch_fail_malformed(struct fetch *f, enum http_error fault)
 
 /* The connection ended or broke. The origin closed a reused one that dies without a byte while it was idle:
  * the request is sent again, once, when the origin cannot have acted on it (RFC 9110 §9.2.2). */
-static void connection_lost(struct fetch *f)
+static void connection_lost(struct fetch *f, int status)
 {
     CHECK(f->step == FETCH_HEAD || f->step == FETCH_BODY);
     bool is_silent = f->step == FETCH_HEAD && f->in.n == 0 && f->interims == 0;
@@ -740,7 +742,8 @@ static void connection_lost(struct fetch *f)
             return;
     }
     if (!can_retry) {
-        fetch_fail(f, REASON_ORIGIN_CLOSED, 502);
+        bool is_refused = f->step == FETCH_HEAD && f->in.n == 0 && pool_is_refused(f->connection, status);
+        fetch_fail(f, is_refused ? REASON_ORIGIN_TLS : REASON_ORIGIN_CLOSED, 502);
         return;
     }
     f->retried = true;
@@ -758,5 +761,5 @@ static void on_ended(struct connection *c, int status)
     if (f->step == FETCH_BODY && f->framing.kind == FRAMING_CLOSE && status == 0)
         fetch_complete(f);
     else
-        connection_lost(f);
+        connection_lost(f, status);
 }

@@ -1,7 +1,9 @@
 #include "origin/origin.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "io/system.h"
 #include "origin/upstream.h"
@@ -36,6 +38,10 @@ void origins_fini(struct origins *o)
         disown(origin->at.host_name);
         disown(origin->at.local_path);
         disown(origin->at.authority);
+        disown(origin->at.tls.server_name);
+        disown(origin->at.tls.ca);
+        disown(origin->at.tls.cert);
+        disown(origin->at.tls.key);
         disown(origin->name);
         lock_fini(&origin->lock);
         mem_free(origin);
@@ -56,17 +62,52 @@ static uint32_t hash_more(uint32_t h, struct str s)
 
 static uint32_t hash_of(const struct origin_address *at)
 {
-    return (hash_more(hash_more(2166136261u, at->host_name), at->local_path) ^ at->port) * 16777619u;
+    uint32_t h = hash_more(hash_more(2166136261u, at->host_name), at->local_path);
+    h = hash_more(hash_more(h, at->tls.server_name), at->tls.ca);
+    return (h ^ at->port) * 16777619u;
+}
+
+static bool is_same_tls(const struct origin_tls *a, const struct origin_tls *b)
+{
+    return a->is_on == b->is_on && a->insecure == b->insecure && str_eq(a->server_name, b->server_name) &&
+           str_eq(a->ca, b->ca) && str_eq(a->cert, b->cert) && str_eq(a->key, b->key);
 }
 
 bool origin_is_at(const struct origin *o, const struct origin_address *at)
 {
     return o->at.port == at->port && str_eq(o->at.host_name, at->host_name) &&
-           str_eq(o->at.local_path, at->local_path);
+           str_eq(o->at.local_path, at->local_path) && is_same_tls(&o->at.tls, &at->tls);
+}
+
+static void add_part(struct buf *b, const char *what, struct str value)
+{
+    if (value.n)
+        buf_printf(b, "%s%.*s", what, STR_ARG(value));
+}
+
+/* Two that differ only in what they believe are two origins, and people see which is which. */
+static struct str name_with_tls(const struct origin_address *at)
+{
+    struct buf b = BUF_INIT;
+    const struct origin_tls *tls = &at->tls;
+    buf_printf(&b, "https://%.*s", STR_ARG(at->authority));
+    if (!str_eq(tls->server_name, at->host_name))
+        add_part(&b, " as ", tls->server_name);
+    add_part(&b, " ca ", tls->ca);
+    add_part(&b, " cert ", tls->cert);
+    if (!str_eq(tls->key, tls->cert))
+        add_part(&b, " key ", tls->key);
+    if (tls->insecure)
+        buf_add(&b, STR(" insecure"));
+    struct str name = own(buf_str(&b));
+    buf_fini(&b);
+    return name;
 }
 
 static struct str name_of(const struct origin_address *at)
 {
+    if (at->tls.is_on)
+        return name_with_tls(at);
     if (at->local_path.n == 0)
         return own(at->authority);
     static const struct str prefix = STR_INIT("unix:");
@@ -83,8 +124,16 @@ static struct origin *make(struct origins *all, const struct origin_address *at,
     origin->hash = hash;
     origin->number = all->n;
     origin->name = name_of(at);
-    origin->at =
-        (struct origin_address){ own(at->host_name), at->port, own(at->local_path), own(at->authority) };
+    origin->at = (struct origin_address){ .host_name = own(at->host_name),
+                                          .port = at->port,
+                                          .local_path = own(at->local_path),
+                                          .authority = own(at->authority) };
+    origin->at.tls = (struct origin_tls){ .is_on = at->tls.is_on,
+                                          .insecure = at->tls.insecure,
+                                          .server_name = own(at->tls.server_name),
+                                          .ca = own(at->tls.ca),
+                                          .cert = own(at->tls.cert),
+                                          .key = own(at->tls.key) };
     lock_init(&origin->lock);
     list_init(&origin->pools);
     return origin;
@@ -133,7 +182,7 @@ static bool has_mark(const struct origin *o, enum origin_mark mark)
 
 void origin_write_url(const struct origin *o, struct buf *to)
 {
-    if (o->at.local_path.n == 0)
+    if (!origin_is_named_whole(o))
         buf_add(to, STR("http://"));
     buf_add(to, o->name);
 }
@@ -232,10 +281,25 @@ void origin_unreachable(struct origin *o, int error)
     atomic_store_explicit(&o->last_error, error, memory_order_relaxed);
 }
 
-struct str origin_last_error(const struct origin *o)
+void origin_distrusted(struct origin *o, struct str why)
+{
+    lock_take(&o->lock);
+    snprintf(o->tls_error, sizeof(o->tls_error), "%.*s", STR_ARG(why));
+    lock_give(&o->lock);
+}
+
+struct str origin_last_error(struct origin *o, enum reason why, char out[ORIGIN_ERROR_MAX])
 {
     int error = atomic_load_explicit(&o->last_error, memory_order_relaxed);
-    return error < 0 ? str_from(system_strerror(error)) : STR_NONE;
+    out[0] = '\0';
+    if (why == REASON_CONNECT_FAILED && error < 0)
+        snprintf(out, ORIGIN_ERROR_MAX, "%s", system_strerror(error));
+    if (why == REASON_ORIGIN_TLS || why == REASON_CONNECT_TIMEOUT) {
+        lock_take(&o->lock);
+        memcpy(out, o->tls_error, sizeof(o->tls_error));
+        lock_give(&o->lock);
+    }
+    return str_from(out);
 }
 
 /* ---- how it does ---- */

@@ -17,6 +17,9 @@
 #include "http/error.h"
 
 struct origins;
+struct trusts;
+
+#define ORIGIN_ERROR_MAX 256 /* bytes of a text for people, with its NUL */
 
 struct origin {
     struct link link;
@@ -24,12 +27,14 @@ struct origin {
     struct origin *next;      /* in its bucket */
     uint32_t hash, number;    /* numbers count from 0; a worker finds its entry by them */
     struct origin_address at; /* strings owned */
-    struct str name;          /* for people: HOST[:PORT], or unix:/path. Owned */
-    _Atomic int64_t in_use;   /* connections in use or being made, of all workers */
+    struct str name; /* for people: HOST[:PORT], https://HOST[:PORT] with what else tells it from others
+                               * of that URL, or unix:/path. Owned; of each origin another one */
+    _Atomic int64_t in_use; /* connections in use or being made, of all workers */
     /* fetches that wait for a connection, of all workers: the ordinary ones, and those of low priority */
     _Atomic int64_t waiting, waiting_low;
-    struct lock lock;  /* guards `pools` */
-    struct list pools; /* the workers' entries, to tell them of a free place */
+    struct lock lock;                 /* guards `pools` and `tls_error` */
+    struct list pools;                /* the workers' entries, to tell them of a free place */
+    char tls_error[ORIGIN_ERROR_MAX]; /* of the last failed TLS handshake; empty: none failed */
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
     _Atomic int64_t last_failed_wall_ms;
@@ -77,6 +82,7 @@ struct origins {
     /* The addresses that are drained, as "http://HOST:PORT", each with a line feed; guarded by `lock`. An
      * origin that is made later may be one of them. */
     struct buf drained;
+    struct trusts *trusts; /* origin/trust.h; NULL: no origin can have TLS */
 };
 
 /* Initialises a zeroed list of origins. On main's thread, before the workers start. */
@@ -93,6 +99,11 @@ bool origin_is_at(const struct origin *o, const struct origin_address *at);
 /* Calls `each` for every origin, under the list's lock: it must not call origins_get or origins_each. */
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 
+/* Does its name say how it is spoken to? Else it is http://. */
+static inline bool origin_is_named_whole(const struct origin *o)
+{
+    return o->at.tls.is_on || o->at.local_path.n > 0;
+}
 /* Returns how many fetches wait for a connection. Any thread: it may be a moment old. */
 static inline int64_t origin_waiting(const struct origin *o)
 {
@@ -101,8 +112,11 @@ static inline int64_t origin_waiting(const struct origin *o)
 }
 /* Notes that no connection could be made. `error`: the negative code that io/ returned. */
 void origin_unreachable(struct origin *o, int error);
-/* Returns why the last connect failed, in the words of the log; a literal. Empty: none failed. */
-struct str origin_last_error(const struct origin *o);
+/* Notes that the TLS handshake failed, and why, in words for the log. */
+void origin_distrusted(struct origin *o, struct str why);
+/* Writes why the last connect failed, in the words of the log, for a failure with that reason. Empty: it says
+ * nothing more. */
+struct str origin_last_error(struct origin *o, enum reason why, char out[ORIGIN_ERROR_MAX]);
 /* Notes that the origin answered, with a status below 500: it is well. */
 void origin_answered(struct origin *o, int64_t now_mono_ms);
 /* Notes the version of its answer, HTTP/1.`minor`. */

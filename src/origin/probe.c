@@ -10,7 +10,7 @@
 #define HEAD_MAX  ((size_t)16384)
 #define LINES_MAX 100
 #define SPACE     ((size_t)4096)
-#define WRONG_MAX 200 /* bytes of a sentence */
+#define WRONG_MAX 400        /* bytes of a sentence */
 
 struct probe {
     struct prober *of;
@@ -92,7 +92,8 @@ static void judge(struct probe *p, int status, enum reason why, const char *wron
 static void fail(struct probe *p, enum reason why)
 {
     char wrong[WRONG_MAX];
-    struct str error = why == REASON_CONNECT_FAILED ? origin_last_error(member_of(p)->origin) : STR_NONE;
+    char text[ORIGIN_ERROR_MAX];
+    struct str error = origin_last_error(member_of(p)->origin, why, text);
     snprintf(wrong, sizeof(wrong), "%.*s%s%.*s", STR_ARG(reason_sentence(why)), error.n ? ": " : "",
              STR_ARG(error));
     judge(p, 0, why, wrong);

@@ -64,6 +64,7 @@ REASON(BAD_REQUEST,       "bad-request",        SAME, KEEPS,  "the request is ma
 REASON(LOOP,              "loop",               SAME, KEEPS,  "the request came through this freshet already")
 REASON(CONNECT_FAILED,    "connect-failed",     SAME, KEEPS,  "the origin does not accept connections")
 REASON(NO_SOCKET,         "no-socket",          SAME, KEEPS,  "freshet got no socket from the system; raise the limit of open files (LimitNOFILE, ulimit -n)")
+REASON(ORIGIN_TLS,        "origin-tls",         SAME, KEEPS,  "no trusted TLS connection to the origin could be made")
 REASON(CONNECT_TIMEOUT,   "connect-timeout",    SAME, KEEPS,  "the origin did not accept a connection in time")
 REASON(RESOLVE_FAILED,    "resolve-failed",     SAME, KEEPS,  "the origin's host name has no address")
 REASON(FIRST_BYTE_TIMEOUT,"first-byte-timeout", SAME, KEEPS,  "the origin did not answer in time")

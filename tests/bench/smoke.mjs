@@ -14,6 +14,7 @@ import { coarse } from './lib/kernel.mjs';
 import { Crowd, openLoop, wrk } from './lib/load.mjs';
 import { machine, versions } from './lib/machine.mjs';
 import { World } from './lib/world.mjs';
+import * as fetches from './tables/fetches.mjs';
 import * as hits from './tables/hits.mjs';
 import * as kinds from './tables/kinds.mjs';
 
@@ -98,6 +99,13 @@ await test('other kinds of hits are measured', async () => {
   results.kinds = await kinds.run(quick);
   for (const m of kinds.musts(results.kinds)) console.log(`    ${m.what}: ${m.measured}`);
   expect(results.kinds.cells.length === 4, `${results.kinds.cells.length} kinds`);
+});
+await test('misses are measured, also from an https:// origin', async () => {
+  const r = await fetches.run({ ...quick, have: ['freshet'] });
+  for (const m of fetches.musts(r)) console.log(`    ${m.what}: ${m.measured}`);
+  const f = r.cells[0].miss['freshet-https'];
+  expect(f.cpu_us[0] > 1 && f.rps[0] > 10, JSON.stringify(f));
+  expect(/https:\/\/ origin/.test(fetches.render(r)), 'it has its row');
 });
 await test('the document is written, notes are in it', () => {
   const at = { out: path.join(folder, 'out'), notes: path.join(folder, 'notes.md'), document: path.join(folder, 'document.md') };

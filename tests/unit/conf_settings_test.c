@@ -525,6 +525,45 @@ static void origins_are_taken_apart(void **state)
     }
 }
 
+static void https_origins_are_taken_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *authority, *server_name, *ca, *cert, *key;
+        unsigned port;
+        bool insecure;
+    } rows[] = {
+        { "origin: https://Shop.Example.\n", "shop.example", "shop.example", "", "", "", 443, false },
+        { "origin: https://a:80\norigin_ca: /x/ca.pem\n", "a:80", "a", "/x/ca.pem", "", "", 80, false },
+        { "origin: https://a:443/\norigin_server_name: B.example\norigin_cert: c.pem\n", "a", "b.example", "",
+          "c.pem", "c.pem", 443, false },
+        { "origin: https://[::1]:8443\norigin_cert: c.pem\norigin_key: k.pem\n", "[::1]:8443", "::1", "",
+          "c.pem", "k.pem", 8443, false },
+        { "origin: https://a\norigin_ca: ca.pem\norigin_insecure: true\n", "a", "a", "", "", "", 443, true },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct settings *s = good(rows[i].yaml);
+        const struct origin_address *o = &s->sites[0].origin_address;
+        assert_true(o->tls.is_on);
+        assert_str(o->authority, rows[i].authority);
+        assert_int_equal(o->port, rows[i].port);
+        assert_str(o->tls.server_name, rows[i].server_name);
+        assert_str(o->tls.ca, rows[i].ca);
+        assert_str(o->tls.cert, rows[i].cert);
+        assert_str(o->tls.key, rows[i].key);
+        assert_int_equal(o->tls.insecure, rows[i].insecure);
+        settings_unref(s);
+    }
+    struct settings *s = good("origin: http://a\norigin_ca: ca.pem\norigin_insecure: true\n");
+    assert_false(s->sites[0].origin_address.tls.is_on);
+    assert_int_equal(s->sites[0].origin_address.tls.ca.n, 0);
+    settings_unref(s);
+    bad("origin: https://a\norigin_key: k.pem\n",
+        "t.yaml:2: origin_key: is the key of a certificate that is not named; set origin_cert too\n");
+    bad("origin: https://a\norigin_server_name: a:443\n",
+        "t.yaml:2: origin_server_name: \"a:443\" is not the name of a server; did you mean \"a\"?\n");
+}
+
 /* A value that is refused is followed by the whole value that was probably meant; what is offered would be
  * taken. */
 static void what_was_meant_is_offered(void **state)
@@ -584,7 +623,8 @@ static void what_was_meant_is_offered(void **state)
         { "origin", "http://localhost:3000/blog?x", "http://localhost:3000" },
         { "origin", "//localhost", "http://localhost" },
         { "origin", "/run/site.sock", "unix:/run/site.sock" },
-        { "origin", "https://a", NULL },
+        { "origin", "https://a/blog", "https://a" },
+        { "origin_server_name", "https://a:1/", "a" },
         { "hosts", "https://shop.example/", "shop.example" },
         { "hosts", "shop.example:443", "shop.example" },
         { "hosts", "*shop.example", "*.shop.example" },
@@ -665,10 +705,11 @@ static void wrong_origins_are_explained(void **state)
     static const struct {
         const char *origin, *error;
     } rows[] = {
-        { "https://a.example",
-          "wants TLS to the origin, which comes later; use http:// on a network that you trust" },
         { "a.example:80", "is not an origin; did you mean \"http://a.example:80\"?" },
-        { "ftp://a", "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket" },
+        { "ftp://a",
+          "is not an origin; write http://HOST[:PORT], https://HOST[:PORT] or unix:/path/to/socket" },
+        { "https://", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "https://a/b", "has a path; did you mean \"https://a\"?" },
         { "http://", "names no valid host; write http://HOST[:PORT] or unix:/path" },
         { "http:///", "names no valid host; write http://HOST[:PORT] or unix:/path" },
         { "http://a b", "holds a space; remove it" },
@@ -1331,6 +1372,7 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
         [FORM_PATH] = "/x",         [FORM_SECRET] = "x",          [FORM_COOKIE] = "x",
         [FORM_FOLDER] = "/x/",      [FORM_URL_PATH] = "/x",       [FORM_USER] = "nobody",
         [FORM_EMAIL] = "a@b",       [FORM_DIRECTORY] = "staging", [FORM_ORIGINS] = "http://x",
+        [FORM_SERVER] = "x.example",
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";
@@ -1514,6 +1556,8 @@ static void a_reload_knows_what_changed(void **state)
                  other_value(t, value, sizeof(value)));
         if (id == SETTING_proxy_protocol) /* one of listen, and somebody who may connect to it */
             strcpy(yaml, ORIGIN "proxy_protocol: 127.0.0.1:8080\ntrusted_proxies: 10.0.0.0/8\n");
+        if (id == SETTING_origin_key) /* of something */
+            strcpy(yaml, ORIGIN "origin_cert: /x\norigin_key: /x\n");
         struct settings *after = good(yaml);
         bool counts = t->class == CLASS_KEY || t->class == CLASS_STORE;
         assert_int_equal(site_settings_store_changed(&before->sites[0], &after->sites[0]), counts);
@@ -1705,6 +1749,7 @@ int main(void)
         cmocka_unit_test(a_long_name_is_cut_between_characters),
         cmocka_unit_test(all_problems_come_at_once_in_order),
         cmocka_unit_test(origins_are_taken_apart),
+        cmocka_unit_test(https_origins_are_taken_apart),
         cmocka_unit_test(wrong_origins_are_explained),
         cmocka_unit_test(what_was_meant_is_offered),
         cmocka_unit_test(variables_are_refused),

@@ -151,7 +151,11 @@ export const peers = {
   },
 };
 
+// `flags`: those of a freshet that asks it with TLS.
 export async function startOrigin({ cores, folder }) {
-  const port = await freePort();
-  return Server.start('origin', [path.join(programs, 'origin'), `${port}`], { port, cores, folder });
+  const port = await freePort(), secure = await freePort(), cert = path.join(folder, 'origin.pem'), key = path.join(folder, 'origin.key');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30', '-subj', '/CN=bench',
+    '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'pipe' });
+  const s = await Server.start('origin', [path.join(programs, 'origin'), `${port}`, `${secure}`, cert, key], { port, cores, folder });
+  return Object.assign(s, { flags: ['--origin', `https://127.0.0.1:${secure}`, '--origin-ca', cert] });
 }
