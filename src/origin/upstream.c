@@ -1,7 +1,5 @@
 #include "origin/upstream.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 
 #define RAMP_LEAST 100  /* thousandths of its weight, at first */
@@ -59,9 +57,13 @@ size_t upstream_pick(struct upstream_candidate *v, size_t n)
 
 /* ---- a site's list ---- */
 
-static void write_identity(const struct site_settings *site, struct buf *to)
+/* By its origins, not by their texts: what else a site says of them makes others of them. */
+static void write_identity(const struct site_settings *site, const struct upstream *u, struct buf *to)
 {
-    buf_printf(to, "%.*s\n%.*s", STR_ARG(site->name), STR_ARG(site->origin_text));
+    buf_add(to, site->name);
+    for (size_t i = 0; i < u->n; i++)
+        buf_printf(to, "\n%u %u%s", u->v[i].origin->number, u->v[i].weight,
+                   u->v[i].is_backup ? " backup" : "");
 }
 
 /* An origin that comes to others begins slowly; at a start all of them are new. */
@@ -78,13 +80,10 @@ static void note_new(struct upstream *u, int64_t now_mono_ms)
     }
 }
 
-static struct upstream *make(struct origins *all, const struct site_settings *site, struct str identity)
+static struct upstream *make(struct origins *all, const struct site_settings *site)
 {
     struct upstream *u = mem_alloc(sizeof(*u) + site->origin.n * sizeof(u->v[0]));
-    char *text = mem_alloc(identity.n);
-    memcpy(text, identity.p, identity.n);
     u->all = all;
-    u->identity = (struct str){ text, identity.n };
     u->n = site->origin.n;
     lock_init(&u->lock);
     for (size_t i = 0; i < u->n; i++) {
@@ -93,12 +92,13 @@ static struct upstream *make(struct origins *all, const struct site_settings *si
         u->v[i].weight = from->weight;
         u->v[i].is_backup = from->is_backup;
     }
+    write_identity(site, u, &u->identity);
     return u;
 }
 
 static void free_upstream(struct upstream *u)
 {
-    mem_free((char *)(uintptr_t)u->identity.p);
+    buf_fini(&u->identity);
     lock_fini(&u->lock);
     mem_free(u);
 }
@@ -108,7 +108,7 @@ static struct upstream *find(struct origins *all, struct str identity)
 {
     LIST_EACH(l, &all->upstreams) {
         struct upstream *u = CONTAINER_OF(l, struct upstream, link);
-        if (str_eq(u->identity, identity))
+        if (str_eq(buf_str(&u->identity), identity))
             return u;
     }
     return NULL;
@@ -117,11 +117,9 @@ static struct upstream *find(struct origins *all, struct str identity)
 static struct upstream *find_or_make(struct origins *all, const struct site_settings *site,
                                      int64_t now_mono_ms)
 {
-    struct buf identity = BUF_INIT;
-    write_identity(site, &identity);
-    struct upstream *made = make(all, site, buf_str(&identity)); /* the lock is origins_get's, too */
+    struct upstream *made = make(all, site); /* the lock is origins_get's, too */
     lock_take(&all->lock);
-    struct upstream *u = find(all, made->identity);
+    struct upstream *u = find(all, buf_str(&made->identity));
     if (!u) {
         u = made;
         note_new(u, now_mono_ms);
@@ -130,7 +128,6 @@ static struct upstream *find_or_make(struct origins *all, const struct site_sett
     lock_give(&all->lock);
     if (u != made)
         free_upstream(made);
-    buf_fini(&identity);
     return u;
 }
 

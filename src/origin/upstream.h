@@ -60,7 +60,7 @@ struct upstream_member {
 struct upstream {
     struct link link;
     struct origins *all;
-    struct str identity; /* site, addresses, weights; owned */
+    struct buf identity; /* the site, its origins, their weights */
     struct lock lock;    /* guards the passes and the retries. Taken alone */
     struct retries retries;
     size_t n; /* at least 1 */
