@@ -100,6 +100,7 @@ const others = {
   'origin-error': 'is said of an origin in status and metrics, never of an answer to who waits',
   'origin-drained': 'the same (t022)',
   'origin-queue-full': 'is the end of a fetch before it began: all that wait for this fetch get it, as connect-failed',
+  'origin-drained': 'the same (t022)',
   'origin-queue-timeout': 'the same, later',
   'kept-asset': 'is said of what stands in for a 404, which each waiter looks for again (w002)',
   'gave-way': 't016: only prefetches wait for such a fetch, each other request makes it an ordinary one',
