@@ -218,7 +218,8 @@ static const char *form_word(enum text_form form)
     case FORM_HOSTS: return "`shop.example`, `*.shop.example`, an address";
     case FORM_HOST: return "`HOST`, `HOST:PORT`";
     case FORM_ORIGIN: return "`http://HOST[:PORT]`, `https://HOST[:PORT]`, `unix:/path`";
-    case FORM_ORIGINS: return "`http://HOST[:PORT]`, `https://HOST[:PORT]`, `unix:/path`, or a block with more (below)";
+    case FORM_ORIGINS:
+        return "`http://HOST[:PORT]`, `https://HOST[:PORT]`, `unix:/path`, or a block with more (below)";
     case FORM_SERVER: return "host name or address";
     case FORM_FIELD: return "field name";
     case FORM_HEADER: return "`NAME: VALUE`";

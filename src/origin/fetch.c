@@ -316,8 +316,8 @@ static void leave_origin(struct fetch *f)
 /* Nothing was sent. */
 static bool was_never_reached(enum reason why)
 {
-    return why == REASON_CONNECT_FAILED || why == REASON_CONNECT_TIMEOUT ||
-           why == REASON_RESOLVE_FAILED || why == REASON_ORIGIN_TLS;
+    return why == REASON_CONNECT_FAILED || why == REASON_CONNECT_TIMEOUT || why == REASON_RESOLVE_FAILED ||
+           why == REASON_ORIGIN_TLS;
 }
 
 /* The first line of a crowd, and how many were held back before it. */

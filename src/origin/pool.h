@@ -46,7 +46,7 @@ struct connection {
     bool personal;           /* it carried a log-in for the connection: it never goes to another client */
     struct address to;
     int64_t made_ms;  /* monotonic */
-    uint64_t trust;  /* with TLS: outgoing_number of how the origin was believed */
+    uint64_t trust;   /* with TLS: outgoing_number of how the origin was believed */
     bool reused;      /* it has served a request before */
     bool counted;     /* in origin->in_use */
     bool outstanding; /* in origin->outstanding: it is a tunnel */

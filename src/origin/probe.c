@@ -10,7 +10,7 @@
 #define HEAD_MAX  ((size_t)16384)
 #define LINES_MAX 100
 #define SPACE     ((size_t)4096)
-#define WRONG_MAX 400        /* bytes of a sentence */
+#define WRONG_MAX 400 /* bytes of a sentence */
 
 struct probe {
     struct prober *of;

@@ -1366,12 +1366,24 @@ static void refused_with(const char *yaml, const char *words)
 static const char *other_value(const struct setting *t, char *out, size_t n)
 {
     static const char *const by_form[] = {
-        [FORM_ANY] = "x",           [FORM_ADDRESS] = "\":9\"",    [FORM_NETWORK] = "unix",
-        [FORM_HOSTS] = "x.example", [FORM_HOST] = "x.example",    [FORM_ORIGIN] = "http://x",
-        [FORM_FIELD] = "X",         [FORM_TAG_HEADER] = "X",      [FORM_PARAM] = "x",
-        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",          [FORM_COOKIE] = "x",
-        [FORM_FOLDER] = "/x/",      [FORM_URL_PATH] = "/x",       [FORM_USER] = "nobody",
-        [FORM_EMAIL] = "a@b",       [FORM_DIRECTORY] = "staging", [FORM_ORIGINS] = "http://x",
+        [FORM_ANY] = "x",
+        [FORM_ADDRESS] = "\":9\"",
+        [FORM_NETWORK] = "unix",
+        [FORM_HOSTS] = "x.example",
+        [FORM_HOST] = "x.example",
+        [FORM_ORIGIN] = "http://x",
+        [FORM_FIELD] = "X",
+        [FORM_TAG_HEADER] = "X",
+        [FORM_PARAM] = "x",
+        [FORM_PATH] = "/x",
+        [FORM_SECRET] = "x",
+        [FORM_COOKIE] = "x",
+        [FORM_FOLDER] = "/x/",
+        [FORM_URL_PATH] = "/x",
+        [FORM_USER] = "nobody",
+        [FORM_EMAIL] = "a@b",
+        [FORM_DIRECTORY] = "staging",
+        [FORM_ORIGINS] = "http://x",
         [FORM_SERVER] = "x.example",
     };
     switch (t->type) {

@@ -96,6 +96,7 @@ const others = {
   'no-socket': 'the descriptors that a herd itself needs are gone: t013. Its fetch ends as one of connect-failed does',
   'connect-timeout': 'ends as connect-failed does, later (t001b, t014)',
   'resolve-failed': 'ends as connect-failed does (t011)',
+  'origin-tls': 'ends as connect-failed does (to001)',
   'between-bytes-timeout': 'comes behind a head: who waited reads along by then and is cut with the others (t001)',
   'origin-error': 'is said of an origin in status and metrics, never of an answer to who waits',
   'origin-drained': 'the same (t022)',
