@@ -15,7 +15,7 @@ struct result {
     struct buf content;
 };
 
-static struct result decode(enum decode_coding coding, struct str in, uint64_t most, struct dice *dice)
+static struct result decode(enum coding coding, struct str in, uint64_t most, struct dice *dice)
 {
     struct result r = { .content = BUF_INIT };
     struct decode *d = decode_new(coding, most);
@@ -67,7 +67,7 @@ static void check_round_trip(struct str in)
     body.n = bound - z.avail_out;
     deflateEnd(&z);
     struct dice dice = dice_of(in);
-    struct result r = decode(DECODE_GZIP, buf_str(&body), in.n, &dice);
+    struct result r = decode(CODING_GZIP, buf_str(&body), in.n, &dice);
     CHECK(r.is_whole && str_eq(buf_str(&r.content), in));
     buf_fini(&r.content);
     buf_fini(&body);
@@ -76,10 +76,10 @@ static void check_round_trip(struct str in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum decode_coding codings[] = { DECODE_GZIP, DECODE_BR, DECODE_IDENTITY };
+    static const enum coding codings[] = { CODING_GZIP, CODING_BR, CODING_IDENTITY };
     if (size == 0)
         return 0;
-    enum decode_coding coding = codings[data[0] % COUNT_OF(codings)];
+    enum coding coding = codings[data[0] % COUNT_OF(codings)];
     uint64_t most = data[0] & 0x80 ? data[0] & 0x7f : MOST;
     struct str in = { (const char *)data + 1, size - 1 };
     struct dice dice = dice_of(in);
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK((whole.end == DECODE_MORE) == (pieces.end == DECODE_MORE) && whole.is_whole == pieces.is_whole);
     if (whole.end == DECODE_MORE)
         CHECK(str_eq(buf_str(&whole.content), buf_str(&pieces.content)));
-    if (coding == DECODE_BR)
+    if (coding == CODING_BR)
         check_br(in, &whole, most);
     check_round_trip(in);
     buf_fini(&whole.content);

@@ -69,7 +69,7 @@ static void feed(struct decode *d, struct result *r, struct str s)
 }
 
 /* Decodes `s` cut into pieces of `step` bytes. */
-static struct result decode(enum decode_coding coding, struct str s, uint64_t most, size_t step)
+static struct result decode(enum coding coding, struct str s, uint64_t most, size_t step)
 {
     struct result r = { .content = BUF_INIT };
     struct decode *d = decode_new(coding, most);
@@ -81,7 +81,7 @@ static struct result decode(enum decode_coding coding, struct str s, uint64_t mo
     return r;
 }
 
-static void assert_decodes(enum decode_coding coding, struct str body, struct str content)
+static void assert_decodes(enum coding coding, struct str body, struct str content)
 {
     size_t steps[] = { 1, 7, 4096, body.n + 1 };
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
@@ -96,7 +96,7 @@ static void assert_decodes(enum decode_coding coding, struct str body, struct st
 }
 
 /* However it is cut it ends so; where it is cut short it is not whole. */
-static void assert_fails(enum decode_coding coding, struct str body, uint64_t most, enum decode_event end)
+static void assert_fails(enum coding coding, struct str body, uint64_t most, enum decode_event end)
 {
     size_t steps[] = { 1, 3, body.n + 1 };
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
@@ -127,9 +127,9 @@ static void decodes_what_was_encoded(void **state)
     static const size_t sizes[] = { 0, 1, 100, 16383, 16384, 16385, 70000, 3000000 };
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         struct buf content = sample(sizes[i]), z = gzip(buf_str(&content)), b = br(buf_str(&content));
-        assert_decodes(DECODE_GZIP, buf_str(&z), buf_str(&content));
-        assert_decodes(DECODE_BR, buf_str(&b), buf_str(&content));
-        assert_decodes(DECODE_IDENTITY, buf_str(&content), buf_str(&content));
+        assert_decodes(CODING_GZIP, buf_str(&z), buf_str(&content));
+        assert_decodes(CODING_BR, buf_str(&b), buf_str(&content));
+        assert_decodes(CODING_IDENTITY, buf_str(&content), buf_str(&content));
         buf_fini(&content);
         buf_fini(&z);
         buf_fini(&b);
@@ -143,10 +143,10 @@ static void joins_members(void **state)
     buf_add(&all, buf_str(&one));
     buf_add(&all, buf_str(&none));
     buf_add(&all, buf_str(&two));
-    assert_decodes(DECODE_GZIP, buf_str(&all), STR("one two"));
+    assert_decodes(CODING_GZIP, buf_str(&all), STR("one two"));
     /* Cut anywhere but between two members it is not whole. */
     for (size_t n = 0; n < all.n; n++) {
-        struct result r = decode(DECODE_GZIP, str_first(buf_str(&all), n), 100, n + 1);
+        struct result r = decode(CODING_GZIP, str_first(buf_str(&all), n), 100, n + 1);
         assert_int_equal(r.end, DECODE_MORE);
         assert_int_equal(r.is_whole, n == one.n || n == one.n + none.n);
         buf_fini(&r.content);
@@ -162,26 +162,26 @@ static void refuses_damage(void **state)
     (void)state;
     struct buf content = sample(500), z = gzip(buf_str(&content)), b = br(buf_str(&content));
     z.p[z.n - 6] ^= 1; /* the checksum */
-    assert_fails(DECODE_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
     z.p[z.n - 6] ^= 1;
     z.p[z.n - 1] ^= 1; /* the length */
-    assert_fails(DECODE_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
     z.p[z.n - 1] ^= 1;
     /* Bytes behind the end, zeros too. */
     buf_add_char(&z, '\0');
     buf_add(&z, STR("\0 trailer"));
-    assert_fails(DECODE_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
     buf_add_char(&b, '\0');
-    assert_fails(DECODE_BR, buf_str(&b), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_BR, buf_str(&b), 1000, DECODE_DAMAGED);
     b.n--;
     b.p[0] = (char)0x11; /* RFC 7932 §9.1: a large window is no window of this format */
-    assert_fails(DECODE_BR, buf_str(&b), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_BR, buf_str(&b), 1000, DECODE_DAMAGED);
     struct buf none = br(STR(""));
     buf_add_char(&none, 'x');
-    assert_fails(DECODE_BR, buf_str(&none), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_BR, buf_str(&none), 1000, DECODE_DAMAGED);
     buf_fini(&none);
-    assert_fails(DECODE_GZIP, STR("<html>nothing of the kind</html>"), 1000, DECODE_DAMAGED);
-    assert_fails(DECODE_GZIP, STR("\x78\x9c\x4b\x4c\x04\x00\x01\x2b\x00\xc4"), 1000,
+    assert_fails(CODING_GZIP, STR("<html>nothing of the kind</html>"), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_GZIP, STR("\x78\x9c\x4b\x4c\x04\x00\x01\x2b\x00\xc4"), 1000,
                  DECODE_DAMAGED); /* zlib's format */
     buf_fini(&content);
     buf_fini(&z);
@@ -193,9 +193,9 @@ static void tells_what_is_cut_short(void **state)
     (void)state;
     struct buf content = sample(500), z = gzip(buf_str(&content)), b = br(buf_str(&content));
     for (size_t n = 0; n < z.n; n++)
-        assert_fails(DECODE_GZIP, str_first(buf_str(&z), n), 1000, DECODE_MORE);
+        assert_fails(CODING_GZIP, str_first(buf_str(&z), n), 1000, DECODE_MORE);
     for (size_t n = 0; n < b.n; n++)
-        assert_fails(DECODE_BR, str_first(buf_str(&b), n), 1000, DECODE_MORE);
+        assert_fails(CODING_BR, str_first(buf_str(&b), n), 1000, DECODE_MORE);
     buf_fini(&content);
     buf_fini(&z);
     buf_fini(&b);
@@ -213,12 +213,12 @@ static void stops_a_bomb(void **state)
     assert_true(z.n < n / 900 && b.n < n / 900);
     static const uint64_t limits[] = { 0, 1, 16383, 16384, 16385, 1000000 };
     for (size_t i = 0; i < COUNT_OF(limits); i++) {
-        assert_fails(DECODE_GZIP, buf_str(&z), limits[i], DECODE_TOO_LARGE);
-        assert_fails(DECODE_BR, buf_str(&b), limits[i], DECODE_TOO_LARGE);
-        assert_fails(DECODE_IDENTITY, buf_str(&content), limits[i], DECODE_TOO_LARGE);
+        assert_fails(CODING_GZIP, buf_str(&z), limits[i], DECODE_TOO_LARGE);
+        assert_fails(CODING_BR, buf_str(&b), limits[i], DECODE_TOO_LARGE);
+        assert_fails(CODING_IDENTITY, buf_str(&content), limits[i], DECODE_TOO_LARGE);
     }
-    assert_fails(DECODE_GZIP, buf_str(&z), n - 1, DECODE_TOO_LARGE);
-    assert_fails(DECODE_BR, buf_str(&b), n - 1, DECODE_TOO_LARGE);
+    assert_fails(CODING_GZIP, buf_str(&z), n - 1, DECODE_TOO_LARGE);
+    assert_fails(CODING_BR, buf_str(&b), n - 1, DECODE_TOO_LARGE);
     buf_fini(&content);
     buf_fini(&z);
     buf_fini(&b);
@@ -230,11 +230,11 @@ static void knows_codings(void **state)
     static const struct {
         const char *text;
         int coding; /* -1: not supported */
-    } t[] = { { "", DECODE_IDENTITY },
-              { " identity", DECODE_IDENTITY },
-              { "gzip", DECODE_GZIP },
-              { "X-GZip ", DECODE_GZIP },
-              { "BR", DECODE_BR },
+    } t[] = { { "", CODING_IDENTITY },
+              { " identity", CODING_IDENTITY },
+              { "gzip", CODING_GZIP },
+              { "X-GZip ", CODING_GZIP },
+              { "BR", CODING_BR },
               { "deflate", -1 },
               { "zstd", -1 },
               { "gzip, br", -1 },
@@ -242,8 +242,8 @@ static void knows_codings(void **state)
               { "gzip;q=1", -1 },
               { "dcb", -1 } };
     for (size_t i = 0; i < COUNT_OF(t); i++) {
-        enum decode_coding c;
-        bool known = decode_coding_from(str_from(t[i].text), &c);
+        enum coding c;
+        bool known = accept_coding_from(str_from(t[i].text), &c);
         assert_int_equal(known, t[i].coding >= 0);
         if (known)
             assert_int_equal(c, t[i].coding);
