@@ -16,7 +16,7 @@ static struct codings *codings_of(const struct object *o)
 {
     if (!o->response->has_codings)
         return NULL;
-    return atomic_load_explicit(response_codings(o->response), memory_order_acquire);
+    return atomic_load_explicit(&response_codings(o->response)->all, memory_order_acquire);
 }
 
 static size_t place_of(enum coding coding)
@@ -111,7 +111,7 @@ struct codings *coded_take(struct object *o)
 {
     if (!o->response || !o->response->has_codings)
         return NULL;
-    return atomic_exchange_explicit(response_codings(o->response), NULL, memory_order_acq_rel);
+    return atomic_exchange_explicit(&response_codings(o->response)->all, NULL, memory_order_acq_rel);
 }
 
 /* Of several threads that come at once one makes it. */
@@ -122,7 +122,7 @@ static struct codings *codings_made(struct object *o)
     if (all)
         return all;
     all = memory_zero(m, sizeof(*all));
-    if (!atomic_compare_exchange_strong_explicit(response_codings(o->response), &none, all,
+    if (!atomic_compare_exchange_strong_explicit(&response_codings(o->response)->all, &none, all,
                                                  memory_order_acq_rel, memory_order_acquire)) {
         memory_give(m, all, sizeof(*all));
         return none;

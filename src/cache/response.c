@@ -162,12 +162,12 @@ struct part *response_part(struct response *r)
     return (struct part *)(void *)(r->words + part_at(r));
 }
 
-_Static_assert(sizeof(_Atomic(struct codings *)) == sizeof(uint64_t), "it takes one word");
+_Static_assert(sizeof(struct response_codings) == sizeof(uint64_t), "it takes one word");
 
-_Atomic(struct codings *) *response_codings(struct response *r)
+struct response_codings *response_codings(struct response *r)
 {
     CHECK(r->has_codings);
-    return (_Atomic(struct codings *) *)(void *)(r->words + codings_at(r));
+    return (struct response_codings *)(void *)(r->words + codings_at(r));
 }
 
 int64_t response_declared_length(const struct response *r)

@@ -33,6 +33,11 @@ struct part {
 
 struct codings;
 
+/* Where an object's codings are found. */
+struct response_codings {
+    _Atomic(struct codings *) all;
+};
+
 struct response {
     uint64_t validated_n : 24, visible_n : 24; /* of the text, from its start */
     uint64_t names_n : 16;
@@ -107,7 +112,7 @@ struct hash128 *response_tag(struct response *r);
 struct part *response_part(struct response *r);
 /* Returns where the codings of its body are found, NULL in it when there are none. Only for a response with
  * room for it (has_codings). cache/coded.c alone uses it. */
-_Atomic(struct codings *) *response_codings(struct response *r);
+struct response_codings *response_codings(struct response *r);
 /* Makes the head of a coding of the response's body: the visible lines with that Content-Encoding and ETag
  * (empty: none), without what describes the plain bytes (Accept-Ranges, digests). As response_new. */
 struct response *response_of_coding(struct memory *m, const struct response *plain, struct str coding,

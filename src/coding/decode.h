@@ -1,8 +1,8 @@
 /*
- * Undoes the Content-Encoding of a body, piece by piece: gzip (RFC 1952), br (RFC 7932) and zstd (RFC
- * 8878, with windows of at most 8 MiB: RFC 9659). identity passes through. Bodies come from origins and are hostile: the output has a limit, and
- * everything that is not as the formats say is an error. Pure, but for memory; one thread at a time uses a
- * decoder.
+ * Undoes the Content-Encoding of a body, piece by piece: gzip (RFC 1952), br (RFC 7932) and zstd (RFC 8878,
+ * with windows of at most 8 MiB: RFC 9659). identity passes through. Bodies come from origins and are
+ * hostile: the output has a limit, and everything that is not as the formats say is an error. Pure, but for
+ * memory; one thread at a time uses a decoder.
  */
 #ifndef CODING_DECODE_H
 #define CODING_DECODE_H

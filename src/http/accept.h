@@ -16,8 +16,8 @@ struct str accept_encoding_normalize(const struct fields *request);
 #define ACCEPT_ENCODINGS 8
 extern const struct str accept_encodings[ACCEPT_ENCODINGS];
 
-/* The content codings that freshet makes and undoes (RFC 9110 §8.4.1). CODING_IDENTITY: none. Among those that
- * a visitor likes equally the later one is sent. */
+/* The content codings that freshet makes and undoes (RFC 9110 §8.4.1). CODING_IDENTITY: none. Among those
+ * that a visitor likes equally the later one is sent. */
 enum coding { CODING_IDENTITY, CODING_GZIP, CODING_ZSTD, CODING_BR, CODINGS };
 /* Their names, as they stand in Content-Encoding. */
 extern const struct str accept_codings[CODINGS];

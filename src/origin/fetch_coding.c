@@ -4,8 +4,8 @@
 #include "http/lines.h"
 #include "origin/fetch_machine.h"
 
-/* Adds how to undo a change of the field: what it was, in front of what undoes the rules' changes, since it was
- * changed behind them. */
+/* Adds how to undo a change of the field: what it was, in front of what undoes the rules' changes, since it
+ * was changed behind them. */
 static void add_undo(struct fetch *f, const struct fields *fields, enum field_id id)
 {
     struct buf b = BUF_INIT;

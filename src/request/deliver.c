@@ -355,8 +355,8 @@ static void deliver_not_modified(struct request *r)
 }
 
 /*
- * If-None-Match with the tag of any coding holds, whether that is at hand or not: they are all made of the same
- * bytes. The 304 has the visitor's own tag, so that it confirms what the visitor has.
+ * If-None-Match with the tag of any coding holds, whether that is at hand or not: they are all made of the
+ * same bytes. The 304 has the visitor's own tag, so that it confirms what the visitor has.
  */
 static bool is_not_modified(struct request *r, const struct validators *plain)
 {

@@ -138,8 +138,24 @@ bool request_answer_may_be_stored(const struct request *r)
     return !r->pass && !r->as_came && !(r->head_only && r->outcome == OUTCOME_PASS);
 }
 
+/* ---- codings ---- */
+
+/* The origin was asked for no coding, and answers in one that stays (CACHING.md 4.9): does the visitor refuse
+ * it? Then he may like the origin's answer to his own wishes better. */
+static bool is_in_refused_coding(const struct request *r)
+{
+    struct coding_weights w;
+    enum coding coding;
+    const struct response *response = r->object->response;
+    if (!r->site->compress || rule_has_encoding(r->rule) || !fields_has(&r->fields, FIELD_ACCEPT_ENCODING))
+        return false;
+    struct str name = response_value(response, FIELD_CONTENT_ENCODING);
+    accept_encoding_weights(&r->fields, &w);
+    return name.n && accept_coding_from(name, &coding) && w.of[coding] == 0;
+}
+
 bool request_was_asked_too_little(struct request *r)
 {
     return !r->ask_as_came && !r->as_came && request_answer_may_be_stored(r) &&
-           (needs_cookies(r) || deliver_needs_origin(r));
+           (needs_cookies(r) || is_in_refused_coding(r) || deliver_needs_origin(r));
 }

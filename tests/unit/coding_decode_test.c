@@ -11,6 +11,7 @@
 #include <brotli/encode.h>
 #include <cmocka.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "base/buf.h"
 #include "base/check.h"
@@ -40,6 +41,15 @@ static struct buf br(struct str s)
     assert_int_equal(BrotliEncoderCompress(5, 22, BROTLI_MODE_TEXT, s.n, (const uint8_t *)s.p, &n, to),
                      BROTLI_TRUE);
     out.n = n;
+    return out;
+}
+
+static struct buf zstd(struct str s)
+{
+    struct buf out = BUF_INIT;
+    size_t bound = ZSTD_compressBound(s.n);
+    out.n = ZSTD_compress(buf_room(&out, bound), bound, s.p, s.n, 3);
+    assert_false(ZSTD_isError(out.n));
     return out;
 }
 
@@ -129,7 +139,10 @@ static void decodes_what_was_encoded(void **state)
         struct buf content = sample(sizes[i]), z = gzip(buf_str(&content)), b = br(buf_str(&content));
         assert_decodes(CODING_GZIP, buf_str(&z), buf_str(&content));
         assert_decodes(CODING_BR, buf_str(&b), buf_str(&content));
+        struct buf s = zstd(buf_str(&content));
+        assert_decodes(CODING_ZSTD, buf_str(&s), buf_str(&content));
         assert_decodes(CODING_IDENTITY, buf_str(&content), buf_str(&content));
+        buf_fini(&s);
         buf_fini(&content);
         buf_fini(&z);
         buf_fini(&b);
@@ -188,6 +201,47 @@ static void refuses_damage(void **state)
     buf_fini(&b);
 }
 
+/* Frames follow each other; too large a window (RFC 9659), and bytes that are no frame, are damage. */
+static void reads_zstd(void **state)
+{
+    (void)state;
+    struct buf one = zstd(STR("one ")), two = zstd(STR("two")), both = BUF_INIT, content = BUF_INIT;
+    buf_add(&both, buf_str(&one));
+    buf_add(&both, buf_str(&two));
+    assert_decodes(CODING_ZSTD, buf_str(&both), STR("one two"));
+    for (size_t n = 0; n < both.n; n++) {
+        struct result r = decode(CODING_ZSTD, str_first(buf_str(&both), n), 100, n + 1);
+        assert_int_equal(r.end, DECODE_MORE);
+        assert_int_equal(r.is_whole, n == one.n);
+        buf_fini(&r.content);
+    }
+    buf_add(&both, STR("more"));
+    assert_fails(CODING_ZSTD, buf_str(&both), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_ZSTD, STR("<html>nothing of the kind</html>"), 1000, DECODE_DAMAGED);
+    size_t n = 20 << 20;
+    memset(buf_room(&content, n), 'x', n);
+    content.n = n;
+    struct buf bomb = zstd(buf_str(&content));
+    assert_fails(CODING_ZSTD, buf_str(&bomb), 16385, DECODE_TOO_LARGE);
+    ZSTD_CCtx *c = ZSTD_createCCtx();
+    size_t bound = ZSTD_compressBound(n);
+    ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, 24);
+    ZSTD_CCtx_setParameter(c, ZSTD_c_contentSizeFlag, 0);
+    buf_clear(&bomb);
+    ZSTD_inBuffer in = { content.p, n, 0 };
+    ZSTD_outBuffer out = { buf_room(&bomb, bound), bound, 0 };
+    assert_int_equal(ZSTD_compressStream2(c, &out, &(ZSTD_inBuffer){ content.p, 1, 0 }, ZSTD_e_flush), 0);
+    assert_int_equal(ZSTD_compressStream2(c, &out, &in, ZSTD_e_end), 0);
+    bomb.n = out.pos;
+    ZSTD_freeCCtx(c);
+    assert_fails(CODING_ZSTD, buf_str(&bomb), n + 1, DECODE_DAMAGED);
+    buf_fini(&bomb);
+    buf_fini(&content);
+    buf_fini(&both);
+    buf_fini(&one);
+    buf_fini(&two);
+}
+
 static void tells_what_is_cut_short(void **state)
 {
     (void)state;
@@ -236,7 +290,7 @@ static void knows_codings(void **state)
               { "X-GZip ", CODING_GZIP },
               { "BR", CODING_BR },
               { "deflate", -1 },
-              { "zstd", -1 },
+              { "ZStd", CODING_ZSTD },
               { "gzip, br", -1 },
               { "gzip,", -1 },
               { "gzip;q=1", -1 },
@@ -259,6 +313,7 @@ int main(void)
         cmocka_unit_test(tells_what_is_cut_short),
         cmocka_unit_test(stops_a_bomb),
         cmocka_unit_test(knows_codings),
+        cmocka_unit_test(reads_zstd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

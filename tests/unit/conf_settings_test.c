@@ -1325,12 +1325,24 @@ static void refused_with(const char *yaml, const char *words)
 static const char *other_value(const struct setting *t, char *out, size_t n)
 {
     static const char *const by_form[] = {
-        [FORM_ANY] = "x",           [FORM_ADDRESS] = "\":9\"",    [FORM_NETWORK] = "unix",
-        [FORM_HOSTS] = "x.example", [FORM_HOST] = "x.example",    [FORM_ORIGIN] = "http://x",
-        [FORM_FIELD] = "X",         [FORM_TAG_HEADER] = "X",      [FORM_PARAM] = "x",
-        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",          [FORM_COOKIE] = "x",
-        [FORM_FOLDER] = "/x/",      [FORM_URL_PATH] = "/x",       [FORM_USER] = "nobody",
-        [FORM_EMAIL] = "a@b",       [FORM_DIRECTORY] = "staging",
+        [FORM_ANY] = "x",
+        [FORM_ADDRESS] = "\":9\"",
+        [FORM_NETWORK] = "unix",
+        [FORM_HOSTS] = "x.example",
+        [FORM_HOST] = "x.example",
+        [FORM_ORIGIN] = "http://x",
+        [FORM_FIELD] = "X",
+        [FORM_TAG_HEADER] = "X",
+        [FORM_PARAM] = "x",
+        [FORM_PATH] = "/x",
+        [FORM_SECRET] = "x",
+        [FORM_COOKIE] = "x",
+        [FORM_MEDIA_TYPE] = "text/x",
+        [FORM_FOLDER] = "/x/",
+        [FORM_URL_PATH] = "/x",
+        [FORM_USER] = "nobody",
+        [FORM_EMAIL] = "a@b",
+        [FORM_DIRECTORY] = "staging",
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";
