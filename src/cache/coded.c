@@ -36,6 +36,24 @@ const struct coded *coded_find(const struct object *o, enum coding coding)
     return all ? coded_in(all, place_of(coding)) : NULL;
 }
 
+const struct coded *coded_last(const struct object *o, unsigned of, enum coding *better)
+{
+    const struct codings *all = codings_of(o);
+    *better = CODING_IDENTITY;
+    for (enum coding c = CODING_BR; c > CODING_IDENTITY; c--) {
+        size_t at = c - CODING_GZIP;
+        if (!(of >> c & 1))
+            continue;
+        const struct coded *coded = all ? coded_in(all, at) : NULL;
+        if (coded)
+            return coded;
+        if (*better == CODING_IDENTITY &&
+            (!all || atomic_load_explicit(&all->state[at], memory_order_acquire) != CODED_FINAL))
+            *better = c;
+    }
+    return NULL;
+}
+
 bool coded_is_useless(const struct object *o, enum coding coding)
 {
     const struct codings *all = codings_of(o);
@@ -155,8 +173,12 @@ static void set_state(struct codings *all, size_t at, uint8_t state)
 void coded_give_up(struct object *o, enum coding coding, bool useless)
 {
     struct codings *all = codings_of(o);
+    size_t at = place_of(coding);
     CHECK(all);
-    set_state(all, place_of(coding), useless ? CODED_FINAL : CODED_IDLE);
+    struct coded *now = coded_in(all, at);
+    if (now && useless)
+        atomic_store_explicit(&now->is_best, true, memory_order_relaxed);
+    set_state(all, at, useless ? CODED_FINAL : CODED_IDLE);
 }
 
 static struct etag plain_etag(const struct object *o, char room[OBJECT_TAG_BYTES])
@@ -177,8 +199,9 @@ static struct coded *coded_new(const struct object *o, enum coding coding, int l
     struct str etag = plain.opaque.n ? etag_of_coding(plain, coding, level, &a) : STR_NONE;
     struct coded *x = memory_zero(m, sizeof(*x));
     x->response = response_of_coding(m, o->response, accept_codings[coding], etag);
+    x->coding = (uint8_t)coding;
     x->level = (uint8_t)level;
-    x->is_best = best;
+    atomic_init(&x->is_best, best);
     arena_fini(&a);
     memory_charge(m, charge_of(x));
     return x;

@@ -10,6 +10,8 @@
 #ifndef CACHE_CODED_H
 #define CACHE_CODED_H
 
+#include <stdatomic.h>
+
 #include "cache/object.h"
 #include "http/accept.h"
 
@@ -17,8 +19,10 @@ struct coded {
     struct response *response;
     struct body *body;
     struct coded *older; /* what it took the place of: somebody may read it still */
+    uint8_t coding;      /* enum coding */
     uint8_t level;
-    bool is_best; /* of the level for pages that are asked for often */
+    /* of the level for pages that are asked for often, or no such level makes it shorter */
+    _Atomic bool is_best;
 };
 
 struct codings;
@@ -26,6 +30,10 @@ struct codings;
 /* Returns that coding of the object, or NULL: there is none now. Any thread; lives as long as the caller's
  * reference to the object. */
 const struct coded *coded_find(const struct object *o, enum coding coding);
+/* Returns the coding of the set `of` (bits by enum coding) that comes last in enum coding and that the object
+ * has now; NULL: it has none of them. *better: one behind it that may yet be made; CODING_IDENTITY: none. Any
+ * thread, as above. */
+const struct coded *coded_last(const struct object *o, unsigned of, enum coding *better);
 /* Is it known that the coding is not worth it, or cannot be made? Any thread. */
 bool coded_is_useless(const struct object *o, enum coding coding);
 

@@ -195,19 +195,22 @@ static void weights_read(struct str line, struct read_weights *to)
     }
 }
 
-/* What the browsers send, to the letter. */
-static bool weights_usual(struct str line, struct coding_weights *out)
+unsigned accept_encoding_usual(const struct fields *request)
 {
-    for (size_t i = 0; i < COUNT_OF(usual_encodings); i++)
-        if (str_eq(line, usual_encodings[i].line)) {
-            unsigned keys = usual_encodings[i].codings;
-            *out = (struct coding_weights){ { [CODING_IDENTITY] = WEIGHT_UNNAMED,
-                                              [CODING_GZIP] = keys & KEY_GZIP ? 1000 : 0,
-                                              [CODING_ZSTD] = keys & KEY_ZSTD ? 1000 : 0,
-                                              [CODING_BR] = keys & KEY_BR ? 1000 : 0 } };
-            return true;
+    const struct field *found = NULL;
+    for (size_t i = 0; i < request->n; i++)
+        if (request->v[i].id == FIELD_ACCEPT_ENCODING) {
+            if (found)
+                return 0;
+            found = &request->v[i];
         }
-    return false;
+    for (size_t i = 0; found && i < COUNT_OF(usual_encodings); i++)
+        if (found->value.n == usual_encodings[i].line.n && str_eq(found->value, usual_encodings[i].line)) {
+            unsigned keys = usual_encodings[i].codings;
+            return (keys & KEY_GZIP ? 1u << CODING_GZIP : 0) | (keys & KEY_ZSTD ? 1u << CODING_ZSTD : 0) |
+                   (keys & KEY_BR ? 1u << CODING_BR : 0);
+        }
+    return 0;
 }
 
 void accept_encoding_weights(const struct fields *request, struct coding_weights *out)
@@ -215,9 +218,13 @@ void accept_encoding_weights(const struct fields *request, struct coding_weights
     *out = (struct coding_weights){ { [CODING_IDENTITY] = 1000 } };
     if (!fields_has(request, FIELD_ACCEPT_ENCODING))
         return;
-    if (fields_count(request, FIELD_ACCEPT_ENCODING) == 1 &&
-        weights_usual(fields_value(request, FIELD_ACCEPT_ENCODING), out))
+    unsigned usual = accept_encoding_usual(request);
+    if (usual) {
+        out->of[CODING_IDENTITY] = WEIGHT_UNNAMED;
+        for (enum coding c = CODING_GZIP; c < CODINGS; c++)
+            out->of[c] = usual >> c & 1 ? 1000 : 0;
         return;
+    }
     if (fields_bytes(request, FIELD_ACCEPT_ENCODING) > ENCODINGS_BYTES_MAX)
         return;
     struct read_weights read = { .of = { -1, -1, -1, -1 }, .star = -1 };

@@ -33,6 +33,9 @@ struct coding_weights {
  * identity alone, since who says nothing often decodes nothing. Identity that is not named counts less than
  * all that is; `identity;q=0` refuses it, as does `*;q=0`. Members as in accept_encoding_normalize. */
 void accept_encoding_weights(const struct fields *request, struct coding_weights *out);
+/* Returns the codings of a request with an Accept-Encoding as browsers send it, which wants them equally and
+ * refuses all others but identity: bits by enum coding. 0: it has another one, or none. */
+unsigned accept_encoding_usual(const struct fields *request);
 /* Returns the coding of the set `there` (bits by enum coding) that the request wants most. CODINGS: it
  * refuses all of them. */
 enum coding accept_encoding_choose(const struct coding_weights *w, unsigned there);

@@ -418,7 +418,8 @@ void deliver_object(struct request *r)
     bool decided = false;
     r->coded = NULL;
     r->etag_sent = false;
-    if (response->has_codings && ours && is_complete(r->object))
+    if (response->has_codings && ours && fields_has(&r->fields, FIELD_ACCEPT_ENCODING) &&
+        is_complete(r->object))
         deliver_choose_coding(r);
     /* A part that was fetched for this very request is delivered as the origin sent it. */
     if (ours && has_condition(r) &&

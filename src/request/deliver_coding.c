@@ -22,44 +22,41 @@ static void want(const struct request *r, enum coding c, bool best)
 }
 
 /* The page is asked for often: the best level pays. */
-static bool is_worth_best(const struct request *r, const struct coded *coded, enum coding c)
+static void want_best(const struct request *r)
 {
+    const struct coded *coded = r->coded;
     int64_t often = r->site->compress_often;
-    return !coded->is_best && often > 0 &&
-           atomic_load_explicit(&r->object->hits, memory_order_relaxed) >= (uint64_t)often &&
-           coded_level(r->site, c, true) > coded->level;
+    if (often > 0 && atomic_load_explicit(&r->object->hits, memory_order_relaxed) >= (uint64_t)often &&
+        coded_level(r->site, (enum coding)coded->coding, true) > coded->level)
+        want(r, (enum coding)coded->coding, true);
 }
 
-/* The codings that are there, and those that may come to be. */
-static unsigned find(const struct object *o, unsigned *possible)
+/* By weights: what is there, and what would be better. */
+static const struct coded *choose(const struct request *r, enum coding *better)
 {
-    unsigned there = 1u << CODING_IDENTITY;
-    *possible = there;
+    struct coding_weights w;
+    const struct object *o = r->object;
+    unsigned there = 1u << CODING_IDENTITY, possible = there;
     for (enum coding c = CODING_GZIP; c < CODINGS; c++) {
         there |= coded_find(o, c) ? 1u << c : 0;
-        *possible |= coded_is_useless(o, c) ? 0 : 1u << c;
+        possible |= coded_is_useless(o, c) ? 0 : 1u << c;
     }
-    return there;
+    accept_encoding_weights(&r->fields, &w);
+    enum coding wanted = accept_encoding_choose(&w, possible), best = accept_encoding_choose(&w, there);
+    *better = wanted != CODINGS && !(there >> wanted & 1) ? wanted : CODING_IDENTITY;
+    return best == CODING_IDENTITY || best == CODINGS ? NULL : coded_find(o, best);
 }
 
 void deliver_choose_coding(struct request *r)
 {
-    struct coding_weights w;
-    struct object *o = r->object;
-    unsigned possible;
+    enum coding better;
     r->coded = NULL;
-    if (!o->body || !r->site || !r->site->compress)
+    if (!r->object->body || !r->site->compress || r->directives.no_transform)
         return;
-    accept_encoding_weights(&r->fields, &w);
-    if (r->directives.no_transform)
-        return;
-    unsigned there = find(o, &possible);
-    enum coding wanted = accept_encoding_choose(&w, possible), best = accept_encoding_choose(&w, there);
-    if (wanted != CODING_IDENTITY && wanted != CODINGS && !(there >> wanted & 1))
-        want(r, wanted, false);
-    if (best == CODING_IDENTITY || best == CODINGS)
-        return;
-    r->coded = coded_find(o, best);
-    if (is_worth_best(r, r->coded, best))
-        want(r, best, true);
+    unsigned usual = accept_encoding_usual(&r->fields);
+    r->coded = usual ? coded_last(r->object, usual, &better) : choose(r, &better);
+    if (better != CODING_IDENTITY)
+        want(r, better, false);
+    if (r->coded && !r->coded->is_best)
+        want_best(r);
 }

@@ -42,7 +42,8 @@ static inline bool deliver_is_from_store(const struct request *r)
 /* ---- deliver_coding.c ---- */
 
 /* Sets r->coded to the coding of r->object that the visitor wants most of those that are there, or to NULL:
- * the plain body. Has those made that would be better. r->object is sealed, with room for codings. */
+ * the plain body. Has those made that would be better. r->object is sealed, with room for codings; the
+ * request has Accept-Encoding. */
 void deliver_choose_coding(struct request *r);
 /* Does the visitor refuse a body without a coding? */
 bool deliver_refuses_plain(const struct request *r);

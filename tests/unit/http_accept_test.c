@@ -110,6 +110,10 @@ static void chooses_a_coding(void **state)
             fail_msg("\"%s\" of %x gives %d", cases[i].in, cases[i].there,
                      (int)accept_encoding_choose(&w, cases[i].there));
     }
+    struct fields two = lines(*state, "accept-encoding", "gzip, deflate\ngzip, deflate"),
+                  usual = lines(*state, "accept-encoding", "gzip, deflate, br");
+    assert_int_equal(accept_encoding_usual(&two), 0);
+    assert_int_equal(accept_encoding_usual(&usual), BIT(BR) | BIT(GZIP));
     struct fields none = { 0 };
     accept_encoding_weights(&none, &w);
     assert_int_equal(accept_encoding_choose(&w, ALL), CODING_IDENTITY);
