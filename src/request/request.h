@@ -233,6 +233,7 @@ struct request {
     unsigned reads;           /* how often it has waited for one */
     struct str whole_query;   /* the visitor's query, when the rule left out some of it for the origin */
     bool asked_whole;         /* the origin was asked again, with the whole query */
+    bool asked_coded;         /* and with the codings that the visitor takes */
     unsigned refusals;        /* how often it waited for an answer that was not stored */
     bool alone;               /* waits for no other request's fetch any more, and its answer is not stored */
     bool apart;               /* waits for no other request's fetch any more, but its answer may be stored */

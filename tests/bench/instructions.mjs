@@ -43,7 +43,7 @@ const cases = {
   browser: { target: '/plain', fields: browser, title: '1 KB, a browser\'s head' },
   vary: { target: `/vary${vary.query}`, fields: vary.fields, title: 'Netlify-Vary, four query names and a cookie' },
   coded: { target: '/words', fields: { 'Accept-Encoding': 'gzip, deflate, br, zstd' }, coding: 'br', title: '1 KB in br' },
-  uncoded: { target: '/plain', fields: { 'Accept-Encoding': 'identity' }, title: '1 KB, of a page that has codings' },
+  uncoded: { target: '/image', fields: { 'Accept-Encoding': 'gzip, deflate, br, zstd' }, title: '1 KB that has no codings, for the same request' },
   not_modified: { target: '/plain', fields: { 'If-None-Match': '"v1"' }, status: 304, title: '304' },
   rules: { target: '/plain', flags: (out) => [fifty(`${out}.yaml`)], title: '1 KB, a site with 50 rules' },
   log: { target: '/plain', flags: (out) => ['--access-log', `${out}.log`], title: '1 KB, JSON log on' },
@@ -75,7 +75,7 @@ function words() {
 
 const origin = http.createServer((q, r) => {
   const body = q.url.startsWith('/words') ? words() : Buffer.alloc(q.url.startsWith('/large') ? 10240 : 1024, 'x');
-  r.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': body.length, ETag: '"v1"',
+  r.writeHead(200, { 'Content-Type': q.url === '/image' ? 'image/png' : 'text/html; charset=utf-8', 'Content-Length': body.length, ETag: '"v1"',
     'Cache-Control': 'public, max-age=0, must-revalidate', 'CDN-Cache-Control': 'max-age=86400', 'Cache-Tag': 'bench, page-1',
     ...(q.url.startsWith('/vary') ? { 'Netlify-Vary': vary.rule } : {}) });
   r.end(body);
