@@ -1,8 +1,8 @@
 /*
  * The codings of a stored response: beside its body, which has none, at most one body for each of gzip, br
- * and zstd, with a head of its own (docs/decisions/076). They are made off the loops (coding/coder.h), attached
- * while others read the object, and go with it. A reader needs nothing but its reference to the object: what
- * was attached stays as long as anybody but the index has one.
+ * and zstd, with a head of its own (docs/decisions/076). They are made off the loops (coding/coder.h),
+ * attached while others read the object, and go with it. A reader needs nothing but its reference to the
+ * object: what was attached stays as long as anybody but the index has one.
  *
  * Only of an object in SEALED whose response has room for them (has_codings). They are charged against the
  * budget, and weigh with their object in the eviction queues.
