@@ -315,8 +315,10 @@ static void judge_coding(const struct judge *in, bool no_transform, struct arena
     const struct fields *f = in->response;
     bool known = accept_coding_from(fields_joined(f, FIELD_CONTENT_ENCODING, a), &out->coded_in);
     bool whole = (in->status >= 200 && in->status <= 299 && in->status != 206) || in->status >= 400;
+    /* Who answers identity in a coding of his own choice does not look at the field: asking again for what a
+     * visitor takes would bring the same. */
     out->stays_coded =
-        in->site->compress && (!known || (out->coded_in != CODING_IDENTITY && (no_transform || !whole)));
+        in->site->compress && known && out->coded_in != CODING_IDENTITY && (no_transform || !whole);
     if (!in->site->compress || out->stays_coded)
         out->coded_in = CODING_IDENTITY;
     out->is_codable = in->site->compress && known && !out->stays_coded && whole && !no_transform &&

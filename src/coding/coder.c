@@ -9,6 +9,8 @@
 /* A coded body has to save a sixteenth, and its own head's bytes. */
 #define SAVES_PART  16
 #define SAVES_LEAST 64
+/* Room that is made for a coding's head, and for what it hangs on. */
+#define HEAD_ROOM ((size_t)2048)
 /* How much of the body is encoded between two looks at whether it pays. */
 #define LEASE_BYTES ((uint64_t)65536)
 
@@ -85,9 +87,9 @@ static struct body *body_of(struct cache *c, struct str bytes)
 {
     struct body *b = NULL;
     if (bytes.n <= BODY_WHOLE_MAX) {
-        if (room_keeps(c, 0, body_whole_cost(bytes.n)))
+        if (room_keeps(c, 0, body_whole_cost(bytes.n) + HEAD_ROOM))
             b = body_new_whole(&c->memory, bytes.n);
-    } else if (room_keeps(c, 0, bytes.n + bytes.n / 64)) {
+    } else if (room_keeps(c, 0, bytes.n + bytes.n / 64 + HEAD_ROOM)) {
         b = body_new(&c->memory, bytes.n);
     }
     if (b && body_append(b, bytes) == bytes.n)
