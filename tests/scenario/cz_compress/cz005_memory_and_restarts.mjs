@@ -25,7 +25,8 @@ await scenario({ answer, flags: ['--memory', '2M', '--disk', '16M'] }, async ({ 
   const s = await figures();
   await cases.check('some codings went', () => check(s.codings.made >= n && s.codings.stored < n, JSON.stringify(s.codings)));
   await cases.check('within the budget', () => check(s.memory.used_bytes <= 2 << 20, JSON.stringify(s.memory)));
-  await cases.check('nothing of it counts as pinned', () => check(s.memory.pinned_bytes < 200e3, JSON.stringify(s.memory)));
+  // What is being written is for a moment.
+  await cases.check('nothing of it counts as pinned', () => soon(async () => (await figures()).memory.pinned_bytes < 100e3));
   const { text } = await freshet.api('GET', '/metrics');
   const dropped = +/^freshet_codings_dropped_total (\d+)/m.exec(text)[1], evicted = +/^freshet_evicted_total (\d+)/m.exec(text)[1];
   await cases.check('they went before their pages', () => check(dropped >= evicted && dropped > 10, `${dropped} ${evicted}`));
