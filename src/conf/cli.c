@@ -688,6 +688,7 @@ static const char *string_name(enum text_form form)
     case FORM_TAG_HEADER:
     case FORM_COOKIE:
     case FORM_PARAM: return "NAME";
+    case FORM_MEDIA_TYPE: return "TYPE";
     case FORM_FOLDER:
     case FORM_PATH:
     case FORM_URL_PATH: return "PATH";

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cache/purge.h"
 #include "cache/sweep.h"
+#include "coding/coder.h"
 #include "server/disk.h"
 #include "client/running.h"
 #include "client/state.h"
@@ -537,6 +538,7 @@ static int init_process(struct run *r)
     p->workers = mem_alloc(p->workers_n * sizeof(*p->workers));
     p->acceptors = mem_alloc(p->workers_n * sizeof(*p->acceptors));
     p->cache = cache_new(&p->secret, s->memory);
+    p->coder = p->cache->coder = coder_start(p->cache, (unsigned)(p->workers_n + 3) / 4);
     p->clients = clients_new(&p->secret);
     relief_init(p);
     origins_init(&p->origins);
@@ -658,6 +660,7 @@ static void fini(struct run *r)
     admin_fini(&p->admin);
     tokens_fini(&p->tokens);
     mem_free(p->admin.counters);
+    coder_stop(p->coder);
     process_disk_free(&r->disk_watch);
     cache_free(p->cache);
     origins_fini(&p->origins);

@@ -1378,6 +1378,7 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
         [FORM_PATH] = "/x",
         [FORM_SECRET] = "x",
         [FORM_COOKIE] = "x",
+        [FORM_MEDIA_TYPE] = "text/x",
         [FORM_FOLDER] = "/x/",
         [FORM_URL_PATH] = "/x",
         [FORM_USER] = "nobody",
