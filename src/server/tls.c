@@ -454,6 +454,20 @@ void process_tls_stop(struct process_tls *t)
         t->watches = false;
 }
 
+/* ---- an upgrade ---- */
+
+void process_tls_give_tickets(struct process_tls *t, struct buf *out)
+{
+    if (t)
+        tickets_write(t->tickets, clock_now(t->clock).mono_ms, out);
+}
+
+void process_tls_take_tickets(struct process_tls *t, struct str bytes)
+{
+    if (t)
+        (void)tickets_read(t->tickets, bytes, clock_now(t->clock).mono_ms);
+}
+
 /* ---- life ---- */
 
 struct process_tls *process_tls_new(const struct clock *clock)

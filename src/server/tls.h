@@ -49,6 +49,12 @@ void process_tls_set_more(struct process_tls *t, struct process_tls_more *m);
 /* There are others now: makes the desk anew for these settings, without a look at files. */
 void process_tls_again(struct process_tls *t, const struct settings *s);
 
+/* For an upgrade: append the keys of tickets, which are secret and to be wiped (tls/tickets.h), and take
+ * them. What is no such text is ignored. `t` may be NULL: then there are none. Before the workers start, or on
+ * main's thread. */
+void process_tls_give_tickets(struct process_tls *t, struct buf *out);
+void process_tls_take_tickets(struct process_tls *t, struct str bytes);
+
 /* Begins to look after the files, the dates and the keys of tickets; to log. Before the workers start.
  * `settings`: where those in force are found. */
 void process_tls_watch(struct process_tls *t, struct loop *l, struct settings *const *settings);
