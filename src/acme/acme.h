@@ -7,11 +7,10 @@
 #ifndef ACME_ACME_H
 #define ACME_ACME_H
 
-#include "acme/order.h"
 #include "acme/proofs.h"
-#include "base/arena.h"
+#include "acme/states.h"
+#include "acme/want.h"
 #include "base/log.h"
-#include "tls/pair.h"
 
 struct acme;
 
@@ -24,12 +23,6 @@ struct acme_owner {
     /* Puts the record of dns-01 into DNS, or takes it out. false: it is not there; `why` gets a sentence.
      * NULL: nobody can. */
     bool (*dns)(struct acme_owner *o, bool put, struct str name, struct str value, struct buf *why);
-};
-
-/* One certificate that is wanted. */
-struct acme_set {
-    struct strs names; /* sorted */
-    enum order_way way;
 };
 
 struct acme_rules {
@@ -52,9 +45,22 @@ void acme_free(struct acme *a); /* NULL is allowed */
 
 /* Calls `take` with each certificate that is there. */
 void acme_each(struct acme *a, void (*take)(void *ctx, struct pair *p), void *ctx);
+/* What others may know of them. Any thread. */
+struct states *acme_states(struct acme *a);
+
+/* What somebody wants to be done by hand. */
+struct acme_asked {
+    struct str name; /* a set's id, or one of its names */
+    enum want_wish wish;
+    unsigned reason; /* to revoke: acme/revoke.h */
+};
+/* Asks for it. Returns its number: struct acme_state says what comes of it. 0: it cannot be asked for; `why`
+ * gets a sentence without a full stop. Any thread. */
+uint64_t acme_ask(struct acme *a, const struct acme_asked *q, struct buf *why);
+
 /* What is shown to the CA now. Any thread. */
 struct proofs *acme_proofs(struct acme *a);
-/* Wakes the thread when something is due by the clocks, which may have been turned. */
+/* Wakes the thread when something is due by the clocks, which may have been turned, or was asked for. */
 void acme_look(struct acme *a);
 
 #endif

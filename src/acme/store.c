@@ -192,18 +192,32 @@ int store_read_record(const struct store *s, const char *id, struct store_record
     out->issued_ms = take_number(root, "issued_ms");
     out->renew_ms = take_number(root, "renew_ms");
     out->advised_until_ms = take_number(root, "advised_until_ms");
+    out->told_ms = take_number(root, "told_ms");
+    out->wanted = json_is_true(json_object_get(root, "wanted"));
+    take_text(root, "revoke", &out->revoke);
+    out->reason = (unsigned)(take_number(root, "reason") & 0xff);
+    out->revoke_failures = (unsigned)(take_number(root, "revoke_failures") & 0xffff);
+    out->revoke_try_ms = take_number(root, "revoke_try_ms");
     json_decref(root);
     return 0;
 }
 
 int store_write_record(const struct store *s, const char *id, const struct store_record *r)
 {
-    return write_json(s, id,
-                      json_pack("{s:o,s:o,s:o,s:i,s:I,s:I,s:I,s:I}", "order", text_of(&r->order), "key",
-                                text_of(&r->key), "error", text_of(&r->error), "failures", (int)r->failures,
-                                "try_ms", (json_int_t)r->try_ms, "issued_ms", (json_int_t)r->issued_ms,
-                                "renew_ms", (json_int_t)r->renew_ms, "advised_until_ms",
-                                (json_int_t)r->advised_until_ms));
+    json_t *root = json_pack("{s:o,s:o,s:o,s:i,s:I,s:I,s:I,s:I,s:I}", "order", text_of(&r->order), "key",
+                             text_of(&r->key), "error", text_of(&r->error), "failures", (int)r->failures,
+                             "try_ms", (json_int_t)r->try_ms, "issued_ms", (json_int_t)r->issued_ms,
+                             "renew_ms", (json_int_t)r->renew_ms, "advised_until_ms",
+                             (json_int_t)r->advised_until_ms, "told_ms", (json_int_t)r->told_ms);
+    bool good = root && (!r->wanted || json_object_set_new(root, "wanted", json_true()) == 0);
+    json_t *revoke = r->revoke.n ? json_pack("{s:o,s:i,s:i,s:I}", "revoke", text_of(&r->revoke), "reason",
+                                             (int)r->reason, "revoke_failures", (int)r->revoke_failures,
+                                             "revoke_try_ms", (json_int_t)r->revoke_try_ms)
+                                 : json_object();
+    good = good && revoke && json_object_update(root, revoke) == 0;
+    json_decref(revoke);
+    CHECK(good);
+    return write_json(s, id, root);
 }
 
 void store_record_fini(struct store_record *r)
@@ -211,6 +225,7 @@ void store_record_fini(struct store_record *r)
     buf_fini(&r->order);
     wipe(&r->key);
     buf_fini(&r->error);
+    buf_fini(&r->revoke);
 }
 
 /* ---- certificates ---- */

@@ -39,6 +39,12 @@ struct store_record {
     int64_t issued_ms; /* when the certificate came */
     int64_t renew_ms;  /* when the next one is due, and until when that was asked of the CA */
     int64_t advised_until_ms;
+    int64_t told_ms; /* the CA has asked not to be asked before this time */
+    bool wanted;     /* somebody wants the next one now */
+    /* One that is to be revoked: DER in base64url; empty: none. Why (acme/revoke.h), and as for orders. */
+    struct buf revoke;
+    unsigned reason, revoke_failures;
+    int64_t revoke_try_ms;
 };
 
 /* Returns the name of a set's files, without an end: its first name and a hash of all of them and of the CA.

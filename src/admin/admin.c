@@ -7,6 +7,7 @@
 
 #include "admin/access.h"
 #include "admin/answer.h"
+#include "admin/certificate.h"
 #include "admin/deploy.h"
 #include "admin/explain.h"
 #include "admin/foreign.h"
@@ -109,17 +110,37 @@ static void show_upgrade(struct admin *a, struct request *r, const struct access
     upgrade_api_show(a, r);
 }
 
+static void list_certificates(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)body;
+    certificate_list(a, r, &by->rights);
+}
+
+static void ask_for_certificate(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    certificate_ask(a, r, &by->rights, body);
+}
+
 /* ---- what there is ---- */
 
 static void (*const answers[ROUTES])(struct admin *a, struct request *r, const struct access *by,
                                      struct str body) = {
-    [ROUTE_PURGE] = purge,           [ROUTE_PURGE_METHOD] = purge_by_method,
-    [ROUTE_FOREIGN] = foreign,       [ROUTE_EXPLAIN] = explain,
-    [ROUTE_STATUS] = status,         [ROUTE_DEPLOY] = NULL, /* see admin_answer: it may take a while */
-    [ROUTE_TOKENS] = list_tokens,    [ROUTE_CREATE] = create_token,
-    [ROUTE_UPGRADE] = begin_upgrade, [ROUTE_UPGRADED] = show_upgrade,
-    [ROUTE_REVOKE] = revoke_token,   [ROUTE_HEALTH] = health,
-    [ROUTE_READY] = readiness,       [ROUTE_METRICS] = metrics,
+    [ROUTE_PURGE] = purge,
+    [ROUTE_PURGE_METHOD] = purge_by_method,
+    [ROUTE_FOREIGN] = foreign,
+    [ROUTE_EXPLAIN] = explain,
+    [ROUTE_STATUS] = status,
+    [ROUTE_DEPLOY] = NULL, /* see admin_answer: it may take a while */
+    [ROUTE_TOKENS] = list_tokens,
+    [ROUTE_CREATE] = create_token,
+    [ROUTE_UPGRADE] = begin_upgrade,
+    [ROUTE_UPGRADED] = show_upgrade,
+    [ROUTE_REVOKE] = revoke_token,
+    [ROUTE_HEALTH] = health,
+    [ROUTE_CERTIFICATES] = list_certificates,
+    [ROUTE_CERTIFY] = ask_for_certificate,
+    [ROUTE_READY] = readiness,
+    [ROUTE_METRICS] = metrics,
 };
 
 static void digest_of(struct str text, unsigned char out[ADMIN_DIGEST_BYTES])
@@ -183,7 +204,7 @@ static bool purges(enum routes_id route)
 
 static bool changes_facts(enum routes_id route)
 {
-    return route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE;
+    return route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE || route == ROUTE_CERTIFY;
 }
 
 /* Whatever changes the store would be lost. But what is purged before the worker leaves is passed on, and its
@@ -228,7 +249,7 @@ bool admin_answer(struct admin *a, struct request *r, struct object *o, struct s
 static bool wants_body(enum routes_id route)
 {
     return route == ROUTE_PURGE || route == ROUTE_DEPLOY || route == ROUTE_CREATE ||
-           route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN;
+           route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN || route == ROUTE_CERTIFY;
 }
 
 static bool decide(struct source *s, struct request *r)

@@ -4,6 +4,7 @@
 
 #include "admin/access.h"
 #include "admin/answer.h"
+#include "admin/certificate.h"
 #include "admin/status.h"
 #include "cache/disk.h"
 #include "cache/named.h"
@@ -578,6 +579,13 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     answer_close(w, '}');
 }
 
+/* Without the port. */
+static struct str host_of(const struct request *x)
+{
+    struct str rest = x->key.host;
+    return str_cut(&rest, ':');
+}
+
 static struct str write_answer(struct admin *admin, struct request *x, const struct fields *came,
                                const struct facts *f, struct arena *a)
 {
@@ -600,6 +608,8 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
     answer_open(&w, "origin", '{');
     status_origin(origins_get(admin->origins, &x->site->origin_address), a, &w);
     answer_close(&w, '}');
+    if (x->key.https)
+        certificate_write_host(admin->certificates, x->settings, host_of(x), a, &w);
     write_resource(x, f, &w);
     write_stored(x, f, &w);
     answer_close(&w, '}');

@@ -56,6 +56,14 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                     "with. The secret of a new one is printed once. A token works at once and until it "
                     "expires or is revoked, also after a restart.",
                     1, 2, false },
+    [CLI_CERTIFICATE] = { STR_INIT("certificate"),
+                          "certificate list [--json] | renew NAME | revoke NAME [--reason REASON]",
+                          "Says which certificates a running freshet has for visitors, until when, and when "
+                          "they are renewed. Renews one of ACME now, or has its CA revoke it when another "
+                          "one "
+                          "with a new key is there. NAME is one of its host names. Returns when it is done. "
+                          "Exit code 1: it is not; freshet goes on with what it has begun.",
+                          1, 2, false },
     [CLI_UPGRADE] = { STR_INIT("upgrade"), "upgrade",
                       "Starts the program that stands now where a running freshet was started from, in its "
                       "place, with its arguments: it takes over listening sockets and store, and no request "
@@ -86,7 +94,8 @@ enum flag_kind {
 
 #define ON(verb) (1u << (verb))
 #define ON_CLIENT                                                                                            \
-    (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_UPGRADE))
+    (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS) | ON(CLI_TOKEN) |                     \
+     ON(CLI_CERTIFICATE) | ON(CLI_UPGRADE))
 
 struct flag {
     unsigned verbs;
@@ -144,8 +153,11 @@ static const struct flag flags[] = {
       "create: the site that it is for. Again: more. Default: all sites." },
     { ON(CLI_TOKEN), STR_INIT("expires"), 0, FLAG_TEXT, FORM_ANY, AT(expires), "TIME",
       "create: how long it works: 12h, 90d. Default: until it is revoked." },
-    { ON(CLI_STATUS) | ON(CLI_TOKEN), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json), "",
-      "As JSON, for programs." },
+    { ON(CLI_CERTIFICATE), STR_INIT("reason"), 0, FLAG_TEXT, FORM_ANY, AT(reason), "REASON",
+      "revoke: why: superseded, unspecified, affiliationChanged, or keyCompromise: others may have the key; "
+      "then it is revoked at once, and served until the new one is there. Default: superseded." },
+    { ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_CERTIFICATE), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY,
+      AT(json), "", "As JSON, for programs." },
     { ON(CLI_TRUST), STR_INIT("remove"), 0, FLAG_SWITCH, FORM_ANY, AT(remove), "",
       "They believe it no more." },
     { ON(CLI_DEPLOY), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
@@ -462,23 +474,26 @@ static bool refuse_misplaced(struct parse *p, struct str word)
 }
 
 static const struct str actions[CLI_ACTION_COUNT] = {
-    [CLI_TOKEN_CREATE] = STR_INIT("create"),
-    [CLI_TOKEN_LIST] = STR_INIT("list"),
-    [CLI_TOKEN_REVOKE] = STR_INIT("revoke"),
+    [CLI_TOKEN_CREATE] = STR_INIT("create"),     [CLI_TOKEN_LIST] = STR_INIT("list"),
+    [CLI_TOKEN_REVOKE] = STR_INIT("revoke"),     [CLI_CERTIFICATE_LIST] = STR_INIT("list"),
+    [CLI_CERTIFICATE_RENEW] = STR_INIT("renew"), [CLI_CERTIFICATE_REVOKE] = STR_INIT("revoke"),
 };
 
 /* The action, then the name. */
-static bool take_token_word(struct parse *p, struct str word)
+static bool take_action(struct parse *p, struct str word)
 {
     struct cli *c = p->cli;
+    bool is_token = c->verb == CLI_TOKEN;
+    enum cli_action end = is_token ? CLI_CERTIFICATE_LIST : CLI_ACTION_COUNT;
     if (p->words == 2) {
         c->name = word;
         return true;
     }
-    while (c->action < CLI_ACTION_COUNT && !str_eq(word, actions[c->action]))
+    c->action = is_token ? CLI_TOKEN_CREATE : CLI_CERTIFICATE_LIST;
+    while (c->action < end && !str_eq(word, actions[c->action]))
         c->action++;
-    return c->action < CLI_ACTION_COUNT ||
-           REFUSE(p, "%s is none; there are create, list and revoke", report_quote(&p->report, word));
+    return c->action < end || REFUSE(p, "%s is none; there are %s", report_quote(&p->report, word),
+                                     is_token ? "create, list and revoke" : "list, renew and revoke");
 }
 
 static bool take_word(struct parse *p, char *arg)
@@ -495,7 +510,8 @@ static bool take_word(struct parse *p, char *arg)
     case CLI_RUN:
     case CLI_CHECK: p->cli->config = arg; return true;
     case CLI_EXPLAIN: p->cli->url = word; return true;
-    case CLI_TOKEN: return take_token_word(p, word);
+    case CLI_TOKEN:
+    case CLI_CERTIFICATE: return take_action(p, word);
     case CLI_HELP: return take_help_topic(p, word);
     default: break;
     }
@@ -545,6 +561,19 @@ static bool check_token(struct parse *p)
     return c->scopes.n || REFUSE(p, "--scope is missing: purge, read or admin");
 }
 
+static bool check_certificate(struct parse *p)
+{
+    const struct cli *c = p->cli;
+    const char *said = c->action == CLI_CERTIFICATE_RENEW ? "renew" : "revoke";
+    if (c->json && c->action != CLI_CERTIFICATE_LIST)
+        return REFUSE(p, "--json is for \"freshet certificate list\"");
+    if (c->reason.n && c->action != CLI_CERTIFICATE_REVOKE)
+        return REFUSE(p, "--reason is for \"freshet certificate revoke\"");
+    if (c->action == CLI_CERTIFICATE_LIST)
+        return !c->name.n || REFUSE(p, "list shows all of them; leave out the rest");
+    return c->name.n || REFUSE(p, "write which one: certificate %s HOST", said);
+}
+
 /* What no single word can show. */
 static bool check_whole(struct parse *p)
 {
@@ -559,6 +588,8 @@ static bool check_whole(struct parse *p)
         return REFUSE(p, "nothing to purge; say what with --tag, --url, --prefix or --all");
     if (c->verb == CLI_TOKEN)
         return check_token(p);
+    if (c->verb == CLI_CERTIFICATE)
+        return check_certificate(p);
     if (c->verb == CLI_DEPLOY && c->rollback && (c->id.n || c->origin.n))
         return REFUSE(
             p, "--rollback goes back to a release with its id and origin; leave out --id and --origin");

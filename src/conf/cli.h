@@ -9,21 +9,31 @@
 #include "conf/settings.h"
 
 enum cli_verb {
-    CLI_RUN,     /* run [CONFIG]: serve */
-    CLI_PURGE,   /* ask a running freshet to purge */
-    CLI_DEPLOY,  /* ask it to switch a site to another release */
-    CLI_EXPLAIN, /* ask it what it would answer to a URL */
-    CLI_STATUS,  /* ask it how it is */
-    CLI_TOKEN,   /* ask it to make, list or revoke tokens */
-    CLI_UPGRADE, /* ask it to start a new one in its place */
-    CLI_TRUST,   /* let this machine believe the local authority */
-    CLI_CHECK,   /* check [CONFIG]: read the settings, say what is wrong */
-    CLI_VERSION, /* print the version */
-    CLI_HELP,    /* print cli_help */
+    CLI_RUN,         /* run [CONFIG]: serve */
+    CLI_PURGE,       /* ask a running freshet to purge */
+    CLI_DEPLOY,      /* ask it to switch a site to another release */
+    CLI_EXPLAIN,     /* ask it what it would answer to a URL */
+    CLI_STATUS,      /* ask it how it is */
+    CLI_TOKEN,       /* ask it to make, list or revoke tokens */
+    CLI_CERTIFICATE, /* ask it for its certificates, or to renew or revoke one */
+    CLI_UPGRADE,     /* ask it to start a new one in its place */
+    CLI_TRUST,       /* let this machine believe the local authority */
+    CLI_CHECK,       /* check [CONFIG]: read the settings, say what is wrong */
+    CLI_VERSION,     /* print the version */
+    CLI_HELP,        /* print cli_help */
     CLI_VERB_COUNT
 };
 
-enum cli_action { CLI_TOKEN_CREATE, CLI_TOKEN_LIST, CLI_TOKEN_REVOKE, CLI_ACTION_COUNT };
+/* The words behind token, and those behind certificate. */
+enum cli_action {
+    CLI_TOKEN_CREATE,
+    CLI_TOKEN_LIST,
+    CLI_TOKEN_REVOKE,
+    CLI_CERTIFICATE_LIST,
+    CLI_CERTIFICATE_RENEW,
+    CLI_CERTIFICATE_REVOKE,
+    CLI_ACTION_COUNT
+};
 
 /* Strings point into argv. A string that was not given is empty. */
 struct cli {
@@ -42,11 +52,12 @@ struct cli {
     /* explain */
     struct str url;
     struct strs headers; /* "Name: value", the name is a token */
-    /* status, token list */
+    /* status, token list, certificate list */
     bool json;
-    /* token */
+    /* token, certificate */
     enum cli_action action;
-    struct str name;           /* with create and revoke */
+    struct str name;           /* with create, renew and revoke */
+    struct str reason;         /* certificate revoke */
     struct strs scopes, sites; /* with create, at least one scope; each may be words between commas */
     struct str expires;
     /* deploy */

@@ -141,6 +141,11 @@ static void answer(struct source *s, struct request *r, struct object *o, bool b
     page_fill(r, o);
 }
 
+struct acme *process_acme_of(struct process_acme *a)
+{
+    return a ? a->acme : NULL;
+}
+
 struct source *process_acme_source(struct process_acme *a)
 {
     return a && a->acme ? &a->source : NULL;

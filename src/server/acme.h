@@ -31,6 +31,9 @@ void process_acme_reload(struct process_acme *a, const struct settings *s);
 /* Ends that, within a moment. Another process may go on from there. A second call does no harm. */
 void process_acme_stop(struct process_acme *a);
 
+/* Returns what asks CAs; NULL: there is none. Any thread, after process_acme_open. */
+struct acme *process_acme_of(struct process_acme *a);
+
 /* Returns the source for struct requests; NULL: no CA is ever asked. After process_acme_open. */
 struct source *process_acme_source(struct process_acme *a);
 

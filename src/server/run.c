@@ -18,6 +18,7 @@
 #include "io/signals.h"
 #include "io/system.h"
 #include "server/acme.h"
+#include "server/certified.h"
 #include "server/confine.h"
 #include "server/load.h"
 #include "server/facts.h"
@@ -69,6 +70,7 @@ struct run {
     struct confinement confinement;
     struct upgrade upgrade;
     struct takeover takeover;
+    struct certified certified;
     struct loop_notice upgrade_wanted; /* somebody asks for it by the admin listener */
     bool replaced;                     /* another process serves */
     bool upgrade_waits;                /* for the end of a reload, a switch, or an upgrade that has failed */
@@ -503,6 +505,10 @@ static void init_admin(struct run *r)
     a->deploys = &r->p.deploys;
     a->facts = r->p.facts;
     a->tokens = &r->p.tokens;
+    if (r->p.tls) {
+        certified_init(&r->certified, r->p.tls, r->p.acme);
+        a->certificates = &r->certified.desk;
+    }
     a->workers = r->p.workers_n;
     a->counters = mem_alloc(a->workers * sizeof(struct counters *));
     for (size_t i = 0; i < a->workers; i++)

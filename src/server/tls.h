@@ -65,6 +65,17 @@ void process_tls_stop(struct process_tls *t);
  * folder. */
 void process_tls_path(const struct settings *s, struct str file, char out[PATH_MAX]);
 
+/* A certificate that is no other's business (struct process_tls_more). */
+struct process_tls_held {
+    struct pair *pair;
+    char *file; /* of the certificate; NULL: the local authority has signed it */
+    int64_t renew_ms;
+};
+/* Count them, and call `take` with each, with a lock held. Any thread. */
+size_t process_tls_held_n(struct process_tls *t);
+void process_tls_each_held(struct process_tls *t, void (*take)(void *ctx, const struct process_tls_held *h),
+                           void *ctx);
+
 /* Returns the certificates for a handshake, with a reference. Any thread. */
 struct certificates *process_tls_certificates(struct process_tls *t);
 

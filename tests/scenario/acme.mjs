@@ -115,6 +115,12 @@ export class Pebble {
     return (await get(`https://127.0.0.1:${this.management}/roots/0`)).text;
   }
 
+  // What it says of a certificate by its serial number: "Valid", "Revoked".
+  async standing(serial) {
+    const r = await get(`https://127.0.0.1:${this.management}/cert-status-by-serial/${serial.toLowerCase()}`);
+    return r.status === 200 ? JSON.parse(r.text) : { Status: r.status };
+  }
+
   async stop() {
     if (this.ended) return;
     this.child.kill();
@@ -151,7 +157,7 @@ export class FakeCa {
     const body = (o) => ({ status: o.status, identifiers: o.identifiers, authorizations: [], finalize: `${this.url}/finalize/${o.id}`,
       certificate: `${this.url}/certificate/${o.id}` });
     switch (what) {
-      case 'dir': return { body: Object.fromEntries(['newNonce', 'newAccount', 'newOrder', 'renewalInfo'].map((n) => [n, `${this.url}/${n}`])) };
+      case 'dir': return { body: Object.fromEntries(['newNonce', 'newAccount', 'newOrder', 'renewalInfo', 'revokeCert'].map((n) => [n, `${this.url}/${n}`])) };
       case 'newNonce': return {};
       case 'newAccount': return { status: 201, fields: { location: `${this.url}/account/1` }, body: { status: 'valid' } };
       case 'newOrder': {
@@ -165,6 +171,7 @@ export class FakeCa {
         order.status = 'valid';
         return { body: body(order) };
       case 'certificate': return { body: order.pem };
+      case 'revokeCert': return {};
       default: return { status: 404, body: {} };
     }
   }
