@@ -52,7 +52,7 @@ struct acme {
     struct want *of;     /* whose */
     int64_t order_mono_ms;
     struct order_host host;
-    bool rereads; /* another process may have gone on since */
+    bool has_heir; /* main's: another process goes on */
     struct acme_totals totals;
 };
 
@@ -227,6 +227,16 @@ static void end_order(struct acme *a)
     a->of = NULL;
 }
 
+/* Another plan, or another process, goes on with it. */
+static void leave_order(struct acme *a)
+{
+    order_leave(a->order);
+    if (a->order)
+        session_rest(&a->session);
+    a->order = NULL;
+    a->of = NULL;
+}
+
 static struct want *want_by_id(struct plan *p, const char *id)
 {
     for (size_t i = 0; p && i < p->rules.n; i++)
@@ -249,9 +259,23 @@ static void keep_numbers(struct plan *before, struct plan *p)
     }
 }
 
+/* Before its order runs: the CA may come at any moment. The record in DNS has stayed. */
+static void show_again(struct acme *a, const struct want *w)
+{
+    struct order_proof proof;
+    struct buf why = BUF_INIT;
+    if (order_shown(&w->record, w->set.way, &proof) && proof.way != ORDER_DNS_01)
+        (void)a->host.show(&a->host, &proof, &why);
+    buf_fini(&why);
+}
+
 static void take_plan(struct acme *a, struct plan *p)
 {
-    end_order(a);
+    struct want *same = a->of ? want_by_id(p, a->of->id) : NULL;
+    if (same && same->set.way == a->of->set.way)
+        leave_order(a);
+    else
+        end_order(a);
     keep_numbers(a->plan, p);
     free_plan(a->plan);
     a->plan = p;
@@ -260,6 +284,8 @@ static void take_plan(struct acme *a, struct plan *p)
                   STR_ARG(p->rules.ca.directory));
     for (size_t i = 0; i < p->rules.n; i++)
         read_want(a, &p->wants[i]);
+    for (size_t i = 0; i < p->rules.n; i++)
+        show_again(a, &p->wants[i]);
     publish(a);
     show_states(a);
 }
@@ -790,9 +816,6 @@ static int64_t step(void *ctx)
     struct plan *next = a->next;
     a->next = NULL;
     lock_give(&a->lock);
-    if (!next && a->rereads)
-        next = make_plan(&a->plan->rules);
-    a->rereads = false;
     if (next) {
         take_plan(a, next);
         a->owner->changed(a->owner);
@@ -852,16 +875,23 @@ void acme_set_rules(struct acme *a, const struct acme_rules *rules)
     background_wake(a->thread);
 }
 
+void acme_reread(struct acme *a)
+{
+    CHECK(!a->thread);
+    if (a->plan)
+        take_plan(a, make_plan(&a->plan->rules));
+}
+
 void acme_start(struct acme *a)
 {
-    a->rereads = a->plan != NULL;
     a->thread = background_start("acme", step, a);
     if (!a->thread)
         log_error(a->owner->log, "acme", "the system has no thread for it: certificates are not renewed");
 }
 
-void acme_stop(struct acme *a)
+void acme_stop(struct acme *a, bool has_heir)
 {
+    a->has_heir = a->has_heir || has_heir;
     atomic_store(&a->stopping, true);
     session_stop(&a->session);
     background_stop(&a->thread);
@@ -871,8 +901,8 @@ void acme_free(struct acme *a)
 {
     if (!a)
         return;
-    acme_stop(a);
-    end_order(a);
+    acme_stop(a, false);
+    (a->has_heir ? leave_order : end_order)(a);
     free_plan(a->plan);
     free_plan(a->next);
     for (size_t i = 0; i < a->pairs_n; i++)

@@ -37,10 +37,14 @@ struct acme *acme_new(struct acme_owner *owner, const char *state, struct buf *w
 /* Gives it rules, of which it takes a copy. Before acme_start it reads at once what is kept of them; waits
  * for the disk. Later the thread does, and tells `changed`. */
 void acme_set_rules(struct acme *a, const struct acme_rules *rules);
+/* Reads what is kept once more, since another process has gone on meanwhile. Before acme_start; waits for the
+ * disk. */
+void acme_reread(struct acme *a);
 /* Starts the thread. */
 void acme_start(struct acme *a);
-/* Ends it, within a moment. What is under way goes on after the next start. */
-void acme_stop(struct acme *a);
+/* Ends it, within a moment. What is under way goes on after the next start. `has_heir`: another process goes
+ * on at once, so what is shown to the CA stays. */
+void acme_stop(struct acme *a, bool has_heir);
 void acme_free(struct acme *a); /* NULL is allowed */
 
 /* Calls `take` with each certificate that is there. */

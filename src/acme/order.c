@@ -122,11 +122,56 @@ static void take_body(struct order *o, json_t *body)
 
 /* ---- proofs ---- */
 
+static void forget_shown(struct store_record *r)
+{
+    buf_clear(&r->shown_name);
+    buf_clear(&r->shown_token);
+    buf_clear(&r->shown_authorization);
+}
+
+/* What cannot be written now is said by the next `keep`; at worst an answer is shown that nobody asks for. */
 static void hide(struct order *o)
 {
-    if (o->shows)
+    struct buf why = BUF_INIT;
+    if (o->shows) {
         o->rules.host->hide(o->rules.host, &o->proof);
+        forget_shown(o->rules.record);
+        (void)o->rules.host->keep(o->rules.host, o->rules.record, &why);
+    }
+    buf_fini(&why);
     o->shows = false;
+}
+
+/* The record has copies, the proof points into ours: the record may change while it is shown. */
+static void take_proof(struct order *o, struct str name, struct str token, struct str authorization)
+{
+    struct buf *const to[] = { &o->name, &o->token, &o->authorization };
+    const struct str from[] = { name, token, authorization };
+    for (size_t i = 0; i < COUNT_OF(to); i++) {
+        buf_clear(to[i]);
+        buf_add(to[i], from[i]);
+    }
+    o->proof = (struct order_proof){ .way = o->rules.way,
+                                     .name = buf_str(&o->name),
+                                     .token = buf_str(&o->token),
+                                     .authorization = buf_str(&o->authorization) };
+}
+
+static void note_shown(const struct order *o, struct store_record *r)
+{
+    forget_shown(r);
+    buf_add(&r->shown_name, o->proof.name);
+    buf_add(&r->shown_token, o->proof.token);
+    buf_add(&r->shown_authorization, o->proof.authorization);
+}
+
+bool order_shown(const struct store_record *r, enum order_way way, struct order_proof *out)
+{
+    *out = (struct order_proof){ .way = way,
+                                 .name = buf_str(&r->shown_name),
+                                 .token = buf_str(&r->shown_token),
+                                 .authorization = buf_str(&r->shown_authorization) };
+    return r->order.n && out->name.n && out->token.n && out->authorization.n;
 }
 
 static bool is_token_of_acme(struct str s)
@@ -139,28 +184,28 @@ static bool is_token_of_acme(struct str s)
 
 static bool show(struct order *o, struct str name, struct str token)
 {
-    struct buf why = BUF_INIT;
-    hide(o);
+    struct buf why = BUF_INIT, authorization = BUF_INIT;
     if (!is_token_of_acme(token))
         return fail(o, "the CA's challenge has a token that is none");
-    buf_clear(&o->name);
-    buf_add(&o->name, name);
-    buf_clear(&o->token);
-    buf_add(&o->token, token);
-    buf_clear(&o->authorization);
-    buf_printf(&o->authorization, "%.*s.", STR_ARG(token));
-    jws_add_thumbprint(o->rules.session->key, &o->authorization);
-    o->proof = (struct order_proof){ .way = o->rules.way,
-                                     .name = buf_str(&o->name),
-                                     .token = buf_str(&o->token),
-                                     .authorization = buf_str(&o->authorization) };
-    o->shows = o->rules.host->show(o->rules.host, &o->proof, &why);
+    buf_printf(&authorization, "%.*s.", STR_ARG(token));
+    jws_add_thumbprint(o->rules.session->key, &authorization);
+    bool is_there = o->shows && str_eq(o->proof.name, name) && str_eq(o->proof.token, token) &&
+                    str_eq(o->proof.authorization, buf_str(&authorization));
+    if (!is_there) {
+        hide(o);
+        take_proof(o, name, token, buf_str(&authorization));
+        o->shows = o->rules.host->show(o->rules.host, &o->proof, &why);
+    }
+    buf_fini(&authorization);
     if (!o->shows) {
         buf_add_char(&why, '\0');
         fail(o, why.p);
     }
     buf_fini(&why);
-    return o->shows;
+    if (!o->shows || is_there)
+        return o->shows;
+    note_shown(o, o->rules.record);
+    return keep(o);
 }
 
 /* ---- the order ---- */
@@ -318,8 +363,9 @@ static void begin_challenge(struct order *o, const json_t *authorization, int64_
         go(o, STATE_FAILED);
         return;
     }
+    /* "processing": the one before us has said that the CA may look. */
     if (show(o, name, text_of(challenge, "token")) &&
-        post(o, text_of(challenge, "url"), STR("{}"), now_ms, NULL))
+        (is_status(challenge, "processing") || post(o, text_of(challenge, "url"), STR("{}"), now_ms, NULL)))
         go(o, STATE_VALIDATE);
 }
 
@@ -426,8 +472,19 @@ struct order *order_new(const struct order_rules *rules, int64_t now_ms)
     o->rules = *rules;
     o->until_ms = now_ms + rules->most_ms;
     o->trouble = (struct session_trouble){ .retry_after_ms = -1, .challenge = order_way_name(rules->way) };
+    struct order_proof shown;
+    o->shows = order_shown(rules->record, rules->way, &shown);
+    if (o->shows)
+        take_proof(o, shown.name, shown.token, shown.authorization);
     go(o, STATE_OPEN);
     return o;
+}
+
+void order_leave(struct order *o)
+{
+    if (o)
+        o->shows = false;
+    order_free(o);
 }
 
 void order_free(struct order *o)

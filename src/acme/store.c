@@ -187,6 +187,9 @@ int store_read_record(const struct store *s, const char *id, struct store_record
     take_text(root, "order", &out->order);
     take_text(root, "key", &out->key);
     take_text(root, "error", &out->error);
+    take_text(root, "shown_name", &out->shown_name);
+    take_text(root, "shown_token", &out->shown_token);
+    take_text(root, "shown_authorization", &out->shown_authorization);
     out->failures = (unsigned)(take_number(root, "failures") & 0xffff);
     out->try_ms = take_number(root, "try_ms");
     out->issued_ms = take_number(root, "issued_ms");
@@ -214,8 +217,14 @@ int store_write_record(const struct store *s, const char *id, const struct store
                                              (int)r->reason, "revoke_failures", (int)r->revoke_failures,
                                              "revoke_try_ms", (json_int_t)r->revoke_try_ms)
                                  : json_object();
-    good = good && revoke && json_object_update(root, revoke) == 0;
+    json_t *shown = r->shown_name.n ? json_pack("{s:o,s:o,s:o}", "shown_name", text_of(&r->shown_name),
+                                                "shown_token", text_of(&r->shown_token),
+                                                "shown_authorization", text_of(&r->shown_authorization))
+                                    : json_object();
+    good = good && revoke && shown && json_object_update(root, revoke) == 0 &&
+           json_object_update(root, shown) == 0;
     json_decref(revoke);
+    json_decref(shown);
     CHECK(good);
     return write_json(s, id, root);
 }
@@ -226,6 +235,9 @@ void store_record_fini(struct store_record *r)
     wipe(&r->key);
     buf_fini(&r->error);
     buf_fini(&r->revoke);
+    buf_fini(&r->shown_name);
+    buf_fini(&r->shown_token);
+    buf_fini(&r->shown_authorization);
 }
 
 /* ---- certificates ---- */

@@ -31,8 +31,11 @@ void store_account_fini(struct store_account *a);
 
 /* How far a set of names has come. Times are wall-clock, in milliseconds; 0: none. */
 struct store_record {
-    struct buf order;  /* the URL of the one that is under way; empty: none */
-    struct buf key;    /* PEM: the key of that order */
+    struct buf order; /* the URL of the one that is under way; empty: none */
+    struct buf key;   /* PEM: the key of that order */
+    /* What it shows to the CA at the moment (struct order_proof); all empty: nothing. Another process, or the
+     * next start, goes on with it. */
+    struct buf shown_name, shown_token, shown_authorization;
     struct buf error;  /* what was wrong the last time, for people */
     unsigned failures; /* tries in a row */
     int64_t try_ms;    /* not before this time */

@@ -64,7 +64,7 @@ static int64_t sooner(int64_t a, int64_t b)
 int64_t want_order_ms(const struct want *w, int64_t now_ms)
 {
     int64_t at = not_before(w->record.try_ms, now_ms);
-    if (!w->pair || w->record.wanted)
+    if (!w->pair || w->record.wanted || w->record.order.n) /* what was begun goes on */
         return at;
     int64_t renew = w->record.renew_ms, again = w->record.issued_ms + WANT_AGAIN_MS;
     if (renew < again && w->record.issued_ms <= now_ms)

@@ -143,7 +143,7 @@ static void worker_gone(struct worker *w)
         return;
     }
     timer_stop(&r->p.loop, &r->sweep);
-    process_acme_stop(r->p.acme);
+    process_acme_stop(r->p.acme, false);
     process_tls_stop(r->p.tls);
     timer_stop(&r->p.loop, &r->facts_watch.again);
     process_disk_stop(&r->p, &r->disk_watch);
@@ -418,7 +418,7 @@ static void upgrade_leaves(struct upgrade *u)
 {
     struct run *r = CONTAINER_OF(u, struct run, upgrade);
     remove_admin_file(r);
-    process_acme_stop(r->p.acme);
+    process_acme_stop(r->p.acme, true);
 #ifdef FRESHET_CONTROL
     if (r->control)
         control_leave(r->control);
@@ -744,6 +744,8 @@ int run_verb(const struct cli *cli)
     if (r->takeover.is_heir)
         process_disk_find(&r->disk_watch);
     takeover_ready(&r->takeover, &r->p);
+    if (r->takeover.is_heir)
+        process_acme_take_over(r->p.acme);
     start_store(r);
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);
