@@ -13,6 +13,8 @@
 #define POLL_MOST_MS  INT64_C(10000)
 #define NAMES_MOST    100 /* authorizations of one order */
 #define TOKEN_MOST    256
+#define NAME_MOST     253 /* of what is repeated in a sentence, and */
+#define STATUS_MOST   32
 
 enum order_state {
     STATE_OPEN,      /* directory, account, order */
@@ -324,9 +326,21 @@ static const json_t *challenge_of(const struct order *o, const json_t *authoriza
     return NULL;
 }
 
+/* For people: cut, since the CA may write anything. */
 static struct str name_of(const json_t *authorization)
 {
-    return text_of(json_object_get(authorization, "identifier"), "value");
+    return str_utf8_first(text_of(json_object_get(authorization, "identifier"), "value"), NAME_MOST);
+}
+
+/* Is it one that we have asked for? An authorization has it without "*." (RFC 8555 §7.1.4). */
+static bool is_ours(const struct order *o, struct str name)
+{
+    bool found = false;
+    for (size_t i = 0; i < o->rules.names.n && !found; i++) {
+        struct str own = o->rules.names.v[i];
+        found = str_eq_nocase(str_starts(own, STR("*.")) ? str_from_index(own, 2) : own, name);
+    }
+    return found;
 }
 
 static void fail_invalid(struct order *o, const json_t *authorization)
@@ -341,7 +355,7 @@ static void fail_invalid(struct order *o, const json_t *authorization)
         problem_say(error, 0, order_way_name(o->rules.way), &o->trouble.text);
     else
         buf_printf(&o->trouble.text, "the CA does not believe that it is ours (it says: %.*s)",
-                   STR_ARG(text_of(authorization, "status")));
+                   STR_ARG(str_utf8_first(text_of(authorization, "status"), STATUS_MOST)));
     drop(o);
     go(o, STATE_FAILED);
 }
@@ -355,6 +369,14 @@ static void begin_challenge(struct order *o, const json_t *authorization, int64_
 {
     const json_t *challenge = challenge_of(o, authorization);
     struct str name = name_of(authorization);
+    if (!is_ours(o, name)) {
+        buf_clear(&o->trouble.text);
+        buf_printf(&o->trouble.text, "the CA wants a proof for \"%.*s\", which nobody has asked for",
+                   STR_ARG(name));
+        drop(o);
+        go(o, STATE_FAILED);
+        return;
+    }
     if (!challenge) {
         buf_clear(&o->trouble.text);
         buf_printf(&o->trouble.text,

@@ -20,8 +20,8 @@ bool revoke_reason(struct str name, unsigned *reason);
 /* Returns all names: "unspecified, keyCompromise, ...". */
 struct str revoke_reasons(void);
 
-/* Appends the first certificate of a PEM text as DER in base64url, as the CA wants to have it. false: there is
- * none. Pure. */
+/* Appends the first certificate of a PEM text as DER in base64url, as the CA wants to have it. false: there
+ * is none. Pure. */
 bool revoke_add_certificate(struct str pem, struct buf *out);
 
 enum revoke_result {

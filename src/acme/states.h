@@ -13,7 +13,7 @@ struct acme_state {
     struct str id;        /* of its files, and for people */
     struct str directory; /* of its CA */
     struct strs names;
-    const void *pair; /* which one it is, to compare: it may be gone; NULL: none is there */
+    const void *pair; /* which one is there, to compare: it may be gone; NULL: none */
     int64_t until_ms; /* of the certificate that is there; 0: none is */
     int64_t issued_ms, renew_ms;
     bool orders;      /* an order is under way */

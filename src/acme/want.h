@@ -1,6 +1,6 @@
 /*
- * A set of names for which a certificate is wanted: what is there, what is kept of it, what somebody has asked
- * for by hand, and when what is due. Pure; the owner's thread. Times are wall-clock, in milliseconds.
+ * A set of names for which a certificate is wanted: what is there, what is kept of it, what somebody has
+ * asked for by hand, and when what is due. Pure; the owner's thread. Times are wall-clock, in milliseconds.
  */
 #ifndef ACME_WANT_H
 #define ACME_WANT_H
@@ -49,9 +49,9 @@ int64_t want_revoke_ms(const struct want *w, int64_t now_ms);
 int64_t want_due_ms(const struct want *w, int64_t now_ms);
 
 /*
- * Somebody wants the certificate to be renewed now, or to be revoked for a reason (acme/revoke.h) and replaced.
- * true: the record says so, and the caller keeps it. false: it may not be; `why` gets a sentence without a full
- * stop. An order that is under way is not ended here.
+ * Somebody wants the certificate to be renewed now, or to be revoked for a reason (acme/revoke.h) and
+ * replaced. true: the record says so, and the caller keeps it. false: it may not be; `why` gets a sentence
+ * without a full stop. An order that is under way is not ended here.
  */
 bool want_renew(struct want *w, int64_t now_ms, struct buf *why);
 bool want_revoke(struct want *w, unsigned reason, int64_t now_ms, struct buf *why);

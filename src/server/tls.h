@@ -50,8 +50,8 @@ void process_tls_set_more(struct process_tls *t, struct process_tls_more *m);
 void process_tls_again(struct process_tls *t, const struct settings *s);
 
 /* For an upgrade: append the keys of tickets, which are secret and to be wiped (tls/tickets.h), and take
- * them. What is no such text is ignored. `t` may be NULL: then there are none. Before the workers start, or on
- * main's thread. */
+ * them. What is no such text is ignored. `t` may be NULL: then there are none. Before the workers start, or
+ * on main's thread. */
 void process_tls_give_tickets(struct process_tls *t, struct buf *out);
 void process_tls_take_tickets(struct process_tls *t, struct str bytes);
 

@@ -75,7 +75,7 @@ bool tickets_rotate(struct tickets *t, int64_t now_ms)
     return is_time;
 }
 
-/* ---- from one process to the next: a version, the newest one's age in this machine's order, the keys ---- */
+/* ---- from one process to the next: a version, the newest one's age in this machine's order, the keys */
 
 #define VERSION 1
 
