@@ -21,8 +21,8 @@ struct acme_state {
     struct str error; /* of the last tries; empty: none */
     unsigned failures;
     int64_t try_ms; /* when the next one is, after an error */
-    /* What was asked for by hand: its number, that of the last one whose outcome is known, and this; empty: it
-     * was done. */
+    /* What was asked for by hand: its number, that of the last one whose outcome is known, and this; empty:
+     * it was done. */
     uint64_t asked, answered;
     struct str outcome;
 };

@@ -1,5 +1,5 @@
-/* When a certificate is asked for, by the dates, by hand and after a restart; and what comes first, a new one or
- * the revocation of the old one. */
+/* When a certificate is asked for, by the dates, by hand and after a restart; and what comes first, a new one
+ * or the revocation of the old one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
