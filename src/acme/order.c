@@ -543,7 +543,8 @@ enum order_step order_step(struct order *o, int64_t now_ms, int64_t *wait_ms)
     if (now_ms > o->until_ms && o->state < STATE_DONE)
         fail(o, "the CA has taken too long");
     step(o, now_ms, wait_ms);
-    if (o->state == STATE_DONE || o->state == STATE_FAILED)
+    if (o->state ==
+        STATE_DONE) /* what has failed may have done so since the process is replaced: order_leave */
         hide(o);
     return o->state == STATE_DONE ? ORDER_DONE : o->state == STATE_FAILED ? ORDER_FAILED : ORDER_WAIT;
 }

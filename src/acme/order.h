@@ -48,7 +48,7 @@ struct order_rules {
 struct order *order_new(const struct order_rules *rules, int64_t now_ms);
 /* Returns what the record says is shown. false: nothing is. Good as long as the record is not changed. */
 bool order_shown(const struct store_record *r, enum order_way way, struct order_proof *out);
-/* Takes back what is shown. NULL is allowed. */
+/* Takes back what is still shown. NULL is allowed. */
 void order_free(struct order *o);
 /* Like order_free, but what is shown stays, and the record says so: another order goes on. */
 void order_leave(struct order *o);

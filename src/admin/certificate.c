@@ -198,8 +198,9 @@ void certificate_metrics(struct certificate_desk *d, const struct settings *s, s
     struct certificate_totals t = { 0 };
     size_t n = 0;
     const struct certificate_row *all = d ? d->list(d, s, STR_NONE, a, &n, &t) : NULL;
-    metrics_begin(b, "certificate_expiry_timestamp_seconds", "gauge",
-                  "When the certificate expires; 0: it is to come. Of the first 500");
+    if (n)
+        metrics_begin(b, "certificate_expiry_timestamp_seconds", "gauge",
+                      "When the certificate expires; 0: it is to come. Of the first 500");
     for (size_t i = 0; i < n && i < SAID_MOST; i++) {
         buf_add(b, STR("freshet_certificate_expiry_timestamp_seconds{certificate=\""));
         metrics_add_label(b, all[i].id);
