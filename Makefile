@@ -13,7 +13,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Doptimization=1 -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz faults crash sim sim-faults upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz faults differential crash sim sim-faults upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -87,10 +87,16 @@ ROUNDS_OF_CRASHES = $(or $(ROUNDS),1000)
 crash: dev
 	CRASH_ROUNDS=$(ROUNDS_OF_CRASHES) FRESHET=build-dev/src/freshet node tests/stress/crash.mjs
 
-# The n-th call of each function of the system fails, as many as fit into SECONDS (all of them: some five minutes).
-faults: dev
+# The n-th call of each function of the system fails, and the n-th allocation, as many as fit into SECONDS (all but mem_alloc and malloc: some ten
+# minutes; those two, of which there are tens of thousands, are taken by dice). make test: a few of each, spread.
+faults: dev all
 	@tools/deps.sh build test
-	node tests/faults/run.mjs --seconds $(SECONDS) build-dev/src/freshet
+	node tests/faults/faults.mjs --seconds $(SECONDS) build-dev/src/freshet
+	node tests/faults/faults.mjs --seconds $(SECONDS) --call malloc build/freshet
+
+# Our reading of streams of requests against Node's, for SECONDS (make test: 20).
+differential: dev
+	DIFFERENTIAL_SECONDS=$(SECONDS) FRESHET=build-dev/src/freshet node tests/stress/differential.mjs
 
 # One upgrade after the other under load, ROUNDS times (make test: 10): about a second each.
 ROUNDS_OF_UPGRADES = $(or $(ROUNDS),100)

@@ -10,6 +10,7 @@
 #include "conf/limits.h"
 #include "io/system.h"
 #include "io/tls.h"
+#include "origin/trust.h"
 #include "server/acme.h"
 #include "server/load.h"
 #include "server/prepare.h"
@@ -58,6 +59,7 @@ static int try_start(const struct settings *s)
     struct preparation p = { .settings = s, .only_try = true };
     int code = prepare(&p);
     process_tls_free(p.tls);
+    trusts_free(p.trusts);
     process_acme_free(p.acme);
     prepare_fini(&p);
     return code;
@@ -111,6 +113,7 @@ static int dispatch(const struct cli *cli)
     case CLI_STATUS: return client_status(cli);
     case CLI_TOKEN: return client_token(cli);
     case CLI_CERTIFICATE: return client_certificate(cli);
+    case CLI_ORIGIN: return client_origin(cli);
     case CLI_UPGRADE: return client_upgrade(cli);
     case CLI_TRUST: return client_trust(cli);
     case CLI_VERSION: printf("freshet %s\n", FRESHET_VERSION); return 0;

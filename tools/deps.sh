@@ -112,6 +112,7 @@ group_bench() {
     need command node nodejs
     need command wrk wrk
     need command valgrind valgrind
+    need command openssl openssl
     need command xz xz-utils
     need library liburing liburing-dev
     need file /usr/sbin/nginx nginx

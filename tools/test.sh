@@ -137,6 +137,7 @@ if is_wanted scenario; then
 fi
 if is_wanted stress; then
     part stress tests/stress/run.sh build-dev/src/freshet
+    part faults node tests/faults/faults.mjs --spread 3 build-dev/src/freshet
     part stress-tsan env STRESS_SCALE=0.3 $plainly tests/stress/run.sh build-tsan/src/freshet
 fi
 if is_wanted conformance; then
@@ -146,5 +147,12 @@ if is_wanted conformance; then
     part conformance-asan node tests/conformance/run.mjs --freshet build-dev/src/freshet
 fi
 is_wanted e2e && part e2e env FRESHET="$PWD/build-dev/src/freshet" bash tests/e2e/run.sh
-is_wanted bench && part bench node tests/bench/smoke.mjs
+if is_wanted bench; then
+    part bench node tests/bench/smoke.mjs
+    part floods node tests/bench/floods.mjs --connections 300 --addresses 60 --rate 200 --seconds 1 --overhead 64M \
+        heads uploads drips readers idle silent ranges pipelines
+    part floods-cost node tests/bench/floods.mjs --alone --connections 200 --addresses 40 --seconds 1 --overhead 64M \
+        heads uploads passing aborts ranges pipelines
+    part faults-malloc node tests/faults/faults.mjs --spread 10 --call malloc build/freshet
+fi
 finish

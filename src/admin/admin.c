@@ -12,6 +12,7 @@
 #include "admin/explain.h"
 #include "admin/foreign.h"
 #include "admin/metrics.h"
+#include "admin/origin_api.h"
 #include "admin/purge.h"
 #include "admin/purge_method.h"
 #include "admin/saved.h"
@@ -121,6 +122,22 @@ static void ask_for_certificate(struct admin *a, struct request *r, const struct
     certificate_ask(a, r, &by->rights, body);
 }
 
+static void list_origins(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)body;
+    origin_api_list(a, r, &by->rights);
+}
+
+static void drain_origin(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    origin_api_drain(a, r, &by->rights, true, body);
+}
+
+static void undrain_origin(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    origin_api_drain(a, r, &by->rights, false, body);
+}
+
 /* ---- what there is ---- */
 
 static void (*const answers[ROUTES])(struct admin *a, struct request *r, const struct access *by,
@@ -141,6 +158,9 @@ static void (*const answers[ROUTES])(struct admin *a, struct request *r, const s
     [ROUTE_CERTIFY] = ask_for_certificate,
     [ROUTE_READY] = readiness,
     [ROUTE_METRICS] = metrics,
+    [ROUTE_ORIGINS] = list_origins,
+    [ROUTE_DRAIN] = drain_origin,
+    [ROUTE_UNDRAIN] = undrain_origin,
 };
 
 static void digest_of(struct str text, unsigned char out[ADMIN_DIGEST_BYTES])
@@ -204,7 +224,8 @@ static bool purges(enum routes_id route)
 
 static bool changes_facts(enum routes_id route)
 {
-    return route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE || route == ROUTE_CERTIFY;
+    return route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE || route == ROUTE_DRAIN ||
+           route == ROUTE_UNDRAIN || route == ROUTE_CERTIFY;
 }
 
 /* Whatever changes the store would be lost. But what is purged before the worker leaves is passed on, and its
@@ -249,7 +270,8 @@ bool admin_answer(struct admin *a, struct request *r, struct object *o, struct s
 static bool wants_body(enum routes_id route)
 {
     return route == ROUTE_PURGE || route == ROUTE_DEPLOY || route == ROUTE_CREATE ||
-           route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN || route == ROUTE_CERTIFY;
+           route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN || route == ROUTE_DRAIN ||
+           route == ROUTE_UNDRAIN || route == ROUTE_CERTIFY;
 }
 
 static bool decide(struct source *s, struct request *r)
@@ -323,6 +345,7 @@ void admin_init(struct admin *a)
     CHECK(a->token.n > 0 && a->tokens);
     digest_of(a->token, a->digest);
     lock_init(&a->lock);
+    lock_init(&a->drain_lock);
     a->purges_n = 0;
     a->rate_second = a->rate_used = 0;
     a->source = (struct source){ .name = STR("admin"),
@@ -354,6 +377,7 @@ void admin_fini(struct admin *a)
 {
     OPENSSL_cleanse(a->digest, sizeof(a->digest));
     lock_fini(&a->lock);
+    lock_fini(&a->drain_lock);
     wrong_tokens_fini(&a->wrong_tokens);
     webhook_fini(&a->webhooks);
     upgrade_api_fini(a);

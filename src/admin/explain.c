@@ -5,6 +5,7 @@
 #include "admin/access.h"
 #include "admin/answer.h"
 #include "admin/certificate.h"
+#include "admin/origin_api.h"
 #include "admin/status.h"
 #include "cache/disk.h"
 #include "cache/named.h"
@@ -605,11 +606,15 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
         answer_str(&w, "advice", advice);
     write_request(x, &w);
     write_rules(x, came, a, &w);
+    struct upstream *u = upstream_of(admin->origins, x->site, f->now.mono_ms);
+    size_t next = upstream_next(u, x->site, f->now.mono_ms);
     answer_open(&w, "origin", '{');
-    status_origin(origins_get(admin->origins, &x->site->origin_address), a, &w);
+    status_origin(u->v[next < u->n ? next : 0].origin, a, &w);
     answer_close(&w, '}');
     if (x->key.https)
         certificate_write_host(admin->certificates, x->settings, host_of(x), a, &w);
+    if (u->n > 1)
+        origin_api_write(admin, x->site, "origins", &w);
     write_resource(x, f, &w);
     write_stored(x, f, &w);
     answer_close(&w, '}');

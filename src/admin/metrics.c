@@ -119,7 +119,7 @@ static void add_disk(const struct admin *a, struct buf *b)
     metrics_add(b, "disk_written_bytes_total", "counter", (int64_t)f.log.written_bytes,
                 "Bytes written to disk, with what is carried over");
     metrics_add(b, "disk_write_rate_bytes", "gauge", (int64_t)f.log.bytes_per_s,
-                "Bytes a second written to disk, over the last ten to twenty seconds");
+                "Bytes a second written to disk, over the last ten seconds");
     metrics_add(b, "disk_oldest_timestamp_seconds", "gauge", f.log.oldest_wall_ms / 1000,
                 "When the oldest segment of pages was begun; 0: there is none");
     metrics_add(b, "disk_dropped_total", "counter", (int64_t)(f.log.busy + f.log.off + f.log.refused),
@@ -192,10 +192,25 @@ static int64_t failed_in_row(struct origin *o)
     return (int64_t)atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
 }
 
+static int64_t outstanding(struct origin *o)
+{
+    return atomic_load_explicit(&o->outstanding, memory_order_relaxed);
+}
+
+static int64_t sick(struct origin *o)
+{
+    return origin_is_sick(o);
+}
+
+static int64_t drained(struct origin *o)
+{
+    return origin_is_drained(o);
+}
+
 static void add_origin(struct origin *o, void *ctx)
 {
     const struct origin_metric *m = ctx;
-    buf_printf(m->to, "freshet_%s{origin=\"%s", m->name, o->at.local_path.n ? "" : "http://");
+    buf_printf(m->to, "freshet_%s{origin=\"%s", m->name, origin_is_named_whole(o) ? "" : "http://");
     metrics_add_label(m->to, o->name);
     buf_printf(m->to, "\"} %lld\n", (long long)m->value(o));
 }
@@ -209,6 +224,10 @@ static void add_origins(const struct admin *a, struct buf *b)
         { "origin_failed_total", "counter", "Failures of this origin", failed, b },
         { "origin_failed_in_row", "gauge", "Failures of this origin since its last answer", failed_in_row,
           b },
+        { "origin_outstanding", "gauge", "Requests that this origin has to answer, and tunnels to it",
+          outstanding, b },
+        { "origin_sick", "gauge", "1 while this origin has failed too often in a row", sick, b },
+        { "origin_drained", "gauge", "1 while this origin is to get nothing new", drained, b },
     };
     for (size_t i = 0; i < COUNT_OF(metrics); i++) {
         metrics_begin(b, metrics[i].name, metrics[i].kind, metrics[i].help);

@@ -51,7 +51,7 @@ static int64_t cost_of(void *p)
 
 void *mem_alloc_budgeted(size_t bytes)
 {
-    void *p = calloc(1, bytes ? bytes : 1);
+    void *p = MEM_IS_REFUSED("mem_alloc") ? NULL : calloc(1, bytes ? bytes : 1);
     if (!p)
         mem_out(bytes);
     return p;
@@ -59,7 +59,7 @@ void *mem_alloc_budgeted(size_t bytes)
 
 void *mem_try_budgeted(size_t bytes)
 {
-    return malloc(bytes ? bytes : 1);
+    return MEM_IS_REFUSED("mem_try") ? NULL : malloc(bytes ? bytes : 1);
 }
 
 void mem_free_budgeted(void *p)
@@ -81,14 +81,27 @@ void *mem_try(size_t bytes)
     return p;
 }
 
+static void *resize(void *p, size_t bytes, const char *what)
+{
+    (void)what;
+    int64_t before = cost_of(p);
+    void *q = MEM_IS_REFUSED(what) ? NULL : realloc(p, bytes ? bytes : 1);
+    if (q)
+        mem_count(cost_of(q) - before);
+    return q;
+}
+
 void *mem_resize(void *p, size_t bytes)
 {
-    int64_t before = cost_of(p);
-    void *q = realloc(p, bytes ? bytes : 1);
+    void *q = resize(p, bytes, "mem_alloc");
     if (!q)
         mem_out(bytes);
-    mem_count(cost_of(q) - before);
     return q;
+}
+
+void *mem_try_resize(void *p, size_t bytes)
+{
+    return resize(p, bytes, "mem_try");
 }
 
 void mem_free(void *p)

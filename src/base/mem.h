@@ -9,6 +9,7 @@
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ void *mem_try(size_t bytes);
  * Returns where it is now, never NULL: stops the process when no memory is left. `p` is not to be used any
  * more. */
 void *mem_resize(void *p, size_t bytes);
+
+/* The same for who goes on without: NULL when no memory is left, and `p` is as it was. */
+void *mem_try_resize(void *p, size_t bytes);
 
 /* Frees memory of mem_alloc, mem_try or mem_resize. NULL is allowed. */
 void mem_free(void *p);
@@ -45,6 +49,15 @@ void mem_trim(void);
 
 /* Returns the bytes that malloc takes for an allocation of `bytes`, with its header. Pure. */
 size_t mem_cost(size_t bytes);
+
+#ifdef FRESHET_CONTROL
+/* For test builds: is this call of `what` ("mem_alloc", "mem_try", "pages_map") one that the system refuses?
+ * tests/faults defines it; without it none is. Any thread. */
+__attribute__((weak)) bool mem_fault(const char *what);
+#define MEM_IS_REFUSED(what) (mem_fault && mem_fault(what))
+#else
+#define MEM_IS_REFUSED(what) false
+#endif
 
 /* Says on standard error that the system refused `bytes`, and aborts the process. */
 _Noreturn void mem_out(size_t bytes);

@@ -10,6 +10,8 @@
 void *pages_map(size_t bytes, bool huge)
 {
     CHECK((bytes & (bytes - 1)) == 0);
+    if (MEM_IS_REFUSED("pages_map"))
+        return NULL;
     char *p = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;

@@ -16,6 +16,7 @@ enum cli_verb {
     CLI_STATUS,      /* ask it how it is */
     CLI_TOKEN,       /* ask it to make, list or revoke tokens */
     CLI_CERTIFICATE, /* ask it for its certificates, or to renew or revoke one */
+    CLI_ORIGIN,      /* ask it which origins there are, or to drain one */
     CLI_UPGRADE,     /* ask it to start a new one in its place */
     CLI_TRUST,       /* let this machine believe the local authority */
     CLI_CHECK,       /* check [CONFIG]: read the settings, say what is wrong */
@@ -24,7 +25,7 @@ enum cli_verb {
     CLI_VERB_COUNT
 };
 
-/* The words behind token, and those behind certificate. */
+/* Those of the verb token, then those of certificate, then those of origin. */
 enum cli_action {
     CLI_TOKEN_CREATE,
     CLI_TOKEN_LIST,
@@ -32,6 +33,9 @@ enum cli_action {
     CLI_CERTIFICATE_LIST,
     CLI_CERTIFICATE_RENEW,
     CLI_CERTIFICATE_REVOKE,
+    CLI_ORIGIN_LIST,
+    CLI_ORIGIN_DRAIN,
+    CLI_ORIGIN_UNDRAIN,
     CLI_ACTION_COUNT
 };
 
@@ -49,10 +53,10 @@ struct cli {
     /* purge: at least one tag, one URL, or `all`; `all` excludes the others */
     struct strs tags, urls, prefixes;
     bool all, soft;
-    /* explain */
+    /* explain; origin, with drain and undrain */
     struct str url;
     struct strs headers; /* "Name: value", the name is a token */
-    /* status, token list, certificate list */
+    /* status, token list, certificate list, origin list */
     bool json;
     /* token, certificate */
     enum cli_action action;
@@ -60,6 +64,8 @@ struct cli {
     struct str reason;         /* certificate revoke */
     struct strs scopes, sites; /* with create, at least one scope; each may be words between commas */
     struct str expires;
+    /* origin drain */
+    bool force;
     /* deploy */
     struct strs warm, assets;
     struct str id, origin, check, keep, wait, warm_time, base;

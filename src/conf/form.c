@@ -216,10 +216,19 @@ static const char *parse_local_origin(struct str path, struct arena *a, struct o
     return NULL;
 }
 
-static const char *parse_http_origin(struct str authority, struct arena *a, struct origin_address *out)
+static const char *check_server(struct str s)
+{
+    return is_ip(AF_INET6, s) || is_host_name(s)
+               ? NULL
+               : "is not the name of a server; write shop.example, or an address, without a port";
+}
+
+static const char *parse_http_origin(struct str authority, bool with_tls, struct arena *a,
+                                     struct origin_address *out)
 {
     struct str host, port;
-    uint16_t number = 80;
+    const uint16_t usual = with_tls ? 443 : 80;
+    uint16_t number = usual;
     if (memchr(authority.p ? authority.p : "", '@', authority.n))
         return "holds a user or password; write http://HOST[:PORT]";
     if (str_ends(authority, STR("/")))
@@ -235,10 +244,12 @@ static const char *parse_http_origin(struct str authority, struct arena *a, stru
     if (name.p[name.n - 1] == '.')
         name.n--;
     *out = (struct origin_address){ .host_name = name, .port = number, .authority = name };
-    if (number != 80)
+    if (number != usual)
         out->authority = arena_printf(a, "%.*s:%u", STR_ARG(name), number);
     if (name.p[0] == '[')
         out->host_name = (struct str){ name.p + 1, name.n - 2 };
+    if (with_tls)
+        out->tls = (struct origin_tls){ .is_on = true, .server_name = out->host_name };
     return NULL;
 }
 
@@ -249,10 +260,52 @@ const char *form_origin(struct str s, struct arena *a, struct origin_address *ou
     if (str_index(s, ' ') < s.n)
         return "holds a space; remove it";
     if (str_starts_nocase(s, STR("http://")))
-        return parse_http_origin(str_from_index(s, 7), a, out);
+        return parse_http_origin(str_from_index(s, 7), false, a, out);
     if (str_starts_nocase(s, STR("https://")))
-        return "wants TLS to the origin, which comes later; use http:// on a network that you trust";
-    return "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket";
+        return parse_http_origin(str_from_index(s, 8), true, a, out);
+    return "is not an origin; write http://HOST[:PORT], https://HOST[:PORT] or unix:/path/to/socket";
+}
+
+/* Takes the last word away. Empty: there is one word only. */
+static struct str take_last_word(struct str *s)
+{
+    size_t at = s->n;
+    while (at && s->p[at - 1] != ' ')
+        at--;
+    struct str word = str_from_index(*s, at);
+    if (at)
+        *s = str_trim(str_first(*s, at));
+    return at ? word : STR_NONE;
+}
+
+const char *form_origins(struct str s, struct arena *a, struct site_origin *out)
+{
+    static const struct str weight = STR_INIT("weight=");
+    *out = (struct site_origin){ .weight = 1 };
+    for (;;) {
+        struct str rest = s, word = take_last_word(&rest);
+        uint64_t n;
+        if (str_eq(word, STR("backup"))) {
+            out->is_backup = true;
+        } else if (str_starts(word, weight)) {
+            if (!str_to_u64(str_from_index(word, weight.n), SITE_ORIGIN_WEIGHT_MAX, &n) || n == 0)
+                return "has no valid weight; weights are 1 to 100";
+            out->weight = (uint32_t)n;
+        } else {
+            return form_origin(s, a, &out->at);
+        }
+        s = rest;
+    }
+}
+
+static const char *check_origins(struct str s)
+{
+    struct arena a;
+    struct site_origin unused;
+    arena_init(&a, 512);
+    const char *wrong = form_origins(s, &a, &unused);
+    arena_fini(&a);
+    return wrong;
 }
 
 static const char *check_origin(struct str s)
@@ -429,6 +482,8 @@ const char *form_check(enum text_form form, struct str s)
     case FORM_HOSTS: return check_hosts(s);
     case FORM_HOST: return check_host(s);
     case FORM_ORIGIN: return check_origin(s);
+    case FORM_ORIGINS: return check_origins(s);
+    case FORM_SERVER: return check_server(s);
     case FORM_FIELD: return check_field(s);
     case FORM_HEADER: return check_header(s);
     case FORM_TAG_HEADER: return check_tag_header(s);
@@ -447,7 +502,7 @@ const char *form_check(enum text_form form, struct str s)
 
 struct str form_normal(enum text_form form, struct str s, struct arena *a)
 {
-    if (form != FORM_HOSTS)
+    if (form != FORM_HOSTS && form != FORM_SERVER)
         return arena_dup(a, s);
     struct str name = arena_dup_lower(a, s);
     if (name.n > 1 && name.p[name.n - 1] == '.')

@@ -224,9 +224,12 @@ static struct str address_offer(struct str s, struct str port, struct arena *a)
 static struct str origin_offer(struct str s, struct arena *a)
 {
     struct str local = local_offer(s, a);
-    if (local.n || str_starts_nocase(s, STR("unix:")) || str_starts_nocase(s, STR("https:")))
+    if (local.n || str_starts_nocase(s, STR("unix:")))
         return local;
+    bool with_tls = str_starts_nocase(s, STR("https:"));
     s = without_path(without_scheme(s));
+    if (with_tls)
+        return ARENA_JOIN(a, STR("https://"), s);
     if (str_starts(s, STR(":")) && is_number(str_from_index(s, 1)))
         s = str_from_index(s, 1);
     if (s.n && is_number(s))
@@ -278,7 +281,9 @@ static struct str guess(enum text_form form, struct str s, struct str like, stru
     case FORM_NETWORK: return network_offer(s);
     case FORM_HOSTS: return hosts_offer(s, a);
     case FORM_HOST: return without_path(without_scheme(s));
-    case FORM_ORIGIN: return origin_offer(s, a);
+    case FORM_ORIGIN:
+    case FORM_ORIGINS: return origin_offer(s, a);
+    case FORM_SERVER: return hosts_offer(s, a);
     case FORM_FIELD:
     case FORM_PARAM:
     case FORM_COOKIE: return bare_name(s);

@@ -82,7 +82,7 @@ void h1_close_on_time(struct timer *t)
 
 void h1_linger(struct h1 *c)
 {
-    if (c->half_closed) { /* the client sends nothing more */
+    if (c->half_closed || c->raw_ended) { /* the client sends nothing more */
         h1_close(c);
         return;
     }

@@ -11,6 +11,8 @@
 #define LINGER_MS        10000
 #define LINGER_SILENT_MS 2000
 #define LINGER_BYTES     ((uint64_t)2 << 20)
+/* With so much to be written, nothing is read. */
+#define H2_READ_MOST ((size_t)131072)
 /* A client that was told of the end may have sent requests before it knew: it answers our PING when it
  * knows, but not all clients do. */
 #define DRAIN_MS       1000
@@ -248,7 +250,7 @@ static bool has_said_all(const struct h2_client *c)
 /* What the client does not read is not made more by reading its requests. */
 static bool may_read(const struct h2_client *c)
 {
-    return c->text.n + c->flying_text.n < 4 * H2_TEXT_MOST;
+    return c->text.n + c->flying_text.n < H2_READ_MOST;
 }
 
 void h2_settle(struct h2_client *c)
@@ -288,6 +290,14 @@ static void on_reset(struct h2_client *c, const struct h2_event *e)
     h2_exchange_drop(x);
 }
 
+/* What is full goes out before the next request is answered: then that one needs not wait. */
+static bool goes_on(struct h2_client *c)
+{
+    if (c->text.n >= H2_TEXT_FULL && !c->stream->writing)
+        h2_flush(c);
+    return c->state == CLIENT_OPEN;
+}
+
 /* Returns false when nothing more is to be read. */
 static bool take_event(struct h2_client *c, enum h2_event_kind kind, struct h2_event *e)
 {
@@ -300,7 +310,7 @@ static bool take_event(struct h2_client *c, enum h2_event_kind kind, struct h2_e
     case H2_GONE: c->leaves = true; break;
     case H2_FAILED: fail(c, e); return false;
     }
-    return c->state == CLIENT_OPEN;
+    return goes_on(c);
 }
 
 static void take_bytes(struct h2_client *c, struct str in)
@@ -374,6 +384,9 @@ static void set_limits(struct h2_client *c)
     const struct process_settings *p = &h2_requests(c)->snapshot->settings->process;
     struct h2_limits *l = &c->limits;
     *l = h2_limits_default;
+    l->streams = (unsigned)p->http2_streams;
+    l->stream_window = (uint32_t)p->http2_window;
+    l->connection_window = (uint32_t)p->http2_connection_window;
     l->head =
         (struct head_limits){ (size_t)p->request_line, (size_t)p->header_bytes, (size_t)p->header_count };
     if (l->block_bytes < l->head.fields_bytes)

@@ -42,6 +42,14 @@ static void merge_priority(struct h2_exchange *x, struct str value)
     h2_set_priority(x->client->h2, x->stream, p);
 }
 
+static void add_extra(struct buf *to, const struct field *f)
+{
+    if (f->id == FIELD_OTHER || f->id == FIELD_SET_COOKIE)
+        hpack_add(to, f->name, f->value);
+    else
+        hpack_add_known(to, f->id, f->value);
+}
+
 static struct str put_status(char place[HPACK_STATUS_MOST], int status)
 {
     return (struct str){ place, (size_t)(hpack_put_status(place, status) - place) };
@@ -70,15 +78,14 @@ void h2_put_head(struct h2_exchange *x, const struct reply *reply, bool last)
     if (!stored.n)
         add_lines(b, reply->lines, reply->upgrade, &priority);
     for (unsigned i = 0; i < reply->extra_n; i++)
-        hpack_add(b, reply->extra[i].name, reply->extra[i].value);
+        add_extra(b, &reply->extra[i]);
     if (reply->length >= 0) {
         char digits[20], *at = digits + sizeof(digits);
         uint64_t n = (uint64_t)reply->length;
         do
             *--at = (char)('0' + n % 10);
         while (n /= 10);
-        hpack_add(b, field_name(FIELD_CONTENT_LENGTH),
-                  (struct str){ at, (size_t)(digits + sizeof(digits) - at) });
+        hpack_add_known(b, FIELD_CONTENT_LENGTH, (struct str){ at, (size_t)(digits + sizeof(digits) - at) });
     }
     put(x, reply->status, stored, buf_str(b), last);
     if (priority.n)

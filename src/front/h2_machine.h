@@ -32,12 +32,17 @@ enum h2_client_state {
     CLIENT_CLOSING,
 };
 
-/* A frame's DATA that is not longer is copied behind its head, and its request goes on at once. */
-#define H2_COPY_MOST ((size_t)4096)
+/* A frame's DATA that is not longer is copied behind its head, and its request goes on at once. More with
+ * TLS, which would copy it into its records. */
+#define H2_COPY_MOST     ((size_t)4096)
+#define H2_COPY_MOST_TLS ((size_t)16384)
 /* What is written at once. */
 #define H2_TURN_MOST ((size_t)131072)
-/* With so much text to be written, requests wait until some of it is. */
-#define H2_TEXT_MOST ((size_t)32768)
+/* With so much text, or less when the client does not take all at once, requests wait until some is written;
+ * then, less the most that is copied, it is written before another request is read. */
+#define H2_TEXT_MOST      ((size_t)151552)
+#define H2_TEXT_MOST_SLOW ((size_t)32768)
+#define H2_TEXT_FULL      (H2_TEXT_MOST - H2_COPY_MOST_TLS - 4096)
 
 /* Type tags: each while the struct lives. */
 #define H2_CLIENT_TAG   0x68326367u
@@ -128,6 +133,7 @@ struct h2_client {
     uint64_t data;          /* bytes of DATA put into writes */
     uint64_t written;       /* bytes of all kinds */
     unsigned turns;         /* writes in this entry */
+    bool is_slow;           /* the last write did not go out at once */
     int64_t moved_ms;       /* when the pending write was last seen to move */
     size_t flying_bytes;
     struct stream_backlog backlog; /* of it, when last looked at */
@@ -213,6 +219,9 @@ void h2_put_interim(struct h2_exchange *x, int status, const struct fields *fiel
 
 /* Returns where frames are appended. */
 struct buf *h2_text(struct h2_client *c);
+/* May so many bytes of a body, or a head alone, be appended now? Else they wait until some of the text is
+ * written. */
+bool h2_text_has_room(const struct h2_client *c, size_t bytes);
 /* The exchange is told when what is in the text now has been written. */
 void h2_board(struct h2_exchange *x);
 /* Writes what there is, as far as the kernel takes it. May close the connection. */

@@ -2,12 +2,6 @@
 
 #include "front/h2_machine.h"
 
-/* May the request's bytes go into the text now? Else it waits until some of that is written. */
-static bool has_room(const struct h2_client *c)
-{
-    return c->text.n < H2_TEXT_MOST;
-}
-
 static void wait_for_writing(struct h2_exchange *x)
 {
     x->sending = true;
@@ -21,7 +15,7 @@ static bool copy(struct h2_exchange *x, const struct iovec *iov, unsigned n, siz
 {
     struct h2_client *c = x->client;
     size_t most;
-    if (bytes > H2_COPY_MOST || !has_room(c))
+    if (bytes > (x->request.https ? H2_COPY_MOST_TLS : H2_COPY_MOST) || !h2_text_has_room(c, bytes))
         return false;
     if (h2_next(c->h2, &most) != x->stream || most < bytes)
         return false;
@@ -57,7 +51,7 @@ static enum front_sent send_bytes(struct h2_exchange *x, const struct iovec *iov
 /* Text alone: it is copied already. */
 static enum front_sent sent_text(struct h2_exchange *x)
 {
-    if (has_room(x->client)) {
+    if (h2_text_has_room(x->client, 0)) {
         h2_wake(x->client);
         return FRONT_SENT;
     }
@@ -122,7 +116,7 @@ void h2_landed(struct h2_exchange *x)
 static void send_interim(struct request *r, int status, const struct fields *fields)
 {
     struct h2_exchange *x = h2_exchange_of(r);
-    if (may_speak(x) && has_room(x->client) && !r->head_sent && !r->sending) {
+    if (may_speak(x) && h2_text_has_room(x->client, 0) && !r->head_sent && !r->sending) {
         h2_put_interim(x, status, fields);
         h2_wake(x->client);
     }

@@ -30,6 +30,13 @@ struct buf *h2_text(struct h2_client *c)
     return &c->text;
 }
 
+bool h2_text_has_room(const struct h2_client *c, size_t bytes)
+{
+    bool is_slow =
+        c->stream->writing || c->is_slow || overload_step(h2_requests(c)->overload) >= OVERLOAD_SAVE;
+    return c->text.n + bytes < (is_slow ? H2_TEXT_MOST_SLOW : H2_TEXT_MOST);
+}
+
 static void give_text(struct h2_client *c, struct buf *text)
 {
     struct buf *spare = &c->front->spare;
@@ -200,8 +207,14 @@ void h2_flush(struct h2_client *c)
         c->text = BUF_INIT;
         c->flying_bytes = t.bytes;
         switch (stream_write(c->stream, t.iov, t.n)) {
-        case STREAM_WRITTEN: landed(c); break;
-        case STREAM_PENDING: watch_write(c); return;
+        case STREAM_WRITTEN:
+            c->is_slow = false;
+            landed(c);
+            break;
+        case STREAM_PENDING:
+            c->is_slow = true;
+            watch_write(c);
+            return;
         case STREAM_BROKEN: h2_client_close(c, false); return;
         }
         if (++c->turns >= TURNS_MOST) {

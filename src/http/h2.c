@@ -60,6 +60,7 @@ void h2_free(struct h2 *c)
     buf_fini(&c->out);
     buf_fini(&c->block);
     mem_free(c->streams);
+    mem_free(c->spare);
     mem_free(c);
 }
 
@@ -163,6 +164,31 @@ static struct priority first_priority(struct h2 *c, uint32_t id, struct priority
     return p;
 }
 
+/* A client that asks for one thing after the other has one stream at a time. */
+static struct h2_stream *take_memory(struct h2 *c)
+{
+    struct h2_stream *s = c->spare;
+    if (!s)
+        return mem_alloc(sizeof(*s));
+    c->spare = NULL;
+    *s = (struct h2_stream){ 0 };
+    return s;
+}
+
+/* With slow checks none is kept, so that the sanitizer sees who uses one that is gone. */
+static void give_memory(struct h2 *c, struct h2_stream *s)
+{
+#ifndef FRESHET_DEBUG
+    if (!c->spare) {
+        c->spare = s;
+        return;
+    }
+#else
+    (void)c;
+#endif
+    mem_free(s);
+}
+
 struct h2_stream *h2_open(struct h2 *c, uint32_t id, const struct h2_head *head, bool ended)
 {
     CHECK(c->n == 0 || c->streams[c->n - 1]->id < id);
@@ -170,7 +196,7 @@ struct h2_stream *h2_open(struct h2 *c, uint32_t id, const struct h2_head *head,
         c->cap = c->cap ? 2 * c->cap : 4;
         c->streams = mem_resize(c->streams, c->cap * sizeof(struct h2_stream *));
     }
-    struct h2_stream *s = mem_alloc(sizeof(*s));
+    struct h2_stream *s = take_memory(c);
     s->id = id;
     s->send_window = (int32_t)c->initial_window;
     s->recv_window = (int32_t)c->limits->stream_window;
@@ -204,7 +230,7 @@ void h2_forget(struct h2 *c, struct h2_stream *s)
     memmove(c->streams + i, c->streams + i + 1, (c->n - i - 1) * sizeof(struct h2_stream *));
     c->n--;
     CHECK(c->open <= c->n);
-    mem_free(s);
+    give_memory(c, s);
 }
 
 void h2_close(struct h2 *c, struct h2_stream **stream, enum h2_code code)

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "http/scan.h"
 
-#define TABLE_FIRST 24 /* fields; few requests have more */
+#define TABLE_FIRST    24 /* fields; few requests have more */
+#define STATIC_ENTRIES 61 /* RFC 7541 Appendix A */
 
 enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, PSEUDO_COUNT };
 
@@ -21,6 +22,7 @@ struct reading {
     size_t list_n;
     size_t cookies;
     size_t cookie_bytes;
+    bool is_static;    /* the field being taken stands in the static table, for good */
     const char *fault; /* the first; NULL: none */
 };
 
@@ -47,7 +49,7 @@ static void *inflater_calloc(size_t n, size_t bytes, void *ctx)
 static void *inflater_realloc(void *p, size_t bytes, void *ctx)
 {
     (void)ctx;
-    return mem_resize(p, bytes);
+    return mem_try_resize(p, bytes);
 }
 
 struct nghttp2_hd_inflater *h2_head_inflater_new(void)
@@ -140,22 +142,34 @@ static void add_field(struct reading *r, enum field_id id, struct str name, stru
     fields_add_line(f, r->a, line);
 }
 
-static const char *take_pseudo(struct reading *r, struct str name, struct str value)
+/* PSEUDO_COUNT: none. */
+static enum pseudo pseudo_of(struct str name)
 {
     static const struct str names[PSEUDO_COUNT] = { STR_INIT(":method"), STR_INIT(":scheme"),
                                                     STR_INIT(":authority"), STR_INIT(":path"),
                                                     STR_INIT(":protocol") };
+    enum pseudo p;
+    switch (name.n) {
+    case 5: p = PATH; break;
+    case 7: p = name.p[1] == 'm' ? METHOD : SCHEME; break;
+    case 9: p = PROTOCOL; break;
+    case 10: p = AUTHORITY; break;
+    default: return PSEUDO_COUNT;
+    }
+    return memcmp(name.p, names[p].p, name.n) == 0 ? p : PSEUDO_COUNT;
+}
+
+static const char *take_pseudo(struct reading *r, struct str name, struct str value)
+{
     if (r->rules->kind == H2_HEAD_TRAILERS)
         return "a pseudo-field among the trailers";
-    for (unsigned i = 0; i < PSEUDO_COUNT; i++) {
-        if (!str_eq(name, names[i]))
-            continue;
-        if (r->pseudo[i].p)
-            return "a pseudo-field twice";
-        r->pseudo[i] = arena_dup(r->a, value);
-        return NULL;
-    }
-    return "an unknown pseudo-field";
+    enum pseudo p = pseudo_of(name);
+    if (p == PSEUDO_COUNT)
+        return "an unknown pseudo-field";
+    if (r->pseudo[p].p)
+        return "a pseudo-field twice";
+    r->pseudo[p] = r->is_static ? value : arena_dup(r->a, value);
+    return NULL;
 }
 
 static const char *take_field(struct reading *r, struct str name, struct str value)
@@ -205,20 +219,39 @@ static void join_cookies(struct reading *r)
 
 static bool is_scheme(struct str s)
 {
+    if (str_eq(s, STR("https")))
+        return true;
     for (size_t i = 0; i < s.n; i++)
         if (!is_alpha(s.p[i]) && (i == 0 || (!is_digit(s.p[i]) && !memchr("+-.", s.p[i], 3))))
             return false;
     return s.n > 0;
 }
 
+/* All but what nearly all hosts are made of. */
+static inline unsigned host_stops(word w)
+{
+    return word_bits(~(word_within(w, 'a', 'z') | word_within(w, '-', '.') | word_within(w, '0', ':')));
+}
+
 /* Not what a host is, which http/url knows, but what could be read as more than one: user information, a
  * path, a space. */
 static bool is_authority(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= 0x20 || (unsigned char)s.p[i] >= 0x7f ||
-            memchr("@/?#\\\"<>^`{|},", s.p[i], 14))
+    const char *end = s.p + s.n, *at = scan_for(s.p, s.p, end, host_stops);
+    /* Control characters, space, and "#,/<>?@\^`{|} with DEL, a bit each. */
+    static const uint64_t never[2] = {
+        UINT64_C(0xffffffff) | UINT64_C(1) << ' ' | UINT64_C(1) << '"' | UINT64_C(1) << '#' |
+            UINT64_C(1) << ',' | UINT64_C(1) << '/' | UINT64_C(1) << '<' | UINT64_C(1) << '>' |
+            UINT64_C(1) << '?',
+        UINT64_C(1) << ('@' - 64) | UINT64_C(1) << ('\\' - 64) | UINT64_C(1) << ('^' - 64) |
+            UINT64_C(1) << ('`' - 64) | UINT64_C(1) << ('{' - 64) | UINT64_C(1) << ('|' - 64) |
+            UINT64_C(1) << ('}' - 64) | UINT64_C(1) << 63,
+    };
+    for (; at < end; at++) {
+        unsigned char c = (unsigned char)*at;
+        if (c >= 0x80 || never[c >> 6] >> (c & 63) & 1)
             return false;
+    }
     return s.n > 0;
 }
 
@@ -336,11 +369,43 @@ static void take(struct reading *r, const nghttp2_nv *nv)
     r->fault = take_field(r, name, value);
 }
 
+/* A field that is an index of one byte (RFC 7541 §6.1): the inflater's tables have it, and it changes nothing
+ * in them. Most fields of most requests are such. */
+static bool take_indexed(struct nghttp2_hd_inflater *inflater, struct str *block, struct reading *r)
+{
+    unsigned first = block->n ? (unsigned char)block->p[0] : 0, index = first & 0x7f;
+    if (first < 0x80 || index == 0x7f)
+        return false;
+    const nghttp2_nv *nv = nghttp2_hd_inflate_get_table_entry(inflater, index);
+    if (!nv)
+        return false; /* the inflater refuses it */
+    *block = str_from_index(*block, 1);
+    r->is_static = index <= STATIC_ENTRIES;
+    take(r, nv);
+    r->is_static = false;
+    return true;
+}
+
+static bool is_size_change(struct str block)
+{
+    return block.n && ((unsigned char)block.p[0] & 0xe0) == 0x20;
+}
+
 static enum h2_head_result inflate(struct nghttp2_hd_inflater *inflater, struct str block, struct reading *r)
 {
     size_t most = r->rules->limits.fields_bytes * H2_HEAD_BOMB;
     for (;;) {
         nghttp2_nv nv;
+        while (r->list_bytes <= most && take_indexed(inflater, &block, r))
+            continue;
+        if (r->list_bytes > most)
+            return H2_HEAD_TOO_MUCH;
+        if (block.n == 0) {
+            nghttp2_hd_inflate_end_headers(inflater);
+            return H2_HEAD_OK;
+        }
+        if (r->list_n && is_size_change(block)) /* the inflater has not seen those before */
+            return H2_HEAD_BAD;
         int flags = 0;
         ssize_t n = nghttp2_hd_inflate_hd2(inflater, &nv, &flags, (const uint8_t *)block.p, block.n, 1);
         if (n < 0)
@@ -348,8 +413,6 @@ static enum h2_head_result inflate(struct nghttp2_hd_inflater *inflater, struct 
         block = str_from_index(block, (size_t)n);
         if (flags & NGHTTP2_HD_INFLATE_EMIT)
             take(r, &nv);
-        if (r->list_bytes > most)
-            return H2_HEAD_TOO_MUCH;
         if (flags & NGHTTP2_HD_INFLATE_FINAL) {
             nghttp2_hd_inflate_end_headers(inflater);
             return H2_HEAD_OK;

@@ -63,6 +63,7 @@ struct h2 {
 
     /* ---- streams ---- */
     struct h2_stream **streams; /* those that are not closed, by id */
+    struct h2_stream *spare;    /* memory for the next one; NULL: none */
     size_t n, cap;
     size_t open;          /* of them, those that count as open to the client */
     uint32_t last_id;     /* the highest that the client used */

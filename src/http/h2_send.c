@@ -37,6 +37,8 @@ void h2_consumed(struct h2 *c, struct h2_stream *s, size_t bytes)
 void h2_take(struct h2 *c, struct buf *to)
 {
     CHECK(c->tag == H2_TAG);
+    if (c->out.n == 0)
+        return;
     buf_add(to, buf_str(&c->out));
     buf_fini(&c->out);
 }
@@ -59,6 +61,18 @@ static void add_pieces(struct buf *to, const struct str *pieces, size_t *piece, 
             *at = 0;
         }
     }
+}
+
+/* A block that fits into one frame, as nearly all do. */
+static void add_whole_block(struct buf *to, const struct h2_stream *s, const struct str *pieces, size_t n,
+                            size_t bytes, bool last)
+{
+    char *at = buf_room(to, H2_FRAME_HEAD + bytes);
+    h2_frame_put_head(at, bytes, H2_HEADERS, H2_END_HEADERS | (last ? H2_END_STREAM : 0), s->id);
+    at += H2_FRAME_HEAD;
+    for (size_t i = 0; i < n; i++)
+        at = str_put(at, pieces[i]);
+    to->n += H2_FRAME_HEAD + bytes;
 }
 
 /* A block in as many frames as it needs (RFC 9113 §4.3). */
@@ -96,7 +110,10 @@ void h2_put_block(struct h2 *c, struct h2_stream *s, const struct str *pieces, s
     for (size_t i = 0; i < all_n; i++)
         bytes += all[i].n;
     c->has_put_block = s->has_head = true;
-    add_block(to, c, s, all, bytes, last);
+    if (bytes <= c->max_frame)
+        add_whole_block(to, s, all, all_n, bytes, last);
+    else
+        add_block(to, c, s, all, bytes, last);
     if (last)
         h2_note_end(c, s, false, true);
     h2_update_turn(c, s);

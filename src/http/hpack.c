@@ -190,6 +190,29 @@ void hpack_add(struct buf *to, struct str name, struct str value)
     to->n += (size_t)(hpack_put(at, name, value) - at);
 }
 
+/* A name that freshet knows has letters, digits and "-": the bit that makes a letter small is set in the
+ * others. */
+static char *put_known_name(char *to, struct str name)
+{
+    to = put_integer(to, 0, 7, name.n);
+    for (size_t i = 0; i < name.n; i++)
+        to[i] = (char)(name.p[i] | 0x20);
+    return to + name.n;
+}
+
+void hpack_add_known(struct buf *to, enum field_id id, struct str value)
+{
+    struct str name = field_name(id);
+    char *at = buf_room(to, hpack_most(name, value));
+    uint8_t index = known_names[id];
+    CHECK(id != FIELD_OTHER && id != FIELD_SET_COOKIE);
+    at = put_integer(at, WITHOUT_INDEXING, 4, index);
+    if (index == 0)
+        at = put_known_name(at, name);
+    at = put_text(at, value);
+    to->n = (size_t)(at - to->p);
+}
+
 void hpack_add_short(struct buf *to, struct str name, struct str value)
 {
     char *at = buf_room(to, hpack_most(name, value));

@@ -12,6 +12,7 @@
 #define HTTP_HPACK_H
 
 #include "base/buf.h"
+#include "http/field.h"
 
 /* A change of the table's size to 0 (RFC 7541 §6.3). With it no later SETTINGS_HEADER_TABLE_SIZE of the
  * client asks for another one (§4.2). */
@@ -33,6 +34,8 @@ static inline size_t hpack_most(struct str name, struct str value)
 char *hpack_put(char *to, struct str name, struct str value);
 /* Append a field, in the way of hpack_put, and with the Huffman code where that is shorter. */
 void hpack_add(struct buf *to, struct str name, struct str value);
+/* Appends a field whose name freshet knows, in the way of hpack_put. Not Set-Cookie. */
+void hpack_add_known(struct buf *to, enum field_id id, struct str value);
 void hpack_add_short(struct buf *to, struct str name, struct str value);
 /* Appends prepared lines (http/lines.h) with hpack_add_short: the block of a stored response without its
  * :status. The lines have no hop-by-hop field, since HTTP/2 forbids them (RFC 9113 §8.2.2). */

@@ -1,11 +1,14 @@
 #include "io/address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/check.h"
+#include "base/mem.h"
+#include "io/chores.h"
 #include "io/hosts.h"
 
 /* Host names are at most 253 bytes (RFC 1035 2.3.4, without the root's dot). */
@@ -277,18 +280,89 @@ static size_t take_answers(const struct addrinfo *info, uint16_t port, struct ad
     return n;
 }
 
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *info)
-{
-    struct resolve *r = CONTAINER_OF(req, struct resolve, req);
+/* ---- look-ups ---- */
+
+/* A look-up that a thread does. It is the loop's until it was begun, then the thread's until that has an
+ * answer; whoever is the second to be done with it frees it. */
+enum look_up_state { LOOK_UP_ASKED, LOOK_UP_ANSWERED, LOOK_UP_FORGOTTEN };
+struct look_up {
+    struct pool_job job;
+    struct letter letter; /* brings the answer */
+    struct resolve *owner;
+    struct loop *loop;
+    _Atomic int state;
+    char name[NAME_MOST + 1];
+    uint16_t port;
+    int status;
     struct address v[RESOLVE_MAX];
-    loop_awake(r->loop);
-    size_t n = status == 0 ? take_answers(info, r->port, v) : 0;
-    uv_freeaddrinfo(info);
-    if (status == UV_EAI_CANCELED)
-        status = UV_ECANCELED;
-    else if (status == 0 && n == 0)
-        status = UV_EAI_NODATA;
-    r->done(r, status, v, n);
+    size_t n;
+};
+
+/* The libuv error for one of getaddrinfo. */
+static int error_of(int code)
+{
+    switch (code) {
+    case 0: return 0;
+    case EAI_AGAIN: return UV_EAI_AGAIN;
+    case EAI_FAIL: return UV_EAI_FAIL;
+    case EAI_MEMORY: return UV_EAI_MEMORY;
+    case EAI_NODATA: return UV_EAI_NODATA;
+    case EAI_SYSTEM: return uv_translate_sys_error(errno);
+    default: return UV_EAI_NONAME;
+    }
+}
+
+static int ask_system(struct look_up *x)
+{
+    /* No AI_ADDRCONFIG: on a machine with nothing but a loopback device it would refuse "localhost". */
+    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *info = NULL;
+    int status = error_of(getaddrinfo(x->name, NULL, &hints, &info));
+    if (status)
+        return status;
+    x->n = take_answers(info, x->port, x->v);
+    freeaddrinfo(info);
+    return x->n ? 0 : UV_EAI_NODATA;
+}
+
+static void give_answer(struct letter *letter)
+{
+    struct look_up *x = CONTAINER_OF(letter, struct look_up, letter);
+    struct resolve *r = x->owner;
+    CHECK(r->is == x);
+    r->is = NULL;
+    loop_release(x->loop);
+    r->done(r, x->status, x->v, x->status == 0 ? x->n : 0);
+    mem_free(x);
+}
+
+#ifdef FRESHET_CONTROL
+static bool is_forgotten(void *ctx)
+{
+    return atomic_load(&((struct look_up *)ctx)->state) == LOOK_UP_FORGOTTEN;
+}
+#endif
+
+static void look_up(struct pool_job *j)
+{
+    struct look_up *x = CONTAINER_OF(j, struct look_up, job);
+    int asked = LOOK_UP_ASKED;
+    bool answered = false;
+#ifdef FRESHET_CONTROL
+    answered = hosts_look_up(str_from(x->name), x->port, x->v, &x->n, &x->status, is_forgotten, x);
+#endif
+    if (!answered)
+        x->status = ask_system(x);
+    if (atomic_compare_exchange_strong(&x->state, &asked, LOOK_UP_ANSWERED))
+        loop_post(x->loop, &x->letter);
+    else
+        mem_free(x);
+}
+
+static void tell_cancelled(struct letter *letter)
+{
+    struct resolve *r = CONTAINER_OF(letter, struct resolve, cancelled);
+    loop_release(r->loop);
+    r->done(r, UV_ECANCELED, NULL, 0);
 }
 
 int resolve_start(struct loop *l, struct resolve *r, struct str name, uint16_t port,
@@ -299,27 +373,34 @@ int resolve_start(struct loop *l, struct resolve *r, struct str name, uint16_t p
     char c[NAME_MOST + 1];
     if (!str_to_c(name, c, sizeof(c)))
         return UV_EINVAL;
-    /* No AI_ADDRCONFIG: on a machine with nothing but a loopback device it would refuse "localhost". */
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-    r->loop = l;
-    r->port = port;
-    r->done = done;
-#ifdef FRESHET_CONTROL
-    r->hosts.is = hosts_start(r, name);
-    if (r->hosts.is)
+    struct look_up *x = mem_alloc(sizeof(*x));
+    memcpy(x->name, c, sizeof(c));
+    x->job.run = look_up;
+    x->letter.open = give_answer;
+    x->owner = r;
+    x->loop = l;
+    x->port = port;
+    *r = (struct resolve){ .done = done, .loop = l, .is = x, .cancelled.open = tell_cancelled };
+    loop_hold(l);
+    int status = chores_add(l->chores, CHORE_NAMES, &x->job);
+    if (status == 0)
         return 0;
-#endif
-    return uv_getaddrinfo(&l->uv, &r->req, on_resolved, c, NULL, &hints);
+    loop_release(l);
+    r->is = NULL;
+    mem_free(x);
+    return status;
 }
 
 void resolve_cancel(struct resolve *r)
 {
-#ifdef FRESHET_CONTROL
-    if (r->hosts.is) {
-        hosts_cancel(r);
+    struct look_up *x = r->is;
+    int asked = LOOK_UP_ASKED;
+    if (!x)
         return;
-    }
-#endif
-    /* UV_EBUSY: a thread is at it already, and its answer comes. */
-    uv_cancel((uv_req_t *)&r->req);
+    if (chores_take_back(r->loop->chores, CHORE_NAMES, &x->job))
+        mem_free(x);
+    else if (!atomic_compare_exchange_strong(&x->state, &asked, LOOK_UP_FORGOTTEN))
+        return; /* the answer is on its way */
+    r->is = NULL;
+    loop_defer(r->loop, &r->cancelled);
 }

@@ -1,13 +1,12 @@
 /*
  * Network addresses, networks, and the look-up of host names. Any thread may call address_* and network_*;
  * they are pure, except address_ask and address_refusal. Those with an `out` leave *out as it was when they
- * fail. resolve_* run on the loop's thread; libuv's thread pool does the look-up.
+ * fail. resolve_* run on the loop's thread; a thread of io/chores does the look-up.
  */
 #ifndef IO_ADDRESS_H
 #define IO_ADDRESS_H
 
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <sys/un.h>
 
 #include "base/str.h"
@@ -73,32 +72,21 @@ int address_refusal(const struct address *at, int error);
 /* One look-up of a name, embedded in its owner. The owner must keep it until `done` was called, and may use
  * it again from then on. resolve_start sets its members, which are private to io/. */
 struct resolve {
-    uv_getaddrinfo_t req;
     /* Called once, from the loop. status 0: `v` has `n` addresses, at least one, IPv4 and IPv6 in the
      * system's order; `v` is good during the call. A libuv error: the look-up failed, and n is 0. */
     void (*done)(struct resolve *r, int status, const struct address *v, size_t n);
-    uint16_t port; /* of all addresses */
     struct loop *loop;
-#ifdef FRESHET_CONTROL
-    struct { /* private to io/hosts */
-        bool is;
-        uv_work_t work;
-        char name[256];
-        struct address v[RESOLVE_MAX];
-        size_t n;
-        int status;
-        atomic_bool cancelled;
-    } hosts;
-#endif
+    struct look_up *is; /* NULL: none is under way, or it is cancelled */
+    struct letter cancelled;
 };
 /* Starts a look-up. `name` is a host name of at most 254 bytes, or an address, which may stand in brackets:
  * then `done` brings that address. The name is copied. `port` is the port of the addresses that `done`
  * brings. 0: `done` will come, from the loop. A libuv error: it will not; UV_EINVAL: the name is empty, too
- * long or has a NUL. */
+ * long or has a NUL; UV_EAGAIN: too many look-ups wait, or the system has no thread for them. */
 int resolve_start(struct loop *l, struct resolve *r, struct str name, uint16_t port,
                   void (*done)(struct resolve *, int, const struct address *, size_t));
-/* Cancels a look-up that was started and whose `done` has not come. `done` comes nevertheless, later and from
- * the loop: with UV_ECANCELED when the cancellation was in time, else with the result. */
+/* Cancels a look-up that was started and whose `done` has not come. `done` comes nevertheless, from the loop
+ * and without waiting for a name server: with UV_ECANCELED when no answer was there, else with the result. */
 void resolve_cancel(struct resolve *r);
 
 #endif

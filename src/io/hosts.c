@@ -42,42 +42,12 @@ static enum answer look_up(struct str name, uint16_t port, struct address *v, si
     return found;
 }
 
-/* On a thread of the pool, as getaddrinfo. */
-static void work(uv_work_t *req)
+bool hosts_look_up(struct str name, uint16_t port, struct address v[RESOLVE_MAX], size_t *n, int *status,
+                   bool (*is_over)(void *ctx), void *ctx)
 {
-    struct resolve *r = CONTAINER_OF(req, struct resolve, hosts.work);
-    struct str name = str_from(r->hosts.name);
     enum answer a;
-    while ((a = look_up(name, r->port, r->hosts.v, &r->hosts.n)) == ANSWER_SLOW &&
-           !atomic_load(&r->hosts.cancelled))
+    while ((a = look_up(name, port, v, n)) == ANSWER_SLOW && !is_over(ctx))
         usleep(LOOK_US);
-    r->hosts.status = a == ANSWER_GOOD ? 0 : UV_EAI_NONAME;
-}
-
-static void after_work(uv_work_t *req, int status)
-{
-    struct resolve *r = CONTAINER_OF(req, struct resolve, hosts.work);
-    loop_awake(r->loop);
-    if (atomic_load(&r->hosts.cancelled))
-        status = UV_ECANCELED;
-    status = status ? status : r->hosts.status;
-    r->done(r, status, r->hosts.v, status == 0 ? r->hosts.n : 0);
-}
-
-bool hosts_start(struct resolve *r, struct str name)
-{
-    struct address v[RESOLVE_MAX];
-    size_t n;
-    if (name.n >= sizeof(r->hosts.name) || look_up(name, r->port, v, &n) == ANSWER_NONE)
-        return false;
-    memcpy(r->hosts.name, name.p, name.n);
-    r->hosts.name[name.n] = '\0';
-    atomic_store(&r->hosts.cancelled, false);
-    return uv_queue_work(&r->loop->uv, &r->hosts.work, work, after_work) == 0;
-}
-
-void hosts_cancel(struct resolve *r)
-{
-    atomic_store(&r->hosts.cancelled, true);
-    uv_cancel((uv_req_t *)&r->hosts.work);
+    *status = a == ANSWER_GOOD ? 0 : UV_EAI_NONAME;
+    return a != ANSWER_NONE;
 }

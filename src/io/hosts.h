@@ -11,13 +11,11 @@
 
 #include "io/address.h"
 
-/* Starts a look-up of `r`, whose loop, port and `done` are set. On the loop's thread; reads the file. true:
- * `done` will come, as after resolve_start. false: it will not, since there is no file or the name is not in
- * it. */
-bool hosts_start(struct resolve *r, struct str name);
-/* Cancels a look-up for which hosts_start returned true and whose `done` has not come: `done` comes with
- * UV_ECANCELED, from the loop. On the loop's thread. */
-void hosts_cancel(struct resolve *r);
+/* Looks the name up in the file. On a thread that may wait; a slow name keeps it until is_over(ctx). true:
+ * *status is 0 and `v` has *n addresses with that port, or *status is a libuv error. false: there is no file,
+ * or the name is not in it. */
+bool hosts_look_up(struct str name, uint16_t port, struct address v[RESOLVE_MAX], size_t *n, int *status,
+                   bool (*is_over)(void *ctx), void *ctx);
 
 #endif
 #endif

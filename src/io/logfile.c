@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "io/chores.h"
 #include "io/system.h"
 
 #define FLUSH_BYTES 65536
@@ -19,7 +20,7 @@
 #define MOST_BYTES  (8 << 20)
 #define KEEP_BYTES  (256 << 10) /* a buffer that had to grow beyond this is given back */
 #define TURN_MS     20          /* until a pipe that is full or another worker's is tried again */
-#define FULL_MS     100         /* how long one of the pool's threads waits for a full pipe, once */
+#define FULL_MS     100         /* how long the thread waits for a full pipe, once */
 #define GIVE_UP_MS  1000        /* after logfile_close, for a pipe without progress */
 
 struct logfile {
@@ -41,7 +42,8 @@ struct logfile {
     void (*lost)(void *ctx, uint64_t n);
     void *lost_ctx;
     struct timer timer, turn;
-    uv_work_t work;
+    struct pool_job work;
+    struct letter written_letter;
     int64_t give_up_ms;
     bool closing;
     struct letter end;
@@ -65,6 +67,8 @@ static _Atomic unsigned failing_n;
 static _Atomic uint64_t lost_n;
 
 static void flush(struct logfile *f);
+static void write_all(struct pool_job *work);
+static void on_written(struct letter *letter);
 
 /* ---- opening ---- */
 
@@ -115,7 +119,8 @@ struct logfile *logfile_open(struct loop *l, struct str path, int *error)
     struct logfile *f = mem_alloc(sizeof(*f));
     f->loop = l;
     f->next_fd = -1;
-    f->work.data = f;
+    f->work.run = write_all;
+    f->written_letter.open = on_written;
     use(f, fd);
     if (!standard) {
         f->path = mem_alloc(path.n + 1);
@@ -202,7 +207,7 @@ uint64_t logfile_dropped(const struct logfile *f)
     return f->dropped;
 }
 
-/* ---- writing: in libuv's thread pool ---- */
+/* ---- writing: on a thread of io/chores ---- */
 
 static ssize_t write_piece(struct logfile *f)
 {
@@ -257,18 +262,23 @@ static int write_pieces(struct logfile *f)
     return 0;
 }
 
-static void write_all(uv_work_t *work)
+static int write_whole(struct logfile *f)
 {
-    struct logfile *f = work->data;
-    if (!f->takes_all) {
-        f->status = write_pieces(f);
-        return;
-    }
+    if (!f->takes_all)
+        return write_pieces(f);
     pthread_mutex_lock(&file_lock);
-    f->status = write_pieces(f);
-    if (f->status < 0)
+    int status = write_pieces(f);
+    if (status < 0)
         take_back_torn_line(f);
     pthread_mutex_unlock(&file_lock);
+    return status;
+}
+
+static void write_all(struct pool_job *work)
+{
+    struct logfile *f = CONTAINER_OF(work, struct logfile, work);
+    f->status = write_whole(f);
+    loop_post(f->loop, &f->written_letter);
 }
 
 /* ---- writing: on the loop ---- */
@@ -301,13 +311,16 @@ static void all_is_well(struct logfile *f)
                     (unsigned long long)atomic_exchange(&lost_n, 0));
 }
 
-static void on_written(uv_work_t *work, int status);
 static void await_turn(struct logfile *f);
 static void finish_write(struct logfile *f);
 
-static void start_thread(struct logfile *f)
+static void start_writing(struct logfile *f)
 {
-    CHECK(uv_queue_work(&f->loop->uv, &f->work, write_all, on_written) == 0);
+    loop_hold(f->loop);
+    if (chores_add(f->loop->chores, CHORE_LINES, &f->work) == 0)
+        return;
+    loop_release(f->loop);
+    await_turn(f); /* the system has no thread now */
 }
 
 static void on_turn(struct timer *t)
@@ -316,7 +329,7 @@ static void on_turn(struct timer *t)
     struct logfile *nobody = NULL;
     if (f->takes_all || atomic_load(&pipe_owner) == f ||
         atomic_compare_exchange_strong(&pipe_owner, &nobody, f))
-        start_thread(f);
+        start_writing(f);
     else
         await_turn(f);
 }
@@ -331,7 +344,7 @@ static void await_turn(struct logfile *f)
     if (f->loop->now.mono_ms < f->give_up_ms) {
         timer_start(f->loop, &f->turn, TURN_MS, on_turn);
     } else {
-        drop_rest(f, "nobody reads it");
+        drop_rest(f, f->takes_all ? "the system gives no thread" : "nobody reads it");
         finish_write(f);
     }
 }
@@ -388,11 +401,10 @@ static void finish_write(struct logfile *f)
         end(&f->end);
 }
 
-static void on_written(uv_work_t *work, int status)
+static void on_written(struct letter *letter)
 {
-    struct logfile *f = work->data;
-    loop_awake(f->loop);
-    CHECK(status == 0); /* we never cancel it */
+    struct logfile *f = CONTAINER_OF(letter, struct logfile, written_letter);
+    loop_release(f->loop);
     if (f->status == UV_EAGAIN) {
         await_turn(f);
         return;

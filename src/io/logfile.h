@@ -1,7 +1,7 @@
 /*
  * A file of lines that a loop appends to: the access log of one worker. It collects lines and writes them
- * whole, with one O_APPEND write in libuv's thread pool, so that workers share a file without torn lines and
- * no loop waits for the disk. Pipes and terminals take little at a time: there the workers of a process write
+ * whole, with one O_APPEND write on a thread of io/chores: workers share a file without torn lines, and no
+ * loop waits for the disk. Pipes and terminals take little at a time: there the workers of a process write
  * in turns. All functions except logfile_try run on the loop's thread.
  */
 #ifndef IO_LOGFILE_H

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "io/chores.h"
 #include "io/ring.h"
 #include "io/system.h"
 
@@ -32,9 +33,11 @@ void loop_pulse_name(struct loop *l, struct str name)
 
 #ifdef FRESHET_CONTROL
 static _Atomic int64_t stands_ms;
+static atomic_bool stands_no_more;
 
 void loop_stand_next(int64_t ms)
 {
+    atomic_store(&stands_no_more, ms == 0);
     atomic_store(&stands_ms, ms);
 }
 
@@ -44,7 +47,7 @@ void loop_stand(void)
         return;
     const struct clock plain = { 0 };
     int64_t until_us = clock_mono_us(&plain) + atomic_exchange(&stands_ms, 0) * 1000;
-    while (clock_mono_us(&plain) < until_us) /* a signal ends a nap early */
+    while (clock_mono_us(&plain) < until_us && !atomic_load(&stands_no_more)) /* a signal ends a nap early */
         background_nap(10000);
 }
 #endif
@@ -148,6 +151,7 @@ int loop_init(struct loop *l, const struct clock *clock, struct log *log)
     }
     ignore_signals_of_writing();
     loop_read_clock(l);
+    l->chores = chores_new();
     l->mail.bell.data = l;
     l->mail.deferred_end = &l->mail.deferred;
     uv_prepare_init(&l->uv, &l->mail.before_poll);
@@ -203,6 +207,12 @@ int loop_use_ring(struct loop *l)
     return 0;
 }
 
+void loop_share_chores(struct loop *l, struct loop *other)
+{
+    chores_unref(&l->chores);
+    l->chores = chores_ref(other->chores);
+}
+
 static void free_ring(struct loop *l)
 {
     ring_free(l->ring);
@@ -213,7 +223,8 @@ static void free_ring(struct loop *l)
 
 void loop_fini(struct loop *l)
 {
-    CHECK(l->wheel.running == 0);
+    CHECK(l->wheel.running == 0 && l->mail.holds == 0);
+    chores_unref(&l->chores);
     free_ring(l);
     mem_free(l->tls);
     uv_close((uv_handle_t *)&l->mail.bell, NULL);
@@ -308,9 +319,32 @@ void loop_stop(struct loop *l)
     uv_stop(&l->uv);
 }
 
+/* libuv counts a handle once, however often it is told. */
+static void keep_alive_or_not(struct loop *l)
+{
+    if (l->mail.closed && l->mail.holds == 0)
+        uv_unref((uv_handle_t *)&l->mail.bell);
+    else
+        uv_ref((uv_handle_t *)&l->mail.bell);
+}
+
 void loop_close(struct loop *l)
 {
-    uv_unref((uv_handle_t *)&l->mail.bell);
+    l->mail.closed = true;
+    keep_alive_or_not(l);
+}
+
+void loop_hold(struct loop *l)
+{
+    l->mail.holds++;
+    keep_alive_or_not(l);
+}
+
+void loop_release(struct loop *l)
+{
+    CHECK(l->mail.holds > 0);
+    l->mail.holds--;
+    keep_alive_or_not(l);
 }
 
 void loop_post(struct loop *l, struct letter *letter)

@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "base/log.h"
 
+struct chores;
 struct ring;
 struct ring_watch;
 struct tls_buffers;
@@ -72,6 +73,7 @@ struct loop {
     struct now now;  /* read once an iteration, before the first callback; all callbacks use it */
     bool now_is_old; /* it was read before the loop waited: the next callback reads it again */
     bool stopped;
+    struct chores *chores;    /* a reference */
     struct ring *ring;        /* NULL: streams wait for readiness. Private to io/ */
     struct tls_buffers *tls;  /* made by the first stream with TLS. Private to io/stream_tls.c */
     struct ring_watch *watch; /* with a ring: tells that libuv has events. Private to io/loop.c */
@@ -88,6 +90,8 @@ struct loop {
     /* the mailbox: private to io/loop.c */
     struct {
         uv_async_t bell;
+        size_t holds;
+        bool closed;                             /* loop_close */
         _Atomic(struct letter *) posted;         /* from any thread, newest first */
         struct letter *deferred, **deferred_end; /* from this thread, oldest first */
         uv_prepare_t before_poll;
@@ -103,6 +107,9 @@ int loop_init(struct loop *l, const struct clock *clock, struct log *log);
 /* Makes streams use io_uring from now on. Call it before the first stream opens. 0, or a negative errno and
  * no change: the kernel has no io_uring that would do, or does not allow it. */
 int loop_use_ring(struct loop *l);
+/* Lets the loop have its chores done by those threads (io/chores.h) that do them for `other`. Call it before
+ * the loop has any, while no other thread uses `other`. */
+void loop_share_chores(struct loop *l, struct loop *other);
 /* Frees the loop. Call it after loop_run has returned, when all handles are closed, all timers stopped, and
  * no thread posts any more. Letters that were not opened by then are never opened. */
 void loop_fini(struct loop *l);
@@ -155,7 +162,8 @@ void loop_pulse_name(struct loop *l, struct str name);
 struct pulse *loop_pulse_here(void);
 
 #ifdef FRESHET_CONTROL
-/* For test builds: lets the next caller of loop_stand, on whatever loop, stand for so long. */
+/* For test builds: lets the next caller of loop_stand, on whatever loop, stand for so long. 0: none, and who
+ * stands goes on. */
 void loop_stand_next(int64_t ms);
 void loop_stand(void);
 #endif
@@ -172,6 +180,10 @@ static inline void loop_pulse_end(struct loop *l)
     uint64_t beat = atomic_load_explicit(&l->pulse.beat, memory_order_relaxed);
     atomic_store_explicit(&l->pulse.beat, (beat | 1) + 1, memory_order_release);
 }
+/* While it is held loop_run does not end, also after loop_close: another thread will post a letter. Each hold
+ * has its release, on the loop's thread. */
+void loop_hold(struct loop *l);
+void loop_release(struct loop *l);
 /* Reads both clocks into l->now. */
 void loop_read_clock(struct loop *l);
 /* First call of every libuv callback: libuv has no hook between waiting and the first callback. */

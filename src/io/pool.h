@@ -6,6 +6,7 @@
 #ifndef IO_POOL_H
 #define IO_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/list.h"
@@ -23,8 +24,16 @@ struct pool_job {
 struct pool_threads *pool_threads_start(const char *name, unsigned n);
 /* Adds a job. Any thread; never waits for a job. */
 void pool_threads_add(struct pool_threads *p, struct pool_job *j);
+/* Takes a job back that was added and has not been freed. true: it was not begun, and its owner has it again.
+ * false: it runs or has run. Any thread. */
+bool pool_threads_take_back(struct pool_threads *p, struct pool_job *j);
+/* Returns how many jobs were not begun. Any thread. */
+size_t pool_threads_waiting(struct pool_threads *p);
 /* Waits until the jobs that run are over, ends the threads, frees the pool and clears the pointer. Calls
  * dropped(job) for each that was not begun. NULL in it is allowed. No job is added any more. */
 void pool_threads_stop(struct pool_threads **p, void (*dropped)(struct pool_job *j));
+/* The same without waiting, for jobs that nobody can end: a thread that is in one ends after it, and the last
+ * thread frees the pool. No job waits. Clears the pointer; NULL in it is allowed. */
+void pool_threads_leave(struct pool_threads **p);
 
 #endif

@@ -25,15 +25,17 @@
 #include "io/ring.h"
 #include "io/stream_engine.h"
 #include "io/tls.h"
+#include "io/tls_peer.h"
 
 #define RECORD_MOST ((size_t)SSL3_RT_MAX_PLAIN_LENGTH)
 /* Of a peer that reads slowly each turn leaves a copy of what it has encrypted. */
-#define TURN_MOST      ((size_t)131072)
+#define TURN_MOST      ((size_t)163840)
 #define TURN_MOST_SLOW ((size_t)32768)
 #define PIECE_MOST     ((size_t)32768) /* in one call of OpenSSL */
 #define IN_BYTES       ((size_t)32768)
 /* A turn, a head and a tag for each of its records, and room for messages of OpenSSL's own. */
 #define OUT_BYTES (TURN_MOST + 32768)
+#define COPY_MOST ((size_t)4096) /* for a send by the ring */
 /* Of messages of OpenSSL's own behind a write that the peer does not take. */
 #define WAITING_MOST ((size_t)65536)
 
@@ -79,6 +81,17 @@ struct tls_session {
     struct buf waiting;  /* encrypted, to be sent behind `out` */
     struct str in_clear; /* for a peer that does not speak TLS */
     const char *failure;
+    struct call *call; /* of tls_connect; NULL: the server's side */
+};
+
+/* What only the client's side has. */
+struct call {
+    void (*reached)(struct stream *s);
+    void (*ticket)(struct stream *s, struct ssl_session_st *session);
+    int64_t handshake_ms;
+    bool was_reached;
+    bool has_record; /* the peer's first bytes are TLS */
+    struct tls_peer peer;
 };
 
 static struct tls_session *of_raw(struct stream *raw)
@@ -127,25 +140,31 @@ static long bio_control(BIO *b, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH;
 }
 
+/* Where sessions are, a lack of memory ends one of them. Elsewhere (at the start, certificates) OpenSSL has
+ * calls that cannot say so, and some that do not ask: there it is as with other small structures. */
+static _Thread_local bool has_sessions;
+
 static void *take_memory(size_t bytes, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return mem_try(bytes);
+    return has_sessions ? mem_try(bytes) : mem_alloc(bytes);
 }
 
 static void *resize_memory(void *p, size_t bytes, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return mem_resize(p, bytes);
+    return has_sessions ? mem_try_resize(p, bytes) : mem_resize(p, bytes);
 }
 
+/* Most of what OpenSSL gives back is nothing. */
 static void free_memory(void *p, const char *file, int line)
 {
     (void)file;
     (void)line;
-    mem_free(p);
+    if (p)
+        mem_free(p);
 }
 
 void tls_count_memory(void)
@@ -168,6 +187,7 @@ static bool make_session(struct tls_session *t, SSL_CTX *context)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_method);
+    has_sessions = true;
     t->ssl = SSL_new(context);
     BIO *bio = t->ssl ? BIO_new(bio_method) : NULL;
     if (!bio) {
@@ -178,8 +198,15 @@ static bool make_session(struct tls_session *t, SSL_CTX *context)
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
-    SSL_set_accept_state(t->ssl);
     return true;
+}
+
+/* What SSL_get_error must not find. As a rule there is nothing, and ERR_clear_error goes through all of its
+ * table before it knows. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error())
+        ERR_clear_error();
 }
 
 /* After a call that returned `result`. Notes why, when the session is over. */
@@ -209,9 +236,11 @@ static void go_on_later(struct tls_session *t)
 
 /* ---- sending ---- */
 
-static bool is_direct(const struct tls_session *t)
+/* A call for each send, or one for those of all connections in a turn of the ring? The ring needs a copy,
+ * which must stay until the send is over: of few bytes that costs less than a call. */
+static bool is_direct(const struct tls_session *t, size_t n)
 {
-    return !t->raw.loop->ring || ring_is_direct(t->raw.loop->ring);
+    return !t->raw.loop->ring || n > COPY_MOST || ring_is_direct(t->raw.loop->ring);
 }
 
 /* What the kernel did not take goes on from a copy. */
@@ -244,7 +273,7 @@ static enum stream_write send_out(struct tls_session *t, bool direct)
         buf_add(&t->waiting, (struct str){ b->out, n });
         return STREAM_PENDING;
     }
-    if (direct || is_direct(t))
+    if (direct || is_direct(t, n))
         sent = stream_engine_send_now(&t->raw, &(struct iovec){ b->out, n }, 1);
     if (sent < 0)
         return STREAM_BROKEN;
@@ -301,7 +330,7 @@ static const char *next_bytes(struct tls_session *t, struct plain *p, size_t mos
 static bool encrypt(struct tls_session *t, struct plain *p)
 {
     size_t most = t->stream->refused ? TURN_MOST_SLOW : TURN_MOST;
-    ERR_clear_error();
+    forget_errors();
     while (p->left && most) {
         size_t n;
         const char *bytes = next_bytes(t, p, most, &n);
@@ -360,9 +389,9 @@ static size_t tls_queued(const struct stream *s)
 static void tls_fin(struct stream *s)
 {
     struct tls_session *t = s->tls;
-    ERR_clear_error();
+    forget_errors();
     if (!t->failed && !t->is_mute && SSL_shutdown(t->ssl) < 0)
-        ERR_clear_error();
+        forget_errors();
     enum stream_write result = flush(t, false);
     t->fin_waits = result == STREAM_PENDING && t->waiting.n > 0;
     if (!t->fin_waits)
@@ -483,17 +512,46 @@ static void answer_in_clear(struct tls_session *t)
     connected(t, UV_EPROTO);
 }
 
+/* RFC 8446 §5.1: a handshake, or an alert. */
+static bool is_record(char first)
+{
+    return first == SSL3_RT_HANDSHAKE || first == SSL3_RT_ALERT;
+}
+
+/* false: whom the client has called does not speak TLS. */
+static bool is_answered_in_tls(struct tls_session *t)
+{
+    if (!t->call || t->call->has_record || t->in_n == 0)
+        return true;
+    t->call->has_record = is_record(t->in[0]);
+    if (!t->call->has_record)
+        t->failure = t->in[0] == 'H' ? "no TLS is spoken there, but HTTP in clear" : "no TLS is spoken there";
+    return t->call->has_record;
+}
+
+/* Whom the client does not believe is said in more words than OpenSSL has. */
+static void handshake_failed(struct tls_session *t)
+{
+    if (t->call && t->call->peer.is_wrong)
+        t->failure = t->call->peer.text;
+    connected(t, UV_EPROTO);
+}
+
 static void shake_hands(struct tls_session *t)
 {
     if (is_in_clear(t)) {
         answer_in_clear(t);
         return;
     }
+    if (!is_answered_in_tls(t)) {
+        connected(t, UV_EPROTO);
+        return;
+    }
     if (t->in_n && !has_turn(t)) {
         go_on_later(t);
         return;
     }
-    ERR_clear_error();
+    forget_errors();
     int result = SSL_do_handshake(t->ssl);
     int error = result == 1 ? SSL_ERROR_NONE : error_of(t, result);
     bool is_over = error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL;
@@ -501,7 +559,7 @@ static void shake_hands(struct tls_session *t)
     if (flush(t, is_over) == STREAM_BROKEN && !is_over)
         connected(t, status_of_broken(t));
     else if (is_over)
-        connected(t, UV_EPROTO);
+        handshake_failed(t);
     else if (error == SSL_ERROR_NONE)
         connected(t, 0);
 }
@@ -546,7 +604,7 @@ static bool decrypt(struct tls_session *t)
         s->reading = false;
     if (!s->reading || s->state != STREAM_OPEN)
         return false;
-    ERR_clear_error();
+    forget_errors();
     int n = SSL_read(t->ssl, to, room < INT32_MAX ? (int)room : INT32_MAX);
     int error = n > 0 ? SSL_ERROR_NONE : error_of(t, n);
     flush(t, error == SSL_ERROR_SSL); /* a broken connection is told by its end, or by the next write */
@@ -649,6 +707,7 @@ static void free_session(struct tls_session *t)
     struct stream *s = t->stream;
     drop_kept(t);
     SSL_free(t->ssl);
+    mem_free(t->call);
     mem_free(t->plain);
     mem_free(t->out);
     buf_fini(&t->waiting);
@@ -686,15 +745,33 @@ static void tls_close(struct stream *s)
         !s->resets && !s->fin && !s->writing && !t->failed && !t->is_mute && SSL_is_init_finished(t->ssl);
     timer_stop(t->raw.loop, &t->deadline);
     if (is_whole) {
-        ERR_clear_error();
+        forget_errors();
         if (SSL_shutdown(t->ssl) < 0)
-            ERR_clear_error();
+            forget_errors();
         flush(t, true);
     }
     stream_close(&t->raw);
 }
 
+/* Of the client's side alone: the other one begins with a connection. */
+static void raw_connected(struct stream *raw, int status)
+{
+    struct tls_session *t = of_raw(raw);
+    t->stream->fd = raw->fd;
+    if (status != 0) {
+        connected(t, status);
+        return;
+    }
+    t->call->was_reached = true;
+    if (t->call->handshake_ms)
+        timer_start(raw->loop, &t->deadline, t->call->handshake_ms, deadline_came);
+    if (t->call->reached)
+        t->call->reached(t->stream);
+    advance(t);
+}
+
 static const struct stream_notices raw_notices = {
+    .connected = raw_connected,
     .space = raw_space,
     .data = raw_data,
     .ended = raw_ended,
@@ -720,6 +797,18 @@ static void take_early(struct tls_session *t, struct str early)
     go_on_later(t);
 }
 
+static void begin(struct tls_session *t, struct stream *s, struct loop *l, const struct stream_notices *n)
+{
+    if (!l->tls)
+        l->tls = mem_alloc(sizeof(struct tls_buffers));
+    t->stream = s;
+    *s = (struct stream){ .loop = l, .notices = n, .engine = &stream_tls, .state = STREAM_CONNECTING };
+    s->local = t->raw.local;
+    s->fd = t->raw.fd;
+    s->tls = t;
+    s->stays = true;
+}
+
 int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n, int fd,
                const struct tls_terms *terms)
 {
@@ -735,14 +824,8 @@ int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n,
         mem_free(t);
         return status;
     }
-    if (!l->tls)
-        l->tls = mem_alloc(sizeof(struct tls_buffers));
-    t->stream = s;
-    *s = (struct stream){ .loop = l, .notices = n, .engine = &stream_tls, .state = STREAM_CONNECTING };
-    s->local = t->raw.local;
-    s->fd = fd;
-    s->tls = t;
-    s->stays = true;
+    SSL_set_accept_state(t->ssl);
+    begin(t, s, l, n);
     t->in_clear = terms->in_clear;
     timer_start(l, &t->deadline, terms->handshake_ms, deadline_came);
     if (terms->early.n)
@@ -752,7 +835,65 @@ int tls_accept(struct stream *s, struct loop *l, const struct stream_notices *n,
     return 0;
 }
 
+/* ---- the client's side ---- */
+
+/* OpenSSL calls it for each session that the peer gives. 1: the reference is taken. */
+static int ticket_came(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_session *t = BIO_get_data(SSL_get_rbio(ssl));
+    if (!t->call || !t->call->ticket || t->stream->state == STREAM_CLOSING)
+        return 0;
+    t->call->ticket(t->stream, session);
+    return 1;
+}
+
+void tls_tell_tickets(struct ssl_ctx_st *context)
+{
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context, ticket_came);
+}
+
+/* false: OpenSSL refuses the name, or there is no memory. */
+static bool set_call(struct tls_session *t, const struct tls_call *call, int64_t now_ms)
+{
+    t->call = mem_alloc(sizeof(*t->call));
+    t->call->reached = call->reached;
+    t->call->ticket = call->ticket;
+    t->call->handshake_ms = call->handshake_ms;
+    SSL_set_connect_state(t->ssl);
+    return tls_peer_expect(&t->call->peer, t->ssl, call->server_name, now_ms) &&
+           (!call->session || SSL_set_session(t->ssl, call->session) == 1);
+}
+
+int tls_connect(struct stream *s, struct loop *l, const struct stream_notices *n, const struct address *to,
+                const struct tls_call *call)
+{
+    struct tls_session *t = mem_alloc(sizeof(*t));
+    int status = make_session(t, call->context) && set_call(t, call, l->now.wall_ms) ? 0 : UV_ENOMEM;
+    ERR_clear_error();
+    if (status == 0)
+        status = stream_connect(&t->raw, l, &raw_notices, to);
+    if (status < 0) {
+        SSL_free(t->ssl);
+        mem_free(t->call);
+        mem_free(t);
+        return status;
+    }
+    begin(t, s, l, n);
+    return 0;
+}
+
 /* ---- questions ---- */
+
+bool tls_was_reached(const struct stream *s)
+{
+    return tls_is_under(s) && s->tls && s->tls->call && s->tls->call->was_reached;
+}
+
+bool tls_is_distrusted(const struct stream *s)
+{
+    return tls_is_under(s) && s->tls && s->tls->call && s->tls->call->peer.is_wrong;
+}
 
 bool tls_is_under(const struct stream *s)
 {

@@ -227,6 +227,9 @@ int successor_channel(void)
     uint64_t fd;
     bool good = text && str_to_u64(str_from(text), INT_MAX, &fd) && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0;
     unsetenv(SUCCESSOR_VARIABLE);
+    /* Standard error is a pipe to the old one, which may crash: that must not end this one, too. */
+    if (good)
+        signal(SIGPIPE, SIG_IGN);
     return good ? (int)fd : -1;
 }
 

@@ -169,8 +169,11 @@ static bool start_resolving(struct pool_entry *e)
     if (e->is_resolving)
         return true;
     e->asked_ms = now_of(e);
-    e->is_resolving =
-        resolve_start(e->pool->loop, &e->resolve, e->origin->at.host_name, e->origin->at.port, resolved) == 0;
+    int status =
+        resolve_start(e->pool->loop, &e->resolve, e->origin->at.host_name, e->origin->at.port, resolved);
+    e->is_resolving = status == 0;
+    if (status)
+        warn_unresolved(e, status);
     return e->is_resolving;
 }
 
@@ -212,7 +215,7 @@ static struct connection *open_connection(struct pool_entry *e, const struct add
     c->entry = e;
     c->to = *to;
     link_init(&c->link);
-    if (stream_connect(&c->stream, e->pool->loop, &pool_notices, to) < 0) {
+    if (connect_open(e, c, to) < 0) {
         mem_free(c);
         return NULL;
     }
@@ -290,9 +293,14 @@ void connect_done(struct stream *s, int status)
         won(t, c);
         return;
     }
-    status = address_refusal(&c->to, status);
     mark(t->entry, &c->to, now_of(t->entry));
-    origin_unreachable(t->entry->origin, status);
+    if (connect_shook(c, status)) {
+        t->why = REASON_ORIGIN_TLS;
+        status = UV_EPROTO; /* what it broke off with is no refusal */
+    } else {
+        status = address_refusal(&c->to, status);
+        origin_unreachable(t->entry->origin, status);
+    }
     end_attempt(c);
     t->only_refused &= status == UV_ECONNREFUSED || status == UV_ENOENT;
     /* Another address would also fail without a socket. */
@@ -315,8 +323,11 @@ static void too_long(struct timer *timer)
     enum reason why = !list_is_empty(&t->attempts) ? REASON_CONNECT_TIMEOUT
                       : t->tried                   ? REASON_CONNECT_FAILED
                                                    : REASON_RESOLVE_FAILED;
-    LIST_EACH(l, &t->attempts)
-        mark(e, &CONTAINER_OF(l, struct connection, link)->to, now_of(e));
+    LIST_EACH(l, &t->attempts) {
+        const struct connection *c = CONTAINER_OF(l, struct connection, link);
+        mark(e, &c->to, now_of(e));
+        connect_late(c);
+    }
     connect_cancel(t);
     e->asked_ms = 0;
     pool_give_up(t, why);
@@ -348,6 +359,7 @@ static void try_again(struct timer *timer)
     CHECK(t->state == TICKET_PAUSED && list_is_empty(&t->attempts));
     t->state = TICKET_CONNECTING;
     t->tried = 0;
+    t->why = REASON_CONNECT_FAILED;
     t->only_refused = true;
     t->asked_again = false;
     start_timer(t);
@@ -379,7 +391,7 @@ static void all_failed(struct ticket *t)
     } else if (may_try_again(t)) {
         pause_ticket(t);
     } else {
-        pool_give_up(t, REASON_CONNECT_FAILED);
+        pool_give_up(t, t->why);
     }
 }
 
@@ -393,6 +405,11 @@ bool connect_begin(struct ticket *t, enum reason *why)
     t->asked_again = false;
     t->only_refused = true;
     t->refused_ms = 0;
+    t->why = REASON_CONNECT_FAILED;
+    if (connect_has_tls(e) && !connect_trust(e)) {
+        *why = REASON_ORIGIN_TLS;
+        return false;
+    }
     start_timer(t);
     if (e->targets_n) {
         *why = REASON_CONNECT_FAILED;
@@ -401,7 +418,8 @@ bool connect_begin(struct ticket *t, enum reason *why)
         return try_next(t);
     }
     if (e->pool->closing || !start_resolving(e)) {
-        *why = REASON_RESOLVE_FAILED;
+        /* Without a thread: it says nothing of the origin. */
+        *why = e->pool->closing ? REASON_RESOLVE_FAILED : REASON_NO_SOCKET;
         return false;
     }
     t->state = TICKET_RESOLVING;

@@ -7,6 +7,7 @@
 #ifndef ORIGIN_ORIGIN_H
 #define ORIGIN_ORIGIN_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/lock.h"
@@ -16,6 +17,9 @@
 #include "http/error.h"
 
 struct origins;
+struct trusts;
+
+#define ORIGIN_ERROR_MAX 256 /* bytes of a text for people, with its NUL */
 
 struct origin {
     struct link link;
@@ -23,12 +27,14 @@ struct origin {
     struct origin *next;      /* in its bucket */
     uint32_t hash, number;    /* numbers count from 0; a worker finds its entry by them */
     struct origin_address at; /* strings owned */
-    struct str name;          /* for people: HOST[:PORT], or unix:/path. Owned */
-    _Atomic int64_t in_use;   /* connections in use or being made, of all workers */
+    struct str name; /* for people: HOST[:PORT], https://HOST[:PORT] with what else tells it from others
+                               * of that URL, or unix:/path. Owned; of each origin another one */
+    _Atomic int64_t in_use; /* connections in use or being made, of all workers */
     /* fetches that wait for a connection, of all workers: the ordinary ones, and those of low priority */
     _Atomic int64_t waiting, waiting_low;
-    struct lock lock;  /* guards `pools` */
-    struct list pools; /* the workers' entries, to tell them of a free place */
+    struct lock lock;                 /* guards `pools` and `tls_error` */
+    struct list pools;                /* the workers' entries, to tell them of a free place */
+    char tls_error[ORIGIN_ERROR_MAX]; /* of the last failed TLS handshake; empty: none failed */
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
     _Atomic int64_t last_failed_wall_ms;
@@ -38,9 +44,15 @@ struct origin {
     _Atomic uint64_t failed_in_row;
     _Atomic int64_t row_began_ms;          /* monotonic: the first failure of the row */
     struct log_valve full_said, late_said; /* that its queue is full; that a fetch waited too long in it */
-    atomic_bool sick;
-    atomic_bool is_old;          /* its latest answer was HTTP/1.0: it knows no 100 (Continue) */
-    _Atomic int64_t next_try_ms; /* monotonic: while it is sick, no background fetch before */
+    _Atomic unsigned marks;                /* enum origin_mark */
+    atomic_bool is_old;                    /* its latest answer was HTTP/1.0: it knows no 100 (Continue) */
+    _Atomic int64_t next_try_ms;           /* monotonic: while it is sick, no background fetch before */
+    /* for the choice among several (origin/upstream.h): relaxed */
+    _Atomic int64_t outstanding;    /* fetches that have chosen it and tunnels to it, of all workers */
+    _Atomic int64_t rests_until_ms; /* monotonic: it could not be reached a moment ago */
+    /* monotonic: it is new or became well then; INT64_MIN: at the start; 0: no site has asked for it */
+    _Atomic int64_t well_since_ms;
+    struct log_valve moved_said; /* that requests go elsewhere instead */
 };
 
 /* An origin is sick after ORIGIN_SICK_AFTER failures in a row, if the last is ORIGIN_SICK_MS later than the
@@ -49,12 +61,28 @@ struct origin {
 #define ORIGIN_SICK_AFTER 5
 #define ORIGIN_SICK_MS    1000
 
+/* For so long an origin that could not be reached gets nothing, while another is well. */
+#define ORIGIN_REST_MS 1000
+
+/* Bits: why an origin is not asked like others. */
+enum origin_mark {
+    ORIGIN_SICK = 1,
+    ORIGIN_DRAINED = 2, /* somebody wants that it gets nothing new */
+};
+
 struct origins {
     struct lock lock;
     struct list all;
     struct origin **buckets; /* by hash; their number is a power of two */
     uint32_t buckets_n, n;
-    _Atomic int64_t sick; /* how many origins are sick; while none is, a hit need not look at its origin */
+    /* How many origins have a mark, or are down for a site; while none is, a hit need not look at its
+     * origins. */
+    _Atomic int64_t marked;
+    struct list upstreams; /* origin/upstream.h */
+    /* The addresses that are drained, as "http://HOST:PORT", each with a line feed; guarded by `lock`. An
+     * origin that is made later may be one of them. */
+    struct buf drained;
+    struct trusts *trusts; /* origin/trust.h; NULL: no origin can have TLS */
 };
 
 /* Initialises a zeroed list of origins. On main's thread, before the workers start. */
@@ -64,11 +92,18 @@ void origins_fini(struct origins *o);
 /* Returns the origin of that address; makes it when it is new, and copies the address. It stays until
  * origins_fini, so there are as many as configurations ever named. Never NULL. */
 struct origin *origins_get(struct origins *o, const struct origin_address *at);
+/* Appends how people write the address: "http://HOST[:PORT]", "unix:/path". Any thread. */
+void origin_write_url(const struct origin *o, struct buf *to);
 /* Is it the origin of that address? */
 bool origin_is_at(const struct origin *o, const struct origin_address *at);
 /* Calls `each` for every origin, under the list's lock: it must not call origins_get or origins_each. */
 void origins_each(struct origins *o, void (*each)(struct origin *, void *ctx), void *ctx);
 
+/* Does its name say how it is spoken to? Else it is http://. */
+static inline bool origin_is_named_whole(const struct origin *o)
+{
+    return o->at.tls.is_on || o->at.local_path.n > 0;
+}
 /* Returns how many fetches wait for a connection. Any thread: it may be a moment old. */
 static inline int64_t origin_waiting(const struct origin *o)
 {
@@ -77,16 +112,32 @@ static inline int64_t origin_waiting(const struct origin *o)
 }
 /* Notes that no connection could be made. `error`: the negative code that io/ returned. */
 void origin_unreachable(struct origin *o, int error);
-/* Returns why the last connect failed, in the words of the log; a literal. Empty: none failed. */
-struct str origin_last_error(const struct origin *o);
+/* Notes that the TLS handshake failed, and why, in words for the log. */
+void origin_distrusted(struct origin *o, struct str why);
+/* Writes why the last connect failed, in the words of the log, for a failure with that reason. Empty: it says
+ * nothing more. */
+struct str origin_last_error(struct origin *o, enum reason why, char out[ORIGIN_ERROR_MAX]);
 /* Notes that the origin answered, with a status below 500: it is well. */
-void origin_answered(struct origin *o);
+void origin_answered(struct origin *o, int64_t now_mono_ms);
 /* Notes the version of its answer, HTTP/1.`minor`. */
 void origin_spoke(struct origin *o, int minor);
 /* Was its latest answer HTTP/1.0? */
 bool origin_is_old(const struct origin *o);
 /* Is it sick (ORIGIN_SICK_AFTER)? */
 bool origin_is_sick(const struct origin *o);
+/* It is well from now on: a check says so (origin/probe.h). */
+void origin_recovered(struct origin *o, int64_t now_mono_ms);
+/* Notes that it could not be reached, so that it rests (ORIGIN_REST_MS). */
+void origin_rest(struct origin *o, int64_t now_mono_ms);
+
+/* Drains it, or not any more. false: it was so before. */
+bool origin_drain(struct origin *o, bool drained);
+bool origin_is_drained(const struct origin *o);
+/* Says which addresses are drained, as origins_write_drained wrote them in another process. On main's thread,
+ * before the first origins_get. */
+void origins_set_drained(struct origins *o, struct str lines);
+/* Appends them: a line for each. */
+void origins_write_drained(struct origins *o, struct buf *to);
 /* May the caller try whether a sick origin is well again? true for one caller every `backoff_ms`. */
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms);
 /* Notes a failure. `fault`: what is wrong with its message, for REASON_ORIGIN_INVALID and

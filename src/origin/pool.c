@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "origin/pool_machine.h"
+#include "origin/upstream.h"
 
 #define IDLE_MAX  1024 /* connections to one origin on one worker */
 #define OWNED_MAX 1024 /* the same, each owned by a client */
@@ -148,6 +149,7 @@ void pool_fini(struct pool *p)
         lock_take(&e->origin->lock);
         link_remove(&e->in_origin);
         lock_give(&e->origin->lock);
+        connect_distrust(e);
         mem_free(e);
     }
     mem_free(p->by_number);
@@ -253,6 +255,9 @@ void pool_drop(struct connection *c)
     lose_owner(c);
     timer_stop(c->entry->pool->loop, &c->idle);
     c->user = NULL;
+    if (c->outstanding)
+        upstream_done(c->entry->origin);
+    c->outstanding = false;
     stream_close(&c->stream);
     pool_give_place(c);
 }
@@ -266,9 +271,10 @@ static void idle_too_long(struct timer *t)
         pool_drop(c);
 }
 
+/* Or was its origin believed otherwise when it was made? */
 static bool is_too_old(const struct connection *c)
 {
-    return c->entry->pool->loop->now.mono_ms - c->made_ms >= c->entry->age_ms;
+    return !connect_is_trusted(c) || c->entry->pool->loop->now.mono_ms - c->made_ms >= c->entry->age_ms;
 }
 
 void pool_keep(struct connection *c, int64_t idle_ms)
@@ -315,6 +321,11 @@ void pool_keep_for(struct connection *c, struct connection **own)
     c->reused = true;
     stream_read_start(&c->stream);
     pool_give_place(c);
+}
+
+struct origin *pool_origin(const struct connection *c)
+{
+    return c->entry->origin;
 }
 
 bool pool_is_to(const struct connection *c, const struct origin_address *at)
@@ -379,7 +390,7 @@ static struct connection *take_own(struct pool_entry *e, const struct ticket *t)
     if (!c || c->entry != e || c->user)
         return NULL;
     CHECK(c->tag == CONNECTION_TAG && c->own == t->own);
-    if (t->once && !stream_is_quiet(&c->stream)) {
+    if (!connect_is_trusted(c) || (t->once && !stream_is_quiet(&c->stream))) {
         pool_drop(c);
         return NULL;
     }
@@ -390,6 +401,8 @@ static struct connection *take_own(struct pool_entry *e, const struct ticket *t)
 static struct connection *take_idle(struct pool_entry *e, const struct ticket *t)
 {
     struct link *l;
+    if (connect_has_tls(e))
+        connect_trust(e);
     struct connection *own = take_own(e, t);
     if (own)
         return own;

@@ -3,6 +3,7 @@
  *
  *   pool.c     places, the queue for them, idle connections
  *   connect.c  a new connection: the origin's addresses, the race between them, retries
+ *   connect_tls.c  what it has besides when the origin is https://
  *
  * All on the worker's thread.
  */
@@ -10,6 +11,8 @@
 #define ORIGIN_POOL_MACHINE_H
 
 #include "origin/pool.h"
+#include "tls/outgoing.h"
+#include "tls/sessions.h"
 
 /* An address of an origin. failed_ms: when it last failed (monotonic); 0: never, or it has worked since. */
 struct target {
@@ -39,6 +42,11 @@ struct pool_entry {
     int64_t asked_ms; /* when the name was last resolved; 0: never, or it must be resolved again */
     int64_t refused_ms,
         refused_last_ms; /* The first and the latest time that all addresses refused a ticket. */
+    /* With TLS: how the origin is believed, a reference, and the number of trusts_version then. NULL: not
+     * known yet. */
+    struct outgoing *trust;
+    uint64_t trust_version;
+    struct sessions sessions;
     /* from the latest request */
     int64_t limit, queue_limit, resolve_every_ms, age_ms;
 };
@@ -65,5 +73,21 @@ bool connect_begin(struct ticket *t, enum reason *why);
 void connect_cancel(struct ticket *t);
 /* The `connected` notice of the stream. */
 void connect_done(struct stream *s, int status);
+
+/* ---- connect_tls.c ---- */
+
+bool connect_has_tls(const struct pool_entry *e);
+/* With TLS: sees that `trust` is the one in force. false: there is none, and it is noted why. */
+bool connect_trust(struct pool_entry *e);
+/* Was the connection made as the origin is believed now? Yes without TLS. */
+bool connect_is_trusted(const struct connection *c);
+/* Frees the entry's trust and sessions. */
+void connect_distrust(struct pool_entry *e);
+/* Starts to connect, after connect_trust. Returns as stream_connect does. */
+int connect_open(struct pool_entry *e, struct connection *c, const struct address *to);
+/* `connected` came with an error: was it the TLS handshake? Then it is noted what is wrong. */
+bool connect_shook(struct connection *c, int status);
+/* Notes what took too long. */
+void connect_late(const struct connection *c);
 
 #endif

@@ -117,6 +117,9 @@ static void allow_configuration(const struct sandbox *s, const struct settings *
     for (size_t i = 0; i < settings->sites_n; i++) {
         const struct site_settings *site = &settings->sites[i];
         allow_named(s, folder, site->headers_file);
+        allow_named(s, folder, site->origin_ca);
+        allow_named(s, folder, site->origin_cert);
+        allow_named(s, folder, site->origin_key);
         for (size_t k = 0; k < site->cert.n; k++)
             allow_named(s, folder, site->cert.v[k]);
         for (size_t k = 0; k < site->key.n; k++)
@@ -160,6 +163,18 @@ static void allow_tests(const struct sandbox *s)
     (void)s;
 }
 
+/* For CAs and for origins: a reload or a deploy may name the first https:// origin. */
+static void allow_authorities(const struct sandbox *s)
+{
+    const char *file = getenv("SSL_CERT_FILE"), *folder = getenv("SSL_CERT_DIR");
+    for (size_t i = 0; i < COUNT_OF(authorities); i++)
+        allow(s, authorities[i], SANDBOX_READ | SANDBOX_LIST);
+    if (file && *file)
+        allow_beside(s, file, SANDBOX_READ);
+    if (folder && *folder)
+        allow(s, folder, SANDBOX_READ | SANDBOX_LIST);
+}
+
 static int hold_files(const struct settings *s, const struct cli *cli, const char *state)
 {
     struct sandbox files;
@@ -170,8 +185,7 @@ static int hold_files(const struct settings *s, const struct cli *cli, const cha
         allow(&files, libraries[i], SANDBOX_READ | SANDBOX_LIST);
     for (size_t i = 0; i < COUNT_OF(devices); i++)
         allow(&files, devices[i], SANDBOX_READ);
-    for (size_t i = 0; s->process.https.n && i < COUNT_OF(authorities); i++)
-        allow(&files, authorities[i], SANDBOX_READ | SANDBOX_LIST);
+    allow_authorities(&files);
     allow(&files, "/dev/null", SANDBOX_READ | SANDBOX_APPEND);
     allow_resolver(&files);
     allow_state(&files, state);

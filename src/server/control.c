@@ -106,7 +106,7 @@ void control_rechecked(struct control *c)
         reply_text(caller, "ok\n");
 }
 
-/* The next request stands, on its worker's loop. */
+/* The next request stands, on its worker's loop; 0: no more. */
 static void stand(struct caller *c, int64_t ms)
 {
     loop_stand_next(ms);

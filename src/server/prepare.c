@@ -16,6 +16,7 @@
 #include "io/logfile.h"
 #include "io/system.h"
 #include "io/user.h"
+#include "origin/trust.h"
 #include "server/acme.h"
 #include "server/advice.h"
 #include "server/secret_file.h"
@@ -526,6 +527,15 @@ static int read_certificates(struct preparation *p)
     return say_certificates(good, &errors, &warnings);
 }
 
+/* A key may be for root alone, here too. */
+static int read_trusts(struct preparation *p)
+{
+    struct buf errors = BUF_INIT, warnings = BUF_INIT;
+    p->trusts = trusts_new(&p->clock);
+    bool good = trusts_try(p->trusts, p->settings, &errors, &warnings) && trusts_take(p->trusts);
+    return say_certificates(good, &errors, &warnings);
+}
+
 /* What is in the state folder is that user's. */
 static int sign_certificates(struct preparation *p)
 {
@@ -541,9 +551,9 @@ static int sign_certificates(struct preparation *p)
 int prepare(struct preparation *p)
 {
     static int (*const steps[])(struct preparation *) = {
-        find_state,  refuse_taken_state, check_disk,        warn_of_purges,    find_user,
-        find_token,  open_country,       read_certificates, count_descriptors, open_sockets,
-        become_user, make_own_token,     sign_certificates, try_access_log,
+        find_state,   refuse_taken_state, check_disk,        warn_of_purges,    find_user,
+        find_token,   open_country,       read_certificates, read_trusts,       count_descriptors,
+        open_sockets, become_user,        make_own_token,    sign_certificates, try_access_log,
     };
     const struct process_settings *s = &p->settings->process;
     int code = 0;

@@ -36,6 +36,7 @@ struct preparation {
     uint64_t files;            /* descriptors that the process may have */
     struct process_tls *tls;   /* the certificates; NULL: no address has TLS. The caller frees it */
     struct process_acme *acme; /* the same of those that come by themselves */
+    struct trusts *trusts;     /* how https:// origins are believed. The caller frees it */
     /* Listening sockets, which the caller closes or gives away: the one of worker w for the address i is
      * fds[i * workers_n + w]. The addresses are those of listen, then those of https. */
     int *fds;

@@ -17,6 +17,7 @@
 #include "io/background.h"
 #include "io/signals.h"
 #include "io/system.h"
+#include "origin/trust.h"
 #include "server/acme.h"
 #include "server/certified.h"
 #include "server/confine.h"
@@ -297,6 +298,15 @@ static struct settings *settings_of_deploys(struct run *r, struct settings *read
     return s;
 }
 
+/* Those for visitors and those of origins. false: the old ones stay. */
+static bool take_certificates(struct run *r, const struct settings *s, struct buf *errors,
+                              struct buf *warnings)
+{
+    struct trusts *trusts = r->p.origins.trusts;
+    return trusts_try(trusts, s, errors, warnings) &&
+           (!r->p.tls || process_tls_load(r->p.tls, s, errors, warnings)) && trusts_take(trusts);
+}
+
 static void reload(struct run *r)
 {
     r->reload_again = r->before != NULL || upgrade_runs(&r->upgrade);
@@ -305,7 +315,7 @@ static void reload(struct run *r)
     struct buf errors = BUF_INIT, names = BUF_INIT;
     supervisor_say_reloading(&r->watchdog.supervisor);
     struct settings *s = load_settings(r->cli, &errors);
-    if (s && r->p.tls && !process_tls_load(r->p.tls, s, &errors, &names)) {
+    if (s && !take_certificates(r, s, &errors, &names)) {
         settings_unref(s);
         s = NULL;
     }
@@ -536,6 +546,7 @@ static int init_process(struct run *r)
     p->clients = clients_new(&p->secret);
     relief_init(p);
     origins_init(&p->origins);
+    p->origins.trusts = r->found.trusts;
     p->country = r->found.country;
     p->tls = r->found.tls;
     p->acme = r->found.acme;
@@ -638,7 +649,7 @@ static void greet(const struct run *r)
     const struct settings *s = r->p.settings;
     for (size_t i = 0; i < s->sites_n; i++)
         fprintf(stderr, "freshet: site %.*s: %.*s (profile %.*s)\n", STR_ARG(s->sites[i].name),
-                STR_ARG(s->sites[i].origin), STR_ARG(profile_name(s->sites[i].profile)));
+                STR_ARG(s->sites[i].origin_text), STR_ARG(profile_name(s->sites[i].profile)));
 }
 
 static void fini(struct run *r)
@@ -656,6 +667,7 @@ static void fini(struct run *r)
     process_disk_free(&r->disk_watch);
     cache_free(p->cache);
     origins_fini(&p->origins);
+    trusts_free(r->found.trusts);
     deploys_fini(&p->deploys);
     facts_free(p->facts);
     loop_fini(&p->loop);
@@ -718,7 +730,7 @@ int run_verb(const struct cli *cli)
 #endif
     code = prepare(&r->found);
     if (code == 0) {
-        takeover_prepared(&r->takeover);
+        takeover_prepared(&r->takeover, r->found.state);
         confine_files(&r->confinement, r->p.settings, cli, r->found.state);
         code = init_process(r);
     }

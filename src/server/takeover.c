@@ -13,9 +13,12 @@
 #include "io/system.h"
 #include "server/tls.h"
 #include "server/worker.h"
+#include "store/facts.h"
 
 #define BEGIN_MS       10000
 #define STORE_MS       60000
+#define CRASHES_US     10000000
+#define LOCK_LOOK_US   1000
 #define QUESTION_BYTES sizeof(uint64_t)
 
 /* ---- what is passed ---- */
@@ -79,6 +82,16 @@ static void purge(struct takeover *t, struct str text)
                  clock_now(&t->process->clock).mono_ms);
 }
 
+/* Not into the pipe to the old one, which reads no more once it has said go. */
+static void say_lost(struct takeover *t)
+{
+    if (t->is_lost)
+        log_warning(&t->process->log, "upgrade",
+                    "the freshet that was replaced could not say all that was purged there: the cache %s",
+                    t->lost == PURGE_HARD ? "was emptied" : "is asked for anew, page by page");
+    t->is_lost = false;
+}
+
 /* What was purged at the old one is not known here, so all may be. */
 static void purge_all(struct takeover *t, enum purge_kind kind)
 {
@@ -88,9 +101,10 @@ static void purge_all(struct takeover *t, enum purge_kind kind)
         uint64_t name = name_of_site(p->cache, s->sites[i].name);
         epochs_purge(p->cache->epochs, kind, &name, 1, clock_now(&p->clock).mono_ms);
     }
-    log_warning(&p->log, "upgrade",
-                "the freshet that was replaced could not say all that was purged there: the cache %s",
-                kind == PURGE_HARD ? "was emptied" : "is asked for anew, page by page");
+    t->lost = kind;
+    t->is_lost = true;
+    if (t->errors_fd < 0)
+        say_lost(t);
 }
 
 /* To the workers in turn: they are many, or few enough not to matter. */
@@ -146,25 +160,32 @@ static bool wait_for(struct takeover *t, char type)
     return false;
 }
 
-/* Stands as long as that file is there. */
+/* For tests: says where it is, and stands as long as that file is there. */
 static void stand(const char *when)
 {
 #ifdef FRESHET_CONTROL
     char path[PATH_MAX];
     const char *file = getenv("FRESHET_TEST_STAND");
     int n = file ? snprintf(path, sizeof(path), "%s.%s", file, when) : -1;
+    if (file)
+        fprintf(stderr, "freshet: it %s\n", when);
     while (n > 0 && (size_t)n < sizeof(path) && system_file_mode(path) >= 0)
         background_nap(1000);
 #endif
     (void)when;
 }
 
-void takeover_prepared(struct takeover *t)
+void takeover_prepared(struct takeover *t, const char *state)
 {
     if (!t->is_heir)
         return;
+    stand("prepares");
     channel_send(t->channel_fd, UPGRADE_PREPARED, STR_NONE, NULL, 0);
-    (void)wait_for(t, UPGRADE_STORE);
+    if (wait_for(t, UPGRADE_STORE))
+        return;
+    /* The old one crashes. Its end of the channel is closed before its lock is. */
+    for (int64_t us = 0; us < CRASHES_US && facts_is_taken(state); us += LOCK_LOOK_US)
+        background_nap(LOCK_LOOK_US);
 }
 
 void takeover_ready(struct takeover *t, struct process *p)
@@ -185,6 +206,7 @@ void takeover_ready(struct takeover *t, struct process *p)
     if (t->errors_fd >= 0)
         successor_set_errors(t->errors_fd);
     t->errors_fd = -1;
+    say_lost(t);
 }
 
 /* ---- from the loop ---- */

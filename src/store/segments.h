@@ -159,7 +159,7 @@ struct segments_figures {
     uint64_t damaged, newer, foreign;  /* records and heads that were met */
     uint64_t faults;                   /* segments given up, and files that could not be made */
     uint64_t file_bytes;               /* that the files take now */
-    uint64_t bytes_per_s;              /* written lately: over ten to twenty seconds */
+    uint64_t bytes_per_s;              /* written lately: over the last ten seconds */
     int64_t oldest_wall_ms;            /* when the oldest segment that has records was begun; 0: none */
     bool is_off;                       /* the disk fails now */
 };

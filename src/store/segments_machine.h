@@ -73,10 +73,11 @@ struct hold {
     bool writes;
 };
 
-/* How much is written: since `from_us`, and in the time before. */
+/* How much is written: since `from_us`, and in the time before. Zeroed: nothing was. */
 struct segments_rate {
     int64_t from_us;
-    uint64_t bytes, per_s;
+    uint64_t bytes, before; /* before: a second */
+    bool is_begun, has_before;
 };
 
 struct segments {
@@ -184,7 +185,10 @@ void segments_copy_out(const struct segments *s, uint64_t from, char *to, size_t
 int segments_write_at(struct segments *s, int file, const void *from, size_t n, uint64_t at);
 /* Notes a fault of `what`, and when to try again. */
 void segments_fault(struct segments *s, const char *what, int status);
-/* Returns bytes a second. Under the lock. */
+/* Adds what was written now, and returns bytes a second: over the last ten seconds; from the first byte on,
+ * over the time since, but at least a second; when nothing was written for ten seconds, over all of the time
+ * since something was. Pure. */
+void segments_rate_add(struct segments_rate *r, size_t n, int64_t now_us);
 uint64_t segments_rate(const struct segments_rate *r, int64_t now_us);
 /* Writes all that is buffered, and seals. For segments_close. */
 void segments_drain(struct segments *s);

@@ -101,33 +101,44 @@ static enum segments_step give_up(struct segments *s, const char *what, int stat
     return SEGMENTS_FAULT;
 }
 
-#define RATE_US ((int64_t)10 * 1000 * 1000)
+#define RATE_US  ((int64_t)10 * 1000 * 1000)
+#define LEAST_US ((int64_t)1000 * 1000)
 
-static uint64_t per_s(const struct segments_rate *r, int64_t us)
+static uint64_t per_s(uint64_t bytes, int64_t us)
 {
-    return r->bytes * 1000000 / (uint64_t)us;
+    return bytes * 1000000 / (uint64_t)us;
 }
 
-/* Under the lock. */
-static void add_to_rate(struct segments_rate *r, size_t n, int64_t now_us)
+void segments_rate_add(struct segments_rate *r, size_t n, int64_t now_us)
 {
+    if (!r->is_begun)
+        *r = (struct segments_rate){ .from_us = now_us, .is_begun = true };
     int64_t us = now_us - r->from_us;
     if (us >= RATE_US)
-        *r = (struct segments_rate){ .from_us = now_us, .per_s = r->from_us ? per_s(r, us) : 0 };
+        *r = (struct segments_rate){
+            .from_us = now_us, .before = per_s(r->bytes, us), .has_before = true, .is_begun = true
+        };
     r->bytes += n;
 }
 
 uint64_t segments_rate(const struct segments_rate *r, int64_t now_us)
 {
     int64_t us = now_us - r->from_us;
-    return us < 2 * RATE_US ? r->per_s : per_s(r, us);
+    if (!r->is_begun)
+        return 0;
+    if (us >= RATE_US)
+        return per_s(r->bytes, us);
+    if (!r->has_before)
+        return per_s(r->bytes, us > LEAST_US ? us : LEAST_US);
+    /* What the ten seconds have of the time before went as that did. */
+    return per_s(r->bytes + r->before * (uint64_t)(RATE_US - us) / 1000000, RATE_US);
 }
 
 static void note_written(struct segments *s, uint64_t written, uint64_t flushed, size_t n)
 {
     int64_t now_us = clock_mono_us(s->o.clock);
     lock_take(&s->lock);
-    add_to_rate(&s->rate, n, now_us);
+    segments_rate_add(&s->rate, n, now_us);
     s->written = written;
     s->flushed = flushed;
     s->figures.written_bytes += n;

@@ -9,6 +9,7 @@
 //   --check      compare with instructions.json: a case that grew by more than 5 % is a failure. Last line: N passed, ...
 //   --update     write what was measured into instructions.json
 //   --functions  for each case the functions that cost most, in instructions a hit
+//   --bare       count the bare server (bare_tls.c) as well, in the cases with TLS
 //   --json       print what was measured as JSON and nothing else
 //   --freshet P  another program than build/freshet
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -17,12 +18,16 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { certificate } from './lib/certificate.mjs';
 import { Client } from './lib/client.mjs';
 import { browser, request, vary } from './lib/heads.mjs';
+import { freePort } from './lib/port.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const stored = path.join(here, 'instructions.json');
+const programs = path.join(here, '../../build-bench/tests/bench');
 const few = 500, many = 2500;
+const few_streams = 2000, many_streams = 12_000; // with HTTP/2, where many are answered in a turn
 const tolerance = 0.05;
 const patience_ms = 180_000; // for one run
 const baseline = fs.existsSync(stored) ? JSON.parse(fs.readFileSync(stored, 'utf8')) : { build: '', hit: {} };
@@ -45,6 +50,13 @@ const cases = {
   not_modified: { target: '/plain', fields: { 'If-None-Match': '"v1"' }, status: 304, title: '304' },
   rules: { target: '/plain', flags: (out) => [fifty(`${out}.yaml`)], title: '1 KB, a site with 50 rules' },
   log: { target: '/plain', flags: (out) => ['--access-log', `${out}.log`], title: '1 KB, JSON log on' },
+  // By lg (lg.c), which must be built (make bench-programs). OpenSSL's part is in it, as it is without AVX-512: valgrind has none.
+  https: { target: '/plain', tls: { connections: 4 }, title: 'HTTPS/1.1, 1 KB' },
+  https_large: { target: '/large', tls: { connections: 4 }, title: 'HTTPS/1.1, 10 KB' },
+  h2: { target: '/plain', tls: { connections: 4, streams: 10 }, title: 'HTTP/2, 1 KB, 10 streams' },
+  h2_many: { target: '/plain', tls: { connections: 1, streams: 100 }, title: 'HTTP/2, 1 KB, 100 streams' },
+  h2_large: { target: '/large', tls: { connections: 4, streams: 10 }, title: 'HTTP/2, 10 KB, 10 streams' },
+  h2_browser: { target: '/plain', fields: browser, tls: { connections: 4, streams: 10 }, title: 'HTTP/2, 1 KB, a browser\'s head, 10 streams' },
 };
 
 // ---- what was asked for ----
@@ -52,7 +64,7 @@ const cases = {
 const argv = process.argv.slice(2);
 const flag = (name) => argv.includes(name) && argv.splice(argv.indexOf(name), 1).length > 0;
 const value = (name, otherwise) => (argv.includes(name) ? argv.splice(argv.indexOf(name), 2)[1] : otherwise);
-const check = flag('--check'), update = flag('--update'), functions = flag('--functions'),
+const check = flag('--check'), update = flag('--update'), functions = flag('--functions'), bare = flag('--bare'),
   json = flag('--json');
 const program = path.resolve(value('--freshet', path.join(here, '../../build/freshet')));
 const wanted = argv.length > 0 ? argv : Object.keys(cases);
@@ -64,7 +76,9 @@ if (unknown.length > 0) {
 
 // ---- one run ----
 
+const asked = new Map(); // target: how often
 const origin = http.createServer((q, r) => {
+  asked.set(q.url, (asked.get(q.url) ?? 0) + 1);
   const body = Buffer.alloc(q.url.startsWith('/large') ? 10240 : 1024, 'x');
   r.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': body.length, ETag: '"v1"',
     'Cache-Control': 'public, max-age=0, must-revalidate', 'CDN-Cache-Control': 'max-age=86400', 'Cache-Tag': 'bench, page-1',
@@ -72,13 +86,17 @@ const origin = http.createServer((q, r) => {
   r.end(body);
 });
 
+const valgrind = (out) => ['--tool=callgrind', '--separate-threads=yes', `--callgrind-out-file=${out}`];
+
 // Runs freshet under callgrind for so many hits. Returns the name with which the files of counts begin, one a
 // thread.
 async function run(name, hits, folder) {
   const c = cases[name], out = path.join(folder, `${name}.${hits}`);
-  const child = spawn('valgrind', ['--tool=callgrind', '--separate-threads=yes', `--callgrind-out-file=${out}`, program, 'run',
-    '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', '127.0.0.1:0', '--admin', '', '--workers', '1',
-    '--memory', '32M', '--io', 'epoll', '--sandbox', 'off', '--state', `${out}.state`, ...(c.flags?.(out) ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const { cert, key } = c.tls ? certificate(folder) : {};
+  const child = spawn('valgrind', [...valgrind(out), program, 'run',
+    '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', '127.0.0.1:0', ...(c.tls ? ['--https', '127.0.0.1:0', '--cert', cert, '--key', key] : []),
+    '--admin', '', '--workers', '1', '--memory', '32M', '--io', 'epoll', '--sandbox', 'off', '--state', `${out}.state`,
+    '--keepalive-requests', '1000000000', '--header-timeout', '2m', ...(c.flags?.(out) ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '', wake = () => {};
   child.stderr.on('data', (d) => (said += d, wake()));
   const ended = new Promise((done) => child.once('exit', done));
@@ -86,12 +104,13 @@ async function run(name, hits, folder) {
   try {
     const port = await new Promise((done, fail) => {
       wake = () => {
-        const m = /listening on \S+:(\d+)\n/.exec(said);
+        const m = (c.tls ? /listening on \S+:(\d+) with TLS\n/ : /listening on \S+:(\d+)\n/).exec(said);
         if (m) done(+m[1]);
       };
       ended.then(() => fail(new Error('it ended before it served')));
     });
-    await hit(c, hits, await Client.open(port));
+    if (c.tls) await hitOverTls(c, hits, port);
+    else await hit(c, hits, await Client.open(port));
   } catch (e) {
     throw new Error(`${name}: ${e.message}\n${said.slice(-2000)}`);
   } finally {
@@ -100,6 +119,44 @@ async function run(name, hits, folder) {
     clearTimeout(late);
   }
   return out;
+}
+
+// The same of the bare server, with an answer like freshet's.
+async function runBare(name, hits, folder) {
+  const c = cases[name], out = path.join(folder, `bare.${name}.${hits}`), response = `${out}.response`, port = await freePort();
+  fs.writeFileSync(response, `HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nETag: "v1"\r\nCache-Control: public, max-age=0, must-revalidate\r\n` +
+    `Date: Sun, 29 Nov 2026 18:00:00 GMT\r\nAge: 1\r\nCache-Status: freshet; hit; ttl=86399\r\nContent-Length: ${bodyBytes(c)}\r\n\r\n${'x'.repeat(bodyBytes(c))}`);
+  const child = spawn('valgrind', [...valgrind(out), path.join(programs, 'bare_tls'), `${port}`, response, certificate(folder).pem], { stdio: 'ignore' });
+  const ended = new Promise((done) => child.once('exit', done));
+  try {
+    (await Client.open(port)).close();
+    await load(c, hits, port);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+  return `${out}-01`;
+}
+
+const bodyBytes = (c) => (c.target.startsWith('/large') ? 10240 : 1024);
+
+async function load(c, hits, port) {
+  const child = spawn(path.join(programs, 'lg'), [`${port}`, c.target, '-t', ...(c.tls.streams ? ['-2', `${c.tls.streams}`] : []), '-c', `${c.tls.connections}`,
+    '-b', `${bodyBytes(c)}`, '-n', `${hits}`, ...Object.entries(c.fields ?? {}).filter(([n]) => n !== 'Connection').flatMap(([n, v]) => ['-H', `${n}: ${v}`])],
+  { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (d) => (said += d));
+  const code = await new Promise((done, fail) => child.once('close', done).once('error', fail));
+  if (code !== 0) throw new Error(`lg ended with ${code}: ${said}`);
+}
+
+// One request fetches the page; from then on the origin is not asked.
+async function hitOverTls(c, hits, port) {
+  const target = `${c.target}${port}`; // others ask at the same time
+  await load({ ...c, target, tls: { ...c.tls, connections: 1, streams: c.tls.streams && 1 } }, 2, port);
+  const before = asked.get(target);
+  await load({ ...c, target }, hits, port);
+  if (asked.get(target) !== before) throw new Error('not only hits: the origin was asked');
 }
 
 // The first request is the fetch, if it is one. Behind a rule the second may be one too: what cookies the page depends on was not known
@@ -150,16 +207,27 @@ async function measured(name, folder) {
 }
 
 async function measure(name, folder) {
-  const a = worker(await run(name, few, folder)), b = worker(await run(name, many, folder));
-  const hit = (total(b) - total(a)) / (many - few);
+  const [least, most] = cases[name].tls?.streams ? [few_streams, many_streams] : [few, many];
+  const freshet = difference(worker(await run(name, least, folder)), worker(await run(name, most, folder)), most - least);
+  if (!bare || !cases[name].tls) return freshet;
+  return { ...freshet, bare: difference(await runBare(name, least, folder), await runBare(name, most, folder), most - least) };
+}
+
+function difference(a, b, hits) {
+  const hit = (total(b) - total(a)) / hits;
   if (!functions) return { hit };
   const before = selves(a);
-  const top = [...selves(b)].map(([f, n]) => [f, (n - (before.get(f) ?? 0)) / (many - few)])
+  const top = [...selves(b)].map(([f, n]) => [f, (n - (before.get(f) ?? 0)) / hits])
     .filter(([, n]) => Math.abs(n) >= 1).sort((x, y) => y[1] - x[1]);
   return { hit, top };
 }
 
 // ---- all cases ----
+
+function list(hit, top) {
+  const rest = hit - (top?.slice(0, 50).reduce((sum, [, n]) => sum + n, 0) ?? 0);
+  for (const [f, n] of top ? [...top.slice(0, 50), ['all others', rest]] : []) console.log(`      ${n.toFixed(1).padStart(9)}  ${f}`);
+}
 
 // The same program on another compiler or C library is another program: no comparison then.
 function build() {
@@ -207,8 +275,10 @@ async function main() {
       count.failed++;
       console.log(`FAILED: ${name} grew by more than ${100 * tolerance} %. What grew: node tests/bench/instructions.mjs --functions ${name}`);
     } else count.passed++;
-    const rest = hit - (top?.slice(0, 50).reduce((sum, [, n]) => sum + n, 0) ?? 0);
-    for (const [f, n] of top ? [...top.slice(0, 50), ['all others', rest]] : []) console.log(`      ${n.toFixed(1).padStart(9)}  ${f}`);
+    list(hit, top);
+    if (!results[name].bare) continue;
+    console.log(`  bare        ${results[name].bare.hit.toFixed(0).padStart(7)}  (${(hit / results[name].bare.hit).toFixed(2)} x)`);
+    list(results[name].bare.hit, results[name].bare.top);
   }
   if (!comparable && baseline.build !== '') console.log(`not compared: the baseline is of ${baseline.build}; this is ${build()}`);
   if (update) {

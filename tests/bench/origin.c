@@ -8,16 +8,18 @@
  *     u   no Cache-Tag
  *     n   may not be stored                v   Netlify-Vary with four query names and one cookie
  *     wN  N ms before the head             pN  N ms between the first KB of the body and the rest
- *     f   note when the first byte goes out
+ *     f   note when the first byte goes out  g   says that the body is compressed (gzip; it is not)
  *   GET /count                   requests answered so far, but for this kind
  *   GET /first                   when the first byte of the latest answer with `f` went out,
  *                                in ns of the monotonic clock
- * Usage: origin PORT
+ * Usage: origin PORT [TLS_PORT CERT KEY]
+ *   With TLS_PORT it listens there as well, with TLS and that certificate (PEM).
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,6 +42,7 @@ enum state { READING, WAITING, SENDING };
 
 struct connection {
     int fd;
+    SSL *tls; /* NULL: in clear */
     enum state state;
     bool noted;
     uint64_t wake_ns; /* WAITING: until then */
@@ -53,7 +56,7 @@ struct connection {
 
 struct wish {
     uint64_t body, tags, wait, pause;
-    bool private, vary, note, untagged;
+    bool private, vary, note, untagged, coded;
 };
 
 static char filler[PIECE];
@@ -78,6 +81,7 @@ static struct wish read_wish(const char **path)
         case 'n': w.private = true; break;
         case 'u': w.untagged = true; break;
         case 'v': w.vary = true; break;
+        case 'g': w.coded = true; break;
         case 'f': w.note = true; break;
         default: break;
         }
@@ -108,9 +112,10 @@ static void write_head(struct connection *c, const struct wish *w, uint64_t page
     size_t n =
         (size_t)snprintf(c->head, HEAD,
                          "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
-                         "Cache-Control: %s\r\nETag: \"v1\"\r\n%s",
+                         "Cache-Control: %s\r\nETag: \"v1\"\r\n%s%s",
                          w->private ? "private, no-store" : "public, max-age=86400",
-                         w->vary ? "Netlify-Vary: query=sort|page|per_page|lang, cookie=theme\r\n" : "");
+                         w->vary ? "Netlify-Vary: query=sort|page|per_page|lang, cookie=theme\r\n" : "",
+                         w->coded ? "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n" : "");
     if (!w->untagged)
         n += write_tags(c->head + n, HEAD - n, w->tags, page);
     n += n < HEAD ? (size_t)snprintf(c->head + n, HEAD - n, "Content-Length: %" PRIu64 "\r\n\r\n", w->body)
@@ -173,6 +178,34 @@ static void begin(struct connection *c)
     }
 }
 
+/* As recv and send do, for an edge-triggered socket. */
+static ssize_t result_of(const struct connection *c, int n)
+{
+    if (n > 0)
+        return n;
+    int error = SSL_get_error(c->tls, n);
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+    return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+/* Head and body in one record, when they fit. */
+static ssize_t send_encrypted(struct connection *c, const struct iovec *v)
+{
+    static char record[16384];
+    size_t head = v[0].iov_len < sizeof(record) ? v[0].iov_len : sizeof(record);
+    size_t body = v[1].iov_len < sizeof(record) - head ? v[1].iov_len : sizeof(record) - head;
+    memcpy(record, v[0].iov_base, head);
+    memcpy(record + head, v[1].iov_base, body);
+    return result_of(c, SSL_write(c->tls, record, (int)(head + body)));
+}
+
+static ssize_t receive(struct connection *c)
+{
+    if (c->tls)
+        return result_of(c, SSL_read(c->tls, c->buffer + c->in, (int)(INPUT - c->in)));
+    return recv(c->fd, c->buffer + c->in, INPUT - c->in, 0);
+}
+
 static ssize_t send_some(struct connection *c)
 {
     uint64_t most = c->body_until_pause ? c->body_until_pause : c->body_left;
@@ -182,7 +215,7 @@ static ssize_t send_some(struct connection *c)
     if (!c->noted)
         first_ns = bench_now_ns();
     c->noted = true;
-    return sendmsg(c->fd, &m, MSG_NOSIGNAL);
+    return c->tls ? send_encrypted(c, v) : sendmsg(c->fd, &m, MSG_NOSIGNAL);
 }
 
 /* Until all went out, the socket is full, or it is time to pause. False: the peer is gone. */
@@ -218,7 +251,7 @@ static bool serve(struct connection *c)
             return false;
         if (c->state != READING)
             return true;
-        ssize_t n = recv(c->fd, c->buffer + c->in, INPUT - c->in, 0);
+        ssize_t n = receive(c);
         if (n <= 0)
             return n < 0 && errno == EAGAIN;
         c->in += (size_t)n;
@@ -231,6 +264,7 @@ static bool serve(struct connection *c)
 
 static void end(struct connection *c)
 {
+    SSL_free(c->tls);
     close(c->fd);
     free(c->head);
     free(c);
@@ -262,7 +296,7 @@ static int wake_waiting(void)
     return waiting ? (int)((next - now + 999999) / 1000000) : -1;
 }
 
-static void accept_all(int poll, int listener)
+static void accept_all(int poll, int listener, SSL_CTX *context)
 {
     int fd, on = 1;
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
@@ -270,6 +304,11 @@ static void accept_all(int poll, int listener)
         if (!c)
             bench_fatal("calloc");
         c->fd = fd;
+        c->tls = context ? SSL_new(context) : NULL;
+        if (c->tls) {
+            SSL_set_fd(c->tls, fd);
+            SSL_set_accept_state(c->tls);
+        }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c };
         if (epoll_ctl(poll, EPOLL_CTL_ADD, fd, &e))
@@ -277,9 +316,22 @@ static void accept_all(int poll, int listener)
     }
 }
 
+static SSL_CTX *make_context(const char *cert, const char *key)
+{
+    SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+    if (!c || SSL_CTX_use_certificate_chain_file(c, cert) != 1 ||
+        SSL_CTX_use_PrivateKey_file(c, key, SSL_FILETYPE_PEM) != 1)
+        bench_fatal("the certificate");
+    SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    return c;
+}
+
 int main(int argc, char **argv)
 {
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = NULL }, events[EVENTS];
+    struct epoll_event with_tls = { .events = EPOLLIN, .data.ptr = &with_tls };
+    SSL_CTX *context = NULL;
+    int tls_listener = -1;
     if (argc < 2) {
         fprintf(stderr, "usage: origin PORT\n");
         return 2;
@@ -289,12 +341,20 @@ int main(int argc, char **argv)
     int poll = epoll_create1(0), listener = bench_listen(argv[1]);
     if (poll < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, listener, &e))
         bench_fatal("epoll");
+    if (argc == 5) {
+        context = make_context(argv[3], argv[4]);
+        tls_listener = bench_listen(argv[2]);
+        if (epoll_ctl(poll, EPOLL_CTL_ADD, tls_listener, &with_tls))
+            bench_fatal("epoll");
+    }
     for (;;) {
         int n = epoll_wait(poll, events, EVENTS, wake_waiting());
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
             if (!c)
-                accept_all(poll, listener);
+                accept_all(poll, listener, NULL);
+            else if (events[i].data.ptr == &with_tls)
+                accept_all(poll, tls_listener, context);
             else if (!serve(c))
                 end(c);
         }

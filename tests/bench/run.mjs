@@ -12,6 +12,7 @@ import { store, write } from './lib/document.mjs';
 import { available, machine, versions } from './lib/machine.mjs';
 import * as collapse from './tables/collapse.mjs';
 import * as fetches from './tables/fetches.mjs';
+import * as handshakes from './tables/handshakes.mjs';
 import * as hits from './tables/hits.mjs';
 import * as instructions from './tables/instructions.mjs';
 import * as kinds from './tables/kinds.mjs';
@@ -22,10 +23,11 @@ import * as memory from './tables/memory.mjs';
 import * as million from './tables/million.mjs';
 import * as purges from './tables/purges.mjs';
 import * as ratio from './tables/ratio.mjs';
+import * as tls from './tables/tls.mjs';
 import * as workers from './tables/workers.mjs';
 
 // In the order of the document.
-const tables = [hits, kinds, fetches, latency, workers, purges, million, memory, ratio, collapse, large, life, instructions];
+const tables = [hits, kinds, tls, handshakes, fetches, latency, workers, purges, million, memory, ratio, collapse, large, life, instructions];
 
 function arguments_() {
   const given = { tables: tables.map((t) => t.name), rounds: 5, seconds: 1, quick: false, document: false };

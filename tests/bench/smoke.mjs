@@ -14,8 +14,11 @@ import { coarse } from './lib/kernel.mjs';
 import { Crowd, openLoop, wrk } from './lib/load.mjs';
 import { machine, versions } from './lib/machine.mjs';
 import { World } from './lib/world.mjs';
+import * as fetches from './tables/fetches.mjs';
+import * as handshakes from './tables/handshakes.mjs';
 import * as hits from './tables/hits.mjs';
 import * as kinds from './tables/kinds.mjs';
+import * as tls from './tables/tls.mjs';
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const quick = { rounds: 1, seconds: 1, quick: true, have: ['bare', 'uring', 'freshet'], say: () => {} };
@@ -99,15 +102,32 @@ await test('other kinds of hits are measured', async () => {
   for (const m of kinds.musts(results.kinds)) console.log(`    ${m.what}: ${m.measured}`);
   expect(results.kinds.cells.length === 4, `${results.kinds.cells.length} kinds`);
 });
+await test('hits over TLS are measured', async () => {
+  results.tls = await tls.run(quick);
+  for (const m of tls.musts(results.tls)) console.log(`    ${m.what}: ${m.measured}`);
+  expect(results.tls.cells.length === 4, `${results.tls.cells.length} kinds`);
+});
+await test('connections with TLS are measured', async () => {
+  results.handshakes = await handshakes.run(quick);
+  for (const m of handshakes.musts(results.handshakes)) console.log(`    ${m.what}: ${m.measured}`);
+  expect(results.handshakes.shaken.full.freshet.cpu_us[0] > 50, JSON.stringify(results.handshakes));
+});
+await test('misses are measured, also from an https:// origin', async () => {
+  const r = await fetches.run({ ...quick, have: ['freshet'] });
+  for (const m of fetches.musts(r)) console.log(`    ${m.what}: ${m.measured}`);
+  const f = r.cells[0].miss['freshet-https'];
+  expect(f.cpu_us[0] > 1 && f.rps[0] > 10, JSON.stringify(f));
+  expect(/https:\/\/ origin/.test(fetches.render(r)), 'it has its row');
+});
 await test('the document is written, notes are in it', () => {
   const at = { out: path.join(folder, 'out'), notes: path.join(folder, 'notes.md'), document: path.join(folder, 'document.md') };
   fs.writeFileSync(at.notes, 'not this\n\n## musts\n\nNoted under the list.\n\n## kinds\n\nNoted under a table.\n');
   for (const [name, data] of Object.entries(results)) {
     store(name, { when: new Date().toISOString(), load: 0, rounds: 1, seconds: 1, machine: machine(), versions: versions(), data }, at);
   }
-  write([hits, kinds], at);
+  write([hits, kinds, tls, handshakes], at);
   const text = fs.readFileSync(at.document, 'utf8');
-  for (const part of ['# Benchmarks', '## What must hold', 'Noted under the list.', `## ${hits.title}`, '| freshet |', `## ${kinds.title}`, 'Noted under a table.']) {
+  for (const part of ['# Benchmarks', '## What must hold', 'Noted under the list.', `## ${hits.title}`, '| freshet |', `## ${kinds.title}`, 'Noted under a table.', `## ${tls.title}`, `## ${handshakes.title}`]) {
     expect(text.includes(part), `no "${part}" in it:\n${text}`);
   }
   expect(!text.includes('not this') && !/undefined|NaN/.test(text), `what has no place in it:\n${text}`);

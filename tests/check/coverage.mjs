@@ -73,7 +73,7 @@ function head(text) {
 const scenario = /^tests\/scenario\/[a-z0-9]+_[^/]+\/[a-z]+\d+\w*\.(vtc|mjs)$/;
 const e2e = /^tests\/e2e\/[^/]+\.test\.mjs$/;
 for (const file of files('.vtc', '.mjs'))
-  if (e2e.test(file) || scenario.test(file) || (/^tests\/stress\/[^/]+\.mjs$/.test(file) && !file.endsWith('/lib.mjs')))
+  if (e2e.test(file) || file === 'tests/faults/faults.mjs' || scenario.test(file) || (/^tests\/stress\/[^/]+\.mjs$/.test(file) && !file.endsWith('/lib.mjs')))
     name(file, 1, head(read(file)));
 
 const programs = fs.existsSync(path.join(root, 'tests/unit/meson.build')) ? read('tests/unit/meson.build') : '';

@@ -1,4 +1,5 @@
-// docs/TLS.md as it stands there: a local authority that curl believes, certificates from files, the way of everybody to https.
+// docs/TLS.md as it stands there: a local authority that curl believes, certificates from files, the way of everybody to https,
+// an origin with TLS.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ const stop = '\nkill $cache\nwait $cache\n';
 let shell, site;
 
 before(async () => {
-  shell = await Shell.open(4321, 8443);
+  shell = await Shell.open(4321, 4322, 8443);
   site = createServer((request, response) => response.end('page'));
   await new Promise((resolve) => site.listen(shell.ports[4321], '127.0.0.1', resolve));
 });
@@ -57,4 +58,13 @@ test('everybody to https', async () => {
   assert.match(out, /^HTTP\/1\.1 308 /m);
   assert.match(out, new RegExp(`^location: https://localhost:${shell.ports[8443]}/books\\?page=2\\r?$`, "im"));
   assert.match(out, /^strict-transport-security: max-age=300\r?$/im);
+});
+
+test('to the origin', async () => {
+  const [make, run] = blocks(section('To the origin'), 'sh');
+  writeFileSync(join(shell.folder, 'freshet.yaml'), shell.here(blocks(section('To the origin'), 'yaml')[0]).replace('origin:',
+    `listen: 127.0.0.1:${shell.ports[8080]}\nadmin: 127.0.0.1:${shell.ports[8081]}\norigin:`));
+  const { out } = await shell.run(make + run + stop);
+  assert.match(out, /^freshet\.yaml: good, 1 site$/m);
+  assert.match(out, /^by TLS$/m);
 });

@@ -1,11 +1,14 @@
 /*
  * Lets the n-th call of one function of the system fail: a library that is loaded before libc (LD_PRELOAD),
- * for tests/faults/run.mjs. What it is to do is in the environment:
+ * for tests/faults/faults.mjs. What it is to do is in the environment:
  *   FAULT_CALL   the function's name, as in the list below
  *   FAULT_NTH    which call of it fails, from 1 on; 0: none
  *   FAULT_ERRNO  with which errno
  *   FAULT_COUNTS a file that gets, at the end of the process, how often each was called
  * Event descriptors are left alone: the kernel does not fail there, and libuv does not expect it.
+ * mem_alloc, mem_try and pages_map are asked for by test builds of the program (base/mem.h); malloc, with
+ * calloc and realloc, is libc's, for the program and all libraries, where no sanitizer has its own
+ * (-DWITH_MALLOC).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,7 +31,8 @@
 #define CALLS(X) \
     X(open) X(pread) X(preadv2) X(pwrite) X(fdatasync) X(fsync) X(fallocate) X(ftruncate) X(rename) \
     X(unlink) X(mkdir) X(flock) X(socket) X(bind) X(listen) X(accept4) X(connect) X(recv) X(send) \
-    X(sendmsg) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) X(pthread_create) X(getaddrinfo)
+    X(sendmsg) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) \
+    X(pthread_create) X(getaddrinfo) X(mem_alloc) X(mem_try) X(pages_map) X(malloc)
 /* clang-format on */
 
 enum call {
@@ -180,6 +184,35 @@ int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), 
     REAL(pthread_create);
     return fails(CALL_pthread_create) ? EAGAIN : real(t, a, run, ctx);
 }
+
+bool mem_fault(const char *what)
+{
+    for (enum call call = CALL_mem_alloc; call <= CALL_pages_map; call++)
+        if (strcmp(names[call], what) == 0)
+            return fails(call);
+    return false;
+}
+
+#ifdef WITH_MALLOC
+extern void *__libc_malloc(size_t n);
+extern void *__libc_calloc(size_t n, size_t bytes);
+extern void *__libc_realloc(void *p, size_t n);
+
+void *malloc(size_t n)
+{
+    return fails(CALL_malloc) ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t bytes)
+{
+    return fails(CALL_malloc) ? NULL : __libc_calloc(n, bytes);
+}
+
+void *realloc(void *p, size_t n)
+{
+    return fails(CALL_malloc) ? NULL : __libc_realloc(p, n);
+}
+#endif
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
+import tls from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { alarm, lives } from '../process.mjs';
@@ -464,18 +465,21 @@ export function parse(text, methods = []) {
 // An origin that records every byte. It answers each request head that ends in an empty line with `answer(request)`,
 // raw bytes (an array: pieces; null: nothing; a promise of them, or of one piece), and hangs up when a piece is `hangup`.
 export const hangup = Symbol('hangup');
+// `secure`: it has TLS, by these options of node's tls.createServer.
 export class Origin {
-  constructor(answer) {
+  constructor(answer, secure) {
     this.answer = answer;
+    this.secure = secure;
     this.requests = []; // {line, head, fields, body, text}
     this.sockets = new Set();
   }
 
   listen(port = 0) {
-    this.server = net.createServer({ noDelay: true }, (s) => this.#serve(s));
+    this.server = this.secure ? tls.createServer({ noDelay: true, ...this.secure }, (s) => this.#serve(s)) : net.createServer({ noDelay: true }, (s) => this.#serve(s));
+    this.server.on('tlsClientError', () => {});
     return new Promise((r) => this.server.listen(port, '127.0.0.1', () => {
       this.port = this.server.address().port;
-      this.url = `http://127.0.0.1:${this.port}`;
+      this.url = `${this.secure ? 'https' : 'http'}://127.0.0.1:${this.port}`;
       r(this);
     }));
   }
@@ -630,10 +634,10 @@ export function equal(is, should, what = 'value') {
   if (is !== should) throw new Error(`${what} is ${JSON.stringify(is)}, not ${JSON.stringify(should)}`);
 }
 
-// The frame of a node scenario: an origin, a freshet in front of it, cases; at the end what holds after every scenario.
-export async function scenario({ answer = () => reply('x'), flags = [], yaml }, body) {
+// The frame of a node scenario: an origin, a freshet in front of it, cases; at the end what holds after every scenario. `secure`: see Origin.
+export async function scenario({ answer = () => reply('x'), flags = [], yaml, secure }, body) {
   const cases = new Cases();
-  const origin = await new Origin(answer).listen();
+  const origin = await new Origin(answer, secure).listen();
   const freshet = new Freshet('.');
   cases.alive = () => freshet.note('status') === undefined || freshet.note('ended') !== undefined;
   const world = { cases, origin, freshet, connect: () => new Raw('front') };

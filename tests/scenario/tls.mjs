@@ -10,7 +10,7 @@ import { Raw } from './lib.mjs';
 export function certificate(name, hosts, { rsa = false, days = 90 } = {}) {
   const type = rsa ? ['rsa:2048'] : ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
   execFileSync('openssl', ['req', '-x509', '-newkey', ...type, '-nodes', '-days', String(days), '-subj', `/CN=${name}`,
-    '-addext', `subjectAltName=${hosts.map((h) => `DNS:${h}`).join()}`, '-keyout', `${name}.key.new`, '-out', `${name}.pem.new`], { stdio: 'pipe' });
+    '-addext', `subjectAltName=${hosts.map((h) => (h.startsWith('IP:') ? h : `DNS:${h}`)).join()}`, '-keyout', `${name}.key.new`, '-out', `${name}.pem.new`], { stdio: 'pipe' });
   for (const end of ['key', 'pem']) fs.renameSync(`${name}.${end}.new`, `${name}.${end}`);
   return ['--cert', path.resolve(`${name}.pem`), '--key', path.resolve(`${name}.key`)];
 }
@@ -54,4 +54,24 @@ export function hello() {
     const server = net.createServer((s) => s.once('data', (d) => (s.destroy(), server.close(), resolve(d)))).listen(0, '127.0.0.1', () =>
       tls.connect({ host: '127.0.0.1', port: server.address().port, servername: 'test' }).on('error', () => {}));
   });
+}
+
+const openssl = (...args) => execFileSync('openssl', args, { stdio: 'pipe' });
+const new_key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+
+// Makes an authority: NAME.pem and NAME.key. Returns the path of its certificate.
+export function authority(name, days = 90) {
+  openssl('req', '-x509', ...new_key, '-days', String(days), '-subj', `/CN=${name}`, '-addext', 'keyUsage=keyCertSign', '-keyout', `${name}.key`, '-out', `${name}.pem`);
+  return path.resolve(`${name}.pem`);
+}
+
+// Makes NAME.pem and NAME.key, signed by the authority `ca`, for these names ("DNS:a.test", "IP:127.0.0.1"); `chain`: the authority's own certificate
+// stands behind it. Returns options for node's TLS.
+export function signed(name, ca, names, { days = 90, chain = false } = {}) {
+  fs.writeFileSync(`${name}.ext`, names.length ? `subjectAltName=${names.join()}\n` : 'basicConstraints=CA:FALSE\n');
+  openssl('req', ...new_key, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+  openssl('x509', '-req', '-in', `${name}.csr`, '-CA', `${ca}.pem`, '-CAkey', `${ca}.key`, '-CAcreateserial', '-days', String(days), '-extfile', `${name}.ext`,
+    '-out', `${name}.pem`);
+  const cert = fs.readFileSync(`${name}.pem`, 'utf8') + (chain ? fs.readFileSync(`${ca}.pem`, 'utf8') : '');
+  return { cert, key: fs.readFileSync(`${name}.key`, 'utf8') };
 }

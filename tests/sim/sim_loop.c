@@ -1,6 +1,6 @@
 /*
- * Loops (io/loop.h) over the simulated world, and those functions of libuv that io/timer.c and io/address.c
- * call. In an iteration chance orders what is ready, and says when the mailbox is opened.
+ * Loops (io/loop.h) over the simulated world, libuv's timer for io/timer.c, and names for io/address.c. In an
+ * iteration chance orders what is ready, and says when the mailbox is opened.
  */
 #include "sim_loop.h"
 
@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "io/address.h"
 #include "io/background.h"
+#include "io/chores.h"
 #include "io/signals.h"
 #include "sim.h"
 
@@ -160,9 +161,26 @@ int loop_init(struct loop *l, const struct clock *clock, struct log *log)
     list_init(&s->ready);
     s->due = INT64_MAX;
     l->mail.deferred_end = &l->mail.deferred;
+    l->chores = chores_new();
     loop_read_clock(l);
     timers_init(l);
     return 0;
+}
+
+void loop_share_chores(struct loop *l, struct loop *other)
+{
+    chores_unref(&l->chores);
+    l->chores = chores_ref(other->chores);
+}
+
+void loop_hold(struct loop *l)
+{
+    sim_loop_hold(l);
+}
+
+void loop_release(struct loop *l)
+{
+    sim_loop_release(l);
 }
 
 int loop_use_ring(struct loop *l)
@@ -174,6 +192,7 @@ int loop_use_ring(struct loop *l)
 void loop_fini(struct loop *l)
 {
     CHECK(l->wheel.running == 0 && of(l)->holds == 0 && list_is_empty(&of(l)->ready));
+    chores_unref(&l->chores);
     mem_free(of(l));
     l->uv.data = NULL;
 }
@@ -280,88 +299,40 @@ int uv_timer_stop(uv_timer_t *t)
 
 /* ---- names, for io/address.c ---- */
 
-/* One look-up under way, of the process. */
-struct look_up {
-    struct sim_event event;
-    struct sim_ready ready;
-    uv_getaddrinfo_t *req;
-    int status;
-    struct addrinfo *list;
-    struct link link;
-};
-static struct list look_ups = { { &look_ups.head, &look_ups.head } };
-
-static void tell_look_up(struct sim_ready *r)
-{
-    struct look_up *x = CONTAINER_OF(r, struct look_up, ready);
-    uv_getaddrinfo_t *req = x->req;
-    int status = x->status;
-    struct addrinfo *found = status == 0 ? x->list : NULL;
-    if (status != 0)
-        uv_freeaddrinfo(x->list);
-    sim_loop_release(r->loop);
-    sim_event_stop(&x->event);
-    link_remove(&x->link);
-    free(x);
-    req->cb(req, status, found);
-}
-
-static void look_up_is_done(struct sim_event *e)
-{
-    sim_ready_now(&CONTAINER_OF(e, struct look_up, event)->ready);
-}
-
-void uv_freeaddrinfo(struct addrinfo *a)
+void __wrap_freeaddrinfo(struct addrinfo *a);
+void __wrap_freeaddrinfo(struct addrinfo *a)
 {
     while (a) {
         struct addrinfo *next = a->ai_next;
-        free(a);
+        mem_free(a);
         a = next;
     }
 }
 
-/* The loop of io/loop.h is around libuv's. */
-int uv_getaddrinfo(uv_loop_t *uv, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node,
-                   const char *service, const struct addrinfo *hints)
+/* On a thread of io/chores, that is a fiber: it waits as long as the name server takes. What it brings is in
+ * the process' memory, which a crash takes back. */
+int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out);
+int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out)
 {
-    struct look_up *x = calloc(1, sizeof(*x));
     struct address found[4];
     int64_t after = 0;
     (void)service;
     (void)hints;
-    req->cb = cb;
-    req->loop = uv;
-    x->req = req;
     int n = sim_resolve(node, found, COUNT_OF(found), &after);
-    x->status = n < 0 ? n : 0;
+    fiber_nap(after);
     for (int i = n; i-- > 0;) {
-        struct addrinfo *a = calloc(1, sizeof(*a) + sizeof(struct sockaddr_storage));
+        struct addrinfo *a = mem_alloc(sizeof(*a) + sizeof(struct sockaddr_storage));
         a->ai_addr = (struct sockaddr *)(void *)(a + 1);
         a->ai_family = found[i].sa.any.sa_family;
         a->ai_socktype = SOCK_STREAM;
         a->ai_addrlen = found[i].bytes;
         memcpy(a->ai_addr, &found[i].sa, found[i].bytes);
-        a->ai_next = x->list;
-        x->list = a;
+        a->ai_next = *out;
+        *out = a;
     }
-    sim_ready_init(&x->ready, CONTAINER_OF(uv, struct loop, uv), tell_look_up);
-    sim_loop_hold(x->ready.loop);
-    list_push_back(&look_ups, &x->link);
-    sim_event_at(&x->event, sim_now() + after, look_up_is_done);
-    return 0;
-}
-
-int uv_cancel(uv_req_t *req)
-{
-    LIST_EACH(l, &look_ups) {
-        struct look_up *x = CONTAINER_OF(l, struct look_up, link);
-        if ((uv_req_t *)(void *)x->req != req || x->status == UV_ECANCELED)
-            continue;
-        x->status = UV_ECANCELED;
-        sim_ready_now(&x->ready);
-        return 0;
-    }
-    return UV_EBUSY;
+    return n < 0 ? EAI_AGAIN : 0;
 }
 
 /* ---- signals (io/signals.h) ---- */
@@ -430,10 +401,4 @@ void sim_signal(int signo)
 void sim_loops_forget(void)
 {
     signals_of.to = NULL;
-    for (struct link *l; (l = list_pop(&look_ups)) != NULL;) {
-        struct look_up *x = CONTAINER_OF(l, struct look_up, link);
-        sim_event_stop(&x->event);
-        uv_freeaddrinfo(x->list);
-        free(x);
-    }
 }

@@ -83,6 +83,11 @@ void *mem_resize(void *p, size_t bytes)
     return keep(realloc(x, sizeof(*x) + bytes), bytes, false);
 }
 
+void *mem_try_resize(void *p, size_t bytes)
+{
+    return mem_resize(p, bytes);
+}
+
 void mem_free(void *p)
 {
     if (!p)

@@ -394,3 +394,34 @@ void tls_facts(const struct stream *s, struct tls_facts *out)
     (void)s, (void)out;
     UNREACHABLE();
 }
+
+int tls_connect(struct stream *s, struct loop *l, const struct stream_notices *n, const struct address *to,
+                const struct tls_call *call)
+{
+    (void)s, (void)l, (void)n, (void)to, (void)call;
+    UNREACHABLE();
+}
+
+void tls_tell_tickets(struct ssl_ctx_st *context)
+{
+    (void)context;
+    UNREACHABLE();
+}
+
+bool tls_was_reached(const struct stream *s)
+{
+    (void)s;
+    UNREACHABLE();
+}
+
+bool tls_is_distrusted(const struct stream *s)
+{
+    (void)s;
+    UNREACHABLE();
+}
+
+const char *tls_failure(const struct stream *s)
+{
+    (void)s;
+    UNREACHABLE();
+}

@@ -160,15 +160,21 @@ WRAP(int, sem_wait, sem_t *s)
 struct thread {
     void *(*run)(void *);
     void *arg;
-    bool ended;
+    bool ended, detached;
 };
+
+extern void *mem_alloc(size_t bytes);
+extern void mem_free(void *p);
 
 static void *run_thread(void *arg)
 {
     struct thread *t = arg;
     t->run(t->arg);
     t->ended = true;
-    fibers_wake(t, true);
+    if (t->detached)
+        mem_free(t);
+    else
+        fibers_wake(t, true);
     return NULL;
 }
 
@@ -176,7 +182,6 @@ WRAP(int, pthread_create, pthread_t *out, const pthread_attr_t *attr, void *(*ru
 {
     (void)attr;
     /* In the process' memory, which a crash takes back. */
-    extern void *mem_alloc(size_t bytes);
     struct thread *t = mem_alloc(sizeof(*t));
     *t = (struct thread){ .run = run, .arg = arg };
     *out = (pthread_t)(uintptr_t)t;
@@ -186,7 +191,6 @@ WRAP(int, pthread_create, pthread_t *out, const pthread_attr_t *attr, void *(*ru
 
 WRAP(int, pthread_join, pthread_t thread, void **result)
 {
-    extern void mem_free(void *p);
     struct thread *t = (struct thread *)(uintptr_t)thread;
     (void)result;
     while (!t->ended) {
@@ -195,6 +199,15 @@ WRAP(int, pthread_join, pthread_t thread, void **result)
     }
     fiber_waits_on(NULL);
     mem_free(t);
+    return 0;
+}
+
+WRAP(int, pthread_detach, pthread_t thread)
+{
+    struct thread *t = (struct thread *)(uintptr_t)thread;
+    t->detached = true;
+    if (t->ended)
+        mem_free(t);
     return 0;
 }
 

@@ -1,9 +1,11 @@
 // One upgrade after the other, under load: no request fails, on connections that stay open or are new; what was stored is a hit, whole and byte by byte;
 // what was purged stays purged, whichever process was asked, and no purge has to be asked for twice. `make upgrades ROUNDS=100` is the long form.
 // scenarios V12, V13
+// STRESS_TLS=h2: those who stay have sessions of HTTP/2 over TLS, with many requests at a time.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import http2 from 'node:http2';
 import os from 'node:os';
 import path from 'node:path';
 import { alarm, alarmed, lives } from '../process.mjs';
@@ -27,6 +29,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'freshet-upgrades-'));
 let log = '';
 const args = ['run', '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', '127.0.0.1:0', '--admin', `unix:${folder}/admin`,
   '--state', `${folder}/state`, '--token', token, '--workers', '2', '--disk', '128M', '--disk-rate', '0', '--drain-timeout', '20s',
+  ...(process.env.STRESS_TLS === 'h2' ? ['--https', '127.0.0.2:0'] : []),
   ...(process.env.FRESHET_IO ? ['--io', process.env.FRESHET_IO] : [])];
 const env = { ...process.env, FRESHET_RUNTIME_DIR: `${folder}/run` };
 const child = spawn(process.env.FRESHET, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
@@ -34,10 +37,41 @@ child.stderr.setEncoding('utf8').on('data', (d) => (log += d));
 const pids = [child.pid];
 let status;
 child.on('exit', (code, signal) => (status = code ?? signal));
-await eventually('freshet serves', () => /listening on 127\.0\.0\.1:(\d+)/.exec(log));
+await eventually('freshet serves', () => /site default: /.test(log)); // the last line of a start
 const port = +/listening on 127\.0\.0\.1:(\d+)/.exec(log)[1];
 
 const stays = new http.Agent({ keepAlive: true, maxSockets: keepers });
+
+// A session that another one follows when the server says its end (GOAWAY). A request that it has not taken, as it says itself, may be asked again
+// (RFC 9113 §8.7); no other.
+const secure = process.env.STRESS_TLS === 'h2' ? +/listening on 127\.0\.0\.2:(\d+) with TLS/.exec(log)[1] : 0;
+class Session {
+  static again = 0;
+  static sessions = 0;
+
+  get(key, tries = 0) {
+    if (!this.session || this.session.closed || this.session.destroyed) {
+      Session.sessions++;
+      this.session = http2.connect(`https://127.0.0.2:${secure}`, { rejectUnauthorized: false }).on('error', (e) => (this.session.why = e.message));
+      this.session.on('goaway', (c, l) => (this.session.goaways = [...(this.session.goaways ?? []), `${c} ${l}`]));
+    }
+    return new Promise((resolve, reject) => {
+      const session = this.session, s = session.request({ ':path': `/${key}` });
+      let text = '', head;
+      s.setEncoding('latin1').on('response', (h) => (head = h)).on('data', (d) => (text += d));
+      s.on('error', () => {});
+      s.on('close', () => {
+        if (s.rstCode === http2.constants.NGHTTP2_NO_ERROR && head) resolve({ status: head[':status'], text, how: head['cache-status'] ?? '' });
+        else if (s.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM && tries < 3) {
+          Session.again++;
+          session.close();
+          resolve(this.get(key, tries + 1));
+        } else reject(new Error(`HTTP/2: stream ${s.id} ended with ${s.rstCode}, ${head ? 'amid' : 'without'} its answer; its session: ${session.why ?? 'no error'}; GOAWAY ${session.goaways}`));
+      });
+    });
+  }
+}
+
 function get(key, agent) {
   return new Promise((resolve, reject) => {
     http.get({ host: '127.0.0.1', port, path: `/${key}`, agent }, (r) => {
@@ -62,7 +96,7 @@ function api(method, target, body) {
 let over = false, asked = 0, hits = 0, purged = 0, refused = 0, passed = 0, longest = 0;
 async function ask(key, agent) {
   const floor = least.get(key) ?? 0, from = Date.now();
-  const r = await get(key, agent).catch((e) => e);
+  const r = await (agent instanceof Session ? agent.get(key) : get(key, agent)).catch((e) => e);
   longest = Math.max(longest, Date.now() - from);
   asked++;
   if (!check(!(r instanceof Error), 'no request fails', () => `${r.code} ${r.message}`)) return;
@@ -74,7 +108,8 @@ async function ask(key, agent) {
   if (/handed-over/.test(r.how)) passed++;
 }
 const loops = [];
-for (let i = 0; i < keepers; i++) loops.push((async () => { while (!over) { await ask(below(keys), stays); if (chance(0.3)) await pause(below(40)); } })());
+const sessions = secure ? [1, 2, 3].map(() => new Session()) : [];
+for (let i = 0; i < keepers; i++) loops.push((async () => { while (!over) { await ask(below(keys), secure ? sessions[i % 3] : stays); if (chance(0.3)) await pause(below(40)); } })());
 for (let i = 0; i < comers; i++) loops.push((async () => { while (!over) { await ask(below(keys), false); await pause(below(10)); } })());
 for (let i = 0; i < purgers; i++) loops.push((async () => {
   while (!over) {
@@ -111,6 +146,8 @@ try {
 over = true;
 await Promise.all(loops);
 equal(status, 0, 'the first one ended well');
+sessions.forEach(({ session }) => session?.destroy());
+if (secure) check(Session.sessions >= rounds, 'each process has had sessions', `${Session.sessions}`);
 check(hits > asked / 2, 'most are hits', `${hits} of ${asked}`);
 check(refused <= rounds / 10, 'purges are taken all the time', () => `${refused} were refused`);
 check(cold < keys / 4, 'no moment is cold', `${cold} fetches more than purges ask for, of ${keys} pages`);
@@ -121,5 +158,6 @@ check(!/error /.test(log.replace(/^freshet: .*$/gm, '')), 'the log has no error'
 fs.rmSync(folder, { recursive: true, force: true });
 origin.closeAllConnections?.();
 console.log(`${rounds} upgrades, ${asked} requests (${hits} hits, ${passed} handed over to the origin, ${fetched} fetches; the longest took ${longest} ms), ` +
-  `${purged} purges, ${refused} refused for a moment`);
+  `${purged} purges, ${refused} refused for a moment` +
+  (secure ? `; ${Session.sessions} sessions of HTTP/2, ${Session.again} requests asked again` : ''));
 done();

@@ -128,6 +128,10 @@ static void compares_whole_queries(void **state)
     expect_queries(NULL, "a+b=1&c&a%20b=2", "c&a%20b=2&a+b=1", false);
     expect_queries(NULL, "a+b=1&c&a%20b=2", "c&a+b=1&a%20b=2", true);
     expect_queries(NULL, "q=100%&a", "a&q=100%", true);
+    /* of many, too */
+    expect_queries(NULL, "a&b&c&d&e&f&g&h&i&j=1&j=2", "j=1&i&h&g&f&e&d&j=2&c&b&a", true);
+    expect_queries(NULL, "a&b&c&d&e&f&g&h&i&j=1&j=2", "j=2&i&h&g&f&e&d&j=1&c&b&a", false);
+    expect_queries(NULL, "a&b&c&d&e&f&g&h&i&%6a=1&j=2", "j=2&i&h&g&f&e&d&%6a=1&c&b&a", false);
 }
 
 /* CACHING.md 4.3, rfc9111: byte for byte. */
@@ -557,6 +561,51 @@ static void keys_vary(void **state)
     rule_unref(rule);
 }
 
+/* However many fields a rule names: each counts, in any spelling, with all of its lines and in their order,
+ * and no other does. */
+static void keys_each_of_many_fields(void **state)
+{
+    static const char *const starts[] = { "Vary: ", "Netlify-Vary: header=" };
+    static const size_t counts[] = { 4, 5, 20, RULE_NAMES_MAX };
+    (void)state;
+    for (size_t s = 0; s < COUNT_OF(starts); s++)
+        for (size_t c = 0; c < COUNT_OF(counts); c++) {
+            struct buf names = BUF_INIT, all = BUF_INIT, spelled = BUF_INIT;
+            size_t n = counts[c];
+            buf_add(&names, str_from(starts[s]));
+            for (size_t i = 0; i < n; i++) {
+                buf_printf(&names, "%sx-n%zu", i == 0 ? "" : s == 0 ? "," : "|", i);
+                buf_printf(&all, "x-n%zu: %zu\n", i, i);
+                buf_printf(&spelled, "X-N%zu: %zu\nOther%zu: x\n", n - 1 - i, n - 1 - i, i);
+            }
+            buf_printf(&all, "x-n0: again%c", '\0');
+            buf_printf(&spelled, "x-n0: again%c", '\0');
+            buf_add_char(&names, '\0');
+            struct rule *rule = rule_of(names.p);
+            expect_fields(rule, all.p, spelled.p, true);
+            for (size_t i = 0; i < n; i++) {
+                char other[sizeof("x-n000: other\n")], *at;
+                struct buf changed = BUF_INIT;
+                buf_add(&changed, (struct str){ all.p, all.n });
+                int length = snprintf(other, sizeof(other), "x-n%zu: ", i);
+                at = strstr(changed.p, other) + length;
+                *at = '?';
+                expect_fields(rule, all.p, changed.p, false);
+                buf_fini(&changed);
+            }
+            /* The lines of one in another order. */
+            struct buf swapped = BUF_INIT;
+            buf_printf(&swapped, "x-n0: again\n%s", all.p);
+            *strstr(swapped.p + 1, "\nx-n0: again") = '\0';
+            expect_fields(rule, all.p, swapped.p, false);
+            rule_unref(rule);
+            buf_fini(&names);
+            buf_fini(&all);
+            buf_fini(&spelled);
+            buf_fini(&swapped);
+        }
+}
+
 /* CACHING.md 4.9: a stored Content-Encoding varies on Accept-Encoding even without Vary, and stays so. */
 static void varies_on_a_stored_encoding(void **state)
 {
@@ -966,6 +1015,7 @@ int main(void)
         TEST(keys_language_groups),
         TEST(keys_country_groups),
         TEST(keys_vary),
+        TEST(keys_each_of_many_fields),
         TEST(varies_on_a_stored_encoding),
         TEST(names_its_fields),
         TEST(keys_the_rule_itself),

@@ -516,13 +516,52 @@ static void origins_are_taken_apart(void **state)
         const struct flag flag = { "origin", rows[i].origin };
         struct settings *s = good_with(NULL, &flag, 1);
         const struct origin_address *o = &s->sites[0].origin_address;
-        assert_str(s->sites[0].origin, rows[i].origin);
+        assert_str(s->sites[0].origin_text, rows[i].origin);
         assert_str(o->host_name, rows[i].host_name);
         assert_str(o->local_path, rows[i].local_path);
         assert_str(o->authority, rows[i].authority);
         assert_int_equal(o->port, rows[i].port);
         settings_unref(s);
     }
+}
+
+static void https_origins_are_taken_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *authority, *server_name, *ca, *cert, *key;
+        unsigned port;
+        bool insecure;
+    } rows[] = {
+        { "origin: https://Shop.Example.\n", "shop.example", "shop.example", "", "", "", 443, false },
+        { "origin: https://a:80\norigin_ca: /x/ca.pem\n", "a:80", "a", "/x/ca.pem", "", "", 80, false },
+        { "origin: https://a:443/\norigin_server_name: B.example\norigin_cert: c.pem\n", "a", "b.example", "",
+          "c.pem", "c.pem", 443, false },
+        { "origin: https://[::1]:8443\norigin_cert: c.pem\norigin_key: k.pem\n", "[::1]:8443", "::1", "",
+          "c.pem", "k.pem", 8443, false },
+        { "origin: https://a\norigin_ca: ca.pem\norigin_insecure: true\n", "a", "a", "", "", "", 443, true },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct settings *s = good(rows[i].yaml);
+        const struct origin_address *o = &s->sites[0].origin_address;
+        assert_true(o->tls.is_on);
+        assert_str(o->authority, rows[i].authority);
+        assert_int_equal(o->port, rows[i].port);
+        assert_str(o->tls.server_name, rows[i].server_name);
+        assert_str(o->tls.ca, rows[i].ca);
+        assert_str(o->tls.cert, rows[i].cert);
+        assert_str(o->tls.key, rows[i].key);
+        assert_int_equal(o->tls.insecure, rows[i].insecure);
+        settings_unref(s);
+    }
+    struct settings *s = good("origin: http://a\norigin_ca: ca.pem\norigin_insecure: true\n");
+    assert_false(s->sites[0].origin_address.tls.is_on);
+    assert_int_equal(s->sites[0].origin_address.tls.ca.n, 0);
+    settings_unref(s);
+    bad("origin: https://a\norigin_key: k.pem\n",
+        "t.yaml:2: origin_key: is the key of a certificate that is not named; set origin_cert too\n");
+    bad("origin: https://a\norigin_server_name: a:443\n",
+        "t.yaml:2: origin_server_name: \"a:443\" is not the name of a server; did you mean \"a\"?\n");
 }
 
 /* A value that is refused is followed by the whole value that was probably meant; what is offered would be
@@ -584,7 +623,8 @@ static void what_was_meant_is_offered(void **state)
         { "origin", "http://localhost:3000/blog?x", "http://localhost:3000" },
         { "origin", "//localhost", "http://localhost" },
         { "origin", "/run/site.sock", "unix:/run/site.sock" },
-        { "origin", "https://a", NULL },
+        { "origin", "https://a/blog", "https://a" },
+        { "origin_server_name", "https://a:1/", "a" },
         { "hosts", "https://shop.example/", "shop.example" },
         { "hosts", "shop.example:443", "shop.example" },
         { "hosts", "*shop.example", "*.shop.example" },
@@ -665,10 +705,11 @@ static void wrong_origins_are_explained(void **state)
     static const struct {
         const char *origin, *error;
     } rows[] = {
-        { "https://a.example",
-          "wants TLS to the origin, which comes later; use http:// on a network that you trust" },
         { "a.example:80", "is not an origin; did you mean \"http://a.example:80\"?" },
-        { "ftp://a", "is not an origin; write http://HOST[:PORT] or unix:/path/to/socket" },
+        { "ftp://a",
+          "is not an origin; write http://HOST[:PORT], https://HOST[:PORT] or unix:/path/to/socket" },
+        { "https://", "names no valid host; write http://HOST[:PORT] or unix:/path" },
+        { "https://a/b", "has a path; did you mean \"https://a\"?" },
         { "http://", "names no valid host; write http://HOST[:PORT] or unix:/path" },
         { "http:///", "names no valid host; write http://HOST[:PORT] or unix:/path" },
         { "http://a b", "holds a space; remove it" },
@@ -986,7 +1027,7 @@ static void flags_make_and_replace_lists(void **state)
     assert_str(s->process.listen.v[0], ":80");
     assert_str(s->process.listen.v[1], ":81");
     assert_int_equal(s->process.memory, 1 << 30);
-    assert_str(s->sites[0].origin, "http://b");
+    assert_str(s->sites[0].origin_text, "http://b");
     assert_int_equal(s->sites[0].ignored_params.n, 0);
     settings_unref(s);
 }
@@ -1325,18 +1366,31 @@ static void refused_with(const char *yaml, const char *words)
 static const char *other_value(const struct setting *t, char *out, size_t n)
 {
     static const char *const by_form[] = {
-        [FORM_ANY] = "x",           [FORM_ADDRESS] = "\":9\"",    [FORM_NETWORK] = "unix",
-        [FORM_HOSTS] = "x.example", [FORM_HOST] = "x.example",    [FORM_ORIGIN] = "http://x",
-        [FORM_FIELD] = "X",         [FORM_TAG_HEADER] = "X",      [FORM_PARAM] = "x",
-        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",          [FORM_COOKIE] = "x",
-        [FORM_FOLDER] = "/x/",      [FORM_URL_PATH] = "/x",       [FORM_USER] = "nobody",
-        [FORM_EMAIL] = "a@b",       [FORM_DIRECTORY] = "staging",
+        [FORM_ANY] = "x",
+        [FORM_ADDRESS] = "\":9\"",
+        [FORM_NETWORK] = "unix",
+        [FORM_HOSTS] = "x.example",
+        [FORM_HOST] = "x.example",
+        [FORM_ORIGIN] = "http://x",
+        [FORM_FIELD] = "X",
+        [FORM_TAG_HEADER] = "X",
+        [FORM_PARAM] = "x",
+        [FORM_PATH] = "/x",
+        [FORM_SECRET] = "x",
+        [FORM_COOKIE] = "x",
+        [FORM_FOLDER] = "/x/",
+        [FORM_URL_PATH] = "/x",
+        [FORM_USER] = "nobody",
+        [FORM_EMAIL] = "a@b",
+        [FORM_DIRECTORY] = "staging",
+        [FORM_ORIGINS] = "http://x",
+        [FORM_SERVER] = "x.example",
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";
     case TYPE_MAPS:
         return str_eq(t->name, STR("webhooks")) ? "[{path: /x, secret: s, everything: true}]"
-                                                : "[{path: /x}]";
+                                                : "[{path: /x}]"; /* of health, too */
     case TYPE_TEXT:
     case TYPE_LIST: return by_form[t->form];
     case TYPE_CHOICE: snprintf(out, n, "%s", strrchr(t->words.p, '|') + 1); return out;
@@ -1377,6 +1431,129 @@ static void a_wrong_word_is_refused_for_each_choice(void **state)
     assert_true(choices > 8);
 }
 
+static void a_site_may_have_several_origins(void **state)
+{
+    (void)state;
+    struct settings *s = good(
+        "origin:\n"
+        "- http://a\n"
+        "- {url: \"http://b:81\", weight: 3}\n"
+        "- url: unix:/run/c.sock\n"
+        "  backup: true\n"
+        "health: {path: /up?x=1, every: 2s, timeout: 1s, fall: 1, rise: 4, expect: [204, 3xx, 401-403]}\n"
+        "slow_start: 0\n");
+    const struct site_settings *site = &s->sites[0];
+    assert_int_equal(site->origin.n, 3);
+    assert_str(site->origin_text, "http://a, http://b:81 weight=3, unix:/run/c.sock backup");
+    assert_str(site->origin_address.host_name, "a");
+    assert_int_equal(site->origin_list[0].weight, 1);
+    assert_false(site->origin_list[0].is_backup);
+    assert_int_equal(site->origin_list[1].at.port, 81);
+    assert_int_equal(site->origin_list[1].weight, 3);
+    assert_str(site->origin_list[2].at.local_path, "/run/c.sock");
+    assert_true(site->origin_list[2].is_backup);
+    const struct health *h = site->checks;
+    assert_str(h->path, "/up?x=1");
+    assert_int_equal(h->every_ms, 2000);
+    assert_int_equal(h->timeout_ms, 1000);
+    assert_int_equal(h->fall, 1);
+    assert_int_equal(h->rise, 4);
+    static const struct {
+        int status;
+        bool good;
+    } rows[] = { { 200, false }, { 204, true }, { 300, true }, { 399, true },
+                 { 400, false }, { 401, true }, { 403, true }, { 404, false } };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(health_expects(h, rows[i].status), rows[i].good);
+    settings_unref(s);
+    /* As one block, and by flags, which are instead of the file's. */
+    s = good("origin: {url: http://a, weight: 2}\nhealth: {path: /}\n");
+    assert_int_equal(s->sites[0].origin_list[0].weight, 2);
+    h = s->sites[0].checks;
+    assert_true(h->every_ms == 5000 && h->timeout_ms == 2000 && h->fall == 3 && h->rise == 2);
+    assert_true(health_expects(h, 200) && health_expects(h, 301) && !health_expects(h, 404));
+    settings_unref(s);
+    s = good_with(ORIGIN,
+                  (struct flag[]){ { "origin", "http://x" }, { "origin", "http://y backup weight=7" } }, 2);
+    assert_str(s->sites[0].origin_text, "http://x, http://y backup weight=7");
+    assert_true(s->sites[0].origin_list[1].is_backup && s->sites[0].origin_list[1].weight == 7);
+    assert_null(s->sites[0].checks);
+    assert_int_equal(s->sites[0].slow_start, 10000);
+    settings_unref(s);
+}
+
+static void mistakes_in_several_origins(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        { "origin: [http://a, http://a/]\n",
+          "t.yaml:1: origin: \"http://a/\" is there twice; give it a weight instead\n" },
+        { "origin: [http://a, http://b:x]\n",
+          "t.yaml:1: origin: \"http://b:x\" has no valid port; ports are 1 to 65535\n" },
+        { "origin: [http://a weight=0]\n",
+          "t.yaml:1: origin: \"http://a weight=0\" has no valid weight; weights are 1 to 100\n" },
+        { "origin:\n- http://a\n- {weight: 2}\n", "t.yaml:3: origin 2: url: is missing\n" },
+        { "origin:\n- {url: http://a, wieght: 2}\n",
+          "t.yaml:2: origin 1: unknown field \"wieght\"; did you mean \"weight\"?\n" },
+        { "origin:\n- {url: http://a, weight: 101}\n",
+          "t.yaml:2: origin 1: weight: \"101\" is out of range; allowed is 1 to 100\n" },
+        { "origin: [{url: http://a, backup: true}]\n",
+          "t.yaml:1: origin: all of them are backups; leave it out of those that work always\n" },
+        { ORIGIN "health: /up\n",
+          "t.yaml:2: health: is a block; write it in the file, NAME: VALUE lines below health:\n" },
+        { ORIGIN "health: {every: 2s}\n", "t.yaml:2: health: path: is missing\n" },
+        { ORIGIN "health: {path: up}\n",
+          "t.yaml:2: health of default: path: \"up\" is no path; write it like /healthz\n" },
+        { ORIGIN "health: {path: /a b}\n",
+          "t.yaml:2: health of default: path: \"/a b\" is no path; write it like /healthz\n" },
+        { ORIGIN "health: {path: /up, expect: [200, 2x, 300-200]}\n",
+          "t.yaml:2: health of default: expect: \"2x\" is no status; write 200, 2xx or 200-399\n"
+          "t.yaml:2: health of default: expect: \"300-200\" is no status; write 200, 2xx or 200-399\n" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        bad(rows[i][0], rows[i][1]);
+    struct buf many = BUF_INIT;
+    buf_add(&many, STR("origin:\n"));
+    for (int i = 0; i < 17; i++)
+        buf_printf(&many, "- http://a%d\n", i);
+    buf_add_char(&many, '\0');
+    bad(many.p, "t.yaml:1: origin: 17 are too many; at most 16\n");
+    buf_fini(&many);
+}
+
+/* An origin that comes or goes beside others changes nothing that is stored. */
+static void a_reload_keeps_what_one_of_the_origins_made(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after;
+        bool changed;
+    } rows[] = {
+        { "origin: http://a\n", "origin: http://b\n", true },
+        { "origin: http://a\n", "origin: [http://a, http://b]\n", false },
+        { "origin: [http://a, http://b]\n", "origin: http://b\n", false },
+        { "origin: [http://a, http://b]\n", "origin: [http://b weight=2, http://a]\n", false },
+        { "origin: [http://a, http://b]\n", "origin: [http://c, http://d]\n", true },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct settings *before = good(rows[i].before), *after = good(rows[i].after);
+        assert_int_equal(site_settings_store_changed(&before->sites[0], &after->sites[0]), rows[i].changed);
+        settings_unref(before);
+        settings_unref(after);
+    }
+    /* Between two processes the order and the weights do not count. */
+    struct settings *a = good("origin: [http://a, http://b]\n"),
+                    *b = good("origin: [http://b weight=2, http://a]\n");
+    struct buf one = BUF_INIT, other = BUF_INIT;
+    site_settings_store_bytes(&a->sites[0], &one);
+    site_settings_store_bytes(&b->sites[0], &other);
+    assert_true(str_eq(buf_str(&one), buf_str(&other)));
+    buf_fini(&one);
+    buf_fini(&other);
+    settings_unref(a);
+    settings_unref(b);
+}
+
 static void a_reload_knows_what_changed(void **state)
 {
     (void)state;
@@ -1393,6 +1570,8 @@ static void a_reload_knows_what_changed(void **state)
             strcpy(yaml, ORIGIN "proxy_protocol: 127.0.0.1:8080\ntrusted_proxies: 10.0.0.0/8\n");
         if (id == SETTING_hsts_preload) /* it wants more */
             strcpy(yaml, ORIGIN "hsts_preload: true\nhsts: 365d\nhsts_subdomains: true\n");
+        if (id == SETTING_origin_key) /* of something */
+            strcpy(yaml, ORIGIN "origin_cert: /x\norigin_key: /x\n");
         struct settings *after = good(yaml);
         bool counts = t->class == CLASS_KEY || t->class == CLASS_STORE;
         assert_int_equal(site_settings_store_changed(&before->sites[0], &after->sites[0]), counts);
@@ -1511,7 +1690,7 @@ static void files_are_read(void **state)
     struct settings *s = settings_read(path, NULL, 0, &errors);
     assert_non_null(s);
     assert_str(s->path, path);
-    assert_str(s->sites[0].origin, "http://127.0.0.1:4321");
+    assert_str(s->sites[0].origin_text, "http://127.0.0.1:4321");
     settings_unref(s);
     unlink(path);
     assert_null(settings_read(path, NULL, 0, &errors));
@@ -1605,6 +1784,7 @@ int main(void)
         cmocka_unit_test(a_long_name_is_cut_between_characters),
         cmocka_unit_test(all_problems_come_at_once_in_order),
         cmocka_unit_test(origins_are_taken_apart),
+        cmocka_unit_test(https_origins_are_taken_apart),
         cmocka_unit_test(wrong_origins_are_explained),
         cmocka_unit_test(what_was_meant_is_offered),
         cmocka_unit_test(variables_are_refused),
@@ -1629,6 +1809,9 @@ int main(void)
         cmocka_unit_test(a_list_of_blocks_has_a_limit),
         cmocka_unit_test(a_reload_compares_blocks),
         cmocka_unit_test(a_wrong_word_is_refused_for_each_choice),
+        cmocka_unit_test(a_site_may_have_several_origins),
+        cmocka_unit_test(mistakes_in_several_origins),
+        cmocka_unit_test(a_reload_keeps_what_one_of_the_origins_made),
         cmocka_unit_test(a_reload_knows_what_changed),
         cmocka_unit_test(webhooks_are_read),
         cmocka_unit_test(each_sender_has_its_word),

@@ -140,6 +140,10 @@ static void answers_if_none_match(void **state)
     /* Commas and backslashes are characters of a tag like others. */
     expect_none_match(same, "\"a,b\"", "\"a,b\"", NULL);
     expect_none_match(other, "\"b\"", "\"a,b\"", NULL);
+    expect_none_match(same, "\"a,b\"", "\"x\", W/\"a,b\" , \"y\"", NULL);
+    expect_none_match(same, "\"a,b\"", "\"x\" y, \"a,b\"", NULL);
+    expect_none_match(other, "\"a,b\"", "\"a,b\"x, \"a\",\"b\"", NULL);
+    expect_none_match(other, "\",\"", "\"a\",\"b\"", NULL); /* the comma between two others */
     expect_none_match(same, "\"x\"", "\"a\\\", \"x\"", NULL);
     expect_none_match(same, "\"\"", "\"\"", NULL);
     expect_none_match(same, "\"abcdef\xc3\xbc\"", "\"abcdef\xc3\xbc\"", NULL);

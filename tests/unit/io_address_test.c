@@ -1,10 +1,14 @@
 /* Addresses and networks are read strictly and written as they are read; names and literal addresses resolve
  * through the loop. */
 #include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "io_test.h"
 #include "io/address.h"
+#include "io/chores.h"
 
 static void expect_written(const struct address *a, const char *text)
 {
@@ -313,18 +317,47 @@ static void the_same_address_is_known_again(void **state)
     assert_false(address_is_same(&none, &none));
 }
 
-/* Keeps all of libuv's threads busy, so that the look-up is still in the queue when it is cancelled. */
-#define POOL_MOST 128
+#define NAMES_THREADS ((size_t)4) /* of io/chores.c */
+
+/* Work that keeps a thread until the lock is free. */
 static struct {
-    uv_work_t work[POOL_MOST];
+    struct pool_job work[CHORES_MOST + 8];
     pthread_mutex_t lock;
+    atomic_size_t begun;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void occupy(uv_work_t *work)
+static void occupy(struct pool_job *work)
 {
     (void)work;
+    atomic_fetch_add(&pool.begun, 1);
     pthread_mutex_lock(&pool.lock);
     pthread_mutex_unlock(&pool.lock);
+}
+
+/* Fills the queue of look-ups: all threads are busy, and there is no room for another one. Returns how much
+ * that was. */
+static size_t fill_queue(struct world *w)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&pool.lock);
+    atomic_store(&pool.begun, 0);
+    while (n < COUNT_OF(pool.work)) {
+        pool.work[n].run = occupy;
+        if (chores_add(w->loop.chores, CHORE_NAMES, &pool.work[n]) != 0)
+            break;
+        n++;
+        while (n <= NAMES_THREADS && atomic_load(&pool.begun) < n)
+            sched_yield();
+    }
+    assert_int_equal(n, NAMES_THREADS + CHORES_MOST);
+    return n;
+}
+
+static void empty_queue(size_t n)
+{
+    pthread_mutex_unlock(&pool.lock);
+    while (atomic_load(&pool.begun) < n)
+        sched_yield();
 }
 
 static void a_plain_file_is_no_socket_that_refuses(void **state)
@@ -353,17 +386,89 @@ static void a_cancelled_look_up_is_done_nevertheless(void **state)
     struct question q = { .done = 0 };
     (void)state;
     world_init(&w);
-    pthread_mutex_lock(&pool.lock);
-    for (int i = 0; i < POOL_MOST; i++)
-        assert_int_equal(uv_queue_work(&w.loop.uv, &pool.work[i], occupy, NULL), 0);
+    size_t n = fill_queue(&w);
+    assert_true(chores_take_back(w.loop.chores, CHORE_NAMES, &pool.work[n - 1])); /* room for one */
     assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("127.0.0.1"), 1, on_done), 0);
+    resolve_cancel(&q.resolve);
     resolve_cancel(&q.resolve);
     assert_int_equal(q.done, 0);
     RUN_UNTIL(&w, q.done);
     assert_int_equal(q.status, UV_ECANCELED);
-    pthread_mutex_unlock(&pool.lock);
+    empty_queue(n - 1);
     world_settle(&w);
     assert_int_equal(q.done, 1);
+    world_fini(&w);
+}
+
+static void too_many_look_ups_are_refused_at_once(void **state)
+{
+    static struct world w;
+    struct question q = { .done = 0 };
+    (void)state;
+    world_init(&w);
+    size_t n = fill_queue(&w);
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("127.0.0.1"), 1, on_done), UV_EAGAIN);
+    world_settle(&w);
+    assert_int_equal(q.done, 0);
+    empty_queue(n);
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("127.0.0.1"), 1, on_done), 0);
+    RUN_UNTIL(&w, q.done);
+    assert_int_equal(q.status, 0);
+    world_fini(&w);
+}
+
+static void write_hosts(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A name server that does not answer keeps neither the one who cancels nor the end of the loop. */
+static void who_cancels_waits_for_no_name_server(void **state)
+{
+    static struct world w;
+    struct question q = { .done = 0 }, other = { .done = 0 };
+    char path[] = "/tmp/freshet-hosts-XXXXXX";
+    (void)state;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    write_hosts(path, "slow.test slow\nquick.test 127.0.0.7\n");
+    setenv("FRESHET_TEST_HOSTS", path, 1);
+    world_init(&w);
+    assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("slow.test"), 1, on_done), 0);
+    assert_int_equal(resolve_start(&w.loop, &other.resolve, STR("quick.test"), 1, on_done), 0);
+    RUN_UNTIL(&w, other.done);
+    assert_int_equal(other.status, 0);
+    expect_written(&other.v[0], "127.0.0.7:1");
+    assert_int_equal(q.done, 0);
+    resolve_cancel(&q.resolve);
+    RUN_UNTIL(&w, q.done);
+    assert_int_equal(q.status, UV_ECANCELED);
+    world_fini(&w);
+    unsetenv("FRESHET_TEST_HOSTS");
+    unlink(path);
+}
+
+/* Nothing is lost when the answer was there first. */
+static void a_cancellation_that_comes_late_changes_nothing(void **state)
+{
+    static struct world w;
+    (void)state;
+    world_init(&w);
+    for (int i = 0; i < 200; i++) {
+        struct question q = { .done = 0 };
+        assert_int_equal(resolve_start(&w.loop, &q.resolve, STR("127.0.0.1"), 1, on_done), 0);
+        for (int k = 0; k < i; k++)
+            sched_yield();
+        resolve_cancel(&q.resolve);
+        RUN_UNTIL(&w, q.done);
+        assert_true(q.status == UV_ECANCELED || (q.status == 0 && q.n == 1));
+        world_settle(&w);
+        assert_int_equal(q.done, 1);
+    }
     world_fini(&w);
 }
 
@@ -380,6 +485,9 @@ int main(void)
         cmocka_unit_test(the_same_address_is_known_again),
         cmocka_unit_test(a_plain_file_is_no_socket_that_refuses),
         cmocka_unit_test(a_cancelled_look_up_is_done_nevertheless),
+        cmocka_unit_test(too_many_look_ups_are_refused_at_once),
+        cmocka_unit_test(who_cancels_waits_for_no_name_server),
+        cmocka_unit_test(a_cancellation_that_comes_late_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static struct logfile *open_log(struct world *w, const char *path)
 /* Is a write under way? The file has its bytes before the loop knows that it is over. */
 static bool is_writing(struct world *w)
 {
-    return w->loop.uv.active_reqs.count > 0;
+    return w->loop.mail.holds > 0;
 }
 
 static void close_log(struct world *w, struct logfile *f)

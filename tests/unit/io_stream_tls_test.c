@@ -1,5 +1,6 @@
-/* A stream with TLS keeps the stream's contract: every byte once and in order, the end as the peer meant it;
- * and what is no TLS, comes too late or wants to negotiate anew ends in an error. */
+/* A stream with TLS, of the server's side and the client's, keeps the stream's contract: every byte once
+ * and in order, the end as the peer meant it; and what is no TLS, comes too late or wants to negotiate
+ * anew ends in an error. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,9 +10,12 @@
 #include "io/tls.h"
 #include "tls/context.h"
 #include "tls/pair.h"
+#include "tls/pem.h"
 #include "tls_test.h"
 
-static SSL_CTX *server_context, *client_context;
+/* Of the stream under test, as a server and as a client, and of its peer. */
+static SSL_CTX *server_context, *caller_context, *client_context;
+static bool calls; /* the stream under test is the client */
 
 /* One end is the stream under test, the other OpenSSL over a socket that the test moves itself. */
 struct end {
@@ -22,6 +26,8 @@ struct end {
     char room[5000];
     size_t room_bytes;
     struct buf got;
+    int reached, tickets;
+    SSL_SESSION *ticket; /* the latest */
     int connected, connected_status, datas, ended, ended_status, written, written_status, closed, moved;
     bool start_in_connected, stop_in_data, close_in_data, close_in_connected, close_in_ended,
         close_in_written;
@@ -128,21 +134,80 @@ static void accept_end(struct end *e, int fd, struct str early)
     assert_true(e->stream.stays);
 }
 
+static void on_reached(struct stream *s)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    e->reached++;
+    assert_int_equal(s->state, STREAM_CONNECTING);
+}
+
+static void on_ticket(struct stream *s, SSL_SESSION *session)
+{
+    struct end *e = CONTAINER_OF(s, struct end, stream);
+    SSL_SESSION_free(e->ticket);
+    e->ticket = session;
+    e->tickets++;
+}
+
+/* Who is called: a socket that listens. */
+static int listen_somewhere(struct address *at)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    memset(at, 0, sizeof(*at));
+    at->sa.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    at->bytes = sizeof(at->sa.v4);
+    assert_int_equal(bind(fd, &at->sa.any, at->bytes), 0);
+    assert_int_equal(getsockname(fd, &at->sa.any, &at->bytes), 0);
+    assert_int_equal(listen(fd, 10), 0);
+    return fd;
+}
+
+static void call_end(struct end *e, struct world *w, const char *server_name, SSL_SESSION *session)
+{
+    struct address at;
+    memset(e, 0, sizeof(*e));
+    e->world = w;
+    e->room_bytes = sizeof(e->room);
+    e->peer = -1;
+    const struct tls_call call = { .context = caller_context,
+                                   .server_name = str_from(server_name),
+                                   .session = session,
+                                   .handshake_ms = SHAKE_MS,
+                                   .reached = on_reached,
+                                   .ticket = on_ticket };
+    int listening = listen_somewhere(&at);
+    assert_int_equal(tls_connect(&e->stream, &w->loop, &notices, &at, &call), 0);
+    assert_int_equal(e->stream.state, STREAM_CONNECTING);
+    assert_int_equal(e->connected + e->reached, 0);
+    RUN_UNTIL(w, (e->peer = accept4(listening, NULL, NULL, SOCK_NONBLOCK)) >= 0);
+    RUN_UNTIL(w, e->reached);
+    assert_true(tls_was_reached(&e->stream));
+    close(listening);
+}
+
 static void open_raw(struct end *e, struct world *w)
 {
     int fds[2];
+    if (calls) {
+        call_end(e, w, "a.test", NULL);
+        return;
+    }
     init_end(e, w, fds);
     accept_end(e, fds[0], STR_NONE);
 }
 
 static void begin_tls(struct end *e, int version)
 {
-    e->ssl = SSL_new(client_context);
+    e->ssl = SSL_new(calls ? server_context : client_context);
     SSL_set_min_proto_version(e->ssl, version);
     SSL_set_max_proto_version(e->ssl, version);
-    SSL_set_tlsext_host_name(e->ssl, "a.test");
     SSL_set_fd(e->ssl, e->peer);
-    SSL_set_connect_state(e->ssl);
+    if (calls)
+        SSL_set_accept_state(e->ssl);
+    else
+        SSL_set_connect_state(e->ssl);
+    if (!calls)
+        SSL_set_tlsext_host_name(e->ssl, "a.test");
 }
 
 static bool shaken(struct end *e)
@@ -168,6 +233,7 @@ static void close_end(struct end *e)
     world_settle(e->world);
     assert_int_equal(e->closed, 1);
     SSL_free(e->ssl);
+    SSL_SESSION_free(e->ticket);
     if (e->peer >= 0)
         close(e->peer);
     buf_fini(&e->got);
@@ -249,17 +315,19 @@ static void assert_got(struct end *e, const char *text)
 
 static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
 
-/* Runs each test with both versions. */
+/* Runs each test with both versions, as a server and as a client. */
 #define BOTH(name)                                                                                           \
     static void name##_with(struct world *w, int version);                                                   \
     static void name(void **state)                                                                           \
     {                                                                                                        \
         static struct world w;                                                                               \
         (void)state;                                                                                         \
-        for (size_t i = 0; i < COUNT_OF(versions); i++) {                                                    \
+        for (size_t i = 0; i < 2 * COUNT_OF(versions); i++) {                                                \
+            calls = i >= COUNT_OF(versions);                                                                 \
             world_init(&w);                                                                                  \
-            name##_with(&w, versions[i]);                                                                    \
+            name##_with(&w, versions[i % COUNT_OF(versions)]);                                               \
             world_fini(&w);                                                                                  \
+            calls = false;                                                                                   \
         }                                                                                                    \
     }                                                                                                        \
     static void name##_with(struct world *w, int version)
@@ -578,6 +646,7 @@ BOTH(may_be_closed_in_any_notice)
     struct buf out = BUF_INIT;
     open_end(&e, w, version);
     e.close_in_written = true;
+    stream_read_start(&e.stream); /* tickets: a socket that is closed with unread bytes is reset */
     assert_int_equal(stream_write(&e.stream, &iov, 1), STREAM_PENDING);
     peer_reads_all(&e, &out, BIG);
     RUN_UNTIL(w, e.closed);
@@ -852,6 +921,177 @@ static void what_is_no_socket_is_refused(void **state)
     world_fini(&w);
 }
 
+/* ---- the client's side alone ---- */
+
+static void called_by(struct end *e, struct world *w, SSL_CTX *peer, const char *name, SSL_SESSION *session)
+{
+    call_end(e, w, name, session);
+    e->ssl = SSL_new(peer);
+    if (session)
+        SSL_set_max_proto_version(e->ssl, SSL_SESSION_get_protocol_version(session));
+    SSL_set_fd(e->ssl, e->peer);
+    SSL_set_accept_state(e->ssl);
+    RUN_UNTIL(w, (shaken(e), e->connected));
+}
+
+/* The peer is believed for the name in its certificate, and no other. */
+static void whom_it_calls_must_have_the_name(void **state)
+{
+    (void)state;
+    static struct world w;
+    static const struct {
+        const char *name, *failure; /* NULL: it is good */
+    } rows[] = {
+        { "a.test", NULL },
+        { "A.Test", NULL },
+        { "b.test", "its certificate is for a.test, not for b.test" },
+        { "x.a.test", "its certificate is for a.test, not for x.a.test" },
+        { "127.0.0.1", "its certificate is for a.test, not for 127.0.0.1" },
+        { "::1", "its certificate is for a.test, not for ::1" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct end e;
+        world_init(&w);
+        called_by(&e, &w, server_context, rows[i].name, NULL);
+        assert_int_equal(e.connected, 1);
+        assert_int_equal(e.connected_status, rows[i].failure ? UV_EPROTO : 0);
+        assert_int_equal(tls_is_distrusted(&e.stream), rows[i].failure != NULL);
+        if (rows[i].failure)
+            assert_string_equal(tls_failure(&e.stream), rows[i].failure);
+        close_end(&e);
+        world_fini(&w);
+    }
+}
+
+/* Who is not believed gets an alert and no byte of ours. */
+static void strangers_are_refused(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct end e;
+    struct made m = make_cert("DNS:a.test", 0, -10, DAY);
+    struct buf why = BUF_INIT;
+    struct pair *p =
+        pair_new(buf_str(&m.cert), STR("c"), buf_str(&m.key), STR("k"), (int64_t)time(NULL) * 1000, &why);
+    SSL_CTX *other = context_new();
+    pair_use(p, other);
+    pair_unref(p);
+    made_fini(&m);
+    world_init(&w);
+    called_by(&e, &w, other, "a.test", NULL);
+    assert_int_equal(e.connected_status, UV_EPROTO);
+    assert_string_equal(tls_failure(&e.stream), "its certificate is signed by itself, by no authority");
+    assert_false(shaken(&e));
+    close_end(&e);
+    world_fini(&w);
+    SSL_CTX_free(other);
+}
+
+/* Its time is the loop's. */
+static void certificates_have_a_time(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct end e;
+    world_init(&w);
+    atomic_fetch_add(&w.clock.wall_shift_ms, 2 * DAY * 1000);
+    loop_run_once(&w.loop, false);
+    called_by(&e, &w, server_context, "a.test", NULL);
+    assert_int_equal(e.connected_status, UV_EPROTO);
+    assert_true(str_starts(str_from(tls_failure(&e.stream)), STR("its certificate expired on 20")));
+    close_end(&e);
+    world_fini(&w);
+}
+
+/* What answers in clear is told apart from what answers badly. */
+static void who_speaks_no_tls_is_told(void **state)
+{
+    (void)state;
+    static struct world w;
+    static const struct {
+        const char *answer, *failure;
+    } rows[] = {
+        { "HTTP/1.1 400 Bad Request\r\n\r\n", "no TLS is spoken there, but HTTP in clear" },
+        { "H", "no TLS is spoken there, but HTTP in clear" },
+        { "<html>", "no TLS is spoken there" },
+        { "220 mail ESMTP\r\n", "no TLS is spoken there" },
+        { "\x16\x03\x03\x48\x01xxxxxx", NULL },
+        { "\x15\x03\x01", NULL },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct end e;
+        world_init(&w);
+        call_end(&e, &w, "a.test", NULL);
+        write_raw(&e, rows[i].answer, strlen(rows[i].answer));
+        world_settle(&w);
+        if (!e.connected)
+            peer_cuts(&e);
+        RUN_UNTIL(&w, e.connected);
+        assert_true(e.connected_status < 0);
+        if (rows[i].failure)
+            assert_string_equal(tls_failure(&e.stream), rows[i].failure);
+        close_end(&e);
+        world_fini(&w);
+    }
+}
+
+/* Tickets are told, and a call with one goes on with the session. */
+BOTH(sessions_are_gone_on_with)
+{
+    struct end e;
+    struct tls_facts f;
+    if (!calls)
+        return;
+    open_end(&e, w, version);
+    stream_read_start(&e.stream);
+    RUN_UNTIL(w, e.tickets);
+    SSL_SESSION *session = e.ticket;
+    e.ticket = NULL;
+    close_end(&e);
+    called_by(&e, w, server_context, "a.test", session);
+    assert_int_equal(e.connected_status, 0);
+    tls_facts(&e.stream, &f);
+    assert_true(f.resumed);
+    SSL_SESSION_free(session);
+    close_end(&e);
+}
+
+/* Who is not there, or too slow. */
+static void a_call_may_fail(void **state)
+{
+    (void)state;
+    static struct world w;
+    struct end e;
+    struct address at;
+    world_init(&w);
+    const struct tls_call call = { .context = caller_context, .server_name = STR_INIT("a.test") };
+    memset(&e, 0, sizeof(e));
+    e.world = &w;
+    e.peer = -1;
+    close(listen_somewhere(&at));
+    assert_int_equal(tls_connect(&e.stream, &w.loop, &notices, &at, &call), 0);
+    RUN_UNTIL(&w, e.connected);
+    assert_int_equal(e.connected_status, UV_ECONNREFUSED);
+    assert_false(tls_was_reached(&e.stream));
+    close_end(&e);
+
+    call_end(&e, &w, "a.test", NULL);
+    world_turn(&w, SHAKE_MS + 1000);
+    RUN_UNTIL(&w, e.connected);
+    assert_int_equal(e.connected_status, UV_ETIMEDOUT);
+    close_end(&e);
+
+    call_end(&e, &w, "a.test", NULL); /* closed midway, by its owner */
+    close_end(&e);
+    assert_int_equal(e.connected, 0);
+
+    struct address none = { .bytes = 0 };
+    assert_int_equal(tls_connect(&e.stream, &w.loop, &notices, &none, &call), UV_EINVAL);
+    const struct tls_call nobody = { .context = caller_context };
+    assert_true(tls_connect(&e.stream, &w.loop, &notices, &at, &nobody) < 0);
+    world_fini(&w);
+}
+
 static int make_contexts(void **state)
 {
     (void)state;
@@ -862,6 +1102,12 @@ static int make_contexts(void **state)
     server_context = context_new();
     pair_use(p, server_context);
     pair_unref(p);
+    caller_context = context_new_client();
+    X509 *cert = pem_read_cert(buf_str(&m.cert));
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(caller_context), cert);
+    X509_free(cert);
+    SSL_CTX_set_verify(caller_context, SSL_VERIFY_PEER, NULL);
+    tls_tell_tickets(caller_context);
     made_fini(&m);
     client_context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_mode(client_context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -873,6 +1119,7 @@ static int free_contexts(void **state)
     (void)state;
     SSL_CTX_free(server_context);
     SSL_CTX_free(client_context);
+    SSL_CTX_free(caller_context);
     return 0;
 }
 
@@ -902,6 +1149,12 @@ int main(void)
         cmocka_unit_test(a_handshake_has_a_time),
         cmocka_unit_test(a_crowd_shakes_hands_turn_by_turn),
         cmocka_unit_test(what_is_no_socket_is_refused),
+        cmocka_unit_test(whom_it_calls_must_have_the_name),
+        cmocka_unit_test(strangers_are_refused),
+        cmocka_unit_test(certificates_have_a_time),
+        cmocka_unit_test(who_speaks_no_tls_is_told),
+        cmocka_unit_test(sessions_are_gone_on_with),
+        cmocka_unit_test(a_call_may_fail),
     };
     RUN_ALL_WAYS(tests, make_contexts, free_contexts);
 }

@@ -183,6 +183,14 @@ static void a_callback_may_stop_others_and_start_itself(void **state)
     world_fini(&w);
 }
 
+/* One iteration; another one when the wheel was so late, on a busy machine, that it let sockets go first. */
+static void run_due(struct world *w)
+{
+    do
+        loop_run_once(&w->loop, false);
+    while (w->loop.wheel.waits_for_sockets);
+}
+
 #define MANY 10000
 
 static void a_jump_of_days_fires_all_that_is_due_at_once(void **state)
@@ -199,7 +207,7 @@ static void a_jump_of_days_fires_all_that_is_due_at_once(void **state)
     for (int day = 0; day < 4; day++) {
         world_turn(&w, 86400 * 1000);
         int64_t turned_ms = w.loop.now.mono_ms;
-        loop_run_once(&w.loop, false);
+        run_due(&w);
         for (int i = 0; i < MANY; i++) {
             if (v[i].due_ms <= turned_ms)
                 assert_int_equal(v[i].fired, 1);
@@ -235,7 +243,7 @@ static void agrees_with_a_plain_model(void **state)
         case 1:
             world_turn(&w, random_below(random_below(2) ? 100 : 100000));
             turned_ms = w.loop.now.mono_ms;
-            loop_run_once(&w.loop, false);
+            run_due(&w);
             for (size_t k = 0; k < COUNT_OF(v); k++) {
                 /* Those that come due by the real clock between the turn and the run may fire or not. */
                 bool must = running[k] && v[k].due_ms <= turned_ms;
@@ -299,7 +307,7 @@ static void an_idle_wheel_sleeps(void **state)
     /* Connections that went idle at different times, over a minute: looked at four times a second at most. */
     for (int i = 0; i < MANY; i++) {
         atomic_fetch_add(&w.clock.mono_shift_ms, 6);
-        loop_run_once(&w.loop, false);
+        run_due(&w);
         set(&v[i], &w, 60000);
     }
     int wakeups = 0;

@@ -10,6 +10,7 @@
 #include "io/background.h"
 #include "io/system.h"
 #include "store/segments.h"
+#include "store/segments_machine.h"
 
 #define FOLDER  "/cache"
 #define SEGMENT SEGMENTS_BYTES_MIN
@@ -1099,9 +1100,42 @@ static void many_threads_use_a_real_folder(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* What status calls written lately is there from the first second on, follows what is written, fades. */
+static void says_how_much_is_written_lately(void **state)
+{
+    (void)state;
+    const int64_t second = 1000000, from = 77 * second;
+    struct segments_rate r = { .is_begun = false };
+    assert_int_equal(segments_rate(&r, from), 0);
+    segments_rate_add(&r, 500, from);
+    assert_int_equal(segments_rate(&r, from), 500);
+    assert_int_equal(segments_rate(&r, from + second), 500);
+    assert_int_equal(segments_rate(&r, from + 5 * second), 100);
+    for (int i = 1; i <= 60; i++) {
+        segments_rate_add(&r, 1000, from + i * second);
+        uint64_t rate = segments_rate(&r, from + i * second);
+        assert_true(rate >= 900 && rate <= 1500);
+        assert_true(i < 21 ||
+                    (rate >= 1000 && rate <= 1100)); /* what was just written has taken no time yet */
+    }
+    for (int i = 0; i < 5; i++)
+        segments_rate_add(&r, 10000, from + 61 * second);
+    assert_true(segments_rate(&r, from + 61 * second) >= 5000); /* a burst is seen at once */
+    uint64_t before = UINT64_MAX;
+    for (int i = 62; i < 200; i++) {
+        uint64_t rate = segments_rate(&r, from + i * second);
+        assert_true(rate <= before);
+        before = rate;
+    }
+    assert_true(before < 600);
+    segments_rate_add(&r, 1, from + 3600 * second);
+    assert_true(segments_rate(&r, from + 3600 * second) < 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_how_much_is_written_lately),
         cmocka_unit_test(what_is_appended_is_read),
         cmocka_unit_test(a_read_asks_for_all_of_the_key),
         cmocka_unit_test(what_is_at_hand_is_read_at_once),

@@ -1,5 +1,6 @@
 // A client that says exactly what it is told to and takes one whole answer at a time: for warming, for comparing answers, and
 // where an even stream of requests matters more than their number.
+import https from 'node:https';
 import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -98,4 +99,14 @@ export async function ask(port, request) {
   } finally {
     c.close();
   }
+}
+
+// The same over TLS, whoever the server is: { status, headers, body }.
+export function askTls(port, target, headers = {}) {
+  return new Promise((done, fail) => {
+    https.get({ host: '127.0.0.1', port, path: target, headers, rejectUnauthorized: false, agent: false, timeout: patience_ms }, (r) => {
+      const parts = [];
+      r.on('data', (d) => parts.push(d)).on('end', () => done({ status: r.statusCode, headers: r.headers, body: Buffer.concat(parts) })).on('error', fail);
+    }).on('error', fail);
+  });
 }

@@ -90,3 +90,51 @@ export class Crowd {
     await this.ended;
   }
 }
+
+function lgFlags({ port, target, bytes, streams, connections, fields = {}, clear }) {
+  return [path.join(programs, 'lg'), `${port}`, target, ...(clear ? [] : ['-t']), ...(streams ? ['-2', `${streams}`] : []), '-c', `${connections}`,
+    '-b', `${bytes}`, ...Object.entries(fields).flatMap(([n, v]) => ['-H', `${n}: ${v}`])];
+}
+
+// A new connection for each request, with a handshake of that kind ("full", "resumed"); see lg.c.
+export async function handshakes({ kind, seconds, cores = '1', ...load }) {
+  const r = JSON.parse(await run(['taskset', '-c', cores, ...lgFlags(load), '-f', kind, '-s', `${seconds}`], (seconds + 30) * 1000));
+  const resumed = kind === 'resumed' ? r.requests : 0;
+  if (r.resumed < resumed * 0.99 || r.resumed > resumed + load.connections) throw new Error(`${r.requests} handshakes, ${r.resumed} of them resumed`);
+  return r;
+}
+
+// Connections that stand and have had one answer each; see lg.c.
+export class Standing {
+  static async gather({ cores = '1', seconds = 1, ...load }) {
+    const s = new Standing();
+    s.child = spawn('taskset', ['-c', cores, ...lgFlags(load), '-i', '-s', `${seconds}`], { stdio: ['pipe', 'pipe', 'pipe'] });
+    s.said = s.errors = '';
+    s.wake = () => {};
+    s.child.stdout.on('data', (d) => (s.said += d, s.wake()));
+    s.child.stderr.on('data', (d) => (s.errors += d));
+    s.ended = new Promise((done) => s.child.once('close', (code) => (s.code = code, s.wake(), done())));
+    await s.line(0);
+    return s;
+  }
+
+  async line(n) {
+    for (;;) {
+      const lines = this.said.split('\n');
+      if (lines.length > n + 1) return lines[n];
+      if (this.code !== undefined) throw new Error(`lg ended with ${this.code}: ${this.errors}`);
+      await new Promise((done) => (this.wake = done));
+    }
+  }
+
+  // As many requests as go through: { requests, seconds, rps, p50_us, p99_us, errors, head_bytes }.
+  async load() {
+    this.child.stdin.write('go\n');
+    return JSON.parse(await this.line(1));
+  }
+
+  async leave() {
+    this.child.stdin.end();
+    await this.ended;
+  }
+}

@@ -2,12 +2,14 @@
 // of its cache, `plain`, the port of its plain proxy, where it has one, and for freshet `admin`.
 //
 // Options: origin (port), cores ("0" or "0,1"), workers, folder (ours, emptied), response (a file: what the bare servers answer),
-// memory (freshet's, "256M"), flags (freshet's, more of them), files: path to bytes of a body (H2O's).
+// memory (freshet's, "256M"), flags (freshet's, more of them), files: path to bytes of a body (H2O's), tls: whether it speaks TLS 1.3
+// with HTTP/1.1 and HTTP/2 as well, at the port `tls` of the Server, with the same certificate as all others.
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { certificate } from './certificate.mjs';
 import { freePort } from './port.mjs';
 import { Server } from './server.mjs';
 
@@ -45,6 +47,13 @@ function bare(program, title, from) {
   };
 }
 
+// { port, lines }: `lines` is what a configuration says of TLS, made by `write` of the port and the certificate's files.
+async function withTls(wanted, folder, write) {
+  if (!wanted) return { lines: '' };
+  const port = await freePort();
+  return { port, lines: write(port, certificate(folder)) };
+}
+
 // Varnish logs each step of a request into memory, for varnishlog; the access log of others is off, so is this.
 const vslMask = ['Begin', 'End', 'Link', 'SessOpen', 'SessClose', 'Timestamp', 'ReqStart', 'ReqMethod', 'ReqURL', 'ReqProtocol', 'ReqHeader',
   'ReqUnset', 'ReqAcct', 'RespProtocol', 'RespStatus', 'RespReason', 'RespHeader', 'RespUnset', 'BereqMethod', 'BereqURL', 'BereqProtocol',
@@ -59,14 +68,15 @@ export const peers = {
   freshet: {
     title: 'freshet',
     version: () => `${first(/(\d\S*)/, says(freshetProgram, 'version'))}, ${says('git', '-C', repository, 'rev-parse', '--short', 'HEAD')}`,
-    async start({ origin, cores, workers, folder, memory = '256M', flags = [] }) {
+    async start({ origin, cores, workers, folder, memory = '256M', flags = [], tls: wanted }) {
       const port = await freePort(), admin = await freePort();
+      const tls = await withTls(wanted, folder, (p, { cert, key }) => `https: ["127.0.0.1:${p}"]\ncert: "${cert}"\nkey: "${key}"`);
       const config = configure(folder, 'freshet.yaml',
-        { ORIGIN: origin, PORT: port, ADMIN: admin, WORKERS: workers, FOLDER: folder, MEMORY: memory });
+        { ORIGIN: origin, PORT: port, ADMIN: admin, WORKERS: workers, FOLDER: folder, MEMORY: memory, TLS: tls.lines });
       const s = await Server.start('freshet', [freshetProgram, 'run', config, ...flags], { port, cores, folder,
         // Its port is tried for a moment before it is opened for good.
         ready: (_, server) => fs.readFileSync(server.log, 'utf8').includes('listening on') });
-      return Object.assign(s, { plain: port, admin });
+      return Object.assign(s, { plain: port, admin, tls: tls.port });
     },
   },
 
@@ -80,22 +90,28 @@ export const peers = {
   nginx: {
     title: 'nginx proxy_cache',
     version: () => first(/nginx\/(\S+)/, says('/usr/sbin/nginx', '-v')),
-    async start({ origin, cores, workers, folder }) {
+    async start({ origin, cores, workers, folder, tls: wanted }) {
       const port = await freePort(), plain = await freePort();
-      const config = configure(folder, 'nginx.conf', { ORIGIN: origin, PORT: port, PLAIN: plain, WORKERS: workers, FOLDER: folder });
+      const tls = await withTls(wanted, folder, (p, { cert, key }) => `listen 127.0.0.1:${p} ssl http2 reuseport backlog=16384;
+        ssl_certificate ${cert};
+        ssl_certificate_key ${key};
+        ssl_protocols TLSv1.3;`);
+      const config = configure(folder, 'nginx.conf', { ORIGIN: origin, PORT: port, PLAIN: plain, WORKERS: workers, FOLDER: folder, TLS: tls.lines });
       const s = await Server.start('nginx', ['/usr/sbin/nginx', '-p', folder, '-c', config], { port, cores, folder });
-      return Object.assign(s, { plain });
+      return Object.assign(s, { plain, tls: tls.port });
     },
   },
 
   haproxy: {
     title: 'HAProxy cache',
     version: () => first(/version (\S+)/, says('/usr/sbin/haproxy', '-v')),
-    async start({ origin, cores, workers, folder }) {
+    async start({ origin, cores, workers, folder, tls: wanted }) {
       const port = await freePort(), plain = await freePort();
-      const config = configure(folder, 'haproxy.cfg', { ORIGIN: origin, PORT: port, PLAIN: plain, WORKERS: workers });
+      const tls = await withTls(wanted, folder, (p, { pem }) =>
+        `bind 127.0.0.1:${p} backlog 16384 shards by-thread ssl crt ${pem} alpn h2,http/1.1 ssl-min-ver TLSv1.3`);
+      const config = configure(folder, 'haproxy.cfg', { ORIGIN: origin, PORT: port, PLAIN: plain, WORKERS: workers, TLS: tls.lines });
       const s = await Server.start('haproxy', ['/usr/sbin/haproxy', '-db', '-f', config], { port, cores, folder });
-      return Object.assign(s, { plain });
+      return Object.assign(s, { plain, tls: tls.port });
     },
   },
 
@@ -138,20 +154,37 @@ export const peers = {
   h2o: {
     title: 'H2O static files',
     version: () => first(/version (\S+)/, says('/usr/bin/h2o', '--version')),
-    async start({ cores, workers, folder, files = {} }) {
+    async start({ cores, workers, folder, files = {}, tls: wanted }) {
       const port = await freePort();
+      const tls = await withTls(wanted, folder, (p, { cert, key }) =>
+        `listen:\n  host: 127.0.0.1\n  port: ${p}\n  ssl:\n    certificate-file: ${cert}\n    key-file: ${key}`);
       for (const [name, bytes] of Object.entries(files)) {
         const file = path.join(folder, 'files', name);
         fs.mkdirSync(path.dirname(file), { recursive: true });
         fs.writeFileSync(file, Buffer.alloc(bytes, 'x'));
       }
-      const config = configure(folder, 'h2o.conf', { PORT: port, WORKERS: workers, FOLDER: folder, USER: os.userInfo().username });
-      return Server.start('h2o', ['/usr/bin/h2o', '-c', config], { port, cores, folder });
+      const config = configure(folder, 'h2o.conf', { PORT: port, WORKERS: workers, FOLDER: folder, USER: os.userInfo().username, TLS: tls.lines });
+      const s = await Server.start('h2o', ['/usr/bin/h2o', '-c', config], { port, cores, folder });
+      return Object.assign(s, { tls: tls.port });
     },
   },
 };
 
+// The limit of the tables with TLS; no other table has it. Of HTTP/1.1 and HTTP/2, as the client asks.
+export const bareTls = {
+  title: 'bare',
+  async start({ cores, folder, response }) {
+    const port = await freePort();
+    const s = await Server.start('bare_tls', [path.join(programs, 'bare_tls'), `${port}`, response, certificate(folder).pem], { port, cores, folder });
+    return Object.assign(s, { tls: port });
+  },
+};
+
+// `flags`: those of a freshet that asks it with TLS.
 export async function startOrigin({ cores, folder }) {
-  const port = await freePort();
-  return Server.start('origin', [path.join(programs, 'origin'), `${port}`], { port, cores, folder });
+  const port = await freePort(), secure = await freePort(), cert = path.join(folder, 'origin.pem'), key = path.join(folder, 'origin.key');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30', '-subj', '/CN=bench',
+    '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'pipe' });
+  const s = await Server.start('origin', [path.join(programs, 'origin'), `${port}`, `${secure}`, cert, key], { port, cores, folder });
+  return Object.assign(s, { flags: ['--origin', `https://127.0.0.1:${secure}`, '--origin-ca', cert] });
 }

@@ -2,9 +2,9 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { ask, Client } from './client.mjs';
+import { ask, askTls, Client } from './client.mjs';
 import { request } from './heads.mjs';
-import { peers, startOrigin } from './peers.mjs';
+import { bareTls, peers, startOrigin } from './peers.mjs';
 
 // Caches and logs in memory where there is such a file system: no disk is measured.
 const base = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
@@ -25,7 +25,7 @@ export class World {
     fs.rmSync(folder, { recursive: true, force: true });
     fs.mkdirSync(folder);
     fs.chmodSync(folder, 0o755);
-    return (this.servers[name] = await peers[peer].start({ origin: this.origin.port, folder, ...options }));
+    return (this.servers[name] = await (peer === 'bare_tls' ? bareTls : peers[peer]).start({ origin: this.origin.port, folder, ...options }));
   }
 
   async stop(name) {
@@ -58,6 +58,19 @@ export class World {
       await new Promise((done) => setTimeout(done, 20));
     }
     throw new Error(`${name}: ${target}: no hit after 50 requests`);
+  }
+
+  // The same over TLS, with the Host that lg sends. Returns { headers, body }.
+  async warmTls(name, target, fields = {}) {
+    const port = this.servers[name].tls, own = await ask(this.origin.port, request(target));
+    for (let tries = 0; tries < 50; tries++) {
+      const before = await this.asked(), answer = await askTls(port, target, fields);
+      if (answer.status !== 200) throw new Error(`${name}: ${target}: status ${answer.status} over TLS`);
+      if (!answer.headers['content-encoding'] && !answer.body.equals(own.body)) throw new Error(`${name}: ${target}: not the origin's body, over TLS`);
+      if (tries > 0 && (await this.asked()) === before) return answer;
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    throw new Error(`${name}: ${target}: no hit after 50 requests over TLS`);
   }
 
   // Asks for each target once, on one connection.

@@ -10,6 +10,8 @@ export const title = 'Pass and miss';
 
 const sizes = [1024, 10240];
 const connections = 64;
+const secure = 'freshet-https'; // it asks the origin with TLS, over the connections that it keeps
+const title_of = (n) => (n === secure ? 'freshet, https:// origin' : peers[n].title);
 let unique = 0; // each run has URLs of its own
 
 // Every request must reach the origin; the few that are under way when wrk stops may be one more each.
@@ -26,16 +28,17 @@ export async function run({ rounds, seconds, quick, have, say }) {
   try {
     const names = have.filter((n) => !['bare', 'uring', 'h2o'].includes(n));
     for (const n of names) await world.start(n, { cores: '0', workers: 1 });
+    await world.start('freshet', { cores: '0', workers: 1, flags: world.origin.flags }, secure);
     for (const bytes of quick ? [1024] : sizes) {
       const target = `/b${bytes},n/pass`;
       for (const n of names) await world.warm(n, target, {}, { hits: false });
       const pass = await interleaved(names, rounds, async (n) => checked(n, await world.measured(n, (s) =>
         wrk({ port: s.plain ?? s.port, target, connections, seconds }))));
-      const miss = await interleaved(names, rounds, async (n) => checked(n, await world.measured(n, (s) =>
+      const miss = await interleaved([...names, secure], rounds, async (n) => checked(n, await world.measured(n, (s) =>
         wrk({ port: s.port, target: '/', connections, seconds, script: 'unique.lua', scriptArgs: [`/b${bytes}/miss-${unique++}-`] }))));
       cells.push({ bytes, pass, miss });
       for (const [what, cell] of [['pass', pass], ['miss', miss]]) {
-        say(`${what}, ${size(bytes)}: ${names.map((n) => `${n} ${number(median(cell[n].cpu_us))}`).join(', ')}`);
+        say(`${what}, ${size(bytes)}: ${Object.keys(cell).map((n) => `${n} ${number(median(cell[n].cpu_us))}`).join(', ')}`);
       }
     }
   } finally {
@@ -50,7 +53,7 @@ are plain proxies here, without a cache. Miss: a URL that was never asked for, e
 reached the origin.`];
   for (const { bytes, pass, miss } of cells) {
     for (const [what, cell] of [['Pass', pass], ['Storing miss', miss]]) {
-      const rows = Object.entries(cell).map(([n, f]) => [what === 'Pass' ? peers[n].title.replace(/ (proxy_cache|cache)$/, '') : peers[n].title,
+      const rows = Object.entries(cell).map(([n, f]) => [what === 'Pass' ? title_of(n).replace(/ (proxy_cache|cache)$/, '') : title_of(n),
         number(median(f.cpu_us)), number(ratio(f.cpu_us, cell.freshet.cpu_us)), number(median(f.rps), 0), number(median(f.p99))]);
       parts.push(`**${what}, ${size(bytes)}**\n\n${table(['', 'CPU µs', '× freshet', 'requests/s', 'p99 ms'], rows)}`);
     }
@@ -68,6 +71,8 @@ export function musts({ cells }) {
   for (const { bytes, pass, miss } of cells) {
     below(`pass-nginx-${bytes}`, `pass, ${size(bytes)}`, pass, 'nginx', 'nginx as a plain proxy');
     below(`pass-haproxy-${bytes}`, `pass, ${size(bytes)}`, pass, 'haproxy', 'HAProxy as a plain proxy');
+    const x = miss[secure] && ratio(miss[secure].cpu_us, miss.freshet.cpu_us);
+    if (x) list.push({ id: `miss-https-${bytes}`, what: `storing miss from an https:// origin, pooled, ${size(bytes)}`, must: '≤ 1.3 × the clear one', measured: `${number(x)} ×`, holds: x <= 1.3 });
     below(`miss-${bytes}`, `storing miss, ${size(bytes)}`, miss, 'nginx', "nginx proxy_cache's miss");
   }
   return list;

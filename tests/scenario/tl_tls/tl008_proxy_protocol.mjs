@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import tls from 'node:tls';
 import { Raw, check, equal, reply, request, scenario, soon } from '../lib.mjs';
+import { Frames } from '../h2.mjs';
 import { certificate, hello } from '../tls.mjs';
 
 const mark = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
@@ -59,6 +60,12 @@ await scenario({ answer, flags }, async ({ cases, freshet }) => {
       equal((await get(c)).body, 'for 192.0.2.1 by https');
       c.close();
     }
+  });
+  await cases.check('and HTTP/2', async () => {
+    const c = await begin(secure, v2('192.0.2.9'));
+    const f = new Frames(tls.connect({ socket: c.socket, servername: 'test', rejectUnauthorized: false, ALPNProtocols: ['h2'] }));
+    equal((await f.get('/', {}, { scheme: 'https' })).body, 'for 192.0.2.9 by https');
+    f.close();
   });
   await cases.check('header and request, or handshake, in one piece', async () => {
     const c = await begin(clear, Buffer.concat([v2('192.0.2.7'), Buffer.from(request('/') + request('/'))]));

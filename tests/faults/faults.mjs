@@ -1,14 +1,20 @@
 // The n-th call of each function of the system fails, for all n, over a short life: store, hit, miss, purge, reload, logs reopened, the end, and a
 // second life on the same state folder. Right is: a right answer, an error that says so, or a closed connection; freshet serves again afterwards, ends when
 // it is told to, and if it cannot start or go on it says why in words. A report of a sanitizer, a crash and another page are wrong.
-// Usage: node tests/faults/run.mjs [--seconds N] [--call NAME] [FRESHET]     N: 60; as many faults as fit, taken by dice
-// FAULTS_SEED=N throws the dice of a run before.
+// The n-th allocation fails as well (mem_alloc, mem_try and pages_map of test builds; malloc of builds without a sanitizer): memory without which nothing
+// can go on ends the process, in words, and the next life finds all that was durable; all other memory is gone without (docs/decisions/077-no-memory.md).
+// scenarios U9
+// Usage: node tests/faults/faults.mjs [--seconds N] [--call NAME[,NAME]] [--spread N] [FRESHET]
+//   --seconds N   60; as many faults as fit, taken by dice. FAULTS_SEED=N throws the dice of a run before.
+//   --spread N    no dice: of each kind of fault about N, spread over all of its calls
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import http2 from 'node:http2';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { alarm } from '../process.mjs';
 
@@ -17,21 +23,27 @@ const option = (name, otherwise) => {
   const i = args.indexOf(name);
   return i < 0 ? otherwise : args.splice(i, 2)[1];
 };
-const seconds = +option('--seconds', 60), only = option('--call');
+const spread = +option('--spread', 0), seconds = +option('--seconds', spread ? 3600 : 60), only = option('--call')?.split(',');
 const program = path.resolve(args[0] ?? 'build-dev/src/freshet');
 const token = 'token-of-the-tests', patience_ms = 20_000;
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'freshet-faults-'));
 const library = path.join(base, 'faults.so');
-execFileSync('cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', library, path.join(here, 'faults.c'), '-ldl']);
 // The sanitizer's library must come before all others.
 const asan = fs.readFileSync(program).includes('__asan_init') ? execFileSync('cc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim() : '';
+execFileSync('cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', ...(asan ? [] : ['-DWITH_MALLOC']), '-o', library, path.join(here, 'faults.c'), '-ldl']);
+
+// A certificate for the part by TLS.
+execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost',
+  '-keyout', path.join(base, 'key.pem'), '-out', path.join(base, 'cert.pem')], { stdio: 'ignore' });
 
 let state = +(process.env.FAULTS_SEED ?? Date.now() & 0xffff);
-console.log(`FAULTS_SEED=${state}`);
+if (!spread) console.log(`FAULTS_SEED=${state}`);
 const below = (n) => {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
   return Math.floor((state / 4294967296) * n);
 };
+
+let passed = 0, failed = 0, in_words_n = 0;
 
 // ---- an origin, and one question ----
 
@@ -56,16 +68,31 @@ function ask(socketPath, method, url, body = '') {
   });
 }
 
+// The same by TLS and HTTP/2.
+function askByTls(socketPath, url) {
+  return new Promise((resolve) => {
+    const end = (r) => (clearTimeout(timer), session.destroy(), resolve(r));
+    const timer = setTimeout(() => end({ status: -1 }), patience_ms);
+    const session = http2.connect('https://localhost', { createConnection: () => tls.connect({ path: socketPath, servername: 'localhost', ALPNProtocols: ['h2'], rejectUnauthorized: false }) });
+    session.on('error', () => end({ status: 0 })).on('close', () => end({ status: 0 }));
+    const stream = session.request({ ':path': url, ':authority': 'localhost' });
+    let status = 0, text = '';
+    stream.setEncoding('latin1').on('response', (h) => (status = h[':status'])).on('data', (d) => (text += d)).on('end', () => end({ status, text, whole: !stream.aborted && stream.rstCode === 0 }));
+    stream.on('error', () => end({ status: 0 })).on('close', () => end({ status: 0 }));
+  });
+}
+
 // ---- a life ----
 
 class Life {
   constructor(folder, env) {
     this.said = '';
+    this.is_well = !env.FAULT_CALL;
     this.folder = folder;
-    this.child = spawn(program, ['run', '--origin', `http://localhost:${origin.address().port}`, '--listen', `unix:${folder}/front`, '--admin', `unix:${folder}/admin`,
+    this.child = spawn(program, ['run', '--origin', `http://localhost:${origin.address().port}`, '--listen', `unix:${folder}/front`, '--https', `unix:${folder}/tls`, '--cert', `${base}/cert.pem`, '--key', `${base}/key.pem`, '--admin', `unix:${folder}/admin`,
       '--state', `${folder}/state`, '--token', token, '--workers', '1', '--disk', '16M', '--memory', '8M', '--io', 'epoll', '--access-log', `${folder}/log`,
       '--sandbox', 'off', '--drain-timeout', '2s'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, FRESHET_RUNTIME_DIR: `${folder}/runtime`,
-      ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:verify_asan_link_order=0', LD_PRELOAD: [asan, library].filter(Boolean).join(':'), ...env } });
+      ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=1:verify_asan_link_order=0', LD_PRELOAD: [asan, library].filter(Boolean).join(':'), ...env } });
     this.child.stderr.setEncoding('utf8').on('data', (d) => (this.said += d));
     this.ended = new Promise((r) => this.child.on('close', (code, signal) => r((this.end = { code, signal }))));
   }
@@ -80,7 +107,8 @@ class Life {
     const wrong = [], at = path.join(this.folder, 'front');
     const one = async (method, url, body) => {
       if (this.end) return { status: 0 };
-      const r = await ask(at, method, url, body);
+      const r = method === 'TLS' ? await askByTls(path.join(this.folder, 'tls'), url) : await ask(at, method, url, body);
+      if (this.is_well && r.status !== 200) wrong.push(`${method} ${url}: ${r.status} without a fault`);
       if (r.status === -1) wrong.push(`${method} ${url}: no answer`);
       if (r.status === 200 && r.whole && r.text !== content(url)) wrong.push(`${method} ${url}: ${r.text.length} bytes, not its own`);
       // 400: what the origin says of a request that was cut on its way.
@@ -88,7 +116,7 @@ class Life {
       return r;
     };
     if (await this.serves()) {
-      for (const [method, url, body] of [['GET', '/x'], ['GET', '/x'], ['GET', '/big'], ['GET', '/big'], ['POST', '/p', 'abc'], ['GET', '/y']]) await one(method, url, body);
+      for (const [method, url, body] of [['GET', '/x'], ['GET', '/x'], ['GET', '/big'], ['GET', '/big'], ['POST', '/p', 'abc'], ['GET', '/y'], ['TLS', '/big'], ['TLS', '/v']]) await one(method, url, body);
       if (!this.end) await ask(path.join(this.folder, 'admin'), 'POST', '/api/v1/purge', '{"cache_tags":["all"]}');
       for (const signal of ['SIGHUP', 'SIGUSR1']) if (!this.end) this.child.kill(signal);
       await one('GET', '/x');
@@ -105,6 +133,7 @@ class Life {
     if (alarm.test(this.said)) wrong.push(this.said.split('\n').filter((l) => alarm.test(l))[0]);
     // No memory and no thread end the process on purpose, in words.
     const in_words = this.end.signal === 'SIGABRT' && /freshet: (out of memory|the system gives it no more threads)/.test(this.said);
+    if (in_words) in_words_n++;
     if ((this.end.signal && !in_words && !wrong.includes('it does not end')) || (this.end.code !== 0 && !this.end.signal && !spoke))
       wrong.push(`it ended with ${this.end.signal ?? this.end.code}: ${this.said.trim().split('\n').slice(-2).join(' | ')}`);
     return wrong;
@@ -127,7 +156,13 @@ async function lives(env, second) {
 
 const errnos = { EIO: 5, ENOMEM: 12, EMFILE: 24, ENOSPC: 28, EPIPE: 32, ECONNABORTED: 103, ECONNRESET: 104, ECONNREFUSED: 111 };
 const errors = { open: ['EMFILE', 'ENOSPC'], pwrite: ['ENOSPC', 'EIO'], socket: ['EMFILE'], accept4: ['EMFILE', 'ECONNABORTED'], recv: ['ECONNRESET', 'ENOMEM'],
-  send: ['EPIPE', 'ENOMEM'], sendmsg: ['EPIPE'], writev: ['ECONNRESET'], connect: ['ECONNREFUSED', 'ENOMEM'], mmap: ['ENOMEM'], write: ['ENOSPC'] };
+  send: ['EPIPE', 'ENOMEM'], sendmsg: ['EPIPE'], writev: ['ECONNRESET'], connect: ['ECONNREFUSED', 'ENOMEM'], mmap: ['ENOMEM'], write: ['ENOSPC'],
+  mem_alloc: ['ENOMEM'], mem_try: ['ENOMEM'], pages_map: ['ENOMEM'], malloc: ['ENOMEM'] };
+
+// Which calls of n fail: all of them, or some from the first to the last, closer to each other towards the end: most of what is taken from the heap is taken
+// at the start, of which there is one for a thousand requests.
+const numbers = (n) => spread && n > spread ? [...new Set(Array.from({ length: spread }, (_, i) => n - Math.round((n - 1) * (i / Math.max(1, spread - 1)) ** 3)))]
+  : Array.from({ length: n }, (_, i) => i + 1);
 
 const faults = [];
 for (const second of [false, true]) {
@@ -135,13 +170,13 @@ for (const second of [false, true]) {
   if (wrong.length) throw new Error(`without a fault: ${wrong}`);
   for (const line of fs.readFileSync(file, 'utf8').trim().split('\n')) {
     const [call, n] = line.split(' ');
-    if (!only || only === call)
-      for (const name of errors[call] ?? ['EIO']) for (let k = 1; k <= +n; k++) faults.push({ call, k, name, second, order: below(1 << 30) });
+    if (!only || only.includes(call))
+      for (const name of errors[call] ?? ['EIO'])
+        for (const k of numbers(+n)) faults.push({ call, k, name, second, order: spread ? 0 : below(1 << 30) });
   }
 }
 faults.sort((a, b) => a.order - b.order);
 const all = faults.length, until = Date.now() + 1000 * seconds;
-let passed = 0, failed = 0;
 async function worker() {
   for (let f; Date.now() < until && (f = faults.pop());) {
     const wrong = await lives({ FAULT_CALL: f.call, FAULT_NTH: `${f.k}`, FAULT_ERRNO: `${errnos[f.name]}` }, f.second);
@@ -154,6 +189,6 @@ await Promise.all([worker(), worker()]);
 origin.close();
 origin.closeAllConnections();
 fs.rmSync(base, { recursive: true, force: true });
-console.log(`${passed + failed} of ${all} faults`);
+console.log(`${passed + failed} of ${all} faults; the process ended in words in ${in_words_n} of them`);
 console.log(`${passed} passed, ${failed} failed, 0 skipped`);
 process.exit(failed || !passed ? 1 : 0);
