@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/certificate.h"
 #include "admin/deploy.h"
 #include "admin/metrics.h"
 #include "admin/origin_api.h"
@@ -306,6 +307,7 @@ void status_answer(struct admin *a, struct request *r, const struct token_rights
     webhook_write(&a->webhooks, rights, &w);
     write_reload(a, rights, &w);
     write_sites(a, r->settings, rights, &w);
+    certificate_write(a->certificates, r->settings, rights, &r->arena, &w);
     answer_open(&w, "origins", '[');
     origins_each(a->origins, write_origin, &(struct origins_writer){ &w, &r->arena, r->settings, rights });
     answer_close(&w, ']');

@@ -20,6 +20,7 @@
 #include "io/system.h"
 #include "origin/trust.h"
 #include "server/acme.h"
+#include "server/certified.h"
 #include "server/confine.h"
 #include "server/load.h"
 #include "server/facts.h"
@@ -71,6 +72,7 @@ struct run {
     struct confinement confinement;
     struct upgrade upgrade;
     struct takeover takeover;
+    struct certified certified;
     struct loop_notice upgrade_wanted; /* somebody asks for it by the admin listener */
     bool replaced;                     /* another process serves */
     bool upgrade_waits;                /* for the end of a reload, a switch, or an upgrade that has failed */
@@ -143,7 +145,7 @@ static void worker_gone(struct worker *w)
         return;
     }
     timer_stop(&r->p.loop, &r->sweep);
-    process_acme_stop(r->p.acme);
+    process_acme_stop(r->p.acme, false);
     process_tls_stop(r->p.tls);
     timer_stop(&r->p.loop, &r->facts_watch.again);
     process_disk_stop(&r->p, &r->disk_watch);
@@ -427,7 +429,7 @@ static void upgrade_leaves(struct upgrade *u)
 {
     struct run *r = CONTAINER_OF(u, struct run, upgrade);
     remove_admin_file(r);
-    process_acme_stop(r->p.acme);
+    process_acme_stop(r->p.acme, true);
 #ifdef FRESHET_CONTROL
     if (r->control)
         control_leave(r->control);
@@ -514,6 +516,10 @@ static void init_admin(struct run *r)
     a->deploys = &r->p.deploys;
     a->facts = r->p.facts;
     a->tokens = &r->p.tokens;
+    if (r->p.tls) {
+        certified_init(&r->certified, r->p.tls, r->p.acme);
+        a->certificates = &r->certified.desk;
+    }
     a->workers = r->p.workers_n;
     a->counters = mem_alloc(a->workers * sizeof(struct counters *));
     for (size_t i = 0; i < a->workers; i++)
@@ -753,6 +759,8 @@ int run_verb(const struct cli *cli)
     if (r->takeover.is_heir)
         process_disk_find(&r->disk_watch);
     takeover_ready(&r->takeover, &r->p);
+    if (r->takeover.is_heir)
+        process_acme_take_over(r->p.acme);
     start_store(r);
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);
