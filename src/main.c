@@ -112,6 +112,7 @@ static int dispatch(const struct cli *cli)
     case CLI_EXPLAIN: return client_explain(cli);
     case CLI_STATUS: return client_status(cli);
     case CLI_TOKEN: return client_token(cli);
+    case CLI_ORIGIN: return client_origin(cli);
     case CLI_UPGRADE: return client_upgrade(cli);
     case CLI_TRUST: return client_trust(cli);
     case CLI_VERSION: printf("freshet %s\n", FRESHET_VERSION); return 0;

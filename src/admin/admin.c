@@ -11,6 +11,7 @@
 #include "admin/explain.h"
 #include "admin/foreign.h"
 #include "admin/metrics.h"
+#include "admin/origin_api.h"
 #include "admin/purge.h"
 #include "admin/purge_method.h"
 #include "admin/saved.h"
@@ -109,17 +110,43 @@ static void show_upgrade(struct admin *a, struct request *r, const struct access
     upgrade_api_show(a, r);
 }
 
+static void list_origins(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)body;
+    origin_api_list(a, r, &by->rights);
+}
+
+static void drain_origin(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    origin_api_drain(a, r, &by->rights, true, body);
+}
+
+static void undrain_origin(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    origin_api_drain(a, r, &by->rights, false, body);
+}
+
 /* ---- what there is ---- */
 
 static void (*const answers[ROUTES])(struct admin *a, struct request *r, const struct access *by,
                                      struct str body) = {
-    [ROUTE_PURGE] = purge,           [ROUTE_PURGE_METHOD] = purge_by_method,
-    [ROUTE_FOREIGN] = foreign,       [ROUTE_EXPLAIN] = explain,
-    [ROUTE_STATUS] = status,         [ROUTE_DEPLOY] = NULL, /* see admin_answer: it may take a while */
-    [ROUTE_TOKENS] = list_tokens,    [ROUTE_CREATE] = create_token,
-    [ROUTE_UPGRADE] = begin_upgrade, [ROUTE_UPGRADED] = show_upgrade,
-    [ROUTE_REVOKE] = revoke_token,   [ROUTE_HEALTH] = health,
-    [ROUTE_READY] = readiness,       [ROUTE_METRICS] = metrics,
+    [ROUTE_PURGE] = purge,
+    [ROUTE_PURGE_METHOD] = purge_by_method,
+    [ROUTE_FOREIGN] = foreign,
+    [ROUTE_EXPLAIN] = explain,
+    [ROUTE_STATUS] = status,
+    [ROUTE_DEPLOY] = NULL, /* see admin_answer: it may take a while */
+    [ROUTE_TOKENS] = list_tokens,
+    [ROUTE_CREATE] = create_token,
+    [ROUTE_UPGRADE] = begin_upgrade,
+    [ROUTE_UPGRADED] = show_upgrade,
+    [ROUTE_REVOKE] = revoke_token,
+    [ROUTE_HEALTH] = health,
+    [ROUTE_READY] = readiness,
+    [ROUTE_METRICS] = metrics,
+    [ROUTE_ORIGINS] = list_origins,
+    [ROUTE_DRAIN] = drain_origin,
+    [ROUTE_UNDRAIN] = undrain_origin,
 };
 
 static void digest_of(struct str text, unsigned char out[ADMIN_DIGEST_BYTES])
@@ -183,7 +210,8 @@ static bool purges(enum routes_id route)
 
 static bool changes_facts(enum routes_id route)
 {
-    return route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE;
+    return route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE || route == ROUTE_DRAIN ||
+           route == ROUTE_UNDRAIN;
 }
 
 /* Whatever changes the store would be lost. But what is purged before the worker leaves is passed on, and its
@@ -228,7 +256,8 @@ bool admin_answer(struct admin *a, struct request *r, struct object *o, struct s
 static bool wants_body(enum routes_id route)
 {
     return route == ROUTE_PURGE || route == ROUTE_DEPLOY || route == ROUTE_CREATE ||
-           route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN;
+           route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN || route == ROUTE_DRAIN ||
+           route == ROUTE_UNDRAIN;
 }
 
 static bool decide(struct source *s, struct request *r)
@@ -302,6 +331,7 @@ void admin_init(struct admin *a)
     CHECK(a->token.n > 0 && a->tokens);
     digest_of(a->token, a->digest);
     lock_init(&a->lock);
+    lock_init(&a->drain_lock);
     a->purges_n = 0;
     a->rate_second = a->rate_used = 0;
     a->source = (struct source){ .name = STR("admin"),
@@ -333,6 +363,7 @@ void admin_fini(struct admin *a)
 {
     OPENSSL_cleanse(a->digest, sizeof(a->digest));
     lock_fini(&a->lock);
+    lock_fini(&a->drain_lock);
     wrong_tokens_fini(&a->wrong_tokens);
     webhook_fini(&a->webhooks);
     upgrade_api_fini(a);

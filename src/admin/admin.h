@@ -48,6 +48,7 @@ struct admin {
     _Atomic bool ready; /* false before all listeners are up, and from the drain on */
     /* its own */
     unsigned char digest[ADMIN_DIGEST_BYTES]; /* of the token */
+    struct lock drain_lock;                   /* held while an origin is drained and that becomes a fact */
     struct lock lock;                         /* guards those of the members below that are not atomic */
     struct admin_purge purges[ADMIN_PURGES_KEPT];
     size_t purges_n;          /* ever */

@@ -4,6 +4,7 @@
 
 #include "admin/access.h"
 #include "admin/answer.h"
+#include "admin/origin_api.h"
 #include "admin/status.h"
 #include "cache/disk.h"
 #include "cache/named.h"
@@ -597,9 +598,13 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
         answer_str(&w, "advice", advice);
     write_request(x, &w);
     write_rules(x, came, a, &w);
+    struct upstream *u = upstream_of(admin->origins, x->site, f->now.mono_ms);
+    size_t next = upstream_next(u, x->site, f->now.mono_ms);
     answer_open(&w, "origin", '{');
-    status_origin(origins_get(admin->origins, &x->site->origin_address), a, &w);
+    status_origin(u->v[next < u->n ? next : 0].origin, a, &w);
     answer_close(&w, '}');
+    if (u->n > 1)
+        origin_api_write(admin, x->site, "origins", &w);
     write_resource(x, f, &w);
     write_stored(x, f, &w);
     answer_close(&w, '}');

@@ -182,6 +182,21 @@ static int64_t failed_in_row(struct origin *o)
     return (int64_t)atomic_load_explicit(&o->failed_in_row, memory_order_relaxed);
 }
 
+static int64_t outstanding(struct origin *o)
+{
+    return atomic_load_explicit(&o->outstanding, memory_order_relaxed);
+}
+
+static int64_t sick(struct origin *o)
+{
+    return origin_is_sick(o);
+}
+
+static int64_t drained(struct origin *o)
+{
+    return origin_is_drained(o);
+}
+
 static void add_origin(struct origin *o, void *ctx)
 {
     const struct origin_metric *m = ctx;
@@ -199,6 +214,10 @@ static void add_origins(const struct admin *a, struct buf *b)
         { "origin_failed_total", "counter", "Failures of this origin", failed, b },
         { "origin_failed_in_row", "gauge", "Failures of this origin since its last answer", failed_in_row,
           b },
+        { "origin_outstanding", "gauge", "Requests that this origin has to answer, and tunnels to it",
+          outstanding, b },
+        { "origin_sick", "gauge", "1 while this origin has failed too often in a row", sick, b },
+        { "origin_drained", "gauge", "1 while this origin is to get nothing new", drained, b },
     };
     for (size_t i = 0; i < COUNT_OF(metrics); i++) {
         begin(b, metrics[i].name, metrics[i].kind, metrics[i].help);

@@ -5,6 +5,7 @@
 
 #include "admin/deploy.h"
 #include "admin/metrics.h"
+#include "admin/origin_api.h"
 #include "cache/disk.h"
 #include "cache/room.h"
 #include "store/facts.h"
@@ -161,7 +162,8 @@ static void write_sites(struct admin *a, const struct settings *s, const struct 
         for (size_t k = 0; k < site->hosts.n; k++)
             answer_str(w, NULL, site->hosts.v[k]);
         answer_close(w, ']');
-        answer_str(w, "origin", site->origin);
+        answer_str(w, "origin", site->origin_text);
+        origin_api_write(a, site, "origins", w);
         deploy_write(a, site->name, w);
         answer_close(w, '}');
     }
@@ -188,6 +190,8 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
     answer_str(w, "health", origin_is_sick(o) ? STR("sick") : in_row ? STR("failing") : STR("good"));
     answer_int(w, "in_use", atomic_load_explicit(&o->in_use, memory_order_relaxed));
     answer_int(w, "waiting", origin_waiting(o));
+    answer_int(w, "outstanding", atomic_load_explicit(&o->outstanding, memory_order_relaxed));
+    answer_bool(w, "drained", origin_is_drained(o));
     answer_int(w, "answered", (int64_t)atomic_load_explicit(&o->answered, memory_order_relaxed));
     answer_int(w, "failed", (int64_t)atomic_load_explicit(&o->failed, memory_order_relaxed));
     answer_int(w, "failed_in_row", (int64_t)in_row);
@@ -207,12 +211,19 @@ struct origins_writer {
     const struct token_rights *rights;
 };
 
-/* Is it the origin of a site of the token? Those that no site has any more are for tokens of all sites. */
+static bool has_origin(const struct site_settings *site, const struct origin *o)
+{
+    for (size_t i = 0; i < site->origin.n; i++)
+        if (origin_is_at(o, &site->origin_list[i].at))
+            return true;
+    return false;
+}
+
+/* Is it an origin of a site of the token? Those that no site has any more are for tokens of all sites. */
 static bool may_origin(const struct origin *o, const struct origins_writer *w)
 {
     for (size_t i = 0; i < w->settings->sites_n && !w->rights->every_site; i++)
-        if (token_may_site(w->rights, w->settings->sites[i].name) &&
-            origin_is_at(o, &w->settings->sites[i].origin_address))
+        if (token_may_site(w->rights, w->settings->sites[i].name) && has_origin(&w->settings->sites[i], o))
             return true;
     return w->rights->every_site;
 }

@@ -92,6 +92,20 @@ static void print_origin(const json_t *o)
     putchar('\n');
 }
 
+/* When there are several: the one above is the next. */
+static void print_origins(const json_t *origins)
+{
+    for (size_t i = 0; i < json_array_size(origins); i++) {
+        const json_t *o = json_array_get(origins, i);
+        report_label(i ? "" : "origins");
+        report_safe(stdout, member_text(o, "url"));
+        printf(": ");
+        report_safe(stdout, member_text(o, "state"));
+        printf("%s, %lld outstanding\n", member_is(o, "backup") ? ", backup" : "",
+               (long long)member_number(o, "outstanding"));
+    }
+}
+
 /* The response fields that made it what it is. */
 static void print_rule(const json_t *resource)
 {
@@ -168,6 +182,7 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
     if (member_text(request, "deploy").n)
         report_line("deploy", member_text(request, "deploy"));
     print_origin(json_object_get(answer, "origin"));
+    print_origins(json_object_get(answer, "origins"));
     print_rules(json_object_get(answer, "rules"));
     print_key(member_text(answer, "key"));
     print_resource(json_object_get(answer, "resource"));

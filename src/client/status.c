@@ -167,6 +167,8 @@ static void print_origins(const json_t *origins)
         report_safe(stdout, member_text(o, "address"));
         printf(": ");
         report_count(member_number(o, "in_use"), "connection in use", "connections in use");
+        if (member_is(o, "drained"))
+            printf(", drained: it gets nothing new");
         if (str_eq(member_text(o, "health"), STR("sick")))
             printf(", sick: asked by one page at a time");
         printf(", %lld waiting, ", (long long)member_number(o, "waiting"));

@@ -56,6 +56,10 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                     "with. The secret of a new one is printed once. A token works at once and until it "
                     "expires or is revoked, also after a restart.",
                     1, 2, false },
+    [CLI_ORIGIN] = { STR_INIT("origin"), "origin list [--json] | drain URL [--force] | undrain URL",
+                     "Lists the origins of a running freshet's sites, or drains one: it gets no new request, "
+                     "and what it has begun ends. That lasts until undrain, over reloads and restarts.",
+                     1, 2, false },
     [CLI_UPGRADE] = { STR_INIT("upgrade"), "upgrade",
                       "Starts the program that stands now where a running freshet was started from, in its "
                       "place, with its arguments: it takes over listening sockets and store, and no request "
@@ -86,7 +90,8 @@ enum flag_kind {
 
 #define ON(verb) (1u << (verb))
 #define ON_CLIENT                                                                                            \
-    (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_UPGRADE))
+    (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_ORIGIN) |    \
+     ON(CLI_UPGRADE))
 
 struct flag {
     unsigned verbs;
@@ -144,8 +149,10 @@ static const struct flag flags[] = {
       "create: the site that it is for. Again: more. Default: all sites." },
     { ON(CLI_TOKEN), STR_INIT("expires"), 0, FLAG_TEXT, FORM_ANY, AT(expires), "TIME",
       "create: how long it works: 12h, 90d. Default: until it is revoked." },
-    { ON(CLI_STATUS) | ON(CLI_TOKEN), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json), "",
-      "As JSON, for programs." },
+    { ON(CLI_ORIGIN), STR_INIT("force"), 0, FLAG_SWITCH, FORM_ANY, AT(force), "",
+      "drain: also when a site has no other one then." },
+    { ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_ORIGIN), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json),
+      "", "As JSON, for programs." },
     { ON(CLI_TRUST), STR_INIT("remove"), 0, FLAG_SWITCH, FORM_ANY, AT(remove), "",
       "They believe it no more." },
     { ON(CLI_DEPLOY), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
@@ -235,7 +242,11 @@ static bool refuse_verb(struct parse *p, struct str word)
         return REFUSE(p, "%s %s", quoted, foreign);
     for (enum cli_verb v = 0; v < CLI_VERB_COUNT; v++)
         nearest_offer(&near, verbs[v].name);
-    if (near.name.n)
+    /* --origin is more like a setting than like the verb. */
+    bool is_setting =
+        str_starts(word, STR("--")) &&
+        setting_by_name(str_from_index(str_first(word, str_index(word, '=')), 2), true) < SETTING_COUNT;
+    if (near.name.n && !is_setting)
         return REFUSE(p, "unknown verb %s; did you mean \"%.*s\"?", quoted, STR_ARG(near.name));
     if (str_starts(word, STR("-")))
         return refuse_flag_for_verb(p, word);
@@ -462,23 +473,38 @@ static bool refuse_misplaced(struct parse *p, struct str word)
 }
 
 static const struct str actions[CLI_ACTION_COUNT] = {
-    [CLI_TOKEN_CREATE] = STR_INIT("create"),
-    [CLI_TOKEN_LIST] = STR_INIT("list"),
-    [CLI_TOKEN_REVOKE] = STR_INIT("revoke"),
+    [CLI_TOKEN_CREATE] = STR_INIT("create"), [CLI_TOKEN_LIST] = STR_INIT("list"),
+    [CLI_TOKEN_REVOKE] = STR_INIT("revoke"), [CLI_ORIGIN_LIST] = STR_INIT("list"),
+    [CLI_ORIGIN_DRAIN] = STR_INIT("drain"),  [CLI_ORIGIN_UNDRAIN] = STR_INIT("undrain"),
 };
+
+/* Takes one of the actions from `first` up to `end`. */
+static bool take_action(struct parse *p, struct str word, enum cli_action first, enum cli_action end,
+                        const char *all)
+{
+    enum cli_action i = first;
+    while (i < end && !str_eq(word, actions[i]))
+        i++;
+    p->cli->action = i;
+    return i < end || REFUSE(p, "%s is none; there are %s", report_quote(&p->report, word), all);
+}
 
 /* The action, then the name. */
 static bool take_token_word(struct parse *p, struct str word)
 {
-    struct cli *c = p->cli;
-    if (p->words == 2) {
-        c->name = word;
-        return true;
-    }
-    while (c->action < CLI_ACTION_COUNT && !str_eq(word, actions[c->action]))
-        c->action++;
-    return c->action < CLI_ACTION_COUNT ||
-           REFUSE(p, "%s is none; there are create, list and revoke", report_quote(&p->report, word));
+    if (p->words == 1)
+        return take_action(p, word, CLI_TOKEN_CREATE, CLI_ORIGIN_LIST, "create, list and revoke");
+    p->cli->name = word;
+    return true;
+}
+
+/* The action, then the URL. */
+static bool take_origin_word(struct parse *p, struct str word)
+{
+    if (p->words == 1)
+        return take_action(p, word, CLI_ORIGIN_LIST, CLI_ACTION_COUNT, "list, drain and undrain");
+    p->cli->url = word;
+    return true;
 }
 
 static bool take_word(struct parse *p, char *arg)
@@ -496,6 +522,7 @@ static bool take_word(struct parse *p, char *arg)
     case CLI_CHECK: p->cli->config = arg; return true;
     case CLI_EXPLAIN: p->cli->url = word; return true;
     case CLI_TOKEN: return take_token_word(p, word);
+    case CLI_ORIGIN: return take_origin_word(p, word);
     case CLI_HELP: return take_help_topic(p, word);
     default: break;
     }
@@ -545,6 +572,19 @@ static bool check_token(struct parse *p)
     return c->scopes.n || REFUSE(p, "--scope is missing: purge, read or admin");
 }
 
+static bool check_origin(struct parse *p)
+{
+    const struct cli *c = p->cli;
+    if (c->json && c->action != CLI_ORIGIN_LIST)
+        return REFUSE(p, "--json is for \"freshet origin list\"");
+    if (c->force && c->action != CLI_ORIGIN_DRAIN)
+        return REFUSE(p, "--force is for \"freshet origin drain\"");
+    if (c->action == CLI_ORIGIN_LIST)
+        return !c->url.n || REFUSE(p, "list shows all of them; leave out the rest");
+    return c->url.n || REFUSE(p, "write which one: origin %.*s URL; \"freshet origin list\" shows them",
+                              STR_ARG(actions[c->action]));
+}
+
 /* What no single word can show. */
 static bool check_whole(struct parse *p)
 {
@@ -559,6 +599,8 @@ static bool check_whole(struct parse *p)
         return REFUSE(p, "nothing to purge; say what with --tag, --url, --prefix or --all");
     if (c->verb == CLI_TOKEN)
         return check_token(p);
+    if (c->verb == CLI_ORIGIN)
+        return check_origin(p);
     if (c->verb == CLI_DEPLOY && c->rollback && (c->id.n || c->origin.n))
         return REFUSE(
             p, "--rollback goes back to a release with its id and origin; leave out --id and --origin");
@@ -640,7 +682,8 @@ static const char *string_name(enum text_form form)
     case FORM_SERVER:
     case FORM_HOST: return "HOST";
     case FORM_DIRECTORY:
-    case FORM_ORIGIN: return "URL";
+    case FORM_ORIGIN:
+    case FORM_ORIGINS: return "URL";
     case FORM_FIELD:
     case FORM_TAG_HEADER:
     case FORM_COOKIE:

@@ -15,6 +15,7 @@ enum cli_verb {
     CLI_EXPLAIN, /* ask it what it would answer to a URL */
     CLI_STATUS,  /* ask it how it is */
     CLI_TOKEN,   /* ask it to make, list or revoke tokens */
+    CLI_ORIGIN,  /* ask it which origins there are, or to drain one */
     CLI_UPGRADE, /* ask it to start a new one in its place */
     CLI_TRUST,   /* let this machine believe the local authority */
     CLI_CHECK,   /* check [CONFIG]: read the settings, say what is wrong */
@@ -23,7 +24,16 @@ enum cli_verb {
     CLI_VERB_COUNT
 };
 
-enum cli_action { CLI_TOKEN_CREATE, CLI_TOKEN_LIST, CLI_TOKEN_REVOKE, CLI_ACTION_COUNT };
+/* Those of the verb token, then those of origin. */
+enum cli_action {
+    CLI_TOKEN_CREATE,
+    CLI_TOKEN_LIST,
+    CLI_TOKEN_REVOKE,
+    CLI_ORIGIN_LIST,
+    CLI_ORIGIN_DRAIN,
+    CLI_ORIGIN_UNDRAIN,
+    CLI_ACTION_COUNT
+};
 
 /* Strings point into argv. A string that was not given is empty. */
 struct cli {
@@ -39,16 +49,18 @@ struct cli {
     /* purge: at least one tag, one URL, or `all`; `all` excludes the others */
     struct strs tags, urls, prefixes;
     bool all, soft;
-    /* explain */
+    /* explain; origin, with drain and undrain */
     struct str url;
     struct strs headers; /* "Name: value", the name is a token */
-    /* status, token list */
+    /* status, token list, origin list */
     bool json;
     /* token */
     enum cli_action action;
     struct str name;           /* with create and revoke */
     struct strs scopes, sites; /* with create, at least one scope; each may be words between commas */
     struct str expires;
+    /* origin drain */
+    bool force;
     /* deploy */
     struct strs warm, assets;
     struct str id, origin, check, keep, wait, warm_time, base;

@@ -218,6 +218,8 @@ static const char *form_word(enum text_form form)
     case FORM_HOSTS: return "`shop.example`, `*.shop.example`, an address";
     case FORM_HOST: return "`HOST`, `HOST:PORT`";
     case FORM_ORIGIN: return "`http://HOST[:PORT]`, `https://HOST[:PORT]`, `unix:/path`";
+    case FORM_ORIGINS:
+        return "`http://HOST[:PORT]`, `https://HOST[:PORT]`, `unix:/path`, or a block with more (below)";
     case FORM_SERVER: return "host name or address";
     case FORM_FIELD: return "field name";
     case FORM_HEADER: return "`NAME: VALUE`";
@@ -265,7 +267,10 @@ static void add_allowed(struct buf *out, const struct setting *s)
     case TYPE_TEXT: buf_printf(out, "%s", form_word(s->form)); return;
     case TYPE_LIST: buf_printf(out, "list: %s", form_word(s->form)); return;
     case TYPE_MAPS:
-        buf_printf(out, "list of blocks, each a %.*s (below)", STR_ARG(shape_table[s->shape].one));
+        if (s->most == 1)
+            buf_printf(out, "a block (below)");
+        else
+            buf_printf(out, "list of blocks, each a %.*s (below)", STR_ARG(shape_table[s->shape].one));
         return;
     case TYPE_CHOICE:
         for (struct str rest = s->words; rest.p;) {

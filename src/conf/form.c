@@ -266,6 +266,48 @@ const char *form_origin(struct str s, struct arena *a, struct origin_address *ou
     return "is not an origin; write http://HOST[:PORT], https://HOST[:PORT] or unix:/path/to/socket";
 }
 
+/* Takes the last word away. Empty: there is one word only. */
+static struct str take_last_word(struct str *s)
+{
+    size_t at = s->n;
+    while (at && s->p[at - 1] != ' ')
+        at--;
+    struct str word = str_from_index(*s, at);
+    if (at)
+        *s = str_trim(str_first(*s, at));
+    return at ? word : STR_NONE;
+}
+
+const char *form_origins(struct str s, struct arena *a, struct site_origin *out)
+{
+    static const struct str weight = STR_INIT("weight=");
+    *out = (struct site_origin){ .weight = 1 };
+    for (;;) {
+        struct str rest = s, word = take_last_word(&rest);
+        uint64_t n;
+        if (str_eq(word, STR("backup"))) {
+            out->is_backup = true;
+        } else if (str_starts(word, weight)) {
+            if (!str_to_u64(str_from_index(word, weight.n), SITE_ORIGIN_WEIGHT_MAX, &n) || n == 0)
+                return "has no valid weight; weights are 1 to 100";
+            out->weight = (uint32_t)n;
+        } else {
+            return form_origin(s, a, &out->at);
+        }
+        s = rest;
+    }
+}
+
+static const char *check_origins(struct str s)
+{
+    struct arena a;
+    struct site_origin unused;
+    arena_init(&a, 512);
+    const char *wrong = form_origins(s, &a, &unused);
+    arena_fini(&a);
+    return wrong;
+}
+
 static const char *check_origin(struct str s)
 {
     struct arena a;
@@ -440,6 +482,7 @@ const char *form_check(enum text_form form, struct str s)
     case FORM_HOSTS: return check_hosts(s);
     case FORM_HOST: return check_host(s);
     case FORM_ORIGIN: return check_origin(s);
+    case FORM_ORIGINS: return check_origins(s);
     case FORM_SERVER: return check_server(s);
     case FORM_FIELD: return check_field(s);
     case FORM_HEADER: return check_header(s);

@@ -15,6 +15,7 @@ enum text_form {
     FORM_HOSTS,      /* host name, address, [V6]; "*." in front: all below */
     FORM_HOST,       /* HOST[:PORT] as in a Host field */
     FORM_ORIGIN,     /* http://HOST[:PORT][/], https://HOST[:PORT][/] or unix:/path */
+    FORM_ORIGINS,    /* FORM_ORIGIN, then " weight=N" and " backup" as they are wanted */
     FORM_SERVER,     /* host name or address, IPv6 without brackets; no port */
     FORM_FIELD,      /* a field name of HTTP */
     FORM_HEADER,     /* NAME: VALUE */
@@ -40,6 +41,7 @@ struct str form_normal(enum text_form form, struct str s, struct arena *a);
 /* Return what form_check returns. When that is NULL they set *out, whose strings are in the arena or
  * literals. Of an https:// origin tls has is_on and, as server_name, the host. */
 const char *form_origin(struct str s, struct arena *a, struct origin_address *out);
+const char *form_origins(struct str s, struct arena *a, struct site_origin *out);
 const char *form_tag_header(struct str s, struct tag_header *out);
 /* Returns the port that stands in an address (FORM_ADDRESS); 0: none, or the system chooses. */
 uint16_t form_address_port(struct str address);

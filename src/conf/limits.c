@@ -21,11 +21,12 @@ static uint64_t origin_connections(const struct settings *s)
         int64_t most = s->sites[i].origin_connections;
         bool counted = false;
         for (size_t k = 0; k < s->sites_n && !counted; k++) {
-            bool same = k != i && is_same_origin(&s->sites[i].origin_address, &s->sites[k].origin_address);
+            bool same = k != i && s->sites[i].origin.n == 1 && s->sites[k].origin.n == 1 &&
+                        is_same_origin(&s->sites[i].origin_address, &s->sites[k].origin_address);
             int64_t other = s->sites[k].origin_connections;
             counted = same && (other > most || (other == most && k < i));
         }
-        sum += counted ? 0 : (uint64_t)most;
+        sum += counted ? 0 : (uint64_t)most * s->sites[i].origin.n;
     }
     return sum;
 }

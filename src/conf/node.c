@@ -3,31 +3,7 @@
 #include "base/check.h"
 #include "conf/nearest.h"
 
-/* ---- lists of texts ---- */
-
-static bool read_list(const struct node_reader *r, const struct setting *s, const struct tree *t,
-                      union value *out)
-{
-    size_t n = 0, most = t->n ? t->n : 1;
-    struct str *texts = arena_alloc(r->scratch, most * sizeof(*texts));
-    struct place *at = arena_alloc(r->scratch, most * sizeof(*at));
-    if (t->kind == TREE_TEXT && t->text.n) {
-        texts[0] = t->text;
-        at[0] = PLACE_LINE(t->line);
-        n = 1;
-    }
-    for (const struct tree *item = t->first; item; item = item->next, n++) {
-        if (item->kind != TREE_TEXT) {
-            value_problem(s, r->report, PLACE_LINE(item->line), "an entry is not a text; write it in quotes");
-            return false;
-        }
-        texts[n] = item->text;
-        at[n] = PLACE_LINE(item->line);
-    }
-    return value_parse_list(s, texts, at, n, r->arena, out, r->report);
-}
-
-/* ---- lists of blocks ---- */
+/* ---- blocks ---- */
 
 static size_t field_by_name(const struct shape *shape, struct str name)
 {
@@ -138,6 +114,69 @@ static bool read_entry(const struct node_reader *r, const struct shape *shape, c
     return good;
 }
 
+/* ---- lists of texts ---- */
+
+/* An origin as a block is one text, as a flag has it. */
+static bool read_origin(const struct node_reader *r, const struct tree *t, size_t i, struct str *out)
+{
+    struct map entry;
+    r->report->subject = arena_printf(r->scratch, "origin %zu%s%.*s", i + 1, r->site.n ? " of " : "",
+                                      STR_ARG(str_first(r->site, 128)));
+    bool good = read_entry(r, &shape_table[SHAPE_ORIGIN], t, &entry);
+    r->report->subject = STR_NONE;
+    const struct map_value *v = entry.v;
+    int64_t weight = v[ORIGIN_FIELD_weight].line ? v[ORIGIN_FIELD_weight].number : 1;
+    *out = v[ORIGIN_FIELD_url].text;
+    if (weight != 1)
+        *out = arena_printf(r->scratch, "%.*s weight=%lld", STR_ARG(*out), (long long)weight);
+    if (v[ORIGIN_FIELD_backup].yes)
+        *out = ARENA_JOIN(r->scratch, *out, STR(" backup"));
+    return good;
+}
+
+static bool read_list(const struct node_reader *r, const struct setting *s, const struct tree *t,
+                      union value *out)
+{
+    size_t n = 0, most = t->n ? t->n : 1;
+    struct str *texts = arena_alloc(r->scratch, most * sizeof(*texts));
+    struct place *at = arena_alloc(r->scratch, most * sizeof(*at));
+    if (t->kind == TREE_TEXT && t->text.n) {
+        texts[0] = t->text;
+        at[0] = PLACE_LINE(t->line);
+        n = 1;
+    }
+    for (const struct tree *item = t->first; item; item = item->next, n++) {
+        at[n] = PLACE_LINE(item->line);
+        if (item->kind == TREE_MAP && s->form == FORM_ORIGINS) {
+            if (!read_origin(r, item, n, &texts[n]))
+                return false;
+            continue;
+        }
+        if (item->kind != TREE_TEXT) {
+            value_problem(s, r->report, PLACE_LINE(item->line), "an entry is not a text; write it in quotes");
+            return false;
+        }
+        texts[n] = item->text;
+    }
+    return value_parse_list(s, texts, at, n, r->arena, out, r->report);
+}
+
+/* ---- lists of blocks ---- */
+
+/* The one block of a setting that has no more. */
+static bool read_map(const struct node_reader *r, const struct setting *s, const struct tree *t,
+                     union value *out)
+{
+    const struct shape *shape = &shape_table[s->shape];
+    struct map *v = arena_alloc(r->arena, sizeof(*v));
+    r->report->subject = arena_printf(r->scratch, "%.*s%s%.*s", STR_ARG(shape->one), r->site.n ? " of " : "",
+                                      STR_ARG(str_first(r->site, 128)));
+    bool good = read_entry(r, shape, t, v);
+    r->report->subject = STR_NONE;
+    out->maps = (struct maps){ v, 1 };
+    return good;
+}
+
 static bool read_maps(const struct node_reader *r, const struct setting *s, const struct tree *t,
                       union value *out)
 {
@@ -175,7 +214,16 @@ bool node_read(const struct node_reader *r, const struct setting *s, const struc
     case TREE_NULL:
         value_problem(s, r->report, at, "has no value; write one or remove the line");
         return false;
-    case TREE_MAP: value_problem(s, r->report, at, "%s", list_wanted(s)); return false;
+    case TREE_MAP:
+        if (s->type == TYPE_MAPS && s->most == 1)
+            return read_map(r, s, t, out);
+        if (s->type == TYPE_LIST && s->form == FORM_ORIGINS) {
+            struct tree only = *t, list = { .kind = TREE_LIST, .line = t->line, .first = &only, .n = 1 };
+            only.next = NULL;
+            return read_list(r, s, &list, out);
+        }
+        value_problem(s, r->report, at, "%s", list_wanted(s));
+        return false;
     case TREE_LIST:
         if (s->type == TYPE_MAPS)
             return read_maps(r, s, t, out);

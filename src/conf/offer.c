@@ -281,7 +281,8 @@ static struct str guess(enum text_form form, struct str s, struct str like, stru
     case FORM_NETWORK: return network_offer(s);
     case FORM_HOSTS: return hosts_offer(s, a);
     case FORM_HOST: return without_path(without_scheme(s));
-    case FORM_ORIGIN: return origin_offer(s, a);
+    case FORM_ORIGIN:
+    case FORM_ORIGINS: return origin_offer(s, a);
     case FORM_SERVER: return hosts_offer(s, a);
     case FORM_FIELD:
     case FORM_PARAM:

@@ -379,6 +379,21 @@ static void finish_tag_headers(struct build *b, struct site_settings *site)
         CHECK(!form_tag_header(site->tag_headers.v[i], &site->tag_header_list[i]));
 }
 
+static struct place place_of_item(const struct entry *e, size_t i)
+{
+    if (!e->node || e->node->kind != TREE_LIST)
+        return e->at;
+    const struct tree *item = e->node->first;
+    while (i--)
+        item = item->next;
+    return PLACE_LINE(item->line);
+}
+
+static bool is_same_address(const struct origin_address *a, const struct origin_address *b)
+{
+    return a->port == b->port && str_eq(a->host_name, b->host_name) && str_eq(a->local_path, b->local_path);
+}
+
 /* A relative file is taken from the configuration's folder. */
 static struct str path_from(struct str config, struct str file, struct arena *a)
 {
@@ -400,11 +415,10 @@ void site_settings_origin_tls(const struct site_settings *site, struct str confi
                                 .key = path_from(config_path, key, a) };
 }
 
-/* `config`: the file's path. The origin has the form. */
-static void take_origin(struct site_settings *site, struct str config, struct arena *a)
+/* What makes of the URL an origin with TLS. `config`: the file's path. */
+static void take_tls(const struct site_settings *site, struct str config, struct arena *a,
+                     struct origin_address *at)
 {
-    struct origin_address *at = &site->origin_address;
-    CHECK(!form_origin(site->origin, a, at));
     struct str host = at->tls.server_name;
     if (!at->tls.is_on)
         return;
@@ -413,12 +427,51 @@ static void take_origin(struct site_settings *site, struct str config, struct ar
         at->tls.server_name = host;
 }
 
+/* Takes the texts of `origin` apart, which are good. `config`: the file's path. */
+static void take_origins(struct site_settings *site, struct str config, struct arena *a)
+{
+    struct site_origin *list = arena_zero(a, site->origin.n * sizeof(*list));
+    site->upstream = arena_zero(a, sizeof(*site->upstream));
+    site->origin_text = STR_NONE;
+    for (size_t i = 0; i < site->origin.n; i++) {
+        CHECK(!form_origins(site->origin.v[i], a, &list[i]));
+        take_tls(site, config, a, &list[i].at);
+        site->origin_text = ARENA_JOIN(a, site->origin_text, i ? STR(", ") : STR_NONE, site->origin.v[i]);
+    }
+    site->origin_list = list;
+    site->origin_address = list[0].at;
+}
+
+static void check_origins(struct build *b, const struct site_settings *site, const struct entry *e)
+{
+    const struct setting *s = &setting_table[SETTING_origin];
+    const struct site_origin *v = site->origin_list;
+    size_t backups = 0;
+    for (size_t i = 0; i < site->origin.n; i++) {
+        backups += v[i].is_backup;
+        for (size_t k = 0; k < i; k++)
+            if (is_same_address(&v[i].at, &v[k].at))
+                value_problem(s, &b->report, place_of_item(e, i),
+                              "%s is there twice; give it a weight instead",
+                              report_quote(&b->report, site->origin.v[i]));
+    }
+    if (backups == site->origin.n)
+        value_problem(s, &b->report, e->at,
+                      "all of them are backups; leave it out of those that work always");
+}
+
 static void finish_origin(struct build *b, struct site_settings *site, const struct entry *origin,
                           struct place at)
 {
     site->release = &release_first;
+    if (site->origin.n > SITE_ORIGINS_MAX) {
+        value_problem(&setting_table[SETTING_origin], &b->report, origin->at, "%zu are too many; at most %d",
+                      site->origin.n, SITE_ORIGINS_MAX);
+        site->origin.n = SITE_ORIGINS_MAX;
+    }
     if (site->origin.n) {
-        take_origin(site, b->s->path, &b->s->arena);
+        take_origins(site, b->s->path, &b->s->arena);
+        check_origins(b, site, origin);
         return;
     }
     if (origin->state == ENTRY_BAD)
@@ -458,6 +511,7 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     finish_origin(b, site, entry_of(b, SETTING_origin, l), at);
     check_origin_key(b, site, l);
     finish_tag_headers(b, site);
+    site->checks = health_read(&site->health, site->name, &b->s->arena, &b->report);
     site->webhook_list = webhook_read(&site->webhooks, site->name, &b->s->arena, &b->report);
     finish_params(b, site);
     finish_cookies(b, site);
@@ -479,16 +533,6 @@ static int compare_hosts(const void *a, const void *b)
     if (c != 0)
         return c;
     return x->at.line < y->at.line ? -1 : x->at.line > y->at.line;
-}
-
-static struct place place_of_item(const struct entry *e, size_t i)
-{
-    if (!e->node || e->node->kind != TREE_LIST)
-        return e->at;
-    const struct tree *item = e->node->first;
-    while (i--)
-        item = item->next;
-    return PLACE_LINE(item->line);
 }
 
 static void report_host_twice(struct build *b, const struct host_seen *first, const struct host_seen *again)
@@ -944,8 +988,10 @@ struct settings *settings_with_releases(struct settings *read, const struct site
             s->site_of_rest = site;
         if (!v[i].origin.n)
             continue;
-        site->origin = arena_dup(&s->arena, v[i].origin);
-        take_origin(site, s->path, &s->arena);
+        struct str *only = arena_alloc(&s->arena, sizeof(*only));
+        *only = arena_dup(&s->arena, v[i].origin);
+        site->origin = (struct strs){ only, 1 };
+        take_origins(site, s->path, &s->arena);
     }
     return s;
 }
@@ -1004,18 +1050,43 @@ static bool counts_for_store(const struct setting *s)
     return s->scope == SCOPE_SITE && (s->class == CLASS_KEY || s->class == CLASS_STORE);
 }
 
+static bool have_common_origin(const struct site_settings *a, const struct site_settings *b)
+{
+    for (size_t i = 0; i < a->origin.n; i++)
+        for (size_t k = 0; k < b->origin.n; k++)
+            if (is_same_address(&a->origin_list[i].at, &b->origin_list[k].at))
+                return true;
+    return false;
+}
+
 bool site_settings_store_changed(const struct site_settings *a, const struct site_settings *b)
 {
     for (enum setting_id id = 0; id < SETTING_COUNT; id++)
-        if (counts_for_store(&setting_table[id]) && !value_equal(&setting_table[id], a, b))
+        if (counts_for_store(&setting_table[id]) && id != SETTING_origin &&
+            !value_equal(&setting_table[id], a, b))
             return true;
-    return !str_eq(a->headers_text, b->headers_text);
+    return !have_common_origin(a, b) || !str_eq(a->headers_text, b->headers_text);
+}
+
+/* Which origins there are; not their order, nor what each one gets. */
+static void add_origin_bytes(const struct site_settings *site, struct buf *out)
+{
+    struct str v[SITE_ORIGINS_MAX];
+    size_t n = 0;
+    for (; n < site->origin.n; n++) {
+        const struct origin_address *at = &site->origin_list[n].at;
+        v[n] = at->local_path.n ? at->local_path : at->authority;
+    }
+    n = str_sort_unique(v, n);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "origin %zu:%.*s", v[i].n, STR_ARG(v[i]));
 }
 
 void site_settings_store_bytes(const struct site_settings *site, struct buf *out)
 {
+    add_origin_bytes(site, out);
     for (enum setting_id id = 0; id < SETTING_COUNT; id++)
-        if (counts_for_store(&setting_table[id])) {
+        if (counts_for_store(&setting_table[id]) && id != SETTING_origin) {
             buf_add(out, setting_table[id].name);
             value_bytes(&setting_table[id], site, out);
         }

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "conf/health.h"
 #include "conf/release.h"
 #include "conf/webhook.h"
 #include "http/cookie_names.h"
@@ -87,6 +88,22 @@ struct origin_address {
     struct origin_tls tls;
 };
 
+#define SITE_ORIGINS_MAX       16
+#define SITE_ORIGIN_WEIGHT_MAX 100
+
+/* One of a site's origins. */
+struct site_origin {
+    struct origin_address at;
+    uint32_t weight; /* from 1 */
+    bool is_backup;  /* for when no other is healthy */
+};
+
+/* What origin/upstream has found for these settings of a site; NULL: nobody has asked. */
+struct upstream;
+struct upstream_slot {
+    _Atomic(struct upstream *) found;
+};
+
 struct tag_header {
     struct str name;
     enum { TAG_SEPARATOR_COMMA, TAG_SEPARATOR_SPACE, TAG_SEPARATOR_EITHER } separator;
@@ -97,9 +114,13 @@ struct rules;
 struct site_settings {
     struct str name; /* the key under `sites:`; unique */
     enum profile profile;
-    struct origin_address origin_address; /* from `origin` */
-    struct tag_header *tag_header_list;   /* from `tag_headers` */
-    struct str headers_text;              /* the content of headers_file */
+    struct origin_address origin_address;  /* from `origin`: the first one's */
+    const struct site_origin *origin_list; /* from `origin`: as many, at least one */
+    struct str origin_text;                /* the same, for people: "http://a, http://b weight=2" */
+    struct upstream_slot *upstream;
+    const struct health *checks;        /* from `health`; NULL: none */
+    struct tag_header *tag_header_list; /* from `tag_headers` */
+    struct str headers_text;            /* the content of headers_file */
     const struct rules *ruled; /* from `rules`, headers_file and preset, by site/rules; NULL: no rules */
     /* From `ignore_query`, with the names in place of `tracking`. Decoded, sorted by bytes. */
     struct strs ignored_params;
@@ -191,10 +212,11 @@ void site_settings_origin_tls(const struct site_settings *site, struct str confi
 /* Returns the site of that name, or NULL. */
 const struct site_settings *settings_site_by_name(const struct settings *s, struct str name);
 
-/* Do they differ in a setting of class KEY or STORE? Then the site's stored responses are of no use. */
+/* Do they differ in a setting of class KEY or STORE? Then the site's stored responses are of no use. Of
+ * several origins one that stays is enough: it is the same site. */
 bool site_settings_store_changed(const struct site_settings *a, const struct site_settings *b);
-/* Appends those settings as bytes, which differ exactly when they have changed, also between two processes of
- * one build. */
+/* Appends those settings as bytes, which differ when they have changed, also between two processes of one
+ * build. Another set of origins is a change here. */
 void site_settings_store_bytes(const struct site_settings *site, struct buf *out);
 /* Appends the names of the START settings that differ ("listen, memory"): the reload says that they need a
  * restart. false: none. */

@@ -22,9 +22,19 @@ static const struct setting rule_fields[] = {
 static const struct setting webhook_fields[] = {
 #include "tbl/webhook_fields.h"
 };
+
+static const struct setting origin_fields[] = {
+#include "tbl/origin_fields.h"
+};
+
+static const struct setting health_fields[] = {
+#include "tbl/health_fields.h"
+};
 #undef ENTRY_FIELD
 
 const struct shape shape_table[SHAPE_COUNT] = {
     [SHAPE_RULE] = { STR_INIT("rule"), rule_fields, COUNT_OF(rule_fields) },
     [SHAPE_WEBHOOK] = { STR_INIT("webhook"), webhook_fields, COUNT_OF(webhook_fields) },
+    [SHAPE_ORIGIN] = { STR_INIT("origin"), origin_fields, COUNT_OF(origin_fields) },
+    [SHAPE_HEALTH] = { STR_INIT("health"), health_fields, COUNT_OF(health_fields) },
 };

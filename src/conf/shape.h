@@ -10,7 +10,7 @@
 
 struct setting;
 
-enum shape_id { SHAPE_RULE, SHAPE_WEBHOOK, SHAPE_COUNT };
+enum shape_id { SHAPE_RULE, SHAPE_WEBHOOK, SHAPE_ORIGIN, SHAPE_HEALTH, SHAPE_COUNT };
 
 /* The fields of a rule, by number. */
 enum rule_field {
@@ -26,6 +26,22 @@ enum webhook_field {
 #include "tbl/webhook_fields.h"
 #undef ENTRY_FIELD
     WEBHOOK_FIELD_COUNT
+};
+
+/* The fields of an origin, by number. */
+enum origin_field {
+#define ENTRY_FIELD(type, name, ...) ORIGIN_FIELD_##name,
+#include "tbl/origin_fields.h"
+#undef ENTRY_FIELD
+    ORIGIN_FIELD_COUNT
+};
+
+/* The fields of active checks, by number. */
+enum health_field {
+#define ENTRY_FIELD(type, name, ...) HEALTH_FIELD_##name,
+#include "tbl/health_fields.h"
+#undef ENTRY_FIELD
+    HEALTH_FIELD_COUNT
 };
 
 struct shape {

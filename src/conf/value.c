@@ -203,7 +203,11 @@ static bool parse_no_maps(const struct setting *s, struct str text, union value 
     out->maps = (struct maps){ NULL, 0 };
     if (text.n == 0)
         return true;
-    value_problem(s, r, at, "is a list of blocks; write them in the file, each begun with \"- \"");
+    if (s->most == 1)
+        value_problem(s, r, at,
+                      "is a block; write it in the file, NAME: VALUE lines below %.*s:", STR_ARG(s->name));
+    else
+        value_problem(s, r, at, "is a list of blocks; write them in the file, each begun with \"- \"");
     return false;
 }
 

@@ -602,7 +602,7 @@ struct deploy *deploy_start(struct deploys *all, const struct requests *like, st
     struct settings *ahead = found ? ledger_settings_with(&all->ledger, in_force, d->site, &d->result.release)
                                    : settings_ref(in_force);
     d->ahead = settings_site_by_name(ahead, d->site);
-    d->origin = d->ahead->origin;
+    d->origin = d->ahead->origin_text;
     d->guessed_host = guess_host(d->ahead);
     errands_init(&d->errands, like, ahead);
     for (size_t i = 0; i < DEPLOY_ERRANDS; i++) {

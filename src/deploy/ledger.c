@@ -214,7 +214,7 @@ struct settings *ledger_settings(struct ledger *l, struct settings *read, struct
     lock_take(&l->lock);
     for (size_t i = 0; i < read->sites_n; i++) {
         struct ledger_site *site = find_or_add(l, read->sites[i].name);
-        if (take_configured(site, read->sites[i].origin)) {
+        if (take_configured(site, read->sites[i].origin_text)) {
             *changed = read->sites[i].name;
             ledger_save(l, site, now);
         }

@@ -171,6 +171,8 @@ static void copy_plan(struct fetch *f, const struct fetch_plan *p)
     f->part = p->part ? object_ref(p->part) : NULL;
 }
 
+static bool choose(struct fetch *f, bool again);
+
 void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
 {
     /* A refresh has nothing of the visitor who happened to be there. */
@@ -198,6 +200,13 @@ void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
         plan->upload->fetch = fetch;
         plan->upload->ready = fetch_upload_ready;
     }
+    if (plan->upstream && !choose(fetch, false)) {
+        fetch->plan.origin = plan->upstream->v[0].origin;
+        fetch_fail(fetch, REASON_ORIGIN_DRAINED, 503);
+        return;
+    }
+    if (plan->client)
+        plan->client->origin = fetch->plan.origin;
     fetch_ask(fetch);
 }
 
@@ -243,14 +252,10 @@ static int status_of_failure(enum reason why)
     case REASON_STREAM_LIMIT:
     case REASON_QUEUE_FULL:
     case REASON_QUEUE_TIMEOUT:
+    case REASON_ORIGIN_DRAINED:
     case REASON_GAVE_WAY: return 503;
     default: return 502;
     }
-}
-
-static void ticket_failed(struct ticket *t, enum reason why)
-{
-    fetch_fail(CONTAINER_OF(t, struct fetch, ticket), why, status_of_failure(why));
 }
 
 static bool is_idempotent(const struct fetch *f)
@@ -265,10 +270,96 @@ static bool may_be_sent_twice(const struct fetch *f)
     return is_idempotent(f) && !f->has_upload && !f->plan.upgrade;
 }
 
+/* ---- which origin ---- */
+
+#define PROBE_FIRST_BYTE_MS 5000 /* what a visitor may wait for an origin that is sick */
+
+static bool may_probe(const struct fetch *f)
+{
+    bool has_own = f->plan.own && *f->plan.own;
+    return may_be_sent_twice(f) && method_is_safe(f->plan.method_name) && !has_own;
+}
+
+static bool choose(struct fetch *f, bool again)
+{
+    struct upstream_chosen chosen;
+    struct upstream_wish wish = { .site = f->plan.site,
+                                  .own = f->plan.own && *f->plan.own ? pool_origin(*f->plan.own) : NULL,
+                                  .tried = f->tried,
+                                  .again = again,
+                                  .may_probe = !again && may_probe(f) };
+    upstream_choose(f->plan.upstream, &wish, f->f->loop->now.mono_ms, &chosen);
+    if (chosen.is_refused)
+        count(f->f->counters, COUNTER_FETCH_MOVES_REFUSED);
+    if (!chosen.origin)
+        return false;
+    if (f->counted)
+        upstream_done(f->plan.origin);
+    f->counted = true;
+    f->plan.origin = chosen.origin;
+    f->tried |= (uint32_t)1 << chosen.place;
+    f->is_probe = chosen.is_probe;
+    if (chosen.is_probe)
+        count(f->f->counters, COUNTER_ORIGIN_PROBES);
+    if (f->plan.client)
+        f->plan.client->origin = chosen.origin;
+    return true;
+}
+
+static void leave_origin(struct fetch *f)
+{
+    if (f->counted)
+        upstream_done(f->plan.origin);
+    f->counted = false;
+}
+
+/* Nothing was sent. */
+static bool was_never_reached(enum reason why)
+{
+    return why == REASON_CONNECT_FAILED || why == REASON_CONNECT_TIMEOUT || why == REASON_RESOLVE_FAILED ||
+           why == REASON_ORIGIN_TLS;
+}
+
+/* The first line of a crowd, and how many were held back before it. */
+static void log_move(struct fetch *f, const struct origin *from, enum reason why)
+{
+    char held[LOG_HELD_MAX] = "";
+    if (log_valve_opens(&f->plan.origin->moved_said, f->f->loop->now.mono_ms, held))
+        log_warning(f->f->log, "origin", "%.*s: %.*s: %.*s is asked instead (site %.*s, request %.*s%s)",
+                    STR_ARG(from->name), STR_ARG(reason_sentence(why)), STR_ARG(f->plan.origin->name),
+                    STR_ARG(f->plan.site->name), STR_ARG(f->plan.request_id), held);
+}
+
+bool fetch_move(struct fetch *f, enum reason why)
+{
+    struct origin *from = f->plan.origin;
+    CHECK(f->step == FETCH_CONNECT || f->step == FETCH_HEAD);
+    if (!f->plan.upstream || f->plan.upstream->n == 1 || !choose(f, true))
+        return false;
+    origin_failed(from, why, HTTP_ERROR_NONE, f->f->loop->now);
+    if (was_never_reached(why))
+        origin_rest(from, f->f->loop->now.mono_ms);
+    log_move(f, from, why);
+    count(f->f->counters, COUNTER_FETCH_MOVES);
+    f->retried = f->was_lost; /* what was sent before gets no idle connection */
+    fetch_drop_connection(f);
+    fetch_ask(f);
+    return true;
+}
+
+static void ticket_failed(struct ticket *t, enum reason why)
+{
+    struct fetch *f = CONTAINER_OF(t, struct fetch, ticket);
+    if (!was_never_reached(why) || !fetch_move(f, why))
+        fetch_fail(f, why, status_of_failure(why));
+}
+
 /* Returns for how long a refused connection is tried again. 0 when a stored response may be served instead:
  * its readers need not wait. */
 static int64_t retry_time(const struct fetch *f)
 {
+    if (f->plan.upstream && f->plan.upstream->n > 1 && upstream_has_other(f->plan.upstream, f->tried))
+        return 0; /* another origin is asked */
     bool covered = f->stale &&
                    object_serves_on_error(f->stale, f->plan.place.primary, epochs_latest(f->f->cache->epochs),
                                           f->f->loop->now.mono_ms, &f->request);
@@ -300,7 +391,10 @@ void fetch_ask(struct fetch *f)
     switch (pool_ask(f->f->pool, f->plan.origin, f->plan.site, f->retried, &f->ticket, &c, &why)) {
     case POOL_READY: connected(f, c); break;
     case POOL_WAIT: break;
-    case POOL_REFUSED: fetch_fail(f, why, status_of_failure(why)); break;
+    case POOL_REFUSED:
+        if (!was_never_reached(why) || !fetch_move(f, why))
+            fetch_fail(f, why, status_of_failure(why));
+        break;
     }
 }
 
@@ -324,7 +418,7 @@ static void too_slow(struct timer *t)
         fetch_fail(f, REASON_BETWEEN_TIMEOUT, 504);
     else if (takes_upload(f))
         fetch_set_timer(f);
-    else
+    else if (!f->is_probe || f->in.n || f->interims || !fetch_move(f, REASON_FIRST_BYTE_TIMEOUT))
         fetch_fail(f, REASON_FIRST_BYTE_TIMEOUT, 504);
 }
 
@@ -338,11 +432,13 @@ void fetch_set_timer(struct fetch *f)
 {
     const struct site_settings *site = f->plan.site;
     int64_t between = f->is_events ? f->plan.settings->process.tunnel_timeout : site->between_bytes_timeout;
+    int64_t first = site->first_byte_timeout;
+    if (f->is_probe && first > PROBE_FIRST_BYTE_MS)
+        first = PROBE_FIRST_BYTE_MS;
     if (f->paused || waits_for_client(f))
         timer_stop(f->f->loop, &f->timer);
     else
-        timer_start(f->f->loop, &f->timer, f->step == FETCH_BODY ? between : site->first_byte_timeout,
-                    too_slow);
+        timer_start(f->f->loop, &f->timer, f->step == FETCH_BODY ? between : first, too_slow);
 }
 
 /* ---- without an end ---- */
@@ -399,6 +495,7 @@ void fetch_over(struct fetch *f)
     timer_stop(f->f->loop, &f->timer);
     timer_stop(f->f->loop, &f->awaited);
     end_stream(f);
+    leave_origin(f);
     object_set_fetch(f->object, NULL, NULL);
     if (f->plan.client)
         f->plan.client->fetch = NULL;
@@ -539,7 +636,7 @@ static bool is_origins_fault(enum reason why)
     return why != REASON_CANCELLED && why != REASON_CLIENT_GONE && why != REASON_DRAINING &&
            why != REASON_QUEUE_FULL && why != REASON_QUEUE_TIMEOUT && why != REASON_GAVE_WAY &&
            why != REASON_UPLOAD_FAILED && why != REASON_OVERLOAD && why != REASON_STREAM_LIMIT &&
-           why != REASON_KEPT_ASSET && !is_own_limit(why);
+           why != REASON_KEPT_ASSET && why != REASON_ORIGIN_DRAINED && !is_own_limit(why);
 }
 
 /* Returns the valve for a line that each request of a crowd would write. NULL: the reason has none. */
@@ -614,6 +711,8 @@ void fetch_fail(struct fetch *f, enum reason why, int status)
     count(f->f->counters, COUNTER_FETCHES_FAILED);
     if (is_origins_fault(why))
         origin_failed(f->plan.origin, why, f->fault, f->f->loop->now);
+    if (was_never_reached(why))
+        origin_rest(f->plan.origin, f->f->loop->now.mono_ms);
     if (is_origins_fault(why) || is_own_limit(why) || valve_of(f, why))
         log_failure(f, why);
     index_withdraw(f->object);
@@ -633,8 +732,15 @@ void fetch_fail_malformed(struct fetch *f, enum http_error fault)
 static void connection_lost(struct fetch *f, int status)
 {
     CHECK(f->step == FETCH_HEAD || f->step == FETCH_BODY);
-    bool can_retry = f->step == FETCH_HEAD && f->connection->reused && !f->retried && f->in.n == 0 &&
-                     f->interims == 0 && may_be_sent_twice(f);
+    bool is_silent = f->step == FETCH_HEAD && f->in.n == 0 && f->interims == 0;
+    bool can_retry = is_silent && f->connection->reused && !f->retried && may_be_sent_twice(f);
+    /* One request that ends each origin must not do so with all of them. */
+    if (!can_retry && is_silent && !f->was_lost && may_be_sent_twice(f) &&
+        method_is_safe(f->plan.method_name)) {
+        f->was_lost = true;
+        if (fetch_move(f, REASON_ORIGIN_CLOSED))
+            return;
+    }
     if (!can_retry) {
         bool is_refused = f->step == FETCH_HEAD && f->in.n == 0 && pool_is_refused(f->connection, status);
         fetch_fail(f, is_refused ? REASON_ORIGIN_TLS : REASON_ORIGIN_CLOSED, 502);

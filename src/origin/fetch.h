@@ -13,6 +13,7 @@
 #include "cache/key.h"
 #include "origin/pool.h"
 #include "origin/upload.h"
+#include "origin/upstream.h"
 
 struct fetch;
 struct fetch_plan;
@@ -61,7 +62,8 @@ void fetcher_cancel_all(struct fetcher *f);
  * `fetch` is NULL or fetch_detach was called. Callbacks come from the loop; their strings live during the
  * call. */
 struct fetch_client {
-    struct fetch *fetch; /* set by the fetch; NULL: none was started, or it is over */
+    struct fetch *fetch;   /* set by the fetch; NULL: none was started, or it is over */
+    struct origin *origin; /* set by the fetch: the latest that was asked; NULL: none */
     /* A 1xx other than 100 and 101 came; `fields` are its end-to-end fields. */
     void (*interim)(struct fetch_client *c, int status, const struct fields *fields);
     /* A 101 came, and ends the fetch. The connection is the client's from now on: it sets `user` and `ctx`
@@ -75,7 +77,8 @@ struct fetch_client {
 struct fetch_plan {
     struct settings *settings;        /* those that the request began with */
     const struct site_settings *site; /* one of `settings` */
-    struct origin *origin;            /* lives as long as the process */
+    struct upstream *upstream;        /* chooses the origin; NULL: `origin` is the one */
+    struct origin *origin;            /* lives as long as the process. With `upstream` the fetch sets it */
     enum method method;
     struct str method_name;
     struct key_request key; /* spelling (or path), query and fields as they go to the origin */

@@ -261,18 +261,20 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     struct verdict v;
     int status = h->status;
     CHECK(status >= 200 && head_bytes <= f->got.n);
+    if (f->is_probe && status >= 500 && fetch_move(f, REASON_ORIGIN_STATUS))
+        return; /* it is sick still, and another one is well */
     if (is_covered_by_stale(f, status)) {
         f->covered_status = status;
         fetch_fail(f, REASON_ORIGIN_STATUS, status >= 500 && status <= 504 ? status : 502);
         return;
     }
     if (fetch_keeps_asset(f, status, &h->fields)) {
-        origin_answered(f->plan.origin);
+        origin_answered(f->plan.origin, f->f->loop->now.mono_ms);
         fetch_fail(f, REASON_KEPT_ASSET, 502);
         return;
     }
     if (status == 304 && f->conditional) {
-        origin_answered(f->plan.origin);
+        origin_answered(f->plan.origin, f->f->loop->now.mono_ms);
         confirmed(f, h, head_bytes);
         return;
     }
@@ -287,7 +289,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     if (status >= 500)
         origin_failed(f->plan.origin, REASON_ORIGIN_STATUS, HTTP_ERROR_NONE, f->f->loop->now);
     else
-        origin_answered(f->plan.origin);
+        origin_answered(f->plan.origin, f->f->loop->now.mono_ms);
     response_end_to_end(&h->fields, &f->arena, &fields);
     if (status == 426 &&
         fields_has(&h->fields, FIELD_UPGRADE)) /* it is what such an answer says (RFC 9110 §15.5.22) */
@@ -363,8 +365,10 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
         pool_give_place(c); /* it is counted among the tunnels */
         f->plan.client = NULL;
         client->fetch = NULL;
+        c->outstanding = f->counted;
+        f->counted = false;
         timer_stop(f->f->loop, &f->timer);
-        origin_answered(f->plan.origin);
+        origin_answered(f->plan.origin, f->f->loop->now.mono_ms);
         client->upgraded(client, c, h, str_from_index(f->got, h->bytes));
         object_fail(f->object, REASON_UPGRADE, 502);
         fetch_over(f);

@@ -62,6 +62,10 @@ struct fetch {
     bool conditional;   /* carries validators of `stale` */
     bool retried;       /* sent again on a fresh connection, once, since a reused one died */
     bool unconditional; /* asked again, without validators and ranges of ours */
+    uint32_t tried;     /* the upstream's members that it was sent to */
+    bool counted;       /* in plan.origin->outstanding */
+    bool is_probe;      /* it tries whether a sick origin is well; else another one is asked */
+    bool was_lost;      /* it went to another origin since a connection ended under it, once */
 
     /* the answer */
     struct str got; /* the head and the bytes that came with it: in the scratch or in `in`; valid within one
@@ -106,6 +110,10 @@ struct fetch {
 
 /* ---- fetch.c ---- */
 
+/* Sends the request to another origin of the site, when there is one and the budget permits it (decision
+ * 075). Nothing of an answer was taken. `why`: what is wrong with this one. false: nothing was done. May end
+ * the fetch, else. */
+bool fetch_move(struct fetch *f, enum reason why);
 /* Asks the pool for a connection; the request goes out as soon as there is one. Also for a retry, after
  * fetch_drop_connection. May end the fetch. */
 void fetch_ask(struct fetch *f);

@@ -6,11 +6,13 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "io/system.h"
+#include "origin/upstream.h"
 
 void origins_init(struct origins *o)
 {
     lock_init(&o->lock);
     list_init(&o->all);
+    list_init(&o->upstreams);
 }
 
 static struct str own(struct str s)
@@ -44,6 +46,8 @@ void origins_fini(struct origins *o)
         lock_fini(&origin->lock);
         mem_free(origin);
     }
+    upstreams_fini(o);
+    buf_fini(&o->drained);
     mem_free(o->buckets);
     lock_fini(&o->lock);
 }
@@ -158,6 +162,95 @@ static void add(struct origins *o, struct origin *origin)
         put_in_bucket(o, CONTAINER_OF(l, struct origin, link));
 }
 
+/* ---- marks ---- */
+
+/* Sets or clears a mark. false: it was so before. */
+static bool set_mark(struct origin *o, enum origin_mark mark, bool on)
+{
+    unsigned before = on ? atomic_fetch_or_explicit(&o->marks, mark, memory_order_relaxed)
+                         : atomic_fetch_and_explicit(&o->marks, ~(unsigned)mark, memory_order_relaxed);
+    unsigned after = on ? before | mark : before & ~(unsigned)mark;
+    if ((before == 0) != (after == 0))
+        atomic_fetch_add_explicit(&o->all->marked, after ? 1 : -1, memory_order_relaxed);
+    return before != after;
+}
+
+static bool has_mark(const struct origin *o, enum origin_mark mark)
+{
+    return atomic_load_explicit(&o->marks, memory_order_relaxed) & mark;
+}
+
+void origin_write_url(const struct origin *o, struct buf *to)
+{
+    if (!origin_is_named_whole(o))
+        buf_add(to, STR("http://"));
+    buf_add(to, o->name);
+}
+
+/* The place of its line among those that are drained. Under the lock. */
+static size_t line_of(const struct origins *all, const struct origin *o, size_t *bytes)
+{
+    struct buf url = BUF_INIT;
+    origin_write_url(o, &url);
+    *bytes = url.n + 1;
+    size_t at = 0;
+    for (struct str rest = buf_str(&all->drained); rest.n;
+         at += *bytes, rest = str_from_index(rest, *bytes)) {
+        struct str line = str_first(rest, str_index(rest, '\n'));
+        *bytes = line.n + 1;
+        if (str_eq(line, buf_str(&url)))
+            break;
+    }
+    if (at >= all->drained.n)
+        *bytes = url.n + 1;
+    buf_fini(&url);
+    return at;
+}
+
+static bool is_listed(const struct origins *all, const struct origin *o)
+{
+    size_t bytes;
+    return all->drained.n && line_of(all, o, &bytes) < all->drained.n;
+}
+
+bool origin_drain(struct origin *o, bool drained)
+{
+    struct origins *all = o->all;
+    size_t bytes;
+    lock_take(&all->lock);
+    bool changed = set_mark(o, ORIGIN_DRAINED, drained);
+    size_t at = line_of(all, o, &bytes);
+    if (drained && at >= all->drained.n) {
+        origin_write_url(o, &all->drained);
+        buf_add_char(&all->drained, '\n');
+    } else if (!drained && at < all->drained.n) {
+        memmove(all->drained.p + at, all->drained.p + at + bytes, all->drained.n - at - bytes);
+        all->drained.n -= bytes;
+    }
+    lock_give(&all->lock);
+    return changed;
+}
+
+bool origin_is_drained(const struct origin *o)
+{
+    return has_mark(o, ORIGIN_DRAINED);
+}
+
+void origins_set_drained(struct origins *o, struct str lines)
+{
+    buf_clear(&o->drained);
+    buf_add(&o->drained, lines);
+}
+
+void origins_write_drained(struct origins *o, struct buf *to)
+{
+    lock_take(&o->lock);
+    buf_add(to, buf_str(&o->drained));
+    lock_give(&o->lock);
+}
+
+/* ---- all of them ---- */
+
 struct origin *origins_get(struct origins *o, const struct origin_address *at)
 {
     uint32_t hash = hash_of(at);
@@ -168,6 +261,8 @@ struct origin *origins_get(struct origins *o, const struct origin_address *at)
     if (!found) {
         found = make(o, at, hash);
         add(o, found);
+        if (is_listed(o, found))
+            set_mark(found, ORIGIN_DRAINED, true);
     }
     lock_give(&o->lock);
     return found;
@@ -207,19 +302,27 @@ struct str origin_last_error(struct origin *o, enum reason why, char out[ORIGIN_
     return str_from(out);
 }
 
-static void set_sick(struct origin *o, bool sick)
+/* ---- how it does ---- */
+
+void origin_recovered(struct origin *o, int64_t now_mono_ms)
 {
-    if (atomic_exchange_explicit(&o->sick, sick, memory_order_relaxed) != sick)
-        atomic_fetch_add_explicit(&o->all->sick, sick ? 1 : -1, memory_order_relaxed);
+    atomic_store_explicit(&o->failed_in_row, 0, memory_order_relaxed);
+    if (set_mark(o, ORIGIN_SICK, false))
+        atomic_store_explicit(&o->well_since_ms, now_mono_ms, memory_order_relaxed);
 }
 
-void origin_answered(struct origin *o)
+void origin_answered(struct origin *o, int64_t now_mono_ms)
 {
     atomic_fetch_add_explicit(&o->answered, 1, memory_order_relaxed);
     if (atomic_load_explicit(&o->failed_in_row, memory_order_relaxed) == 0 && !origin_is_sick(o))
         return;
-    atomic_store_explicit(&o->failed_in_row, 0, memory_order_relaxed);
-    set_sick(o, false);
+    atomic_store_explicit(&o->rests_until_ms, 0, memory_order_relaxed);
+    origin_recovered(o, now_mono_ms);
+}
+
+void origin_rest(struct origin *o, int64_t now_mono_ms)
+{
+    atomic_store_explicit(&o->rests_until_ms, now_mono_ms + ORIGIN_REST_MS, memory_order_relaxed);
 }
 
 void origin_spoke(struct origin *o, int minor)
@@ -244,7 +347,7 @@ void origin_failed(struct origin *o, enum reason why, enum http_error fault, str
         atomic_store_explicit(&o->row_began_ms, now.mono_ms, memory_order_relaxed);
     if (in_row >= ORIGIN_SICK_AFTER &&
         now.mono_ms - atomic_load_explicit(&o->row_began_ms, memory_order_relaxed) >= ORIGIN_SICK_MS)
-        set_sick(o, true);
+        set_mark(o, ORIGIN_SICK, true);
 }
 
 struct origin_failure origin_last_failure(const struct origin *o)
@@ -255,7 +358,7 @@ struct origin_failure origin_last_failure(const struct origin *o)
 
 bool origin_is_sick(const struct origin *o)
 {
-    return atomic_load_explicit(&o->sick, memory_order_relaxed);
+    return has_mark(o, ORIGIN_SICK);
 }
 
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms)

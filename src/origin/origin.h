@@ -7,6 +7,7 @@
 #ifndef ORIGIN_ORIGIN_H
 #define ORIGIN_ORIGIN_H
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/lock.h"
@@ -43,9 +44,15 @@ struct origin {
     _Atomic uint64_t failed_in_row;
     _Atomic int64_t row_began_ms;          /* monotonic: the first failure of the row */
     struct log_valve full_said, late_said; /* that its queue is full; that a fetch waited too long in it */
-    atomic_bool sick;
-    atomic_bool is_old;          /* its latest answer was HTTP/1.0: it knows no 100 (Continue) */
-    _Atomic int64_t next_try_ms; /* monotonic: while it is sick, no background fetch before */
+    _Atomic unsigned marks;                /* enum origin_mark */
+    atomic_bool is_old;                    /* its latest answer was HTTP/1.0: it knows no 100 (Continue) */
+    _Atomic int64_t next_try_ms;           /* monotonic: while it is sick, no background fetch before */
+    /* for the choice among several (origin/upstream.h): relaxed */
+    _Atomic int64_t outstanding;    /* fetches that have chosen it and tunnels to it, of all workers */
+    _Atomic int64_t rests_until_ms; /* monotonic: it could not be reached a moment ago */
+    /* monotonic: it is new or became well then; INT64_MIN: at the start; 0: no site has asked for it */
+    _Atomic int64_t well_since_ms;
+    struct log_valve moved_said; /* that requests go elsewhere instead */
 };
 
 /* An origin is sick after ORIGIN_SICK_AFTER failures in a row, if the last is ORIGIN_SICK_MS later than the
@@ -54,12 +61,27 @@ struct origin {
 #define ORIGIN_SICK_AFTER 5
 #define ORIGIN_SICK_MS    1000
 
+/* For so long an origin that could not be reached gets nothing, while another is well. */
+#define ORIGIN_REST_MS 1000
+
+/* Bits: why an origin is not asked like others. */
+enum origin_mark {
+    ORIGIN_SICK = 1,
+    ORIGIN_DRAINED = 2, /* somebody wants that it gets nothing new */
+};
+
 struct origins {
     struct lock lock;
     struct list all;
     struct origin **buckets; /* by hash; their number is a power of two */
     uint32_t buckets_n, n;
-    _Atomic int64_t sick;  /* how many origins are sick; while none is, a hit need not look at its origin */
+    /* How many origins have a mark, or are down for a site; while none is, a hit need not look at its
+     * origins. */
+    _Atomic int64_t marked;
+    struct list upstreams; /* origin/upstream.h */
+    /* The addresses that are drained, as "http://HOST:PORT", each with a line feed; guarded by `lock`. An
+     * origin that is made later may be one of them. */
+    struct buf drained;
     struct trusts *trusts; /* origin/trust.h; NULL: no origin can have TLS */
 };
 
@@ -70,6 +92,8 @@ void origins_fini(struct origins *o);
 /* Returns the origin of that address; makes it when it is new, and copies the address. It stays until
  * origins_fini, so there are as many as configurations ever named. Never NULL. */
 struct origin *origins_get(struct origins *o, const struct origin_address *at);
+/* Appends how people write the address: "http://HOST[:PORT]", "unix:/path". Any thread. */
+void origin_write_url(const struct origin *o, struct buf *to);
 /* Is it the origin of that address? */
 bool origin_is_at(const struct origin *o, const struct origin_address *at);
 /* Calls `each` for every origin, under the list's lock: it must not call origins_get or origins_each. */
@@ -94,13 +118,26 @@ void origin_distrusted(struct origin *o, struct str why);
  * nothing more. */
 struct str origin_last_error(struct origin *o, enum reason why, char out[ORIGIN_ERROR_MAX]);
 /* Notes that the origin answered, with a status below 500: it is well. */
-void origin_answered(struct origin *o);
+void origin_answered(struct origin *o, int64_t now_mono_ms);
 /* Notes the version of its answer, HTTP/1.`minor`. */
 void origin_spoke(struct origin *o, int minor);
 /* Was its latest answer HTTP/1.0? */
 bool origin_is_old(const struct origin *o);
 /* Is it sick (ORIGIN_SICK_AFTER)? */
 bool origin_is_sick(const struct origin *o);
+/* It is well from now on: a check says so (origin/probe.h). */
+void origin_recovered(struct origin *o, int64_t now_mono_ms);
+/* Notes that it could not be reached, so that it rests (ORIGIN_REST_MS). */
+void origin_rest(struct origin *o, int64_t now_mono_ms);
+
+/* Drains it, or not any more. false: it was so before. */
+bool origin_drain(struct origin *o, bool drained);
+bool origin_is_drained(const struct origin *o);
+/* Says which addresses are drained, as origins_write_drained wrote them in another process. On main's thread,
+ * before the first origins_get. */
+void origins_set_drained(struct origins *o, struct str lines);
+/* Appends them: a line for each. */
+void origins_write_drained(struct origins *o, struct buf *to);
 /* May the caller try whether a sick origin is well again? true for one caller every `backoff_ms`. */
 bool origin_may_try(struct origin *o, int64_t now_mono_ms, int64_t backoff_ms);
 /* Notes a failure. `fault`: what is wrong with its message, for REASON_ORIGIN_INVALID and

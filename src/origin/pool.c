@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "origin/pool_machine.h"
+#include "origin/upstream.h"
 
 #define IDLE_MAX  1024 /* connections to one origin on one worker */
 #define OWNED_MAX 1024 /* the same, each owned by a client */
@@ -254,6 +255,9 @@ void pool_drop(struct connection *c)
     lose_owner(c);
     timer_stop(c->entry->pool->loop, &c->idle);
     c->user = NULL;
+    if (c->outstanding)
+        upstream_done(c->entry->origin);
+    c->outstanding = false;
     stream_close(&c->stream);
     pool_give_place(c);
 }
@@ -317,6 +321,11 @@ void pool_keep_for(struct connection *c, struct connection **own)
     c->reused = true;
     stream_read_start(&c->stream);
     pool_give_place(c);
+}
+
+struct origin *pool_origin(const struct connection *c)
+{
+    return c->entry->origin;
 }
 
 bool pool_is_to(const struct connection *c, const struct origin_address *at)

@@ -45,10 +45,11 @@ struct connection {
     struct connection **own; /* the client that owns it points here; NULL: no owner */
     bool personal;           /* it carried a log-in for the connection: it never goes to another client */
     struct address to;
-    int64_t made_ms; /* monotonic */
-    uint64_t trust;  /* with TLS: outgoing_number of how the origin was believed */
-    bool reused;     /* it has served a request before */
-    bool counted;    /* in origin->in_use */
+    int64_t made_ms;  /* monotonic */
+    uint64_t trust;   /* with TLS: outgoing_number of how the origin was believed */
+    bool reused;      /* it has served a request before */
+    bool counted;     /* in origin->in_use */
+    bool outstanding; /* in origin->outstanding: it is a tunnel */
 };
 
 enum ticket_state {
@@ -126,6 +127,8 @@ void pool_disown(struct connection **own);
 /* The connection will be in use without an end and is counted elsewhere: gives its place among those in use
  * to another. */
 void pool_give_place(struct connection *c);
+/* Returns the origin that the connection is to. */
+struct origin *pool_origin(const struct connection *c);
 /* Is the connection to that origin? */
 bool pool_is_to(const struct connection *c, const struct origin_address *at);
 /* `ended` came with that status: was it since the origin refuses this TLS session, as by a certificate of

@@ -128,9 +128,17 @@ static void load_site(struct loading *l, const struct settings *s, const struct 
     arena_fini(&a);
 }
 
+static bool has_tls(const struct site_settings *site)
+{
+    for (size_t i = 0; i < site->origin.n; i++)
+        if (site->origin_list[i].at.tls.is_on)
+            return true;
+    return false;
+}
+
 static bool has_trust(const struct site_settings *site)
 {
-    return site->origin_address.tls.is_on || site->origin_ca.n || site->origin_cert.n;
+    return has_tls(site) || site->origin_ca.n || site->origin_cert.n;
 }
 
 bool trusts_try(struct trusts *t, const struct settings *s, struct buf *errors, struct buf *warnings)

@@ -145,7 +145,7 @@ static void upload_room(struct upload *u)
 static bool is_origins_question(struct request *r)
 {
     return r->awaits_continue && r->site->continue_timeout > 0 &&
-           !origin_is_old(origins_get(r->w->origins, &r->site->origin_address));
+           !upstream_is_old(upstream_of(r->w->origins, r->site, r->w->loop->now.mono_ms));
 }
 
 void request_make_upload(struct request *r)

@@ -63,18 +63,19 @@ void request_undo_begun(struct request *r)
 /* ---- the question ---- */
 
 /*
- * One look. It differs while the origin is sick (decision 031): a request that may be served stale on an
- * error does not wait for the error. One of them tries, now and then, whether the origin is well again.
+ * One look. It differs while all origins of the site are sick (decisions 031 and 075): a request that may be
+ * served stale on an error does not wait for the error. One of them tries, now and then, whether one is well
+ * again.
  */
 static void look_once(struct request *r)
 {
-    struct origin *o = NULL;
-    if (atomic_load_explicit(&r->w->origins->sick, memory_order_relaxed) > 0)
-        o = origins_get(r->w->origins, &r->site->origin_address);
-    r->look.sick = o && origin_is_sick(o);
+    struct upstream *u = NULL;
+    if (atomic_load_explicit(&r->w->origins->marked, memory_order_relaxed) > 0)
+        u = upstream_of(r->w->origins, r->site, r->look.now.mono_ms);
+    r->look.sick = u && upstream_is_sick(u);
     r->look.may_try = false;
     index_look(r->w->cache, &r->look, &r->found);
-    if (!r->found.untried || !origin_may_try(o, r->look.now.mono_ms, r->site->refresh_backoff))
+    if (!r->found.untried || !upstream_may_try(u, r->look.now.mono_ms, r->site->refresh_backoff))
         return;
     request_drop_found(r);
     r->look.may_try = true;

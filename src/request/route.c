@@ -292,11 +292,18 @@ static bool wants_upgrade(const struct request *r)
            fields_list_has(&r->fields, FIELD_CONNECTION, STR("upgrade")) && !offers_http(r);
 }
 
+static bool is_to_site(const struct connection *c, const struct site_settings *site)
+{
+    for (size_t i = 0; i < site->origin.n; i++)
+        if (pool_is_to(c, &site->origin_list[i].at))
+            return true;
+    return false;
+}
+
 /* Does the answer depend on who has logged in on the connection? No field says who. */
 static bool is_logged_in_by_connection(const struct request *r)
 {
-    return connection_auth_of_request(&r->fields) ||
-           (r->own && *r->own && pool_is_to(*r->own, &r->site->origin_address));
+    return connection_auth_of_request(&r->fields) || (r->own && *r->own && is_to_site(*r->own, r->site));
 }
 
 /* Next.js answers such a request with data instead of the page, and no Vary says so: GHSA-3g8h-86w9-wvmq

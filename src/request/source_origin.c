@@ -59,7 +59,7 @@ static void start(struct source *s, struct request *r, struct object *o, bool ba
     struct fetch_plan plan = {
         .settings = r->settings,
         .site = r->site,
-        .origin = origins_get(r->w->origins, &r->site->origin_address),
+        .upstream = upstream_of(r->w->origins, r->site, r->w->loop->now.mono_ms),
         .method = may_store && r->head_only ? METHOD_GET : r->method,
         .method_name = may_store && r->head_only ? STR("GET") : r->method_name,
         .key = key,

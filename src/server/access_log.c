@@ -65,6 +65,8 @@ void access_log_request(struct requests *w, const struct request *r)
     add_number(b, STR(",\"duration_us\":"), now_us - r->started_us);
     add_number(b, STR(",\"first_byte_us\":"), r->first_byte_us ? r->first_byte_us - r->started_us : 0);
     add_number(b, STR(",\"origin_ms\":"), r->fetch_ms);
+    if (r->fetch_client.origin)
+        add_text(b, STR(",\"origin\":"), r->fetch_client.origin->name);
     add_text(b, STR(",\"cache\":"), cache_word(r));
     enum reason why = reason_of(r);
     add_text(b, STR(",\"reason\":"), reason_detail(why));

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/origin_api.h"
 #include "deploy/ledger_saved.h"
 #include "io/system.h"
 #include "server/confine.h"
@@ -33,6 +34,7 @@ int process_facts_open(struct process *p, const char *folder)
         find_secret(p);
         epochs_save_to(p->cache->epochs, p->facts);
         ledger_load(&p->deploys.ledger, p->facts, p->settings, clock_now(&p->clock), &said);
+        origins_set_drained(&p->origins, facts_get(p->facts, ORIGIN_API_DRAINED));
         tokens_load(&p->tokens, p->facts, clock_now(&p->clock), &said);
     }
     if (found == FACTS_REFUSED)

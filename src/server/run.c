@@ -643,7 +643,7 @@ static void greet(const struct run *r)
     const struct settings *s = r->p.settings;
     for (size_t i = 0; i < s->sites_n; i++)
         fprintf(stderr, "freshet: site %.*s: %.*s (profile %.*s)\n", STR_ARG(s->sites[i].name),
-                STR_ARG(s->sites[i].origin), STR_ARG(profile_name(s->sites[i].profile)));
+                STR_ARG(s->sites[i].origin_text), STR_ARG(profile_name(s->sites[i].profile)));
 }
 
 static void fini(struct run *r)

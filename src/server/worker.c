@@ -113,6 +113,7 @@ static void open_drain(struct letter *l)
     w->draining = w->sites.draining = w->internal.draining = true;
     timer_start(&w->loop, &w->deadline, w->sites.snapshot->settings->process.drain_timeout, cut_off);
     acceptor_drain(&w->acceptor);
+    prober_stop(&w->prober);
     w->follows_not = follow_stop(&w->follow);
     end_if_quiet(w);
 }
@@ -149,6 +150,7 @@ static void open_leave(struct letter *l)
     w->acceptor.front->left = w->internal_acceptor.front->left = left;
     acceptor_leave(&w->acceptor, drains);
     acceptor_leave(&w->internal_acceptor, drains);
+    prober_stop(&w->prober); /* the new process checks */
     w->follows_not = follow_stop(&w->follow);
     w->left.open = tell_left;
     loop_post(&w->process->loop, &w->left);
@@ -249,6 +251,8 @@ static void open_reload(struct loop_notice *n)
     if (!s)
         return;
     notice_send(&w->reloaded.notice, &w->loop);
+    if (w->index == 0 && !w->draining)
+        prober_start(&w->prober, s);
     requests_set_settings(&w->sites, settings_ref(s));
     requests_set_settings(&w->internal, s);
     follow_forget(&w->follow, s);
@@ -385,6 +389,7 @@ int worker_init(struct worker *w, struct process *p, unsigned index, const struc
     /* Numbers of different workers never meet. */
     w->next_id = (uint64_t)index << 48;
     pool_init(&w->pool, &w->loop, &p->log, &w->counters);
+    prober_init(&w->prober, &w->loop, &p->log, &w->pool, &w->counters, &p->origins);
     fetcher_init(&w->fetcher, &w->loop, &p->log, p->cache, &w->pool, &w->counters);
     w->fetcher.streams = &p->streams;
     w->fetcher.streams_said = &p->streams_said;
@@ -437,6 +442,8 @@ int worker_open_log(struct worker *w)
 static void *run(void *arg)
 {
     struct worker *w = arg;
+    if (w->index == 0)
+        prober_start(&w->prober, w->sites.snapshot->settings);
     loop_run(&w->loop);
     w->gone.open = tell_gone;
     loop_post(&w->process->loop, &w->gone);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "io/logfile.h"
+#include "origin/probe.h"
 #include "server/acceptor.h"
 #include "deploy/follow.h"
 #include "server/process.h"
@@ -26,6 +27,7 @@ struct worker {
     struct counters internal_counters;
     struct pool pool;
     struct fetcher fetcher;
+    struct prober prober; /* of the first worker, for all */
     struct requests sites, internal;
     struct readings readings;
     struct windows *windows;

@@ -75,6 +75,7 @@ REASON(ORIGIN_LIMIT,      "origin-limit",       SAME, KEEPS,  "the origin's answ
 REASON(ORIGIN_STATUS,     "origin-error",       SAME, KEEPS,  "the origin answered with an error")
 REASON(QUEUE_FULL,        "origin-queue-full",  SAME, KEEPS,  "too many requests wait for a connection to the origin")
 REASON(QUEUE_TIMEOUT,     "origin-queue-timeout", SAME, KEEPS,  "waited too long for a connection to the origin")
+REASON(ORIGIN_DRAINED,    "origin-drained",     SAME, KEEPS,  "all origins of the site are drained: freshet origin undrain")
 REASON(GAVE_WAY,          "gave-way",           LOOK, KEEPS,  "a prefetch gave its place in the queue for the origin to a visitor's request")
 REASON(TUNNEL_LIMIT,      "tunnel-limit",       SAME, KEEPS,  "too many upgraded connections")
 REASON(STREAM_LIMIT,      "stream-limit",       SAME, KEEPS,  "too many answers without an end; see the setting streams")

@@ -160,6 +160,14 @@ describe('why a 502, 503 or 504', () => {
       await says(front, 503, 'origin-queue-timeout');
       open.push(() => other);
     },
+    'origin-drained': async () => {
+      const port = await raw((s) => s.once('data', () => s.end('HTTP/1.1 200 OK\r\n\r\nx')));
+      const front = await behind(port);
+      const drained = await ask(front.adminPort, '/api/v1/origins/drain', { method: 'POST', body: JSON.stringify({ origin: `http://127.0.0.1:${port}`, force: true }),
+        headers: { Authorization: `Bearer ${front.token}`, 'Content-Type': 'application/json' } });
+      assert.equal(drained.status, 200, drained.text);
+      await says(front, 503, 'origin-drained');
+    },
     'gave-way': async () => {
       const front = await behind(await raw(() => {}), ['--origin-connections', '1', '--origin-queue', '1']);
       const waiting = (n) => until(`${n} requests to wait`, async () =>

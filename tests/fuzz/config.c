@@ -84,6 +84,15 @@ static void check_site(const struct settings *s, const struct site_settings *sit
     check_values(SCOPE_SITE, site);
     CHECK((o->host_name.n == 0) != (o->local_path.n == 0));
     CHECK(o->authority.n && (o->host_name.n == 0 || o->port));
+    CHECK(site->origin.n >= 1 && site->origin.n <= SITE_ORIGINS_MAX && site->origin_text.n);
+    size_t backups = 0;
+    for (size_t i = 0; i < site->origin.n; i++) {
+        CHECK(site->origin_list[i].weight >= 1 && site->origin_list[i].weight <= SITE_ORIGIN_WEIGHT_MAX);
+        backups += site->origin_list[i].is_backup;
+    }
+    CHECK(backups < site->origin.n);
+    if (site->checks)
+        CHECK(site->checks->path.p[0] == '/' && site->checks->expect_n && site->checks->every_ms > 0);
     for (size_t i = 0; i < site->hosts.n; i++)
         if (site->hosts.v[i].p[0] != '*')
             CHECK(settings_site_of_host(s, site->hosts.v[i]) == site);

@@ -86,6 +86,7 @@ static void run_world(void)
         sim_give_turns(4, 20);
     world.small_memory = sim_once_in(4);
     world.no_disk = sim_once_in(6);
+    world.two_origins = sim_once_in(2);
     world.end = sim_now() + length * SECOND;
     model_init();
     origins_start();

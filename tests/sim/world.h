@@ -110,7 +110,8 @@ void model_disk_trouble(void);
 
 struct world_options {
     bool small_memory, no_disk;
-    int64_t end; /* when visitors stop */
+    bool two_origins; /* site a has another one, which is checked, and is taken away by each second reload */
+    int64_t end;      /* when visitors stop */
 };
 extern struct world_options world;
 extern struct world_figures {
@@ -121,7 +122,7 @@ extern struct world_figures {
 void visitors_start(void);
 bool visitors_are_there(void);
 void origins_start(void);
-void origins_down(unsigned site, bool down);
+void origins_down(unsigned site, bool other, bool down); /* other: site a's second one */
 void cms_start(void);
 /* Starts the program; the others end it. */
 void process_start(void);

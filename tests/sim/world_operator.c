@@ -43,9 +43,13 @@ static void write_config(void)
         "connect_timeout: 2s\nfirst_byte_timeout: 4s\nbetween_bytes_timeout: 4s\n"
         "queue_timeout: 5s\nwait_timeout: 6s\ndrain_timeout: 10s\nrefresh_backoff: 1s\nno_queue_time: 1s\n"
         "tag_bytes: %u\n"
-        "sites:\n  a:\n    hosts: [a.test]\n    origin: http://10.0.0.2:80\n"
+        "sites:\n  a:\n    hosts: [a.test]\n    origin: [http://10.0.0.2:80%s]\n%s"
         "  b:\n    hosts: [b.test]\n    origin: http://origin-b.test:80\n    origin_resolve: 2s\n",
-        world.small_memory ? "1M" : "16M", world.no_disk ? "0" : "8M", 512 + generation);
+        world.small_memory ? "1M" : "16M", world.no_disk ? "0" : "8M", 512 + generation,
+        world.two_origins && generation % 2 == 0 ? ", http://10.0.0.5:80 weight=2" : "",
+        world.two_origins
+            ? "    health: {path: /up, every: 500ms, timeout: 1s, fall: 2}\n    slow_start: 2s\n"
+            : "");
     CHECK(ftruncate(config_fd, 0) == 0 && pwrite(config_fd, text, (size_t)n, 0) == n);
 }
 
@@ -180,11 +184,12 @@ static void trouble_with_network(void)
 static void trouble_with_origin(void)
 {
     unsigned site = (unsigned)sim_below(SITES);
-    sim_note("origin %u is down", site);
-    origins_down(site, true);
+    bool other = site == 0 && world.two_origins && sim_once_in(2);
+    sim_note("origin %u%s is down", site, other ? " (the other one)" : "");
+    origins_down(site, other, true);
     fiber_nap(sim_between(50 * MS, 4 * SECOND));
-    origins_down(site, false);
-    sim_note("origin %u is up", site);
+    origins_down(site, other, false);
+    sim_note("origin %u%s is up", site, other ? " (the other one)" : "");
 }
 
 static void trouble(void)

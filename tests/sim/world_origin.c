@@ -9,8 +9,12 @@
 
 #define PIECE_MOST 8192
 
-static struct net_port ports[SITES + 1];
-static bool is_down[SITES];
+#define PORTS (SITES + 2)
+
+/* Site a, site b by two addresses, and the other one of site a. */
+static struct net_port ports[PORTS];
+static const char *const addresses[PORTS] = { "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80", "10.0.0.5:80" };
+static bool is_down[PORTS];
 
 struct address world_address(const char *text)
 {
@@ -250,6 +254,12 @@ static bool answer(struct net_end *e, const char *head)
 {
     struct answering a = { .e = e, .chunked = sim_once_in(3), .closes = sim_once_in(30) };
     int64_t received = sim_now();
+    if (strncmp(head, "GET /up ", 8) == 0) {
+        static const char up[] = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+        fiber_nap(sim_between(50, sim_once_in(20) ? 2 * SECOND : 5 * MS));
+        net_write(e, up, sizeof(up) - 1, sim_now() + 60 * SECOND);
+        return false;
+    }
     a.page = page_of(head, &a.v, &a.is_shared);
     if (!a.page)
         sim_fail("an origin got a strange request: %.100s", head);
@@ -300,34 +310,33 @@ static void arrived(struct net_port *p, struct net_end *e)
 
 void origins_start(void)
 {
-    static const char *const at[] = { "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80" };
     for (size_t i = 0; i < COUNT_OF(ports); i++) {
-        struct address a = world_address(at[i]);
+        struct address a = world_address(addresses[i]);
         ports[i].arrived = arrived;
         net_listen(&ports[i], &a, false);
     }
 }
 
-void origins_down(unsigned site, bool down)
+void origins_down(unsigned site, bool other, bool down)
 {
-    static const char *const at[] = { "10.0.0.2:80", "10.0.0.3:80" };
-    if (is_down[site] == down)
+    unsigned port = other ? PORTS - 1 : site;
+    if (is_down[port] == down)
         return;
-    is_down[site] = down;
-    struct address a = world_address(at[site]);
+    is_down[port] = down;
+    struct address a = world_address(addresses[port]);
     model_failed(site);
     model_disturb_all();
     if (down)
-        net_unlisten(&ports[site]);
+        net_unlisten(&ports[port]);
     else
-        net_listen(&ports[site], &a, false);
+        net_listen(&ports[port], &a, false);
 }
 
 /* ---- what the network and the names do to who connects ---- */
 
 int64_t sim_connect_takes(const struct address *to, int *status)
 {
-    unsigned site = address_is_same(to, &ports[0].at) ? 0 : 1;
+    unsigned site = address_is_same(to, &ports[0].at) || address_is_same(to, &ports[PORTS - 1].at) ? 0 : 1;
     *status = 0;
     if (sim_once_in(300)) { /* packets are lost, for longer than anybody waits */
         model_failed(site);

@@ -93,6 +93,9 @@ static void each_scope_at_each_route(void **state)
         { ROUTE_EXPLAIN, METHOD_HEAD, "/api/v1/explain?url=http://shop.example/", "", 200 },
         { ROUTE_STATUS, METHOD_GET, "/api/v1/status", "", 200 },
         { ROUTE_DEPLOY, METHOD_POST, "/api/v1/deploy", "{\"site\":\"shop\",\"id\":5}", 400 },
+        { ROUTE_ORIGINS, METHOD_GET, "/api/v1/origins", "", 200 },
+        { ROUTE_DRAIN, METHOD_POST, "/api/v1/origins/drain", "{\"origin\":\"http://nobody\"}", 404 },
+        { ROUTE_UNDRAIN, METHOD_POST, "/api/v1/origins/undrain", "{}", 400 },
         { ROUTE_UPGRADE, METHOD_POST, "/api/v1/upgrade", "", 202 },
         { ROUTE_UPGRADED, METHOD_GET, "/api/v1/upgrade", "", 200 },
         { ROUTE_TOKENS, METHOD_GET, "/api/v1/tokens", "", 200 },
@@ -139,10 +142,19 @@ static void each_scope_at_each_route(void **state)
 static void these_are_all_routes(void **state)
 {
     (void)state;
-    static const char *const paths[] = { "/api/v1/purge",  "/api/v1/explain", "/api/v1/status",
-                                         "/api/v1/deploy", "/api/v1/upgrade", "/api/v1/tokens",
-                                         "/healthz",       "/readyz",         "/metrics" };
-    assert_int_equal(ROUTES, 14);
+    static const char *const paths[] = { "/api/v1/origins",
+                                         "/api/v1/origins/drain",
+                                         "/api/v1/origins/undrain",
+                                         "/api/v1/purge",
+                                         "/api/v1/explain",
+                                         "/api/v1/status",
+                                         "/api/v1/deploy",
+                                         "/api/v1/upgrade",
+                                         "/api/v1/tokens",
+                                         "/healthz",
+                                         "/readyz",
+                                         "/metrics" };
+    assert_int_equal(ROUTES, 17);
     for (size_t i = 0; i < COUNT_OF(paths); i++)
         assert_true(has_route(paths[i]));
     for (enum routes_id i = 0; i < ROUTES; i++)

@@ -232,6 +232,40 @@ static void explain_takes_a_url_and_fields(void **state)
     forget(&f);
 }
 
+static void origin_lists_and_drains(void **state)
+{
+    (void)state;
+    struct fixture f;
+    good(&f, "origin list --json --token t");
+    assert_int_equal(f.cli.verb, CLI_ORIGIN);
+    assert_int_equal(f.cli.action, CLI_ORIGIN_LIST);
+    assert_true(f.cli.json);
+    forget(&f);
+    good(&f, "origin drain http://a:81 --force");
+    assert_int_equal(f.cli.action, CLI_ORIGIN_DRAIN);
+    assert_str(f.cli.url, "http://a:81");
+    assert_true(f.cli.force);
+    forget(&f);
+    good(&f, "origin undrain unix:/a");
+    assert_int_equal(f.cli.action, CLI_ORIGIN_UNDRAIN);
+    forget(&f);
+    static const char *const lines[][2] = {
+        { "origin", "an argument is missing" },
+        { "origin stop", "\"stop\" is none; there are list, drain and undrain" },
+        { "origin drain", "write which one: origin drain URL" },
+        { "origin list http://a", "list shows all of them" },
+        { "origin undrain http://a --force", "--force is for \"freshet origin drain\"" },
+        { "origin drain http://a --json", "--json is for \"freshet origin list\"" },
+        { "origin drain http://a http://b", "one word too many" },
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        assert_false(parse(&f, lines[i][0]));
+        if (!text_in(&f.error, lines[i][1]))
+            fail_msg("%s: %.*s", lines[i][0], STR_ARG(buf_str(&f.error)));
+        forget(&f);
+    }
+}
+
 static void token_makes_lists_and_revokes(void **state)
 {
     (void)state;
@@ -534,7 +568,7 @@ static void help_names_every_flag(void **state)
             "freshet check [CONFIG]", "freshet version", "freshet help [VERB]",
             "0 done, 1 failed, 2 wrong usage" } },
         { CLI_RUN,
-          { "usage: freshet run [CONFIG]", "\n  --origin URL\n", "--listen ADDRESS...", "Default: 256M.",
+          { "usage: freshet run [CONFIG]", "\n  --origin URL...\n", "--listen ADDRESS...", "Default: 256M.",
             "--profile isr|rfc9111|dev", "--site NAME", "--store [true|false]", "--help, -h" } },
         { CLI_PURGE,
           { "\n  --tag TAG\n", "\n  --url URL\n", "\n  --all\n", "\n  --soft\n", "\n  --site NAME\n",
@@ -570,6 +604,7 @@ int main(void)
         cmocka_unit_test(every_setting_is_a_flag_that_the_settings_take),
         cmocka_unit_test(purge_says_what_and_where),
         cmocka_unit_test(explain_takes_a_url_and_fields),
+        cmocka_unit_test(origin_lists_and_drains),
         cmocka_unit_test(token_makes_lists_and_revokes),
         cmocka_unit_test(the_other_verbs),
         cmocka_unit_test(mistakes_are_explained),

@@ -65,7 +65,7 @@ static void the_example_works(void **state)
     document_example(&yaml);
     struct settings *s = parse(buf_str(&yaml));
     assert_int_equal(s->sites_n, 1);
-    assert_true(str_eq(s->sites[0].origin, STR("http://127.0.0.1:3000")));
+    assert_true(str_eq(s->sites[0].origin_text, STR("http://127.0.0.1:3000")));
     settings_unref(s);
     buf_fini(&yaml);
 }
@@ -108,6 +108,7 @@ static void the_example_works_with_all_its_settings(void **state)
     assert_false(settings_start_changed(s, bare, &changed));
     s->sites[0].hosts = bare->sites[0].hosts;
     s->sites[0].origin = bare->sites[0].origin;
+    s->sites[0].origin_list = bare->sites[0].origin_list;
     assert_false(site_settings_store_changed(&s->sites[0], &bare->sites[0]));
     assert_int_equal(s->sites[0].first_byte_timeout, bare->sites[0].first_byte_timeout);
     settings_unref(bare);

@@ -516,7 +516,7 @@ static void origins_are_taken_apart(void **state)
         const struct flag flag = { "origin", rows[i].origin };
         struct settings *s = good_with(NULL, &flag, 1);
         const struct origin_address *o = &s->sites[0].origin_address;
-        assert_str(s->sites[0].origin, rows[i].origin);
+        assert_str(s->sites[0].origin_text, rows[i].origin);
         assert_str(o->host_name, rows[i].host_name);
         assert_str(o->local_path, rows[i].local_path);
         assert_str(o->authority, rows[i].authority);
@@ -1027,7 +1027,7 @@ static void flags_make_and_replace_lists(void **state)
     assert_str(s->process.listen.v[0], ":80");
     assert_str(s->process.listen.v[1], ":81");
     assert_int_equal(s->process.memory, 1 << 30);
-    assert_str(s->sites[0].origin, "http://b");
+    assert_str(s->sites[0].origin_text, "http://b");
     assert_int_equal(s->sites[0].ignored_params.n, 0);
     settings_unref(s);
 }
@@ -1366,18 +1366,31 @@ static void refused_with(const char *yaml, const char *words)
 static const char *other_value(const struct setting *t, char *out, size_t n)
 {
     static const char *const by_form[] = {
-        [FORM_ANY] = "x",           [FORM_ADDRESS] = "\":9\"",    [FORM_NETWORK] = "unix",
-        [FORM_HOSTS] = "x.example", [FORM_HOST] = "x.example",    [FORM_ORIGIN] = "http://x",
-        [FORM_FIELD] = "X",         [FORM_TAG_HEADER] = "X",      [FORM_PARAM] = "x",
-        [FORM_PATH] = "/x",         [FORM_SECRET] = "x",          [FORM_COOKIE] = "x",
-        [FORM_FOLDER] = "/x/",      [FORM_URL_PATH] = "/x",       [FORM_USER] = "nobody",
-        [FORM_EMAIL] = "a@b",       [FORM_DIRECTORY] = "staging", [FORM_SERVER] = "x.example",
+        [FORM_ANY] = "x",
+        [FORM_ADDRESS] = "\":9\"",
+        [FORM_NETWORK] = "unix",
+        [FORM_HOSTS] = "x.example",
+        [FORM_HOST] = "x.example",
+        [FORM_ORIGIN] = "http://x",
+        [FORM_FIELD] = "X",
+        [FORM_TAG_HEADER] = "X",
+        [FORM_PARAM] = "x",
+        [FORM_PATH] = "/x",
+        [FORM_SECRET] = "x",
+        [FORM_COOKIE] = "x",
+        [FORM_FOLDER] = "/x/",
+        [FORM_URL_PATH] = "/x",
+        [FORM_USER] = "nobody",
+        [FORM_EMAIL] = "a@b",
+        [FORM_DIRECTORY] = "staging",
+        [FORM_ORIGINS] = "http://x",
+        [FORM_SERVER] = "x.example",
     };
     switch (t->type) {
     case TYPE_BOOL: return str_eq(t->initial, STR("true")) ? "false" : "true";
     case TYPE_MAPS:
         return str_eq(t->name, STR("webhooks")) ? "[{path: /x, secret: s, everything: true}]"
-                                                : "[{path: /x}]";
+                                                : "[{path: /x}]"; /* of health, too */
     case TYPE_TEXT:
     case TYPE_LIST: return by_form[t->form];
     case TYPE_CHOICE: snprintf(out, n, "%s", strrchr(t->words.p, '|') + 1); return out;
@@ -1416,6 +1429,129 @@ static void a_wrong_word_is_refused_for_each_choice(void **state)
         }
     }
     assert_true(choices > 8);
+}
+
+static void a_site_may_have_several_origins(void **state)
+{
+    (void)state;
+    struct settings *s = good(
+        "origin:\n"
+        "- http://a\n"
+        "- {url: \"http://b:81\", weight: 3}\n"
+        "- url: unix:/run/c.sock\n"
+        "  backup: true\n"
+        "health: {path: /up?x=1, every: 2s, timeout: 1s, fall: 1, rise: 4, expect: [204, 3xx, 401-403]}\n"
+        "slow_start: 0\n");
+    const struct site_settings *site = &s->sites[0];
+    assert_int_equal(site->origin.n, 3);
+    assert_str(site->origin_text, "http://a, http://b:81 weight=3, unix:/run/c.sock backup");
+    assert_str(site->origin_address.host_name, "a");
+    assert_int_equal(site->origin_list[0].weight, 1);
+    assert_false(site->origin_list[0].is_backup);
+    assert_int_equal(site->origin_list[1].at.port, 81);
+    assert_int_equal(site->origin_list[1].weight, 3);
+    assert_str(site->origin_list[2].at.local_path, "/run/c.sock");
+    assert_true(site->origin_list[2].is_backup);
+    const struct health *h = site->checks;
+    assert_str(h->path, "/up?x=1");
+    assert_int_equal(h->every_ms, 2000);
+    assert_int_equal(h->timeout_ms, 1000);
+    assert_int_equal(h->fall, 1);
+    assert_int_equal(h->rise, 4);
+    static const struct {
+        int status;
+        bool good;
+    } rows[] = { { 200, false }, { 204, true }, { 300, true }, { 399, true },
+                 { 400, false }, { 401, true }, { 403, true }, { 404, false } };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_int_equal(health_expects(h, rows[i].status), rows[i].good);
+    settings_unref(s);
+    /* As one block, and by flags, which are instead of the file's. */
+    s = good("origin: {url: http://a, weight: 2}\nhealth: {path: /}\n");
+    assert_int_equal(s->sites[0].origin_list[0].weight, 2);
+    h = s->sites[0].checks;
+    assert_true(h->every_ms == 5000 && h->timeout_ms == 2000 && h->fall == 3 && h->rise == 2);
+    assert_true(health_expects(h, 200) && health_expects(h, 301) && !health_expects(h, 404));
+    settings_unref(s);
+    s = good_with(ORIGIN,
+                  (struct flag[]){ { "origin", "http://x" }, { "origin", "http://y backup weight=7" } }, 2);
+    assert_str(s->sites[0].origin_text, "http://x, http://y backup weight=7");
+    assert_true(s->sites[0].origin_list[1].is_backup && s->sites[0].origin_list[1].weight == 7);
+    assert_null(s->sites[0].checks);
+    assert_int_equal(s->sites[0].slow_start, 10000);
+    settings_unref(s);
+}
+
+static void mistakes_in_several_origins(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        { "origin: [http://a, http://a/]\n",
+          "t.yaml:1: origin: \"http://a/\" is there twice; give it a weight instead\n" },
+        { "origin: [http://a, http://b:x]\n",
+          "t.yaml:1: origin: \"http://b:x\" has no valid port; ports are 1 to 65535\n" },
+        { "origin: [http://a weight=0]\n",
+          "t.yaml:1: origin: \"http://a weight=0\" has no valid weight; weights are 1 to 100\n" },
+        { "origin:\n- http://a\n- {weight: 2}\n", "t.yaml:3: origin 2: url: is missing\n" },
+        { "origin:\n- {url: http://a, wieght: 2}\n",
+          "t.yaml:2: origin 1: unknown field \"wieght\"; did you mean \"weight\"?\n" },
+        { "origin:\n- {url: http://a, weight: 101}\n",
+          "t.yaml:2: origin 1: weight: \"101\" is out of range; allowed is 1 to 100\n" },
+        { "origin: [{url: http://a, backup: true}]\n",
+          "t.yaml:1: origin: all of them are backups; leave it out of those that work always\n" },
+        { ORIGIN "health: /up\n",
+          "t.yaml:2: health: is a block; write it in the file, NAME: VALUE lines below health:\n" },
+        { ORIGIN "health: {every: 2s}\n", "t.yaml:2: health: path: is missing\n" },
+        { ORIGIN "health: {path: up}\n",
+          "t.yaml:2: health of default: path: \"up\" is no path; write it like /healthz\n" },
+        { ORIGIN "health: {path: /a b}\n",
+          "t.yaml:2: health of default: path: \"/a b\" is no path; write it like /healthz\n" },
+        { ORIGIN "health: {path: /up, expect: [200, 2x, 300-200]}\n",
+          "t.yaml:2: health of default: expect: \"2x\" is no status; write 200, 2xx or 200-399\n"
+          "t.yaml:2: health of default: expect: \"300-200\" is no status; write 200, 2xx or 200-399\n" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        bad(rows[i][0], rows[i][1]);
+    struct buf many = BUF_INIT;
+    buf_add(&many, STR("origin:\n"));
+    for (int i = 0; i < 17; i++)
+        buf_printf(&many, "- http://a%d\n", i);
+    buf_add_char(&many, '\0');
+    bad(many.p, "t.yaml:1: origin: 17 are too many; at most 16\n");
+    buf_fini(&many);
+}
+
+/* An origin that comes or goes beside others changes nothing that is stored. */
+static void a_reload_keeps_what_one_of_the_origins_made(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after;
+        bool changed;
+    } rows[] = {
+        { "origin: http://a\n", "origin: http://b\n", true },
+        { "origin: http://a\n", "origin: [http://a, http://b]\n", false },
+        { "origin: [http://a, http://b]\n", "origin: http://b\n", false },
+        { "origin: [http://a, http://b]\n", "origin: [http://b weight=2, http://a]\n", false },
+        { "origin: [http://a, http://b]\n", "origin: [http://c, http://d]\n", true },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct settings *before = good(rows[i].before), *after = good(rows[i].after);
+        assert_int_equal(site_settings_store_changed(&before->sites[0], &after->sites[0]), rows[i].changed);
+        settings_unref(before);
+        settings_unref(after);
+    }
+    /* Between two processes the order and the weights do not count. */
+    struct settings *a = good("origin: [http://a, http://b]\n"),
+                    *b = good("origin: [http://b weight=2, http://a]\n");
+    struct buf one = BUF_INIT, other = BUF_INIT;
+    site_settings_store_bytes(&a->sites[0], &one);
+    site_settings_store_bytes(&b->sites[0], &other);
+    assert_true(str_eq(buf_str(&one), buf_str(&other)));
+    buf_fini(&one);
+    buf_fini(&other);
+    settings_unref(a);
+    settings_unref(b);
 }
 
 static void a_reload_knows_what_changed(void **state)
@@ -1552,7 +1688,7 @@ static void files_are_read(void **state)
     struct settings *s = settings_read(path, NULL, 0, &errors);
     assert_non_null(s);
     assert_str(s->path, path);
-    assert_str(s->sites[0].origin, "http://127.0.0.1:4321");
+    assert_str(s->sites[0].origin_text, "http://127.0.0.1:4321");
     settings_unref(s);
     unlink(path);
     assert_null(settings_read(path, NULL, 0, &errors));
@@ -1650,6 +1786,9 @@ int main(void)
         cmocka_unit_test(a_list_of_blocks_has_a_limit),
         cmocka_unit_test(a_reload_compares_blocks),
         cmocka_unit_test(a_wrong_word_is_refused_for_each_choice),
+        cmocka_unit_test(a_site_may_have_several_origins),
+        cmocka_unit_test(mistakes_in_several_origins),
+        cmocka_unit_test(a_reload_keeps_what_one_of_the_origins_made),
         cmocka_unit_test(a_reload_knows_what_changed),
         cmocka_unit_test(webhooks_are_read),
         cmocka_unit_test(each_sender_has_its_word),

@@ -122,7 +122,7 @@ static void settings_have_the_live_release_and_its_origin(void **state)
     assert_int_equal(release_keeps_until(shop->release, 999), 1500);
     assert_true(release_stores(shop->release, 1) && release_stores(shop->release, two));
     assert_false(release_stores(shop->release, two + 1));
-    assert_true(str_eq(shop->origin, STR("http://127.0.0.1:4")));
+    assert_true(str_eq(shop->origin_text, STR("http://127.0.0.1:4")));
     assert_int_equal(shop->origin_address.port, 4);
     assert_int_equal(s->sites[1].release->number, 1);
     assert_int_equal(s->sites[1].origin_address.port, 2);
