@@ -280,8 +280,8 @@ void fetch_names(struct fetch *f, const struct verdict *v, const struct object *
     names_keep(names, &old, &f->arena);
 }
 
-/* A page that is another thing now, or is not for everybody any more, has no links that others may be told. An
- * answer that says nothing of the page changes nothing: that of one visitor, a part, a failure. */
+/* A page that is another thing now, or is not for everybody any more, has no links that others may be told.
+ * An answer that says nothing of the page changes nothing: that of one visitor, a part, a failure. */
 static void learn_hints(struct fetch *f, const struct fetch_answer *a, const struct verdict *v)
 {
     static const struct fields none;

@@ -30,8 +30,8 @@ static void a_dropped_job_tells_its_owner(void **state)
     assert_int_equal(part.bytes, 0);
 }
 
-/* A long body whose page has nothing left of its time is not written, as a short one is not: it would be found
- * and given up again and again, by each walk, and for two seconds at the end. */
+/* A long body whose page has nothing left of its time is not written, as a short one is not: it would be
+ * found and given up again and again, by each walk, and for two seconds at the end. */
 static void a_long_body_that_is_too_old_does_not_wait(void **state)
 {
     (void)state;
