@@ -99,25 +99,27 @@ static void add_coder(const struct admin *a, struct buf *b)
     struct cache *c = a->cache;
     if (c->coder)
         coder_figures(c->coder, &f);
-    add(b, "codings", "gauge", atomic_load_explicit(&c->coded, memory_order_relaxed),
-        "Codings (br, zstd, gzip) of stored responses");
-    add(b, "coding_bytes", "gauge", atomic_load_explicit(&c->coded_bytes, memory_order_relaxed),
-        "Bytes of memory that they take");
-    begin(b, "codings_made_total", "counter", "Codings made");
+    metrics_add(b, "codings", "gauge", atomic_load_explicit(&c->coded, memory_order_relaxed),
+                "Codings (br, zstd, gzip) of stored responses");
+    metrics_add(b, "coding_bytes", "gauge", atomic_load_explicit(&c->coded_bytes, memory_order_relaxed),
+                "Bytes of memory that they take");
+    metrics_begin(b, "codings_made_total", "counter", "Codings made");
     for (enum coding k = CODING_GZIP; k < CODINGS; k++)
         buf_printf(b, "freshet_codings_made_total{coding=\"%.*s\"} %llu\n", STR_ARG(accept_codings[k]),
                    (unsigned long long)f.made[k]);
-    add(b, "codings_useless_total", "counter", (int64_t)f.useless,
-        "Codings that were tried and not kept, since they were hardly shorter");
-    add(b, "codings_failed_total", "counter", (int64_t)f.failed, "Codings not made since memory was short");
-    add(b, "codings_forgotten_total", "counter", (int64_t)f.forgotten,
-        "Codings wanted while too many others waited to be made");
-    add(b, "codings_waiting", "gauge", f.waiting, "Codings that are made or wait for it");
-    add(b, "coding_bytes_in_total", "counter", (int64_t)f.bytes_in, "Bytes of bodies that were compressed");
-    add(b, "coding_bytes_out_total", "counter", (int64_t)f.bytes_out, "Bytes that they became");
-    add(b, "codings_dropped_total", "counter",
-        (int64_t)atomic_load_explicit(&c->coded_dropped, memory_order_relaxed),
-        "Stored responses whose codings made room for others");
+    metrics_add(b, "codings_useless_total", "counter", (int64_t)f.useless,
+                "Codings that were tried and not kept, since they were hardly shorter");
+    metrics_add(b, "codings_failed_total", "counter", (int64_t)f.failed,
+                "Codings not made since memory was short");
+    metrics_add(b, "codings_forgotten_total", "counter", (int64_t)f.forgotten,
+                "Codings wanted while too many others waited to be made");
+    metrics_add(b, "codings_waiting", "gauge", f.waiting, "Codings that are made or wait for it");
+    metrics_add(b, "coding_bytes_in_total", "counter", (int64_t)f.bytes_in,
+                "Bytes of bodies that were compressed");
+    metrics_add(b, "coding_bytes_out_total", "counter", (int64_t)f.bytes_out, "Bytes that they became");
+    metrics_add(b, "codings_dropped_total", "counter",
+                (int64_t)atomic_load_explicit(&c->coded_dropped, memory_order_relaxed),
+                "Stored responses whose codings made room for others");
 }
 
 static void add_disk(const struct admin *a, struct buf *b)

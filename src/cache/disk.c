@@ -357,12 +357,15 @@ static void walk_all(struct disk *d, int64_t until_us)
 static void write_the_rest(struct disk *d)
 {
     int64_t until_us = clock_mono_us(d->o.clock) + (int64_t)STOP_MOST_MS * 1000;
-    uint64_t before;
+    bool is_behind = true;
     for (;;) {
-        before = dropped(d);
-        walk_all(d, until_us);
+        uint64_t before = dropped(d);
+        if (is_behind)
+            walk_all(d, until_us);
         int64_t long_us = disk_long_write(d);
-        if ((dropped(d) == before && long_us < 0) || clock_mono_us(d->o.clock) > until_us)
+        /* Else a walk would only find again what could not be written. */
+        is_behind = takes_longs_left(d) || dropped(d) != before;
+        if ((!is_behind && long_us < 0) || clock_mono_us(d->o.clock) > until_us)
             return;
         if (long_us != 0)
             background_nap(STOP_NAP_US);

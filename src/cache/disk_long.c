@@ -64,10 +64,11 @@ static bool has_room(const struct disk *d, uint64_t bytes)
     return d->longs_n < LONGS_MOST && (d->longs_n == 0 || d->longs_bytes + bytes <= most);
 }
 
-enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct place *place, uint32_t hash)
+enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct place *place, uint32_t hash,
+                              int64_t now_mono_ms)
 {
     uint64_t bytes = body_length(o->body);
-    if (bytes > d->o.limit_bytes / DISK_PART)
+    if (bytes > d->o.limit_bytes / DISK_PART || !record_is_wanted(o, now_mono_ms))
         return DISK_WROTE_NOT;
     struct disk_long *l = mem_alloc(sizeof(*l) + place->primary.n);
     str_put(l->primary, place->primary);

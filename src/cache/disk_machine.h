@@ -84,8 +84,10 @@ void disk_store_failed(struct disk *d, const struct object *o, const struct plac
 
 /* ---- disk_long.c ---- */
 
-/* Remembers that the long body of `o` is to be written, unless it leaves the index before. */
-enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct place *place, uint32_t hash);
+/* Remembers that the long body of `o` is to be written, unless it leaves the index before. DISK_WROTE_NOT: it
+ * is not to be: it is too long, or has lasted too long (record_is_wanted). */
+enum disk_wrote disk_long_add(struct disk *d, struct object *o, const struct place *place, uint32_t hash,
+                              int64_t now_mono_ms);
 /* Writes some of what was added. Returns after how many microseconds it wants to be called again; -1: there
  * is nothing to write. On the finder's thread, or when that has ended. */
 int64_t disk_long_write(struct disk *d);

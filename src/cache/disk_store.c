@@ -257,7 +257,7 @@ static enum disk_wrote write_page(struct disk *d, struct object *o, const struct
 {
     struct hash128 key = disk_page_key(d->o.cache, place, hash);
     if (!where && is_long(o))
-        return disk_long_add(d, o, place, hash);
+        return disk_long_add(d, o, place, hash, now.mono_ms);
     if (!where && o->body)
         where = body_distance(o->body);
     /* Confirmed for another release: its parts would not be found from there. */

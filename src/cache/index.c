@@ -41,8 +41,8 @@ uint32_t place_release(const struct cache *c, uint32_t hash, struct str variant)
 
 /* ---- looking up ---- */
 
-static void find_in_list(struct object *first, const struct place *p, struct object **sealed,
-                         struct object **busy)
+static inline void find_in_list(struct object *first, const struct place *p, struct object **sealed,
+                                struct object **busy)
 {
     for (struct object *o = first; o; o = family_next(o)) {
         if (!family_is_variant(o, p))
@@ -61,7 +61,8 @@ static void find_variant(struct family *f, const struct place *p, struct object 
 {
     *sealed = *busy = NULL;
     find_in_list(family_first_of_variant(f, p), p, sealed, busy);
-    find_in_list(family_first_common(f, p), p, sealed, busy);
+    if (f->has_many)
+        find_in_list(family_first_common(f, p), p, sealed, busy);
 }
 
 static struct object *begin_busy(struct cache *c, struct family *f, const struct look *l)

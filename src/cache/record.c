@@ -148,12 +148,18 @@ static bool lasts(const struct freshness *f, int64_t resident_ms)
     return over_at(f->lifetime_ms, f->stale_while_ms, f->stale_error_ms) - age_ms >= RECORD_LEFT_MIN_MS;
 }
 
+bool record_is_wanted(const struct object *o, int64_t now_mono_ms)
+{
+    struct freshness f = object_freshness(o);
+    CHECK(object_state(o) == OBJECT_SEALED);
+    return o->stored && !o->response->has_part && lasts(&f, now_mono_ms - object_received_ms(o));
+}
+
 bool record_of_object(const struct object *o, const struct place *place, struct now now,
                       const struct record_boot *boot, struct arena *a, struct segment_record *out)
 {
     struct freshness f = object_freshness(o);
-    CHECK(object_state(o) == OBJECT_SEALED);
-    if (!o->stored || o->response->has_part || !lasts(&f, now.mono_ms - object_received_ms(o)))
+    if (!record_is_wanted(o, now.mono_ms))
         return false;
     *out = (struct segment_record){
         .begin = o->begin,

@@ -27,12 +27,14 @@ struct record_boot {
 /* So many bytes of it are in each, but for the last: what has one sum, and is read at once. */
 #define RECORD_PART_BYTES SEGMENT_SUMMED
 
+/* Is a sealed object worth a record? false: it is not stored, a part of a response, or less than
+ * RECORD_LEFT_MIN_MS is left of lifetime and windows. Any thread with a reference. */
+bool record_is_wanted(const struct object *o, int64_t now_mono_ms);
 /* Describes a sealed, stored, whole response, under `place`, as a record: everything but key and object. The
  * strings of *out are in the arena, in the place or in the object, so all three must stay. `now`: read once,
  * both clocks. Of a body longer than RECORD_BODY_MAX only the length is in the record. false: it is none for
- * the disk: a part of a response, a body in more pieces than a record takes, texts beyond SEGMENT_TEXTS_MAX,
- * or less than RECORD_LEFT_MIN_MS is left of lifetime and windows. Uses of `place` the primary key and the
- * rule. Any thread with a reference. */
+ * the disk: not wanted (record_is_wanted), a body in more pieces than a record takes, or texts beyond
+ * SEGMENT_TEXTS_MAX. Uses of `place` the primary key and the rule. Any thread with a reference. */
 bool record_of_object(const struct object *o, const struct place *place, struct now now,
                       const struct record_boot *boot, struct arena *a, struct segment_record *out);
 

@@ -121,6 +121,8 @@ bool connect_shook(struct connection *c, int status)
     if (!connect_has_tls(c->entry) || !tls_was_reached(&c->stream))
         return false;
     say(c, status, text, sizeof(text));
+    /* The next one is a whole handshake: it may be a session that the origin breaks off at. */
+    sessions_clear(&c->entry->sessions);
     origin_distrusted(c->entry->origin, str_from(text));
     return true;
 }

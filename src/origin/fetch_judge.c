@@ -290,6 +290,18 @@ static bool is_codable(const struct fetch *f, const struct verdict *v, const str
     return length == BODY_LENGTH_UNKNOWN || length >= (uint64_t)f->plan.site->compress_least;
 }
 
+/* A page that is another thing now, or is not for everybody any more, has no links that others may be told.
+ * An answer that says nothing of the page changes nothing: that of one visitor, a part, a failure. */
+static void learn_hints(struct fetch *f, const struct fetch_answer *a, const struct verdict *v)
+{
+    static const struct fields none;
+    bool is_of_page = v->store || (f->plan.may_store && !f->plan.not_stored && !f->plan.as_came);
+    if (!f->plan.site->early_hints || f->part_of.is || !is_of_page ||
+        is_passing_trouble(a->status, v->reason))
+        return;
+    hints_learn(f->f->cache, &f->place, v->store && a->status == 200 ? a->fields : &none, f->object->begin);
+}
+
 void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
                     const struct object *successor_of)
 {
@@ -328,8 +340,7 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
                                    .fetched_status = a->fetched_status,
                                    .successor_of = successor_of,
                                });
-    if (v->store && a->status == 200 && f->plan.site->early_hints && !f->part_of.is)
-        hints_learn(f->f->cache, &f->place, a->fields, f->object->begin);
+    learn_hints(f, a, v);
     if (f->invalidated && v->store) {
         object_begin_again(f->object, f->plan.place.primary, epochs_latest(f->f->cache->epochs));
         index_begin(f->object, &f->place, f->object->begun_mono_ms);

@@ -71,18 +71,19 @@ static void is_made_once(void **state)
     (void)state;
     struct authority_facts first, then;
     struct stat st;
+    int64_t now = now_ms();
     assert_int_equal(authority_read(folder, &first), -ENOENT);
-    authority_free(open_it(now_ms(), true));
+    authority_free(open_it(now, true));
     assert_int_equal(authority_read(folder, &first), 0);
     assert_int_equal(strlen(first.id), 16);
     assert_string_equal(first.path, cert_path);
     assert_int_equal(stat(key_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    authority_free(open_it(now_ms() + 3560 * DAY_MS, false));
+    authority_free(open_it(now + 3560 * DAY_MS, false));
     assert_int_equal(authority_read(folder, &then), 0);
     assert_string_equal(first.id, then.id);
     /* 90 days before its end. */
-    authority_free(open_it(now_ms() + 3561 * DAY_MS, true));
+    authority_free(open_it(now + 3561 * DAY_MS, true));
     assert_int_equal(authority_read(folder, &then), 0);
     assert_string_not_equal(first.id, then.id);
 }

@@ -4,11 +4,12 @@
 import { check, equal, gate, reply, scenario } from '../lib.mjs';
 import { Frames } from '../h2.mjs';
 
-let hold = null;
+let hold = null, gone = null;
 const links = '</a.css>; rel=preload; as=style, </next>; rel=next, </app.mjs>; rel=modulepreload';
 const early = '</a.css>; rel=preload; as=style, </app.mjs>; rel=modulepreload';
 const answer = async (r) => {
   if (hold) await hold.opened;
+  if (gone && r.target === '/moved') return reply('gone', gone[1], `${gone[0]} Gone`);
   const varied = r.target.startsWith('/cookie') ? { 'Netlify-Vary': 'cookie=theme' } : {};
   const theme = /theme=(\w+)/.exec(r.fields.cookie ?? '')?.[1];
   return reply(`${r.target} ${theme}`, { 'CDN-Cache-Control': 'max-age=60, must-revalidate', 'Netlify-Cache-Tag': 'news', ...varied,
@@ -32,7 +33,7 @@ await scenario({ answer, yaml }, async ({ arrived, ask, cases, connect, freshet,
     hold.open();
     hold = null;
     const s = await c.whole(id);
-    equal(s.status, 200);
+    equal(s.status, gone?.[0] ?? 200);
     await freshet.settle();
     return heads.map((h) => [h.status, h.fields.link].join(' ')).join();
   };
@@ -101,6 +102,20 @@ await scenario({ answer, yaml }, async ({ arrived, ask, cases, connect, freshet,
     await expire();
     equal(await told('/'), `103 ${early}`);
   });
-  await cases.check('the counter', async () => equal((await freshet.gauges()).early_hints_total, 10));
+  await cases.check('an answer of another kind, or for one visitor alone, has no links either; a failure says nothing', async () => {
+    for (const [status, fields] of [[404, { 'CDN-Cache-Control': 'max-age=60' }], [200, { 'Cache-Control': 'private' }]]) {
+      equal(await told('/moved'), '');
+      await expire();
+      gone = [503, { 'Cache-Control': 'no-store' }];
+      equal(await told('/moved'), `103 ${early}`);
+      gone = [status, fields];
+      equal(await told('/moved'), `103 ${early}`);
+      gone = null;
+      await freshet.advance('10m');
+      equal(await told('/moved'), '', `after ${status}`);
+      await freshet.api('POST', '/api/v1/purge', '{"site_slug":"one"}');
+    }
+  });
+  await cases.check('the counter', async () => equal((await freshet.gauges()).early_hints_total, 14));
   c.close();
 });
