@@ -98,6 +98,8 @@ static void each_scope_at_each_route(void **state)
         { ROUTE_UNDRAIN, METHOD_POST, "/api/v1/origins/undrain", "{}", 400 },
         { ROUTE_UPGRADE, METHOD_POST, "/api/v1/upgrade", "", 202 },
         { ROUTE_UPGRADED, METHOD_GET, "/api/v1/upgrade", "", 200 },
+        { ROUTE_CERTIFICATES, METHOD_GET, "/api/v1/certificates", "", 200 },
+        { ROUTE_CERTIFY, METHOD_POST, "/api/v1/certificates", "{}", 400 },
         { ROUTE_TOKENS, METHOD_GET, "/api/v1/tokens", "", 200 },
         { ROUTE_CREATE, METHOD_POST, "/api/v1/tokens", "{}", 400 },
         { ROUTE_REVOKE, METHOD_DELETE, "/api/v1/tokens?name=nobody", "", 404 },
@@ -151,10 +153,11 @@ static void these_are_all_routes(void **state)
                                          "/api/v1/deploy",
                                          "/api/v1/upgrade",
                                          "/api/v1/tokens",
+                                         "/api/v1/certificates",
                                          "/healthz",
                                          "/readyz",
                                          "/metrics" };
-    assert_int_equal(ROUTES, 17);
+    assert_int_equal(ROUTES, 19);
     for (size_t i = 0; i < COUNT_OF(paths); i++)
         assert_true(has_route(paths[i]));
     for (enum routes_id i = 0; i < ROUTES; i++)
