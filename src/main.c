@@ -112,6 +112,7 @@ static int dispatch(const struct cli *cli)
     case CLI_EXPLAIN: return client_explain(cli);
     case CLI_STATUS: return client_status(cli);
     case CLI_TOKEN: return client_token(cli);
+    case CLI_CERTIFICATE: return client_certificate(cli);
     case CLI_ORIGIN: return client_origin(cli);
     case CLI_UPGRADE: return client_upgrade(cli);
     case CLI_TRUST: return client_trust(cli);

@@ -54,6 +54,8 @@ group_build() {
     need library libmaxminddb libmaxminddb-dev
     need library zlib zlib1g-dev
     need library libbrotlidec libbrotli-dev
+    need library libbrotlienc libbrotli-dev
+    need library libzstd libzstd-dev
     need library libseccomp libseccomp-dev
     need library libnghttp2 libnghttp2-dev
 }

@@ -10,27 +10,17 @@
 #include "acme/backoff.h"
 #include "acme/base64url.h"
 #include "acme/csr.h"
+#include "acme/revoke.h"
 #include "base/mem.h"
 #include "io/background.h"
 #include "io/system.h"
 #include "tls/alpn_proof.h"
 #include "tls/context.h"
 
-#define ORDER_MS      INT64_C(900000)  /* what one may take */
-#define AGAIN_MS      INT64_C(3600000) /* between two certificates of one set, whatever clocks and CAs say */
+#define ORDER_MS      INT64_C(900000) /* what one may take */
 #define NAP_MOST_MS   INT64_C(3600000)
-#define SAID_NAMES    3
+#define ASKED_MOST    64 /* wishes that wait */
 #define DNS_NAME_MOST 300
-
-/* A set of names, and the certificate for it. The thread's. */
-struct want {
-    struct acme_set set;
-    char id[STORE_ID_MAX];
-    struct store_record record;
-    struct buf pem;          /* the certificate's file; empty: none is there */
-    struct pair *pair;       /* of it; NULL: none, or it is good no more */
-    struct pair *substitute; /* without one: another set's, for some of the names */
-};
 
 /* Rules, and what came of them. */
 struct plan {
@@ -46,19 +36,32 @@ struct acme {
     struct session session;
     struct proofs proofs;
     struct background *thread;
-    struct lock lock;    /* over the next three */
+    struct lock lock;    /* over the next six */
     struct plan *next;   /* for the thread to take */
     struct pair **pairs; /* pairs_n: references, for acme_each */
     size_t pairs_n;
-    _Atomic int64_t due_mono_ms; /* of the thread */
-    atomic_bool stopping;
+    struct wish *wishes; /* for the thread to take: ASKED_MOST, wishes_n */
+    size_t wishes_n;
+    uint64_t asked; /* the number of the last one */
+    struct states states;
+    _Atomic int64_t due_mono_ms;    /* of the thread */
+    atomic_bool stopping, is_asked; /* the second: there are wishes; acme_look sees it */
     /* The thread's. */
     struct plan *plan;
     struct order *order; /* NULL: none is under way */
     struct want *of;     /* whose */
     int64_t order_mono_ms;
     struct order_host host;
-    bool rereads; /* another process may have gone on since */
+    bool has_heir; /* main's: another process goes on */
+    struct acme_totals totals;
+};
+
+/* What somebody wants of a set. */
+struct wish {
+    char id[STORE_ID_MAX];
+    enum want_wish wish;
+    unsigned reason;
+    uint64_t number;
 };
 
 static struct now now_of(const struct acme *a)
@@ -73,48 +76,14 @@ static uint32_t chance(void)
     return n;
 }
 
-/* ---- words ---- */
-
-static void add_names(const struct want *w, struct buf *out)
-{
-    const struct strs *names = &w->set.names;
-    for (size_t i = 0; i < names->n && i < SAID_NAMES; i++)
-        buf_printf(out, "%s%.*s", i ? ", " : "", STR_ARG(names->v[i]));
-    if (names->n > SAID_NAMES)
-        buf_printf(out, " and %zu more", names->n - SAID_NAMES);
-}
-
-static void add_duration(int64_t ms, struct buf *out)
-{
-    int64_t minutes = (ms + 59999) / 60000;
-    if (minutes < 120)
-        buf_printf(out, "%lld minute%s", (long long)minutes, minutes == 1 ? "" : "s");
-    else if (minutes < 48 * 60)
-        buf_printf(out, "%lld hours", (long long)(minutes / 60));
-    else
-        buf_printf(out, "%lld days", (long long)(minutes / 1440));
-}
-
 /* ---- plans ---- */
-
-static void free_want(struct want *w)
-{
-    store_record_fini(&w->record);
-    if (w->pem.n)
-        OPENSSL_cleanse(w->pem.p, w->pem.n);
-    buf_fini(&w->pem);
-    if (w->pair)
-        pair_unref(w->pair);
-    if (w->substitute)
-        pair_unref(w->substitute);
-}
 
 static void free_plan(struct plan *p)
 {
     if (!p)
         return;
     for (size_t i = 0; i < p->rules.n; i++)
-        free_want(&p->wants[i]);
+        want_fini(&p->wants[i]);
     arena_fini(&p->arena);
     mem_free(p);
 }
@@ -219,6 +188,36 @@ static void publish(struct acme *a)
     mem_free(before);
 }
 
+/* Puts what is known of them where others find it. */
+static void show_states(struct acme *a)
+{
+    size_t n = a->plan ? a->plan->rules.n : 0;
+    struct acme_state *v = mem_alloc((n + 1) * sizeof(*v));
+    for (size_t i = 0; i < n; i++) {
+        const struct want *w = &a->plan->wants[i];
+        const struct store_record *r = &w->record;
+        v[i] = (struct acme_state){ .id = str_from(w->id),
+                                    .directory = a->plan->rules.ca.directory,
+                                    .names = w->set.names,
+                                    .pair = w->pair,
+                                    .until_ms = w->pair ? pair_until_ms(w->pair) : 0,
+                                    .issued_ms = w->pair ? r->issued_ms : 0,
+                                    .renew_ms = w->pair ? want_order_ms(w, now_of(a).wall_ms) : 0,
+                                    .orders = (a->order && a->of == w) || r->order.n > 0,
+                                    .revokes = r->revoke.n > 0,
+                                    .error = buf_str(&r->error),
+                                    .failures = r->failures + r->revoke_failures,
+                                    .try_ms = r->failures          ? r->try_ms
+                                              : r->revoke_failures ? r->revoke_try_ms
+                                                                   : 0,
+                                    .asked = w->asked,
+                                    .answered = w->answered,
+                                    .outcome = buf_str(&w->outcome) };
+    }
+    states_put(&a->states, v, n, &a->totals);
+    mem_free(v);
+}
+
 static void end_order(struct acme *a)
 {
     order_free(a->order);
@@ -228,9 +227,56 @@ static void end_order(struct acme *a)
     a->of = NULL;
 }
 
+/* Another plan, or another process, goes on with it. */
+static void leave_order(struct acme *a)
+{
+    order_leave(a->order);
+    if (a->order)
+        session_rest(&a->session);
+    a->order = NULL;
+    a->of = NULL;
+}
+
+static struct want *want_by_id(struct plan *p, const char *id)
+{
+    for (size_t i = 0; p && i < p->rules.n; i++)
+        if (strcmp(p->wants[i].id, id) == 0)
+            return &p->wants[i];
+    return NULL;
+}
+
+/* What was asked for by hand is kept on disk, but for its number. */
+static void keep_numbers(struct plan *before, struct plan *p)
+{
+    for (size_t i = 0; i < p->rules.n; i++) {
+        struct want *w = &p->wants[i], *old = want_by_id(before, w->id);
+        if (!old)
+            continue;
+        w->asked = old->asked;
+        w->answered = old->answered;
+        w->wish = old->wish;
+        buf_add(&w->outcome, buf_str(&old->outcome));
+    }
+}
+
+/* Before its order runs: the CA may come at any moment. The record in DNS has stayed. */
+static void show_again(struct acme *a, const struct want *w)
+{
+    struct order_proof proof;
+    struct buf why = BUF_INIT;
+    if (order_shown(&w->record, w->set.way, &proof) && proof.way != ORDER_DNS_01)
+        (void)a->host.show(&a->host, &proof, &why);
+    buf_fini(&why);
+}
+
 static void take_plan(struct acme *a, struct plan *p)
 {
-    end_order(a);
+    struct want *same = a->of ? want_by_id(p, a->of->id) : NULL;
+    if (same && same->set.way == a->of->set.way)
+        leave_order(a);
+    else
+        end_order(a);
+    keep_numbers(a->plan, p);
     free_plan(a->plan);
     a->plan = p;
     if (!session_set_rules(&a->session, &p->rules.ca))
@@ -238,7 +284,10 @@ static void take_plan(struct acme *a, struct plan *p)
                   STR_ARG(p->rules.ca.directory));
     for (size_t i = 0; i < p->rules.n; i++)
         read_want(a, &p->wants[i]);
+    for (size_t i = 0; i < p->rules.n; i++)
+        show_again(a, &p->wants[i]);
     publish(a);
+    show_states(a);
 }
 
 /* ---- proofs ---- */
@@ -332,45 +381,12 @@ static void keep_record(struct acme *a, struct want *w)
 
 /* ---- when ---- */
 
-/* A clock that went back, or a CA that asks for years, must not silence it for good. */
-static int64_t try_ms_of(const struct want *w, int64_t now_ms)
-{
-    return w->record.try_ms > now_ms + 2 * BACKOFF_MOST_MS ? now_ms : w->record.try_ms;
-}
-
-/* When a certificate is asked for. */
-static int64_t order_due_ms(const struct want *w, int64_t now_ms)
-{
-    int64_t at = try_ms_of(w, now_ms);
-    if (!w->pair)
-        return at;
-    int64_t renew = w->record.renew_ms, again = w->record.issued_ms + AGAIN_MS;
-    if (renew < again && w->record.issued_ms <= now_ms)
-        renew = again;
-    return renew > at ? renew : at;
-}
-
-/* When the CA is asked for advice. */
-static int64_t advice_due_ms(const struct want *w, int64_t now_ms)
-{
-    int64_t at = try_ms_of(w, now_ms);
-    if (!w->pair)
-        return INT64_MAX;
-    return w->record.advised_until_ms > at ? w->record.advised_until_ms : at;
-}
-
-static int64_t due_ms(const struct want *w, int64_t now_ms)
-{
-    int64_t order = order_due_ms(w, now_ms), advice = advice_due_ms(w, now_ms);
-    return order < advice ? order : advice;
-}
-
 static struct want *first_due(const struct acme *a, int64_t now_ms)
 {
     struct want *first = NULL;
     for (size_t i = 0; a->plan && i < a->plan->rules.n; i++) {
         struct want *w = &a->plan->wants[i];
-        if (!first || due_ms(w, now_ms) < due_ms(first, now_ms))
+        if (!first || want_due_ms(w, now_ms) < want_due_ms(first, now_ms))
             first = w;
     }
     return first;
@@ -386,7 +402,7 @@ static void say_advice(struct acme *a, const struct want *w, int64_t before_ms)
     if (gone > -60000 && gone < 60000)
         return;
     log_time_write(text, w->record.renew_ms);
-    add_names(w, &names);
+    want_add_names(w, &names);
     log_info(a->owner->log, "acme", "the CA wants the certificate for %.*s to be renewed about %.16sZ",
              STR_ARG(buf_str(&names)), text);
     buf_fini(&names);
@@ -444,6 +460,7 @@ static void begin_order(struct acme *a, struct want *w)
     a->order = order_new(&rules, now_of(a).wall_ms);
     a->of = w;
     a->order_mono_ms = 0;
+    a->totals.orders++;
     buf_fini(&id);
 }
 
@@ -452,9 +469,9 @@ static void say_failure(struct acme *a, const struct want *w, int64_t wait_ms)
     struct buf text = BUF_INIT;
     char until[32];
     buf_add(&text, w->pair ? STR("cannot renew the certificate for ") : STR("no certificate for "));
-    add_names(w, &text);
+    want_add_names(w, &text);
     buf_printf(&text, ": %.*s. The next try is in ", STR_ARG(buf_str(&w->record.error)));
-    add_duration(wait_ms, &text);
+    want_add_span(wait_ms, &text);
     if (w->pair) {
         log_time_write(until, pair_until_ms(w->pair));
         buf_printf(&text, "; the one that is there %s good until %.10s",
@@ -464,14 +481,35 @@ static void say_failure(struct acme *a, const struct want *w, int64_t wait_ms)
     buf_fini(&text);
 }
 
+static void keep_error(struct acme *a, struct want *w, struct str text)
+{
+    buf_clear(&w->record.error);
+    buf_add(&w->record.error, text);
+    keep_record(a, w);
+}
+
+/* Who has asked by hand need not wait: it goes on by itself. */
+static void answer_failure(struct want *w, int64_t wait_ms)
+{
+    struct buf text = BUF_INIT;
+    if (w->wish == WANT_REVOKE && w->record.revoke.n)
+        buf_add(&text, STR("the old one is revoked when another one is there; now there is none: "));
+    buf_printf(&text, "%.*s. The next try is in ", STR_ARG(buf_str(&w->record.error)));
+    want_add_span(wait_ms, &text);
+    want_answer(w, buf_str(&text));
+    buf_fini(&text);
+}
+
 static void order_failed(struct acme *a, struct want *w, const struct session_trouble *t)
 {
     int64_t wait_ms = backoff_ms(++w->record.failures, t->retry_after_ms, chance());
     w->record.try_ms = now_of(a).wall_ms + wait_ms;
-    buf_clear(&w->record.error);
-    buf_add(&w->record.error, buf_str(&t->text));
-    keep_record(a, w);
+    if (t->retry_after_ms >= 0)
+        w->record.told_ms = now_of(a).wall_ms + t->retry_after_ms;
+    a->totals.failures++;
+    keep_error(a, w, buf_str(&t->text));
     say_failure(a, w, wait_ms);
+    answer_failure(w, wait_ms);
     end_order(a);
     /* What was found out of the CA may have changed. */
     (void)session_set_rules(&a->session, &a->plan->rules.ca);
@@ -500,7 +538,7 @@ static void say_success(struct acme *a, const struct want *w)
     struct buf names = BUF_INIT;
     log_time_write(until, pair_until_ms(w->pair));
     log_time_write(renew, w->record.renew_ms);
-    add_names(w, &names);
+    want_add_names(w, &names);
     log_info(a->owner->log, "acme",
              "there is a certificate for %.*s, good until %.10s; it will be renewed about %.10s",
              STR_ARG(buf_str(&names)), until, renew);
@@ -510,6 +548,8 @@ static void say_success(struct acme *a, const struct want *w)
 static void take_certificate(struct acme *a, struct want *w, struct pair *p)
 {
     int64_t now_ms = now_of(a).wall_ms;
+    a->totals.issued++;
+    a->totals.renewed += w->pair != NULL;
     if (w->pair)
         pair_unref(w->pair);
     if (w->substitute)
@@ -521,6 +561,8 @@ static void take_certificate(struct acme *a, struct want *w, struct pair *p)
     w->record.issued_ms = now_ms;
     w->record.renew_ms = ari_without(now_ms, pair_until_ms(p), chance());
     w->record.advised_until_ms = 0;
+    w->record.told_ms = 0;
+    w->record.wanted = false;
     buf_clear(&w->record.error);
     buf_clear(&w->record.order);
     OPENSSL_cleanse(w->record.key.p, w->record.key.n);
@@ -528,6 +570,8 @@ static void take_certificate(struct acme *a, struct want *w, struct pair *p)
     keep_record(a, w);
     end_order(a);
     say_success(a, w);
+    if (w->record.revoke.n == 0)
+        want_answer(w, STR_NONE);
     publish(a);
     a->owner->changed(a->owner);
 }
@@ -559,6 +603,174 @@ static void order_done(struct acme *a, struct want *w)
     buf_fini(&why);
 }
 
+/* ---- revocations ---- */
+
+static void revoked(struct acme *a, struct want *w)
+{
+    struct buf names = BUF_INIT;
+    want_add_names(w, &names);
+    log_info(a->owner->log, "acme", "the CA has revoked %s for %.*s",
+             w->record.wanted ? "the certificate" : "the earlier certificate", STR_ARG(buf_str(&names)));
+    buf_fini(&names);
+    a->totals.revoked++;
+    buf_clear(&w->record.revoke);
+    w->record.revoke_failures = 0;
+    w->record.revoke_try_ms = 0;
+    if (w->record.failures == 0)
+        buf_clear(&w->record.error);
+    keep_record(a, w);
+    if (!w->record.wanted) /* else the new one is waited for */
+        want_answer(w, STR_NONE);
+}
+
+static void not_revoked(struct acme *a, struct want *w, const struct session_trouble *t, bool is_final)
+{
+    struct buf names = BUF_INIT, text = BUF_INIT;
+    int64_t wait_ms = backoff_ms(++w->record.revoke_failures, t->retry_after_ms, chance());
+    w->record.revoke_try_ms = now_of(a).wall_ms + wait_ms;
+    a->totals.failures++;
+    want_add_names(w, &names);
+    buf_printf(&text, "cannot revoke the certificate for %.*s: %.*s", STR_ARG(buf_str(&names)),
+               STR_ARG(buf_str(&t->text)));
+    if (is_final) {
+        buf_clear(&w->record.revoke);
+        w->record.revoke_failures = 0;
+    }
+    keep_error(a, w, buf_str(&text));
+    buf_add(&text, is_final ? STR(". It is not tried again") : STR(". The next try is in "));
+    if (!is_final)
+        want_add_span(wait_ms, &text);
+    log_error(a->owner->log, "acme", "%.*s", STR_ARG(buf_str(&text)));
+    want_answer(w, buf_str(&text));
+    buf_fini(&names);
+    buf_fini(&text);
+}
+
+static void ask_to_revoke(struct acme *a, struct want *w)
+{
+    struct session_trouble t = { .retry_after_ms = -1 };
+    enum revoke_result result =
+        revoke_ask(&a->session, buf_str(&w->record.revoke), w->record.reason, now_of(a).wall_ms, &t);
+    if (result == REVOKE_DONE)
+        revoked(a, w);
+    else if (!atomic_load(&a->stopping)) /* else the stop is why */
+        not_revoked(a, w, &t, result == REVOKE_NEVER);
+    session_rest(&a->session);
+    session_trouble_fini(&t);
+}
+
+/* Also while an order waits: a key that others have is no matter of minutes. */
+static struct want *to_revoke(const struct acme *a)
+{
+    int64_t now_ms = now_of(a).wall_ms;
+    for (size_t i = 0; a->plan && i < a->plan->rules.n; i++)
+        if (want_revoke_ms(&a->plan->wants[i], now_ms) <= now_ms)
+            return &a->plan->wants[i];
+    return NULL;
+}
+
+/* ---- what is asked for by hand ---- */
+
+/* An order that goes on has a key that others may have, too. */
+static void forget_key(struct acme *a, struct want *w)
+{
+    if (a->of == w)
+        end_order(a);
+    buf_clear(&w->record.order);
+    if (w->record.key.n)
+        OPENSSL_cleanse(w->record.key.p, w->record.key.n);
+    buf_clear(&w->record.key);
+}
+
+static void take_wish(struct acme *a, const struct wish *q)
+{
+    struct want *w = want_by_id(a->plan, q->id);
+    struct buf why = BUF_INIT;
+    int64_t now_ms = now_of(a).wall_ms;
+    if (!w)
+        return; /* the settings have changed since */
+    want_answer(w, STR("somebody else has asked for it, too"));
+    w->asked = q->number;
+    w->wish = q->wish;
+    bool good = q->wish == WANT_RENEW ? want_renew(w, now_ms, &why) : want_revoke(w, q->reason, now_ms, &why);
+    if (good && q->wish == WANT_REVOKE && q->reason == REVOKE_KEY_COMPROMISE)
+        forget_key(a, w);
+    if (good)
+        keep_record(a, w);
+    else
+        want_answer(w, buf_str(&why));
+    buf_fini(&why);
+}
+
+static void take_wishes(struct acme *a)
+{
+    struct wish all[ASKED_MOST];
+    lock_take(&a->lock);
+    size_t n = a->wishes_n;
+    memcpy(all, a->wishes, n * sizeof(*all));
+    a->wishes_n = 0;
+    atomic_store(&a->is_asked, false);
+    lock_give(&a->lock);
+    for (size_t i = 0; i < n; i++)
+        take_wish(a, &all[i]);
+}
+
+static bool has_name(const struct acme_state *s, struct str name)
+{
+    for (size_t i = 0; i < s->names.n; i++)
+        if (str_eq_nocase(s->names.v[i], name))
+            return true;
+    return str_eq(s->id, name);
+}
+
+static void say_unknown(struct str name, const struct acme_state *v, size_t n, struct buf *why)
+{
+    buf_printf(why, "no certificate of ACME is for \"%.*s\"", STR_ARG(str_utf8_first(name, 253)));
+    buf_add(why, n ? STR("; there are those for ") : STR("; there is none at all"));
+    for (size_t i = 0; i < n && i < ASKED_MOST; i++)
+        buf_printf(why, "%s%.*s", i ? ", " : "", STR_ARG(v[i].names.v[0]));
+    if (n > ASKED_MOST)
+        buf_printf(why, " and %zu more", n - ASKED_MOST);
+}
+
+static uint64_t put_wish(struct acme *a, struct wish *q)
+{
+    lock_take(&a->lock);
+    bool has_room = a->wishes_n < ASKED_MOST;
+    q->number = has_room ? ++a->asked : 0;
+    if (has_room)
+        a->wishes[a->wishes_n++] = *q;
+    atomic_store(&a->is_asked, has_room || a->wishes_n > 0);
+    lock_give(&a->lock);
+    return q->number;
+}
+
+uint64_t acme_ask(struct acme *a, const struct acme_asked *q, struct buf *why)
+{
+    struct arena arena;
+    size_t n, i = 0;
+    struct wish wish = { .wish = q->wish, .reason = q->reason };
+    arena_init(&arena, 4096);
+    const struct acme_state *v = states_copy(&a->states, &arena, &n, NULL);
+    while (i < n && !has_name(&v[i], q->name))
+        i++;
+    if (i == n)
+        say_unknown(q->name, v, n, why);
+    else
+        memcpy(wish.id, v[i].id.p, v[i].id.n); /* the rest is zero */
+    arena_fini(&arena);
+    if (!wish.id[0])
+        return 0;
+    if (!put_wish(a, &wish))
+        buf_add(why, STR("too much is asked for at once; ask again in a moment"));
+    return wish.number;
+}
+
+struct states *acme_states(struct acme *a)
+{
+    return &a->states;
+}
+
 /* Returns how long it waits. */
 static int64_t run_order(struct acme *a)
 {
@@ -587,10 +799,10 @@ static int64_t run_first(struct acme *a)
     struct want *w = first_due(a, now_ms);
     if (!w)
         return NAP_MOST_MS;
-    int64_t wait_ms = due_ms(w, now_ms) - now_ms;
+    int64_t wait_ms = want_due_ms(w, now_ms) - now_ms;
     if (wait_ms > 0)
         return wait_ms < NAP_MOST_MS ? wait_ms : NAP_MOST_MS;
-    if (order_due_ms(w, now_ms) <= now_ms)
+    if (want_order_ms(w, now_ms) <= now_ms)
         begin_order(a, w);
     else
         ask_advice(a, w);
@@ -604,23 +816,26 @@ static int64_t step(void *ctx)
     struct plan *next = a->next;
     a->next = NULL;
     lock_give(&a->lock);
-    if (!next && a->rereads)
-        next = make_plan(&a->plan->rules);
-    a->rereads = false;
     if (next) {
         take_plan(a, next);
         a->owner->changed(a->owner);
     }
     if (atomic_load(&a->stopping))
         return BACKGROUND_IDLE;
-    int64_t wait_ms = a->order ? run_order(a) : run_first(a);
+    take_wishes(a);
+    struct want *w = to_revoke(a);
+    int64_t wait_ms = w ? 0 : a->order ? run_order(a) : run_first(a);
+    if (w)
+        ask_to_revoke(a, w);
+    show_states(a);
     atomic_store(&a->due_mono_ms, now_of(a).mono_ms + wait_ms);
     return wait_ms * 1000;
 }
 
 void acme_look(struct acme *a)
 {
-    if (a->thread && now_of(a).mono_ms >= atomic_load(&a->due_mono_ms))
+    bool is_due = now_of(a).mono_ms >= atomic_load(&a->due_mono_ms) || atomic_load(&a->is_asked);
+    if (a->thread && is_due)
         background_wake(a->thread);
 }
 
@@ -635,6 +850,8 @@ struct acme *acme_new(struct acme_owner *owner, const char *state, struct buf *w
     if (is_named && session_init(&a->session, &a->store)) {
         lock_init(&a->lock);
         proofs_init(&a->proofs);
+        states_init(&a->states);
+        a->wishes = mem_alloc(ASKED_MOST * sizeof(*a->wishes));
         return a;
     }
     buf_add(why,
@@ -658,16 +875,23 @@ void acme_set_rules(struct acme *a, const struct acme_rules *rules)
     background_wake(a->thread);
 }
 
+void acme_reread(struct acme *a)
+{
+    CHECK(!a->thread);
+    if (a->plan)
+        take_plan(a, make_plan(&a->plan->rules));
+}
+
 void acme_start(struct acme *a)
 {
-    a->rereads = a->plan != NULL;
     a->thread = background_start("acme", step, a);
     if (!a->thread)
         log_error(a->owner->log, "acme", "the system has no thread for it: certificates are not renewed");
 }
 
-void acme_stop(struct acme *a)
+void acme_stop(struct acme *a, bool has_heir)
 {
+    a->has_heir = a->has_heir || has_heir;
     atomic_store(&a->stopping, true);
     session_stop(&a->session);
     background_stop(&a->thread);
@@ -677,8 +901,8 @@ void acme_free(struct acme *a)
 {
     if (!a)
         return;
-    acme_stop(a);
-    end_order(a);
+    acme_stop(a, false);
+    (a->has_heir ? leave_order : end_order)(a);
     free_plan(a->plan);
     free_plan(a->next);
     for (size_t i = 0; i < a->pairs_n; i++)
@@ -686,6 +910,8 @@ void acme_free(struct acme *a)
     mem_free(a->pairs);
     session_fini(&a->session);
     proofs_fini(&a->proofs);
+    states_fini(&a->states);
+    mem_free(a->wishes);
     lock_fini(&a->lock);
     mem_free(a);
 }

@@ -7,11 +7,10 @@
 #ifndef ACME_ACME_H
 #define ACME_ACME_H
 
-#include "acme/order.h"
 #include "acme/proofs.h"
-#include "base/arena.h"
+#include "acme/states.h"
+#include "acme/want.h"
 #include "base/log.h"
-#include "tls/pair.h"
 
 struct acme;
 
@@ -26,12 +25,6 @@ struct acme_owner {
     bool (*dns)(struct acme_owner *o, bool put, struct str name, struct str value, struct buf *why);
 };
 
-/* One certificate that is wanted. */
-struct acme_set {
-    struct strs names; /* sorted */
-    enum order_way way;
-};
-
 struct acme_rules {
     struct session_rules ca;
     const struct acme_set *sets;
@@ -44,17 +37,34 @@ struct acme *acme_new(struct acme_owner *owner, const char *state, struct buf *w
 /* Gives it rules, of which it takes a copy. Before acme_start it reads at once what is kept of them; waits
  * for the disk. Later the thread does, and tells `changed`. */
 void acme_set_rules(struct acme *a, const struct acme_rules *rules);
+/* Reads what is kept once more, since another process has gone on meanwhile. Before acme_start; waits for the
+ * disk. */
+void acme_reread(struct acme *a);
 /* Starts the thread. */
 void acme_start(struct acme *a);
-/* Ends it, within a moment. What is under way goes on after the next start. */
-void acme_stop(struct acme *a);
+/* Ends it, within a moment. What is under way goes on after the next start. `has_heir`: another process goes
+ * on at once, so what is shown to the CA stays. */
+void acme_stop(struct acme *a, bool has_heir);
 void acme_free(struct acme *a); /* NULL is allowed */
 
 /* Calls `take` with each certificate that is there. */
 void acme_each(struct acme *a, void (*take)(void *ctx, struct pair *p), void *ctx);
+/* What others may know of them. Any thread. */
+struct states *acme_states(struct acme *a);
+
+/* What somebody wants to be done by hand. */
+struct acme_asked {
+    struct str name; /* a set's id, or one of its names */
+    enum want_wish wish;
+    unsigned reason; /* to revoke: acme/revoke.h */
+};
+/* Asks for it. Returns its number: struct acme_state says what comes of it. 0: it cannot be asked for; `why`
+ * gets a sentence without a full stop. Any thread. */
+uint64_t acme_ask(struct acme *a, const struct acme_asked *q, struct buf *why);
+
 /* What is shown to the CA now. Any thread. */
 struct proofs *acme_proofs(struct acme *a);
-/* Wakes the thread when something is due by the clocks, which may have been turned. */
+/* Wakes the thread when something is due by the clocks, which may have been turned, or was asked for. */
 void acme_look(struct acme *a);
 
 #endif

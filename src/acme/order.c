@@ -13,6 +13,8 @@
 #define POLL_MOST_MS  INT64_C(10000)
 #define NAMES_MOST    100 /* authorizations of one order */
 #define TOKEN_MOST    256
+#define NAME_MOST     253 /* of what is repeated in a sentence, and */
+#define STATUS_MOST   32
 
 enum order_state {
     STATE_OPEN,      /* directory, account, order */
@@ -122,11 +124,56 @@ static void take_body(struct order *o, json_t *body)
 
 /* ---- proofs ---- */
 
+static void forget_shown(struct store_record *r)
+{
+    buf_clear(&r->shown_name);
+    buf_clear(&r->shown_token);
+    buf_clear(&r->shown_authorization);
+}
+
+/* What cannot be written now is said by the next `keep`; at worst an answer is shown that nobody asks for. */
 static void hide(struct order *o)
 {
-    if (o->shows)
+    struct buf why = BUF_INIT;
+    if (o->shows) {
         o->rules.host->hide(o->rules.host, &o->proof);
+        forget_shown(o->rules.record);
+        (void)o->rules.host->keep(o->rules.host, o->rules.record, &why);
+    }
+    buf_fini(&why);
     o->shows = false;
+}
+
+/* The record has copies, the proof points into ours: the record may change while it is shown. */
+static void take_proof(struct order *o, struct str name, struct str token, struct str authorization)
+{
+    struct buf *const to[] = { &o->name, &o->token, &o->authorization };
+    const struct str from[] = { name, token, authorization };
+    for (size_t i = 0; i < COUNT_OF(to); i++) {
+        buf_clear(to[i]);
+        buf_add(to[i], from[i]);
+    }
+    o->proof = (struct order_proof){ .way = o->rules.way,
+                                     .name = buf_str(&o->name),
+                                     .token = buf_str(&o->token),
+                                     .authorization = buf_str(&o->authorization) };
+}
+
+static void note_shown(const struct order *o, struct store_record *r)
+{
+    forget_shown(r);
+    buf_add(&r->shown_name, o->proof.name);
+    buf_add(&r->shown_token, o->proof.token);
+    buf_add(&r->shown_authorization, o->proof.authorization);
+}
+
+bool order_shown(const struct store_record *r, enum order_way way, struct order_proof *out)
+{
+    *out = (struct order_proof){ .way = way,
+                                 .name = buf_str(&r->shown_name),
+                                 .token = buf_str(&r->shown_token),
+                                 .authorization = buf_str(&r->shown_authorization) };
+    return r->order.n && out->name.n && out->token.n && out->authorization.n;
 }
 
 static bool is_token_of_acme(struct str s)
@@ -139,28 +186,28 @@ static bool is_token_of_acme(struct str s)
 
 static bool show(struct order *o, struct str name, struct str token)
 {
-    struct buf why = BUF_INIT;
-    hide(o);
+    struct buf why = BUF_INIT, authorization = BUF_INIT;
     if (!is_token_of_acme(token))
         return fail(o, "the CA's challenge has a token that is none");
-    buf_clear(&o->name);
-    buf_add(&o->name, name);
-    buf_clear(&o->token);
-    buf_add(&o->token, token);
-    buf_clear(&o->authorization);
-    buf_printf(&o->authorization, "%.*s.", STR_ARG(token));
-    jws_add_thumbprint(o->rules.session->key, &o->authorization);
-    o->proof = (struct order_proof){ .way = o->rules.way,
-                                     .name = buf_str(&o->name),
-                                     .token = buf_str(&o->token),
-                                     .authorization = buf_str(&o->authorization) };
-    o->shows = o->rules.host->show(o->rules.host, &o->proof, &why);
+    buf_printf(&authorization, "%.*s.", STR_ARG(token));
+    jws_add_thumbprint(o->rules.session->key, &authorization);
+    bool is_there = o->shows && str_eq(o->proof.name, name) && str_eq(o->proof.token, token) &&
+                    str_eq(o->proof.authorization, buf_str(&authorization));
+    if (!is_there) {
+        hide(o);
+        take_proof(o, name, token, buf_str(&authorization));
+        o->shows = o->rules.host->show(o->rules.host, &o->proof, &why);
+    }
+    buf_fini(&authorization);
     if (!o->shows) {
         buf_add_char(&why, '\0');
         fail(o, why.p);
     }
     buf_fini(&why);
-    return o->shows;
+    if (!o->shows || is_there)
+        return o->shows;
+    note_shown(o, o->rules.record);
+    return keep(o);
 }
 
 /* ---- the order ---- */
@@ -279,9 +326,21 @@ static const json_t *challenge_of(const struct order *o, const json_t *authoriza
     return NULL;
 }
 
+/* For people: cut, since the CA may write anything. */
 static struct str name_of(const json_t *authorization)
 {
-    return text_of(json_object_get(authorization, "identifier"), "value");
+    return str_utf8_first(text_of(json_object_get(authorization, "identifier"), "value"), NAME_MOST);
+}
+
+/* Is it one that we have asked for? An authorization has it without "*." (RFC 8555 §7.1.4). */
+static bool is_ours(const struct order *o, struct str name)
+{
+    bool found = false;
+    for (size_t i = 0; i < o->rules.names.n && !found; i++) {
+        struct str own = o->rules.names.v[i];
+        found = str_eq_nocase(str_starts(own, STR("*.")) ? str_from_index(own, 2) : own, name);
+    }
+    return found;
 }
 
 static void fail_invalid(struct order *o, const json_t *authorization)
@@ -296,7 +355,7 @@ static void fail_invalid(struct order *o, const json_t *authorization)
         problem_say(error, 0, order_way_name(o->rules.way), &o->trouble.text);
     else
         buf_printf(&o->trouble.text, "the CA does not believe that it is ours (it says: %.*s)",
-                   STR_ARG(text_of(authorization, "status")));
+                   STR_ARG(str_utf8_first(text_of(authorization, "status"), STATUS_MOST)));
     drop(o);
     go(o, STATE_FAILED);
 }
@@ -310,6 +369,14 @@ static void begin_challenge(struct order *o, const json_t *authorization, int64_
 {
     const json_t *challenge = challenge_of(o, authorization);
     struct str name = name_of(authorization);
+    if (!is_ours(o, name)) {
+        buf_clear(&o->trouble.text);
+        buf_printf(&o->trouble.text, "the CA wants a proof for \"%.*s\", which nobody has asked for",
+                   STR_ARG(name));
+        drop(o);
+        go(o, STATE_FAILED);
+        return;
+    }
     if (!challenge) {
         buf_clear(&o->trouble.text);
         buf_printf(&o->trouble.text,
@@ -318,8 +385,9 @@ static void begin_challenge(struct order *o, const json_t *authorization, int64_
         go(o, STATE_FAILED);
         return;
     }
+    /* "processing": the one before us has said that the CA may look. */
     if (show(o, name, text_of(challenge, "token")) &&
-        post(o, text_of(challenge, "url"), STR("{}"), now_ms, NULL))
+        (is_status(challenge, "processing") || post(o, text_of(challenge, "url"), STR("{}"), now_ms, NULL)))
         go(o, STATE_VALIDATE);
 }
 
@@ -426,8 +494,19 @@ struct order *order_new(const struct order_rules *rules, int64_t now_ms)
     o->rules = *rules;
     o->until_ms = now_ms + rules->most_ms;
     o->trouble = (struct session_trouble){ .retry_after_ms = -1, .challenge = order_way_name(rules->way) };
+    struct order_proof shown;
+    o->shows = order_shown(rules->record, rules->way, &shown);
+    if (o->shows)
+        take_proof(o, shown.name, shown.token, shown.authorization);
     go(o, STATE_OPEN);
     return o;
+}
+
+void order_leave(struct order *o)
+{
+    if (o)
+        o->shows = false;
+    order_free(o);
 }
 
 void order_free(struct order *o)
@@ -464,7 +543,8 @@ enum order_step order_step(struct order *o, int64_t now_ms, int64_t *wait_ms)
     if (now_ms > o->until_ms && o->state < STATE_DONE)
         fail(o, "the CA has taken too long");
     step(o, now_ms, wait_ms);
-    if (o->state == STATE_DONE || o->state == STATE_FAILED)
+    if (o->state ==
+        STATE_DONE) /* what has failed may have done so since the process is replaced: order_leave */
         hide(o);
     return o->state == STATE_DONE ? ORDER_DONE : o->state == STATE_FAILED ? ORDER_FAILED : ORDER_WAIT;
 }

@@ -25,7 +25,8 @@ struct order;
 
 /* Who shows proofs, and keeps the record. Outlives the order; on the order's thread. */
 struct order_host {
-    /* Shows it, and takes it back. false: it cannot; `why` gets a sentence. `hide` follows each `show`. */
+    /* Shows it, and takes it back. false: it cannot; `why` gets a sentence. `hide` follows each `show`,
+     * perhaps that of an order which goes on with the record of another one: see order_leave. */
     bool (*show)(struct order_host *h, const struct order_proof *p, struct buf *why);
     void (*hide)(struct order_host *h, const struct order_proof *p);
     /* The record has changed. false: it cannot be kept; `why` gets a sentence. */
@@ -42,10 +43,15 @@ struct order_rules {
     int64_t most_ms;     /* how long it may take, by the wall clock */
 };
 
-/* Begins one, or goes on with that of the record. The caller frees it. */
+/* Begins one, or goes on with that of the record, and with what the record says is shown: the caller has
+ * shown it again. The caller frees it. */
 struct order *order_new(const struct order_rules *rules, int64_t now_ms);
-/* Takes back what is shown. NULL is allowed. */
+/* Returns what the record says is shown. false: nothing is. Good as long as the record is not changed. */
+bool order_shown(const struct store_record *r, enum order_way way, struct order_proof *out);
+/* Takes back what is still shown. NULL is allowed. */
 void order_free(struct order *o);
+/* Like order_free, but what is shown stays, and the record says so: another order goes on. */
+void order_leave(struct order *o);
 
 enum order_step { ORDER_WAIT, ORDER_DONE, ORDER_FAILED };
 /* Does a step. ORDER_WAIT: *wait_ms says when the next one is due. ORDER_DONE: order_chain has the

@@ -31,21 +31,32 @@ void proofs_fini(struct proofs *p)
     lock_fini(&p->lock);
 }
 
+static bool is_same(const struct proof *a, const struct proof *b)
+{
+    return (a->context != NULL) == (b->context != NULL) && str_eq(buf_str(&a->key), buf_str(&b->key));
+}
+
+/* In the place of one with the same key, else in a free one. */
 static bool add(struct proofs *p, struct proof *one)
 {
-    bool done = false;
+    size_t at = PROOFS_MOST;
+    struct proof *before = NULL;
     lock_take(&p->lock);
-    for (size_t i = 0; i < PROOFS_MOST && !done; i++)
-        if (!p->all[i]) {
-            p->all[i] = one;
-            done = true;
+    for (size_t i = PROOFS_MOST; i-- > 0 && !before;)
+        if (!p->all[i] || is_same(p->all[i], one)) {
+            before = p->all[i];
+            at = i;
         }
+    if (at < PROOFS_MOST)
+        p->all[at] = one;
     lock_give(&p->lock);
-    if (done)
+    if (at < PROOFS_MOST && !before)
         atomic_fetch_add(&p->n, 1);
-    else
+    if (before)
+        free_proof(before);
+    if (at == PROOFS_MOST)
         free_proof(one);
-    return done;
+    return at < PROOFS_MOST;
 }
 
 bool proofs_show_http(struct proofs *p, struct str token, struct str body)

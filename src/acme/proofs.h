@@ -25,7 +25,7 @@ struct proofs {
 void proofs_init(struct proofs *p);
 void proofs_fini(struct proofs *p);
 
-/* Show an answer: `key` is the token, or the name. false: there are too many. */
+/* Show an answer, in the place of one that is shown for the token, or the name. false: there are too many. */
 bool proofs_show_http(struct proofs *p, struct str token, struct str body);
 /* Takes over the reference to the context. */
 bool proofs_show_tls(struct proofs *p, struct str name, struct ssl_ctx_st *context);

@@ -187,23 +187,46 @@ int store_read_record(const struct store *s, const char *id, struct store_record
     take_text(root, "order", &out->order);
     take_text(root, "key", &out->key);
     take_text(root, "error", &out->error);
+    take_text(root, "shown_name", &out->shown_name);
+    take_text(root, "shown_token", &out->shown_token);
+    take_text(root, "shown_authorization", &out->shown_authorization);
     out->failures = (unsigned)(take_number(root, "failures") & 0xffff);
     out->try_ms = take_number(root, "try_ms");
     out->issued_ms = take_number(root, "issued_ms");
     out->renew_ms = take_number(root, "renew_ms");
     out->advised_until_ms = take_number(root, "advised_until_ms");
+    out->told_ms = take_number(root, "told_ms");
+    out->wanted = json_is_true(json_object_get(root, "wanted"));
+    take_text(root, "revoke", &out->revoke);
+    out->reason = (unsigned)(take_number(root, "reason") & 0xff);
+    out->revoke_failures = (unsigned)(take_number(root, "revoke_failures") & 0xffff);
+    out->revoke_try_ms = take_number(root, "revoke_try_ms");
     json_decref(root);
     return 0;
 }
 
 int store_write_record(const struct store *s, const char *id, const struct store_record *r)
 {
-    return write_json(s, id,
-                      json_pack("{s:o,s:o,s:o,s:i,s:I,s:I,s:I,s:I}", "order", text_of(&r->order), "key",
-                                text_of(&r->key), "error", text_of(&r->error), "failures", (int)r->failures,
-                                "try_ms", (json_int_t)r->try_ms, "issued_ms", (json_int_t)r->issued_ms,
-                                "renew_ms", (json_int_t)r->renew_ms, "advised_until_ms",
-                                (json_int_t)r->advised_until_ms));
+    json_t *root = json_pack("{s:o,s:o,s:o,s:i,s:I,s:I,s:I,s:I,s:I}", "order", text_of(&r->order), "key",
+                             text_of(&r->key), "error", text_of(&r->error), "failures", (int)r->failures,
+                             "try_ms", (json_int_t)r->try_ms, "issued_ms", (json_int_t)r->issued_ms,
+                             "renew_ms", (json_int_t)r->renew_ms, "advised_until_ms",
+                             (json_int_t)r->advised_until_ms, "told_ms", (json_int_t)r->told_ms);
+    bool good = root && (!r->wanted || json_object_set_new(root, "wanted", json_true()) == 0);
+    json_t *revoke = r->revoke.n ? json_pack("{s:o,s:i,s:i,s:I}", "revoke", text_of(&r->revoke), "reason",
+                                             (int)r->reason, "revoke_failures", (int)r->revoke_failures,
+                                             "revoke_try_ms", (json_int_t)r->revoke_try_ms)
+                                 : json_object();
+    json_t *shown = r->shown_name.n ? json_pack("{s:o,s:o,s:o}", "shown_name", text_of(&r->shown_name),
+                                                "shown_token", text_of(&r->shown_token),
+                                                "shown_authorization", text_of(&r->shown_authorization))
+                                    : json_object();
+    good = good && revoke && shown && json_object_update(root, revoke) == 0 &&
+           json_object_update(root, shown) == 0;
+    json_decref(revoke);
+    json_decref(shown);
+    CHECK(good);
+    return write_json(s, id, root);
 }
 
 void store_record_fini(struct store_record *r)
@@ -211,6 +234,10 @@ void store_record_fini(struct store_record *r)
     buf_fini(&r->order);
     wipe(&r->key);
     buf_fini(&r->error);
+    buf_fini(&r->revoke);
+    buf_fini(&r->shown_name);
+    buf_fini(&r->shown_token);
+    buf_fini(&r->shown_authorization);
 }
 
 /* ---- certificates ---- */

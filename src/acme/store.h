@@ -31,14 +31,23 @@ void store_account_fini(struct store_account *a);
 
 /* How far a set of names has come. Times are wall-clock, in milliseconds; 0: none. */
 struct store_record {
-    struct buf order;  /* the URL of the one that is under way; empty: none */
-    struct buf key;    /* PEM: the key of that order */
+    struct buf order; /* the URL of the one that is under way; empty: none */
+    struct buf key;   /* PEM: the key of that order */
+    /* What it shows to the CA at the moment (struct order_proof); all empty: nothing. Another process, or the
+     * next start, goes on with it. */
+    struct buf shown_name, shown_token, shown_authorization;
     struct buf error;  /* what was wrong the last time, for people */
     unsigned failures; /* tries in a row */
     int64_t try_ms;    /* not before this time */
     int64_t issued_ms; /* when the certificate came */
     int64_t renew_ms;  /* when the next one is due, and until when that was asked of the CA */
     int64_t advised_until_ms;
+    int64_t told_ms; /* the CA has asked not to be asked before this time */
+    bool wanted;     /* somebody wants the next one now */
+    /* One that is to be revoked: DER in base64url; empty: none. Why (acme/revoke.h), and as for orders. */
+    struct buf revoke;
+    unsigned reason, revoke_failures;
+    int64_t revoke_try_ms;
 };
 
 /* Returns the name of a set's files, without an end: its first name and a hash of all of them and of the CA.

@@ -7,6 +7,7 @@
 
 #include "admin/access.h"
 #include "admin/answer.h"
+#include "admin/certificate.h"
 #include "admin/deploy.h"
 #include "admin/explain.h"
 #include "admin/foreign.h"
@@ -110,6 +111,17 @@ static void show_upgrade(struct admin *a, struct request *r, const struct access
     upgrade_api_show(a, r);
 }
 
+static void list_certificates(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    (void)body;
+    certificate_list(a, r, &by->rights);
+}
+
+static void ask_for_certificate(struct admin *a, struct request *r, const struct access *by, struct str body)
+{
+    certificate_ask(a, r, &by->rights, body);
+}
+
 static void list_origins(struct admin *a, struct request *r, const struct access *by, struct str body)
 {
     (void)body;
@@ -142,6 +154,8 @@ static void (*const answers[ROUTES])(struct admin *a, struct request *r, const s
     [ROUTE_UPGRADED] = show_upgrade,
     [ROUTE_REVOKE] = revoke_token,
     [ROUTE_HEALTH] = health,
+    [ROUTE_CERTIFICATES] = list_certificates,
+    [ROUTE_CERTIFY] = ask_for_certificate,
     [ROUTE_READY] = readiness,
     [ROUTE_METRICS] = metrics,
     [ROUTE_ORIGINS] = list_origins,
@@ -211,7 +225,7 @@ static bool purges(enum routes_id route)
 static bool changes_facts(enum routes_id route)
 {
     return route == ROUTE_DEPLOY || route == ROUTE_CREATE || route == ROUTE_REVOKE || route == ROUTE_DRAIN ||
-           route == ROUTE_UNDRAIN;
+           route == ROUTE_UNDRAIN || route == ROUTE_CERTIFY;
 }
 
 /* Whatever changes the store would be lost. But what is purged before the worker leaves is passed on, and its
@@ -257,7 +271,7 @@ static bool wants_body(enum routes_id route)
 {
     return route == ROUTE_PURGE || route == ROUTE_DEPLOY || route == ROUTE_CREATE ||
            route == ROUTE_PURGE_METHOD || route == ROUTE_FOREIGN || route == ROUTE_DRAIN ||
-           route == ROUTE_UNDRAIN;
+           route == ROUTE_UNDRAIN || route == ROUTE_CERTIFY;
 }
 
 static bool decide(struct source *s, struct request *r)

@@ -26,6 +26,8 @@ struct admin_purge {
     char what[PURGE_SAID_MAX + 1]; /* "site default: tags book-1, books (soft)", cut; NUL-terminated */
 };
 
+struct certificate_desk;
+
 struct admin {
     struct source source;    /* of the admin listener */
     struct source by_method; /* of purges that come by a site's own listener */
@@ -35,8 +37,9 @@ struct admin {
     struct origins *origins;
     struct deploys *deploys;
     struct facts *facts;
-    struct tokens *tokens;      /* those that were made later */
-    struct counters **counters; /* one for each worker */
+    struct tokens *tokens;                 /* those that were made later */
+    struct certificate_desk *certificates; /* NULL: no address has TLS */
+    struct counters **counters;            /* one for each worker */
     struct overload *overload;
     size_t workers;
     const struct counters *others; /* of what is no worker; NULL: nothing */

@@ -4,8 +4,10 @@
 
 #include "admin/access.h"
 #include "admin/answer.h"
+#include "admin/certificate.h"
 #include "admin/origin_api.h"
 #include "admin/status.h"
+#include "cache/coded.h"
 #include "cache/disk.h"
 #include "cache/named.h"
 #include "cache/names.h"
@@ -210,6 +212,13 @@ static void find_place(struct request *x, struct cache *c, struct facts *f)
     place_hash(c, &place);
     f->rule = index_rule(c, &place, &known, &busy);
     place.rule = f->rule;
+    if (rule_has_encoding(f->rule)) { /* which codings the key has depends on it */
+        x->fields_made = false;
+        x->sent = (struct fields){ 0 };
+        x->rule = f->rule;
+        request_fields(x);
+        x->rule = NULL;
+    }
     place.variant = key_variant(&x->key, f->rule, &x->arena);
     place_hash(c, &place);
     f->family = index_facts(c, &place, f->now.mono_ms);
@@ -538,6 +547,55 @@ static void write_rules(const struct request *x, const struct fields *came, stru
     answer_close(w, ']');
 }
 
+/* Why the visitor of this request would get that coding now, or none. */
+static struct str coding_reason(const struct request *x, const struct object *o, enum coding sent,
+                                enum coding wanted)
+{
+    if (!x->site->compress)
+        return STR("compress is off");
+    if (!o->response->has_codings)
+        return STR(
+            "not compressed: too short, not of compress_types, no-transform, with Set-Cookie, or coded by "
+            "the origin in a way that stays");
+    if (!o->body || body_distance(o->body))
+        return STR("its long body is on disk, and is sent from there");
+    if (wanted == CODING_IDENTITY)
+        return STR("the request takes no other");
+    if (wanted == CODINGS)
+        return STR("the request takes none that can be made");
+    if (sent == wanted)
+        return STR("the one that the request wants most");
+    return STR("the one that the request wants most is made when it is asked for");
+}
+
+static void write_codings(const struct request *x, const struct object *o, struct answer_writer *w)
+{
+    struct coding_weights weights;
+    unsigned there = 1u << CODING_IDENTITY, possible = there;
+    answer_open(w, "codings", '[');
+    for (enum coding c = CODING_GZIP; o->response->has_codings && c < CODINGS; c++) {
+        const struct coded *coded = coded_find(o, c);
+        possible |= coded_is_useless(o, c) ? 0 : 1u << c;
+        if (!coded && !coded_is_useless(o, c))
+            continue;
+        there |= coded ? 1u << c : 0;
+        answer_open(w, NULL, '{');
+        answer_str(w, "coding", accept_codings[c]);
+        answer_bool(w, "worth_it", coded != NULL);
+        if (coded) {
+            answer_int(w, "level", coded->level);
+            answer_int(w, "body_bytes", (int64_t)body_length(coded->body));
+        }
+        answer_close(w, '}');
+    }
+    answer_close(w, ']');
+    accept_encoding_weights(&x->fields, &weights);
+    enum coding sent = accept_encoding_choose(&weights, there);
+    sent = sent == CODINGS ? CODING_IDENTITY : sent;
+    answer_str(w, "coding", accept_codings[sent]);
+    answer_str(w, "coding_reason", coding_reason(x, o, sent, accept_encoding_choose(&weights, possible)));
+}
+
 static void write_stored(struct request *x, const struct facts *f, struct answer_writer *w)
 {
     struct object *o = f->stored;
@@ -574,9 +632,18 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     if (length != BODY_LENGTH_UNKNOWN)
         answer_int(w, "body_bytes", (int64_t)length);
     answer_int(w, "head_bytes", (int64_t)response->visible_n);
-    answer_int(w, "memory_bytes", (int64_t)(object_charged(o) + (o->body ? body_charged(o->body) : 0)));
+    answer_int(w, "memory_bytes",
+               (int64_t)(object_charged(o) + (o->body ? body_charged(o->body) : 0) + coded_charged(o)));
+    write_codings(x, o, w);
     answer_int(w, "hits", atomic_load_explicit(&o->hits, memory_order_relaxed));
     answer_close(w, '}');
+}
+
+/* Without the port. */
+static struct str host_of(const struct request *x)
+{
+    struct str rest = x->key.host;
+    return str_cut(&rest, ':');
 }
 
 static struct str write_answer(struct admin *admin, struct request *x, const struct fields *came,
@@ -603,6 +670,8 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
     answer_open(&w, "origin", '{');
     status_origin(u->v[next < u->n ? next : 0].origin, a, &w);
     answer_close(&w, '}');
+    if (x->key.https)
+        certificate_write_host(admin->certificates, x->settings, host_of(x), a, &w);
     if (u->n > 1)
         origin_api_write(admin, x->site, "origins", &w);
     write_resource(x, f, &w);

@@ -14,4 +14,10 @@ void metrics_answer(struct admin *a, struct request *r);
  * thread. */
 int64_t metrics_sum(const struct admin *a, enum counter which);
 
+/* For the other files of this room: begins a metric, whose name has freshet_ put before it; adds one with its
+ * one value; adds a label's value, in which backslash, quote and line feed are escaped. */
+void metrics_begin(struct buf *b, const char *name, const char *kind, const char *help);
+void metrics_add(struct buf *b, const char *name, const char *kind, int64_t value, const char *help);
+void metrics_add_label(struct buf *b, struct str value);
+
 #endif

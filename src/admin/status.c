@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/certificate.h"
 #include "admin/deploy.h"
 #include "admin/metrics.h"
 #include "admin/origin_api.h"
 #include "cache/disk.h"
 #include "cache/room.h"
+#include "coding/coder.h"
 #include "store/facts.h"
 
 /* The counters are those of threads that go on: a part may be ahead of the whole for a moment. */
@@ -55,6 +57,25 @@ static void write_overhead(const struct overload *o, struct answer_writer *w)
     answer_close(w, '}');
 }
 
+static void write_coder(struct cache *c, struct answer_writer *w)
+{
+    struct coder_figures f = { 0 };
+    uint64_t made = 0;
+    if (c->coder)
+        coder_figures(c->coder, &f);
+    for (enum coding k = CODING_GZIP; k < CODINGS; k++)
+        made += f.made[k];
+    answer_open(w, "codings", '{');
+    answer_int(w, "stored", atomic_load_explicit(&c->coded, memory_order_relaxed));
+    answer_int(w, "bytes", atomic_load_explicit(&c->coded_bytes, memory_order_relaxed));
+    answer_int(w, "made", (int64_t)made);
+    answer_int(w, "waiting", f.waiting);
+    answer_int(w, "useless", (int64_t)f.useless);
+    answer_int(w, "bytes_in", (int64_t)f.bytes_in);
+    answer_int(w, "bytes_out", (int64_t)f.bytes_out);
+    answer_close(w, '}');
+}
+
 static void write_cache(struct cache *c, struct answer_writer *w)
 {
     answer_open(w, "memory", '{');
@@ -71,6 +92,7 @@ static void write_cache(struct cache *c, struct answer_writer *w)
     answer_int(w, "kept_assets", atomic_load_explicit(&c->kept, memory_order_relaxed));
     answer_int(w, "kept_assets_bytes", atomic_load_explicit(&c->kept_bytes, memory_order_relaxed));
     answer_close(w, '}');
+    write_coder(c, w);
 }
 
 static void write_disk(struct cache *c, int64_t now_wall_ms, struct answer_writer *w)
@@ -285,6 +307,7 @@ void status_answer(struct admin *a, struct request *r, const struct token_rights
     webhook_write(&a->webhooks, rights, &w);
     write_reload(a, rights, &w);
     write_sites(a, r->settings, rights, &w);
+    certificate_write(a->certificates, r->settings, rights, &r->arena, &w);
     answer_open(&w, "origins", '[');
     origins_each(a->origins, write_origin, &(struct origins_writer){ &w, &r->arena, r->settings, rights });
     answer_close(&w, ']');

@@ -19,6 +19,7 @@
 
 struct family;
 struct disk;
+struct coder;
 struct hints;
 
 struct shard {
@@ -53,7 +54,8 @@ struct cache {
     const struct hash_secret *secret;
     struct memory memory;
     struct epochs *epochs;
-    struct disk *disk; /* NULL: pages are in memory only. Main sets it before the workers start */
+    struct disk *disk;   /* NULL: pages are in memory only. Main sets it before the workers start */
+    struct coder *coder; /* coding/coder.h. NULL: no codings are made. The same */
     struct evict *evict;
     struct hints *hints;
     struct shard shards[CACHE_SHARDS];
@@ -61,7 +63,9 @@ struct cache {
     _Atomic int64_t objects, families; /* gauges; objects: in the index and sealed */
     _Atomic int64_t idle_bytes;        /* of families without objects */
     _Atomic uint64_t evicted, swept;
-    _Atomic int64_t kept_bytes, kept; /* assets of earlier releases, in the sweep's latest round */
+    _Atomic int64_t coded, coded_bytes; /* gauges: codings of stored responses (cache/coded.h) */
+    _Atomic uint64_t coded_dropped;     /* objects whose codings made room for others */
+    _Atomic int64_t kept_bytes, kept;   /* assets of earlier releases, in the sweep's latest round */
     struct cache_compaction compaction;
     /* the sweep's position; one thread */
     uint32_t sweep_shard, sweep_bucket, sweep_list;

@@ -153,6 +153,30 @@ bool evict_move(struct evict *e, struct evict_item *i, struct evict_item *to,
     return may;
 }
 
+void evict_weigh(struct evict *e, struct evict_item *i, size_t bytes)
+{
+    lock_take(&e->lock);
+    if (i->queue != EVICT_NONE) {
+        uint32_t more = bytes < UINT32_MAX - i->weight ? (uint32_t)bytes : UINT32_MAX - i->weight;
+        *weight_of(e, (enum evict_queue)i->queue) += more;
+        e->held_weight += i->holders ? more : 0;
+        i->weight += more;
+    }
+    unlock(e);
+}
+
+void evict_put_back(struct evict *e, struct evict_item *i)
+{
+    lock_take(&e->lock);
+    CHECK(i->queue == EVICT_NONE && i->weight > 0);
+    /* evict_take has remembered it; it has not left, so nothing is learnt. */
+    bool from_small = ghost_take(&e->left_small, i->fingerprint);
+    if (!from_small)
+        ghost_take(&e->left_main, i->fingerprint);
+    enqueue(e, i, from_small ? EVICT_SMALL : EVICT_MAIN);
+    unlock(e);
+}
+
 void evict_remove(struct evict *e, struct evict_item *i)
 {
     evict_remove_all(e, &i, 1);

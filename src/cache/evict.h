@@ -19,7 +19,7 @@ enum evict_queue { EVICT_NONE, EVICT_SMALL, EVICT_MAIN };
 struct evict_item {
     struct link link;
     uint32_t fingerprint; /* of its key: the same when it returns */
-    uint32_t weight;      /* not 0; fixed while it is queued */
+    uint32_t weight;      /* not 0; under the lock while it is queued */
     uint32_t own;         /* for the owner's use: it would be padding */
     _Atomic uint8_t uses; /* saturates at 3 */
     uint8_t queue;        /* enum evict_queue, under the lock */
@@ -53,6 +53,11 @@ void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i
  * because someone has a reference; nothing has moved. */
 bool evict_move(struct evict *e, struct evict_item *i, struct evict_item *to,
                 bool (*copy)(struct evict_item *i, struct evict_item *to));
+/* Makes a queued item heavier by `bytes`. Does nothing when it is not queued. */
+void evict_weigh(struct evict *e, struct evict_item *i, size_t bytes);
+/* Puts an item that evict_take returned back behind the others of the queue that it left, with its weight as
+ * it is now: it goes round once more. */
+void evict_put_back(struct evict *e, struct evict_item *i);
 /* Removes an item. Does nothing when it is not queued. */
 void evict_remove(struct evict *e, struct evict_item *i);
 /* Removes many items in one hold of the lock. None may be given twice. */

@@ -1,3 +1,4 @@
+#include "cache/coded.h"
 #include "cache/disk.h"
 #include "cache/family.h"
 
@@ -485,7 +486,7 @@ static struct object *least_used(struct family *f, const struct object *but)
 /* More than 4 GB count as 4 GB: the queues share by weight, the budget goes by the charge. */
 static uint32_t weight_of(const struct object *o)
 {
-    size_t bytes = object_charged(o) + (o->body ? body_charged(o->body) : 0) + 1;
+    size_t bytes = object_charged(o) + (o->body ? body_charged(o->body) : 0) + coded_charged(o) + 1;
     return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
@@ -619,6 +620,30 @@ void index_withdraw(struct object *o)
     lock_give(&s->lock);
     if (was_in)
         object_unref(o);
+}
+
+bool index_strip(struct object *o)
+{
+    struct cache *c = object_cache(o);
+    unsigned shard = atomic_load_explicit(&o->shard, memory_order_acquire);
+    struct codings *codings = NULL;
+    if (!shard || !coded_charged(o))
+        return false;
+    struct shard *s = &c->shards[shard - 1];
+    lock_take(&s->lock);
+    /* With the acquire of object_move: who dropped a reference has finished reading. */
+    if (o->family && o->evict.weight && atomic_load_explicit(&o->refs, memory_order_acquire) == 2)
+        codings = coded_take(o);
+    if (codings) {
+        o->evict.weight = weight_of(o);
+        evict_put_back(c->evict, &o->evict);
+    }
+    lock_give(&s->lock);
+    if (!codings)
+        return false;
+    coded_free(c, codings);
+    atomic_fetch_add_explicit(&c->coded_dropped, 1, memory_order_relaxed);
+    return true;
 }
 
 struct index_facts index_facts(struct cache *c, const struct place *place, int64_t now_mono_ms)

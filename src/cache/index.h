@@ -119,6 +119,10 @@ bool index_publish_read(struct object *o, const struct place *place, size_t vari
 /* Takes the object out of the index, with the index' reference; the caller has one of its own. Does nothing
  * when it is not in the index. Any thread. */
 void index_withdraw(struct object *o);
+/* Takes the codings of an object away (cache/coded.h), which evict_take has just returned and of which the
+ * caller and the index alone have references, and puts it back into its queue. false: it has none, or others
+ * use it; nothing has happened. Any thread. */
+bool index_strip(struct object *o);
 
 /* What an answer that is not stored says about its key (cache/mark.h). */
 struct index_note {

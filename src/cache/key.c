@@ -876,6 +876,9 @@ void key_fields_for_refresh(const struct fields *in, const struct rule *rule, st
         fields_add_line(out, a, *f);
     }
     struct str encoding = accept_encoding_normalize(in);
+    /* Where no coding is asked for, the origin is told so. */
+    if (!encoding.n && str_eq(fields_value(in, FIELD_ACCEPT_ENCODING), STR("identity")))
+        encoding = STR("identity");
     if (encoding.n)
         fields_add_id(out, a, FIELD_ACCEPT_ENCODING, encoding);
     struct str cookies = whole_cookie ? STR_NONE : cookies_reduce(in, rule, true, a);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cache/coded.h"
 #include "cache/names.h"
 
 /* What is only needed while the object is filled. It exists as long as there is a fetch or a watch. The
@@ -125,6 +126,7 @@ static __attribute__((noinline)) void free_object(struct object *o)
     }
     struct memory *m = &object_cache(o)->memory;
     memory_charge(m, -(int64_t)object_charged(o));
+    coded_free(object_cache(o), coded_take(o));
     response_free(m, o->response);
     body_unref(o->body);
     give_variant(o);
@@ -343,6 +345,19 @@ void object_seal(struct object *o, bool make_etag)
         o->has_generated_etag = true;
     }
     finish(o, OBJECT_SEALED);
+}
+
+struct str object_generated_etag(const struct object *o, char room[OBJECT_TAG_BYTES])
+{
+    static const char hex[] = "0123456789abcdef";
+    CHECK(o->has_generated_etag);
+    const struct hash128 *tag = response_tag(o->response);
+    room[0] = room[OBJECT_TAG_BYTES - 1] = '"';
+    for (int i = 0; i < 16; i++) {
+        room[1 + i] = hex[tag->hi >> (60 - 4 * i) & 15];
+        room[17 + i] = hex[tag->lo >> (60 - 4 * i) & 15];
+    }
+    return (struct str){ room, OBJECT_TAG_BYTES };
 }
 
 void object_set_fault(struct object *o, enum http_error fault)

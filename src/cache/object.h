@@ -271,6 +271,10 @@ static inline struct age object_age(const struct object *o, int64_t now_mono_ms,
 bool object_serves_on_error(struct object *o, struct str primary, uint64_t latest, int64_t now_mono_ms,
                             const struct directives *request);
 
+#define OBJECT_TAG_BYTES 34
+/* Returns the generated ETag (has_generated_etag), with its quotes, in `room`. */
+struct str object_generated_etag(const struct object *o, char room[OBJECT_TAG_BYTES]);
+
 #define OBJECT_MISSING ((uint32_t)1 << 31) /* of next_refresh; no system runs for 68 years */
 
 /* After a failed refresh: no other one before `mono_ms`. Kept in whole seconds, rounded up. */

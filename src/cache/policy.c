@@ -278,12 +278,60 @@ static bool is_held_to_known(const struct judge *in, const struct rule *rule)
     return !in->provisional && (in->known || !rule_is_encoding_only(rule));
 }
 
+static enum rule_result rule_of_answer(const struct judge *in, const struct rule *known, bool good,
+                                       const struct verdict *v, struct arena *a, struct rule **rule)
+{
+    if (!in->site->compress)
+        return rule_of_response(in->response, known, good, a, rule);
+    return rule_of_response_uncoded(in->response, known, good, v->stays_coded, a, rule);
+}
+
+/* ---- codings (docs/decisions/076) ---- */
+
+static bool type_matches(struct str type, struct str pattern)
+{
+    size_t star = str_index(pattern, '*');
+    struct str end = str_from_index(pattern, star + 1);
+    if (star == pattern.n)
+        return str_eq_nocase(type, pattern);
+    return type.n >= star + end.n && str_eq_nocase(str_first(type, star), str_first(pattern, star)) &&
+           str_eq_nocase(str_from_index(type, type.n - end.n), end);
+}
+
+static bool is_compressed_type(const struct site_settings *site, struct str content_type)
+{
+    struct str type = str_trim(str_cut(&content_type, ';'));
+    if (type.n == 0 || str_eq_nocase(type, STR("text/event-stream")))
+        return false;
+    for (size_t i = 0; i < site->compress_types.n; i++)
+        if (type_matches(type, site->compress_types.v[i]))
+            return true;
+    return false;
+}
+
+/* What may be done with the body's coding. A redirect's and a part's body stay as they are. */
+static void judge_coding(const struct judge *in, bool no_transform, struct arena *a, struct verdict *out)
+{
+    const struct fields *f = in->response;
+    bool known = accept_coding_from(fields_joined(f, FIELD_CONTENT_ENCODING, a), &out->coded_in);
+    bool whole = (in->status >= 200 && in->status <= 299 && in->status != 206) || in->status >= 400;
+    /* Who answers identity in a coding of his own choice does not look at the field: asking again for what a
+     * visitor takes would bring the same. */
+    out->stays_coded =
+        in->site->compress && known && out->coded_in != CODING_IDENTITY && (no_transform || !whole);
+    if (!in->site->compress || out->stays_coded)
+        out->coded_in = CODING_IDENTITY;
+    out->is_codable = in->site->compress && known && !out->stays_coded && whole && !no_transform &&
+                      !fields_has(f, FIELD_SET_COOKIE) &&
+                      is_compressed_type(in->site, fields_value(f, FIELD_CONTENT_TYPE));
+}
+
 static enum reason find_rule(const struct judge *in, struct arena *a, struct verdict *out)
 {
     struct rule *rule = NULL;
     bool good = in->status >= 200 && in->status <= 299;
     /* A 2xx inherits nothing from errors and redirects. */
-    switch (rule_of_response(in->response, good && in->provisional ? NULL : in->known, good, a, &rule)) {
+    switch (rule_of_answer(in, good && in->provisional ? NULL : in->known, good, out, a, &rule)) {
     case RULE_STAR: return REASON_VARY_STAR;
     case RULE_INVALID: return REASON_VARY_INVALID;
     case RULE_OK: break;
@@ -424,6 +472,7 @@ void policy_judge(const struct judge *in, struct arena *a, struct verdict *out)
     if (!is_explicit)
         lifetime = heuristic_lifetime(in, &r, &t);
     set_freshness(in, &r, &t, lifetime, &out->fresh);
+    judge_coding(in, r.d.no_transform || r.cache_control.no_transform, a, out);
     out->strip_cookies = in->site->set_cookie == SET_COOKIE_STRIP;
     out->is_asset =
         asset_is(&(struct asset_question){ in->site, in->method, in->path, in->status, in->request,

@@ -9,6 +9,7 @@
 #include "cache/reason.h"
 #include "cache/rule.h"
 #include "conf/settings.h"
+#include "http/accept.h"
 #include "http/directives.h"
 #include "http/head.h"
 
@@ -62,6 +63,9 @@ struct verdict {
     struct strs groups; /* Cache-Groups, as sent */
     bool strip_cookies;
     bool is_asset;         /* cache/asset.h */
+    bool is_codable;       /* codings may be made of its body, once that has none (setting compress) */
+    bool stays_coded;      /* it has a coding that may not or cannot be undone, though none was asked for */
+    enum coding coded_in;  /* one that is to be undone before the body is stored; else CODING_IDENTITY */
     bool has_cache_id;     /* it has an ID in Netlify-Cache-ID, so a deploy leaves it */
     bool overrules;        /* a targeted field rules, and Cache-Control beside it says private or no-store */
     bool search_invalid;   /* it has a No-Vary-Search that counts for nothing, since it is invalid */

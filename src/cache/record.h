@@ -11,7 +11,7 @@
 #include "store/segment_format.h"
 
 /* Raise it with every change of what record_of_object writes. */
-#define RECORD_FORM 1
+#define RECORD_FORM 2
 
 /* A response with less left of its lifetime and windows is not worth writing. */
 #define RECORD_LEFT_MIN_MS ((int64_t)5000)

@@ -108,15 +108,20 @@ static bool is_kept(const struct response_plan *p, const struct field *f)
 #define TAG_WORDS  (sizeof(struct hash128) / sizeof(uint64_t))
 #define PART_WORDS (sizeof(struct part) / sizeof(uint64_t))
 
-/* The order: declared length, the note's length, tag, part, names, text. */
+/* The order: declared length, the note's length, codings, tag, part, names, text. */
 static size_t note_length_at(const struct response *r)
 {
     return r->has_length;
 }
 
-static size_t tag_at(const struct response *r)
+static size_t codings_at(const struct response *r)
 {
     return note_length_at(r) + r->has_note;
+}
+
+static size_t tag_at(const struct response *r)
+{
+    return codings_at(r) + r->has_codings;
 }
 
 static size_t part_at(const struct response *r)
@@ -155,6 +160,14 @@ struct part *response_part(struct response *r)
 {
     CHECK(r->has_part);
     return (struct part *)(void *)(r->words + part_at(r));
+}
+
+_Static_assert(sizeof(struct response_codings) == sizeof(uint64_t), "it takes one word");
+
+struct response_codings *response_codings(struct response *r)
+{
+    CHECK(r->has_codings);
+    return (struct response_codings *)(void *)(r->words + codings_at(r));
 }
 
 int64_t response_declared_length(const struct response *r)
@@ -335,6 +348,24 @@ static bool adds_accept_ranges(const struct response_plan *p)
     return p->add_accept_ranges && !fields_has(p->fields, FIELD_ACCEPT_RANGES);
 }
 
+static const struct field vary_encoding = { STR_INIT("Vary"), STR_INIT("Accept-Encoding"), FIELD_VARY };
+
+static bool adds_vary(const struct response_plan *p)
+{
+    return p->is_codable && !fields_list_has(p->fields, FIELD_VARY, STR("Accept-Encoding")) &&
+           !fields_list_has(p->fields, FIELD_VARY, STR("*"));
+}
+
+/* The lines that are added. */
+static size_t added_bytes(const struct response_plan *p, size_t bytes[GROUPS])
+{
+    size_t visible = adds_accept_ranges(p) ? line_bytes(&accept_ranges) : 0;
+    size_t of_304 = adds_vary(p) ? line_bytes(&vary_encoding) : 0;
+    bytes[GROUP_VISIBLE] += visible;
+    bytes[GROUP_304] += of_304;
+    return visible + of_304;
+}
+
 static size_t group_bytes(const struct response_plan *p, size_t bytes[GROUPS])
 {
     size_t all = 0;
@@ -346,10 +377,7 @@ static size_t group_bytes(const struct response_plan *p, size_t bytes[GROUPS])
         bytes[group] += line_bytes(f);
         all += line_bytes(f);
     }
-    if (!adds_accept_ranges(p))
-        return all;
-    bytes[GROUP_VISIBLE] += line_bytes(&accept_ranges);
-    return all + line_bytes(&accept_ranges);
+    return all + added_bytes(p, bytes);
 }
 
 /* The Date that the origin did not send (RFC 9110 §6.6.1); `text` has room for HTTP_DATE_BYTES. */
@@ -394,6 +422,8 @@ static void put_text(struct builder *b, const struct response_plan *p, struct st
     }
     if (adds_accept_ranges(p))
         put_field(&groups[GROUP_VISIBLE], &accept_ranges);
+    if (adds_vary(p))
+        put_field(&groups[GROUP_304], &vary_encoding);
     for (size_t i = 0; i < GROUPS; i++)
         CHECK(groups[i].at == groups[i].end);
 }
@@ -437,6 +467,7 @@ struct response *response_new(struct memory *m, const struct response_plan *p)
         .has_part = p->is_part,
         .has_short_names = p->names_are_short,
         .is_asset = p->is_asset,
+        .has_codings = p->is_codable,
     };
     size_t bytes = text_at(&head) + text;
     struct response *r = memory_zero(m, bytes);
@@ -457,6 +488,42 @@ void response_free(struct memory *m, struct response *r)
         memory_give(m, r, response_bytes(r));
 }
 
+/* Does the field describe the plain bytes, or is it written anew? */
+static bool is_of_plain(const struct field *f)
+{
+    static const struct str names[] = { STR_INIT("Content-Digest"), STR_INIT("Repr-Digest"),
+                                        STR_INIT("Digest"), STR_INIT("Content-MD5") };
+    if (f->id == FIELD_ETAG || f->id == FIELD_ACCEPT_RANGES || f->id == FIELD_CONTENT_ENCODING)
+        return true;
+    for (size_t i = 0; f->id == FIELD_OTHER && i < COUNT_OF(names); i++)
+        if (str_eq_nocase(f->name, names[i]))
+            return true;
+    return false;
+}
+
+struct response *response_of_coding(struct memory *m, const struct response *plain, struct str coding,
+                                    struct str etag)
+{
+    struct arena a;
+    struct fields all, fields = { 0 };
+    size_t visible_n;
+    arena_init(&a, 2048);
+    response_fields(plain, &a, &all, &visible_n);
+    if (etag.n)
+        fields_add_id(&fields, &a, FIELD_ETAG, etag);
+    for (size_t i = 0; i < visible_n; i++)
+        if (!is_of_plain(&all.v[i]))
+            fields_add_line(&fields, &a, all.v[i]);
+    fields_add_id(&fields, &a, FIELD_CONTENT_ENCODING, coding);
+    struct response *r = response_new(m, &(struct response_plan){ .status = plain->status,
+                                                                  .reason = response_reason(plain),
+                                                                  .fields = &fields,
+                                                                  .declared_length = -1,
+                                                                  .add_default_cc = plain->has_default_cc });
+    arena_fini(&a);
+    return r;
+}
+
 /* ---- on disk ---- */
 
 /*
@@ -474,8 +541,9 @@ void response_free(struct memory *m, struct response *r)
     F(has_length, 4)                                                                                         \
     F(has_note, 5)                                                                                           \
     F(has_tag, 6)                                                                                            \
-    F(is_asset, 7)
-#define WRITTEN_FLAGS_N 8
+    F(is_asset, 7)                                                                                           \
+    F(has_codings, 8)
+#define WRITTEN_FLAGS_N 9
 
 #define PUT_FLAG(member, bit) flags |= (uint64_t)r->member << (bit);
 #define GET_FLAG(member, bit) h->member = flags >> (bit)&1;

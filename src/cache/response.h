@@ -12,6 +12,8 @@
 #ifndef CACHE_RESPONSE_H
 #define CACHE_RESPONSE_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "base/hash.h"
 #include "cache/epoch.h"
@@ -26,15 +28,22 @@ struct part {
 };
 
 #define RESPONSE_TEXT_MAX   (((size_t)1 << 24) - 1)
-#define RESPONSE_REASON_MAX (((size_t)1 << 20) - 1) /* no head is longer (response_header_bytes) */
+#define RESPONSE_REASON_MAX (((size_t)1 << 16) - 1) /* no status line is longer than 8 KiB */
 #define RESPONSE_NAMES_MAX  ((size_t)UINT16_MAX)
+
+struct codings;
+
+/* Where an object's codings are found. */
+struct response_codings {
+    _Atomic(struct codings *) all;
+};
 
 struct response {
     uint64_t validated_n : 24, visible_n : 24; /* of the text, from its start */
     uint64_t names_n : 16;
     uint64_t fields_n : 24; /* of the text, from its start */
     uint64_t status : 10;
-    uint64_t reason_n : 20;  /* of the reason phrase; 0: the status code's own */
+    uint64_t reason_n : 16;  /* of the reason phrase; 0: the status code's own */
     bool has_age : 1;        /* the origin sent Age */
     bool has_default_cc : 1; /* the lines of a 304 end with a Cache-Control that the origin did not send
                               * (CACHING.md 1.5) */
@@ -45,8 +54,9 @@ struct response {
     bool has_tag : 1;  /* room for response_tag: a whole 200 without a validator */
     bool has_part : 1; /* room for response_part */
     bool has_short_names : 1;
-    bool is_asset : 1; /* cache/asset.h */
-    uint64_t words[];  /* the rare members; then the names as cache/epoch packs them; then the text */
+    bool is_asset : 1;    /* cache/asset.h */
+    bool has_codings : 1; /* room for response_codings: codings may be made of its body */
+    uint64_t words[];     /* the rare members; then the names as cache/epoch packs them; then the text */
 };
 
 struct response_plan {
@@ -65,6 +75,9 @@ struct response_plan {
     bool add_default_cc; /* adds Cache-Control when there is no Cache-Control and no Expires */
     /* Adds Accept-Ranges: bytes when there is none; it counts as the origin's from then on. */
     bool add_accept_ranges;
+    /* Codings may be made of its body (cache/coded.h): room for response_codings. Adds Vary: Accept-Encoding
+     * when no Vary names it; it counts as the origin's from then on. */
+    bool is_codable;
     const uint64_t *names; /* copied and sorted */
     size_t names_n;
     bool names_are_short; /* as in struct epoch_names */
@@ -97,6 +110,13 @@ struct response *response_read(struct memory *m, struct str bytes, const uint64_
  * room for it (has_tag, has_part). The object writes them before others may read them. */
 struct hash128 *response_tag(struct response *r);
 struct part *response_part(struct response *r);
+/* Returns where the codings of its body are found, NULL in it when there are none. Only for a response with
+ * room for it (has_codings). cache/coded.c alone uses it. */
+struct response_codings *response_codings(struct response *r);
+/* Makes the head of a coding of the response's body: the visible lines with that Content-Encoding and ETag
+ * (empty: none), without what describes the plain bytes (Accept-Ranges, digests). As response_new. */
+struct response *response_of_coding(struct memory *m, const struct response *plain, struct str coding,
+                                    struct str etag);
 
 /* Returns how many bytes its piece of memory has. */
 size_t response_bytes(const struct response *r);

@@ -28,9 +28,12 @@ static bool evict_one(struct cache *c)
     if (!i)
         return false;
     struct object *o = CONTAINER_OF(i, struct object, evict);
-    index_withdraw(o);
+    /* Codings can be made anew without the origin. */
+    if (!index_strip(o)) {
+        index_withdraw(o);
+        atomic_fetch_add_explicit(&c->evicted, 1, memory_order_relaxed);
+    }
     object_unref(o);
-    atomic_fetch_add_explicit(&c->evicted, 1, memory_order_relaxed);
     return true;
 }
 

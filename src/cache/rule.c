@@ -264,14 +264,17 @@ static bool is_encoded(const struct fields *response)
     return coding.n && !str_eq_nocase(coding, STR("identity"));
 }
 
-enum rule_result rule_of_response(const struct fields *response, const struct rule *known, bool of_2xx,
-                                  struct arena *a, struct rule **out)
+/* What a response says of its coding. */
+enum encoding { ENCODING_KEYED, ENCODING_NOTHING, ENCODING_STAYS };
+
+static enum rule_result make_rule(const struct fields *response, const struct rule *known, bool of_2xx,
+                                  enum encoding encoding, struct arena *a, struct rule **out)
 {
     struct rule draft = { 0 };
     *out = NULL;
     if (known)
         inherit(&draft, known);
-    if (is_encoded(response))
+    if (encoding == ENCODING_STAYS || (encoding == ENCODING_KEYED && is_encoded(response)))
         draft.varies_encoding = true;
     if (fields_has(response, FIELD_VARY)) {
         draft.vary_encoding = draft.vary_language = false;
@@ -279,6 +282,8 @@ enum rule_result rule_of_response(const struct fields *response, const struct ru
         if (result != RULE_OK)
             return result;
     }
+    if (encoding != ENCODING_KEYED)
+        draft.vary_encoding = false;
     if (fields_has(response, FIELD_NETLIFY_VARY) && !netlify_read(response, &draft.netlify, a))
         return RULE_INVALID;
     if (of_2xx)
@@ -294,6 +299,18 @@ enum rule_result rule_of_response(const struct fields *response, const struct ru
     else if (text.n)
         *out = rule_new(&draft, text);
     return RULE_OK;
+}
+
+enum rule_result rule_of_response(const struct fields *response, const struct rule *known, bool of_2xx,
+                                  struct arena *a, struct rule **out)
+{
+    return make_rule(response, known, of_2xx, ENCODING_KEYED, a, out);
+}
+
+enum rule_result rule_of_response_uncoded(const struct fields *response, const struct rule *known,
+                                          bool of_2xx, bool stays_coded, struct arena *a, struct rule **out)
+{
+    return make_rule(response, known, of_2xx, stays_coded ? ENCODING_STAYS : ENCODING_NOTHING, a, out);
 }
 
 unsigned rule_headers_ignored(const struct fields *response, struct arena *a)

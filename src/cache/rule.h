@@ -53,6 +53,12 @@ enum rule_result {
 enum rule_result rule_of_response(const struct fields *response, const struct rule *known, bool of_2xx,
                                   struct arena *a, struct rule **out);
 
+/* The same where codings are freshet's own affair (setting compress): origins are asked for none, so neither
+ * Vary: Accept-Encoding nor a Content-Encoding makes a part of the rule. `stays_coded`: but this response has
+ * a coding that may not or cannot be undone. Then all of the page vary, as if Vary named Accept-Encoding. */
+enum rule_result rule_of_response_uncoded(const struct fields *response, const struct rule *known,
+                                          bool of_2xx, bool stays_coded, struct arena *a, struct rule **out);
+
 /* Has the response a No-Vary-Search that counts for nothing, since it is invalid? */
 bool rule_search_is_invalid(const struct fields *response, struct arena *a);
 

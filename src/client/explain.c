@@ -1,6 +1,7 @@
 #include "client/client.h"
 
 #include "client/ask.h"
+#include "client/certificate.h"
 #include "client/report.h"
 
 /* Parts "name: value" with "; " between them, one a line. */
@@ -181,6 +182,7 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
     printf(")\n");
     if (member_text(request, "deploy").n)
         report_line("deploy", member_text(request, "deploy"));
+    certificate_print("https", json_object_get(answer, "certificates"));
     print_origin(json_object_get(answer, "origin"));
     print_origins(json_object_get(answer, "origins"));
     print_rules(json_object_get(answer, "rules"));

@@ -1,6 +1,7 @@
 #include "client/client.h"
 
 #include "client/ask.h"
+#include "client/certificate.h"
 #include "client/report.h"
 
 static void print_requests(const json_t *r)
@@ -220,6 +221,7 @@ static void print_status(const struct door *d, const json_t *answer)
     report_count(member_number(answer, "workers"), "worker", "workers");
     printf("%s\n", member_is(answer, "ready") ? "" : ", not ready: starting or stopping");
     print_sites(json_object_get(answer, "sites"));
+    certificate_print("https", json_object_get(answer, "certificates"));
     print_reload(json_object_get(answer, "reload"));
     print_lost_lines(json_object_get(answer, "counters"));
     print_requests(json_object_get(answer, "requests"));

@@ -1,8 +1,11 @@
 #define ZLIB_CONST /* input is const */
 #include "coding/decode.h"
 
+#define ZSTD_STATIC_LINKING_ONLY /* for ZSTD_createDCtx_advanced, which Debian's library exports */
 #include <brotli/decode.h>
 #include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -11,36 +14,17 @@
 #define ROOM_BYTES 16384
 
 struct decode {
-    enum decode_coding coding;
+    enum coding coding;
     enum decode_event error; /* DECODE_MORE: none yet */
-    bool is_ended;           /* gzip: between two members; br: behind the stream; identity: always */
+    bool is_ended;           /* gzip, zstd: between two members; br: behind the stream; identity: always */
     uint64_t left;           /* content that may still come */
     union {
         z_stream gzip;
         BrotliDecoderState *br;
+        ZSTD_DCtx *zstd;
     };
     char room[ROOM_BYTES];
 };
-
-bool decode_coding_from(struct str content_encoding, enum decode_coding *out)
-{
-    static const struct {
-        struct str name;
-        enum decode_coding coding;
-    } names[] = { { STR_INIT(""), DECODE_IDENTITY },
-                  { STR_INIT("identity"), DECODE_IDENTITY },
-                  { STR_INIT("gzip"), DECODE_GZIP },
-                  { STR_INIT("x-gzip"), DECODE_GZIP }, /* RFC 9110 §8.4.1.3 */
-                  { STR_INIT("br"), DECODE_BR } };
-    struct str s = str_trim(content_encoding);
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (str_eq_nocase(s, names[i].name)) {
-            *out = names[i].coding;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* The windows are as large as a stranger says. */
 static void *take_memory(void *ctx, size_t bytes)
@@ -60,6 +44,16 @@ static void give_memory(void *ctx, void *p)
     mem_free(p);
 }
 
+/* RFC 9659: what an encoder for HTTP may ask of a decoder at most, 8 MiB. */
+#define ZSTD_WINDOW_LOG_MOST 23
+
+static bool zstd_begin(struct decode *d)
+{
+    d->zstd = ZSTD_createDCtx_advanced((ZSTD_customMem){ take_memory, give_memory, NULL });
+    return d->zstd &&
+           !ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MOST));
+}
+
 /* 16: a gzip header and trailer, with their checks, and nothing else. */
 static bool gzip_begin(z_stream *z)
 {
@@ -67,7 +61,7 @@ static bool gzip_begin(z_stream *z)
     return inflateInit2(z, 16 + MAX_WBITS) == Z_OK;
 }
 
-struct decode *decode_new(enum decode_coding coding, uint64_t most)
+struct decode *decode_new(enum coding coding, uint64_t most)
 {
     struct decode *d = mem_try(sizeof(*d));
     bool good = true;
@@ -75,18 +69,22 @@ struct decode *decode_new(enum decode_coding coding, uint64_t most)
         return NULL;
     d->coding = coding;
     d->error = DECODE_MORE;
-    d->is_ended = coding == DECODE_IDENTITY;
+    d->is_ended = coding == CODING_IDENTITY;
     d->left = most;
     switch (coding) {
-    case DECODE_IDENTITY: break;
-    case DECODE_GZIP: good = gzip_begin(&d->gzip); break;
-    case DECODE_BR:
+    case CODING_IDENTITY: break;
+    case CODING_GZIP: good = gzip_begin(&d->gzip); break;
+    case CODING_BR:
         d->br = BrotliDecoderCreateInstance(take_memory, give_memory, NULL);
         good = d->br != NULL;
         break;
+    case CODING_ZSTD: good = zstd_begin(d); break;
+    default: UNREACHABLE();
     }
     if (good)
         return d;
+    if (coding == CODING_ZSTD)
+        ZSTD_freeDCtx(d->zstd);
     mem_free(d);
     return NULL;
 }
@@ -95,10 +93,12 @@ void decode_free(struct decode *d)
 {
     if (!d)
         return;
-    if (d->coding == DECODE_GZIP)
+    if (d->coding == CODING_GZIP)
         inflateEnd(&d->gzip);
-    else if (d->coding == DECODE_BR)
+    else if (d->coding == CODING_BR)
         BrotliDecoderDestroyInstance(d->br);
+    else if (d->coding == CODING_ZSTD)
+        ZSTD_freeDCtx(d->zstd);
     mem_free(d);
 }
 
@@ -189,14 +189,37 @@ static enum decode_event next_br(struct decode *d, struct str *in, struct str *d
     return d->is_ended && n ? fail(d, DECODE_DAMAGED) : DECODE_MORE;
 }
 
+/* Frames may follow each other (RFC 8878 §3). */
+static enum decode_event next_zstd(struct decode *d, struct str *in, struct str *data)
+{
+    for (;;) {
+        if (d->is_ended && in->n == 0)
+            return DECODE_MORE;
+        ZSTD_inBuffer from = { in->p, in->n, 0 };
+        ZSTD_outBuffer to = { d->room, room_bytes(d), 0 };
+        size_t result = ZSTD_decompressStream(d->zstd, &to, &from);
+        *in = str_from_index(*in, from.pos);
+        if (ZSTD_isError(result))
+            return fail(d, ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation ? DECODE_NO_MEMORY
+                                                                                     : DECODE_DAMAGED);
+        d->is_ended = result == 0;
+        if (to.pos)
+            return give(d, d->room, to.pos, data);
+        if (in->n == 0)
+            return DECODE_MORE;
+    }
+}
+
 enum decode_event decode_next(struct decode *d, struct str *in, struct str *data)
 {
     if (d->error != DECODE_MORE)
         return d->error;
     switch (d->coding) {
-    case DECODE_IDENTITY: return next_identity(d, in, data);
-    case DECODE_GZIP: return next_gzip(d, in, data);
-    case DECODE_BR: return next_br(d, in, data);
+    case CODING_IDENTITY: return next_identity(d, in, data);
+    case CODING_GZIP: return next_gzip(d, in, data);
+    case CODING_BR: return next_br(d, in, data);
+    case CODING_ZSTD: return next_zstd(d, in, data);
+    default: break;
     }
     UNREACHABLE();
 }

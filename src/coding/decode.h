@@ -1,19 +1,13 @@
 /*
- * Undoes the Content-Encoding of a body, piece by piece: gzip (RFC 1952, also by its old name x-gzip) and br
- * (RFC 7932). identity passes through. Bodies come from origins and are hostile: the output has a limit, and
- * everything that is not as the formats say is an error. Pure, but for memory; one thread at a time uses a
- * decoder.
+ * Undoes the Content-Encoding of a body, piece by piece: gzip (RFC 1952), br (RFC 7932) and zstd (RFC 8878,
+ * with windows of at most 8 MiB: RFC 9659). identity passes through. Bodies come from origins and are
+ * hostile: the output has a limit, and everything that is not as the formats say is an error. Pure, but for
+ * memory; one thread at a time uses a decoder.
  */
 #ifndef CODING_DECODE_H
 #define CODING_DECODE_H
 
-#include "base/str.h"
-
-enum decode_coding { DECODE_IDENTITY, DECODE_GZIP, DECODE_BR };
-
-/* Reads a Content-Encoding, all lines joined with ","; an empty one is identity. false: it names another
- * coding than these, or more than one. */
-bool decode_coding_from(struct str content_encoding, enum decode_coding *out);
+#include "http/accept.h"
 
 enum decode_event {
     DECODE_MORE,      /* all input is taken */
@@ -26,9 +20,9 @@ enum decode_event {
 struct decode;
 
 /* Returns a decoder for one body whose content may have `most` bytes, or NULL: no memory. The caller frees it
- * by decode_free. gzip takes some 40 KiB until then; br as much as the body's window wants, at most some
- * 17 MiB. */
-struct decode *decode_new(enum decode_coding coding, uint64_t most);
+ * by decode_free. gzip takes some 40 KiB until then; br and zstd as much as the body's window wants, at most
+ * some 17 and 9 MiB. */
+struct decode *decode_new(enum coding coding, uint64_t most);
 /* NULL is allowed. */
 void decode_free(struct decode *d);
 /* Takes bytes from *in, and moves it on, until there is an event. Call it again after DECODE_DATA. *data

@@ -56,6 +56,14 @@ static const struct verb verbs[CLI_VERB_COUNT] = {
                     "with. The secret of a new one is printed once. A token works at once and until it "
                     "expires or is revoked, also after a restart.",
                     1, 2, false },
+    [CLI_CERTIFICATE] = { STR_INIT("certificate"),
+                          "certificate list [--json] | renew NAME | revoke NAME [--reason REASON]",
+                          "Says which certificates a running freshet has for visitors, until when, and when "
+                          "they are renewed. Renews one of ACME now, or has its CA revoke it when another "
+                          "one "
+                          "with a new key is there. NAME is one of its host names. Returns when it is done. "
+                          "Exit code 1: it is not; freshet goes on with what it has begun.",
+                          1, 2, false },
     [CLI_ORIGIN] = { STR_INIT("origin"), "origin list [--json] | drain URL [--force] | undrain URL",
                      "Lists the origins of a running freshet's sites, or drains one: it gets no new request, "
                      "and what it has begun ends. That lasts until undrain, over reloads and restarts.",
@@ -91,7 +99,7 @@ enum flag_kind {
 #define ON(verb) (1u << (verb))
 #define ON_CLIENT                                                                                            \
     (ON(CLI_PURGE) | ON(CLI_DEPLOY) | ON(CLI_EXPLAIN) | ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_ORIGIN) |    \
-     ON(CLI_UPGRADE))
+     ON(CLI_CERTIFICATE) | ON(CLI_UPGRADE))
 
 struct flag {
     unsigned verbs;
@@ -149,10 +157,13 @@ static const struct flag flags[] = {
       "create: the site that it is for. Again: more. Default: all sites." },
     { ON(CLI_TOKEN), STR_INIT("expires"), 0, FLAG_TEXT, FORM_ANY, AT(expires), "TIME",
       "create: how long it works: 12h, 90d. Default: until it is revoked." },
+    { ON(CLI_CERTIFICATE), STR_INIT("reason"), 0, FLAG_TEXT, FORM_ANY, AT(reason), "REASON",
+      "revoke: why: superseded, unspecified, affiliationChanged, or keyCompromise: others may have the key; "
+      "then it is revoked at once, and served until the new one is there. Default: superseded." },
     { ON(CLI_ORIGIN), STR_INIT("force"), 0, FLAG_SWITCH, FORM_ANY, AT(force), "",
       "drain: also when a site has no other one then." },
-    { ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_ORIGIN), STR_INIT("json"), 0, FLAG_SWITCH, FORM_ANY, AT(json),
-      "", "As JSON, for programs." },
+    { ON(CLI_STATUS) | ON(CLI_TOKEN) | ON(CLI_ORIGIN) | ON(CLI_CERTIFICATE), STR_INIT("json"), 0, FLAG_SWITCH,
+      FORM_ANY, AT(json), "", "As JSON, for programs." },
     { ON(CLI_TRUST), STR_INIT("remove"), 0, FLAG_SWITCH, FORM_ANY, AT(remove), "",
       "They believe it no more." },
     { ON(CLI_DEPLOY), STR_INIT("site"), 0, FLAG_TEXT, FORM_ANY, AT(site), "NAME",
@@ -473,9 +484,11 @@ static bool refuse_misplaced(struct parse *p, struct str word)
 }
 
 static const struct str actions[CLI_ACTION_COUNT] = {
-    [CLI_TOKEN_CREATE] = STR_INIT("create"), [CLI_TOKEN_LIST] = STR_INIT("list"),
-    [CLI_TOKEN_REVOKE] = STR_INIT("revoke"), [CLI_ORIGIN_LIST] = STR_INIT("list"),
-    [CLI_ORIGIN_DRAIN] = STR_INIT("drain"),  [CLI_ORIGIN_UNDRAIN] = STR_INIT("undrain"),
+    [CLI_TOKEN_CREATE] = STR_INIT("create"),     [CLI_TOKEN_LIST] = STR_INIT("list"),
+    [CLI_TOKEN_REVOKE] = STR_INIT("revoke"),     [CLI_CERTIFICATE_LIST] = STR_INIT("list"),
+    [CLI_CERTIFICATE_RENEW] = STR_INIT("renew"), [CLI_CERTIFICATE_REVOKE] = STR_INIT("revoke"),
+    [CLI_ORIGIN_LIST] = STR_INIT("list"),        [CLI_ORIGIN_DRAIN] = STR_INIT("drain"),
+    [CLI_ORIGIN_UNDRAIN] = STR_INIT("undrain"),
 };
 
 /* Takes one of the actions from `first` up to `end`. */
@@ -493,7 +506,15 @@ static bool take_action(struct parse *p, struct str word, enum cli_action first,
 static bool take_token_word(struct parse *p, struct str word)
 {
     if (p->words == 1)
-        return take_action(p, word, CLI_TOKEN_CREATE, CLI_ORIGIN_LIST, "create, list and revoke");
+        return take_action(p, word, CLI_TOKEN_CREATE, CLI_CERTIFICATE_LIST, "create, list and revoke");
+    p->cli->name = word;
+    return true;
+}
+
+static bool take_certificate_word(struct parse *p, struct str word)
+{
+    if (p->words == 1)
+        return take_action(p, word, CLI_CERTIFICATE_LIST, CLI_ORIGIN_LIST, "list, renew and revoke");
     p->cli->name = word;
     return true;
 }
@@ -523,6 +544,7 @@ static bool take_word(struct parse *p, char *arg)
     case CLI_EXPLAIN: p->cli->url = word; return true;
     case CLI_TOKEN: return take_token_word(p, word);
     case CLI_ORIGIN: return take_origin_word(p, word);
+    case CLI_CERTIFICATE: return take_certificate_word(p, word);
     case CLI_HELP: return take_help_topic(p, word);
     default: break;
     }
@@ -572,6 +594,19 @@ static bool check_token(struct parse *p)
     return c->scopes.n || REFUSE(p, "--scope is missing: purge, read or admin");
 }
 
+static bool check_certificate(struct parse *p)
+{
+    const struct cli *c = p->cli;
+    const char *said = c->action == CLI_CERTIFICATE_RENEW ? "renew" : "revoke";
+    if (c->json && c->action != CLI_CERTIFICATE_LIST)
+        return REFUSE(p, "--json is for \"freshet certificate list\"");
+    if (c->reason.n && c->action != CLI_CERTIFICATE_REVOKE)
+        return REFUSE(p, "--reason is for \"freshet certificate revoke\"");
+    if (c->action == CLI_CERTIFICATE_LIST)
+        return !c->name.n || REFUSE(p, "list shows all of them; leave out the rest");
+    return c->name.n || REFUSE(p, "write which one: certificate %s HOST", said);
+}
+
 static bool check_origin(struct parse *p)
 {
     const struct cli *c = p->cli;
@@ -599,6 +634,8 @@ static bool check_whole(struct parse *p)
         return REFUSE(p, "nothing to purge; say what with --tag, --url, --prefix or --all");
     if (c->verb == CLI_TOKEN)
         return check_token(p);
+    if (c->verb == CLI_CERTIFICATE)
+        return check_certificate(p);
     if (c->verb == CLI_ORIGIN)
         return check_origin(p);
     if (c->verb == CLI_DEPLOY && c->rollback && (c->id.n || c->origin.n))
@@ -688,6 +725,7 @@ static const char *string_name(enum text_form form)
     case FORM_TAG_HEADER:
     case FORM_COOKIE:
     case FORM_PARAM: return "NAME";
+    case FORM_MEDIA_TYPE: return "TYPE";
     case FORM_FOLDER:
     case FORM_PATH:
     case FORM_URL_PATH: return "PATH";

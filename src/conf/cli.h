@@ -9,26 +9,30 @@
 #include "conf/settings.h"
 
 enum cli_verb {
-    CLI_RUN,     /* run [CONFIG]: serve */
-    CLI_PURGE,   /* ask a running freshet to purge */
-    CLI_DEPLOY,  /* ask it to switch a site to another release */
-    CLI_EXPLAIN, /* ask it what it would answer to a URL */
-    CLI_STATUS,  /* ask it how it is */
-    CLI_TOKEN,   /* ask it to make, list or revoke tokens */
-    CLI_ORIGIN,  /* ask it which origins there are, or to drain one */
-    CLI_UPGRADE, /* ask it to start a new one in its place */
-    CLI_TRUST,   /* let this machine believe the local authority */
-    CLI_CHECK,   /* check [CONFIG]: read the settings, say what is wrong */
-    CLI_VERSION, /* print the version */
-    CLI_HELP,    /* print cli_help */
+    CLI_RUN,         /* run [CONFIG]: serve */
+    CLI_PURGE,       /* ask a running freshet to purge */
+    CLI_DEPLOY,      /* ask it to switch a site to another release */
+    CLI_EXPLAIN,     /* ask it what it would answer to a URL */
+    CLI_STATUS,      /* ask it how it is */
+    CLI_TOKEN,       /* ask it to make, list or revoke tokens */
+    CLI_CERTIFICATE, /* ask it for its certificates, or to renew or revoke one */
+    CLI_ORIGIN,      /* ask it which origins there are, or to drain one */
+    CLI_UPGRADE,     /* ask it to start a new one in its place */
+    CLI_TRUST,       /* let this machine believe the local authority */
+    CLI_CHECK,       /* check [CONFIG]: read the settings, say what is wrong */
+    CLI_VERSION,     /* print the version */
+    CLI_HELP,        /* print cli_help */
     CLI_VERB_COUNT
 };
 
-/* Those of the verb token, then those of origin. */
+/* Those of the verb token, then those of certificate, then those of origin. */
 enum cli_action {
     CLI_TOKEN_CREATE,
     CLI_TOKEN_LIST,
     CLI_TOKEN_REVOKE,
+    CLI_CERTIFICATE_LIST,
+    CLI_CERTIFICATE_RENEW,
+    CLI_CERTIFICATE_REVOKE,
     CLI_ORIGIN_LIST,
     CLI_ORIGIN_DRAIN,
     CLI_ORIGIN_UNDRAIN,
@@ -52,11 +56,12 @@ struct cli {
     /* explain; origin, with drain and undrain */
     struct str url;
     struct strs headers; /* "Name: value", the name is a token */
-    /* status, token list, origin list */
+    /* status, token list, certificate list, origin list */
     bool json;
-    /* token */
+    /* token, certificate */
     enum cli_action action;
-    struct str name;           /* with create and revoke */
+    struct str name;           /* with create, renew and revoke */
+    struct str reason;         /* certificate revoke */
     struct strs scopes, sites; /* with create, at least one scope; each may be words between commas */
     struct str expires;
     /* origin drain */

@@ -227,6 +227,7 @@ static const char *form_word(enum text_form form)
     case FORM_PARAM: return "parameter name";
     case FORM_COOKIE: return "cookie name, one `*`";
     case FORM_FOLDER: return "`/FOLDER/`";
+    case FORM_MEDIA_TYPE: return "media type, one `*`";
     case FORM_PATH: return "path";
     case FORM_URL_PATH: return "path of a URL";
     case FORM_USER: return "user, or `USER:GROUP`";

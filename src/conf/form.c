@@ -470,6 +470,15 @@ static const char *check_directory(struct str s)
                : "is not the URL of a CA's directory; write one that begins with https://, or staging";
 }
 
+/* RFC 9110 §8.3.1: both are tokens, in which a `*` is a character like others. */
+static const char *check_media_type(struct str s)
+{
+    size_t slash = str_index(s, '/'), star = str_index(s, '*');
+    bool good = slash < s.n && is_token(str_first(s, slash)) && is_token(str_from_index(s, slash + 1)) &&
+                str_index(str_from_index(s, star + 1), '*') + star + 1 >= s.n;
+    return good ? NULL : "is not a media type; write text/html, text/* or application/*+json";
+}
+
 const char *form_check(enum text_form form, struct str s)
 {
     switch (form) {
@@ -490,6 +499,7 @@ const char *form_check(enum text_form form, struct str s)
     case FORM_PARAM: return check_param(s);
     case FORM_COOKIE: return check_cookie(s);
     case FORM_FOLDER: return check_folder(s);
+    case FORM_MEDIA_TYPE: return check_media_type(s);
     case FORM_PATH: return check_path(s);
     case FORM_URL_PATH: return check_url_path(s);
     case FORM_USER: return check_user(s);

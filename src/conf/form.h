@@ -23,6 +23,7 @@ enum text_form {
     FORM_PARAM,      /* name of a query parameter */
     FORM_COOKIE,     /* name of a cookie, with at most one `*` */
     FORM_FOLDER,     /* beginning of a URL's path: /FOLDER/ */
+    FORM_MEDIA_TYPE, /* TYPE/SUBTYPE, with at most one `*` */
     FORM_PATH,       /* of a file or folder */
     FORM_URL_PATH,   /* of a URL, without a / at its end */
     FORM_USER,       /* NAME, NAME:GROUP; numbers too */

@@ -291,6 +291,7 @@ static struct str guess(enum text_form form, struct str s, struct str like, stru
     case FORM_HEADER:
     case FORM_TAG_HEADER:
     case FORM_FOLDER:
+    case FORM_MEDIA_TYPE:
     case FORM_PATH:
     case FORM_URL_PATH:
     case FORM_USER:

@@ -487,6 +487,25 @@ static void finish_origin(struct build *b, struct site_settings *site, const str
         report_add(&b->report, at, "no origin; add the line origin: http://HOST[:PORT] or give --origin");
 }
 
+#define PRELOAD_LEAST_MS INT64_C(31536000000) /* a year, as hstspreload.org has it */
+
+/* Who sends preload asks for a place in the browsers' list. Without the rest he is refused there, or was not
+ * sure. */
+static void check_preload(struct build *b, const struct site_settings *site, const struct layer *l)
+{
+    const struct entry *e = entry_of(b, SETTING_hsts_preload, l);
+    if (!site->hsts_preload || e->state == ENTRY_BAD ||
+        (site->hsts >= PRELOAD_LEAST_MS && site->hsts_subdomains))
+        return;
+    report_add(
+        &b->report, e->at,
+        "hsts_preload wants hsts of 365d at least and hsts_subdomains: true, else the browsers' list does "
+        "not take the site; set %s, or leave hsts_preload out",
+        site->hsts_subdomains           ? "hsts: 365d"
+        : site->hsts < PRELOAD_LEAST_MS ? "hsts: 365d and hsts_subdomains: true"
+                                        : "hsts_subdomains: true");
+}
+
 static void check_origin_key(struct build *b, const struct site_settings *site, const struct layer *l)
 {
     if (site->origin_key.n && !site->origin_cert.n)
@@ -515,6 +534,7 @@ static void make_site(struct build *b, struct site_settings *site, const struct 
     site->webhook_list = webhook_read(&site->webhooks, site->name, &b->s->arena, &b->report);
     finish_params(b, site);
     finish_cookies(b, site);
+    check_preload(b, site, l);
     finish_hsts(b, site);
 }
 

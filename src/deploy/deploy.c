@@ -386,8 +386,8 @@ static bool feed(struct deploy *d, struct decode *decode, struct str body)
 
 static void read_sitemap(struct deploy *d, const struct errand *x)
 {
-    enum decode_coding coding;
-    if (x->status != 200 || x->reason != REASON_NONE || !decode_coding_from(x->coding, &coding))
+    enum coding coding;
+    if (x->status != 200 || x->reason != REASON_NONE || !accept_coding_from(x->coding, &coding))
         return;
     struct decode *decode = decode_new(coding, SITEMAP_CONTENT);
     if (!d->reading)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cache/coded.h"
 #include "request/route.h"
 #include "request/source_origin.h"
 
@@ -19,7 +20,8 @@ static enum front_sent take(struct request *r, const struct reply *head, const s
     (void)last;
     if (head) {
         x->status = head->status;
-        x->coding = arena_dup(&x->arena, response_value(r->object->response, FIELD_CONTENT_ENCODING));
+        x->coding = arena_dup(&x->arena, response_value(r->coded ? r->coded->response : r->object->response,
+                                                        FIELD_CONTENT_ENCODING));
     }
     for (unsigned i = 0; i < n && x->body_most; i++) {
         struct str piece = { iov[i].iov_base, iov[i].iov_len };

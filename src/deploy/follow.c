@@ -178,16 +178,16 @@ static void read_on(struct timer *t)
         timer_start(f->like->loop, &f->timer, SLICE_MS, read_on);
 }
 
-static bool may_have_links(const struct object *o, enum decode_coding *coding)
+static bool may_have_links(const struct object *o, enum coding *coding)
 {
     return o->response->status == 200 && o->body && !body_distance(o->body) && !object_is_partial(o) &&
            links_may_have(response_value(o->response, FIELD_CONTENT_TYPE)) &&
-           decode_coding_from(response_value(o->response, FIELD_CONTENT_ENCODING), coding);
+           accept_coding_from(response_value(o->response, FIELD_CONTENT_ENCODING), coding);
 }
 
 void follow_stored(struct follow *f, const struct fetch_plan *plan, struct object *o)
 {
-    enum decode_coding coding;
+    enum coding coding;
     if (!plan->site->follow_assets || f->is_stopped || f->documents_n == FOLLOW_DOCUMENTS ||
         !may_have_links(o, &coding) || is_met(f, plan->place.hash.lo, plan->site))
         return;

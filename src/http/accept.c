@@ -71,15 +71,15 @@ static bool weighted_parse(struct str member, struct weighted *out)
     return out->name.n > 0;
 }
 
-enum { CODING_BR = 1, CODING_GZIP = 2, CODING_ZSTD = 4, CODING_ALL = 7 };
+enum { KEY_BR = 1, KEY_GZIP = 2, KEY_ZSTD = 4, KEY_ALL = 7 };
 
 static unsigned coding_of(struct str name)
 {
     if (str_eq_nocase(name, STR("gzip")) || str_eq_nocase(name, STR("x-gzip")))
-        return CODING_GZIP;
+        return KEY_GZIP;
     if (str_eq_nocase(name, STR("br")))
-        return CODING_BR;
-    return str_eq_nocase(name, STR("zstd")) ? CODING_ZSTD : 0;
+        return KEY_BR;
+    return str_eq_nocase(name, STR("zstd")) ? KEY_ZSTD : 0;
 }
 
 /* What the browsers send, to the letter: a look instead of a parse on nearly every hit. */
@@ -87,9 +87,9 @@ static const struct {
     struct str line;
     unsigned codings;
 } usual_encodings[] = {
-    { STR_INIT("gzip, deflate, br, zstd"), CODING_ALL },
-    { STR_INIT("gzip, deflate, br"), CODING_BR | CODING_GZIP },
-    { STR_INIT("gzip, deflate"), CODING_GZIP },
+    { STR_INIT("gzip, deflate, br, zstd"), KEY_ALL },
+    { STR_INIT("gzip, deflate, br"), KEY_BR | KEY_GZIP },
+    { STR_INIT("gzip, deflate"), KEY_GZIP },
 };
 
 /* What one field line says. A coding that is refused anywhere is refused: identity is always right. */
@@ -116,13 +116,13 @@ static void codings_read(struct str line, unsigned *accepted, unsigned *refused,
 
 const struct str accept_encodings[ACCEPT_ENCODINGS] = {
     [0] = STR_INIT(""),
-    [CODING_BR] = STR_INIT("br"),
-    [CODING_GZIP] = STR_INIT("gzip"),
-    [CODING_BR | CODING_GZIP] = STR_INIT("br, gzip"),
-    [CODING_ZSTD] = STR_INIT("zstd"),
-    [CODING_BR | CODING_ZSTD] = STR_INIT("br, zstd"),
-    [CODING_GZIP | CODING_ZSTD] = STR_INIT("gzip, zstd"),
-    [CODING_ALL] = STR_INIT("br, gzip, zstd"),
+    [KEY_BR] = STR_INIT("br"),
+    [KEY_GZIP] = STR_INIT("gzip"),
+    [KEY_BR | KEY_GZIP] = STR_INIT("br, gzip"),
+    [KEY_ZSTD] = STR_INIT("zstd"),
+    [KEY_BR | KEY_ZSTD] = STR_INIT("br, zstd"),
+    [KEY_GZIP | KEY_ZSTD] = STR_INIT("gzip, zstd"),
+    [KEY_ALL] = STR_INIT("br, gzip, zstd"),
 };
 
 struct str accept_encoding_normalize(const struct fields *request)
@@ -136,8 +136,115 @@ struct str accept_encoding_normalize(const struct fields *request)
         if (request->v[i].id == FIELD_ACCEPT_ENCODING)
             codings_read(request->v[i].value, &accepted, &refused, &star);
     if (star)
-        accepted = CODING_ALL;
+        accepted = KEY_ALL;
     return accept_encodings[accepted & ~refused];
+}
+
+/* ---- which of several codings is sent ---- */
+
+const struct str accept_codings[CODINGS] = {
+    [CODING_IDENTITY] = STR_INIT("identity"),
+    [CODING_GZIP] = STR_INIT("gzip"),
+    [CODING_ZSTD] = STR_INIT("zstd"),
+    [CODING_BR] = STR_INIT("br"),
+};
+
+bool accept_coding_from(struct str content_encoding, enum coding *out)
+{
+    struct str s = str_trim(content_encoding);
+    *out = CODING_IDENTITY;
+    if (s.n == 0)
+        return true;
+    if (str_eq_nocase(s, STR("x-gzip"))) { /* RFC 9110 §8.4.1.3 */
+        *out = CODING_GZIP;
+        return true;
+    }
+    for (enum coding c = CODING_IDENTITY; c < CODINGS; c++)
+        if (str_eq_nocase(s, accept_codings[c])) {
+            *out = c;
+            return true;
+        }
+    return false;
+}
+
+/* Not named, identity is acceptable, and wanted less than all that is named. */
+#define WEIGHT_UNNAMED 1
+
+/* What the lines say: the best weight of each coding that is named; what is refused anywhere. */
+struct read_weights {
+    int of[CODINGS]; /* -1: not named */
+    int star;
+    bool refused[CODINGS];
+};
+
+static void weights_read(struct str line, struct read_weights *to)
+{
+    struct str member;
+    struct weighted w;
+    enum coding c;
+    while (list_next(&line, &member)) {
+        if (!weighted_parse(member, &w))
+            continue;
+        if (str_eq(w.name, STR("*"))) {
+            to->star = w.weight;
+        } else if (accept_coding_from(w.name, &c)) {
+            to->refused[c] |= w.weight == 0;
+            if (w.weight > to->of[c])
+                to->of[c] = w.weight;
+        }
+    }
+}
+
+unsigned accept_encoding_usual(const struct fields *request)
+{
+    const struct field *found = NULL;
+    for (size_t i = 0; i < request->n; i++)
+        if (request->v[i].id == FIELD_ACCEPT_ENCODING) {
+            if (found)
+                return 0;
+            found = &request->v[i];
+        }
+    for (size_t i = 0; found && i < COUNT_OF(usual_encodings); i++)
+        if (found->value.n == usual_encodings[i].line.n && str_eq(found->value, usual_encodings[i].line)) {
+            unsigned keys = usual_encodings[i].codings;
+            return (keys & KEY_GZIP ? 1u << CODING_GZIP : 0) | (keys & KEY_ZSTD ? 1u << CODING_ZSTD : 0) |
+                   (keys & KEY_BR ? 1u << CODING_BR : 0);
+        }
+    return 0;
+}
+
+void accept_encoding_weights(const struct fields *request, struct coding_weights *out)
+{
+    *out = (struct coding_weights){ { [CODING_IDENTITY] = 1000 } };
+    if (!fields_has(request, FIELD_ACCEPT_ENCODING))
+        return;
+    unsigned usual = accept_encoding_usual(request);
+    if (usual) {
+        out->of[CODING_IDENTITY] = WEIGHT_UNNAMED;
+        for (enum coding c = CODING_GZIP; c < CODINGS; c++)
+            out->of[c] = usual >> c & 1 ? 1000 : 0;
+        return;
+    }
+    if (fields_bytes(request, FIELD_ACCEPT_ENCODING) > ENCODINGS_BYTES_MAX)
+        return;
+    struct read_weights read = { .of = { -1, -1, -1, -1 }, .star = -1 };
+    for (size_t i = 0; i < request->n; i++)
+        if (request->v[i].id == FIELD_ACCEPT_ENCODING)
+            weights_read(request->v[i].value, &read);
+    for (enum coding c = CODING_IDENTITY; c < CODINGS; c++) {
+        int unnamed = read.star >= 0 ? read.star : c == CODING_IDENTITY ? WEIGHT_UNNAMED : 0;
+        int weight = read.refused[c] ? 0 : read.of[c] >= 0 ? read.of[c] : unnamed;
+        out->of[c] = (uint16_t)weight;
+    }
+}
+
+enum coding accept_encoding_choose(const struct coding_weights *w, unsigned there)
+{
+    enum coding best = CODINGS;
+    for (enum coding c = CODING_IDENTITY; c < CODINGS; c++)
+        if (there >> c & 1 && w->of[c] > 0 && (best == CODINGS || w->of[c] >= w->of[best]))
+            best = c;
+    return best;
 }
 
 /* language-range (RFC 4647 §2.1): "*", or 1 to 8 letters, then "-" and 1 to 8 letters or digits. */

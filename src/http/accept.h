@@ -16,6 +16,30 @@ struct str accept_encoding_normalize(const struct fields *request);
 #define ACCEPT_ENCODINGS 8
 extern const struct str accept_encodings[ACCEPT_ENCODINGS];
 
+/* The content codings that freshet makes and undoes (RFC 9110 §8.4.1). CODING_IDENTITY: none. Among those
+ * that a visitor likes equally the later one is sent. */
+enum coding { CODING_IDENTITY, CODING_GZIP, CODING_ZSTD, CODING_BR, CODINGS };
+/* Their names, as they stand in Content-Encoding. */
+extern const struct str accept_codings[CODINGS];
+/* Reads a Content-Encoding, all lines joined with ","; an empty one is identity. false: it names another
+ * coding than these, or more than one. */
+bool accept_coding_from(struct str content_encoding, enum coding *out);
+
+/* How much a request wants each coding: thousandths; 0: it refuses it. */
+struct coding_weights {
+    uint16_t of[CODINGS];
+};
+/* Reads Accept-Encoding (RFC 9110 §12.5.3). Without the field, and with one that is too long to be read:
+ * identity alone, since who says nothing often decodes nothing. Identity that is not named counts less than
+ * all that is; `identity;q=0` refuses it, as does `*;q=0`. Members as in accept_encoding_normalize. */
+void accept_encoding_weights(const struct fields *request, struct coding_weights *out);
+/* Returns the codings of a request with an Accept-Encoding as browsers send it, which wants them equally and
+ * refuses all others but identity: bits by enum coding. 0: it has another one, or none. */
+unsigned accept_encoding_usual(const struct fields *request);
+/* Returns the coding of the set `there` (bits by enum coding) that the request wants most. CODINGS: it
+ * refuses all of them. */
+enum coding accept_encoding_choose(const struct coding_weights *w, unsigned there);
+
 /* Accept-Language, read once. */
 struct language {
     struct str name, raw; /* without its parameters; the whole member */

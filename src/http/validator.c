@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "http/date.h"
 
 /* %x21 / %x23-7E / obs-text (RFC 9110 §8.8.3). A backslash is a character like others. */
@@ -42,6 +43,97 @@ bool etag_match_strong(struct etag a, struct etag b)
 bool etag_match_weak(struct etag a, struct etag b)
 {
     return a.opaque.n > 0 && str_eq(a.opaque, b.opaque);
+}
+
+/* ---- those of codings ---- */
+
+#define CODED_SIGN '~'
+
+struct str etag_of_coding(struct etag plain, enum coding coding, int level, struct arena *a)
+{
+    CHECK(plain.opaque.n >= 2 && coding > CODING_IDENTITY && coding < CODINGS && level >= 0 && level <= 99);
+    return arena_printf(a, "%s%.*s%c%.*s%d\"", plain.weak ? "W/" : "",
+                        STR_ARG(str_first(plain.opaque, plain.opaque.n - 1)), CODED_SIGN,
+                        STR_ARG(accept_codings[coding]), level);
+}
+
+/* Returns how many bytes the plain tag has of this one, without its last quote. 0: it is of no coding. */
+static size_t plain_bytes(struct str opaque)
+{
+    size_t at = opaque.n, digits = 0;
+    if (opaque.n < 2)
+        return 0;
+    at--; /* the quote */
+    while (at > 0 && is_digit(opaque.p[at - 1]) && digits < 2) {
+        at--;
+        digits++;
+    }
+    for (enum coding c = CODING_GZIP; digits && c < CODINGS; c++) {
+        struct str name = accept_codings[c], before = str_first(opaque, at);
+        if (str_ends(before, name) && before.n > name.n + 1 && before.p[before.n - name.n - 1] == CODED_SIGN)
+            return before.n - name.n - 1;
+    }
+    return 0;
+}
+
+bool etag_is_of_coding(struct etag tag, struct etag plain)
+{
+    size_t n = plain_bytes(tag.opaque);
+    return n && n + 1 == plain.opaque.n && memcmp(tag.opaque.p, plain.opaque.p, n) == 0;
+}
+
+/* The next tag of a list, and all bytes in front of it. false: none is left, and *before is the rest. */
+static bool list_take(struct str *rest, struct str *before, struct etag *tag)
+{
+    struct str whole = *rest;
+    while (rest->n) {
+        const char *at = rest->p;
+        struct str member = *rest;
+        if (etag_take(&member, tag)) {
+            *before = (struct str){ whole.p, (size_t)(at - whole.p) };
+            *rest = member;
+            return true;
+        }
+        *rest = str_from_index(*rest, 1);
+    }
+    *before = whole;
+    return false;
+}
+
+bool etag_find_of_coding(const struct fields *request, struct etag plain, struct str *out)
+{
+    struct str before;
+    struct etag tag;
+    for (size_t i = 0; i < request->n; i++) {
+        struct str rest = request->v[i].value;
+        while (request->v[i].id == FIELD_IF_NONE_MATCH && list_take(&rest, &before, &tag))
+            if (etag_is_of_coding(tag, plain)) {
+                size_t sign = tag.weak ? 2 : 0;
+                *out = (struct str){ tag.opaque.p - sign, tag.opaque.n + sign };
+                return true;
+            }
+    }
+    return false;
+}
+
+struct str etag_list_plain(struct str list, struct arena *a)
+{
+    struct str rest = list, before;
+    struct etag tag;
+    size_t n = 0;
+    if (str_index(list, CODED_SIGN) == list.n)
+        return list;
+    char *to = arena_alloc(a, list.n);
+    while (list_take(&rest, &before, &tag)) {
+        size_t plain = plain_bytes(tag.opaque);
+        n = (size_t)(str_put(to + n, before) - to);
+        n = (size_t)(str_put(to + n, tag.weak ? STR("W/") : STR_NONE) - to);
+        n = (size_t)(str_put(to + n, plain ? str_first(tag.opaque, plain) : tag.opaque) - to);
+        if (plain)
+            to[n++] = '"';
+    }
+    n = (size_t)(str_put(to + n, before) - to);
+    return (struct str){ to, n };
 }
 
 /*

@@ -5,7 +5,7 @@
 #ifndef HTTP_VALIDATOR_H
 #define HTTP_VALIDATOR_H
 
-#include "http/field.h"
+#include "http/accept.h"
 
 struct etag {
     struct str opaque; /* with its quotes; empty: none or malformed */
@@ -17,6 +17,22 @@ struct etag etag_parse(struct str s);
 /* Do the tags match by strong and by weak comparison (RFC 9110 §8.8.3.2)? An empty tag matches none. */
 bool etag_match_strong(struct etag a, struct etag b);
 bool etag_match_weak(struct etag a, struct etag b);
+
+/*
+ * The entity tags of what freshet makes of a response: "abc" in br of level 5 is "abc~br5", a weak one stays
+ * weak. The level belongs to it, since another level makes other bytes. Origins that see such a tag get
+ * their own back.
+ */
+/* Returns that tag as a field's value, in the arena. `level`: 0 to 99. */
+struct str etag_of_coding(struct etag plain, enum coding coding, int level, struct arena *a);
+/* Is `tag` one that etag_of_coding makes of `plain`, whatever coding and level? */
+bool etag_is_of_coding(struct etag tag, struct etag plain);
+/* Looks in the lines of If-None-Match for the first tag that etag_is_of_coding(tag, plain). true: *out is it,
+ * as it stands there. */
+bool etag_find_of_coding(const struct fields *request, struct etag plain, struct str *out);
+/* Returns a list of entity tags with the plain ones in place of those that etag_of_coding makes. The same
+ * bytes when there is none; else in the arena. */
+struct str etag_list_plain(struct str list, struct arena *a);
 
 /* The validators of a stored response. */
 struct validators {

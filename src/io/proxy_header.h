@@ -1,7 +1,9 @@
 /*
  * The header of the PROXY protocol (haproxy.org, proxy-protocol.txt), which a proxy sends first on a
  * connection, to say for whom it is: version 1 is a line of text, version 2 is binary. Strict: what is not
- * exactly a header is none. Pure; any thread.
+ * exactly a header is none, so that one with TLVs that do not fit, or a CRC-32C that is wrong, is refused.
+ * What TLVs say (the host, the proxy's TLS) is read past: a visitor who names a host does so in HTTP. Pure;
+ * any thread.
  */
 #ifndef IO_PROXY_HEADER_H
 #define IO_PROXY_HEADER_H

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cache/coded.h"
 #include "cache/disk.h"
+#include "coding/decode.h"
 #include "conf/setting.h"
 #include "http/connection_auth.h"
 #include "io/system.h"
@@ -104,6 +106,7 @@ static void free_fetch(struct letter *l)
     rule_unref((struct rule *)(uintptr_t)f->plan.rule);
     rule_unref(f->rule);
     body_unref(f->body);
+    decode_free(f->decode);
     buf_fini(&f->in);
     settings_unref(f->plan.settings);
     count_add(f->f->counters, COUNTER_FETCHES_OPEN, -1);
@@ -585,10 +588,13 @@ void fetch_complete(struct fetch *f)
             &(struct index_note){ .effect = MARK_CLEARS, .reason = f->plan.not_stored, .is_short = true },
             f->f->loop->now.mono_ms);
     object_seal(f->object, f->store && f->plan.site->generate_etag);
+    if (f->store && f->object->confirmed && f->stale)
+        coded_inherit(f->object, f->stale);
     if (f->store) {
         if (index_publish(f->object, &f->place, (size_t)f->plan.site->variants, f->f->loop->now.mono_ms)) {
             count(f->f->counters, COUNTER_STORED);
             disk_store(f->f->cache, f->object, &f->place, f->f->loop->now);
+            fetch_want_codings(f);
             if (f->f->stored)
                 f->f->stored(f->f, &f->plan, f->object);
         }
@@ -759,7 +765,7 @@ static void on_ended(struct connection *c, int status)
     f->keep_alive = false;
     /* A clean end is what ends such a body (RFC 9112 §8); a reset is not. */
     if (f->step == FETCH_BODY && f->framing.kind == FRAMING_CLOSE && status == 0)
-        fetch_complete(f);
+        fetch_body_ended(f);
     else
         connection_lost(f, status);
 }

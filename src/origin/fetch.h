@@ -110,8 +110,9 @@ struct fetch_plan {
     bool bypass;            /* the request has a cookie of bypass_cookies: only an asset is stored */
     bool cookies_cut;       /* `key` is without some of the visitor's cookies */
     enum reason not_stored; /* why the answer is not stored though it might be; REASON_NONE: it may be */
-    struct str range;       /* forwarded although the answer may be stored (combine_parts); empty: none */
-    struct str request_id;  /* for the log */
+    unsigned codings; /* bits (1 << enum coding): which its visitor takes, to be made of what is stored */
+    struct str range; /* forwarded although the answer may be stored (combine_parts); empty: none */
+    struct str request_id; /* for the log */
 };
 
 /* Starts a fetch. The outcome shows at the object: from the loop, or inside this call when the fetch cannot

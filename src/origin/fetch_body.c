@@ -1,10 +1,14 @@
 #include <string.h>
 
 #include "cache/room.h"
+#include "coding/decode.h"
 #include "origin/fetch_machine.h"
 
-#define HEAD_READ    ((size_t)16384)   /* a small answer comes whole, with one read */
-#define WINDOW_SAVED ((uint64_t)32768) /* while memory is short */
+#define HEAD_READ    ((size_t)16384)     /* a small answer comes whole, with one read */
+#define DECODE_READ  ((size_t)4096)      /* coded bytes with one read */
+#define DECODE_RATIO 1000                /* how many times as long a body may become */
+#define DECODE_FREE  ((uint64_t)1 << 20) /* bytes that may come of any coded ones */
+#define WINDOW_SAVED ((uint64_t)32768)   /* while memory is short */
 
 /* A passing body whose length nobody knows may have no end. */
 static void watch_end(struct fetch *f)
@@ -75,6 +79,12 @@ size_t fetch_on_space(struct connection *c, char **p)
     CHECK(f->step == FETCH_BODY);
     if (f->paused)
         return 0;
+    if (f->decode) {
+        /* Little at a time, since it may become a thousand times as much. */
+        size_t n = DECODE_READ;
+        *p = f->f->scratch;
+        return f->framing.kind == FRAMING_LENGTH && n > f->left ? (size_t)f->left : n;
+    }
     if (f->framing.kind == FRAMING_CHUNKED || is_full(f)) {
         *p = f->f->scratch;
         return FETCH_SCRATCH_BYTES;
@@ -103,6 +113,45 @@ static bool append(struct fetch *f, struct str data)
         data = str_from_index(data, n);
     }
     return true;
+}
+
+/* Nothing that people read is a thousand times shorter in a coding. */
+static bool is_bomb(const struct fetch *f, uint64_t bytes)
+{
+    return bytes > DECODE_FREE && (bytes - DECODE_FREE) / DECODE_RATIO > f->coded_bytes;
+}
+
+/* Adds what came: decoded, when it comes in a coding. false: the fetch failed. */
+static bool add_content(struct fetch *f, struct str data)
+{
+    struct str piece;
+    uint64_t bytes = body_length(f->body);
+    if (!f->decode)
+        return append(f, data);
+    f->coded_bytes += data.n;
+    for (;;)
+        switch (decode_next(f->decode, &data, &piece)) {
+        case DECODE_MORE: return true;
+        case DECODE_DATA:
+            bytes += piece.n;
+            if (is_bomb(f, bytes)) {
+                fetch_fail_malformed(f, HTTP_ERROR_CODING_BOMB);
+                return false;
+            }
+            if (!append(f, piece))
+                return false;
+            break;
+        case DECODE_NO_MEMORY: fetch_fail(f, REASON_NO_MEMORY, 503); return false;
+        default: fetch_fail_malformed(f, HTTP_ERROR_CODING_DAMAGED); return false;
+        }
+}
+
+void fetch_body_ended(struct fetch *f)
+{
+    if (f->decode && !decode_is_whole(f->decode))
+        fetch_fail_malformed(f, HTTP_ERROR_CODING_DAMAGED);
+    else
+        fetch_complete(f);
 }
 
 /* A client that keeps up loses little by a small window, and one that does not holds less. */
@@ -150,7 +199,7 @@ static void chunked_data(struct fetch *f, struct str data)
         switch (chunked_decode(&f->chunked, &data, &piece, &error)) {
         case CHUNKED_DATA:
             count_add(f->f->counters, COUNTER_ORIGIN_BYTES, (int64_t)piece.n);
-            if (!append(f, piece))
+            if (!add_content(f, piece))
                 return;
             break;
         case CHUNKED_MORE: object_tell(f->object); return;
@@ -158,7 +207,7 @@ static void chunked_data(struct fetch *f, struct str data)
         case CHUNKED_DONE:
             /* The message is whole. Bytes behind its end belong to nobody: the connection is out of step. */
             f->keep_alive &= data.n == 0;
-            fetch_complete(f);
+            fetch_body_ended(f);
             return;
         }
     }
@@ -172,7 +221,7 @@ static void took(struct fetch *f, size_t n)
         CHECK(n <= f->left); /* no more was asked for */
         f->left -= n;
         if (f->left == 0) {
-            fetch_complete(f);
+            fetch_body_ended(f);
             return;
         }
     }
@@ -195,6 +244,9 @@ void fetch_on_data(struct connection *c, size_t n)
     fetch_set_timer(f);
     if (f->framing.kind == FRAMING_CHUNKED) {
         chunked_data(f, (struct str){ f->f->scratch, n });
+    } else if (f->decode) {
+        if (add_content(f, (struct str){ f->f->scratch, n }))
+            took(f, n);
     } else if (!is_full(f)) {
         body_commit(f->body, n);
         took(f, n);
@@ -213,7 +265,7 @@ static void take_rest(struct fetch *f, size_t head_bytes)
     f->in.n = 0; /* the bytes stay until the buffer is used again */
     if (f->framing.kind == FRAMING_NONE || (f->framing.kind == FRAMING_LENGTH && f->left == 0)) {
         f->keep_alive &= rest.n == 0;
-        fetch_complete(f);
+        fetch_body_ended(f);
         return;
     }
     if (f->framing.kind == FRAMING_CHUNKED) {
@@ -223,7 +275,7 @@ static void take_rest(struct fetch *f, size_t head_bytes)
     } else {
         struct str mine = f->framing.kind == FRAMING_LENGTH ? str_first(rest, f->left) : rest;
         f->keep_alive &= mine.n == rest.n;
-        if (append(f, mine))
+        if (add_content(f, mine))
             took(f, mine.n);
     }
     if (f->step == FETCH_BODY && !f->store)
@@ -240,7 +292,7 @@ uint64_t fetch_whole_length(const struct fetch *f)
 static struct body *new_body(struct fetch *f)
 {
     struct cache *c = f->f->cache;
-    if (f->framing.kind != FRAMING_LENGTH)
+    if (f->framing.kind != FRAMING_LENGTH || f->decode)
         return body_new(&c->memory, BODY_LENGTH_UNKNOWN);
     uint64_t length = fetch_whole_length(f);
     struct body *whole = NULL;

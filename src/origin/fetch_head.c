@@ -69,8 +69,9 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     CHECK(f->stale && f->conditional);
     const struct response *stored = f->stale->response;
     response_end_to_end(&h->fields, &f->arena, &update);
-    struct etag theirs = etag_parse(fields_value(&update, FIELD_ETAG));
-    if (theirs.opaque.n && !theirs.weak && !etag_match_strong(theirs, response_etag(stored))) {
+    struct etag theirs = etag_parse(fields_value(&update, FIELD_ETAG)),
+                known = etag_parse(fetch_origins_value(stored, FIELD_ETAG));
+    if (theirs.opaque.n && !theirs.weak && !etag_match_strong(theirs, known)) {
         ask_unconditionally(f);
         return;
     }
@@ -96,6 +97,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
         v.reason = REASON_SET_COOKIE;
     }
     fetch_settle(f, stored->status, &v);
+    fetch_plain_fields(f, &v, &merged);
     count(f->f->counters, COUNTER_REVALIDATED);
     struct fetch_answer a = { stored->status, response_reason(stored), &merged, -1, 304 };
     struct body *body = object_body(f->stale);
@@ -148,6 +150,9 @@ static int64_t declared_length(const struct response_head *h)
 static void compare_with_stored(struct fetch *f, const struct response_head *h)
 {
     uint64_t name;
+    /* What is stored was asked for without a coding. */
+    if (f->plan.site->compress && fields_has(&h->fields, FIELD_CONTENT_ENCODING))
+        return;
     fetch_update_rule(f); /* of the variant that it is by now */
     struct place place = f->plan.place;
     place.variant = key_variant(&f->plan.key, f->plan.rule, &f->arena);
@@ -159,7 +164,7 @@ static void compare_with_stored(struct fetch *f, const struct response_head *h)
     struct str etag = fields_value(&h->fields, FIELD_ETAG),
                modified = fields_value(&h->fields, FIELD_LAST_MODIFIED);
     int64_t length = declared_length(h);
-    bool differs = (etag.n && !str_eq(etag, response_value(stored, FIELD_ETAG))) ||
+    bool differs = (etag.n && !str_eq(etag, fetch_origins_value(stored, FIELD_ETAG))) ||
                    (modified.n && !str_eq(modified, response_value(stored, FIELD_LAST_MODIFIED))) ||
                    (length >= 0 && (uint64_t)length != object_length(o));
     object_unref(o);
@@ -202,6 +207,11 @@ static void judge_part(struct fetch *f, const struct fields *fields, struct verd
     struct range r;
     bool parsed = content_range_parse(fields_value(fields, FIELD_CONTENT_RANGE), &r, &whole);
     fetch_judge(f, parsed && f->plan.range.n ? 200 : 206, fields, v);
+    /* What is undone has other positions. */
+    if (v->store && v->coded_in != CODING_IDENTITY) {
+        v->store = false;
+        v->reason = REASON_PARTIAL;
+    }
     f->part_of.is = v->store;
     if (v->store) {
         f->part_of.range = r;
@@ -255,37 +265,57 @@ static void forbid_storing(struct fields *fields, struct arena *a)
     fields_add_id(fields, a, FIELD_CACHE_CONTROL, STR("no-store"));
 }
 
+/* Is it an answer of which nothing becomes the visitor's page? Then that is done. */
+static bool is_no_page(struct fetch *f, const struct response_head *h, size_t head_bytes)
+{
+    int status = h->status;
+    if (f->is_probe && status >= 500 && fetch_move(f, REASON_ORIGIN_STATUS))
+        return true; /* it is sick still, and another one is well */
+    if (is_covered_by_stale(f, status)) {
+        f->covered_status = status;
+        fetch_fail(f, REASON_ORIGIN_STATUS, status >= 500 && status <= 504 ? status : 502);
+        return true;
+    }
+    if (fetch_keeps_asset(f, status, &h->fields)) {
+        origin_answered(f->plan.origin, f->f->loop->now.mono_ms);
+        fetch_fail(f, REASON_KEPT_ASSET, 502);
+        return true;
+    }
+    if (status == 304 && f->conditional) {
+        origin_answered(f->plan.origin, f->f->loop->now.mono_ms);
+        confirmed(f, h, head_bytes);
+        return true;
+    }
+    if (status == 304 && f->plan.may_store) {
+        fetch_fail_malformed(f, HTTP_ERROR_NOT_MODIFIED_UNASKED);
+        return true;
+    }
+    if ((status == 412 || status == 416) && (f->conditional || f->part) && !f->unconditional) {
+        ask_unconditionally(f);
+        return true;
+    }
+    return false;
+}
+
+/* An unsafe request changed something. */
+static void invalidate(struct fetch *f, int status, const struct fields *fields)
+{
+    if (method_is_safe(f->plan.method_name) || status < 200 || status >= 400 ||
+        !f->plan.site->invalidate_unsafe)
+        return;
+    invalidate_by_answer(f->f->cache, f->plan.settings, &f->plan.key, fields, &f->arena,
+                         f->f->loop->now.mono_ms);
+    f->invalidated = true;
+}
+
 static void final_head(struct fetch *f, const struct response_head *h, size_t head_bytes)
 {
     struct fields fields;
     struct verdict v;
     int status = h->status;
     CHECK(status >= 200 && head_bytes <= f->got.n);
-    if (f->is_probe && status >= 500 && fetch_move(f, REASON_ORIGIN_STATUS))
-        return; /* it is sick still, and another one is well */
-    if (is_covered_by_stale(f, status)) {
-        f->covered_status = status;
-        fetch_fail(f, REASON_ORIGIN_STATUS, status >= 500 && status <= 504 ? status : 502);
+    if (is_no_page(f, h, head_bytes))
         return;
-    }
-    if (fetch_keeps_asset(f, status, &h->fields)) {
-        origin_answered(f->plan.origin, f->f->loop->now.mono_ms);
-        fetch_fail(f, REASON_KEPT_ASSET, 502);
-        return;
-    }
-    if (status == 304 && f->conditional) {
-        origin_answered(f->plan.origin, f->f->loop->now.mono_ms);
-        confirmed(f, h, head_bytes);
-        return;
-    }
-    if (status == 304 && f->plan.may_store) {
-        fetch_fail_malformed(f, HTTP_ERROR_NOT_MODIFIED_UNASKED);
-        return;
-    }
-    if ((status == 412 || status == 416) && (f->conditional || f->part) && !f->unconditional) {
-        ask_unconditionally(f);
-        return;
-    }
     if (status >= 500)
         origin_failed(f->plan.origin, REASON_ORIGIN_STATUS, HTTP_ERROR_NONE, f->f->loop->now);
     else
@@ -296,12 +326,7 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
         fields_add_id(&fields, &f->arena, FIELD_UPGRADE, fields_joined(&h->fields, FIELD_UPGRADE, &f->arena));
     if (f->plan.method == METHOD_HEAD && status == 200)
         compare_with_stored(f, h);
-    if (!method_is_safe(f->plan.method_name) && status >= 200 && status < 400 &&
-        f->plan.site->invalidate_unsafe) {
-        invalidate_by_answer(f->f->cache, f->plan.settings, &f->plan.key, &fields, &f->arena,
-                             f->f->loop->now.mono_ms);
-        f->invalidated = true;
-    }
+    invalidate(f, status, &fields);
     if (status == 206 && f->part) {
         if (completes_part(f, &fields))
             complete_part(f, h, &fields);
@@ -324,6 +349,12 @@ static void final_head(struct fetch *f, const struct response_head *h, size_t he
     else
         fetch_judge(f, status, &fields, &v);
     fetch_settle(f, status, &v);
+    if (!fetch_begin_decode(f, &v)) {
+        rule_unref(v.rule);
+        fetch_fail(f, REASON_NO_MEMORY, 503);
+        return;
+    }
+    fetch_plain_fields(f, &v, &fields);
     if (asset_is_missing(f->plan.site, f->plan.key.path, status))
         forbid_storing(&fields, &f->arena);
     struct fetch_answer a = { status, h->reason, &fields, declared_length(h), status };

@@ -171,9 +171,9 @@ bool fetch_offers_codings(struct fetch *f, const struct fields *response)
 
 /* The request went as it came: would the one that its key stands for get the same answer? That one has the
  * same target and languages, and offers only the codings that are in the key (not "deflate"). */
-static bool is_of_the_key(struct fetch *f, const struct fields *response)
+static bool is_of_the_key(struct fetch *f, const struct fields *response, const struct verdict *v)
 {
-    return fetch_offers_codings(f, response) && f->plan.came_is_key;
+    return (v->coded_in != CODING_IDENTITY || fetch_offers_codings(f, response)) && f->plan.came_is_key;
 }
 
 void fetch_apply_rules(struct fetch *f, int status, struct fields *fields)
@@ -222,7 +222,7 @@ void fetch_judge(struct fetch *f, int status, const struct fields *fields, struc
     if (v->broken.at.byte)
         tell_of_broken(f, v);
     bool may = f->plan.may_store || (f->plan.method == METHOD_POST && names_itself);
-    if (v->store && f->plan.as_came && !is_of_the_key(f, fields))
+    if (v->store && f->plan.as_came && !is_of_the_key(f, fields, v))
         v->reason = REASON_NOT_SHARED;
     if (v->store && !may)
         v->reason = f->plan.not_stored ? f->plan.not_stored : REASON_METHOD;
@@ -280,6 +280,16 @@ void fetch_names(struct fetch *f, const struct verdict *v, const struct object *
     names_keep(names, &old, &f->arena);
 }
 
+/* May codings be made of it? As far as is known: how long the body is shows at its end. */
+static bool is_codable(const struct fetch *f, const struct verdict *v, const struct body *body,
+                       const struct object *successor_of)
+{
+    if (!v->store || !v->is_codable || f->part_of.is || !body)
+        return false;
+    uint64_t length = successor_of ? body_length(body) : body_expected(body);
+    return length == BODY_LENGTH_UNKNOWN || length >= (uint64_t)f->plan.site->compress_least;
+}
+
 /* A page that is another thing now, or is not for everybody any more, has no links that others may be told.
  * An answer that says nothing of the page changes nothing: that of one visitor, a part, a failure. */
 static void learn_hints(struct fetch *f, const struct fetch_answer *a, const struct verdict *v)
@@ -317,6 +327,7 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
         .names = names.v,
         .names_n = names.n,
         .names_are_short = names.is_short,
+        .is_codable = is_codable(f, v, *body, successor_of),
         .is_part = f->part_of.is,
         .is_asset = v->store && v->is_asset,
     };

@@ -52,8 +52,8 @@ static bool decode_all(struct fetch *f, struct decode *d, struct body *from, str
  * damaged, longer than a stored body may be, or there is no memory. */
 static struct body *decoded(struct fetch *f, struct object *o, const struct fields *stored)
 {
-    enum decode_coding coding;
-    if (!decode_coding_from(fields_joined(stored, FIELD_CONTENT_ENCODING, &f->arena), &coding))
+    enum coding coding;
+    if (!accept_coding_from(fields_joined(stored, FIELD_CONTENT_ENCODING, &f->arena), &coding))
         return NULL;
     struct decode *d = decode_new(coding, (uint64_t)f->plan.site->object_bytes);
     struct body *from = object_body(o), *to = body_new(&f->f->cache->memory, BODY_LENGTH_UNKNOWN);

@@ -8,6 +8,7 @@
  *   fetch_judge.c    may the answer be stored, and what does the index learn
  *   fetch_kept.c     an asset of an earlier release instead of the answer
  *   fetch_body.c     the answer's bytes on their way into the object
+ *   fetch_coding.c   the coding that they come in, undone; codings that are made of them
  *
  * All functions run on the worker's thread. A function that may end the fetch says so; its caller checks
  * `step` before it goes on. After the end only fetch_room_noticed may still be called. Strings and fields
@@ -81,17 +82,19 @@ struct fetch {
     int64_t sent_ms;       /* monotonic: when it got the connection */
     struct framing framing;
     struct chunked chunked;
-    uint64_t left;      /* bytes to come of a body with a length */
-    struct body *body;  /* of the object, with a reference; NULL: the answer has none */
-    bool keep_alive;    /* the connection may serve another request */
-    bool store;         /* the body is to be stored, and published when it is whole */
-    bool is_events;     /* text/event-stream */
-    bool is_stream;     /* counted among answers without an end, not in origin_connections */
-    struct timer lasts; /* when it fires, the answer counts as one without an end */
-    bool paused;        /* readers of a passing body are behind: the origin is not read */
-    struct place place; /* the key under the answer's rule; set by fetch_settle */
-    struct rule *rule;  /* place.rule, with a reference */
-    bool provisional;   /* no 2xx has brought plan.rule */
+    uint64_t left;         /* bytes to come of a body with a length */
+    struct body *body;     /* of the object, with a reference; NULL: the answer has none */
+    struct decode *decode; /* undoes the coding that the body comes in; NULL: none */
+    uint64_t coded_bytes;  /* that it was given */
+    bool keep_alive;       /* the connection may serve another request */
+    bool store;            /* the body is to be stored, and published when it is whole */
+    bool is_events;        /* text/event-stream */
+    bool is_stream;        /* counted among answers without an end, not in origin_connections */
+    struct timer lasts;    /* when it fires, the answer counts as one without an end */
+    bool paused;           /* readers of a passing body are behind: the origin is not read */
+    struct place place;    /* the key under the answer's rule; set by fetch_settle */
+    struct rule *rule;     /* place.rule, with a reference */
+    bool provisional;      /* no 2xx has brought plan.rule */
     /* For an answer that is not stored though its head permits it, since the page was too large before: is it
      * short now? */
     bool whole_is_short; /* a 206 said that it is */
@@ -217,11 +220,26 @@ void fetch_names(struct fetch *f, const struct verdict *v, const struct object *
 void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdict *v, struct body **body,
                     const struct object *successor_of);
 
+/* ---- fetch_coding.c ---- */
+
+/* Makes the fields of a response that is to be stored those of its plain body, when it comes in a coding
+ * (v->coded_in): no Content-Encoding, a weak ETag, no digests. `undo` of the fetch says how to undo that. */
+void fetch_plain_fields(struct fetch *f, const struct verdict *v, struct fields *fields);
+/* From now on the body's bytes are decoded. After fetch_plain_fields. false: no memory. */
+bool fetch_begin_decode(struct fetch *f, const struct verdict *v);
+/* Returns the value that the origin sent in a stored response's field, before rules and codings changed it.
+ * Empty: none. */
+struct str fetch_origins_value(const struct response *stored, enum field_id id);
+/* Once the object is stored: wants the codings that its visitor takes, and those that its predecessor has. */
+void fetch_want_codings(struct fetch *f);
+
 /* ---- fetch_body.c ---- */
 
 /* Returns how many bytes the object's body will have, for an answer with a length: a stored part and the rest
  * together. */
 uint64_t fetch_whole_length(const struct fetch *f);
+/* A body that ends with its connection has ended cleanly. Ends the fetch. */
+void fetch_body_ended(struct fetch *f);
 /* Goes from HEAD to BODY, after fetch_settle: gives the object its head, and takes what stands in `got`
  * behind its first `head_bytes` as the beginning of the body. Drops the verdict's rule. May end the fetch. */
 void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verdict *v, size_t head_bytes);

@@ -21,8 +21,8 @@ static void add_validators(struct fetch *f)
     const struct response *stored = f->stale->response;
     if (stored->status != 200)
         return; /* only a 200 is confirmed by a 304 */
-    struct str etag = response_value(stored, FIELD_ETAG),
-               modified = response_value(stored, FIELD_LAST_MODIFIED);
+    struct str etag = fetch_origins_value(stored, FIELD_ETAG),
+               modified = fetch_origins_value(stored, FIELD_LAST_MODIFIED);
     if (etag.n)
         lines_add(&f->out, field_name(FIELD_IF_NONE_MATCH), etag);
     if (modified.n)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cache/coded.h"
 #include "http/lines.h"
 #include "http/range.h"
 #include "request/page.h"
@@ -57,15 +58,7 @@ static void add_debug(struct request *r)
 
 static struct str generated_etag(struct request *r)
 {
-    static const char hex[] = "0123456789abcdef";
-    const struct hash128 *tag = response_tag(r->object->response);
-    char *p = arena_alloc(&r->arena, 34);
-    p[0] = p[33] = '"';
-    for (int i = 0; i < 16; i++) {
-        p[1 + i] = hex[tag->hi >> (60 - 4 * i) & 15];
-        p[17 + i] = hex[tag->lo >> (60 - 4 * i) & 15];
-    }
-    return (struct str){ p, 34 };
+    return object_generated_etag(r->object, arena_alloc(&r->arena, OBJECT_TAG_BYTES));
 }
 
 static bool is_complete(const struct object *o)
@@ -86,7 +79,8 @@ static struct validators validators_of(struct request *r)
 
 static void add_etag(struct request *r)
 {
-    if (r->reply.status != 416 && is_complete(r->object) && r->object->has_generated_etag)
+    if (r->reply.status != 416 && is_complete(r->object) && r->object->has_generated_etag && !r->coded &&
+        !r->etag_sent)
         deliver_add_id(&r->reply, FIELD_ETAG, generated_etag(r));
 }
 
@@ -192,14 +186,18 @@ static bool deliver_range(struct request *r, const struct validators *validators
     struct range v[64];
     size_t n, max = (size_t)r->site->ranges;
     uint64_t whole = object_length(r->object);
-    if (!r->range.n || whole == BODY_LENGTH_UNKNOWN ||
+    if (!r->range.n || (r->coded && deliver_refuses_plain(r)) || whole == BODY_LENGTH_UNKNOWN ||
         !if_range_holds(&r->fields, validators, r->w->loop->now.wall_ms / 1000))
         return false;
     switch (range_parse(r->range, whole, v, max < COUNT_OF(v) ? max : COUNT_OF(v), &n)) {
     case RANGE_IGNORE: return false;
-    case RANGE_UNSATISFIABLE: deliver_unsatisfiable(r, whole); return true;
+    case RANGE_UNSATISFIABLE:
+        r->coded = NULL;
+        deliver_unsatisfiable(r, whole);
+        return true;
     case RANGE_OK: break;
     }
+    r->coded = NULL; /* ranges are of the plain body */
     if (n == 1)
         deliver_one_range(r, v[0], whole);
     else if (is_complete(r->object))
@@ -286,9 +284,26 @@ static bool has_body(struct object *o)
     return b != NULL;
 }
 
+/* A coding of the stored response: whole. */
+static void deliver_coded(struct request *r)
+{
+    const struct response *response = r->coded->response;
+    uint64_t length = body_length(r->coded->body);
+    r->reply.status = response->status;
+    r->reply.reason = response_reason(response);
+    r->reply.lines = response_lines(response);
+    r->reply.length = (int64_t)length;
+    r->at = 0;
+    r->end = length;
+}
+
 static void deliver_whole(struct request *r)
 {
     const struct response *response = r->object->response;
+    if (r->coded) {
+        deliver_coded(r);
+        return;
+    }
     uint64_t length = object_is_partial(r->object) ? body_length(r->object->body) : object_length(r->object);
     r->reply.status = response->status;
     r->reply.reason = response_reason(response);
@@ -328,10 +343,39 @@ static bool has_condition(const struct request *r)
 
 static void deliver_not_modified(struct request *r)
 {
+    const struct response *response = r->coded ? r->coded->response : r->object->response;
     r->reply.status = 304;
-    r->reply.lines = response_lines_304(r->object->response);
+    r->reply.lines = response_lines_304(response);
+    if (r->etag_sent && response->has_etag) {
+        struct field first;
+        lines_next(&r->reply.lines, &first);
+    }
     r->reply.length = -1;
     r->at = r->end = 0;
+}
+
+/*
+ * If-None-Match with the tag of any coding holds, whether that is at hand or not: they are all made of the
+ * same bytes. The 304 has the visitor's own tag, so that it confirms what the visitor has.
+ */
+static bool is_not_modified(struct request *r, const struct validators *plain)
+{
+    struct str tag;
+    const struct coded *coded = r->coded;
+    int64_t now_s = r->w->loop->now.wall_ms / 1000;
+    bool by_tag = fields_has(&r->fields, FIELD_IF_NONE_MATCH);
+    bool holds = condition_of_request(&r->fields, plain, now_s) == CONDITION_NOT_MODIFIED;
+    bool has_codings = r->object->response->has_codings;
+    if (holds && by_tag && has_codings && !str_eq(fields_value(&r->fields, FIELD_IF_NONE_MATCH), STR("*")))
+        r->coded = NULL; /* the plain body's */
+    if (holds || !has_codings || !by_tag || !etag_find_of_coding(&r->fields, plain->etag, &tag))
+        return holds;
+    if (coded && str_eq(response_value(coded->response, FIELD_ETAG), tag))
+        return true;
+    r->coded = NULL;
+    r->etag_sent = true;
+    deliver_add_id(&r->reply, FIELD_ETAG, tag);
+    return true;
 }
 
 void deliver_nothing(struct request *r)
@@ -342,6 +386,12 @@ void deliver_nothing(struct request *r)
 /* A sealed object keeps its body as long as it lives, so the request needs no reference to it. */
 static void take_body(struct request *r)
 {
+    if (r->coded) {
+        r->body_held = false;
+        r->body = r->coded->body;
+        count(r->w->counters, COUNTER_CODED_SENT);
+        return;
+    }
     r->body_held = !is_complete(r->object);
     r->body = r->body_held ? object_body(r->object) : r->object->body;
 }
@@ -366,13 +416,16 @@ void deliver_object(struct request *r)
     bool ours =
         !r->pass && !(r->as_came && !deliver_is_from_store(r)) && !(r->head_only && !r->object->stored);
     bool decided = false;
+    r->coded = NULL;
+    r->etag_sent = false;
+    if (response->has_codings && ours && fields_has(&r->fields, FIELD_ACCEPT_ENCODING) &&
+        is_complete(r->object))
+        deliver_choose_coding(r);
     /* A part that was fetched for this very request is delivered as the origin sent it. */
     if (ours && has_condition(r) &&
         (response->status == 200 || (object_is_partial(r->object) && deliver_is_from_store(r)))) {
         struct validators validators = validators_of(r);
-        if (response->status == 200 &&
-            condition_of_request(&r->fields, &validators, r->w->loop->now.wall_ms / 1000) ==
-                CONDITION_NOT_MODIFIED) {
+        if (response->status == 200 && is_not_modified(r, &validators)) {
             deliver_not_modified(r);
             decided = true;
         } else {

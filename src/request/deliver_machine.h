@@ -2,6 +2,7 @@
  * What the parts of a delivery (request/deliver*.c) share. Private to them.
  *
  *   deliver.c         chooses the answer: 200, 206, 304, 416, HEAD; age, ETag
+ *   deliver_coding.c  which coding of a stored response
  *   deliver_status.c  Cache-Status (RFC 9211; CACHING.md 6.5), and why
  *
  * All functions run on the request's thread.
@@ -37,6 +38,15 @@ static inline bool deliver_is_from_store(const struct request *r)
     return r->outcome == OUTCOME_HIT || r->outcome == OUTCOME_STALE || r->outcome == OUTCOME_STALE_JOIN ||
            r->stale_error;
 }
+
+/* ---- deliver_coding.c ---- */
+
+/* Sets r->coded to the coding of r->object that the visitor wants most of those that are there, or to NULL:
+ * the plain body. Has those made that would be better. r->object is sealed, with room for codings; the
+ * request has Accept-Encoding. */
+void deliver_choose_coding(struct request *r);
+/* Does the visitor refuse a body without a coding? */
+bool deliver_refuses_plain(const struct request *r);
 
 /* ---- deliver_status.c ---- */
 

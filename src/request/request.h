@@ -235,6 +235,7 @@ struct request {
     unsigned reads;           /* how often it has waited for one */
     struct str whole_query;   /* the visitor's query, when the rule left out some of it for the origin */
     bool asked_whole;         /* the origin was asked again, with the whole query */
+    bool asked_coded;         /* and with the codings that the visitor takes */
     unsigned refusals;        /* how often it waited for an answer that was not stored */
     bool alone;               /* waits for no other request's fetch any more, and its answer is not stored */
     bool apart;               /* waits for no other request's fetch any more, but its answer may be stored */
@@ -256,8 +257,9 @@ struct request {
     bool hinted;        /* request_hint was asked */
     struct timer timer; /* waiting for a head, or for the client to take bytes */
     bool timed_out;
-    struct body *body; /* of the object */
-    bool body_held;    /* with its own reference, since a growing object may replace its body */
+    const struct coded *coded; /* the coding of the object that is sent; NULL: its plain body */
+    struct body *body;         /* of the object, or of that coding */
+    bool body_held;            /* with its own reference, since a growing object may replace its body */
     struct body_cursor cursor;
     uint64_t at, end;    /* of the body: the next byte, and where to stop (BODY_LENGTH_UNKNOWN: at the end) */
     uint64_t leased;     /* bytes of the pending send */
@@ -270,6 +272,7 @@ struct request {
     bool head_sent, sending, last_sent;
     bool watched_as_passing; /* the timer of the pending send runs as for a passing body */
     bool cut;                /* the body could not be sent whole: the reply must not end properly */
+    bool etag_sent;          /* the reply has the visitor's own ETag (304) */
     bool gone;               /* the client is gone */
     struct tunnel *tunnel;
     bool has_tunnel_place; /* counted in w->tunnels, from the request for an upgrade on */

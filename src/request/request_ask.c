@@ -33,14 +33,26 @@ static bool query_was_cut(struct request *r, const struct rule *rule)
                    query_keep_listed(r->key.query, rule, &r->arena, &dropped));
 }
 
+/* Under the rule of the answer, whose coding stays (CACHING.md 4.9): did the visitor offer others than the
+ * origin was offered? */
+static bool codings_were_cut(struct request *r, const struct rule *rule)
+{
+    return rule_has_encoding(rule) && !rule_has_encoding(r->rule) &&
+           accept_encoding_normalize(&r->fields).n > 0;
+}
+
 bool request_was_cut_short(struct request *r)
 {
     CHECK(r->own_fetch && object_state(r->object) != OBJECT_NEW);
     bool known, busy;
-    if ((!r->whole_query.n && !r->cookies_cut) || r->as_came || r->pass)
+    bool coded = r->site && r->site->compress && !r->asked_coded &&
+                 response_value(r->object->response, FIELD_CONTENT_ENCODING).n > 0;
+    if ((!r->whole_query.n && !r->cookies_cut && !coded) || r->as_came || r->pass)
         return false;
     struct rule *rule = index_rule(r->w->cache, &r->look.place, &known, &busy);
-    bool short_of_it = known && (query_was_cut(r, rule) || cookies_were_cut(r, rule));
+    bool codings = coded && known && codings_were_cut(r, rule);
+    bool short_of_it = known && (query_was_cut(r, rule) || cookies_were_cut(r, rule) || codings);
+    r->asked_coded |= codings;
     rule_unref(rule);
     return short_of_it;
 }

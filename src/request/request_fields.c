@@ -1,4 +1,5 @@
 #include "http/accept.h"
+#include "http/validator.h"
 #include "http/url.h"
 #include "request/country.h"
 #include "request/request_machine.h"
@@ -83,6 +84,16 @@ static bool is_put_in_order(enum field_id id)
     return id == FIELD_ACCEPT_ENCODING || id == FIELD_ACCEPT_LANGUAGE;
 }
 
+/* The origin knows its own entity tags, not those of codings that freshet has made. */
+static struct field with_origins_tags(struct request *r, const struct field *f)
+{
+    struct field out = *f;
+    bool has_tags = f->id == FIELD_IF_MATCH || f->id == FIELD_IF_NONE_MATCH || f->id == FIELD_IF_RANGE;
+    if (has_tags && r->site && r->site->compress)
+        out.value = etag_list_plain(f->value, &r->arena);
+    return out;
+}
+
 static void add_visitors(struct request *r, struct fields *to, bool in_order)
 {
     struct field_names listed;
@@ -92,7 +103,7 @@ static void add_visitors(struct request *r, struct fields *to, bool in_order)
         if (in_order && (is_put_in_order(f->id) || (f->id == FIELD_COOKIE && r->ignored_cookies)))
             continue;
         if (is_passed_on(r, f, &listed))
-            fields_add_line(to, &r->arena, *f);
+            fields_add_line(to, &r->arena, with_origins_tags(r, f));
     }
 }
 
@@ -126,6 +137,15 @@ static void add_hops(struct request *r, struct fields *to)
         fields_add_id(to, &r->arena, FIELD_MAX_FORWARDS, arena_decimal(&r->arena, hops - 1));
 }
 
+/* What the origin is offered, and what a key has of it. Where codings are freshet's own affair every visitor
+ * gets the page that was asked for without one, unless a coding of it stays (CACHING.md 4.9). */
+static struct str wanted_encodings(const struct request *r)
+{
+    if (r->site && r->site->compress && !rule_has_encoding(r->rule))
+        return STR("identity");
+    return accept_encoding_normalize(&r->fields);
+}
+
 const struct fields *request_fields(struct request *r)
 {
     if (r->fields_made)
@@ -136,7 +156,7 @@ const struct fields *request_fields(struct request *r)
         add_cookies(r, &r->sent);
     if (r->w->country)
         r->key.country = country_of(r->w->country, request_client_ip(r), &r->arena);
-    struct str encodings = accept_encoding_normalize(&r->fields);
+    struct str encodings = wanted_encodings(r);
     if (encodings.n)
         fields_add_id(&r->sent, &r->arena, FIELD_ACCEPT_ENCODING, encodings);
     /* The key holds the same order, so it need not read the field again. */
@@ -155,11 +175,18 @@ static bool is_as_came(const struct request *r, enum field_id id, struct str in_
     return fields_count(&r->fields, id) <= 1 && str_eq(fields_value(&r->fields, id), in_order);
 }
 
+/* Who takes no coding loses nothing when the origin is asked for none. */
+static bool encodings_are_as_came(const struct request *r)
+{
+    struct str sent = fields_value(&r->sent, FIELD_ACCEPT_ENCODING);
+    return is_as_came(r, FIELD_ACCEPT_ENCODING, sent) ||
+           (str_eq(sent, STR("identity")) && accept_encoding_normalize(&r->fields).n == 0);
+}
+
 bool request_is_in_order(struct request *r)
 {
     const struct fields *sent = request_fields(r);
-    return request_came_is_key(r) &&
-           is_as_came(r, FIELD_ACCEPT_ENCODING, fields_value(sent, FIELD_ACCEPT_ENCODING)) &&
+    return request_came_is_key(r) && encodings_are_as_came(r) &&
            is_as_came(r, FIELD_ACCEPT_LANGUAGE, fields_value(sent, FIELD_ACCEPT_LANGUAGE));
 }
 

@@ -36,6 +36,12 @@ void request_compute_place(struct request *r)
 
 void request_set_rule(struct request *r, struct rule *rule)
 {
+    /* Which codings the origin is offered depends on the rule. */
+    if (r->fields_made && r->site && r->site->compress &&
+        rule_has_encoding(rule) != rule_has_encoding(r->rule)) {
+        r->fields_made = false;
+        r->sent = (struct fields){ 0 };
+    }
     rule_unref(r->rule);
     r->rule = rule;
 }

@@ -95,8 +95,8 @@ static inline bool request_has_purpose(const struct request *r)
 /* Returns why the request itself wants to go to the origin alone, or REASON_NONE. */
 enum reason request_own_reason(const struct request *r);
 /* The request's own fetch has brought a head. Does the answer's rule name a parameter or a cookie that the
- * fetch left out? Then the answer is another visitor's page, and this one asks again: once only for a query,
- * since a rule may change with each answer. */
+ * fetch left out, or codings that it did not offer? Then the answer is another visitor's page, and this one
+ * asks again: once only for a query and for codings, since a rule may change with each answer. */
 bool request_was_cut_short(struct request *r);
 /* Puts back what request_reduce_query left out of the query, for another look. */
 void request_restore_query(struct request *r);

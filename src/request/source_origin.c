@@ -37,6 +37,17 @@ static enum reason reason_not_to_store(const struct request *r)
     return REASON_NONE;
 }
 
+/* The coding that the visitor wants most, as a bit. */
+static unsigned wanted_coding(const struct request *r)
+{
+    struct coding_weights w;
+    if (!r->site->compress)
+        return 0;
+    accept_encoding_weights(&r->fields, &w);
+    enum coding wanted = accept_encoding_choose(&w, (1u << CODINGS) - 1);
+    return wanted == CODING_IDENTITY || wanted == CODINGS ? 0 : 1u << wanted;
+}
+
 static void start(struct source *s, struct request *r, struct object *o, bool background)
 {
     (void)s;
@@ -78,6 +89,7 @@ static void start(struct source *s, struct request *r, struct object *o, bool ba
         .own = background ? NULL : r->own,
         .empty_body = r->framing.kind == FRAMING_LENGTH && r->framing.length == 0,
         .may_store = may_store,
+        .codings = may_store && !background ? wanted_coding(r) : 0,
         .learns = may_store || r->as_came,
         .called_static = r->is_static,
         .low_priority = !background && request_is_prefetch(r),

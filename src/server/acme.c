@@ -141,6 +141,11 @@ static void answer(struct source *s, struct request *r, struct object *o, bool b
     page_fill(r, o);
 }
 
+struct acme *process_acme_of(struct process_acme *a)
+{
+    return a ? a->acme : NULL;
+}
+
 struct source *process_acme_source(struct process_acme *a)
 {
     return a && a->acme ? &a->source : NULL;
@@ -202,6 +207,14 @@ static void look(struct timer *t)
     timer_start(a->loop, t, LOOK_MS, look);
 }
 
+void process_acme_take_over(struct process_acme *a)
+{
+    if (!a || !a->acme)
+        return;
+    acme_reread(a->acme);
+    process_tls_again(a->tls, *a->settings);
+}
+
 void process_acme_start(struct process_acme *a)
 {
     if (!a || !a->acme)
@@ -217,13 +230,13 @@ void process_acme_reload(struct process_acme *a, const struct settings *s)
         set_rules(a, s);
 }
 
-void process_acme_stop(struct process_acme *a)
+void process_acme_stop(struct process_acme *a, bool has_heir)
 {
     if (!a || !a->runs)
         return;
     a->runs = false;
     timer_stop(a->loop, &a->look);
-    acme_stop(a->acme);
+    acme_stop(a->acme, has_heir);
 }
 
 void process_acme_free(struct process_acme *a)

@@ -24,12 +24,18 @@ void process_acme_prepare(struct process_acme *a, const struct settings *s);
  * user that the process stays. `a` may be NULL here and below. `state`: empty: there is none. */
 void process_acme_open(struct process_acme *a, struct loop *l, const char *state,
                        struct settings *const *settings);
+/* Another process has had the state folder since, and has ended: what is there now counts. Before the workers
+ * start, so that a CA that asks meanwhile finds what was shown there. */
+void process_acme_take_over(struct process_acme *a);
 /* Begins to ask CAs. When the process serves, and after process_tls_watch. */
 void process_acme_start(struct process_acme *a);
 /* Other settings are in force. */
 void process_acme_reload(struct process_acme *a, const struct settings *s);
-/* Ends that, within a moment. Another process may go on from there. A second call does no harm. */
-void process_acme_stop(struct process_acme *a);
+/* Ends that, within a moment. `has_heir`: another process goes on from there. A second call does no harm. */
+void process_acme_stop(struct process_acme *a, bool has_heir);
+
+/* Returns what asks CAs; NULL: there is none. Any thread, after process_acme_open. */
+struct acme *process_acme_of(struct process_acme *a);
 
 /* Returns the source for struct requests; NULL: no CA is ever asked. After process_acme_open. */
 struct source *process_acme_source(struct process_acme *a);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "coding/coder.h"
 #include "io/listener.h"
 #include "io/sandbox.h"
 #include "io/stream.h"
@@ -64,16 +65,21 @@ static const struct {
 static void reply_gauges(struct caller *c)
 {
     struct process *p = c->control->process;
+    struct coder_figures coding = { 0 };
+    if (p->coder)
+        coder_figures(p->coder, &coding);
     buf_clear(&c->out);
     buf_add_char(&c->out, '{');
     for (size_t i = 0; i < COUNT_OF(counters); i++)
         buf_printf(&c->out, "\"%s\":%lld,", counters[i].name, (long long)total(p, counters[i].counter));
     buf_printf(&c->out,
                "\"objects\":%lld,\"resources\":%lld,\"memory_bytes\":%lld,\"memory_pages\":%lld,\"passing_"
-               "bytes\":%lld,\"overhead_bytes\":%lld,\"overhead_high_bytes\":%lld,\"overload_step\":%d}\n",
+               "bytes\":%lld,\"codings\":%lld,\"coding_now\":%lld,\"overhead_bytes\":%lld,\"overhead_high_"
+               "bytes\":%lld,\"overload_step\":%d}\n",
                (long long)atomic_load(&p->cache->objects), (long long)atomic_load(&p->cache->families),
                (long long)memory_used(&p->cache->memory), (long long)memory_pages(&p->cache->memory),
                (long long)atomic_load(&p->cache->memory.passing_bytes),
+               (long long)atomic_load(&p->cache->coded), (long long)coding.waiting,
                (long long)atomic_load(&p->overload.held_bytes),
                (long long)atomic_load(&p->overload.high_bytes), (int)overload_step(&p->overload));
     reply(c);

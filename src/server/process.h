@@ -24,6 +24,7 @@ struct process {
     struct log log;
     struct hash_secret secret;
     struct cache *cache;
+    struct coder *coder; /* makes the codings of what is stored; NULL: the system had no thread for it */
     struct facts *facts; /* what outlives the process (server/facts.h) */
     atomic_bool facts_failing;
     struct origins origins;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cache/purge.h"
 #include "cache/sweep.h"
+#include "coding/coder.h"
 #include "server/disk.h"
 #include "client/running.h"
 #include "client/state.h"
@@ -19,6 +20,7 @@
 #include "io/system.h"
 #include "origin/trust.h"
 #include "server/acme.h"
+#include "server/certified.h"
 #include "server/confine.h"
 #include "server/load.h"
 #include "server/facts.h"
@@ -70,6 +72,7 @@ struct run {
     struct confinement confinement;
     struct upgrade upgrade;
     struct takeover takeover;
+    struct certified certified;
     struct loop_notice upgrade_wanted; /* somebody asks for it by the admin listener */
     bool replaced;                     /* another process serves */
     bool upgrade_waits;                /* for the end of a reload, a switch, or an upgrade that has failed */
@@ -142,7 +145,7 @@ static void worker_gone(struct worker *w)
         return;
     }
     timer_stop(&r->p.loop, &r->sweep);
-    process_acme_stop(r->p.acme);
+    process_acme_stop(r->p.acme, false);
     process_tls_stop(r->p.tls);
     timer_stop(&r->p.loop, &r->facts_watch.again);
     process_disk_stop(&r->p, &r->disk_watch);
@@ -426,7 +429,7 @@ static void upgrade_leaves(struct upgrade *u)
 {
     struct run *r = CONTAINER_OF(u, struct run, upgrade);
     remove_admin_file(r);
-    process_acme_stop(r->p.acme);
+    process_acme_stop(r->p.acme, true);
 #ifdef FRESHET_CONTROL
     if (r->control)
         control_leave(r->control);
@@ -513,6 +516,10 @@ static void init_admin(struct run *r)
     a->deploys = &r->p.deploys;
     a->facts = r->p.facts;
     a->tokens = &r->p.tokens;
+    if (r->p.tls) {
+        certified_init(&r->certified, r->p.tls, r->p.acme);
+        a->certificates = &r->certified.desk;
+    }
     a->workers = r->p.workers_n;
     a->counters = mem_alloc(a->workers * sizeof(struct counters *));
     for (size_t i = 0; i < a->workers; i++)
@@ -537,6 +544,7 @@ static int init_process(struct run *r)
     p->workers = mem_alloc(p->workers_n * sizeof(*p->workers));
     p->acceptors = mem_alloc(p->workers_n * sizeof(*p->acceptors));
     p->cache = cache_new(&p->secret, s->memory);
+    p->coder = p->cache->coder = coder_start(p->cache, (unsigned)(p->workers_n + 3) / 4);
     p->clients = clients_new(&p->secret);
     relief_init(p);
     origins_init(&p->origins);
@@ -658,6 +666,7 @@ static void fini(struct run *r)
     admin_fini(&p->admin);
     tokens_fini(&p->tokens);
     mem_free(p->admin.counters);
+    coder_stop(p->coder);
     process_disk_free(&r->disk_watch);
     cache_free(p->cache);
     origins_fini(&p->origins);
@@ -750,6 +759,8 @@ int run_verb(const struct cli *cli)
     if (r->takeover.is_heir)
         process_disk_find(&r->disk_watch);
     takeover_ready(&r->takeover, &r->p);
+    if (r->takeover.is_heir)
+        process_acme_take_over(r->p.acme);
     start_store(r);
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);

@@ -1,6 +1,7 @@
 #include "server/takeover.h"
 
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "cache/names.h"
 #include "io/background.h"
 #include "io/system.h"
+#include "server/tls.h"
 #include "server/worker.h"
 #include "store/facts.h"
 
@@ -128,6 +130,13 @@ static void keep(struct takeover *t, bool is_internal, struct channel_message *m
 
 /* ---- step by step ---- */
 
+static void take_tickets(struct takeover *t)
+{
+    struct channel_message *m = t->message;
+    process_tls_take_tickets(t->process->tls, (struct str){ m->text, m->n });
+    OPENSSL_cleanse(m->text, m->n);
+}
+
 /* Waits for a message of that type. Whatever ends the wait, nobody else has the store then. false: it has not
  * come. */
 static bool wait_for(struct takeover *t, char type)
@@ -140,6 +149,8 @@ static bool wait_for(struct takeover *t, char type)
             purge(t, (struct str){ m->text, m->n });
         if (m->type == UPGRADE_ALL && t->process)
             purge_all(t, PURGE_HARD);
+        if (m->type == UPGRADE_TICKETS && t->process)
+            take_tickets(t);
         if (is_connection && m->fds_n == 1)
             keep(t, m->type == UPGRADE_ADMIN, m);
         channel_close_fds(m);

@@ -30,8 +30,10 @@ struct watched {
 struct process_tls {
     const struct clock *clock;
     struct tickets *tickets;
-    pthread_mutex_t lock;      /* over desk, said, said_n */
+    pthread_mutex_t lock;      /* over desk, held, held_n, said, said_n */
     struct certificates *desk; /* a reference */
+    struct process_tls_held *held;
+    size_t held_n;
     uint64_t said[SAID_MOST];
     size_t said_n;
     struct watched *files;
@@ -113,12 +115,18 @@ void process_tls_path(const struct settings *s, struct str file, char out[PATH_M
     snprintf(out, PATH_MAX, "%.*s%.*s", STR_ARG(folder), STR_ARG(file));
 }
 
+static char *copy_path(const char *path)
+{
+    char *copy = mem_resize(NULL, strlen(path) + 1);
+    strcpy(copy, path);
+    return copy;
+}
+
 static void note_file(struct reading *r, const char *path)
 {
     r->files = mem_resize(r->files, (r->files_n + 1) * sizeof(*r->files));
     struct watched *w = &r->files[r->files_n++];
-    w->path = mem_resize(NULL, strlen(path) + 1);
-    strcpy(w->path, path);
+    w->path = copy_path(path);
     system_file_stamp(path, &w->read);
     w->seen = w->read;
 }
@@ -241,6 +249,33 @@ static void add_site(const struct process_tls *t, struct certificates *desk, con
     }
 }
 
+static void free_held(struct process_tls_held *held, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        pair_unref(held[i].pair);
+        mem_free(held[i].file);
+    }
+    mem_free(held);
+}
+
+/* What others may know of the pairs, as values. */
+static void put_held(struct process_tls *t, struct pair *local)
+{
+    size_t n = t->files_n / 2;
+    struct process_tls_held *held = mem_alloc((n + 1) * sizeof(*held));
+    for (size_t i = 0; i < n; i++)
+        held[i] = (struct process_tls_held){ pair_ref(t->pairs[i]), copy_path(t->files[2 * i].path), 0 };
+    if (local)
+        held[n++] = (struct process_tls_held){ pair_ref(local), NULL, t->local.renew_ms };
+    pthread_mutex_lock(&t->lock);
+    struct process_tls_held *before = t->held;
+    size_t before_n = t->held_n;
+    t->held = held;
+    t->held_n = n;
+    pthread_mutex_unlock(&t->lock);
+    free_held(before, before_n);
+}
+
 static void put_desk(struct process_tls *t, struct certificates *desk)
 {
     pthread_mutex_lock(&t->lock);
@@ -267,6 +302,7 @@ static void make_desk(struct process_tls *t, const struct settings *s, struct bu
         t->more->add(t->more, desk);
     struct pair *local = local_tls_sign(&t->local, s, clock_now(t->clock).wall_ms, warnings);
     t->signs = local != NULL;
+    put_held(t, local);
     if (local) {
         certificates_add(desk, local, NULL);
         pair_unref(local);
@@ -338,6 +374,23 @@ bool process_tls_sign(struct process_tls *t, const struct settings *s, const cha
 bool process_tls_signs(const struct process_tls *t)
 {
     return t->signs;
+}
+
+size_t process_tls_held_n(struct process_tls *t)
+{
+    pthread_mutex_lock(&t->lock);
+    size_t n = t->held_n;
+    pthread_mutex_unlock(&t->lock);
+    return n;
+}
+
+void process_tls_each_held(struct process_tls *t, void (*take)(void *ctx, const struct process_tls_held *h),
+                           void *ctx)
+{
+    pthread_mutex_lock(&t->lock);
+    for (size_t i = 0; i < t->held_n; i++)
+        take(ctx, &t->held[i]);
+    pthread_mutex_unlock(&t->lock);
 }
 
 struct certificates *process_tls_certificates(struct process_tls *t)
@@ -454,6 +507,20 @@ void process_tls_stop(struct process_tls *t)
         t->watches = false;
 }
 
+/* ---- an upgrade ---- */
+
+void process_tls_give_tickets(struct process_tls *t, struct buf *out)
+{
+    if (t)
+        tickets_write(t->tickets, clock_now(t->clock).mono_ms, out);
+}
+
+void process_tls_take_tickets(struct process_tls *t, struct str bytes)
+{
+    if (t)
+        (void)tickets_read(t->tickets, bytes, clock_now(t->clock).mono_ms);
+}
+
 /* ---- life ---- */
 
 struct process_tls *process_tls_new(const struct clock *clock)
@@ -470,6 +537,7 @@ void process_tls_free(struct process_tls *t)
     if (!t)
         return;
     certificates_unref(t->desk);
+    free_held(t->held, t->held_n);
     tickets_free(t->tickets);
     free_pairs(t->pairs, t->files_n / 2);
     free_files(t->files, t->files_n);

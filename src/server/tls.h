@@ -49,6 +49,12 @@ void process_tls_set_more(struct process_tls *t, struct process_tls_more *m);
 /* There are others now: makes the desk anew for these settings, without a look at files. */
 void process_tls_again(struct process_tls *t, const struct settings *s);
 
+/* For an upgrade: append the keys of tickets, which are secret and to be wiped (tls/tickets.h), and take
+ * them. What is no such text is ignored. `t` may be NULL: then there are none. Before the workers start, or
+ * on main's thread. */
+void process_tls_give_tickets(struct process_tls *t, struct buf *out);
+void process_tls_take_tickets(struct process_tls *t, struct str bytes);
+
 /* Begins to look after the files, the dates and the keys of tickets; to log. Before the workers start.
  * `settings`: where those in force are found. */
 void process_tls_watch(struct process_tls *t, struct loop *l, struct settings *const *settings);
@@ -58,6 +64,17 @@ void process_tls_stop(struct process_tls *t);
 /* Writes the path of a file that the settings name: a relative one is taken from the configuration's
  * folder. */
 void process_tls_path(const struct settings *s, struct str file, char out[PATH_MAX]);
+
+/* A certificate that is no other's business (struct process_tls_more). */
+struct process_tls_held {
+    struct pair *pair;
+    char *file; /* of the certificate; NULL: the local authority has signed it */
+    int64_t renew_ms;
+};
+/* Count them, and call `take` with each, with a lock held. Any thread. */
+size_t process_tls_held_n(struct process_tls *t);
+void process_tls_each_held(struct process_tls *t, void (*take)(void *ctx, const struct process_tls_held *h),
+                           void *ctx);
 
 /* Returns the certificates for a handshake, with a reference. Any thread. */
 struct certificates *process_tls_certificates(struct process_tls *t);

@@ -1,12 +1,14 @@
 #include "server/upgrade.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "io/system.h"
+#include "server/tls.h"
 #include "server/worker.h"
 
 #define LOOK_MS    20    /* between two looks at what the new process writes, and whether it lives */
@@ -270,11 +272,26 @@ static void serves(struct upgrade *u)
     u->gone(u);
 }
 
+/* Only now: who does not come to serve has never had them. They are in the memory of the two, and in the
+ * kernel's between them. */
+static int give_tickets(struct upgrade *u)
+{
+    struct buf keys = BUF_INIT;
+    process_tls_give_tickets(u->process->tls, &keys);
+    int status = keys.n ? channel_send(u->channel.fd, UPGRADE_TICKETS, buf_str(&keys), NULL, 0) : 0;
+    if (keys.n)
+        OPENSSL_cleanse(keys.p, keys.n);
+    buf_fini(&keys);
+    return status;
+}
+
 /* 0; or a negative errno; -EAGAIN: the new one does not read what it is told. */
 static int say_go(struct upgrade *u)
 {
     pthread_mutex_lock(&u->talk);
     int status = tell(u);
+    if (status == 0)
+        status = give_tickets(u);
     if (status == 0)
         status = channel_send(u->channel.fd, UPGRADE_GO, STR_NONE, NULL, 0);
     u->talks = status != -EAGAIN;

@@ -24,13 +24,14 @@
 /* What the two say to each other: the types of the channel's messages. In order. */
 enum {
     /* to the new one */
-    UPGRADE_SOCKET = 'S', /* descriptors that listen; text: their address as the settings had it */
-    UPGRADE_ERRORS = 'E', /* the descriptor of standard error */
-    UPGRADE_BEGIN = 'B',  /* that is all */
-    UPGRADE_STORE = 'T',  /* the state folder is yours */
-    UPGRADE_NAMES = 'N',  /* names were purged: kind (1 byte), then 8 bytes each, of this machine's order */
-    UPGRADE_ALL = 'L',    /* more was purged than there was room for: all is */
-    UPGRADE_GO = 'G',     /* serve */
+    UPGRADE_SOCKET = 'S',  /* descriptors that listen; text: their address as the settings had it */
+    UPGRADE_ERRORS = 'E',  /* the descriptor of standard error */
+    UPGRADE_BEGIN = 'B',   /* that is all */
+    UPGRADE_STORE = 'T',   /* the state folder is yours */
+    UPGRADE_NAMES = 'N',   /* names were purged: kind (1 byte), then 8 bytes each, of this machine's order */
+    UPGRADE_ALL = 'L',     /* more was purged than there was room for: all is */
+    UPGRADE_TICKETS = 'K', /* the keys of tickets (tls/tickets.h); none without TLS */
+    UPGRADE_GO = 'G',      /* serve */
     UPGRADE_CONNECTION = 'C', /* an idle connection of a site; text: bytes that were read of it */
     UPGRADE_ADMIN = 'D',      /* the same, of the admin listener */
     UPGRADE_ASKED = 'q',      /* 8 bytes, then as UPGRADE_NAMES; UPGRADE_DONE is waited for */

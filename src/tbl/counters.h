@@ -46,6 +46,7 @@ COUNTER(OVERLOAD_CUTS,        "overload_cuts_total",               counter, "Cli
 COUNTER(OVERLOAD_IDLE,        "overload_idle_closed_total",        counter, "Idle connections that were closed because memory or connections were short")
 COUNTER(OVERLOAD_REFUSED,     "overload_refused_total",            counter, "Requests to origins that were refused because memory was short")
 COUNTER(OVERLOAD_PAUSES,      "overload_pauses_total",             counter, "Times that accepting paused because memory was short and nobody could be cut off")
+COUNTER(CODED_SENT,           "coded_sent_total",                  counter, "Stored responses sent in a coding that freshet made (br, zstd, gzip)")
 COUNTER(BYTES_SENT,           "response_body_bytes_total",         counter, "Bytes of response bodies sent to clients")
 COUNTER(BYTES_RECEIVED,       "request_body_bytes_total",          counter, "Bytes of request bodies received")
 COUNTER(FETCHES,              "fetches_total",                     counter, "Requests to origins")

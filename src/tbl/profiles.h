@@ -23,5 +23,7 @@ PROFILE(rfc9111, bypass_cookies,                "")
 PROFILE(rfc9111, unkeyed_cookies,               "forward")
 PROFILE(rfc9111, ignore_cookies,                "")
 PROFILE(rfc9111, follow_assets,                 "false")
+PROFILE(rfc9111, compress,                      "false")
+PROFILE(dev,     compress,                      "false")
 PROFILE(dev,     store,                         "false")
 /* clang-format on */

@@ -13,7 +13,7 @@
 
 #define NAME_MOST 253 /* RFC 1035 §2.3.4, as text */
 
-enum { KIND_RSA, KIND_OTHER, KINDS };
+enum { KIND_RSA, KIND_OTHER, KINDS = CERTIFICATES_KINDS };
 
 struct entry {
     struct str name;
@@ -294,6 +294,16 @@ void certificates_unref(struct certificates *c)
 bool certificates_has(const struct certificates *c, struct str host)
 {
     return find(c, host) || find_host(c, host);
+}
+
+void certificates_pairs(const struct certificates *c, struct str host,
+                        const struct pair *out[CERTIFICATES_KINDS])
+{
+    const struct entry *e = host.n == 0 ? &c->unnamed : find(c, host);
+    if (!e)
+        e = find_host(c, host);
+    for (int kind = 0; kind < KINDS; kind++)
+        out[kind] = e ? e->pairs[kind] : NULL;
 }
 
 int64_t certificates_until_ms(const struct certificates *c, const struct pair **p)

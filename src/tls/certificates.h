@@ -41,6 +41,11 @@ void certificates_add(struct certificates *c, struct pair *p, const struct strs 
 void certificates_seal(struct certificates *c);
 /* Is there a certificate for this host? "*.example.com": for all right below. After certificates_seal. */
 bool certificates_has(const struct certificates *c, struct str host);
+/* Sets `out` to the pairs that a visitor of the host gets, by the kinds of keys that he can check; NULL: none
+ * of that kind. `host`: empty: he names none. A wildcard stands for itself. Good as long as the desk. */
+#define CERTIFICATES_KINDS 2
+void certificates_pairs(const struct certificates *c, struct str host,
+                        const struct pair *out[CERTIFICATES_KINDS]);
 /* When the first of its pairs expires; INT64_MAX: none is there. *p: that one. */
 int64_t certificates_until_ms(const struct certificates *c, const struct pair **p);
 /* The context for handshakes (io/tls.h). The caller owns no reference: it holds as long as the desk, and each

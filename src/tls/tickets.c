@@ -75,6 +75,36 @@ bool tickets_rotate(struct tickets *t, int64_t now_ms)
     return is_time;
 }
 
+/* ---- from one process to the next: a version, the newest one's age in this machine's order, the keys */
+
+#define VERSION 1
+
+void tickets_write(struct tickets *t, int64_t now_ms, struct buf *out)
+{
+    _Static_assert(1 + sizeof(int64_t) + sizeof(t->keys) == TICKETS_BYTES, "as told");
+    pthread_mutex_lock(&t->lock);
+    int64_t age_ms = now_ms - t->made_ms;
+    buf_add_char(out, VERSION);
+    buf_add(out, (struct str){ (const char *)&age_ms, sizeof(age_ms) });
+    buf_add(out, (struct str){ (const char *)t->keys, sizeof(t->keys) });
+    pthread_mutex_unlock(&t->lock);
+}
+
+bool tickets_read(struct tickets *t, struct str bytes, int64_t now_ms)
+{
+    int64_t age_ms;
+    if (bytes.n != TICKETS_BYTES || bytes.p[0] != VERSION)
+        return false;
+    memcpy(&age_ms, bytes.p + 1, sizeof(age_ms));
+    if (age_ms < 0 || age_ms > TICKETS_ROTATE_MS) /* it is time for another one */
+        age_ms = TICKETS_ROTATE_MS;
+    pthread_mutex_lock(&t->lock);
+    memcpy(t->keys, bytes.p + 1 + sizeof(age_ms), sizeof(t->keys));
+    t->made_ms = now_ms - age_ms;
+    pthread_mutex_unlock(&t->lock);
+    return true;
+}
+
 /* Copies the newest key, or the one with this name. -1: none has it; else its place. */
 static int find(struct tickets *t, const unsigned char *name, struct key *out)
 {

@@ -47,6 +47,8 @@ const cases = {
   large: { target: '/large', title: '10 KB' },
   browser: { target: '/plain', fields: browser, title: '1 KB, a browser\'s head' },
   vary: { target: `/vary${vary.query}`, fields: vary.fields, title: 'Netlify-Vary, four query names and a cookie' },
+  coded: { target: '/words', fields: { 'Accept-Encoding': 'gzip, deflate, br, zstd' }, coding: 'br', title: '1 KB in br' },
+  uncoded: { target: '/image', fields: { 'Accept-Encoding': 'gzip, deflate, br, zstd' }, title: '1 KB that has no codings, for the same request' },
   not_modified: { target: '/plain', fields: { 'If-None-Match': '"v1"' }, status: 304, title: '304' },
   rules: { target: '/plain', flags: (out) => [fifty(`${out}.yaml`)], title: '1 KB, a site with 50 rules' },
   log: { target: '/plain', flags: (out) => ['--access-log', `${out}.log`], title: '1 KB, JSON log on' },
@@ -76,11 +78,18 @@ if (unknown.length > 0) {
 
 // ---- one run ----
 
+// Text that is about 1 KB in br.
+function words() {
+  let x = 1, text = '';
+  while (text.length < 2600) text += `${((x = (x * 1103515245 + 12345) % 2 ** 31) >> 8).toString(16)} and `;
+  return Buffer.from(text);
+}
+
 const asked = new Map(); // target: how often
 const origin = http.createServer((q, r) => {
   asked.set(q.url, (asked.get(q.url) ?? 0) + 1);
-  const body = Buffer.alloc(q.url.startsWith('/large') ? 10240 : 1024, 'x');
-  r.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': body.length, ETag: '"v1"',
+  const body = q.url.startsWith('/words') ? words() : Buffer.alloc(q.url.startsWith('/large') ? 10240 : 1024, 'x');
+  r.writeHead(200, { 'Content-Type': q.url === '/image' ? 'image/png' : 'text/html; charset=utf-8', 'Content-Length': body.length, ETag: '"v1"',
     'Cache-Control': 'public, max-age=0, must-revalidate', 'CDN-Cache-Control': 'max-age=86400', 'Cache-Tag': 'bench, page-1',
     ...(q.url.startsWith('/vary') ? { 'Netlify-Vary': vary.rule } : {}) });
   r.end(body);
@@ -164,6 +173,7 @@ async function hitOverTls(c, hits, port) {
 async function hit(c, hits, client) {
   const bytes = request(c.target, c.fields);
   for (let i = 0; i < 2; i++) await client.ask(bytes);
+  for (let r = {}; c.coding && !new RegExp(`^content-encoding: ${c.coding}`, 'im').test(r.head); r = await client.ask(bytes)) await new Promise((go) => setTimeout(go, 100));
   for (let i = 0; i < hits; i++) {
     const r = await client.ask(bytes);
     if (r.status !== (c.status ?? 200)) throw new Error(`status ${r.status} instead of ${c.status ?? 200}`);

@@ -46,6 +46,12 @@ test('with a certificate', async () => {
   assert.match(out, /^subject=CN = localhost$/m);
 });
 
+test('which certificates are there', async () => {
+  write('With a certificate');
+  const { out } = await shell.run(blocks(section('With a certificate'), 'sh')[1] + blocks(section('Which certificates are there'), 'sh')[0] + stop);
+  assert.match(out, /: the file \S+\.pem, good until \d{4}-\d\d-\d\d$/m);
+});
+
 test('everybody to https', async () => {
   write('Everybody to https');
   const { out } = await shell.run(blocks(section('Everybody to https'), 'sh')[0] + stop);

@@ -80,6 +80,27 @@ static void check_encoding(const struct fields *f, struct arena *a)
     CHECK(text.n == 0 || fields_bytes(f, FIELD_ACCEPT_ENCODING) <= ENCODINGS_BYTES_MAX);
 }
 
+/* A coding is accepted exactly when it is in the normal form; what is chosen is there, and not refused. */
+static void check_weights(const struct fields *f)
+{
+    struct coding_weights w;
+    struct str normal = accept_encoding_normalize(f);
+    accept_encoding_weights(f, &w);
+    for (enum coding c = CODING_GZIP; c < CODINGS; c++) {
+        struct str rest = normal, member;
+        bool is_in = false;
+        while (list_next(&rest, &member))
+            is_in |= str_eq(member, accept_codings[c]);
+        CHECK((w.of[c] > 0) == is_in && w.of[c] <= 1000);
+    }
+    for (unsigned there = 0; there < 1u << CODINGS; there++) {
+        enum coding chosen = accept_encoding_choose(&w, there);
+        CHECK(chosen == CODINGS || (there >> chosen & 1 && w.of[chosen] > 0));
+        for (enum coding c = CODING_IDENTITY; c < CODINGS; c++)
+            CHECK(!(there >> c & 1) || w.of[c] == 0 || (chosen < CODINGS && w.of[c] <= w.of[chosen]));
+    }
+}
+
 static size_t members_count(const struct fields *f, enum field_id id)
 {
     size_t n = 0;
@@ -169,6 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     arena_init(&a, 4096);
     struct fields f = lines_read((struct str){ (const char *)data, size }, &a);
     check_encoding(&f, &a);
+    check_weights(&f);
     check_language(&f, &a);
     check_cookies(&f);
     check_other(&f, STR("x-other"), &a);

@@ -1,10 +1,11 @@
 /* A body decodes the same however it is cut, and as the library does in one call; the content never passes
- * its limit. What gzip encodes comes back. Input: a byte (coding, limit), the body. */
+ * its limit. What was encoded comes back. Input: a byte (coding, limit), the body. */
 #include <brotli/decode.h>
 #include <zlib.h>
 
 #include "base/buf.h"
 #include "coding/decode.h"
+#include "coding/encode.h"
 #include "pieces.h"
 
 #define MOST 100000
@@ -15,7 +16,7 @@ struct result {
     struct buf content;
 };
 
-static struct result decode(enum decode_coding coding, struct str in, uint64_t most, struct dice *dice)
+static struct result decode(enum coding coding, struct str in, uint64_t most, struct dice *dice)
 {
     struct result r = { .content = BUF_INIT };
     struct decode *d = decode_new(coding, most);
@@ -67,7 +68,31 @@ static void check_round_trip(struct str in)
     body.n = bound - z.avail_out;
     deflateEnd(&z);
     struct dice dice = dice_of(in);
-    struct result r = decode(DECODE_GZIP, buf_str(&body), in.n, &dice);
+    struct result r = decode(CODING_GZIP, buf_str(&body), in.n, &dice);
+    CHECK(r.is_whole && str_eq(buf_str(&r.content), in));
+    buf_fini(&r.content);
+    buf_fini(&body);
+}
+
+/* What the encoder makes of any bytes, however they come, decodes to them. */
+static void check_encoder(enum coding coding, int level, struct str in)
+{
+    struct buf body = BUF_INIT;
+    struct dice dice = dice_of(in);
+    struct encode *e = encode_new(coding, level, in.n);
+    struct str left = in, data;
+    enum encode_event event = ENCODE_MORE;
+    CHECK(e);
+    while (event == ENCODE_MORE) {
+        size_t n = 1 + dice_roll(&dice, in.n / 3 + 1);
+        struct str piece = str_first(left, n);
+        left = str_from_index(left, piece.n);
+        while ((event = encode_next(e, &piece, left.n == 0, &data)) == ENCODE_DATA)
+            buf_add(&body, data);
+    }
+    CHECK(event == ENCODE_ENDED);
+    encode_free(e);
+    struct result r = decode(coding, buf_str(&body), in.n, &dice);
     CHECK(r.is_whole && str_eq(buf_str(&r.content), in));
     buf_fini(&r.content);
     buf_fini(&body);
@@ -76,10 +101,10 @@ static void check_round_trip(struct str in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum decode_coding codings[] = { DECODE_GZIP, DECODE_BR, DECODE_IDENTITY };
+    static const enum coding codings[] = { CODING_GZIP, CODING_BR, CODING_IDENTITY, CODING_ZSTD };
     if (size == 0)
         return 0;
-    enum decode_coding coding = codings[data[0] % COUNT_OF(codings)];
+    enum coding coding = codings[data[0] % COUNT_OF(codings)];
     uint64_t most = data[0] & 0x80 ? data[0] & 0x7f : MOST;
     struct str in = { (const char *)data + 1, size - 1 };
     struct dice dice = dice_of(in);
@@ -88,9 +113,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK((whole.end == DECODE_MORE) == (pieces.end == DECODE_MORE) && whole.is_whole == pieces.is_whole);
     if (whole.end == DECODE_MORE)
         CHECK(str_eq(buf_str(&whole.content), buf_str(&pieces.content)));
-    if (coding == DECODE_BR)
+    if (coding == CODING_BR)
         check_br(in, &whole, most);
     check_round_trip(in);
+    for (enum coding c = CODING_GZIP; c < CODINGS; c++)
+        check_encoder(c, data[0] % 5, in);
     buf_fini(&whole.content);
     buf_fini(&pieces.content);
     return 0;

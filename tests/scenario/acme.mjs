@@ -14,12 +14,14 @@ export function server_certificate() {
   return path.resolve('ca-server.pem');
 }
 
-// A port that leads to a Unix socket of freshet's, for as long as the test runs. `open` false: who comes is hung up on.
+// A port that leads to a Unix socket of freshet's, for as long as the test runs. `open` false: who comes is hung up on. `held`: a promise that who comes waits
+// for.
 export function door(socket) {
   const self = { open: true, visitors: 0 };
-  const server = net.createServer((s) => {
+  const server = net.createServer(async (s) => {
     self.visitors++;
     s.on('error', () => {});
+    await self.held;
     if (!self.open) {
       s.destroy();
       return;
@@ -31,13 +33,15 @@ export function door(socket) {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(Object.assign(self, { port: server.address().port }))));
 }
 
-// A name server: each name is this machine; `texts` has TXT records by name.
+// A name server: each name is this machine; `texts` has TXT records by name. `hold`, of what is returned: a function of a name, whose promise is waited for.
 export function names(texts = new Map()) {
+  const self = { texts };
   const server = dgram.createSocket('udp4');
-  server.on('message', (m, from) => {
+  server.on('message', async (m, from) => {
     let at = 12;
     const labels = [];
     for (let n; (n = m[at]) > 0; at += n + 1) labels.push(m.toString('latin1', at + 1, at + 1 + n));
+    await self.hold?.(labels.join('.').toLowerCase());
     const type = m.readUInt16BE(at + 1);
     const question = m.subarray(12, at + 5);
     const record = (data) => Buffer.concat([Buffer.from([0xc0, 12, type >> 8, type & 255, 0, 1, 0, 0, 0, 1, data.length >> 8, data.length & 255]), data]);
@@ -46,7 +50,7 @@ export function names(texts = new Map()) {
     const head = Buffer.from([m[0], m[1], 0x81, 0x80, 0, 1, 0, answers.length, 0, 0, 0, 0]);
     server.send(Buffer.concat([head, question, ...answers]), from.port, from.address);
   });
-  return new Promise((resolve) => server.bind(0, '127.0.0.1', () => resolve({ port: server.address().port, texts, server })));
+  return new Promise((resolve) => server.bind(0, '127.0.0.1', () => resolve(Object.assign(self, { port: server.address().port, server }))));
 }
 
 function get(url) {
@@ -115,6 +119,12 @@ export class Pebble {
     return (await get(`https://127.0.0.1:${this.management}/roots/0`)).text;
   }
 
+  // What it says of a certificate by its serial number: "Valid", "Revoked".
+  async standing(serial) {
+    const r = await get(`https://127.0.0.1:${this.management}/cert-status-by-serial/${serial.toLowerCase()}`);
+    return r.status === 200 ? JSON.parse(r.text) : { Status: r.status };
+  }
+
   async stop() {
     if (this.ended) return;
     this.child.kill();
@@ -151,7 +161,7 @@ export class FakeCa {
     const body = (o) => ({ status: o.status, identifiers: o.identifiers, authorizations: [], finalize: `${this.url}/finalize/${o.id}`,
       certificate: `${this.url}/certificate/${o.id}` });
     switch (what) {
-      case 'dir': return { body: Object.fromEntries(['newNonce', 'newAccount', 'newOrder', 'renewalInfo'].map((n) => [n, `${this.url}/${n}`])) };
+      case 'dir': return { body: Object.fromEntries(['newNonce', 'newAccount', 'newOrder', 'renewalInfo', 'revokeCert'].map((n) => [n, `${this.url}/${n}`])) };
       case 'newNonce': return {};
       case 'newAccount': return { status: 201, fields: { location: `${this.url}/account/1` }, body: { status: 'valid' } };
       case 'newOrder': {
@@ -165,6 +175,7 @@ export class FakeCa {
         order.status = 'valid';
         return { body: body(order) };
       case 'certificate': return { body: order.pem };
+      case 'revokeCert': return {};
       default: return { status: 404, body: {} };
     }
   }

@@ -58,12 +58,21 @@ static void a_record_comes_back(void **state)
                               .try_ms = INT64_C(1800000000000),
                               .issued_ms = 1,
                               .renew_ms = 2,
-                              .advised_until_ms = 3 },
+                              .advised_until_ms = 3,
+                              .told_ms = 4,
+                              .wanted = true,
+                              .reason = 1,
+                              .revoke_failures = 5,
+                              .revoke_try_ms = 6 },
                         b = { 0 };
     char path[PATH_MAX];
     struct stat st;
     buf_add(&a.order, STR("https://ca/order/1"));
     buf_add(&a.error, STR("what\nwas wrong"));
+    buf_add(&a.revoke, STR("MAAA"));
+    buf_add(&a.shown_name, STR("a.example"));
+    buf_add(&a.shown_token, STR("t"));
+    buf_add(&a.shown_authorization, STR("t.k"));
     assert_int_equal(store_write_record(&store, "x", &a), 0);
     assert_int_equal(store_read_record(&store, "x", &b), 0);
     assert_true(str_eq(buf_str(&b.order), STR("https://ca/order/1")));
@@ -73,6 +82,15 @@ static void a_record_comes_back(void **state)
     assert_int_equal(b.issued_ms, 1);
     assert_int_equal(b.renew_ms, 2);
     assert_int_equal(b.advised_until_ms, 3);
+    assert_int_equal(b.told_ms, 4);
+    assert_true(b.wanted);
+    assert_true(str_eq(buf_str(&b.revoke), STR("MAAA")));
+    assert_int_equal(b.reason, 1);
+    assert_int_equal(b.revoke_failures, 5);
+    assert_int_equal(b.revoke_try_ms, 6);
+    assert_true(str_eq(buf_str(&b.shown_name), STR("a.example")));
+    assert_true(str_eq(buf_str(&b.shown_token), STR("t")));
+    assert_true(str_eq(buf_str(&b.shown_authorization), STR("t.k")));
     snprintf(path, sizeof(path), "%s/acme/x.json", folder);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);

@@ -11,6 +11,7 @@
 #include <brotli/encode.h>
 #include <cmocka.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "base/buf.h"
 #include "base/check.h"
@@ -43,6 +44,15 @@ static struct buf br(struct str s)
     return out;
 }
 
+static struct buf zstd(struct str s)
+{
+    struct buf out = BUF_INIT;
+    size_t bound = ZSTD_compressBound(s.n);
+    out.n = ZSTD_compress(buf_room(&out, bound), bound, s.p, s.n, 3);
+    assert_false(ZSTD_isError(out.n));
+    return out;
+}
+
 struct result {
     enum decode_event end; /* MORE or an error */
     bool is_whole;
@@ -69,7 +79,7 @@ static void feed(struct decode *d, struct result *r, struct str s)
 }
 
 /* Decodes `s` cut into pieces of `step` bytes. */
-static struct result decode(enum decode_coding coding, struct str s, uint64_t most, size_t step)
+static struct result decode(enum coding coding, struct str s, uint64_t most, size_t step)
 {
     struct result r = { .content = BUF_INIT };
     struct decode *d = decode_new(coding, most);
@@ -81,7 +91,7 @@ static struct result decode(enum decode_coding coding, struct str s, uint64_t mo
     return r;
 }
 
-static void assert_decodes(enum decode_coding coding, struct str body, struct str content)
+static void assert_decodes(enum coding coding, struct str body, struct str content)
 {
     size_t steps[] = { 1, 7, 4096, body.n + 1 };
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
@@ -96,7 +106,7 @@ static void assert_decodes(enum decode_coding coding, struct str body, struct st
 }
 
 /* However it is cut it ends so; where it is cut short it is not whole. */
-static void assert_fails(enum decode_coding coding, struct str body, uint64_t most, enum decode_event end)
+static void assert_fails(enum coding coding, struct str body, uint64_t most, enum decode_event end)
 {
     size_t steps[] = { 1, 3, body.n + 1 };
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
@@ -127,9 +137,12 @@ static void decodes_what_was_encoded(void **state)
     static const size_t sizes[] = { 0, 1, 100, 16383, 16384, 16385, 70000, 3000000 };
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         struct buf content = sample(sizes[i]), z = gzip(buf_str(&content)), b = br(buf_str(&content));
-        assert_decodes(DECODE_GZIP, buf_str(&z), buf_str(&content));
-        assert_decodes(DECODE_BR, buf_str(&b), buf_str(&content));
-        assert_decodes(DECODE_IDENTITY, buf_str(&content), buf_str(&content));
+        assert_decodes(CODING_GZIP, buf_str(&z), buf_str(&content));
+        assert_decodes(CODING_BR, buf_str(&b), buf_str(&content));
+        struct buf s = zstd(buf_str(&content));
+        assert_decodes(CODING_ZSTD, buf_str(&s), buf_str(&content));
+        assert_decodes(CODING_IDENTITY, buf_str(&content), buf_str(&content));
+        buf_fini(&s);
         buf_fini(&content);
         buf_fini(&z);
         buf_fini(&b);
@@ -143,10 +156,10 @@ static void joins_members(void **state)
     buf_add(&all, buf_str(&one));
     buf_add(&all, buf_str(&none));
     buf_add(&all, buf_str(&two));
-    assert_decodes(DECODE_GZIP, buf_str(&all), STR("one two"));
+    assert_decodes(CODING_GZIP, buf_str(&all), STR("one two"));
     /* Cut anywhere but between two members it is not whole. */
     for (size_t n = 0; n < all.n; n++) {
-        struct result r = decode(DECODE_GZIP, str_first(buf_str(&all), n), 100, n + 1);
+        struct result r = decode(CODING_GZIP, str_first(buf_str(&all), n), 100, n + 1);
         assert_int_equal(r.end, DECODE_MORE);
         assert_int_equal(r.is_whole, n == one.n || n == one.n + none.n);
         buf_fini(&r.content);
@@ -162,30 +175,71 @@ static void refuses_damage(void **state)
     (void)state;
     struct buf content = sample(500), z = gzip(buf_str(&content)), b = br(buf_str(&content));
     z.p[z.n - 6] ^= 1; /* the checksum */
-    assert_fails(DECODE_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
     z.p[z.n - 6] ^= 1;
     z.p[z.n - 1] ^= 1; /* the length */
-    assert_fails(DECODE_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
     z.p[z.n - 1] ^= 1;
     /* Bytes behind the end, zeros too. */
     buf_add_char(&z, '\0');
     buf_add(&z, STR("\0 trailer"));
-    assert_fails(DECODE_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_GZIP, buf_str(&z), 1000, DECODE_DAMAGED);
     buf_add_char(&b, '\0');
-    assert_fails(DECODE_BR, buf_str(&b), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_BR, buf_str(&b), 1000, DECODE_DAMAGED);
     b.n--;
     b.p[0] = (char)0x11; /* RFC 7932 §9.1: a large window is no window of this format */
-    assert_fails(DECODE_BR, buf_str(&b), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_BR, buf_str(&b), 1000, DECODE_DAMAGED);
     struct buf none = br(STR(""));
     buf_add_char(&none, 'x');
-    assert_fails(DECODE_BR, buf_str(&none), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_BR, buf_str(&none), 1000, DECODE_DAMAGED);
     buf_fini(&none);
-    assert_fails(DECODE_GZIP, STR("<html>nothing of the kind</html>"), 1000, DECODE_DAMAGED);
-    assert_fails(DECODE_GZIP, STR("\x78\x9c\x4b\x4c\x04\x00\x01\x2b\x00\xc4"), 1000,
+    assert_fails(CODING_GZIP, STR("<html>nothing of the kind</html>"), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_GZIP, STR("\x78\x9c\x4b\x4c\x04\x00\x01\x2b\x00\xc4"), 1000,
                  DECODE_DAMAGED); /* zlib's format */
     buf_fini(&content);
     buf_fini(&z);
     buf_fini(&b);
+}
+
+/* Frames follow each other; too large a window (RFC 9659), and bytes that are no frame, are damage. */
+static void reads_zstd(void **state)
+{
+    (void)state;
+    struct buf one = zstd(STR("one ")), two = zstd(STR("two")), both = BUF_INIT, content = BUF_INIT;
+    buf_add(&both, buf_str(&one));
+    buf_add(&both, buf_str(&two));
+    assert_decodes(CODING_ZSTD, buf_str(&both), STR("one two"));
+    for (size_t n = 0; n < both.n; n++) {
+        struct result r = decode(CODING_ZSTD, str_first(buf_str(&both), n), 100, n + 1);
+        assert_int_equal(r.end, DECODE_MORE);
+        assert_int_equal(r.is_whole, n == one.n);
+        buf_fini(&r.content);
+    }
+    buf_add(&both, STR("more"));
+    assert_fails(CODING_ZSTD, buf_str(&both), 1000, DECODE_DAMAGED);
+    assert_fails(CODING_ZSTD, STR("<html>nothing of the kind</html>"), 1000, DECODE_DAMAGED);
+    size_t n = 20 << 20;
+    memset(buf_room(&content, n), 'x', n);
+    content.n = n;
+    struct buf bomb = zstd(buf_str(&content));
+    assert_fails(CODING_ZSTD, buf_str(&bomb), 16385, DECODE_TOO_LARGE);
+    ZSTD_CCtx *c = ZSTD_createCCtx();
+    size_t bound = ZSTD_compressBound(n);
+    ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, 24);
+    ZSTD_CCtx_setParameter(c, ZSTD_c_contentSizeFlag, 0);
+    buf_clear(&bomb);
+    ZSTD_inBuffer in = { content.p, n, 0 };
+    ZSTD_outBuffer out = { buf_room(&bomb, bound), bound, 0 };
+    assert_int_equal(ZSTD_compressStream2(c, &out, &(ZSTD_inBuffer){ content.p, 1, 0 }, ZSTD_e_flush), 0);
+    assert_int_equal(ZSTD_compressStream2(c, &out, &in, ZSTD_e_end), 0);
+    bomb.n = out.pos;
+    ZSTD_freeCCtx(c);
+    assert_fails(CODING_ZSTD, buf_str(&bomb), n + 1, DECODE_DAMAGED);
+    buf_fini(&bomb);
+    buf_fini(&content);
+    buf_fini(&both);
+    buf_fini(&one);
+    buf_fini(&two);
 }
 
 static void tells_what_is_cut_short(void **state)
@@ -193,9 +247,9 @@ static void tells_what_is_cut_short(void **state)
     (void)state;
     struct buf content = sample(500), z = gzip(buf_str(&content)), b = br(buf_str(&content));
     for (size_t n = 0; n < z.n; n++)
-        assert_fails(DECODE_GZIP, str_first(buf_str(&z), n), 1000, DECODE_MORE);
+        assert_fails(CODING_GZIP, str_first(buf_str(&z), n), 1000, DECODE_MORE);
     for (size_t n = 0; n < b.n; n++)
-        assert_fails(DECODE_BR, str_first(buf_str(&b), n), 1000, DECODE_MORE);
+        assert_fails(CODING_BR, str_first(buf_str(&b), n), 1000, DECODE_MORE);
     buf_fini(&content);
     buf_fini(&z);
     buf_fini(&b);
@@ -213,12 +267,12 @@ static void stops_a_bomb(void **state)
     assert_true(z.n < n / 900 && b.n < n / 900);
     static const uint64_t limits[] = { 0, 1, 16383, 16384, 16385, 1000000 };
     for (size_t i = 0; i < COUNT_OF(limits); i++) {
-        assert_fails(DECODE_GZIP, buf_str(&z), limits[i], DECODE_TOO_LARGE);
-        assert_fails(DECODE_BR, buf_str(&b), limits[i], DECODE_TOO_LARGE);
-        assert_fails(DECODE_IDENTITY, buf_str(&content), limits[i], DECODE_TOO_LARGE);
+        assert_fails(CODING_GZIP, buf_str(&z), limits[i], DECODE_TOO_LARGE);
+        assert_fails(CODING_BR, buf_str(&b), limits[i], DECODE_TOO_LARGE);
+        assert_fails(CODING_IDENTITY, buf_str(&content), limits[i], DECODE_TOO_LARGE);
     }
-    assert_fails(DECODE_GZIP, buf_str(&z), n - 1, DECODE_TOO_LARGE);
-    assert_fails(DECODE_BR, buf_str(&b), n - 1, DECODE_TOO_LARGE);
+    assert_fails(CODING_GZIP, buf_str(&z), n - 1, DECODE_TOO_LARGE);
+    assert_fails(CODING_BR, buf_str(&b), n - 1, DECODE_TOO_LARGE);
     buf_fini(&content);
     buf_fini(&z);
     buf_fini(&b);
@@ -230,20 +284,20 @@ static void knows_codings(void **state)
     static const struct {
         const char *text;
         int coding; /* -1: not supported */
-    } t[] = { { "", DECODE_IDENTITY },
-              { " identity", DECODE_IDENTITY },
-              { "gzip", DECODE_GZIP },
-              { "X-GZip ", DECODE_GZIP },
-              { "BR", DECODE_BR },
+    } t[] = { { "", CODING_IDENTITY },
+              { " identity", CODING_IDENTITY },
+              { "gzip", CODING_GZIP },
+              { "X-GZip ", CODING_GZIP },
+              { "BR", CODING_BR },
               { "deflate", -1 },
-              { "zstd", -1 },
+              { "ZStd", CODING_ZSTD },
               { "gzip, br", -1 },
               { "gzip,", -1 },
               { "gzip;q=1", -1 },
               { "dcb", -1 } };
     for (size_t i = 0; i < COUNT_OF(t); i++) {
-        enum decode_coding c;
-        bool known = decode_coding_from(str_from(t[i].text), &c);
+        enum coding c;
+        bool known = accept_coding_from(str_from(t[i].text), &c);
         assert_int_equal(known, t[i].coding >= 0);
         if (known)
             assert_int_equal(c, t[i].coding);
@@ -259,6 +313,7 @@ int main(void)
         cmocka_unit_test(tells_what_is_cut_short),
         cmocka_unit_test(stops_a_bomb),
         cmocka_unit_test(knows_codings),
+        cmocka_unit_test(reads_zstd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -287,6 +287,14 @@ static void token_makes_lists_and_revokes(void **state)
     assert_int_equal(f.cli.action, CLI_TOKEN_REVOKE);
     assert_str(f.cli.name, "ci");
     forget(&f);
+    good(&f, "certificate list --json");
+    assert_int_equal(f.cli.action, CLI_CERTIFICATE_LIST);
+    forget(&f);
+    good(&f, "certificate revoke a.example --reason keyCompromise");
+    assert_int_equal(f.cli.action, CLI_CERTIFICATE_REVOKE);
+    assert_str(f.cli.name, "a.example");
+    assert_str(f.cli.reason, "keyCompromise");
+    forget(&f);
     static const char *const lines[][2] = {
         { "token", "an argument is missing" },
         { "token make", "\"make\" is none; there are create, list and revoke" },
@@ -299,6 +307,15 @@ static void token_makes_lists_and_revokes(void **state)
         { "token revoke ci --site shop", "write which one, and nothing else" },
         { "token revoke ci --json", "--json is for" },
         { "token revoke ci cd", "one word too many" },
+        { "token renew ci", "\"renew\" is none; there are create, list and revoke" },
+        { "certificate", "an argument is missing" },
+        { "certificate create", "\"create\" is none; there are list, renew and revoke" },
+        { "certificate list a.example", "list shows all of them" },
+        { "certificate renew", "write which one: certificate renew HOST" },
+        { "certificate revoke", "write which one: certificate revoke HOST" },
+        { "certificate renew a.example b", "one word too many" },
+        { "certificate renew a.example --reason superseded", "--reason is for" },
+        { "certificate revoke a.example --json", "--json is for" },
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         assert_false(parse(&f, lines[i][0]));

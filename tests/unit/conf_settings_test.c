@@ -1378,6 +1378,7 @@ static const char *other_value(const struct setting *t, char *out, size_t n)
         [FORM_PATH] = "/x",
         [FORM_SECRET] = "x",
         [FORM_COOKIE] = "x",
+        [FORM_MEDIA_TYPE] = "text/x",
         [FORM_FOLDER] = "/x/",
         [FORM_URL_PATH] = "/x",
         [FORM_USER] = "nobody",
@@ -1568,6 +1569,8 @@ static void a_reload_knows_what_changed(void **state)
                  other_value(t, value, sizeof(value)));
         if (id == SETTING_proxy_protocol) /* one of listen, and somebody who may connect to it */
             strcpy(yaml, ORIGIN "proxy_protocol: 127.0.0.1:8080\ntrusted_proxies: 10.0.0.0/8\n");
+        if (id == SETTING_hsts_preload) /* it wants more */
+            strcpy(yaml, ORIGIN "hsts_preload: true\nhsts: 365d\nhsts_subdomains: true\n");
         if (id == SETTING_origin_key) /* of something */
             strcpy(yaml, ORIGIN "origin_cert: /x\norigin_key: /x\n");
         struct settings *after = good(yaml);
@@ -1706,6 +1709,27 @@ static void files_are_read(void **state)
     buf_fini(&errors);
 }
 
+/* The list that browsers come with wants more than the word (hstspreload.org). */
+static void preload_wants_the_rest(void **state)
+{
+    (void)state;
+#define PRELOAD                                                                                              \
+    "hsts_preload wants hsts of 365d at least and hsts_subdomains: true, else the browsers' list does not "  \
+    "take the site; set "
+    bad(ORIGIN "hsts: 5m\nhsts_subdomains: true\nhsts_preload: true\n",
+        "t.yaml:4: " PRELOAD "hsts: 365d, or leave hsts_preload out\n");
+    bad(ORIGIN "hsts: 364d\nhsts_preload: true\n",
+        "t.yaml:3: " PRELOAD "hsts: 365d and hsts_subdomains: true, or leave hsts_preload out\n");
+    bad(ORIGIN "hsts_preload: true\n",
+        "t.yaml:2: " PRELOAD "hsts: 365d and hsts_subdomains: true, or leave hsts_preload out\n");
+    bad(ORIGIN "hsts: 365d\nhsts_preload: true\n",
+        "t.yaml:3: " PRELOAD "hsts_subdomains: true, or leave hsts_preload out\n");
+    struct settings *s = good(ORIGIN "hsts: 365d\nhsts_subdomains: true\nhsts_preload: true\n");
+    assert_str(s->sites[0].hsts_value, "max-age=31536000; includeSubDomains; preload");
+    settings_unref(s);
+    settings_unref(good(ORIGIN "hsts_preload: false\n"));
+}
+
 /* Some editors put a byte-order mark before the first name, and end lines with CR LF. */
 static void files_of_other_systems(void **state)
 {
@@ -1795,6 +1819,7 @@ int main(void)
         cmocka_unit_test(a_bad_webhook_is_said),
         cmocka_unit_test(files_are_read),
         cmocka_unit_test(files_of_other_systems),
+        cmocka_unit_test(preload_wants_the_rest),
         cmocka_unit_test(distances_between_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,85 @@ static void normalizes_encodings(void **state)
     assert_int_equal(accept_encoding_normalize(&none).n, 0);
 }
 
+#define ALL    0xfu
+#define BIT(c) (1u << CODING_##c)
+
+/* CACHING.md 6.10, RFC 9110 §12.5.3: the coding of those that are there. */
+static void chooses_a_coding(void **state)
+{
+    static const struct {
+        const char *in;
+        unsigned there;
+        enum coding out;
+    } cases[] = {
+        { "gzip, deflate, br, zstd", ALL, CODING_BR },
+        { "gzip, deflate, br, zstd", ALL & ~BIT(BR), CODING_ZSTD },
+        { "gzip, deflate, br, zstd", BIT(IDENTITY), CODING_IDENTITY },
+        { "gzip, deflate, br", ALL, CODING_BR },
+        { "gzip, deflate, br", BIT(IDENTITY) | BIT(ZSTD), CODING_IDENTITY },
+        { "gzip, deflate", ALL, CODING_GZIP },
+        { "gzip, deflate\nzstd", ALL, CODING_ZSTD },
+        { "gzip;q=0.2, zstd;q=0.1", ALL, CODING_GZIP },
+        { "gzip;q=0.2, *;q=0.8", ALL, CODING_BR },
+        { "gzip;q=0.2, *;q=0.8", BIT(IDENTITY) | BIT(GZIP), CODING_IDENTITY },
+        { "gzip;q=0.2, *;q=0", BIT(IDENTITY), CODINGS },
+        { "gzip, identity", ALL, CODING_GZIP },
+        { "gzip;q=0.9, identity", ALL, CODING_IDENTITY },
+        { "gzip;q=0.001", ALL, CODING_GZIP },
+        { "identity;q=0, gzip", BIT(IDENTITY) | BIT(BR), CODINGS },
+        { "identity;q=0, *", BIT(IDENTITY) | BIT(GZIP), CODING_GZIP },
+        { "*;q=0, identity", ALL, CODING_IDENTITY },
+        { "*;q=0", ALL, CODINGS },
+        { "*", ALL, CODING_BR },
+        { "*;q=0.5, br;q=0", ALL, CODING_ZSTD },
+        { "br, br;q=0", ALL, CODING_IDENTITY },
+        { "br;q=1.5", ALL, CODING_IDENTITY },
+        { "x-gzip", ALL, CODING_GZIP },
+        { "deflate", ALL, CODING_IDENTITY },
+        { "", ALL, CODING_IDENTITY },
+    };
+    struct coding_weights w;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fields f = lines(*state, "accept-encoding", cases[i].in);
+        accept_encoding_weights(&f, &w);
+        if (accept_encoding_choose(&w, cases[i].there) != cases[i].out)
+            fail_msg("\"%s\" of %x gives %d", cases[i].in, cases[i].there,
+                     (int)accept_encoding_choose(&w, cases[i].there));
+    }
+    struct fields two = lines(*state, "accept-encoding", "gzip, deflate\ngzip, deflate"),
+                  usual = lines(*state, "accept-encoding", "gzip, deflate, br");
+    assert_int_equal(accept_encoding_usual(&two), 0);
+    assert_int_equal(accept_encoding_usual(&usual), BIT(BR) | BIT(GZIP));
+    struct fields none = { 0 };
+    accept_encoding_weights(&none, &w);
+    assert_int_equal(accept_encoding_choose(&w, ALL), CODING_IDENTITY);
+    assert_int_equal(accept_encoding_choose(&w, BIT(BR)), CODINGS);
+    char long_one[400];
+    memset(long_one, ' ', sizeof(long_one));
+    memcpy(long_one + sizeof(long_one) - 6, "br, x", 6);
+    struct fields f = lines(*state, "accept-encoding", long_one);
+    accept_encoding_weights(&f, &w);
+    assert_int_equal(accept_encoding_choose(&w, ALL), CODING_IDENTITY);
+}
+
+static void reads_content_encoding(void **state)
+{
+    static const struct {
+        const char *in;
+        int out; /* -1: none of them */
+    } cases[] = { { "", CODING_IDENTITY },   { "identity", CODING_IDENTITY },
+                  { " GZIP ", CODING_GZIP }, { "x-gzip", CODING_GZIP },
+                  { "br", CODING_BR },       { "zstd", CODING_ZSTD },
+                  { "deflate", -1 },         { "gzip, br", -1 },
+                  { "gzip,", -1 },           { "x-br", -1 } };
+    enum coding c;
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool good = accept_coding_from(str_from(cases[i].in), &c);
+        assert_int_equal(good ? (int)c : -1, cases[i].out);
+    }
+}
+
 static struct str key_of(const struct fields *f, struct arena *a)
 {
     return accept_language_key(accept_language_read(f, a), a);
@@ -296,6 +375,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(normalizes_encodings, setup, teardown),
+        cmocka_unit_test_setup_teardown(chooses_a_coding, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_content_encoding, setup, teardown),
         cmocka_unit_test_setup_teardown(normalizes_languages, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_no_more_encodings_than_256_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_the_best_group, setup, teardown),

@@ -295,11 +295,75 @@ static void holds_if_range_for_strong_validators_only(void **state)
     assert_false(holds(&v, "Sun, 06 Nov 1994 08:49:37 GMT", NULL));
 }
 
+/* CACHING.md 6.10: a tag of its own for each coding and level, as strong as the plain one. */
+static void makes_tags_of_codings(void **state)
+{
+    static const struct {
+        const char *plain;
+        enum coding coding;
+        int level;
+        const char *out;
+    } cases[] = { { "\"abc\"", CODING_BR, 5, "\"abc~br5\"" },
+                  { "W/\"abc\"", CODING_GZIP, 9, "W/\"abc~gzip9\"" },
+                  { "\"\"", CODING_ZSTD, 19, "\"~zstd19\"" },
+                  { "\"a~br5\"", CODING_BR, 0, "\"a~br5~br0\"" } };
+    struct arena a;
+    (void)state;
+    arena_init(&a, 256);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct etag plain = etag_parse(str_from(cases[i].plain));
+        struct str tag = etag_of_coding(plain, cases[i].coding, cases[i].level, &a);
+        assert_true(str_eq(tag, str_from(cases[i].out)));
+        assert_true(etag_is_of_coding(etag_parse(tag), plain));
+        assert_true(str_eq(etag_list_plain(tag, &a), str_from(cases[i].plain)));
+    }
+    arena_fini(&a);
+}
+
+static void takes_tags_of_codings_back(void **state)
+{
+    static const char *const others[] = { "\"abc\"",     "\"abc~br\"",    "\"abc~xz5\"",  "\"abcbr5\"",
+                                          "\"abd~br5\"", "\"abc~br100\"", "\"abc~br5 \"", "\"ab~br5\"",
+                                          "\"abc~BR5\"", "abc~br5",       "\"abc~br5" };
+    static const struct {
+        const char *in, *out;
+    } lists[] = { { "\"a~br5\", W/\"b~gzip6\" , \"c\"", "\"a\", W/\"b\" , \"c\"" },
+                  { "*", "*" },
+                  { "~br5", "~br5" },
+                  { "\"a~br5", "\"a~br5" },
+                  { "x, \"a~zstd3\"y", "x, \"a\"y" },
+                  { "\"a, b~br5\"", "\"a, b~br5\"" },
+                  { "\"a,b~br5\"", "\"a,b\"" },
+                  { "", "" } };
+    struct arena a;
+    struct request r;
+    struct str found;
+    struct etag plain = etag_parse(STR("\"abc\""));
+    (void)state;
+    arena_init(&a, 256);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(etag_is_of_coding(etag_parse(str_from(others[i])), plain));
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (!str_eq(etag_list_plain(str_from(lists[i].in), &a), str_from(lists[i].out)))
+            fail_msg("%s", lists[i].in);
+    request_init(&r);
+    request_add(&r, FIELD_IF_NONE_MATCH, "\"x~br5\", \"abc\"");
+    assert_false(etag_find_of_coding(&r.fields, plain, &found));
+    request_add(&r, FIELD_IF_NONE_MATCH, "\"y\" , W/\"abc~gzip1\"");
+    assert_true(etag_find_of_coding(&r.fields, plain, &found));
+    assert_true(str_eq(found, STR("W/\"abc~gzip1\"")));
+    assert_false(etag_find_of_coding(&r.fields, (struct etag){ 0 }, &found));
+    request_fini(&r);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parses_entity_tags),
         cmocka_unit_test(compares_entity_tags),
+        cmocka_unit_test(makes_tags_of_codings),
+        cmocka_unit_test(takes_tags_of_codings_back),
         cmocka_unit_test(answers_if_none_match),
         cmocka_unit_test(matches_no_malformed_tag),
         cmocka_unit_test(answers_if_modified_since),

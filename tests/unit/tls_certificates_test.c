@@ -327,6 +327,52 @@ static void a_ticket_brings_the_client_back(void **state)
     }
 }
 
+/* As in an upgrade: another process has another desk, and the keys of the one before. */
+static void keys_go_from_one_to_the_next(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        struct world w, next;
+        struct buf keys = BUF_INIT;
+        begin(&w);
+        add(&w, "DNS:a.test", 0, NULL);
+        certificates_seal(w.desk);
+        begin(&next);
+        add(&next, "DNS:a.test", 0, NULL);
+        certificates_seal(next.desk);
+        struct client c = client_new(versions[v]);
+        assert_false(shake(&w, &c, "a.test", NULL, NULL).resumed);
+        SSL_SESSION *old = c.session;
+        SSL_SESSION_up_ref(old);
+        assert_false(shake(&next, &c, "a.test", NULL, NULL).resumed);
+        tickets_write(w.tickets, 1000, &keys);
+        assert_int_equal(keys.n, TICKETS_BYTES);
+        /* What is none changes nothing. */
+        for (size_t n = 0; n < keys.n; n++)
+            assert_false(tickets_read(next.tickets, (struct str){ keys.p, n }, 0));
+        keys.p[0]++;
+        assert_false(tickets_read(next.tickets, buf_str(&keys), 0));
+        keys.p[0]--;
+        assert_true(shake(&next, &c, "a.test", NULL, NULL).resumed);
+
+        assert_true(tickets_read(next.tickets, buf_str(&keys), 7000000));
+        SSL_SESSION_free(c.session);
+        c.session = old;
+        assert_true(shake(&next, &c, "a.test", NULL, NULL).resumed);
+        /* They are as old as they were. */
+        assert_false(tickets_rotate(next.tickets, 7000000 + TICKETS_ROTATE_MS - 1001));
+        assert_true(tickets_rotate(next.tickets, 7000000 + TICKETS_ROTATE_MS - 1000));
+        /* An age that no key has: it is changed soon. */
+        memset(keys.p + 1, 0xff, 8);
+        assert_true(tickets_read(next.tickets, buf_str(&keys), 5));
+        assert_true(tickets_rotate(next.tickets, 5));
+        buf_fini(&keys);
+        client_free(&c);
+        end(&next);
+        end(&w);
+    }
+}
+
 /* What a scanner calls weak is refused. */
 static void old_versions_and_suites_are_refused(void **state)
 {
@@ -376,6 +422,7 @@ int main(void)
         cmocka_unit_test(both_kinds_side_by_side),
         cmocka_unit_test(our_order_of_protocols_counts),
         cmocka_unit_test(a_ticket_brings_the_client_back),
+        cmocka_unit_test(keys_go_from_one_to_the_next),
         cmocka_unit_test(old_versions_and_suites_are_refused),
         cmocka_unit_test(the_desk_goes_with_its_last_connection),
     };

@@ -1,6 +1,7 @@
 // A stored page of which freshet can give ranges says so (Accept-Ranges: bytes), also to whoever brought it, when the origin says nothing;
 // what the origin says stays, and what is not stored goes out as it came.
 // CACHING.md 6.2
+import { brotliCompressSync } from 'node:zlib';
 import { equal, reply, scenario } from '../lib.mjs';
 
 const fresh = { 'Cache-Control': 'max-age=60', ETag: '"e"' };
@@ -8,7 +9,7 @@ const short = { 'Cache-Control': 'max-age=5', ETag: '"e"' };
 // Target: what the origin sends, what the client sees.
 const pages = {
   '/stored': [() => reply('0123456789', fresh), 'bytes'],
-  '/encoded': [() => reply('0123456789', { ...fresh, 'Content-Encoding': 'br' }), 'bytes'],
+  '/encoded': [() => reply(brotliCompressSync('0123456789').toString('latin1'), { ...fresh, 'Content-Encoding': 'br' }), 'bytes'],
   '/none': [() => reply('0123456789', { ...fresh, 'Accept-Ranges': 'none' }), 'none'],
   '/theirs': [() => reply('0123456789', { ...fresh, 'Accept-Ranges': 'bytes' }), 'bytes'],
   '/chunked': [() => 'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n', 'bytes'],

@@ -24,6 +24,7 @@ await scenario({ yaml, answer }, async ({ connect, cases, freshet, origin, ask }
     });
   }
   await cases.check('the origin hears nothing before it is whole', async () => {
+    await freshet.settle();
     const before = heard(), c = connect();
     await c.send(head('buffers') + chunk('first'));
     await freshet.until('request_body_bytes_total', '>=', 5, 'requests', '==', 1);

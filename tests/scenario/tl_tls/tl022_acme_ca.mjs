@@ -85,4 +85,22 @@ await scenario({ yaml }, async ({ cases, freshet, origin }) => {
     await soon(async () => (await serial()) !== second);
     check(!JSON.parse(fs.readFileSync(`state/acme/${fs.readdirSync('state/acme').find((f) => /^shop.*\.json$/.test(f))}`)).error, 'no error is left');
   });
+  // Last: its clock is as it was at first.
+  await cases.check('an upgrade while the CA makes one: the new process fetches it, by the same order', async () => {
+    const before = await serial(), made = gate(), orders = ca.count('newOrder'), made_before = ca.count('finalize');
+    ca.on.finalize = async (payload, id, usual) => {
+      const answer = usual();
+      await made.opened;
+      return answer;
+    };
+    await freshet.advance('61d');
+    await soon(() => ca.count('finalize') === made_before + 1);
+    await freshet.upgrade();
+    made.open();
+    await soon(async () => (await serial()) !== before);
+    await freshet.drained();
+    equal(ca.count('newOrder'), orders + 1, 'orders');
+    equal(ca.count('finalize'), made_before + 1, 'requests for a certificate');
+    delete ca.on.finalize;
+  });
 });
