@@ -33,11 +33,11 @@ static const char *path_of(const char *name)
     return path;
 }
 
-/* Removes all that is in the folder, also what is hidden. */
+/* Removes all that is in the folder, also what is hidden, and what a thread puts into it meanwhile. */
 static void empty(void)
 {
-    char command[200];
-    snprintf(command, sizeof(command), "rm -rf %s && mkdir -m 700 %s", folder, folder);
+    char command[256];
+    snprintf(command, sizeof(command), "until rm -rf %s 2>&-; do :; done; mkdir -m 700 %s", folder, folder);
     assert_int_equal(system(command), 0);
 }
 
