@@ -117,7 +117,7 @@ export class Freshet {
     this.note('files', String(await this.files()));
   }
 
-  // What stands between clients and this freshet, until the scenario's end: the runner ends it.
+  // What stands between clients and this freshet, until `stop`; of a scenario that fails the runner ends it.
   async relay(front) {
     if (exists(this.at('relay'))) return;
     const child = spawn(process.execPath, [new URL('relay.mjs', import.meta.url).pathname, relayed, front, `${front}-tls`],
@@ -301,6 +301,15 @@ export class Freshet {
 
   // What must hold after every scenario. Throws the first thing that does not.
   async stop() {
+    const relay = this.note('relay');
+    try {
+      await this.end();
+    } finally {
+      if (relay !== undefined && lives(relay)) process.kill(+relay, 'SIGKILL');
+    }
+  }
+
+  async end() {
     if (this.note('pid') === undefined) throw new Error('no freshet was started');
     if (this.note('ended') === undefined) {
       if (this.note('status') !== undefined) throw new Error(`freshet ended by itself, status ${this.note('status')}:\n${this.log()}`);
