@@ -329,7 +329,9 @@ static void warn_of_missing(const struct process_tls *t, const struct settings *
                            "site %.*s: there is no certificate for %.*s; name one with `cert` and `key`\n",
                            STR_ARG(site->name), STR_ARG(site->hosts.v[k]));
         if (site->hosts.n == 0 && site->cert.n == 0)
-            buf_printf(warnings, "site %.*s: it has no certificate; name one with `cert` and `key`\n",
+            buf_printf(warnings,
+                       "site %.*s: it has no certificate, and no `hosts` for which one could come by itself; "
+                       "name them, or a certificate with `cert` and `key`\n",
                        STR_ARG(site->name));
     }
 }

@@ -1,13 +1,13 @@
 // Programs of others over TLS and HTTP/2: curl, nghttp, h2load, python3-h2; and two scanners, which find nothing above "low".
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { end } from './lib/front.mjs';
+import { end, run as start } from './lib/front.mjs';
 import { FRESHET, freePorts, temporaryFolder, until } from './lib/world.mjs';
 
 const large = 'l'.repeat(300_000);
@@ -41,9 +41,8 @@ before(async () => {
   await new Promise((resolve) => origin.listen(0, '127.0.0.1', resolve));
   [port] = await freePorts(1);
   mkdirSync(join(folder, 'state'));
-  freshet = spawn(FRESHET, ['run', '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', `unix:${join(folder, 'clear')}`,
-    '--https', `127.0.0.1:${port}`, '--cert', 'site.pem', '--key', 'site.key', '--admin', `unix:${join(folder, 'admin')}`, '--state', 'state'], { cwd: folder });
-  for (const stream of [freshet.stdout, freshet.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
+  freshet = start(FRESHET, ['run', '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', `unix:${join(folder, 'clear')}`,
+    '--https', `127.0.0.1:${port}`, '--cert', 'site.pem', '--key', 'site.key', '--admin', `unix:${join(folder, 'admin')}`, '--state', 'state'], { cwd: folder }, (d) => (said += d));
   await until('freshet listens', () => said.includes(`listening on 127.0.0.1:${port} with TLS`));
 });
 after(async () => {

@@ -2,14 +2,14 @@
 // says. What it says of localhost holds: another host is another page. CACHING.md 4.1.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Front } from './lib/front.mjs';
+import { Front, ask, end, run } from './lib/front.mjs';
 import { block, blocks } from './lib/guide.mjs';
 import { Shell } from './lib/shell.mjs';
-import { REPOSITORY } from './lib/world.mjs';
+import { FRESHET, REPOSITORY, freePorts, temporaryFolder, until } from './lib/world.mjs';
 
 const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
 
@@ -37,6 +37,23 @@ test('the first commands in one go, and again', async () => {
     assert.ok(await shell.isQuiet(), 'something still listens');
   }
   shell.close();
+});
+
+// The names of the example are nobody's, and no CA is asked: the line is taken as it stands but for its ports and the CA.
+test('the line for the open internet', async () => {
+  const [http, https, admin] = await freePorts(3), folder = temporaryFolder();
+  const [sudo, , ...args] = block(readme, 'sh', '--acme-email').trim().split(/ +/).map((word) => ({ ':80': `127.0.0.1:${http}`, ':443': `127.0.0.1:${https}` })[word] ?? word);
+  assert.equal(sudo, 'sudo');
+  let said = '';
+  const child = run(FRESHET, [...args, '--acme-directory', 'https://127.0.0.1:1/dir', '--admin', `127.0.0.1:${admin}`, '--state', join(folder, 'state')], { env: { ...process.env, FRESHET_RUNTIME_DIR: '' } }, (d) => (said += d));
+  await until(() => `an order: ${said}`, () => said.includes('no certificate for shop.example'));
+  assert.match(said, /listening on \S+ with TLS/);
+  assert.doesNotMatch(said, /freshet: warning: site/);
+  const answer = await ask(http, '/a', { headers: { Host: 'shop.example' } });
+  assert.equal(answer.status, 308);
+  assert.match(answer.headers.location, /^https:\/\/shop\.example(:\d+)?\/a$/);
+  await end(child);
+  rmSync(folder, { recursive: true, force: true });
 });
 
 test('localhost is another page than 127.0.0.1', async () => {
