@@ -627,12 +627,13 @@ bool index_strip(struct object *o)
     struct cache *c = object_cache(o);
     unsigned shard = atomic_load_explicit(&o->shard, memory_order_acquire);
     struct codings *codings = NULL;
-    if (!shard || !coded_charged(o))
+    if (!shard)
         return false;
     struct shard *s = &c->shards[shard - 1];
     lock_take(&s->lock);
-    /* With the acquire of object_move: who dropped a reference has finished reading. */
-    if (o->family && o->evict.weight && atomic_load_explicit(&o->refs, memory_order_acquire) == 2)
+    /* Nothing of it may be looked at without the lock: what only the index and eviction have, object_move
+     * moves. With its acquire: who dropped a reference has finished reading. */
+    if (o->family && o->evict.weight && coded_charged(o) && atomic_load_explicit(&o->refs, memory_order_acquire) == 2)
         codings = coded_take(o);
     if (codings) {
         o->evict.weight = weight_of(o);
