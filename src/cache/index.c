@@ -633,7 +633,8 @@ bool index_strip(struct object *o)
     lock_take(&s->lock);
     /* Nothing of it may be looked at without the lock: what only the index and eviction have, object_move
      * moves. With its acquire: who dropped a reference has finished reading. */
-    if (o->family && o->evict.weight && coded_charged(o) && atomic_load_explicit(&o->refs, memory_order_acquire) == 2)
+    if (o->family && o->evict.weight && coded_charged(o) &&
+        atomic_load_explicit(&o->refs, memory_order_acquire) == 2)
         codings = coded_take(o);
     if (codings) {
         o->evict.weight = weight_of(o);
