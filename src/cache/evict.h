@@ -19,7 +19,9 @@ enum evict_queue { EVICT_NONE, EVICT_SMALL, EVICT_MAIN };
 struct evict_item {
     struct link link;
     uint32_t fingerprint; /* of its key: the same when it returns */
-    uint32_t weight;      /* not 0; under the lock while it is queued */
+    /* Not 0. While it is queued it grows under the lock alone (evict_weigh), and others may see whether it is
+     * 0. */
+    _Atomic uint32_t weight;
     uint32_t own;         /* for the owner's use: it would be padding */
     _Atomic uint8_t uses; /* saturates at 3 */
     uint8_t queue;        /* enum evict_queue, under the lock */
