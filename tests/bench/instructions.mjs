@@ -89,7 +89,7 @@ const asked = new Map(); // target: how often
 const origin = http.createServer((q, r) => {
   asked.set(q.url, (asked.get(q.url) ?? 0) + 1);
   const body = q.url.startsWith('/words') ? words() : Buffer.alloc(q.url.startsWith('/large') ? 10240 : 1024, 'x');
-  r.writeHead(200, { 'Content-Type': q.url === '/image' ? 'image/png' : 'text/html; charset=utf-8', 'Content-Length': body.length, ETag: '"v1"',
+  r.writeHead(200, { 'Content-Type': q.url.startsWith('/words') ? 'text/html; charset=utf-8' : 'application/octet-stream', 'Content-Length': body.length, ETag: '"v1"',
     'Cache-Control': 'public, max-age=0, must-revalidate', 'CDN-Cache-Control': 'max-age=86400', 'Cache-Tag': 'bench, page-1',
     ...(q.url.startsWith('/vary') ? { 'Netlify-Vary': vary.rule } : {}) });
   r.end(body);

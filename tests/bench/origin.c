@@ -8,7 +8,8 @@
  *     u   no Cache-Tag
  *     n   may not be stored                v   Netlify-Vary with four query names and one cookie
  *     wN  N ms before the head             pN  N ms between the first KB of the body and the rest
- *     f   note when the first byte goes out  g   says that the body is compressed (gzip; it is not)
+ *     f   note when the first byte goes out  g   text, which may be compressed to some 40 %; other bodies
+ *                                              say that they are none
  *   GET /count                   requests answered so far, but for this kind
  *   GET /first                   when the first byte of the latest answer with `f` went out,
  *                                in ns of the monotonic clock
@@ -48,7 +49,8 @@ struct connection {
     uint64_t wake_ns; /* WAITING: until then */
     uint64_t pause_ms;
     size_t in, head_bytes, head_sent;
-    uint64_t body_left, body_until_pause; /* until_pause: 0 when there is none */
+    char *body;                                    /* filler or words */
+    uint64_t body_at, body_left, body_until_pause; /* until_pause: 0 when there is none */
     struct connection *waiting_next;
     char *head; /* made while a request is answered */
     char buffer[INPUT];
@@ -56,12 +58,22 @@ struct connection {
 
 struct wish {
     uint64_t body, tags, wait, pause;
-    bool private, vary, note, untagged, coded;
+    bool private, vary, note, untagged, text;
 };
 
-static char filler[PIECE];
+static char filler[PIECE], words[PIECE]; /* of bodies; of those with `g` */
 static uint64_t answered, first_ns;
 static struct connection *waiting;
+
+/* Words of random letters: what a page is like to an encoder. */
+static void write_words(void)
+{
+    uint32_t x = 1;
+    for (size_t i = 0; i < PIECE; i++) {
+        x = x * 1103515245u + 12345u;
+        words[i] = i % 14 < 8 ? "abcdefghijklmnop"[x >> 28] : " of a "[i % 14 - 8];
+    }
+}
 
 /* ---- what is asked for ---- */
 
@@ -81,7 +93,7 @@ static struct wish read_wish(const char **path)
         case 'n': w.private = true; break;
         case 'u': w.untagged = true; break;
         case 'v': w.vary = true; break;
-        case 'g': w.coded = true; break;
+        case 'g': w.text = true; break;
         case 'f': w.note = true; break;
         default: break;
         }
@@ -111,11 +123,11 @@ static void write_head(struct connection *c, const struct wish *w, uint64_t page
 {
     size_t n =
         (size_t)snprintf(c->head, HEAD,
-                         "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
-                         "Cache-Control: %s\r\nETag: \"v1\"\r\n%s%s",
+                         "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+                         "Cache-Control: %s\r\nETag: \"v1\"\r\n%s",
+                         w->text ? "text/html; charset=utf-8" : "application/octet-stream",
                          w->private ? "private, no-store" : "public, max-age=86400",
-                         w->vary ? "Netlify-Vary: query=sort|page|per_page|lang, cookie=theme\r\n" : "",
-                         w->coded ? "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n" : "");
+                         w->vary ? "Netlify-Vary: query=sort|page|per_page|lang, cookie=theme\r\n" : "");
     if (!w->untagged)
         n += write_tags(c->head + n, HEAD - n, w->tags, page);
     n += n < HEAD ? (size_t)snprintf(c->head + n, HEAD - n, "Content-Length: %" PRIu64 "\r\n\r\n", w->body)
@@ -169,6 +181,8 @@ static void begin(struct connection *c)
         struct wish w = read_wish(&path);
         answered++;
         write_head(c, &w, page_number(path));
+        c->body = w.text ? words : filler;
+        c->body_at = 0;
         c->body_left = w.body;
         c->noted = !w.note;
         c->pause_ms = w.pause;
@@ -206,11 +220,18 @@ static ssize_t receive(struct connection *c)
     return recv(c->fd, c->buffer + c->in, INPUT - c->in, 0);
 }
 
+/* Up to the end of the piece. */
+static size_t piece_of(const struct connection *c, uint64_t most)
+{
+    uint64_t left = PIECE - c->body_at % PIECE;
+    return (size_t)(most < left ? most : left);
+}
+
 static ssize_t send_some(struct connection *c)
 {
     uint64_t most = c->body_until_pause ? c->body_until_pause : c->body_left;
     struct iovec v[2] = { { c->head + c->head_sent, c->head_bytes - c->head_sent },
-                          { filler, most < PIECE ? (size_t)most : PIECE } };
+                          { c->body + c->body_at % PIECE, piece_of(c, most) } };
     struct msghdr m = { .msg_iov = v, .msg_iovlen = 2 };
     if (!c->noted)
         first_ns = bench_now_ns();
@@ -229,6 +250,7 @@ static bool go_on(struct connection *c)
         size_t body = (size_t)n - head;
         c->head_sent += head;
         c->body_left -= body;
+        c->body_at += body;
         if (c->body_until_pause) {
             c->body_until_pause -= body;
             if (c->body_until_pause == 0)
@@ -338,6 +360,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     memset(filler, 'x', sizeof(filler));
+    write_words();
     int poll = epoll_create1(0), listener = bench_listen(argv[1]);
     if (poll < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, listener, &e))
         bench_fatal("epoll");

@@ -60,17 +60,17 @@ export class World {
     throw new Error(`${name}: ${target}: no hit after 50 requests`);
   }
 
-  // The same over TLS, with the Host that lg sends. Returns { headers, body }.
-  async warmTls(name, target, fields = {}) {
+  // The same over TLS, with the Host that lg sends. With `coding` until it comes so. Returns { headers, body }.
+  async warmTls(name, target, fields = {}, coding = undefined) {
     const port = this.servers[name].tls, own = await ask(this.origin.port, request(target));
     for (let tries = 0; tries < 50; tries++) {
       const before = await this.asked(), answer = await askTls(port, target, fields);
       if (answer.status !== 200) throw new Error(`${name}: ${target}: status ${answer.status} over TLS`);
       if (!answer.headers['content-encoding'] && !answer.body.equals(own.body)) throw new Error(`${name}: ${target}: not the origin's body, over TLS`);
-      if (tries > 0 && (await this.asked()) === before) return answer;
+      if (tries > 0 && (await this.asked()) === before && answer.headers['content-encoding'] === coding) return answer;
       await new Promise((done) => setTimeout(done, 20));
     }
-    throw new Error(`${name}: ${target}: no hit after 50 requests over TLS`);
+    throw new Error(`${name}: ${target}: no such hit after 50 requests over TLS`);
   }
 
   // Asks for each target once, on one connection.
