@@ -43,6 +43,7 @@ await scenario({ answer: old, flags: ['--keep-assets', '2h', '--disk', '0'] }, a
   });
   await cases.check('when its time is over it is stale like any page, served while the origin fails; an hour later it is freed', async () => {
     await ask('/assets/page.js');
+    await freshet.settle(); // what is asked for behind an answer, too
     const deployed = deploy('--origin', broken.url);
     await checked.opened;
     await ask('/assets/meanwhile.js'); // of the release that ends, while the next one is prepared
