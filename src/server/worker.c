@@ -186,11 +186,12 @@ static void stored(struct fetcher *f, const struct fetch_plan *plan, struct obje
 static bool is_left(struct fetcher *f, const struct fetch_plan *plan)
 {
     struct worker *w = f->owner;
+    const struct release *own = plan->site->release;
     struct ledger_release live;
-    if (release_is_ahead(plan->site->release))
-        return false;
     ledger_live(&w->process->deploys.ledger, plan->site->name, &live);
-    return live.number != plan->site->release->number;
+    /* What was begun while it was prepared (a link that is followed, too) says so when it has been left as
+     * well. */
+    return release_is_ahead(own) ? own->number < live.number : own->number != live.number;
 }
 
 static void open_last(struct letter *l)

@@ -2,12 +2,17 @@
 // its time is over, an asset is like any page that is stale.
 // CACHING.md 5.9
 import fs from 'node:fs';
-import { Origin, equal, gate, reply, scenario } from '../lib.mjs';
+import { Origin, check, equal, gate, reply, scenario, soon } from '../lib.mjs';
 
 const asset = { 'Cache-Control': 'public, max-age=31536000, immutable', 'Content-Type': 'text/javascript' };
 const old = (r) => reply(`old ${r.target}`, asset);
 const two = await new Origin(() => reply('nothing', { 'Content-Type': 'text/html' }, '404 Not Found')).listen();
-const three = await new Origin((r) => reply(`newest ${r.target}`, asset)).listen();
+const held = gate();
+const three = await new Origin(async (r) => {
+  if (r.target === '/assets/held.js') await held.opened;
+  return reply(r.target === '/assets/links.js' ? 'import "/assets/held.js"' : `newest ${r.target}`, asset);
+}).listen();
+const four = await new Origin((r) => reply(`last ${r.target}`, asset)).listen();
 const checked = gate(), goes_on = gate();
 const broken = await new Origin(async (r) => {
   if (r.target !== '/') return reply('', {}, '503 Service Unavailable');
@@ -41,9 +46,19 @@ await scenario({ answer: old, flags: ['--keep-assets', '2h', '--disk', '0'] }, a
     await deploy('--origin', three.url, '--warm', 'list', '--url', 'http://test');
     equal(await body('/assets/410.js'), 'newest /assets/410.js');
   });
+  await cases.check('a link of what was warmed, followed while the next one goes live, is none of that', async () => {
+    fs.writeFileSync('list', '/assets/links.js\n');
+    await deploy('--origin', three.url, '--warm', 'list', '--url', 'http://test');
+    await soon(() => of(three, '/assets/held.js') === 1);
+    await deploy('--origin', four.url);
+    held.open();
+    await freshet.settle();
+    equal(await body('/assets/held.js'), 'last /assets/held.js');
+    check(of(four, '/assets/held.js') > 0, 'its own origin is asked');
+    await deploy('--origin', three.url);
+  });
   await cases.check('when its time is over it is stale like any page, served while the origin fails; an hour later it is freed', async () => {
     await ask('/assets/page.js');
-    await freshet.settle(); // what is asked for behind an answer, too
     const deployed = deploy('--origin', broken.url);
     await checked.opened;
     await ask('/assets/meanwhile.js'); // of the release that ends, while the next one is prepared
@@ -59,4 +74,4 @@ await scenario({ answer: old, flags: ['--keep-assets', '2h', '--disk', '0'] }, a
     equal((await ask('/assets/page.js')).status, 503);
   });
 });
-for (const one of [two, three, broken]) await one.close();
+for (const one of [two, three, four, broken]) await one.close();
