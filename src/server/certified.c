@@ -89,23 +89,12 @@ static void find_all(struct certified *c, struct arena *a, struct listing *f,
 
 /* ---- whose ---- */
 
-/* One of its names is the host, or a wildcard for it. */
-static bool has_name(const struct strs *names, struct str host)
-{
-    struct str rest = str_from_index(host, str_index(host, '.'));
-    for (size_t i = 0; i < names->n; i++)
-        if (str_eq_nocase(names->v[i], host) ||
-            (str_starts(names->v[i], STR("*.")) && str_eq_nocase(str_from_index(names->v[i], 1), rest)))
-            return true;
-    return false;
-}
-
 /* What a visitor of the host gets; what is to come for it, too. */
 static bool is_for(const struct listing *f, size_t i, const struct pair *const got[CERTIFICATES_KINDS],
                    struct str host)
 {
     if (!f->pairs[i])
-        return has_name(&f->v[i].names, host);
+        return pair_names_have(&f->v[i].names, host);
     for (int kind = 0; kind < CERTIFICATES_KINDS; kind++)
         if (got[kind] == f->pairs[i])
             return true;
@@ -176,7 +165,7 @@ static void say_other(struct certified *c, struct str name, struct arena *a, str
     find_all(c, a, &f, NULL);
     for (size_t i = 0; i < f.n; i++) {
         const struct certificate_row *r = &f.v[i];
-        if (r->source == CERTIFICATE_ACME || !(str_eq(r->id, name) || has_name(&r->names, name)))
+        if (r->source == CERTIFICATE_ACME || !(str_eq(r->id, name) || pair_names_have(&r->names, name)))
             continue;
         buf_printf(why, ". What is there for it is %s%.*s%s",
                    r->source == CERTIFICATE_FILE ? "the file " : "of the local authority",

@@ -229,16 +229,21 @@ struct strs pair_names(const struct pair *p)
     return p->names;
 }
 
-bool pair_is_for(const struct pair *p, struct str host)
+bool pair_names_have(const struct strs *names, struct str host)
 {
     struct str rest = str_from_index(host, str_index(host, '.'));
-    for (size_t i = 0; i < p->names.n; i++) {
-        struct str name = p->names.v[i];
+    for (size_t i = 0; i < names->n; i++) {
+        struct str name = names->v[i];
         bool is_wild = str_starts(name, STR("*.")) && rest.n < host.n;
         if (str_eq_nocase(name, host) || (is_wild && str_eq_nocase(str_from_index(name, 1), rest)))
             return true;
     }
     return false;
+}
+
+bool pair_is_for(const struct pair *p, struct str host)
+{
+    return pair_names_have(&p->names, host);
 }
 
 int64_t pair_until_ms(const struct pair *p)

@@ -29,7 +29,9 @@ void pair_unref(struct pair *p);
 /* The DNS names that it is for (RFC 9525: subjectAltName alone), in lower case; "*.example.com"
  * for all right below. Good as long as the pair. */
 struct strs pair_names(const struct pair *p);
-/* Is one of its names this host, or a wildcard for it? `host` may be a wildcard itself. */
+/* Is one of such names this host, or a wildcard for it? `host` may be a wildcard itself. Pure. */
+bool pair_names_have(const struct strs *names, struct str host);
+/* The same of the pair's own names. */
 bool pair_is_for(const struct pair *p, struct str host);
 /* When its certificate expires; wall-clock. */
 int64_t pair_until_ms(const struct pair *p);
