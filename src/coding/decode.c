@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "coding/allocator.h"
 
 /* What is decoded in one call. */
 #define ROOM_BYTES 16384
@@ -26,38 +27,17 @@ struct decode {
     char room[ROOM_BYTES];
 };
 
-/* The windows are as large as a stranger says. */
-static void *take_memory(void *ctx, size_t bytes)
-{
-    (void)ctx;
-    return mem_try(bytes);
-}
-
-static void *take_items(void *ctx, unsigned n, unsigned bytes)
-{
-    return take_memory(ctx, (size_t)n * bytes);
-}
-
-static void give_memory(void *ctx, void *p)
-{
-    (void)ctx;
-    mem_free(p);
-}
-
-/* RFC 9659: what an encoder for HTTP may ask of a decoder at most, 8 MiB. */
-#define ZSTD_WINDOW_LOG_MOST 23
-
 static bool zstd_begin(struct decode *d)
 {
-    d->zstd = ZSTD_createDCtx_advanced((ZSTD_customMem){ take_memory, give_memory, NULL });
+    d->zstd = ZSTD_createDCtx_advanced((ZSTD_customMem){ allocator_take, allocator_give, NULL });
     return d->zstd &&
-           !ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MOST));
+           !ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_OF_HTTP));
 }
 
 /* 16: a gzip header and trailer, with their checks, and nothing else. */
 static bool gzip_begin(z_stream *z)
 {
-    *z = (z_stream){ .zalloc = take_items, .zfree = give_memory };
+    *z = (z_stream){ .zalloc = allocator_take_items, .zfree = allocator_give };
     return inflateInit2(z, 16 + MAX_WBITS) == Z_OK;
 }
 
@@ -75,7 +55,7 @@ struct decode *decode_new(enum coding coding, uint64_t most)
     case CODING_IDENTITY: break;
     case CODING_GZIP: good = gzip_begin(&d->gzip); break;
     case CODING_BR:
-        d->br = BrotliDecoderCreateInstance(take_memory, give_memory, NULL);
+        d->br = BrotliDecoderCreateInstance(allocator_take, allocator_give, NULL);
         good = d->br != NULL;
         break;
     case CODING_ZSTD: good = zstd_begin(d); break;

@@ -8,13 +8,12 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "coding/allocator.h"
 
 /* What is made in one call. */
 #define ROOM_BYTES 16384
 /* zlib's counters have 32 bits. */
 #define INPUT_MOST ((size_t)1 << 30)
-/* RFC 9659: 8 MiB. */
-#define WINDOW_LOG_MOST 23
 /* br is given no larger one: browsers on phones have to take it. */
 #define BR_WINDOW_LOG_MOST 22
 
@@ -36,27 +35,10 @@ int encode_level(enum coding coding, int level)
     return level < least[coding] ? least[coding] : level > most[coding] ? most[coding] : level;
 }
 
-static void *take_memory(void *ctx, size_t bytes)
-{
-    (void)ctx;
-    return mem_try(bytes);
-}
-
-static void *take_items(void *ctx, unsigned n, unsigned bytes)
-{
-    return take_memory(ctx, (size_t)n * bytes);
-}
-
-static void give_memory(void *ctx, void *p)
-{
-    (void)ctx;
-    mem_free(p);
-}
-
 /* 16: with gzip's header and trailer. */
 static bool gzip_begin(z_stream *z, int level)
 {
-    *z = (z_stream){ .zalloc = take_items, .zfree = give_memory };
+    *z = (z_stream){ .zalloc = allocator_take_items, .zfree = allocator_give };
     return deflateInit2(z, level, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK;
 }
 
@@ -71,7 +53,7 @@ static uint32_t br_window_log(uint64_t expected)
 
 static bool br_begin(struct encode *e, int level, uint64_t expected)
 {
-    e->br = BrotliEncoderCreateInstance(take_memory, give_memory, NULL);
+    e->br = BrotliEncoderCreateInstance(allocator_take, allocator_give, NULL);
     if (!e->br)
         return false;
     BrotliEncoderSetParameter(e->br, BROTLI_PARAM_QUALITY, (uint32_t)level);
@@ -83,14 +65,14 @@ static bool br_begin(struct encode *e, int level, uint64_t expected)
 
 static bool zstd_begin(struct encode *e, int level, uint64_t expected)
 {
-    e->zstd = ZSTD_createCCtx_advanced((ZSTD_customMem){ take_memory, give_memory, NULL });
+    e->zstd = ZSTD_createCCtx_advanced((ZSTD_customMem){ allocator_take, allocator_give, NULL });
     if (!e->zstd)
         return false;
     ZSTD_compressionParameters p =
         ZSTD_getCParams(level, expected == UINT64_MAX ? ZSTD_CONTENTSIZE_UNKNOWN : expected, 0);
     bool good = !ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_compressionLevel, level));
-    if (p.windowLog > WINDOW_LOG_MOST)
-        good &= !ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_windowLog, WINDOW_LOG_MOST));
+    if (p.windowLog > ZSTD_WINDOW_LOG_OF_HTTP)
+        good &= !ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_windowLog, ZSTD_WINDOW_LOG_OF_HTTP));
     if (expected != UINT64_MAX)
         good &= !ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(e->zstd, expected));
     if (!good)
