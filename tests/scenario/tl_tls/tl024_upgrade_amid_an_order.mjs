@@ -70,8 +70,9 @@ await scenario({ yaml }, async ({ cases, freshet, origin }) => {
     front.held = later.opened;
     become('d.example');
     await soon(() => front.visitors > before);
+    const reloads = (freshet.log().match(/main: reloaded/g) ?? []).length;
     become('d.example');
-    await freshet.saying('reloaded', (freshet.log().match(/main: reloaded/g) ?? []).length + 1);
+    await freshet.saying('main: reloaded', reloads + 1);
     later.open();
     await freshet.saying('there is a certificate for d.example');
     equal(pebble.orders, 4, 'orders');
