@@ -1,33 +1,16 @@
 // A CA refuses what it was told before: by the process that an upgrade replaced, or by ourselves when the answer was lost. What it says of the order counts: it
 // is gone on with, and no second one is made.
 import { equal, scenario, soon } from '../lib.mjs';
-import { FakeCa, server_certificate } from '../acme.mjs';
+import { ProvingCa, server_certificate } from '../acme.mjs';
 import { address, hands } from '../tls.mjs';
 
 const pem = server_certificate();
-const ca = await new FakeCa().start();
+const ca = await new ProvingCa().start();
 const refusal = (status, type, detail) => ({ status, body: { type: `urn:ietf:params:acme:error:${type}`, detail } });
 const yaml = (origin, host = 'a.example') => `https: ["${address}"]\nacme_directory: "${ca.url}/dir"\nacme_ca: "${pem}"\nsites:\n  shop:\n    hosts: [${host}]\n    origin: ${origin}\n`;
 
-// An order that wants one proof.
-const proved = new Set();
-ca.on.newOrder = (_, __, usual) => {
-  const a = usual(), id = ca.orders.length - 1;
-  ca.orders[id].status = 'pending';
-  return { ...a, body: { ...a.body, status: 'pending', authorizations: [`${ca.url}/authorization/${id}`] } };
-};
-ca.on.order = (_, id, usual) => {
-  const a = usual();
-  return { ...a, body: { ...a.body, authorizations: [`${ca.url}/authorization/${id}`] } };
-};
-ca.on.authorization = (_, id) => ({ body: { status: proved.has(id) ? 'valid' : 'pending', identifier: ca.orders[id].identifiers[0],
-  challenges: [{ type: 'http-01', status: proved.has(id) ? 'valid' : 'pending', token: 'abc', url: `${ca.url}/challenge/${id}` }] } });
-const believe = (id) => {
-  proved.add(id);
-  ca.orders[id].status = 'ready';
-};
 ca.on.challenge = (_, id) => {
-  believe(id);
+  ca.believe(id);
   return refusal(400, 'malformed', 'Cannot update challenge with status valid, only status pending');
 };
 await scenario({ yaml }, async ({ cases, freshet, origin }) => {
@@ -56,7 +39,7 @@ await scenario({ yaml }, async ({ cases, freshet, origin }) => {
     become('c.example');
     await freshet.saying('no certificate for c.example: the CA says: this is nothing');
     ca.on.challenge = (_, id) => {
-      believe(id);
+      ca.believe(id);
       return {};
     };
     ca.on.finalize = () => refusal(403, 'unauthorized', 'not this key');
