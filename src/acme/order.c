@@ -113,7 +113,7 @@ static bool is_refused(const struct order *o)
     return o->trouble.status >= 400 && o->trouble.status < 500 && o->trouble.status != 429;
 }
 
-/* A CA refuses what it was told before: by the process before us, or by ourselves when the answer was lost. So
+/* A CA refuses what it was told before, by the process before us or by ourselves when the answer was lost. So
  * after a refusal: has what is at the URL gone on from the status that it had? */
 static bool has_gone_on(struct order *o, struct str url, const char *from, int64_t now_ms)
 {
