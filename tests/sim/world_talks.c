@@ -113,11 +113,13 @@ static void converse(struct net_end *e, struct incoming *in, struct talk *t, int
             t->is_cut = true;
             return;
         }
-        if (slow)
+        if (slow && moved) /* else it would miss that something came */
             fiber_nap(sim_between(0, 50 * MS));
         until = moved ? sim_now() + PATIENCE : until;
         if (!moved && !fiber_park(until))
-            sim_fail("tunnel %u: side %d hears nothing any more", t->id, side);
+            sim_fail("tunnel %u: side %d hears nothing any more: it said %zu of %zu, heard %zu of %zu%s%s",
+                     t->id, side, me->said, me->most, me->heard, t->sides[!side].said,
+                     me->has_ended ? ", has ended" : "", heard_end ? ", heard the end" : "");
     }
     if (e->in.reset_arrived && !t->is_cut && model_trouble() < t->began)
         sim_fail("tunnel %u: side %d is cut off, after it heard %zu bytes of %zu", t->id, side, me->heard,
