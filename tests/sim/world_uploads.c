@@ -33,18 +33,13 @@ static struct upload_of *new_upload(struct page *p)
         uploads = realloc(uploads, uploads_cap * sizeof(struct upload_of *));
     }
     struct upload_of *u = calloc(1, sizeof(*u));
-    size_t most = sim_once_in(10) ? 300000 : sim_once_in(3) ? 30000 : 2000;
+    size_t most = sim_once_in(20) ? 300000 : sim_once_in(4) ? 30000 : 2000;
     *u = (struct upload_of){ .id = uploads_n + 1, .page = p, .bytes = sim_below(most) };
     uploads[uploads_n++] = u;
     return u;
 }
 
-static char byte_of(const struct upload_of *u, size_t at)
-{
-    uint64_t z = (at / 8 + 1) * 0x9e3779b97f4a7c15u ^ (uint64_t)u->id * 0x94d049bb133111ebu;
-    z = (z ^ z >> 31) * 0xbf58476d1ce4e5b9u;
-    return (char)(z >> (at % 8 * 8));
-}
+#define PATTERN(u) ((uint64_t)1 << 40 | (u)->id)
 
 /* ---- who sends it ---- */
 
@@ -74,8 +69,7 @@ static bool send_bytes(struct visitor *v, const struct upload_of *u, bool chunke
     bool slow = sim_once_in(10);
     for (size_t at = 0, n; at < upto; at += n) {
         n = upto - at < most ? upto - at : most;
-        for (size_t i = 0; i < n; i++)
-            piece[i] = byte_of(u, at + i);
+        sim_pattern(PATTERN(u), false, at, piece, n);
         int length = chunked ? snprintf(head, sizeof(head), "%zx\r\n", n) : 0;
         if (!net_write(v->e, head, (size_t)length, sim_now() + PATIENCE) ||
             !net_write(v->e, piece, n, sim_now() + PATIENCE) ||
@@ -155,9 +149,9 @@ static void check_piece(const struct upload_of *u, const char *bytes, size_t n, 
 {
     if (at + n > u->bytes)
         sim_fail("upload %u: an origin gets more than was sent", u->id);
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i] != byte_of(u, at + i))
-            sim_fail("upload %u: an origin gets another byte %zu than was sent", u->id, at + i);
+    size_t differs = sim_pattern_differs(PATTERN(u), false, at, bytes, n);
+    if (differs < n)
+        sim_fail("upload %u: an origin gets another byte %zu than was sent", u->id, at + differs);
 }
 
 /* false: the connection ends first. */

@@ -179,12 +179,13 @@ enum got take_answer(struct visitor *v, bool *keeps, void (*judges)(struct visit
 
 /* ---- one request ---- */
 
-static void choose(struct request *r)
+/* `has`: a page that he got, or NULL. */
+static void choose(struct request *r, struct page *has)
 {
     uint64_t dice = sim_below(8);
     unsigned id = dice < 2 ? hot_page : dice < 6 ? (unsigned)sim_below(24) : (unsigned)sim_below(PAGES);
     r->number = ++requests_n;
-    r->page = &pages[id];
+    r->page = has && sim_once_in(8) ? has : &pages[id];
     r->variant = (struct variant){ .lang = (unsigned char)sim_below(3),
                                    .ab = (unsigned char)sim_below(3),
                                    .q = (unsigned char)sim_below(3) };
@@ -203,7 +204,7 @@ static void choose_conditions(struct visitor *v)
     r->if_none_match = r->if_range = 0;
     r->range_first = r->range_last = 0;
     r->several = false;
-    bool has_it = v->has.fetch && v->has.page == r->page && sim_once_in(2) &&
+    bool has_it = v->has.fetch && v->has.page == r->page &&
                   memcmp(&v->has.variant, &r->variant, sizeof(r->variant)) == 0;
     if (sim_once_in(12)) {
         r->range_first = 1 + sim_below(sim_once_in(3) ? 600000 : LEAST_BYTES);
@@ -268,7 +269,7 @@ static bool ask(struct visitor *v)
 {
     char head[1024];
     bool keeps;
-    choose(&v->r);
+    choose(&v->r, v->has.page);
     v->r.sent = sim_now();
     figures.requests++;
     if (sim_once_in(60))
