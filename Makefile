@@ -108,7 +108,7 @@ sim: build-sim/build.ninja
 	@ninja -C build-sim tests/sim/sim
 	@build-sim/tests/sim/sim --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(WORLDS),--worlds $(WORLDS)) $(if $(LENGTH),--length $(LENGTH))
 
-# Puts twelve faults into a copy of the sources, one by one, and says how long each takes to be found.
+# Puts faults into a copy of the sources, one by one, and says how long each takes to be found.
 sim-faults:
 	@tools/deps.sh build test
 	@node tests/sim/faults.mjs $(T)

@@ -43,6 +43,8 @@ static void write_config(void)
         "connect_timeout: 2s\nfirst_byte_timeout: 4s\nbetween_bytes_timeout: 4s\n"
         "queue_timeout: 5s\nwait_timeout: 6s\ndrain_timeout: 10s\nrefresh_backoff: 1s\nno_queue_time: 1s\n"
         "tag_bytes: %u\ncompress_most: 32K\ncompress_often: 16\n"
+        "compress_br: 0\ncompress_br_best: 2\ncompress_zstd: 1\ncompress_zstd_best: 2\ncompress_gzip: 1\n"
+        "compress_gzip_best: 2\n"
         "sites:\n  a:\n    hosts: [a.test]\n    origin: [http://10.0.0.2:80%s]\n%s"
         "  b:\n    hosts: [b.test]\n    origin: http://origin-b.test:80\n    origin_resolve: 2s\n%s",
         world.small_memory ? "1M" : "16M", world.no_disk ? "0" : "8M", 512 + generation,
