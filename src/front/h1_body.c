@@ -159,6 +159,7 @@ void h1_feed_body(struct h1 *c)
 void h1_discard_body(struct h1 *c)
 {
     CHECK(c->state == H1_DISCARD && !c->request_done);
+    c->piece = STR_NONE; /* an upload had no room for it, and its answer came first */
     while (!c->body_done) {
         bool ended;
         enum http_error error;
