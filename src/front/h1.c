@@ -300,7 +300,8 @@ static void begin_next(struct h1 *c)
 {
     struct exchange *x = c->x;
     CHECK(c->body_done && x->at <= x->in.n);
-    memmove(x->in.p, x->in.p + x->at, x->in.n - x->at);
+    if (x->in.n > x->at)
+        memmove(x->in.p, x->in.p + x->at, x->in.n - x->at);
     x->in.n -= x->at;
     x->at = x->head_bytes = 0;
     c->scan = (struct head_scan){ 0 };
