@@ -77,13 +77,13 @@ static struct str write_rest(struct h1 *c, const struct reply *reply)
 static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsigned n)
 {
     if (c->stream->writing) { /* an interim response is being sent */
-        CHECK(c->interim_writing && c->deferred_n == 0);
-        unsigned first = c->interims.n > 0;
+        CHECK(c->interim_writing && c->x->deferred_n == 0);
+        unsigned first = c->x->interims.n > 0;
         CHECK(first + n <= IOV_MOST);
-        c->x->deferred[0] = h1_piece(c->interims);
+        c->x->deferred[0] = h1_piece(c->x->interims);
         memcpy(c->x->deferred + first, iov, n * sizeof(*iov));
-        c->deferred_n = first + n;
-        c->interims = STR_NONE;
+        c->x->deferred_n = first + n;
+        c->x->interims = STR_NONE;
         return FRONT_PENDING;
     }
     switch (stream_write(c->stream, iov, n)) {
@@ -110,7 +110,7 @@ enum front_sent h1_send(struct request *r, const struct reply *head, const struc
     for (unsigned i = 0; i < body_n; i++)
         bytes += body[i].iov_len;
     if (bytes && c->chunked_reply)
-        iov[n++] = (struct iovec){ c->chunk_text, chunk_head(c->chunk_text, bytes) };
+        iov[n++] = (struct iovec){ c->x->chunk_text, chunk_head(c->x->chunk_text, bytes) };
     for (unsigned i = 0; i < body_n; i++)
         iov[n++] = body[i];
     if (c->chunked_reply && last)
@@ -124,8 +124,10 @@ void h1_write_interim(struct h1 *c, struct str text)
 {
     struct iovec iov = h1_piece(text);
     if (c->stream->writing) {
-        if (c->interims.n + text.n <= INTERIMS_MOST) /* else the client does not read, and does not need it */
-            c->interims = arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->interims), STR_ARG(text));
+        if (c->x->interims.n + text.n <=
+            INTERIMS_MOST) /* else the client does not read, and does not need it */
+            c->x->interims =
+                arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->x->interims), STR_ARG(text));
         return;
     }
     if (stream_write(c->stream, &iov, 1) == STREAM_PENDING)
@@ -171,15 +173,15 @@ void h1_on_written(struct stream *s, int status)
             h1_close(c);
             return;
         }
-        if (c->deferred_n == 0) {
-            struct str more = c->interims;
-            c->interims = STR_NONE;
+        if (c->x->deferred_n == 0) {
+            struct str more = c->x->interims;
+            c->x->interims = STR_NONE;
             if (more.n)
                 h1_write_interim(c, more);
             return;
         }
-        unsigned n = c->deferred_n;
-        c->deferred_n = 0;
+        unsigned n = c->x->deferred_n;
+        c->x->deferred_n = 0;
         switch (stream_write(c->stream, c->x->deferred, n)) {
         case STREAM_PENDING: request_moved(&c->x->request); return;
         case STREAM_WRITTEN: break;
