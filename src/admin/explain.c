@@ -270,7 +270,7 @@ static int64_t kept_until(const struct request *x, const struct facts *f)
 
 static bool is_kept(const struct request *x, const struct facts *f)
 {
-    return kept_until(x, f) > f->now.mono_ms;
+    return f->stored && kept_until(x, f) > f->now.mono_ms;
 }
 
 static enum outcome refreshing(const struct facts *f, const struct release *keeps)
