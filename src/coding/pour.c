@@ -285,8 +285,8 @@ static enum step step(struct pour *p)
         return step_failed(p, REASON_CANCELLED, 502);
     if (behind || (!p->encode && !whole && there == 0))
         return STEP_WAITS;
-    /* Its visitors get the plain one. */
-    if (!p->encode && whole && !is_in_size(&p->plan, there))
+    /* Nobody has its head yet: its visitors get the plain one. */
+    if (!p->encode && whole && !is_in_size(&p->plan, there) && object_readers(p->to) == 0)
         return step_failed(p, REASON_CANCELLED, 502);
     uint64_t to = there - p->at < TURN_BYTES ? there : p->at + TURN_BYTES;
     if ((!p->encode && !begin(p, there, whole)) || !encode_some(p, to, there, whole))
