@@ -38,6 +38,11 @@ int encode_level(enum coding coding, int level)
     return level < least[coding] ? least[coding] : level > most[coding] ? most[coding] : level;
 }
 
+bool encode_is_exact(enum coding coding, int level)
+{
+    return coding != CODING_BR || level >= 2;
+}
+
 /* 16: with gzip's header and trailer. */
 static bool gzip_begin(z_stream *z, int level)
 {

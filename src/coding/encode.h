@@ -20,6 +20,9 @@ enum encode_event {
  * 1 to 19). */
 int encode_level(enum coding coding, int level);
 
+/* Are the coded bytes the same, whatever pieces the body is given in? br below level 2 encodes each by itself. */
+bool encode_is_exact(enum coding coding, int level);
+
 /* Up to this length encode_new_stream could as well be encode_new with the length: the window has all of it. */
 #define ENCODE_STREAM_WINDOW ((uint64_t)1 << 18)
 

@@ -9,8 +9,6 @@
 #include "io/background.h"
 
 #define THREADS_MOST 8
-/* Plain bytes that are encoded before it is another one's turn: a millisecond or two. */
-#define TURN_BYTES ((uint64_t)65536)
 /* As in coder.c: what a coding has to save. */
 #define SAVES_PART  16
 #define SAVES_LEAST 64
@@ -253,10 +251,10 @@ static bool follow_readers(struct pour *p, bool *behind)
 static bool begin(struct pour *p, uint64_t there, bool whole)
 {
     uint64_t length = whole ? there : p->plan.length;
-    p->is_exact = length <= ENCODE_STREAM_WINDOW;
+    p->is_exact = length <= ENCODE_STREAM_WINDOW && encode_is_exact(p->plan.coding, p->plan.level);
     p->flushes = length == BODY_LENGTH_UNKNOWN;
-    p->encode = p->is_exact ? encode_new(p->plan.coding, p->plan.level, length)
-                            : encode_new_stream(p->plan.coding, p->plan.level);
+    p->encode = length <= ENCODE_STREAM_WINDOW ? encode_new(p->plan.coding, p->plan.level, length)
+                                               : encode_new_stream(p->plan.coding, p->plan.level);
     return p->encode != NULL;
 }
 
@@ -288,7 +286,7 @@ static enum step step(struct pour *p)
     /* Nobody has its head yet: its visitors get the plain one. */
     if (!p->encode && whole && !is_in_size(&p->plan, there) && object_readers(p->to) == 0)
         return step_failed(p, REASON_CANCELLED, 502);
-    uint64_t to = there - p->at < TURN_BYTES ? there : p->at + TURN_BYTES;
+    uint64_t to = there - p->at < POUR_TURN_BYTES ? there : p->at + POUR_TURN_BYTES;
     if ((!p->encode && !begin(p, there, whole)) || !encode_some(p, to, there, whole))
         return step_failed(p, REASON_NO_MEMORY, 503);
     atomic_store_explicit(&p->watch.slowest, p->at, memory_order_release);
@@ -359,7 +357,7 @@ static void set_head(struct pour *p)
 {
     struct object *o = p->plan.from;
     struct verdict v = { .fresh = object_freshness(o) };
-    bool weak = p->plan.length > ENCODE_STREAM_WINDOW;
+    bool weak = p->plan.length > ENCODE_STREAM_WINDOW || !encode_is_exact(p->plan.coding, p->plan.level);
     struct response *r = coded_head(o, p->plan.coding, p->plan.level, weak);
     struct body *body = body_ref(p->made);
     object_set_head(p->to, &(struct object_head){ .response = &r,

@@ -20,6 +20,9 @@ struct pours;
 /* So many at a time, with some 3 MiB each; beyond, what comes goes out plain. */
 #define POURS_MOST ((size_t)32)
 
+/* Plain bytes that are encoded before it is another pour's turn. */
+#define POUR_TURN_BYTES ((uint64_t)65536)
+
 struct pour_plan {
     struct object *from; /* in HEAD, to be stored, with room for codings */
     struct body *body;   /* its body; from which its fetch reads no byte back */

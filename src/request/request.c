@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "coding/pour.h"
 #include "request/deliver.h"
 #include "request/page.h"
 #include "request/reader.h"
@@ -396,8 +397,8 @@ static enum step await_part(struct request *r)
     }
 }
 
-/* A coding that is being made, of which nothing was sent: waits for its first bytes, when they are due. Once it
- * is whole, or has failed, the answer is chosen anew. */
+/* A coding that is being made, of which nothing was sent: waits for its first bytes, when they are due, and for
+ * its end, when that is near. Once it is whole, or has failed, the answer is chosen anew. */
 static enum step await_pour(struct request *r)
 {
     if (object_is_done(r->poured)) {
@@ -406,7 +407,9 @@ static enum step await_pour(struct request *r)
         return STEP_AWAIT;
     }
     struct body *plain = object_body(r->object);
-    bool is_due = body_length(r->body) == 0 && plain && body_length(plain) > 0;
+    uint64_t there = plain ? body_length(plain) : 0;
+    bool is_near = object_state(r->object) == OBJECT_SEALED && there <= POUR_TURN_BYTES;
+    bool is_due = is_near || (body_length(r->body) == 0 && there > 0);
     body_unref(plain);
     return is_due ? STEP_WAIT : STEP_SEND;
 }

@@ -1,6 +1,6 @@
 // A page that comes in pieces is compressed as it comes, flushed where the origin waits, with one encoder for all who wait for it, and what
 // that made is the stored coding. A cut page stays cut; parts, heads and what is not stored are not compressed; events neither.
-// CACHING.md 6.10
+// CACHING.md 6.10; scenarios D9
 import { brotliDecompressSync, constants, gunzipSync } from 'node:zlib';
 import { check, equal, gate, hangup, reply, scenario } from '../lib.mjs';
 
