@@ -146,7 +146,7 @@ static struct codings *codings_made(struct object *o)
         return none;
     }
     memory_charge(m, (int64_t)memory_cost(sizeof(*all)));
-    evict_weigh(object_cache(o)->evict, &o->evict, memory_cost(sizeof(*all)));
+    object_weigh(o);
     return all;
 }
 
@@ -229,7 +229,7 @@ static void publish(struct object *o, struct codings *all, size_t at, struct cod
     atomic_fetch_add_explicit(&c->coded, 1, memory_order_relaxed);
     count_bytes(c, bytes);
     atomic_store_explicit(&all->of[at], x, memory_order_release);
-    evict_weigh(c->evict, &o->evict, (size_t)bytes);
+    object_weigh(o);
 }
 
 static void attach(struct object *o, enum coding coding, int level, bool best, bool weak, struct body **body)

@@ -125,6 +125,22 @@ size_t object_charged(const struct object *o)
            (o->variant ? memory_cost(variant_bytes(o->variant->n)) : 0);
 }
 
+uint32_t object_weight(const struct object *o)
+{
+    size_t bytes = object_charged(o) + (o->body ? body_charged(o->body) : 0) + coded_charged(o) + 1;
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+static uint32_t weigh(const struct evict_item *i)
+{
+    return object_weight(CONTAINER_OF((uintptr_t)i, const struct object, evict));
+}
+
+void object_weigh(struct object *o)
+{
+    evict_weigh(object_cache(o)->evict, &o->evict, weigh);
+}
+
 /* Apart, so that a hit's unref is a few instructions. */
 static __attribute__((noinline)) void free_object(struct object *o)
 {
