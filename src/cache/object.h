@@ -338,8 +338,8 @@ static inline bool object_is_partial(const struct object *o)
  * stored, or has no head yet. */
 size_t object_charged(const struct object *o);
 
-/* Returns what it weighs in the eviction queues: all that is charged for it. More than 4 GB count as 4 GB: the
- * queues share by weight, the budget goes by the charge. From SEALED on. */
+/* Returns what it weighs in the eviction queues: all that is charged for it. More than 4 GB count as 4 GB:
+ * the queues share by weight, the budget goes by the charge. From SEALED on. */
 uint32_t object_weight(const struct object *o);
 /* Tells the queues, after what it has has changed, or once it is in them. Any thread. */
 void object_weigh(struct object *o);

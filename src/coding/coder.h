@@ -30,7 +30,8 @@ void coder_stop(struct coder *k);
  * is in SEALED with room for codings and a body in memory. `k` NULL: does nothing. */
 void coder_want(struct coder *k, struct object *o, enum coding coding, int level, bool best);
 
-/* Returns its pours (coding/pour.h), which have as many threads. NULL: the system has none, or `k` is NULL. */
+/* Returns its pours (coding/pour.h), which have as many threads. NULL: the system has none, or `k` is
+ * NULL. */
 struct pours *coder_pours(struct coder *k);
 
 /* Figures, of its pours too. Any thread. */

@@ -20,17 +20,18 @@ enum encode_event {
  * 1 to 19). */
 int encode_level(enum coding coding, int level);
 
-/* Are the coded bytes the same, whatever pieces the body is given in? br below level 2 encodes each by itself. */
+/* Are the coded bytes the same, whatever pieces the body is given in? br below level 2 encodes each by
+ * itself. */
 bool encode_is_exact(enum coding coding, int level);
 
-/* Up to this length encode_new_stream could as well be encode_new with the length: the window has all of it. */
+/* The window of encode_new_stream: a body that is no longer needs none larger. */
 #define ENCODE_STREAM_WINDOW ((uint64_t)1 << 18)
 
 /* Returns an encoder for one body, or NULL: no memory. `expected`: the body's length, which sets how much
  * memory is taken; UINT64_MAX: not known. At most some 32 MiB (br, level 11) until encode_free. */
 struct encode *encode_new(enum coding coding, int level, uint64_t expected);
-/* The same for a body whose length is not known, and of which many come at a time: the window has 256 KiB, and
- * so the encoder takes at most some 3 MiB. */
+/* The same for a body whose length is not known, and of which many come at a time: the window has 256 KiB,
+ * and so the encoder takes at most some 3 MiB. */
 struct encode *encode_new_stream(enum coding coding, int level);
 /* NULL is allowed. */
 void encode_free(struct encode *e);

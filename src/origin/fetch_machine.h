@@ -85,19 +85,19 @@ struct fetch {
     uint64_t left;         /* bytes to come of a body with a length */
     struct body *body;     /* of the object, with a reference; NULL: the answer has none */
     struct decode *decode; /* undoes the coding that the body comes in; NULL: none */
-    struct body *own;      /* the bytes that it was given, kept as that coding; NULL: not wanted, or no room */
+    struct body *own;      /* what it was given, kept as that coding; NULL: not wanted, or no room */
     enum coding own_coding;
-    struct str own_etag; /* in the arena */
-    uint64_t coded_bytes;  /* that it was given */
-    bool keep_alive;       /* the connection may serve another request */
-    bool store;            /* the body is to be stored, and published when it is whole */
-    bool is_events;        /* text/event-stream */
-    bool is_stream;        /* counted among answers without an end, not in origin_connections */
-    struct timer lasts;    /* when it fires, the answer counts as one without an end */
-    bool paused;           /* readers of a passing body are behind: the origin is not read */
-    struct place place;    /* the key under the answer's rule; set by fetch_settle */
-    struct rule *rule;     /* place.rule, with a reference */
-    bool provisional;      /* no 2xx has brought plan.rule */
+    struct str own_etag;  /* in the arena */
+    uint64_t coded_bytes; /* that it was given */
+    bool keep_alive;      /* the connection may serve another request */
+    bool store;           /* the body is to be stored, and published when it is whole */
+    bool is_events;       /* text/event-stream */
+    bool is_stream;       /* counted among answers without an end, not in origin_connections */
+    struct timer lasts;   /* when it fires, the answer counts as one without an end */
+    bool paused;          /* readers of a passing body are behind: the origin is not read */
+    struct place place;   /* the key under the answer's rule; set by fetch_settle */
+    struct rule *rule;    /* place.rule, with a reference */
+    bool provisional;     /* no 2xx has brought plan.rule */
     /* For an answer that is not stored though its head permits it, since the page was too large before: is it
      * short now? */
     bool whole_is_short; /* a 206 said that it is */

@@ -384,7 +384,8 @@ static bool is_not_modified(struct request *r, const struct validators *plain)
     bool holds = condition_of_request(&r->fields, plain, now_s) == CONDITION_NOT_MODIFIED;
     bool has_codings = r->object->response->has_codings;
     bool is_own = coded && coded->level == CODED_OWN; /* with the plain one's tag */
-    if (holds && by_tag && has_codings && !is_own && !str_eq(fields_value(&r->fields, FIELD_IF_NONE_MATCH), STR("*")))
+    bool names_tags = by_tag && !str_eq(fields_value(&r->fields, FIELD_IF_NONE_MATCH), STR("*"));
+    if (holds && names_tags && has_codings && !is_own)
         r->coded = NULL; /* the plain body's */
     if (holds || !has_codings || !by_tag || !etag_find_of_coding(&r->fields, plain->etag, &tag))
         return holds;

@@ -397,8 +397,8 @@ static enum step await_part(struct request *r)
     }
 }
 
-/* A coding that is being made, of which nothing was sent: waits for its first bytes, when they are due, and for
- * its end, when that is near. Once it is whole, or has failed, the answer is chosen anew. */
+/* A coding that is being made, of which nothing was sent: waits for its first bytes, when they are due, and
+ * for its end, when that is near. Once it is whole, or has failed, the answer is chosen anew. */
 static enum step await_pour(struct request *r)
 {
     if (object_is_done(r->poured)) {

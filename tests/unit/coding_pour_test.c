@@ -1,5 +1,6 @@
-/* What comes is encoded as it comes: readers have all of it whenever no more is at hand; its end is that of the page, whole or cut; what was made
- * becomes the stored coding, in the bytes of its level when the length was known. */
+/* What comes is encoded as it comes: readers have all of it whenever no more is at hand; its end is that of
+ * the page, whole or cut; what was made becomes the stored coding, in the bytes of its level when the length
+ * was known. */
 #include <pthread.h>
 #include <unistd.h>
 
@@ -56,7 +57,7 @@ struct coming {
 static struct coming coming_begins(const char *url, uint64_t length)
 {
     struct coming p = { .place = place_of(url, NULL, NULL),
-                      .o = object_new(cache, epochs_latest(cache->epochs)) };
+                        .o = object_new(cache, epochs_latest(cache->epochs)) };
     struct response *response = response_new(
         &cache->memory, &(struct response_plan){ .status = 200,
                                                  .fields = fields_of("ETag: \"x\"\nContent-Type: text/css"),
