@@ -6,7 +6,7 @@
  *   FAULT_ERRNO  with which errno
  *   FAULT_COUNTS a file that gets, at the end of the process, how often each was called
  *   FAULT_AFTER  calls count from the moment this file is there
- *   FAULT_NEW    "1": they count in the process that takes over from another one alone, "0": in all but that one
+ *   FAULT_NEW    "1": they count in the process that takes over from another one alone, "0": in all but that
  * Event descriptors are left alone: the kernel does not fail there, and libuv does not expect it.
  * mem_alloc, mem_try and pages_map are asked for by test builds of the program (base/mem.h); malloc, with
  * calloc and realloc, is libc's, for the program and all libraries, where no sanitizer has its own

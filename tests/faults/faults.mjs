@@ -151,6 +151,8 @@ class Upgrade extends Life {
   constructor(folder, env) {
     super(folder, { FAULT_AFTER: path.join(folder, 'begin'), ...env });
     this.is_well = !env.FAULT_CALL;
+    this.closed = this.ended; // what it says goes on with the new one
+    this.ended = new Promise((r) => this.child.on('exit', (code, signal) => r((this.end = { code, signal }))));
   }
 
   api(method, target, body) {
@@ -213,7 +215,7 @@ class Upgrade extends Life {
       wrong.push('it does not end');
       for (const p of [old, pid]) if (p && runs(p)) process.kill(p, 'SIGKILL');
     }
-    await this.ended;
+    await Promise.race([this.closed, pause(patience_ms, undefined, { ref: false })]);
     if (words) in_words_n++;
     if (alarm.test(this.said)) wrong.push(this.said.split('\n').filter((l) => alarm.test(l))[0]);
     if (this.end.signal && !words) wrong.push(`the old one ended with ${this.end.signal}`);
