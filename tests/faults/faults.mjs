@@ -27,7 +27,7 @@ const option = (name, otherwise) => {
 const upgrades = args.includes('--upgrade') && args.splice(args.indexOf('--upgrade'), 1).length > 0;
 const spread = +option('--spread', 0), seconds = +option('--seconds', spread ? 3600 : 60), only = option('--call')?.split(',');
 const program = path.resolve(args[0] ?? 'build-dev/src/freshet');
-const token = 'token-of-the-tests', patience_ms = 20_000;
+const token = 'token-of-the-tests', patience_ms = upgrades ? 60_000 : 20_000;
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'freshet-faults-'));
 const library = path.join(base, 'faults.so');
 // The sanitizer's library must come before all others.
@@ -181,7 +181,10 @@ class Upgrade extends Life {
 
   async live() {
     const wrong = [];
-    if (!(await this.serves())) return ['it does not start'];
+    if (!(await this.serves())) {
+      this.child.kill('SIGKILL');
+      return ['it does not start'];
+    }
     const old = this.child.pid;
     for (const url of ['/x', '/big', '/kept']) await ask(path.join(this.folder, 'front'), 'GET', url);
     let over = false;
