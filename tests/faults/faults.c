@@ -33,7 +33,7 @@
 #define CALLS(X) \
     X(open) X(pread) X(preadv2) X(pwrite) X(fdatasync) X(fsync) X(fallocate) X(ftruncate) X(rename) \
     X(unlink) X(mkdir) X(flock) X(socket) X(bind) X(listen) X(accept4) X(connect) X(recv) X(send) \
-    X(sendmsg) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) \
+    X(sendmsg) X(recvmsg) X(socketpair) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) \
     X(pthread_create) X(getaddrinfo) X(mem_alloc) X(mem_try) X(pages_map) X(malloc)
 /* clang-format on */
 
@@ -164,6 +164,8 @@ WRAP(int, connect, (int f, const struct sockaddr *at, socklen_t n), (f, at, n))
 WRAP(ssize_t, recv, (int f, void *to, size_t n, int flags), (f, to, n, flags))
 WRAP(ssize_t, send, (int f, const void *from, size_t n, int flags), (f, from, n, flags))
 WRAP(ssize_t, sendmsg, (int f, const struct msghdr *m, int flags), (f, m, flags))
+WRAP(ssize_t, recvmsg, (int f, struct msghdr *m, int flags), (f, m, flags))
+WRAP(int, socketpair, (int family, int type, int protocol, int f[2]), (family, type, protocol, f))
 WRAP(ssize_t, writev, (int f, const struct iovec *v, int n), (f, v, n))
 WRAP(int, setsockopt, (int f, int level, int name, const void *value, socklen_t n),
      (f, level, name, value, n))

@@ -252,7 +252,7 @@ async function lives(env, second) {
 
 const errnos = { EIO: 5, ENOMEM: 12, EMFILE: 24, ENOSPC: 28, EPIPE: 32, ECONNABORTED: 103, ECONNRESET: 104, ECONNREFUSED: 111 };
 const errors = { open: ['EMFILE', 'ENOSPC'], pwrite: ['ENOSPC', 'EIO'], socket: ['EMFILE'], accept4: ['EMFILE', 'ECONNABORTED'], recv: ['ECONNRESET', 'ENOMEM'],
-  send: ['EPIPE', 'ENOMEM'], sendmsg: ['EPIPE'], writev: ['ECONNRESET'], connect: ['ECONNREFUSED', 'ENOMEM'], mmap: ['ENOMEM'], write: ['ENOSPC'],
+  send: ['EPIPE', 'ENOMEM'], sendmsg: ['EPIPE', 'ENOMEM'], recvmsg: ['ENOMEM'], socketpair: ['EMFILE'], writev: ['ECONNRESET'], connect: ['ECONNREFUSED', 'ENOMEM'], mmap: ['ENOMEM'], write: ['ENOSPC'],
   mem_alloc: ['ENOMEM'], mem_try: ['ENOMEM'], pages_map: ['ENOMEM'], malloc: ['ENOMEM'] };
 
 // Which calls of n fail: all of them, or some from the first to the last, closer to each other towards the end: most of what is taken from the heap is taken
