@@ -10,7 +10,7 @@
 #define TABLE_FIRST    24 /* fields; few requests have more */
 #define STATIC_ENTRIES 61 /* RFC 7541 Appendix A */
 
-enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, PSEUDO_COUNT };
+enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, STATUS, PSEUDO_COUNT };
 
 struct reading {
     const struct h2_head_rules *rules;
@@ -133,7 +133,7 @@ static void add_field(struct reading *r, enum field_id id, struct str name, stru
         set_error(r, HTTP_ERROR_FIELDS_TOO_MANY);
     if (r->out->error != HTTP_ERROR_NONE)
         return; /* nobody looks at it */
-    if (id == FIELD_COOKIE) {
+    if (id == FIELD_COOKIE && r->rules->kind != H2_HEAD_ANSWER) {
         r->cookies++;
         r->cookie_bytes += value.n + 2;
     }
@@ -147,11 +147,11 @@ static enum pseudo pseudo_of(struct str name)
 {
     static const struct str names[PSEUDO_COUNT] = { STR_INIT(":method"), STR_INIT(":scheme"),
                                                     STR_INIT(":authority"), STR_INIT(":path"),
-                                                    STR_INIT(":protocol") };
+                                                    STR_INIT(":protocol"), STR_INIT(":status") };
     enum pseudo p;
     switch (name.n) {
     case 5: p = PATH; break;
-    case 7: p = name.p[1] == 'm' ? METHOD : SCHEME; break;
+    case 7: p = name.p[1] == 'm' ? METHOD : name.p[2] == 'c' ? SCHEME : STATUS; break;
     case 9: p = PROTOCOL; break;
     case 10: p = AUTHORITY; break;
     default: return PSEUDO_COUNT;
@@ -164,7 +164,7 @@ static const char *take_pseudo(struct reading *r, struct str name, struct str va
     if (r->rules->kind == H2_HEAD_TRAILERS)
         return "a pseudo-field among the trailers";
     enum pseudo p = pseudo_of(name);
-    if (p == PSEUDO_COUNT)
+    if (p == PSEUDO_COUNT || (p == STATUS) != (r->rules->kind == H2_HEAD_ANSWER))
         return "an unknown pseudo-field";
     if (r->pseudo[p].p)
         return "a pseudo-field twice";
@@ -324,6 +324,30 @@ static const char *finish_request(struct reading *r)
     return set_framing(r);
 }
 
+/* RFC 9113 §8.3.2; a body is as long as it says (§8.1.1), and an interim answer ends nothing (§8.1). */
+static const char *finish_answer(struct reading *r)
+{
+    struct h2_head *h = r->out;
+    struct str status = r->pseudo[STATUS];
+    if (status.n != 3 || status.p[0] < '1' || status.p[0] > '5' || !is_digit(status.p[1]) ||
+        !is_digit(status.p[2]))
+        return "no :status, or a malformed one";
+    h->status = (status.p[0] - '0') * 100 + (status.p[1] - '0') * 10 + (status.p[2] - '0');
+    if (h->status == 101)
+        return "status 101, which HTTP/2 has not";
+    if (h->status < 200 && r->rules->ends_stream)
+        return "an interim answer that ends the stream";
+    struct response_head as = { .status = h->status, .minor = 1, .fields = h->request.fields };
+    enum http_error e = framing_of_response(r->rules->to_head ? METHOD_HEAD : METHOD_GET, &as, &h->framing);
+    if (e == HTTP_ERROR_CONTENT_LENGTH || e == HTTP_ERROR_CONTENT_LENGTH_REPEATED)
+        return "malformed or repeated Content-Length";
+    if (e != HTTP_ERROR_NONE)
+        set_error(r, e);
+    if (r->rules->ends_stream && h->framing.kind == FRAMING_LENGTH && h->framing.length > 0)
+        return "a Content-Length without a body";
+    return NULL;
+}
+
 /* The end of the block. */
 static enum h2_head_result finish(struct reading *r, const char **text)
 {
@@ -334,6 +358,8 @@ static enum h2_head_result finish(struct reading *r, const char **text)
         join_cookies(r);
     if (!r->fault && r->rules->kind == H2_HEAD_REQUEST)
         r->fault = finish_request(r);
+    if (!r->fault && r->rules->kind == H2_HEAD_ANSWER)
+        r->fault = finish_answer(r);
     if (!r->fault && r->rules->kind == H2_HEAD_TRAILERS && h->error != HTTP_ERROR_NONE)
         r->fault = "trailers over a limit";
     *text = r->fault;
