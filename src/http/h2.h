@@ -56,9 +56,10 @@ struct h2_event {
     struct str data;
     bool last; /* END_STREAM: nothing follows from the client on this stream */
     bool by_us;
-    bool is_unprocessed; /* H2_RESET of a client's stream: the server says that it did nothing with it (§8.7) */
-    uint32_t code;    /* enum h2_code, or what the client sent */
-    const char *text; /* H2_RESET by us, H2_FAILED: what was wrong, static, for the log */
+    bool
+        is_unprocessed; /* H2_RESET of a client's stream: the server says that it did nothing with it (§8.7) */
+    uint32_t code;      /* enum h2_code, or what the client sent */
+    const char *text;   /* H2_RESET by us, H2_FAILED: what was wrong, static, for the log */
 };
 
 /* Makes a connection; `limits` must outlive it. The first h2_take gives our SETTINGS. Never NULL. Some 0.8

@@ -145,9 +145,9 @@ static void add_field(struct reading *r, enum field_id id, struct str name, stru
 /* PSEUDO_COUNT: none. */
 static enum pseudo pseudo_of(struct str name)
 {
-    static const struct str names[PSEUDO_COUNT] = { STR_INIT(":method"), STR_INIT(":scheme"),
+    static const struct str names[PSEUDO_COUNT] = { STR_INIT(":method"),    STR_INIT(":scheme"),
                                                     STR_INIT(":authority"), STR_INIT(":path"),
-                                                    STR_INIT(":protocol"), STR_INIT(":status") };
+                                                    STR_INIT(":protocol"),  STR_INIT(":status") };
     enum pseudo p;
     switch (name.n) {
     case 5: p = PATH; break;

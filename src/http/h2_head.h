@@ -44,8 +44,8 @@ struct h2_head {
     struct request_head request;
     int status; /* of an answer, 100 to 599, whose fields are `request.fields`; else 0 */
     struct str scheme, authority, protocol; /* pseudo-fields; p NULL: absent */
-    struct framing framing; /* FRAMING_CHUNKED, of an answer FRAMING_CLOSE: a body, until END_STREAM */
-    struct priority priority;               /* RFC 9218 */
+    struct framing framing;   /* FRAMING_CHUNKED, of an answer FRAMING_CLOSE: a body, until END_STREAM */
+    struct priority priority; /* RFC 9218 */
     /* Well-formed for HTTP/2, but over a limit, or nothing that we pass on: an answer is due. Then only
      * `request`'s method, `framing` and `priority` are valid. */
     enum http_error error;

@@ -57,9 +57,9 @@ struct h2 {
     unsigned tag;
     uint8_t life; /* enum h2_life */
     bool is_client;
-    bool is_left;      /* of a client: GOAWAY came */
-    bool leaves_some;  /* streams above left_id are still to be told of */
-    uint32_t left_id;  /* the last stream that the server may have done something with */
+    bool is_left;          /* of a client: GOAWAY came */
+    bool leaves_some;      /* streams above left_id are still to be told of */
+    uint32_t left_id;      /* the last stream that the server may have done something with */
     uint32_t peer_streams; /* SETTINGS_MAX_CONCURRENT_STREAMS */
     const struct h2_limits *limits;
     struct h2_frame_reader reader;

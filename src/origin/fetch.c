@@ -217,7 +217,7 @@ void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
 
 static void on_ended(struct connection *c, int status);
 
-static const struct connection_user user = { fetch_on_space, fetch_on_data, on_ended,
+static const struct connection_user user = { fetch_on_space,   fetch_on_data, on_ended,
                                              fetch_on_written, fetch_on_head, fetch_on_bad };
 
 static void connected(struct fetch *f, struct connection *c)
@@ -761,8 +761,8 @@ static void connection_lost(struct fetch *f, int status)
 {
     CHECK(f->step == FETCH_HEAD || f->step == FETCH_BODY);
     bool is_silent = f->step == FETCH_HEAD && f->in.n == 0 && f->interims == 0;
-    bool can_retry = is_silent && !f->retried &&
-                     ((f->connection->reused && may_be_sent_twice(f)) || was_left_alone(f));
+    bool can_retry =
+        is_silent && !f->retried && ((f->connection->reused && may_be_sent_twice(f)) || was_left_alone(f));
     /* One request that ends each origin must not do so with all of them. */
     if (!can_retry && is_silent && !f->was_lost && may_be_sent_twice(f) &&
         method_is_safe(f->plan.method_name)) {

@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "origin/pool_machine.h"
 
-#define READ_BYTES ((size_t)32768)
-#define OUT_BYTES  ((size_t)65536) /* so much is put together for one write */
+#define READ_BYTES  ((size_t)32768)
+#define OUT_BYTES   ((size_t)65536) /* so much is put together for one write */
 #define ARENA_BYTES 2048
 /* A connection that was silent for so long is asked for a sign of life with the next request, and when a holder
  * loses patience. It is given up when none comes in time: its way may be cut without a word. */
@@ -25,10 +25,10 @@ struct mux {
     struct buf next; /* what is put together meanwhile */
     struct letter work;
     bool work_due, freeing;
-    bool known;    /* the origin's SETTINGS came */
-    bool alone;    /* one lane only */
-    bool retired;  /* no more lanes */
-    bool served;   /* an answer came */
+    bool known;   /* the origin's SETTINGS came */
+    bool alone;   /* one lane only */
+    bool retired; /* no more lanes */
+    bool served;  /* an answer came */
     int64_t heard_ms;
     struct timer sign; /* runs while a sign of life is awaited */
 };
@@ -449,7 +449,8 @@ void mux_on_data(struct mux *m, size_t n)
 
 void mux_on_ended(struct mux *m, int status)
 {
-    end(m, status ? status : UV_ECONNRESET, status == 0 ? "it closed the connection instead of speaking HTTP/2" : NULL);
+    end(m, status ? status : UV_ECONNRESET,
+        status == 0 ? "it closed the connection instead of speaking HTTP/2" : NULL);
 }
 
 /* ---- life ---- */

@@ -13,15 +13,15 @@
 #include "http/h2.h"
 #include "origin/pool.h"
 
-#define MUX_STREAMS 100              /* at once on one connection, if the origin takes so many */
+#define MUX_STREAMS 100                /* at once on one connection, if the origin takes so many */
 #define MUX_WINDOW  ((uint32_t)131072) /* bytes of a body that are kept until its holder takes them */
 
 struct lane {
-    struct connection c; /* what the holder has */
-    struct mux *mux;     /* NULL: the connection is gone */
+    struct connection c;      /* what the holder has */
+    struct mux *mux;          /* NULL: the connection is gone */
     struct h2_stream *stream; /* NULL: it is over */
-    struct link link;    /* in mux->lanes */
-    struct letter letter; /* what it has to tell is told from the loop; or it is freed */
+    struct link link;         /* in mux->lanes */
+    struct letter letter;     /* what it has to tell is told from the loop; or it is freed */
     bool letter_due;
     bool over; /* it has no holder any more */
     /* the answer */

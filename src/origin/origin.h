@@ -32,9 +32,10 @@ struct origin {
     _Atomic int64_t in_use; /* connections in use or being made, of all workers */
     /* fetches that wait for a connection, of all workers: the ordinary ones, and those of low priority */
     _Atomic int64_t waiting, waiting_low;
-    struct lock lock;                 /* guards `pools` and `talk_error` */
-    struct list pools;                /* the workers' entries, to tell them of a free place */
-    char talk_error[ORIGIN_ERROR_MAX]; /* of the last failed handshake, of TLS or HTTP/2; empty: none failed */
+    struct lock lock;  /* guards `pools` and `talk_error` */
+    struct list pools; /* the workers' entries, to tell them of a free place */
+    char
+        talk_error[ORIGIN_ERROR_MAX]; /* of the last failed handshake, of TLS or HTTP/2; empty: none failed */
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
     _Atomic int64_t last_failed_wall_ms;

@@ -51,7 +51,7 @@ struct connection {
     struct stream stream; /* not used in a lane */
     struct mux *mux;      /* it speaks HTTP/2, and has no holder; else NULL */
     struct lane *lane;    /* it is a lane, of which this is a part; else NULL */
-    unsigned tag; /* CONNECTION_TAG while it lives */
+    unsigned tag;         /* CONNECTION_TAG while it lives */
     struct pool_entry *entry;
     struct link link; /* among idle ones; while it is being made: its ticket's */
     struct timer idle;
@@ -89,8 +89,8 @@ struct ticket {
     bool fresh;           /* wants no idle connection */
     /* Set by the asker: it waits behind all others, and gives way to them when the queue is full. */
     bool low;
-    bool plain; /* Set by the asker: it must be HTTP/1.1. */
-    bool alone; /* Set by the asker: a new connection, which nobody shares. */
+    bool plain;              /* Set by the asker: it must be HTTP/1.1. */
+    bool alone;              /* Set by the asker: a new connection, which nobody shares. */
     struct head_limits head; /* set by the asker: of an answer by HTTP/2 */
     bool once; /* Set by the asker: the request cannot be sent again, so no idle connection whose end shows
                 * already. */
@@ -101,12 +101,12 @@ struct ticket {
     struct timer next;  /* the next address, or the next try */
     int64_t connect_timeout_ms;
     enum origin_http2 http2; /* how it may be spoken to */
-    enum reason why;    /* for `failed`, when no address is left */
-    uint32_t tried;     /* a bit for each of the entry's addresses */
-    bool exhausted;     /* all addresses were tried */
-    bool asked_again;   /* the name was resolved again for it */
-    bool only_refused;  /* no address failed in another way */
-    int64_t refused_ms; /* when all addresses first refused and it tried again; 0: never */
+    enum reason why;         /* for `failed`, when no address is left */
+    uint32_t tried;          /* a bit for each of the entry's addresses */
+    bool exhausted;          /* all addresses were tried */
+    bool asked_again;        /* the name was resolved again for it */
+    bool only_refused;       /* no address failed in another way */
+    int64_t refused_ms;      /* when all addresses first refused and it tried again; 0: never */
     /* One of them comes, once, after pool_ask returned POOL_WAIT; none after pool_cancel. */
     void (*ready)(struct ticket *t, struct connection *c);
     void (*failed)(struct ticket *t, enum reason why);

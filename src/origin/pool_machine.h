@@ -31,10 +31,10 @@ struct pool_entry {
     struct origin *origin;
     struct list idle; /* connections, the latest used first */
     size_t idle_n, owned_n;
-    struct list shared;       /* connections that speak HTTP/2 and may get lanes, the oldest first */
-    struct ticket *leader;    /* for whose connection others wait; NULL: none */
-    struct list joined;       /* tickets that wait for it */
-    struct list left;         /* the same, when it has failed, since `left_why` */
+    struct list shared;    /* connections that speak HTTP/2 and may get lanes, the oldest first */
+    struct ticket *leader; /* for whose connection others wait; NULL: none */
+    struct list joined;    /* tickets that wait for it */
+    struct list left;      /* the same, when it has failed, since `left_why` */
     enum reason left_why;
     bool speaks_http1;        /* it has chosen HTTP/1.1 when it was offered HTTP/2 */
     struct list queue;        /* tickets that wait for a place */

@@ -28,8 +28,8 @@ static bool shares(const struct ticket *t)
 /* Would one that is made for it speak HTTP/2, as far as is known? */
 static bool may_lead(const struct ticket *t)
 {
-    return shares(t) && (t->http2 == ORIGIN_HTTP2_ONLY ||
-                         (connect_has_tls(t->entry) && !t->entry->speaks_http1));
+    return shares(t) &&
+           (t->http2 == ORIGIN_HTTP2_ONLY || (connect_has_tls(t->entry) && !t->entry->speaks_http1));
 }
 
 bool share_begin(struct ticket *t, enum reason *why)

@@ -55,6 +55,7 @@ function answer(stream, h, body) {
     stream.write('data: 1\n\n');
     return going.opened.then(() => stream.end('data: 2\n\n'));
   }
+  if (target === '/old-way') return stream.close(http2.constants.NGHTTP2_HTTP_1_1_REQUIRED);
   if (target.startsWith('/wait')) return waiting.push(() => page(stream, 200, { 'cache-control': 'no-store' }, `waited ${target}`));
   if (target.startsWith('/herd')) return waiting.push(() => page(stream, 200, stored, `herd ${target}`));
   return page(stream, 200, { 'cache-control': 'no-store', 'x-version': '2' }, `page ${target}`);
@@ -210,6 +211,8 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     equal((await ask('/4')).body, 'page /4');
     equal(made, 1);
   });
+  if (secure)
+    await cases.check('what the origin wants by HTTP/1.1 goes by it', async () => equal((await ask('/old-way')).body, 'old /old-way'));
   if (secure)
     await cases.check('an upgrade goes by HTTP/1.1', async () => {
       const c = connect();

@@ -36,7 +36,7 @@ const attacks = {
   'second-head': (id) => [head(id, stored), head(id, stored)],
   'reset-head': (id) => reset(id, 2),
   'reset-body': (id) => [head(id, stored), data(id, 'half', false), reset(id, 0)],
-  'large-head': (id) => head(id, [['x-large', 'l'.repeat(15000)], ['x-more', 'm'.repeat(1000)]], true),
+  'large-head': (id) => head(id, [['x-large', 'l'.repeat(15000)], ...Array.from({ length: 50 }, (_, i) => [`x-${i}`, '1'])], true),
   'many-fields': (id) => head(id, Array.from({ length: 400 }, (_, i) => [`x-${i}`, '1']), true),
   'many-interims': (id) => many(65, () => head(id, [], false, '103')),
 };
@@ -58,9 +58,8 @@ const fatal = {
   'settings-flood': () => many(500, () => settings({})),
   'empty-data': (id) => [head(id), many(5000, () => data(id, '', false))],
   'bomb': (id) => frame(type.HEADERS, 5, id, Buffer.concat([Buffer.from([0x88, 0x40, 1, 0x62, 0x7f, 0xf1, 0x1e]), Buffer.alloc(4000, 0x61), Buffer.alloc(12000, 0xbe)])),
-  'too-much': (id) => [head(id, stored), many(20, () => data(id, 'x'.repeat(16384), false))],
 };
-let connections = 0, refused = 0, left = 0, posts = 0, resets = 0;
+let connections = 0, refused = 0, left = 0, posts = 0;
 const live = new Set();
 const server = net.createServer({ noDelay: true }, (s) => {
   let text = Buffer.alloc(0), begun = false, n = 0;
@@ -82,7 +81,6 @@ const server = net.createServer({ noDelay: true }, (s) => {
       text = text.subarray(9 + bytes);
       if (kind === type.SETTINGS && !(flags & 1)) send(settings({}, 1));
       if (kind === type.PING && !(flags & 1)) send(ping(true));
-      if (kind === type.RST_STREAM) resets++;
       if (kind !== type.HEADERS) continue;
       const fields = Object.fromEntries(unblock(payload)), name = fields[':path'].split('?')[0].slice(1);
       seen.push({ id, name, method: fields[':method'], connection: me.n });
@@ -91,8 +89,9 @@ const server = net.createServer({ noDelay: true }, (s) => {
       else if (name in fatal) send(fatal[name](id));
       else if (name === 'refused') send(refused++ === 0 ? reset(id, 7) : good(id));
       else if (name === 'left') send(left++ === 0 ? goaway(id - 2) : good(id));
+      else if (name === 'never') send(reset(id, 7));
       else if (name === 'http11') send(reset(id, 13));
-      else if (name === 'wait') void 0;
+      else if (name === 'flood') send([head(id, [['cache-control', 'no-store']]), many(200, () => data(id, 'x'.repeat(16384), false))]);
       else if (name === 'post') send(posts++ === 0 ? reset(id, 2) : good(id));
       else send(good(id, `page ${name}`, name === 'page' ? [['cache-control', 'no-store']] : stored));
     }
@@ -114,10 +113,8 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
       c.close();
       await freshet.settle();
       await page();
-      const again = connect();
-      await again.send(request(`/${name}`, { 'Cache-Control': 'only-if-cached' }));
-      check(!/; hit/.test((await again.closed().catch(() => again)).text), 'nothing of it is stored');
-      again.close();
+      const again = await ask(`/${name}`, { 'Cache-Control': 'only-if-cached' }).catch(() => null);
+      check(!again || !/; hit/.test(again.fields['cache-status'] ?? ''), 'nothing of it is stored');
     });
   await cases.check('none of these ended the connection', () => check(connections <= 2, `${connections} connections`));
   for (const name of Object.keys(fatal))
@@ -138,8 +135,22 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
   });
   await cases.check('a POST that was refused is sent again, since the origin did nothing with it', async () => {
     refused = 0;
-    equal((await ask('/refused', {}, { method: 'POST', body: 'x' })).status, 200);
+    equal((await ask('/refused', { 'Content-Length': 0 }, { method: 'POST' })).status, 200);
     equal(refused, 2);
+  });
+  await cases.check('but not when its body has gone', async () => {
+    refused = 0;
+    equal((await ask('/refused', {}, { method: 'POST', body: 'x' })).status, 502);
+    equal(refused, 1);
+  });
+  await cases.check('more than a window permits, for a visitor who reads nothing: that one is cut', async () => {
+    const c = connect();
+    c.socket.pause();
+    await c.send(request('/flood'));
+    await freshet.saying('GET test/flood: the origin.s answer is malformed: a message that breaks');
+    c.close();
+    await freshet.settle();
+    await page();
   });
   await cases.check('what a GOAWAY leaves behind is asked again', async () => {
     equal((await ask('/left')).body, 'good');
@@ -150,9 +161,9 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     equal(posts, 1);
   });
   await cases.check('refused without an end: one more try', async () => {
-    refused = -10;
-    equal((await ask('/refused', { 'Cache-Control': 'no-cache' })).status === 502 || refused > -10, true);
-    refused = 5;
+    const before = seen.filter((r) => r.name === 'never').length;
+    equal((await ask('/never')).status, 502);
+    equal(seen.filter((r) => r.name === 'never').length, before + 2);
   });
   await cases.check('a silent connection is asked for a sign of life, and given up', async () => {
     await page();
@@ -165,5 +176,4 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     equal((await r).body, 'page page');
     for (const s of live) s.resume();
   });
-  await cases.check('resets of ours are bounded by what visitors do', async () => check(resets >= 1, 'some'));
 });
