@@ -1,13 +1,14 @@
 /*
  * An HTTP/2 connection (RFC 9113), seen from the server: the client's bytes in, events out; answers in, bytes
- * out. Or seen from the client, which begins streams and is answered. It keeps the rules of the protocol (streams and their states, flow control both ways, settings, header
- * blocks, GOAWAY), what a peer may cost (http/h2_calm), and whose turn it is to send (http/priority). It
- * knows no sockets, no clock and no requests: the caller moves bytes and gives the time.
+ * out. Or seen from the client, which begins streams and is answered. It keeps the rules of the protocol
+ * (streams and their states, flow control both ways, settings, header blocks, GOAWAY), what a peer may cost
+ * (http/h2_calm), and whose turn it is to send (http/priority). It knows no sockets, no clock and no
+ * requests: the caller moves bytes and gives the time.
  *
  * One thread at a time. Events point into the input and into the caller's arena. A stream belongs to the
  * connection; the caller may use it from its H2_HEAD until it calls h2_close, or gets H2_RESET for it. All
  * that is to be sent goes to buffers of the caller's: what a function appends there must be sent in that
- * order.
+ * order. /
  */
 #ifndef HTTP_H2_H
 #define HTTP_H2_H
@@ -56,10 +57,9 @@ struct h2_event {
     struct str data;
     bool last; /* END_STREAM: nothing follows from the client on this stream */
     bool by_us;
-    bool
-        is_unprocessed; /* H2_RESET of a client's stream: the server says that it did nothing with it (§8.7) */
-    uint32_t code;      /* enum h2_code, or what the client sent */
-    const char *text;   /* H2_RESET by us, H2_FAILED: what was wrong, static, for the log */
+    bool is_unprocessed; /* H2_RESET of ours: the server says that it did nothing with it (§8.7) */
+    uint32_t code;       /* enum h2_code, or what the client sent */
+    const char *text;    /* H2_RESET by us, H2_FAILED: what was wrong, static, for the log */
 };
 
 /* Makes a connection; `limits` must outlive it. The first h2_take gives our SETTINGS. Never NULL. Some 0.8

@@ -9,8 +9,8 @@
 #define READ_BYTES  ((size_t)32768)
 #define OUT_BYTES   ((size_t)65536) /* so much is put together for one write */
 #define ARENA_BYTES 2048
-/* A connection that was silent for so long is asked for a sign of life with the next request, and when a holder
- * loses patience. It is given up when none comes in time: its way may be cut without a word. */
+/* A connection that was silent for so long is asked for a sign of life with the next request, and when a
+ * holder loses patience. It is given up when none comes in time: its way may be cut without a word. */
 #define SILENT_MS ((int64_t)10000)
 #define SIGN_MS   ((int64_t)5000)
 

@@ -1,11 +1,11 @@
 /*
- * A connection to an origin that speaks HTTP/2, and its lanes: a lane is one request and its answer, and is to
- * its holder what a connection is (origin/pool.h). The protocol itself is http/h2; here its bytes move, and what
- * it tells goes to the lanes.
+ * A connection to an origin that speaks HTTP/2, and its lanes: a lane is one request and its answer, and is
+ * to its holder what a connection is (origin/pool.h). The protocol itself is http/h2; here its bytes move,
+ * and what it tells goes to the lanes.
  *
- * What a holder does not take is kept in its lane, up to a window (MUX_WINDOW), so a slow visitor holds that lane
- * alone. All is sent from the loop, so that what many requests say at one moment goes out together. All on the
- * worker's thread.
+ * What a holder does not take is kept in its lane, up to a window (MUX_WINDOW), so a slow visitor holds that
+ * lane alone. All is sent from the loop, so that what many requests say at one moment goes out together. All
+ * on the worker's thread. /
  */
 #ifndef ORIGIN_MUX_H
 #define ORIGIN_MUX_H

@@ -42,10 +42,10 @@ struct connection_user {
 struct pool_entry;
 
 /*
- * A connection to an origin. `user` and `ctx` are the holder's; NULL while it is idle. What a holder has may also
- * be a lane: one stream of a connection that speaks HTTP/2, which many share (origin/mux.h). On a connection heads
- * are bytes among others. On a lane they are told apart, and the bytes are those of the bodies alone; it ends with
- * status 0 when the answer is whole.
+ * A connection to an origin. `user` and `ctx` are the holder's; NULL while it is idle. What a holder has may
+ * also be a lane: one stream of a connection that speaks HTTP/2, which many share (origin/mux.h). On a
+ * connection heads are bytes among others. On a lane they are told apart, and the bytes are those of the
+ * bodies alone; it ends with status 0 when the answer is whole. /
  */
 struct connection {
     struct stream stream; /* not used in a lane */
@@ -134,8 +134,8 @@ void pool_hurry(struct ticket *t);
 /* Cancels the ticket: no callback comes. Does nothing when the ticket is not under way. */
 void pool_cancel(struct ticket *t);
 
-/* What a stream does (io/stream.h), for connections and lanes alike. pool_write: `last`: nothing follows; n may be
- * 0 then, on a lane alone. */
+/* What a stream does (io/stream.h), for connections and lanes alike. pool_write: `last`: nothing follows; n
+ * may be 0 then, on a lane alone. */
 void pool_read_start(struct connection *c);
 void pool_read_stop(struct connection *c);
 enum stream_write pool_write(struct connection *c, const struct iovec *iov, unsigned n, bool last);

@@ -67,14 +67,15 @@ extern const struct stream_notices pool_notices;
 void pool_finish(struct ticket *t);
 /* Ends a ticket that has a place: it fails, and the place is free. */
 void pool_give_up(struct ticket *t, enum reason why);
-/* Is the connection not to get new requests: too old, or its origin was believed otherwise when it was made? */
+/* Is the connection not to get new requests: too old, or its origin was believed otherwise when it was made?
+ * */
 bool pool_is_too_old(const struct connection *c);
 
 /* ---- share.c ---- */
 
 void share_init(struct pool_entry *e);
-/* Begins to get a connection for a ticket that has a place: joins one that is being made, or connects. false: as
- * connect_begin. */
+/* Begins to get a connection for a ticket that has a place: joins one that is being made, or connects. false:
+ * as connect_begin. */
 bool share_begin(struct ticket *t, enum reason *why);
 /* Returns a lane for it on a connection that there is. NULL: none has room. */
 struct connection *share_take(struct ticket *t);
@@ -101,8 +102,8 @@ bool connect_begin(struct ticket *t, enum reason *why);
 void connect_cancel(struct ticket *t);
 /* The `connected` notice of the stream. */
 void connect_done(struct stream *s, int status);
-/* A connection that speaks HTTP/2 has the origin's SETTINGS, or has ended before it had them. `text`: why; NULL:
- * it broke with `status`. */
+/* A connection that speaks HTTP/2 has the origin's SETTINGS, or has ended before it had them. `text`: why;
+ * NULL: it broke with `status`. */
 void connect_settled(struct connection *c);
 void connect_unsettled(struct connection *c, int status, const char *text);
 

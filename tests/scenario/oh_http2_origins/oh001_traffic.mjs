@@ -1,6 +1,6 @@
 // All that goes to an origin goes by HTTP/2 as well, to https:// by ALPN and in clear by prior knowledge: many requests on one connection, pages of any
 // length, uploads, events, HEAD, 304, interim heads and trailers. Upgrades, and origins that choose it, get HTTP/1.1.
-// CACHING.md 5.1, 3.6
+// hostile h2-08
 import fs from 'node:fs';
 import http2 from 'node:http2';
 import path from 'node:path';
@@ -107,6 +107,14 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     equal(last().fields.cookie, 'a=1');
     equal(last().fields['x-own'], 'mine');
     check(!('host' in last().fields) && !('connection' in last().fields), 'no fields of connections');
+  });
+  await cases.check('what would be two requests reaches the origin as one, or not at all', async () => {
+    for (const [name, value] of [['X-Two', 'a\rGET /two HTTP/1.1'], ['X-Two', 'a\0b'], ['X Two', 'a']]) equal((await ask('/one', { [name]: value })).status, 400);
+    equal((await ask('/one%0d%0aGET%20/two')).status, 400);
+    equal((await ask('/one', { ':path': '/two' })).status, 400);
+    equal((await ask('/one', { Connection: 'X-Own', 'X-Own': 'mine', 'Keep-Alive': '5', 'Proxy-Connection': 'close' })).status, 200);
+    for (const name of ['x-own', 'keep-alive', 'proxy-connection', 'connection']) check(!(name in last().fields), name);
+    check(!seen.some((r) => r.target === '/two'), 'one request');
   });
   await cases.check('another on the same connection', async () => {
     equal((await ask('/2')).body, 'page /2');

@@ -1,6 +1,6 @@
 // What an origin may say by HTTP/2 that breaks its rules, or costs more than it should: the answer is cut and never stored as whole, a flood ends the
 // connection, what the origin says it has not done is asked again, and other requests go on.
-// hostile h2-20, h2-21, h3-07
+// scenarios F16; hostile h2-09, h2-10, h2-11, h2-12, h2-14
 import net from 'node:net';
 import { block, frame, number, ping, preface, reset, settings, type, unblock, window_update } from '../h2.mjs';
 import { check, equal, request, scenario, soon } from '../lib.mjs';
