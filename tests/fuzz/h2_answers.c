@@ -1,6 +1,6 @@
 /* Bytes of an HTTP/2 server, to a client that has asked three times, break no invariant and are told the same
- * however they are cut; what we take for an answer without a fault nghttp2's session takes as well. A first SETTINGS
- * is put in front, unless the input begins with one. */
+ * however they are cut; what we take for an answer without a fault nghttp2's session takes as well. A first
+ * SETTINGS is put in front, unless the input begins with one. */
 #include "h2_asker.h"
 
 #include <nghttp2/nghttp2.h>

@@ -1,5 +1,5 @@
-/* nghttp2's session as the server: it finds no fault in what we ask, and we find none in what it answers. Then
- * servers that break a rule (RFC 9113), or say what they have not done. */
+/* nghttp2's session as the server: it finds no fault in what we ask, and we find none in what it answers.
+ * Then servers that break a rule (RFC 9113), or say what they have not done. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -174,8 +174,8 @@ static void they_agree(void **state)
 
 /* ---- rows ---- */
 
-/* What a server says behind its SETTINGS, in the letters of `say`, to a client that has asked a GET, a HEAD and a
- * POST on streams 1, 3 and 5, and what is to be told. */
+/* What a server says behind its SETTINGS, in the letters of `say`, to a client that has asked a GET, a HEAD
+ * and a POST on streams 1, 3 and 5, and what is to be told. */
 struct row {
     const char *section, *said, *told;
 };
