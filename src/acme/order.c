@@ -107,6 +107,25 @@ static bool post(struct order *o, struct str url, struct str payload, int64_t no
     return false;
 }
 
+/* The CA has taken the message, and says no. */
+static bool is_refused(const struct order *o)
+{
+    return o->trouble.status >= 400 && o->trouble.status < 500 && o->trouble.status != 429;
+}
+
+/* A CA refuses what it was told before, by the process before us or by ourselves when the answer was lost. So
+ * after a refusal: has what is at the URL gone on from the status that it had? */
+static bool has_gone_on(struct order *o, struct str url, const char *from, int64_t now_ms)
+{
+    struct session_trouble second = { .retry_after_ms = -1 };
+    json_t *body = NULL;
+    bool has = is_refused(o) && session_post(o->rules.session, url, STR_NONE, now_ms, &body, &second) &&
+               text_of(body, "status").n > 0 && !is_status(body, from);
+    json_decref(body);
+    session_trouble_fini(&second);
+    return has;
+}
+
 /* What the CA asked for with its last answer, else a little longer each time. */
 static int64_t next_poll_ms(struct order *o, int64_t now_ms)
 {
@@ -263,7 +282,7 @@ static bool look(struct order *o, int64_t now_ms)
     json_t *body;
     if (!session_post(o->rules.session, buf_str(&o->rules.record->order), STR_NONE, now_ms, &body,
                       &o->trouble)) {
-        if (o->trouble.status >= 400 && o->trouble.status < 500 && o->trouble.status != 429)
+        if (is_refused(o))
             drop(o);
         go(o, STATE_FAILED);
         return false;
@@ -365,6 +384,15 @@ static struct str url_at(const struct order *o)
     return str_from(json_string_value(json_array_get(json_object_get(o->body, "authorizations"), o->at)));
 }
 
+static bool let_look(struct order *o, struct str url, int64_t now_ms)
+{
+    if (session_post(o->rules.session, url, STR("{}"), now_ms, NULL, &o->trouble) ||
+        has_gone_on(o, url_at(o), "pending", now_ms))
+        return true;
+    go(o, STATE_FAILED);
+    return false;
+}
+
 static void begin_challenge(struct order *o, const json_t *authorization, int64_t now_ms)
 {
     const json_t *challenge = challenge_of(o, authorization);
@@ -387,7 +415,7 @@ static void begin_challenge(struct order *o, const json_t *authorization, int64_
     }
     /* "processing": the one before us has said that the CA may look. */
     if (show(o, name, text_of(challenge, "token")) &&
-        (is_status(challenge, "processing") || post(o, text_of(challenge, "url"), STR("{}"), now_ms, NULL)))
+        (is_status(challenge, "processing") || let_look(o, text_of(challenge, "url"), now_ms)))
         go(o, STATE_VALIDATE);
 }
 
@@ -452,11 +480,16 @@ static void step_finalize(struct order *o, int64_t now_ms)
     buf_add(&payload, STR("{\"csr\":\""));
     base64url_add(&payload, der.p, der.n);
     buf_add(&payload, STR("\"}"));
-    if (post(o, text_of(o->body, "finalize"), buf_str(&payload), now_ms, &body)) {
+    if (session_post(o->rules.session, text_of(o->body, "finalize"), buf_str(&payload), now_ms, &body,
+                     &o->trouble)) {
         take_body(o, body);
         follow(o);
-    } else if (o->trouble.status >= 400 && o->trouble.status < 500 && o->trouble.status != 429) {
-        drop(o);
+    } else if (has_gone_on(o, buf_str(&o->rules.record->order), "ready", now_ms)) {
+        go(o, STATE_ISSUE);
+    } else {
+        if (is_refused(o))
+            drop(o);
+        go(o, STATE_FAILED);
     }
     buf_fini(&der);
     buf_fini(&payload);

@@ -1,5 +1,6 @@
 // What scenarios with ACME are made of: names that lead to this machine, a CA (Debian's pebble), and the way from its questions to freshet's sockets.
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import dgram from 'node:dgram';
 import fs from 'node:fs';
 import https from 'node:https';
@@ -185,6 +186,8 @@ export class FakeCa {
       let text = '';
       q.setEncoding('utf8').on('data', (d) => (text += d)).on('end', async () => {
         const [, what, id] = q.url.split('/');
+        const { jwk } = text ? JSON.parse(Buffer.from(JSON.parse(text).protected, 'base64url')) : {};
+        if (what === 'newAccount') this.jwk = jwk;
         const payload = text && JSON.parse(text).payload ? JSON.parse(Buffer.from(JSON.parse(text).payload, 'base64url')) : null;
         this.asked.push([what, payload, id]);
         const a = (await this.on[what]?.(payload, id, () => this.#usual(what, id, payload))) ?? this.#usual(what, id, payload);
@@ -195,5 +198,41 @@ export class FakeCa {
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     this.url = `https://localhost:${server.address().port}`;
     return this;
+  }
+}
+
+// One that wants a proof for each name, and has no hurry: who runs the test looks at what freshet shows, and says `believe`.
+export class ProvingCa extends FakeCa {
+  constructor() {
+    super();
+    const more = (usual, id) => {
+      const a = usual();
+      return { ...a, body: { ...a.body, status: this.orders[id].status, authorizations: [`${this.url}/authorization/${id}`] } };
+    };
+    this.on.newOrder = (_, __, usual) => {
+      const a = usual(), id = this.orders.length - 1;
+      this.orders[id].status = 'pending';
+      return more(() => a, id);
+    };
+    this.on.order = (_, id, usual) => more(usual, id);
+    this.on.authorization = (_, id) => {
+      const { identifiers: [identifier], believed } = this.orders[id], status = believed ? 'valid' : 'pending';
+      return { body: { status, identifier, challenges: ['http-01', 'tls-alpn-01', 'dns-01'].map((type) =>
+        ({ type, status, token: `token${id}`, url: `${this.url}/challenge/${id}` })) } };
+    };
+    this.on.challenge = (_, id) => (this.orders[id].believed ? { status: 400, body: { type: 'urn:ietf:params:acme:error:malformed',
+      detail: 'Cannot update challenge with status valid, only status pending' } } : { body: {} });
+  }
+
+  believe(id) {
+    Object.assign(this.orders[id], { believed: true, status: 'ready' });
+  }
+
+  // What it wants to see: the name, the token, and what shows that they are of one hand (RFC 8555 §8.1), as it is and as a digest.
+  proof(id) {
+    const { crv, kty, x, y } = this.jwk;
+    const sum = (t) => createHash('sha256').update(t).digest();
+    const authorization = `token${id}.${sum(JSON.stringify({ crv, kty, x, y })).toString('base64url')}`;
+    return { name: this.orders[id].identifiers[0].value, token: `token${id}`, authorization, digest: sum(authorization) };
   }
 }

@@ -72,16 +72,20 @@ await scenario({ yaml }, async ({ cases, freshet, origin }) => {
   });
   await cases.check('what is revoked already is good', async () => {
     ca.on.revokeCert = () => ({ status: 400, body: problem('alreadyRevoked', 'was before') });
+    const old = await serial();
     const r = await verb('revoke', 'shop.example');
     equal(r.status, 0, r.stderr);
+    await soon(async () => (await serial()) !== old);
   });
   await cases.check('what the CA refuses is said once, and left', async () => {
     ca.on.revokeCert = () => ({ status: 403, body: problem('unauthorized', 'not yours') });
+    const old = await serial();
     const r = await verb('revoke', 'shop.example', '--reason', 'keyCompromise');
     equal(r.status, 1);
     check(/the CA says: not yours .*It is not tried again/.test(r.stderr), r.stderr);
     const n = ca.count('revokeCert');
-    await soon(() => !record().wanted); // the new key comes all the same
+    await soon(async () => (await serial()) !== old); // the new key comes all the same
+    await soon(() => !record().wanted);
     await freshet.advance('1d');
     equal(ca.count('revokeCert'), n);
   });
