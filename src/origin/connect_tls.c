@@ -142,10 +142,12 @@ bool connect_shook(struct connection *c, int status)
 
 void connect_late(const struct connection *c)
 {
-    if (connect_has_tls(c->entry))
-        origin_distrusted(c->entry->origin, tls_was_reached(&c->stream)
-                                                ? STR("it was reached, but the TLS handshake took too long")
-                                                : STR_NONE);
+    struct str text = STR_NONE;
+    if (c->mux)
+        text = STR("it was reached, but did not begin to speak HTTP/2 in time");
+    else if (connect_has_tls(c->entry) && tls_was_reached(&c->stream))
+        text = STR("it was reached, but the TLS handshake took too long");
+    origin_distrusted(c->entry->origin, text);
 }
 
 bool pool_is_refused(struct connection *c, int status)

@@ -100,6 +100,19 @@ static void tell_end(struct lane *l)
     l->c.user->ended(&l->c, l->end_status);
 }
 
+/* Gives back the memory of bytes that the holder has. */
+static void forget_taken(struct lane *l)
+{
+    if (l->taken < l->in.n && l->taken < MUX_WINDOW / 4)
+        return;
+    l->in.n -= l->taken;
+    if (l->in.n)
+        memmove(l->in.p, l->in.p + l->taken, l->in.n);
+    else
+        buf_fini(&l->in);
+    l->taken = 0;
+}
+
 /* Tells what the holder has not been told. */
 static void tell(struct lane *l)
 {
@@ -109,10 +122,7 @@ static void tell(struct lane *l)
     }
     if (l->c.user && l->in.n > l->taken)
         l->taken += give(l, str_from_index(buf_str(&l->in), l->taken));
-    if (l->in.n && l->in.n == l->taken) {
-        buf_fini(&l->in);
-        l->taken = 0;
-    }
+    forget_taken(l);
     if (l->c.user)
         tell_end(l);
 }
@@ -169,14 +179,13 @@ static void cut(struct lane *l, int status)
 
 /* ---- the end of the connection ---- */
 
-static void say_broken(struct mux *m, const char *text)
+static void say_broken(struct mux *m, const char *text, const char *so)
 {
     char held[LOG_HELD_MAX] = "";
     struct origin *o = m->c->entry->origin;
-    count(pool_of(m)->counters, COUNTER_ORIGIN_HTTP2_ERRORS);
     if (log_valve_opens(&o->http2_said, now_of(m), held))
-        log_warning(pool_of(m)->log, "origin", "%.*s breaks the rules of HTTP/2: %s; the connection ends%s",
-                    STR_ARG(o->name), text, held);
+        log_warning(pool_of(m)->log, "origin", "%.*s breaks the rules of HTTP/2: %s; %s%s", STR_ARG(o->name),
+                    text, so, held);
 }
 
 /* Sends what is left to say, if the way is free. */
@@ -327,7 +336,7 @@ static void work(struct letter *letter)
         return;
     send_all(m);
     /* Our own patience may have ended outside of a reading. */
-    if (h2_read(m->h2, &nothing, now_of(m), &m->heads, &e) == H2_FAILED)
+    if (h2_is_over(m->h2) && h2_read(m->h2, &nothing, now_of(m), &m->heads, &e) == H2_FAILED)
         failed(m, &e);
     close_unused(m);
 }
@@ -384,10 +393,12 @@ static void on_reset(struct lane *l, const struct h2_event *e)
     l->c.unprocessed = e->is_unprocessed;
     l->c.wants_http1 = e->code == H2_HTTP_1_1_REQUIRED;
     cut(l, UV_ECONNRESET);
-    if (e->by_us && !was_whole)
-        l->c.user->bad(&l->c, HTTP_ERROR_HTTP2_MESSAGE);
-    else
+    if (!e->by_us || was_whole) {
         tell_end(l);
+        return;
+    }
+    say_broken(l->mux, e->text, "that answer is lost");
+    l->c.user->bad(&l->c, HTTP_ERROR_HTTP2_MESSAGE);
 }
 
 static void on_event(enum h2_event_kind kind, struct lane *l, const struct h2_event *e)
@@ -408,8 +419,10 @@ static void on_event(enum h2_event_kind kind, struct lane *l, const struct h2_ev
 static void failed(struct mux *m, const struct h2_event *e)
 {
     bool known = m->known;
-    if (known)
-        say_broken(m, e->text);
+    if (known) {
+        count(pool_of(m)->counters, COUNTER_ORIGIN_HTTP2_ERRORS);
+        say_broken(m, e->text, "the connection ends");
+    }
     end(m, UV_ECONNRESET, known ? NULL : "what it says is no HTTP/2");
 }
 
@@ -465,7 +478,7 @@ void mux_start(struct connection *c, const struct head_limits *head, bool alone)
     m->limits.stream_window = MUX_WINDOW;
     m->limits.head = *head;
     m->limits.block_bytes = head->fields_bytes + 4096;
-    m->limits.block_frames = 2 + (unsigned)(m->limits.block_bytes / 4096);
+    m->limits.block_frames = 16 + (unsigned)(m->limits.block_bytes / 4096);
     m->h2 = h2_new_client(&m->limits);
     m->heard_ms = now_of(m);
     list_init(&m->lanes);
@@ -480,6 +493,9 @@ void mux_free(struct mux *m)
         m->freeing = true; /* its letter is on its way */
         return;
     }
+    CHECK(!timer_is_running(&m->sign) && list_is_empty(&m->lanes));
+    if (m->h2) /* it was given up while it was being made */
+        h2_free(m->h2);
     arena_fini(&m->heads);
     buf_fini(&m->next);
     buf_fini(&m->out);

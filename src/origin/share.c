@@ -22,14 +22,14 @@ void pool_unshare(struct connection *c)
 /* May it share a connection with others? */
 static bool shares(const struct ticket *t)
 {
-    return t->http2 != ORIGIN_HTTP2_OFF && !t->alone;
+    return !t->alone &&
+           (t->http2 == ORIGIN_HTTP2_ONLY || (t->http2 == ORIGIN_HTTP2_AUTO && connect_has_tls(t->entry)));
 }
 
 /* Would one that is made for it speak HTTP/2, as far as is known? */
 static bool may_lead(const struct ticket *t)
 {
-    return shares(t) &&
-           (t->http2 == ORIGIN_HTTP2_ONLY || (connect_has_tls(t->entry) && !t->entry->speaks_http1));
+    return shares(t) && (t->http2 == ORIGIN_HTTP2_ONLY || !t->entry->speaks_http1);
 }
 
 bool share_begin(struct ticket *t, enum reason *why)

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
+import net from 'node:net';
 import path from 'node:path';
 import { check, equal, gate, scenario, soon } from '../lib.mjs';
 import { authority, signed } from '../tls.mjs';
@@ -26,6 +27,9 @@ async function start(name, server, tls) {
 }
 const servers = { h2c: http2.createServer(), h1: http.createServer(), new: http2.createSecureServer({ ...pair, allowHTTP1: true }), old: https.createServer(pair) };
 const at = { h2c: await start('h2c', servers.h2c), h1: await start('h1', servers.h1), new: await start('new', servers.new, true), old: await start('old', servers.old, true) };
+const mute = net.createServer((s) => s.on('error', () => {}).resume());
+await new Promise((r) => mute.listen(0, '127.0.0.1', r));
+at.mute = `http://127.0.0.1:${mute.address().port}`;
 const site = (host, origin, http2, more = '') => `
   ${host}:
     hosts: [${host}]
@@ -33,11 +37,11 @@ const site = (host, origin, http2, more = '') => `
     origin_http2: ${http2}${more}`;
 const yaml = (turned = 'auto') => `origin_ca: ${path.resolve('ca.pem')}
 workers: 1
-sites:${site('clear', at.h2c, 'only')}${site('plain', at.h1, 'auto')}${site('wrong', at.h1, 'only')}${site('old', at.old, 'auto')}${site('stubborn', at.old, 'only')}${
+sites:${site('clear', at.h2c, 'only')}${site('plain', at.h1, 'auto')}${site('wrong', at.h1, 'only')}${site('mute', at.mute, 'only')}${site('old', at.old, 'auto')}${site('stubborn', at.old, 'only')}${
   site('turned', at.new, turned)}${site('both', `["${at.new}", "${at.old}"]`, 'auto')}${
   site('checked', at.h2c, 'only', '\n    health:\n      path: /well\n      every: 1s')}`;
 
-await scenario({ yaml: () => yaml() }, async ({ ask, cases, freshet }) => {
+await scenario({ yaml: () => yaml() }, async ({ ask, cases, connect, freshet }) => {
   const get = (host, target = '/') => ask(target, { Host: host });
   await cases.check('in clear: only is HTTP/2, auto is HTTP/1.1', async () => {
     equal((await get('clear')).body, 'h2c 2.0');
@@ -72,6 +76,25 @@ await scenario({ yaml: () => yaml() }, async ({ ask, cases, freshet }) => {
     await freshet.saying('what it says is no HTTP/2|it closed the connection instead of speaking HTTP/2');
     equal((await get('stubborn')).status, 502);
     await freshet.saying('it chose HTTP/1.1, and origin_http2 is only');
+  });
+  await cases.check('only, of one that says nothing: 504, all who wait for that connection together', async () => {
+    const all = Array.from({ length: 5 }, (_, i) => get('mute', `/${i}`));
+    await freshet.until('fetches', '==', 5);
+    equal((await freshet.gauges()).origin_connects_total >= 1, true);
+    await freshet.meanwhile('6s', async () => (await freshet.gauges()).fetches === 0);
+    for (const r of await Promise.all(all)) equal(r.status, 504);
+    await freshet.saying('it was reached, but did not begin to speak HTTP/2 in time');
+  });
+  await cases.check('who waits for one that is being made takes over when its first leaves', async () => {
+    const c = connect(), before = (await freshet.gauges()).fetches_total;
+    await c.send('POST /a HTTP/1.1\r\nHost: mute\r\nContent-Length: 0\r\n\r\n');
+    await freshet.until('fetches_total', '==', before + 1);
+    const r = get('mute', '/b');
+    await freshet.until('fetches_total', '==', before + 2);
+    c.close();
+    await freshet.until('fetches', '==', 1);
+    await freshet.meanwhile('6s', async () => (await freshet.gauges()).fetches === 0);
+    equal((await r).status, 504);
   });
   await cases.check('status says which', async () => {
     equal((await get('clear')).body, 'h2c 2.0');
