@@ -13,7 +13,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Doptimization=1 -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz faults differential crash sim sim-faults upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz faults differential crash sim sim-faults systemd upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -92,6 +92,7 @@ crash: dev
 faults: dev all
 	@tools/deps.sh build test
 	node tests/faults/faults.mjs --seconds $(SECONDS) build-dev/src/freshet
+	node tests/faults/faults.mjs --upgrade --seconds $(SECONDS) build-dev/src/freshet
 	node tests/faults/faults.mjs --seconds $(SECONDS) --call malloc build/freshet
 
 # Our reading of streams of requests against Node's, for SECONDS (make test: 20).
@@ -103,12 +104,16 @@ ROUNDS_OF_UPGRADES = $(or $(ROUNDS),100)
 upgrades: dev
 	UPGRADE_ROUNDS=$(ROUNDS_OF_UPGRADES) FRESHET=build-dev/src/freshet node tests/stress/upgrade.mjs
 
+# The unit under a real systemd, in a small machine of its own; no part of `make test` (tests/systemd/run.sh says what it needs).
+systemd: all
+	@tests/systemd/run.sh build/freshet
+
 # Simulated worlds, one a seed, for SECONDS; with SEED that one only, or WORLDS from it on (docs/decisions/066-a-simulated-world.md).
 sim: build-sim/build.ninja
 	@ninja -C build-sim tests/sim/sim
 	@build-sim/tests/sim/sim --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(WORLDS),--worlds $(WORLDS)) $(if $(LENGTH),--length $(LENGTH))
 
-# Puts twelve faults into a copy of the sources, one by one, and says how long each takes to be found.
+# Puts faults into a copy of the sources, one by one, and says how long each takes to be found.
 sim-faults:
 	@tools/deps.sh build test
 	@node tests/sim/faults.mjs $(T)

@@ -270,7 +270,7 @@ static int64_t kept_until(const struct request *x, const struct facts *f)
 
 static bool is_kept(const struct request *x, const struct facts *f)
 {
-    return kept_until(x, f) > f->now.mono_ms;
+    return f->stored && kept_until(x, f) > f->now.mono_ms;
 }
 
 static enum outcome refreshing(const struct facts *f, const struct release *keeps)
@@ -583,7 +583,10 @@ static void write_codings(const struct request *x, const struct object *o, struc
         answer_str(w, "coding", accept_codings[c]);
         answer_bool(w, "worth_it", coded != NULL);
         if (coded) {
-            answer_int(w, "level", coded->level);
+            if (coded->level == CODED_OWN)
+                answer_bool(w, "is_origins", true);
+            else
+                answer_int(w, "level", coded->level);
             answer_int(w, "body_bytes", (int64_t)body_length(coded->body));
         }
         answer_close(w, '}');

@@ -55,16 +55,14 @@ static unsigned digits_of(uint64_t value)
 }
 
 /* Each hit writes two or three numbers: they are written in place, two digits a step. */
-void buf_add_u64(struct buf *b, uint64_t value)
+static inline char *put_digits(char *to, uint64_t value, unsigned n)
 {
     static const char pairs[] = "0001020304050607080910111213141516171819"
                                 "2021222324252627282930313233343536373839"
                                 "4041424344454647484950515253545556575859"
                                 "6061626364656667686970717273747576777879"
                                 "8081828384858687888990919293949596979899";
-    unsigned n = digits_of(value);
-    char *p = buf_room(b, n) + n;
-    b->n += n;
+    char *p = to + n;
     for (; value > UINT32_MAX; value /= 100)
         memcpy(p -= 2, pairs + value % 100 * 2, 2);
     uint32_t rest = (uint32_t)value; /* quicker to divide */
@@ -74,6 +72,19 @@ void buf_add_u64(struct buf *b, uint64_t value)
         *--p = (char)('0' + rest);
     else
         memcpy(p - 2, pairs + rest * 2, 2);
+    return to + n;
+}
+
+char *buf_put_u64(char *to, uint64_t value)
+{
+    return put_digits(to, value, digits_of(value));
+}
+
+void buf_add_u64(struct buf *b, uint64_t value)
+{
+    unsigned n = digits_of(value);
+    put_digits(buf_room(b, n), value, n);
+    b->n += n;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

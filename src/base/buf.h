@@ -48,6 +48,9 @@ static inline void buf_add_char(struct buf *b, char c)
     *buf_room(b, 1) = c;
     b->n++;
 }
+/* Writes the value in decimal digits to `to`, which has room for BUF_U64_MOST. Returns the place behind it. */
+#define BUF_U64_MOST 20
+char *buf_put_u64(char *to, uint64_t value);
 /* Append the value in decimal digits, and formatted text. */
 void buf_add_u64(struct buf *b, uint64_t value);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);

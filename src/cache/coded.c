@@ -146,7 +146,7 @@ static struct codings *codings_made(struct object *o)
         return none;
     }
     memory_charge(m, (int64_t)memory_cost(sizeof(*all)));
-    evict_weigh(object_cache(o)->evict, &o->evict, memory_cost(sizeof(*all)));
+    object_weigh(o);
     return all;
 }
 
@@ -189,20 +189,33 @@ static struct etag plain_etag(const struct object *o, char room[OBJECT_TAG_BYTES
     return tag;
 }
 
-static struct coded *coded_new(const struct object *o, enum coding coding, int level, bool best)
+struct response *coded_head(const struct object *o, enum coding coding, int level, bool weak)
 {
-    struct memory *m = &object_cache(o)->memory;
     struct arena a;
     char room[OBJECT_TAG_BYTES];
     arena_init(&a, 256);
     struct etag plain = plain_etag(o, room);
+    plain.weak |= weak;
     struct str etag = plain.opaque.n ? etag_of_coding(plain, coding, level, &a) : STR_NONE;
+    struct response *r =
+        response_of_coding(&object_cache(o)->memory, o->response, accept_codings[coding], etag);
+    arena_fini(&a);
+    return r;
+}
+
+/* Takes over the response and *body. */
+static struct coded *coded_new(const struct object *o, enum coding coding, int level, bool best,
+                               struct response *response, struct body **body)
+{
+    struct memory *m = &object_cache(o)->memory;
     struct coded *x = memory_zero(m, sizeof(*x));
-    x->response = response_of_coding(m, o->response, accept_codings[coding], etag);
+    CHECK(*body);
+    x->response = response;
+    x->body = *body;
+    *body = NULL;
     x->coding = (uint8_t)coding;
     x->level = (uint8_t)level;
     atomic_init(&x->is_best, best);
-    arena_fini(&a);
     memory_charge(m, charge_of(x));
     return x;
 }
@@ -216,19 +229,49 @@ static void publish(struct object *o, struct codings *all, size_t at, struct cod
     atomic_fetch_add_explicit(&c->coded, 1, memory_order_relaxed);
     count_bytes(c, bytes);
     atomic_store_explicit(&all->of[at], x, memory_order_release);
-    evict_weigh(c->evict, &o->evict, (size_t)bytes);
+    object_weigh(o);
+}
+
+static void attach(struct object *o, enum coding coding, int level, bool best, bool weak, struct body **body)
+{
+    struct codings *all = codings_of(o);
+    size_t at = place_of(coding);
+    CHECK(all);
+    publish(o, all, at, coded_new(o, coding, level, best, coded_head(o, coding, level, weak), body));
+    set_state(all, at, best ? CODED_FINAL : CODED_IDLE);
 }
 
 void coded_attach(struct object *o, enum coding coding, int level, bool best, struct body **body)
 {
+    attach(o, coding, level, best, false, body);
+}
+
+void coded_attach_poured(struct object *o, enum coding coding, int level, struct body **body)
+{
+    attach(o, coding, level, false, true, body);
+}
+
+void coded_keep_own(struct object *o, enum coding coding, struct str etag, struct body **body)
+{
+    struct codings *all = codings_made(o);
+    size_t at = place_of(coding);
+    CHECK(object_state(o) == OBJECT_HEAD && o->stored);
+    atomic_store_explicit(&all->state[at], CODED_BUSY, memory_order_relaxed); /* nobody else looks yet */
+    struct response *r =
+        response_of_coding(&object_cache(o)->memory, o->response, accept_codings[coding], etag);
+    publish(o, all, at, coded_new(o, coding, CODED_OWN, true, r, body));
+    set_state(all, at, CODED_FINAL);
+}
+
+/* The bytes are the same, so their tag is. */
+static void inherit_own(struct object *o, enum coding coding, const struct coded *x, struct body **body)
+{
     struct codings *all = codings_of(o);
     size_t at = place_of(coding);
-    CHECK(all && *body);
-    struct coded *x = coded_new(o, coding, level, best);
-    x->body = *body;
-    *body = NULL;
-    publish(o, all, at, x);
-    set_state(all, at, best ? CODED_FINAL : CODED_IDLE);
+    struct response *r = response_of_coding(&object_cache(o)->memory, o->response, accept_codings[coding],
+                                            response_value(x->response, FIELD_ETAG));
+    publish(o, all, at, coded_new(o, coding, CODED_OWN, true, r, body));
+    set_state(all, at, CODED_FINAL);
 }
 
 void coded_inherit(struct object *o, const struct object *from)
@@ -243,10 +286,12 @@ void coded_inherit(struct object *o, const struct object *from)
         if ((!x && !useless) || !coded_claim(o, c, false))
             continue;
         struct body *body = x ? body_ref(x->body) : NULL;
-        if (body)
-            coded_attach(o, c, x->level, x->is_best, &body);
-        else
+        if (!body)
             coded_give_up(o, c, true);
+        else if (x->level == CODED_OWN)
+            inherit_own(o, c, x, &body);
+        else
+            attach(o, c, x->level, x->is_best, x->response->etag_is_weak, &body);
     }
 }
 

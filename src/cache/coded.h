@@ -20,10 +20,12 @@ struct coded {
     struct body *body;
     struct coded *older; /* what it took the place of: somebody may read it still */
     uint8_t coding;      /* enum coding */
-    uint8_t level;
+    uint8_t level;       /* CODED_OWN: the origin's, with its ETag */
     /* of the level for pages that are asked for often, or no such level makes it shorter */
     _Atomic bool is_best;
 };
+
+#define CODED_OWN 255
 
 struct codings;
 
@@ -45,6 +47,14 @@ int coded_level(const struct site_settings *site, enum coding coding, bool best)
 bool coded_claim(struct object *o, enum coding coding, bool best);
 /* Adds it. Takes over *body, whole, and clears it. */
 void coded_attach(struct object *o, enum coding coding, int level, bool best, struct body **body);
+/* Does the same with a body that nobody could make once more, byte for byte: its ETag is a weak one. */
+void coded_attach_poured(struct object *o, enum coding coding, int level, struct body **body);
+/* The origin sent the body in that coding, with that ETag (empty: none), and it was decoded: adds it, without
+ * a claim, just before object_seal, on the fetch's thread. It stays as it is. Takes over *body, whole,
+ * and clears it. */
+void coded_keep_own(struct object *o, enum coding coding, struct str etag, struct body **body);
+/* Makes the head of that coding of an object from HEAD on. `weak`: its ETag is. The caller owns it. */
+struct response *coded_head(const struct object *o, enum coding coding, int level, bool weak);
 /* It was not made. `useless`: nor will it ever be, since it is hardly shorter. */
 void coded_give_up(struct object *o, enum coding coding, bool useless);
 

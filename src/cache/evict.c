@@ -153,14 +153,16 @@ bool evict_move(struct evict *e, struct evict_item *i, struct evict_item *to,
     return may;
 }
 
-void evict_weigh(struct evict *e, struct evict_item *i, size_t bytes)
+void evict_weigh(struct evict *e, struct evict_item *i, uint32_t (*weigh)(const struct evict_item *i))
 {
     lock_take(&e->lock);
     if (i->queue != EVICT_NONE) {
-        uint32_t more = bytes < UINT32_MAX - i->weight ? (uint32_t)bytes : UINT32_MAX - i->weight;
-        *weight_of(e, (enum evict_queue)i->queue) += more;
-        e->held_weight += i->holders ? more : 0;
-        i->weight += more;
+        uint32_t before = i->weight, now = weigh(i);
+        uint64_t *queued = weight_of(e, (enum evict_queue)i->queue);
+        *queued = *queued - before + now;
+        if (i->holders)
+            e->held_weight = e->held_weight - before + now;
+        i->weight = now;
     }
     unlock(e);
 }

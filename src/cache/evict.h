@@ -19,8 +19,8 @@ enum evict_queue { EVICT_NONE, EVICT_SMALL, EVICT_MAIN };
 struct evict_item {
     struct link link;
     uint32_t fingerprint; /* of its key: the same when it returns */
-    /* Not 0. While it is queued it grows under the lock alone (evict_weigh), and others may see whether it is
-     * 0. */
+    /* Not 0. While it is queued it changes under the lock alone (evict_weigh), and others may see whether it
+     * is 0. */
     _Atomic uint32_t weight;
     uint32_t own;         /* for the owner's use: it would be padding */
     _Atomic uint8_t uses; /* saturates at 3 */
@@ -55,8 +55,9 @@ void evict_replace(struct evict *e, struct evict_item *old, struct evict_item *i
  * because someone has a reference; nothing has moved. */
 bool evict_move(struct evict *e, struct evict_item *i, struct evict_item *to,
                 bool (*copy)(struct evict_item *i, struct evict_item *to));
-/* Makes a queued item heavier by `bytes`. Does nothing when it is not queued. */
-void evict_weigh(struct evict *e, struct evict_item *i, size_t bytes);
+/* Makes a queued item as heavy as `weigh` says, which is called under the lock: of several callers, each
+ * after a change, the last one has seen all. Does nothing when it is not queued. */
+void evict_weigh(struct evict *e, struct evict_item *i, uint32_t (*weigh)(const struct evict_item *i));
 /* Puts an item that evict_take returned back behind the others of the queue that it left, with its weight as
  * it is now: it goes round once more. */
 void evict_put_back(struct evict *e, struct evict_item *i);

@@ -483,13 +483,6 @@ static struct object *least_used(struct family *f, const struct object *but)
     return least;
 }
 
-/* More than 4 GB count as 4 GB: the queues share by weight, the budget goes by the charge. */
-static uint32_t weight_of(const struct object *o)
-{
-    size_t bytes = object_charged(o) + (o->body ? body_charged(o->body) : 0) + coded_charged(o) + 1;
-    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-}
-
 #define GONE_MAX 4
 
 /* What a published object takes the place of. */
@@ -570,7 +563,7 @@ static bool publish(struct object *o, bool yields, const struct place *place, si
         f->used_s = family_seconds(object_received_ms(o));
         marks_forget(&s->marks, place);
         o->evict.fingerprint = (uint32_t)place->hash.lo ^ o->node.hash * 0x9e3779b1u;
-        o->evict.weight = weight_of(o);
+        o->evict.weight = object_weight(o);
         link_init(&o->evict.link); /* from here on `begun_mono_ms` is not known: they share the memory */
         family_add_busy(f, -1);
         atomic_fetch_add_explicit(&c->objects, 1, memory_order_relaxed);
@@ -580,6 +573,7 @@ static bool publish(struct object *o, bool yields, const struct place *place, si
         } else {
             evict_insert(c->evict, &o->evict);
         }
+        object_weigh(o); /* a coding may have come meanwhile */
         struct object *least = f->n > variants_max && r.n < GONE_MAX ? least_used(f, o) : NULL;
         if (least) {
             family_take_out(c, least);
@@ -637,7 +631,7 @@ bool index_strip(struct object *o)
         atomic_load_explicit(&o->refs, memory_order_acquire) == 2)
         codings = coded_take(o);
     if (codings) {
-        o->evict.weight = weight_of(o);
+        o->evict.weight = object_weight(o);
         evict_put_back(c->evict, &o->evict);
     }
     lock_give(&s->lock);

@@ -15,7 +15,9 @@ struct fill {
     struct notice *room; /* the fetch's; NULL: it need not be told */
     const void *sender;  /* the thread that the fetch runs on; NULL: no fetch runs */
     unsigned readers;
+    unsigned wishes; /* bits by enum coding */
     bool paused, is_low;
+    struct object *pours[CODINGS]; /* NULL: none; each with a reference */
 };
 
 static struct fills *fills_of(const struct object *o)
@@ -51,9 +53,17 @@ static struct fill *fill_made(const struct object *o)
     return f;
 }
 
+static unsigned pours_of(const struct fill *f)
+{
+    unsigned set = 0;
+    for (enum coding c = CODING_GZIP; f && c < CODINGS; c++)
+        set |= f->pours[c] ? 1u << c : 0;
+    return set;
+}
+
 static void drop_fill_if_idle(struct fill *f)
 {
-    if (!f || f->sender || !list_is_empty(&f->watches))
+    if (!f || f->sender || !list_is_empty(&f->watches) || pours_of(f))
         return;
     link_remove(&f->link);
     mem_free(f);
@@ -113,6 +123,22 @@ size_t object_charged(const struct object *o)
         return 0;
     return memory_cost(sizeof(*o)) + memory_cost(response_bytes(o->response)) +
            (o->variant ? memory_cost(variant_bytes(o->variant->n)) : 0);
+}
+
+uint32_t object_weight(const struct object *o)
+{
+    size_t bytes = object_charged(o) + (o->body ? body_charged(o->body) : 0) + coded_charged(o) + 1;
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+static uint32_t weigh(const struct evict_item *i)
+{
+    return object_weight(CONTAINER_OF((uintptr_t)i, const struct object, evict));
+}
+
+void object_weigh(struct object *o)
+{
+    evict_weigh(object_cache(o)->evict, &o->evict, weigh);
 }
 
 /* Apart, so that a hit's unref is a few instructions. */
@@ -427,6 +453,19 @@ unsigned object_readers(struct object *o)
     return n;
 }
 
+bool object_has_visitors(struct object *o)
+{
+    if (object_readers(o) > 0)
+        return true;
+    bool has = false;
+    for (enum coding c = CODING_GZIP; !has && c < CODINGS; c++) {
+        struct object *to = object_pour(o, c);
+        has = to && object_readers(to) > 0;
+        object_unref(to);
+    }
+    return has;
+}
+
 void object_set_paused(struct object *o, bool paused)
 {
     lock_take(lock_of(o));
@@ -453,7 +492,7 @@ enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch
         atomic_store_explicit(&w->slowest, 0, memory_order_release);
         atomic_store_explicit(&w->furthest, 0, memory_order_release);
         w->readers++;
-        f->readers++;
+        f->readers += !w->is_pour;
     }
     lock_give(lock_of(o));
     return answer;
@@ -467,7 +506,7 @@ bool object_unwatch(struct object *o, struct watch *w)
     bool out = --w->readers == 0;
     if (out)
         link_remove(&w->link);
-    f->readers--;
+    f->readers -= !w->is_pour;
     if (f->room && (f->readers == 0 || f->paused))
         notice_send(f->room, w->owner);
     drop_fill_if_idle(f);
@@ -499,6 +538,58 @@ void object_reader_moved(struct object *o, const void *owner)
     if (f && f->room && f->paused)
         notice_send(f->room, owner);
     lock_give(lock_of(o));
+}
+
+/* ---- its codings that are being made ---- */
+
+void object_wish(struct object *o, enum coding coding)
+{
+    lock_take(lock_of(o));
+    struct fill *f = fill_of(o);
+    if (f)
+        f->wishes |= 1u << coding;
+    lock_give(lock_of(o));
+}
+
+unsigned object_wishes(struct object *o)
+{
+    lock_take(lock_of(o));
+    const struct fill *f = fill_of(o);
+    unsigned wishes = f ? f->wishes : 0;
+    lock_give(lock_of(o));
+    return wishes;
+}
+
+void object_set_pour(struct object *o, enum coding coding, struct object *to)
+{
+    CHECK(coding > CODING_IDENTITY && coding < CODINGS);
+    if (to)
+        object_ref(to);
+    lock_take(lock_of(o));
+    struct fill *f = fill_of(o);
+    CHECK(f && !f->pours[coding] == (to != NULL));
+    struct object *before = f->pours[coding];
+    f->pours[coding] = to;
+    drop_fill_if_idle(f);
+    lock_give(lock_of(o));
+    object_unref(before);
+}
+
+struct object *object_pour(struct object *o, enum coding coding)
+{
+    lock_take(lock_of(o));
+    const struct fill *f = fill_of(o);
+    struct object *to = f && f->pours[coding] ? object_ref(f->pours[coding]) : NULL;
+    lock_give(lock_of(o));
+    return to;
+}
+
+unsigned object_pours(struct object *o)
+{
+    lock_take(lock_of(o));
+    unsigned set = pours_of(fill_of(o));
+    lock_give(lock_of(o));
+    return set;
 }
 
 bool object_hold(struct object *o)

@@ -23,6 +23,7 @@
 #include "cache/policy.h"
 #include "cache/response.h"
 #include "cache/table.h"
+#include "http/accept.h"
 #include "store/body.h"
 
 enum object_state { OBJECT_NEW, OBJECT_HEAD, OBJECT_SEALED, OBJECT_FAILED };
@@ -168,8 +169,10 @@ void object_close(struct object *o);
 bool object_is_closed(const struct object *o);
 /* Returns the position of the slowest reader; UINT64_MAX without readers. */
 uint64_t object_slowest(struct object *o);
-/* Returns the number of readers that are counted. Any thread. */
+/* Returns the number of readers that are counted, without pours. Any thread. */
 unsigned object_readers(struct object *o);
+/* Has it a reader, or one of its pours? Any thread. */
+bool object_has_visitors(struct object *o);
 /* For a passing body of `length` bytes: does one reader hold up the fetch while another has all bytes? */
 bool object_waits_at(struct object *o, uint64_t length);
 /* true: the fetch waits for readers to move on. Readers tell it only then. */
@@ -185,6 +188,7 @@ struct watch {
     struct notice *notice;
     _Atomic uint64_t slowest, furthest; /* the smallest and the largest position of its readers */
     unsigned readers;                   /* under the object's lock */
+    bool is_pour; /* it makes a coding of the body (coding/pour.h): its reader is no visitor */
 };
 
 enum object_watch {
@@ -204,6 +208,21 @@ bool object_unwatch(struct object *o, struct watch *w);
 struct watch *object_watch_of(struct object *o, const void *owner);
 /* A reader moved on and w->slowest is updated: tells the fetch if it waits for that. */
 void object_reader_moved(struct object *o, const void *owner);
+
+/* ---- codings that are made while it is filled (coding/pour.h) ---- */
+
+/* A reader of the object, which has no head yet, would have that coding of it. Its thread, after
+ * object_watch. */
+void object_wish(struct object *o, enum coding coding);
+/* Returns the codings that readers wished for: bits by enum coding. Any thread. */
+unsigned object_wishes(struct object *o);
+/* Hangs there an object whose body is that coding of this one, and takes a reference to it. NULL: takes it
+ * away. The pour's thread; the object has a fetch or a watch. */
+void object_set_pour(struct object *o, enum coding coding, struct object *to);
+/* Returns a new reference to what hangs there; NULL: nothing. Any thread. */
+struct object *object_pour(struct object *o, enum coding coding);
+/* Returns for which codings something hangs there: bits by enum coding. Any thread. */
+unsigned object_pours(struct object *o);
 
 /* A slow reader, which has a reference, has the object: it is not evicted until object_release, since that
  * would free nothing, and counts as pinned. false: it does not count (it is not to be stored, or 65,535
@@ -318,6 +337,12 @@ static inline bool object_is_partial(const struct object *o)
 /* Returns the bytes that are charged for the object and what it owns, without the body. 0: it is not to be
  * stored, or has no head yet. */
 size_t object_charged(const struct object *o);
+
+/* Returns what it weighs in the eviction queues: all that is charged for it. More than 4 GB count as 4 GB:
+ * the queues share by weight, the budget goes by the charge. From SEALED on. */
+uint32_t object_weight(const struct object *o);
+/* Tells the queues, after what it has has changed, or once it is in them. Any thread. */
+void object_weigh(struct object *o);
 
 /* For cache/index_compact, under the shard's lock: moves what stands in hardly used slabs
  * (memory_take_denser), when only the index has a reference. Returns where the object is now. The caller

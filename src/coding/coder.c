@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cache/room.h"
 #include "coding/encode.h"
+#include "coding/pour.h"
 #include "io/background.h"
 
 #define THREADS_MOST 8
@@ -29,6 +30,7 @@ struct coder {
     uint64_t bytes;          /* of the bodies of both, and of those being encoded */
     size_t jobs;
     struct coder_figures figures; /* under the lock */
+    struct pours *pours;
     unsigned threads_n;
     struct background *threads[THREADS_MOST];
 };
@@ -162,6 +164,22 @@ static void note(struct coder *k, const struct job *j, enum made made, uint64_t 
     lock_give(&k->lock);
 }
 
+static void count_poured(void *ctx, enum coding coding, bool useless, uint64_t bytes_in, uint64_t bytes_out)
+{
+    struct coder *k = ctx;
+    lock_take(&k->lock);
+    k->figures.useless += useless;
+    k->figures.made[coding] += !useless;
+    k->figures.bytes_in += useless ? 0 : bytes_in;
+    k->figures.bytes_out += useless ? 0 : bytes_out;
+    lock_give(&k->lock);
+}
+
+struct pours *coder_pours(struct coder *k)
+{
+    return k ? k->pours : NULL;
+}
+
 static int64_t step(void *ctx)
 {
     struct coder *k = ctx;
@@ -197,7 +215,10 @@ static bool enqueue(struct coder *k, struct job *j)
 
 void coder_want(struct coder *k, struct object *o, enum coding coding, int level, bool best)
 {
-    if (!k || !o->body || body_distance(o->body) || !coded_claim(o, coding, best))
+    if (!k || !o->body || body_distance(o->body))
+        return;
+    /* A pour that is not over yet becomes it. */
+    if ((object_pours(o) >> coding & 1) || !coded_claim(o, coding, best))
         return;
     struct job *j = mem_alloc(sizeof(*j));
     *j = (struct job){ .object = object_ref(o), .coding = coding, .level = encode_level(coding, level) };
@@ -225,8 +246,10 @@ struct coder *coder_start(struct cache *c, unsigned threads)
     threads = threads < 1 ? 1 : threads > THREADS_MOST ? THREADS_MOST : threads;
     while (k->threads_n < threads && (k->threads[k->threads_n] = background_start("coder", step, k)) != NULL)
         k->threads_n++;
+    k->pours = pours_start(c, threads, count_poured, k);
     if (k->threads_n > 0)
         return k;
+    pours_stop(k->pours);
     lock_fini(&k->lock);
     mem_free(k);
     return NULL;
@@ -237,6 +260,7 @@ void coder_stop(struct coder *k)
     struct job *j;
     if (!k)
         return;
+    pours_stop(k->pours);
     for (unsigned i = 0; i < k->threads_n; i++)
         background_stop(&k->threads[i]);
     while ((j = take(k)) != NULL) {
@@ -253,4 +277,5 @@ void coder_figures(struct coder *k, struct coder_figures *out)
     *out = k->figures;
     out->waiting = (int64_t)k->jobs;
     lock_give(&k->lock);
+    out->waiting += (int64_t)pours_now(k->pours);
 }

@@ -13,6 +13,7 @@
 #include "cache/coded.h"
 
 struct coder;
+struct pours;
 
 #define CODER_JOBS_MOST  1024
 #define CODER_BYTES_MOST ((uint64_t)64 << 20)
@@ -29,7 +30,11 @@ void coder_stop(struct coder *k);
  * is in SEALED with room for codings and a body in memory. `k` NULL: does nothing. */
 void coder_want(struct coder *k, struct object *o, enum coding coding, int level, bool best);
 
-/* Figures, any thread. */
+/* Returns its pours (coding/pour.h), which have as many threads. NULL: the system has none, or `k` is
+ * NULL. */
+struct pours *coder_pours(struct coder *k);
+
+/* Figures, of its pours too. Any thread. */
 struct coder_figures {
     uint64_t made[CODINGS]; /* codings made */
     uint64_t useless;       /* tried, and hardly shorter than the plain body */

@@ -16,6 +16,9 @@
 #define INPUT_MOST ((size_t)1 << 30)
 /* br is given no larger one: browsers on phones have to take it. */
 #define BR_WINDOW_LOG_MOST 22
+#define STREAM_WINDOW_LOG  18
+
+_Static_assert((uint64_t)1 << STREAM_WINDOW_LOG == ENCODE_STREAM_WINDOW, "it is the same");
 
 struct encode {
     enum coding coding;
@@ -35,6 +38,11 @@ int encode_level(enum coding coding, int level)
     return level < least[coding] ? least[coding] : level > most[coding] ? most[coding] : level;
 }
 
+bool encode_is_exact(enum coding coding, int level)
+{
+    return coding != CODING_BR || level >= 2;
+}
+
 /* 16: with gzip's header and trailer. */
 static bool gzip_begin(z_stream *z, int level)
 {
@@ -51,19 +59,20 @@ static uint32_t br_window_log(uint64_t expected)
     return log;
 }
 
-static bool br_begin(struct encode *e, int level, uint64_t expected)
+static bool br_begin(struct encode *e, int level, uint64_t expected, bool streams)
 {
     e->br = BrotliEncoderCreateInstance(allocator_take, allocator_give, NULL);
     if (!e->br)
         return false;
     BrotliEncoderSetParameter(e->br, BROTLI_PARAM_QUALITY, (uint32_t)level);
-    BrotliEncoderSetParameter(e->br, BROTLI_PARAM_LGWIN, br_window_log(expected));
+    BrotliEncoderSetParameter(e->br, BROTLI_PARAM_LGWIN,
+                              streams ? STREAM_WINDOW_LOG : br_window_log(expected));
     if (expected < UINT32_MAX)
         BrotliEncoderSetParameter(e->br, BROTLI_PARAM_SIZE_HINT, (uint32_t)expected);
     return true;
 }
 
-static bool zstd_begin(struct encode *e, int level, uint64_t expected)
+static bool zstd_begin(struct encode *e, int level, uint64_t expected, bool streams)
 {
     e->zstd = ZSTD_createCCtx_advanced((ZSTD_customMem){ allocator_take, allocator_give, NULL });
     if (!e->zstd)
@@ -71,7 +80,11 @@ static bool zstd_begin(struct encode *e, int level, uint64_t expected)
     ZSTD_compressionParameters p =
         ZSTD_getCParams(level, expected == UINT64_MAX ? ZSTD_CONTENTSIZE_UNKNOWN : expected, 0);
     bool good = !ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_compressionLevel, level));
-    if (p.windowLog > ZSTD_WINDOW_LOG_OF_HTTP)
+    if (streams) {
+        /* Its tables are of that size, too. */
+        good &= !ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_srcSizeHint, (int)ENCODE_STREAM_WINDOW));
+        good &= !ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_windowLog, STREAM_WINDOW_LOG));
+    } else if (p.windowLog > ZSTD_WINDOW_LOG_OF_HTTP)
         good &= !ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_windowLog, ZSTD_WINDOW_LOG_OF_HTTP));
     if (expected != UINT64_MAX)
         good &= !ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(e->zstd, expected));
@@ -80,7 +93,7 @@ static bool zstd_begin(struct encode *e, int level, uint64_t expected)
     return good;
 }
 
-struct encode *encode_new(enum coding coding, int level, uint64_t expected)
+static struct encode *new_encode(enum coding coding, int level, uint64_t expected, bool streams)
 {
     struct encode *e = mem_try(sizeof(*e));
     bool good = false;
@@ -91,14 +104,24 @@ struct encode *encode_new(enum coding coding, int level, uint64_t expected)
     level = encode_level(coding, level);
     switch (coding) {
     case CODING_GZIP: good = gzip_begin(&e->gzip, level); break;
-    case CODING_BR: good = br_begin(e, level, expected); break;
-    case CODING_ZSTD: good = zstd_begin(e, level, expected); break;
+    case CODING_BR: good = br_begin(e, level, expected, streams); break;
+    case CODING_ZSTD: good = zstd_begin(e, level, expected, streams); break;
     default: UNREACHABLE();
     }
     if (good)
         return e;
     mem_free(e);
     return NULL;
+}
+
+struct encode *encode_new(enum coding coding, int level, uint64_t expected)
+{
+    return new_encode(coding, level, expected, false);
+}
+
+struct encode *encode_new_stream(enum coding coding, int level)
+{
+    return new_encode(coding, level, UINT64_MAX, true);
 }
 
 void encode_free(struct encode *e)
@@ -198,6 +221,50 @@ enum encode_event encode_next(struct encode *e, struct str *in, bool last, struc
     case CODING_GZIP: return next_gzip(e, in, last, data);
     case CODING_BR: return next_br(e, in, last, data);
     case CODING_ZSTD: return next_zstd(e, in, last, data);
+    default: UNREACHABLE();
+    }
+}
+
+/* Z_BUF_ERROR: all was given before. */
+static enum encode_event flush_gzip(struct encode *e, struct str *data)
+{
+    z_stream *z = &e->gzip;
+    z->avail_in = 0;
+    z->next_out = (Bytef *)e->room;
+    z->avail_out = ROOM_BYTES;
+    if (deflate(z, Z_SYNC_FLUSH) == Z_STREAM_ERROR)
+        return fail(e);
+    return z->avail_out < ROOM_BYTES ? give(e, ROOM_BYTES - z->avail_out, data) : ENCODE_MORE;
+}
+
+static enum encode_event flush_br(struct encode *e, struct str *data)
+{
+    const uint8_t *next_in = NULL;
+    uint8_t *next_out = (uint8_t *)e->room;
+    size_t n = 0, room = ROOM_BYTES;
+    if (!BrotliEncoderCompressStream(e->br, BROTLI_OPERATION_FLUSH, &n, &next_in, &room, &next_out, NULL))
+        return fail(e);
+    return room < ROOM_BYTES ? give(e, ROOM_BYTES - room, data) : ENCODE_MORE;
+}
+
+static enum encode_event flush_zstd(struct encode *e, struct str *data)
+{
+    ZSTD_inBuffer from = { "", 0, 0 };
+    ZSTD_outBuffer to = { e->room, ROOM_BYTES, 0 };
+    if (ZSTD_isError(ZSTD_compressStream2(e->zstd, &to, &from, ZSTD_e_flush)))
+        return fail(e);
+    return to.pos ? give(e, to.pos, data) : ENCODE_MORE;
+}
+
+enum encode_event encode_flush(struct encode *e, struct str *data)
+{
+    CHECK(!e->is_ended);
+    if (e->failed)
+        return ENCODE_NO_MEMORY;
+    switch (e->coding) {
+    case CODING_GZIP: return flush_gzip(e, data);
+    case CODING_BR: return flush_br(e, data);
+    case CODING_ZSTD: return flush_zstd(e, data);
     default: UNREACHABLE();
     }
 }

@@ -20,14 +20,27 @@ enum encode_event {
  * 1 to 19). */
 int encode_level(enum coding coding, int level);
 
+/* Are the coded bytes the same, whatever pieces the body is given in? br below level 2 encodes each by
+ * itself. */
+bool encode_is_exact(enum coding coding, int level);
+
+/* The window of encode_new_stream: a body that is no longer needs none larger. */
+#define ENCODE_STREAM_WINDOW ((uint64_t)1 << 18)
+
 /* Returns an encoder for one body, or NULL: no memory. `expected`: the body's length, which sets how much
  * memory is taken; UINT64_MAX: not known. At most some 32 MiB (br, level 11) until encode_free. */
 struct encode *encode_new(enum coding coding, int level, uint64_t expected);
+/* The same for a body whose length is not known, and of which many come at a time: the window has 256 KiB,
+ * and so the encoder takes at most some 3 MiB. */
+struct encode *encode_new_stream(enum coding coding, int level);
 /* NULL is allowed. */
 void encode_free(struct encode *e);
 /* Takes bytes from *in, and moves it on, until there is an event. `last`: *in ends the body; from then on
  * call it with an empty *in until ENCODE_ENDED. Call it again after ENCODE_DATA. *data points into the
  * encoder, is never empty, and holds until the next call. */
 enum encode_event encode_next(struct encode *e, struct str *in, bool last, struct str *data);
+/* Gives what was taken so far, so that whoever decodes it has all of it: call it until ENCODE_MORE. After
+ * encode_next returned that. Costs a few bytes each time. */
+enum encode_event encode_flush(struct encode *e, struct str *data);
 
 #endif

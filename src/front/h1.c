@@ -235,7 +235,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     r->refused = error;
     c->body_done = true;
     c->probed = c->body_wanted = c->expects_continue = c->tunnel = c->raw_ended = c->request_done = false;
-    c->piece = c->interims = STR_NONE;
+    c->piece = x->interims = STR_NONE;
     c->minor = 1;
     c->keep_alive = false;
     body_pace_init(&c->pace);
@@ -259,7 +259,7 @@ static void set_request(struct h1 *c, const struct request_head *h, enum http_er
     c->body_done =
         c->framing.kind == FRAMING_NONE || (c->framing.kind == FRAMING_LENGTH && c->body_left == 0);
     if (c->framing.kind == FRAMING_CHUNKED)
-        chunked_init(&c->chunked);
+        chunked_init(&x->chunked);
     if (fields_has(&h->fields, FIELD_EXPECT)) {
         if (!str_eq_nocase(fields_value(&h->fields, FIELD_EXPECT), STR("100-continue")) ||
             fields_count(&h->fields, FIELD_EXPECT) != 1)
@@ -300,7 +300,8 @@ static void begin_next(struct h1 *c)
 {
     struct exchange *x = c->x;
     CHECK(c->body_done && x->at <= x->in.n);
-    memmove(x->in.p, x->in.p + x->at, x->in.n - x->at);
+    if (x->in.n > x->at)
+        memmove(x->in.p, x->in.p + x->at, x->in.n - x->at);
     x->in.n -= x->at;
     x->at = x->head_bytes = 0;
     c->scan = (struct head_scan){ 0 };
@@ -375,7 +376,7 @@ static bool begin_request(struct h1 *c)
         return false;
     }
     h1_wait_no_more(c);
-    CHECK(!c->request_done && c->deferred_n == 0);
+    CHECK(!c->request_done && c->x->deferred_n == 0);
     c->state = H1_BUSY;
     x->at = x->head_bytes = result == HEAD_DONE ? h.bytes : x->in.n;
     set_request(c, result == HEAD_DONE ? &h : NULL, error);

@@ -79,7 +79,7 @@ static bool next_piece(struct h1 *c, bool *ended, enum http_error *error)
         *ended = c->piece.n == 0 && c->body_left == 0;
         return c->piece.n > 0;
     }
-    switch (chunked_decode(&c->chunked, &in, &c->piece, error)) {
+    switch (chunked_decode(&c->x->chunked, &in, &c->piece, error)) {
     case CHUNKED_DATA: x->at = (size_t)(in.p - x->in.p); return true;
     case CHUNKED_DONE: *ended = true; break;
     case CHUNKED_BAD: *ended = true; break;
@@ -159,6 +159,7 @@ void h1_feed_body(struct h1 *c)
 void h1_discard_body(struct h1 *c)
 {
     CHECK(c->state == H1_DISCARD && !c->request_done);
+    c->piece = STR_NONE; /* an upload had no room for it, and its answer came first */
     while (!c->body_done) {
         bool ended;
         enum http_error error;

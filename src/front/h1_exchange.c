@@ -68,6 +68,7 @@ void h1_give_exchange(struct h1 *c)
     free_in(x);
     h1_set_table(x, 0);
     x->at = x->head_bytes = 0;
+    x->deferred_n = 0; /* of a reply that was never sent */
     stock_give(&f->exchanges, x);
     if (stock_can_trim(&f->exchanges) && !f->front.draining && !f->front.leaving &&
         !timer_is_running(&f->trim))

@@ -55,8 +55,12 @@ struct exchange {
     size_t at;         /* of `in`: all before it is used up */
     size_t head_bytes; /* of the head, which must stay while the request is under way: its strings point
                         * there */
-    struct stream_backlog backlog;   /* of a pending send, when last looked at */
+    struct stream_backlog backlog; /* of a pending send, when last looked at */
+    struct chunked chunked;        /* the request's body */
+    char chunk_text[CHUNK_HEAD_MAX];
+    struct str interims; /* waiting behind the interim response that is being sent; in the request's arena */
     struct iovec deferred[IOV_MOST]; /* the reply, waiting behind interim responses */
+    unsigned deferred_n;             /* pieces of it */
     struct field *table;
     size_t table_cap;
     struct field few[FIELDS_FIRST]; /* `table`, while it suffices */
@@ -89,7 +93,6 @@ struct h1 {
     struct shed_watch watch;
     /* the request's body */
     struct framing framing;
-    struct chunked chunked;
     uint64_t body_left;
     struct body_pace pace; /* while the client is waited for */
     struct str piece;      /* decoded and not yet taken; in the buffer */
@@ -101,9 +104,6 @@ struct h1 {
     /* the reply */
     bool keep_alive, chunked_reply, interim_writing;
     int minor;
-    char chunk_text[CHUNK_HEAD_MAX];
-    struct str interims; /* waiting behind the interim response that is being sent; in the request's arena */
-    unsigned deferred_n; /* pieces of the exchange's `deferred` */
     uint64_t lingered;
     int64_t linger_until;
     struct letter letter; /* "go on", from the loop */

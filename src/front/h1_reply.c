@@ -25,36 +25,37 @@ static struct str status_line(struct request *r, const struct reply *reply)
     return arena_printf(&r->arena, "HTTP/1.1 %d %.*s\r\n", reply->status, STR_ARG(reply->reason));
 }
 
-/* Says where the reply ends: by a length, by chunks, or by closing. */
-static void add_framing(struct h1 *c, const struct reply *reply, struct buf *out)
+/* Says where the reply ends: by a length, by chunks, or by closing. Here and below, the place behind is
+ * returned. */
+static char *put_framing(struct h1 *c, const struct reply *reply, char *to)
 {
     c->chunked_reply = false;
     if (reply->length >= 0) {
-        buf_add(out, STR("Content-Length: "));
-        buf_add_u64(out, (uint64_t)reply->length);
-        buf_add(out, STR("\r\n"));
-    } else if (reply->has_body && c->minor >= 1) {
-        c->chunked_reply = true;
-        buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
-    } else if (reply->has_body) {
-        c->keep_alive = false;
+        to = buf_put_u64(str_put(to, STR("Content-Length: ")), (uint64_t)reply->length);
+        return str_put(to, STR("\r\n"));
     }
+    if (reply->has_body && c->minor >= 1) {
+        c->chunked_reply = true;
+        return str_put(to, STR("Transfer-Encoding: chunked\r\n"));
+    }
+    if (reply->has_body)
+        c->keep_alive = false;
+    return to;
 }
 
 /* Decides whether the connection lives on, and tells the client. */
-static void add_connection(struct h1 *c, const struct reply *reply, struct buf *out)
+static char *put_connection(struct h1 *c, const struct reply *reply, char *to)
 {
     if (reply->upgrade)
-        buf_add(out, STR("Connection: upgrade\r\n"));
+        to = str_put(to, STR("Connection: upgrade\r\n"));
     c->keep_alive = c->keep_alive && !reply->close && !c->front->front.draining;
     /* An upload that was not taken whole, and whose rest is too long to drop, ends the connection. */
     if (!c->body_done &&
         (c->expects_continue || c->framing.kind != FRAMING_LENGTH || c->body_left > DISCARD_MOST))
         c->keep_alive = false;
     if (!c->keep_alive)
-        buf_add(out, STR("Connection: close\r\n"));
-    else if (c->minor == 0)
-        buf_add(out, STR("Connection: keep-alive\r\n"));
+        return str_put(to, STR("Connection: close\r\n"));
+    return c->minor == 0 ? str_put(to, STR("Connection: keep-alive\r\n")) : to;
 }
 
 /* Writes the lines behind the prepared ones, into the request's arena. */
@@ -63,26 +64,26 @@ static struct str write_rest(struct h1 *c, const struct reply *reply)
     size_t room = FRAMING_ROOM;
     for (unsigned i = 0; i < reply->extra_n; i++)
         room += lines_bytes(reply->extra[i].name, reply->extra[i].value);
-    struct buf place = { .p = arena_alloc(&c->x->request.arena, room), .cap = room }, *out = &place;
+    char *p = arena_alloc(&c->x->request.arena, room), *to = p;
     for (unsigned i = 0; i < reply->extra_n; i++)
-        lines_add(out, reply->extra[i].name, reply->extra[i].value);
-    add_framing(c, reply, out);
-    add_connection(c, reply, out);
-    buf_add(out, STR("\r\n"));
-    CHECK(place.cap == room);
-    return buf_str(out);
+        to = lines_put(to, reply->extra[i].name, reply->extra[i].value);
+    to = put_framing(c, reply, to);
+    to = put_connection(c, reply, to);
+    to = str_put(to, STR("\r\n"));
+    CHECK((size_t)(to - p) <= room);
+    return (struct str){ p, (size_t)(to - p) };
 }
 
 static enum front_sent write_pieces(struct h1 *c, const struct iovec *iov, unsigned n)
 {
     if (c->stream->writing) { /* an interim response is being sent */
-        CHECK(c->interim_writing && c->deferred_n == 0);
-        unsigned first = c->interims.n > 0;
+        CHECK(c->interim_writing && c->x->deferred_n == 0);
+        unsigned first = c->x->interims.n > 0;
         CHECK(first + n <= IOV_MOST);
-        c->x->deferred[0] = h1_piece(c->interims);
+        c->x->deferred[0] = h1_piece(c->x->interims);
         memcpy(c->x->deferred + first, iov, n * sizeof(*iov));
-        c->deferred_n = first + n;
-        c->interims = STR_NONE;
+        c->x->deferred_n = first + n;
+        c->x->interims = STR_NONE;
         return FRONT_PENDING;
     }
     switch (stream_write(c->stream, iov, n)) {
@@ -109,7 +110,7 @@ enum front_sent h1_send(struct request *r, const struct reply *head, const struc
     for (unsigned i = 0; i < body_n; i++)
         bytes += body[i].iov_len;
     if (bytes && c->chunked_reply)
-        iov[n++] = (struct iovec){ c->chunk_text, chunk_head(c->chunk_text, bytes) };
+        iov[n++] = (struct iovec){ c->x->chunk_text, chunk_head(c->x->chunk_text, bytes) };
     for (unsigned i = 0; i < body_n; i++)
         iov[n++] = body[i];
     if (c->chunked_reply && last)
@@ -123,8 +124,10 @@ void h1_write_interim(struct h1 *c, struct str text)
 {
     struct iovec iov = h1_piece(text);
     if (c->stream->writing) {
-        if (c->interims.n + text.n <= INTERIMS_MOST) /* else the client does not read, and does not need it */
-            c->interims = arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->interims), STR_ARG(text));
+        if (c->x->interims.n + text.n <=
+            INTERIMS_MOST) /* else the client does not read, and does not need it */
+            c->x->interims =
+                arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->x->interims), STR_ARG(text));
         return;
     }
     if (stream_write(c->stream, &iov, 1) == STREAM_PENDING)
@@ -170,15 +173,15 @@ void h1_on_written(struct stream *s, int status)
             h1_close(c);
             return;
         }
-        if (c->deferred_n == 0) {
-            struct str more = c->interims;
-            c->interims = STR_NONE;
+        if (c->x->deferred_n == 0) {
+            struct str more = c->x->interims;
+            c->x->interims = STR_NONE;
             if (more.n)
                 h1_write_interim(c, more);
             return;
         }
-        unsigned n = c->deferred_n;
-        c->deferred_n = 0;
+        unsigned n = c->x->deferred_n;
+        c->x->deferred_n = 0;
         switch (stream_write(c->stream, c->x->deferred, n)) {
         case STREAM_PENDING: request_moved(&c->x->request); return;
         case STREAM_WRITTEN: break;

@@ -80,12 +80,8 @@ void h2_put_head(struct h2_exchange *x, const struct reply *reply, bool last)
     for (unsigned i = 0; i < reply->extra_n; i++)
         add_extra(b, &reply->extra[i]);
     if (reply->length >= 0) {
-        char digits[20], *at = digits + sizeof(digits);
-        uint64_t n = (uint64_t)reply->length;
-        do
-            *--at = (char)('0' + n % 10);
-        while (n /= 10);
-        hpack_add_known(b, FIELD_CONTENT_LENGTH, (struct str){ at, (size_t)(digits + sizeof(digits) - at) });
+        char digits[BUF_U64_MOST], *end = buf_put_u64(digits, (uint64_t)reply->length);
+        hpack_add_known(b, FIELD_CONTENT_LENGTH, (struct str){ digits, (size_t)(end - digits) });
     }
     put(x, reply->status, stored, buf_str(b), last);
     if (priority.n)

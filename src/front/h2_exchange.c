@@ -42,7 +42,8 @@ static void give(struct h2_front *f, struct h2_exchange *x)
 {
     CHECK(x->request.step == STEP_DONE && !x->request.settings && !timer_is_running(&x->timer));
     CHECK(!link_is_in(&x->link) && !link_is_in(&x->stirred) && !link_is_in(&x->flight));
-    buf_fini(&x->in);
+    if (x->in.p)
+        buf_fini(&x->in);
     x->client = NULL;
     stock_give(&f->exchanges, x);
     if (stock_can_trim(&f->exchanges) && !f->front.draining && !f->front.leaving &&

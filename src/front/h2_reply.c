@@ -10,14 +10,13 @@ static void wait_for_writing(struct h2_exchange *x)
 
 /* ---- bytes ---- */
 
-/* A few bytes, when nobody else is before them: they are copied, and the request goes on at once. */
+/* A few bytes, when nobody else waits: they are copied, and the request goes on at once. */
 static bool copy(struct h2_exchange *x, const struct iovec *iov, unsigned n, size_t bytes, bool last)
 {
     struct h2_client *c = x->client;
-    size_t most;
     if (bytes > (x->request.https ? H2_COPY_MOST_TLS : H2_COPY_MOST) || !h2_text_has_room(c, bytes))
         return false;
-    if (h2_next(c->h2, &most) != x->stream || most < bytes)
+    if (h2_may_put(c->h2, x->stream) < bytes)
         return false;
     struct buf *to = h2_text(c);
     h2_put_data(c->h2, x->stream, bytes, last, to);
@@ -33,12 +32,11 @@ static enum front_sent send_bytes(struct h2_exchange *x, const struct iovec *iov
 {
     struct h2_client *c = x->client;
     CHECK(!x->sending && x->left == 0 && n <= REPLY_PIECES_MAX);
-    h2_want(c->h2, x->stream, true);
     if (copy(x, iov, n, bytes, last)) {
-        h2_want(c->h2, x->stream, false);
         h2_wake(c);
         return FRONT_SENT;
     }
+    h2_want(c->h2, x->stream, true);
     memcpy(x->iov, iov, n * sizeof(*iov));
     x->iov_at = 0;
     x->iov_n = n;

@@ -85,11 +85,11 @@ static unsigned coding_of(struct str name)
 /* What the browsers send, to the letter: a look instead of a parse on nearly every hit. */
 static const struct {
     struct str line;
-    unsigned codings;
+    unsigned codings, wanted; /* KEY_BR ...; bits by enum coding */
 } usual_encodings[] = {
-    { STR_INIT("gzip, deflate, br, zstd"), KEY_ALL },
-    { STR_INIT("gzip, deflate, br"), KEY_BR | KEY_GZIP },
-    { STR_INIT("gzip, deflate"), KEY_GZIP },
+    { STR_INIT("gzip, deflate, br, zstd"), KEY_ALL, 1u << CODING_BR | 1u << CODING_ZSTD | 1u << CODING_GZIP },
+    { STR_INIT("gzip, deflate, br"), KEY_BR | KEY_GZIP, 1u << CODING_BR | 1u << CODING_GZIP },
+    { STR_INIT("gzip, deflate"), KEY_GZIP, 1u << CODING_GZIP },
 };
 
 /* What one field line says. A coding that is refused anywhere is refused: identity is always right. */
@@ -205,11 +205,8 @@ unsigned accept_encoding_usual(const struct fields *request)
             found = &request->v[i];
         }
     for (size_t i = 0; found && i < COUNT_OF(usual_encodings); i++)
-        if (found->value.n == usual_encodings[i].line.n && str_eq(found->value, usual_encodings[i].line)) {
-            unsigned keys = usual_encodings[i].codings;
-            return (keys & KEY_GZIP ? 1u << CODING_GZIP : 0) | (keys & KEY_ZSTD ? 1u << CODING_ZSTD : 0) |
-                   (keys & KEY_BR ? 1u << CODING_BR : 0);
-        }
+        if (found->value.n == usual_encodings[i].line.n && str_eq(found->value, usual_encodings[i].line))
+            return usual_encodings[i].wanted;
     return 0;
 }
 

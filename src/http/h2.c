@@ -228,7 +228,8 @@ void h2_forget(struct h2 *c, struct h2_stream *s)
     size_t i = place_of(c, s->id);
     CHECK(i < c->n && c->streams[i] == s);
     h2_note_end(c, s, true, true);
-    priority_queue_remove(&s->turn);
+    s->wants = false;
+    h2_update_turn(c, s);
     if (c->data_to == s)
         c->data_to = NULL;
     if (!c->is_client)

@@ -52,7 +52,6 @@ struct h2_event {
     struct h2_stream *stream;
     void *owner; /* of the stream, as in h2_set_owner */
     uint32_t id; /* of the stream */
-    struct h2_head head;
     struct fields fields;
     struct str data;
     bool last; /* END_STREAM: nothing follows from the client on this stream */
@@ -60,6 +59,7 @@ struct h2_event {
     bool is_unprocessed; /* H2_RESET of ours: the server says that it did nothing with it (§8.7) */
     uint32_t code;       /* enum h2_code, or what the client sent */
     const char *text;    /* H2_RESET by us, H2_FAILED: what was wrong, static, for the log */
+    struct h2_head head; /* last, and set for H2_HEAD only: it is large */
 };
 
 /* Makes a connection; `limits` must outlive it. The first h2_take gives our SETTINGS. Never NULL. Some 0.8
@@ -103,6 +103,9 @@ void h2_want(struct h2 *c, struct h2_stream *s, bool wants);
 /* Returns the stream whose turn it is (RFC 9218), and how many bytes it may send in one frame, at least 1.
  * NULL: no stream wants to send and may. It stays its turn until h2_put_data or h2_want. */
 struct h2_stream *h2_next(struct h2 *c, size_t *bytes);
+/* How many bytes may the stream send in one frame, now and at once, since no other one wants to? It does not
+ * want to either: h2_put_data follows without h2_want. 0: its turn has to be waited for. */
+size_t h2_may_put(const struct h2 *c, const struct h2_stream *s);
 /* Does a stream want to send that no window lets (RFC 9113 §5.2)? The caller limits how long. h2_is_shut: is
  * it the stream's own window? */
 bool h2_is_blocked(const struct h2 *c, const struct h2_stream *s);

@@ -21,9 +21,11 @@ static void leak(struct h2_calm *c, int64_t now_ms)
     if (ms <= 0)
         return;
     c->at_ms = now_ms;
+    c->has_some = false;
     for (unsigned i = 0; i < H2_GLITCH_COUNT; i++) {
         bool all = ms >= (int64_t)(c->level[i] / kinds[i].per_s + 1);
         c->level[i] -= all ? c->level[i] : (uint32_t)ms * kinds[i].per_s;
+        c->has_some |= c->level[i] > 0;
     }
 }
 
@@ -34,6 +36,7 @@ bool h2_calm_count(struct h2_calm *c, enum h2_glitch what, int64_t now_ms)
     if (c->level[what] > (kinds[what].burst - 1) * ONE)
         return false;
     c->level[what] += ONE;
+    c->has_some = true;
     return true;
 }
 
@@ -47,6 +50,8 @@ static void excuse(struct h2_calm *c, enum h2_glitch what, unsigned n)
  * flexible (GREASE). */
 void h2_calm_request(struct h2_calm *c)
 {
+    if (!c->has_some)
+        return;
     excuse(c, H2_GLITCH_PRIORITY, 4);
     excuse(c, H2_GLITCH_ON_CLOSED, 2);
     excuse(c, H2_GLITCH_PING, 1);
@@ -59,6 +64,8 @@ void h2_calm_request(struct h2_calm *c)
 void h2_calm_sent(struct h2_calm *c, size_t bytes, bool by_window)
 {
     CHECK(bytes < (size_t)1 << 20);
+    if (!c->has_some)
+        return;
     if (bytes >= TINY || !by_window)
         excuse(c, H2_GLITCH_TINY_WINDOW, 2);
     excuse(c, H2_GLITCH_ON_CLOSED, 2 + (unsigned)(bytes / TINY));

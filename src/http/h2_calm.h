@@ -21,6 +21,7 @@ enum h2_glitch {
 struct h2_calm {
     int64_t at_ms;                   /* when the buckets leaked last */
     uint32_t level[H2_GLITCH_COUNT]; /* thousandths */
+    bool has_some;                   /* one of them may be above 0 */
 };
 
 /* Counts one. `now_ms` is monotonic and does not go back. false: that was one too many, and the connection is

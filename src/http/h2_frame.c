@@ -1,5 +1,7 @@
 #include "http/h2_frame.h"
 
+#include <endian.h>
+
 #include "base/check.h"
 
 enum state {
@@ -81,6 +83,8 @@ static void take(struct str *in, size_t n)
 static bool keep(struct h2_frame_reader *r, struct str *in, size_t need)
 {
     CHECK(need <= sizeof(r->kept) && r->kept_n <= need);
+    if (need == 0)
+        return true;
     struct str some = str_first(*in, need - r->kept_n);
     if (some.n)
         memcpy(r->kept + r->kept_n, some.p, some.n);
@@ -334,9 +338,9 @@ enum h2_frame_reading h2_frame_read(struct h2_frame_reader *r, struct str *in, s
 
 static char *put_number(char *to, uint32_t value)
 {
-    for (int shift = 24; shift >= 0; shift -= 8)
-        *to++ = (char)(value >> shift & 0xff);
-    return to;
+    uint32_t big_endian = htobe32(value);
+    memcpy(to, &big_endian, sizeof(big_endian));
+    return to + sizeof(big_endian);
 }
 
 void h2_frame_put_head(char *to, size_t bytes, enum h2_type type, uint8_t flags, uint32_t stream)

@@ -7,8 +7,7 @@
 #include "base/mem.h"
 #include "http/scan.h"
 
-#define TABLE_FIRST    24 /* fields; few requests have more */
-#define STATIC_ENTRIES 61 /* RFC 7541 Appendix A */
+#define TABLE_FIRST 24 /* fields; few requests have more */
 
 enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, STATUS, PSEUDO_COUNT };
 
@@ -22,7 +21,6 @@ struct reading {
     size_t list_n;
     size_t cookies;
     size_t cookie_bytes;
-    bool is_static;    /* the field being taken stands in the static table, for good */
     const char *fault; /* the first; NULL: none */
 };
 
@@ -145,31 +143,45 @@ static void add_field(struct reading *r, enum field_id id, struct str name, stru
 /* PSEUDO_COUNT: none. */
 static enum pseudo pseudo_of(struct str name)
 {
-    static const struct str names[PSEUDO_COUNT] = { STR_INIT(":method"),    STR_INIT(":scheme"),
-                                                    STR_INIT(":authority"), STR_INIT(":path"),
-                                                    STR_INIT(":protocol"),  STR_INIT(":status") };
-    enum pseudo p;
     switch (name.n) {
-    case 5: p = PATH; break;
-    case 7: p = name.p[1] == 'm' ? METHOD : name.p[2] == 'c' ? SCHEME : STATUS; break;
-    case 9: p = PROTOCOL; break;
-    case 10: p = AUTHORITY; break;
+    case 5: return memcmp(name.p, ":path", 5) == 0 ? PATH : PSEUDO_COUNT;
+    case 7:
+        if (memcmp(name.p, ":method", 7) == 0)
+            return METHOD;
+        if (memcmp(name.p, ":scheme", 7) == 0)
+            return SCHEME;
+        return memcmp(name.p, ":status", 7) == 0 ? STATUS : PSEUDO_COUNT;
+    case 9: return memcmp(name.p, ":protocol", 9) == 0 ? PROTOCOL : PSEUDO_COUNT;
+    case 10: return memcmp(name.p, ":authority", 10) == 0 ? AUTHORITY : PSEUDO_COUNT;
     default: return PSEUDO_COUNT;
     }
-    return memcmp(name.p, names[p].p, name.n) == 0 ? p : PSEUDO_COUNT;
+}
+
+/* NULL: pseudo-fields may stand here. */
+static const char *fault_of_place(const struct reading *r)
+{
+    if (r->has_regular)
+        return "a pseudo-field behind other fields";
+    return r->rules->kind == H2_HEAD_TRAILERS ? "a pseudo-field among the trailers" : NULL;
+}
+
+static const char *set_pseudo(struct reading *r, enum pseudo p, struct str value)
+{
+    if ((p == STATUS) != (r->rules->kind == H2_HEAD_ANSWER))
+        return "an unknown pseudo-field";
+    if (r->pseudo[p].p)
+        return "a pseudo-field twice";
+    r->pseudo[p] = value;
+    return NULL;
 }
 
 static const char *take_pseudo(struct reading *r, struct str name, struct str value)
 {
-    if (r->rules->kind == H2_HEAD_TRAILERS)
-        return "a pseudo-field among the trailers";
+    const char *fault = fault_of_place(r);
+    if (fault)
+        return fault;
     enum pseudo p = pseudo_of(name);
-    if (p == PSEUDO_COUNT || (p == STATUS) != (r->rules->kind == H2_HEAD_ANSWER))
-        return "an unknown pseudo-field";
-    if (r->pseudo[p].p)
-        return "a pseudo-field twice";
-    r->pseudo[p] = r->is_static ? value : arena_dup(r->a, value);
-    return NULL;
+    return p == PSEUDO_COUNT ? "an unknown pseudo-field" : set_pseudo(r, p, arena_dup(r->a, value));
 }
 
 static const char *take_field(struct reading *r, struct str name, struct str value)
@@ -177,7 +189,7 @@ static const char *take_field(struct reading *r, struct str name, struct str val
     const char *fault;
     bool is_disguised = false;
     if (name.n && name.p[0] == ':')
-        return r->has_regular ? "a pseudo-field behind other fields" : take_pseudo(r, name, value);
+        return take_pseudo(r, name, value);
     r->has_regular = true;
     if ((fault = fault_of_name(name, &is_disguised)) != NULL || (fault = fault_of_value(value)) != NULL)
         return fault;
@@ -382,17 +394,45 @@ static unsigned count_size_changes(struct str block)
     return n;
 }
 
+/* Counts a field of so many bytes. false: nobody looks at it. */
+static bool count_field(struct reading *r, size_t bytes)
+{
+    r->list_bytes += bytes + 32;
+    r->list_n++;
+    if (r->rules->kind == H2_HEAD_DROPPED || r->fault)
+        return false;
+    if (r->list_bytes > r->rules->limits.fields_bytes)
+        set_error(r, HTTP_ERROR_FIELDS_TOO_LARGE);
+    return true;
+}
+
 static void take(struct reading *r, const nghttp2_nv *nv)
 {
     struct str name = { (const char *)nv->name, nv->namelen };
     struct str value = { (const char *)nv->value, nv->valuelen };
-    r->list_bytes += name.n + value.n + 32;
-    r->list_n++;
-    if (r->rules->kind == H2_HEAD_DROPPED || r->fault)
+    if (count_field(r, name.n + value.n))
+        r->fault = take_field(r, name, value);
+}
+
+/* Pseudo-fields of the static table (RFC 7541 Appendix A) with their values: each request has two or three of
+ * them, and nothing about them has to be looked at. */
+#define STATIC_FIRST 2
+static const struct static_pseudo {
+    enum pseudo pseudo;
+    uint8_t name_n;
+    struct str value;
+} static_pseudos[] = {
+    { METHOD, 7, STR_INIT("GET") },       { METHOD, 7, STR_INIT("POST") }, { PATH, 5, STR_INIT("/") },
+    { PATH, 5, STR_INIT("/index.html") }, { SCHEME, 7, STR_INIT("http") }, { SCHEME, 7, STR_INIT("https") },
+};
+
+static void take_static(struct reading *r, const struct static_pseudo *s)
+{
+    if (!count_field(r, s->name_n + s->value.n))
         return;
-    if (r->list_bytes > r->rules->limits.fields_bytes)
-        set_error(r, HTTP_ERROR_FIELDS_TOO_LARGE);
-    r->fault = take_field(r, name, value);
+    r->fault = fault_of_place(r);
+    if (!r->fault)
+        r->fault = set_pseudo(r, s->pseudo, s->value);
 }
 
 /* A field that is an index of one byte (RFC 7541 §6.1): the inflater's tables have it, and it changes nothing
@@ -402,13 +442,15 @@ static bool take_indexed(struct nghttp2_hd_inflater *inflater, struct str *block
     unsigned first = block->n ? (unsigned char)block->p[0] : 0, index = first & 0x7f;
     if (first < 0x80 || index == 0x7f)
         return false;
-    const nghttp2_nv *nv = nghttp2_hd_inflate_get_table_entry(inflater, index);
-    if (!nv)
-        return false; /* the inflater refuses it */
+    if (index - STATIC_FIRST < COUNT_OF(static_pseudos)) {
+        take_static(r, &static_pseudos[index - STATIC_FIRST]);
+    } else {
+        const nghttp2_nv *nv = nghttp2_hd_inflate_get_table_entry(inflater, index);
+        if (!nv)
+            return false; /* the inflater refuses it */
+        take(r, nv);
+    }
     *block = str_from_index(*block, 1);
-    r->is_static = index <= STATIC_ENTRIES;
-    take(r, nv);
-    r->is_static = false;
     return true;
 }
 

@@ -82,6 +82,7 @@ struct h2 {
     struct h2_early early[H2_EARLY];
     unsigned early_next;
     struct priority_queue queue;
+    size_t turns; /* in the queue */
 
     /* ---- receiving ---- */
     struct h2_stream *data_to; /* of the DATA frame being read; NULL: nobody's */

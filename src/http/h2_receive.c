@@ -563,7 +563,7 @@ enum h2_event_kind h2_read(struct h2 *c, struct str *in, int64_t now_ms, struct 
                            struct h2_event *e)
 {
     CHECK(c->tag == H2_TAG);
-    memset(e, 0, sizeof(*e));
+    memset(e, 0, offsetof(struct h2_event, head));
     c->now_ms = now_ms;
     while (c->life != H2_BROKEN) {
         struct h2_frame_said said;

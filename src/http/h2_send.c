@@ -97,24 +97,32 @@ static void add_block(struct buf *to, const struct h2 *c, const struct h2_stream
 
 #define PIECES_MOST 16
 
+/* The connection's first block says first that there is no table. */
+static size_t add_no_table(struct str *all, const struct str *pieces, size_t n)
+{
+    all[0] = HPACK_NO_TABLE;
+    memcpy(all + 1, pieces, n * sizeof(*pieces));
+    return n + 1;
+}
+
 void h2_put_block(struct h2 *c, struct h2_stream *s, const struct str *pieces, size_t n, bool last,
                   struct buf *to)
 {
     struct str all[PIECES_MOST + 1];
-    size_t bytes = 0, all_n = 0;
+    size_t bytes = 0;
     CHECK(c->tag == H2_TAG && !s->local_ended && n <= PIECES_MOST);
     h2_take(c, to);
-    if (!c->has_put_block)
-        all[all_n++] = HPACK_NO_TABLE;
+    if (!c->has_put_block) {
+        n = add_no_table(all, pieces, n);
+        pieces = all;
+    }
     for (size_t i = 0; i < n; i++)
-        all[all_n++] = pieces[i];
-    for (size_t i = 0; i < all_n; i++)
-        bytes += all[i].n;
+        bytes += pieces[i].n;
     c->has_put_block = s->has_head = true;
     if (bytes <= c->max_frame)
-        add_whole_block(to, s, all, all_n, bytes, last);
+        add_whole_block(to, s, pieces, n, bytes, last);
     else
-        add_block(to, c, s, all, bytes, last);
+        add_block(to, c, s, pieces, bytes, last);
     if (last)
         h2_note_end(c, s, false, true);
     h2_update_turn(c, s);
@@ -142,10 +150,29 @@ void h2_put_data(struct h2 *c, struct h2_stream *s, size_t bytes, bool last, str
 
 void h2_update_turn(struct h2 *c, struct h2_stream *s)
 {
-    if (s->wants && !s->local_ended && s->send_window > 0)
+    bool has_turn = s->wants && !s->local_ended && s->send_window > 0;
+    if (has_turn == link_is_in(&s->turn.link))
+        return;
+    if (has_turn)
         priority_queue_add(&c->queue, &s->turn);
     else
         priority_queue_remove(&s->turn);
+    c->turns += has_turn ? 1 : (size_t)-1;
+}
+
+/* Of one frame, as the windows are. */
+static size_t most_of_frame(const struct h2 *c, const struct h2_stream *s)
+{
+    int64_t most = s->send_window < c->send_window ? s->send_window : c->send_window;
+    return most < (int64_t)H2_FRAME_BYTES ? (size_t)most : H2_FRAME_BYTES;
+}
+
+size_t h2_may_put(const struct h2 *c, const struct h2_stream *s)
+{
+    CHECK(c->tag == H2_TAG && s->has_head && !s->local_ended && !s->wants);
+    if (c->turns > 0 || c->send_window <= 0 || s->send_window <= 0 || c->life == H2_BROKEN)
+        return 0;
+    return most_of_frame(c, s);
 }
 
 void h2_want(struct h2 *c, struct h2_stream *s, bool wants)
@@ -163,8 +190,7 @@ struct h2_stream *h2_next(struct h2 *c, size_t *bytes)
     if (!t || c->send_window <= 0 || c->life == H2_BROKEN)
         return NULL;
     struct h2_stream *s = CONTAINER_OF(t, struct h2_stream, turn);
-    int64_t most = s->send_window < c->send_window ? s->send_window : c->send_window;
-    *bytes = most < (int64_t)H2_FRAME_BYTES ? (size_t)most : H2_FRAME_BYTES;
+    *bytes = most_of_frame(c, s);
     return s;
 }
 

@@ -20,7 +20,7 @@ struct background {
     pthread_t thread;
     struct lock lock;
     pthread_cond_t due; /* by CLOCK_MONOTONIC */
-    bool woken, stopping;
+    bool woken, stopping, is_equal;
     int64_t (*step)(void *ctx);
     void *ctx;
     char name[16];
@@ -66,7 +66,8 @@ static void *run(void *ctx)
 {
     struct background *b = ctx;
     (void)pthread_setname_np(pthread_self(), b->name);
-    lower_priority();
+    if (!b->is_equal)
+        lower_priority();
     while (wait_for(b, b->step(b->ctx)))
         continue;
     return NULL;
@@ -79,7 +80,7 @@ static void free_it(struct background *b)
     mem_free(b);
 }
 
-struct background *background_start(const char *name, int64_t (*step)(void *ctx), void *ctx)
+static struct background *start(const char *name, int64_t (*step)(void *ctx), void *ctx, bool is_equal)
 {
     struct background *b = mem_alloc(sizeof(*b));
     pthread_condattr_t attr;
@@ -87,6 +88,7 @@ struct background *background_start(const char *name, int64_t (*step)(void *ctx)
     strcpy(b->name, name);
     b->step = step;
     b->ctx = ctx;
+    b->is_equal = is_equal;
     lock_init(&b->lock);
     CHECK(pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     CHECK(pthread_cond_init(&b->due, &attr) == 0);
@@ -95,6 +97,16 @@ struct background *background_start(const char *name, int64_t (*step)(void *ctx)
         return b;
     free_it(b);
     return NULL;
+}
+
+struct background *background_start(const char *name, int64_t (*step)(void *ctx), void *ctx)
+{
+    return start(name, step, ctx, false);
+}
+
+struct background *background_start_equal(const char *name, int64_t (*step)(void *ctx), void *ctx)
+{
+    return start(name, step, ctx, true);
 }
 
 static void tell(struct background *b, bool *what)

@@ -15,6 +15,8 @@ struct background;
  * again: 0: at once; BACKGROUND_IDLE: when background_wake says so. `name`: at most 15 bytes, for people.
  * NULL: the system has no thread. */
 struct background *background_start(const char *name, int64_t (*step)(void *ctx), void *ctx);
+/* The same with the priority of the thread that calls it: for what visitors wait for. */
+struct background *background_start_equal(const char *name, int64_t (*step)(void *ctx), void *ctx);
 /* The next call is due now, also when a step runs meanwhile. Any thread; never waits for a step. */
 void background_wake(struct background *b);
 /* Waits until the step that runs is over, ends the thread, frees it and clears the pointer. NULL in it is

@@ -82,21 +82,19 @@ bool inherited_from_supervisor(struct inherited *in, struct buf *error)
 
 /* ---- which is for what ---- */
 
-/* Port 0 is whatever port it was given. */
-static bool is_for(const struct inherited_socket *s, struct str text)
+/* Port 0 is whatever port it was given: then the name alone says it. */
+static bool is_for(const struct inherited_socket *s, struct str name, const struct address *at)
 {
-    struct address at;
-    if (s->text.n && str_eq(buf_str(&s->text), text))
-        return true;
-    return address_parse(text, &at) && address_is_same(&at, &s->bound);
+    return (s->text.n && str_eq(buf_str(&s->text), name)) || (at && address_is_same(at, &s->bound));
 }
 
-size_t inherited_take(struct inherited *in, struct str text, int *fds, size_t most, struct address *bound)
+size_t inherited_take(struct inherited *in, struct str name, const struct address *at, int *fds, size_t most,
+                      struct address *bound)
 {
     size_t n = 0;
     for (size_t i = 0; i < in->n && n < most; i++) {
         struct inherited_socket *s = &in->v[i];
-        if (s->is_taken || !is_for(s, text))
+        if (s->is_taken || !is_for(s, name, at))
             continue;
         s->is_taken = true;
         fds[n++] = s->fd;

@@ -14,7 +14,7 @@
 struct inherited_socket {
     int fd;
     bool is_taken;
-    struct buf text;      /* the address as the settings of the one before had it; empty: from a supervisor */
+    struct buf text;      /* the name that the one before gave it; empty: it has none, or from a supervisor */
     struct buf name;      /* of LISTEN_FDNAMES; may be empty */
     struct address bound; /* bytes == 0: none */
 };
@@ -29,9 +29,10 @@ bool inherited_add(struct inherited *in, int fd, struct str text);
 /* Adds those of LISTEN_FDS when they are for this process (LISTEN_PID). true: good, or there are none. false:
  * one is no listening stream socket, and `error` gets a sentence without its end. */
 bool inherited_from_supervisor(struct inherited *in, struct buf *error);
-/* Takes the sockets of an address of the settings: at most `most`, in `fds`, which the caller owns from now
- * on. *bound: their address. Returns how many. */
-size_t inherited_take(struct inherited *in, struct str text, int *fds, size_t most, struct address *bound);
+/* Takes the sockets that have that name, or are bound to `at` (NULL: the name alone counts): at most `most`,
+ * in `fds`, which the caller owns from now on. *bound: their address. Returns how many. */
+size_t inherited_take(struct inherited *in, struct str name, const struct address *at, int *fds, size_t most,
+                      struct address *bound);
 /* Returns a socket that nobody took, or NULL. */
 struct inherited_socket *inherited_left(struct inherited *in);
 /* Closes what nobody took. */

@@ -18,6 +18,7 @@ struct stream;
 struct stream_engine;
 struct ring_write;
 struct tls_session;
+struct poll_state;
 struct kept_bytes;
 
 /* The notices to the owner. Each may close the stream, start or stop reading, and write. */
@@ -70,27 +71,9 @@ struct stream {
     union {
         /* Encrypted: io/stream_tls.c. */
         struct tls_session *tls;
-        /* By readiness, through libuv: io/stream_poll.c. */
-        struct {
-            bool polled;   /* libuv waits for bytes, also after stream_read_stop, until some come */
-            bool in_space; /* in `space`: libuv must not hear of a stop or a close before it has the answer */
-            bool failing;  /* the letter below is under way */
-            union {
-                uv_handle_t handle;
-                uv_stream_t stream;
-                uv_tcp_t tcp;
-                uv_pipe_t pipe;
-            } uv;
-            /* One at a time. */
-            union {
-                uv_connect_t connect;
-                uv_write_t write;
-                struct {
-                    struct letter letter;
-                    int status;
-                } failure; /* of a connection that failed at once */
-            } req;
-        } poll;
+        /* By readiness, through libuv: io/stream_poll.c, where it has its own memory. It is large, and others need
+         * none. */
+        struct poll_state *poll;
         /* By completion, through the loop's ring: io/stream_ring.c. */
         struct {
             struct ring_op receiving, sending, connecting, hanging;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "io/stream_engine.h"
 
 _Static_assert(sizeof(uv_buf_t) == sizeof(struct iovec) &&
@@ -14,12 +15,34 @@ _Static_assert(sizeof(uv_buf_t) == sizeof(struct iovec) &&
                    offsetof(uv_buf_t, len) == offsetof(struct iovec, iov_len),
                "libuv promises that its buffers are iovecs");
 
+struct poll_state {
+    bool polled;   /* libuv waits for bytes, also after stream_read_stop, until some come */
+    bool in_space; /* in `space`: libuv must not hear of a stop or a close before it has the answer */
+    bool failing;  /* the letter below is under way */
+    union {
+        uv_handle_t handle; /* its data: the stream */
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    /* One at a time. */
+    union {
+        uv_connect_t connect;
+        uv_write_t write;
+        struct {
+            struct letter letter;
+            int status;
+        } failure; /* of a connection that failed at once */
+    } req;
+};
+
 static void init_handle(struct stream *s)
 {
-    int status = s->local ? uv_pipe_init(&s->loop->uv, &s->poll.uv.pipe, 0)
-                          : uv_tcp_init(&s->loop->uv, &s->poll.uv.tcp);
+    s->poll = mem_alloc(sizeof(*s->poll));
+    int status = s->local ? uv_pipe_init(&s->loop->uv, &s->poll->uv.pipe, 0)
+                          : uv_tcp_init(&s->loop->uv, &s->poll->uv.tcp);
     CHECK(status == 0);
-    s->poll.uv.handle.data = s;
+    s->poll->uv.handle.data = s;
 }
 
 /* ---- opening ---- */
@@ -28,7 +51,7 @@ static void poll_open(struct stream *s)
 {
     init_handle(s);
     /* Fails for what is no socket or is in this loop already. */
-    int status = s->local ? uv_pipe_open(&s->poll.uv.pipe, s->fd) : uv_tcp_open(&s->poll.uv.tcp, s->fd);
+    int status = s->local ? uv_pipe_open(&s->poll->uv.pipe, s->fd) : uv_tcp_open(&s->poll->uv.tcp, s->fd);
     CHECK(status == 0);
 }
 
@@ -43,14 +66,23 @@ static void on_connected(uv_connect_t *req, int status)
     s->notices->connected(s, status);
 }
 
+/* libuv is done with it, and so is the letter. */
+static void tell_closed(struct stream *s)
+{
+    mem_free(s->poll);
+    s->poll = NULL;
+    s->notices->closed(s);
+}
+
 static void on_failed(struct letter *letter)
 {
-    struct stream *s = CONTAINER_OF(letter, struct stream, poll.req.failure.letter);
-    s->poll.failing = false;
+    struct poll_state *p = CONTAINER_OF(letter, struct poll_state, req.failure.letter);
+    struct stream *s = p->uv.handle.data;
+    p->failing = false;
     if (s->state == STREAM_CONNECTING)
-        s->notices->connected(s, s->poll.req.failure.status);
+        s->notices->connected(s, p->req.failure.status);
     else if (s->state == STREAM_CLOSED)
-        s->notices->closed(s); /* libuv was faster */
+        tell_closed(s); /* libuv was faster */
 }
 
 static void poll_connect(struct stream *s, const struct address *to)
@@ -58,19 +90,19 @@ static void poll_connect(struct stream *s, const struct address *to)
     uv_os_fd_t fd;
     init_handle(s);
     if (s->local) {
-        uv_pipe_connect(&s->poll.req.connect, &s->poll.uv.pipe, to->sa.local.sun_path, on_connected);
+        uv_pipe_connect(&s->poll->req.connect, &s->poll->uv.pipe, to->sa.local.sun_path, on_connected);
     } else {
-        int status = uv_tcp_connect(&s->poll.req.connect, &s->poll.uv.tcp, &to->sa.any, on_connected);
+        int status = uv_tcp_connect(&s->poll->req.connect, &s->poll->uv.tcp, &to->sa.any, on_connected);
         if (status) {
             /* The handle is libuv's by now and must be closed, which takes a turn of the loop: so the owner
              * is told from the loop as well. */
-            s->poll.failing = true;
-            s->poll.req.failure.status = status;
-            s->poll.req.failure.letter.open = on_failed;
-            loop_defer(s->loop, &s->poll.req.failure.letter);
+            s->poll->failing = true;
+            s->poll->req.failure.status = status;
+            s->poll->req.failure.letter.open = on_failed;
+            loop_defer(s->loop, &s->poll->req.failure.letter);
         }
     }
-    if (uv_fileno(&s->poll.uv.handle, &fd) == 0)
+    if (uv_fileno(&s->poll->uv.handle, &fd) == 0)
         s->fd = fd;
 }
 
@@ -78,8 +110,8 @@ static void poll_connect(struct stream *s, const struct address *to)
 
 static void stop_polling(struct stream *s)
 {
-    s->poll.polled = false;
-    uv_read_stop(&s->poll.uv.stream);
+    s->poll->polled = false;
+    uv_read_stop(&s->poll->uv.stream);
 }
 
 static void close_handle(struct stream *s);
@@ -93,9 +125,9 @@ static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     if (!s->reading)
         return;
     char *p = NULL;
-    s->poll.in_space = true;
+    s->poll->in_space = true;
     size_t n = s->notices->space(s, &p);
-    s->poll.in_space = false;
+    s->poll->in_space = false;
     if (n == 0)
         s->reading = false;
     if (s->reading && s->state == STREAM_OPEN)
@@ -136,11 +168,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 static void poll_read_start(struct stream *s)
 {
-    if (s->poll.polled)
+    if (s->poll->polled)
         return;
-    int status = uv_read_start(&s->poll.uv.stream, on_space, on_read);
+    int status = uv_read_start(&s->poll->uv.stream, on_space, on_read);
     CHECK(status == 0);
-    s->poll.polled = true;
+    s->poll->polled = true;
 }
 
 /* ---- writing ---- */
@@ -177,7 +209,7 @@ static enum stream_write poll_write(struct stream *s, const struct iovec *iov, u
     rest[0].base += sent;
     rest[0].len -= sent;
     /* libuv keeps up to four pieces in the request itself and copies more to the heap. */
-    if (uv_write(&s->poll.req.write, &s->poll.uv.stream, rest, n - i, on_written) != 0)
+    if (uv_write(&s->poll->req.write, &s->poll->uv.stream, rest, n - i, on_written) != 0)
         return STREAM_BROKEN;
     s->writing = s->refused = true;
     return STREAM_PENDING;
@@ -185,7 +217,7 @@ static enum stream_write poll_write(struct stream *s, const struct iovec *iov, u
 
 static size_t poll_queued(const struct stream *s)
 {
-    return uv_stream_get_write_queue_size(&s->poll.uv.stream);
+    return uv_stream_get_write_queue_size(&s->poll->uv.stream);
 }
 
 /* ---- closing ---- */
@@ -199,8 +231,8 @@ static void on_closed(uv_handle_t *handle)
         s->notices->left(s, s->fd, STR_NONE);
     }
     s->state = STREAM_CLOSED;
-    if (!s->poll.failing)
-        s->notices->closed(s);
+    if (!s->poll->failing)
+        tell_closed(s);
 }
 
 #ifdef __SANITIZE_THREAD__
@@ -213,16 +245,16 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 static void close_seen(struct stream *s)
 {
     uv_os_fd_t fd;
-    if (uv_fileno(&s->poll.uv.handle, &fd) == 0)
+    if (uv_fileno(&s->poll->uv.handle, &fd) == 0)
         __sanitizer_syscall_pre_impl_close(fd);
     AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-    uv_close(&s->poll.uv.handle, on_closed);
+    uv_close(&s->poll->uv.handle, on_closed);
     AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
 }
 #else
 static void close_seen(struct stream *s)
 {
-    uv_close(&s->poll.uv.handle, on_closed);
+    uv_close(&s->poll->uv.handle, on_closed);
 }
 #endif
 
@@ -236,7 +268,7 @@ static void close_handle(struct stream *s)
 
 static void poll_close(struct stream *s)
 {
-    if (!s->poll.in_space)
+    if (!s->poll->in_space)
         close_handle(s);
 }
 

@@ -46,7 +46,7 @@ bool fetcher_has_readers(const struct fetcher *f)
 {
     LIST_EACH(l, &f->live) {
         const struct fetch *fetch = CONTAINER_OF(l, struct fetch, link);
-        if (fetch->step != FETCH_OVER && object_readers(fetch->object) > 0)
+        if (fetch->step != FETCH_OVER && object_has_visitors(fetch->object))
             return true;
     }
     return false;
@@ -106,6 +106,7 @@ static void free_fetch(struct letter *l)
     rule_unref((struct rule *)(uintptr_t)f->plan.rule);
     rule_unref(f->rule);
     body_unref(f->body);
+    body_unref(f->own);
     decode_free(f->decode);
     buf_fini(&f->in);
     settings_unref(f->plan.settings);
@@ -600,6 +601,7 @@ void fetch_complete(struct fetch *f)
             f->f->cache, &f->place,
             &(struct index_note){ .effect = MARK_CLEARS, .reason = f->plan.not_stored, .is_short = true },
             f->f->loop->now.mono_ms);
+    fetch_attach_own(f);
     object_seal(f->object, f->store && f->plan.site->generate_etag);
     if (f->store && f->object->confirmed && f->stale)
         coded_inherit(f->object, f->stale);

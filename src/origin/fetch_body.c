@@ -129,6 +129,7 @@ static bool add_content(struct fetch *f, struct str data)
     if (!f->decode)
         return append(f, data);
     f->coded_bytes += data.n;
+    fetch_keep_coded(f, data);
     for (;;)
         switch (decode_next(f->decode, &data, &piece)) {
         case DECODE_MORE: return true;
@@ -342,6 +343,7 @@ void fetch_begin_body(struct fetch *f, const struct fetch_answer *a, struct verd
     fetch_set_head(f, a, v, &shared, NULL);
     rule_unref(v->rule);
     v->rule = NULL;
+    fetch_begin_pours(f);
     if (!f->store && object_readers(f->object) == 0) {
         fetch_fail(f, REASON_CANCELLED, 502);
         return;
@@ -382,7 +384,7 @@ void fetch_room_noticed(struct loop_notice *n)
         fetch_take_early_101(f);
         return;
     }
-    if (!is_wanted(f) && object_readers(f->object) == 0)
+    if (!is_wanted(f) && !object_has_visitors(f->object))
         fetch_fail(f, REASON_CANCELLED, 502);
     else if (f->step == FETCH_BODY && !f->store)
         throttle(f);

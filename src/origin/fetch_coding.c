@@ -1,6 +1,11 @@
+#include <string.h>
+
 #include "base/check.h"
+#include "cache/coded.h"
+#include "cache/room.h"
 #include "coding/coder.h"
 #include "coding/decode.h"
+#include "coding/pour.h"
 #include "http/lines.h"
 #include "origin/fetch_machine.h"
 
@@ -33,6 +38,9 @@ void fetch_plain_fields(struct fetch *f, const struct verdict *v, struct fields 
 {
     if (!v->store || v->coded_in == CODING_IDENTITY)
         return;
+    f->own_etag = arena_dup(&f->arena, fields_value(fields, FIELD_ETAG));
+    if (!etag_parse(f->own_etag).opaque.n)
+        f->own_etag = STR_NONE;
     add_undo(f, fields, FIELD_CONTENT_ENCODING);
     fields_remove(fields, FIELD_CONTENT_ENCODING);
     fields_remove_if(fields, is_digest, NULL);
@@ -52,8 +60,85 @@ bool fetch_begin_decode(struct fetch *f, const struct verdict *v)
     if (!v->store || v->coded_in == CODING_IDENTITY || f->framing.kind == FRAMING_NONE)
         return true;
     f->coded_bytes = 0;
+    if (v->is_codable) {
+        f->own = body_new(&f->f->cache->memory, BODY_LENGTH_UNKNOWN);
+        f->own_coding = v->coded_in;
+    }
     f->decode = decode_new(v->coded_in, UINT64_MAX);
     return f->decode != NULL;
+}
+
+static void drop_own(struct fetch *f)
+{
+    body_unref(f->own);
+    f->own = NULL;
+}
+
+void fetch_keep_coded(struct fetch *f, struct str data)
+{
+    if (!f->own)
+        return;
+    if (!f->store || body_length(f->own) + data.n > (uint64_t)f->plan.site->compress_most) {
+        drop_own(f);
+        return;
+    }
+    while (data.n) {
+        size_t room, cost = body_next_cost(f->own);
+        char *to =
+            !cost || room_keeps(f->f->cache, body_charged(f->own), cost) ? body_room(f->own, &room) : NULL;
+        if (!to) {
+            drop_own(f);
+            return;
+        }
+        struct str piece = str_first(data, room);
+        memcpy(to, piece.p, piece.n);
+        body_commit(f->own, piece.n);
+        data = str_from_index(data, piece.n);
+    }
+}
+
+void fetch_attach_own(struct fetch *f)
+{
+    struct object *o = f->object;
+    if (!f->own)
+        return;
+    if (f->store && o->response->has_codings && o->body &&
+        body_length(o->body) >= (uint64_t)f->plan.site->compress_least) {
+        struct body *whole = body_compact(f->own);
+        coded_keep_own(o, f->own_coding, f->own_etag, &whole);
+    }
+    drop_own(f);
+}
+
+/* Returns the length of the plain body; BODY_LENGTH_UNKNOWN: nobody knows it. */
+static uint64_t plain_length(const struct fetch *f)
+{
+    return f->framing.kind == FRAMING_LENGTH && !f->decode ? fetch_whole_length(f) : BODY_LENGTH_UNKNOWN;
+}
+
+void fetch_begin_pours(struct fetch *f)
+{
+    const struct site_settings *site = f->plan.site;
+    struct object *o = f->object;
+    struct pours *pours = coder_pours(f->f->cache->coder);
+    if (!f->store || !o->response->has_codings || !f->body || !pours)
+        return;
+    struct pour_plan plan = { .from = o,
+                              .body = f->body,
+                              .length = plain_length(f),
+                              .least = (uint64_t)site->compress_least,
+                              .most = (uint64_t)site->compress_most,
+                              .window_bytes = (uint64_t)site->window_bytes };
+    bool is_too_long = plan.length != BODY_LENGTH_UNKNOWN && plan.length > plan.most;
+    if (is_too_long || overload_step(f->f->overload) >= OVERLOAD_SAVE)
+        return;
+    unsigned wishes = object_wishes(o);
+    for (enum coding c = CODING_GZIP; c < CODINGS; c++) {
+        plan.coding = c;
+        plan.level = coded_level(site, c, false);
+        if ((wishes >> c & 1) && !(f->own && c == f->own_coding))
+            pour_begin(pours, &plan);
+    }
 }
 
 struct str fetch_origins_value(const struct response *stored, enum field_id id)

@@ -86,16 +86,19 @@ struct fetch {
     uint64_t left;         /* bytes to come of a body with a length */
     struct body *body;     /* of the object, with a reference; NULL: the answer has none */
     struct decode *decode; /* undoes the coding that the body comes in; NULL: none */
-    uint64_t coded_bytes;  /* that it was given */
-    bool keep_alive;       /* the connection may serve another request */
-    bool store;            /* the body is to be stored, and published when it is whole */
-    bool is_events;        /* text/event-stream */
-    bool is_stream;        /* counted among answers without an end, not in origin_connections */
-    struct timer lasts;    /* when it fires, the answer counts as one without an end */
-    bool paused;           /* readers of a passing body are behind: the origin is not read */
-    struct place place;    /* the key under the answer's rule; set by fetch_settle */
-    struct rule *rule;     /* place.rule, with a reference */
-    bool provisional;      /* no 2xx has brought plan.rule */
+    struct body *own;      /* what it was given, kept as that coding; NULL: not wanted, or no room */
+    enum coding own_coding;
+    struct str own_etag;  /* in the arena */
+    uint64_t coded_bytes; /* that it was given */
+    bool keep_alive;      /* the connection may serve another request */
+    bool store;           /* the body is to be stored, and published when it is whole */
+    bool is_events;       /* text/event-stream */
+    bool is_stream;       /* counted among answers without an end, not in origin_connections */
+    struct timer lasts;   /* when it fires, the answer counts as one without an end */
+    bool paused;          /* readers of a passing body are behind: the origin is not read */
+    struct place place;   /* the key under the answer's rule; set by fetch_settle */
+    struct rule *rule;    /* place.rule, with a reference */
+    bool provisional;     /* no 2xx has brought plan.rule */
     /* For an answer that is not stored though its head permits it, since the page was too large before: is it
      * short now? */
     bool whole_is_short; /* a 206 said that it is */
@@ -234,6 +237,12 @@ void fetch_set_head(struct fetch *f, const struct fetch_answer *a, struct verdic
 void fetch_plain_fields(struct fetch *f, const struct verdict *v, struct fields *fields);
 /* From now on the body's bytes are decoded. After fetch_plain_fields. false: no memory. */
 bool fetch_begin_decode(struct fetch *f, const struct verdict *v);
+/* Keeps the bytes in the origin's coding too, as far as there is room. */
+void fetch_keep_coded(struct fetch *f, struct str data);
+/* Makes a stored coding of them, before the object is sealed. */
+void fetch_attach_own(struct fetch *f);
+/* The object has its head, and bytes begin to come: begins the codings for those who wait (coding/pour.h). */
+void fetch_begin_pours(struct fetch *f);
 /* Returns the value that the origin sent in a stored response's field, before rules and codings changed it.
  * Empty: none. */
 struct str fetch_origins_value(const struct response *stored, enum field_id id);

@@ -32,6 +32,13 @@ static bool is_kept_back(enum field_id id)
            id == FIELD_SEC_PURPOSE || id == FIELD_PURPOSE;
 }
 
+/* If-Range belongs to a Range that is forwarded: without it the origin would send a part of what it has now,
+ * for a visitor who has one of something else (RFC 9110 §13.1.5). */
+static bool is_sent(const struct fetch_plan *p, enum field_id id)
+{
+    return !p->may_store || !is_kept_back(id) || (id == FIELD_IF_RANGE && p->range.n);
+}
+
 static void add_validators(struct fetch *f)
 {
     f->conditional = false;
@@ -128,7 +135,7 @@ static void write_head(struct fetch *f)
         write_request_line(f);
     for (size_t i = 0; i < fields->n; i++) {
         const struct field *field = &fields->v[i];
-        if (!(p->may_store && is_kept_back(field->id)))
+        if (is_sent(p, field->id))
             put(f, field->name, field->value);
     }
     add_validators(f);

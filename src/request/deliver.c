@@ -7,6 +7,7 @@
 #include "http/range.h"
 #include "request/page.h"
 #include "request/parts.h"
+#include "request/reader.h"
 #include "request/redirect.h"
 #include "request/secure.h"
 
@@ -80,7 +81,7 @@ static struct validators validators_of(struct request *r)
 static void add_etag(struct request *r)
 {
     if (r->reply.status != 416 && is_complete(r->object) && r->object->has_generated_etag && !r->coded &&
-        !r->etag_sent)
+        !r->poured && !r->etag_sent)
         deliver_add_id(&r->reply, FIELD_ETAG, generated_etag(r));
 }
 
@@ -297,11 +298,27 @@ static void deliver_coded(struct request *r)
     r->end = length;
 }
 
+/* One that is being made: nobody knows its length. */
+static void deliver_poured(struct request *r)
+{
+    const struct response *response = r->poured->response;
+    r->reply.status = response->status;
+    r->reply.reason = response_reason(response);
+    r->reply.lines = response_lines(response);
+    r->reply.length = -1;
+    r->at = 0;
+    r->end = BODY_LENGTH_UNKNOWN;
+}
+
 static void deliver_whole(struct request *r)
 {
     const struct response *response = r->object->response;
     if (r->coded) {
         deliver_coded(r);
+        return;
+    }
+    if (r->poured) {
+        deliver_poured(r);
         return;
     }
     uint64_t length = object_is_partial(r->object) ? body_length(r->object->body) : object_length(r->object);
@@ -366,7 +383,9 @@ static bool is_not_modified(struct request *r, const struct validators *plain)
     bool by_tag = fields_has(&r->fields, FIELD_IF_NONE_MATCH);
     bool holds = condition_of_request(&r->fields, plain, now_s) == CONDITION_NOT_MODIFIED;
     bool has_codings = r->object->response->has_codings;
-    if (holds && by_tag && has_codings && !str_eq(fields_value(&r->fields, FIELD_IF_NONE_MATCH), STR("*")))
+    bool is_own = coded && coded->level == CODED_OWN; /* with the plain one's tag */
+    bool names_tags = by_tag && !str_eq(fields_value(&r->fields, FIELD_IF_NONE_MATCH), STR("*"));
+    if (holds && names_tags && has_codings && !is_own)
         r->coded = NULL; /* the plain body's */
     if (holds || !has_codings || !by_tag || !etag_find_of_coding(&r->fields, plain->etag, &tag))
         return holds;
@@ -378,6 +397,16 @@ static bool is_not_modified(struct request *r, const struct validators *plain)
     return true;
 }
 
+/* A 304 needs none of its bytes. */
+static void leave_pour(struct request *r)
+{
+    if (!r->poured)
+        return;
+    reader_leave(r);
+    object_unref(r->poured);
+    r->poured = NULL;
+}
+
 void deliver_nothing(struct request *r)
 {
     memset(&r->reply, 0, offsetof(struct reply, extra));
@@ -386,6 +415,12 @@ void deliver_nothing(struct request *r)
 /* A sealed object keeps its body as long as it lives, so the request needs no reference to it. */
 static void take_body(struct request *r)
 {
+    if (r->poured) {
+        r->body_held = true;
+        r->body = object_body(r->poured);
+        count(r->w->counters, COUNTER_CODED_SENT);
+        return;
+    }
     if (r->coded) {
         r->body_held = false;
         r->body = r->coded->body;
@@ -418,14 +453,18 @@ void deliver_object(struct request *r)
     bool decided = false;
     r->coded = NULL;
     r->etag_sent = false;
-    if (response->has_codings && ours && fields_has(&r->fields, FIELD_ACCEPT_ENCODING) &&
-        is_complete(r->object))
-        deliver_choose_coding(r);
+    if (response->has_codings && ours && fields_has(&r->fields, FIELD_ACCEPT_ENCODING)) {
+        if (is_complete(r->object))
+            deliver_choose_coding(r);
+        if (!deliver_is_from_store(r) && r->object->stored && !r->coded)
+            deliver_choose_pour(r);
+    }
     /* A part that was fetched for this very request is delivered as the origin sent it. */
     if (ours && has_condition(r) &&
         (response->status == 200 || (object_is_partial(r->object) && deliver_is_from_store(r)))) {
         struct validators validators = validators_of(r);
         if (response->status == 200 && is_not_modified(r, &validators)) {
+            leave_pour(r);
             deliver_not_modified(r);
             decided = true;
         } else {

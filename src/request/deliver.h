@@ -24,6 +24,12 @@ bool deliver_has_conditions(const struct request *r);
  */
 bool deliver_needs_origin(struct request *r);
 
+/* Returns the coding that the request wants most; CODING_IDENTITY: none, or the site does not compress. */
+enum coding deliver_wanted_coding(const struct request *r);
+/* Returns the coding that the request would have its answer in, of all that there are, when that can be made
+ * while the answer comes. CODING_IDENTITY: none, since it asks for a part, or for the head alone. */
+enum coding deliver_wished_coding(const struct request *r);
+
 /* Can this stored part (a 206) answer the request? */
 bool deliver_part_suffices(const struct request *r, const struct object *o);
 

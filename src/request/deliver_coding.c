@@ -1,11 +1,49 @@
 #include "coding/coder.h"
 #include "request/deliver_machine.h"
+#include "request/reader.h"
 
 bool deliver_refuses_plain(const struct request *r)
 {
     struct coding_weights w;
     accept_encoding_weights(&r->fields, &w);
     return w.of[CODING_IDENTITY] == 0;
+}
+
+enum coding deliver_wanted_coding(const struct request *r)
+{
+    struct coding_weights w;
+    if (!r->site->compress)
+        return CODING_IDENTITY;
+    accept_encoding_weights(&r->fields, &w);
+    enum coding wanted = accept_encoding_choose(&w, (1u << CODINGS) - 1);
+    return wanted == CODINGS ? CODING_IDENTITY : wanted;
+}
+
+enum coding deliver_wished_coding(const struct request *r)
+{
+    bool whole = !r->head_only && !r->range.n && !r->directives.no_transform;
+    return whole && fields_has(&r->fields, FIELD_ACCEPT_ENCODING) ? deliver_wanted_coding(r)
+                                                                  : CODING_IDENTITY;
+}
+
+void deliver_choose_pour(struct request *r)
+{
+    struct coding_weights w;
+    if (r->plain_alone || deliver_wished_coding(r) == CODING_IDENTITY)
+        return;
+    unsigned there = object_pours(r->object);
+    if (!there)
+        return;
+    accept_encoding_weights(&r->fields, &w);
+    enum coding best = accept_encoding_choose(&w, there | 1u << CODING_IDENTITY);
+    if (best == CODING_IDENTITY || best == CODINGS)
+        return;
+    r->poured = object_pour(r->object, best);
+    /* It passes: what its readers took is gone. */
+    if (r->poured && reader_switch(r, r->poured) == OBJECT_CLOSED) {
+        object_unref(r->poured);
+        r->poured = NULL;
+    }
 }
 
 /* May its body be made into codings, by the settings as they are now? */

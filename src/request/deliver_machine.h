@@ -45,6 +45,9 @@ static inline bool deliver_is_from_store(const struct request *r)
  * the plain body. Has those made that would be better. r->object is sealed, with room for codings; the
  * request has Accept-Encoding. */
 void deliver_choose_coding(struct request *r);
+/* Sets r->poured to the one that it wants most of those that are being made of r->object, which is to be
+ * stored, and makes r its reader in place of r->object's. NULL: the plain one is as good, or all there is. */
+void deliver_choose_pour(struct request *r);
 /* Does the visitor refuse a body without a coding? */
 bool deliver_refuses_plain(const struct request *r);
 

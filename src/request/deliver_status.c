@@ -29,16 +29,22 @@ static struct str forward_reason(const struct request *r)
     return r->found.known ? STR("vary-miss") : STR("uri-miss");
 }
 
+static char *put_ttl(const struct request *r, char *to)
+{
+    int64_t seconds = ttl(r);
+    if (seconds < 0)
+        *to++ = '-';
+    return buf_put_u64(to, (uint64_t)(seconds < 0 ? -seconds : seconds));
+}
+
 static void write_hit(const struct request *r, struct buf *b)
 {
     buf_add(b, STR("; hit"));
     if (r->site && r->site->netlify_status && r->outcome != OUTCOME_HIT)
         buf_add(b, STR("; fwd=stale"));
-    int64_t seconds = ttl(r);
     buf_add(b, STR("; ttl="));
-    if (seconds < 0)
-        buf_add_char(b, '-');
-    buf_add_u64(b, (uint64_t)(seconds < 0 ? -seconds : seconds));
+    char *at = buf_room(b, 1 + BUF_U64_MOST);
+    b->n += (size_t)(put_ttl(r, at) - at);
 }
 
 static void write_forward(const struct request *r, struct buf *b)
@@ -120,7 +126,21 @@ static void write_detail(struct request *r, struct buf *b)
 
 #define STATUS_MOST 192
 
-void deliver_add_cache_status(struct request *r)
+/* Is nothing to be said but that it is a fresh hit? Most answers are such. */
+static bool is_plain_hit(const struct request *r)
+{
+    return r->outcome == OUTCOME_HIT && r->reason == REASON_NONE && !r->found.kept && !r->stale_error &&
+           !r->pass && r->site && !r->site->netlify_status;
+}
+
+static struct str plain_hit(struct request *r)
+{
+    const struct str before = STR("freshet; hit; ttl=");
+    char *p = arena_alloc(&r->arena, before.n + 1 + BUF_U64_MOST);
+    return (struct str){ p, (size_t)(put_ttl(r, str_put(p, before)) - p) };
+}
+
+static struct str cache_status(struct request *r)
 {
     /* Everything written here fits, so the buffer, which must not grow, never does. A dev note gets a
      * buffer of its own. */
@@ -136,8 +156,15 @@ void deliver_add_cache_status(struct request *r)
              r->reason != REASON_HTTPS_REDIRECT) /* nobody is asked */
         write_forward(r, to);
     write_detail(r, to);
-    r->cache_status = to == &big ? arena_dup(&r->arena, buf_str(&big)) : buf_str(&b);
-    if (to == &big)
-        buf_fini(&big);
+    if (to == &b)
+        return buf_str(&b);
+    struct str status = arena_dup(&r->arena, buf_str(&big));
+    buf_fini(&big);
+    return status;
+}
+
+void deliver_add_cache_status(struct request *r)
+{
+    r->cache_status = is_plain_hit(r) ? plain_hit(r) : cache_status(r);
     deliver_add_id(&r->reply, FIELD_CACHE_STATUS, r->cache_status);
 }

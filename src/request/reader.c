@@ -155,6 +155,20 @@ enum object_watch reader_join(struct request *r, struct object *o, bool own_fetc
     return answer;
 }
 
+enum object_watch reader_switch(struct request *r, struct object *o)
+{
+    struct reader *before = r->reader, *now;
+    r->reader = NULL;
+    enum object_watch answer = reader_join(r, o, false);
+    now = r->reader;
+    r->reader = before;
+    if (answer == OBJECT_CLOSED)
+        return answer;
+    reader_leave(r);
+    r->reader = now;
+    return answer;
+}
+
 void reader_leave(struct request *r)
 {
     struct reader *reader = r->reader;

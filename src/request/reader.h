@@ -15,6 +15,9 @@ struct reader;
  * comes, from the loop, whenever the object has changed. OBJECT_DONE, OBJECT_CLOSED (cache/object.h): it is
  * no reader. */
 enum object_watch reader_join(struct request *r, struct object *o, bool own_fetch);
+/* Makes the request, which may read another object, a reader of `o` instead, as reader_join does for one that
+ * did not start its fetch. OBJECT_CLOSED: it was left where it is. */
+enum object_watch reader_switch(struct request *r, struct object *o);
 /* Makes the request a reader no longer: no request_wake comes for the object, and r->reader is NULL. Does
  * nothing when it is NULL already. */
 void reader_leave(struct request *r);

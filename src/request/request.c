@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "coding/pour.h"
 #include "request/deliver.h"
 #include "request/page.h"
 #include "request/reader.h"
@@ -355,7 +356,7 @@ static enum step send_failed(struct request *r)
         return STEP_AWAIT;
     }
     r->cut = true;
-    r->reason = (enum reason)r->object->fail_reason;
+    r->reason = (enum reason)request_filled(r)->fail_reason;
     r->origin_fault = (enum http_error)r->object->fail_fault;
     return STEP_FINISH;
 }
@@ -396,6 +397,23 @@ static enum step await_part(struct request *r)
     }
 }
 
+/* A coding that is being made, of which nothing was sent: waits for its first bytes, when they are due, and
+ * for its end, when that is near. Once it is whole, or has failed, the answer is chosen anew. */
+static enum step await_pour(struct request *r)
+{
+    if (object_is_done(r->poured)) {
+        r->plain_alone |= object_state(r->poured) == OBJECT_FAILED;
+        request_drop_body(r);
+        return STEP_AWAIT;
+    }
+    struct body *plain = object_body(r->object);
+    uint64_t there = plain ? body_length(plain) : 0;
+    bool is_near = object_state(r->object) == OBJECT_SEALED && there <= POUR_TURN_BYTES;
+    bool is_due = is_near || (body_length(r->body) == 0 && there > 0);
+    body_unref(plain);
+    return is_due ? STEP_WAIT : STEP_SEND;
+}
+
 static enum step do_send(struct request *r)
 {
     if (r->gone)
@@ -406,12 +424,17 @@ static enum step do_send(struct request *r)
     }
     timer_stop(r->w->loop, &r->timer);
     CHECK(r->object && r->reply.status);
+    if (r->poured && !r->head_sent) {
+        enum step next = await_pour(r);
+        if (next != STEP_SEND)
+            return next;
+    }
     for (;;) {
         struct iovec iov[REPLY_PIECES_MAX];
         bool last = false;
         if (r->last_sent)
             return STEP_FINISH;
-        if (object_state(r->object) == OBJECT_FAILED && !request_is_at_end(r, false, 0))
+        if (object_state(request_filled(r)) == OBJECT_FAILED && !request_is_at_end(r, false, 0))
             return send_failed(r);
         unsigned n = request_lease(r, iov, COUNT_OF(iov), &last);
         if (n == 0 && r->view)

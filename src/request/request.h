@@ -258,7 +258,9 @@ struct request {
     struct timer timer; /* waiting for a head, or for the client to take bytes */
     bool timed_out;
     const struct coded *coded; /* the coding of the object that is sent; NULL: its plain body */
-    struct body *body;         /* of the object, or of that coding */
+    struct object *poured;     /* or that which is being made (coding/pour.h), a reference; NULL: none */
+    bool plain_alone;          /* that has failed: the plain body is sent */
+    struct body *body;         /* of the object, or of the coding */
     bool body_held;            /* with its own reference, since a growing object may replace its body */
     struct body_cursor cursor;
     uint64_t at, end;    /* of the body: the next byte, and where to stop (BODY_LENGTH_UNKNOWN: at the end) */

@@ -23,6 +23,12 @@
 
 #include "request/request.h"
 
+/* Returns the object whose body is sent: r->object, or the coding of it that is being made. */
+static inline struct object *request_filled(const struct request *r)
+{
+    return r->poured ? r->poured : r->object;
+}
+
 /* A step returns it when it cannot go on now. It is entered again when something comes. */
 #define STEP_WAIT STEP_COUNT
 

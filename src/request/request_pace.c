@@ -12,13 +12,13 @@
 
 static bool is_passing(const struct request *r)
 {
-    return r->object && object_is_closed(r->object);
+    return r->object && object_is_closed(request_filled(r));
 }
 
 /* Nobody joins a passing body: its only reader holds up nobody from then on. */
 static bool may_hold_up(const struct request *r)
 {
-    return is_passing(r) && object_readers(r->object) > 1;
+    return is_passing(r) && object_readers(request_filled(r)) > 1;
 }
 
 /* How long the client may take nothing. A body that is not kept holds up its origin, and with it all its
@@ -28,7 +28,7 @@ static int64_t send_patience(const struct request *r)
     if (!is_passing(r))
         return r->settings->process.send_timeout;
     bool holds_up =
-        r->body && r->at < body_length(r->body) && object_waits_at(r->object, body_length(r->body));
+        r->body && r->at < body_length(r->body) && object_waits_at(request_filled(r), body_length(r->body));
     return holds_up && r->site->window_stall > HELD_UP_MS ? HELD_UP_MS : r->site->window_stall;
 }
 

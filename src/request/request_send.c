@@ -9,6 +9,10 @@
 void request_drop_body(struct request *r)
 {
     request_let_go(r);
+    if (r->poured)
+        reader_leave(r);
+    object_unref(r->poured);
+    r->poured = NULL;
     if (r->view)
         window_leave(r);
     CHECK(!r->body_held || r->body);
@@ -45,7 +49,8 @@ static inline unsigned lease(struct request *r, uint64_t to, struct iovec *iov, 
 /* Pieces of a body that is one run of bytes. */
 static unsigned lease_run(struct request *r, struct iovec *iov, unsigned max, bool *last)
 {
-    bool sealed = object_state(r->object) == OBJECT_SEALED; /* before the length: then the length is final */
+    bool sealed =
+        object_state(request_filled(r)) == OBJECT_SEALED; /* before the length: then the length is final */
     uint64_t there = r->body ? body_length(r->body) : 0;
     uint64_t to = there < r->end ? there : r->end;
     uint64_t most = r->bytes_sent ? LEASE_NEXT : LEASE_FIRST;

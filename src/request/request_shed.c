@@ -15,7 +15,7 @@ size_t request_holds(const struct request *r)
     if (r->upload && r->upload->ring)
         bytes += r->upload->cap;
     /* What its origin has sent and it has not taken: of a passing body nobody else wants it. */
-    if (r->object && r->body && object_is_closed(r->object) && body_length(r->body) > r->at)
+    if (r->object && r->body && object_is_closed(request_filled(r)) && body_length(r->body) > r->at)
         bytes += (size_t)(body_length(r->body) - r->at);
     if (r->view && r->view->window)
         bytes += RECORD_PART_BYTES;

@@ -1,3 +1,4 @@
+#include "request/deliver.h"
 #include "request/reader.h"
 #include "request/request_machine.h"
 
@@ -13,11 +14,20 @@ static void waited_too_long(struct timer *t)
     request_wake(r);
 }
 
+/* Others' codings are made while the page comes, with one encoder for all who want the same. */
+static void wish(struct request *r)
+{
+    enum coding coding = r->pass || !r->reader ? CODING_IDENTITY : deliver_wished_coding(r);
+    if (coding != CODING_IDENTITY)
+        object_wish(r->object, coding);
+}
+
 bool request_wait(struct request *r)
 {
     CHECK(!r->reader && !timer_is_running(&r->timer));
     if (reader_join(r, r->object, r->own_fetch) == OBJECT_CLOSED)
         return false;
+    wish(r);
     if (r->own_fetch)
         return true;
     if (!request_is_prefetch(r))

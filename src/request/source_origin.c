@@ -1,5 +1,6 @@
 #include "request/source_origin.h"
 
+#include "request/deliver.h"
 #include "request/request.h"
 #include "request/route.h"
 #include "request/tunnel.h"
@@ -40,12 +41,8 @@ static enum reason reason_not_to_store(const struct request *r)
 /* The coding that the visitor wants most, as a bit. */
 static unsigned wanted_coding(const struct request *r)
 {
-    struct coding_weights w;
-    if (!r->site->compress)
-        return 0;
-    accept_encoding_weights(&r->fields, &w);
-    enum coding wanted = accept_encoding_choose(&w, (1u << CODINGS) - 1);
-    return wanted == CODING_IDENTITY || wanted == CODINGS ? 0 : 1u << wanted;
+    enum coding wanted = deliver_wanted_coding(r);
+    return wanted == CODING_IDENTITY ? 0 : 1u << wanted;
 }
 
 static void start(struct source *s, struct request *r, struct object *o, bool background)

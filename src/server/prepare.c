@@ -390,6 +390,19 @@ struct str prepare_address(const struct process_settings *s, size_t i)
     return i < s->listen.n ? s->listen.v[i] : s->https.v[i - s->listen.n];
 }
 
+void prepare_name(const struct process_settings *s, size_t i, struct buf *out)
+{
+    bool is_admin = i == prepare_addresses(s), with_tls = !is_admin && i >= s->listen.n;
+    struct str address = is_admin ? s->admin : prepare_address(s, i);
+    size_t first = with_tls ? s->listen.n : 0, before = 0;
+    for (size_t k = first; k < i && !is_admin; k++)
+        before += str_eq(prepare_address(s, k), address);
+    buf_add(out, address);
+    buf_add(out, is_admin ? STR(" admin") : with_tls ? STR(" tls") : STR_NONE);
+    if (before)
+        buf_printf(out, " %zu", before);
+}
+
 struct listening prepare_listening(const struct process_settings *s, size_t i)
 {
     struct listening how = { .with_tls = i >= s->listen.n };
@@ -415,34 +428,38 @@ static size_t room_for_extra(const struct preparation *p)
  * workers than sockets, some have several: to close one would cut off who waits there. Beyond `most` they are
  * left to that process. But `is_one` means that all are one socket, of which descriptors are closed. Returns
  * how many were there to be taken, or a negative code. */
-static int take_inherited(struct preparation *p, struct str text, struct listening how, int *fds, size_t n,
-                          size_t most, bool is_one, struct address *bound)
+static int take_inherited(struct preparation *p, size_t i, const struct address *at, struct listening how,
+                          int *fds, size_t n, size_t most, bool is_one, struct address *bound)
 {
+    struct buf name = BUF_INIT;
     int all[INHERITED_MOST];
     size_t room = most < COUNT_OF(all) && !is_one ? most : COUNT_OF(all);
-    size_t have = p->inherited ? inherited_take(p->inherited, text, all, room, bound) : 0;
-    for (size_t i = 0; i < have; i++)
-        if (i < n)
-            fds[i] = all[i];
+    prepare_name(&p->settings->process, i, &name);
+    size_t have = p->inherited ? inherited_take(p->inherited, buf_str(&name), at, all, room, bound) : 0;
+    buf_fini(&name);
+    for (size_t k = 0; k < have; k++)
+        if (k < n)
+            fds[k] = all[k];
         else if (is_one)
-            close(all[i]);
+            close(all[k]);
         else
-            add_extra(p, all[i], how);
+            add_extra(p, all[k], how);
     int status = have && have < n ? listener_more(fds, have, n) : 0;
     return status < 0 ? status : (int)have;
 }
 
-/* An address of the settings; `fds`: as many sockets of it as workers share it; `most`: as many may be taken
- * over. */
-static int open_address(struct preparation *p, struct str text, struct listening how, const char *cannot,
-                        const char *otherwise, int *fds, size_t n, size_t most, struct address *bound)
+/* The address with this number, as prepare_name has it; `fds`: as many sockets of it as workers share it;
+ * `most`: as many may be taken over. */
+static int open_address(struct preparation *p, size_t i, struct str text, struct listening how,
+                        const char *cannot, const char *otherwise, int *fds, size_t n, size_t most,
+                        struct address *bound)
 {
     struct address at;
     if (!address_parse(text, &at))
         return refuse("not an address:", text, UV_EINVAL, NULL,
                       "write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path");
     bool is_one = at.sa.any.sa_family == AF_UNIX;
-    int status = take_inherited(p, text, how, fds, n, most, is_one, bound);
+    int status = take_inherited(p, i, &at, how, fds, n, most, is_one, bound);
     if (status == 0)
         status = p->only_try ? listener_try(&at) : listener_sockets(&at, fds, n, bound);
     if (p->only_try && status == UV_EADDRINUSE) {
@@ -483,15 +500,16 @@ static int open_sockets(struct preparation *p)
     p->fds = mem_alloc((addresses * n + 1) * sizeof(*p->fds));
     for (size_t i = 0; i < addresses && (code == 0 || p->only_try); i++) {
         struct listening how = prepare_listening(s, i);
-        code |= open_address(p, prepare_address(s, i), how, "cannot listen on",
+        code |= open_address(p, i, prepare_address(s, i), how, "cannot listen on",
                              how.with_tls ? "choose another address with --https"
                                           : "choose another address with --listen",
                              p->fds + i * n, n, n + room_for_extra(p), &p->bound[i]);
     }
     /* One socket alone: the extra ones are the sites'. */
     if (s->admin.n && (code == 0 || p->only_try))
-        code |= open_address(p, s->admin, (struct listening){ 0 }, "cannot listen for the admin on",
-                             "choose another address with --admin", &p->admin_fd, 1, 1, &p->admin_bound);
+        code |=
+            open_address(p, addresses, s->admin, (struct listening){ 0 }, "cannot listen for the admin on",
+                         "choose another address with --admin", &p->admin_fd, 1, 1, &p->admin_bound);
     return code ? code : refuse_unused(p);
 }
 

@@ -49,6 +49,10 @@ struct preparation {
 /* Returns how many addresses there are, and the one with this number. */
 size_t prepare_addresses(const struct process_settings *s);
 struct str prepare_address(const struct process_settings *s, size_t i);
+/* Appends the name under which an upgrade hands the address with this number over; i == prepare_addresses:
+ * the admin's. It is the address, and what tells apart those that read the same: two with port 0 are two
+ * ports. */
+void prepare_name(const struct process_settings *s, size_t i, struct buf *out);
 /* What connections to it begin with. */
 struct listening prepare_listening(const struct process_settings *s, size_t i);
 

@@ -696,7 +696,7 @@ static int find_control(struct run *r)
     struct address bound;
     if (!r->cli->control.n)
         return -1;
-    if (inherited_take(&r->takeover.sockets, STR(UPGRADE_CONTROL), &fd, 1, &bound) == 1)
+    if (inherited_take(&r->takeover.sockets, STR(UPGRADE_CONTROL), NULL, &fd, 1, &bound) == 1)
         return fd;
     return control_socket(r->cli->control);
 }

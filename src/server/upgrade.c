@@ -466,6 +466,16 @@ static int send_sockets(struct upgrade *u, struct str text, const int *fds, size
     return status;
 }
 
+/* The sockets of the address with this number (prepare_name). */
+static int send_address(struct upgrade *u, size_t i, const int *fds, size_t n)
+{
+    struct buf name = BUF_INIT;
+    prepare_name(&u->found->settings->process, i, &name);
+    int status = send_sockets(u, buf_str(&name), fds, n);
+    buf_fini(&name);
+    return status;
+}
+
 static int send_all(struct upgrade *u)
 {
     const struct preparation *f = u->found;
@@ -473,11 +483,11 @@ static int send_all(struct upgrade *u)
     int errors = STDERR_FILENO, status = 0;
     u->sent_n = 0;
     for (size_t i = 0; i < prepare_addresses(s) && status == 0; i++)
-        status = send_sockets(u, prepare_address(s, i), f->fds + i * f->workers_n, f->workers_n);
+        status = send_address(u, i, f->fds + i * f->workers_n, f->workers_n);
     for (size_t i = 0; i < f->extra_n && status == 0; i++)
         status = send_sockets(u, STR_NONE, &f->extra[i].fd, 1);
     if (status == 0 && f->admin_fd >= 0)
-        status = send_sockets(u, f->settings->process.admin, &f->admin_fd, 1);
+        status = send_address(u, prepare_addresses(s), &f->admin_fd, 1);
     if (status == 0 && u->control_fd >= 0)
         status = send_sockets(u, STR(UPGRADE_CONTROL), &u->control_fd, 1);
     if (status == 0)

@@ -24,7 +24,7 @@
 /* What the two say to each other: the types of the channel's messages. In order. */
 enum {
     /* to the new one */
-    UPGRADE_SOCKET = 'S',  /* descriptors that listen; text: their address as the settings had it */
+    UPGRADE_SOCKET = 'S',  /* descriptors that listen; text: prepare_name, or none */
     UPGRADE_ERRORS = 'E',  /* the descriptor of standard error */
     UPGRADE_BEGIN = 'B',   /* that is all */
     UPGRADE_STORE = 'T',   /* the state folder is yours */

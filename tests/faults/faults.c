@@ -5,6 +5,8 @@
  *   FAULT_NTH    which call of it fails, from 1 on; 0: none
  *   FAULT_ERRNO  with which errno
  *   FAULT_COUNTS a file that gets, at the end of the process, how often each was called
+ *   FAULT_AFTER  calls count from the moment this file is there
+ *   FAULT_NEW    "1": they count in the process that takes over from another one alone, "0": in all but that one
  * Event descriptors are left alone: the kernel does not fail there, and libuv does not expect it.
  * mem_alloc, mem_try and pages_map are asked for by test builds of the program (base/mem.h); malloc, with
  * calloc and realloc, is libc's, for the program and all libraries, where no sanitizer has its own
@@ -50,7 +52,9 @@ static const char *const names[] = {
 
 static atomic_int counts[CALL_COUNT];
 static int chosen = -1, nth, number;
-static atomic_bool is_ready;
+static atomic_bool is_ready, has_begun;
+static const char *after;
+static bool is_elsewhere; /* it is not this process whose calls count */
 
 static int number_of(const char *variable)
 {
@@ -66,15 +70,34 @@ static void prepare(void)
     for (int i = 0; call && i < CALL_COUNT; i++)
         if (strcmp(names[i], call) == 0)
             chosen = i;
+    const char *of_new = getenv("FAULT_NEW");
+    after = getenv("FAULT_AFTER");
+    is_elsewhere = of_new && (of_new[0] == '1') != (getenv("FRESHET_UPGRADE") != NULL);
     nth = number_of("FAULT_NTH");
     number = number_of("FAULT_ERRNO");
     atomic_store(&is_ready, true);
+}
+
+/* Not by a function that is counted itself. */
+static bool counts_now(void)
+{
+    if (is_elsewhere)
+        return false;
+    if (after && !atomic_load(&has_begun)) {
+        int before = errno;
+        atomic_store(&has_begun, access(after, F_OK) == 0);
+        errno = before;
+        return atomic_load(&has_begun);
+    }
+    return true;
 }
 
 /* Counts the call. true: it is the one that fails. */
 static bool fails(enum call call)
 {
     prepare();
+    if (!counts_now())
+        return false;
     int n = atomic_fetch_add(&counts[call], 1) + 1;
     if ((int)call != chosen || n != nth)
         return false;
@@ -85,7 +108,7 @@ static bool fails(enum call call)
 __attribute__((destructor)) static void tell(void)
 {
     const char *path = getenv("FAULT_COUNTS");
-    FILE *f = path ? fopen(path, "w") : NULL;
+    FILE *f = path && !is_elsewhere ? fopen(path, "w") : NULL;
     for (int i = 0; f && i < CALL_COUNT; i++)
         fprintf(f, "%s %d\n", names[i], atomic_load(&counts[i]));
     if (f)

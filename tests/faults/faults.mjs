@@ -3,8 +3,9 @@
 // it is told to, and if it cannot start or go on it says why in words. A report of a sanitizer, a crash and another page are wrong.
 // The n-th allocation fails as well (mem_alloc, mem_try and pages_map of test builds; malloc of builds without a sanitizer): memory without which nothing
 // can go on ends the process, in words, and the next life finds all that was durable; all other memory is gone without (docs/decisions/077-no-memory.md).
-// scenarios U9
-// Usage: node tests/faults/faults.mjs [--seconds N] [--call NAME[,NAME]] [--spread N] [FRESHET]
+// --upgrade: the same while a new process takes over from the old one, in either: one of them goes on serving, pages are right and what was purged is gone.
+// scenarios U9, V4
+// Usage: node tests/faults/faults.mjs [--upgrade] [--seconds N] [--call NAME[,NAME]] [--spread N] [FRESHET]
 //   --seconds N   60; as many faults as fit, taken by dice. FAULTS_SEED=N throws the dice of a run before.
 //   --spread N    no dice: of each kind of fault about N, spread over all of its calls
 import { execFileSync, spawn } from 'node:child_process';
@@ -16,13 +17,14 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { alarm } from '../process.mjs';
+import { alarm, lives as runs } from '../process.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url)), args = process.argv.slice(2);
 const option = (name, otherwise) => {
   const i = args.indexOf(name);
   return i < 0 ? otherwise : args.splice(i, 2)[1];
 };
+const upgrades = args.includes('--upgrade') && args.splice(args.indexOf('--upgrade'), 1).length > 0;
 const spread = +option('--spread', 0), seconds = +option('--seconds', spread ? 3600 : 60), only = option('--call')?.split(',');
 const program = path.resolve(args[0] ?? 'build-dev/src/freshet');
 const token = 'token-of-the-tests', patience_ms = 20_000;
@@ -140,6 +142,95 @@ class Life {
   }
 }
 
+// ---- an upgrade ----
+
+// What is asked for while it goes on, by two visitors. One fault costs one of them two answers at most: a connection, and what was asked anew.
+const LOST_MOST = 2;
+
+class Upgrade extends Life {
+  constructor(folder, env) {
+    super(folder, { FAULT_AFTER: path.join(folder, 'begin'), ...env });
+    this.is_well = !env.FAULT_CALL;
+  }
+
+  api(method, target, body) {
+    return ask(path.join(this.folder, 'admin'), method, target, body);
+  }
+
+  async visit(wrong, over) {
+    let lost = 0;
+    for (let i = 0; !over(); i++) {
+      const url = ['/x', '/big', '/kept', `/new${i}`][i % 4], r = await ask(path.join(this.folder, 'front'), 'GET', url);
+      if (r.status === 200 && r.whole && r.text === content(url)) continue;
+      if (r.status === 200 && r.whole) wrong.push(`GET ${url}: ${r.text.length} bytes, not its own`);
+      else if (r.status === -1) wrong.push(`GET ${url}: no answer`);
+      else if (r.status > 0 && r.status < 500) wrong.push(`GET ${url}: ${r.status}`);
+      lost++;
+      await pause(20);
+    }
+    return lost;
+  }
+
+  // Who has the admin's socket now, or undefined.
+  async who() {
+    const r = await this.api('GET', '/api/v1/upgrade');
+    return r.status === 200 && r.whole ? JSON.parse(r.text).pid : undefined;
+  }
+
+  async live() {
+    const wrong = [];
+    if (!(await this.serves())) return ['it does not start'];
+    const old = this.child.pid;
+    for (const url of ['/x', '/big', '/kept']) await ask(path.join(this.folder, 'front'), 'GET', url);
+    let over = false;
+    const visitors = [0, 1].map(() => this.visit(wrong, () => over));
+    fs.writeFileSync(path.join(this.folder, 'begin'), '');
+    await this.api('POST', '/api/v1/upgrade');
+    const decided = () => /this one ends when what it has begun is over|does not start, and this one goes on|cannot start/.test(this.said);
+    for (const late = Date.now() + 2 * patience_ms; !decided() && !this.end && Date.now() < late; ) await pause(10);
+    if (!decided() && !this.end) wrong.push('the upgrade does not end');
+    const has_failed = /this one goes on|cannot start/.test(this.said);
+    let pid, page;
+    for (const late = Date.now() + patience_ms; Date.now() < late && !(pid && page?.status === 200); await pause(20)) {
+      pid = await this.who();
+      page = pid ? await ask(path.join(this.folder, 'front'), 'GET', '/kept') : undefined;
+      if (this.end && !pid && !/this one ends when/.test(this.said)) break;
+    }
+    over = true;
+    const lost = (await Promise.all(visitors)).reduce((a, b) => a + b);
+    const words = /freshet: (out of memory|the system gives it no more threads)/.test(this.said);
+    if (!pid && !words) wrong.push('nobody serves');
+    if (pid && (pid === old) !== has_failed && !this.end) wrong.push(`${pid === old ? 'the old' : 'the new'} one serves, and it was said otherwise`);
+    if (!words && lost > (this.is_well ? 0 : LOST_MOST)) wrong.push(`${lost} answers lost`);
+    if (pid) {
+      const r = await this.api('POST', '/api/v1/purge', '{"cache_tags":["all"]}');
+      if (this.is_well && r.status !== 202) wrong.push(`a purge: ${r.status}`);
+      if (runs(pid)) process.kill(pid, 'SIGTERM');
+    }
+    if (this.is_well && (!pid || pid === old)) wrong.push('it was not replaced without a fault');
+    for (const late = Date.now() + patience_ms; (!this.end || (pid && runs(pid))) && Date.now() < late; ) await pause(10);
+    if (!this.end || (pid && runs(pid))) {
+      wrong.push('it does not end');
+      for (const p of [old, pid]) if (p && runs(p)) process.kill(p, 'SIGKILL');
+    }
+    await this.ended;
+    if (words) in_words_n++;
+    if (alarm.test(this.said)) wrong.push(this.said.split('\n').filter((l) => alarm.test(l))[0]);
+    if (this.end.signal && !words) wrong.push(`the old one ended with ${this.end.signal}`);
+    return wrong;
+  }
+}
+
+// What it leaves is there for the next one.
+async function takeover(env, in_new) {
+  const folder = fs.mkdtempSync(path.join(base, 'life-'));
+  const wrong = await new Upgrade(folder, { FAULT_NEW: in_new ? '1' : '0', ...env }).live();
+  const next = new Life(folder, {});
+  wrong.push(...(await next.live()).map((w) => `the next life: ${w}`));
+  fs.rmSync(folder, { recursive: true, force: true });
+  return wrong;
+}
+
 // The fault comes in the first life or in the second, which finds what the first one left.
 async function lives(env, second) {
   const folder = fs.mkdtempSync(path.join(base, 'life-')), wrong = [];
@@ -166,7 +257,7 @@ const numbers = (n) => spread && n > spread ? [...new Set(Array.from({ length: s
 
 const faults = [];
 for (const second of [false, true]) {
-  const file = path.join(base, `counts-${second}`), wrong = await lives({ FAULT_COUNTS: file }, second);
+  const file = path.join(base, `counts-${second}`), wrong = await (upgrades ? takeover : lives)({ FAULT_COUNTS: file }, second);
   if (wrong.length) throw new Error(`without a fault: ${wrong}`);
   for (const line of fs.readFileSync(file, 'utf8').trim().split('\n')) {
     const [call, n] = line.split(' ');
@@ -179,10 +270,10 @@ faults.sort((a, b) => a.order - b.order);
 const all = faults.length, until = Date.now() + 1000 * seconds;
 async function worker() {
   for (let f; Date.now() < until && (f = faults.pop());) {
-    const wrong = await lives({ FAULT_CALL: f.call, FAULT_NTH: `${f.k}`, FAULT_ERRNO: `${errnos[f.name]}` }, f.second);
+    const wrong = await (upgrades ? takeover : lives)({ FAULT_CALL: f.call, FAULT_NTH: `${f.k}`, FAULT_ERRNO: `${errnos[f.name]}` }, f.second);
     if (wrong.length === 0) passed++;
     else failed++;
-    for (const w of wrong) console.log(`FAILED: ${f.call} ${f.k}, ${f.name}: ${w}`);
+    for (const w of wrong) console.log(`FAILED: ${f.call} ${f.k}, ${f.name}${upgrades ? f.second ? ', in the new one' : ', in the old one' : ''}: ${w}`);
   }
 }
 await Promise.all([worker(), worker()]);

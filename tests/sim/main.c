@@ -46,7 +46,8 @@ static void say_figures(double took)
     const struct world_figures *f = &figures;
     printf("world %llu: %llu requests (%.0f a second of the processor), %llu hits, %llu stale, %llu errors, "
            "%llu cut, %llu fetches, %llu "
-           "304s, %llu purges (%llu durable), %llu crashes (%llu of power), %llu reloads, %llu ends; disk: "
+           "304s, %llu purges (%llu durable), %llu crashes (%llu of power), %llu reloads, %llu ends; "
+           "%llu coded, %llu parts, %llu not modified, %llu of %llu uploads, %llu of %llu tunnels; disk: "
            "%llu MB, "
            "%llu syncs, %llu lost, %llu torn; digest %016llx\n",
            (unsigned long long)seed, (unsigned long long)f->requests, (double)f->requests / took,
@@ -54,9 +55,11 @@ static void say_figures(double took)
            (unsigned long long)f->cut, (unsigned long long)f->fetches, (unsigned long long)f->revalidated,
            (unsigned long long)f->purges, (unsigned long long)f->durable, (unsigned long long)f->crashes,
            (unsigned long long)f->power_cuts, (unsigned long long)f->reloads, (unsigned long long)f->ends,
-           (unsigned long long)(sim_disk_figures.written >> 20), (unsigned long long)sim_disk_figures.syncs,
-           (unsigned long long)sim_disk_figures.lost, (unsigned long long)sim_disk_figures.torn,
-           (unsigned long long)sim_digest());
+           (unsigned long long)f->coded, (unsigned long long)f->parts, (unsigned long long)f->not_modified,
+           (unsigned long long)f->uploaded, (unsigned long long)f->uploads, (unsigned long long)f->talked / 2,
+           (unsigned long long)f->tunnels, (unsigned long long)(sim_disk_figures.written >> 20),
+           (unsigned long long)sim_disk_figures.syncs, (unsigned long long)sim_disk_figures.lost,
+           (unsigned long long)sim_disk_figures.torn, (unsigned long long)sim_digest());
 }
 
 static double seconds(void)
@@ -87,6 +90,7 @@ static void run_world(void)
     world.small_memory = sim_once_in(4);
     world.no_disk = sim_once_in(6);
     world.two_origins = sim_once_in(2);
+    world.combines = sim_once_in(2);
     world.end = sim_now() + length * SECOND;
     model_init();
     origins_start();

@@ -25,6 +25,12 @@ bool sim_once_in(uint64_t n);
 /* Fills with bytes of chance. */
 void sim_bytes(void *out, size_t n);
 
+/* Bytes that are the same whenever they are asked for: those of `seed` from `from` on. `is_text`: few
+ * different ones, which can be compressed. */
+void sim_pattern(uint64_t seed, bool is_text, size_t from, char *out, size_t n);
+/* The first of `n` bytes that is not the pattern's; n: none. */
+size_t sim_pattern_differs(uint64_t seed, bool is_text, size_t from, const char *bytes, size_t n);
+
 /* ---- time, in microseconds since the world began ---- */
 
 int64_t sim_now(void);

@@ -42,6 +42,7 @@ struct page {
     char path[32];
     unsigned version, group, folder;
     int64_t disturbed; /* when something happened that permits a second fetch beside one that runs */
+    unsigned uploads;  /* under way */
 };
 
 /* One answer of an origin with a body: 200, complete or not. */
@@ -59,7 +60,7 @@ struct fetch {
     bool is_shared; /* a herd may share it */
     bool is_active; /* its body is on the way */
     bool is_cut;
-    unsigned deliveries;
+    unsigned request; /* the last one that got it */
 };
 
 struct request {
@@ -67,7 +68,14 @@ struct request {
     struct page *page;
     struct variant variant;
     int64_t sent;
+    unsigned if_none_match, if_range; /* fetches; 0: none */
+    unsigned codings;                 /* bits: what it takes besides the plain body */
+    size_t range_first, range_last;   /* what it asks for; last 0: the whole */
+    bool several;                     /* and its first byte */
 };
+
+/* Content codings, as bits. */
+enum { TAKES_GZIP = 1, TAKES_BR = 2, TAKES_ZSTD = 4 };
 
 /* ---- the model ---- */
 
@@ -101,8 +109,16 @@ void model_restarted(void);
 
 /* The body of a fetch: what is at `from`. */
 void model_body(const struct fetch *f, size_t from, char *out, size_t n);
-/* A whole answer of 200 came to the request: may it be? Ends the world if not. `how`: its Cache-Status. */
+/* What came to a request: may it be? Each ends the world if not. `how`: its Cache-Status.
+ * A whole answer of 200, decoded; a part of the fetch that its ETag names; a 304 for that fetch. */
 void model_check(const struct request *r, const char *body, size_t n, const char *how);
+void model_check_part(const struct request *r, unsigned fetch, size_t from, const char *bytes, size_t n,
+                      const char *how);
+void model_check_304(const struct request *r, unsigned fetch, const char *how);
+/* An unsafe request for the page was answered, at first by its origin at `answered`, now to who sent it. */
+void model_invalidated(struct page *p, int64_t answered);
+/* When something last happened that may end any connection. */
+int64_t model_trouble(void);
 /* The disk has trouble: what is stored may be lost by the next crash. */
 void model_disk_trouble(void);
 
@@ -111,12 +127,13 @@ void model_disk_trouble(void);
 struct world_options {
     bool small_memory, no_disk;
     bool two_origins; /* site a has another one, which is checked, and is taken away by each second reload */
+    bool combines;    /* site b has combine_parts */
     int64_t end;      /* when visitors stop */
 };
 extern struct world_options world;
 extern struct world_figures {
     uint64_t requests, hits, stale, answers, errors, cut, aborted, fetches, revalidated, purges, durable,
-        crashes, power_cuts, reloads, ends, from_disk;
+        crashes, power_cuts, reloads, ends, coded, parts, not_modified, uploads, uploaded, tunnels, talked;
 } figures;
 
 void visitors_start(void);
@@ -131,8 +148,19 @@ void process_end(void);
 void operator_start(void);
 bool operator_is_there(void);
 struct address world_address(const char *text);
-/* Reads a head into `out` (NUL-terminated), and what came behind it into rest. false: it did not come. */
+/* ---- unsafe requests with a body, and tunnels: both sides (world_uploads.c, world_talks.c) ---- */
+
+struct visitor;
 struct net_end;
+struct incoming;
+/* The visitor's connection; false: it is to be closed. */
+bool upload_send(struct visitor *v);
+bool talk_begin(struct visitor *v);
+/* The origin's. */
+bool upload_serve(struct net_end *e, struct incoming *in, const char *head);
+void talk_serve(struct net_end *e, struct incoming *in, const char *head);
+
+/* Reads a head into `out` (NUL-terminated), and what came behind it into rest. false: it did not come. */
 struct incoming {
     char bytes[16384];
     size_t n;

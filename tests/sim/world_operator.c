@@ -42,14 +42,17 @@ static void write_config(void)
         "state: /state\nsandbox: off\nworkers: 2\nio: epoll\nmemory: %s\ndisk: %s\n"
         "connect_timeout: 2s\nfirst_byte_timeout: 4s\nbetween_bytes_timeout: 4s\n"
         "queue_timeout: 5s\nwait_timeout: 6s\ndrain_timeout: 10s\nrefresh_backoff: 1s\nno_queue_time: 1s\n"
-        "tag_bytes: %u\n"
+        "tag_bytes: %u\ncompress_most: 32K\ncompress_often: 16\n"
+        "compress_br: 0\ncompress_br_best: 2\ncompress_zstd: 1\ncompress_zstd_best: 2\ncompress_gzip: 1\n"
+        "compress_gzip_best: 2\n"
         "sites:\n  a:\n    hosts: [a.test]\n    origin: [http://10.0.0.2:80%s]\n%s"
-        "  b:\n    hosts: [b.test]\n    origin: http://origin-b.test:80\n    origin_resolve: 2s\n",
+        "  b:\n    hosts: [b.test]\n    origin: http://origin-b.test:80\n    origin_resolve: 2s\n%s",
         world.small_memory ? "1M" : "16M", world.no_disk ? "0" : "8M", 512 + generation,
         world.two_origins && generation % 2 == 0 ? ", http://10.0.0.5:80 weight=2" : "",
         world.two_origins
             ? "    health: {path: /up, every: 500ms, timeout: 1s, fall: 2}\n    slow_start: 2s\n"
-            : "");
+            : "",
+        world.combines ? "    combine_parts: true\n" : "");
     CHECK(ftruncate(config_fd, 0) == 0 && pwrite(config_fd, text, (size_t)n, 0) == n);
 }
 

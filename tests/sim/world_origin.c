@@ -111,8 +111,9 @@ static size_t put_fields(const struct answering *a, char *out, size_t most)
     const struct page *p = a->page;
     const struct fetch *f = a->f;
     size_t n = 0;
-    n += (size_t)snprintf(out + n, most - n, "Cache-Tag: t%u, g%u\r\nETag: \"f%u\"\r\n", p->id, p->group,
-                          f->id);
+    n += (size_t)snprintf(out + n, most - n,
+                          "Content-Type: text/html\r\nCache-Tag: t%u, g%u\r\nETag: \"f%u\"\r\n", p->id,
+                          p->group, f->id);
     if (p->kind == PAGE_NO_STORE)
         n += (size_t)snprintf(out + n, most - n, "Cache-Control: no-store\r\n");
     else if (!model_is_public(p, a->v))
@@ -147,13 +148,15 @@ static bool send_all(struct net_end *e, const char *bytes, size_t n)
     return net_write(e, bytes, n, sim_now() + 60 * SECOND);
 }
 
-/* In pieces, as chunks or not. `upto`: where it is cut. */
-static bool send_body(struct answering *a, size_t upto)
+/* In pieces, as chunks or not. From `at` on; `upto`: where it is cut. */
+static bool send_body(struct answering *a, size_t at, size_t upto)
 {
     char head[32];
     size_t most = sim_once_in(6) ? 1 + sim_below(300) : PIECE_MOST;
     bool slow = sim_once_in(12);
-    for (size_t at = 0, n; at < upto; at += n) {
+    if (upto - at > 100000)
+        most = PIECE_MOST;
+    for (size_t n; at < upto; at += n) {
         n = upto - at < most ? upto - at : most;
         char *mine = malloc(n);
         model_body(a->f, at, mine, n);
@@ -171,6 +174,8 @@ static bool send_body(struct answering *a, size_t upto)
 
 static size_t choose_bytes(void)
 {
+    if (sim_once_in(1000)) /* it lives on disk alone, and is sent from there */
+        return 270000 + sim_below(500000);
     if (sim_once_in(100))
         return 100 + sim_below(200000);
     return 100 + sim_below(sim_once_in(6) ? 20000 : 1500);
@@ -216,10 +221,68 @@ static bool send_200(struct answering *a)
     model_answers(a->f);
     sim_note("origin: fetch %u of %s: head, version %u, %zu bytes%s", a->f->id, a->page->path, a->f->version,
              a->f->bytes, a->f->is_cut ? ", will be cut" : "");
-    bool whole = send_all(a->e, out, n) && send_body(a, upto) && !a->f->is_cut &&
+    bool whole = send_all(a->e, out, n) && send_body(a, 0, upto) && !a->f->is_cut &&
                  (!a->chunked || send_all(a->e, "0\r\n\r\n", 5));
     a->f->is_cut |= !whole;
     a->f->is_active = false;
+    if (!whole) {
+        model_failed(a->page->site);
+        model_disturb(a->page);
+    }
+    return whole && !a->closes;
+}
+
+/* ---- a part ---- */
+
+/* The latest fetch of each page and variant of which a part was sent. */
+static struct fetch *parted[PAGES];
+
+/* What a part was asked for of: the page as it is now. */
+static struct fetch *fetch_for_part(const struct answering *a)
+{
+    struct fetch *f = parted[a->page->id];
+    struct variant wanted = model_variant(a->page, a->v);
+    if (f && !f->is_single && f->version == a->page->version &&
+        memcmp(&f->variant, &wanted, sizeof(wanted)) == 0)
+        return f;
+    f = model_fetch(a->page, a->v, choose_bytes(), false);
+    choose_windows(f);
+    f->is_active = false;
+    parted[a->page->id] = f;
+    return f;
+}
+
+/* The range that the head asks for, if it is one that this origin answers. */
+static bool has_range(const char *head, size_t *first, size_t *last)
+{
+    char value[128], etag[64];
+    const char *range = head_field(head, "Range", value, sizeof(value));
+    *last = SIZE_MAX;
+    return range && !strchr(range, ',') && !head_field(head, "If-Range", etag, sizeof(etag)) &&
+           sscanf(range, "bytes=%zu-%zu", first, last) >= 1;
+}
+
+static bool send_206(struct answering *a, int64_t received, size_t first, size_t last)
+{
+    char out[1024];
+    struct fetch *f = a->f;
+    bool is_new = f->answered == INT64_MAX;
+    size_t n = (size_t)snprintf(out, sizeof(out), "HTTP/1.1 206 Partial Content\r\n"), upto;
+    last = last < f->bytes ? last : f->bytes - 1;
+    upto = last + 1;
+    n += put_fields(a, out + n, sizeof(out) - n);
+    n += (size_t)snprintf(out + n, sizeof(out) - n,
+                          "Content-Range: bytes %zu-%zu/%zu\r\nContent-Length: %zu\r\n\r\n", first, last,
+                          f->bytes, last - first + 1);
+    if (sim_once_in(20))
+        upto = first + sim_below(last - first + 1);
+    a->chunked = false;
+    if (is_new)
+        model_answers(f);
+    model_affirms(f, received);
+    sim_note("origin: fetch %u of %s: %zu to %zu of %zu bytes%s", f->id, a->page->path, first, last, f->bytes,
+             upto <= last ? ", will be cut" : "");
+    bool whole = send_all(a->e, out, n) && send_body(a, first, upto) && upto == last + 1;
     if (!whole) {
         model_failed(a->page->site);
         model_disturb(a->page);
@@ -249,9 +312,31 @@ static void be_late(struct page *p)
     fiber_nap(sim_once_in(20) ? sim_between(5 * MS, 800 * MS) : sim_between(50, 5 * MS));
 }
 
-/* false: the connection ends. */
-static bool answer(struct net_end *e, const char *head)
+/* As an origin may, it answers with a part, or with all of it. */
+static bool answers_part(struct answering *a, const char *head, int64_t received, bool *keeps)
 {
+    size_t first, last;
+    if (!has_range(head, &first, &last) || sim_once_in(3))
+        return false;
+    be_late(a->page);
+    a->f = fetch_for_part(a);
+    a->f->version = a->page->version;
+    if (first >= a->f->bytes || last < first)
+        return false;
+    *keeps = send_206(a, received, first, last);
+    return true;
+}
+
+/* false: the connection ends. */
+static bool answer(struct net_end *e, struct incoming *in, const char *head)
+{
+    char value[128];
+    if (strncmp(head, "POST ", 5) == 0)
+        return upload_serve(e, in, head);
+    if (strncmp(head, "GET /talk ", 10) == 0) {
+        talk_serve(e, in, head);
+        return false;
+    }
     struct answering a = { .e = e, .chunked = sim_once_in(3), .closes = sim_once_in(30) };
     int64_t received = sim_now();
     if (strncmp(head, "GET /up ", 8) == 0) {
@@ -264,6 +349,10 @@ static bool answer(struct net_end *e, const char *head)
     if (!a.page)
         sim_fail("an origin got a strange request: %.100s", head);
     figures.fetches++;
+    bool keeps;
+    if (answers_part(&a, head, received, &keeps))
+        return keeps;
+    a.is_shared &= !head_field(head, "Range", value, sizeof(value));
     struct fetch *good = still_good(head, a.page, a.v);
     if (good && !sim_once_in(20)) {
         a.f = good;
@@ -289,13 +378,14 @@ static void *serve(void *arg)
 {
     struct net_end *e = arg;
     struct incoming *in = calloc(1, sizeof(*in));
-    char *head = malloc(16384);
+    char *head = calloc(1, 16384);
     int64_t idle = sim_between(3, 9) * SECOND;
-    while (incoming_head(e, in, head, 16384, sim_now() + idle) > 0 && answer(e, head))
+    while (incoming_head(e, in, head, 16384, sim_now() + idle) > 0 && answer(e, in, head))
         ;
+    bool may_reset = strncmp(head, "GET /talk ", 10) != 0; /* that would take back what was said */
     free(head);
     free(in);
-    if (sim_once_in(2))
+    if (!may_reset || sim_once_in(2))
         net_close(e);
     else
         net_reset(e);

@@ -115,6 +115,62 @@ static void has_levels(void **state)
     buf_fini(&body);
 }
 
+/* What was flushed decodes to all that was given, with nothing behind it, and costs little. */
+static void is_flushed(void **state)
+{
+    struct buf body = make_body(50000, true);
+    (void)state;
+    for (enum coding c = CODING_GZIP; c < CODINGS; c++)
+        for (size_t step = 7; step <= 50000; step = step * 9 + 1) {
+            struct encode *e = encode_new_stream(c, 5);
+            struct decode *d = decode_new(c, body.n);
+            struct buf coded = BUF_INIT, plain = BUF_INIT;
+            size_t turns = 0;
+            assert_non_null(e);
+            for (size_t at = 0; at < body.n && turns < 60; at += step, turns++) {
+                struct str piece = str_first(str_from_index(buf_str(&body), at), step), data;
+                size_t before = coded.n;
+                enum encode_event event;
+                assert_false(feed(e, piece, false, &coded));
+                while ((event = encode_flush(e, &data)) == ENCODE_DATA)
+                    buf_add(&coded, data);
+                assert_int_equal(event, ENCODE_MORE);
+                assert_true(coded.n - before <= piece.n + 64);
+                struct str in = str_from_index(buf_str(&coded), before);
+                while (decode_next(d, &in, &data) == DECODE_DATA)
+                    buf_add(&plain, data);
+                assert_true(str_eq(buf_str(&plain), str_first(buf_str(&body), at + piece.n)));
+                assert_false(decode_is_whole(d));
+                /* Once more gives nothing. */
+                assert_int_equal(encode_flush(e, &data), ENCODE_MORE);
+            }
+            assert_true(feed(e, STR_NONE, true, &coded));
+            encode_free(e);
+            decode_free(d);
+            buf_fini(&coded);
+            buf_fini(&plain);
+        }
+    buf_fini(&body);
+}
+
+/* The bytes are the same however it is cut: a strong ETag says so (coding/pour.h). */
+static void has_one_form(void **state)
+{
+    struct buf body = make_body(200000, true);
+    (void)state;
+    for (enum coding c = CODING_GZIP; c < CODINGS; c++)
+        for (int level = 1; level <= 9; level += 4) {
+            struct buf once = encode(c, level, buf_str(&body), body.n, true);
+            for (size_t step = 1000; step < body.n; step *= 7) {
+                struct buf coded = encode(c, level, buf_str(&body), step, true);
+                assert_true(str_eq(buf_str(&coded), buf_str(&once)) || !encode_is_exact(c, level));
+                buf_fini(&coded);
+            }
+            buf_fini(&once);
+        }
+    buf_fini(&body);
+}
+
 /* RFC 9659: a browser takes a window of 8 MiB, and the decoder of this room no more. */
 static void keeps_windows_small(void **state)
 {
@@ -129,9 +185,8 @@ static void keeps_windows_small(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_back),
-        cmocka_unit_test(has_levels),
-        cmocka_unit_test(keeps_windows_small),
+        cmocka_unit_test(comes_back),   cmocka_unit_test(has_levels),          cmocka_unit_test(is_flushed),
+        cmocka_unit_test(has_one_form), cmocka_unit_test(keeps_windows_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

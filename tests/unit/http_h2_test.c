@@ -1,5 +1,7 @@
 /* An HTTP/2 connection as its caller sees it: events, windows, turns, closing, draining.
  * tests/conformance/h2.txt has the rules of the protocol themselves. */
+#include <nghttp2/nghttp2.h>
+
 #include "arena_test.h"
 #include "http/h2.h"
 #include "http/hpack.h"
@@ -353,6 +355,71 @@ static void the_first_block_empties_the_clients_table(void **state)
     assert_int_equal(h2_waiting(c), 0); /* both sides had ended */
 }
 
+static void no_size_of_the_clients_table_changes_a_block(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = { 0, 1, 100, 4096, 65536, UINT32_MAX, 0 };
+    struct h2_event e;
+    /* Each size is in force from before the first block on, and from after it. */
+    for (size_t first = 0; first < COUNT_OF(sizes); first++) {
+        nghttp2_hd_inflater *i;
+        assert_int_equal(nghttp2_hd_inflate_new(&i), 0);
+        restart();
+        for (size_t k = 0; k < COUNT_OF(sizes); k++) {
+            uint32_t size = sizes[(first + k) % COUNT_OF(sizes)], id = (uint32_t)(2 * k + 1);
+            add_setting(H2_HEADER_TABLE_SIZE, size);
+            assert_int_equal(next(&e), H2_MORE);
+            assert_int_equal(nghttp2_hd_inflate_change_table_size(i, size), 0);
+            struct h2_stream *s = request(id, true, STR_NONE);
+            answer(s, true);
+            struct str block = sent(H2_HEADERS, id);
+            assert_true(str_eq(block, k == 0 ? STR("\x20\x88") : STR("\x88")));
+            for (int flags = 0; !(flags & NGHTTP2_HD_INFLATE_FINAL);) {
+                nghttp2_nv nv;
+                ssize_t n = nghttp2_hd_inflate_hd2(i, &nv, &flags, (const uint8_t *)block.p, block.n, 1);
+                assert_true(n >= 0);
+                block = str_from_index(block, (size_t)n);
+            }
+            nghttp2_hd_inflate_end_headers(i);
+            assert_int_equal(nghttp2_hd_inflate_get_dynamic_table_size(i), 0);
+            h2_close(c, &s, H2_NO_ERROR);
+        }
+        nghttp2_hd_inflate_del(i);
+    }
+}
+
+/* Who stands before nobody sends at once, within the windows; who would stand behind another does not. */
+static void sends_at_once_when_nobody_waits(void **state)
+{
+    (void)state;
+    struct h2_event e;
+    add_setting(H2_INITIAL_WINDOW_SIZE, 20000);
+    struct h2_stream *s = request(1, true, STR_NONE), *other = request(3, true, STR_NONE);
+    answer(s, false);
+    answer(other, false);
+    assert_int_equal(h2_may_put(c, s), 16384);
+    send(s, 16384, false);
+    assert_int_equal(h2_may_put(c, s), 20000 - 16384);
+    h2_want(c, s, true);
+    assert_int_equal(h2_may_put(c, other), 0);
+    add_number_frame(H2_RST_STREAM, 1, H2_CANCEL); /* one that waits is gone */
+    assert_int_equal(next(&e), H2_RESET);
+    assert_int_equal(h2_may_put(c, other), 16384);
+    send(other, 16384, false);
+    send(other, 20000 - 16384, false);
+    assert_int_equal(h2_may_put(c, other), 0);
+    h2_want(c, other, true); /* by its window: it waits for itself alone */
+    s = request(5, true, STR_NONE);
+    answer(s, false);
+    assert_int_equal(h2_may_put(c, s), 16384);
+    add_number_frame(H2_WINDOW_UPDATE, 3, 1);
+    assert_int_equal(next(&e), H2_MORE);
+    assert_int_equal(h2_may_put(c, s), 0);
+    h2_close(c, &other, H2_CANCEL);
+    assert_int_equal(h2_may_put(c, s), 16384);
+    h2_close(c, &s, H2_CANCEL);
+}
+
 static void a_long_block_goes_in_frames(void **state)
 {
     (void)state;
@@ -675,6 +742,8 @@ int main(void)
         TEST(closing_amid_a_frame_drops_its_rest),
         TEST(no_more_than_the_connections_window),
         TEST(the_first_block_empties_the_clients_table),
+        TEST(no_size_of_the_clients_table_changes_a_block),
+        TEST(sends_at_once_when_nobody_waits),
         TEST(a_long_block_goes_in_frames),
         TEST(windows_bound_what_is_sent),
         TEST(turns_go_by_priority),

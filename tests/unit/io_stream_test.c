@@ -1256,7 +1256,7 @@ static void what_came_while_the_process_stood_is_read_before_timers_fire(void **
 static void an_idle_connection_is_small(void **state)
 {
     (void)state;
-    assert_true(sizeof(struct stream) <= 544);
+    assert_true(sizeof(struct stream) <= 136);
 }
 
 static int make_folder(void **state)

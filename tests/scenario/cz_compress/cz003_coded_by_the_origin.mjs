@@ -49,11 +49,21 @@ await scenario({ answer }, async ({ ask, cases, freshet, origin }) => {
       await cases.check(`${target}: one render`, () => equal(origin.requests.length, before + 1));
       const r = await ask(target);
       await cases.check('a weak ETag', () => equal(r.fields.etag, 'W/"own"'));
-      await cases.check('a coding of it', async () => equal((await ask(target, asks('gzip'))).fields.etag, 'W/"own~gzip6"'));
+      const own = await ask(target, asks(coding === 'br' ? 'br' : 'gzip'));
+      await cases.check('the origin\'s own coding, with its tag', () => equal(`${own.fields.etag} ${own.body === coders[coding](text).toString('latin1')}`, '"own" true'));
+      await cases.check('its length', () => equal(+own.fields['content-length'], own.body.length));
+      await cases.check('it varies', () => check(/accept-encoding/i.test(own.fields.vary), own.head));
+      if (coding === 'br') await cases.check('another coding', async () => equal((await ask(target, asks('gzip'))).fields.etag, 'W/"own~gzip6"'));
+      for (const tag of ['"own"', 'W/"own"', 'W/"own~gzip6"']) {
+        const r304 = await ask(target, { ...asks(coding === 'br' ? 'br' : 'gzip'), 'If-None-Match': tag });
+        await cases.check(`If-None-Match: ${tag}`, () => equal(`${r304.status} ${r304.fields.etag}`, `304 ${tag === 'W/"own"' ? '"own"' : tag}`));
+      }
+      await cases.check('ranges are of the plain one', async () => equal((await ask(target, { ...asks('gzip'), Range: 'bytes=2-5' })).body, text.slice(2, 6)));
       await freshet.advance('61s');
       const again = await ask(target, asks('gzip'));
       await cases.check('confirmed by its own tag', () => check(/fwd=stale; fwd-status=304; stored/.test(again.fields['cache-status']), again.head));
       await cases.check('with the same body', () => equal(plain(again), text));
+      await cases.check('the origin\'s coding stays', async () => equal((await ask(target, asks(coding === 'br' ? 'br' : 'gzip'))).fields.etag, '"own"'));
       await cases.check('and once more', async () => {
         await freshet.advance('61s');
         equal(plain(await ask(target)), text);

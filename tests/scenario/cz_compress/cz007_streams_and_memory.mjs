@@ -1,0 +1,97 @@
+// A coded stream of a page that turns out too large to be stored goes on, at the pace of its slowest reader, in bounded memory; so does one for
+// which there is no memory. Over a limit of encoders at a time, pages come plain.
+// CACHING.md 6.10, 7
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { check, equal, gate, scenario } from '../lib.mjs';
+
+const chunk = (s) => `${s.length.toString(16)}\r\n${s}\r\n`;
+const few = 40, many_of = 256; // 2.5 MiB; 16 MiB are more than the kernel's buffers have
+// Text that gets shorter by a half, and no more: nothing of it comes twice.
+const text = randomBytes(many_of * 32768).toString('hex');
+const piece_at = (i) => text.slice(i * 65536, (i + 1) * 65536);
+const head = (more = '') => `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nCache-Control: max-age=60\r\n${more}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
+const gates = {};
+const gate_of = (target) => (gates[target] ??= gate());
+let sent = 0;
+const pieces_of = (target) => (/slow|goes/.test(target) ? many_of : few);
+const answer = async (r, origin) => {
+  const s = [...origin.sockets].at(-1);
+  if (r.target.startsWith('/waits')) return [head(), chunk(text.slice(0, 2000)), gate_of('waits').opened.then(() => '0\r\n\r\n')];
+  s.write(head());
+  let resume = () => {};
+  s.on('drain', () => resume());
+  s.on('close', () => resume());
+  const pieces = pieces_of(r.target);
+  for (sent = 0; sent < pieces && !s.destroyed; sent++)
+    if (!s.write(chunk(piece_at(sent)))) await new Promise((go) => (resume = go));
+  return '0\r\n\r\n';
+};
+const yaml = (origin) => `sites:\n  one:\n    origin: ${origin}\n    hosts: [test]\n    object_bytes: 1M\n    window_bytes: 256K\n  two:\n    origin: ${origin}\n    hosts: [full]\n    object_bytes: 32M\n    window_bytes: 256K\n`;
+const undo = { br: brotliDecompressSync, gzip: gunzipSync };
+const plain = (r) => (undo[r.fields['content-encoding']] ?? ((b) => b))(Buffer.from(r.body, 'latin1')).toString('latin1');
+
+await scenario({ answer, yaml, flags: ['--memory', '8M', '--workers', '2', '--origin-connections', '100'] }, async ({ ask, connect, cases, freshet, origin }) => {
+  const get = (target, offer, host) => `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nAccept-Encoding: ${offer}\r\nConnection: close\r\n\r\n`;
+  for (const host of ['test', 'full'])
+    for (const offer of ['br', 'gzip']) {
+      const r = await ask(`/${offer}`, { Host: host, 'Accept-Encoding': offer }, { ms: 60_000 });
+      await cases.check(`${host}: in ${offer}`, () => equal(r.fields['content-encoding'], offer));
+      await cases.check('all of it', () => check(plain(r) === text.slice(0, few * 65536), `${plain(r).length} bytes`));
+      await freshet.settle();
+      await freshet.until('coding_now', '==', 0);
+      await cases.check('nothing of it stays', async () => equal((await freshet.gauges()).passing_bytes, 0));
+    }
+
+  // Slow readers hold up the origin, not memory.
+  for (const offer of ['br', 'gzip']) {
+    const slow = connect();
+    slow.socket.pause();
+    await slow.send(get(`/slow-${offer}`, offer, 'test'));
+    await freshet.until('passing_bytes', '>', 0);
+    // Both bodies have a window, and what was kept before the page was too long.
+    await cases.check('within bounds, at any time', async () => {
+      const before = (await freshet.gauges()).memory;
+      for (let i = 0; i < 50; i++) {
+        const g = await freshet.gauges();
+        check(g.memory + g.passing_bytes < Math.max(before, 4e6) + 3e6, JSON.stringify(g));
+      }
+    });
+    await cases.check('the origin is held up', () => check(sent < many_of, `${sent}`));
+    slow.socket.resume();
+    await slow.closed(100_000);
+    const [r] = slow.responses();
+    await cases.check('and gets all of it', () => check(plain(r) === text, `${plain(r).length} bytes`));
+    slow.close();
+    await freshet.settle();
+  }
+
+  // One that goes amid ends all of it.
+  const goes = connect();
+  goes.socket.pause();
+  await goes.send(get('/goes', 'br', 'test'));
+  await freshet.until('passing_bytes', '>', 0);
+  goes.close();
+  await freshet.settle();
+  await freshet.until('coding_now', '==', 0, 'passing_bytes', '==', 0);
+  await cases.check('the rest was not read', () => check(sent < many_of, `${sent}`));
+
+  // Many at a time.
+  const many = [];
+  for (let i = 0; i < 40; i++) {
+    const c = connect();
+    many.push(c);
+    await c.send(get(`/waits/${i}`, 'br', 'full'));
+    await c.when('a head', () => c.text.includes('\r\n\r\n'));
+  }
+  await cases.check('no more than 32 encoders', async () => equal((await freshet.gauges()).coding_now, 32));
+  gate_of('waits').open();
+  const coded = [];
+  for (const c of many) {
+    const [r] = await c.answers(1);
+    coded.push(r.fields['content-encoding'] ?? r.fields['cache-status']);
+    await cases.check('all of it', () => equal(plain(r), text.slice(0, 2000)));
+    c.close();
+  }
+  await cases.check('the others are plain', () => equal(coded.filter((x) => x === 'br').length, 32, coded.join(' ')));
+});
