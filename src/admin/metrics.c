@@ -202,6 +202,11 @@ static int64_t in_use(struct origin *o)
     return atomic_load_explicit(&o->in_use, memory_order_relaxed);
 }
 
+static int64_t http2_open(struct origin *o)
+{
+    return atomic_load_explicit(&o->http2_open, memory_order_relaxed);
+}
+
 static int64_t waiting(struct origin *o)
 {
     return origin_waiting(o);
@@ -248,7 +253,10 @@ static void add_origin(struct origin *o, void *ctx)
 static void add_origins(const struct admin *a, struct buf *b)
 {
     struct origin_metric metrics[] = {
-        { "origin_in_use", "gauge", "Connections to this origin in use or being made", in_use, b },
+        { "origin_in_use", "gauge",
+          "Connections to this origin in use or being made; of HTTP/2, its requests under way", in_use, b },
+        { "origin_http2_connections", "gauge", "Connections to this origin that speak HTTP/2", http2_open,
+          b },
         { "origin_waiting", "gauge", "Fetches that wait for a connection to this origin", waiting, b },
         { "origin_answered_total", "counter", "Answers of this origin", answered, b },
         { "origin_failed_total", "counter", "Failures of this origin", failed, b },

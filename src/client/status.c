@@ -168,6 +168,8 @@ static void print_origins(const json_t *origins)
         report_safe(stdout, member_text(o, "address"));
         printf(": ");
         report_count(member_number(o, "in_use"), "connection in use", "connections in use");
+        if (member_number(o, "http2_connections") > 0)
+            printf(" (HTTP/2)");
         if (member_is(o, "drained"))
             printf(", drained: it gets nothing new");
         if (str_eq(member_text(o, "health"), STR("sick")))

@@ -39,6 +39,7 @@ struct maps {
 enum profile { PROFILE_ISR, PROFILE_RFC9111, PROFILE_DEV };
 enum io_way { IO_AUTO, IO_URING, IO_EPOLL };
 enum sandbox_way { SANDBOX_ON, SANDBOX_OFF };
+enum origin_http2 { ORIGIN_HTTP2_OFF, ORIGIN_HTTP2_AUTO, ORIGIN_HTTP2_ONLY };
 enum set_cookie { SET_COOKIE_REFUSE, SET_COOKIE_STRIP, SET_COOKIE_STORE };
 enum query_order { QUERY_SORTED, QUERY_RAW };
 enum upload_length { UPLOAD_LENGTH_STREAM, UPLOAD_LENGTH_BUFFER };

@@ -13,8 +13,6 @@ const struct h2_limits h2_limits_default = {
     .out_bytes = 8192,
 };
 
-#define WINDOW_FIRST 65535 /* RFC 9113 §6.9.2 */
-
 static const uint8_t drain_opaque[8] = { 'f', 'r', 'e', 's', 'h', 'e', 't', 0 };
 
 /* ---- the connection ---- */
@@ -30,14 +28,14 @@ static void add_first_frames(struct h2 *c)
         { H2_ENABLE_CONNECT_PROTOCOL, 1 }, /* last: may be left out */
     };
     h2_frame_add_settings(&c->out, settings, COUNT_OF(settings) - (l->extended_connect ? 0 : 1));
-    if (l->connection_window > WINDOW_FIRST)
-        h2_frame_add_window_update(&c->out, 0, l->connection_window - WINDOW_FIRST);
+    if (l->connection_window > H2_WINDOW_FIRST)
+        h2_frame_add_window_update(&c->out, 0, l->connection_window - H2_WINDOW_FIRST);
 }
 
-struct h2 *h2_new(const struct h2_limits *limits)
+struct h2 *h2_make(const struct h2_limits *limits)
 {
     CHECK(limits->streams <= H2_STREAMS_MOST && limits->stream_window <= H2_WINDOW_MOST);
-    CHECK(limits->connection_window >= WINDOW_FIRST && limits->connection_window <= H2_WINDOW_MOST);
+    CHECK(limits->connection_window >= H2_WINDOW_FIRST && limits->connection_window <= H2_WINDOW_MOST);
     CHECK(limits->out_bytes >= 64 && limits->head.fields_bytes <= UINT32_MAX);
     struct h2 *c = mem_alloc(sizeof(*c));
     c->tag = H2_TAG;
@@ -45,9 +43,16 @@ struct h2 *h2_new(const struct h2_limits *limits)
     h2_frame_reader_init(&c->reader);
     priority_queue_init(&c->queue);
     c->recv_window = limits->connection_window;
-    c->send_window = WINDOW_FIRST;
-    c->initial_window = c->initial_window_was = WINDOW_FIRST;
+    c->send_window = H2_WINDOW_FIRST;
+    c->initial_window = c->initial_window_was = H2_WINDOW_FIRST;
     c->max_frame = H2_FRAME_BYTES;
+    c->peer_streams = UINT32_MAX;
+    return c;
+}
+
+struct h2 *h2_new(const struct h2_limits *limits)
+{
+    struct h2 *c = h2_make(limits);
     add_first_frames(c);
     return c;
 }
@@ -106,7 +111,7 @@ void h2_bound_out(struct h2 *c)
     if (c->life == H2_BROKEN || c->out.n <= c->limits->out_bytes)
         return;
     buf_clear(&c->out); /* nobody reads it */
-    h2_break(c, H2_ENHANCE_YOUR_CALM, "answers to control frames that the client does not read");
+    h2_break(c, H2_ENHANCE_YOUR_CALM, "answers to control frames that the peer does not read");
 }
 
 void h2_drain(struct h2 *c)
@@ -227,7 +232,8 @@ void h2_forget(struct h2 *c, struct h2_stream *s)
     h2_update_turn(c, s);
     if (c->data_to == s)
         c->data_to = NULL;
-    h2_credit(c, s->unconsumed);
+    if (!c->is_client)
+        h2_credit(c, s->unconsumed);
     memmove(c->streams + i, c->streams + i + 1, (c->n - i - 1) * sizeof(struct h2_stream *));
     c->n--;
     CHECK(c->open <= c->n);
@@ -240,7 +246,7 @@ void h2_close(struct h2 *c, struct h2_stream **stream, enum h2_code code)
     CHECK(c->tag == H2_TAG && s);
     *stream = NULL;
     if (!(s->local_ended && s->remote_ended) && c->life != H2_BROKEN) {
-        h2_frame_add_rst_stream(&c->out, s->id, s->local_ended ? H2_NO_ERROR : code);
+        h2_frame_add_rst_stream(&c->out, s->id, s->local_ended && !c->is_client ? H2_NO_ERROR : code);
         h2_past_mark_reset(c, s->id);
         h2_bound_out(c);
     }

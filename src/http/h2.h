@@ -1,13 +1,14 @@
 /*
- * An HTTP/2 connection, seen from the server (RFC 9113): the client's bytes in, events out; answers in, bytes
- * out. It keeps the rules of the protocol (streams and their states, flow control both ways, settings, header
- * blocks, GOAWAY), what a client may cost (http/h2_calm), and whose turn it is to send (http/priority). It
- * knows no sockets, no clock and no requests: the caller moves bytes and gives the time.
+ * An HTTP/2 connection (RFC 9113), seen from the server: the client's bytes in, events out; answers in, bytes
+ * out. Or seen from the client, which begins streams and is answered. It keeps the rules of the protocol
+ * (streams and their states, flow control both ways, settings, header blocks, GOAWAY), what a peer may cost
+ * (http/h2_calm), and whose turn it is to send (http/priority). It knows no sockets, no clock and no
+ * requests: the caller moves bytes and gives the time.
  *
  * One thread at a time. Events point into the input and into the caller's arena. A stream belongs to the
  * connection; the caller may use it from its H2_HEAD until it calls h2_close, or gets H2_RESET for it. All
  * that is to be sent goes to buffers of the caller's: what a function appends there must be sent in that
- * order.
+ * order. /
  */
 #ifndef HTTP_H2_H
 #define HTTP_H2_H
@@ -36,12 +37,13 @@ extern const struct h2_limits h2_limits_default;
 
 enum h2_event_kind {
     H2_MORE,     /* all input is taken */
-    H2_HEAD,     /* a request begins: stream, head, last */
+    H2_HEAD,     /* a request begins, or an answer does, interim or final: stream, head, last */
     H2_BODY,     /* stream, data, last. Call h2_consumed when its bytes have found a place */
-    H2_TRAILERS, /* stream, fields; the request ends */
+    H2_TRAILERS, /* stream, fields; the message ends */
     H2_RESET,    /* the stream is gone, by RST_STREAM of the client or, by_us, for a fault of it: owner, id,
                * code. Nothing more may be sent for it */
-    H2_GONE,     /* GOAWAY: the client opens no more streams; code */
+    H2_GONE,     /* GOAWAY: code. The peer opens no more streams; as a client we may open none, and H2_RESET
+                  * follows for each that the server leaves behind */
     H2_FAILED, /* a connection error, or h2_fail: send what h2_take gives, then close. From now on this is the
                   * only event; all streams must still be closed by h2_close */
 };
@@ -54,6 +56,7 @@ struct h2_event {
     struct str data;
     bool last; /* END_STREAM: nothing follows from the client on this stream */
     bool by_us;
+    bool is_unprocessed; /* H2_RESET of ours: the server says that it did nothing with it (§8.7) */
     uint32_t code;       /* enum h2_code, or what the client sent */
     const char *text;    /* H2_RESET by us, H2_FAILED: what was wrong, static, for the log */
     struct h2_head head; /* last, and set for H2_HEAD only: it is large */
@@ -114,6 +117,25 @@ void h2_set_priority(struct h2 *c, struct h2_stream *s, struct priority p);
 /* Ends the caller's use of the stream, and clears the pointer. When our side has not ended, or the client's
  * has not, RST_STREAM is sent: with `code`, or NO_ERROR when our answer is whole (RFC 9113 §8.1). */
 void h2_close(struct h2 *c, struct h2_stream **s, enum h2_code code);
+
+/* ---- as the client ---- */
+
+/* Like h2_new, of a client: the first h2_take gives the preface as well. No push is accepted. `limits`:
+ * `streams` are those that we begin; what is of requests there, is of answers. The connection's window is
+ * opened again for what has come, so the caller keeps up to stream_window of each stream, and one that is
+ * slow holds no other. */
+struct h2 *h2_new_client(const struct h2_limits *limits);
+/* Have the server's SETTINGS come? */
+bool h2_is_known(const struct h2 *c);
+/* Returns how many more streams may begin now. 0 for ever: h2_is_closing. */
+size_t h2_room(const struct h2 *c);
+/* Will none begin any more: was GOAWAY received or put, or has it failed, or are the identifiers used up? */
+bool h2_is_closing(const struct h2 *c);
+/* Begins a stream; there is room. At once h2_put_block with its head follows. `is_head`: the method is HEAD,
+ * so its answer has no body. */
+struct h2_stream *h2_begin(struct h2 *c, bool is_head);
+/* Asks for a sign of life. The answer is no event, but bytes come. */
+void h2_ping(struct h2 *c);
 
 /* ---- the end ---- */
 

@@ -58,6 +58,11 @@ void h2_frame_reader_init(struct h2_frame_reader *r)
     *r = (struct h2_frame_reader){ .state = STATE_PREFACE };
 }
 
+void h2_frame_reader_init_of_server(struct h2_frame_reader *r)
+{
+    *r = (struct h2_frame_reader){ .state = STATE_HEAD };
+}
+
 static enum h2_frame_reading fail(struct h2_frame_reader *r, struct h2_frame_said *said, enum h2_code code,
                                   const char *text)
 {
@@ -132,7 +137,7 @@ static const char *fault_of_order(const struct h2_frame_reader *r)
     if (!r->block_of && f->type == H2_CONTINUATION)
         return "CONTINUATION without a header block";
     if (f->type == H2_PUSH_PROMISE)
-        return "PUSH_PROMISE from a client";
+        return "a PUSH_PROMISE, which nobody may send here";
     return NULL;
 }
 

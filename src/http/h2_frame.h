@@ -1,6 +1,6 @@
 /*
- * Frames of HTTP/2 (RFC 9113 §4 and §6), as a server reads and writes them. The reader takes the client's
- * bytes in any pieces, from the preface on, and checks whatever one frame says about itself: length, stream
+ * Frames of HTTP/2 (RFC 9113 §4 and §6). The reader takes the peer's bytes in any pieces, a client's from the
+ * preface on, and checks whatever one frame says about itself: length, stream
  * identifier, padding, and that nothing interrupts a header block. What frames mean to streams is the matter
  * of http/h2. Pure: no clock, no I/O, no allocation; one thread at a time.
  */
@@ -101,6 +101,8 @@ struct h2_frame_said {
 
 /* Makes a reader that expects the client's preface. */
 void h2_frame_reader_init(struct h2_frame_reader *r);
+/* Makes one of what a server sends, whose preface is its SETTINGS (RFC 9113 §3.4). */
+void h2_frame_reader_init_of_server(struct h2_frame_reader *r);
 /* Takes bytes from *in, and moves it on, until there is something to say. Call it again until it returns
  * H2_FRAME_MORE or H2_FRAME_ERROR; the latter returns again for ever, and takes nothing.
  *

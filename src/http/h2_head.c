@@ -9,7 +9,7 @@
 
 #define TABLE_FIRST 24 /* fields; few requests have more */
 
-enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, PSEUDO_COUNT };
+enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, STATUS, PSEUDO_COUNT };
 
 struct reading {
     const struct h2_head_rules *rules;
@@ -131,7 +131,7 @@ static void add_field(struct reading *r, enum field_id id, struct str name, stru
         set_error(r, HTTP_ERROR_FIELDS_TOO_MANY);
     if (r->out->error != HTTP_ERROR_NONE)
         return; /* nobody looks at it */
-    if (id == FIELD_COOKIE) {
+    if (id == FIELD_COOKIE && r->rules->kind != H2_HEAD_ANSWER) {
         r->cookies++;
         r->cookie_bytes += value.n + 2;
     }
@@ -148,7 +148,9 @@ static enum pseudo pseudo_of(struct str name)
     case 7:
         if (memcmp(name.p, ":method", 7) == 0)
             return METHOD;
-        return memcmp(name.p, ":scheme", 7) == 0 ? SCHEME : PSEUDO_COUNT;
+        if (memcmp(name.p, ":scheme", 7) == 0)
+            return SCHEME;
+        return memcmp(name.p, ":status", 7) == 0 ? STATUS : PSEUDO_COUNT;
     case 9: return memcmp(name.p, ":protocol", 9) == 0 ? PROTOCOL : PSEUDO_COUNT;
     case 10: return memcmp(name.p, ":authority", 10) == 0 ? AUTHORITY : PSEUDO_COUNT;
     default: return PSEUDO_COUNT;
@@ -165,6 +167,8 @@ static const char *fault_of_place(const struct reading *r)
 
 static const char *set_pseudo(struct reading *r, enum pseudo p, struct str value)
 {
+    if ((p == STATUS) != (r->rules->kind == H2_HEAD_ANSWER))
+        return "an unknown pseudo-field";
     if (r->pseudo[p].p)
         return "a pseudo-field twice";
     r->pseudo[p] = value;
@@ -332,6 +336,30 @@ static const char *finish_request(struct reading *r)
     return set_framing(r);
 }
 
+/* RFC 9113 §8.3.2; a body is as long as it says (§8.1.1), and an interim answer ends nothing (§8.1). */
+static const char *finish_answer(struct reading *r)
+{
+    struct h2_head *h = r->out;
+    struct str status = r->pseudo[STATUS];
+    if (status.n != 3 || status.p[0] < '1' || status.p[0] > '5' || !is_digit(status.p[1]) ||
+        !is_digit(status.p[2]))
+        return "no :status, or a malformed one";
+    h->status = (status.p[0] - '0') * 100 + (status.p[1] - '0') * 10 + (status.p[2] - '0');
+    if (h->status == 101)
+        return "status 101, which HTTP/2 has not";
+    if (h->status < 200 && r->rules->ends_stream)
+        return "an interim answer that ends the stream";
+    struct response_head as = { .status = h->status, .minor = 1, .fields = h->request.fields };
+    enum http_error e = framing_of_response(r->rules->to_head ? METHOD_HEAD : METHOD_GET, &as, &h->framing);
+    if (e == HTTP_ERROR_CONTENT_LENGTH || e == HTTP_ERROR_CONTENT_LENGTH_REPEATED)
+        return "malformed or repeated Content-Length";
+    if (e != HTTP_ERROR_NONE)
+        set_error(r, e);
+    if (r->rules->ends_stream && h->framing.kind == FRAMING_LENGTH && h->framing.length > 0)
+        return "a Content-Length without a body";
+    return NULL;
+}
+
 /* The end of the block. */
 static enum h2_head_result finish(struct reading *r, const char **text)
 {
@@ -342,6 +370,8 @@ static enum h2_head_result finish(struct reading *r, const char **text)
         join_cookies(r);
     if (!r->fault && r->rules->kind == H2_HEAD_REQUEST)
         r->fault = finish_request(r);
+    if (!r->fault && r->rules->kind == H2_HEAD_ANSWER)
+        r->fault = finish_answer(r);
     if (!r->fault && r->rules->kind == H2_HEAD_TRAILERS && h->error != HTTP_ERROR_NONE)
         r->fault = "trailers over a limit";
     *text = r->fault;

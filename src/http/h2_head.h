@@ -1,8 +1,8 @@
 /*
- * Header blocks of clients (RFC 9113 §8): decompressed by nghttp2's inflater (RFC 7541; docs/decisions/071),
- * checked, and handed out as the head of a request, as http/head has it for HTTP/1.1. It is as strict: what
- * the HTTP/1.1 parser refuses in a name, a value, a target or a length is refused here, and nothing reaches
- * an origin that would read as two messages there. Pure; one thread at a time.
+ * Header blocks (RFC 9113 §8): decompressed by nghttp2's inflater (RFC 7541; docs/decisions/071), checked,
+ * and handed out as the head of a request or of an answer, as http/head has it for HTTP/1.1. It is as strict:
+ * what the HTTP/1.1 parser refuses in a name, a value, a target or a length is refused here, and nothing
+ * reaches an origin that would read as two messages there. Pure; one thread at a time. /
  */
 #ifndef HTTP_H2_HEAD_H
 #define HTTP_H2_HEAD_H
@@ -17,6 +17,7 @@ void h2_head_inflater_free(struct nghttp2_hd_inflater *i);
 
 enum h2_head_kind {
     H2_HEAD_REQUEST,
+    H2_HEAD_ANSWER,
     H2_HEAD_TRAILERS,
     H2_HEAD_DROPPED, /* decompressed, because later blocks depend on it, and looked at by nobody */
 };
@@ -27,6 +28,7 @@ struct h2_head_rules {
                                 * 9113 §6.5.2). Over them the head has an error. */
     bool ends_stream;          /* the frame has END_STREAM: there is no body */
     bool extended_connect;     /* we announced SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441) */
+    bool to_head;              /* of an answer: to a HEAD, so it has no body, whatever its fields say */
 };
 
 /* A block that decompresses to more than so many times limits.fields_bytes is an attack (hostile tables:
@@ -40,9 +42,10 @@ struct h2_head {
      * as it writes them, others in lower case; several Cookie lines are one (RFC 9113 §8.2.3). Host is as
      * received, and may differ from :authority. */
     struct request_head request;
+    int status; /* of an answer, 100 to 599, whose fields are `request.fields`; else 0 */
     struct str scheme, authority, protocol; /* pseudo-fields; p NULL: absent */
-    struct framing framing;                 /* FRAMING_CHUNKED: a body, until END_STREAM */
-    struct priority priority;               /* RFC 9218 */
+    struct framing framing;   /* FRAMING_CHUNKED, of an answer FRAMING_CLOSE: a body, until END_STREAM */
+    struct priority priority; /* RFC 9218 */
     /* Well-formed for HTTP/2, but over a limit, or nothing that we pass on: an answer is due. Then only
      * `request`'s method, `framing` and `priority` are valid. */
     enum http_error error;

@@ -1,6 +1,6 @@
 /*
- * What the files of http/h2.h say to each other: h2.c (streams, the end), h2_receive.c (frames to events),
- * h2_send.c (answers to frames). Nobody else includes it.
+ * What the files of http/h2.h say to each other: h2.c (streams, the end), h2_client.c (the client's side),
+ * h2_receive.c (frames to events), h2_send.c (messages to frames). Nobody else includes it.
  */
 #ifndef HTTP_H2_MACHINE_H
 #define HTTP_H2_MACHINE_H
@@ -11,6 +11,8 @@
 #include "http/priority.h"
 
 #define H2_TAG 0x68320000u
+
+#define H2_WINDOW_FIRST 65535 /* RFC 9113 §6.9.2 */
 
 /* Of streams that are closed we remember of the latest so many identifiers whether they were opened, and
  * whether we reset them: frames that were on their way are then ignored (RFC 9113 §5.1). */
@@ -23,6 +25,8 @@ struct h2_stream {
     uint32_t id;
     bool remote_ended, local_ended;
     bool has_head;       /* a block was put */
+    bool answered;       /* of a client: the final head came */
+    bool is_head;        /* of a client: the request is a HEAD */
     bool wants;          /* to send */
     int32_t send_window; /* below 0 after a change of SETTINGS_INITIAL_WINDOW_SIZE */
     int32_t recv_window;
@@ -52,6 +56,11 @@ enum h2_life {
 struct h2 {
     unsigned tag;
     uint8_t life; /* enum h2_life */
+    bool is_client;
+    bool is_left;          /* of a client: GOAWAY came */
+    bool leaves_some;      /* streams above left_id are still to be told of */
+    uint32_t left_id;      /* the last stream that the server may have done something with */
+    uint32_t peer_streams; /* SETTINGS_MAX_CONCURRENT_STREAMS */
     const struct h2_limits *limits;
     struct h2_frame_reader reader;
     struct nghttp2_hd_inflater *inflater; /* NULL until the first block */
@@ -96,6 +105,9 @@ struct h2 {
     int64_t send_window;
     bool has_put_block;
 };
+
+/* Makes one that has put nothing yet. */
+struct h2 *h2_make(const struct h2_limits *limits);
 
 /* Ends the connection: the next event is H2_FAILED. Returns H2_FAILED. */
 enum h2_event_kind h2_break(struct h2 *c, enum h2_code code, const char *text);

@@ -41,9 +41,15 @@ static enum h2_event_kind on_missing(struct h2 *c, uint32_t id, const char *text
     switch (h2_past_of(c, id)) {
     case H2_WAS_IDLE:
     case H2_WAS_SKIPPED: return h2_break(c, H2_PROTOCOL_ERROR, text);
-    case H2_WAS_CLOSED: return h2_break(c, H2_STREAM_CLOSED, "a frame on a closed stream");
+    case H2_WAS_CLOSED:
+        if (!c->is_client)
+            return h2_break(c, H2_STREAM_CLOSED, "a frame on a closed stream");
+        break;
     case H2_WAS_RESET: break;
     }
+    /* What a server has sent before it could know that a visitor is gone is no fault of it. */
+    if (c->is_client)
+        return H2_MORE;
     return h2_count(c, H2_GLITCH_ON_CLOSED) ? H2_MORE : H2_FAILED;
 }
 
@@ -73,11 +79,15 @@ static enum h2_event_kind data_begins(struct h2 *c, struct h2_event *e)
         return s ? h2_break(c, H2_STREAM_CLOSED, "DATA on a closed stream")
                  : on_missing(c, f->stream, "DATA on an idle stream");
     }
+    if (c->is_client)
+        h2_credit(c, f->bytes);
     s->unconsumed += f->bytes;
     if (s->remote_ended)
         return stream_error(c, s, H2_STREAM_CLOSED, "DATA behind the end of the stream", e);
     if ((int64_t)f->bytes > s->recv_window)
         return stream_error(c, s, H2_FLOW_CONTROL_ERROR, "more DATA than the stream's window", e);
+    if (c->is_client && !s->answered)
+        return stream_error(c, s, H2_PROTOCOL_ERROR, "DATA in front of the head", e);
     s->recv_window -= (int32_t)f->bytes;
     c->data_to = s;
     drop(c, s, f->bytes - f->content);
@@ -135,13 +145,15 @@ static enum h2_event_kind continuation_begins(struct h2 *c)
     return H2_MORE;
 }
 
-static enum h2_event_kind decode(struct h2 *c, struct str block, enum h2_head_kind kind, struct arena *a,
-                                 struct h2_head *head, enum h2_head_result *result, const char **text)
+static enum h2_event_kind decode(struct h2 *c, struct str block, enum h2_head_kind kind, bool to_head,
+                                 struct arena *a, struct h2_head *head, enum h2_head_result *result,
+                                 const char **text)
 {
     struct h2_head_rules rules = { .kind = kind,
                                    .limits = c->limits->head,
                                    .ends_stream = c->block_flags & H2_END_STREAM,
-                                   .extended_connect = c->limits->extended_connect };
+                                   .extended_connect = c->limits->extended_connect,
+                                   .to_head = to_head };
     struct h2_head_cost cost;
     if (!c->inflater)
         c->inflater = h2_head_inflater_new();
@@ -165,7 +177,7 @@ static enum h2_event_kind dropped_block(struct h2 *c, struct str block, struct a
     struct h2_head head;
     enum h2_head_result result;
     const char *text;
-    return decode(c, block, H2_HEAD_DROPPED, a, &head, &result, &text);
+    return decode(c, block, H2_HEAD_DROPPED, false, a, &head, &result, &text);
 }
 
 /* There is no place for another stream. Beside those that are open, some may be left that the caller has not
@@ -189,7 +201,7 @@ static enum h2_event_kind new_stream(struct h2 *c, struct str block, struct aren
         kind = dropped_block(c, block, a);
         return kind == H2_MORE ? reset_unopened(c, id, H2_REFUSED_STREAM) : kind;
     }
-    kind = decode(c, block, H2_HEAD_REQUEST, a, &e->head, &result, &e->text);
+    kind = decode(c, block, H2_HEAD_REQUEST, false, a, &e->head, &result, &e->text);
     if (kind != H2_MORE)
         return kind;
     if (result == H2_HEAD_MALFORMED)
@@ -206,7 +218,7 @@ static enum h2_event_kind trailers(struct h2 *c, struct h2_stream *s, struct str
 {
     enum h2_head_result result;
     const char *text;
-    enum h2_event_kind kind = decode(c, block, H2_HEAD_TRAILERS, a, &e->head, &result, &text);
+    enum h2_event_kind kind = decode(c, block, H2_HEAD_TRAILERS, false, a, &e->head, &result, &text);
     if (kind != H2_MORE)
         return kind;
     if (s->remote_ended)
@@ -226,6 +238,33 @@ static enum h2_event_kind trailers(struct h2 *c, struct h2_stream *s, struct str
     return H2_TRAILERS;
 }
 
+/* The head of an answer, on a stream of ours; or its trailers. */
+static enum h2_event_kind answer(struct h2 *c, struct h2_stream *s, struct str block, struct arena *a,
+                                 struct h2_event *e)
+{
+    enum h2_head_result result;
+    const char *text;
+    if (s->answered)
+        return trailers(c, s, block, a, e);
+    enum h2_event_kind kind = decode(c, block, H2_HEAD_ANSWER, s->is_head, a, &e->head, &result, &text);
+    if (kind != H2_MORE)
+        return kind;
+    if (result == H2_HEAD_MALFORMED)
+        return stream_error(c, s, H2_PROTOCOL_ERROR, text, e);
+    s->answered = e->head.status >= 200;
+    if (s->answered && e->head.framing.kind == FRAMING_LENGTH)
+        s->length = (int64_t)e->head.framing.length;
+    else if (s->answered && e->head.framing.kind == FRAMING_NONE)
+        s->length = 0;
+    e->last = c->block_flags & H2_END_STREAM;
+    if (e->last)
+        h2_note_end(c, s, true, false);
+    e->stream = s;
+    e->owner = s->owner;
+    e->id = s->id;
+    return H2_HEAD;
+}
+
 static enum h2_event_kind block_ends(struct h2 *c, struct str block, struct arena *a, struct h2_event *e)
 {
     uint32_t id = c->block_stream;
@@ -233,8 +272,8 @@ static enum h2_event_kind block_ends(struct h2 *c, struct str block, struct aren
     if (s && s->remote_ended && s->local_ended)
         return h2_break(c, H2_STREAM_CLOSED, "HEADERS on a closed stream");
     if (s)
-        return trailers(c, s, block, a, e);
-    if (id > c->last_id)
+        return c->is_client ? answer(c, s, block, a, e) : trailers(c, s, block, a, e);
+    if (id > c->last_id && !c->is_client)
         return new_stream(c, block, a, e);
     enum h2_event_kind kind = on_missing(c, id, "a stream identifier that is not the highest");
     return kind == H2_MORE ? dropped_block(c, block, a) : kind;
@@ -292,7 +331,10 @@ static enum h2_event_kind one_setting(struct h2 *c)
     bool ignored;
     switch (c->reader.frame.setting) {
     case H2_ENABLE_PUSH:
+        if (c->is_client && value == 1)
+            return h2_break(c, H2_PROTOCOL_ERROR, "SETTINGS_ENABLE_PUSH of a server");
         return set_switch(c, &ignored, value, true, "SETTINGS_ENABLE_PUSH other than 0 or 1");
+    case H2_MAX_CONCURRENT_STREAMS: c->peer_streams = value; return H2_MORE;
     case H2_INITIAL_WINDOW_SIZE: return set_initial_window(c, value);
     case H2_MAX_FRAME_SIZE: return set_max_frame(c, value);
     case H2_ENABLE_CONNECT_PROTOCOL: /* RFC 8441 §3: not back to 0 */
@@ -346,8 +388,9 @@ static enum h2_event_kind rst_stream(struct h2 *c, struct h2_event *e)
         return h2_break(c, H2_PROTOCOL_ERROR, "RST_STREAM on an idle stream");
     if (!s || (s->local_ended && s->remote_ended))
         return h2_count(c, H2_GLITCH_ON_CLOSED) ? H2_MORE : H2_FAILED;
-    if (!s->local_ended && !h2_count(c, H2_GLITCH_RESET_BY_CLIENT))
+    if ((c->is_client || !s->local_ended) && !h2_count(c, H2_GLITCH_RESET_BY_CLIENT))
         return H2_FAILED;
+    e->is_unprocessed = c->is_client && f->value == H2_REFUSED_STREAM;
     return tell_reset(c, s, e, f->value);
 }
 
@@ -423,6 +466,8 @@ static enum h2_event_kind priority_update(struct h2 *c, struct str value, struct
     struct h2_stream *s = h2_find(c, id);
     if (!h2_count(c, H2_GLITCH_PRIORITY))
         return H2_FAILED;
+    if (c->is_client) /* RFC 9218 §7.1 */
+        return h2_break(c, H2_PROTOCOL_ERROR, "PRIORITY_UPDATE from a server");
     if (id % 2 == 0)
         return h2_break(c, H2_PROTOCOL_ERROR, "PRIORITY_UPDATE for a push that is not");
     priority_parse(value, a, &p);
@@ -435,8 +480,27 @@ static enum h2_event_kind priority_update(struct h2 *c, struct str value, struct
 
 static enum h2_event_kind goaway(struct h2 *c, struct h2_event *e)
 {
+    uint32_t last = c->reader.frame.other;
     e->code = c->reader.frame.value;
-    return h2_count(c, H2_GLITCH_UNKNOWN) ? H2_GONE : H2_FAILED;
+    if (!h2_count(c, H2_GLITCH_UNKNOWN))
+        return H2_FAILED;
+    if (c->is_client && c->is_left && last > c->left_id)
+        return h2_break(c, H2_PROTOCOL_ERROR, "a GOAWAY that takes an earlier one back");
+    c->is_left = c->leaves_some = c->is_client;
+    c->left_id = last;
+    return H2_GONE;
+}
+
+/* The latest stream that the server has left behind (§6.8). */
+static enum h2_event_kind left_behind(struct h2 *c, struct h2_event *e)
+{
+    struct h2_stream *s = c->n ? c->streams[c->n - 1] : NULL;
+    c->leaves_some = s && s->id > c->left_id;
+    if (!c->leaves_some)
+        return H2_MORE;
+    e->is_unprocessed = true;
+    h2_past_mark_reset(c, s->id);
+    return tell_reset(c, s, e, H2_REFUSED_STREAM);
 }
 
 /* ---- frames ---- */
@@ -503,6 +567,8 @@ enum h2_event_kind h2_read(struct h2 *c, struct str *in, int64_t now_ms, struct 
     c->now_ms = now_ms;
     while (c->life != H2_BROKEN) {
         struct h2_frame_said said;
+        if (c->leaves_some && left_behind(c, e) == H2_RESET)
+            return H2_RESET;
         enum h2_frame_reading what = h2_frame_read(&c->reader, in, &said);
         if (what == H2_FRAME_MORE)
             return H2_MORE;

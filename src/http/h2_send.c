@@ -22,7 +22,8 @@ void h2_consumed(struct h2 *c, struct h2_stream *s, size_t bytes)
 {
     CHECK(c->tag == H2_TAG && bytes <= s->unconsumed);
     s->unconsumed -= (uint32_t)bytes;
-    h2_credit(c, bytes);
+    if (!c->is_client) /* then it was done when they came */
+        h2_credit(c, bytes);
     s->credit += (uint32_t)bytes;
     if (s->remote_ended || s->credit == 0 || s->credit < c->limits->stream_window / 2 || c->life == H2_BROKEN)
         return;

@@ -861,6 +861,9 @@ static bool set_call(struct tls_session *t, const struct tls_call *call, int64_t
     t->call->ticket = call->ticket;
     t->call->handshake_ms = call->handshake_ms;
     SSL_set_connect_state(t->ssl);
+    if (call->protocols.n && SSL_set_alpn_protos(t->ssl, (const unsigned char *)call->protocols.p,
+                                                 (unsigned)call->protocols.n) != 0)
+        return false;
     return tls_peer_expect(&t->call->peer, t->ssl, call->server_name, now_ms) &&
            (!call->session || SSL_set_session(t->ssl, call->session) == 1);
 }

@@ -47,6 +47,9 @@ struct tls_call {
     /* Whom the peer's certificate has to name, a host or an address; a host is asked for (SNI). Nobody is
      * looked for when the context does not verify. Copied. */
     struct str server_name;
+    /* What is offered (ALPN, RFC 7301 §3.1): a byte with its length and a name, for each. Empty: what the
+     * context offers. */
+    struct str protocols;
     struct ssl_session_st *session; /* to go on with; NULL: none. tls_connect takes a reference */
     int64_t handshake_ms; /* how long the handshake may take once the peer is reached; 0: for ever */
     /* The peer is reached, the handshake begins. Not from inside tls_connect. It must not close the stream.

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "io/system.h"
+#include "origin/mux.h"
 #include "origin/pool_machine.h"
 
 #define ATTEMPT_DELAY_MS ((int64_t)250)   /* RFC 8305 §5 */
@@ -208,14 +209,15 @@ void connect_cancel(struct ticket *t)
         end_attempt(CONTAINER_OF(l, struct connection, link));
 }
 
-static struct connection *open_connection(struct pool_entry *e, const struct address *to)
+static struct connection *open_connection(struct pool_entry *e, const struct address *to,
+                                          enum origin_http2 http2)
 {
     struct connection *c = mem_alloc(sizeof(*c));
     c->tag = CONNECTION_TAG;
     c->entry = e;
     c->to = *to;
     link_init(&c->link);
-    if (connect_open(e, c, to) < 0) {
+    if (connect_open(e, c, to, http2) < 0) {
         mem_free(c);
         return NULL;
     }
@@ -240,7 +242,7 @@ static bool try_next(struct ticket *t)
     struct pool_entry *e = t->entry;
     const struct target *target;
     while ((target = pick(t)) != NULL) {
-        struct connection *c = open_connection(e, &target->at);
+        struct connection *c = open_connection(e, &target->at, t->http2);
         if (!c)
             continue;
         c->ctx = t;
@@ -264,7 +266,7 @@ static void mark_the_slow(struct ticket *t, const struct connection *winner)
     }
 }
 
-static void won(struct ticket *t, struct connection *c)
+static void win(struct ticket *t, struct connection *c)
 {
     struct pool_entry *e = t->entry;
     CHECK(!c->user && !c->counted && c->entry == e);
@@ -273,12 +275,65 @@ static void won(struct ticket *t, struct connection *c)
     e->refused_ms = 0;
     link_remove(&c->link);
     c->ctx = NULL;
-    c->counted = true;
     c->made_ms = now_of(e);
     connect_cancel(t);
     CHECK(list_is_empty(&t->attempts));
     pool_finish(t);
+}
+
+static void won(struct ticket *t, struct connection *c)
+{
+    win(t, c);
+    c->counted = true;
+    t->entry->speaks_http1 |= t->http2 == ORIGIN_HTTP2_AUTO && connect_has_tls(t->entry);
+    share_leave(t, REASON_NONE);
     t->ready(t, c);
+}
+
+void connect_settled(struct connection *c)
+{
+    struct ticket *t = c->ctx;
+    CHECK(t->state == TICKET_CONNECTING && t->entry == c->entry);
+    win(t, c);
+    share_add(t, c);
+}
+
+/* One of the ticket's attempts is over. */
+static void attempt_failed(struct ticket *t, struct connection *c, bool is_exhausted)
+{
+    end_attempt(c);
+    /* Another address would also fail without a socket. */
+    if (!list_is_empty(&t->attempts) && is_exhausted)
+        return;
+    if (is_exhausted)
+        pool_give_up(t, REASON_NO_SOCKET);
+    else if (!try_next(t) && list_is_empty(&t->attempts))
+        all_failed(t);
+}
+
+static void no_http2(struct ticket *t, struct connection *c, const char *text)
+{
+    t->why = REASON_ORIGIN_HTTP2;
+    t->only_refused = false;
+    origin_distrusted(t->entry->origin, str_from(text));
+    attempt_failed(t, c, false);
+}
+
+void connect_unsettled(struct connection *c, int status, const char *text)
+{
+    struct ticket *t = c->ctx;
+    if (!t) { /* nobody waits for it any more */
+        pool_drop(c);
+        return;
+    }
+    mark(t->entry, &c->to, now_of(t->entry));
+    if (!text && connect_shook(c, status)) {
+        t->why = REASON_ORIGIN_TLS;
+        t->only_refused = false;
+        attempt_failed(t, c, false);
+        return;
+    }
+    no_http2(t, c, text ? text : "the connection broke before it spoke HTTP/2");
 }
 
 void connect_done(struct stream *s, int status)
@@ -289,6 +344,16 @@ void connect_done(struct stream *s, int status)
     if (!t)
         return;
     CHECK(t->state == TICKET_CONNECTING && t->entry == c->entry);
+    if (status == 0 && connect_agreed(c, t->http2)) {
+        timer_stop(t->entry->pool->loop, &t->next); /* this one is reached, and need not hurry */
+        mux_start(c, &t->head, t->alone);
+        return;
+    }
+    if (status == 0 && t->http2 == ORIGIN_HTTP2_ONLY) {
+        mark(t->entry, &c->to, now_of(t->entry));
+        no_http2(t, c, "it chose HTTP/1.1, and origin_http2 is only");
+        return;
+    }
     if (status == 0) {
         won(t, c);
         return;
@@ -301,16 +366,8 @@ void connect_done(struct stream *s, int status)
         status = address_refusal(&c->to, status);
         origin_unreachable(t->entry->origin, status);
     }
-    end_attempt(c);
     t->only_refused &= status == UV_ECONNREFUSED || status == UV_ENOENT;
-    /* Another address would also fail without a socket. */
-    bool exhausted = system_is_exhausted(status);
-    if (!list_is_empty(&t->attempts) && exhausted)
-        return;
-    if (exhausted)
-        pool_give_up(t, REASON_NO_SOCKET);
-    else if (!try_next(t) && list_is_empty(&t->attempts))
-        all_failed(t);
+    attempt_failed(t, c, system_is_exhausted(status));
 }
 
 /* ---- all of them failed ---- */

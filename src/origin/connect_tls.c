@@ -83,7 +83,10 @@ static void ticket_came(struct stream *s, struct ssl_session_st *session)
         sessions_drop(session);
 }
 
-int connect_open(struct pool_entry *e, struct connection *c, const struct address *to)
+static const struct str both = STR_INIT("\x02h2\x08http/1.1");
+
+int connect_open(struct pool_entry *e, struct connection *c, const struct address *to,
+                 enum origin_http2 http2)
 {
     struct loop *loop = e->pool->loop;
     if (!connect_has_tls(e))
@@ -92,12 +95,22 @@ int connect_open(struct pool_entry *e, struct connection *c, const struct addres
     const struct tls_call call = { .context = outgoing_context(e->trust),
                                    .server_name = e->origin->at.tls.server_name,
                                    .session = session,
+                                   .protocols = http2 == ORIGIN_HTTP2_OFF ? STR_NONE : both,
                                    .reached = reached,
                                    .ticket = ticket_came };
     c->trust = outgoing_number(e->trust);
     int status = tls_connect(&c->stream, loop, &pool_notices, to, &call);
     sessions_drop(session);
     return status;
+}
+
+bool connect_agreed(const struct connection *c, enum origin_http2 http2)
+{
+    struct tls_facts facts;
+    if (!connect_has_tls(c->entry))
+        return http2 == ORIGIN_HTTP2_ONLY;
+    tls_facts(&c->stream, &facts);
+    return http2 != ORIGIN_HTTP2_OFF && str_eq(facts.protocol, STR("h2"));
 }
 
 /* ---- failing ---- */
@@ -129,13 +142,15 @@ bool connect_shook(struct connection *c, int status)
 
 void connect_late(const struct connection *c)
 {
-    if (connect_has_tls(c->entry))
-        origin_distrusted(c->entry->origin, tls_was_reached(&c->stream)
-                                                ? STR("it was reached, but the TLS handshake took too long")
-                                                : STR_NONE);
+    struct str text = STR_NONE;
+    if (c->mux)
+        text = STR("it was reached, but did not begin to speak HTTP/2 in time");
+    else if (connect_has_tls(c->entry) && tls_was_reached(&c->stream))
+        text = STR("it was reached, but the TLS handshake took too long");
+    origin_distrusted(c->entry->origin, text);
 }
 
 bool pool_is_refused(struct connection *c, int status)
 {
-    return status == UV_EPROTO && connect_shook(c, status);
+    return status == UV_EPROTO && !c->lane && connect_shook(c, status);
 }

@@ -218,7 +218,8 @@ void fetch_start(struct fetcher *f, const struct fetch_plan *plan)
 
 static void on_ended(struct connection *c, int status);
 
-static const struct connection_user user = { fetch_on_space, fetch_on_data, on_ended, fetch_on_written };
+static const struct connection_user user = { fetch_on_space,   fetch_on_data, on_ended,
+                                             fetch_on_written, fetch_on_head, fetch_on_bad };
 
 static void connected(struct fetch *f, struct connection *c)
 {
@@ -232,12 +233,14 @@ static void connected(struct fetch *f, struct connection *c)
     f->step = FETCH_HEAD;
     f->sent_ms = f->f->loop->now.mono_ms;
     f->head_sent = f->asked_all = f->send_broken = false;
+    f->upload_leased = 0; /* of a lane that did nothing with them */
+    f->upload_ended = false;
     c->personal |= connection_auth_of_request(f->plan.key.fields);
     fetch_set_timer(f);
     /* Its head may come with the first event only. */
     if (fields_list_has(f->plan.key.fields, FIELD_ACCEPT, STR("text/event-stream")))
         fetch_may_last(f);
-    stream_read_start(&c->stream);
+    pool_read_start(c);
     fetch_send(f);
 }
 
@@ -321,7 +324,7 @@ static void leave_origin(struct fetch *f)
 static bool was_never_reached(enum reason why)
 {
     return why == REASON_CONNECT_FAILED || why == REASON_CONNECT_TIMEOUT || why == REASON_RESOLVE_FAILED ||
-           why == REASON_ORIGIN_TLS;
+           why == REASON_ORIGIN_TLS || why == REASON_ORIGIN_HTTP2;
 }
 
 /* The first line of a crowd, and how many were held back before it. */
@@ -370,6 +373,13 @@ static int64_t retry_time(const struct fetch *f)
     return is_idempotent(f) && !covered ? f->plan.site->origin_retry : 0;
 }
 
+/* What is said of a whole connection, or makes another protocol of it, is not for one that many share. */
+static bool wants_http1(const struct fetch *f)
+{
+    return f->wants_http1 || f->plan.upgrade || (f->plan.own && *f->plan.own) ||
+           connection_auth_of_request(f->plan.key.fields);
+}
+
 void fetch_ask(struct fetch *f)
 {
     struct connection *c;
@@ -383,6 +393,8 @@ void fetch_ask(struct fetch *f)
                                  .failed = ticket_failed,
                                  .low = f->plan.low_priority,
                                  .once = !may_be_sent_twice(f),
+                                 .plain = wants_http1(f),
+                                 .head = fetch_head_limits(f),
                                  .own = f->plan.own,
                                  .retry_ms = retry_time(f) };
     /* The step of the last look, or what came since then: a flood is faster than the looks. */
@@ -409,9 +421,10 @@ void fetch_ask(struct fetch *f)
 static bool takes_upload(struct fetch *f)
 {
     size_t before = f->backlog.held;
-    if (!f->has_upload || !f->head_sent || !stream_took(&f->connection->stream, &f->backlog))
+    if (!f->has_upload || !f->head_sent || !pool_took(f->connection, &f->backlog))
         return false;
-    return f->connection->stream.writing || f->backlog.held > 0 || before > UPLOAD_RING_BYTES;
+    return f->connection->lane || pool_is_writing(f->connection) || f->backlog.held > 0 ||
+           before > UPLOAD_RING_BYTES;
 }
 
 static void too_slow(struct timer *t)
@@ -429,7 +442,7 @@ static void too_slow(struct timer *t)
 /* Has the origin everything that the client sent so far, while more is to come? */
 static bool waits_for_client(const struct fetch *f)
 {
-    return f->plan.upload && f->head_sent && !f->asked_all && !f->connection->stream.writing;
+    return f->plan.upload && f->head_sent && !f->asked_all && !pool_is_writing(f->connection);
 }
 
 void fetch_set_timer(struct fetch *f)
@@ -549,7 +562,7 @@ static void give_back(struct fetch *f)
     f->connection = NULL;
     /* An answer that came before the upload was sent leaves the connection in the middle of a message;
      * surplus bytes make it unusable as well. */
-    bool reusable = f->keep_alive && f->asked_all && f->in.n == 0 && !c->stream.writing;
+    bool reusable = f->keep_alive && f->asked_all && f->in.n == 0 && !pool_is_writing(c);
     if (reusable && !c->personal)
         pool_keep(c, f->plan.site->origin_idle_timeout);
     else if (reusable && f->plan.own)
@@ -735,13 +748,23 @@ void fetch_fail_malformed(struct fetch *f, enum http_error fault)
     fetch_fail(f, http_error_is_limit(fault) ? REASON_ORIGIN_LIMIT : REASON_ORIGIN_INVALID, 502);
 }
 
+/* Does the origin say that it did nothing with the request, which can still be sent whole? */
+static bool was_left_alone(const struct fetch *f)
+{
+    const struct upload *u = f->plan.upload;
+    if (!f->connection->unprocessed && !f->connection->wants_http1)
+        return false;
+    return may_be_sent_twice(f) || !f->has_upload || (u && u->received == u->n);
+}
+
 /* The connection ended or broke. The origin closed a reused one that dies without a byte while it was idle:
  * the request is sent again, once, when the origin cannot have acted on it (RFC 9110 §9.2.2). */
 static void connection_lost(struct fetch *f, int status)
 {
     CHECK(f->step == FETCH_HEAD || f->step == FETCH_BODY);
     bool is_silent = f->step == FETCH_HEAD && f->in.n == 0 && f->interims == 0;
-    bool can_retry = is_silent && f->connection->reused && !f->retried && may_be_sent_twice(f);
+    bool can_retry =
+        is_silent && !f->retried && ((f->connection->reused && may_be_sent_twice(f)) || was_left_alone(f));
     /* One request that ends each origin must not do so with all of them. */
     if (!can_retry && is_silent && !f->was_lost && may_be_sent_twice(f) &&
         method_is_safe(f->plan.method_name)) {
@@ -755,6 +778,7 @@ static void connection_lost(struct fetch *f, int status)
         return;
     }
     f->retried = true;
+    f->wants_http1 |= f->connection->wants_http1;
     count(f->f->counters, COUNTER_FETCH_RETRIES);
     fetch_drop_connection(f);
     fetch_ask(f);
@@ -764,9 +788,10 @@ static void on_ended(struct connection *c, int status)
 {
     struct fetch *f = c->ctx;
     CHECK(f->tag == FETCH_TAG && f->connection == c);
-    f->keep_alive = false;
+    f->keep_alive = c->lane && status == 0 && !f->send_broken;
     /* A clean end is what ends such a body (RFC 9112 §8); a reset is not. */
-    if (f->step == FETCH_BODY && f->framing.kind == FRAMING_CLOSE && status == 0)
+    bool is_whole = f->framing.kind == FRAMING_CLOSE || (c->lane && f->left == 0);
+    if (f->step == FETCH_BODY && is_whole && status == 0)
         fetch_body_ended(f);
     else
         connection_lost(f, status);

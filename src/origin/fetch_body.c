@@ -180,7 +180,7 @@ static void throttle(struct fetch *f)
     if (behind && !f->paused) {
         f->paused = true;
         timer_stop(f->f->loop, &f->timer);
-        stream_read_stop(&f->connection->stream);
+        pool_read_stop(f->connection);
         object_set_paused(f->object, true);
         /* A reader may have moved on before it could know that it is waited for. */
         notice_send(&f->room.notice, f->f->loop);
@@ -188,7 +188,7 @@ static void throttle(struct fetch *f)
         f->paused = false;
         object_set_paused(f->object, false);
         fetch_set_timer(f);
-        stream_read_start(&f->connection->stream);
+        pool_read_start(f->connection);
     }
 }
 
@@ -221,7 +221,7 @@ static void took(struct fetch *f, size_t n)
     if (f->framing.kind == FRAMING_LENGTH) {
         CHECK(n <= f->left); /* no more was asked for */
         f->left -= n;
-        if (f->left == 0) {
+        if (f->left == 0 && !f->connection->lane) { /* which says itself that it is whole */
             fetch_body_ended(f);
             return;
         }

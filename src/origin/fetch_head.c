@@ -384,14 +384,14 @@ static bool interim_head(struct fetch *f, const struct response_head *h)
         keep_part(f);
         f->scan = (struct head_scan){ 0 };
         f->early_101 = true;
-        stream_read_stop(&f->connection->stream);
+        pool_read_stop(f->connection);
         fetch_go_on(f);
         return false;
     }
     if (upgrades) {
         struct fetch_client *client = f->plan.client;
         struct connection *c = f->connection;
-        CHECK(client->fetch == f && !c->stream.writing);
+        CHECK(client->fetch == f && !c->lane && !c->stream.writing);
         f->connection = NULL;
         pool_give_place(c); /* it is counted among the tunnels */
         f->plan.client = NULL;
@@ -439,11 +439,59 @@ void fetch_take_early_101(struct fetch *f)
     fetch_handle_head(f);
 }
 
-void fetch_handle_head(struct fetch *f)
+struct head_limits fetch_head_limits(const struct fetch *f)
 {
     const struct process_settings *process = &f->plan.settings->process;
-    size_t lines = (size_t)process->response_header_count;
-    struct head_limits limits = { LINE_MOST, (size_t)process->response_header_bytes, lines };
+    return (struct head_limits){ LINE_MOST, (size_t)process->response_header_bytes,
+                                 (size_t)process->response_header_count };
+}
+
+/* A final head, or one of a lane with which the message `ends`. */
+static void take_final(struct fetch *f, const struct response_head *h, bool ends)
+{
+    f->connection->personal |= connection_auth_of_response(&h->fields);
+    origin_spoke(f->plan.origin, h->minor);
+    refuse_upload(f);
+    f->keep_alive = !f->send_broken && wants_keep_alive(h->minor, &h->fields);
+    enum http_error error = framing_of_response(f->plan.method, h, &f->framing);
+    if (error != HTTP_ERROR_NONE) {
+        fetch_fail_malformed(f, error);
+        return;
+    }
+    if (f->connection->lane) {
+        if (ends && f->framing.kind == FRAMING_CLOSE)
+            f->framing = (struct framing){ .kind = FRAMING_LENGTH };
+        final_head(f, h, 0);
+        return;
+    }
+    /* A 204 that claims a body may send one: what follows on the connection cannot be trusted. */
+    bool claims = fields_has(&h->fields, FIELD_TRANSFER_ENCODING) || declared_length(h) > 0;
+    if (f->framing.kind == FRAMING_CLOSE || (h->status == 204 && claims))
+        f->keep_alive = false;
+    final_head(f, h, h->bytes);
+}
+
+void fetch_on_head(struct connection *c, const struct response_head *h, bool ends)
+{
+    struct fetch *f = c->ctx;
+    CHECK(f->tag == FETCH_TAG && f->connection == c && f->step == FETCH_HEAD);
+    if (h->status >= 200)
+        take_final(f, h, ends);
+    else
+        interim_head(f, h);
+}
+
+void fetch_on_bad(struct connection *c, enum http_error error)
+{
+    struct fetch *f = c->ctx;
+    CHECK(f->tag == FETCH_TAG && f->connection == c);
+    fetch_fail_malformed(f, error);
+}
+
+void fetch_handle_head(struct fetch *f)
+{
+    struct head_limits limits = fetch_head_limits(f);
+    size_t lines = limits.fields_count;
     CHECK(f->step == FETCH_HEAD && f->connection);
     while (f->got.n) {
         struct response_head h = { .fields = { .v = table_of(f->f, lines), .cap = lines } };
@@ -454,20 +502,7 @@ void fetch_handle_head(struct fetch *f)
         case HEAD_DONE: break;
         }
         if (h.status >= 200) {
-            f->connection->personal |= connection_auth_of_response(&h.fields);
-            origin_spoke(f->plan.origin, h.minor);
-            refuse_upload(f);
-            f->keep_alive = !f->send_broken && wants_keep_alive(h.minor, &h.fields);
-            error = framing_of_response(f->plan.method, &h, &f->framing);
-            if (error != HTTP_ERROR_NONE) {
-                fetch_fail_malformed(f, error);
-                return;
-            }
-            /* A 204 that claims a body may send one: what follows on the connection cannot be trusted. */
-            bool claims = fields_has(&h.fields, FIELD_TRANSFER_ENCODING) || declared_length(&h) > 0;
-            if (f->framing.kind == FRAMING_CLOSE || (h.status == 204 && claims))
-                f->keep_alive = false;
-            final_head(f, &h, h.bytes);
+            take_final(f, &h, false);
             return;
         }
         if (!interim_head(f, &h))

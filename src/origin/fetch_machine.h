@@ -66,6 +66,7 @@ struct fetch {
     uint32_t tried;     /* the upstream's members that it was sent to */
     bool counted;       /* in plan.origin->outstanding */
     bool is_probe;      /* it tries whether a sick origin is well; else another one is asked */
+    bool wants_http1;   /* the origin said so */
     bool was_lost;      /* it went to another origin since a connection ended under it, once */
 
     /* the answer */
@@ -183,6 +184,12 @@ void fetch_handle_head(struct fetch *f);
 /* Handles a 101 that came before the request's body was sent (early_101), now that it is. From the loop. May
  * end the fetch. */
 void fetch_take_early_101(struct fetch *f);
+
+/* The limits of an answer's head. */
+struct head_limits fetch_head_limits(const struct fetch *f);
+/* A lane's `head` and `bad` (origin/pool.h). May end the fetch. */
+void fetch_on_head(struct connection *c, const struct response_head *h, bool ends);
+void fetch_on_bad(struct connection *c, enum http_error error);
 
 /* ---- fetch_judge.c ---- */
 

@@ -1,7 +1,28 @@
+#include <stdio.h>
+
+#include "http/hpack.h"
 #include "http/lines.h"
 #include "origin/fetch_machine.h"
+#include "origin/mux.h"
 
 /* ---- the head: always written anew from its parsed form ---- */
+
+/* A field, in the form that the connection takes. */
+static void put(struct fetch *f, struct str name, struct str value)
+{
+    if (f->connection->lane)
+        hpack_add(&f->out, name, value);
+    else
+        lines_add(&f->out, name, value);
+}
+
+/* The same of a value that is short text. */
+static void put_text(struct fetch *f, enum field_id id, const char *format, uint64_t n)
+{
+    char text[48];
+    snprintf(text, sizeof(text), format, (unsigned long long)n);
+    put(f, field_name(id), str_from(text));
+}
 
 /* Fields that are not the visitor's to set when the answer may be stored (CACHING.md 3.7, 4.8). */
 static bool is_kept_back(enum field_id id)
@@ -31,19 +52,18 @@ static void add_validators(struct fetch *f)
     struct str etag = fetch_origins_value(stored, FIELD_ETAG),
                modified = fetch_origins_value(stored, FIELD_LAST_MODIFIED);
     if (etag.n)
-        lines_add(&f->out, field_name(FIELD_IF_NONE_MATCH), etag);
+        put(f, field_name(FIELD_IF_NONE_MATCH), etag);
     if (modified.n)
-        lines_add(&f->out, field_name(FIELD_IF_MODIFIED_SINCE), modified);
+        put(f, field_name(FIELD_IF_MODIFIED_SINCE), modified);
     f->conditional = etag.n || modified.n;
 }
 
 static void add_range(struct fetch *f)
 {
     if (f->plan.range.n)
-        lines_add(&f->out, field_name(FIELD_RANGE), f->plan.range);
+        put(f, field_name(FIELD_RANGE), f->plan.range);
     else if (f->part && !f->unconditional)
-        buf_printf(&f->out, "Range: bytes=%llu-\r\n",
-                   (unsigned long long)response_part(f->part->response)->last + 1);
+        put_text(f, FIELD_RANGE, "bytes=%llu-", response_part(f->part->response)->last + 1);
 }
 
 static void add_framing(struct fetch *f)
@@ -51,13 +71,13 @@ static void add_framing(struct fetch *f)
     const struct upload *u = f->plan.upload;
     if (!u) {
         if (f->plan.empty_body)
-            buf_add(&f->out, STR("Content-Length: 0\r\n"));
+            put_text(f, FIELD_CONTENT_LENGTH, "%llu", 0);
         return;
     }
     if (u->framing.kind == FRAMING_LENGTH)
-        buf_printf(&f->out, "Content-Length: %llu\r\n", (unsigned long long)u->framing.length);
-    else
-        buf_add(&f->out, STR("Transfer-Encoding: chunked\r\n"));
+        put_text(f, FIELD_CONTENT_LENGTH, "%llu", u->framing.length);
+    else if (!f->connection->lane)
+        put(f, field_name(FIELD_TRANSFER_ENCODING), STR("chunked"));
 }
 
 /* Asks the origin only while the client waits for its decision: a client that sends its body without waiting
@@ -65,21 +85,42 @@ static void add_framing(struct fetch *f)
 static void add_expectation(struct fetch *f)
 {
     if (f->plan.upload && f->plan.upload->awaits)
-        buf_add(&f->out, STR("Expect: 100-continue\r\n"));
+        put(f, field_name(FIELD_EXPECT), STR("100-continue"));
 }
 
-static void write_target(struct fetch *f)
+static void write_target(const struct fetch *f, struct buf *to)
 {
     const struct fetch_plan *p = &f->plan;
     if (p->as_came) {
-        buf_add(&f->out, p->target);
+        buf_add(to, p->target);
         return;
     }
-    buf_add(&f->out, p->key.spelling.n ? p->key.spelling : p->key.path);
+    buf_add(to, p->key.spelling.n ? p->key.spelling : p->key.path);
     if (p->key.has_query) {
-        buf_add_char(&f->out, '?');
-        buf_add(&f->out, p->key.query);
+        buf_add_char(to, '?');
+        buf_add(to, p->key.query);
     }
+}
+
+static void write_request_line(struct fetch *f)
+{
+    buf_add(&f->out, f->plan.method_name);
+    buf_add_char(&f->out, ' ');
+    write_target(f, &f->out);
+    buf_add(&f->out, STR(" HTTP/1.1\r\n"));
+    lines_add(&f->out, field_name(FIELD_HOST), f->plan.host);
+}
+
+/* RFC 9113 §8.3.1. */
+static void write_pseudo_fields(struct fetch *f)
+{
+    struct buf target = BUF_INIT;
+    write_target(f, &target);
+    hpack_add(&f->out, STR(":method"), f->plan.method_name);
+    hpack_add(&f->out, STR(":scheme"), f->plan.origin->at.tls.is_on ? STR("https") : STR("http"));
+    hpack_add(&f->out, STR(":authority"), f->plan.host);
+    hpack_add(&f->out, STR(":path"), buf_str(&target));
+    buf_fini(&target);
 }
 
 static void write_head(struct fetch *f)
@@ -88,20 +129,21 @@ static void write_head(struct fetch *f)
     CHECK(f->step == FETCH_HEAD && !f->head_sent);
     const struct fields *fields = p->as_came && p->came ? p->came : p->key.fields;
     buf_clear(&f->out);
-    buf_add(&f->out, p->method_name);
-    buf_add_char(&f->out, ' ');
-    write_target(f);
-    buf_add(&f->out, STR(" HTTP/1.1\r\n"));
-    lines_add(&f->out, field_name(FIELD_HOST), p->host);
+    if (f->connection->lane)
+        write_pseudo_fields(f);
+    else
+        write_request_line(f);
     for (size_t i = 0; i < fields->n; i++) {
         const struct field *field = &fields->v[i];
         if (is_sent(p, field->id))
-            lines_add(&f->out, field->name, field->value);
+            put(f, field->name, field->value);
     }
     add_validators(f);
     add_range(f);
     add_framing(f);
     add_expectation(f);
+    if (f->connection->lane)
+        return;
     if (p->upgrade)
         buf_add(&f->out, STR("Connection: upgrade\r\n"));
     buf_add(&f->out, STR("\r\n"));
@@ -116,7 +158,7 @@ static unsigned upload_pieces(struct fetch *f, struct iovec *iov, char *chunk)
     unsigned n = 0;
     struct iovec pieces[2];
     unsigned got = upload_lease(u, pieces, &bytes);
-    bool chunked = u->framing.kind != FRAMING_LENGTH;
+    bool chunked = u->framing.kind != FRAMING_LENGTH && !f->connection->lane;
     if (got && chunked)
         iov[n++] = (struct iovec){ chunk, chunk_head(chunk, bytes) };
     for (unsigned i = 0; i < got; i++)
@@ -151,7 +193,7 @@ void fetch_go_on(struct fetch *f)
 static void wrote(struct fetch *f)
 {
     struct upload *u = f->plan.upload;
-    CHECK(f->connection && !f->connection->stream.writing);
+    CHECK(f->connection && !pool_is_writing(f->connection));
     if (!f->head_sent && u && u->awaits)
         timer_start(f->f->loop, &f->awaited, f->plan.site->continue_timeout, awaited_enough);
     f->head_sent = true;
@@ -159,7 +201,7 @@ static void wrote(struct fetch *f)
     f->upload_leased = 0;
     f->asked_all = !u || f->upload_ended;
     if (u && f->asked_all)
-        stream_took(&f->connection->stream, &f->backlog); /* how much the kernel still holds of it */
+        pool_took(f->connection, &f->backlog); /* how much the kernel still holds of it */
     tell_early_101(f);
     fetch_set_timer(f);
     if (u)
@@ -170,7 +212,7 @@ static void wrote(struct fetch *f)
  * closed, and only the kernel had no room for our bytes, it learns that no more of them come. */
 static void cannot_send(struct fetch *f)
 {
-    stream_shutdown(&f->connection->stream);
+    pool_shutdown(f->connection);
     f->keep_alive = false;
     f->send_broken = true;
     f->asked_all = true;
@@ -181,9 +223,19 @@ static void cannot_send(struct fetch *f)
     fetch_set_timer(f);
 }
 
+/* The head alone: a lane sends it apart from the body. */
+static void ask_lane(struct fetch *f)
+{
+    const struct upload *u = f->plan.upload;
+    f->upload_ended = u && u->state == UPLOAD_ENDED && u->n == 0;
+    write_head(f);
+    lane_ask(f->connection->lane, buf_str(&f->out), f->plan.method == METHOD_HEAD, !u || f->upload_ended);
+    wrote(f);
+}
+
 void fetch_send(struct fetch *f)
 {
-    while (!f->asked_all && f->connection && !f->connection->stream.writing) {
+    while (!f->asked_all && f->connection && !pool_is_writing(f->connection)) {
         struct iovec iov[8];
         unsigned n = 0;
         struct upload *u = f->plan.upload;
@@ -191,13 +243,17 @@ void fetch_send(struct fetch *f)
             fetch_fail(f, REASON_UPLOAD_FAILED, 502);
             return;
         }
+        if (!f->head_sent && f->connection->lane) {
+            ask_lane(f);
+            continue;
+        }
         if (!f->head_sent) {
             write_head(f);
             iov[n++] = (struct iovec){ f->out.p, f->out.n };
         }
         if (u)
             n += upload_pieces(f, iov + n, f->chunk_text);
-        if (n == 0) {
+        if (n == 0 && !(f->connection->lane && u && u->state == UPLOAD_ENDED)) {
             if (u && u->state == UPLOAD_ENDED) {
                 f->asked_all = true;
                 tell_early_101(f);
@@ -207,10 +263,10 @@ void fetch_send(struct fetch *f)
         }
         CHECK(n <= COUNT_OF(iov));
         f->upload_ended = u && u->state == UPLOAD_ENDED;
-        switch (stream_write(&f->connection->stream, iov, n)) {
+        switch (pool_write(f->connection, iov, n, f->upload_ended)) {
         case STREAM_WRITTEN: wrote(f); break;
         case STREAM_PENDING:
-            stream_note(&f->connection->stream, &f->backlog);
+            pool_note(f->connection, &f->backlog);
             fetch_set_timer(f);
             return;
         case STREAM_BROKEN: cannot_send(f); return;

@@ -284,7 +284,7 @@ void origin_unreachable(struct origin *o, int error)
 void origin_distrusted(struct origin *o, struct str why)
 {
     lock_take(&o->lock);
-    snprintf(o->tls_error, sizeof(o->tls_error), "%.*s", STR_ARG(why));
+    snprintf(o->talk_error, sizeof(o->talk_error), "%.*s", STR_ARG(why));
     lock_give(&o->lock);
 }
 
@@ -294,9 +294,9 @@ struct str origin_last_error(struct origin *o, enum reason why, char out[ORIGIN_
     out[0] = '\0';
     if (why == REASON_CONNECT_FAILED && error < 0)
         snprintf(out, ORIGIN_ERROR_MAX, "%s", system_strerror(error));
-    if (why == REASON_ORIGIN_TLS || why == REASON_CONNECT_TIMEOUT) {
+    if (why == REASON_ORIGIN_TLS || why == REASON_ORIGIN_HTTP2 || why == REASON_CONNECT_TIMEOUT) {
         lock_take(&o->lock);
-        memcpy(out, o->tls_error, sizeof(o->tls_error));
+        memcpy(out, o->talk_error, sizeof(o->talk_error));
         lock_give(&o->lock);
     }
     return str_from(out);

@@ -32,9 +32,10 @@ struct origin {
     _Atomic int64_t in_use; /* connections in use or being made, of all workers */
     /* fetches that wait for a connection, of all workers: the ordinary ones, and those of low priority */
     _Atomic int64_t waiting, waiting_low;
-    struct lock lock;                 /* guards `pools` and `tls_error` */
-    struct list pools;                /* the workers' entries, to tell them of a free place */
-    char tls_error[ORIGIN_ERROR_MAX]; /* of the last failed TLS handshake; empty: none failed */
+    struct lock lock;  /* guards `pools` and `talk_error` */
+    struct list pools; /* the workers' entries, to tell them of a free place */
+    char
+        talk_error[ORIGIN_ERROR_MAX]; /* of the last failed handshake, of TLS or HTTP/2; empty: none failed */
     /* health, for status: relaxed */
     _Atomic uint64_t answered, failed;
     _Atomic int64_t last_failed_wall_ms;
@@ -53,6 +54,8 @@ struct origin {
     /* monotonic: it is new or became well then; INT64_MIN: at the start; 0: no site has asked for it */
     _Atomic int64_t well_since_ms;
     struct log_valve moved_said; /* that requests go elsewhere instead */
+    struct log_valve http2_said; /* that it breaks the rules of HTTP/2 */
+    _Atomic int64_t http2_open;  /* connections that speak HTTP/2, of all workers */
 };
 
 /* An origin is sick after ORIGIN_SICK_AFTER failures in a row, if the last is ORIGIN_SICK_MS later than the
@@ -112,7 +115,7 @@ static inline int64_t origin_waiting(const struct origin *o)
 }
 /* Notes that no connection could be made. `error`: the negative code that io/ returned. */
 void origin_unreachable(struct origin *o, int error);
-/* Notes that the TLS handshake failed, and why, in words for the log. */
+/* Notes that the handshake of TLS or HTTP/2 failed, and why, in words for the log. */
 void origin_distrusted(struct origin *o, struct str why);
 /* Writes why the last connect failed, in the words of the log, for a failure with that reason. Empty: it says
  * nothing more. */

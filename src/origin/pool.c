@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "origin/mux.h"
 #include "origin/pool_machine.h"
 #include "origin/upstream.h"
 
@@ -74,6 +75,7 @@ static void place_noticed(struct loop_notice *n)
     CHECK(e->tag == POOL_ENTRY_TAG);
     bool gave = e->gave_place;
     e->gave_place = false;
+    share_serve(e);
     serve_queue(e);
     shorten_queue(e);
     /* The ticket that was to get the place may have left meanwhile, while others wait. */
@@ -109,6 +111,7 @@ static struct pool_entry *entry_of(struct pool *p, struct origin *o)
     list_init(&e->low_queue);
     list_init(&e->resolving);
     list_init(&e->connecting);
+    share_init(e);
     connect_init(e);
     loop_notice_init(&e->place, p->loop, place_noticed);
     list_push_back(&p->entries, &e->in_pool);
@@ -131,6 +134,8 @@ void pool_close(struct pool *p)
         struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
         LIST_EACH_SAFE(k, &e->idle)
             pool_drop(CONTAINER_OF(k, struct connection, link));
+        LIST_EACH_SAFE(k, &e->shared)
+            mux_retire(CONTAINER_OF(k, struct connection, link)->mux);
         if (e->is_resolving)
             resolve_cancel(&e->resolve);
     }
@@ -145,6 +150,7 @@ void pool_fini(struct pool *p)
         CHECK(e->idle_n == 0 && e->owned_n == 0);
         CHECK(list_is_empty(&e->queue) && list_is_empty(&e->low_queue));
         CHECK(list_is_empty(&e->resolving) && list_is_empty(&e->connecting));
+        CHECK(list_is_empty(&e->shared) && list_is_empty(&e->joined) && list_is_empty(&e->left));
         e->tag = 0;
         lock_take(&e->origin->lock);
         link_remove(&e->in_origin);
@@ -153,13 +159,18 @@ void pool_fini(struct pool *p)
         mem_free(e);
     }
     mem_free(p->by_number);
+    mem_free(p->scratch);
 }
 
 size_t pool_idle(const struct pool *p)
 {
     size_t n = 0;
-    LIST_EACH(l, &p->entries)
-        n += CONTAINER_OF(l, struct pool_entry, in_pool)->idle_n;
+    LIST_EACH(l, &p->entries) {
+        const struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
+        n += e->idle_n;
+        LIST_EACH(k, &e->shared)
+            n += mux_lanes(CONTAINER_OF(k, struct connection, link)->mux) == 0;
+    }
     return n;
 }
 
@@ -170,6 +181,8 @@ static size_t on_space(struct stream *s, char **p)
     static _Thread_local char nothing[16];
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     CHECK(c->tag == CONNECTION_TAG);
+    if (c->mux)
+        return mux_on_space(c->mux, p);
     if (c->user)
         return c->user->space(c, p);
     *p = nothing; /* idle: no byte is expected */
@@ -180,7 +193,9 @@ static void on_data(struct stream *s, size_t n)
 {
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     CHECK(c->tag == CONNECTION_TAG);
-    if (c->user)
+    if (c->mux)
+        mux_on_data(c->mux, n);
+    else if (c->user)
         c->user->data(c, n);
     else
         pool_drop(c); /* an origin that sends bytes without a request is out of step */
@@ -190,7 +205,9 @@ static void on_ended(struct stream *s, int status)
 {
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     CHECK(c->tag == CONNECTION_TAG);
-    if (c->user)
+    if (c->mux)
+        mux_on_ended(c->mux, status);
+    else if (c->user)
         c->user->ended(c, status);
     else
         pool_drop(c);
@@ -200,7 +217,9 @@ static void on_written(struct stream *s, int status)
 {
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     CHECK(c->tag == CONNECTION_TAG);
-    if (c->user)
+    if (c->mux)
+        mux_on_written(c->mux, status);
+    else if (c->user)
         c->user->written(c, status);
 }
 
@@ -211,6 +230,8 @@ static void on_closed(struct stream *s)
     /* Nobody knows of it any more: no list, no client, no timer. */
     CHECK(!link_is_in(&c->link) && !c->own && !c->counted && !timer_is_running(&c->idle));
     c->tag = 0;
+    if (c->mux)
+        mux_free(c->mux);
     count_add(c->entry->pool->counters, COUNTER_ORIGIN_CONNECTIONS, -1);
     mem_free(c);
 }
@@ -253,12 +274,16 @@ void pool_drop(struct connection *c)
     CHECK(c->tag == CONNECTION_TAG);
     stop_idling(c);
     lose_owner(c);
-    timer_stop(c->entry->pool->loop, &c->idle);
+    if (!c->lane)
+        timer_stop(c->entry->pool->loop, &c->idle);
     c->user = NULL;
     if (c->outstanding)
         upstream_done(c->entry->origin);
     c->outstanding = false;
-    stream_close(&c->stream);
+    if (c->lane)
+        lane_end(c->lane, false);
+    else
+        stream_close(&c->stream);
     pool_give_place(c);
 }
 
@@ -272,7 +297,7 @@ static void idle_too_long(struct timer *t)
 }
 
 /* Or was its origin believed otherwise when it was made? */
-static bool is_too_old(const struct connection *c)
+bool pool_is_too_old(const struct connection *c)
 {
     return !connect_is_trusted(c) || c->entry->pool->loop->now.mono_ms - c->made_ms >= c->entry->age_ms;
 }
@@ -280,10 +305,16 @@ static bool is_too_old(const struct connection *c)
 void pool_keep(struct connection *c, int64_t idle_ms)
 {
     struct pool_entry *e = c->entry;
-    CHECK(c->tag == CONNECTION_TAG && !link_is_in(&c->link) && !c->stream.writing);
+    CHECK(c->tag == CONNECTION_TAG && !link_is_in(&c->link) && !pool_is_writing(c));
+    if (c->lane) {
+        c->user = NULL;
+        lane_end(c->lane, true);
+        pool_give_place(c);
+        return;
+    }
     /* Its next user must not be taken for another one. */
     CHECK(!c->own && !c->personal);
-    if (e->pool->closing || idle_ms == 0 || is_too_old(c) || e->idle_n >= IDLE_MAX ||
+    if (e->pool->closing || idle_ms == 0 || pool_is_too_old(c) || e->idle_n >= IDLE_MAX ||
         c->stream.state != STREAM_OPEN) {
         pool_drop(c);
         return;
@@ -303,6 +334,10 @@ void pool_keep_for(struct connection *c, struct connection **own)
     struct pool_entry *e = c->entry;
     CHECK(c->tag == CONNECTION_TAG && !link_is_in(&c->link) && !c->stream.writing);
     CHECK(c->personal && own);
+    if (c->lane) { /* nobody else may have it, and this one cannot: it was for all */
+        pool_drop(c);
+        return;
+    }
     if (c->own != own) {
         lose_owner(c);
         pool_disown(own);
@@ -321,6 +356,58 @@ void pool_keep_for(struct connection *c, struct connection **own)
     c->reused = true;
     stream_read_start(&c->stream);
     pool_give_place(c);
+}
+
+/* ---- what a holder does ---- */
+
+void pool_read_start(struct connection *c)
+{
+    if (c->lane)
+        lane_read_start(c->lane);
+    else
+        stream_read_start(&c->stream);
+}
+
+void pool_read_stop(struct connection *c)
+{
+    if (c->lane)
+        lane_read_stop(c->lane);
+    else
+        stream_read_stop(&c->stream);
+}
+
+enum stream_write pool_write(struct connection *c, const struct iovec *iov, unsigned n, bool last)
+{
+    return c->lane ? lane_write(c->lane, iov, n, last) : stream_write(&c->stream, iov, n);
+}
+
+bool pool_is_writing(const struct connection *c)
+{
+    return c->lane ? c->lane->writing || c->lane->wrote : c->stream.writing;
+}
+
+void pool_shutdown(struct connection *c)
+{
+    if (!c->lane)
+        stream_shutdown(&c->stream);
+}
+
+/* Of a lane: what went is what the origin's windows let go. */
+void pool_note(const struct connection *c, struct stream_backlog *b)
+{
+    if (c->lane)
+        *b = (struct stream_backlog){ .held = (size_t)c->lane->sent };
+    else
+        stream_note(&c->stream, b);
+}
+
+bool pool_took(const struct connection *c, struct stream_backlog *b)
+{
+    size_t before = b->held;
+    if (!c->lane)
+        return stream_took(&c->stream, b);
+    b->held = (size_t)c->lane->sent;
+    return b->held != before;
 }
 
 struct origin *pool_origin(const struct connection *c)
@@ -372,6 +459,7 @@ void pool_give_up(struct ticket *t, enum reason why)
     struct pool_entry *e = t->entry;
     CHECK(list_is_empty(&t->attempts)); /* each points to the ticket */
     pool_finish(t);
+    share_leave(t, why);
     t->failed(t, why);
     give_place(e);
 }
@@ -398,7 +486,7 @@ static struct connection *take_own(struct pool_entry *e, const struct ticket *t)
     return c;
 }
 
-static struct connection *take_idle(struct pool_entry *e, const struct ticket *t)
+static struct connection *take_idle(struct pool_entry *e, struct ticket *t)
 {
     struct link *l;
     if (connect_has_tls(e))
@@ -406,10 +494,13 @@ static struct connection *take_idle(struct pool_entry *e, const struct ticket *t
     struct connection *own = take_own(e, t);
     if (own)
         return own;
+    struct connection *lane = share_take(t);
+    if (lane || t->http2 == ORIGIN_HTTP2_ONLY)
+        return lane;
     while ((l = list_first(&e->idle)) != NULL) {
         struct connection *c = CONTAINER_OF(l, struct connection, link);
         /* The event that tells of its end may stand behind the one that brought this request. */
-        if (is_too_old(c) || (t->once && !stream_is_quiet(&c->stream))) {
+        if (pool_is_too_old(c) || (t->once && !stream_is_quiet(&c->stream))) {
             pool_drop(c);
             continue;
         }
@@ -432,7 +523,7 @@ static void serve_queue(struct pool_entry *e)
         struct connection *c = t->fresh ? NULL : take_idle(e, t);
         if (c)
             t->ready(t, c);
-        else if (!connect_begin(t, &why))
+        else if (!share_begin(t, &why))
             pool_give_up(t, why);
     }
 }
@@ -497,6 +588,8 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     e->queue_limit = site->origin_queue;
     e->resolve_every_ms = site->origin_resolve;
     e->age_ms = site->origin_connection_age;
+    e->idle_ms = site->origin_idle_timeout;
+    t->http2 = t->plain ? ORIGIN_HTTP2_OFF : (enum origin_http2)site->origin_http2;
     connect_refresh(e);
     link_init(&t->link);
     list_init(&t->attempts);
@@ -507,9 +600,10 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
         *c = fresh ? NULL : take_idle(e, t);
         if (*c)
             return POOL_READY;
-        if (connect_begin(t, why))
+        if (share_begin(t, why))
             return POOL_WAIT;
         pool_finish(t);
+        share_leave(t, *why);
         give_place(e);
         return POOL_REFUSED;
     }
@@ -547,6 +641,11 @@ void pool_cancel(struct ticket *t)
     case TICKET_CONNECTING:
     case TICKET_PAUSED:
         connect_cancel(t);
+        pool_finish(t);
+        share_leave(t, REASON_NONE);
+        give_place(t->entry);
+        break;
+    case TICKET_JOINED:
         pool_finish(t);
         give_place(t->entry);
         break;

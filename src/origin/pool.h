@@ -6,6 +6,7 @@
 #ifndef ORIGIN_POOL_H
 #define ORIGIN_POOL_H
 
+#include "http/head.h"
 #include "io/notice.h"
 #include "io/stream.h"
 #include "origin/counters.h"
@@ -18,10 +19,13 @@ struct pool {
     struct list entries;           /* one for each origin used by this worker */
     struct pool_entry **by_number; /* the same, by the origin's number; NULL: none */
     size_t by_number_n;
+    char *scratch; /* what came by HTTP/2, within one callback; made when needed */
     bool closing;
 };
 
 struct connection;
+struct mux;
+struct lane;
 
 /* The user's callbacks, from the loop. */
 struct connection_user {
@@ -29,14 +33,25 @@ struct connection_user {
     void (*data)(struct connection *c, size_t n);
     void (*ended)(struct connection *c, int status);
     void (*written)(struct connection *c, int status);
+    /* Of a lane only. `head`: a head came, interim or final; `ends`: and the message with it. `bad`: the
+     * message is malformed, or its head is over a limit. */
+    void (*head)(struct connection *c, const struct response_head *h, bool ends);
+    void (*bad)(struct connection *c, enum http_error error);
 };
 
 struct pool_entry;
 
-/* A connection to an origin. `user` and `ctx` are the holder's; NULL while it is idle. */
+/*
+ * A connection to an origin. `user` and `ctx` are the holder's; NULL while it is idle. What a holder has may
+ * also be a lane: one stream of a connection that speaks HTTP/2, which many share (origin/mux.h). On a
+ * connection heads are bytes among others. On a lane they are told apart, and the bytes are those of the
+ * bodies alone; it ends with status 0 when the answer is whole. /
+ */
 struct connection {
-    struct stream stream;
-    unsigned tag; /* CONNECTION_TAG while it lives */
+    struct stream stream; /* not used in a lane */
+    struct mux *mux;      /* it speaks HTTP/2, and has no holder; else NULL */
+    struct lane *lane;    /* it is a lane, of which this is a part; else NULL */
+    unsigned tag;         /* CONNECTION_TAG while it lives */
     struct pool_entry *entry;
     struct link link; /* among idle ones; while it is being made: its ticket's */
     struct timer idle;
@@ -49,12 +64,15 @@ struct connection {
     uint64_t trust;   /* with TLS: outgoing_number of how the origin was believed */
     bool reused;      /* it has served a request before */
     bool counted;     /* in origin->in_use */
+    bool unprocessed; /* of a lane that ended: the origin says that it did nothing with the request */
+    bool wants_http1; /* of a lane that ended: the origin wants the request by HTTP/1.1 */
     bool outstanding; /* in origin->outstanding: it is a tunnel */
 };
 
 enum ticket_state {
     TICKET_NONE,
     TICKET_QUEUED,     /* waits for a place */
+    TICKET_JOINED,     /* has one, and waits for a connection that is being made for another ticket */
     TICKET_RESOLVING,  /* has a place, like all below; waits for an address */
     TICKET_CONNECTING, /* races the origin's addresses */
     TICKET_PAUSED,     /* all addresses refused; it tries again */
@@ -71,6 +89,9 @@ struct ticket {
     bool fresh;           /* wants no idle connection */
     /* Set by the asker: it waits behind all others, and gives way to them when the queue is full. */
     bool low;
+    bool plain;              /* Set by the asker: it must be HTTP/1.1. */
+    bool alone;              /* Set by the asker: a new connection, which nobody shares. */
+    struct head_limits head; /* set by the asker: of an answer by HTTP/2 */
     bool once; /* Set by the asker: the request cannot be sent again, so no idle connection whose end shows
                 * already. */
     /* Set by the asker: where the client keeps a connection of its own; NULL: no client. */
@@ -79,12 +100,13 @@ struct ticket {
     struct timer timer; /* of the queue; later of the connect */
     struct timer next;  /* the next address, or the next try */
     int64_t connect_timeout_ms;
-    enum reason why;    /* for `failed`, when no address is left */
-    uint32_t tried;     /* a bit for each of the entry's addresses */
-    bool exhausted;     /* all addresses were tried */
-    bool asked_again;   /* the name was resolved again for it */
-    bool only_refused;  /* no address failed in another way */
-    int64_t refused_ms; /* when all addresses first refused and it tried again; 0: never */
+    enum origin_http2 http2; /* how it may be spoken to */
+    enum reason why;         /* for `failed`, when no address is left */
+    uint32_t tried;          /* a bit for each of the entry's addresses */
+    bool exhausted;          /* all addresses were tried */
+    bool asked_again;        /* the name was resolved again for it */
+    bool only_refused;       /* no address failed in another way */
+    int64_t refused_ms;      /* when all addresses first refused and it tried again; 0: never */
     /* One of them comes, once, after pool_ask returned POOL_WAIT; none after pool_cancel. */
     void (*ready)(struct ticket *t, struct connection *c);
     void (*failed)(struct ticket *t, enum reason why);
@@ -112,6 +134,16 @@ void pool_hurry(struct ticket *t);
 /* Cancels the ticket: no callback comes. Does nothing when the ticket is not under way. */
 void pool_cancel(struct ticket *t);
 
+/* What a stream does (io/stream.h), for connections and lanes alike. pool_write: `last`: nothing follows; n
+ * may be 0 then, on a lane alone. */
+void pool_read_start(struct connection *c);
+void pool_read_stop(struct connection *c);
+enum stream_write pool_write(struct connection *c, const struct iovec *iov, unsigned n, bool last);
+bool pool_is_writing(const struct connection *c);
+void pool_shutdown(struct connection *c);
+void pool_note(const struct connection *c, struct stream_backlog *b);
+bool pool_took(const struct connection *c, struct stream_backlog *b);
+
 /* Gives a connection back for another request; it must be between two messages. `idle_ms`: how long it may be
  * kept; 0: it is closed. */
 void pool_keep(struct connection *c, int64_t idle_ms);
@@ -137,7 +169,7 @@ bool pool_is_refused(struct connection *c, int status);
 /* Gives back a connection that is not fit for reuse: closes it. */
 void pool_drop(struct connection *c);
 
-/* Returns the number of idle connections. */
+/* Returns the number of idle connections, those without a lane among them. */
 size_t pool_idle(const struct pool *p);
 
 #endif

@@ -4,6 +4,8 @@
  *   pool.c     places, the queue for them, idle connections
  *   connect.c  a new connection: the origin's addresses, the race between them, retries
  *   connect_tls.c  what it has besides when the origin is https://
+ *   share.c    connections that speak HTTP/2, and tickets that wait for one
+ *   mux.c      such a connection (origin/mux.h)
  *
  * All on the worker's thread.
  */
@@ -29,6 +31,12 @@ struct pool_entry {
     struct origin *origin;
     struct list idle; /* connections, the latest used first */
     size_t idle_n, owned_n;
+    struct list shared;    /* connections that speak HTTP/2 and may get lanes, the oldest first */
+    struct ticket *leader; /* for whose connection others wait; NULL: none */
+    struct list joined;    /* tickets that wait for it */
+    struct list left;      /* the same, when it has failed, since `left_why` */
+    enum reason left_why;
+    bool speaks_http1;        /* it has chosen HTTP/1.1 when it was offered HTTP/2 */
     struct list queue;        /* tickets that wait for a place */
     struct list low_queue;    /* the same, of low priority */
     struct list resolving;    /* tickets that wait for an address */
@@ -48,7 +56,7 @@ struct pool_entry {
     uint64_t trust_version;
     struct sessions sessions;
     /* from the latest request */
-    int64_t limit, queue_limit, resolve_every_ms, age_ms;
+    int64_t limit, queue_limit, resolve_every_ms, age_ms, idle_ms;
 };
 #define POOL_ENTRY_TAG 0x656e7472u
 
@@ -59,6 +67,27 @@ extern const struct stream_notices pool_notices;
 void pool_finish(struct ticket *t);
 /* Ends a ticket that has a place: it fails, and the place is free. */
 void pool_give_up(struct ticket *t, enum reason why);
+/* Is the connection not to get new requests: too old, or its origin was believed otherwise when it was made?
+ * */
+bool pool_is_too_old(const struct connection *c);
+
+/* ---- share.c ---- */
+
+void share_init(struct pool_entry *e);
+/* Begins to get a connection for a ticket that has a place: joins one that is being made, or connects. false:
+ * as connect_begin. */
+bool share_begin(struct ticket *t, enum reason *why);
+/* Returns a lane for it on a connection that there is. NULL: none has room. */
+struct connection *share_take(struct ticket *t);
+/* A connection that speaks HTTP/2 is ready: gives it to the ticket that it was made for, and to those that
+ * joined. */
+void share_add(struct ticket *t, struct connection *c);
+/* The ticket is over, or has a connection of its own: who joined it goes on. `why`: it has failed. */
+void share_leave(struct ticket *t, enum reason why);
+/* Those that joined go on; from the loop. */
+void share_serve(struct pool_entry *e);
+/* Takes a connection out of those that get lanes. */
+void pool_unshare(struct connection *c);
 
 /* ---- connect.c ---- */
 
@@ -73,6 +102,10 @@ bool connect_begin(struct ticket *t, enum reason *why);
 void connect_cancel(struct ticket *t);
 /* The `connected` notice of the stream. */
 void connect_done(struct stream *s, int status);
+/* A connection that speaks HTTP/2 has the origin's SETTINGS, or has ended before it had them. `text`: why;
+ * NULL: it broke with `status`. */
+void connect_settled(struct connection *c);
+void connect_unsettled(struct connection *c, int status, const char *text);
 
 /* ---- connect_tls.c ---- */
 
@@ -84,7 +117,10 @@ bool connect_is_trusted(const struct connection *c);
 /* Frees the entry's trust and sessions. */
 void connect_distrust(struct pool_entry *e);
 /* Starts to connect, after connect_trust. Returns as stream_connect does. */
-int connect_open(struct pool_entry *e, struct connection *c, const struct address *to);
+int connect_open(struct pool_entry *e, struct connection *c, const struct address *to,
+                 enum origin_http2 http2);
+/* Is HTTP/2 agreed on, by ALPN or without a word? */
+bool connect_agreed(const struct connection *c, enum origin_http2 http2);
 /* `connected` came with an error: was it the TLS handshake? Then it is noted what is wrong. */
 bool connect_shook(struct connection *c, int status);
 /* Notes what took too long. */

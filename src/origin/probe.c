@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 #include "http/head.h"
+#include "http/hpack.h"
+#include "origin/mux.h"
 
 #define LATER_MS  50 /* when too many run */
 #define HEAD_MAX  ((size_t)16384)
@@ -183,7 +185,20 @@ static void written(struct connection *c, int status)
     (void)status; /* if it failed, `ended` follows, or `limit` */
 }
 
-static const struct connection_user user = { space, data, ended, written };
+/* The same of a lane. */
+static void head(struct connection *c, const struct response_head *h, bool ends)
+{
+    (void)ends;
+    if (h->status >= 200)
+        judge_status(c->ctx, h->status);
+}
+
+static void bad(struct connection *c, enum http_error error)
+{
+    fail(c->ctx, http_error_is_limit(error) ? REASON_ORIGIN_LIMIT : REASON_ORIGIN_INVALID);
+}
+
+static const struct connection_user user = { space, data, ended, written, head, bad };
 
 /* ---- the question ---- */
 
@@ -198,6 +213,21 @@ static struct str host_of(const struct probe *p)
     return member_of(p)->origin->at.authority;
 }
 
+#define AGENT "freshet/" FRESHET_VERSION " (health check)"
+
+static void ask_lane(struct probe *p, struct connection *c)
+{
+    bool is_tls = member_of(p)->origin->at.tls.is_on;
+    hpack_add(&p->out, STR(":method"), STR("GET"));
+    hpack_add(&p->out, STR(":scheme"), is_tls ? STR("https") : STR("http"));
+    hpack_add(&p->out, STR(":authority"), host_of(p));
+    hpack_add(&p->out, STR(":path"), p->site->checks->path);
+    hpack_add(&p->out, STR("user-agent"), STR(AGENT));
+    hpack_add(&p->out, STR("accept"), STR("*/*"));
+    pool_read_start(c);
+    lane_ask(c->lane, buf_str(&p->out), false, true);
+}
+
 static void connected(struct probe *p, struct connection *c)
 {
     struct iovec iov;
@@ -206,9 +236,13 @@ static void connected(struct probe *p, struct connection *c)
     c->ctx = p;
     p->scan = (struct head_scan){ 0 };
     buf_clear(&p->out);
+    if (c->lane) {
+        ask_lane(p, c);
+        return;
+    }
     buf_printf(&p->out,
-               "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: freshet/" FRESHET_VERSION
-               " (health check)\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+               "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: " AGENT
+               "\r\nAccept: */*\r\nConnection: close\r\n\r\n",
                STR_ARG(p->site->checks->path), STR_ARG(host_of(p)));
     iov = (struct iovec){ p->out.p, p->out.n };
     stream_read_start(&c->stream);
@@ -238,7 +272,12 @@ static void begin(struct timer *t)
     }
     p->runs = true;
     all->running++;
-    p->ticket = (struct ticket){ .ready = ticket_ready, .failed = ticket_failed, .once = true };
+    p->ticket = (struct ticket){ .ready = ticket_ready,
+                                 .failed = ticket_failed,
+                                 .once = true,
+                                 .alone = true,
+                                 .plain = p->site->origin_http2 != ORIGIN_HTTP2_ONLY,
+                                 .head = { 8192, HEAD_MAX, LINES_MAX } };
     timer_start(all->loop, &p->limit, p->site->checks->timeout_ms, too_slow);
     switch (pool_ask(all->pool, member_of(p)->origin, p->site, true, &p->ticket, &c, &why)) {
     case POOL_READY: connected(p, c); break;

@@ -56,6 +56,7 @@ ERROR(BODY_TOO_LARGE,             413, "body-too-large",              "",       
 ERROR(BODY_TOO_SLOW,              408, "body-too-slow",               "",                      "the request body did not come in time")
 ERROR(CODING_DAMAGED,             0,   "coding-damaged",              "",                      "the body is not in the coding that Content-Encoding says")
 ERROR(CODING_BOMB,                0,   "coding-bomb",                 "-",                     "a body that becomes more than a thousand times as long when it is decoded")
+ERROR(HTTP2_MESSAGE,              0,   "http2-message",               "",                      "a message that breaks the rules of HTTP/2")
 ERROR(UPGRADE_UNASKED,            0,   "upgrade-unasked",             "",                      "a 101 to a request that asked for no upgrade")
 ERROR(NOT_MODIFIED_UNASKED,       0,   "not-modified-unasked",        "",                      "a 304 to a request without a condition")
 ERROR(INTERIMS_TOO_MANY,          0,   "interims-too-many",           "-",                     "more than 64 interim responses (1xx)")

@@ -65,6 +65,7 @@ REASON(LOOP,              "loop",               SAME, KEEPS,  "the request came 
 REASON(CONNECT_FAILED,    "connect-failed",     SAME, KEEPS,  "the origin does not accept connections")
 REASON(NO_SOCKET,         "no-socket",          SAME, KEEPS,  "freshet got no socket from the system; raise the limit of open files (LimitNOFILE, ulimit -n)")
 REASON(ORIGIN_TLS,        "origin-tls",         SAME, KEEPS,  "no trusted TLS connection to the origin could be made")
+REASON(ORIGIN_HTTP2,      "origin-http2",       SAME, KEEPS,  "the origin does not speak HTTP/2 as origin_http2 wants it")
 REASON(CONNECT_TIMEOUT,   "connect-timeout",    SAME, KEEPS,  "the origin did not accept a connection in time")
 REASON(RESOLVE_FAILED,    "resolve-failed",     SAME, KEEPS,  "the origin's host name has no address")
 REASON(FIRST_BYTE_TIMEOUT,"first-byte-timeout", SAME, KEEPS,  "the origin did not answer in time")

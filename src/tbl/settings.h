@@ -104,6 +104,7 @@ SETTING(SITE, TEXT,  origin_server_name,     "", SERVER, 0, SERVE, "The name tha
 SETTING(SITE, TEXT,  origin_cert,            "", PATH, 0, SERVE, "The certificate that freshet shows to an https:// origin that wants one, with its chain: a PEM file. Empty: none.")
 SETTING(SITE, TEXT,  origin_key,             "", PATH, 0, SERVE, "The private key of origin_cert, PEM without a password. Empty: it is in the same file.")
 SETTING(SITE, BOOL,  origin_insecure,        "false",          0, 0, SERVE, "true: whoever answers for an https:// origin is believed, whatever its certificate says. Only for trying out: freshet warns at each start.")
+SETTING(SITE, CHOICE, origin_http2,          "off",            0, "off|auto|only", SERVE, "HTTP/2 to the origin. auto: an https:// origin is offered it (ALPN), and spoken to by what it chooses; an http:// one by HTTP/1.1. only: nothing else, and to http:// and unix: origins without being asked (prior knowledge).")
 SETTING(SITE, TEXT,  host,                   "", HOST, 0, KEY, "Host that freshet sends to the origin instead of the visitor's.")
 SETTING(SITE, BOOL,  end_unsafe,             "true",           0, 0, SERVE, "true: when a client leaves before the answer, freshet ends its POST, PUT, PATCH or DELETE at the origin too; false: the origin finishes it.")
 SETTING(SITE, TIME,  connect_timeout,        "5s",             10, 600000, SERVE, "How long connecting to the origin may take. Over: 504.")

@@ -1,7 +1,7 @@
 // Runs npm http-cache-tests, as its newest version asks for it, and the tests of additional.mjs against freshet, once a
 // profile, and holds the results against expected-PROFILE.json: what is not listed there must pass, what is listed must not.
 //
-// Usage: node run.mjs [--profile isr|rfc9111] [--id TEST] [--https|--http2] [--verbose] [--freshet PATH]
+// Usage: node run.mjs [--profile isr|rfc9111] [--id TEST] [--https|--http2] [--origin-http2] [--verbose] [--freshet PATH]
 //        node run.mjs --profile P --base URL --origin-port PORT    (a running proxy whose origin is 127.0.0.1:PORT)
 //   --profile  one of the two; without it both, one after the other
 //   --id       one test, with the traffic at the client and at the origin; the tests that it stands on are not run
@@ -31,7 +31,7 @@ const PAUSE_MS = 3000; // of pause_after
 const START_LIMIT_MS = 10000;
 const STOP_LIMIT_MS = 10000;
 
-const USAGE = `Usage: run.mjs [--profile isr|rfc9111] [--id TEST] [--https|--http2] [--verbose] [--freshet PATH]
+const USAGE = `Usage: run.mjs [--profile isr|rfc9111] [--id TEST] [--https|--http2] [--origin-http2] [--verbose] [--freshet PATH]
        run.mjs --profile isr|rfc9111 --base URL --origin-port PORT`;
 
 function usage(message) {
@@ -44,7 +44,7 @@ function options() {
   const names = { profile: string, id: string, base: string, 'origin-port': string, freshet: string };
   try {
     const flag = { type: 'boolean' };
-    const { values } = parseArgs({ options: { ...names, verbose: flag, https: flag, http2: flag } });
+    const { values } = parseArgs({ options: { ...names, verbose: flag, https: flag, http2: flag, 'origin-http2': flag } });
     return { ...values, https: values.https || values.http2 };
   } catch (error) {
     return usage(error.message);
@@ -91,7 +91,8 @@ const accepts = (port) =>
 /** The suite's server; its log is shown when one test is looked at. */
 async function startOrigin() {
   const stdio = ['ignore', 'pipe', 'inherit', 'ipc'];
-  const child = fork(here('origin.mjs'), [opts['origin-port'] ?? '0'], { stdio });
+  const protocol = opts['origin-http2'] ? ['h2'] : [];
+  const child = fork(here('origin.mjs'), [opts['origin-port'] ?? '0', ...protocol], { stdio });
   child.stdout.on('data', (text) => opts.id && process.stdout.write(text));
   const port = await Promise.race([
     new Promise((done) => child.once('message', (message) => done(message.port))),
@@ -109,6 +110,7 @@ async function startFreshet(profile, originPort) {
   const [port, admin] = [await freePort(), await freePort()];
   const args = ['run', '--origin', `http://127.0.0.1:${originPort}`];
   args.push(...(opts.https ? ['--listen', `unix:${join(folder, 'clear')}`, '--https'] : ['--listen']), `127.0.0.1:${port}`);
+  if (opts['origin-http2']) args.push('--origin-http2', 'only');
   args.push('--admin', `127.0.0.1:${admin}`, '--profile', profile, '--state', join(folder, 'state'));
   const output = openSync(log, 'a');
   const child = spawn(program, args, { stdio: ['ignore', output, output] });

@@ -14,7 +14,7 @@ export const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 // ---- writing ----
 
-const number = (value, bytes) => {
+export const number = (value, bytes) => {
   const b = Buffer.alloc(bytes);
   for (let i = bytes - 1, v = BigInt(value); i >= 0; i--, v >>= 8n) b[i] = Number(v & 255n);
   return b;

@@ -1,0 +1,115 @@
+/*
+ * Connections that many requests share (HTTP/2): which one a request gets, and requests that wait for one
+ * that is being made. A crowd that comes to an origin without a connection makes one: its first ticket leads,
+ * the others join. When the origin chooses HTTP/1.1 each connects for itself. /
+ */
+#include "origin/mux.h"
+#include "origin/pool_machine.h"
+
+void share_init(struct pool_entry *e)
+{
+    list_init(&e->shared);
+    list_init(&e->joined);
+    list_init(&e->left);
+}
+
+void pool_unshare(struct connection *c)
+{
+    CHECK(c->mux);
+    link_remove(&c->link);
+}
+
+/* May it share a connection with others? */
+static bool shares(const struct ticket *t)
+{
+    return !t->alone &&
+           (t->http2 == ORIGIN_HTTP2_ONLY || (t->http2 == ORIGIN_HTTP2_AUTO && connect_has_tls(t->entry)));
+}
+
+/* Would one that is made for it speak HTTP/2, as far as is known? */
+static bool may_lead(const struct ticket *t)
+{
+    return shares(t) && (t->http2 == ORIGIN_HTTP2_ONLY || !t->entry->speaks_http1);
+}
+
+bool share_begin(struct ticket *t, enum reason *why)
+{
+    struct pool_entry *e = t->entry;
+    if (may_lead(t) && e->leader) {
+        t->state = TICKET_JOINED;
+        list_push_back(&e->joined, &t->link);
+        return true;
+    }
+    if (may_lead(t))
+        e->leader = t;
+    return connect_begin(t, why);
+}
+
+/* The oldest is filled first, so that those that are not needed have a rest and end. */
+struct connection *share_take(struct ticket *t)
+{
+    struct pool_entry *e = t->entry;
+    if (!shares(t))
+        return NULL;
+    LIST_EACH_SAFE(l, &e->shared) {
+        struct connection *c = CONTAINER_OF(l, struct connection, link);
+        CHECK(c->tag == CONNECTION_TAG && c->mux);
+        if (pool_is_too_old(c)) {
+            mux_retire(c->mux);
+        } else if (mux_room(c->mux) > 0) {
+            struct connection *lane = mux_begin(c->mux);
+            lane->counted = true;
+            return lane;
+        }
+    }
+    return NULL;
+}
+
+static void serve_later(struct pool_entry *e)
+{
+    notice_send(&e->place.notice, e->pool->loop);
+}
+
+void share_add(struct ticket *t, struct connection *c)
+{
+    struct pool_entry *e = t->entry;
+    struct connection *lane = mux_begin(c->mux);
+    lane->counted = true;
+    e->speaks_http1 = false;
+    if (!t->alone && !e->pool->closing)
+        list_push_back(&e->shared, &c->link);
+    else
+        mux_retire(c->mux);
+    share_leave(t, REASON_NONE);
+    t->ready(t, lane);
+}
+
+void share_leave(struct ticket *t, enum reason why)
+{
+    struct pool_entry *e = t->entry;
+    if (e->leader != t)
+        return;
+    e->leader = NULL;
+    if (why != REASON_NONE) {
+        e->left_why = why;
+        list_move_all(&e->left, &e->joined);
+    }
+    serve_later(e);
+}
+
+void share_serve(struct pool_entry *e)
+{
+    struct link *l;
+    enum reason why;
+    while ((l = list_first(&e->left)) != NULL)
+        pool_give_up(CONTAINER_OF(l, struct ticket, link), e->left_why);
+    while (!e->leader && (l = list_first(&e->joined)) != NULL) {
+        struct ticket *t = CONTAINER_OF(l, struct ticket, link);
+        struct connection *lane = share_take(t);
+        pool_finish(t);
+        if (lane)
+            t->ready(t, lane);
+        else if (!share_begin(t, &why))
+            pool_give_up(t, why);
+    }
+}
