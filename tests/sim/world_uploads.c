@@ -17,6 +17,7 @@ struct upload_of {
     unsigned id;               /* from 1 */
     struct page *page, *other; /* `other`: its answer names it, too */
     size_t bytes;
+    bool broken;  /* it ends in what is no chunk */
     bool reached; /* an origin has its head */
     bool ended;   /* it has a length, or its last chunk was sent */
     int64_t answered;
@@ -95,8 +96,12 @@ static bool send_whole(struct visitor *v, struct upload_of *u)
     if (!net_write(v->e, head, n, sim_now() + PATIENCE) || (asks && !waits_for_word(v)))
         return false;
     size_t upto = cuts ? sim_below(u->bytes + 1) : u->bytes;
-    if (!send_bytes(v, u, chunked, upto) || cuts)
+    if (!send_bytes(v, u, chunked, upto))
         return false;
+    if (cuts) {
+        u->broken = chunked && sim_once_in(2);
+        return u->broken && net_write(v->e, "zz\r\n", 4, sim_now() + PATIENCE);
+    }
     u->ended = true;
     return !chunked || net_write(v->e, "0\r\n\r\n", 5, sim_now() + PATIENCE);
 }
@@ -119,7 +124,8 @@ static void judge_upload(struct visitor *v, const char *head, int status)
             model_invalidated(u->page, u->answered);
         if (u->other && u->other->kind != PAGE_QUERY)
             model_invalidated(u->other, u->answered);
-    } else if (status != 500 && status != 502 && status != 503 && status != 504 && status != 417) {
+    } else if (status != (u->broken ? 400 : 500) && status != 500 && status != 502 && status != 503 &&
+               status != 504 && status != 417) {
         sim_fail("upload %u: status %d", u->id, status);
     }
 }
