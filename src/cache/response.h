@@ -56,7 +56,6 @@ struct response {
     bool has_short_names : 1;
     bool is_asset : 1;    /* cache/asset.h */
     bool has_codings : 1; /* room for response_codings: codings may be made of its body */
-    uint64_t nothing : 3; /* 0: no bit is unspecified, so two may be compared */
     uint64_t words[];     /* the rare members; then the names as cache/epoch packs them; then the text */
 };
 
