@@ -97,6 +97,7 @@ await scenario({ answer }, async ({ ask, cases, freshet, origin }) => {
       await cases.check(`${target} does not end well`, () => check(r === 'cut' || r === undefined || r.cut || r.status === 502, JSON.stringify(r)?.slice(0, 300)));
       await freshet.settle();
     }
+  await freshet.until('coding_now', '==', 0);
   await cases.check('memory has nothing of it', async () => check((await freshet.gauges()).memory < 20e6, 'memory'));
   await cases.check('the log says why', () => check(/coding-bomb|more than a thousand times/.test(freshet.log()) && /not in the coding/.test(freshet.log()), freshet.log()));
 
