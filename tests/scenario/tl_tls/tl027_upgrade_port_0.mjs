@@ -1,7 +1,7 @@
 // An upgrade keeps addresses apart that read the same: two of listen and one of https with port 0 are three ports, and each stays what it was.
 // scenarios V12
 import fs from 'node:fs';
-import { check, equal, Raw, reply, request, scenario } from '../lib.mjs';
+import { check, equal, Raw, reply, request, scenario, soon } from '../lib.mjs';
 import { Secure, certificate } from '../tls.mjs';
 
 const answer = (r) => reply(`page ${r.target}`, { 'Cache-Control': 'max-age=600' });
@@ -27,7 +27,9 @@ await scenario({ answer, yaml }, async ({ cases, freshet }) => {
       const from = fs.readFileSync(freshet.at('log'), 'utf8').length;
       await freshet.upgrade();
       await freshet.drained();
-      equal(ports(freshet.log().slice(from)).join(), first.join());
+      const now = () => ports(freshet.log().slice(from));
+      await soon(() => now().length === first.length);
+      equal(now().join(), first.join());
       await each();
     });
   check(first.at(-1).endsWith('TLS'), 'https is the last');
