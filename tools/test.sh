@@ -138,6 +138,7 @@ fi
 if is_wanted stress; then
     part stress tests/stress/run.sh build-dev/src/freshet
     part faults node tests/faults/faults.mjs --spread 3 build-dev/src/freshet
+    part faults-upgrade node tests/faults/faults.mjs --upgrade --spread 1 --call sendmsg,recvmsg,open,flock,fdatasync,pthread_create,mem_try build-dev/src/freshet
     part stress-tsan env STRESS_SCALE=0.3 $plainly tests/stress/run.sh build-tsan/src/freshet
 fi
 if is_wanted conformance; then

@@ -1,4 +1,4 @@
-#include "acme/acme.h"
+#include "acme/acme_machine.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -19,57 +19,14 @@
 
 #define ORDER_MS      INT64_C(900000) /* what one may take */
 #define NAP_MOST_MS   INT64_C(3600000)
-#define ASKED_MOST    64 /* wishes that wait */
 #define DNS_NAME_MOST 300
 
-/* Rules, and what came of them. */
-struct plan {
-    struct arena arena;
-    struct acme_rules rules;
-    struct want *wants; /* rules.n */
-    char ca_file[PATH_MAX];
-};
-
-struct acme {
-    struct acme_owner *owner;
-    struct store store;
-    struct session session;
-    struct proofs proofs;
-    struct background *thread;
-    struct lock lock;    /* over the next six */
-    struct plan *next;   /* for the thread to take */
-    struct pair **pairs; /* pairs_n: references, for acme_each */
-    size_t pairs_n;
-    struct wish *wishes; /* for the thread to take: ASKED_MOST, wishes_n */
-    size_t wishes_n;
-    uint64_t asked; /* the number of the last one */
-    struct states states;
-    _Atomic int64_t due_mono_ms;    /* of the thread */
-    atomic_bool stopping, is_asked; /* the second: there are wishes; acme_look sees it */
-    /* The thread's. */
-    struct plan *plan;
-    struct order *order; /* NULL: none is under way */
-    struct want *of;     /* whose */
-    int64_t order_mono_ms;
-    struct order_host host;
-    bool has_heir; /* main's: another process goes on */
-    struct acme_totals totals;
-};
-
-/* What somebody wants of a set. */
-struct wish {
-    char id[STORE_ID_MAX];
-    enum want_wish wish;
-    unsigned reason;
-    uint64_t number;
-};
-
-static struct now now_of(const struct acme *a)
+struct now acme_now(const struct acme *a)
 {
     return clock_now(a->owner->clock);
 }
 
-static uint32_t chance(void)
+uint32_t acme_chance(void)
 {
     uint32_t n;
     system_random(&n, sizeof(n));
@@ -119,7 +76,7 @@ static struct plan *make_plan(const struct acme_rules *rules)
 
 static struct pair *pair_of(const struct acme *a, const char *id, struct str pem, struct buf *why)
 {
-    return pair_new(pem, str_from(id), pem, str_from(id), now_of(a).wall_ms, why);
+    return pair_new(pem, str_from(id), pem, str_from(id), acme_now(a).wall_ms, why);
 }
 
 /* The longest-lived certificate for one of the names, whatever set it was made for. */
@@ -202,7 +159,7 @@ static void show_states(struct acme *a)
                                     .pair = w->pair,
                                     .until_ms = w->pair ? pair_until_ms(w->pair) : 0,
                                     .issued_ms = w->pair ? r->issued_ms : 0,
-                                    .renew_ms = w->pair ? want_order_ms(w, now_of(a).wall_ms) : 0,
+                                    .renew_ms = w->pair ? want_order_ms(w, acme_now(a).wall_ms) : 0,
                                     .orders = (a->order && a->of == w) || r->order.n > 0,
                                     .revokes = r->revoke.n > 0,
                                     .error = buf_str(&r->error),
@@ -218,7 +175,7 @@ static void show_states(struct acme *a)
     mem_free(v);
 }
 
-static void end_order(struct acme *a)
+void acme_end_order(struct acme *a)
 {
     order_free(a->order);
     if (a->order)
@@ -237,7 +194,7 @@ static void leave_order(struct acme *a)
     a->of = NULL;
 }
 
-static struct want *want_by_id(struct plan *p, const char *id)
+struct want *acme_want_by_id(struct plan *p, const char *id)
 {
     for (size_t i = 0; p && i < p->rules.n; i++)
         if (strcmp(p->wants[i].id, id) == 0)
@@ -249,7 +206,7 @@ static struct want *want_by_id(struct plan *p, const char *id)
 static void keep_numbers(struct plan *before, struct plan *p)
 {
     for (size_t i = 0; i < p->rules.n; i++) {
-        struct want *w = &p->wants[i], *old = want_by_id(before, w->id);
+        struct want *w = &p->wants[i], *old = acme_want_by_id(before, w->id);
         if (!old)
             continue;
         w->asked = old->asked;
@@ -271,11 +228,11 @@ static void show_again(struct acme *a, const struct want *w)
 
 static void take_plan(struct acme *a, struct plan *p)
 {
-    struct want *same = a->of ? want_by_id(p, a->of->id) : NULL;
+    struct want *same = a->of ? acme_want_by_id(p, a->of->id) : NULL;
     if (same && same->set.way == a->of->set.way)
         leave_order(a);
     else
-        end_order(a);
+        acme_end_order(a);
     keep_numbers(a->plan, p);
     free_plan(a->plan);
     a->plan = p;
@@ -301,7 +258,7 @@ static bool show_tls(struct acme *a, const struct order_proof *p, struct buf *wh
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     struct buf cert = BUF_INIT, key = BUF_INIT;
-    int64_t now_ms = now_of(a).wall_ms;
+    int64_t now_ms = acme_now(a).wall_ms;
     digest_of(p->authorization, digest);
     csr_make_challenge(p->name, digest, now_ms / 1000, &cert, &key);
     struct pair *pair = pair_new(buf_str(&cert), p->name, buf_str(&key), p->name, now_ms, why);
@@ -371,7 +328,7 @@ static bool keep(struct order_host *h, struct store_record *r, struct buf *why)
     return status == 0;
 }
 
-static void keep_record(struct acme *a, struct want *w)
+void acme_keep_record(struct acme *a, struct want *w)
 {
     struct buf why = BUF_INIT;
     if (!keep(&a->host, &w->record, &why))
@@ -414,7 +371,7 @@ static void take_window(struct acme *a, struct want *w, const struct ari_window 
 {
     int64_t before = w->record.renew_ms;
     if (before < window->start_ms || before > window->end_ms)
-        w->record.renew_ms = ari_in_window(window, chance());
+        w->record.renew_ms = ari_in_window(window, acme_chance());
     say_advice(a, w, before);
 }
 
@@ -424,7 +381,7 @@ static void ask_advice(struct acme *a, struct want *w)
     struct session_trouble t = { .retry_after_ms = -1 };
     struct ari_window window;
     struct buf url = BUF_INIT;
-    int64_t now_ms = now_of(a).wall_ms, holds = -1;
+    int64_t now_ms = acme_now(a).wall_ms, holds = -1;
     bool is_open = session_open(&a->session, now_ms, &t);
     struct str base = is_open ? session_url(&a->session, "renewalInfo") : STR_NONE;
     buf_printf(&url, "%.*s/", STR_ARG(base));
@@ -436,7 +393,7 @@ static void ask_advice(struct acme *a, struct want *w)
     }
     if (!atomic_load(&a->stopping)) { /* else the stop is why there is no answer */
         w->record.advised_until_ms = now_ms + ari_holds_ms(holds);
-        keep_record(a, w);
+        acme_keep_record(a, w);
     }
     session_rest(&a->session);
     buf_fini(&url);
@@ -457,7 +414,7 @@ static void begin_order(struct acme *a, struct want *w)
                                        .way = w->set.way,
                                        .replaces = arena_dup(&a->plan->arena, buf_str(&id)),
                                        .most_ms = ORDER_MS };
-    a->order = order_new(&rules, now_of(a).wall_ms);
+    a->order = order_new(&rules, acme_now(a).wall_ms);
     a->of = w;
     a->order_mono_ms = 0;
     a->totals.orders++;
@@ -475,17 +432,17 @@ static void say_failure(struct acme *a, const struct want *w, int64_t wait_ms)
     if (w->pair) {
         log_time_write(until, pair_until_ms(w->pair));
         buf_printf(&text, "; the one that is there %s good until %.10s",
-                   pair_until_ms(w->pair) > now_of(a).wall_ms ? "is" : "was", until);
+                   pair_until_ms(w->pair) > acme_now(a).wall_ms ? "is" : "was", until);
     }
     log_error(a->owner->log, "acme", "%.*s", STR_ARG(buf_str(&text)));
     buf_fini(&text);
 }
 
-static void keep_error(struct acme *a, struct want *w, struct str text)
+void acme_keep_error(struct acme *a, struct want *w, struct str text)
 {
     buf_clear(&w->record.error);
     buf_add(&w->record.error, text);
-    keep_record(a, w);
+    acme_keep_record(a, w);
 }
 
 /* Who has asked by hand need not wait: it goes on by itself. */
@@ -502,15 +459,15 @@ static void answer_failure(struct want *w, int64_t wait_ms)
 
 static void order_failed(struct acme *a, struct want *w, const struct session_trouble *t)
 {
-    int64_t wait_ms = backoff_ms(++w->record.failures, t->retry_after_ms, chance());
-    w->record.try_ms = now_of(a).wall_ms + wait_ms;
+    int64_t wait_ms = backoff_ms(++w->record.failures, t->retry_after_ms, acme_chance());
+    w->record.try_ms = acme_now(a).wall_ms + wait_ms;
     if (t->retry_after_ms >= 0)
-        w->record.told_ms = now_of(a).wall_ms + t->retry_after_ms;
+        w->record.told_ms = acme_now(a).wall_ms + t->retry_after_ms;
     a->totals.failures++;
-    keep_error(a, w, buf_str(&t->text));
+    acme_keep_error(a, w, buf_str(&t->text));
     say_failure(a, w, wait_ms);
     answer_failure(w, wait_ms);
-    end_order(a);
+    acme_end_order(a);
     /* What was found out of the CA may have changed. */
     (void)session_set_rules(&a->session, &a->plan->rules.ca);
 }
@@ -547,7 +504,7 @@ static void say_success(struct acme *a, const struct want *w)
 
 static void take_certificate(struct acme *a, struct want *w, struct pair *p)
 {
-    int64_t now_ms = now_of(a).wall_ms;
+    int64_t now_ms = acme_now(a).wall_ms;
     a->totals.issued++;
     a->totals.renewed += w->pair != NULL;
     if (w->pair)
@@ -559,7 +516,7 @@ static void take_certificate(struct acme *a, struct want *w, struct pair *p)
     w->record.failures = 0;
     w->record.try_ms = 0;
     w->record.issued_ms = now_ms;
-    w->record.renew_ms = ari_without(now_ms, pair_until_ms(p), chance());
+    w->record.renew_ms = ari_without(now_ms, pair_until_ms(p), acme_chance());
     w->record.advised_until_ms = 0;
     w->record.told_ms = 0;
     w->record.wanted = false;
@@ -567,8 +524,8 @@ static void take_certificate(struct acme *a, struct want *w, struct pair *p)
     buf_clear(&w->record.order);
     OPENSSL_cleanse(w->record.key.p, w->record.key.n);
     buf_clear(&w->record.key);
-    keep_record(a, w);
-    end_order(a);
+    acme_keep_record(a, w);
+    acme_end_order(a);
     say_success(a, w);
     if (w->record.revoke.n == 0)
         want_answer(w, STR_NONE);
@@ -582,7 +539,7 @@ static void order_done(struct acme *a, struct want *w)
     struct buf why = BUF_INIT, pem = BUF_INIT;
     struct str chain = order_chain(a->order);
     struct pair *p = pair_new(chain, STR("what the CA gave"), buf_str(&w->record.key),
-                              STR("the key of the order"), now_of(a).wall_ms, &why);
+                              STR("the key of the order"), acme_now(a).wall_ms, &why);
     if (p && !is_for_all(p, &w->set.names))
         buf_add(&why, STR("what the CA gave is not for all of the names"));
     int status = p && !why.n ? store_write_pem(&a->store, w->id, chain, buf_str(&w->record.key)) : 0;
@@ -603,169 +560,6 @@ static void order_done(struct acme *a, struct want *w)
     buf_fini(&why);
 }
 
-/* ---- revocations ---- */
-
-static void revoked(struct acme *a, struct want *w)
-{
-    struct buf names = BUF_INIT;
-    want_add_names(w, &names);
-    log_info(a->owner->log, "acme", "the CA has revoked %s for %.*s",
-             w->record.wanted ? "the certificate" : "the earlier certificate", STR_ARG(buf_str(&names)));
-    buf_fini(&names);
-    a->totals.revoked++;
-    buf_clear(&w->record.revoke);
-    w->record.revoke_failures = 0;
-    w->record.revoke_try_ms = 0;
-    if (w->record.failures == 0)
-        buf_clear(&w->record.error);
-    keep_record(a, w);
-    if (!w->record.wanted) /* else the new one is waited for */
-        want_answer(w, STR_NONE);
-}
-
-static void not_revoked(struct acme *a, struct want *w, const struct session_trouble *t, bool is_final)
-{
-    struct buf names = BUF_INIT, text = BUF_INIT;
-    int64_t wait_ms = backoff_ms(++w->record.revoke_failures, t->retry_after_ms, chance());
-    w->record.revoke_try_ms = now_of(a).wall_ms + wait_ms;
-    a->totals.failures++;
-    want_add_names(w, &names);
-    buf_printf(&text, "cannot revoke the certificate for %.*s: %.*s", STR_ARG(buf_str(&names)),
-               STR_ARG(buf_str(&t->text)));
-    if (is_final) {
-        buf_clear(&w->record.revoke);
-        w->record.revoke_failures = 0;
-    }
-    keep_error(a, w, buf_str(&text));
-    buf_add(&text, is_final ? STR(". It is not tried again") : STR(". The next try is in "));
-    if (!is_final)
-        want_add_span(wait_ms, &text);
-    log_error(a->owner->log, "acme", "%.*s", STR_ARG(buf_str(&text)));
-    want_answer(w, buf_str(&text));
-    buf_fini(&names);
-    buf_fini(&text);
-}
-
-static void ask_to_revoke(struct acme *a, struct want *w)
-{
-    struct session_trouble t = { .retry_after_ms = -1 };
-    enum revoke_result result =
-        revoke_ask(&a->session, buf_str(&w->record.revoke), w->record.reason, now_of(a).wall_ms, &t);
-    if (result == REVOKE_DONE)
-        revoked(a, w);
-    else if (!atomic_load(&a->stopping)) /* else the stop is why */
-        not_revoked(a, w, &t, result == REVOKE_NEVER);
-    session_rest(&a->session);
-    session_trouble_fini(&t);
-}
-
-/* Also while an order waits: a key that others have is no matter of minutes. */
-static struct want *to_revoke(const struct acme *a)
-{
-    int64_t now_ms = now_of(a).wall_ms;
-    for (size_t i = 0; a->plan && i < a->plan->rules.n; i++)
-        if (want_revoke_ms(&a->plan->wants[i], now_ms) <= now_ms)
-            return &a->plan->wants[i];
-    return NULL;
-}
-
-/* ---- what is asked for by hand ---- */
-
-/* An order that goes on has a key that others may have, too. */
-static void forget_key(struct acme *a, struct want *w)
-{
-    if (a->of == w)
-        end_order(a);
-    buf_clear(&w->record.order);
-    if (w->record.key.n)
-        OPENSSL_cleanse(w->record.key.p, w->record.key.n);
-    buf_clear(&w->record.key);
-}
-
-static void take_wish(struct acme *a, const struct wish *q)
-{
-    struct want *w = want_by_id(a->plan, q->id);
-    struct buf why = BUF_INIT;
-    int64_t now_ms = now_of(a).wall_ms;
-    if (!w)
-        return; /* the settings have changed since */
-    want_answer(w, STR("somebody else has asked for it, too"));
-    w->asked = q->number;
-    w->wish = q->wish;
-    bool good = q->wish == WANT_RENEW ? want_renew(w, now_ms, &why) : want_revoke(w, q->reason, now_ms, &why);
-    if (good && q->wish == WANT_REVOKE && q->reason == REVOKE_KEY_COMPROMISE)
-        forget_key(a, w);
-    if (good)
-        keep_record(a, w);
-    else
-        want_answer(w, buf_str(&why));
-    buf_fini(&why);
-}
-
-static void take_wishes(struct acme *a)
-{
-    struct wish all[ASKED_MOST];
-    lock_take(&a->lock);
-    size_t n = a->wishes_n;
-    memcpy(all, a->wishes, n * sizeof(*all));
-    a->wishes_n = 0;
-    atomic_store(&a->is_asked, false);
-    lock_give(&a->lock);
-    for (size_t i = 0; i < n; i++)
-        take_wish(a, &all[i]);
-}
-
-static bool has_name(const struct acme_state *s, struct str name)
-{
-    for (size_t i = 0; i < s->names.n; i++)
-        if (str_eq_nocase(s->names.v[i], name))
-            return true;
-    return str_eq(s->id, name);
-}
-
-static void say_unknown(struct str name, const struct acme_state *v, size_t n, struct buf *why)
-{
-    buf_printf(why, "no certificate of ACME is for \"%.*s\"", STR_ARG(str_utf8_first(name, 253)));
-    buf_add(why, n ? STR("; there are those for ") : STR("; there is none at all"));
-    for (size_t i = 0; i < n && i < ASKED_MOST; i++)
-        buf_printf(why, "%s%.*s", i ? ", " : "", STR_ARG(v[i].names.v[0]));
-    if (n > ASKED_MOST)
-        buf_printf(why, " and %zu more", n - ASKED_MOST);
-}
-
-static uint64_t put_wish(struct acme *a, struct wish *q)
-{
-    lock_take(&a->lock);
-    bool has_room = a->wishes_n < ASKED_MOST;
-    q->number = has_room ? ++a->asked : 0;
-    if (has_room)
-        a->wishes[a->wishes_n++] = *q;
-    atomic_store(&a->is_asked, has_room || a->wishes_n > 0);
-    lock_give(&a->lock);
-    return q->number;
-}
-
-uint64_t acme_ask(struct acme *a, const struct acme_asked *q, struct buf *why)
-{
-    struct arena arena;
-    size_t n, i = 0;
-    struct wish wish = { .wish = q->wish, .reason = q->reason };
-    arena_init(&arena, 4096);
-    const struct acme_state *v = states_copy(&a->states, &arena, &n, NULL);
-    while (i < n && !has_name(&v[i], q->name))
-        i++;
-    if (i == n)
-        say_unknown(q->name, v, n, why);
-    else
-        memcpy(wish.id, v[i].id.p, v[i].id.n); /* the rest is zero */
-    arena_fini(&arena);
-    if (!wish.id[0])
-        return 0;
-    if (!put_wish(a, &wish))
-        buf_add(why, STR("too much is asked for at once; ask again in a moment"));
-    return wish.number;
-}
-
 struct states *acme_states(struct acme *a)
 {
     return &a->states;
@@ -775,7 +569,7 @@ struct states *acme_states(struct acme *a)
 static int64_t run_order(struct acme *a)
 {
     int64_t wait_ms = 0;
-    struct now now = now_of(a);
+    struct now now = acme_now(a);
     if (now.mono_ms < a->order_mono_ms)
         return a->order_mono_ms - now.mono_ms;
     switch (order_step(a->order, now.wall_ms, &wait_ms)) {
@@ -795,7 +589,7 @@ static int64_t run_order(struct acme *a)
 /* The same, for the set that is due first. */
 static int64_t run_first(struct acme *a)
 {
-    int64_t now_ms = now_of(a).wall_ms;
+    int64_t now_ms = acme_now(a).wall_ms;
     struct want *w = first_due(a, now_ms);
     if (!w)
         return NAP_MOST_MS;
@@ -822,19 +616,19 @@ static int64_t step(void *ctx)
     }
     if (atomic_load(&a->stopping))
         return BACKGROUND_IDLE;
-    take_wishes(a);
-    struct want *w = to_revoke(a);
+    acme_take_wishes(a);
+    struct want *w = acme_to_revoke(a);
     int64_t wait_ms = w ? 0 : a->order ? run_order(a) : run_first(a);
     if (w)
-        ask_to_revoke(a, w);
+        acme_revoke(a, w);
     show_states(a);
-    atomic_store(&a->due_mono_ms, now_of(a).mono_ms + wait_ms);
+    atomic_store(&a->due_mono_ms, acme_now(a).mono_ms + wait_ms);
     return wait_ms * 1000;
 }
 
 void acme_look(struct acme *a)
 {
-    bool is_due = now_of(a).mono_ms >= atomic_load(&a->due_mono_ms) || atomic_load(&a->is_asked);
+    bool is_due = acme_now(a).mono_ms >= atomic_load(&a->due_mono_ms) || atomic_load(&a->is_asked);
     if (a->thread && is_due)
         background_wake(a->thread);
 }
@@ -851,7 +645,7 @@ struct acme *acme_new(struct acme_owner *owner, const char *state, struct buf *w
         lock_init(&a->lock);
         proofs_init(&a->proofs);
         states_init(&a->states);
-        a->wishes = mem_alloc(ASKED_MOST * sizeof(*a->wishes));
+        a->wishes = mem_alloc(ACME_ASKED_MOST * sizeof(*a->wishes));
         return a;
     }
     buf_add(why,
@@ -902,7 +696,7 @@ void acme_free(struct acme *a)
     if (!a)
         return;
     acme_stop(a, false);
-    (a->has_heir ? leave_order : end_order)(a);
+    (a->has_heir ? leave_order : acme_end_order)(a);
     free_plan(a->plan);
     free_plan(a->next);
     for (size_t i = 0; i < a->pairs_n; i++)

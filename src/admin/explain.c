@@ -642,13 +642,6 @@ static void write_stored(struct request *x, const struct facts *f, struct answer
     answer_close(w, '}');
 }
 
-/* Without the port. */
-static struct str host_of(const struct request *x)
-{
-    struct str rest = x->key.host;
-    return str_cut(&rest, ':');
-}
-
 static struct str write_answer(struct admin *admin, struct request *x, const struct fields *came,
                                const struct facts *f, struct arena *a)
 {
@@ -674,7 +667,7 @@ static struct str write_answer(struct admin *admin, struct request *x, const str
     status_origin(u->v[next < u->n ? next : 0].origin, a, &w);
     answer_close(&w, '}');
     if (x->key.https)
-        certificate_write_host(admin->certificates, x->settings, host_of(x), a, &w);
+        certificate_write_host(admin->certificates, x->settings, x->key.host, a, &w);
     if (u->n > 1)
         origin_api_write(admin, x->site, "origins", &w);
     write_resource(x, f, &w);

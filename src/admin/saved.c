@@ -57,6 +57,8 @@ static void finish(struct request *r, struct object *o, bool saved)
 static void done(struct facts_wait *w, bool saved)
 {
     struct saving *s = CONTAINER_OF(w, struct saving, wait);
+    /* It is filled here: who reads it is told without a ring at the loop's own bell. */
+    object_set_fetch(s->object, NULL, s->request->w->loop);
     finish(s->request, s->object, saved);
 }
 

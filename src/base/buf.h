@@ -48,7 +48,8 @@ static inline void buf_add_char(struct buf *b, char c)
     *buf_room(b, 1) = c;
     b->n++;
 }
-/* Writes the value in decimal digits to `to`, which has room for BUF_U64_MOST. Returns the place behind it. */
+/* Writes the value in decimal digits to `to`, which has room for BUF_U64_MOST. Returns the place behind
+ * it. */
 #define BUF_U64_MOST 20
 char *buf_put_u64(char *to, uint64_t value);
 /* Append the value in decimal digits, and formatted text. */

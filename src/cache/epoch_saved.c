@@ -84,6 +84,12 @@ static void put(struct facts_row *row, uint64_t value)
     row->n += 8;
 }
 
+/* The name that a row is of. */
+static uint64_t name_of(const struct facts_row *row)
+{
+    return (row->key - 1) << 8;
+}
+
 static uint64_t word(const struct facts_row *row, size_t i)
 {
     const unsigned char *p = row->bytes + 8 * i;
@@ -253,10 +259,54 @@ static int64_t mono_of(const struct epochs *e, int64_t wall_ms, struct now now)
     return now.mono_ms - (known ? now.wall_ms - wall_ms : LONG_AGO_MS);
 }
 
+/* ---- names that were read, and are still to be added ---- */
+
+/* A million of them come one after the other. For each the table's chain has to be there, and that is in no
+ * cache of the processor: it is asked for when the name comes, and the name is added a little later. */
+#define AHEAD 32
+
+/* A bit for each name that came, where its hash says: most that come are new, and their bit is not set, so
+ * that nobody looks at other names in their chains, which are in no cache either. */
+#define SEEN_BITS 16 /* for each name that can be there: then one in thirty new ones finds its bit set */
+
+struct epoch_loading {
+    unsigned first, n;
+    bool is_disordered; /* a name came behind one whose latest purge was later */
+    uint64_t latest;    /* of the name that was added last */
+    struct now now;
+    struct facts_row rows[AHEAD];
+    uint64_t seen_mask; /* of the bits */
+    uint64_t seen[];
+};
+
+static struct epoch_loading *begin_loading(const struct epochs *e)
+{
+    uint64_t bits = 64;
+    while (bits < e->names_max * SEEN_BITS)
+        bits *= 2;
+    struct epoch_loading *l = mem_alloc(sizeof(*l) + bits / 8);
+    l->seen_mask = bits - 1;
+    return l;
+}
+
+static uint64_t *seen_word(struct epoch_loading *l, uint64_t name)
+{
+    return &l->seen[(name >> 32 & l->seen_mask) / 64];
+}
+
+/* Has the name come before? true: perhaps. From now on it has. */
+static bool may_be_there(struct epoch_loading *l, uint64_t name)
+{
+    uint64_t *word = seen_word(l, name), bit = (uint64_t)1 << (name >> 32 & 63);
+    bool was_set = *word & bit;
+    *word |= bit;
+    return was_set;
+}
+
 /* Returns the name, at the end of by_age and without a purge. */
 static struct epoch *place_for(struct epochs *e, uint64_t name)
 {
-    struct epoch *s = epoch_find(e, name);
+    struct epoch *s = may_be_there(e->loading, name) ? epoch_find(e, name) : NULL;
     if (!s) {
         /* What was forgotten since a snapshot comes again with its log. */
         if (e->table.n >= e->names_max)
@@ -272,7 +322,7 @@ static struct epoch *place_for(struct epochs *e, uint64_t name)
 static void add_name(struct epochs *e, const struct facts_row *row, struct now now)
 {
     size_t softs = (row->n / 8 - NAME_WORDS) / SOFT_WORDS;
-    struct epoch *s = place_for(e, (row->key - 1) << 8);
+    struct epoch *s = place_for(e, name_of(row));
     s->last[PURGE_HARD] = word(row, 0);
     s->last[PURGE_INVALIDATE] = word(row, 1);
     for (size_t i = 0; i < softs; i++) {
@@ -280,6 +330,9 @@ static void add_name(struct epochs *e, const struct facts_row *row, struct now n
         epoch_add_soft(e, s, s->last[PURGE_SOFT],
                        mono_of(e, (int64_t)word(row, NAME_WORDS + i * SOFT_WORDS + 1), now));
     }
+    uint64_t latest = epoch_latest(s);
+    e->loading->is_disordered |= latest < e->loading->latest;
+    e->loading->latest = latest;
 }
 
 /* The head is the first row, so the ceiling is known. */
@@ -301,22 +354,6 @@ static bool is_name(const struct epochs *e, const struct facts_row *row)
            before <= e->ceiling;
 }
 
-/* Names that were read and are still to be added. A million of them come one after the other, and each is
- * found at three places that are in no cache of the processor: so the first of them is asked for when a name
- * comes, the second one a little later, and it is added when both are there. */
-#define AHEAD 32
-
-struct epoch_loading {
-    unsigned first, n;
-    struct now now;
-    struct facts_row rows[AHEAD];
-};
-
-static struct table_node **chain_of(const struct epochs *e, const struct facts_row *row)
-{
-    return table_chain(&e->table, (uint32_t)((row->key - 1) << 8 >> 32));
-}
-
 static void add_first(struct epochs *e)
 {
     struct epoch_loading *l = e->loading;
@@ -329,7 +366,7 @@ static void load_name(struct epochs *e, const struct facts_row *row, struct now 
 {
     struct epoch_loading *l = e->loading;
     if (!l)
-        l = e->loading = mem_alloc(sizeof(*l));
+        l = e->loading = begin_loading(e);
     if (l->n == AHEAD)
         add_first(e);
     l->now = now;
@@ -337,20 +374,19 @@ static void load_name(struct epochs *e, const struct facts_row *row, struct now 
     l->rows[at].key = row->key;
     l->rows[at].n = row->n;
     memcpy(l->rows[at].bytes, row->bytes, row->n);
-    __builtin_prefetch(chain_of(e, row), 1);
-    if (l->n > AHEAD / 2) {
-        const struct table_node *node = *chain_of(e, &l->rows[(l->first + l->n - AHEAD / 2) % AHEAD]);
-        if (node)
-            __builtin_prefetch(node);
-    }
+    __builtin_prefetch(table_chain(&e->table, (uint32_t)(name_of(row) >> 32)), 1);
+    __builtin_prefetch(seen_word(l, name_of(row)), 1);
 }
 
-static void load_rest(struct epochs *e)
+/* Adds those that are left. Returns whether all came in the order of their latest purges. */
+static bool end_loading(struct epochs *e)
 {
     while (e->loading && e->loading->n)
         add_first(e);
+    bool in_order = !e->loading || !e->loading->is_disordered;
     mem_free(e->loading);
     e->loading = NULL;
+    return in_order;
 }
 
 static bool load(void *owner, const struct facts_row *row, struct now now)
@@ -407,24 +443,10 @@ static size_t in_order(const struct aged *all, size_t n)
     return good;
 }
 
-static bool is_in_order(const struct epochs *e)
-{
-    uint64_t before = 0;
-    LIST_EACH(l, &e->by_age) {
-        uint64_t latest = epoch_latest(CONTAINER_OF(l, struct epoch, link));
-        if (latest < before)
-            return false;
-        before = latest;
-    }
-    return true;
-}
-
 /* A snapshot is in order; what a log has changed since may not be. */
 static void put_in_order(struct epochs *e)
 {
     size_t n = 0;
-    if (is_in_order(e))
-        return;
     struct aged *all = mem_alloc((e->table.n + 1) * sizeof(*all));
     LIST_EACH(l, &e->by_age) {
         struct epoch *s = CONTAINER_OF(l, struct epoch, link);
@@ -444,9 +466,9 @@ void epochs_save_to(struct epochs *e, struct facts *f)
 {
     uint64_t floor = 0;
     lock_take(&e->lock);
-    load_rest(e);
     CHECK(!e->facts && atomic_load_explicit(&e->latest, memory_order_relaxed) == 1);
-    put_in_order(e);
+    if (!end_loading(e))
+        put_in_order(e);
     for (int k = 0; k < PURGE_KINDS; k++)
         floor = e->floors[k] > floor ? e->floors[k] : floor;
     /* Above every number that was ever given. */

@@ -48,11 +48,12 @@ static uint64_t held(struct request *r)
     return 0;
 }
 
-static void interim(struct request *r, int status, const struct fields *fields)
+static bool interim(struct request *r, int status, const struct fields *fields)
 {
     (void)r;
     (void)status;
     (void)fields;
+    return false;
 }
 
 static void want_body(struct request *r)

@@ -206,9 +206,10 @@ void h1_end_raw(struct request *r);
 void h1_note(struct request *r);
 bool h1_took(struct request *r);
 uint64_t h1_held(struct request *r);
-void h1_interim(struct request *r, int status, const struct fields *fields);
-/* Sends an interim response, now or behind the one that is being sent. `text` outlasts the request. */
-void h1_write_interim(struct h1 *c, struct str text);
+bool h1_interim(struct request *r, int status, const struct fields *fields);
+/* Sends an interim response, now or behind the one that is being sent. `text` outlasts the request. false: it
+ * is dropped. */
+bool h1_write_interim(struct h1 *c, struct str text);
 void h1_done(struct request *r);
 
 /* Notices of the stream. */

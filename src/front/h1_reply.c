@@ -120,32 +120,34 @@ enum front_sent h1_send(struct request *r, const struct reply *head, const struc
     return n ? write_pieces(c, iov, n) : FRONT_SENT;
 }
 
-void h1_write_interim(struct h1 *c, struct str text)
+bool h1_write_interim(struct h1 *c, struct str text)
 {
     struct iovec iov = h1_piece(text);
     if (c->stream->writing) {
-        if (c->x->interims.n + text.n <=
-            INTERIMS_MOST) /* else the client does not read, and does not need it */
-            c->x->interims =
-                arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->x->interims), STR_ARG(text));
-        return;
+        if (c->x->interims.n + text.n > INTERIMS_MOST)
+            return false; /* the client does not read, and does not need it */
+        c->x->interims =
+            arena_printf(&c->x->request.arena, "%.*s%.*s", STR_ARG(c->x->interims), STR_ARG(text));
+        return true;
     }
     if (stream_write(c->stream, &iov, 1) == STREAM_PENDING)
         c->interim_writing = true;
+    return true;
 }
 
-void h1_interim(struct request *r, int status, const struct fields *fields)
+bool h1_interim(struct request *r, int status, const struct fields *fields)
 {
     struct h1 *c = h1_of_request(r);
     if (c->minor == 0)
-        return; /* RFC 9110 §15.2 */
+        return false; /* RFC 9110 §15.2 */
     struct buf b = BUF_INIT;
     buf_printf(&b, "HTTP/1.1 %d \r\n", status);
     for (size_t i = 0; i < fields->n; i++)
         lines_add(&b, fields->v[i].name, fields->v[i].value);
     buf_add(&b, STR("\r\n"));
-    h1_write_interim(c, arena_dup(&r->arena, buf_str(&b)));
+    bool sent = h1_write_interim(c, arena_dup(&r->arena, buf_str(&b)));
     buf_fini(&b);
+    return sent;
 }
 
 void h1_done(struct request *r)

@@ -111,13 +111,14 @@ void h2_landed(struct h2_exchange *x)
 
 /* ---- other things to say ---- */
 
-static void send_interim(struct request *r, int status, const struct fields *fields)
+static bool send_interim(struct request *r, int status, const struct fields *fields)
 {
     struct h2_exchange *x = h2_exchange_of(r);
-    if (may_speak(x) && h2_text_has_room(x->client, 0) && !r->head_sent && !r->sending) {
-        h2_put_interim(x, status, fields);
-        h2_wake(x->client);
-    }
+    if (!may_speak(x) || !h2_text_has_room(x->client, 0) || r->head_sent || r->sending)
+        return false;
+    h2_put_interim(x, status, fields);
+    h2_wake(x->client);
+    return true;
 }
 
 static void done(struct request *r)

@@ -71,8 +71,7 @@ struct stream {
     union {
         /* Encrypted: io/stream_tls.c. */
         struct tls_session *tls;
-        /* By readiness, through libuv: io/stream_poll.c, where it has its own memory. It is large, and others need
-         * none. */
+        /* By readiness, through libuv: io/stream_poll.c, which has its large memory elsewhere. */
         struct poll_state *poll;
         /* By completion, through the loop's ring: io/stream_ring.c. */
         struct {

@@ -165,8 +165,8 @@ bool trusts_take(struct trusts *t)
     struct trust *before = t->first;
     t->first = t->tried;
     t->tried = NULL;
+    atomic_fetch_add(&t->version, 1); /* under the lock: trusts_get adds nothing of before */
     lock_give(&t->lock);
-    atomic_fetch_add(&t->version, 1);
     free_all(before);
     return true;
 }
@@ -178,21 +178,39 @@ uint64_t trusts_version(const struct trusts *t)
     return atomic_load_explicit(&t->version, memory_order_acquire);
 }
 
+/* What was read before the files were read again may be old, and would stay until they are read once more.
+ * false: that is so. */
+static bool keep(struct trusts *t, const struct outgoing_files *files, uint64_t version, struct outgoing **o)
+{
+    lock_take(&t->lock);
+    struct trust *other = find(t->first, files); /* of another worker, or of a reload */
+    bool is_old = !other && atomic_load_explicit(&t->version, memory_order_relaxed) != version;
+    if (!other && !is_old)
+        add(&t->first, files, outgoing_ref(*o));
+    struct outgoing *before = *o;
+    if (other)
+        *o = outgoing_ref(other->outgoing);
+    lock_give(&t->lock);
+    if (*o != before)
+        outgoing_unref(before);
+    return !is_old;
+}
+
+#define READ_MOST 4 /* that many reloads in a row, each amid the reading, do not come */
+
 struct outgoing *trusts_get(struct trusts *t, const struct origin_tls *tls, struct buf *why)
 {
     struct outgoing_files files = files_of(tls);
-    struct outgoing *o = get(t, &files);
-    if (o)
-        return o;
-    o = outgoing_load(&files, NULL, clock_now(t->clock).wall_ms, why);
-    if (!o)
-        return NULL;
-    lock_take(&t->lock);
-    struct trust *other = find(t->first, &files); /* of another worker, meanwhile */
-    if (!other)
-        add(&t->first, &files, outgoing_ref(o));
-    struct outgoing *first = other ? outgoing_ref(other->outgoing) : outgoing_ref(o);
-    lock_give(&t->lock);
-    outgoing_unref(o);
-    return first;
+    struct outgoing *o = NULL;
+    for (unsigned i = 0; i < READ_MOST; i++) {
+        uint64_t version = trusts_version(t);
+        outgoing_unref(o);
+        if ((o = get(t, &files)) != NULL)
+            break;
+        buf_clear(why);
+        o = outgoing_load(&files, NULL, clock_now(t->clock).wall_ms, why);
+        if (!o || keep(t, &files, version, &o))
+            break;
+    }
+    return o;
 }

@@ -76,8 +76,8 @@ struct front_ops {
     uint64_t (*held)(struct request *r);
     /* May this client be sent a 1xx that it has not asked for? Some of HTTP/1.1 take it for the answer. */
     bool takes_hints;
-    /* Sends a 1xx, or drops it when the client cannot take one now. */
-    void (*interim)(struct request *r, int status, const struct fields *fields);
+    /* Sends a 1xx. false: the client cannot take one now, so it is dropped. */
+    bool (*interim)(struct request *r, int status, const struct fields *fields);
     /* Asks for body bytes: request_body follows, from the loop. */
     void (*want_body)(struct request *r);
     /* Sends the head of an answer that makes the exchange a tunnel (RFC 9110 §7.8); send_raw follows. */

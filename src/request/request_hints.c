@@ -23,8 +23,8 @@ void request_hint(struct request *r)
     if (hints_find(r->w->cache, &r->look.place, &links)) {
         struct fields fields = { 0 };
         fields_add_id(&fields, &r->arena, FIELD_LINK, buf_str(&links));
-        r->front->interim(r, 103, &fields);
-        count(r->w->counters, COUNTER_EARLY_HINTS);
+        if (r->front->interim(r, 103, &fields))
+            count(r->w->counters, COUNTER_EARLY_HINTS);
     }
     buf_fini(&links);
 }

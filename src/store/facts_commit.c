@@ -368,6 +368,7 @@ static void end(struct facts *f)
 void *facts_commit_run(void *arg)
 {
     struct facts *f = arg;
+    (void)pthread_setname_np(pthread_self(), "facts-log");
     while (wait_for_work(f) == A_ROUND)
         do_round(f);
     do_round(f);

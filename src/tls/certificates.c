@@ -181,13 +181,19 @@ void certificates_seal(struct certificates *c)
 
 /* ---- handshakes ---- */
 
-/* The host that the client asks for. An address is no host (RFC 6066 §3): who sends one names nobody. */
-static struct str asked_name(const SSL *ssl)
+/* An address is no name of a host (RFC 6066 §3): who asks for one names nobody. In a URL IPv6 has
+ * brackets. */
+static bool is_address(struct str host)
 {
     struct address ip;
-    const char *text = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    struct str name = str_from(text);
-    return text && address_parse_ip(name, 0, &ip) ? STR_NONE : name;
+    return str_starts(host, STR("[")) || address_parse_ip(host, 0, &ip);
+}
+
+/* The host that the client asks for. */
+static struct str asked_name(const SSL *ssl)
+{
+    struct str name = str_from(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    return name.p && is_address(name) ? STR_NONE : name;
 }
 
 /* OpenSSL calls it for each handshake, also of a client that sends no name. */
@@ -299,7 +305,7 @@ bool certificates_has(const struct certificates *c, struct str host)
 void certificates_pairs(const struct certificates *c, struct str host,
                         const struct pair *out[CERTIFICATES_KINDS])
 {
-    const struct entry *e = host.n == 0 ? &c->unnamed : find(c, host);
+    const struct entry *e = host.n == 0 || is_address(host) ? &c->unnamed : find(c, host);
     if (!e)
         e = find_host(c, host);
     for (int kind = 0; kind < KINDS; kind++)

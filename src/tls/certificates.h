@@ -42,7 +42,8 @@ void certificates_seal(struct certificates *c);
 /* Is there a certificate for this host? "*.example.com": for all right below. After certificates_seal. */
 bool certificates_has(const struct certificates *c, struct str host);
 /* Sets `out` to the pairs that a visitor of the host gets, by the kinds of keys that he can check; NULL: none
- * of that kind. `host`: empty: he names none. A wildcard stands for itself. Good as long as the desk. */
+ * of that kind. `host`: empty, or an address: he names none. A wildcard stands for itself. Good as long as
+ * the desk. */
 #define CERTIFICATES_KINDS 2
 void certificates_pairs(const struct certificates *c, struct str host,
                         const struct pair *out[CERTIFICATES_KINDS]);

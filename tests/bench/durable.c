@@ -19,7 +19,8 @@
 #include "io/system.h"
 #include "store/facts.h"
 
-#define MOST 400000 /* purges of one measurement */
+#define MOST   400000 /* purges of one measurement */
+#define STARTS 5      /* with all names: the least of them is the program's own, the rest the machine's */
 
 static const struct hash_secret secret = { "a secret that everybody knows" };
 static const struct clock real_clock;
@@ -265,12 +266,16 @@ int main(int argc, char **argv)
     stop();
     printf("%llu names written in %lld ms\n", (unsigned long long)names_n,
            (long long)(now_us() - began) / 1000);
-    int64_t cpu = cpu_us();
-    began = now_us();
-    start();
-    printf("%zu names are there again after %lld ms, the first commit after %lld ms (CPU %lld ms)\n",
-           epochs_count(epochs), (long long)(read_us - began) / 1000, (long long)(now_us() - began) / 1000,
-           (long long)(cpu_us() - cpu) / 1000);
+    for (int i = 0; i < STARTS; i++) {
+        int64_t cpu = cpu_us();
+        began = now_us();
+        start();
+        printf("%zu names are there again after %lld ms, the first commit after %lld ms (CPU %lld ms)\n",
+               epochs_count(epochs), (long long)(read_us - began) / 1000,
+               (long long)(now_us() - began) / 1000, (long long)(cpu_us() - cpu) / 1000);
+        if (i < STARTS - 1)
+            stop();
+    }
     facts_listen(facts, &listener);
     for (unsigned at_once = 1; at_once <= 64; at_once *= 8)
         closed_loop(at_once, us);

@@ -6,7 +6,7 @@
  *   FAULT_ERRNO  with which errno
  *   FAULT_COUNTS a file that gets, at the end of the process, how often each was called
  *   FAULT_AFTER  calls count from the moment this file is there
- *   FAULT_NEW    "1": they count in the process that takes over from another one alone, "0": in all but that one
+ *   FAULT_NEW    "1": they count in the process that takes over from another one alone, "0": in all but that
  * Event descriptors are left alone: the kernel does not fail there, and libuv does not expect it.
  * mem_alloc, mem_try and pages_map are asked for by test builds of the program (base/mem.h); malloc, with
  * calloc and realloc, is libc's, for the program and all libraries, where no sanitizer has its own
@@ -33,7 +33,7 @@
 #define CALLS(X) \
     X(open) X(pread) X(preadv2) X(pwrite) X(fdatasync) X(fsync) X(fallocate) X(ftruncate) X(rename) \
     X(unlink) X(mkdir) X(flock) X(socket) X(bind) X(listen) X(accept4) X(connect) X(recv) X(send) \
-    X(sendmsg) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) \
+    X(sendmsg) X(recvmsg) X(socketpair) X(read) X(write) X(writev) X(setsockopt) X(getsockopt) X(mmap) \
     X(pthread_create) X(getaddrinfo) X(mem_alloc) X(mem_try) X(pages_map) X(malloc)
 /* clang-format on */
 
@@ -164,6 +164,8 @@ WRAP(int, connect, (int f, const struct sockaddr *at, socklen_t n), (f, at, n))
 WRAP(ssize_t, recv, (int f, void *to, size_t n, int flags), (f, to, n, flags))
 WRAP(ssize_t, send, (int f, const void *from, size_t n, int flags), (f, from, n, flags))
 WRAP(ssize_t, sendmsg, (int f, const struct msghdr *m, int flags), (f, m, flags))
+WRAP(ssize_t, recvmsg, (int f, struct msghdr *m, int flags), (f, m, flags))
+WRAP(int, socketpair, (int family, int type, int protocol, int f[2]), (family, type, protocol, f))
 WRAP(ssize_t, writev, (int f, const struct iovec *v, int n), (f, v, n))
 WRAP(int, setsockopt, (int f, int level, int name, const void *value, socklen_t n),
      (f, level, name, value, n))

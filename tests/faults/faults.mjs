@@ -27,7 +27,7 @@ const option = (name, otherwise) => {
 const upgrades = args.includes('--upgrade') && args.splice(args.indexOf('--upgrade'), 1).length > 0;
 const spread = +option('--spread', 0), seconds = +option('--seconds', spread ? 3600 : 60), only = option('--call')?.split(',');
 const program = path.resolve(args[0] ?? 'build-dev/src/freshet');
-const token = 'token-of-the-tests', patience_ms = 20_000;
+const token = 'token-of-the-tests', patience_ms = upgrades ? 60_000 : 20_000;
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'freshet-faults-'));
 const library = path.join(base, 'faults.so');
 // The sanitizer's library must come before all others.
@@ -151,6 +151,8 @@ class Upgrade extends Life {
   constructor(folder, env) {
     super(folder, { FAULT_AFTER: path.join(folder, 'begin'), ...env });
     this.is_well = !env.FAULT_CALL;
+    this.closed = this.ended; // what it says goes on with the new one
+    this.ended = new Promise((r) => this.child.on('exit', (code, signal) => r((this.end = { code, signal }))));
   }
 
   api(method, target, body) {
@@ -179,7 +181,10 @@ class Upgrade extends Life {
 
   async live() {
     const wrong = [];
-    if (!(await this.serves())) return ['it does not start'];
+    if (!(await this.serves())) {
+      this.child.kill('SIGKILL');
+      return ['it does not start'];
+    }
     const old = this.child.pid;
     for (const url of ['/x', '/big', '/kept']) await ask(path.join(this.folder, 'front'), 'GET', url);
     let over = false;
@@ -213,7 +218,7 @@ class Upgrade extends Life {
       wrong.push('it does not end');
       for (const p of [old, pid]) if (p && runs(p)) process.kill(p, 'SIGKILL');
     }
-    await this.ended;
+    await Promise.race([this.closed, pause(patience_ms, undefined, { ref: false })]);
     if (words) in_words_n++;
     if (alarm.test(this.said)) wrong.push(this.said.split('\n').filter((l) => alarm.test(l))[0]);
     if (this.end.signal && !words) wrong.push(`the old one ended with ${this.end.signal}`);
@@ -247,7 +252,7 @@ async function lives(env, second) {
 
 const errnos = { EIO: 5, ENOMEM: 12, EMFILE: 24, ENOSPC: 28, EPIPE: 32, ECONNABORTED: 103, ECONNRESET: 104, ECONNREFUSED: 111 };
 const errors = { open: ['EMFILE', 'ENOSPC'], pwrite: ['ENOSPC', 'EIO'], socket: ['EMFILE'], accept4: ['EMFILE', 'ECONNABORTED'], recv: ['ECONNRESET', 'ENOMEM'],
-  send: ['EPIPE', 'ENOMEM'], sendmsg: ['EPIPE'], writev: ['ECONNRESET'], connect: ['ECONNREFUSED', 'ENOMEM'], mmap: ['ENOMEM'], write: ['ENOSPC'],
+  send: ['EPIPE', 'ENOMEM'], sendmsg: ['EPIPE', 'ENOMEM'], recvmsg: ['ENOMEM'], socketpair: ['EMFILE'], writev: ['ECONNRESET'], connect: ['ECONNREFUSED', 'ENOMEM'], mmap: ['ENOMEM'], write: ['ENOSPC'],
   mem_alloc: ['ENOMEM'], mem_try: ['ENOMEM'], pages_map: ['ENOMEM'], malloc: ['ENOMEM'] };
 
 // Which calls of n fail: all of them, or some from the first to the last, closer to each other towards the end: most of what is taken from the heap is taken

@@ -1,6 +1,6 @@
 /*
- * Tunnels: after a 101 both sides say what they have to say, and end. Each hears exactly what the other has said,
- * in order; and the end only behind all of it, as long as nothing went wrong on the way.
+ * Tunnels: after a 101 both sides say what they have to say, and end. Each hears exactly what the other has
+ * said, in order; and the end only behind all of it, as long as nothing went wrong on the way.
  */
 #include <stdio.h>
 #include <stdlib.h>

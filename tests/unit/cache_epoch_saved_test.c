@@ -495,6 +495,55 @@ static void a_row_that_comes_again_counts(void **state)
     stop();
 }
 
+/* What tells new names from those that came before is a bit of their hash, which others have too. */
+static void names_that_look_alike_are_all_there(void **state)
+{
+    (void)state;
+    struct purged p;
+    commit();
+    uint64_t before = epochs_latest(e);
+    for (uint32_t i = 0; i < 40; i++)
+        purge(PURGE_HARD, 5 + (i << 14));
+    commit();
+    disk[disk_n] = disk[7];
+    disk_n++;
+    stop();
+    assert_true(start(1000));
+    assert_int_equal(epochs_count(e), 40);
+    for (uint32_t i = 0; i < 40; i++)
+        assert_true(is_touched(5 + (i << 14), before, &p) && p.hard);
+    stop();
+}
+
+/* A log is read in the order in which it was written, which need not be that of the purges. */
+static void the_oldest_is_forgotten_first_whatever_was_read_first(void **state)
+{
+    (void)state;
+    struct purged p;
+    stop();
+    assert_true(start(16));
+    commit();
+    for (uint32_t i = 1; i <= 16; i++)
+        purge(PURGE_HARD, i);
+    uint64_t first = epochs_latest(e) - 15;
+    commit();
+    assert_int_equal(disk_n, 17);
+    struct facts_row oldest = disk[1];
+    memmove(&disk[1], &disk[2], 15 * sizeof(*disk));
+    disk[16] = oldest;
+    stop();
+    assert_true(start(16));
+    assert_int_equal(epochs_floor(e), 0);
+    uint64_t now_is = epochs_latest(e);
+    purge(PURGE_HARD, 99);
+    assert_int_equal(epochs_floor(e), first);
+    assert_true(is_touched(1, first - 1, &p) && p.hard);
+    assert_false(is_touched(1, first, &p));
+    assert_true(is_touched(2, first, &p) && p.hard);
+    assert_true(now_is >= first + 15);
+    stop();
+}
+
 static void floors_hold_over_a_restart(void **state)
 {
     (void)state;
@@ -591,6 +640,8 @@ int main(void)
         TEST(forgotten_names_take_no_memory),
         TEST(a_log_with_more_names_than_fit),
         TEST(a_row_that_comes_again_counts),
+        TEST(names_that_look_alike_are_all_there),
+        TEST(the_oldest_is_forgotten_first_whatever_was_read_first),
         TEST(floors_hold_over_a_restart),
         TEST(rows_that_nobody_wrote),
     };

@@ -245,9 +245,10 @@ static inline uint64_t visitor_held(struct request *r)
     return r->leased;
 }
 
-static inline void visitor_interim(struct request *r, int status, const struct fields *fields)
+static inline bool visitor_interim(struct request *r, int status, const struct fields *fields)
 {
     (void)r, (void)status, (void)fields;
+    return false;
 }
 
 static inline void visitor_want_body(struct request *r)

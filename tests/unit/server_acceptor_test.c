@@ -79,9 +79,10 @@ static uint64_t line_held(struct request *r)
     return stream_queued(line_of(r)->stream);
 }
 
-static void line_interim(struct request *r, int status, const struct fields *fields)
+static bool line_interim(struct request *r, int status, const struct fields *fields)
 {
     (void)r, (void)status, (void)fields;
+    return false;
 }
 
 static void line_no_body(struct request *r)

@@ -13,7 +13,8 @@ origin: "${origin}"
 sites:
   shop: {hosts: [shop.test, "*.shop.test"], cert: [shop.pem, shop-rsa.pem], key: [shop.key, shop-rsa.key]}
   blog: {hosts: [blog.test], cert: blog.pem, key: blog.key}
-  bare: {hosts: [bare.test]}`;
+  bare: {hosts: [bare.test]}
+  numbers: {hosts: ["[2001:db8::1]", 192.0.2.1]}`;
 await scenario({ answer: (r) => reply(r.fields.host), yaml, flags: ['--workers', '2'] }, async ({ cases, freshet }) => {
   await cases.check('each name has its certificate', async () => {
     for (const version of ['TLSv1.2', 'TLSv1.3']) {
@@ -28,6 +29,14 @@ await scenario({ answer: (r) => reply(r.fields.host), yaml, flags: ['--workers',
       const { stdout } = spawnSync('openssl', ['s_client', '-unix', 'https', '-servername', '127.0.0.1'], { encoding: 'utf8', input: '' });
       check(/subject=CN = shop/.test(stdout), 'so does who names an address');
     }
+  });
+  await cases.check('explain says which one, also to who has an address alone', async () => {
+    const of = async (host) => (await freshet.api('GET', `/api/v1/explain?url=${encodeURIComponent(`https://${host}/`)}`)).text;
+    const file = async (host) => JSON.parse(await of(host)).certificates.map((c) => c.id.replace(/.*\//, '')).sort().join();
+    equal(await file('blog.test:8443'), 'blog.pem');
+    equal(await file('www.shop.test'), 'shop-rsa.pem,shop.pem');
+    for (const host of ['[2001:db8::1]', '[2001:db8::1]:8443', '192.0.2.1']) equal(await file(host), 'shop-rsa.pem,shop.pem', host);
+    equal(await file('bare.test'), '');
   });
   await cases.check('a name without a certificate gets an alert, logged once', async () => {
     for (let i = 0; i < 3; i++) equal((await hands({ host: 'bare.test' })).error, 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME');
