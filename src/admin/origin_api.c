@@ -75,6 +75,7 @@ static void write_members(const struct upstream_member *m, const struct site_set
     answer_int(w, "weight", m->weight);
     answer_bool(w, "backup", m->is_backup);
     answer_int(w, "outstanding", atomic_load_explicit(&m->origin->outstanding, memory_order_relaxed));
+    answer_int(w, "http2_connections", atomic_load_explicit(&m->origin->http2_open, memory_order_relaxed));
     answer_int(w, "answered", (int64_t)atomic_load_explicit(&m->origin->answered, memory_order_relaxed));
     answer_int(w, "failed", (int64_t)atomic_load_explicit(&m->origin->failed, memory_order_relaxed));
     if (site->checks)

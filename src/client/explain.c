@@ -102,8 +102,9 @@ static void print_origins(const json_t *origins)
         report_safe(stdout, member_text(o, "url"));
         printf(": ");
         report_safe(stdout, member_text(o, "state"));
-        printf("%s, %lld outstanding\n", member_is(o, "backup") ? ", backup" : "",
-               (long long)member_number(o, "outstanding"));
+        printf("%s, %lld outstanding%s\n", member_is(o, "backup") ? ", backup" : "",
+               (long long)member_number(o, "outstanding"),
+               member_number(o, "http2_connections") > 0 ? " (HTTP/2)" : "");
     }
 }
 

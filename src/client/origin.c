@@ -35,7 +35,8 @@ static void print_origin(const json_t *o)
         printf(", backup");
     if (member_number(o, "weight") != 1)
         printf(", weight %lld", (long long)member_number(o, "weight"));
-    printf("; %lld outstanding, ", (long long)member_number(o, "outstanding"));
+    printf("; %lld outstanding%s, ", (long long)member_number(o, "outstanding"),
+           member_number(o, "http2_connections") > 0 ? " (HTTP/2)" : "");
     report_count(member_number(o, "answered"), "answer, ", "answers, ");
     report_count(member_number(o, "failed"), "failure", "failures");
     print_checks(o);

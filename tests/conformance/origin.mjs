@@ -25,11 +25,16 @@ async function answerTest(segments, request, response) {
   handleTest(segments, request, response);
 }
 
-// What concerns a connection has no place in HTTP/2, and node throws; of some fields it sends one line only.
+// What concerns a connection has no place in HTTP/2, and node throws; of some fields it sends one line only. As by HTTP/1.1 a body
+// that is there at once has a length.
 const ofConnections = /^(connection|http2-settings|keep-alive|proxy-connection|te|transfer-encoding|upgrade)$/i;
 const ofOneLine = /^(age|content-\w+|date|etag|expires|last-modified|location|retry-after)$/i;
 function forgive(response) {
-  const set = response.setHeader.bind(response);
+  const set = response.setHeader.bind(response), end = response.end.bind(response);
+  response.end = (body) => {
+    if (typeof body === 'string' && !response.headersSent && !response.hasHeader('content-length')) set('content-length', Buffer.byteLength(body));
+    return end(body);
+  };
   response.setHeader = (name, value) => ofConnections.test(name) || set(name, Array.isArray(value) && ofOneLine.test(name) ? value.join(', ') : value);
 }
 

@@ -102,6 +102,8 @@ await scenario({ yaml: () => yaml() }, async ({ ask, cases, connect, freshet }) 
     const of = (url) => said.origins.find((o) => o.address.startsWith(url));
     equal(of(at.h2c).http2_connections >= 1, true, JSON.stringify(said.origins));
     equal(of(at.h1).http2_connections, 0);
+    const listed = (await freshet.verb('origin', 'list')).stdout;
+    check(listed.includes(`${at.h2c}: well; 0 outstanding (HTTP/2)`), listed);
   });
   await cases.check('of several, each its own', async () => {
     await freshet.advance('2s'); // one was wrong for another site a moment ago
