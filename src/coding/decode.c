@@ -3,6 +3,7 @@
 
 #define ZSTD_STATIC_LINKING_ONLY /* for ZSTD_createDCtx_advanced, which Debian's library exports */
 #include <brotli/decode.h>
+#include <string.h>
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -18,7 +19,9 @@ struct decode {
     enum coding coding;
     enum decode_event error; /* DECODE_MORE: none yet */
     bool is_ended;           /* gzip, zstd: between two members; br: behind the stream; identity: always */
-    uint64_t left;           /* content that may still come */
+    unsigned magic_n;        /* zstd: bytes of the frame that begins, up to 4 */
+    char magic[4];
+    uint64_t left; /* content that may still come */
     union {
         z_stream gzip;
         BrotliDecoderState *br;
@@ -49,6 +52,7 @@ struct decode *decode_new(enum coding coding, uint64_t most)
         return NULL;
     d->coding = coding;
     d->error = DECODE_MORE;
+    d->magic_n = 0;
     d->is_ended = coding == CODING_IDENTITY;
     d->left = most;
     switch (coding) {
@@ -169,20 +173,49 @@ static enum decode_event next_br(struct decode *d, struct str *in, struct str *d
     return d->is_ended && n ? fail(d, DECODE_DAMAGED) : DECODE_MORE;
 }
 
+/* Do the frame's first bytes, those that came and those that come, begin as a frame or a skippable frame does
+ * (RFC 8878 §3.1)? The library also decodes formats from before the RFC, which no client knows. */
+static bool zstd_is_frame(const struct decode *d, struct str in)
+{
+    char magic[4] = { 0 };
+    unsigned n = d->magic_n;
+    memcpy(magic, d->magic, n);
+    for (size_t i = 0; n < 4 && i < in.n; i++)
+        magic[n++] = in.p[i];
+    bool skips = (magic[0] & 0xf0) == 0x50;
+    if (skips)
+        magic[0] = 0x50;
+    return memcmp(magic, skips ? "\x50\x2a\x4d\x18" : "\x28\xb5\x2f\xfd", n) == 0;
+}
+
+static void zstd_note(struct decode *d, struct str taken, bool is_ended)
+{
+    for (size_t i = 0; d->magic_n < 4 && i < taken.n; i++)
+        d->magic[d->magic_n++] = taken.p[i];
+    if (is_ended)
+        d->magic_n = 0;
+    d->is_ended = is_ended;
+}
+
 /* Frames may follow each other (RFC 8878 §3). */
 static enum decode_event next_zstd(struct decode *d, struct str *in, struct str *data)
 {
     for (;;) {
         if (d->is_ended && in->n == 0)
             return DECODE_MORE;
-        ZSTD_inBuffer from = { in->p, in->n, 0 };
+        if (!zstd_is_frame(d, *in))
+            return fail(d, DECODE_DAMAGED);
+        /* The first byte of a frame alone: the library looks at a frame that comes at once more closely than at one
+         * in pieces, and where a body was cut must make no difference. */
+        ZSTD_inBuffer from = { in->p, d->magic_n == 0 && in->n ? 1 : in->n, 0 };
         ZSTD_outBuffer to = { d->room, room_bytes(d), 0 };
         size_t result = ZSTD_decompressStream(d->zstd, &to, &from);
+        struct str taken = str_first(*in, from.pos);
         *in = str_from_index(*in, from.pos);
         if (ZSTD_isError(result))
             return fail(d, ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation ? DECODE_NO_MEMORY
                                                                                      : DECODE_DAMAGED);
-        d->is_ended = result == 0;
+        zstd_note(d, taken, result == 0);
         if (to.pos)
             return give(d, d->room, to.pos, data);
         if (in->n == 0)
