@@ -205,8 +205,8 @@ static enum decode_event next_zstd(struct decode *d, struct str *in, struct str 
             return DECODE_MORE;
         if (!zstd_is_frame(d, *in))
             return fail(d, DECODE_DAMAGED);
-        /* The first byte of a frame alone: the library looks at a frame that comes at once more closely than at one
-         * in pieces, and where a body was cut must make no difference. */
+        /* The first byte of a frame alone: the library looks at a frame that comes whole more closely than at
+         * one in pieces, and where a body was cut must make no difference. */
         ZSTD_inBuffer from = { in->p, d->magic_n == 0 && in->n ? 1 : in->n, 0 };
         ZSTD_outBuffer to = { d->room, room_bytes(d), 0 };
         size_t result = ZSTD_decompressStream(d->zstd, &to, &from);

@@ -5,7 +5,7 @@
  *
  * What a holder does not take is kept in its lane, up to a window (MUX_WINDOW), so a slow visitor holds that
  * lane alone. All is sent from the loop, so that what many requests say at one moment goes out together. All
- * on the worker's thread. /
+ * on the worker's thread.
  */
 #ifndef ORIGIN_MUX_H
 #define ORIGIN_MUX_H
