@@ -242,8 +242,8 @@ static void reads_zstd(void **state)
     buf_fini(&two);
 }
 
-/* A frame that is skipped may stand anywhere (RFC 8878 §3.1.2). What is from before the RFC is no zstd, though the
- * library reads it: the input is of version 0.5, which a fuzzer found. */
+/* A frame that is skipped may stand anywhere (RFC 8878 §3.1.2). What is from before the RFC is no zstd,
+ * though the library reads it: the input is of version 0.5, which a fuzzer found. */
 static void reads_zstd_of_the_rfc_only(void **state)
 {
     (void)state;
