@@ -475,6 +475,15 @@ void object_set_paused(struct object *o, bool paused)
     lock_give(lock_of(o));
 }
 
+bool object_is_paused(struct object *o)
+{
+    lock_take(lock_of(o));
+    struct fill *f = fill_of(o);
+    bool is = f && f->paused;
+    lock_give(lock_of(o));
+    return is;
+}
+
 /* ---- its readers ---- */
 
 enum object_watch object_watch(struct object *o, struct watch *w, bool own_fetch)

@@ -177,6 +177,8 @@ bool object_has_visitors(struct object *o);
 bool object_waits_at(struct object *o, uint64_t length);
 /* true: the fetch waits for readers to move on. Readers tell it only then. */
 void object_set_paused(struct object *o, bool paused);
+/* Does it? Any thread. */
+bool object_is_paused(struct object *o);
 
 /* ---- the readers' side: one watch for each object and loop; on that thread, without a lock held ---- */
 

@@ -95,6 +95,7 @@ static void pass(struct pour *p)
     p->passing = true;
     object_close(p->to);
     body_pass(p->made);
+    object_tell(p->to); /* where its readers are is not known until they were told */
 }
 
 /* false: no memory. */
@@ -156,7 +157,10 @@ static bool encode_some(struct pour *p, uint64_t to, uint64_t there, bool whole)
         body_lease(p->plan.body, &p->cursor, p->at, to, &iov, 1, &bytes);
         p->at += bytes;
         p->unflushed = true;
-        good = encode_piece(p, (struct str){ iov.iov_base, iov.iov_len }, false);
+        bool last = whole && p->at == there; /* said with the last piece, as coder.c does */
+        good = encode_piece(p, (struct str){ iov.iov_base, iov.iov_len }, last);
+        if (good && last)
+            return true;
     }
     if (good && p->at == there && whole)
         return encode_piece(p, STR_NONE, true);
@@ -250,11 +254,10 @@ static bool follow_readers(struct pour *p, bool *behind)
 /* Once there are bytes, or it is known that there are none. */
 static bool begin(struct pour *p, uint64_t there, bool whole)
 {
-    uint64_t length = whole ? there : p->plan.length;
-    p->is_exact = length <= ENCODE_STREAM_WINDOW && encode_is_exact(p->plan.coding, p->plan.level);
-    p->flushes = length == BODY_LENGTH_UNKNOWN;
-    p->encode = length <= ENCODE_STREAM_WINDOW ? encode_new(p->plan.coding, p->plan.level, length)
-                                               : encode_new_stream(p->plan.coding, p->plan.level);
+    p->is_exact = whole && there <= ENCODE_STREAM_WINDOW && encode_is_exact(p->plan.coding, p->plan.level);
+    p->flushes = !whole;
+    p->encode = whole && there <= ENCODE_STREAM_WINDOW ? encode_new(p->plan.coding, p->plan.level, there)
+                                                       : encode_new_stream(p->plan.coding, p->plan.level);
     return p->encode != NULL;
 }
 
@@ -352,13 +355,11 @@ static bool add(struct pours *ps, struct pour *p)
     return has_room;
 }
 
-/* Its head says what is known by now: the bytes are those of the level, or others. */
 static void set_head(struct pour *p)
 {
     struct object *o = p->plan.from;
     struct verdict v = { .fresh = object_freshness(o) };
-    bool weak = p->plan.length > ENCODE_STREAM_WINDOW || !encode_is_exact(p->plan.coding, p->plan.level);
-    struct response *r = coded_head(o, p->plan.coding, p->plan.level, weak);
+    struct response *r = coded_head(o, p->plan.coding, p->plan.level, true);
     struct body *body = body_ref(p->made);
     object_set_head(p->to, &(struct object_head){ .response = &r,
                                                   .body = &body,

@@ -110,10 +110,10 @@ void fetch_attach_own(struct fetch *f)
     drop_own(f);
 }
 
-/* Returns the length of the plain body; BODY_LENGTH_UNKNOWN: nobody knows it. */
-static uint64_t plain_length(const struct fetch *f)
+/* Of the plain body. */
+static bool has_length(const struct fetch *f)
 {
-    return f->framing.kind == FRAMING_LENGTH && !f->decode ? fetch_whole_length(f) : BODY_LENGTH_UNKNOWN;
+    return f->framing.kind == FRAMING_LENGTH && !f->decode;
 }
 
 void fetch_begin_pours(struct fetch *f)
@@ -121,16 +121,16 @@ void fetch_begin_pours(struct fetch *f)
     const struct site_settings *site = f->plan.site;
     struct object *o = f->object;
     struct pours *pours = coder_pours(f->f->cache->coder);
-    if (!f->store || !o->response->has_codings || !f->body || !pours)
+    /* One whose length is known is no stream: its visitors get it as it comes, and a coding with a strong ETag
+     * is made when it is whole. A coded stream of it would have to be flushed wherever its origin stalls. */
+    if (!f->store || !o->response->has_codings || !f->body || !pours || has_length(f))
         return;
     struct pour_plan plan = { .from = o,
                               .body = f->body,
-                              .length = plain_length(f),
                               .least = (uint64_t)site->compress_least,
                               .most = (uint64_t)site->compress_most,
                               .window_bytes = (uint64_t)site->window_bytes };
-    bool is_too_long = plan.length != BODY_LENGTH_UNKNOWN && plan.length > plan.most;
-    if (is_too_long || overload_step(f->f->overload) >= OVERLOAD_SAVE)
+    if (overload_step(f->f->overload) >= OVERLOAD_SAVE)
         return;
     unsigned wishes = object_wishes(o);
     for (enum coding c = CODING_GZIP; c < CODINGS; c++) {

@@ -55,7 +55,7 @@ static bool is_in_size(const struct request *r)
 
 static void want(const struct request *r, enum coding c, bool best)
 {
-    if (is_in_size(r))
+    if (is_in_size(r) && !object_is_closed(r->object))
         coder_want(r->w->cache->coder, r->object, c, coded_level(r->site, c, best), best);
 }
 

@@ -347,17 +347,33 @@ static enum step do_deliver(struct request *r)
 
 /* ---- send: lease, write, give back ---- */
 
+/* The coding failed, and the page has not: it is sent plain. When it passes, what nobody reads of it is gone. */
+static enum step send_plain(struct request *r)
+{
+    CHECK(r->poured && !r->head_sent);
+    r->plain_alone = true;
+    request_drop_body(r);
+    if (object_state(r->object) == OBJECT_FAILED || !object_is_closed(r->object))
+        return STEP_AWAIT;
+    object_unref(r->object);
+    r->object = NULL;
+    return request_look_again(r);
+}
+
 /* The object failed, and the reply is not whole. */
 static enum step send_failed(struct request *r)
 {
     CHECK(!r->sending && !r->last_sent);
+    if (!r->head_sent && r->poured)
+        return send_plain(r);
     if (!r->head_sent) {
         r->own_fetch = true;
         return STEP_AWAIT;
     }
     r->cut = true;
     r->reason = (enum reason)request_filled(r)->fail_reason;
-    r->origin_fault = (enum http_error)r->object->fail_fault;
+    if (object_state(r->object) == OBJECT_FAILED)
+        r->origin_fault = (enum http_error)r->object->fail_fault;
     return STEP_FINISH;
 }
 
@@ -398,11 +414,15 @@ static enum step await_part(struct request *r)
 }
 
 /* A coding that is being made, of which nothing was sent: waits for its first bytes, when they are due, and
- * for its end, when that is near. Once it is whole, or has failed, the answer is chosen anew. */
+ * for its end, when that is near. Once it is whole the answer is chosen anew, since it is a stored one now, unless
+ * the page passes. */
 static enum step await_pour(struct request *r)
 {
+    if (object_state(r->poured) == OBJECT_FAILED)
+        return send_plain(r);
+    if (object_is_done(r->poured) && object_is_closed(r->object))
+        return STEP_SEND;
     if (object_is_done(r->poured)) {
-        r->plain_alone |= object_state(r->poured) == OBJECT_FAILED;
         request_drop_body(r);
         return STEP_AWAIT;
     }

@@ -18,7 +18,21 @@ static bool is_passing(const struct request *r)
 /* Nobody joins a passing body: its only reader holds up nobody from then on. */
 static bool may_hold_up(const struct request *r)
 {
-    return is_passing(r) && object_readers(request_filled(r)) > 1;
+    return is_passing(r) && (r->poured || object_readers(r->object) > 1);
+}
+
+/* Do others have all that there is, and wait for this one? The readers of a coding that is being made hold up the
+ * page's, too. */
+static bool holds_up(const struct request *r)
+{
+    if (!r->body || r->at >= body_length(r->body))
+        return false;
+    if (object_waits_at(request_filled(r), body_length(r->body)))
+        return true;
+    struct body *plain = r->poured && object_is_paused(r->poured) ? object_body(r->object) : NULL;
+    bool waits = plain && object_waits_at(r->object, body_length(plain));
+    body_unref(plain);
+    return waits;
 }
 
 /* How long the client may take nothing. A body that is not kept holds up its origin, and with it all its
@@ -27,9 +41,7 @@ static int64_t send_patience(const struct request *r)
 {
     if (!is_passing(r))
         return r->settings->process.send_timeout;
-    bool holds_up =
-        r->body && r->at < body_length(r->body) && object_waits_at(request_filled(r), body_length(r->body));
-    return holds_up && r->site->window_stall > HELD_UP_MS ? HELD_UP_MS : r->site->window_stall;
+    return holds_up(r) && r->site->window_stall > HELD_UP_MS ? HELD_UP_MS : r->site->window_stall;
 }
 
 /* Until the next look. Others may come to wait at any time. */

@@ -506,6 +506,7 @@ static __attribute__((noinline)) unsigned lease_chain(struct chain *chain, struc
 {
     CHECK(!chain->b.is_distant);
     struct body_block *k = c->block ? c->block : chain->first;
+    CHECK(from >= k->start); /* what was forgotten is somebody else's memory */
     while (from >= k->start + k->bytes)
         k = next_of(k);
     unsigned n = 0;

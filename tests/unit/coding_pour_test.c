@@ -79,13 +79,12 @@ static struct coming coming_begins(const char *url, uint64_t length)
     return p;
 }
 
-static bool pour(const struct coming *p, enum coding c, uint64_t length)
+static bool pour(const struct coming *p, enum coding c)
 {
     return pour_begin(coder_pours(coder), &(struct pour_plan){ .from = p->o,
                                                                .body = p->body,
                                                                .coding = c,
                                                                .level = LEVEL,
-                                                               .length = length,
                                                                .least = 100,
                                                                .most = 1 << 20,
                                                                .window_bytes = 65536 });
@@ -175,7 +174,7 @@ static void has_all_that_is_there(void **state)
     (void)state;
     for (enum coding c = CODING_GZIP; c < CODINGS; c++) {
         struct coming p = coming_begins("a", BODY_LENGTH_UNKNOWN);
-        assert_true(pour(&p, c, BODY_LENGTH_UNKNOWN));
+        assert_true(pour(&p, c));
         assert_int_equal(object_pours(p.o), 1u << c);
         struct reading r = reading_of(&p, c), other = reading_of(&p, c);
         assert_true(str_eq(response_value(r.of->response, FIELD_CONTENT_ENCODING), accept_codings[c]));
@@ -199,57 +198,54 @@ static void has_all_that_is_there(void **state)
     }
 }
 
-/* Like those of who makes it of the whole page, and so is its ETag. */
+/* When its end was known before it began: like those of who makes it of the whole page, and so is its ETag. At the
+ * ends of an encoder's blocks, too. */
 static void has_the_bytes_of_its_level(void **state)
 {
     (void)state;
-    for (enum coding c = CODING_GZIP; c < CODINGS; c++)
-        for (int knows = 0; knows < 2; knows++) {
-            struct coming p = coming_begins("b", 70000), q = coming_begins("c", 70000);
-            add(&q, 70000);
-            whole(&q);
-            coder_want(coder, q.o, c, LEVEL, false);
-            if (!knows)
-                add(&p, 70000);
-            assert_true(pour(&p, c, knows ? 70000 : BODY_LENGTH_UNKNOWN));
-            for (int i = 0; knows && i < 7; i++)
-                add(&p, 10000);
-            whole(&p);
-            object_tell(p.o);
-            struct coder_figures f;
-            do {
-                usleep(500);
-                coder_figures(coder, &f);
-            } while (f.waiting);
-            const struct coded *one = coded_find(p.o, c), *other = coded_find(q.o, c);
-            assert_non_null(one);
-            assert_non_null(other);
-            /* Without a length it may have begun before the end was known: then its tag says so. */
-            if (!response_etag(one->response).weak) {
-                struct body_cursor a = { NULL }, b = { NULL };
-                struct iovec x, y;
-                uint64_t n, m;
-                assert_int_equal(body_length(one->body), body_length(other->body));
-                body_lease(one->body, &a, 0, body_length(one->body), &x, 1, &n);
-                body_lease(other->body, &b, 0, body_length(other->body), &y, 1, &m);
-                assert_memory_equal(x.iov_base, y.iov_base, n < m ? n : m);
-                assert_true(str_eq(response_value(one->response, FIELD_ETAG),
-                                   response_value(other->response, FIELD_ETAG)));
-            } else {
-                assert_false(knows);
-            }
-            ends(&p);
-            ends(&q);
+    static const size_t lengths[] = { 300, 65536, 70000, 131072, 262144 };
+    for (unsigned i = 0; i < 3 * COUNT_OF(lengths); i++) {
+        enum coding c = (enum coding)(CODING_GZIP + i % 3);
+        size_t length = lengths[i / 3];
+        struct coming p = coming_begins("b", length), q = coming_begins("c", length);
+        add(&q, length);
+        whole(&q);
+        coder_want(coder, q.o, c, LEVEL, false);
+        add(&p, length);
+        assert_true(pour(&p, c));
+        whole(&p);
+        object_tell(p.o);
+        wait_idle();
+        struct coder_figures f;
+        do {
+            usleep(500);
+            coder_figures(coder, &f);
+        } while (f.waiting);
+        const struct coded *one = coded_find(p.o, c), *other = coded_find(q.o, c);
+        assert_non_null(one);
+        assert_non_null(other);
+        if (!response_etag(one->response).weak) { /* else it had begun */
+            struct body_cursor a = { NULL }, b = { NULL };
+            struct iovec x, y;
+            uint64_t n, m;
+            assert_int_equal(body_length(one->body), body_length(other->body));
+            body_lease(one->body, &a, 0, body_length(one->body), &x, 1, &n);
+            body_lease(other->body, &b, 0, body_length(other->body), &y, 1, &m);
+            assert_memory_equal(x.iov_base, y.iov_base, n < m ? n : m);
+            assert_true(str_eq(response_value(one->response, FIELD_ETAG),
+                               response_value(other->response, FIELD_ETAG)));
         }
+        ends(&p);
+        ends(&q);
+    }
 }
 
-/* A page that is cut has no end in any coding, and none is stored. */
 static void is_cut_with_its_page(void **state)
 {
     (void)state;
     for (enum coding c = CODING_GZIP; c < CODINGS; c++) {
         struct coming p = coming_begins("d", BODY_LENGTH_UNKNOWN);
-        assert_true(pour(&p, c, BODY_LENGTH_UNKNOWN));
+        assert_true(pour(&p, c));
         struct reading r = reading_of(&p, c);
         add(&p, 5000);
         read_until(&r, 5000);
@@ -271,7 +267,7 @@ static void keeps_what_pays(void **state)
     struct coming p = coming_begins("e", BODY_LENGTH_UNKNOWN), q = coming_begins("f", BODY_LENGTH_UNKNOWN);
     uint64_t x = 1;
     (void)state;
-    assert_true(pour(&p, CODING_BR, BODY_LENGTH_UNKNOWN));
+    assert_true(pour(&p, CODING_BR));
     struct object *of = object_pour(p.o, CODING_BR);
     whole(&p);
     while (!object_is_done(of))
@@ -279,7 +275,7 @@ static void keeps_what_pays(void **state)
     assert_int_equal(object_state(of), OBJECT_FAILED);
     object_unref(of);
     ends(&p);
-    assert_true(pour(&q, CODING_BR, BODY_LENGTH_UNKNOWN));
+    assert_true(pour(&q, CODING_BR));
     for (int i = 0; i < 5000; i++) {
         x = x * 6364136223846793005u + 1442695040888963407u;
         body_append(q.body, (struct str){ (char[]){ (char)(x >> 56) }, 1 });
@@ -300,7 +296,7 @@ static void are_not_too_many(void **state)
     for (size_t i = 0; i <= POURS_MOST; i++) {
         snprintf(url, sizeof(url), "g%zu", i);
         p[i] = coming_begins(url, BODY_LENGTH_UNKNOWN);
-        assert_int_equal(pour(&p[i], CODING_GZIP, BODY_LENGTH_UNKNOWN), i < POURS_MOST);
+        assert_int_equal(pour(&p[i], CODING_GZIP), i < POURS_MOST);
     }
     assert_int_equal(pours_now(coder_pours(coder)), POURS_MOST);
     for (size_t i = 0; i <= POURS_MOST; i++) {
@@ -310,7 +306,7 @@ static void are_not_too_many(void **state)
     }
     wait_idle();
     struct coming left = coming_begins("h", BODY_LENGTH_UNKNOWN);
-    assert_true(pour(&left, CODING_GZIP, BODY_LENGTH_UNKNOWN));
+    assert_true(pour(&left, CODING_GZIP));
     struct reading r = reading_of(&left, CODING_GZIP);
     add(&left, 1000);
     read_until(&r, 1000);

@@ -58,11 +58,10 @@ await scenario({ answer, yaml }, async ({ ask, cases, freshet, origin }) => {
     const seen = [];
     for (let i = 0; i < 20; i++) {
       const r = await ask(`/often?${offer}`, { 'Accept-Encoding': offer });
-      seen.push(r.fields.etag?.replace(/.*~/, '~'));
-      equal(r.fields['content-encoding'], offer);
+      if (i) seen.push(r.fields.etag?.replace(/.*~/, '~'));
+      equal(r.fields['content-encoding'], i ? offer : undefined);
       await freshet.until('coding_now', '==', 0);
     }
-    // Of a page without a tag of its own, the first visitor may get it before it is whole.
     await cases.check(`levels of ${offer}`, () => equal([...new Set(seen)].filter(Boolean).join(), levels));
     await cases.check('the quick one for the first', () => check(seen.indexOf(levels.split(',')[1]) > 7, seen.join()));
   }

@@ -1,7 +1,7 @@
 // A coded stream of a page that turns out too large to be stored goes on, at the pace of its slowest reader, in bounded memory; so does one for
 // which there is no memory. Over a limit of encoders at a time, pages come plain.
 // CACHING.md 6.10, 7
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { brotliDecompressSync, constants, gunzipSync } from 'node:zlib';
 import { randomBytes } from 'node:crypto';
 import { check, equal, gate, scenario, soon } from '../lib.mjs';
 
@@ -11,6 +11,8 @@ const few = 20, many_of = 160; // 1.3 MiB; 10 MiB are more than the kernel's buf
 const text = randomBytes(many_of * 32768).toString('hex');
 const piece_at = (i) => text.slice(i * 65536, (i + 1) * 65536);
 const head = (more = '') => `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nCache-Control: max-age=60\r\n${more}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
+// Of which an encoder gives nothing for long.
+const repeats = 'a word and '.repeat(40_000);
 const gates = {};
 const gate_of = (target) => (gates[target] ??= gate());
 let sent = 0;
@@ -18,16 +20,27 @@ const pieces_of = (target) => (/slow|goes/.test(target) ? many_of : few);
 const answer = async (r, origin) => {
   const s = [...origin.sockets].at(-1);
   if (r.target.startsWith('/waits')) return [head(), chunk(text.slice(0, 2000)), gate_of('waits').opened.then(() => '0\r\n\r\n')];
+  if (r.target.startsWith('/repeats')) return [head() + chunk(repeats) + '0\r\n\r\n'];
+  const waits = r.target.startsWith('/caught-up');
+  if (waits) await gate_of('head').opened;
   s.write(head());
   let resume = () => {};
   s.on('drain', () => resume());
   s.on('close', () => resume());
   const pieces = pieces_of(r.target);
-  for (sent = 0; sent < pieces && !s.destroyed; sent++)
+  for (sent = 0; sent < pieces && !s.destroyed; sent++) {
+    if (waits && sent === before_gate) await gate_of('rest').opened;
     if (!s.write(chunk(piece_at(sent)))) await new Promise((go) => (resume = go));
+  }
   return '0\r\n\r\n';
 };
-const yaml = (origin) => `sites:\n  one:\n    origin: ${origin}\n    hosts: [test]\n    object_bytes: 1M\n    window_bytes: 256K\n  two:\n    origin: ${origin}\n    hosts: [full]\n    object_bytes: 32M\n    window_bytes: 256K\n`;
+const yaml = (origin) => `sites:\n  one:\n    origin: ${origin}\n    hosts: [test]\n    object_bytes: 1M\n    window_bytes: 256K\n  two:\n    origin: ${origin}\n    hosts: [full]\n    object_bytes: 32M\n    window_bytes: 256K\n  three:\n    origin: ${origin}\n    hosts: [less]\n    object_bytes: 128K\n    window_bytes: 256K\n`;
+const before_gate = 15; // pieces: less than object_bytes
+const so_far = (r) => {
+  if (!r?.body) return '';
+  const b = Buffer.from(r.body, 'latin1');
+  return ({ br: () => brotliDecompressSync(b, { finishFlush: constants.BROTLI_OPERATION_FLUSH }), gzip: () => gunzipSync(b, { finishFlush: constants.Z_SYNC_FLUSH }) }[r.fields['content-encoding']] ?? (() => b))().toString('latin1');
+};
 const undo = { br: brotliDecompressSync, gzip: gunzipSync };
 const plain = (r) => (undo[r.fields['content-encoding']] ?? ((b) => b))(Buffer.from(r.body, 'latin1')).toString('latin1');
 
@@ -65,6 +78,35 @@ await scenario({ answer, yaml, flags: ['--memory', '8M', '--workers', '2', '--or
     slow.close();
     await freshet.settle();
   }
+
+  // Who has all that there is when the page becomes too long gets the rest, and so does who takes it plain.
+  for (const offer of ['br', 'gzip']) {
+    const readers = [connect(), connect()];
+    await readers[0].send(get(`/caught-up-${offer}`, offer, 'test'));
+    await readers[1].send(get(`/caught-up-${offer}`, 'identity', 'test'));
+    await freshet.until('requests', '==', 2);
+    gate_of('head').open();
+    for (const c of readers) await c.when('the first part', () => so_far(c.responses()[0]).length === before_gate * 65536, 60_000);
+    gate_of('rest').open();
+    for (const c of readers) {
+      await c.closed(60_000);
+      await cases.check(`caught up, ${offer}: all of it`, () => check(plain(c.responses()[0]) === text.slice(0, few * 65536), 'other bytes'));
+      c.close();
+    }
+    delete gates.head;
+    delete gates.rest;
+    await freshet.settle();
+    await freshet.until('coding_now', '==', 0);
+  }
+
+  // It is too long, and over, before its coding has a byte to send.
+  for (let i = 0; i < 10; i++)
+    for (const offer of ['br', 'gzip', 'zstd']) {
+      const [r] = await Promise.all([ask(`/repeats/${i}/${offer}`, { Host: 'less', 'Accept-Encoding': offer }), ask(`/repeats/${i}/${offer}`, { Host: 'less' })]);
+      if (offer !== 'zstd') await cases.check(`at once, ${offer}: all of it`, () => check(plain(r) === repeats, `${r.status}, ${plain(r).length} bytes`));
+      else await cases.check('at once, zstd', () => check(r.status === 200 && !r.cut, r.head));
+    }
+  await freshet.until('coding_now', '==', 0);
 
   // One that goes amid ends all of it.
   const goes = connect();
