@@ -2,8 +2,8 @@
  * A pour: the coding of a response that is still coming, made piece by piece for those who wait for it. It is
  * an object of its own (cache/object.h), private, which fills as the plain one does: it reads that, encodes
  * what is there, and whoever wants the coding reads the pour's object instead. So there is one encoder for a
- * fetch and a coding, however many readers there are, and what it made stays as the stored coding. Nobody knows
- * how long the body is: it is flushed whenever no more of it is at hand. So its ETag is a weak one.
+ * fetch and a coding, however many readers there are, and what it made stays as the stored coding. Nobody
+ * knows how long the body is: it is flushed whenever no more of it is at hand. So its ETag is a weak one.
  *
  * Pours have threads of their own, of the workers' priority, since visitors wait for them: a step of them
  * takes a millisecond, for which no loop should stand. Only of answers that are to be stored. When memory is

@@ -121,8 +121,8 @@ void fetch_begin_pours(struct fetch *f)
     const struct site_settings *site = f->plan.site;
     struct object *o = f->object;
     struct pours *pours = coder_pours(f->f->cache->coder);
-    /* One whose length is known is no stream: its visitors get it as it comes, and a coding with a strong ETag
-     * is made when it is whole. A coded stream of it would have to be flushed wherever its origin stalls. */
+    /* One whose length is known is no stream: its visitors get it as it comes, and a coding with a strong
+     * ETag is made when it is whole. A coded stream would have to be flushed wherever its origin stalls. */
     if (!f->store || !o->response->has_codings || !f->body || !pours || has_length(f))
         return;
     struct pour_plan plan = { .from = o,

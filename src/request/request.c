@@ -347,7 +347,8 @@ static enum step do_deliver(struct request *r)
 
 /* ---- send: lease, write, give back ---- */
 
-/* The coding failed, and the page has not: it is sent plain. When it passes, what nobody reads of it is gone. */
+/* The coding failed, and the page has not: it is sent plain. When it passes, what nobody reads of it is
+ * gone. */
 static enum step send_plain(struct request *r)
 {
     CHECK(r->poured && !r->head_sent);
@@ -414,8 +415,8 @@ static enum step await_part(struct request *r)
 }
 
 /* A coding that is being made, of which nothing was sent: waits for its first bytes, when they are due, and
- * for its end, when that is near. Once it is whole the answer is chosen anew, since it is a stored one now, unless
- * the page passes. */
+ * for its end, when that is near. Once it is whole the answer is chosen anew, since it is a stored one now,
+ * unless the page passes. */
 static enum step await_pour(struct request *r)
 {
     if (object_state(r->poured) == OBJECT_FAILED)
