@@ -21,8 +21,8 @@ static bool may_hold_up(const struct request *r)
     return is_passing(r) && (r->poured || object_readers(r->object) > 1);
 }
 
-/* Do others have all that there is, and wait for this one? The readers of a coding that is being made hold up the
- * page's, too. */
+/* Do others have all that there is, and wait for this one? The readers of a coding that is being made hold up
+ * the page's, too. */
 static bool holds_up(const struct request *r)
 {
     if (!r->body || r->at >= body_length(r->body))

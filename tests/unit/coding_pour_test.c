@@ -198,8 +198,8 @@ static void has_all_that_is_there(void **state)
     }
 }
 
-/* When its end was known before it began: like those of who makes it of the whole page, and so is its ETag. At the
- * ends of an encoder's blocks, too. */
+/* When its end was known before it began: like those of who makes it of the whole page, and so is its ETag.
+ * At the ends of an encoder's blocks, too. */
 static void has_the_bytes_of_its_level(void **state)
 {
     (void)state;
