@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { STATUS_CODES, request as httpRequest } from 'node:http';
 import { connect as http2Connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
+import { gunzipSync, inflateSync } from 'node:zlib';
 
 const ANSWER_LIMIT_MS = 30000;
 
@@ -87,7 +88,7 @@ class Body {
   constructor(stream, over) {
     this.whole = new Promise((done, cut) => {
       stream.on('data', (chunk) => this.#chunks.push(chunk));
-      stream.on('end', () => done(Buffer.concat(this.#chunks).toString()));
+      stream.on('end', () => done(Buffer.concat(this.#chunks)));
       stream.on('error', cut);
       stream.on('close', () => {
         cut(new Error('the answer was cut off')); // after its end this does nothing
@@ -103,8 +104,14 @@ const responseOf = (status, statusText, raw, interim, body) => ({
   statusText,
   headers: askableByName(new Fields(raw)),
   interim,
-  text: () => body.whole,
+  text: async () => decoded(await body.whole, new Fields(raw).get('content-encoding')).toString(),
 });
+
+/** What was asked for in a coding is decoded, as node-fetch does. */
+function decoded(bytes, coding) {
+  const undo = { gzip: gunzipSync, 'x-gzip': gunzipSync, deflate: inflateSync }[coding];
+  return undo && bytes.length > 0 ? undo(bytes) : bytes;
+}
 
 const withoutPseudo = (raw) => {
   const out = [];
