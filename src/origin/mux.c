@@ -335,6 +335,8 @@ static void work(struct letter *letter)
     if (!m->h2)
         return;
     send_all(m);
+    if (mux_room(m) > 0)
+        share_wake(m->c->entry);
     /* Our own patience may have ended outside of a reading. */
     if (h2_is_over(m->h2) && h2_read(m->h2, &nothing, now_of(m), &m->heads, &e) == H2_FAILED)
         failed(m, &e);
