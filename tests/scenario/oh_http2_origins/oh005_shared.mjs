@@ -85,4 +85,28 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     equal((await Promise.all(all)).map((r) => r.body).join(), '0,1,2,3,4');
     equal(seen.filter((r) => r.on.n === 0).length, 5);
   });
+  await cases.check('an answer without a body may end by an empty DATA frame: nothing is reset', async () => {
+    await afresh();
+    const etag = ['etag', '"1"'], answers = {
+      length: (r) => head(r.id, [['content-length', '0']]),
+      none: (r) => head(r.id, [], false, '204'),
+      head: (r) => head(r.id, [['content-length', '7']]),
+      confirmed: (r) => ('if-none-match' in r.fields ? head(r.id, [etag], false, '304') : [head(r.id, [etag, ['cache-control', 'max-age=1']]), data(r.id, 'stored', false)]),
+      wrong: (r) => [head(r.id, [['content-length', '0']]), data(r.id, 'more')],
+    };
+    answer = (r) => r.on.send(answers[r.name](r)) ?? (r.name === 'wrong' || r.on.send(data(r.id, '')));
+    equal((await ask('/length')).status, 200);
+    equal((await ask('/none')).status, 204);
+    equal((await ask('/head', {}, { method: 'HEAD' })).status, 200);
+    equal((await ask('/confirmed')).body, 'stored');
+    await freshet.advance('30s');
+    equal((await ask('/confirmed')).body, 'stored');
+    await freshet.settle();
+    await soon(() => seen.length === 5);
+    equal(made.length, 1);
+    await ask('/wrong').catch(() => null);
+    await freshet.saying('GET test/wrong: the origin.s answer is malformed');
+    await soon(() => made[0].resets.length > 0);
+    equal(made[0].resets.join(), String(seen.at(-1).id));
+  });
 });
