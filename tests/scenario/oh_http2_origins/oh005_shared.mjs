@@ -3,7 +3,7 @@
 // scenarios F16
 import net from 'node:net';
 import { block, frame, preface, reset, settings, type, unblock } from '../h2.mjs';
-import { equal, scenario, soon } from '../lib.mjs';
+import { check, equal, request, scenario, soon } from '../lib.mjs';
 
 const head = (id, fields = [], end = false, status = '200') => frame(type.HEADERS, 4 | (end ? 1 : 0), id, block([[':status', status], ...fields]));
 const data = (id, text, end = true) => frame(type.DATA, end ? 1 : 0, id, text);
@@ -14,7 +14,7 @@ const made = [], seen = [];
 let mute = false, streams = 100, answer = null;
 const server = net.createServer({ noDelay: true }, (s) => {
   let text = Buffer.alloc(0), begun = false;
-  const me = { n: made.length, resets: [], goaway: null, ended: false, socket: s };
+  const me = { n: made.length, resets: [], ended: false, socket: s };
   made.push(me);
   s.on('error', () => {});
   s.on('close', () => { me.ended = true; });
@@ -33,7 +33,6 @@ const server = net.createServer({ noDelay: true }, (s) => {
       text = text.subarray(9 + bytes);
       if (kind === type.SETTINGS && !(flags & 1)) me.send(settings({}, 1));
       if (kind === type.RST_STREAM) me.resets.push(id);
-      if (kind === type.GOAWAY) me.goaway = payload.readUInt32BE(4);
       if (kind !== type.HEADERS) continue;
       const fields = Object.fromEntries(unblock(payload)), r = { id, name: fields[':path'].slice(1), on: me, method: fields[':method'], fields };
       seen.push(r);
@@ -103,10 +102,53 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     equal((await ask('/confirmed')).body, 'stored');
     await freshet.settle();
     await soon(() => seen.length === 5);
-    equal(made.length, 1);
+    equal(made.flatMap((c) => c.resets).length, 0);
     await ask('/wrong').catch(() => null);
     await freshet.saying('GET test/wrong: the origin.s answer is malformed');
-    await soon(() => made[0].resets.length > 0);
-    equal(made[0].resets.join(), String(seen.at(-1).id));
+    await soon(() => made.at(-1).resets.join() === String(seen.at(-1).id));
+  });
+  const bad = { fault: (id) => head(id, [['connection', 'close']], true), large: (id) => head(id, Array.from({ length: 400 }, (_, i) => [`x-${i}`, '1']), true), reset: (id) => reset(id, 2) };
+  for (const name of Object.keys(bad))
+    await cases.check(`one page that is always bad (${name}) ends nothing that goes on beside it`, async () => {
+      await afresh();
+      answer = hold;
+      const slow = ask('/slow');
+      await soon(() => held.length === 1);
+      answer = (r) => (r.name.startsWith('bad') ? r.on.send(bad[name](r.id)) : plain(r));
+      for (let i = 0; i < 300; i++) equal((await ask(`/bad${i}`, {}, { method: 'POST' })).status, 502);
+      equal((await ask('/page')).body, 'page');
+      plain(held[0]);
+      equal((await slow).body, 'slow');
+      check(made.length > 1 && made.length < 12, `${made.length} connections`);
+      await soon(() => made[0].ended);
+      equal((await freshet.gauges()).origin_http2_errors_total, 0);
+    });
+  await cases.check('visitors who leave reset no more than a hundred streams of one connection', async () => {
+    await afresh();
+    answer = hold;
+    for (let i = 0; i < 130; i++) {
+      const c = connect();
+      await c.send(`POST /${i} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n`);
+      await soon(() => held.length === i + 1);
+      c.close();
+      await freshet.until('fetches', '==', 0);
+    }
+    await soon(() => made.length === 2 && made[1].resets.length === 30);
+    equal(made[0].resets.length, 100);
+    await soon(() => made[0].ended);
+  });
+  await cases.check('a POST takes no connection whose end is here already', async () => {
+    await afresh();
+    equal((await ask('/page')).body, 'page');
+    const c = connect();
+    await c.send(request('/first'));
+    await c.answers(1);
+    await freshet.settle();
+    await freshet.stopped(async () => {
+      await c.send('POST /post HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n');
+      await new Promise((r) => made[0].socket.end(r));
+    });
+    equal((await c.answers(2)).at(-1).body, 'post');
+    c.close();
   });
 });
