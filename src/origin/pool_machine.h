@@ -31,7 +31,7 @@ struct pool_entry {
     struct origin *origin;
     struct list idle; /* connections, the latest used first */
     size_t idle_n, owned_n;
-    uint64_t made; /* connections so far */
+    uint64_t made;         /* connections so far */
     struct list shared;    /* connections that speak HTTP/2 and may get lanes, the oldest first */
     struct ticket *leader; /* for whose connection others wait; NULL: none */
     struct list joined;    /* tickets that wait for it */
