@@ -83,7 +83,8 @@ struct connection *share_take(struct ticket *t);
 /* A connection that speaks HTTP/2 is ready: gives it to the ticket that it was made for, and to those that
  * joined. */
 void share_add(struct ticket *t, struct connection *c);
-/* The ticket is over, or has a connection of its own: who joined it goes on. `why`: it has failed. */
+/* The ticket is over, or has a connection of its own: who joined it goes on. `why`: it has failed, and
+ * so have those of them that would have tried no longer and in no other way. */
 void share_leave(struct ticket *t, enum reason why);
 /* A shared connection has room: those that joined get it, from the loop. */
 void share_wake(struct pool_entry *e);

@@ -119,16 +119,32 @@ void share_add(struct ticket *t, struct connection *c)
     t->ready(t, lane);
 }
 
+/* Would the ticket have failed where this one has? */
+static bool shares_fate(const struct ticket *t, const struct ticket *failed)
+{
+    return t->retry_ms <= failed->retry_ms && t->http2 == failed->http2 &&
+           t->connect_timeout_ms == failed->connect_timeout_ms;
+}
+
+static void fail_with(struct pool_entry *e, const struct ticket *failed, enum reason why)
+{
+    e->left_why = why;
+    LIST_EACH_SAFE(l, &e->joined) {
+        if (!shares_fate(CONTAINER_OF(l, struct ticket, link), failed))
+            continue;
+        link_remove(l);
+        list_push_back(&e->left, l);
+    }
+}
+
 void share_leave(struct ticket *t, enum reason why)
 {
     struct pool_entry *e = t->entry;
     if (e->leader != t)
         return;
     e->leader = NULL;
-    if (why != REASON_NONE) {
-        e->left_why = why;
-        list_move_all(&e->left, &e->joined);
-    }
+    if (why != REASON_NONE)
+        fail_with(e, t, why);
     serve_later(e);
 }
 
