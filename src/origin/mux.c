@@ -11,8 +11,9 @@
 #define ARENA_BYTES 2048
 /* A connection that was silent for so long is asked for a sign of life with the next request, and when a
  * holder loses patience. It is given up when none comes in time: its way may be cut without a word. */
-#define SILENT_MS ((int64_t)10000)
-#define SIGN_MS   ((int64_t)5000)
+#define SILENT_MS    ((int64_t)10000)
+#define SIGN_MS      ((int64_t)5000)
+#define SIGN_LONG_MS ((int64_t)15000) /* with a request that has just come: nobody has lost patience yet */
 /* So many streams are reset on one connection: origins take more for an attack (CVE-2023-44487). */
 #define RESETS_MOST 100
 
@@ -256,16 +257,23 @@ static void end(struct mux *m, int status, const char *text)
 
 static void no_sign(struct timer *t)
 {
-    end(CONTAINER_OF(t, struct mux, sign), UV_ETIMEDOUT, "it does not answer");
+    struct mux *m = CONTAINER_OF(t, struct mux, sign);
+    char held[LOG_HELD_MAX] = "";
+    struct origin *o = m->c->entry->origin;
+    if (log_valve_opens(&o->http2_said, now_of(m), held))
+        log_warning(pool_of(m)->log, "origin",
+                    "%.*s: an HTTP/2 connection gives no sign of life, not even to PING; it ends%s",
+                    STR_ARG(o->name), held);
+    end(m, UV_ETIMEDOUT, "it does not answer");
 }
 
 /* Is anybody there? */
-static void look_for_life(struct mux *m)
+static void look_for_life(struct mux *m, int64_t patience_ms)
 {
     if (!m->h2 || timer_is_running(&m->sign) || now_of(m) - m->heard_ms < SILENT_MS)
         return;
     h2_ping(m->h2);
-    timer_start(pool_of(m)->loop, &m->sign, SIGN_MS, no_sign);
+    timer_start(pool_of(m)->loop, &m->sign, patience_ms, no_sign);
     work_later(m);
 }
 
@@ -572,7 +580,7 @@ struct connection *mux_begin(struct mux *m)
         m->retired = true;
     timer_stop(pool_of(m)->loop, &m->c->idle);
     count(pool_of(m)->counters, COUNTER_ORIGIN_HTTP2_REQUESTS);
-    look_for_life(m);
+    look_for_life(m, SIGN_LONG_MS);
     return &l->c;
 }
 
@@ -601,7 +609,7 @@ void lane_end(struct lane *l, bool is_whole)
         h2_close(m->h2, &l->stream, H2_CANCEL);
     }
     if (!is_whole)
-        look_for_life(m);
+        look_for_life(m, SIGN_MS);
     work_later(m);
     if (m->lanes_n)
         return;
