@@ -98,10 +98,22 @@ void h2_fail(struct h2 *c, enum h2_code code, const char *text)
     h2_break(c, code, text);
 }
 
+/* What many requests of ours may bring about together, if the server has a bad page, does not end all that
+ * goes on beside them. It is bounded, since no stream begins any more. */
+static bool is_borne(const struct h2 *c, enum h2_glitch what)
+{
+    return c->is_client && (what == H2_GLITCH_RESET_BY_US || what == H2_GLITCH_RESET_BY_CLIENT ||
+                            what == H2_GLITCH_LARGE_HEAD);
+}
+
 bool h2_count(struct h2 *c, enum h2_glitch what)
 {
     if (h2_calm_count(&c->calm, what, c->now_ms))
         return true;
+    if (is_borne(c, what)) {
+        c->is_worn = true;
+        return true;
+    }
     h2_break(c, H2_ENHANCE_YOUR_CALM, h2_calm_text(what));
     return false;
 }

@@ -129,7 +129,8 @@ struct h2 *h2_new_client(const struct h2_limits *limits);
 bool h2_is_known(const struct h2 *c);
 /* Returns how many more streams may begin now. 0 for ever: h2_is_closing. */
 size_t h2_room(const struct h2 *c);
-/* Will none begin any more: was GOAWAY received or put, or has it failed, or are the identifiers used up? */
+/* Will none begin any more: was GOAWAY received or put, or has it failed, or are the identifiers used up, or
+ * were there too many streams that were reset, or heads over a limit? */
 bool h2_is_closing(const struct h2 *c);
 /* Begins a stream; there is room. At once h2_put_block with its head follows. `is_head`: the method is HEAD,
  * so its answer has no body. */

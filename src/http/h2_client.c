@@ -27,7 +27,7 @@ bool h2_is_known(const struct h2 *c)
 
 bool h2_is_closing(const struct h2 *c)
 {
-    return c->life != H2_OPEN || c->is_left || c->last_id >= H2_WINDOW_MOST - 1;
+    return c->life != H2_OPEN || c->is_left || c->is_worn || c->last_id >= H2_WINDOW_MOST - 1;
 }
 
 size_t h2_room(const struct h2 *c)

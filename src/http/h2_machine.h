@@ -58,6 +58,7 @@ struct h2 {
     uint8_t life; /* enum h2_life */
     bool is_client;
     bool is_left;          /* of a client: GOAWAY came */
+    bool is_worn;          /* of a client: it bore so much that it begins no more streams */
     bool leaves_some;      /* streams above left_id are still to be told of */
     uint32_t left_id;      /* the last stream that the server may have done something with */
     uint32_t peer_streams; /* SETTINGS_MAX_CONCURRENT_STREAMS */

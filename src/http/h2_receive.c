@@ -166,6 +166,8 @@ static enum h2_event_kind decode(struct h2 *c, struct str block, enum h2_head_ki
         return h2_break(c, H2_ENHANCE_YOUR_CALM, *text);
     if (cost.is_over && !h2_count(c, H2_GLITCH_LARGE_HEAD))
         return H2_FAILED;
+    if (cost.is_over && c->is_worn && kind == H2_HEAD_DROPPED) /* of streams that are gone there is no end */
+        return h2_break(c, H2_ENHANCE_YOUR_CALM, h2_calm_text(H2_GLITCH_LARGE_HEAD));
     for (unsigned i = 0; i < cost.size_changes; i++)
         if (!h2_count(c, H2_GLITCH_TABLE_SIZE))
             return H2_FAILED;

@@ -276,6 +276,7 @@ static void win(struct ticket *t, struct connection *c)
     link_remove(&c->link);
     c->ctx = NULL;
     c->made_ms = now_of(e);
+    c->number = ++e->made;
     connect_cancel(t);
     CHECK(list_is_empty(&t->attempts));
     pool_finish(t);

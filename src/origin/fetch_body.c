@@ -77,7 +77,7 @@ size_t fetch_on_space(struct connection *c, char **p)
         return HEAD_READ; /* a tunnel takes so much of what came with its 101 */
     }
     CHECK(f->step == FETCH_BODY);
-    if (f->paused)
+    if (f->paused || !f->body)
         return 0;
     if (f->decode) {
         /* Little at a time, since it may become a thousand times as much. */
@@ -147,6 +147,15 @@ static bool add_content(struct fetch *f, struct str data)
         }
 }
 
+void fetch_no_more(struct fetch *f)
+{
+    f->step = FETCH_BODY;
+    if (!f->connection->lane)
+        fetch_body_ended(f);
+    else
+        fetch_set_timer(f); /* `ended` follows, perhaps at once */
+}
+
 void fetch_body_ended(struct fetch *f)
 {
     if (f->decode && !decode_is_whole(f->decode))
@@ -168,6 +177,8 @@ static uint64_t window_bytes(const struct fetch *f)
 static void throttle(struct fetch *f)
 {
     uint64_t slowest = object_slowest(f->object), length = body_length(f->body);
+    if (!f->body)
+        return;
     CHECK(f->step == FETCH_BODY && !f->store && object_is_closed(f->object));
     if (slowest == UINT64_MAX) {
         /* The body is not stored, has no reader, and nobody may join it. Readers that leave send a notice;
@@ -266,7 +277,7 @@ static void take_rest(struct fetch *f, size_t head_bytes)
     f->in.n = 0; /* the bytes stay until the buffer is used again */
     if (f->framing.kind == FRAMING_NONE || (f->framing.kind == FRAMING_LENGTH && f->left == 0)) {
         f->keep_alive &= rest.n == 0;
-        fetch_body_ended(f);
+        fetch_no_more(f);
         return;
     }
     if (f->framing.kind == FRAMING_CHUNKED) {

@@ -106,7 +106,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     rule_unref(v.rule);
     f->keep_alive &= f->got.n == head_bytes;
     f->in.n = 0;
-    fetch_complete(f);
+    fetch_no_more(f);
 }
 
 static bool may_stand_in(struct fetch *f, struct object *o)

@@ -254,6 +254,8 @@ void fetch_want_codings(struct fetch *f);
 /* Returns how many bytes the object's body will have, for an answer with a length: a stored part and the rest
  * together. */
 uint64_t fetch_whole_length(const struct fetch *f);
+/* The answer has no more bytes: ends the fetch, on a lane when that has ended as well. */
+void fetch_no_more(struct fetch *f);
 /* A body that ends with its connection has ended cleanly. Ends the fetch. */
 void fetch_body_ended(struct fetch *f);
 /* Goes from HEAD to BODY, after fetch_settle: gives the object its head, and takes what stands in `got`

@@ -11,8 +11,11 @@
 #define ARENA_BYTES 2048
 /* A connection that was silent for so long is asked for a sign of life with the next request, and when a
  * holder loses patience. It is given up when none comes in time: its way may be cut without a word. */
-#define SILENT_MS ((int64_t)10000)
-#define SIGN_MS   ((int64_t)5000)
+#define SILENT_MS    ((int64_t)10000)
+#define SIGN_MS      ((int64_t)5000)
+#define SIGN_LONG_MS ((int64_t)15000) /* with a request that has just come: nobody has lost patience yet */
+/* So many streams are reset on one connection: origins take more for an attack (CVE-2023-44487). */
+#define RESETS_MOST 100
 
 struct mux {
     struct connection *c;
@@ -29,6 +32,8 @@ struct mux {
     bool alone;   /* one lane only */
     bool retired; /* no more lanes */
     bool served;  /* an answer came */
+    unsigned resets;
+    uint64_t writes; /* how often `next` went */
     int64_t heard_ms;
     struct timer sign; /* runs while a sign of life is awaited */
 };
@@ -188,6 +193,20 @@ static void say_broken(struct mux *m, const char *text, const char *so)
                     text, so, held);
 }
 
+/* Notes which requests have not even been begun to be sent, and may be sent elsewhere whatever they are.
+ * Returns whether there are any: then no byte goes any more. */
+static bool keep_back(struct mux *m)
+{
+    bool some = false;
+    LIST_EACH(i, &m->lanes) {
+        struct lane *lane = CONTAINER_OF(i, struct lane, link);
+        bool waits = lane->asked && lane->asked_at == m->writes && !lane->has_end;
+        lane->c.unprocessed |= waits;
+        some |= waits;
+    }
+    return some;
+}
+
 /* Sends what is left to say, if the way is free. */
 static void say_last(struct mux *m)
 {
@@ -210,12 +229,14 @@ static void end(struct mux *m, int status, const char *text)
         return;
     timer_stop(pool_of(m)->loop, &m->sign);
     pool_unshare(c);
+    bool kept_back = keep_back(m);
     LIST_EACH(i, &m->lanes) {
         struct lane *lane = CONTAINER_OF(i, struct lane, link);
         if (lane->stream)
             h2_close(m->h2, &lane->stream, H2_CANCEL);
     }
-    say_last(m);
+    if (!kept_back)
+        say_last(m);
     h2_free(m->h2);
     m->h2 = NULL;
     if (m->known) {
@@ -236,16 +257,23 @@ static void end(struct mux *m, int status, const char *text)
 
 static void no_sign(struct timer *t)
 {
-    end(CONTAINER_OF(t, struct mux, sign), UV_ETIMEDOUT, "it does not answer");
+    struct mux *m = CONTAINER_OF(t, struct mux, sign);
+    char held[LOG_HELD_MAX] = "";
+    struct origin *o = m->c->entry->origin;
+    if (log_valve_opens(&o->http2_said, now_of(m), held))
+        log_warning(pool_of(m)->log, "origin",
+                    "%.*s: an HTTP/2 connection gives no sign of life, not even to PING; it ends%s",
+                    STR_ARG(o->name), held);
+    end(m, UV_ETIMEDOUT, "it does not answer");
 }
 
 /* Is anybody there? */
-static void look_for_life(struct mux *m)
+static void look_for_life(struct mux *m, int64_t patience_ms)
 {
     if (!m->h2 || timer_is_running(&m->sign) || now_of(m) - m->heard_ms < SILENT_MS)
         return;
     h2_ping(m->h2);
-    timer_start(pool_of(m)->loop, &m->sign, SIGN_MS, no_sign);
+    timer_start(pool_of(m)->loop, &m->sign, patience_ms, no_sign);
     work_later(m);
 }
 
@@ -311,6 +339,7 @@ static void send_all(struct mux *m)
         buf_fini(&m->out);
         m->out = m->next;
         m->next = BUF_INIT;
+        m->writes++;
         struct iovec iov = { m->out.p, m->out.n };
         if (stream_write(&m->c->stream, &iov, 1) == STREAM_BROKEN)
             break; /* `ended` follows */
@@ -335,6 +364,8 @@ static void work(struct letter *letter)
     if (!m->h2)
         return;
     send_all(m);
+    if (mux_room(m) > 0)
+        share_wake(m->c->entry);
     /* Our own patience may have ended outside of a reading. */
     if (h2_is_over(m->h2) && h2_read(m->h2, &nothing, now_of(m), &m->heads, &e) == H2_FAILED)
         failed(m, &e);
@@ -387,9 +418,17 @@ static void on_body(struct lane *l, const struct h2_event *e)
         tell_end(l);
 }
 
+static void note_reset(struct mux *m)
+{
+    if (++m->resets == RESETS_MOST)
+        mux_retire(m);
+}
+
 static void on_reset(struct lane *l, const struct h2_event *e)
 {
     bool was_whole = l->has_end;
+    if (e->by_us)
+        note_reset(l->mux);
     l->c.unprocessed = e->is_unprocessed;
     l->c.wants_http1 = e->code == H2_HTTP_1_1_REQUIRED;
     cut(l, UV_ECONNRESET);
@@ -506,6 +545,8 @@ size_t mux_room(const struct mux *m)
 {
     if (!m->h2 || !m->known || m->retired || (m->alone && m->lanes_n))
         return 0;
+    if (m->next.n >= OUT_BYTES) /* the origin takes nothing */
+        return 0;
     return h2_room(m->h2);
 }
 
@@ -539,7 +580,7 @@ struct connection *mux_begin(struct mux *m)
         m->retired = true;
     timer_stop(pool_of(m)->loop, &m->c->idle);
     count(pool_of(m)->counters, COUNTER_ORIGIN_HTTP2_REQUESTS);
-    look_for_life(m);
+    look_for_life(m, SIGN_LONG_MS);
     return &l->c;
 }
 
@@ -562,10 +603,13 @@ void lane_end(struct lane *l, bool is_whole)
         return;
     link_remove(&l->link);
     m->lanes_n--;
-    if (l->stream)
+    if (l->stream) {
+        if (!l->has_end)
+            note_reset(m);
         h2_close(m->h2, &l->stream, H2_CANCEL);
+    }
     if (!is_whole)
-        look_for_life(m);
+        look_for_life(m, SIGN_MS);
     work_later(m);
     if (m->lanes_n)
         return;
@@ -589,6 +633,8 @@ void lane_ask(struct lane *l, struct str block, bool is_head, bool last)
     }
     l->stream = h2_begin(m->h2, is_head);
     h2_set_owner(l->stream, l);
+    l->asked = true;
+    l->asked_at = m->writes;
     h2_put_block(m->h2, l->stream, &block, 1, last, &m->next);
     work_later(m);
 }

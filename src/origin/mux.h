@@ -23,7 +23,9 @@ struct lane {
     struct link link;         /* in mux->lanes */
     struct letter letter;     /* what it has to tell is told from the loop; or it is freed */
     bool letter_due;
-    bool over; /* it has no holder any more */
+    bool over;  /* it has no holder any more */
+    bool asked; /* the head of the request was put, among what the connection's write number asked_at has */
+    uint64_t asked_at;
     /* the answer */
     struct buf in; /* bytes that the holder has not taken: those from `taken` on */
     size_t taken;

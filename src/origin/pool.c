@@ -595,6 +595,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     list_init(&t->attempts);
     t->entry = e;
     t->fresh = fresh;
+    t->made_before = e->made;
     t->connect_timeout_ms = site->connect_timeout;
     if (need_not_wait(e, t) && take_place(e)) {
         *c = fresh ? NULL : take_idle(e, t);

@@ -61,6 +61,7 @@ struct connection {
     bool personal;           /* it carried a log-in for the connection: it never goes to another client */
     struct address to;
     int64_t made_ms;  /* monotonic */
+    uint64_t number;  /* the how manieth of this worker to the origin */
     uint64_t trust;   /* with TLS: outgoing_number of how the origin was believed */
     bool reused;      /* it has served a request before */
     bool counted;     /* in origin->in_use */
@@ -86,7 +87,8 @@ struct ticket {
     struct link link; /* among tickets of its state */
     struct pool_entry *entry;
     struct list attempts; /* connections being made */
-    bool fresh;           /* wants no idle connection */
+    bool fresh;           /* wants no idle connection, and of shared ones: */
+    uint64_t made_before; /* none up to this number */
     /* Set by the asker: it waits behind all others, and gives way to them when the queue is full. */
     bool low;
     bool plain;              /* Set by the asker: it must be HTTP/1.1. */

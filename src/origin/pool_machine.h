@@ -31,6 +31,7 @@ struct pool_entry {
     struct origin *origin;
     struct list idle; /* connections, the latest used first */
     size_t idle_n, owned_n;
+    uint64_t made;         /* connections so far */
     struct list shared;    /* connections that speak HTTP/2 and may get lanes, the oldest first */
     struct ticket *leader; /* for whose connection others wait; NULL: none */
     struct list joined;    /* tickets that wait for it */
@@ -82,8 +83,11 @@ struct connection *share_take(struct ticket *t);
 /* A connection that speaks HTTP/2 is ready: gives it to the ticket that it was made for, and to those that
  * joined. */
 void share_add(struct ticket *t, struct connection *c);
-/* The ticket is over, or has a connection of its own: who joined it goes on. `why`: it has failed. */
+/* The ticket is over, or has a connection of its own: who joined it goes on. `why`: it has failed, and
+ * so have those of them that would have tried no longer and in no other way. */
 void share_leave(struct ticket *t, enum reason why);
+/* A shared connection has room: those that joined get it, from the loop. */
+void share_wake(struct pool_entry *e);
 /* Those that joined go on; from the loop. */
 void share_serve(struct pool_entry *e);
 /* Takes a connection out of those that get lanes. */

@@ -171,9 +171,10 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     await freshet.advance('12s');
     const before = connections, r = ask('/page');
     await freshet.until('fetches', '==', 1);
-    await freshet.advance('7s');
+    await freshet.advance('16s');
     await soon(() => connections > before);
     equal((await r).body, 'page page');
     for (const s of live) s.resume();
+    await freshet.saying('an HTTP/2 connection gives no sign of life');
   });
 });
