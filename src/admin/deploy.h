@@ -1,7 +1,7 @@
 /*
  * POST /api/v1/deploy: a deploy (deploy/deploy.h) as a request that waits for it. The body's JSON says what
  * is wanted; the answer comes when the deploy is live, or says why nothing has changed. When the client
- * leaves before, the deploy is given up. On the worker with the admin listener. /
+ * leaves before, the deploy is given up. On the worker with the admin listener.
  */
 #ifndef ADMIN_DEPLOY_H
 #define ADMIN_DEPLOY_H

@@ -251,27 +251,24 @@ void coded_attach_poured(struct object *o, enum coding coding, int level, struct
     attach(o, coding, level, false, true, body);
 }
 
-void coded_keep_own(struct object *o, enum coding coding, struct str etag, struct body **body)
+/* The origin's, with its tag. */
+static void attach_own(struct object *o, enum coding coding, struct str etag, struct body **body)
 {
-    struct codings *all = codings_made(o);
+    struct codings *all = codings_of(o);
     size_t at = place_of(coding);
-    CHECK(object_state(o) == OBJECT_HEAD && o->stored);
-    atomic_store_explicit(&all->state[at], CODED_BUSY, memory_order_relaxed); /* nobody else looks yet */
     struct response *r =
         response_of_coding(&object_cache(o)->memory, o->response, accept_codings[coding], etag);
     publish(o, all, at, coded_new(o, coding, CODED_OWN, true, r, body));
     set_state(all, at, CODED_FINAL);
 }
 
-/* The bytes are the same, so their tag is. */
-static void inherit_own(struct object *o, enum coding coding, const struct coded *x, struct body **body)
+void coded_keep_own(struct object *o, enum coding coding, struct str etag, struct body **body)
 {
-    struct codings *all = codings_of(o);
-    size_t at = place_of(coding);
-    struct response *r = response_of_coding(&object_cache(o)->memory, o->response, accept_codings[coding],
-                                            response_value(x->response, FIELD_ETAG));
-    publish(o, all, at, coded_new(o, coding, CODED_OWN, true, r, body));
-    set_state(all, at, CODED_FINAL);
+    struct codings *all = codings_made(o);
+    CHECK(object_state(o) == OBJECT_HEAD && o->stored);
+    /* nobody else looks yet */
+    atomic_store_explicit(&all->state[place_of(coding)], CODED_BUSY, memory_order_relaxed);
+    attach_own(o, coding, etag, body);
 }
 
 void coded_inherit(struct object *o, const struct object *from)
@@ -289,7 +286,7 @@ void coded_inherit(struct object *o, const struct object *from)
         if (!body)
             coded_give_up(o, c, true);
         else if (x->level == CODED_OWN)
-            inherit_own(o, c, x, &body);
+            attach_own(o, c, response_value(x->response, FIELD_ETAG), &body);
         else
             attach(o, c, x->level, x->is_best, x->response->etag_is_weak, &body);
     }

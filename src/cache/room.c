@@ -98,3 +98,15 @@ bool room_keeps(struct cache *c, size_t has, size_t more)
 {
     return is_room_left(c, (int64_t)has, (int64_t)more) && room_make(c, more);
 }
+
+size_t room_append(struct cache *c, struct body *b, struct str data)
+{
+    size_t taken = 0;
+    while (taken < data.n) {
+        size_t room, cost = body_next_cost(b);
+        if ((cost && !room_keeps(c, body_charged(b), cost)) || !body_room(b, &room))
+            break;
+        taken += body_append(b, str_first(str_from_index(data, taken), room));
+    }
+    return taken;
+}

@@ -7,6 +7,7 @@
 #define CACHE_ROOM_H
 
 #include "cache/cache.h"
+#include "store/body.h"
 
 /* Evicts until `bytes` more fit into the budget. false: they do not fit, and nothing more can be evicted, or
  * a call's limit was reached. While idle memory between pages is being moved together, it evicts no more than
@@ -22,6 +23,9 @@ bool room_is_short(const struct cache *c);
  * It is false when others pin too much, for a large response sooner than for a small one
  * (docs/decisions/038). Any thread; the caller holds no lock. */
 bool room_keeps(struct cache *c, size_t has, size_t more);
+/* Appends to a body that is to be stored, while room_keeps lets each of its blocks be. Returns how many bytes;
+ * fewer: there is no room, or no memory. */
+size_t room_append(struct cache *c, struct body *b, struct str data);
 
 /* Moves pages of memory together, in so many steps of some ten microseconds. Does nothing while another
  * thread does it. Any thread; the caller holds no lock. */

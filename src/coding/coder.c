@@ -217,8 +217,9 @@ void coder_want(struct coder *k, struct object *o, enum coding coding, int level
 {
     if (!k || !o->body || body_distance(o->body))
         return;
-    /* A pour that is not over yet becomes it. */
-    if ((object_pours(o) >> coding & 1) || !coded_claim(o, coding, best))
+    /* It is there, or being made, as hits find that come meanwhile. A pour that is not over yet becomes it. */
+    if ((!best && (coded_all(o) >> coding & 1)) || (object_pours(o) >> coding & 1) ||
+        !coded_claim(o, coding, best))
         return;
     struct job *j = mem_alloc(sizeof(*j));
     *j = (struct job){ .object = object_ref(o), .coding = coding, .level = encode_level(coding, level) };

@@ -1,7 +1,5 @@
 #include "coding/pour.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 #include "cache/coded.h"
 #include "cache/room.h"
@@ -101,19 +99,11 @@ static void pass(struct pour *p)
 /* false: no memory. */
 static bool put(struct pour *p, struct str data)
 {
-    while (data.n) {
-        size_t n, cost = p->passing ? 0 : body_next_cost(p->made);
-        if (cost && !room_keeps(p->ps->cache, body_charged(p->made), cost))
-            pass(p);
-        char *to = body_room(p->made, &n);
-        if (!to)
-            return false;
-        n = n < data.n ? n : data.n;
-        memcpy(to, data.p, n);
-        body_commit(p->made, n);
-        data = str_from_index(data, n);
-    }
-    return true;
+    if (!p->passing)
+        data = str_from_index(data, room_append(p->ps->cache, p->made, data));
+    if (data.n && !p->passing)
+        pass(p);
+    return body_append(p->made, data) == data.n;
 }
 
 static bool encode_piece(struct pour *p, struct str in, bool last)
@@ -254,10 +244,12 @@ static bool follow_readers(struct pour *p, bool *behind)
 /* Once there are bytes, or it is known that there are none. */
 static bool begin(struct pour *p, uint64_t there, bool whole)
 {
-    p->is_exact = whole && there <= ENCODE_STREAM_WINDOW && encode_is_exact(p->plan.coding, p->plan.level);
+    const struct pour_plan *plan = &p->plan;
+    bool fits = whole && there <= ENCODE_STREAM_WINDOW;
+    p->is_exact = fits && encode_is_exact(plan->coding, plan->level);
     p->flushes = !whole;
-    p->encode = whole && there <= ENCODE_STREAM_WINDOW ? encode_new(p->plan.coding, p->plan.level, there)
-                                                       : encode_new_stream(p->plan.coding, p->plan.level);
+    p->encode =
+        fits ? encode_new(plan->coding, plan->level, there) : encode_new_stream(plan->coding, plan->level);
     return p->encode != NULL;
 }
 

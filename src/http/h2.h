@@ -8,7 +8,7 @@
  * One thread at a time. Events point into the input and into the caller's arena. A stream belongs to the
  * connection; the caller may use it from its H2_HEAD until it calls h2_close, or gets H2_RESET for it. All
  * that is to be sent goes to buffers of the caller's: what a function appends there must be sent in that
- * order. /
+ * order.
  */
 #ifndef HTTP_H2_H
 #define HTTP_H2_H

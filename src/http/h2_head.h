@@ -2,7 +2,7 @@
  * Header blocks (RFC 9113 §8): decompressed by nghttp2's inflater (RFC 7541; docs/decisions/071), checked,
  * and handed out as the head of a request or of an answer, as http/head has it for HTTP/1.1. It is as strict:
  * what the HTTP/1.1 parser refuses in a name, a value, a target or a length is refused here, and nothing
- * reaches an origin that would read as two messages there. Pure; one thread at a time. /
+ * reaches an origin that would read as two messages there. Pure; one thread at a time.
  */
 #ifndef HTTP_H2_HEAD_H
 #define HTTP_H2_HEAD_H

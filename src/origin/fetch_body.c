@@ -176,9 +176,9 @@ static uint64_t window_bytes(const struct fetch *f)
  * more than a window behind. */
 static void throttle(struct fetch *f)
 {
-    uint64_t slowest = object_slowest(f->object), length = body_length(f->body);
-    if (!f->body)
+    if (!f->body) /* of a lane, whose end is waited for */
         return;
+    uint64_t slowest = object_slowest(f->object), length = body_length(f->body);
     CHECK(f->step == FETCH_BODY && !f->store && object_is_closed(f->object));
     if (slowest == UINT64_MAX) {
         /* The body is not stored, has no reader, and nobody may join it. Readers that leave send a notice;

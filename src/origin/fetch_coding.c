@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "base/check.h"
 #include "cache/coded.h"
 #include "cache/room.h"
@@ -82,19 +80,8 @@ void fetch_keep_coded(struct fetch *f, struct str data)
         drop_own(f);
         return;
     }
-    while (data.n) {
-        size_t room, cost = body_next_cost(f->own);
-        char *to =
-            !cost || room_keeps(f->f->cache, body_charged(f->own), cost) ? body_room(f->own, &room) : NULL;
-        if (!to) {
-            drop_own(f);
-            return;
-        }
-        struct str piece = str_first(data, room);
-        memcpy(to, piece.p, piece.n);
-        body_commit(f->own, piece.n);
-        data = str_from_index(data, piece.n);
-    }
+    if (room_append(f->f->cache, f->own, data) < data.n)
+        drop_own(f);
 }
 
 void fetch_attach_own(struct fetch *f)
@@ -123,15 +110,14 @@ void fetch_begin_pours(struct fetch *f)
     struct pours *pours = coder_pours(f->f->cache->coder);
     /* One whose length is known is no stream: its visitors get it as it comes, and a coding with a strong
      * ETag is made when it is whole. A coded stream would have to be flushed wherever its origin stalls. */
-    if (!f->store || !o->response->has_codings || !f->body || !pours || has_length(f))
+    if (!f->store || !o->response->has_codings || !f->body || !pours || has_length(f) ||
+        overload_step(f->f->overload) >= OVERLOAD_SAVE)
         return;
     struct pour_plan plan = { .from = o,
                               .body = f->body,
                               .least = (uint64_t)site->compress_least,
                               .most = (uint64_t)site->compress_most,
                               .window_bytes = (uint64_t)site->window_bytes };
-    if (overload_step(f->f->overload) >= OVERLOAD_SAVE)
-        return;
     unsigned wishes = object_wishes(o);
     for (enum coding c = CODING_GZIP; c < CODINGS; c++) {
         plan.coding = c;

@@ -277,10 +277,11 @@ static void look_for_life(struct mux *m, int64_t patience_ms)
     work_later(m);
 }
 
-/* Closes it when nobody needs it. */
+/* Closes it when nobody needs it, or can have it: an origin that permits no more requests would collect idle
+ * ones. */
 static void close_unused(struct mux *m)
 {
-    if (!m->h2 || !m->known || m->lanes_n || !(m->retired || h2_is_closing(m->h2)))
+    if (!m->h2 || !m->known || m->lanes_n || !(m->retired || h2_room(m->h2) == 0))
         return;
     h2_drain_now(m->h2);
     end(m, UV_ECONNRESET, NULL);

@@ -45,7 +45,7 @@ struct pool_entry;
  * A connection to an origin. `user` and `ctx` are the holder's; NULL while it is idle. What a holder has may
  * also be a lane: one stream of a connection that speaks HTTP/2, which many share (origin/mux.h). On a
  * connection heads are bytes among others. On a lane they are told apart, and the bytes are those of the
- * bodies alone; it ends with status 0 when the answer is whole. /
+ * bodies alone; it ends with status 0 when the answer is whole.
  */
 struct connection {
     struct stream stream; /* not used in a lane */

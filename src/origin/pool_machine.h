@@ -68,8 +68,8 @@ extern const struct stream_notices pool_notices;
 void pool_finish(struct ticket *t);
 /* Ends a ticket that has a place: it fails, and the place is free. */
 void pool_give_up(struct ticket *t, enum reason why);
-/* Is the connection not to get new requests: too old, or its origin was believed otherwise when it was made?
- * */
+/* Is the connection not to get new requests: too old, or was its origin believed otherwise when it was
+ * made? */
 bool pool_is_too_old(const struct connection *c);
 
 /* ---- share.c ---- */

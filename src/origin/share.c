@@ -1,7 +1,7 @@
 /*
  * Connections that many requests share (HTTP/2): which one a request gets, and requests that wait for one
  * that is being made. A crowd that comes to an origin without a connection makes one: its first ticket leads,
- * the others join. When the origin chooses HTTP/1.1 each connects for itself. /
+ * the others join. When the origin chooses HTTP/1.1 each connects for itself.
  */
 #include "origin/mux.h"
 #include "origin/pool_machine.h"
