@@ -23,8 +23,8 @@ bool room_is_short(const struct cache *c);
  * It is false when others pin too much, for a large response sooner than for a small one
  * (docs/decisions/038). Any thread; the caller holds no lock. */
 bool room_keeps(struct cache *c, size_t has, size_t more);
-/* Appends to a body that is to be stored, while room_keeps lets each of its blocks be. Returns how many bytes;
- * fewer: there is no room, or no memory. */
+/* Appends to a body that is to be stored, while room_keeps lets each of its blocks be. Returns how many
+ * bytes; fewer: there is no room, or no memory. */
 size_t room_append(struct cache *c, struct body *b, struct str data);
 
 /* Moves pages of memory together, in so many steps of some ten microseconds. Does nothing while another

@@ -217,7 +217,7 @@ void coder_want(struct coder *k, struct object *o, enum coding coding, int level
 {
     if (!k || !o->body || body_distance(o->body))
         return;
-    /* It is there, or being made, as hits find that come meanwhile. A pour that is not over yet becomes it. */
+    /* It is there or being made, as hits find that come meanwhile. A pour that is not over becomes it. */
     if ((!best && (coded_all(o) >> coding & 1)) || (object_pours(o) >> coding & 1) ||
         !coded_claim(o, coding, best))
         return;

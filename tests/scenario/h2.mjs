@@ -1,7 +1,7 @@
 // What scenarios with HTTP/2 are made of: a client that writes frames as it likes and reads what comes, and the language of the rows in
 // tests/conformance/h2.txt, which says what they mean.
 import fs from 'node:fs';
-import { Raw, soon } from './lib.mjs';
+import { Raw, equal, soon } from './lib.mjs';
 
 const source = new URL('../../', import.meta.url);
 
@@ -48,6 +48,10 @@ export function head(path = '/', fields = {}, { method = 'GET', scheme = 'http',
   return block([[':method', method], [':scheme', scheme], [':path', path], [':authority', authority], ...more,
     ...(Array.isArray(fields) ? fields : Object.entries(fields))]);
 }
+
+// Frames of an answer.
+export const answer_head = (id, fields = [], end = false, status = '200') => frame(type.HEADERS, 4 | (end ? 1 : 0), id, block([[':status', status], ...fields]));
+export const answer_data = (id, text, end = true) => frame(type.DATA, end ? 1 : 0, id, text);
 
 export const settings = (values = {}, flags = 0) => frame(type.SETTINGS, flags, 0,
   Buffer.concat(Object.entries(values).flatMap(([id, v]) => [number(id, 2), number(v, 4)])));
@@ -122,6 +126,30 @@ export function unblock(b) {
   return out;
 }
 
+// Calls each(type, flags, id, payload) for each whole frame; returns the bytes that are left.
+export function take_frames(bytes, each) {
+  for (let n; bytes.length >= 9 && bytes.length >= 9 + (n = bytes.readUIntBE(0, 3));) {
+    const payload = bytes.subarray(9, 9 + n);
+    each(bytes[3], bytes[4], bytes.readUInt32BE(5), payload);
+    bytes = bytes.subarray(9 + n);
+  }
+  return bytes;
+}
+
+// The same of what a client sends on a socket, behind its preface.
+export function client_frames(socket, each) {
+  let left = Buffer.alloc(0), begun = false;
+  socket.on('data', (d) => {
+    left = Buffer.concat([left, d]);
+    if (!begun && left.length >= preface.length) {
+      equal(left.subarray(0, preface.length).toString('latin1'), preface, 'the preface');
+      left = left.subarray(preface.length);
+      begun = true;
+    }
+    if (begun) left = take_frames(left, each);
+  });
+}
+
 // A connection that sends frames as they are and takes apart all that comes: `frames` in their order, and `streams` by id: {heads, head,
 // fields, status, body, bytes, ended, reset}.
 export class Frames extends Raw {
@@ -143,13 +171,7 @@ export class Frames extends Raw {
   }
 
   #take(d) {
-    this.left = this.left.length ? Buffer.concat([this.left, d]) : d;
-    while (this.left.length >= 9) {
-      const n = this.left.readUIntBE(0, 3);
-      if (this.left.length < 9 + n) return;
-      this.#frame(this.left[3], this.left[4], this.left.readUInt32BE(5), this.left.subarray(9, 9 + n));
-      this.left = this.left.subarray(9 + n);
-    }
+    this.left = take_frames(this.left.length ? Buffer.concat([this.left, d]) : d, (...f) => this.#frame(...f));
   }
 
   stream(id) {

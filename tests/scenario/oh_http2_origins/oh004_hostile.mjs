@@ -2,17 +2,15 @@
 // connection, what the origin says it has not done is asked again, and other requests go on.
 // scenarios F16; hostile h2-09, h2-10, h2-11, h2-12, h2-14
 import net from 'node:net';
-import { block, frame, number, ping, preface, reset, settings, type, unblock, window_update } from '../h2.mjs';
+import { answer_data as data, answer_head as head, block, client_frames, frame, number, ping, reset, settings, type, unblock, window_update } from '../h2.mjs';
 import { check, equal, request, scenario, soon } from '../lib.mjs';
 
 const stored = [['cache-control', 'max-age=600']];
-const head = (id, fields = [], end = false, status = '200') => frame(type.HEADERS, 4 | (end ? 1 : 0), id, block([[':status', status], ...fields]));
-const data = (id, text, end = true) => frame(type.DATA, end ? 1 : 0, id, text);
 const goaway = (last, code = 0) => frame(type.GOAWAY, 0, 0, Buffer.from([0, 0, 0, last, 0, 0, 0, code]));
 const good = (id, text = 'good', fields = []) => [head(id, [...fields, ['content-length', String(text.length)]]), data(id, text)];
 const many = (n, of) => Buffer.concat(Array.from({ length: n }, (_, i) => of(i)));
 
-// What happens with a request for /NAME; `n`: it is the connection's n-th, `made`: connections so far. Returns bytes, or nothing.
+// What happens with a request for /NAME. Returns bytes.
 const seen = [];
 const attacks = {
   // One answer that is wrong: only that one fails.
@@ -62,39 +60,27 @@ const fatal = {
 let connections = 0, refused = 0, left = 0, posts = 0;
 const live = new Set();
 const server = net.createServer({ noDelay: true }, (s) => {
-  let text = Buffer.alloc(0), begun = false, n = 0;
   const me = { n: ++connections };
   live.add(s);
   s.on('error', () => {});
   s.on('close', () => live.delete(s));
   const send = (bytes) => [bytes].flat().forEach((b) => b && !s.destroyed && s.write(b));
   send(settings({ 3: 100 }));
-  s.on('data', (d) => {
-    text = Buffer.concat([text, d]);
-    if (!begun && text.length >= 24) {
-      equal(text.subarray(0, 24).toString('latin1'), preface);
-      text = text.subarray(24);
-      begun = true;
-    }
-    while (begun && text.length >= 9 && text.length >= 9 + text.readUIntBE(0, 3)) {
-      const bytes = text.readUIntBE(0, 3), kind = text[3], flags = text[4], id = text.readUInt32BE(5), payload = text.subarray(9, 9 + bytes);
-      text = text.subarray(9 + bytes);
-      if (kind === type.SETTINGS && !(flags & 1)) send(settings({}, 1));
-      if (kind === type.PING && !(flags & 1)) send(ping(true));
-      if (kind !== type.HEADERS) continue;
-      const fields = Object.fromEntries(unblock(payload)), name = fields[':path'].split('?')[0].slice(1);
-      seen.push({ id, name, method: fields[':method'], connection: me.n });
-      n++;
-      if (name in attacks) send(attacks[name](id));
-      else if (name in fatal) send(fatal[name](id));
-      else if (name === 'refused') send(refused++ === 0 ? reset(id, 7) : good(id));
-      else if (name === 'left') send(left++ === 0 ? goaway(id - 2) : good(id));
-      else if (name === 'never') send(reset(id, 7));
-      else if (name === 'http11') send(reset(id, 13));
-      else if (name === 'flood') send([head(id, [['cache-control', 'no-store']]), many(200, () => data(id, 'x'.repeat(16384), false))]);
-      else if (name === 'post') send(posts++ === 0 ? reset(id, 2) : good(id));
-      else send(good(id, `page ${name}`, name === 'page' ? [['cache-control', 'no-store']] : stored));
-    }
+  client_frames(s, (kind, flags, id, payload) => {
+    if (kind === type.SETTINGS && !(flags & 1)) send(settings({}, 1));
+    if (kind === type.PING && !(flags & 1)) send(ping(true));
+    if (kind !== type.HEADERS) return;
+    const fields = Object.fromEntries(unblock(payload)), name = fields[':path'].split('?')[0].slice(1);
+    seen.push({ id, name, method: fields[':method'], connection: me.n });
+    if (name in attacks) send(attacks[name](id));
+    else if (name in fatal) send(fatal[name](id));
+    else if (name === 'refused') send(refused++ === 0 ? reset(id, 7) : good(id));
+    else if (name === 'left') send(left++ === 0 ? goaway(id - 2) : good(id));
+    else if (name === 'never') send(reset(id, 7));
+    else if (name === 'http11') send(reset(id, 13));
+    else if (name === 'flood') send([head(id, [['cache-control', 'no-store']]), many(200, () => data(id, 'x'.repeat(16384), false))]);
+    else if (name === 'post') send(posts++ === 0 ? reset(id, 2) : good(id));
+    else send(good(id, `page ${name}`, name === 'page' ? [['cache-control', 'no-store']] : stored));
   });
 });
 await new Promise((r) => server.listen(0, '127.0.0.1', r));

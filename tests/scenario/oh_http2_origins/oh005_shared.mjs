@@ -2,18 +2,15 @@
 // connection that has had enough gets no more requests.
 // scenarios F16
 import net from 'node:net';
-import { block, frame, preface, reset, settings, type, unblock } from '../h2.mjs';
+import { answer_data as data, answer_head as head, client_frames, reset, settings, type, unblock } from '../h2.mjs';
 import { check, equal, request, scenario, soon } from '../lib.mjs';
 
-const head = (id, fields = [], end = false, status = '200') => frame(type.HEADERS, 4 | (end ? 1 : 0), id, block([[':status', status], ...fields]));
-const data = (id, text, end = true) => frame(type.DATA, end ? 1 : 0, id, text);
 const good = (id, text) => [head(id, [['cache-control', 'no-store']]), data(id, text)];
 
 // The origin: `made` are its connections. One that comes while `mute` says nothing. `answer` gets each request.
 const made = [], seen = [];
 let mute = false, streams = 100, answer = null;
 const server = net.createServer({ noDelay: true }, (s) => {
-  let text = Buffer.alloc(0), begun = false;
   const me = { n: made.length, resets: [], ended: false, socket: s };
   made.push(me);
   s.on('error', () => {});
@@ -21,23 +18,13 @@ const server = net.createServer({ noDelay: true }, (s) => {
   me.send = (bytes) => [bytes].flat(2).forEach((b) => s.destroyed || s.write(b));
   if (mute) return;
   me.send(settings({ 3: streams }));
-  s.on('data', (d) => {
-    text = Buffer.concat([text, d]);
-    if (!begun && text.length >= 24) {
-      equal(text.subarray(0, 24).toString('latin1'), preface);
-      text = text.subarray(24);
-      begun = true;
-    }
-    while (begun && text.length >= 9 && text.length >= 9 + text.readUIntBE(0, 3)) {
-      const bytes = text.readUIntBE(0, 3), kind = text[3], flags = text[4], id = text.readUInt32BE(5), payload = text.subarray(9, 9 + bytes);
-      text = text.subarray(9 + bytes);
-      if (kind === type.SETTINGS && !(flags & 1)) me.send(settings({}, 1));
-      if (kind === type.RST_STREAM) me.resets.push(id);
-      if (kind !== type.HEADERS) continue;
-      const fields = Object.fromEntries(unblock(payload)), r = { id, name: fields[':path'].slice(1), on: me, method: fields[':method'], fields };
-      seen.push(r);
-      answer(r);
-    }
+  client_frames(s, (kind, flags, id, payload) => {
+    if (kind === type.SETTINGS && !(flags & 1)) me.send(settings({}, 1));
+    if (kind === type.RST_STREAM) me.resets.push(id);
+    if (kind !== type.HEADERS) return;
+    const fields = Object.fromEntries(unblock(payload)), r = { id, name: fields[':path'].slice(1), on: me, method: fields[':method'], fields };
+    seen.push(r);
+    answer(r);
   });
 });
 await new Promise((r) => server.listen(0, '127.0.0.1', r));
@@ -136,6 +123,16 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     await soon(() => made.length === 2 && made[1].resets.length === 30);
     equal(seen.filter((r) => r.on.n === 0).length, 100);
     await soon(() => made[0].ended);
+  });
+  await cases.check('connections that permit no more requests do not pile up', async () => {
+    await afresh();
+    answer = (r) => {
+      plain(r);
+      r.on.send(settings({ 3: 0 }));
+    };
+    for (let i = 0; i < 5; i++) equal((await ask(`/${i}`)).body, String(i));
+    await freshet.until('origin_connections', '==', 0);
+    await soon(() => made.length === 5 && made.every((c) => c.ended));
   });
   await cases.check('a POST takes no connection whose end is here already', async () => {
     await afresh();
