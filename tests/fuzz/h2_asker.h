@@ -7,6 +7,7 @@
 
 #include "http/h2.h"
 #include "http/hpack.h"
+#include "h2_log.h"
 #include "pieces.h"
 
 #define QUESTIONS_MOST 512
@@ -100,15 +101,6 @@ static inline void asker_ask(struct asker *a)
     buf_fini(&block);
 }
 
-static inline void asker_log_fields(struct asker *a, const struct fields *f)
-{
-    for (size_t i = 0; i < f->n; i++) {
-        CHECK(is_token(f->v[i].name) && f->v[i].id == field_id_of(f->v[i].name));
-        CHECK(!memchr(f->v[i].value.p, '\n', f->v[i].value.n));
-        buf_printf(&a->log, "%.*s=%.*s\n", STR_ARG(f->v[i].name), STR_ARG(f->v[i].value));
-    }
-}
-
 static inline void asker_event(struct asker *a, enum h2_event_kind kind, const struct h2_event *e)
 {
     struct question *q = e->owner;
@@ -123,7 +115,7 @@ static inline void asker_event(struct asker *a, enum h2_event_kind kind, const s
             break;
         CHECK(!fields_has(&h->request.fields, FIELD_TRANSFER_ENCODING) &&
               !fields_has(&h->request.fields, FIELD_CONNECTION));
-        asker_log_fields(a, &h->request.fields);
+        log_fields(&a->log, &h->request.fields);
         break;
     case H2_BODY:
         CHECK(q->status >= 200 && !q->whole);
@@ -135,7 +127,7 @@ static inline void asker_event(struct asker *a, enum h2_event_kind kind, const s
     case H2_TRAILERS:
         CHECK(q->status >= 200 && !q->whole);
         buf_printf(&a->log, "trailers %u\n", e->id);
-        asker_log_fields(a, &e->fields);
+        log_fields(&a->log, &e->fields);
         break;
     case H2_RESET:
         buf_printf(&a->log, "reset %u %u %d %d\n", e->id, e->code, e->by_us, e->is_unprocessed);

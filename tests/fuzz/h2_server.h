@@ -7,6 +7,7 @@
 
 #include "http/h2.h"
 #include "http/hpack.h"
+#include "h2_log.h"
 #include "pieces.h"
 
 #define ANSWERS_MOST 64
@@ -89,16 +90,6 @@ static inline void server_send(struct server *v)
     }
 }
 
-static inline void server_log_fields(struct server *v, const struct fields *f)
-{
-    for (size_t i = 0; i < f->n; i++) {
-        CHECK(is_token(f->v[i].name) && f->v[i].id == field_id_of(f->v[i].name));
-        CHECK(str_eq(str_trim(f->v[i].value), f->v[i].value) &&
-              !memchr(f->v[i].value.p, '\n', f->v[i].value.n));
-        buf_printf(&v->log, "%.*s=%.*s\n", STR_ARG(f->v[i].name), STR_ARG(f->v[i].value));
-    }
-}
-
 static inline void server_log(struct server *v, enum h2_event_kind kind, const struct h2_event *e)
 {
     const struct h2_head *h = &e->head;
@@ -114,11 +105,11 @@ static inline void server_log(struct server *v, enum h2_event_kind kind, const s
               fields_count(&h->request.fields, FIELD_COOKIE) <= 1);
         buf_printf(&v->log, "%.*s %.*s %.*s\n", STR_ARG(h->request.method_name), STR_ARG(h->request.target),
                    STR_ARG(h->authority));
-        server_log_fields(v, &h->request.fields);
+        log_fields(&v->log, &h->request.fields);
         break;
     case H2_TRAILERS:
         buf_printf(&v->log, "trailers %u\n", e->id);
-        server_log_fields(v, &e->fields);
+        log_fields(&v->log, &e->fields);
         break;
     case H2_RESET: buf_printf(&v->log, "reset %u %u %d\n", e->id, e->code, e->by_us); break;
     case H2_GONE: buf_printf(&v->log, "gone %u\n", e->code); break;

@@ -1,41 +1,11 @@
 /* Codings are made once each, off the threads that read, counted, and taken away before their page; readers
  * meanwhile see all of one or none; what gets no shorter is not tried again. */
 #include <pthread.h>
-#include <unistd.h>
 
 #include "cache/room.h"
-#include "coding/coder.h"
 #include "coding/decode.h"
 
-#include "cache_world.h"
-
-static struct coder *coder;
-
-static int begin(void **state)
-{
-    world_begin(state);
-    alarm(150);
-    coder = coder_start(cache, 2);
-    assert_non_null(coder);
-    return 0;
-}
-
-static int end(void **state)
-{
-    coder_stop(coder);
-    return world_end(state);
-}
-
-static char byte_of(size_t i, bool text)
-{
-    uint64_t x = (text ? i / 3 : i) + 1;
-    x ^= x >> 30;
-    x *= 0xbf58476d1ce4e5b9u;
-    x ^= x >> 27;
-    x *= 0x94d049bb133111ebu;
-    x ^= x >> 31;
-    return text ? "abcdefgh"[x % 8] : (char)x;
-}
+#include "coder_world.h"
 
 /* A page that is stored, with room for codings; the caller has a reference. */
 static struct object *page(const char *url, size_t bytes, bool text)

@@ -1,43 +1,12 @@
 /* What comes is encoded as it comes: readers have all of it whenever no more is at hand; its end is that of
  * the page, whole or cut; what was made becomes the stored coding, in the bytes of its level when the length
  * was known. */
-#include <pthread.h>
-#include <unistd.h>
-
-#include "coding/coder.h"
 #include "coding/decode.h"
 #include "coding/pour.h"
 
-#include "cache_world.h"
+#include "coder_world.h"
 
 #define LEVEL 4
-
-static struct coder *coder;
-
-static int begin(void **state)
-{
-    world_begin(state);
-    alarm(150);
-    coder = coder_start(cache, 2);
-    assert_non_null(coder);
-    return 0;
-}
-
-static int end(void **state)
-{
-    coder_stop(coder);
-    return world_end(state);
-}
-
-/* Text, of a kind. */
-static char byte_of(size_t i)
-{
-    uint64_t x = i / 3 + 1;
-    x ^= x >> 30;
-    x *= 0xbf58476d1ce4e5b9u;
-    x ^= x >> 27;
-    return "abcdefgh"[x % 8];
-}
 
 static void nobody_told(struct notice *n, const void *sender)
 {
@@ -93,7 +62,7 @@ static bool pour(const struct coming *p, enum coding c)
 static void add(struct coming *p, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++)
-        body_append(p->body, (struct str){ (char[]){ byte_of(p->bytes++) }, 1 });
+        body_append(p->body, (struct str){ (char[]){ byte_of(p->bytes++, true) }, 1 });
     object_tell(p->o);
 }
 
@@ -143,7 +112,7 @@ static void read_on(struct reading *r)
         struct str in = { iov.iov_base, iov.iov_len }, data;
         while (decode_next(r->decode, &in, &data) == DECODE_DATA)
             for (size_t i = 0; i < data.n; i++)
-                assert_int_equal(data.p[i], byte_of(r->at++));
+                assert_int_equal(data.p[i], byte_of(r->at++, true));
     }
 }
 

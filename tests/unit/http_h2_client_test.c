@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <nghttp2/nghttp2.h>
 
 #include "../fuzz/h2_server.h"
+#include "h2_peer.h"
 
 #define REQUESTS 400
 
@@ -66,34 +66,13 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
     return 0;
 }
 
-static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int code, void *user)
-{
-    (void)session;
-    (void)frame;
-    (void)user;
-    print_message("the client found: %s\n", nghttp2_strerror(code));
-    fail();
-    return 0;
-}
-
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *p, size_t n, uint32_t *flags,
                          nghttp2_data_source *source, void *user)
 {
-    struct seen *s = seen_of(user, id);
     (void)session;
     (void)source;
-    n = n < s->body_left ? n : s->body_left;
-    memset(p, 'r', n);
-    s->body_left -= n;
-    if (s->body_left == 0)
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return (ssize_t)n;
+    return peer_read(&seen_of(user, id)->body_left, 'r', p, n, flags);
 }
-
-#define NV(n, v)                                                                                             \
-    {                                                                                                        \
-        (uint8_t *)(uintptr_t)(n), (uint8_t *)(uintptr_t)(v), strlen(n), strlen(v), NGHTTP2_NV_FLAG_NONE     \
-    }
 
 static void submit(struct client *c, struct dice *d)
 {
@@ -129,37 +108,27 @@ static void client_init(struct client *c, uint32_t window)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, peer_found_fault);
     assert_int_equal(nghttp2_session_client_new(&c->session, callbacks, c), 0);
     assert_int_equal(nghttp2_submit_settings(c->session, 0, settings, COUNT_OF(settings)), 0);
     nghttp2_session_callbacks_del(callbacks);
 }
 
-/* What the client has to say, to the server, in pieces. */
+static bool feed(void *v, struct str piece)
+{
+    return server_feed(v, piece);
+}
+
 static void client_to_server(struct client *c, struct server *v, struct dice *d)
 {
-    const uint8_t *p;
-    ssize_t n;
-    while ((n = nghttp2_session_mem_send(c->session, &p)) > 0) {
-        struct str rest = { (const char *)p, (size_t)n };
-        while (rest.n) {
-            struct str piece = str_first(rest, 1 + dice_roll(d, 3000));
-            if (!server_feed(v, piece))
-                print_message("the server found:\n%.*s\n", STR_ARG(buf_str(&v->log)));
-            assert_false(v->failed);
-            rest = str_from_index(rest, piece.n);
-        }
-    }
-    assert_int_equal(n, 0);
+    peer_to_us(c->session, feed, v, &v->log, d);
 }
 
 static void server_to_client(struct server *v, struct client *c)
 {
     server_send(v);
     h2_take(v->c, &v->out);
-    ssize_t n = nghttp2_session_mem_recv(c->session, (const uint8_t *)v->out.p, v->out.n);
-    assert_int_equal(n, v->out.n);
-    buf_clear(&v->out);
+    us_to_peer(&v->out, c->session);
 }
 
 static void talk(uint32_t window)

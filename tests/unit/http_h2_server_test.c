@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <nghttp2/nghttp2.h>
 
 #include "../fuzz/h2_asker.h"
+#include "h2_peer.h"
 
 /* ---- with nghttp2 ---- */
 
@@ -37,21 +37,10 @@ static struct seen *seen_of(struct server *v, int32_t id)
 static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *p, size_t n, uint32_t *flags,
                            nghttp2_data_source *source, void *user)
 {
-    struct seen *s = seen_of(user, id);
     (void)session;
     (void)source;
-    n = n < s->left ? n : s->left;
-    memset(p, 'a', n);
-    s->left -= n;
-    if (s->left == 0)
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return (ssize_t)n;
+    return peer_read(&seen_of(user, id)->left, 'a', p, n, flags);
 }
-
-#define NV(n, v)                                                                                             \
-    {                                                                                                        \
-        (uint8_t *)(uintptr_t)(n), (uint8_t *)(uintptr_t)(v), strlen(n), strlen(v), NGHTTP2_NV_FLAG_NONE     \
-    }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
@@ -84,16 +73,6 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
-static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int code, void *user)
-{
-    (void)session;
-    (void)frame;
-    (void)user;
-    print_message("the server found: %s\n", nghttp2_strerror(code));
-    fail();
-    return 0;
-}
-
 static void server_init(struct server *v, uint32_t streams, uint32_t window)
 {
     nghttp2_session_callbacks *callbacks;
@@ -103,35 +82,15 @@ static void server_init(struct server *v, uint32_t streams, uint32_t window)
     assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, peer_found_fault);
     assert_int_equal(nghttp2_session_server_new(&v->session, callbacks, v), 0);
     assert_int_equal(nghttp2_submit_settings(v->session, 0, settings, COUNT_OF(settings)), 0);
     nghttp2_session_callbacks_del(callbacks);
 }
 
-static void to_server(struct asker *a, struct server *v)
+static bool feed(void *a, struct str piece)
 {
-    asker_send(a);
-    ssize_t n = nghttp2_session_mem_recv(v->session, (const uint8_t *)a->out.p, a->out.n);
-    assert_int_equal(n, a->out.n);
-    buf_clear(&a->out);
-}
-
-static void to_asker(struct server *v, struct asker *a, struct dice *d)
-{
-    const uint8_t *p;
-    ssize_t n;
-    while ((n = nghttp2_session_mem_send(v->session, &p)) > 0) {
-        struct str rest = { (const char *)p, (size_t)n };
-        while (rest.n) {
-            struct str piece = str_first(rest, 1 + dice_roll(d, 3000));
-            if (!asker_feed(a, piece))
-                print_message("the client found:\n%.*s\n", STR_ARG(buf_str(&a->log)));
-            assert_false(a->failed);
-            rest = str_from_index(rest, piece.n);
-        }
-    }
-    assert_int_equal(n, 0);
+    return asker_feed(a, piece);
 }
 
 static size_t finished(const struct asker *a)
@@ -154,8 +113,9 @@ static void talk(uint32_t streams, uint32_t window)
         while (a.n < REQUESTS && h2_is_known(a.c) && h2_room(a.c) > 0)
             asker_ask(&a);
         a.now_ms += 5;
-        to_server(&a, &v);
-        to_asker(&v, &a, &d);
+        asker_send(&a);
+        us_to_peer(&a.out, v.session);
+        peer_to_us(v.session, feed, &a, &a.log, &d);
         buf_clear(&a.log);
     }
     for (size_t i = 0; i < REQUESTS; i++)
