@@ -2,6 +2,7 @@
  * however they are cut; what we take for an answer without a fault nghttp2's session takes as well. A first
  * SETTINGS is put in front, unless the input begins with one. */
 #include "h2_asker.h"
+#include "h2_frames.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -69,6 +70,23 @@ static void drain(nghttp2_session *s)
         continue;
 }
 
+/* The frames that both must take alike: whole ones, before the first that nghttp2 may refuse. It also refuses a
+ * frame by its head alone, where we wait for all of it. */
+static struct str comparable(struct str in)
+{
+    struct str rest = in, frame;
+    unsigned continuations = 0;
+    size_t n = 0;
+    while ((frame = frame_next(&rest)).n) {
+        continuations = frame.p[3] == H2_CONTINUATION ? continuations + 1 : 0;
+        if (frame_is_excused(frame, continuations))
+            break;
+        if (!frame_leaves_block_open(frame))
+            n = in.n - rest.n;
+    }
+    return str_first(in, n);
+}
+
 /* Has nghttp2 a fault to find? */
 static bool finds_fault(struct str in)
 {
@@ -115,7 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run(&cut, in, &d, 1 + dice_roll(&d, in.n + 1));
     CHECK(str_eq(buf_str(&whole.log), buf_str(&cut.log)));
     if (is_plain(&whole))
-        CHECK(!finds_fault(in));
+        CHECK(!finds_fault(comparable(in)));
     asker_fini(&whole);
     asker_fini(&cut);
     buf_fini(&room);

@@ -5,6 +5,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "h2_frames.h"
 #include "h2_server.h"
 
 /* A message as both see it. */
@@ -222,51 +223,20 @@ static bool give_ours(struct ours *o, struct str in)
     return !o->stops;
 }
 
-/* What nghttp2 refuses and we do not: an unasked ACK of SETTINGS, new streams of a client that sent
- * GOAWAY, a stream that depends on itself (RFC 9113 §5.3.2 has no such rule any more), more than 8
- * CONTINUATION frames. */
-static bool is_excused(struct str frame, unsigned continuations)
-{
-    const unsigned char *p = (const unsigned char *)frame.p;
-    size_t at = H2_FRAME_HEAD + (p[3] == H2_HEADERS && p[4] & H2_PADDED ? 1 : 0);
-    bool has_priority = p[3] == H2_PRIORITY || (p[3] == H2_HEADERS && p[4] & H2_HAS_PRIORITY);
-    if ((p[3] == H2_SETTINGS && p[4] & H2_ACK) || p[3] == H2_GOAWAY)
-        return true;
-    if (p[3] == H2_CONTINUATION && continuations > 7)
-        return true;
-    return has_priority && frame.n >= at + 4 && memcmp(p + at + 1, p + 6, 3) == 0 &&
-           (p[at] & 0x7f) == (p[5] & 0x7f);
-}
-
-/* The next whole frame of *rest; empty: there is none. */
-static struct str next_frame(struct str *rest)
-{
-    const unsigned char *p = (const unsigned char *)rest->p;
-    if (rest->n < H2_FRAME_HEAD)
-        return STR_NONE;
-    size_t bytes = H2_FRAME_HEAD + ((size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2]);
-    if (bytes > rest->n)
-        return STR_NONE;
-    struct str frame = str_first(*rest, bytes);
-    *rest = str_from_index(*rest, bytes);
-    return frame;
-}
-
 static void compare(struct ours *o, nghttp2_session *session, struct seen *theirs, struct str in)
 {
     unsigned continuations = 0;
     CHECK(give_ours(o, H2_PREFACE));
     give_session(session, theirs, H2_PREFACE);
     for (struct str from = in;;) {
-        struct str frame = next_frame(&in);
+        struct str frame = frame_next(&in);
         if (!frame.n || !give_ours(o, frame))
             return;
-        bool is_block = frame.p[3] == H2_CONTINUATION || frame.p[3] == H2_HEADERS;
         continuations = frame.p[3] == H2_CONTINUATION ? continuations + 1 : 0;
-        if (o->excused || is_excused(frame, continuations))
+        if (o->excused || frame_is_excused(frame, continuations))
             return;
-        if (is_block && !(frame.p[4] & H2_END_HEADERS))
-            continue; /* the session looks into a block before it is whole, we do not */
+        if (frame_leaves_block_open(frame))
+            continue;
         give_session(session, theirs, str_first(from, (size_t)(frame.p + frame.n - from.p)));
         from = in;
         CHECK(!theirs->wrong);

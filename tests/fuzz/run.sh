@@ -1,15 +1,20 @@
 #!/bin/bash
 # Runs fuzz targets: each replays its seed corpus, then looks for new inputs for a while.
-# Usage: tests/fuzz/run.sh [--seconds N] [TARGET]   N: 60 when not given; 0: only replay.
+# Usage: tests/fuzz/run.sh [--seconds N] [--seed N] [TARGET]   seconds: 60 when not given; 0: only replay.
+# A seed makes a search that looks at the same inputs every time, as a test must; without one it looks at new ones.
 # Without TARGET: all of them, two at once. What they find worth keeping grows in build-fuzz/corpus (not in git; copy
 # what makes a good seed); an input that fails lies in build-fuzz/found. Last line: N passed, N failed, N skipped.
 set -u
 cd "$(dirname "$0")/../.."
-seconds=60
-if [ "${1:-}" = --seconds ]; then
-    seconds=$2
+seconds=60 seed=0
+while [ $# -ge 2 ]; do
+    case $1 in
+        --seconds) seconds=$2 ;;
+        --seed) seed=$2 ;;
+        *) break ;;
+    esac
     shift 2
-fi
+done
 only=${1:-}
 
 if [ ! -e build-fuzz/build.ninja ]; then
@@ -32,7 +37,7 @@ fuzz() {
     log=build-fuzz/logs/$name.log
     result=build-fuzz/logs/$name.result
     : >"$result"
-    common="-timeout=10 -rss_limit_mb=2048 -artifact_prefix=build-fuzz/found/$name- -print_final_stats=1"
+    common="-timeout=10 -rss_limit_mb=2048 -artifact_prefix=build-fuzz/found/$name- -print_final_stats=1 -seed=$seed"
     [ -e "tests/fuzz/$name.dict" ] && common="$common -dict=tests/fuzz/$name.dict"
     if ! ls "$seeds"/* >/dev/null 2>&1; then
         echo "failed $name: no seed in $seeds" >>"$result"
