@@ -27,6 +27,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const stored = path.join(here, 'instructions.json');
 const programs = path.join(here, '../../build-bench/tests/bench');
 const few = 500, many = 2500;
+const few_handshakes = 100, many_handshakes = 400;
 const few_streams = 2000, many_streams = 12_000; // with HTTP/2, where many are answered in a turn
 const tolerance = 0.05;
 const patience_ms = 180_000; // for one run
@@ -59,6 +60,9 @@ const cases = {
   h2_many: { target: '/plain', tls: { connections: 1, streams: 100 }, title: 'HTTP/2, 1 KB, 100 streams' },
   h2_large: { target: '/large', tls: { connections: 4, streams: 10 }, title: 'HTTP/2, 10 KB, 10 streams' },
   h2_browser: { target: '/plain', fields: browser, tls: { connections: 4, streams: 10 }, title: 'HTTP/2, 1 KB, a browser\'s head, 10 streams' },
+  // A connection with each hit, its handshake and its end.
+  full: { target: '/plain', tls: { connections: 1, handshake: 'full' }, title: 'HTTPS/1.1, 1 KB, a full handshake' },
+  resumed: { target: '/plain', tls: { connections: 1, handshake: 'resumed' }, title: 'HTTPS/1.1, 1 KB, a resumed handshake' },
 };
 
 // ---- what was asked for ----
@@ -150,7 +154,7 @@ async function runBare(name, hits, folder) {
 const bodyBytes = (c) => (c.target.startsWith('/large') ? 10240 : 1024);
 
 async function load(c, hits, port) {
-  const child = spawn(path.join(programs, 'lg'), [`${port}`, c.target, '-t', ...(c.tls.streams ? ['-2', `${c.tls.streams}`] : []), '-c', `${c.tls.connections}`,
+  const child = spawn(path.join(programs, 'lg'), [`${port}`, c.target, '-t', ...(c.tls.streams ? ['-2', `${c.tls.streams}`] : []), ...(c.tls.handshake ? ['-f', c.tls.handshake] : []), '-c', `${c.tls.connections}`,
     '-b', `${bodyBytes(c)}`, '-n', `${hits}`, ...Object.entries(c.fields ?? {}).filter(([n]) => n !== 'Connection').flatMap(([n, v]) => ['-H', `${n}: ${v}`])],
   { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
@@ -162,7 +166,7 @@ async function load(c, hits, port) {
 // One request fetches the page; from then on the origin is not asked.
 async function hitOverTls(c, hits, port) {
   const target = `${c.target}${port}`; // others ask at the same time
-  await load({ ...c, target, tls: { ...c.tls, connections: 1, streams: c.tls.streams && 1 } }, 2, port);
+  await load({ ...c, target, tls: { ...c.tls, connections: 1, streams: c.tls.streams && 1, handshake: undefined } }, 2, port);
   const before = asked.get(target);
   await load({ ...c, target }, hits, port);
   if (asked.get(target) !== before) throw new Error('not only hits: the origin was asked');
@@ -217,7 +221,8 @@ async function measured(name, folder) {
 }
 
 async function measure(name, folder) {
-  const [least, most] = cases[name].tls?.streams ? [few_streams, many_streams] : [few, many];
+  const { streams, handshake } = cases[name].tls ?? {};
+  const [least, most] = streams ? [few_streams, many_streams] : handshake ? [few_handshakes, many_handshakes] : [few, many];
   const freshet = difference(worker(await run(name, least, folder)), worker(await run(name, most, folder)), most - least);
   if (!bare || !cases[name].tls) return freshet;
   return { ...freshet, bare: difference(await runBare(name, least, folder), await runBare(name, most, folder), most - least) };
