@@ -130,17 +130,25 @@ struct str arena_hex(struct arena *a, uint64_t value)
     return digits(a, value, 16);
 }
 
+/* Most texts are short: they are formatted once and copied, not a first time for their length. */
+#define PRINTF_FIRST 256
+
 struct str arena_printf(struct arena *a, const char *fmt, ...)
 {
     va_list ap;
+    char first[PRINTF_FIRST];
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(first, sizeof(first), fmt, ap);
     va_end(ap);
     CHECK(n >= 0);
     char *p = arena_alloc(a, (size_t)n + 1);
-    va_start(ap, fmt);
-    vsnprintf(p, (size_t)n + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)n < sizeof(first)) {
+        memcpy(p, first, (size_t)n + 1);
+    } else {
+        va_start(ap, fmt);
+        vsnprintf(p, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
     return (struct str){ p, (size_t)n };
 }
 

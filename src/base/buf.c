@@ -87,17 +87,24 @@ void buf_add_u64(struct buf *b, uint64_t value)
     b->n += n;
 }
 
+#define PRINTF_FIRST 64 /* bytes of an empty buffer */
+
+/* Most texts fit where there is room: they are formatted once, not a first time for their length. */
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
+    char *p = b->p ? b->p + b->n : buf_room(b, PRINTF_FIRST);
+    size_t room = b->cap - b->n;
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(p, room, fmt, ap);
     va_end(ap);
     CHECK(n >= 0);
-    char *p = buf_room(b, (size_t)n + 1);
-    va_start(ap, fmt);
-    vsnprintf(p, (size_t)n + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)n >= room) {
+        p = buf_room(b, (size_t)n + 1);
+        va_start(ap, fmt);
+        vsnprintf(p, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
     b->n += (size_t)n;
 }
 

@@ -5,19 +5,39 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 
 static const char *const level_names[] = { "error", "warning", "info" };
+
+static char *put_number(char *to, int value, int digits)
+{
+    for (int i = digits; i-- > 0; value /= 10)
+        to[i] = (char)('0' + value % 10);
+    return to + digits;
+}
 
 size_t log_time_write(char out[32], int64_t wall_ms)
 {
     /* Rounded down, also for a clock that stands before 1970. */
     int64_t ms = (wall_ms % 1000 + 1000) % 1000;
     time_t seconds = (time_t)((wall_ms - ms) / 1000);
-    struct tm tm;
+    struct tm tm = { 0 };
     gmtime_r(&seconds, &tm);
-    int n = snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000,
-                     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ms);
-    return n < 0 ? 0 : n < 32 ? (size_t)n : 31;
+    int year = tm.tm_year + 1900 < 0 ? 0 : (tm.tm_year + 1900) % 10000;
+    const struct {
+        int value, digits;
+        char end;
+    } parts[] = {
+        { year, 4, '-' },      { tm.tm_mon + 1, 2, '-' }, { tm.tm_mday, 2, 'T' }, { tm.tm_hour, 2, ':' },
+        { tm.tm_min, 2, ':' }, { tm.tm_sec, 2, '.' },     { (int)ms, 3, 'Z' },
+    };
+    char *to = out;
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        to = put_number(to, parts[i].value, parts[i].digits);
+        *to++ = parts[i].end;
+    }
+    *to = '\0';
+    return (size_t)(to - out);
 }
 
 void log_record(struct log *log, enum log_level level, const char *area, const char *fmt, ...)
