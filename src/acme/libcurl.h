@@ -1,6 +1,6 @@
 /*
- * libcurl, loaded when it is needed: with what it needs itself (some thirty libraries on Debian) it takes 4 MB
- * of memory, and only who wants certificates from a CA asks one.
+ * libcurl, loaded when it is needed: with what it needs itself (some thirty libraries on Debian) it takes
+ * 4 MB of memory, and only who wants certificates from a CA asks one.
  */
 #ifndef ACME_LIBCURL_H
 #define ACME_LIBCURL_H
@@ -36,8 +36,9 @@ struct libcurl {
 };
 #undef LIBCURL_MEMBER
 
-/* Loads it; the first call does, and all return the same. Before the system calls are confined: code is mapped.
- * It stays until the process ends. NULL: it does not work here, and libcurl_trouble says why. Any thread. */
+/* Loads it; the first call does, and all return the same. Before the system calls are confined, since code is
+ * mapped. It stays until the process ends. NULL: it does not work here, and libcurl_trouble says why. Any
+ * thread. */
 const struct libcurl *libcurl_open(void);
 /* Returns what was wrong and what to do, for people. After libcurl_open. */
 struct str libcurl_trouble(void);

@@ -35,8 +35,8 @@ struct watch_ops {
 };
 
 /* Starts it. `rest_ms`, at least WATCH_LOOK_MS: how long it waits after a look at which nothing had happened
- * since the last one: all loops wait, and `looked` returns true. The loops and `ops` outlive it; `loops` itself is copied. NULL: the system has no thread. Main's
- * thread. */
+ * since the last one: all loops wait, and `looked` returns true. The loops and `ops` outlive it; `loops`
+ * itself is copied. NULL: the system has no thread. Main's thread. */
 struct watch *watch_start(struct loop *const *loops, size_t n, int64_t rest_ms, const struct watch_ops *ops,
                           void *ctx);
 /* Ends it, before any of the loops' threads is joined. NULL in it is allowed. Main's thread. */
