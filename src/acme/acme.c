@@ -648,8 +648,7 @@ struct acme *acme_new(struct acme_owner *owner, const char *state, struct buf *w
         a->wishes = mem_alloc(ACME_ASKED_MOST * sizeof(*a->wishes));
         return a;
     }
-    buf_add(why,
-            is_named ? STR("libcurl does not work here") : STR("the name of the state folder is too long"));
+    buf_add(why, is_named ? libcurl_trouble() : STR("the name of the state folder is too long"));
     mem_free(a);
     return NULL;
 }

@@ -1,6 +1,5 @@
 #include "acme/exchange.h"
 
-#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -61,41 +60,36 @@ void exchange_reply_fini(struct exchange_reply *r)
 
 /* ---- asking ---- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool is_there;
-
-static void init_curl(void)
-{
-    is_there = curl_global_init(CURL_GLOBAL_SSL) == CURLE_OK;
-}
-
 static bool set_options(struct exchange *e)
 {
+    const struct libcurl *l = e->curl;
     CURL *c = e->easy;
-    return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, ANSWER_MS) == CURLE_OK &&
+    return l->easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_TIMEOUT_MS, ANSWER_MS) == CURLE_OK &&
            /* A name server that is silent does not hold up the end of the process. */
-           curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_USERAGENT, "freshet/" FRESHET_VERSION) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_HTTPHEADER, e->fields) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_field) == CURLE_OK;
+           l->easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_USERAGENT, "freshet/" FRESHET_VERSION) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_HTTPHEADER, e->fields) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_HEADERFUNCTION, on_field) == CURLE_OK;
 }
 
 bool exchange_init(struct exchange *e)
 {
     *e = (struct exchange){ .multi = NULL };
     lock_init(&e->lock);
-    pthread_once(&once, init_curl);
-    e->multi = is_there ? curl_multi_init() : NULL;
-    e->easy = is_there ? curl_easy_init() : NULL;
-    e->fields = curl_slist_append(NULL, "Content-Type: application/jose+json");
-    struct curl_slist *more = e->fields ? curl_slist_append(e->fields, "Expect:") : NULL;
+    e->curl = libcurl_open();
+    if (!e->curl)
+        return false;
+    e->multi = e->curl->multi_init();
+    e->easy = e->curl->easy_init();
+    e->fields = e->curl->slist_append(NULL, "Content-Type: application/jose+json");
+    struct curl_slist *more = e->fields ? e->curl->slist_append(e->fields, "Expect:") : NULL;
     if (e->multi && e->easy && more && set_options(e))
         return true;
     exchange_fini(e);
@@ -104,18 +98,18 @@ bool exchange_init(struct exchange *e)
 
 bool exchange_set_ca(struct exchange *e, const char *file)
 {
-    curl_easy_reset(e->easy);
-    return set_options(e) && (!file || (curl_easy_setopt(e->easy, CURLOPT_CAINFO, file) == CURLE_OK &&
-                                        curl_easy_setopt(e->easy, CURLOPT_CAPATH, NULL) == CURLE_OK));
+    e->curl->easy_reset(e->easy);
+    return set_options(e) && (!file || (e->curl->easy_setopt(e->easy, CURLOPT_CAINFO, file) == CURLE_OK &&
+                                        e->curl->easy_setopt(e->easy, CURLOPT_CAPATH, NULL) == CURLE_OK));
 }
 
 void exchange_fini(struct exchange *e)
 {
     if (e->easy)
-        curl_easy_cleanup(e->easy);
+        e->curl->easy_cleanup(e->easy);
     if (e->multi)
-        curl_multi_cleanup(e->multi);
-    curl_slist_free_all(e->fields);
+        e->curl->multi_cleanup(e->multi);
+    e->curl->slist_free_all(e->fields);
     lock_fini(&e->lock);
 }
 
@@ -124,27 +118,29 @@ static CURLcode transfer(struct exchange *e)
 {
     int running = 1, left;
     while (running && !atomic_load(&e->stopped)) {
-        if (curl_multi_perform(e->multi, &running) != CURLM_OK)
+        if (e->curl->multi_perform(e->multi, &running) != CURLM_OK)
             return CURLE_FAILED_INIT;
-        if (running && curl_multi_poll(e->multi, NULL, 0, LOOK_MS, NULL) != CURLM_OK)
+        if (running && e->curl->multi_poll(e->multi, NULL, 0, LOOK_MS, NULL) != CURLM_OK)
             return CURLE_FAILED_INIT;
     }
-    CURLMsg *m = running ? NULL : curl_multi_info_read(e->multi, &left);
+    CURLMsg *m = running ? NULL : e->curl->multi_info_read(e->multi, &left);
     return m && m->msg == CURLMSG_DONE ? m->data.result : CURLE_ABORTED_BY_CALLBACK;
 }
 
-static bool set_request(CURL *c, const char *method, const char *url, struct str body)
+static bool set_request(const struct exchange *e, const char *method, const char *url, struct str body)
 {
+    const struct libcurl *l = e->curl;
+    CURL *c = e->easy;
     bool is_post = strcmp(method, "POST") == 0;
-    return curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
-           (strcmp(method, "HEAD") != 0 || curl_easy_setopt(c, CURLOPT_NOBODY, 1L) == CURLE_OK) &&
-           (!is_post || (curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)body.n) == CURLE_OK &&
-                         curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, body.p) == CURLE_OK));
+    return l->easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
+           l->easy_setopt(c, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
+           (strcmp(method, "HEAD") != 0 || l->easy_setopt(c, CURLOPT_NOBODY, 1L) == CURLE_OK) &&
+           (!is_post || (l->easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)body.n) == CURLE_OK &&
+                         l->easy_setopt(c, CURLOPT_COPYPOSTFIELDS, body.p) == CURLE_OK));
 }
 
-static void explain(struct str url, const struct exchange_reply *r, CURLcode code, const char *more,
-                    struct buf *why)
+static void explain(const struct libcurl *curl, struct str url, const struct exchange_reply *r, CURLcode code,
+                    const char *more, struct buf *why)
 {
     struct str host = url;
     if (str_starts(host, STR("https://")))
@@ -155,7 +151,7 @@ static void explain(struct str url, const struct exchange_reply *r, CURLcode cod
     else if (code == CURLE_UNSUPPORTED_PROTOCOL)
         buf_printf(why, "\"%.*s\" is no URL that begins with https://", STR_ARG(url));
     else
-        buf_printf(why, "cannot ask %.*s: %s", STR_ARG(host), more[0] ? more : curl_easy_strerror(code));
+        buf_printf(why, "cannot ask %.*s: %s", STR_ARG(host), more[0] ? more : curl->easy_strerror(code));
 }
 
 bool exchange_ask(struct exchange *e, const char *method, struct str url, struct str body,
@@ -165,39 +161,39 @@ bool exchange_ask(struct exchange *e, const char *method, struct str url, struct
     CURLcode code = CURLE_URL_MALFORMAT;
     long status = 0;
     clear(reply);
-    if (str_to_c(url, text, sizeof(text)) && set_request(e->easy, method, text, body) &&
-        curl_easy_setopt(e->easy, CURLOPT_WRITEDATA, reply) == CURLE_OK &&
-        curl_easy_setopt(e->easy, CURLOPT_HEADERDATA, reply) == CURLE_OK &&
-        curl_easy_setopt(e->easy, CURLOPT_ERRORBUFFER, more) == CURLE_OK &&
-        curl_multi_add_handle(e->multi, e->easy) == CURLM_OK) {
+    if (str_to_c(url, text, sizeof(text)) && set_request(e, method, text, body) &&
+        e->curl->easy_setopt(e->easy, CURLOPT_WRITEDATA, reply) == CURLE_OK &&
+        e->curl->easy_setopt(e->easy, CURLOPT_HEADERDATA, reply) == CURLE_OK &&
+        e->curl->easy_setopt(e->easy, CURLOPT_ERRORBUFFER, more) == CURLE_OK &&
+        e->curl->multi_add_handle(e->multi, e->easy) == CURLM_OK) {
         code = transfer(e);
-        (void)curl_multi_remove_handle(e->multi, e->easy);
-        (void)curl_easy_getinfo(e->easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)e->curl->multi_remove_handle(e->multi, e->easy);
+        (void)e->curl->easy_getinfo(e->easy, CURLINFO_RESPONSE_CODE, &status);
     }
-    (void)curl_easy_setopt(e->easy, CURLOPT_ERRORBUFFER, NULL);
+    (void)e->curl->easy_setopt(e->easy, CURLOPT_ERRORBUFFER, NULL);
     reply->status = (int)status;
     if (code == CURLE_OK && status > 0)
         return true;
-    explain(url, reply, code, more, why);
+    explain(e->curl, url, reply, code, more, why);
     return false;
 }
 
 /* They are those of `multi`. */
 void exchange_rest(struct exchange *e)
 {
-    CURLM *next = curl_multi_init(), *before = e->multi;
+    CURLM *next = e->curl->multi_init(), *before = e->multi;
     if (!next)
         return;
     lock_take(&e->lock);
     e->multi = next;
     lock_give(&e->lock);
-    curl_multi_cleanup(before);
+    e->curl->multi_cleanup(before);
 }
 
 void exchange_stop(struct exchange *e)
 {
     atomic_store(&e->stopped, true);
     lock_take(&e->lock);
-    (void)curl_multi_wakeup(e->multi);
+    (void)e->curl->multi_wakeup(e->multi);
     lock_give(&e->lock);
 }

@@ -6,9 +6,9 @@
 #ifndef ACME_EXCHANGE_H
 #define ACME_EXCHANGE_H
 
-#include <curl/curl.h>
 #include <stdatomic.h>
 
+#include "acme/libcurl.h"
 #include "base/buf.h"
 #include "base/lock.h"
 
@@ -16,6 +16,7 @@
 #define EXCHANGE_URL_MAX  2048
 
 struct exchange {
+    const struct libcurl *curl;
     struct lock lock; /* over `multi`, for exchange_stop */
     CURLM *multi;
     CURL *easy;
@@ -30,7 +31,7 @@ struct exchange_reply {
     bool too_large;
 };
 
-/* Makes one. false: libcurl does not work here. */
+/* Makes one, and loads libcurl. false: libcurl does not work here; libcurl_trouble says why. */
 bool exchange_init(struct exchange *e);
 /* `file`: PEM of the authorities that are believed; NULL: those of the system. Read at each new connection.
  * false: libcurl does not take it. */

@@ -15,8 +15,7 @@
 #include "deploy/deploy.h"
 #include "request/request.h"
 
-#define ADMIN_PURGES_KEPT  20
-#define ADMIN_DIGEST_BYTES 32
+#define ADMIN_PURGES_KEPT 20
 
 /* A purge that was made, for status. */
 struct admin_purge {
@@ -50,9 +49,8 @@ struct admin {
         frozen;         /* another freshet takes the store over: deploys and tokens may not be changed here */
     _Atomic bool ready; /* false before all listeners are up, and from the drain on */
     /* its own */
-    unsigned char digest[ADMIN_DIGEST_BYTES]; /* of the token */
-    struct lock drain_lock;                   /* held while an origin is drained and that becomes a fact */
-    struct lock lock;                         /* guards those of the members below that are not atomic */
+    struct lock drain_lock; /* held while an origin is drained and that becomes a fact */
+    struct lock lock;       /* guards those of the members below that are not atomic */
     struct admin_purge purges[ADMIN_PURGES_KEPT];
     size_t purges_n;          /* ever */
     struct webhooks webhooks; /* has a lock of its own */
@@ -79,7 +77,7 @@ struct admin {
 /* Prepares a zeroed struct whose members "set by main" are set; `ready` may be set later. The text of `token`
  * must stay. */
 void admin_init(struct admin *a);
-/* Erases the digest. Frees nothing that main set. */
+/* Frees nothing that main set. */
 void admin_fini(struct admin *a);
 
 /* Notes that the configuration was read again. `error`: the first thing that is wrong with it, so that the
@@ -95,7 +93,7 @@ void admin_upgrade_ended(struct admin *a, struct str error);
 /* Makes r->answer for a request whose body is `body`. false: it comes later, and fills the object `o`. */
 bool admin_answer(struct admin *a, struct request *r, struct object *o, struct str body);
 
-/* Is it the token of the start? Takes the same time for any text. */
+/* Is it the token of the start? How long it takes says nothing of that. */
 bool admin_is_first_token(const struct admin *a, struct str text);
 /* May one more purge be made in this second of the monotonic clock? `most`: the setting purge_rate; 0: no
  * limit. true: the purge is counted. */

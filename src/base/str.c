@@ -30,6 +30,16 @@ bool str_eq_nocase(struct str a, struct str b)
     return a.n == b.n && same_nocase(a.p, b.p, a.n);
 }
 
+bool str_eq_secret(struct str given, struct str secret)
+{
+    volatile unsigned char differs = given.n != secret.n; /* so that no loop ends early */
+    for (size_t i = 0; i < given.n && secret.n; i++) {
+        size_t is_within = 0 - (size_t)(i < secret.n); /* all bits, or none */
+        differs = differs | (unsigned char)(given.p[i] ^ secret.p[i & is_within]);
+    }
+    return differs == 0;
+}
+
 int str_cmp(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;

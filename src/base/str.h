@@ -47,6 +47,9 @@ static inline bool str_eq(struct str a, struct str b)
 bool str_to_c(struct str s, char *out, size_t room);
 /* Are the strings equal when ASCII case is ignored? */
 bool str_eq_nocase(struct str a, struct str b);
+/* Are they the same? How long it takes depends on the length of `given` alone: nothing of a secret can be
+ * measured. */
+bool str_eq_secret(struct str given, struct str secret);
 /* Compares by bytes: <0, 0 or >0. A prefix comes before the longer string. */
 int str_cmp(struct str a, struct str b);
 /* Compares two struct str as str_cmp does, for qsort and bsearch. */

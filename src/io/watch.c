@@ -25,7 +25,7 @@ struct watch {
     struct background *thread;
     const struct watch_ops *ops;
     void *ctx;
-    int64_t last_us;
+    int64_t last_us, rest_us;
     size_t n;
     struct watched loops[];
 };
@@ -96,9 +96,11 @@ static void forget_answer(struct pulse *p)
     atomic_compare_exchange_strong(&p->ask, &told, PULSE_QUIET);
 }
 
-static void look_at(struct watch *all, struct watched *w, int64_t passed_us)
+/* Does it wait, and has done nothing else since the last look? */
+static bool look_at(struct watch *all, struct watched *w, int64_t passed_us)
 {
     uint64_t beat = atomic_load_explicit(&w->loop->pulse.beat, memory_order_acquire);
+    bool rests = beat == w->beat && beat % 2 == 0;
     if (beat != w->beat || beat % 2 == 0) {
         if (w->stands)
             end(all, w);
@@ -107,45 +109,47 @@ static void look_at(struct watch *all, struct watched *w, int64_t passed_us)
         w->stood_us = 0;
         w->stands = w->said = false;
         w->asks = 0;
-        return;
+        return rests;
     }
     w->stood_us += passed_us;
     if (w->stood_us < WATCH_STANDS_MS * 1000)
-        return;
+        return false;
     if (!w->stands) {
         w->stands = true;
         ask(w);
     } else if (!w->said) {
         say_began(all, w);
     }
+    return false;
 }
 
 static int64_t step(void *ctx)
 {
     struct watch *all = ctx;
     int64_t now = now_us(), passed_us = now - all->last_us;
-    bool stands = false, waits = false;
+    bool stands = false, waits = false, rests = true;
     all->last_us = now;
-    /* Longer: this thread was stopped, too. */
+    /* Longer: this thread was stopped, too; or it rested, and then no loop was in its callbacks. */
     if (passed_us > 2 * WATCH_LOOK_MS * 1000)
         passed_us = WATCH_LOOK_MS * 1000;
     for (size_t i = 0; i < all->n; i++) {
-        look_at(all, &all->loops[i], passed_us);
+        rests &= look_at(all, &all->loops[i], passed_us);
         stands |= all->loops[i].stands;
         waits |= all->loops[i].stands && !all->loops[i].said;
     }
     if (!stands)
         all->ops->moving(all->ctx);
     if (all->ops->looked)
-        all->ops->looked(all->ctx);
-    return waits ? ANSWER_US : WATCH_LOOK_MS * 1000;
+        rests &= all->ops->looked(all->ctx);
+    return waits ? ANSWER_US : rests ? all->rest_us : WATCH_LOOK_MS * 1000;
 }
 
-struct watch *watch_start(struct loop *const *loops, size_t n, const struct watch_ops *ops, void *ctx)
+struct watch *watch_start(struct loop *const *loops, size_t n, int64_t rest_ms, const struct watch_ops *ops,
+                          void *ctx)
 {
     struct watch *w = mem_alloc(sizeof(*w) + n * sizeof(w->loops[0]));
     struct sigaction asked = { .sa_handler = on_asked, .sa_flags = SA_RESTART };
-    *w = (struct watch){ .ops = ops, .ctx = ctx, .last_us = now_us(), .n = n };
+    *w = (struct watch){ .ops = ops, .ctx = ctx, .last_us = now_us(), .rest_us = rest_ms * 1000, .n = n };
     for (size_t i = 0; i < n; i++)
         w->loops[i].loop = loops[i];
     describe = ops->describe;

@@ -12,8 +12,9 @@
 
 #include "io/loop.h"
 
-#define WATCH_STANDS_MS 1000 /* from then on a loop stands; it is seen within WATCH_LOOK_MS more */
-#define WATCH_LOOK_MS   100
+#define WATCH_STANDS_MS                                                                                      \
+    1000 /* from then on a loop stands; it is seen within WATCH_LOOK_MS more, or rest_ms */
+#define WATCH_LOOK_MS 100
 
 struct watch;
 
@@ -28,13 +29,16 @@ struct watch_ops {
     void (*ended)(void *ctx, size_t loop, const char *what, const char *name, int64_t ms);
     /* After each look at which no loop stands. On the watching thread. */
     void (*moving)(void *ctx);
-    /* After each look: for what else is to be looked at so often. NULL: nothing. On the watching thread. */
-    void (*looked)(void *ctx);
+    /* After each look: for what else is to be looked at so often. false: the next look is not to be late.
+     * NULL: nothing. On the watching thread. */
+    bool (*looked)(void *ctx);
 };
 
-/* Starts it. The loops and `ops` outlive it; `loops` itself is copied. NULL: the system has no thread. Main's
- * thread. */
-struct watch *watch_start(struct loop *const *loops, size_t n, const struct watch_ops *ops, void *ctx);
+/* Starts it. `rest_ms`, at least WATCH_LOOK_MS: how long it waits after a look at which nothing had happened
+ * since the last one: all loops wait, and `looked` returns true. The loops and `ops` outlive it; `loops`
+ * itself is copied. NULL: the system has no thread. Main's thread. */
+struct watch *watch_start(struct loop *const *loops, size_t n, int64_t rest_ms, const struct watch_ops *ops,
+                          void *ctx);
 /* Ends it, before any of the loops' threads is joined. NULL in it is allowed. Main's thread. */
 void watch_stop(struct watch **w);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "acme/acme.h"
+#include "acme/libcurl.h"
 #include "acme/names.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -171,8 +172,12 @@ struct process_acme *process_acme_new(struct process_tls *t)
 
 void process_acme_prepare(struct process_acme *a, const struct settings *s)
 {
-    if (a && s->process.acme_dns_hook.n)
+    if (!a)
+        return;
+    if (s->process.acme_dns_hook.n)
         hook_open(&a->hook, s->process.acme_dns_hook, s->process.user);
+    /* Also when no site wants it: one may after a reload. */
+    (void)libcurl_open();
 }
 
 void process_acme_open(struct process_acme *a, struct loop *l, const char *state,

@@ -17,8 +17,8 @@ struct process_acme;
 struct process_acme *process_acme_new(struct process_tls *t);
 void process_acme_free(struct process_acme *a); /* NULL is allowed */
 
-/* Makes ready for what the setting acme_dns_hook names. Before the process gives up rights, and before
- * there is another thread; once. `a` may be NULL. */
+/* Loads what asks a CA, and makes ready for what the setting acme_dns_hook names. Before the process gives up
+ * rights, and before there is another thread; once. `a` may be NULL. */
 void process_acme_prepare(struct process_acme *a, const struct settings *s);
 /* Reads what the state folder has and lets the desk have it, so that the first visitor finds it. As the
  * user that the process stays. `a` may be NULL here and below. `state`: empty: there is none. */

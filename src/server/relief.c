@@ -52,15 +52,17 @@ static bool is_needed(const struct process *p)
     return false;
 }
 
-void relief_look(struct process *p)
+bool relief_look(struct process *p)
 {
     enum overload_step before = overload_step(&p->overload), step = overload_judge(&p->overload);
     bool is_short = step > OVERLOAD_NONE || is_needed(p);
     say(p, step, before);
     if (step > OVERLOAD_NONE && ++p->relief.looks % TRIM_EVERY == 0)
         mem_trim();
-    if (is_short || p->relief.was_short)
+    bool was_short = p->relief.was_short;
+    if (is_short || was_short)
         for (size_t i = 0; i < p->workers_n; i++)
             worker_post_relief(&p->workers[i]);
     p->relief.was_short = is_short;
+    return is_short || was_short;
 }

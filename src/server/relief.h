@@ -11,7 +11,8 @@
 void relief_init(struct process *p);
 /* Notes what is held before the first client comes. When the workers are made, and before they start. */
 void relief_begin(struct process *p);
-/* Looks once. On the watchdog's thread, ten times a second. */
-void relief_look(struct process *p);
+/* Looks once. On the watchdog's thread, ten times a second; twice while nothing happens. true: memory is
+ * short, or was. */
+bool relief_look(struct process *p);
 
 #endif

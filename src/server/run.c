@@ -765,6 +765,7 @@ int run_verb(const struct cli *cli)
     confine_calls(&r->confinement, &r->p, &r->watchdog.counters);
     announce(r);
     relief_begin(&r->p);
+    mem_trim(); /* what the start took and gave back: texts of the configuration, above all */
     if (r->p.tls)
         process_tls_watch(r->p.tls, &r->p.loop, &r->p.settings);
     for (size_t i = 0; i < r->p.workers_n; i++)

@@ -86,13 +86,22 @@ static void moving(void *ctx)
     supervisor_say(&w->supervisor, "WATCHDOG=1");
 }
 
-static void looked(void *ctx)
+static bool looked(void *ctx)
 {
     struct watchdog *w = ctx;
-    relief_look(w->process);
+    return !relief_look(w->process);
 }
 
 static const struct watch_ops ops = { describe, began, ended, moving, looked };
+
+/* While nothing happens; less when a supervisor wants to hear of us more often. */
+#define REST_MS 500
+
+static int64_t rest_ms(const struct supervisor *s)
+{
+    int64_t most = s->watchdog_us ? s->watchdog_us / 4000 : REST_MS;
+    return most > REST_MS ? REST_MS : most < WATCH_LOOK_MS ? WATCH_LOOK_MS : most;
+}
 
 void watchdog_start(struct watchdog *w, struct process *p)
 {
@@ -102,7 +111,7 @@ void watchdog_start(struct watchdog *w, struct process *p)
     for (size_t i = 0; i < p->workers_n; i++)
         loops[i] = &p->workers[i].loop;
     loops[p->workers_n] = &p->loop;
-    w->watch = watch_start(loops, p->workers_n + 1, &ops, w);
+    w->watch = watch_start(loops, p->workers_n + 1, rest_ms(&w->supervisor), &ops, w);
     if (!w->watch)
         log_warning(&p->log, "watchdog", "the system has no thread for it: loops that stand are not seen");
     mem_free(loops);

@@ -207,7 +207,8 @@ static struct segments *make(const struct segments_options *o)
     s->direct = true;
     lock_init(&s->lock);
     s->ring = segments_map(o->buffer_bytes);
-    s->scratch = segments_map(SEGMENTS_PIECE);
+    s->scratch = segments_map(FILE_BLOCK);
+    s->zeros = segments_map(SEGMENTS_PIECE);
     return s;
 }
 
@@ -223,7 +224,8 @@ static void free_all(struct segments *s)
     for (unsigned i = 0; i < SEGMENTS_STAGES; i++)
         segments_unmap(s->spare[i], s->entries_map);
     segments_unmap(s->ring, s->o.buffer_bytes);
-    segments_unmap(s->scratch, SEGMENTS_PIECE);
+    segments_unmap(s->scratch, FILE_BLOCK);
+    segments_unmap((void *)(uintptr_t)s->zeros, SEGMENTS_PIECE);
     segments_unmap(s->carried, segments_room(SEGMENT_RECORD_MAX));
     lock_fini(&s->lock);
     mem_free(s->slots);
@@ -251,7 +253,7 @@ int segments_open(const struct segments_options *o, struct segments **out)
     if (!is_valid(o))
         return -EINVAL;
     struct segments *s = make(o);
-    int status = s->ring && s->scratch ? take_lock(s) : -ENOMEM;
+    int status = s->ring && s->scratch && s->zeros ? take_lock(s) : -ENOMEM;
     if (status == -EWOULDBLOCK || status == -ENOMEM) {
         free_all(s);
         return status;

@@ -107,8 +107,9 @@ struct segments {
     struct segments_rate rate;
 
     char *ring;
-    char *scratch; /* SEGMENTS_PIECE */
-    char *carried; /* room for one record, made when it is needed */
+    char *scratch;     /* FILE_BLOCK */
+    const char *zeros; /* SEGMENTS_PIECE; never written to, so no memory stands behind them */
+    char *carried;     /* room for one record, made when it is needed */
     int64_t retry_us, patience_us, pace_us, synced_us;
     int64_t pending_us; /* since when something waits for its piece to fill up; 0: nothing */
     int64_t no_room_us; /* until then no file is made, since the disk was full */

@@ -152,8 +152,7 @@ static enum segments_step fill(struct segments *s, int64_t now_us)
     int slot = s->making.slot, file = s->slots[slot].file;
     uint64_t left = s->o.segment_bytes - s->making.made_bytes;
     size_t n = left < SEGMENTS_PIECE ? (size_t)left : SEGMENTS_PIECE;
-    memset(s->scratch, 0, n);
-    int status = segments_write_at(s, file, s->scratch, n, s->making.made_bytes);
+    int status = segments_write_at(s, file, s->zeros, n, s->making.made_bytes);
     s->making.made_bytes += n;
     segments_count(s, &s->figures.zeroed_bytes, n);
     if (status == 0 && n == left)

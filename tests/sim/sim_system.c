@@ -192,10 +192,12 @@ struct watch {
     int unused;
 };
 
-struct watch *watch_start(struct loop *const *loops, size_t n, const struct watch_ops *ops, void *ctx)
+struct watch *watch_start(struct loop *const *loops, size_t n, int64_t rest_ms, const struct watch_ops *ops,
+                          void *ctx)
 {
     (void)loops;
     (void)n;
+    (void)rest_ms;
     (void)ops;
     (void)ctx;
     return mem_alloc(sizeof(struct watch));

@@ -217,6 +217,25 @@ static void reads_numbers(void **state)
     number("\xd9\xa1", 9, false, 0);
 }
 
+static void compares_secrets(void **state)
+{
+    struct str secret = STR("a secret");
+    (void)state;
+    assert_true(str_eq_secret(STR("a secret"), secret));
+    assert_true(str_eq_secret(STR_NONE, STR("")));
+    assert_false(str_eq_secret(STR_NONE, secret));
+    assert_false(str_eq_secret(secret, STR_NONE));
+    /* The first and the last byte, and each length beside it. */
+    assert_false(str_eq_secret(STR("b secret"), secret));
+    assert_false(str_eq_secret(STR("a secreT"), secret));
+    assert_false(str_eq_secret(STR("a secre"), secret));
+    assert_false(str_eq_secret(STR("a secreta"), secret));
+    assert_false(str_eq_secret(STR("a secreta secret"), secret));
+    /* Two differences do not make up for each other. */
+    assert_false(str_eq_secret(STR("b\x21secret"), secret));
+    assert_false(str_eq_secret(STR("\0"), STR("")));
+}
+
 static void becomes_c_text(void **state)
 {
     char out[5] = "####";
@@ -244,6 +263,7 @@ int main(void)
         cmocka_unit_test(looks_at_the_ends),
         cmocka_unit_test(finds_and_slices),
         cmocka_unit_test(trims_spaces_and_tabs_only),
+        cmocka_unit_test(compares_secrets),
         cmocka_unit_test(becomes_c_text),
         cmocka_unit_test(cuts),
         cmocka_unit_test(reads_numbers),

@@ -43,7 +43,13 @@ export function cpuNs(pids) {
   return threads(pids).reduce((a, b) => a + b, 0);
 }
 
-// The same from the coarse counters: { user, system } in ms.
+// How often their threads have begun to wait, and so were woken.
+export function waits(pids) {
+  const of = (pid, tid) => +(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(read(`/proc/${pid}/task/${tid}/status`) ?? '')?.[1] ?? 0);
+  return pids.flatMap((pid) => list(`/proc/${pid}/task`).map((tid) => of(pid, tid))).reduce((a, b) => a + b, 0);
+}
+
+// CPU time from the coarse counters: { user, system } in ms.
 export function coarse(pids) {
   const sum = { user: 0, system: 0 };
   for (const pid of pids) {

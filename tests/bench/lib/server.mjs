@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { cpuNs, family, rss, threads } from './kernel.mjs';
+import { cpuNs, family, rss, threads, waits } from './kernel.mjs';
 
 const start_ms = 30_000, stop_ms = 10_000;
 const running = new Set();
@@ -52,6 +52,10 @@ export class Server {
 
   threadsNs() {
     return threads(this.pids);
+  }
+
+  waits() {
+    return waits(this.pids);
   }
 
   rss() {

@@ -34,7 +34,7 @@ await scenario({ flags: ['--workers', '2'] }, async ({ ask, connect, cases, fres
     check(/^freshet_loop_stands_total 1$/m.test((await freshet.api('GET', '/metrics')).text), 'metrics');
   });
   await cases.check("main's loop is looked at, too", async () => {
-    await freshet.turn('stand-here 1500');
+    await freshet.turn('stand-here 2500');
     await freshet.until('loop_stands_total', '==', 2);
     const all = await log('main moves again');
     check(/main stands for more than a second, in no request; /.test(all[2]), all[2]);
