@@ -1,6 +1,7 @@
 // What scenarios with HTTP/2 are made of: a client that writes frames as it likes and reads what comes, and the language of the rows in
 // tests/conformance/h2.txt, which says what they mean.
 import fs from 'node:fs';
+import net from 'node:net';
 import { Raw, equal, soon } from './lib.mjs';
 
 const source = new URL('../../', import.meta.url);
@@ -148,6 +149,40 @@ export function client_frames(socket, each) {
     }
     if (begun) left = take_frames(left, each);
   });
+}
+
+// An origin that speaks HTTP/2 and says what it is told to: `answer` gets each request, which `seen` has as {id, name, method, fields, on: its
+// connection}. `made` are the connections, with what they reset. One that comes while it is `mute` hears nothing; `values` are its settings.
+export class FrameOrigin {
+  constructor(answer) {
+    Object.assign(this, { answer, made: [], seen: [], mute: false, values: { 3: 100 } });
+  }
+
+  async listen() {
+    const server = net.createServer({ noDelay: true }, (s) => this.#serve(s));
+    await new Promise((r) => server.listen(0, '127.0.0.1', r));
+    this.url = `http://127.0.0.1:${server.address().port}`;
+    return this;
+  }
+
+  #serve(s) {
+    const me = { n: this.made.length, resets: [], ended: false, socket: s };
+    this.made.push(me);
+    s.on('error', () => {});
+    s.on('close', () => { me.ended = true; });
+    me.send = (bytes) => [bytes].flat(2).forEach((b) => s.destroyed || s.write(b));
+    if (this.mute) return;
+    me.send(settings(this.values));
+    client_frames(s, (kind, flags, id, payload) => {
+      if (kind === type.SETTINGS && !(flags & 1)) me.send(settings({}, 1));
+      if (kind === type.PING && !(flags & 1)) me.send(ping(true));
+      if (kind === type.RST_STREAM) me.resets.push(id);
+      if (kind !== type.HEADERS) return;
+      const fields = Object.fromEntries(unblock(payload)), r = { id, name: fields[':path'].slice(1), on: me, method: fields[':method'], fields };
+      this.seen.push(r);
+      this.answer(r);
+    });
+  }
 }
 
 // A connection that sends frames as they are and takes apart all that comes: `frames` in their order, and `streams` by id: {heads, head,
