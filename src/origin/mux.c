@@ -9,6 +9,9 @@
 #define READ_BYTES  ((size_t)32768)
 #define OUT_BYTES   ((size_t)65536) /* so much is put together for one write */
 #define ARENA_BYTES 2048
+/* A head that is larger than its limit is one bad answer; a block beyond so many times it is not even
+ * looked at, and ends the connection of all. */
+#define BLOCK_TIMES 4
 /* A connection that was silent for so long is asked for a sign of life with the next request, and when a
  * holder loses patience. It is given up when none comes in time: its way may be cut without a word. */
 #define SILENT_MS    ((int64_t)10000)
@@ -517,7 +520,7 @@ void mux_start(struct connection *c, const struct head_limits *head, bool alone)
     m->limits.streams = MUX_STREAMS;
     m->limits.stream_window = MUX_WINDOW;
     m->limits.head = *head;
-    m->limits.block_bytes = head->fields_bytes + 4096;
+    m->limits.block_bytes = BLOCK_TIMES * head->fields_bytes + 4096;
     m->limits.block_frames = 16 + (unsigned)(m->limits.block_bytes / 4096);
     m->h2 = h2_new_client(&m->limits);
     m->heard_ms = now_of(m);
@@ -554,6 +557,13 @@ size_t mux_room(const struct mux *m)
 size_t mux_lanes(const struct mux *m)
 {
     return m->lanes_n;
+}
+
+bool mux_has_limits(const struct mux *m, const struct head_limits *head)
+{
+    const struct head_limits *own = &m->limits.head;
+    return own->line_bytes == head->line_bytes && own->fields_bytes == head->fields_bytes &&
+           own->fields_count == head->fields_count;
 }
 
 void mux_retire(struct mux *m)

@@ -152,7 +152,8 @@ export function client_frames(socket, each) {
 }
 
 // An origin that speaks HTTP/2 and says what it is told to: `answer` gets each request, which `seen` has as {id, name, method, fields, on: its
-// connection}. `made` are the connections, with what they reset. One that comes while it is `mute` hears nothing; `values` are its settings.
+// connection}. `made` are the connections, with what they reset. One that comes while it is `mute` hears nothing before its speak();
+// `values` are its settings.
 export class FrameOrigin {
   constructor(answer) {
     Object.assign(this, { answer, made: [], seen: [], mute: false, values: { 3: 100 } });
@@ -171,7 +172,11 @@ export class FrameOrigin {
     s.on('error', () => {});
     s.on('close', () => { me.ended = true; });
     me.send = (bytes) => [bytes].flat(2).forEach((b) => s.destroyed || s.write(b));
-    if (this.mute) return;
+    me.speak = () => this.#speak(s, me);
+    if (!this.mute) me.speak();
+  }
+
+  #speak(s, me) {
     me.send(settings(this.values));
     client_frames(s, (kind, flags, id, payload) => {
       if (kind === type.SETTINGS && !(flags & 1)) me.send(settings({}, 1));
