@@ -187,13 +187,13 @@ static void cut(struct lane *l, int status)
 
 /* ---- the end of the connection ---- */
 
-static void say_broken(struct mux *m, const char *text, const char *so)
+static void say_broken(struct mux *m, const struct h2_event *e, const char *so)
 {
     char held[LOG_HELD_MAX] = "";
     struct origin *o = m->c->entry->origin;
     if (log_valve_opens(&o->http2_said, now_of(m), held))
-        log_warning(pool_of(m)->log, "origin", "%.*s breaks the rules of HTTP/2: %s; %s%s", STR_ARG(o->name),
-                    text, so, held);
+        log_warning(pool_of(m)->log, "origin", "%.*s breaks the rules of HTTP/2: %s%s%.*s; %s%s",
+                    STR_ARG(o->name), e->text, e->wrong.n ? ": " : "", STR_ARG(e->wrong), so, held);
 }
 
 /* Notes which requests have not even been begun to be sent, and may be sent elsewhere whatever they are.
@@ -440,7 +440,7 @@ static void on_reset(struct lane *l, const struct h2_event *e)
         tell_end(l);
         return;
     }
-    say_broken(l->mux, e->text, "that answer is lost");
+    say_broken(l->mux, e, "that answer is lost");
     l->c.user->bad(&l->c, HTTP_ERROR_HTTP2_MESSAGE);
 }
 
@@ -464,7 +464,7 @@ static void failed(struct mux *m, const struct h2_event *e)
     bool known = m->known;
     if (known) {
         count(pool_of(m)->counters, COUNTER_ORIGIN_HTTP2_ERRORS);
-        say_broken(m, e->text, "the connection ends");
+        say_broken(m, e, "the connection ends");
     }
     end(m, UV_ECONNRESET, known ? NULL : "what it says is no HTTP/2");
 }

@@ -156,21 +156,32 @@ export function client_frames(socket, each) {
 // `values` are its settings.
 export class FrameOrigin {
   constructor(answer) {
-    Object.assign(this, { answer, made: [], seen: [], mute: false, values: { 3: 100 } });
+    Object.assign(this, { answer, made: [], seen: [], mute: false, values: { 3: 100 }, sockets: new Set() });
   }
 
-  async listen() {
-    const server = net.createServer({ noDelay: true }, (s) => this.#serve(s));
-    await new Promise((r) => server.listen(0, '127.0.0.1', r));
-    this.url = `http://127.0.0.1:${server.address().port}`;
+  async listen(port = 0) {
+    this.server = net.createServer({ noDelay: true }, (s) => this.#serve(s));
+    await new Promise((r) => this.server.listen(port, '127.0.0.1', r));
+    this.port = this.server.address().port;
+    this.url = `http://127.0.0.1:${this.port}`;
     return this;
+  }
+
+  // Nobody is there any more: connections are refused.
+  close() {
+    for (const s of this.sockets) s.destroy();
+    return new Promise((r) => this.server.close(r));
   }
 
   #serve(s) {
     const me = { n: this.made.length, resets: [], ended: false, socket: s };
     this.made.push(me);
     s.on('error', () => {});
-    s.on('close', () => { me.ended = true; });
+    this.sockets.add(s);
+    s.on('close', () => {
+      this.sockets.delete(s);
+      me.ended = true;
+    });
     me.send = (bytes) => [bytes].flat(2).forEach((b) => s.destroyed || s.write(b));
     me.speak = () => this.#speak(s, me);
     if (!this.mute) me.speak();

@@ -19,7 +19,11 @@ sites:
     connect_timeout: 2s
   ten:
     hosts: [ten]
-    connect_timeout: 10s`;
+    connect_timeout: 10s
+  again:
+    hosts: [again]
+    connect_timeout: 2s
+    origin_retry: 5m`;
 const say = (r, fields = []) => r.on.send([head(r.id, [['cache-control', 'no-store'], ...fields]), data(r.id, r.name)]);
 const large = (r) => say(r, [['x-1', 'l'.repeat(5000)], ['x-2', 'l'.repeat(5000)]]);
 const held = [], hold = (r) => held.push(r);
@@ -78,6 +82,18 @@ await scenario({ yaml: () => yaml() }, async ({ ask, cases, connect, freshet }) 
     await freshet.advance('3s');
     made[1].speak();
     equal((await joined).body, 'joined');
+  });
+  await cases.check('while the origin refuses connections he waits as long as he would have tried', async () => {
+    await afresh();
+    await origin.close();
+    const before = (await freshet.gauges()).origin_retries_total, all = [get('again', '/1'), get('again', '/2'), get('again', '/3')];
+    await freshet.until('fetches', '==', 3, 'origin_retries_total', '>', before);
+    await freshet.advance('3s');
+    await freshet.advance('3s');
+    equal((await freshet.gauges()).fetches, 3);
+    await origin.listen(origin.port);
+    equal((await Promise.all(all)).map((r) => r.body).join(), '1,2,3');
+    equal(made.length, 1);
   });
   const reload = async (limit, times) => {
     fs.writeFileSync('config.yaml', yaml(limit));
