@@ -70,7 +70,8 @@ static size_t plain_bytes(struct str opaque, enum coding *coding)
     }
     for (enum coding c = CODING_GZIP; digits && c < CODINGS; c++) {
         struct str name = accept_codings[c], before = str_first(opaque, at);
-        if (str_ends(before, name) && before.n > name.n + 1 && before.p[before.n - name.n - 1] == CODED_SIGN) {
+        if (str_ends(before, name) && before.n > name.n + 1 &&
+            before.p[before.n - name.n - 1] == CODED_SIGN) {
             *coding = c;
             return before.n - name.n - 1;
         }
