@@ -453,17 +453,25 @@ unsigned object_readers(struct object *o)
     return n;
 }
 
+unsigned object_visitors(struct object *o)
+{
+    struct object *pours[CODINGS] = { NULL };
+    lock_take(lock_of(o));
+    const struct fill *f = fill_of(o);
+    unsigned n = f ? f->readers : 0;
+    for (enum coding c = CODING_GZIP; f && c < CODINGS; c++)
+        pours[c] = f->pours[c] ? object_ref(f->pours[c]) : NULL;
+    lock_give(lock_of(o));
+    for (enum coding c = CODING_GZIP; c < CODINGS; c++) {
+        n += pours[c] ? object_readers(pours[c]) : 0;
+        object_unref(pours[c]);
+    }
+    return n;
+}
+
 bool object_has_visitors(struct object *o)
 {
-    if (object_readers(o) > 0)
-        return true;
-    bool has = false;
-    for (enum coding c = CODING_GZIP; !has && c < CODINGS; c++) {
-        struct object *to = object_pour(o, c);
-        has = to && object_readers(to) > 0;
-        object_unref(to);
-    }
-    return has;
+    return object_visitors(o) > 0;
 }
 
 void object_set_paused(struct object *o, bool paused)

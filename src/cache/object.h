@@ -171,6 +171,8 @@ bool object_is_closed(const struct object *o);
 uint64_t object_slowest(struct object *o);
 /* Returns the number of readers that are counted, without pours. Any thread. */
 unsigned object_readers(struct object *o);
+/* Returns the same with those of its pours. Any thread. */
+unsigned object_visitors(struct object *o);
 /* Has it a reader, or one of its pours? Any thread. */
 bool object_has_visitors(struct object *o);
 /* For a passing body of `length` bytes: does one reader hold up the fetch while another has all bytes? */

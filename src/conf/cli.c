@@ -201,6 +201,9 @@ struct parse {
     char *const *argv;
     size_t argc, at; /* the word that is read next */
     size_t words;    /* that are no flags */
+    struct str
+        flag; /* one without a value, which needs none: what follows at `flag_at` may be meant as such */
+    size_t flag_at;
     const struct verb *verb;
 };
 
@@ -339,6 +342,18 @@ static bool put_many(struct parse *p, struct strs *to, struct str value)
     return true;
 }
 
+static void note_switch(struct parse *p, struct str word)
+{
+    p->flag = word;
+    p->flag_at = p->at;
+}
+
+/* The flag right in front of the word that was just taken, when it took no value. */
+static struct str switch_before(const struct parse *p)
+{
+    return p->flag.n && p->flag_at + 1 == p->at ? p->flag : STR_NONE;
+}
+
 static bool put_flag(struct parse *p, const struct flag *f, struct str word, struct str inline_value)
 {
     void *at = (char *)p->cli + f->offset;
@@ -347,6 +362,7 @@ static bool put_flag(struct parse *p, const struct flag *f, struct str word, str
         if (inline_value.p)
             return REFUSE(p, "%.*s takes no value; leave out what is behind the =", STR_ARG(word));
         *(bool *)at = true;
+        note_switch(p, word);
         return true;
     }
     if (!take_value(p, word, inline_value, &value))
@@ -384,8 +400,18 @@ static bool is_yes_or_no(struct str word)
     return false;
 }
 
+/* "3", "10s": no name of a file that anybody would mean; one can write ./3. */
+static bool is_number(struct str word)
+{
+    size_t digits = 0;
+    while (digits < word.n && is_digit(word.p[digits]))
+        digits++;
+    return digits && word.n - digits <= 2 && !memchr(word.p, '.', word.n) && !memchr(word.p, '/', word.n);
+}
+
 /* A setting as a flag; what its value means is settings_read's business. true or false may be left out: the
- * flag alone says true, and the next word is only taken when it is one of them. */
+ * flag alone says true, and the next word is only taken when it is one of them, or a number: then it is said
+ * that this is none. */
 static bool put_setting(struct parse *p, enum setting_id id, struct str word, struct str name,
                         struct str inline_value)
 {
@@ -394,8 +420,10 @@ static bool put_setting(struct parse *p, enum setting_id id, struct str word, st
         struct str next = p->at < p->argc ? str_from(p->argv[p->at]) : STR_NONE;
         if (inline_value.p)
             value = inline_value;
-        else if (is_yes_or_no(next))
+        else if (is_yes_or_no(next) || is_number(next))
             value = str_from(p->argv[p->at++]);
+        else
+            note_switch(p, word);
     } else if (!take_value(p, word, inline_value, &value)) {
         return false;
     }
@@ -533,14 +561,22 @@ static bool take_word(struct parse *p, char *arg)
     struct str word = str_from(arg);
     if (is_misplaced(p, word))
         return refuse_misplaced(p, word);
-    if (p->words++ >= p->verb->args_most)
+    struct str before = switch_before(p);
+    bool is_too_many = p->words++ >= p->verb->args_most;
+    if (is_too_many && before.n && !p->verb->takes_settings)
+        return REFUSE(p, "%.*s takes no value; leave out %s", STR_ARG(before),
+                      report_quote(&p->report, word));
+    if (is_too_many)
         return REFUSE(p, "%s is one word too many; usage: freshet %s", report_quote(&p->report, word),
                       p->verb->usage);
     if (word.n == 0)
         return REFUSE(p, "an empty argument; usage: freshet %s", p->verb->usage);
     switch (p->cli->verb) {
     case CLI_RUN:
-    case CLI_CHECK: p->cli->config = arg; return true;
+    case CLI_CHECK:
+        p->cli->config = arg;
+        p->cli->config_behind = before;
+        return true;
     case CLI_EXPLAIN: p->cli->url = word; return true;
     case CLI_TOKEN: return take_token_word(p, word);
     case CLI_ORIGIN: return take_origin_word(p, word);

@@ -47,6 +47,7 @@ struct cli {
     char *const *argv; /* all of it */
     /* run, check */
     const char *config;         /* NULL: no file */
+    struct str config_behind;   /* the flag right in front of it, if that is true or false; else empty */
     struct override *overrides; /* for settings_read */
     size_t overrides_n;
     struct str control; /* the socket that turns clocks; only with FRESHET_CONTROL */

@@ -59,6 +59,8 @@ struct h2_event {
     bool is_unprocessed; /* H2_RESET of ours: the server says that it did nothing with it (§8.7) */
     uint32_t code;       /* enum h2_code, or what the client sent */
     const char *text;    /* H2_RESET by us, H2_FAILED: what was wrong, static, for the log */
+    struct str wrong; /* H2_RESET by us: in which field, the begin of its name as it came, in `heads`; empty:
+                          * not in one */
     struct h2_head head; /* last, and set for H2_HEAD only: it is large */
 };
 

@@ -410,8 +410,11 @@ static void take(struct reading *r, const nghttp2_nv *nv)
 {
     struct str name = { (const char *)nv->name, nv->namelen };
     struct str value = { (const char *)nv->value, nv->valuelen };
-    if (count_field(r, name.n + value.n))
-        r->fault = take_field(r, name, value);
+    if (!count_field(r, name.n + value.n))
+        return;
+    r->fault = take_field(r, name, value);
+    if (r->fault && name.n)
+        r->out->wrong = arena_dup(r->a, str_first(name, name.n < H2_HEAD_SAID ? name.n : H2_HEAD_SAID));
 }
 
 /* Pseudo-fields of the static table (RFC 7541 Appendix A) with their values: each request has two or three of

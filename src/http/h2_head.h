@@ -49,7 +49,11 @@ struct h2_head {
     /* Well-formed for HTTP/2, but over a limit, or nothing that we pass on: an answer is due. Then only
      * `request`'s method, `framing` and `priority` are valid. */
     enum http_error error;
+    /* After H2_HEAD_MALFORMED alone: the field that is wrong, at most H2_HEAD_SAID bytes of its name, in the
+     * arena; empty: it is not one field. */
+    struct str wrong;
 };
+#define H2_HEAD_SAID 64
 
 enum h2_head_result {
     H2_HEAD_OK,
@@ -64,7 +68,8 @@ struct h2_head_cost {
     bool is_over;          /* it had more fields, or more bytes of them, than the limits; of any kind */
 };
 
-/* Reads a whole block. *out is valid after H2_HEAD_OK; of trailers only request.fields is. Its strings are in
+/* Reads a whole block. *out is valid after H2_HEAD_OK; of trailers only request.fields is, and what
+ * H2_HEAD_MALFORMED says above. Its strings are in
  * the arena or static. *text: what is wrong, static, after any other result. */
 enum h2_head_result h2_head_read(struct nghttp2_hd_inflater *inflater, struct str block,
                                  const struct h2_head_rules *rules, struct arena *a, struct h2_head *out,

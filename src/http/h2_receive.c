@@ -34,6 +34,12 @@ static enum h2_event_kind stream_error(struct h2 *c, struct h2_stream *s, enum h
     return tell_reset(c, s, e, code);
 }
 
+static enum h2_event_kind malformed(struct h2 *c, struct h2_stream *s, const char *text, struct h2_event *e)
+{
+    e->wrong = e->head.wrong;
+    return stream_error(c, s, H2_PROTOCOL_ERROR, text, e);
+}
+
 /* A frame on a stream that is not there. RFC 9113 §5.1: an idle one is an error of the connection, like one
  * that was closed and is used again; what we reset is ignored for a while. */
 static enum h2_event_kind on_missing(struct h2 *c, uint32_t id, const char *text)
@@ -228,7 +234,7 @@ static enum h2_event_kind trailers(struct h2 *c, struct h2_stream *s, struct str
     if (!(c->block_flags & H2_END_STREAM))
         return stream_error(c, s, H2_PROTOCOL_ERROR, "a second head, without the end of the stream", e);
     if (result == H2_HEAD_MALFORMED)
-        return stream_error(c, s, H2_PROTOCOL_ERROR, text, e);
+        return malformed(c, s, text, e);
     if (!is_whole(s))
         return stream_error(c, s, H2_PROTOCOL_ERROR, "less DATA than Content-Length says", e);
     h2_note_end(c, s, true, false);
@@ -252,7 +258,7 @@ static enum h2_event_kind answer(struct h2 *c, struct h2_stream *s, struct str b
     if (kind != H2_MORE)
         return kind;
     if (result == H2_HEAD_MALFORMED)
-        return stream_error(c, s, H2_PROTOCOL_ERROR, text, e);
+        return malformed(c, s, text, e);
     s->answered = e->head.status >= 200;
     if (s->answered && e->head.framing.kind == FRAMING_LENGTH)
         s->length = (int64_t)e->head.framing.length;

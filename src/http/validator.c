@@ -58,7 +58,7 @@ struct str etag_of_coding(struct etag plain, enum coding coding, int level, stru
 }
 
 /* Returns how many bytes the plain tag has of this one, without its last quote. 0: it is of no coding. */
-static size_t plain_bytes(struct str opaque)
+static size_t plain_bytes(struct str opaque, enum coding *coding)
 {
     size_t at = opaque.n, digits = 0;
     if (opaque.n < 2)
@@ -70,16 +70,25 @@ static size_t plain_bytes(struct str opaque)
     }
     for (enum coding c = CODING_GZIP; digits && c < CODINGS; c++) {
         struct str name = accept_codings[c], before = str_first(opaque, at);
-        if (str_ends(before, name) && before.n > name.n + 1 && before.p[before.n - name.n - 1] == CODED_SIGN)
+        if (str_ends(before, name) && before.n > name.n + 1 &&
+            before.p[before.n - name.n - 1] == CODED_SIGN) {
+            *coding = c;
             return before.n - name.n - 1;
+        }
     }
     return 0;
 }
 
+static bool is_of_coding(struct etag tag, struct etag plain, enum coding *coding)
+{
+    size_t n = plain_bytes(tag.opaque, coding);
+    return n && n + 1 == plain.opaque.n && memcmp(tag.opaque.p, plain.opaque.p, n) == 0;
+}
+
 bool etag_is_of_coding(struct etag tag, struct etag plain)
 {
-    size_t n = plain_bytes(tag.opaque);
-    return n && n + 1 == plain.opaque.n && memcmp(tag.opaque.p, plain.opaque.p, n) == 0;
+    enum coding any;
+    return is_of_coding(tag, plain, &any);
 }
 
 /* The next tag of a list, and all bytes in front of it. false: none is left, and *before is the rest. */
@@ -100,14 +109,15 @@ static bool list_take(struct str *rest, struct str *before, struct etag *tag)
     return false;
 }
 
-bool etag_find_of_coding(const struct fields *request, struct etag plain, struct str *out)
+bool etag_find_of_coding(const struct fields *request, struct etag plain, unsigned codings, struct str *out)
 {
     struct str before;
     struct etag tag;
+    enum coding coding;
     for (size_t i = 0; i < request->n; i++) {
         struct str rest = request->v[i].value;
         while (request->v[i].id == FIELD_IF_NONE_MATCH && list_take(&rest, &before, &tag))
-            if (etag_is_of_coding(tag, plain)) {
+            if (is_of_coding(tag, plain, &coding) && codings >> coding & 1) {
                 size_t sign = tag.weak ? 2 : 0;
                 *out = (struct str){ tag.opaque.p - sign, tag.opaque.n + sign };
                 return true;
@@ -116,16 +126,30 @@ bool etag_find_of_coding(const struct fields *request, struct etag plain, struct
     return false;
 }
 
+bool etag_is_named(const struct fields *request, struct etag tag)
+{
+    struct str before;
+    struct etag named;
+    for (size_t i = 0; i < request->n; i++) {
+        struct str rest = request->v[i].value;
+        while (request->v[i].id == FIELD_IF_NONE_MATCH && list_take(&rest, &before, &named))
+            if (named.weak == tag.weak && etag_match_weak(named, tag))
+                return true;
+    }
+    return false;
+}
+
 struct str etag_list_plain(struct str list, struct arena *a)
 {
     struct str rest = list, before;
     struct etag tag;
+    enum coding any;
     size_t n = 0;
     if (str_index(list, CODED_SIGN) == list.n)
         return list;
     char *to = arena_alloc(a, list.n);
     while (list_take(&rest, &before, &tag)) {
-        size_t plain = plain_bytes(tag.opaque);
+        size_t plain = plain_bytes(tag.opaque, &any);
         n = (size_t)(str_put(to + n, before) - to);
         n = (size_t)(str_put(to + n, tag.weak ? STR("W/") : STR_NONE) - to);
         n = (size_t)(str_put(to + n, plain ? str_first(tag.opaque, plain) : tag.opaque) - to);

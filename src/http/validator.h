@@ -27,9 +27,11 @@ bool etag_match_weak(struct etag a, struct etag b);
 struct str etag_of_coding(struct etag plain, enum coding coding, int level, struct arena *a);
 /* Is `tag` one that etag_of_coding makes of `plain`, whatever coding and level? */
 bool etag_is_of_coding(struct etag tag, struct etag plain);
-/* Looks in the lines of If-None-Match for the first tag that etag_is_of_coding(tag, plain). true: *out is it,
- * as it stands there. */
-bool etag_find_of_coding(const struct fields *request, struct etag plain, struct str *out);
+/* Looks in the lines of If-None-Match for the first tag that etag_is_of_coding(tag, plain), of one of these
+ * codings (bits by enum coding). true: *out is it, as it stands there. */
+bool etag_find_of_coding(const struct fields *request, struct etag plain, unsigned codings, struct str *out);
+/* Do these lines have the tag as it is, weak or strong? */
+bool etag_is_named(const struct fields *request, struct etag tag);
 /* Returns a list of entity tags with the plain ones in place of those that etag_of_coding makes. The same
  * bytes when there is none; else in the arena. */
 struct str etag_list_plain(struct str list, struct arena *a);

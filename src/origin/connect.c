@@ -391,9 +391,12 @@ static void too_long(struct timer *timer)
     pool_give_up(t, why);
 }
 
+/* Who has waited for another's connection has what is left of his time. */
 static void start_timer(struct ticket *t)
 {
-    timer_start(t->entry->pool->loop, &t->timer, t->connect_timeout_ms, too_long);
+    int64_t waited = t->joined_ms ? now_of(t->entry) - t->joined_ms : 0;
+    int64_t left = t->connect_timeout_ms - waited;
+    timer_start(t->entry->pool->loop, &t->timer, left > 0 ? left : 0, too_long);
 }
 
 /* Perhaps the origin restarts: may a refused connection be tried again? The time counts from the first
@@ -429,6 +432,7 @@ static void pause_ticket(struct ticket *t)
 {
     struct loop *loop = t->entry->pool->loop;
     t->state = TICKET_PAUSED;
+    t->joined_ms = 0; /* each try has the whole time */
     if (!t->refused_ms)
         t->refused_ms = loop->now.mono_ms;
     count(t->entry->pool->counters, COUNTER_ORIGIN_RETRIES);

@@ -354,6 +354,16 @@ bool fetch_move(struct fetch *f, enum reason why)
     return true;
 }
 
+/* What is sent again, to an origin that has been drained meanwhile, goes to another, if there is one. Nothing
+ * went wrong there, and it costs no more tries than before: the budget of those is not asked. */
+static void leave_drained(struct fetch *f)
+{
+    if (!f->plan.upstream || !origin_is_drained(f->plan.origin) || !choose(f, false))
+        return;
+    count(f->f->counters, COUNTER_FETCH_MOVES);
+    f->retried = false;
+}
+
 static void ticket_failed(struct ticket *t, enum reason why)
 {
     struct fetch *f = CONTAINER_OF(t, struct fetch, ticket);
@@ -781,6 +791,7 @@ static void connection_lost(struct fetch *f, int status)
     f->wants_http1 |= f->connection->wants_http1;
     count(f->f->counters, COUNTER_FETCH_RETRIES);
     fetch_drop_connection(f);
+    leave_drained(f);
     fetch_ask(f);
 }
 

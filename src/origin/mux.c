@@ -9,6 +9,9 @@
 #define READ_BYTES  ((size_t)32768)
 #define OUT_BYTES   ((size_t)65536) /* so much is put together for one write */
 #define ARENA_BYTES 2048
+/* A head that is larger than its limit is one bad answer; a block beyond so many times it is not even
+ * looked at, and ends the connection of all. */
+#define BLOCK_TIMES 4
 /* A connection that was silent for so long is asked for a sign of life with the next request, and when a
  * holder loses patience. It is given up when none comes in time: its way may be cut without a word. */
 #define SILENT_MS    ((int64_t)10000)
@@ -184,13 +187,13 @@ static void cut(struct lane *l, int status)
 
 /* ---- the end of the connection ---- */
 
-static void say_broken(struct mux *m, const char *text, const char *so)
+static void say_broken(struct mux *m, const struct h2_event *e, const char *so)
 {
     char held[LOG_HELD_MAX] = "";
     struct origin *o = m->c->entry->origin;
     if (log_valve_opens(&o->http2_said, now_of(m), held))
-        log_warning(pool_of(m)->log, "origin", "%.*s breaks the rules of HTTP/2: %s; %s%s", STR_ARG(o->name),
-                    text, so, held);
+        log_warning(pool_of(m)->log, "origin", "%.*s breaks the rules of HTTP/2: %s%s%.*s; %s%s",
+                    STR_ARG(o->name), e->text, e->wrong.n ? ": " : "", STR_ARG(e->wrong), so, held);
 }
 
 /* Notes which requests have not even been begun to be sent, and may be sent elsewhere whatever they are.
@@ -437,7 +440,7 @@ static void on_reset(struct lane *l, const struct h2_event *e)
         tell_end(l);
         return;
     }
-    say_broken(l->mux, e->text, "that answer is lost");
+    say_broken(l->mux, e, "that answer is lost");
     l->c.user->bad(&l->c, HTTP_ERROR_HTTP2_MESSAGE);
 }
 
@@ -461,7 +464,7 @@ static void failed(struct mux *m, const struct h2_event *e)
     bool known = m->known;
     if (known) {
         count(pool_of(m)->counters, COUNTER_ORIGIN_HTTP2_ERRORS);
-        say_broken(m, e->text, "the connection ends");
+        say_broken(m, e, "the connection ends");
     }
     end(m, UV_ECONNRESET, known ? NULL : "what it says is no HTTP/2");
 }
@@ -517,7 +520,7 @@ void mux_start(struct connection *c, const struct head_limits *head, bool alone)
     m->limits.streams = MUX_STREAMS;
     m->limits.stream_window = MUX_WINDOW;
     m->limits.head = *head;
-    m->limits.block_bytes = head->fields_bytes + 4096;
+    m->limits.block_bytes = BLOCK_TIMES * head->fields_bytes + 4096;
     m->limits.block_frames = 16 + (unsigned)(m->limits.block_bytes / 4096);
     m->h2 = h2_new_client(&m->limits);
     m->heard_ms = now_of(m);
@@ -554,6 +557,13 @@ size_t mux_room(const struct mux *m)
 size_t mux_lanes(const struct mux *m)
 {
     return m->lanes_n;
+}
+
+bool mux_has_limits(const struct mux *m, const struct head_limits *head)
+{
+    const struct head_limits *own = &m->limits.head;
+    return own->line_bytes == head->line_bytes && own->fields_bytes == head->fields_bytes &&
+           own->fields_count == head->fields_count;
 }
 
 void mux_retire(struct mux *m)

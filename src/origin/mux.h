@@ -56,6 +56,8 @@ void mux_on_written(struct mux *m, int status);
 size_t mux_room(const struct mux *m);
 /* Returns how many it has. */
 size_t mux_lanes(const struct mux *m);
+/* Was it made with these limits for heads? It keeps them. */
+bool mux_has_limits(const struct mux *m, const struct head_limits *head);
 /* Begins a lane; there is room. The holder gives it back by pool_keep or pool_drop. */
 struct connection *mux_begin(struct mux *m);
 /* It gets no lanes any more, and closes when it has none. */

@@ -597,6 +597,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     t->fresh = fresh;
     t->made_before = e->made;
     t->connect_timeout_ms = site->connect_timeout;
+    t->joined_ms = 0;
     if (need_not_wait(e, t) && take_place(e)) {
         *c = fresh ? NULL : take_idle(e, t);
         if (*c)

@@ -102,6 +102,7 @@ struct ticket {
     struct timer timer; /* of the queue; later of the connect */
     struct timer next;  /* the next address, or the next try */
     int64_t connect_timeout_ms;
+    int64_t joined_ms;       /* since when it waits for another's connection; 0: it never did */
     enum origin_http2 http2; /* how it may be spoken to */
     enum reason why;         /* for `failed`, when no address is left */
     uint32_t tried;          /* a bit for each of the entry's addresses */

@@ -52,12 +52,16 @@ static bool lead(struct ticket *t, enum reason *why)
     return connect_begin(t, why);
 }
 
+static void joined_too_long(struct timer *timer);
+
 bool share_begin(struct ticket *t, enum reason *why)
 {
     struct pool_entry *e = t->entry;
     if (!may_lead(t) || (!e->leader && list_is_empty(&e->joined)))
         return lead(t, why);
     t->state = TICKET_JOINED;
+    t->joined_ms = e->pool->loop->now.mono_ms;
+    timer_start(e->pool->loop, &t->timer, t->connect_timeout_ms, joined_too_long);
     list_push_back(&e->joined, &t->link);
     if (!e->leader || has_room(e))
         serve_later(e);
@@ -67,7 +71,8 @@ bool share_begin(struct ticket *t, enum reason *why)
 /* Does the connection suit the ticket, apart from its age? */
 static bool fits(const struct ticket *t, const struct connection *c)
 {
-    if (mux_room(c->mux) == 0 || (t->fresh && c->number <= t->made_before))
+    if (mux_room(c->mux) == 0 || !mux_has_limits(c->mux, &t->head) ||
+        (t->fresh && c->number <= t->made_before))
         return false;
     /* The event that tells of its end may stand behind the one that brought this request. */
     return !t->once || mux_lanes(c->mux) > 0 || stream_is_quiet(&c->stream);
@@ -157,6 +162,32 @@ static bool serve(struct ticket *t)
     pool_finish(t);
     t->ready(t, lane);
     return true;
+}
+
+static void give_up_late(struct ticket *t, enum reason why)
+{
+    const struct ticket *leader = t->entry->leader;
+    if (leader && why == REASON_CONNECT_TIMEOUT)
+        LIST_EACH(l, &leader->attempts)
+            connect_late(CONTAINER_OF(l, struct connection, link));
+    pool_give_up(t, why);
+}
+
+/* Its own time is over, however long the one may wait that it has joined. While the origin refuses
+ * connections it would have tried again for retry_ms, as that one does. */
+static void joined_too_long(struct timer *timer)
+{
+    struct ticket *t = CONTAINER_OF(timer, struct ticket, timer);
+    struct pool_entry *e = t->entry;
+    CHECK(t->state == TICKET_JOINED);
+    bool is_refused = e->leader && e->leader->refused_ms;
+    int64_t waited = e->pool->loop->now.mono_ms - t->joined_ms;
+    if (serve(t))
+        return;
+    if (is_refused && waited < t->retry_ms)
+        timer_start(e->pool->loop, timer, t->retry_ms - waited, joined_too_long);
+    else
+        give_up_late(t, is_refused ? REASON_CONNECT_FAILED : REASON_CONNECT_TIMEOUT);
 }
 
 void share_serve(struct pool_entry *e)

@@ -371,25 +371,38 @@ static void deliver_not_modified(struct request *r)
     r->at = r->end = 0;
 }
 
+/* Does the visitor name what he has of the coding that he would get, one of the origin's own? Its tag is the
+ * plain one's, but strong. Or would he get no other one? */
+static bool has_own_coding(const struct request *r)
+{
+    const struct coded *coded = r->coded;
+    if (!coded || coded->level != CODED_OWN)
+        return false;
+    return etag_is_named(&r->fields, response_etag(coded->response)) || deliver_refuses_plain(r);
+}
+
 /*
- * If-None-Match with the tag of any coding holds, whether that is at hand or not: they are all made of the
- * same bytes. The 304 has the visitor's own tag, so that it confirms what the visitor has.
+ * If-None-Match with the tag of any coding that the visitor takes holds, whether that is at hand or not: they
+ * are all made of the same bytes. The 304 has the visitor's own tag, so that it confirms what the visitor
+ * has, and no other thing that a cache in front of us has.
  */
 static bool is_not_modified(struct request *r, const struct validators *plain)
 {
     struct str tag;
-    const struct coded *coded = r->coded;
     int64_t now_s = r->w->loop->now.wall_ms / 1000;
-    bool by_tag = fields_has(&r->fields, FIELD_IF_NONE_MATCH);
     bool holds = condition_of_request(&r->fields, plain, now_s) == CONDITION_NOT_MODIFIED;
-    bool has_codings = r->object->response->has_codings;
-    bool is_own = coded && coded->level == CODED_OWN; /* with the plain one's tag */
-    bool names_tags = by_tag && !str_eq(fields_value(&r->fields, FIELD_IF_NONE_MATCH), STR("*"));
-    if (holds && names_tags && has_codings && !is_own)
-        r->coded = NULL; /* the plain body's */
-    if (holds || !has_codings || !by_tag || !etag_find_of_coding(&r->fields, plain->etag, &tag))
+    if (!r->object->response->has_codings || !fields_has(&r->fields, FIELD_IF_NONE_MATCH) ||
+        str_eq(fields_value(&r->fields, FIELD_IF_NONE_MATCH), STR("*")))
         return holds;
-    if (coded && str_eq(response_value(coded->response, FIELD_ETAG), tag))
+    if (holds && has_own_coding(r))
+        return true;
+    if (holds && !(r->coded && deliver_refuses_plain(r))) {
+        r->coded = NULL; /* the plain body's */
+        return true;
+    }
+    if (!etag_find_of_coding(&r->fields, plain->etag, deliver_taken_codings(r), &tag))
+        return false;
+    if (r->coded && str_eq(response_value(r->coded->response, FIELD_ETAG), tag))
         return true;
     r->coded = NULL;
     r->etag_sent = true;

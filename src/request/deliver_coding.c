@@ -5,8 +5,22 @@
 bool deliver_refuses_plain(const struct request *r)
 {
     struct coding_weights w;
+    if (accept_encoding_usual(&r->fields))
+        return false;
     accept_encoding_weights(&r->fields, &w);
     return w.of[CODING_IDENTITY] == 0;
+}
+
+unsigned deliver_taken_codings(const struct request *r)
+{
+    struct coding_weights w;
+    unsigned taken = accept_encoding_usual(&r->fields);
+    if (taken || !fields_has(&r->fields, FIELD_ACCEPT_ENCODING))
+        return taken ? taken : (1u << CODINGS) - 1;
+    accept_encoding_weights(&r->fields, &w);
+    for (enum coding c = CODING_IDENTITY; c < CODINGS; c++)
+        taken |= w.of[c] ? 1u << c : 0;
+    return taken;
 }
 
 enum coding deliver_wanted_coding(const struct request *r)

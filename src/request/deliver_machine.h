@@ -50,6 +50,9 @@ void deliver_choose_coding(struct request *r);
 void deliver_choose_pour(struct request *r);
 /* Does the visitor refuse a body without a coding? */
 bool deliver_refuses_plain(const struct request *r);
+/* Returns the codings that the visitor takes, bits by enum coding; who says nothing takes all (RFC 9110
+ * §12.5.3). */
+unsigned deliver_taken_codings(const struct request *r);
 
 /* ---- deliver_status.c ---- */
 

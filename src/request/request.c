@@ -199,7 +199,7 @@ static enum step join(struct request *r)
         count(r->w->counters, COUNTER_OVERLOAD_REFUSED);
         return request_fail(r, REASON_OVERLOAD, 503);
     }
-    if (object_readers(r->found.busy) >= (unsigned)r->site->waiters) {
+    if (object_visitors(r->found.busy) >= (unsigned)r->site->waiters) {
         r->alone = true;
         return STEP_LOOKUP;
     }

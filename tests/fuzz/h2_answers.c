@@ -70,8 +70,8 @@ static void drain(nghttp2_session *s)
         continue;
 }
 
-/* The frames that both must take alike: whole ones, before the first that nghttp2 may refuse. It also refuses a
- * frame by its head alone, where we wait for all of it. */
+/* The frames that both must take alike: whole ones, before the first that nghttp2 may refuse. It also refuses
+ * a frame by its head alone, where we wait for all of it. */
 static struct str comparable(struct str in)
 {
     struct str rest = in, frame;

@@ -65,7 +65,9 @@ static void check_codings(struct arena *a, struct str tag, struct str list)
     CHECK(str_eq(etag_list_plain(coded, a), tag));
     struct fields f = { 0 };
     fields_add_id(&f, a, FIELD_IF_NONE_MATCH, coded);
-    CHECK(etag_find_of_coding(&f, plain, &found) && str_eq(found, coded));
+    CHECK(etag_find_of_coding(&f, plain, 1u << CODING_BR, &found) && str_eq(found, coded));
+    CHECK(!etag_find_of_coding(&f, plain, ~(1u << CODING_BR), &found));
+    CHECK(etag_is_named(&f, etag_parse(coded)) && !etag_is_named(&f, plain));
 }
 
 static void check_modified_since(struct arena *a, struct str line)

@@ -1,6 +1,7 @@
 // What scenarios with HTTP/2 are made of: a client that writes frames as it likes and reads what comes, and the language of the rows in
 // tests/conformance/h2.txt, which says what they mean.
 import fs from 'node:fs';
+import net from 'node:net';
 import { Raw, equal, soon } from './lib.mjs';
 
 const source = new URL('../../', import.meta.url);
@@ -148,6 +149,56 @@ export function client_frames(socket, each) {
     }
     if (begun) left = take_frames(left, each);
   });
+}
+
+// An origin that speaks HTTP/2 and says what it is told to: `answer` gets each request, which `seen` has as {id, name, method, fields, on: its
+// connection}. `made` are the connections, with what they reset. One that comes while it is `mute` hears nothing before its speak();
+// `values` are its settings.
+export class FrameOrigin {
+  constructor(answer) {
+    Object.assign(this, { answer, made: [], seen: [], mute: false, values: { 3: 100 }, sockets: new Set() });
+  }
+
+  async listen(port = 0) {
+    this.server = net.createServer({ noDelay: true }, (s) => this.#serve(s));
+    await new Promise((r) => this.server.listen(port, '127.0.0.1', r));
+    this.port = this.server.address().port;
+    this.url = `http://127.0.0.1:${this.port}`;
+    return this;
+  }
+
+  // Nobody is there any more: connections are refused.
+  close() {
+    for (const s of this.sockets) s.destroy();
+    return new Promise((r) => this.server.close(r));
+  }
+
+  #serve(s) {
+    const me = { n: this.made.length, resets: [], ended: false, socket: s };
+    this.made.push(me);
+    s.on('error', () => {});
+    this.sockets.add(s);
+    s.on('close', () => {
+      this.sockets.delete(s);
+      me.ended = true;
+    });
+    me.send = (bytes) => [bytes].flat(2).forEach((b) => s.destroyed || s.write(b));
+    me.speak = () => this.#speak(s, me);
+    if (!this.mute) me.speak();
+  }
+
+  #speak(s, me) {
+    me.send(settings(this.values));
+    client_frames(s, (kind, flags, id, payload) => {
+      if (kind === type.SETTINGS && !(flags & 1)) me.send(settings({}, 1));
+      if (kind === type.PING && !(flags & 1)) me.send(ping(true));
+      if (kind === type.RST_STREAM) me.resets.push(id);
+      if (kind !== type.HEADERS) return;
+      const fields = Object.fromEntries(unblock(payload)), r = { id, name: fields[':path'].slice(1), on: me, method: fields[':method'], fields };
+      this.seen.push(r);
+      this.answer(r);
+    });
+  }
 }
 
 // A connection that sends frames as they are and takes apart all that comes: `frames` in their order, and `streams` by id: {heads, head,

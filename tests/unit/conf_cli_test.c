@@ -139,8 +139,8 @@ static void a_flag_for_true_or_false_stands_alone(void **state)
     assert_override(&f, 5, "--explicit-only", "explicit-only", "true");
     forget(&f);
 
-    /* Other words for it are no files: the settings say which two there are. */
-    static const char *const words[] = { "no", "yes", "off", "On", "0", "1", "False", "TRUE" };
+    /* Other words for it, and numbers, are no files: the settings say which two there are. */
+    static const char *const words[] = { "no", "yes", "off", "On", "0", "1", "False", "TRUE", "3", "10s" };
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         char line[64], sentence[128];
         struct buf errors = BUF_INIT;
@@ -152,6 +152,31 @@ static void a_flag_for_true_or_false_stands_alone(void **state)
                  words[i]);
         assert_str(buf_str(&errors), sentence);
         buf_fini(&errors);
+        forget(&f);
+    }
+}
+
+/* What cannot be read later may have been meant for it. */
+static void a_file_behind_such_a_flag_is_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *config, *behind;
+    } rows[] = {
+        { "run --store gzip", "gzip", "--store" },
+        { "check --origin a --store f.yaml", "f.yaml", "--store" },
+        { "run --store --origin a f.yaml", "f.yaml", "" },
+        { "run --store true f.yaml", "f.yaml", "" },
+        { "run --store=true f.yaml", "f.yaml", "" },
+        { "run f.yaml --store", "f.yaml", "" },
+        { "run --store ./3", "./3", "--store" },
+        { "run --store 3.yaml", "3.yaml", "--store" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct fixture f;
+        good(&f, rows[i].line);
+        assert_string_equal(f.cli.config, rows[i].config);
+        assert_str(f.cli.config_behind, rows[i].behind);
         forget(&f);
     }
 }
@@ -426,6 +451,11 @@ static void mistakes_are_explained(void **state)
           "freshet purge: --all is the whole site; leave out --all, or --tag, --url and --prefix" },
         { "purge --all=1", "freshet purge: --all takes no value; leave out what is behind the =" },
         { "purge --all=", "freshet purge: --all takes no value; leave out what is behind the =" },
+        { "purge --all yes", "freshet purge: --all takes no value; leave out \"yes\"" },
+        { "purge --soft 1 --all", "freshet purge: --soft takes no value; leave out \"1\"" },
+        { "status --json true", "freshet status: --json takes no value; leave out \"true\"" },
+        { "run a --compress b",
+          "freshet run: \"b\" is one word too many; usage: freshet run [CONFIG] [--SETTING VALUE]..." },
         { "purge --tag _", "freshet purge: --tag is empty; write a value or leave it out" },
         { "purge --tag=", "freshet purge: --tag is empty; write a value or leave it out" },
         { "purge a", "freshet purge: \"a\" is one word too many; usage: freshet purge [--tag T]... [--url "
@@ -618,6 +648,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_takes_a_file_and_settings),
         cmocka_unit_test(a_flag_for_true_or_false_stands_alone),
+        cmocka_unit_test(a_file_behind_such_a_flag_is_told_apart),
         cmocka_unit_test(every_setting_is_a_flag_that_the_settings_take),
         cmocka_unit_test(purge_says_what_and_where),
         cmocka_unit_test(explain_takes_a_url_and_fields),

@@ -348,11 +348,20 @@ static void takes_tags_of_codings_back(void **state)
             fail_msg("%s", lists[i].in);
     request_init(&r);
     request_add(&r, FIELD_IF_NONE_MATCH, "\"x~br5\", \"abc\"");
-    assert_false(etag_find_of_coding(&r.fields, plain, &found));
+    assert_false(etag_find_of_coding(&r.fields, plain, ~0u, &found));
     request_add(&r, FIELD_IF_NONE_MATCH, "\"y\" , W/\"abc~gzip1\"");
-    assert_true(etag_find_of_coding(&r.fields, plain, &found));
+    assert_true(etag_find_of_coding(&r.fields, plain, ~0u, &found));
     assert_true(str_eq(found, STR("W/\"abc~gzip1\"")));
-    assert_false(etag_find_of_coding(&r.fields, (struct etag){ 0 }, &found));
+    assert_false(etag_find_of_coding(&r.fields, plain, 1u << CODING_BR, &found));
+    request_add(&r, FIELD_IF_NONE_MATCH, "\"abc~br5\"");
+    assert_true(etag_find_of_coding(&r.fields, plain, 1u << CODING_BR, &found));
+    assert_true(str_eq(found, STR("\"abc~br5\"")));
+    assert_true(etag_is_named(&r.fields, plain));
+    assert_true(etag_is_named(&r.fields, etag_parse(STR("W/\"abc~gzip1\""))));
+    assert_false(etag_is_named(&r.fields, etag_parse(STR("\"abc~gzip1\""))));
+    assert_false(etag_is_named(&r.fields, etag_parse(STR("W/\"abc\""))));
+    assert_false(etag_is_named(&r.fields, (struct etag){ 0 }));
+    assert_false(etag_find_of_coding(&r.fields, (struct etag){ 0 }, ~0u, &found));
     request_fini(&r);
     arena_fini(&a);
 }

@@ -19,6 +19,10 @@ const answer = (r) => {
     case 'length': return reply(made, fields);
     case 'chunked': return chunked(made, fields);
     case 'close': return [`HTTP/1.1 200 OK\r\n${Object.entries(fields).map(([k, v]) => `${k}: ${v}\r\n`).join('')}\r\n${made}`, hangup];
+    case 'dated':
+      if (r.fields['if-modified-since']) return 'HTTP/1.1 304 Not Modified\r\nCache-Control: max-age=60\r\n\r\n';
+      return reply(made, { ...minute, 'Content-Encoding': coding, 'Last-Modified': 'Mon, 01 Jan 2024 00:00:00 GMT' });
+    case 'none': return reply(made, { ...minute, 'Content-Encoding': coding });
     case 'unknown': return reply('?', { ...minute, 'Content-Encoding': coding });
     case 'stays': {
       const wants = r.fields['accept-encoding'] ?? '';
@@ -54,9 +58,14 @@ await scenario({ answer }, async ({ ask, cases, freshet, origin }) => {
       await cases.check('its length', () => equal(+own.fields['content-length'], own.body.length));
       await cases.check('it varies', () => check(/accept-encoding/i.test(own.fields.vary), own.head));
       if (coding === 'br') await cases.check('another coding', async () => equal((await ask(target, asks('gzip'))).fields.etag, 'W/"own~gzip6"'));
-      for (const tag of ['"own"', 'W/"own"', 'W/"own~gzip6"']) {
-        const r304 = await ask(target, { ...asks(coding === 'br' ? 'br' : 'gzip'), 'If-None-Match': tag });
-        await cases.check(`If-None-Match: ${tag}`, () => equal(`${r304.status} ${r304.fields.etag}`, `304 ${tag === 'W/"own"' ? '"own"' : tag}`));
+      // The 304 has the tag of what the visitor has: strong for those bytes, weak for the plain ones.
+      const mine = asks(coding === 'br' ? 'br' : 'gzip');
+      for (const [tag, offer, status, etag] of [['"own"', mine, 304, '"own"'], ['W/"own"', mine, 304, 'W/"own"'], ['W/"own", "own"', mine, 304, '"own"'],
+        ['"own"', {}, 304, 'W/"own"'], ['"own"', asks('identity'), 304, 'W/"own"'], ['*', mine, 304, '"own"'], ['"other"', mine, 200, '"own"'],
+        ['W/"own"', { 'Accept-Encoding': `${mine['Accept-Encoding']}, identity;q=0` }, 304, '"own"'],
+        ['W/"own~gzip6"', asks('gzip, br'), 304, 'W/"own~gzip6"'], ['W/"own~gzip6"', asks('zstd'), 200, undefined]]) {
+        const r = await ask(target, { ...offer, 'If-None-Match': tag });
+        await cases.check(`${target}: If-None-Match: ${tag} ${JSON.stringify(offer)}`, () => equal(`${r.status} ${etag && r.fields.etag}`, `${status} ${etag}`));
       }
       await cases.check('ranges are of the plain one', async () => equal((await ask(target, { ...asks('gzip'), Range: 'bytes=2-5' })).body, text.slice(2, 6)));
       await freshet.advance('61s');
@@ -70,6 +79,33 @@ await scenario({ answer }, async ({ ask, cases, freshet, origin }) => {
         equal(origin.requests.at(-1).fields['if-none-match'], '"own"');
       });
     }
+
+  // Without an ETag and Last-Modified: the plain body has an ETag, ours, and what we make of it; the origin's coding has none.
+  {
+    const mine = asks('gzip'), own = await ask('/none/gzip', mine), tag = (await ask('/none/gzip')).fields.etag;
+    await cases.check('the origin\'s coding has none', () => equal(`${own.fields['content-encoding']} ${own.fields.etag}`, 'gzip undefined'));
+    await cases.check('the plain one has ours', () => check(/^"/.test(tag), tag));
+    for (const [fields, status, etag] of [[{ ...mine, 'If-None-Match': tag }, 304, tag], [{ 'If-None-Match': tag }, 304, tag],
+      [{ ...mine, 'If-None-Match': '*' }, 304, undefined], [{ ...mine, 'If-None-Match': '"x"' }, 200, undefined]]) {
+      const r = await ask('/none/gzip', fields);
+      await cases.check(JSON.stringify(fields), () => equal(`${r.status} ${r.fields.etag}`, `${status} ${etag}`));
+    }
+    await ask('/none/gzip', asks('br'));
+    await freshet.until('coding_now', '==', 0);
+    await cases.check('another coding has ours', async () => equal((await ask('/none/gzip', asks('br'))).fields.etag, tag.replace(/"$/, '~br5"')));
+  }
+  // With Last-Modified alone there are no tags, and a 304 keeps the origin's coding.
+  for (const about of ['before', 'after a 304', 'after two']) {
+    const mine = asks('gzip'), since = { 'If-Modified-Since': 'Mon, 01 Jan 2024 00:00:00 GMT' };
+    for (const [fields, status, coding] of [[mine, 200, 'gzip'], [{}, 200, undefined], [asks('br'), 200, undefined], [{ ...mine, 'If-None-Match': '"x"' }, 200, 'gzip'],
+      [{ ...mine, ...since }, 304, undefined], [since, 304, undefined]]) {
+      const r = await ask('/dated/gzip', fields);
+      await cases.check(`${about}: ${JSON.stringify(fields)}`, () => equal(`${r.status} ${coding && r.fields['content-encoding']} ${r.fields.etag}`, `${status} ${coding} undefined`));
+    }
+    await freshet.advance('61s');
+    const again = await ask('/dated/gzip', mine);
+    await cases.check('confirmed', () => check(/fwd=stale; fwd-status=304; stored/.test(again.fields['cache-status']), again.head));
+  }
 
   // A coding that stays: each visitor gets what the origin gives to the like of him.
   for (const [offer, coding] of [['br', 'br'], ['gzip', 'gzip'], ['gzip, deflate, br', 'br'], ['gzip', 'gzip'], ['br', 'br']]) {

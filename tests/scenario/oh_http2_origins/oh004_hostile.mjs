@@ -24,6 +24,11 @@ const attacks = {
   'connection': (id) => head(id, [['connection', 'close']], true),
   'transfer-encoding': (id) => head(id, [['transfer-encoding', 'chunked']], true),
   'line-feed': (id) => head(id, [['x', 'a\nb']], true),
+  'space-before': (id) => head(id, [...stored, ['x-padded', ' a']], true),
+  'space-behind': (id) => head(id, [...stored, ['x-padded', 'a ']], true),
+  'tab-behind': (id) => head(id, [...stored, ['x-padded', 'a\t']], true),
+  'only-space': (id) => head(id, [...stored, ['x-padded', ' ']], true),
+  'space-in-trailer': (id) => [head(id, stored), data(id, 'x', false), frame(type.HEADERS, 5, id, block([['x-padded', 'a ']]))],
   'lengths': (id) => head(id, [['content-length', '1'], ['content-length', '2']]),
   'data-first': (id) => data(id, 'x'),
   'early-end': (id) => head(id, [...stored, ['content-length', '10']], true),
@@ -115,6 +120,17 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
       await page();
     });
   await freshet.saying('breaks the rules of HTTP/2');
+  await cases.check('the log says which field is wrong, and how', async () => {
+    for (const [name, says] of [['space-behind', 'white space around a field value: x-padded; that answer is lost'],
+      ['space-in-trailer', 'white space around a field value: x-padded; that answer is lost'], ['upper-case', 'a field name in upper case: X-Upper; that'],
+      ['connection', 'a field of HTTP/1.1 connections: connection; that'], ['line-feed', 'a control character in a field value: x; that'],
+      ['no-status', 'no :status, or a malformed one; that']]) {
+      const before = freshet.log().split(says).length;
+      await freshet.advance('11s'); // one line in ten seconds
+      await ask(`/${name}`).catch(() => {});
+      await soon(() => freshet.log().split(says).length > before);
+    }
+  });
   await cases.check('what was refused is asked again, on another connection', async () => {
     equal((await ask('/refused')).body, 'good');
     equal(refused, 2);

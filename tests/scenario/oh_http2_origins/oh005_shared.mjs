@@ -1,34 +1,13 @@
 // Who shares a connection to an HTTP/2 origin, and for how long: room that comes is given to those who wait, what is refused goes elsewhere, and a
 // connection that has had enough gets no more requests.
 // scenarios F16
-import net from 'node:net';
-import { answer_data as data, answer_head as head, client_frames, reset, settings, type, unblock } from '../h2.mjs';
+import { answer_data as data, answer_head as head, FrameOrigin, reset, settings } from '../h2.mjs';
 import { check, equal, request, scenario, soon } from '../lib.mjs';
 
 const good = (id, text) => [head(id, [['cache-control', 'no-store']]), data(id, text)];
 
-// The origin: `made` are its connections. One that comes while `mute` says nothing. `answer` gets each request.
-const made = [], seen = [];
-let mute = false, streams = 100, answer = null;
-const server = net.createServer({ noDelay: true }, (s) => {
-  const me = { n: made.length, resets: [], ended: false, socket: s };
-  made.push(me);
-  s.on('error', () => {});
-  s.on('close', () => { me.ended = true; });
-  me.send = (bytes) => [bytes].flat(2).forEach((b) => s.destroyed || s.write(b));
-  if (mute) return;
-  me.send(settings({ 3: streams }));
-  client_frames(s, (kind, flags, id, payload) => {
-    if (kind === type.SETTINGS && !(flags & 1)) me.send(settings({}, 1));
-    if (kind === type.RST_STREAM) me.resets.push(id);
-    if (kind !== type.HEADERS) return;
-    const fields = Object.fromEntries(unblock(payload)), r = { id, name: fields[':path'].slice(1), on: me, method: fields[':method'], fields };
-    seen.push(r);
-    answer(r);
-  });
-});
-await new Promise((r) => server.listen(0, '127.0.0.1', r));
-const yaml = () => `origin: http://127.0.0.1:${server.address().port}\norigin_http2: only\nworkers: 1`;
+const origin = await new FrameOrigin().listen(), { made, seen } = origin;
+const yaml = () => `origin: ${origin.url}\norigin_http2: only\nworkers: 1`;
 const plain = (r) => r.on.send(good(r.id, r.name));
 const held = [], hold = (r) => held.push(r);
 
@@ -38,23 +17,23 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     await freshet.advance('2m');
     await freshet.until('origin_connections', '==', 0);
     made.length = seen.length = held.length = 0;
-    streams = 100;
-    mute = false;
-    answer = plain;
+    origin.values = { 3: 100 };
+    origin.mute = false;
+    origin.answer = plain;
   };
   await cases.check('room on a connection is for those who wait for another one', async () => {
     await afresh();
-    streams = 2;
-    answer = hold;
+    origin.values = { 3: 2 };
+    origin.answer = hold;
     const first = [ask('/a'), ask('/b')];
     await soon(() => held.length === 2);
-    mute = true;
+    origin.mute = true;
     const leader = connect();
     await leader.send('POST /leader HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n');
     await soon(() => made.length === 2);
     const joined = [ask('/c'), ask('/d'), ask('/e')];
     await freshet.until('fetches', '==', 6);
-    answer = plain;
+    origin.answer = plain;
     held.forEach(plain);
     equal((await Promise.all(first)).map((r) => r.body).join(), 'a,b');
     equal((await Promise.all(joined)).map((r) => r.body).join(), 'c,d,e');
@@ -63,10 +42,10 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
   });
   await cases.check('many that are refused at once are asked again on another connection', async () => {
     await afresh();
-    answer = hold;
+    origin.answer = hold;
     const all = Array.from({ length: 5 }, (_, i) => ask(`/${i}`));
     await soon(() => held.length === 5);
-    answer = (r) => (r.on.n === 0 ? r.on.send(reset(r.id, 7)) : plain(r));
+    origin.answer = (r) => (r.on.n === 0 ? r.on.send(reset(r.id, 7)) : plain(r));
     made[0].send(held.map((r) => reset(r.id, 7)));
     equal((await Promise.all(all)).map((r) => r.body).join(), '0,1,2,3,4');
     equal(seen.filter((r) => r.on.n === 0).length, 5);
@@ -80,7 +59,7 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
       confirmed: (r) => ('if-none-match' in r.fields ? head(r.id, [etag], false, '304') : [head(r.id, [etag, ['cache-control', 'max-age=1']]), data(r.id, 'stored', false)]),
       wrong: (r) => [head(r.id, [['content-length', '0']]), data(r.id, 'more')],
     };
-    answer = (r) => r.on.send(answers[r.name](r)) ?? (r.name === 'wrong' || r.on.send(data(r.id, '')));
+    origin.answer = (r) => r.on.send(answers[r.name](r)) ?? (r.name === 'wrong' || r.on.send(data(r.id, '')));
     equal((await ask('/length')).status, 200);
     equal((await ask('/none')).status, 204);
     equal((await ask('/head', {}, { method: 'HEAD' })).status, 200);
@@ -98,10 +77,10 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
   for (const name of Object.keys(bad))
     await cases.check(`one page that is always bad (${name}) ends nothing that goes on beside it`, async () => {
       await afresh();
-      answer = hold;
+      origin.answer = hold;
       const slow = ask('/slow');
       await soon(() => held.length === 1);
-      answer = (r) => (r.name.startsWith('bad') ? r.on.send(bad[name](r.id)) : plain(r));
+      origin.answer = (r) => (r.name.startsWith('bad') ? r.on.send(bad[name](r.id)) : plain(r));
       for (let i = 0; i < 300; i++) equal((await ask(`/bad${i}`, {}, { method: 'POST' })).status, 502);
       equal((await ask('/page')).body, 'page');
       plain(held[0]);
@@ -112,7 +91,7 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     });
   await cases.check('visitors who leave reset no more than a hundred streams of one connection', async () => {
     await afresh();
-    answer = hold;
+    origin.answer = hold;
     for (let i = 0; i < 130; i++) {
       const c = connect();
       await c.send(`POST /${i} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n`);
@@ -126,7 +105,7 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
   });
   await cases.check('connections that permit no more requests do not pile up', async () => {
     await afresh();
-    answer = (r) => {
+    origin.answer = (r) => {
       plain(r);
       r.on.send(settings({ 3: 0 }));
     };
