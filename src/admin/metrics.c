@@ -199,7 +199,12 @@ struct origin_metric {
 
 static int64_t in_use(struct origin *o)
 {
-    return atomic_load_explicit(&o->in_use, memory_order_relaxed);
+    return origin_in_use(o);
+}
+
+static int64_t uploads(struct origin *o)
+{
+    return origin_uploads(o);
 }
 
 static int64_t http2_open(struct origin *o)
@@ -255,6 +260,8 @@ static void add_origins(const struct admin *a, struct buf *b)
     struct origin_metric metrics[] = {
         { "origin_in_use", "gauge",
           "Connections to this origin in use or being made; of HTTP/2, its requests under way", in_use, b },
+        { "origin_uploads", "gauge", "Of those in use: the request's body still comes from its client",
+          uploads, b },
         { "origin_http2_connections", "gauge", "Connections to this origin that speak HTTP/2", http2_open,
           b },
         { "origin_waiting", "gauge", "Fetches that wait for a connection to this origin", waiting, b },

@@ -210,7 +210,7 @@ void status_origin(struct origin *o, struct arena *a, struct answer_writer *w)
     char error[ORIGIN_ERROR_MAX];
     answer_str(w, "address", ARENA_JOIN(a, origin_is_named_whole(o) ? STR_NONE : STR("http://"), o->name));
     answer_str(w, "health", origin_is_sick(o) ? STR("sick") : in_row ? STR("failing") : STR("good"));
-    answer_int(w, "in_use", atomic_load_explicit(&o->in_use, memory_order_relaxed));
+    answer_int(w, "in_use", origin_in_use(o));
     answer_int(w, "http2_connections", atomic_load_explicit(&o->http2_open, memory_order_relaxed));
     answer_int(w, "waiting", origin_waiting(o));
     answer_int(w, "outstanding", atomic_load_explicit(&o->outstanding, memory_order_relaxed));

@@ -7,7 +7,7 @@ static const struct process_settings *settings_of(const struct request *r)
 
 static bool has_rate(const struct request *r)
 {
-    return settings_of(r)->body_rate_min > 0 && !r->collects;
+    return settings_of(r)->body_rate_min > 0 && r->collects != COLLECT_MUST;
 }
 
 void body_pace_init(struct body_pace *p)

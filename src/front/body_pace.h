@@ -1,8 +1,8 @@
 /*
  * How fast a request's body comes, whatever the protocol. A client that is waited for begins with the time
  * for one pause (body_timeout). Each byte earns it the time that the slowest rate allows (body_rate_min), up
- * to two pauses together; waiting uses that up. A body that is collected has a time for the whole of it, and
- * an answer when that is over: it has no rate. On the request's thread. docs/FLOODS.md.
+ * to two pauses together; waiting uses that up. A body that has to be collected has a time for the whole
+ * of it instead, and no rate (request/request_body.c). On the request's thread. docs/FLOODS.md.
  */
 #ifndef FRONT_BODY_PACE_H
 #define FRONT_BODY_PACE_H

@@ -11,12 +11,15 @@ static void too_slow_body(struct timer *t)
     if (!c->waiting)
         return;
     int64_t now_ms = c->stream->loop->now.mono_ms;
-    if (c->x && c->state == H1_BUSY && body_pace_is_slow(&c->pace, &c->x->request, now_ms)) {
+    bool is_slow = c->x && c->state == H1_BUSY && body_pace_is_slow(&c->pace, &c->x->request, now_ms);
+    if (is_slow)
         count(c->front->front.requests->counters, COUNTER_SLOW_BODIES);
+    if (c->x && c->state == H1_BUSY && request_body_late(&c->x->request))
+        return;
+    if (is_slow)
         h1_cut(c, REASON_SLOW_BODY);
-    } else {
+    else
         h1_close(c);
-    }
 }
 
 static void begin_waiting(struct h1 *c)

@@ -11,10 +11,13 @@ static void too_slow_body(struct timer *t)
     struct h2_client *c = x->client;
     if (!x->waiting || x->done || x->stays || c->state != CLIENT_OPEN)
         return;
-    if (body_pace_is_slow(&x->pace, &x->request, c->stream->loop->now.mono_ms)) {
+    bool is_slow = body_pace_is_slow(&x->pace, &x->request, c->stream->loop->now.mono_ms);
+    if (is_slow)
         count(h2_requests(c)->counters, COUNTER_SLOW_BODIES);
+    if (request_body_late(&x->request))
+        return;
+    if (is_slow)
         x->request.reason = REASON_SLOW_BODY;
-    }
     if (x->has_pieces) {
         h2_client_close(c, true);
         return;

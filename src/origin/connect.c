@@ -285,7 +285,7 @@ static void win(struct ticket *t, struct connection *c)
 static void won(struct ticket *t, struct connection *c)
 {
     win(t, c);
-    c->counted = true;
+    pool_pass_place(t, c);
     t->entry->speaks_http1 |= t->http2 == ORIGIN_HTTP2_AUTO && connect_has_tls(t->entry);
     share_leave(t, REASON_NONE);
     t->ready(t, c);

@@ -221,6 +221,20 @@ static void on_ended(struct connection *c, int status);
 static const struct connection_user user = { fetch_on_space,   fetch_on_data, on_ended,
                                              fetch_on_written, fetch_on_head, fetch_on_bad };
 
+/* Not once it has ended, or nobody takes it any more. */
+static bool still_uploads(const struct fetch *f)
+{
+    return f->plan.upload && f->plan.upload->state == UPLOAD_OPEN;
+}
+
+void fetch_upload_came(struct fetch *f)
+{
+    CHECK(!still_uploads(f));
+    pool_came(&f->ticket);
+    if (f->connection)
+        pool_came_on(f->connection);
+}
+
 static void connected(struct fetch *f, struct connection *c)
 {
     CHECK(f->tag == FETCH_TAG && f->step == FETCH_CONNECT && !f->connection);
@@ -401,7 +415,8 @@ void fetch_ask(struct fetch *f)
     f->scan = (struct head_scan){ 0 };
     f->ticket = (struct ticket){ .ready = ticket_ready,
                                  .failed = ticket_failed,
-                                 .low = f->plan.low_priority,
+                                 .low = f->plan.low_priority && !f->plan.upload,
+                                 .uploads = still_uploads(f),
                                  .once = !may_be_sent_twice(f),
                                  .plain = wants_http1(f),
                                  .head = fetch_head_limits(f),
@@ -689,7 +704,8 @@ static size_t describe_limit(const struct fetch *f, enum reason why, char *text,
     if (why == REASON_STREAM_LIMIT)
         buf_printf(&b, ": streams %lld", (long long)f->plan.settings->process.streams);
     else
-        buf_printf(&b, ": origin_connections %lld, ", (long long)site->origin_connections);
+        buf_printf(&b, ": origin_connections %lld, %s", (long long)site->origin_connections,
+                   f->ticket.uploads ? "half of them for uploads that still come, " : "");
     if (why == REASON_QUEUE_FULL)
         buf_printf(&b, "origin_queue %lld", (long long)site->origin_queue);
     if (why == REASON_QUEUE_TIMEOUT) {
@@ -721,7 +737,7 @@ static void describe(const struct fetch *f, enum reason why, char *text, size_t 
 
 static void log_failure(struct fetch *f, enum reason why)
 {
-    char more[ORIGIN_ERROR_MAX + 64] = "", held[LOG_HELD_MAX] = "";
+    char more[ORIGIN_ERROR_MAX + 128] = "", held[LOG_HELD_MAX] = "";
     struct log_valve *valve = valve_of(f, why);
     if (valve && !log_valve_opens(valve, f->f->loop->now.mono_ms, held))
         return;

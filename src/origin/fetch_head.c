@@ -371,6 +371,7 @@ static void refuse_upload(struct fetch *f)
     timer_stop(f->f->loop, &f->awaited);
     upload_leave(u);
     f->plan.upload = NULL;
+    fetch_upload_came(f);
 }
 
 static void keep_part(struct fetch *f);

@@ -128,6 +128,9 @@ void fetch_ask(struct fetch *f);
  * owes something: to take bytes sent to it, or to answer. Stops it while the client pauses its upload (the
  * front limits that), and while readers are behind. */
 void fetch_set_timer(struct fetch *f);
+/* The upload has ended, or nobody takes it any more: the fetch counts no longer as one whose upload still
+ * comes. */
+void fetch_upload_came(struct fetch *f);
 /* Counts the fetch as a stream if it still goes on after ten seconds. Call it when the answer has no known
  * end. In HEAD or BODY. */
 void fetch_may_last(struct fetch *f);

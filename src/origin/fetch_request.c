@@ -219,6 +219,7 @@ static void cannot_send(struct fetch *f)
     if (f->plan.upload)
         upload_leave(f->plan.upload);
     f->plan.upload = NULL;
+    fetch_upload_came(f);
     tell_early_101(f);
     fetch_set_timer(f);
 }
@@ -290,6 +291,8 @@ void fetch_upload_ready(struct upload *u)
 {
     struct fetch *f = u->fetch;
     CHECK(f->tag == FETCH_TAG && f->plan.upload == u);
+    if (u->state != UPLOAD_OPEN)
+        fetch_upload_came(f);
     if (f->step == FETCH_HEAD || f->step == FETCH_BODY)
         fetch_send(f);
 }

@@ -35,6 +35,7 @@ void origins_fini(struct origins *o)
     while ((l = list_pop(&o->all)) != NULL) {
         struct origin *origin = CONTAINER_OF(l, struct origin, link);
         CHECK(list_is_empty(&origin->pools));
+        CHECK(atomic_load(&origin->places) == 0 && origin_waiting(origin) == 0);
         disown(origin->at.host_name);
         disown(origin->at.local_path);
         disown(origin->at.authority);

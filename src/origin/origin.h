@@ -29,9 +29,12 @@ struct origin {
     struct origin_address at; /* strings owned */
     struct str name; /* for people: HOST[:PORT], https://HOST[:PORT] with what else tells it from others
                                * of that URL, or unix:/path. Owned; of each origin another one */
-    _Atomic int64_t in_use; /* connections in use or being made, of all workers */
-    /* fetches that wait for a connection, of all workers: the ordinary ones, and those of low priority */
-    _Atomic int64_t waiting, waiting_low;
+    /* Connections in use or being made, of all workers, and how many of them have an upload that still comes,
+     * times ORIGIN_UPLOAD: two counts in one, since who takes a place changes both or none. */
+    _Atomic int64_t places;
+    /* fetches that wait for a connection, of all workers: the ordinary ones, those whose upload still comes,
+     * and those of low priority */
+    _Atomic int64_t waiting, waiting_uploads, waiting_low;
     struct lock lock;  /* guards `pools` and `talk_error` */
     struct list pools; /* the workers' entries, to tell them of a free place */
     char
@@ -57,6 +60,8 @@ struct origin {
     struct log_valve http2_said; /* that it breaks the rules of HTTP/2 */
     _Atomic int64_t http2_open;  /* connections that speak HTTP/2, of all workers */
 };
+
+#define ORIGIN_UPLOAD ((int64_t)1 << 32)
 
 /* An origin is sick after ORIGIN_SICK_AFTER failures in a row, if the last is ORIGIN_SICK_MS later than the
  * first, until it answers. While it is sick, what may be served stale on an error is served at once. Failures
@@ -107,10 +112,20 @@ static inline bool origin_is_named_whole(const struct origin *o)
 {
     return o->at.tls.is_on || o->at.local_path.n > 0;
 }
-/* Returns how many fetches wait for a connection. Any thread: it may be a moment old. */
+/* These return how many connections are in use, on how many of them an upload still comes, and how many
+ * fetches wait for one. Any thread: it may be a moment old. */
+static inline int64_t origin_in_use(const struct origin *o)
+{
+    return atomic_load_explicit(&o->places, memory_order_relaxed) % ORIGIN_UPLOAD;
+}
+static inline int64_t origin_uploads(const struct origin *o)
+{
+    return atomic_load_explicit(&o->places, memory_order_relaxed) / ORIGIN_UPLOAD;
+}
 static inline int64_t origin_waiting(const struct origin *o)
 {
     return atomic_load_explicit(&o->waiting, memory_order_relaxed) +
+           atomic_load_explicit(&o->waiting_uploads, memory_order_relaxed) +
            atomic_load_explicit(&o->waiting_low, memory_order_relaxed);
 }
 /* Notes that no connection could be made. `error`: the negative code that io/ returned. */

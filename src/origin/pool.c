@@ -15,14 +15,24 @@ static void shorten_queue(struct pool_entry *e);
 
 /* ---- places: the limit of connections in use, over all workers ---- */
 
-static bool take_place(struct pool_entry *e)
+/* Uploads that still come have at most half of the places, however slowly they come (docs/decisions/082). */
+static int64_t half(int64_t limit)
 {
-    /* The count never exceeds the limit, not even for a moment: another worker would then see no place where
-     * there is one. */
-    int64_t n = atomic_load_explicit(&e->origin->in_use, memory_order_acquire);
-    while (n < e->limit)
-        if (atomic_compare_exchange_weak_explicit(&e->origin->in_use, &n, n + 1, memory_order_acq_rel,
-                                                  memory_order_acquire))
+    return limit / 2 + limit % 2;
+}
+
+static bool is_room(const struct pool_entry *e, bool uploads, int64_t places)
+{
+    return places % ORIGIN_UPLOAD < e->limit && (!uploads || places / ORIGIN_UPLOAD < half(e->limit));
+}
+
+static bool take_place(struct pool_entry *e, bool uploads)
+{
+    /* The counts never exceed their limits, not even for a moment: another worker would then see no place
+     * where there is one. */
+    int64_t n = atomic_load(&e->origin->places);
+    while (is_room(e, uploads, n))
+        if (atomic_compare_exchange_weak(&e->origin->places, &n, n + 1 + (uploads ? ORIGIN_UPLOAD : 0)))
             return true;
     return false;
 }
@@ -44,29 +54,75 @@ static void tell_all(struct pool_entry *e)
  * count and then reads the other must not miss another worker that does it the other way round.
  */
 
-/* Is a ticket that waits here the next one that gets a place? */
-static bool is_next(const struct pool_entry *e)
+static struct list *queue_of(const struct ticket *t)
 {
-    return !list_is_empty(&e->queue) ||
-           (!list_is_empty(&e->low_queue) && atomic_load(&e->origin->waiting) == 0);
+    return t->low ? &t->entry->low_queue : t->uploads ? &t->entry->upload_queue : &t->entry->queue;
+}
+
+static _Atomic int64_t *count_of(const struct ticket *t)
+{
+    struct origin *o = t->entry->origin;
+    return t->low ? &o->waiting_low : t->uploads ? &o->waiting_uploads : &o->waiting;
+}
+
+static struct ticket *first_of(const struct list *queue)
+{
+    return list_is_empty(queue) ? NULL : CONTAINER_OF(list_first(queue), struct ticket, link);
+}
+
+/* May one more upload that still comes have a place, if there is one? */
+static bool may_upload(const struct pool_entry *e)
+{
+    return atomic_load(&e->origin->places) / ORIGIN_UPLOAD < half(e->limit);
+}
+
+/* Does a ticket that is not of low priority wait on any worker for nothing but a place? */
+static bool others_wait(const struct pool_entry *e)
+{
+    struct origin *o = e->origin;
+    return atomic_load(&o->waiting) > 0 || (atomic_load(&o->waiting_uploads) > 0 && may_upload(e));
+}
+
+/* Returns the ticket of those that wait here which is the next one to get a place: the one that waits
+ * longest. NULL: none may have one. */
+static struct ticket *next_ticket(const struct pool_entry *e)
+{
+    struct ticket *t = first_of(&e->queue), *u = first_of(&e->upload_queue), *low = first_of(&e->low_queue);
+    if (u && (!t || u->number < t->number) && may_upload(e))
+        return u;
+    if (t)
+        return t;
+    return low && !others_wait(e) ? low : NULL;
 }
 
 static bool waits_elsewhere(const struct pool_entry *e)
 {
-    return !is_next(e) && (atomic_load(&e->origin->waiting) > 0 || atomic_load(&e->origin->waiting_low) > 0);
+    return !next_ticket(e) && (others_wait(e) || atomic_load(&e->origin->waiting_low) > 0);
 }
 
-static void give_place(struct pool_entry *e)
+/* A place is free, or half of them are not all taken by uploads any more. */
+static void tell_next(struct pool_entry *e)
 {
-    int64_t in_use = atomic_fetch_sub_explicit(&e->origin->in_use, 1, memory_order_acq_rel);
-    CHECK(in_use > 0);
     /* The loop serves the queue, not this call: an idle connection must first show that nothing is left in
      * it, and many failures at once must not nest. */
-    e->gave_place = is_next(e);
+    e->gave_place = next_ticket(e) != NULL;
     if (e->gave_place)
         notice_send(&e->place.notice, e->pool->loop);
     else if (waits_elsewhere(e))
         tell_all(e);
+}
+
+static void subtract_places(struct pool_entry *e, int64_t n)
+{
+    int64_t before = atomic_fetch_sub(&e->origin->places, n);
+    CHECK(before >= n && before % ORIGIN_UPLOAD >= n % ORIGIN_UPLOAD);
+    CHECK((before - n) / ORIGIN_UPLOAD <= (before - n) % ORIGIN_UPLOAD);
+    tell_next(e);
+}
+
+static void give_place(struct pool_entry *e, bool uploads)
+{
+    subtract_places(e, 1 + (uploads ? ORIGIN_UPLOAD : 0));
 }
 
 static void place_noticed(struct loop_notice *n)
@@ -108,6 +164,7 @@ static struct pool_entry *entry_of(struct pool *p, struct origin *o)
     e->origin = o;
     list_init(&e->idle);
     list_init(&e->queue);
+    list_init(&e->upload_queue);
     list_init(&e->low_queue);
     list_init(&e->resolving);
     list_init(&e->connecting);
@@ -148,7 +205,7 @@ void pool_fini(struct pool *p)
         struct pool_entry *e = CONTAINER_OF(l, struct pool_entry, in_pool);
         CHECK(e->tag == POOL_ENTRY_TAG && !e->is_resolving);
         CHECK(e->idle_n == 0 && e->owned_n == 0);
-        CHECK(list_is_empty(&e->queue) && list_is_empty(&e->low_queue));
+        CHECK(list_is_empty(&e->queue) && list_is_empty(&e->upload_queue) && list_is_empty(&e->low_queue));
         CHECK(list_is_empty(&e->resolving) && list_is_empty(&e->connecting));
         CHECK(list_is_empty(&e->shared) && list_is_empty(&e->joined) && list_is_empty(&e->left));
         e->tag = 0;
@@ -228,7 +285,7 @@ static void on_closed(struct stream *s)
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     CHECK(c->tag == CONNECTION_TAG && !c->user);
     /* Nobody knows of it any more: no list, no client, no timer. */
-    CHECK(!link_is_in(&c->link) && !c->own && !c->counted && !timer_is_running(&c->idle));
+    CHECK(!link_is_in(&c->link) && !c->own && !c->counted && !c->uploads && !timer_is_running(&c->idle));
     c->tag = 0;
     if (c->mux)
         mux_free(c->mux);
@@ -255,7 +312,25 @@ void pool_give_place(struct connection *c)
     if (!c->counted)
         return;
     c->counted = false;
-    give_place(c->entry);
+    bool uploads = c->uploads;
+    c->uploads = false;
+    give_place(c->entry, uploads);
+}
+
+void pool_pass_place(const struct ticket *t, struct connection *c)
+{
+    CHECK(!c->counted && !c->uploads);
+    c->counted = true;
+    c->uploads = t->uploads;
+}
+
+void pool_came_on(struct connection *c)
+{
+    CHECK(c->tag == CONNECTION_TAG && (!c->uploads || c->counted));
+    if (!c->uploads)
+        return;
+    c->uploads = false;
+    subtract_places(c->entry, ORIGIN_UPLOAD);
 }
 
 /* Takes the connection away from its owner. */
@@ -447,21 +522,23 @@ static void leave_queue(struct ticket *t)
     struct origin *o = t->entry->origin;
     CHECK(t->state == TICKET_QUEUED);
     pool_finish(t);
-    int64_t waiting = atomic_fetch_sub(t->low ? &o->waiting_low : &o->waiting, 1);
+    int64_t waiting = atomic_fetch_sub(count_of(t), 1);
     CHECK(waiting > 0);
-    /* Those of low priority had to wait for this one, here and on other workers. */
-    if (!t->low && waiting == 1 && atomic_load(&o->waiting_low) > 0)
+    /* Those of low priority had to wait for this one, here and on other workers; for uploads as long as they
+     * might have a place. */
+    if (!t->low && (waiting == 1 || t->uploads) && atomic_load(&o->waiting_low) > 0)
         tell_all(t->entry);
 }
 
 void pool_give_up(struct ticket *t, enum reason why)
 {
     struct pool_entry *e = t->entry;
+    bool uploads = t->uploads;          /* `failed` may use the ticket again */
     CHECK(list_is_empty(&t->attempts)); /* each points to the ticket */
     pool_finish(t);
     share_leave(t, why);
     t->failed(t, why);
-    give_place(e);
+    give_place(e, uploads);
 }
 
 static void queue_too_long(struct timer *timer)
@@ -482,7 +559,7 @@ static struct connection *take_own(struct pool_entry *e, const struct ticket *t)
         pool_drop(c);
         return NULL;
     }
-    c->counted = true;
+    pool_pass_place(t, c);
     return c;
 }
 
@@ -506,7 +583,7 @@ static struct connection *take_idle(struct pool_entry *e, struct ticket *t)
         }
         CHECK(c->tag == CONNECTION_TAG && !c->user && !c->own && !c->personal);
         stop_idling(c);
-        c->counted = true;
+        pool_pass_place(t, c);
         return c;
     }
     return NULL;
@@ -515,10 +592,11 @@ static struct connection *take_idle(struct pool_entry *e, struct ticket *t)
 /* A place is free: tickets that wait longest go first. */
 static void serve_queue(struct pool_entry *e)
 {
-    while (is_next(e) && take_place(e)) {
-        struct list *queue = list_is_empty(&e->queue) ? &e->low_queue : &e->queue;
-        struct ticket *t = CONTAINER_OF(list_first(queue), struct ticket, link);
+    struct ticket *t;
+    while ((t = next_ticket(e)) != NULL && is_room(e, false, atomic_load(&e->origin->places))) {
         enum reason why;
+        if (!take_place(e, t->uploads))
+            continue; /* another worker was quicker */
         leave_queue(t);
         struct connection *c = t->fresh ? NULL : take_idle(e, t);
         if (c)
@@ -534,7 +612,7 @@ static bool is_one_too_many(struct pool_entry *e)
 {
     struct origin *o = e->origin;
     int64_t low = atomic_load(&o->waiting_low);
-    while (low > 0 && atomic_load(&o->waiting) + low > e->queue_limit)
+    while (low > 0 && atomic_load(&o->waiting) + atomic_load(&o->waiting_uploads) + low > e->queue_limit)
         if (atomic_compare_exchange_weak(&o->waiting_low, &low, low - 1))
             return true;
     return false;
@@ -556,16 +634,20 @@ static bool enter_queue(struct ticket *t)
 {
     struct pool_entry *e = t->entry;
     struct origin *o = e->origin;
-    int64_t before = atomic_fetch_add(t->low ? &o->waiting_low : &o->waiting, 1);
-    int64_t more = atomic_load(t->low ? &o->waiting : &o->waiting_low);
-    if (before + (t->low ? more : 0) >= e->queue_limit) {
-        atomic_fetch_sub(t->low ? &o->waiting_low : &o->waiting, 1);
+    int64_t own = atomic_fetch_add(count_of(t), 1);
+    int64_t low = t->low ? own : atomic_load(&o->waiting_low),
+            uploads = t->uploads ? own : atomic_load(&o->waiting_uploads),
+            others = (t->low || t->uploads ? atomic_load(&o->waiting) : own) + uploads;
+    /* Uploads that still come have half of the queue as well. */
+    if (others + (t->low ? low : 0) >= e->queue_limit || (t->uploads && own >= half(e->queue_limit))) {
+        atomic_fetch_sub(count_of(t), 1);
         return false;
     }
     t->state = TICKET_QUEUED;
-    list_push_back(t->low ? &e->low_queue : &e->queue, &t->link);
+    t->number = ++e->queued;
+    list_push_back(queue_of(t), &t->link);
     /* The one that gives way may wait on another worker. */
-    if (before + more >= e->queue_limit)
+    if (others + low >= e->queue_limit)
         tell_all(e);
     return true;
 }
@@ -573,8 +655,10 @@ static bool enter_queue(struct ticket *t)
 /* Tickets that wait already go first. */
 static bool need_not_wait(const struct pool_entry *e, const struct ticket *t)
 {
-    return list_is_empty(&e->queue) &&
-           (!t->low || (list_is_empty(&e->low_queue) && atomic_load(&e->origin->waiting) == 0));
+    if (!list_is_empty(queue_of(t)) || (t->low && others_wait(e)))
+        return false;
+    struct ticket *next = next_ticket(e);
+    return !next || next->low;
 }
 
 enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_settings *site, bool fresh,
@@ -582,7 +666,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
 {
     struct pool_entry *e = entry_of(p, o);
     CHECK(e->tag == POOL_ENTRY_TAG && e->origin == o);
-    CHECK(t->state == TICKET_NONE && t->ready && t->failed);
+    CHECK(t->state == TICKET_NONE && t->ready && t->failed && !(t->low && t->uploads));
     CHECK(site->origin_connections > 0); /* else it would wait for ever */
     e->limit = site->origin_connections;
     e->queue_limit = site->origin_queue;
@@ -598,7 +682,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     t->made_before = e->made;
     t->connect_timeout_ms = site->connect_timeout;
     t->joined_ms = 0;
-    if (need_not_wait(e, t) && take_place(e)) {
+    if (need_not_wait(e, t) && take_place(e, t->uploads)) {
         *c = fresh ? NULL : take_idle(e, t);
         if (*c)
             return POOL_READY;
@@ -606,7 +690,7 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
             return POOL_WAIT;
         pool_finish(t);
         share_leave(t, *why);
-        give_place(e);
+        give_place(e, t->uploads);
         return POOL_REFUSED;
     }
     if (!enter_queue(t)) {
@@ -619,6 +703,17 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
     return POOL_WAIT;
 }
 
+/* Moves the ticket to the end of the ordinary queue; it is counted in no other one any more. */
+static void wait_on(struct ticket *t)
+{
+    struct pool_entry *e = t->entry;
+    atomic_fetch_add(&e->origin->waiting, 1);
+    link_remove(&t->link);
+    t->number = ++e->queued;
+    list_push_back(&e->queue, &t->link);
+    notice_send(&e->place.notice, e->pool->loop);
+}
+
 void pool_hurry(struct ticket *t)
 {
     bool waits = t->low && t->state == TICKET_QUEUED;
@@ -628,10 +723,22 @@ void pool_hurry(struct ticket *t)
     struct pool_entry *e = t->entry;
     int64_t low = atomic_fetch_sub(&e->origin->waiting_low, 1);
     CHECK(low > 0);
-    atomic_fetch_add(&e->origin->waiting, 1);
-    link_remove(&t->link);
-    list_push_back(&e->queue, &t->link);
-    notice_send(&e->place.notice, e->pool->loop);
+    wait_on(t);
+}
+
+void pool_came(struct ticket *t)
+{
+    bool uploads = t->uploads;
+    t->uploads = false;
+    if (!uploads || t->state == TICKET_NONE)
+        return;
+    if (t->state != TICKET_QUEUED) {
+        subtract_places(t->entry, ORIGIN_UPLOAD);
+        return;
+    }
+    int64_t waiting = atomic_fetch_sub(&t->entry->origin->waiting_uploads, 1);
+    CHECK(waiting > 0);
+    wait_on(t);
 }
 
 void pool_cancel(struct ticket *t)
@@ -645,11 +752,11 @@ void pool_cancel(struct ticket *t)
         connect_cancel(t);
         pool_finish(t);
         share_leave(t, REASON_NONE);
-        give_place(t->entry);
+        give_place(t->entry, t->uploads);
         break;
     case TICKET_JOINED:
         pool_finish(t);
-        give_place(t->entry);
+        give_place(t->entry, t->uploads);
         break;
     }
 }

@@ -64,7 +64,8 @@ struct connection {
     uint64_t number;  /* the how manieth of this worker to the origin */
     uint64_t trust;   /* with TLS: outgoing_number of how the origin was believed */
     bool reused;      /* it has served a request before */
-    bool counted;     /* in origin->in_use */
+    bool counted;     /* in origin->places */
+    bool uploads;     /* there too, as one whose upload still comes */
     bool unprocessed; /* of a lane that ended: the origin says that it did nothing with the request */
     bool wants_http1; /* of a lane that ended: the origin wants the request by HTTP/1.1 */
     bool outstanding; /* in origin->outstanding: it is a tunnel */
@@ -91,6 +92,9 @@ struct ticket {
     uint64_t made_before; /* none up to this number */
     /* Set by the asker: it waits behind all others, and gives way to them when the queue is full. */
     bool low;
+    /* Set by the asker: its request has a body that still comes (pool_came). Not with `low`. */
+    bool uploads;
+    uint64_t number;         /* the how manieth of this worker to the origin, in the queues */
     bool plain;              /* Set by the asker: it must be HTTP/1.1. */
     bool alone;              /* Set by the asker: a new connection, which nobody shares. */
     struct head_limits head; /* set by the asker: of an answer by HTTP/2 */
@@ -134,6 +138,10 @@ enum pool_answer pool_ask(struct pool *p, struct origin *o, const struct site_se
 /* The ticket is of low priority no more, since somebody waits for what it brings. Does nothing when it never
  * was. */
 void pool_hurry(struct ticket *t);
+/* The request's body has come, or nobody waits for it any more: ticket or connection counts no longer as one
+ * whose upload still comes. Do nothing when it did not, or has no place and waits for none. */
+void pool_came(struct ticket *t);
+void pool_came_on(struct connection *c);
 /* Cancels the ticket: no callback comes. Does nothing when the ticket is not under way. */
 void pool_cancel(struct ticket *t);
 

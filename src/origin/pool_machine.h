@@ -39,7 +39,9 @@ struct pool_entry {
     enum reason left_why;
     bool speaks_http1;        /* it has chosen HTTP/1.1 when it was offered HTTP/2 */
     struct list queue;        /* tickets that wait for a place */
+    struct list upload_queue; /* the same, whose uploads still come */
     struct list low_queue;    /* the same, of low priority */
+    uint64_t queued;          /* tickets that ever waited */
     struct list resolving;    /* tickets that wait for an address */
     struct list connecting;   /* tickets that try addresses, or pause before they try again */
     struct loop_notice place; /* a place was given back */
@@ -66,6 +68,8 @@ struct pool_entry {
 extern const struct stream_notices pool_notices;
 /* For a ticket that is over: stops its timers and takes it out of its list. It still has its place. */
 void pool_finish(struct ticket *t);
+/* The ticket's place is the connection's from now on. */
+void pool_pass_place(const struct ticket *t, struct connection *c);
 /* Ends a ticket that has a place: it fails, and the place is free. */
 void pool_give_up(struct ticket *t, enum reason why);
 /* Is the connection not to get new requests: too old, or was its origin believed otherwise when it was

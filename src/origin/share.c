@@ -97,7 +97,7 @@ struct connection *share_take(struct ticket *t)
             mux_retire(c->mux);
         } else if (fits(t, c)) {
             struct connection *lane = mux_begin(c->mux);
-            lane->counted = true;
+            pool_pass_place(t, lane);
             return lane;
         }
     }
@@ -114,7 +114,7 @@ void share_add(struct ticket *t, struct connection *c)
 {
     struct pool_entry *e = t->entry;
     struct connection *lane = mux_begin(c->mux);
-    lane->counted = true;
+    pool_pass_place(t, lane);
     e->speaks_http1 = false;
     if (!t->alone && !e->pool->closing)
         list_push_back(&e->shared, &c->link);

@@ -28,6 +28,17 @@ void upload_take_whole(struct upload *u, struct buf *whole)
     *whole = BUF_INIT;
 }
 
+void upload_take_part(struct upload *u, struct buf *part)
+{
+    CHECK(!u->ring && u->state == UPLOAD_OPEN && part->n <= u->cap);
+    if (part->n)
+        u->ring = mem_resize(part->p, u->cap);
+    else
+        buf_fini(part);
+    u->n = u->received = part->n;
+    *part = BUF_INIT;
+}
+
 void upload_resize(struct upload *u, size_t bytes)
 {
     if (u->state != UPLOAD_OPEN || u->n > 0 || u->cap == bytes)

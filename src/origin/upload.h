@@ -55,6 +55,10 @@ void upload_fini(struct upload *u);
  * put in before. `whole` is empty afterwards; the upload has ended. */
 void upload_take_whole(struct upload *u, struct buf *whole);
 
+/* The same of the beginning of the body, at most UPLOAD_RING_BYTES, which may be empty: the rest comes
+ * later. */
+void upload_take_part(struct upload *u, struct buf *part);
+
 /* Says how large the ring is to be. Only an empty one changes: its memory is given back, and the next one has
  * the new size. */
 void upload_resize(struct upload *u, size_t bytes);

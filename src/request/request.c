@@ -270,7 +270,7 @@ static void prepare_pass(struct request *r)
 static enum step do_fetch(struct request *r)
 {
     CHECK(!r->object && !r->reader && !r->head_sent);
-    if (request_needs_whole_body(r)) {
+    if (request_has_body(r)) {
         enum step next = request_collect_body(r);
         if (next != STEP_FETCH)
             return next;

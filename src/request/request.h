@@ -33,6 +33,14 @@ enum step {
     STEP_COUNT
 };
 
+/* How a request's body is taken (request_body.c). */
+enum collecting {
+    COLLECT_NO,     /* as it comes, by an upload */
+    COLLECT_MUST,   /* whole, since its source or its origin needs it so */
+    COLLECT_MAY,    /* whole, since it is short: while it comes it takes none of the origin's connections */
+    COLLECT_SPILLS, /* the same, but there is no more room for it: in a moment it goes on as it comes */
+};
+
 #define REQUEST_ROOM 3072
 
 /*
@@ -278,12 +286,12 @@ struct request {
     bool gone;               /* the client is gone */
     struct tunnel *tunnel;
     bool has_tunnel_place; /* counted in w->tunnels, from the request for an upgrade on */
-    /* a request body that its source needs whole, or that is sent with its length */
-    struct buf collected;
-    size_t buffered;   /* bytes of it counted in w->buffered */
-    size_t body_most;  /* 0: what the source takes */
-    struct hold *hold; /* private to request_budget.c; NULL: nothing is counted */
-    bool collects, body_ended;
+    struct buf collected;  /* of the body, while it is collected */
+    size_t buffered;       /* bytes of it counted in w->buffered */
+    size_t body_most;      /* 0: what the source takes */
+    struct hold *hold;     /* private to request_budget.c; NULL: nothing is counted */
+    enum collecting collects;
+    bool body_ended;
     bool body_unwanted; /* by from_head of its source: it is started without its body */
 
     /* ---- for the record ---- */
@@ -347,6 +355,9 @@ size_t request_body(struct request *r, struct str data);
 void request_body_begins(struct request *r);
 /* Call it once: when the body is whole (true), or can never be (false). May call `done`. */
 void request_body_end(struct request *r, bool whole);
+/* Call it, from the loop, when the body comes too slowly or not at all. true: the request is answered, since
+ * nobody has any of the body yet; it calls `done`. false: it is not; end it by request_abort. */
+bool request_body_late(struct request *r);
 /* request_raw gives it a tunnel's bytes from the client, and returns how many it took. request_raw_ended: the
  * client's side has ended. */
 size_t request_raw(struct request *r, struct str data);

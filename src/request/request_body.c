@@ -22,18 +22,44 @@ bool request_is_incremental(struct request *r)
            item.value.type == SF_BOOLEAN && item.value.boolean;
 }
 
+/* Does the origin decide whether the client is to send its body? Only if it knows how to say so (RFC 9110
+ * §10.1.1). */
+static bool is_origins_question(struct request *r)
+{
+    return r->awaits_continue && r->site->continue_timeout > 0 &&
+           !upstream_is_old(upstream_of(r->w->origins, r->site, r->w->loop->now.mono_ms));
+}
+
 /* Origins that need a Content-Length cannot read chunks: they would take such a body for none
  * (upload_length). Who asks for his body to go on as it comes knows that his origin can. */
-bool request_needs_whole_body(struct request *r)
+static bool must_collect(struct request *r)
 {
     if (r->source->body_max)
-        return request_has_body(r);
+        return true;
     return r->framing.kind == FRAMING_CHUNKED && r->site->upload_length == UPLOAD_LENGTH_BUFFER &&
            !request_is_incremental(r);
 }
 
+/* A short body that drips would have a connection to the origin for as long as it likes (decision 082). It
+ * takes no more memory than its ring would. */
+static bool may_collect(struct request *r)
+{
+    return r->framing.kind == FRAMING_LENGTH && r->framing.length <= UPLOAD_RING_BYTES && !r->upgrade &&
+           overload_with(r->w->overload, (int64_t)r->framing.length) < OVERLOAD_SAVE &&
+           !request_is_incremental(r) && !is_origins_question(r);
+}
+
+static enum collecting choose(struct request *r)
+{
+    if (must_collect(r))
+        return COLLECT_MUST;
+    return may_collect(r) ? COLLECT_MAY : COLLECT_NO;
+}
+
 static uint64_t collected_most(const struct request *r)
 {
+    if (r->collects == COLLECT_MAY)
+        return UPLOAD_RING_BYTES;
     if (r->source->body_max)
         return r->body_most ? r->body_most : r->source->body_max;
     int64_t most = r->site->upload_buffer, request_body = r->settings->process.request_body;
@@ -45,14 +71,37 @@ static bool is_refused(const struct request *r)
     return r->refused != HTTP_ERROR_NONE || r->reason != REASON_NONE;
 }
 
+static void spill(struct timer *t)
+{
+    struct request *r = CONTAINER_OF(t, struct request, timer);
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_FETCH && r->collects == COLLECT_SPILLS);
+    request_wake(r);
+}
+
+/* There is no room for the rest: as an upload it goes on, from the loop. */
+static void spill_later(struct request *r)
+{
+    CHECK(r->collects == COLLECT_MAY);
+    r->collects = COLLECT_SPILLS;
+    request_hold_end(r);
+    timer_start(r->w->loop, &r->timer, 0, spill);
+}
+
 static size_t collect(struct request *r, struct str data)
 {
     if (r->body_ended || is_refused(r))
         return data.n; /* the rest is dropped */
+    if (r->collects == COLLECT_SPILLS)
+        return 0;
     if (r->collected.n + data.n > collected_most(r))
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
-    else if (data.n && !request_hold_more(r, data.n))
+    else if (data.n && !request_hold_more(r, data.n)) {
+        if (r->collects == COLLECT_MAY) {
+            spill_later(r);
+            return 0;
+        }
         r->reason = REASON_NO_MEMORY;
+    }
     if (is_refused(r)) {
         request_wake(r);
         return data.n;
@@ -65,15 +114,29 @@ static size_t collect(struct request *r, struct str data)
 static void fire(struct timer *t)
 {
     struct request *r = CONTAINER_OF(t, struct request, timer);
-    CHECK(r->tag == REQUEST_TAG && r->step == STEP_FETCH && r->collects);
+    CHECK(r->tag == REQUEST_TAG && r->step == STEP_FETCH && r->collects == COLLECT_MUST);
     if (!is_refused(r))
         r->refused = HTTP_ERROR_BODY_TOO_SLOW;
     request_wake(r);
 }
 
+bool request_body_late(struct request *r)
+{
+    CHECK(r->tag == REQUEST_TAG && r->step != STEP_DONE);
+    if (!r->collects || r->upload || r->body_ended || is_refused(r))
+        return false;
+    r->refused = HTTP_ERROR_BODY_TOO_SLOW;
+    request_wake(r);
+    return true;
+}
+
 void request_body_lost(struct request *r)
 {
     CHECK(!r->body_ended && !is_refused(r) && !r->upload);
+    if (r->collects == COLLECT_MAY) {
+        spill_later(r);
+        return;
+    }
     buf_fini(&r->collected);
     r->reason = REASON_NO_MEMORY;
     timer_start(r->w->loop, &r->timer, 0, fire); /* later: another request takes its bytes just now */
@@ -91,14 +154,17 @@ static bool is_answered(struct request *r)
 enum step request_collect_body(struct request *r)
 {
     CHECK(!r->upload && !r->object);
-    bool begins = !r->collects;
-    r->collects = true;
+    bool begins = r->collects == COLLECT_NO;
+    if (begins)
+        r->collects = choose(r);
+    if (r->collects == COLLECT_NO)
+        return STEP_FETCH;
     if (r->framing.kind == FRAMING_LENGTH && r->framing.length > collected_most(r))
         r->refused = HTTP_ERROR_BODY_TOO_LARGE;
     else if (begins && is_answered(r))
         return STEP_SEND;
     if (r->body_unwanted) {
-        r->collects = false;
+        r->collects = COLLECT_NO;
         return STEP_FETCH;
     }
     if (is_refused(r))
@@ -107,17 +173,20 @@ enum step request_collect_body(struct request *r)
         return request_fail(r, REASON_BAD_REQUEST, http_error_status(r->refused));
     if (r->reason != REASON_NONE)
         return request_fail(r, r->reason, 503);
-    if (begins) {
+    if (begins)
         request_hold_begin(r);
+    if (begins && r->collects == COLLECT_MUST)
         timer_start(r->w->loop, &r->timer, COLLECT_MS + (int64_t)(collected_most(r) / COLLECT_BYTES_IN_MS),
                     fire);
-    }
+    if (r->collects == COLLECT_SPILLS && !r->body_ended)
+        return STEP_FETCH;
     if (!r->body_ended) {
         r->front->want_body(r);
         return STEP_WAIT;
     }
     timer_stop(r->w->loop, &r->timer);
-    request_hold_whole(r);
+    if (r->hold)
+        request_hold_whole(r);
     r->framing = (struct framing){ .kind = FRAMING_LENGTH, .length = r->collected.n };
     return STEP_FETCH;
 }
@@ -140,23 +209,19 @@ static void upload_room(struct upload *u)
         r->front->want_body(r);
 }
 
-/* Does the origin decide whether the client is to send its body? Only if it knows how to say so (RFC 9110
- * §10.1.1). */
-static bool is_origins_question(struct request *r)
-{
-    return r->awaits_continue && r->site->continue_timeout > 0 &&
-           !upstream_is_old(upstream_of(r->w->origins, r->site, r->w->loop->now.mono_ms));
-}
-
 void request_make_upload(struct request *r)
 {
-    CHECK(!r->upload && (r->body_ended || !r->collects));
+    CHECK(!r->upload && (r->body_ended || r->collects == COLLECT_NO || r->collects == COLLECT_SPILLS));
     r->upload = arena_alloc(&r->arena, sizeof(*r->upload));
     upload_init(r->upload, r->framing, r, upload_room);
-    if (r->collects)
+    if (r->collects && r->body_ended) {
         upload_take_whole(r->upload, &r->collected);
-    else
+    } else if (r->collects) {
+        upload_take_part(r->upload, &r->collected);
+        r->collects = COLLECT_NO;
+    } else {
         r->upload->awaits = is_origins_question(r);
+    }
 }
 
 /* ---- from the front ---- */

@@ -116,16 +116,15 @@ bool request_was_asked_too_little(struct request *r);
 bool request_has_body(const struct request *r);
 /* Does it say "Incremental: ?1" (RFC 10036)? */
 bool request_is_incremental(struct request *r);
-/* Does the body have to be whole before the source begins? */
-bool request_needs_whole_body(struct request *r);
-/* Collects the body into r->collected. Returns FETCH when it is whole, WAIT until then, SEND when the source
- * has answered from the head, or FAIL. */
+/* Collects the body into r->collected, when it is one to be collected. Returns FETCH when it is whole, or not
+ * collected, or not any more; WAIT until then, SEND when the source has answered from the head, or FAIL. */
 enum step request_collect_body(struct request *r);
-/* Makes r->upload, which takes the body as it comes, or all at once when it was collected. */
+/* Makes r->upload, which takes the body as it comes, and what of it was collected. */
 void request_make_upload(struct request *r);
 /* Gives back what the body took. */
 void request_drop_collected(struct request *r);
-/* Another request has taken the memory of this one's body, which is not whole: it fails, a little later. */
+/* Another request has taken the memory of this one's body, which is not whole: a little later it fails, or
+ * goes on as an upload where it can. */
 void request_body_lost(struct request *r);
 
 /* ---- request_budget.c ---- */

@@ -117,8 +117,8 @@ SETTING(SITE, TIME,  between_bytes_timeout,  "60s",            10, 3600000, SERV
 SETTING(SITE, TIME,  origin_idle_timeout,    "4s",             0, 3600000, SERVE, "How long an idle connection to the origin is kept for reuse. Node closes its own after 5 s.")
 SETTING(SITE, CHOICE, upload_length,         "stream",         0, "stream|buffer", SERVE, "stream: a chunked upload goes to the origin as it comes. buffer: freshet collects it first and sends it with a Content-Length, for origins that need one.")
 SETTING(SITE, BYTES, upload_buffer,          "1M",             1024, 67108864, SERVE, "Largest upload that upload_length: buffer collects. Larger: 413.")
-SETTING(SITE, COUNT, origin_connections,     "256",            1, 100000, SERVE, "Connections to the origin in use at once, all workers together. Tunnels and streams are counted apart.")
-SETTING(SITE, COUNT, origin_queue,           "1024",           0, 1000000, SERVE, "Fetches that may wait for a connection to the origin. More: 503.")
+SETTING(SITE, COUNT, origin_connections,     "256",            1, 100000, SERVE, "Connections to the origin in use at once, all workers together. Uploads that still come have half of them at most. Tunnels and streams are counted apart.")
+SETTING(SITE, COUNT, origin_queue,           "1024",           0, 1000000, SERVE, "Fetches that may wait for a connection to the origin; half of them uploads that still come. More: 503.")
 SETTING(SITE, TIME,  queue_timeout,          "10s",            10, 600000, SERVE, "How long a fetch waits for a connection to the origin. Over: 503.")
 
   SETTING_SECTION(SITE, "Which headers rule")

@@ -22,6 +22,7 @@ struct upload_of {
     bool ended;   /* it has a length, or its last chunk was sent */
     int64_t answered;
     int status; /* of the origin */
+    bool late;  /* it comes slowly, or stops: it may be told so */
 };
 
 static struct upload_of **uploads;
@@ -63,11 +64,12 @@ static bool waits_for_word(struct visitor *v)
 }
 
 /* false: it is not all sent, and no more can be. */
-static bool send_bytes(struct visitor *v, const struct upload_of *u, bool chunked, size_t upto)
+static bool send_bytes(struct visitor *v, struct upload_of *u, bool chunked, size_t upto)
 {
     char piece[BODY_PIECE], head[32];
     size_t most = sim_once_in(4) ? 1 + sim_below(200) : BODY_PIECE;
     bool slow = sim_once_in(10);
+    u->late |= slow;
     for (size_t at = 0, n; at < upto; at += n) {
         n = upto - at < most ? upto - at : most;
         sim_pattern(PATTERN(u), false, at, piece, n);
@@ -99,6 +101,7 @@ static bool send_whole(struct visitor *v, struct upload_of *u)
     if (!send_bytes(v, u, chunked, upto))
         return false;
     if (cuts) {
+        u->late = true;
         u->broken = chunked && sim_once_in(2);
         return u->broken && net_write(v->e, "zz\r\n", 4, sim_now() + PATIENCE);
     }
@@ -124,8 +127,8 @@ static void judge_upload(struct visitor *v, const char *head, int status)
             model_invalidated(u->page, u->answered);
         if (u->other && u->other->kind != PAGE_QUERY)
             model_invalidated(u->other, u->answered);
-    } else if (status != (u->broken ? 400 : 500) && status != 500 && status != 502 && status != 503 &&
-               status != 504 && status != 417) {
+    } else if (status != (u->broken ? 400 : 500) && status != (u->late ? 408 : 500) && status != 500 &&
+               status != 502 && status != 503 && status != 504 && status != 417) {
         sim_fail("upload %u: status %d", u->id, status);
     }
 }

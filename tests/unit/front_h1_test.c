@@ -416,7 +416,7 @@ static void a_short_body_that_is_not_wanted_is_dropped(void **state)
     struct place_of_work w;
     work_begins(&w, "");
     int fd = come(&w);
-    say(fd, "POST /a HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\n");
+    say(fd, "POST /a HTTP/1.1\r\n" HOST "Incremental: ?1\r\nContent-Length: 10\r\n\r\n");
     hear_reply(&w, fd, "Content-Length: 2\r\n", "/a");
     say(fd, "0123456789GET /b HTTP/1.1\r\n" HOST "\r\n");
     hear_reply(&w, fd, "Content-Length: 2\r\n", "/b");

@@ -147,7 +147,7 @@ static void an_upgrade_gives_the_connection_away(void **state)
         RUN_UNTIL(&d.spot.world, v.tunnel);
         visit_fails(&v, REASON_UPGRADE, 502);
         assert_string_equal(v.tunnel_rest, "early");
-        assert_int_equal(d.spot.origin->in_use, 0);
+        assert_int_equal(origin_in_use(d.spot.origin), 0);
         RUN_UNTIL(&d.spot.world, list_is_empty(&d.fetcher.live));
         stream_read_start(&v.tunnel->stream);
         origin_say(fd, "bytes");
@@ -169,11 +169,11 @@ static void streams_are_counted_apart(void **state)
     desk_init(&d, "streams: 1\norigin_connections: 1\nbetween_bytes_timeout: 20s\ntunnel_timeout: 10m\n");
     visit_begin_private(&d, &v, "GET", "/events");
     int fd = start_new(&v, "/events", "");
-    assert_int_equal(d.spot.origin->in_use, 1);
+    assert_int_equal(origin_in_use(d.spot.origin), 1);
     origin_say(fd, events);
     visit_reads(&v, "hi");
     assert_int_equal(d.streams, 1);
-    assert_int_equal(d.spot.origin->in_use, 0);
+    assert_int_equal(origin_in_use(d.spot.origin), 0);
     /* It may be silent for long; another one gets its place, but no second place among the streams. */
     turn(&d, 200000);
     assert_int_equal(object_state(v.object), OBJECT_HEAD);
@@ -201,7 +201,7 @@ static void streams_are_counted_apart(void **state)
         assert_int_equal(d.streams, 0);
         turn(&d, 6000);
         RUN_UNTIL(&d.spot.world, d.streams == !known);
-        assert_int_equal(d.spot.origin->in_use, known);
+        assert_int_equal(origin_in_use(d.spot.origin), known);
         visit_leave(&v);
         visit_fails(&v, REASON_CANCELLED, 502);
         assert_int_equal(d.streams, 0);
@@ -230,7 +230,7 @@ static void a_log_in_stays_with_its_client(void **state)
     assert_int_equal(v.object->verdict_reason, REASON_CONNECTION_AUTH);
     assert_non_null(v.own);
     assert_int_equal(pool_idle(&d.spot.pool), 0);
-    assert_int_equal(d.spot.origin->in_use, 0);
+    assert_int_equal(origin_in_use(d.spot.origin), 0);
     visit_begin_private(&d, &stranger, "GET", "/x");
     int other = start_new(&stranger, "/x", "");
     origin_say(other, SMALL_PAGE);

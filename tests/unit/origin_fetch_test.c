@@ -24,7 +24,7 @@ static void a_page_is_stored_when_it_is_whole(void **state)
     origin_say(fd, "2345678");
     visit_reads(&v, "012345678");
     assert_int_equal(object_state(v.object), OBJECT_HEAD);
-    assert_int_equal(d.spot.origin->in_use, 1);
+    assert_int_equal(origin_in_use(d.spot.origin), 1);
     origin_say(fd, "9");
     visit_until(&v, OBJECT_SEALED);
     visit_reads(&v, "0123456789");
@@ -32,7 +32,7 @@ static void a_page_is_stored_when_it_is_whole(void **state)
     assert_null(v.client.fetch);
     finds(&d, "/a?x=1", OUTCOME_HIT);
     finds(&d, "/a?x=2", OUTCOME_MISS);
-    assert_int_equal(d.spot.origin->in_use, 0);
+    assert_int_equal(origin_in_use(d.spot.origin), 0);
     assert_int_equal(pool_idle(&d.spot.pool), 1);
     assert_int_equal(spot_count(&d.spot, COUNTER_STORED), 1);
     assert_int_equal(spot_count(&d.spot, COUNTER_ORIGIN_BYTES), 10);

@@ -27,22 +27,22 @@ static void is_put_back_and_taken_again(void **state)
     spot_init(&p, "");
     struct connection *c = spot_connect(&p, &fd);
     assert_false(c->reused);
-    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(origin_in_use(p.origin), 1);
     pool_keep(c, 60000);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     assert_int_equal(pool_idle(&p.pool), 1);
     assert_null(c->user);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(spot_ask(&p, &a), POOL_READY);
         assert_ptr_equal(a.c, c);
         assert_true(c->reused);
-        assert_int_equal(p.origin->in_use, 1);
+        assert_int_equal(origin_in_use(p.origin), 1);
         assert_int_equal(pool_idle(&p.pool), 0);
         pool_keep(connection_use(c), 60000);
     }
     assert_int_equal(spot_ask(&p, &a), POOL_READY);
     pool_drop(a.c);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     origin_hear_end(&p, fd);
     assert_int_equal(spot_count(&p, COUNTER_ORIGIN_CONNECTS), 1);
     spot_fini(&p);
@@ -289,12 +289,12 @@ static void waits_in_order_beyond_the_limit(void **state)
     assert_false(origin_is_called(&p));
     /* A place that becomes free is for who waits longest: nobody who comes now overtakes. */
     pool_drop(one);
-    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(origin_in_use(p.origin), 1);
     assert_int_equal(spot_ask(&p, &late), POOL_WAIT);
     fd[2] = origin_accept(&p);
     RUN_UNTIL(&p.world, turn == 1);
     assert_int_equal(a.came, 1);
-    assert_int_equal(p.origin->in_use, 2);
+    assert_int_equal(origin_in_use(p.origin), 2);
     /* A connection that is given back goes to the next one. */
     pool_keep(two, 60000);
     RUN_UNTIL(&p.world, turn == 2);
@@ -306,7 +306,7 @@ static void waits_in_order_beyond_the_limit(void **state)
     RUN_UNTIL(&p.world, turn == 4);
     assert_int_equal(c.came, 3);
     assert_int_equal(late.came, 4);
-    assert_int_equal(p.origin->in_use, 2);
+    assert_int_equal(origin_in_use(p.origin), 2);
     assert_int_equal(p.origin->waiting, 0);
     assert_int_equal(spot_count(&p, COUNTER_ORIGIN_CONNECTS), 3);
     pool_drop(c.c);
@@ -368,7 +368,7 @@ static void who_cancels_gives_its_place_back(void **state)
     assert_int_equal(a.ticket.state, TICKET_NONE);
     RUN_UNTIL(&p.world, b.came);
     assert_false(a.came);
-    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(origin_in_use(p.origin), 1);
     assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
     pool_cancel(&a.ticket);
     pool_cancel(&a.ticket);
@@ -376,7 +376,7 @@ static void who_cancels_gives_its_place_back(void **state)
     pool_drop(b.c);
     world_settle(&p.world);
     assert_false(a.came);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     /* The one that was being made was ended as well, if the origin heard of it at all. */
     while (origin_is_called(&p))
         origin_hear_end(&p, origin_accept(&p));
@@ -400,7 +400,7 @@ static void a_higher_limit_holds_for_who_waits(void **state)
     fd[1] = origin_accept(&p);
     fd[2] = origin_accept(&p);
     RUN_UNTIL(&p.world, a.came && b.came);
-    assert_int_equal(p.origin->in_use, 3);
+    assert_int_equal(origin_in_use(p.origin), 3);
     /* And a lower one, once enough were given back. */
     p.site->origin_connections = 1;
     pool_keep(connection_use(a.c), 60000);
@@ -442,7 +442,7 @@ static void a_place_goes_to_another_worker(void **state)
     RUN_UNTIL(&other, its.came);
     assert_non_null(its.c);
     fd[1] = origin_accept(&p);
-    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(origin_in_use(p.origin), 1);
     assert_int_equal(spot_ask(&p, &mine), POOL_WAIT);
     world_settle(&p.world);
     assert_false(mine.came);
@@ -615,6 +615,224 @@ static void of_low_priority_on_another_worker(void **state)
     spot_fini(&p);
 }
 
+/* ---- uploads that still come ---- */
+
+/* They have half of the places, rounded up; others go on meanwhile, and all are served in their order. */
+static void uploads_leave_half_of_the_places(void **state)
+{
+    (void)state;
+    struct spot p;
+    unsigned turn = 0;
+    struct asker u[4], a = { .turn = &turn }, b = { .turn = &turn };
+    int fd[3];
+    spot_init(&p, "origin_connections: 3\n");
+    for (unsigned i = 0; i < COUNT_OF(u); i++) {
+        u[i] = (struct asker){ .turn = &turn, .uploads = true };
+        assert_int_equal(spot_ask(&p, &u[i]), POOL_WAIT);
+    }
+    assert_int_equal(origin_in_use(p.origin), 2);
+    assert_int_equal(origin_uploads(p.origin), 2);
+    assert_int_equal(p.origin->waiting_uploads, 2);
+    assert_int_equal(origin_waiting(p.origin), 2);
+    fd[0] = origin_accept(&p);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, turn == 2);
+    /* What is no upload does not wait for them. */
+    assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+    fd[2] = origin_accept(&p);
+    RUN_UNTIL(&p.world, turn == 3);
+    assert_int_equal(a.came, 3);
+    /* One has come, and there is no place. */
+    pool_came_on(connection_use(u[0].c));
+    pool_came_on(u[0].c);
+    assert_int_equal(origin_in_use(p.origin), 3);
+    assert_int_equal(origin_uploads(p.origin), 1);
+    world_settle(&p.world);
+    assert_int_equal(turn, 3);
+    /* Who waits longest goes first, if he may. */
+    assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
+    pool_keep(connection_use(a.c), 60000);
+    RUN_UNTIL(&p.world, turn == 4);
+    assert_int_equal(u[2].came, 4);
+    pool_keep(u[0].c, 60000);
+    RUN_UNTIL(&p.world, turn == 5);
+    assert_int_equal(b.came, 5);
+    assert_int_equal(origin_uploads(p.origin), 2);
+    /* A place alone is of no use to the last; that one more has come, is. */
+    pool_keep(connection_use(b.c), 60000);
+    world_settle(&p.world);
+    assert_int_equal(turn, 5);
+    pool_came_on(connection_use(u[1].c));
+    RUN_UNTIL(&p.world, turn == 6);
+    assert_int_equal(u[3].came, 6);
+    assert_int_equal(origin_uploads(p.origin), 2);
+    for (unsigned i = 1; i < COUNT_OF(u); i++)
+        pool_drop(u[i].c);
+    for (unsigned i = 0; i < COUNT_OF(fd); i++)
+        close(fd[i]);
+    spot_fini(&p);
+}
+
+/* The same of the queue, so that they do not fill it. */
+static void uploads_leave_half_of_the_queue(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker u[4], a[3], low = { .low = true };
+    int fd;
+    spot_init(&p, "origin_connections: 1\norigin_queue: 3\n");
+    struct connection *c = spot_connect(&p, &fd);
+    for (unsigned i = 0; i < COUNT_OF(u); i++)
+        u[i] = (struct asker){ .uploads = true };
+    for (unsigned i = 0; i < COUNT_OF(a); i++)
+        a[i] = (struct asker){ 0 };
+    assert_int_equal(spot_ask(&p, &u[0]), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &u[1]), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &u[2]), POOL_REFUSED);
+    assert_int_equal(u[2].why, REASON_QUEUE_FULL);
+    assert_int_equal(spot_ask(&p, &low), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &a[0]), POOL_WAIT);
+    RUN_UNTIL(&p.world, low.came);
+    assert_int_equal(low.why, REASON_GAVE_WAY);
+    assert_int_equal(spot_ask(&p, &a[1]), POOL_REFUSED);
+    assert_int_equal(a[1].why, REASON_QUEUE_FULL);
+    pool_cancel(&u[0].ticket);
+    assert_int_equal(p.origin->waiting_uploads, 1);
+    assert_int_equal(spot_ask(&p, &a[2]), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &u[3]), POOL_REFUSED);
+    world_turn(&p.world, 10000);
+    RUN_UNTIL(&p.world, u[1].came && a[0].came && a[2].came);
+    assert_int_equal(u[1].why, REASON_QUEUE_TIMEOUT);
+    pool_drop(c);
+    close(fd);
+    spot_fini(&p);
+}
+
+/* An upload may come before its ticket has a connection; and each may end at any time. */
+static void an_upload_comes_while_it_waits(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct asker u[4], a = { 0 };
+    int fd[3];
+    spot_init(&p, "origin_connections: 2\n");
+    for (unsigned i = 0; i < COUNT_OF(u); i++)
+        u[i] = (struct asker){ .uploads = true };
+    assert_int_equal(spot_ask(&p, &u[0]), POOL_WAIT);
+    assert_int_equal(u[0].ticket.state, TICKET_CONNECTING);
+    assert_int_equal(spot_ask(&p, &u[1]), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &u[2]), POOL_WAIT);
+    assert_int_equal(spot_ask(&p, &u[3]), POOL_WAIT);
+    assert_int_equal(origin_uploads(p.origin), 1);
+    /* In the queue: from now on it is one of the others, for which there is a place. */
+    pool_came(&u[2].ticket);
+    pool_came(&u[2].ticket);
+    assert_int_equal(p.origin->waiting_uploads, 2);
+    assert_int_equal(p.origin->waiting, 1);
+    fd[0] = origin_accept(&p);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, u[0].came && u[2].came);
+    assert_int_equal(origin_uploads(p.origin), 1);
+    assert_int_equal(origin_in_use(p.origin), 2);
+    /* While it connects. */
+    pool_drop(u[0].c);
+    RUN_UNTIL(&p.world, u[1].ticket.state == TICKET_CONNECTING);
+    assert_int_equal(origin_uploads(p.origin), 1);
+    pool_came(&u[1].ticket);
+    assert_int_equal(origin_uploads(p.origin), 0);
+    pool_cancel(&u[1].ticket);
+    RUN_UNTIL(&p.world, u[3].ticket.state == TICKET_CONNECTING);
+    assert_int_equal(origin_uploads(p.origin), 1);
+    pool_cancel(&u[3].ticket);
+    assert_int_equal(origin_uploads(p.origin), 0);
+    pool_drop(u[2].c);
+    close(fd[0]);
+    close(fd[1]);
+    /* The origin is down, or the connection is counted elsewhere. */
+    origin_down(&p);
+    assert_int_equal(spot_ask(&p, &u[0]), POOL_WAIT);
+    RUN_UNTIL(&p.world, u[0].came);
+    assert_int_equal(u[0].why, REASON_CONNECT_FAILED);
+    assert_int_equal(p.origin->places, 0);
+    origin_up(&p);
+    assert_int_equal(spot_ask(&p, &u[0]), POOL_WAIT);
+    fd[2] = origin_accept(&p);
+    RUN_UNTIL(&p.world, u[0].came);
+    pool_give_place(connection_use(u[0].c));
+    assert_int_equal(p.origin->places, 0);
+    pool_came_on(u[0].c);
+    assert_int_equal(p.origin->places, 0);
+    pool_keep(u[0].c, 60000);
+    assert_int_equal(spot_ask(&p, &a), POOL_READY);
+    assert_int_equal(origin_uploads(p.origin), 0);
+    pool_keep(a.c, 60000);
+    assert_int_equal(spot_ask(&p, &u[1]), POOL_READY);
+    assert_int_equal(origin_uploads(p.origin), 1);
+    pool_drop(u[1].c);
+    close(fd[2]);
+    spot_fini(&p);
+}
+
+/* Uploads of all workers are counted together; one that has come tells those that wait on other workers, and
+ * a place that no upload may have is for one of low priority. */
+static void uploads_on_another_worker(void **state)
+{
+    (void)state;
+    struct spot p;
+    struct world other;
+    struct pool its_pool;
+    struct counters its_counters = { 0 };
+    struct asker mine = { .uploads = true }, its = { .uploads = true }, next = { .uploads = true },
+                 low = { .low = true }, late = { .low = true };
+    int fd[4];
+    spot_init(&p, "origin_connections: 2\n");
+    world_init(&other);
+    pool_init(&its_pool, &other.loop, &other.log, &its_counters);
+    assert_int_equal(spot_ask(&p, &mine), POOL_WAIT);
+    fd[0] = origin_accept(&p);
+    RUN_UNTIL(&p.world, mine.came);
+    assert_int_equal(asker_ask(&its_pool, p.origin, p.site, &its, false), POOL_WAIT);
+    assert_int_equal(asker_ask(&its_pool, p.origin, p.site, &next, false), POOL_WAIT);
+    world_settle(&other);
+    assert_int_equal(its.ticket.state, TICKET_QUEUED);
+    assert_int_equal(origin_in_use(p.origin), 1);
+    assert_int_equal(spot_ask(&p, &low), POOL_WAIT);
+    assert_int_equal(low.ticket.state, TICKET_CONNECTING);
+    fd[1] = origin_accept(&p);
+    RUN_UNTIL(&p.world, low.came);
+    assert_int_equal(spot_ask(&p, &late), POOL_WAIT);
+    assert_int_equal(late.ticket.state, TICKET_QUEUED);
+    pool_came_on(connection_use(mine.c));
+    world_settle(&p.world);
+    world_settle(&other);
+    assert_false(its.came || late.came); /* there is no place */
+    pool_drop(mine.c);
+    world_settle(&p.world);
+    assert_int_equal(late.ticket.state, TICKET_QUEUED); /* it is behind them */
+    while (!origin_is_called(&p))
+        loop_run_once(&other.loop, false);
+    fd[2] = origin_accept(&p);
+    RUN_UNTIL(&other, its.came);
+    assert_int_equal(origin_uploads(p.origin), 1);
+    assert_int_equal(p.origin->waiting_uploads, 1);
+    pool_drop(low.c);
+    RUN_UNTIL(&p.world, late.ticket.state == TICKET_CONNECTING);
+    fd[3] = origin_accept(&p);
+    RUN_UNTIL(&p.world, late.came);
+    pool_cancel(&next.ticket);
+    pool_drop(late.c);
+    pool_drop(its.c);
+    assert_int_equal(p.origin->places, 0);
+    pool_close(&its_pool);
+    loop_close(&other.loop);
+    loop_run(&other.loop);
+    for (unsigned i = 0; i < COUNT_OF(fd); i++)
+        close(fd[i]);
+    pool_fini(&its_pool);
+    world_fini(&other);
+    spot_fini(&p);
+}
+
 /* Tunnels and streams are counted elsewhere: they live on and take no place. */
 static void one_without_an_end_takes_no_place(void **state)
 {
@@ -626,17 +844,17 @@ static void one_without_an_end_takes_no_place(void **state)
     struct connection *tunnel = spot_connect(&p, &fd[0]);
     assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
     pool_give_place(tunnel);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     pool_give_place(tunnel);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     fd[1] = origin_accept(&p);
     RUN_UNTIL(&p.world, a.came);
-    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(origin_in_use(p.origin), 1);
     user_heard = 0;
     origin_say(fd[0], "still there");
     RUN_UNTIL(&p.world, user_heard == 11);
     pool_drop(tunnel);
-    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(origin_in_use(p.origin), 1);
     pool_drop(a.c);
     close(fd[0]);
     close(fd[1]);
@@ -657,7 +875,7 @@ static void fails_while_the_origin_is_down(void **state)
     RUN_UNTIL(&p.world, a.came && b.came);
     assert_int_equal(a.why, REASON_CONNECT_FAILED);
     assert_int_equal(b.why, REASON_CONNECT_FAILED);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     assert_int_equal(p.origin->last_error, UV_ENOENT);
     spot_fini(&p);
 }
@@ -672,9 +890,9 @@ static void tries_again_while_the_origin_restarts(void **state)
     assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
     assert_int_equal(spot_ask(&p, &b), POOL_WAIT);
     RUN_UNTIL(&p.world, a.ticket.state == TICKET_PAUSED && b.ticket.state == TICKET_PAUSED);
-    assert_int_equal(p.origin->in_use, 2);
+    assert_int_equal(origin_in_use(p.origin), 2);
     pool_cancel(&b.ticket);
-    assert_int_equal(p.origin->in_use, 1);
+    assert_int_equal(origin_in_use(p.origin), 1);
     origin_up(&p);
     world_turn(&p.world, 200);
     int fd = origin_accept(&p);
@@ -750,7 +968,7 @@ static void fails_for(struct spot *p, struct origin *o, enum reason why)
     RUN_UNTIL(&p->world, a.came);
     assert_null(a.c);
     assert_int_equal(a.why, why);
-    assert_int_equal(o->in_use, 0);
+    assert_int_equal(origin_in_use(o), 0);
 }
 
 /* CACHING.md 7: old addresses stay in use while a resolver is slow or fails, and new ones are asked for. */
@@ -768,7 +986,7 @@ static void a_name_is_resolved_again(void **state)
     RUN_UNTIL(&p.world, a.came && b.came);
     assert_int_equal(a.why, REASON_RESOLVE_FAILED);
     assert_int_equal(b.why, REASON_RESOLVE_FAILED);
-    assert_int_equal(o->in_use, 0);
+    assert_int_equal(origin_in_use(o), 0);
     say_names("site.test 127.0.0.1\n");
     reaches(&p, o);
     /* It moves: whoever asks gets the old address once more, and those behind the new one. */
@@ -834,14 +1052,14 @@ static void a_slow_resolver_has_its_time(void **state)
     assert_int_equal(asker_ask(&p.pool, o, p.site, &a, false), POOL_WAIT);
     assert_int_equal(asker_ask(&p.pool, o, p.site, &b, false), POOL_WAIT);
     pool_cancel(&b.ticket);
-    assert_int_equal(o->in_use, 1);
+    assert_int_equal(origin_in_use(o), 1);
     world_turn(&p.world, 30000);
     world_settle(&p.world);
     assert_false(a.came);
     world_turn(&p.world, 40000);
     RUN_UNTIL(&p.world, a.came);
     assert_int_equal(a.why, REASON_RESOLVE_FAILED);
-    assert_int_equal(o->in_use, 0);
+    assert_int_equal(origin_in_use(o), 0);
     assert_true(entry_of(&p)->is_resolving);
     spot_fini(&p); /* ends it */
     assert_false(b.came);
@@ -862,7 +1080,7 @@ static void a_clients_own_goes_to_nobody_else(void **state)
     pool_keep(idle, 60000);
     assert_ptr_equal(his, c);
     assert_int_equal(pool_idle(&p.pool), 1);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     assert_int_equal(spot_ask(&p, &she), POOL_READY);
     assert_ptr_equal(she.c, idle);
     connection_use(idle);
@@ -875,7 +1093,7 @@ static void a_clients_own_goes_to_nobody_else(void **state)
     world_settle(&p.world);
     assert_int_equal(spot_ask(&p, &he), POOL_READY);
     assert_ptr_equal(he.c, c);
-    assert_int_equal(p.origin->in_use, 3);
+    assert_int_equal(origin_in_use(p.origin), 3);
     connection_use(c);
     assert_int_equal(spot_ask(&p, &he_too), POOL_WAIT);
     fd[3] = origin_accept(&p);
@@ -931,7 +1149,7 @@ static void a_clients_own_ends_with_either(void **state)
     pool_drop(c);
     origin_hear_end(&p, fd);
     assert_int_equal(entry_of(&p)->owned_n, 0);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     spot_fini(&p);
 }
 
@@ -988,7 +1206,7 @@ static void clients_own_no_more_than_the_limit(void **state)
     keep_for(spot_connect(&p, &fds[MANY]), &own[MANY]);
     assert_non_null(own[MANY]);
     assert_int_equal(entry_of(&p)->owned_n, MANY);
-    assert_int_equal(p.origin->in_use, 0);
+    assert_int_equal(origin_in_use(p.origin), 0);
     for (int i = 0; i <= MANY; i++) {
         pool_disown(&own[i]);
         if (i > 0)
@@ -1068,6 +1286,10 @@ int main(void)
         cmocka_unit_test(the_youngest_of_low_priority_gives_way),
         cmocka_unit_test(who_hurries_is_one_of_the_others),
         cmocka_unit_test(of_low_priority_on_another_worker),
+        cmocka_unit_test(uploads_leave_half_of_the_places),
+        cmocka_unit_test(uploads_leave_half_of_the_queue),
+        cmocka_unit_test(an_upload_comes_while_it_waits),
+        cmocka_unit_test(uploads_on_another_worker),
         cmocka_unit_test(one_without_an_end_takes_no_place),
         cmocka_unit_test(fails_while_the_origin_is_down),
         cmocka_unit_test(tries_again_while_the_origin_restarts),

@@ -88,8 +88,9 @@ static inline void spot_fini(struct spot *p)
     loop_close(&p->world.loop);
     loop_run(&p->world.loop);
     assert_int_equal(counter_read(&p->counters, COUNTER_ORIGIN_CONNECTIONS), 0);
-    assert_int_equal(p->origin->in_use, 0);
+    assert_int_equal(p->origin->places, 0);
     assert_int_equal(p->origin->waiting, 0);
+    assert_int_equal(p->origin->waiting_uploads, 0);
     assert_int_equal(p->origin->waiting_low, 0);
     assert_int_equal(pool_idle(&p->pool), 0);
     pool_fini(&p->pool);
@@ -175,7 +176,7 @@ struct asker {
     struct connection *c;
     struct connection **own;
     enum reason why;
-    bool once, low;
+    bool once, low, uploads;
     int64_t retry_ms;
     unsigned *turn, came; /* `came`: the how-manieth answer it got, by *turn */
 };
@@ -202,6 +203,7 @@ static inline enum pool_answer asker_ask(struct pool *pool, struct origin *o,
     a->ticket = (struct ticket){ .ready = asker_ready,
                                  .failed = asker_failed,
                                  .low = a->low,
+                                 .uploads = a->uploads,
                                  .once = a->once,
                                  .own = a->own,
                                  .retry_ms = a->retry_ms };

@@ -188,6 +188,31 @@ static void only_an_empty_ring_changes_its_size(void **state)
     assert_int_equal(upload_space(&upload), 0);
 }
 
+/* It was collected at first, and may be empty. */
+static void goes_on_from_its_beginning(void **state)
+{
+    (void)state;
+    struct iovec iov[2];
+    size_t bytes;
+    struct buf part = BUF_INIT;
+    begin(FRAMING_LENGTH, 6);
+    upload_take_part(&upload, &part);
+    assert_int_equal(upload_space(&upload), UPLOAD_RING_BYTES);
+    upload_fini(&upload);
+    begin(FRAMING_LENGTH, 6);
+    buf_add(&part, STR("abc"));
+    upload_take_part(&upload, &part);
+    assert_null(part.p);
+    assert_int_equal(upload.received, 3);
+    assert_int_equal(upload_space(&upload), UPLOAD_RING_BYTES - 3);
+    upload_put(&upload, STR("def"));
+    assert_int_equal(upload_lease(&upload, iov, &bytes), 1);
+    assert_int_equal(bytes, 6);
+    assert_memory_equal(iov[0].iov_base, "abcdef", 6);
+    upload_end(&upload, UPLOAD_ENDED);
+    assert_int_equal(upload.received, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +222,7 @@ int main(void)
         cmocka_unit_test_teardown(tells_of_room_when_somebody_waits, end),
         cmocka_unit_test_teardown(tells_of_its_end_once, end),
         cmocka_unit_test_teardown(a_fetch_that_leaves_tells_it, end),
+        cmocka_unit_test_teardown(goes_on_from_its_beginning, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -555,6 +555,144 @@ static void all_that_is_collected_has_a_limit(void **state)
     spot_fini(&p);
 }
 
+/* A short body that the origin takes as it comes is collected too, so that it takes no connection while it
+ * comes. */
+static void a_short_body_is_collected(void **state)
+{
+    (void)state;
+    const struct framing six = { .kind = FRAMING_LENGTH, .length = 6 };
+    struct spot p;
+    struct visitor v;
+    spot_init(&p, "");
+    post(&p, &v, six);
+    assert_int_equal(p.started, 0);
+    assert_int_equal(v.wants_body, 1);
+    assert_int_equal(request_body(&v.request, STR("abc")), 3);
+    assert_int_equal(p.requests.buffered, 3);
+    assert_int_equal(request_body(&v.request, STR("def")), 3);
+    assert_int_equal(p.started, 0);
+    request_body_end(&v.request, true);
+    assert_int_equal(p.started, 1);
+    assert_int_equal(v.request.upload->state, UPLOAD_ENDED);
+    assert_int_equal(v.request.upload->framing.kind, FRAMING_LENGTH);
+    assert_int_equal(v.request.upload->framing.length, 6);
+    assert_int_equal(v.request.upload->n, 6);
+    assert_false(request_body_late(&v.request));
+    fill_whole(&p.fillings[0], &(struct answer_head){ .refused = REASON_METHOD }, "thanks");
+    visitor_gets(&v, 200, "thanks");
+    /* Too slow: nobody has any of it, so there is an answer. */
+    post(&p, &v, six);
+    assert_int_equal(request_body(&v.request, STR("abc")), 3);
+    assert_true(request_body_late(&v.request));
+    assert_true(v.ended);
+    assert_int_equal(v.status, 408);
+    visitor_go(&v);
+    assert_int_equal(p.requests.buffered, 0);
+    post(&p, &v, six);
+    assert_int_equal(request_body(&v.request, STR("abc")), 3);
+    visitor_leaves(&v);
+    visitor_go(&v);
+    assert_int_equal(p.started, 1);
+    spot_fini(&p);
+}
+
+static void others_go_on_as_they_come(void **state)
+{
+    (void)state;
+    static const struct {
+        struct framing framing;
+        const char *lines;
+        bool awaits, collects;
+    } rows[] = {
+        { { .kind = FRAMING_LENGTH, .length = UPLOAD_RING_BYTES }, NULL, false, true },
+        { { .kind = FRAMING_LENGTH, .length = UPLOAD_RING_BYTES + 1 }, NULL, false, false },
+        { { .kind = FRAMING_CHUNKED }, NULL, false, false },
+        { { .kind = FRAMING_LENGTH, .length = 6 }, "Incremental: ?1", false, false },
+        { { .kind = FRAMING_LENGTH, .length = 6 }, "Incremental: ?0", false, true },
+        { { .kind = FRAMING_LENGTH, .length = 6 }, "Expect: 100-continue", true, false },
+        { { .kind = FRAMING_LENGTH, .length = 6 }, "Expect: 100-continue", false, true },
+    };
+    struct spot p;
+    struct visitor v;
+    spot_init(&p, "");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        visitor_come(&p, &v, "/form", rows[i].lines);
+        v.request.method = METHOD_POST;
+        v.request.method_name = STR("POST");
+        v.request.framing = rows[i].framing;
+        v.request.awaits_continue = rows[i].awaits;
+        size_t before = p.started;
+        visitor_start(&v);
+        if ((p.started == before) != rows[i].collects)
+            fail_msg("row %zu is %scollected", i, rows[i].collects ? "not " : "");
+        if (!rows[i].collects)
+            fill_fail(&p.fillings[before], REASON_CLIENT_GONE, 502);
+        visitor_leaves(&v);
+        visitor_go(&v);
+    }
+    spot_fini(&p);
+}
+
+/* When all that may be collected is there, a short body goes on as it comes: who came, and of the client who
+ * holds most. Both lose nothing. */
+static void without_room_a_short_body_goes_on(void **state)
+{
+    (void)state;
+    enum { MOST = 1024 };
+    static struct visitor all[MOST];
+    static char bytes[UPLOAD_RING_BYTES];
+    const struct framing whole = { .kind = FRAMING_LENGTH, .length = sizeof(bytes) };
+    const struct str piece = { bytes, sizeof(bytes) - 1 };
+    struct spot p;
+    struct visitor last, other;
+    spot_init(&p, "");
+    for (size_t i = 0; i < MOST; i++) {
+        post(&p, &all[i], whole);
+        assert_int_equal(request_body(&all[i].request, piece), piece.n);
+    }
+    assert_int_equal(p.requests.buffered, MOST * piece.n);
+    /* The same client: his own. */
+    post(&p, &last, whole);
+    assert_int_equal(request_body(&last.request, STR("abc")), 3);
+    assert_int_equal(request_body(&last.request, str_first(piece, MOST)), 0);
+    assert_int_equal(p.started, 0);
+    unsigned wanted = last.wants_body;
+    RUN_UNTIL(&p.world, p.started == 1);
+    assert_int_equal(last.wants_body, wanted + 1);
+    assert_int_equal(last.request.upload->n, 3);
+    assert_int_equal(last.request.upload->state, UPLOAD_OPEN);
+    assert_int_equal(request_body(&last.request, str_first(piece, MOST)), MOST);
+    assert_int_equal(last.request.upload->received, MOST + 3);
+    assert_int_equal(p.requests.buffered, MOST * piece.n);
+    /* Another one: the oldest of who holds most. */
+    visitor_come(&p, &other, "/form", NULL);
+    assert_true(address_parse_ip(STR("203.0.113.9"), 0, &other.peer));
+    other.request.method = METHOD_POST;
+    other.request.method_name = STR("POST");
+    other.request.framing = whole;
+    visitor_start(&other);
+    assert_int_equal(request_body(&other.request, str_first(piece, MOST + 1)), MOST + 1);
+    assert_int_equal(request_body(&all[0].request, STR("z")), 0);
+    RUN_UNTIL(&p.world, p.started == 2);
+    assert_false(all[0].ended);
+    assert_int_equal(all[0].request.upload->n, piece.n);
+    assert_int_equal(request_body(&all[0].request, STR("z")), 1);
+    request_body_end(&all[0].request, true);
+    assert_int_equal(all[0].request.upload->state, UPLOAD_ENDED);
+    fill_whole(&p.fillings[1], &(struct answer_head){ .refused = REASON_METHOD }, "thanks");
+    visitor_gets(&all[0], 200, "thanks");
+    fill_fail(&p.fillings[0], REASON_CLIENT_GONE, 502);
+    for (size_t i = 1; i < MOST; i++) {
+        visitor_leaves(&all[i]);
+        visitor_go(&all[i]);
+    }
+    visitor_leaves(&other);
+    visitor_go(&other);
+    RUN_UNTIL(&p.world, last.ended);
+    visitor_go(&last);
+    spot_fini(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -576,6 +714,9 @@ int main(void)
         cmocka_unit_test(keeps_its_settings_over_a_reload),
         cmocka_unit_test(a_body_is_collected_for_a_source_that_wants_it_whole),
         cmocka_unit_test(all_that_is_collected_has_a_limit),
+        cmocka_unit_test(a_short_body_is_collected),
+        cmocka_unit_test(others_go_on_as_they_come),
+        cmocka_unit_test(without_room_a_short_body_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ await scenario({ answer }, async ({ connect, ask, cases, freshet, origin }) => {
 
   // The same in the middle of an upload: the origin must not take the next request for the rest of it.
   const u = connect();
-  await u.send('POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\nhalf');
+  await u.send('POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\nhalf');
   await freshet.until('fetches', '==', 1);
   const before = new Set(origin.sockets);
   u.close();

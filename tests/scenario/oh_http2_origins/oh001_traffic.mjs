@@ -253,7 +253,7 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     waiting.splice(0)[0]();
     equal((await a).body, 'waited /wait/again');
     const c = connect();
-    await c.send('POST /wait HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nl');
+    await c.send('POST /wait HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\nl');
     await soon(() => begun.includes('POST /wait')); // before it was there it would be sent again
     for (const s of sessions) s.destroy();
     equal((await c.answers(1))[0].status, 502);

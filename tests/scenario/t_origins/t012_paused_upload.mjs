@@ -17,7 +17,7 @@ await scenario({ answer, flags: ['--first-byte-timeout', '20s', '--between-bytes
     let seen = new Map();
     const last = () => seen.get([...origin.sockets].at(-1)) ?? '';
     origin.server.on('connection', (s) => s.on('data', (d) => seen.set(s, (seen.get(s) ?? '') + d)));
-    for (const [name, fields, first, second] of [['a length', { 'Content-Length': 4 }, 'ab', 'cd'],
+    for (const [name, fields, first, second] of [['a length', { 'Content-Length': 4, Incremental: '?1' }, 'ab', 'cd'],
       ['chunks', { 'Transfer-Encoding': 'chunked' }, '2\r\nab\r\n', '2\r\ncd\r\n0\r\n\r\n']]) {
       await cases.check(`a pause in an upload with ${name}`, async () => {
         const c = await begin('/', fields, first);
@@ -30,7 +30,7 @@ await scenario({ answer, flags: ['--first-byte-timeout', '20s', '--between-bytes
     }
     await cases.check('nothing failed', async () => equal(await failures(), 0));
     await cases.check('a pause while the answer has begun', async () => {
-      const c = await begin('/early', { 'Content-Length': 4 }, 'ab');
+      const c = await begin('/early', { 'Content-Length': 4, Incremental: '?1' }, 'ab');
       [...origin.sockets].at(-1).write(head + 'he');
       await c.when('the beginning', () => c.text.endsWith('he'));
       await freshet.advance('25s');
@@ -43,7 +43,7 @@ await scenario({ answer, flags: ['--first-byte-timeout', '20s', '--between-bytes
     });
     await freshet.settle();
     await cases.check('the answer counts from the end of the upload', async () => {
-      const c = await begin('/silent', { 'Content-Length': 4 }, 'ab');
+      const c = await begin('/silent', { 'Content-Length': 4, Incremental: '?1' }, 'ab');
       await freshet.advance('25s');
       await c.send('cd');
       await soon(() => last().endsWith('abcd'));
