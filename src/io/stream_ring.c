@@ -147,10 +147,11 @@ static void tell_end(struct stream *s)
     s->notices->ended(s, stream_engine_end(s, s->ring.end_status));
 }
 
-/* More than a buffer is there: the rest without the ring. Nothing else receives meanwhile. */
+/* More than a buffer is there: the rest without the ring. Nothing else receives meanwhile. An owner who asks
+ * anew has all that he waited for: mostly nothing is there then. */
 static void receive_bulk(struct stream *s)
 {
-    for (size_t got = 0; got < BULK_MOST && s->reading && !s->ring.kept;) {
+    for (size_t got = 0; got < BULK_MOST && s->reading && !s->ring.kept && !s->ring.anew;) {
         char *to = NULL;
         size_t room = ask_space(s, &to);
         if (room == 0)
@@ -173,6 +174,8 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
 {
     struct stream *s = CONTAINER_OF(op, struct stream, ring.receiving);
     loop_awake(s->loop);
+    s->ring.telling = true;
+    s->ring.anew = false;
     if (!(flags & IORING_CQE_F_MORE)) {
         s->ring.armed = s->ring.stands = false;
         s->ring.pending--;
@@ -188,6 +191,7 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
     /* Not while the operation stands: its next results have the bytes that come first. */
     if (s->ring.bulk && !s->ring.armed && result == RING_BUFFER_BYTES && s->state == STREAM_OPEN)
         receive_bulk(s);
+    s->ring.telling = false;
     if (s->state == STREAM_CLOSING) {
         quiet(s);
         return;
@@ -248,7 +252,9 @@ static void arm(struct stream *s)
 
 static void ring_read_start(struct stream *s)
 {
-    if (s->ring.kept || s->ring.has_end)
+    if (s->ring.telling)
+        s->ring.anew = true;
+    else if (s->ring.kept || s->ring.has_end)
         go_on_later(s);
     else
         arm(s);
