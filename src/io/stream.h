@@ -76,7 +76,7 @@ struct stream {
         /* By completion, through the loop's ring: io/stream_ring.c. */
         struct {
             struct ring_op receiving, sending, connecting, hanging;
-            unsigned pending; /* operations that the kernel has */
+            uint8_t pending; /* operations that the kernel has: each of these at most once */
             bool armed;       /* one of them receives */
             bool stands;      /* and goes on after its first result */
             bool watched;     /* one of them waits for the end, or has found it */
