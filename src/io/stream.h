@@ -76,11 +76,14 @@ struct stream {
         /* By completion, through the loop's ring: io/stream_ring.c. */
         struct {
             struct ring_op receiving, sending, connecting, hanging;
-            unsigned pending; /* operations that the kernel has */
-            bool armed;       /* one of them receives */
-            bool stands;      /* and goes on after its first result */
-            bool watched;     /* one of them waits for the end, or has found it */
-            bool bulk;        /* receives much at a time: straight into the owner's memory */
+            uint8_t pending; /* operations that the kernel has: each of these at most once */
+            bool armed;      /* one of them receives */
+            bool stands;     /* and goes on after its first result */
+            bool watched;    /* one of them waits for the end, or has found it */
+            bool bulk;       /* receives much at a time: straight into the owner's memory */
+            bool large;      /* the latest bytes were more than a buffer: so will be the next ones */
+            bool telling;    /* in on_received, which goes on receiving when it is done */
+            bool anew;       /* the owner has asked for bytes meanwhile, for something new */
             bool letter_pending;
             bool has_end; /* the peer has ended its side, and `ended` is still to come */
             int end_status;

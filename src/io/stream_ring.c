@@ -5,7 +5,7 @@
  * buffers, from which it is copied to where the owner wants it (a request's head, mostly: some hundred
  * bytes). A stream that receives much (an origin's) takes one buffer, then reads the rest itself, straight
  * into the owner's memory, and only then waits again; the kernel is never given memory of an owner who may go
- * away.
+ * away. After more than a buffer it only asks when bytes come, and reads all of them itself.
  *
  * What comes while the owner does not read is kept here, and the operation is ended: that is a few buffers at
  * most.
@@ -147,10 +147,12 @@ static void tell_end(struct stream *s)
     s->notices->ended(s, stream_engine_end(s, s->ring.end_status));
 }
 
-/* More than a buffer is there: the rest without the ring. Nothing else receives meanwhile. */
+/* More than a buffer is there: the rest without the ring. Nothing else receives meanwhile. An owner who asks
+ * anew has all that he waited for: mostly nothing is there then. */
 static void receive_bulk(struct stream *s)
 {
-    for (size_t got = 0; got < BULK_MOST && s->reading && !s->ring.kept;) {
+    size_t got = 0;
+    while (got < BULK_MOST && s->reading && !s->ring.kept && !s->ring.anew) {
         char *to = NULL;
         size_t room = ask_space(s, &to);
         if (room == 0)
@@ -163,6 +165,7 @@ static void receive_bulk(struct stream *s)
             return;
         }
         got += (size_t)n;
+        s->ring.large = got > RING_BUFFER_BYTES;
         s->notices->data(s, (size_t)n);
         if ((size_t)n < room)
             return;
@@ -173,6 +176,8 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
 {
     struct stream *s = CONTAINER_OF(op, struct stream, ring.receiving);
     loop_awake(s->loop);
+    s->ring.telling = true;
+    s->ring.anew = false;
     if (!(flags & IORING_CQE_F_MORE)) {
         s->ring.armed = s->ring.stands = false;
         s->ring.pending--;
@@ -185,9 +190,12 @@ static void on_received(struct ring_op *op, int result, unsigned flags)
             keep(s, buffer, (size_t)result);
         ring_give_buffer(ring_of(s), buffer);
     }
+    bool is_full = (flags & IORING_CQE_F_BUFFER) && result == RING_BUFFER_BYTES, asked = s->ring.large;
     /* Not while the operation stands: its next results have the bytes that come first. */
-    if (s->ring.bulk && !s->ring.armed && result == RING_BUFFER_BYTES && s->state == STREAM_OPEN)
+    if (s->ring.bulk && !s->ring.armed && result > 0 && (is_full || asked) && s->state == STREAM_OPEN)
         receive_bulk(s);
+    s->ring.large = s->ring.large || is_full;
+    s->ring.telling = false;
     if (s->state == STREAM_CLOSING) {
         quiet(s);
         return;
@@ -230,15 +238,20 @@ static void arm(struct stream *s)
     if (s->ring.armed || s->ring.kept || s->ring.has_end || s->ended)
         return;
     struct io_uring_sqe *sqe = ring_place(ring_of(s));
-    if (s->ring.bulk) {
+    bool asks = s->ring.bulk && s->ring.large;
+    if (asks) {
+        io_uring_prep_poll_add(sqe, s->fd, POLLIN | POLLRDHUP);
+    } else if (s->ring.bulk) {
         io_uring_prep_recv(sqe, s->fd, NULL, RING_BUFFER_BYTES, 0);
         sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     } else {
         io_uring_prep_recv_multishot(sqe, s->fd, NULL, 0, 0);
         s->ring.stands = true;
     }
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = RING_GROUP;
+    if (!asks) {
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->buf_group = RING_GROUP;
+    }
     ring_submit(sqe, &s->ring.receiving);
     s->ring.armed = true;
     s->ring.pending++;
@@ -248,7 +261,9 @@ static void arm(struct stream *s)
 
 static void ring_read_start(struct stream *s)
 {
-    if (s->ring.kept || s->ring.has_end)
+    if (s->ring.telling)
+        s->ring.anew = true;
+    else if (s->ring.kept || s->ring.has_end)
         go_on_later(s);
     else
         arm(s);

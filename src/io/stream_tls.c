@@ -642,6 +642,13 @@ static void keep(struct tls_session *t)
     t->in = t->kept;
 }
 
+/* A raw stream that has been reading all the while may have more of it at hand: it is not to begin anew. */
+static void receive_more(struct tls_session *t)
+{
+    if (!t->raw.reading)
+        stream_read_start(&t->raw);
+}
+
 static void advance(struct tls_session *t)
 {
     struct stream *s = t->stream;
@@ -656,11 +663,11 @@ static void advance(struct tls_session *t)
     if (shakes && t->has_end)
         connected(t, t->end_status ? t->end_status : UV_EOF);
     else if (shakes)
-        stream_read_start(&t->raw);
+        receive_more(t);
     else if (s->state == STREAM_OPEN && s->reading && t->has_end && !has_bytes(t))
         tell_end(t, status_of_end(t));
     else if (s->state == STREAM_OPEN && s->reading && !has_bytes(t) && !t->has_end)
-        stream_read_start(&t->raw);
+        receive_more(t);
 }
 
 static size_t raw_space(struct stream *raw, char **to)

@@ -263,16 +263,18 @@ static size_t room_in_last(const struct chain *c)
     return c->last->bytes - (size_t)(length - c->last->start);
 }
 
-/* Returns the size of the next block: the expected rest, at most BODY_BLOCK_MAX. Without a length each block
- * is as large as all before it, so that a long body has few blocks and a short one wastes little. */
+/* Returns the size of the next block: the expected rest, at most BODY_BLOCK_MAX, or a window of a passing
+ * body. Without a length each block is as large as all before it, so that a long body has few blocks and a
+ * short one wastes little. */
 static size_t next_block_bytes(const struct chain *c)
 {
     const size_t head = sizeof(struct body_block);
     uint64_t length = atomic_load_explicit(&c->length, memory_order_relaxed);
-    if (is_passing(&c->b))
-        return BLOCK_WINDOW - head;
+    size_t most = is_passing(&c->b) ? BLOCK_WINDOW - head : BODY_BLOCK_MAX;
     if (c->expected != BODY_LENGTH_UNKNOWN && c->expected > length)
-        return c->expected - length < BODY_BLOCK_MAX ? (size_t)(c->expected - length) : BODY_BLOCK_MAX;
+        return c->expected - length < most ? (size_t)(c->expected - length) : most;
+    if (is_passing(&c->b))
+        return most;
     if (length < BLOCK_FIRST)
         return BLOCK_FIRST - head;
     /* Rounds up to a page, which is taken anyway. */

@@ -1,8 +1,8 @@
 // How many instructions a hit costs in freshet itself (user mode, counted by callgrind): a figure without noise, so that a change
-// of one per cent is seen on any machine, however busy.
+// of one per cent is seen on any machine, however busy. And how many a storing miss in a full cache, or a pass.
 //
 // Each case runs twice, with few and with many hits of one keep-alive client; the difference of the two, divided by
-// the hits between them, is one hit. Start-up, the fetch and the end fall out of it. Sockets are read and written by epoll:
+// the hits between them, is one hit. Start-up, the fetch and the end fall out of it. (Of a miss the counts are so high that the cache is full before.) Sockets are read and written by epoll:
 // valgrind does not see what io_uring does, and waits for ever where freshet waits in it.
 //
 // Usage: node tests/bench/instructions.mjs [CASE]...
@@ -21,13 +21,14 @@ import { fileURLToPath } from 'node:url';
 import { certificate } from './lib/certificate.mjs';
 import { Client } from './lib/client.mjs';
 import { browser, request, vary } from './lib/heads.mjs';
+import { startOrigin } from './lib/peers.mjs';
 import { freePort } from './lib/port.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const stored = path.join(here, 'instructions.json');
 const programs = path.join(here, '../../build-bench/tests/bench');
 const few = 500, many = 2500;
-const few_handshakes = 100, many_handshakes = 400;
+const handshakes = [100, 400]; // few and many
 const few_streams = 2000, many_streams = 12_000; // with HTTP/2, where many are answered in a turn
 const tolerance = 0.05;
 const patience_ms = 180_000; // for one run
@@ -53,6 +54,11 @@ const cases = {
   not_modified: { target: '/plain', fields: { 'If-None-Match': '"v1"' }, status: 304, title: '304' },
   rules: { target: '/plain', flags: (out) => [fifty(`${out}.yaml`)], title: '1 KB, a site with 50 rules' },
   log: { target: '/plain', flags: (out) => ['--access-log', `${out}.log`], title: '1 KB, JSON log on' },
+  // What origin.c answers, which must be built (make bench-programs). The cache is full after the first of these: each miss takes the place of others.
+  miss: { target: '/b1024/', fetches: /; fwd=uri-miss; .*stored/, memory: '4M', requests: [5000, 8000], title: 'a storing miss, 1 KB' },
+  miss_large: { target: '/b10240/', fetches: /; fwd=uri-miss; .*stored/, memory: '4M', requests: [1500, 3500], title: 'a storing miss, 10 KB' },
+  miss_https: { target: '/b10240/', fetches: /; fwd=uri-miss; .*stored/, memory: '4M', secure: true, requests: [1500, 3500], title: 'a storing miss from an https:// origin, 10 KB' },
+  pass: { target: '/b10240,n/', fetches: /; fwd=/, memory: '4M', title: 'a pass, 10 KB' },
   // By lg (lg.c), which must be built (make bench-programs). OpenSSL's part is in it, as it is without AVX-512: valgrind has none.
   https: { target: '/plain', tls: { connections: 4 }, title: 'HTTPS/1.1, 1 KB' },
   https_large: { target: '/large', tls: { connections: 4 }, title: 'HTTPS/1.1, 10 KB' },
@@ -61,8 +67,8 @@ const cases = {
   h2_large: { target: '/large', tls: { connections: 4, streams: 10 }, title: 'HTTP/2, 10 KB, 10 streams' },
   h2_browser: { target: '/plain', fields: browser, tls: { connections: 4, streams: 10 }, title: 'HTTP/2, 1 KB, a browser\'s head, 10 streams' },
   // A connection with each hit, its handshake and its end.
-  full: { target: '/plain', tls: { connections: 1, handshake: 'full' }, title: 'HTTPS/1.1, 1 KB, a full handshake' },
-  resumed: { target: '/plain', tls: { connections: 1, handshake: 'resumed' }, title: 'HTTPS/1.1, 1 KB, a resumed handshake' },
+  full: { target: '/plain', tls: { connections: 1, handshake: 'full' }, requests: handshakes, title: 'HTTPS/1.1, 1 KB, a full handshake' },
+  resumed: { target: '/plain', tls: { connections: 1, handshake: 'resumed' }, requests: handshakes, title: 'HTTPS/1.1, 1 KB, a resumed handshake' },
 };
 
 // ---- what was asked for ----
@@ -90,6 +96,7 @@ function words() {
 }
 
 const asked = new Map(); // target: how often
+let filler; // origin.c, for the cases that fetch
 const origin = http.createServer((q, r) => {
   asked.set(q.url, (asked.get(q.url) ?? 0) + 1);
   const body = q.url.startsWith('/words') ? words() : Buffer.alloc(q.url.startsWith('/large') ? 10240 : 1024, 'x');
@@ -106,9 +113,10 @@ const valgrind = (out) => ['--tool=callgrind', '--separate-threads=yes', `--call
 async function run(name, hits, folder) {
   const c = cases[name], out = path.join(folder, `${name}.${hits}`);
   const { cert, key } = c.tls ? certificate(folder) : {};
+  const from = !c.fetches ? ['--origin', `http://127.0.0.1:${origin.address().port}`] : c.secure ? filler.flags : ['--origin', `http://127.0.0.1:${filler.port}`];
   const child = spawn('valgrind', [...valgrind(out), program, 'run',
-    '--origin', `http://127.0.0.1:${origin.address().port}`, '--listen', '127.0.0.1:0', ...(c.tls ? ['--https', '127.0.0.1:0', '--cert', cert, '--key', key] : []),
-    '--admin', '', '--workers', '1', '--memory', '32M', '--io', 'epoll', '--sandbox', 'off', '--state', `${out}.state`,
+    ...from, '--listen', '127.0.0.1:0', ...(c.tls ? ['--https', '127.0.0.1:0', '--cert', cert, '--key', key] : []),
+    '--admin', '', '--workers', '1', '--memory', c.memory ?? '32M', '--io', 'epoll', '--sandbox', 'off', '--state', `${out}.state`,
     '--keepalive-requests', '1000000000', '--header-timeout', '2m', ...(c.flags?.(out) ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '', wake = () => {};
   child.stderr.on('data', (d) => (said += d, wake()));
@@ -123,6 +131,7 @@ async function run(name, hits, folder) {
       ended.then(() => fail(new Error('it ended before it served')));
     });
     if (c.tls) await hitOverTls(c, hits, port);
+    else if (c.fetches) await fetch(c, hits, await Client.open(port));
     else await hit(c, hits, await Client.open(port));
   } catch (e) {
     throw new Error(`${name}: ${e.message}\n${said.slice(-2000)}`);
@@ -186,6 +195,16 @@ async function hit(c, hits, client) {
   client.close();
 }
 
+// Another page each time.
+async function fetch(c, requests, client) {
+  for (let i = 0; i < requests; i++) {
+    const r = await client.ask(request(`${c.target}${100_000 + i}`));
+    if (r.status !== 200) throw new Error(`status ${r.status}`);
+    if (!c.fetches.test(/^cache-status: .*/im.exec(r.head)?.[0])) throw new Error(`not what was to be measured:\n${r.head}`);
+  }
+  client.close();
+}
+
 // The counts of the only worker: of the thread that ran a loop and is not main, the first, which sweeps by the clock.
 function worker(out) {
   const threads = fs.readdirSync(path.dirname(out)).filter((f) => f.startsWith(`${path.basename(out)}-`) && !f.endsWith('-01'));
@@ -221,8 +240,8 @@ async function measured(name, folder) {
 }
 
 async function measure(name, folder) {
-  const { streams, handshake } = cases[name].tls ?? {};
-  const [least, most] = streams ? [few_streams, many_streams] : handshake ? [few_handshakes, many_handshakes] : [few, many];
+  const { streams } = cases[name].tls ?? {};
+  const [least, most] = cases[name].requests ?? (streams ? [few_streams, many_streams] : [few, many]);
   const freshet = difference(worker(await run(name, least, folder)), worker(await run(name, most, folder)), most - least);
   if (!bare || !cases[name].tls) return freshet;
   return { ...freshet, bare: difference(await runBare(name, least, folder), await runBare(name, most, folder), most - least) };
@@ -259,6 +278,7 @@ async function main() {
   await new Promise((done) => origin.once('listening', done));
   const results = {};
   try {
+    if (wanted.some((name) => cases[name].fetches)) filler = await startOrigin({ cores: `0-${os.cpus().length - 1}`, folder });
     const queue = [...wanted];
     const errors = [];
     await Promise.all([1, 2].map(async () => {
@@ -270,6 +290,7 @@ async function main() {
   } finally {
     origin.closeAllConnections?.();
     origin.close();
+    await filler?.stop();
     fs.rmSync(folder, { recursive: true, force: true });
   }
 

@@ -25,7 +25,7 @@ struct end {
     int connected, connected_status;
     int spaces, datas, ended, ended_status, written, written_status, closed, left, left_fd;
     bool close_in_connected, close_in_space, close_in_data, close_in_ended, close_in_written;
-    bool stop_in_space, stop_in_data;
+    bool stop_in_space, stop_in_data, start_in_data;
     char *pending_text; /* of a write under way */
 };
 
@@ -63,6 +63,8 @@ static void on_data(struct stream *s, size_t n)
         stream_close(s);
     if (e->stop_in_data)
         stream_read_stop(s);
+    if (e->start_in_data)
+        stream_read_start(s);
 }
 
 static void on_ended(struct stream *s, int status)
@@ -1043,6 +1045,58 @@ static void a_reset_behind_full_pieces_is_an_error(void **state)
     world_fini(&w);
 }
 
+/* Sends n bytes as one piece and runs until they are here; returns how many notices that took. */
+static int receives(struct end *e, const char *bytes, size_t n)
+{
+    int datas = e->datas;
+    size_t before = e->got.n;
+    assert_int_equal(write(e->peer, bytes, n), n);
+    RUN_UNTIL(e->world, e->got.n >= before + n);
+    assert_int_equal(e->got.n, before + n);
+    assert_memory_equal(e->got.p + before, bytes, n);
+    return e->datas - datas;
+}
+
+/* What is longer than a buffer of the ring comes as one piece from the second time on, as by readiness. An
+ * owner who asks anew when he has all of it is not asked for space again before there is more. */
+static void much_comes_as_one_piece(void **state)
+{
+    static struct world w;
+    static char bytes[RING_BUFFER_BYTES + 1000];
+    struct end e;
+    struct address at;
+    (void)state;
+    world_init(&w);
+    int listening = tcp_listener(&at);
+    connect_end(&e, &w, &at);
+    RUN_UNTIL(&w, e.connected == 1);
+    e.peer = accept(listening, NULL, NULL);
+    fill(bytes, sizeof(bytes));
+    stream_read_start(&e.stream);
+    assert_true(receives(&e, bytes, sizeof(bytes)) <= 2);
+    assert_int_equal(receives(&e, bytes, sizeof(bytes)), 1);
+    assert_int_equal(receives(&e, bytes, 1), 1);
+    assert_true(receives(&e, bytes, sizeof(bytes)) <= 2);
+    e.room_bytes = sizeof(bytes);
+    e.start_in_data = true;
+    for (int i = 0; i < 3; i++) {
+        int spaces = e.spaces;
+        assert_int_equal(receives(&e, bytes, sizeof(bytes)), 1);
+        world_settle(&w);
+        assert_true(world_way == WAY_READINESS || e.spaces == spaces + 1);
+    }
+    /* More than it has asked for comes all the same, and the end behind it. */
+    e.room_bytes = 700;
+    assert_true(receives(&e, bytes, sizeof(bytes)) >= 4);
+    close(e.peer);
+    e.peer = -1;
+    RUN_UNTIL(&w, e.ended == 1);
+    assert_int_equal(e.ended_status, 0);
+    close_end(&e);
+    close(listening);
+    world_fini(&w);
+}
+
 #define FOLDER "/tmp/io_stream_test.XXXXXX"
 static char folder[] = FOLDER;
 
@@ -1296,6 +1350,7 @@ int main(void)
         cmocka_unit_test(a_reset_behind_data_is_an_error),
         cmocka_unit_test(a_reset_that_a_write_met_is_an_error_for_the_reader),
         cmocka_unit_test(a_reset_behind_full_pieces_is_an_error),
+        cmocka_unit_test(much_comes_as_one_piece),
         cmocka_unit_test(a_peer_that_throws_our_bytes_away_is_an_error),
         cmocka_unit_test(a_pending_write_is_told_that_the_peer_has_gone),
         cmocka_unit_test(closing_forgets_the_pending_write),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "io_test.h"
@@ -405,6 +406,32 @@ BOTH(large_bodies_come_whole)
     peer_writes(&e, bytes, BIG);
     RUN_UNTIL(w, e.got.n == BIG);
     assert_memory_equal(e.got.p, bytes, BIG);
+    close_end(&e);
+    free(bytes);
+}
+
+#define RECORD 16000u /* eight buffers of the ring */
+#define TURNS  5
+
+/* A record of somebody whom we call does not take a turn of the loop for each buffer that it fills. */
+BOTH(a_long_record_is_read_at_once)
+{
+    struct end e;
+    char *bytes = fill(RECORD);
+    open_end(&e, w, version);
+    stream_read_start(&e.stream);
+    for (unsigned i = 1; calls && i <= 3; i++) {
+        int waiting = 0;
+        world_settle(w);
+        assert_int_equal(SSL_write(e.ssl, bytes, RECORD), RECORD);
+        while (waiting < (int)RECORD)
+            assert_int_equal(ioctl(e.stream.fd, FIONREAD, &waiting), 0);
+        for (int turn = 0; turn < TURNS && e.got.n < i * RECORD; turn++) {
+            usleep(1000);
+            loop_run_once(&w->loop, false);
+        }
+        assert_int_equal(e.got.n, i * RECORD);
+    }
     close_end(&e);
     free(bytes);
 }
@@ -1129,6 +1156,7 @@ int main(void)
         cmocka_unit_test(reads_and_writes),
         cmocka_unit_test(what_comes_with_the_handshake_waits),
         cmocka_unit_test(large_bodies_come_whole),
+        cmocka_unit_test(a_long_record_is_read_at_once),
         cmocka_unit_test(large_writes_are_sent_whole),
         cmocka_unit_test(a_head_shares_a_record),
         cmocka_unit_test(stopping_stops_and_starting_goes_on),

@@ -337,10 +337,20 @@ static void passes_from_the_start(void **state)
     fill(b, 3, 3);
     assert_int_equal(memory_used(&memory), 0);
     assert_int_equal(memory.passing_bytes, body_charged(b));
+    assert_true(body_charged(b) < 512); /* no window for so little */
     struct body *other = body_ref(b);
     body_unref(b);
     read_all(other, 0, 3, 1);
     body_unref(other);
+
+    b = body_new(&memory, 20000);
+    body_pass(b);
+    fill(b, 1, 1);
+    assert_in_range(body_charged(b), 16384, 16384 + 512); /* a window, and then the rest */
+    fill(b, 20000, 5000);
+    assert_in_range(body_charged(b), 20000, 24576 + 512);
+    read_all(b, 0, 20000, 3);
+    body_unref(b);
 }
 
 /* ---- compaction ---- */

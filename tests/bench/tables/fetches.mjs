@@ -1,5 +1,6 @@
 // What goes to the origin: answers that may not be stored, and storing misses.
-import { wrk } from '../lib/load.mjs';
+import { request } from '../lib/heads.mjs';
+import { flood, wrk } from '../lib/load.mjs';
 import { peers } from '../lib/peers.mjs';
 import { interleaved, median, ratio } from '../lib/rounds.mjs';
 import { number, size, table } from '../lib/text.mjs';
@@ -10,6 +11,7 @@ export const title = 'Pass and miss';
 
 const sizes = [1024, 10240];
 const connections = 64;
+const fresh_bytes = 10240, fill_pages = 32_000; // of 10 KB: more than each of the caches holds in memory
 const secure = 'freshet-https'; // it asks the origin with TLS, over the connections that it keeps
 const title_of = (n) => (n === secure ? 'freshet, https:// origin' : peers[n].title);
 let unique = 0; // each run has URLs of its own
@@ -25,43 +27,57 @@ function checked(name, r) {
 
 export async function run({ rounds, seconds, quick, have, say }) {
   const cells = [], world = await World.open();
+  const start = (n) => (n === secure ? world.start('freshet', { cores: '0', workers: 1, flags: world.origin.flags }, n)
+    : world.start(n, { cores: '0', workers: 1 }));
+  const missed = async (n, bytes) => checked(n, await world.measured(n, (s) =>
+    wrk({ port: s.port, target: '/', connections, seconds, script: 'unique.lua', scriptArgs: [`/b${bytes}/miss-${unique++}-`] })));
+  const say_of = (what, cell) => say(`${what}: ${Object.keys(cell).map((n) => `${n} ${number(median(cell[n].cpu_us))}`).join(', ')}`);
+  let fresh;
   try {
-    const names = have.filter((n) => !['bare', 'uring', 'h2o'].includes(n));
-    for (const n of names) await world.start(n, { cores: '0', workers: 1 });
-    await world.start('freshet', { cores: '0', workers: 1, flags: world.origin.flags }, secure);
+    const names = have.filter((n) => !['bare', 'uring', 'h2o'].includes(n)), all = [...names, secure];
+    for (const n of all) await start(n);
+    if (!quick) {
+      fresh = await interleaved(all, rounds, async (n) => {
+        await world.stop(n);
+        await start(n);
+        return missed(n, fresh_bytes);
+      });
+      say_of(`miss, ${size(fresh_bytes)}, just started`, fresh);
+      for (const n of all) await flood({ port: world.servers[n].port, request: request(`/b${fresh_bytes}/fill-########`, {}, world.servers[n].port),
+        folder: world.folder, requests: fill_pages, connections });
+    }
     for (const bytes of quick ? [1024] : sizes) {
       const target = `/b${bytes},n/pass`;
       for (const n of names) await world.warm(n, target, {}, { hits: false });
       const pass = await interleaved(names, rounds, async (n) => checked(n, await world.measured(n, (s) =>
         wrk({ port: s.plain ?? s.port, target, connections, seconds }))));
-      const miss = await interleaved([...names, secure], rounds, async (n) => checked(n, await world.measured(n, (s) =>
-        wrk({ port: s.port, target: '/', connections, seconds, script: 'unique.lua', scriptArgs: [`/b${bytes}/miss-${unique++}-`] }))));
+      const miss = await interleaved(all, rounds, (n) => missed(n, bytes));
       cells.push({ bytes, pass, miss });
-      for (const [what, cell] of [['pass', pass], ['miss', miss]]) {
-        say(`${what}, ${size(bytes)}: ${Object.keys(cell).map((n) => `${n} ${number(median(cell[n].cpu_us))}`).join(', ')}`);
-      }
+      say_of(`pass, ${size(bytes)}`, pass);
+      say_of(`miss, ${size(bytes)}`, miss);
     }
   } finally {
     await world.close();
   }
-  return { cells };
+  return { cells, fresh };
 }
 
-export function render({ cells }) {
+export function render({ cells, fresh }) {
   const parts = [`${connections} connections, one worker; origin and load on the other core. Pass: an answer with \`private, no-store\`; nginx and HAProxy
-are plain proxies here, without a cache. Miss: a URL that was never asked for, each time; the answer is stored. Each request
-reached the origin.`];
-  for (const { bytes, pass, miss } of cells) {
-    for (const [what, cell] of [['Pass', pass], ['Storing miss', miss]]) {
-      const rows = Object.entries(cell).map(([n, f]) => [what === 'Pass' ? title_of(n).replace(/ (proxy_cache|cache)$/, '') : title_of(n),
-        number(median(f.cpu_us)), number(ratio(f.cpu_us, cell.freshet.cpu_us)), number(median(f.rps), 0), number(median(f.p99))]);
-      parts.push(`**${what}, ${size(bytes)}**\n\n${table(['', 'CPU µs', '× freshet', 'requests/s', 'p99 ms'], rows)}`);
-    }
+are plain proxies here, without a cache. Miss: a URL that was never asked for, each time; the answer is stored.${fresh ? ` Caches are full:
+each answer takes the place of others. *Just started*: each server's first second, in which what it stores goes into memory that
+it has from the system for the first time.` : ''} Each request reached the origin.`];
+  const all = cells.flatMap(({ bytes, pass, miss }) => [['Pass', bytes, pass], ['Storing miss', bytes, miss]]);
+  if (fresh) all.push(['Storing miss, just started', fresh_bytes, fresh]);
+  for (const [what, bytes, cell] of all) {
+    const rows = Object.entries(cell).map(([n, f]) => [what === 'Pass' ? title_of(n).replace(/ (proxy_cache|cache)$/, '') : title_of(n),
+      number(median(f.cpu_us)), number(ratio(f.cpu_us, cell.freshet.cpu_us)), number(median(f.rps), 0), number(median(f.p99))]);
+    parts.push(`**${what}, ${size(bytes)}**\n\n${table(['', 'CPU µs', '× freshet', 'requests/s', 'p99 ms'], rows)}`);
   }
   return parts.join('\n\n');
 }
 
-export function musts({ cells }) {
+export function musts({ cells, fresh }) {
   const list = [];
   const below = (id, what, cell, other, as) => {
     if (!cell[other]) return;
@@ -75,5 +91,6 @@ export function musts({ cells }) {
     if (x) list.push({ id: `miss-https-${bytes}`, what: `storing miss from an https:// origin, pooled, ${size(bytes)}`, must: '≤ 1.3 × the clear one', measured: `${number(x)} ×`, holds: x <= 1.3 });
     below(`miss-${bytes}`, `storing miss, ${size(bytes)}`, miss, 'nginx', "nginx proxy_cache's miss");
   }
+  if (fresh) below('miss-fresh', `storing miss, ${size(fresh_bytes)}, just started`, fresh, 'nginx', "nginx proxy_cache's");
   return list;
 }
