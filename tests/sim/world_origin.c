@@ -101,7 +101,7 @@ static void choose_windows(struct fetch *f)
 {
     const struct page *p = f->page;
     f->max_age = p->kind == PAGE_YEAR ? 365 * 86400 * SECOND : sim_between(1, 12) * SECOND;
-    int64_t swr = sim_once_in(2) ? sim_between(20, 60) : sim_between(1, 5);
+    int64_t swr = sim_once_in(3) ? 3600 : sim_once_in(2) ? sim_between(20, 60) : sim_between(1, 5);
     f->swr = p->kind == PAGE_SWR ? swr * SECOND : 0;
     f->sie = p->kind == PAGE_SIE ? sim_between(2, 20) * SECOND : 0;
 }
