@@ -206,7 +206,8 @@ static void expired_items_leave(void **state)
     assert_absent(1);
 }
 
-/* While recovery finds items, an expired one stays, and is not found: an older one of its key may have longer. */
+/* While recovery finds items, an expired one stays, and is not found: an older one of its key may have
+ * longer. */
 static void expired_items_stay_until_all_is_found(void **state)
 {
     (void)state;
