@@ -140,16 +140,15 @@ static void gone(void *ctx, const struct segments_found *old, const struct segme
 static void found(void *ctx, const struct segments_found *record)
 {
     struct disk *d = ctx;
-    /* Noted even when it has expired: a bit too many costs a purge, one too few a wrong page. */
     disk_note(d, &(struct hash128){ record->key.hi, 0 });
-    if (record->expires_wall_ms > clock_now(d->o.clock).wall_ms)
-        shelf_put(d->shelf,
-                  &(struct shelf_item){ .key = disk_shelf_key(&record->key),
-                                        .begin = record->begin,
-                                        .place = record->place,
-                                        .bytes = record->bytes,
-                                        .expires_wall_ms = record->expires_wall_ms },
-                  true);
+    /* Even when it has expired: it keeps away older ones that may be sent stale for longer. */
+    shelf_put(d->shelf,
+              &(struct shelf_item){ .key = disk_shelf_key(&record->key),
+                                    .begin = record->begin,
+                                    .place = record->place,
+                                    .bytes = record->bytes,
+                                    .expires_wall_ms = record->expires_wall_ms },
+              true);
 }
 
 /* Between two walks: soon when something was dropped meanwhile. */
@@ -236,6 +235,7 @@ static int64_t find_some(void *ctx)
     if (segments_recover(d->log, found, d))
         return 0;
     disk_judge_owed(d);
+    shelf_complete(d->shelf);
     atomic_store_explicit(&d->is_whole, true, memory_order_release);
     return WALK_SOON_US;
 }

@@ -12,6 +12,13 @@ static enum segments_read read_from(struct disk_reading *it, const struct segmen
     return segments_read_at_hand(it->disk->log, it->place, want, it->room, bytes, &it->record);
 }
 
+/* It is of no use. While not all is found it stays on the shelf: else an older one would take its place. */
+static void take_off(struct disk_reading *it, const struct hash128 *at)
+{
+    if (disk_is_whole(it->disk))
+        shelf_remove(it->disk->shelf, at, &it->place);
+}
+
 enum disk_found disk_read_record(struct disk_reading *it, const struct segment_record *want)
 {
     struct disk *d = it->disk;
@@ -28,7 +35,7 @@ enum disk_found disk_read_record(struct disk_reading *it, const struct segment_r
         return DISK_FOUND;
     if (result == SEGMENTS_FAR)
         return DISK_FAR;
-    shelf_remove(d->shelf, &at, &it->place);
+    take_off(it, &at);
     return DISK_NONE;
 }
 
@@ -54,7 +61,7 @@ static enum disk_found read_rule(struct disk_reading *it, const struct place *pl
         rule_unref(rule);
     } else {
         struct hash128 at = disk_shelf_key(&want.key);
-        shelf_remove(d->shelf, &at, &it->place);
+        take_off(it, &at);
     }
     return is_rule ? DISK_FOUND : DISK_NONE;
 }
@@ -117,7 +124,7 @@ static enum disk_found read_page(struct disk_reading *it, const struct disk_read
         return DISK_FOUND;
     }
     if (!is_of_use)
-        shelf_remove(d->shelf, &at, &it->place);
+        take_off(it, &at);
     return DISK_NONE;
 }
 

@@ -15,6 +15,7 @@ struct shelf {
     struct shelf_room room;
     size_t entries_max;
     _Atomic size_t entries;
+    atomic_bool is_complete;
     struct shard shards[SHARDS];
 };
 
@@ -28,6 +29,7 @@ struct shelf *shelf_new(struct memory *m, size_t entries_max)
     s->room.memory = m;
     atomic_init(&s->room.bytes, bytes);
     atomic_init(&s->entries, 0);
+    atomic_init(&s->is_complete, false);
     s->entries_max = entries_max;
     for (size_t i = 0; i < SHARDS; i++)
         lock_init(&s->shards[i].lock);
@@ -123,6 +125,11 @@ bool shelf_put(struct shelf *s, const struct shelf_item *item, bool is_found)
     return is_put;
 }
 
+void shelf_complete(struct shelf *s)
+{
+    atomic_store_explicit(&s->is_complete, true, memory_order_relaxed);
+}
+
 bool shelf_find(struct shelf *s, const struct hash128 *key, int64_t now_wall_ms, struct shelf_item *out)
 {
     struct spot at;
@@ -131,7 +138,7 @@ bool shelf_find(struct shelf *s, const struct hash128 *key, int64_t now_wall_ms,
     if (is_here) {
         out->key = *key;
         shelf_pack_read(there, out);
-    } else if (there) {
+    } else if (there && atomic_load_explicit(&s->is_complete, memory_order_relaxed)) {
         drop(s, at);
     }
     lock_give(&at.shard->lock);

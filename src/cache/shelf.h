@@ -48,7 +48,11 @@ void shelf_free(struct shelf *s);
  * is 2^48 or higher, or it is longer than SEGMENT_RECORD_MAX, and then an older item of the key is gone. */
 bool shelf_put(struct shelf *s, const struct shelf_item *item, bool is_found);
 
-/* Finds the item of a key. One that has expired at `now_wall_ms` is taken off, and not found. */
+/* Recovery has found all that is on disk: no older record of any key comes any more. */
+void shelf_complete(struct shelf *s);
+
+/* Finds the item of a key. One that has expired at `now_wall_ms` is not found, and is taken off. Before
+ * shelf_complete it stays: it keeps older ones away, which may be of use for longer. */
 bool shelf_find(struct shelf *s, const struct hash128 *key, int64_t now_wall_ms, struct shelf_item *out);
 /* Takes the item of the key off the shelf. `place`: only when it is there; NULL: wherever it is. true: there
  * was one. */

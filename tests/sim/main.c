@@ -89,6 +89,7 @@ static void run_world(void)
         sim_give_turns(4, 20);
     world.small_memory = sim_once_in(4);
     world.no_disk = sim_once_in(6);
+    world.rare_purges = sim_once_in(3);
     world.two_origins = sim_once_in(2);
     world.combines = sim_once_in(2);
     world.end = sim_now() + length * SECOND;

@@ -151,6 +151,8 @@ static void read_some(struct sim_stream *x)
         if (!may_read(s))
             return; /* it changed its mind while it was asked */
         n = net_take(x->end, p, n);
+        if (n == 0)
+            return; /* it took turns at a lock, and a reset came meanwhile: what had arrived is gone */
         s->notices->data(s, n);
     }
 }

@@ -126,6 +126,7 @@ void model_disk_trouble(void);
 
 struct world_options {
     bool small_memory, no_disk;
+    bool rare_purges; /* so that what is stored grows old, and stands on disk beside what came later */
     bool two_origins; /* site a has another one, which is checked, and is taken away by each second reload */
     bool combines;    /* site b has combine_parts */
     int64_t end;      /* when visitors stop */

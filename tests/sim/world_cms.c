@@ -1,4 +1,5 @@
-/* Who edits pages and purges them by the admin's API; and a purge counts from its acknowledgement on. */
+/* Who edits pages and purges them by the admin's API, and a purge counts from its acknowledgement on; and who
+ * edits pages and purges nothing: what is stored goes on as long as it may. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,14 +129,26 @@ static void *work(void *arg)
 {
     (void)arg;
     while (sim_now() < world.end) {
-        fiber_nap(sim_between(20 * MS, sim_once_in(4) ? 3 * SECOND : 400 * MS));
+        int64_t usual = world.rare_purges ? 6 * SECOND : 400 * MS;
+        fiber_nap(sim_between(20 * MS, sim_once_in(4) ? 3 * SECOND : usual));
         purge();
+    }
+    return NULL;
+}
+
+static void *write_pages(void *arg)
+{
+    (void)arg;
+    while (sim_now() < world.end) {
+        fiber_nap(sim_between(10 * MS, 300 * MS));
+        pages[sim_once_in(2) ? sim_below(24) : sim_below(PAGES)].version++;
     }
     return NULL;
 }
 
 void cms_start(void)
 {
+    fiber_start("author", write_pages, NULL, false);
     for (int i = 0; i < EDITORS; i++)
         fiber_start("cms", work, NULL, false);
 }
