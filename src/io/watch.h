@@ -12,9 +12,9 @@
 
 #include "io/loop.h"
 
-#define WATCH_STANDS_MS                                                                                      \
-    1000 /* from then on a loop stands; it is seen within WATCH_LOOK_MS more, or rest_ms */
 #define WATCH_LOOK_MS 100
+/* From then on a loop stands; it is seen within WATCH_LOOK_MS more, or rest_ms. */
+#define WATCH_STANDS_MS 1000
 
 struct watch;
 
