@@ -6,7 +6,7 @@
 
 /* So long without a byte, no request is left in a program that works: its own time-outs are far shorter. */
 #define PATIENCE  (90 * SECOND)
-#define BODY_MOST (1 << 20)
+#define BODY_MOST (1 << 21)
 /* Each page has so many. */
 #define LEAST_BYTES 100
 
