@@ -59,7 +59,8 @@ await scenario({ answer, yaml }, async ({ ask, cases, freshet, origin }) => {
     for (let i = 0; i < 20; i++) {
       const r = await ask(`/often?${offer}`, { 'Accept-Encoding': offer });
       if (i) seen.push(r.fields.etag?.replace(/.*~/, '~'));
-      equal(r.fields['content-encoding'], i ? offer : undefined);
+      // The coding may be there before the first is answered.
+      if (i || r.fields['content-encoding']) equal(r.fields['content-encoding'], offer);
       await freshet.until('coding_now', '==', 0);
     }
     await cases.check(`levels of ${offer}`, () => equal([...new Set(seen)].filter(Boolean).join(), levels));
