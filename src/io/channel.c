@@ -134,7 +134,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     loop_awake(c->loop);
     for (int i = 0; i < MESSAGES_A_TURN && c->fd >= 0; i++) {
         int got = receive_now(c->fd, c->message);
-        if (got == 0)
+        /* A lack of memory passes mostly: what is there is still there in the next turn. */
+        if (got == 0 || got == -ENOMEM || got == -ENOBUFS)
             return;
         if (got < 0)
             uv_poll_stop(&c->poll);

@@ -213,7 +213,7 @@ for (const [name, start] of Object.entries({ caddy, nginx })) {
     test('the first bytes of an upload reach the site while the visitor still writes', async () => {
       const text = await new Promise((resolve, reject) => {
         const request = https.request({ ...place.reach, path: '/upload', method: 'POST', agent: false,
-          headers: { Host: `shop.example:${place.port}`, 'Content-Length': '10' } }, (response) => {
+          headers: { Host: `shop.example:${place.port}`, 'Content-Length': '100000' } }, (response) => {
           response.once('data', (d) => resolve(String(d)));
         });
         request.on('error', reject);

@@ -151,7 +151,7 @@ class Upgrade extends Life {
   constructor(folder, env) {
     super(folder, { FAULT_AFTER: path.join(folder, 'begin'), ...env });
     this.is_well = !env.FAULT_CALL;
-    this.closed = this.ended; // what it says goes on with the new one
+    this.closed = this.ended.then(() => (this.is_gone = true)); // what it says goes on with the new one, until both have ended
     this.ended = new Promise((r) => this.child.on('exit', (code, signal) => r((this.end = { code, signal }))));
   }
 
@@ -199,7 +199,7 @@ class Upgrade extends Life {
     for (const late = Date.now() + patience_ms; Date.now() < late && !(pid && page?.status === 200); await pause(20)) {
       pid = await this.who();
       page = pid ? await ask(path.join(this.folder, 'front'), 'GET', '/kept') : undefined;
-      if (this.end && !pid && !/this one ends when/.test(this.said)) break;
+      if (this.is_gone || (this.end && !pid && !/this one ends when/.test(this.said))) break;
     }
     over = true;
     const lost = (await Promise.all(visitors)).reduce((a, b) => a + b);
