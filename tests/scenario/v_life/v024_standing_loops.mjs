@@ -24,7 +24,8 @@ await scenario({ flags: ['--workers', '2'] }, async ({ ask, connect, cases, fres
     const [began, ended, ...more] = await log('moves again');
     const m = / warning watchdog: (worker [01]) moves again; it stood for (\d+)\.\d s, in GET \/slow\/page, request my-id$/.exec(ended);
     check(m && began.includes(`: ${m[1]} stands`), ended);
-    check(+m[2] >= 2 && +m[2] < 20, `it took ${m[2]} s`);
+    // Of 2.5: less by a rest of the watch, and for as long as the watch was kept from the processor itself.
+    check(+m[2] >= 1 && +m[2] < 20, `it took ${m[2]} s`);
     equal(more.length, 0);
     check(!freshet.log().includes('secret'), 'no query is in the log');
   });
