@@ -5,7 +5,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/sha.h>
 
 #include "admin/webhook_payload.h"
 #include "base/buf.h"
@@ -455,18 +454,6 @@ static bool check_contentful(struct check *c)
 
 /* ---- secrets that are sent ---- */
 
-/* Digests are compared, so that neither bytes nor length can be measured. */
-static bool same_secret(struct str a, struct str b)
-{
-    unsigned char x[SHA256_DIGEST_LENGTH], y[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)(a.p ? a.p : ""), a.n, x);
-    SHA256((const unsigned char *)(b.p ? b.p : ""), b.n, y);
-    bool same = CRYPTO_memcmp(x, y, sizeof(x)) == 0;
-    OPENSSL_cleanse(x, sizeof(x));
-    OPENSSL_cleanse(y, sizeof(y));
-    return same;
-}
-
 /* The secret itself, or "Bearer SECRET", or "Basic " with the secret, which is USER:PASSWORD, in base64. */
 static bool check_secret(struct check *c)
 {
@@ -486,7 +473,7 @@ static bool check_secret(struct check *c)
             return malformed(c, field, "USER:PASSWORD in base64");
         given = (struct str){ (char *)decoded, n };
     }
-    return same_secret(given, c->w->secret) || wrong(c, field);
+    return str_eq_secret(given, c->w->secret) || wrong(c, field);
 }
 
 static bool check_member(struct check *c)
@@ -498,7 +485,7 @@ static bool check_member(struct check *c)
         return fail(c, WEBHOOK_PROOF_MISSING,
                     arena_printf(c->arena, "the payload's member %.*s, which is the secret, %s",
                                  STR_ARG(name), text.missing));
-    return same_secret(text.value, c->w->secret) ||
+    return str_eq_secret(text.value, c->w->secret) ||
            fail(c, WEBHOOK_PROOF_WRONG,
                 arena_printf(c->arena, "the payload's member %.*s is not the secret of this webhook",
                              STR_ARG(name)));
