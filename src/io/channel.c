@@ -102,16 +102,36 @@ static int receive_now(int end, struct channel_message *m)
     return -EMSGSIZE;
 }
 
+/* A lack of memory passes mostly: what is there is still there a moment later. Who gave up at once would not
+ * know any more what became of the other process. */
+#define MEMORY_TRIES 100
+#define MEMORY_MS    10
+
+static bool lacks_memory(int status)
+{
+    return status == -ENOMEM || status == -ENOBUFS;
+}
+
+static int receive_patiently(int end, struct channel_message *m)
+{
+    int status = receive_now(end, m);
+    for (unsigned tries = 1; lacks_memory(status) && tries < MEMORY_TRIES; tries++) {
+        (void)poll(NULL, 0, MEMORY_MS);
+        status = receive_now(end, m);
+    }
+    return status;
+}
+
 int channel_receive(int end, struct channel_message *m, int64_t ms)
 {
     struct pollfd p = { .fd = end, .events = POLLIN };
-    int status = receive_now(end, m);
+    int status = receive_patiently(end, m);
     if (status != 0 || ms == 0)
         return status;
     do {
         status = poll(&p, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
     } while (status < 0 && errno == EINTR);
-    return status < 0 ? -errno : status == 0 ? 0 : receive_now(end, m);
+    return status < 0 ? -errno : status == 0 ? 0 : receive_patiently(end, m);
 }
 
 void channel_close_fds(struct channel_message *m)
@@ -134,8 +154,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     loop_awake(c->loop);
     for (int i = 0; i < MESSAGES_A_TURN && c->fd >= 0; i++) {
         int got = receive_now(c->fd, c->message);
-        /* A lack of memory passes mostly: what is there is still there in the next turn. */
-        if (got == 0 || got == -ENOMEM || got == -ENOBUFS)
+        if (got == 0 || lacks_memory(got))
             return;
         if (got < 0)
             uv_poll_stop(&c->poll);

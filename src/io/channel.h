@@ -26,9 +26,9 @@ int channel_pair(int ends[2]);
  * is there. Any thread. */
 #define CHANNEL_SEND_MS 2000
 int channel_send(int end, char type, struct str text, const int *fds, size_t fds_n);
-/* Waits for a message, `ms` at most; 0: only takes what is there. 1: *m is set. 0: none came. A negative
- * errno, and nothing more is to be received; -EPIPE: the other end is closed. Descriptors are
- * close-on-exec. */
+/* Waits for a message, `ms` at most; 0: only takes what is there. While the system has no memory for one it
+ * waits a second more. 1: *m is set. 0: none came. A negative errno, and nothing more is to be received;
+ * -EPIPE: the other end is closed. Descriptors are close-on-exec. */
 int channel_receive(int end, struct channel_message *m, int64_t ms);
 /* Closes the descriptors that nobody has taken. */
 void channel_close_fds(struct channel_message *m);

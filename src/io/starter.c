@@ -1,7 +1,6 @@
 #include "io/starter.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -23,22 +22,13 @@ struct answer {
     int32_t result, status;
 };
 
-/* A lack of memory passes mostly. Who gave up at once would not know any more what became of the program. */
-#define MEMORY_TRIES 100
-#define MEMORY_MS    10
-
 /* Waits until something comes. false: nobody is there any more. */
 static bool receive(int fd, struct channel_message *m)
 {
     int got;
-    unsigned tries = 0;
-    do {
+    do
         got = channel_receive(fd, m, INT32_MAX);
-        if ((got == -ENOMEM || got == -ENOBUFS) && ++tries < MEMORY_TRIES) {
-            (void)poll(NULL, 0, MEMORY_MS);
-            got = 0;
-        }
-    } while (got == 0);
+    while (got == 0);
     return got == 1;
 }
 
