@@ -21,9 +21,14 @@ static int64_t half(int64_t limit)
     return limit / 2 + limit % 2;
 }
 
+static bool may_upload(const struct pool_entry *e, int64_t places)
+{
+    return places / ORIGIN_UPLOAD < half(e->limit);
+}
+
 static bool is_room(const struct pool_entry *e, bool uploads, int64_t places)
 {
-    return places % ORIGIN_UPLOAD < e->limit && (!uploads || places / ORIGIN_UPLOAD < half(e->limit));
+    return places % ORIGIN_UPLOAD < e->limit && (!uploads || may_upload(e, places));
 }
 
 static bool take_place(struct pool_entry *e, bool uploads)
@@ -70,17 +75,12 @@ static struct ticket *first_of(const struct list *queue)
     return list_is_empty(queue) ? NULL : CONTAINER_OF(list_first(queue), struct ticket, link);
 }
 
-/* May one more upload that still comes have a place, if there is one? */
-static bool may_upload(const struct pool_entry *e)
-{
-    return atomic_load(&e->origin->places) / ORIGIN_UPLOAD < half(e->limit);
-}
-
 /* Does a ticket that is not of low priority wait on any worker for nothing but a place? */
 static bool others_wait(const struct pool_entry *e)
 {
     struct origin *o = e->origin;
-    return atomic_load(&o->waiting) > 0 || (atomic_load(&o->waiting_uploads) > 0 && may_upload(e));
+    return atomic_load(&o->waiting) > 0 ||
+           (atomic_load(&o->waiting_uploads) > 0 && may_upload(e, atomic_load(&e->origin->places)));
 }
 
 /* Returns the ticket of those that wait here which is the next one to get a place: the one that waits
@@ -88,7 +88,7 @@ static bool others_wait(const struct pool_entry *e)
 static struct ticket *next_ticket(const struct pool_entry *e)
 {
     struct ticket *t = first_of(&e->queue), *u = first_of(&e->upload_queue), *low = first_of(&e->low_queue);
-    if (u && (!t || u->number < t->number) && may_upload(e))
+    if (u && (!t || u->number < t->number) && may_upload(e, atomic_load(&e->origin->places)))
         return u;
     if (t)
         return t;
