@@ -232,26 +232,30 @@ static void watch_for_end(struct stream *s)
     s->ring.pending++;
 }
 
-/* Waits for bytes, unless there are some that were kept, or no more will come. */
-static void arm(struct stream *s)
+/* Into one of the ring's buffers. */
+static void prepare_receive(struct stream *s, struct io_uring_sqe *sqe)
 {
-    if (s->ring.armed || s->ring.kept || s->ring.has_end || s->ended)
-        return;
-    struct io_uring_sqe *sqe = ring_place(ring_of(s));
-    bool asks = s->ring.bulk && s->ring.large;
-    if (asks) {
-        io_uring_prep_poll_add(sqe, s->fd, POLLIN | POLLRDHUP);
-    } else if (s->ring.bulk) {
+    if (s->ring.bulk) {
         io_uring_prep_recv(sqe, s->fd, NULL, RING_BUFFER_BYTES, 0);
         sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     } else {
         io_uring_prep_recv_multishot(sqe, s->fd, NULL, 0, 0);
         s->ring.stands = true;
     }
-    if (!asks) {
-        sqe->flags |= IOSQE_BUFFER_SELECT;
-        sqe->buf_group = RING_GROUP;
-    }
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = RING_GROUP;
+}
+
+/* Waits for bytes, unless there are some that were kept, or no more will come. */
+static void arm(struct stream *s)
+{
+    if (s->ring.armed || s->ring.kept || s->ring.has_end || s->ended)
+        return;
+    struct io_uring_sqe *sqe = ring_place(ring_of(s));
+    if (s->ring.bulk && s->ring.large)
+        io_uring_prep_poll_add(sqe, s->fd, POLLIN | POLLRDHUP);
+    else
+        prepare_receive(s, sqe);
     ring_submit(sqe, &s->ring.receiving);
     s->ring.armed = true;
     s->ring.pending++;
