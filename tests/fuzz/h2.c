@@ -1,6 +1,7 @@
 /* Bytes of an HTTP/2 client break no invariant and are told the same however they are cut; what we send
  * then is well-formed frames. The preface and the first SETTINGS are put in front, unless the input has
  * them. */
+#include "h2_frames.h"
 #include "h2_server.h"
 
 static struct str with_start(struct str in, struct buf *to)
@@ -19,15 +20,14 @@ static void check_frames(struct str out)
 {
     uint32_t block_of = 0;
     while (out.n) {
-        CHECK(out.n >= H2_FRAME_HEAD);
-        const unsigned char *p = (const unsigned char *)out.p;
-        size_t bytes = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+        struct str frame = frame_next(&out);
+        CHECK(frame.n); /* it is whole */
+        const unsigned char *p = (const unsigned char *)frame.p;
         uint32_t stream = (uint32_t)p[5] << 24 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 8 | p[8];
-        CHECK(bytes <= H2_FRAME_BYTES && bytes <= out.n - H2_FRAME_HEAD && p[3] <= H2_CONTINUATION);
+        CHECK(frame.n <= H2_FRAME_HEAD + H2_FRAME_BYTES && p[3] <= H2_CONTINUATION);
         CHECK(block_of == 0 ? p[3] != H2_CONTINUATION : p[3] == H2_CONTINUATION && stream == block_of);
         if (p[3] == H2_HEADERS || p[3] == H2_CONTINUATION)
             block_of = p[4] & H2_END_HEADERS ? 0 : stream;
-        out = str_from_index(out, H2_FRAME_HEAD + bytes);
     }
     CHECK(block_of == 0);
 }

@@ -136,12 +136,10 @@ static nghttp2_session *session_new(struct seen *s, const struct h2_limits *limi
 /* Did it send RST_STREAM or GOAWAY? */
 static bool has_reset(struct str out)
 {
-    while (out.n >= H2_FRAME_HEAD) {
-        const unsigned char *p = (const unsigned char *)out.p;
-        if (p[3] == H2_RST_STREAM || p[3] == H2_GOAWAY)
+    struct str frame;
+    while ((frame = frame_next(&out)).n)
+        if (frame.p[3] == H2_RST_STREAM || frame.p[3] == H2_GOAWAY)
             return true;
-        out = str_from_index(out, H2_FRAME_HEAD + ((size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2]));
-    }
     return false;
 }
 
