@@ -1018,6 +1018,17 @@ static void connect_end(struct end *e, struct world *w, const struct address *to
     assert_int_equal(e->connected, 0);
 }
 
+/* Over TCP, with e->peer at the other side. Returns the listener. */
+static int connected_end(struct end *e, struct world *w)
+{
+    struct address at;
+    int listening = tcp_listener(&at);
+    connect_end(e, w, &at);
+    RUN_UNTIL(w, e->connected == 1);
+    e->peer = accept(listening, NULL, NULL);
+    return listening;
+}
+
 /* The same for much, which an origin's stream reads piece by piece until nothing is left: the last piece
  * fills the room to its end, so the next look meets the reset. */
 static void a_reset_behind_full_pieces_is_an_error(void **state)
@@ -1025,13 +1036,9 @@ static void a_reset_behind_full_pieces_is_an_error(void **state)
     static struct world w;
     static char bytes[RING_BUFFER_BYTES + 4 * sizeof(((struct end *)0)->room)];
     struct end e;
-    struct address at;
     (void)state;
     world_init(&w);
-    int listening = tcp_listener(&at);
-    connect_end(&e, &w, &at);
-    RUN_UNTIL(&w, e.connected == 1);
-    e.peer = accept(listening, NULL, NULL);
+    int listening = connected_end(&e, &w);
     fill(bytes, sizeof(bytes));
     assert_int_equal(write(e.peer, bytes, sizeof(bytes)), sizeof(bytes));
     reset_peer(&e);
@@ -1064,13 +1071,9 @@ static void much_comes_as_one_piece(void **state)
     static struct world w;
     static char bytes[RING_BUFFER_BYTES + 1000];
     struct end e;
-    struct address at;
     (void)state;
     world_init(&w);
-    int listening = tcp_listener(&at);
-    connect_end(&e, &w, &at);
-    RUN_UNTIL(&w, e.connected == 1);
-    e.peer = accept(listening, NULL, NULL);
+    int listening = connected_end(&e, &w);
     fill(bytes, sizeof(bytes));
     stream_read_start(&e.stream);
     assert_true(receives(&e, bytes, sizeof(bytes)) <= 2);

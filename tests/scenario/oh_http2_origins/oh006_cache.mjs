@@ -28,6 +28,16 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     await purge('{"site_slug":"one"}');
     a.seen.length = b.seen.length = c.seen.length = held.length = 0;
   };
+  // A client who has the begin of a page, whose rest is held.
+  const begun = async (target, text) => {
+    a.answer = hold;
+    const x = connect();
+    await x.send(request(target));
+    await soon(() => held.length === 1);
+    held[0].on.send([head(held[0].id, [['cache-control', 's-maxage=60']]), data(held[0].id, text, false)]);
+    await x.when(text, () => x.text.includes(text));
+    return x;
+  };
   const connections = (origin) => new Set(origin.seen.map((r) => r.on.n)).size;
   for (const body of ['{"site_slug":"one","cache_tags":["t"]}', '{"site_slug":"one"}', '{"urls":["http://test/page"]}'])
     await cases.check(`a purge while a page comes, and one when it is stored: ${body}`, async () => {
@@ -56,12 +66,7 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     });
   await cases.check('a purge amid a body: who has its begin gets the rest, and it is not served again', async () => {
     await afresh();
-    a.answer = hold;
-    const x = connect();
-    await x.send(request('/page'));
-    await soon(() => held.length === 1);
-    held[0].on.send([head(held[0].id, [['cache-control', 's-maxage=60']]), data(held[0].id, 'half', false)]);
-    await x.when('a half', () => x.text.includes('half'));
+    const x = await begun('/page', 'half');
     await purge('{"site_slug":"one"}');
     const after = ask('/page');
     await soon(() => held.length === 2);
@@ -156,12 +161,7 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
   });
   await cases.check('an upgrade while it fetches: the old process answers, and the new one has a connection of its own', async () => {
     await afresh();
-    a.answer = hold;
-    const x = connect();
-    await x.send(request('/slow'));
-    await soon(() => held.length === 1);
-    held[0].on.send([head(held[0].id, [['cache-control', 's-maxage=60']]), data(held[0].id, 'begun', false)]);
-    await x.when('the begin', () => x.text.includes('begun'));
+    const x = await begun('/slow', 'begun');
     await freshet.upgrade();
     a.answer = (r) => say(r, `new ${r.name}`, 's-maxage=60');
     equal((await ask('/other')).body, 'new other');
