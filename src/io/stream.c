@@ -86,6 +86,13 @@ void stream_read_stop(struct stream *s)
     s->reading = false;
 }
 
+void stream_wait(struct stream *s)
+{
+    if (s->engine->leave_bytes)
+        s->engine->leave_bytes(s);
+    stream_read_start(s);
+}
+
 enum stream_write stream_write(struct stream *s, const struct iovec *iov, unsigned n)
 {
     CHECK(n >= 1 && n <= STREAM_IOV_MAX);
@@ -191,7 +198,8 @@ bool stream_is_dead(const struct stream *s)
 bool stream_is_quiet(const struct stream *s)
 {
     struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLRDHUP };
-    return poll(&p, 1, 0) == 0;
+    bool has_untold = s->engine->has_untold && s->engine->has_untold(s);
+    return !has_untold && poll(&p, 1, 0) == 0;
 }
 
 size_t stream_unsent(const struct stream *s)

@@ -84,6 +84,8 @@ struct stream {
             bool large;      /* the latest bytes were more than a buffer: so will be the next ones */
             bool telling;    /* in on_received, which goes on receiving when it is done */
             bool anew;       /* the owner has asked for bytes meanwhile, for something new */
+            bool offering;   /* in `data` */
+            bool untold;     /* there: more was received than the owner knows of */
             bool letter_pending;
             bool has_end; /* the peer has ended its side, and `ended` is still to come */
             int end_status;
@@ -116,6 +118,9 @@ void stream_give(struct stream *s, const struct stream_notices *n, void *owner);
  * start with each request. While stopped, `ended` waits too. After `ended` a start does nothing. */
 void stream_read_start(struct stream *s);
 void stream_read_stop(struct stream *s);
+/* Starts reading for an owner who expects no byte: what comes stays with the kernel until the owner is told, so
+ * that stream_is_quiet knows of it. */
+void stream_wait(struct stream *s);
 
 enum stream_write { STREAM_WRITTEN, STREAM_PENDING, STREAM_BROKEN };
 /*
@@ -141,9 +146,9 @@ void stream_local(const struct stream *s, struct address *out);
 /* After `ended` with status 0: is the peer gone altogether, as far as the kernel knows? A TCP peer shows it
  * only by its answer to bytes written. */
 bool stream_is_dead(const struct stream *s);
-/* Is there nothing to read, and no end of the peer's side, as far as the kernel knows? Bytes that the stream
- * has from the kernel and has not yet passed on do not count. An error counts as not quiet, and the reader
- * still gets it. */
+/* Is there nothing to read, and no end of the peer's side, as far as the kernel and the stream know? Bytes of
+ * which the stream has the kernel's word alone do not count (none after stream_wait). An error counts as not
+ * quiet, and the reader still gets it. One system call. */
 bool stream_is_quiet(const struct stream *s);
 /*
  * How many of the bytes written the peer does not have yet. The kernel's buffer may take megabytes at once,

@@ -19,6 +19,10 @@ struct stream_engine {
     /* Receives from now on, as long as s->reading is set: asks `space`, tells `data`, at last `ended`. Called
      * with s->reading set and s->ended clear. Does nothing when it receives already. */
     void (*read_start)(struct stream *s);
+    /* From now on the next bytes stay with the kernel until the owner is told. NULL: all bytes do. */
+    void (*leave_bytes)(struct stream *s);
+    /* Has the stream bytes from the kernel that the owner was not told of? NULL: it never has. */
+    bool (*has_untold)(const struct stream *s);
     /* Sends all pieces. No write is under way. Keeps `iov` itself no longer than the call; the bytes must
      * stay until `written`. Sets s->writing when it returns STREAM_PENDING, and s->refused when the kernel
      * did not take all at once. */

@@ -90,6 +90,9 @@ static size_t ask_space(struct stream *s, char **to)
 static size_t offer(struct stream *s, const char *bytes, size_t n)
 {
     size_t taken = 0;
+    const struct kept_bytes *k = s->ring.kept;
+    bool more = k && k->next;
+    s->ring.offering = true;
     while (taken < n && s->reading) {
         char *to = NULL;
         size_t room = ask_space(s, &to);
@@ -99,8 +102,10 @@ static size_t offer(struct stream *s, const char *bytes, size_t n)
             room = n - taken;
         memcpy(to, bytes + taken, room);
         taken += room;
+        s->ring.untold = more || taken < n;
         s->notices->data(s, room);
     }
+    s->ring.offering = false;
     return taken;
 }
 
@@ -112,6 +117,11 @@ static void keep(struct stream *s, const char *bytes, size_t n)
     while (*end)
         end = &(*end)->next;
     *end = k;
+}
+
+static bool ring_has_untold(const struct stream *s)
+{
+    return s->ring.offering ? s->ring.untold : s->ring.kept != NULL;
 }
 
 static void free_kept(struct stream *s)
@@ -271,6 +281,12 @@ static void ring_read_start(struct stream *s)
         go_on_later(s);
     else
         arm(s);
+}
+
+/* By asking first. */
+static void ring_leave_bytes(struct stream *s)
+{
+    s->ring.large = true;
 }
 
 /* ---- sending ---- */
@@ -523,6 +539,8 @@ const struct stream_engine stream_ring = {
     .open = ring_open,
     .connect = ring_connect,
     .read_start = ring_read_start,
+    .leave_bytes = ring_leave_bytes,
+    .has_untold = ring_has_untold,
     .write = ring_write,
     .close = ring_close,
     .queued = ring_queued,

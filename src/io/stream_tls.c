@@ -707,6 +707,19 @@ static void tls_read_start(struct stream *s)
         stream_read_start(&t->raw);
 }
 
+static void tls_leave_bytes(struct stream *s)
+{
+    struct stream *raw = &s->tls->raw;
+    if (raw->engine->leave_bytes)
+        raw->engine->leave_bytes(raw);
+}
+
+static bool tls_has_untold(const struct stream *s)
+{
+    const struct stream *raw = &s->tls->raw;
+    return has_bytes(s->tls) || (raw->engine->has_untold && raw->engine->has_untold(raw));
+}
+
 /* ---- opening and closing ---- */
 
 static void free_session(struct tls_session *t)
@@ -789,6 +802,8 @@ static const struct stream_notices raw_notices = {
 
 static const struct stream_engine stream_tls = {
     .read_start = tls_read_start,
+    .leave_bytes = tls_leave_bytes,
+    .has_untold = tls_has_untold,
     .write = tls_write,
     .close = tls_close,
     .queued = tls_queued,

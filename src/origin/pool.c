@@ -400,7 +400,7 @@ void pool_keep(struct connection *c, int64_t idle_ms)
     list_push_front(&e->idle, &c->link);
     e->idle_n++;
     timer_start(e->pool->loop, &c->idle, idle_ms, idle_too_long);
-    stream_read_start(&c->stream);
+    stream_wait(&c->stream);
     pool_give_place(c);
 }
 
@@ -429,7 +429,7 @@ void pool_keep_for(struct connection *c, struct connection **own)
     c->user = NULL;
     c->ctx = NULL;
     c->reused = true;
-    stream_read_start(&c->stream);
+    stream_wait(&c->stream);
     pool_give_place(c);
 }
 
@@ -555,7 +555,7 @@ static struct connection *take_own(struct pool_entry *e, const struct ticket *t)
     if (!c || c->entry != e || c->user)
         return NULL;
     CHECK(c->tag == CONNECTION_TAG && c->own == t->own);
-    if (!connect_is_trusted(c) || (t->once && !stream_is_quiet(&c->stream))) {
+    if (!connect_is_trusted(c) || !stream_is_quiet(&c->stream)) {
         pool_drop(c);
         return NULL;
     }
@@ -576,8 +576,9 @@ static struct connection *take_idle(struct pool_entry *e, struct ticket *t)
         return lane;
     while ((l = list_first(&e->idle)) != NULL) {
         struct connection *c = CONTAINER_OF(l, struct connection, link);
-        /* The event that tells of its end may stand behind the one that brought this request. */
-        if (pool_is_too_old(c) || (t->once && !stream_is_quiet(&c->stream))) {
+        /* The event that tells of its end may stand behind the one that brought this request. Or bytes are
+         * there behind the last answer: they would be taken for the next one. */
+        if (pool_is_too_old(c) || !stream_is_quiet(&c->stream)) {
             pool_drop(c);
             continue;
         }

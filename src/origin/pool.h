@@ -98,8 +98,8 @@ struct ticket {
     bool plain;              /* Set by the asker: it must be HTTP/1.1. */
     bool alone;              /* Set by the asker: a new connection, which nobody shares. */
     struct head_limits head; /* set by the asker: of an answer by HTTP/2 */
-    bool once; /* Set by the asker: the request cannot be sent again, so no idle connection whose end shows
-                * already. */
+    bool once; /* Set by the asker: the request cannot be sent again, so no idle HTTP/2 connection that has
+                * news, its end perhaps. Of HTTP/1.1 nobody gets such a one. */
     /* Set by the asker: where the client keeps a connection of its own; NULL: no client. */
     struct connection **own;
     int64_t retry_ms;   /* set by the asker: how long to try again while the origin refuses connections */

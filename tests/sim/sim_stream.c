@@ -128,6 +128,11 @@ void stream_read_start(struct stream *s)
         sim_ready_now(&of(s)->ready);
 }
 
+void stream_wait(struct stream *s)
+{
+    stream_read_start(s);
+}
+
 void stream_read_stop(struct stream *s)
 {
     s->reading = false;

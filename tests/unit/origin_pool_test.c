@@ -221,31 +221,55 @@ static void who_waits_gets_none_with_bytes_left_in_it(void **state)
     spot_fini(&p);
 }
 
-/* A request that cannot be sent twice gets no connection whose end shows already; any other does, and is sent
- * again. */
-static void who_asks_once_gets_no_dead_one(void **state)
+/* Nobody gets a connection whose end shows already, whether the request could be sent again or not. */
+static void nobody_gets_a_dead_one(void **state)
 {
     (void)state;
     struct spot p;
-    struct asker once = { .once = true }, twice = { 0 };
-    int fd[3];
+    int fd[2];
     spot_init(&p, "");
-    struct connection *one = spot_connect(&p, &fd[0]), *two = spot_connect(&p, &fd[1]);
-    pool_keep(one, 60000);
-    pool_keep(two, 60000);
-    world_settle(&p.world);
-    close(fd[1]);
-    assert_int_equal(spot_ask(&p, &twice), POOL_READY);
-    assert_ptr_equal(twice.c, two);
-    connection_use(two);
-    close(fd[0]);
-    assert_int_equal(spot_ask(&p, &once), POOL_WAIT);
-    assert_int_equal(pool_idle(&p.pool), 0);
-    fd[2] = origin_accept(&p);
-    RUN_UNTIL(&p.world, once.came);
-    pool_drop(once.c);
-    pool_drop(two);
-    close(fd[2]);
+    for (int once = 0; once <= 1; once++) {
+        struct asker a = { .once = once };
+        pool_keep(spot_connect(&p, &fd[0]), 60000);
+        world_settle(&p.world);
+        close(fd[0]);
+        assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+        assert_int_equal(pool_idle(&p.pool), 0);
+        fd[1] = origin_accept(&p);
+        RUN_UNTIL(&p.world, a.came);
+        assert_false(a.c->reused);
+        pool_drop(a.c);
+        close(fd[1]);
+    }
+    spot_fini(&p);
+}
+
+/* Nor one with bytes behind its last answer, which would be taken for the next one: neither when they came with
+ * that nor when they came while it was idle. */
+static void nobody_gets_one_that_has_bytes(void **state)
+{
+    (void)state;
+    struct spot p;
+    int fd[2];
+    spot_init(&p, "");
+    for (int came_later = 0; came_later <= 1; came_later++) {
+        struct asker a = { 0 };
+        struct connection *c = spot_connect(&p, &fd[0]);
+        if (!came_later)
+            origin_say(fd[0], "HTTP/1.1 200 OK\r\n");
+        pool_keep(c, 60000);
+        if (came_later) {
+            world_settle(&p.world);
+            origin_say(fd[0], "HTTP/1.1 200 OK\r\n");
+        }
+        assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
+        fd[1] = origin_accept(&p);
+        RUN_UNTIL(&p.world, a.came);
+        assert_false(a.c->reused);
+        pool_drop(a.c);
+        origin_hear_end(&p, fd[0]);
+        origin_hear_end(&p, fd[1]);
+    }
     spot_fini(&p);
 }
 
@@ -1284,7 +1308,8 @@ int main(void)
         cmocka_unit_test(one_that_the_origin_closed_is_gone),
         cmocka_unit_test(one_that_speaks_unasked_is_closed),
         cmocka_unit_test(who_waits_gets_none_with_bytes_left_in_it),
-        cmocka_unit_test(who_asks_once_gets_no_dead_one),
+        cmocka_unit_test(nobody_gets_a_dead_one),
+        cmocka_unit_test(nobody_gets_one_that_has_bytes),
         cmocka_unit_test(who_wants_a_new_one_gets_it),
         cmocka_unit_test(waits_in_order_beyond_the_limit),
         cmocka_unit_test(the_queue_is_bounded_in_length_and_time),
