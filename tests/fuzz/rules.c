@@ -127,6 +127,12 @@ static void with_rules(struct str pattern, struct str path, struct str query, st
     buf_fini(&errors);
 }
 
+/* http/url lets no other path through. */
+static bool may_come(struct str path)
+{
+    return path.n && path.p[0] == '/' && str_index(path, '#') == path.n && str_index(path, '?') == path.n;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a;
@@ -137,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     arena_init(&a, 4096);
     check_glob(pattern, path);
-    if (path.p[0] == '/')
+    if (may_come(path))
         with_rules(pattern, path, query, cookie, rest.p ? rest : STR(""), &a);
     arena_fini(&a);
     return 0;
