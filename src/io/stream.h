@@ -118,8 +118,8 @@ void stream_give(struct stream *s, const struct stream_notices *n, void *owner);
  * start with each request. While stopped, `ended` waits too. After `ended` a start does nothing. */
 void stream_read_start(struct stream *s);
 void stream_read_stop(struct stream *s);
-/* Starts reading for an owner who expects no byte: what comes stays with the kernel until the owner is told, so
- * that stream_is_quiet knows of it. */
+/* Starts reading for an owner who expects no byte: what comes stays with the kernel until the owner is told,
+ * so that stream_is_quiet knows of it. */
 void stream_wait(struct stream *s);
 
 enum stream_write { STREAM_WRITTEN, STREAM_PENDING, STREAM_BROKEN };

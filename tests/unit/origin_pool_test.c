@@ -244,8 +244,8 @@ static void nobody_gets_a_dead_one(void **state)
     spot_fini(&p);
 }
 
-/* Nor one with bytes behind its last answer, which would be taken for the next one: neither when they came with
- * that nor when they came while it was idle. */
+/* Nor one with bytes behind its last answer, which would be taken for the next one: neither when they came
+ * with that nor when they came while it was idle. */
 static void nobody_gets_one_that_has_bytes(void **state)
 {
     (void)state;
