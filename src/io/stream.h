@@ -147,8 +147,9 @@ void stream_local(const struct stream *s, struct address *out);
  * only by its answer to bytes written. */
 bool stream_is_dead(const struct stream *s);
 /* Is there nothing to read, and no end of the peer's side, as far as the kernel and the stream know? Bytes in
- * the loop's ring of which the stream has not heard yet do not count; between stream_wait and the next `data`
- * there are none. An error counts as not quiet, and the reader still gets it. One system call. */
+ * the loop's ring of which the stream has not heard yet do not count; between stream_wait and the next bytes
+ * there are none. (Over TLS the owner may never hear of these: a ticket.) An error counts as not quiet, and
+ * the reader still gets it. One system call. */
 bool stream_is_quiet(const struct stream *s);
 /*
  * How many of the bytes written the peer does not have yet. The kernel's buffer may take megabytes at once,

@@ -221,6 +221,17 @@ static void who_waits_gets_none_with_bytes_left_in_it(void **state)
     spot_fini(&p);
 }
 
+/* Asks, and gets a new connection; drops it. *fd: the origin's end. */
+static void spot_ask_gets_a_new_one(struct spot *p, struct asker *a, int *fd)
+{
+    assert_int_equal(spot_ask(p, a), POOL_WAIT);
+    assert_int_equal(pool_idle(&p->pool), 0);
+    *fd = origin_accept(p);
+    RUN_UNTIL(&p->world, a->came);
+    assert_false(a->c->reused);
+    pool_drop(a->c);
+}
+
 /* Nobody gets a connection whose end shows already, whether the request could be sent again or not. */
 static void nobody_gets_a_dead_one(void **state)
 {
@@ -233,12 +244,7 @@ static void nobody_gets_a_dead_one(void **state)
         pool_keep(spot_connect(&p, &fd[0]), 60000);
         world_settle(&p.world);
         close(fd[0]);
-        assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
-        assert_int_equal(pool_idle(&p.pool), 0);
-        fd[1] = origin_accept(&p);
-        RUN_UNTIL(&p.world, a.came);
-        assert_false(a.c->reused);
-        pool_drop(a.c);
+        spot_ask_gets_a_new_one(&p, &a, &fd[1]);
         close(fd[1]);
     }
     spot_fini(&p);
@@ -262,11 +268,7 @@ static void nobody_gets_one_that_has_bytes(void **state)
             world_settle(&p.world);
             origin_say(fd[0], "HTTP/1.1 200 OK\r\n");
         }
-        assert_int_equal(spot_ask(&p, &a), POOL_WAIT);
-        fd[1] = origin_accept(&p);
-        RUN_UNTIL(&p.world, a.came);
-        assert_false(a.c->reused);
-        pool_drop(a.c);
+        spot_ask_gets_a_new_one(&p, &a, &fd[1]);
         origin_hear_end(&p, fd[0]);
         origin_hear_end(&p, fd[1]);
     }
