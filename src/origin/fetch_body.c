@@ -217,8 +217,7 @@ static void chunked_data(struct fetch *f, struct str data)
         case CHUNKED_MORE: object_tell(f->object); return;
         case CHUNKED_BAD: fetch_fail_malformed(f, error); return;
         case CHUNKED_DONE:
-            /* The message is whole. Bytes behind its end belong to nobody: the connection is out of step. */
-            f->keep_alive &= data.n == 0;
+            fetch_note_surplus(f, data.n);
             fetch_body_ended(f);
             return;
         }
@@ -276,7 +275,7 @@ static void take_rest(struct fetch *f, size_t head_bytes)
     struct str rest = str_from_index(f->got, head_bytes);
     f->in.n = 0; /* the bytes stay until the buffer is used again */
     if (f->framing.kind == FRAMING_NONE || (f->framing.kind == FRAMING_LENGTH && f->left == 0)) {
-        f->keep_alive &= rest.n == 0;
+        fetch_note_surplus(f, rest.n);
         fetch_no_more(f);
         return;
     }
@@ -286,7 +285,7 @@ static void take_rest(struct fetch *f, size_t head_bytes)
         object_tell(f->object);
     } else {
         struct str mine = f->framing.kind == FRAMING_LENGTH ? str_first(rest, f->left) : rest;
-        f->keep_alive &= mine.n == rest.n;
+        fetch_note_surplus(f, rest.n - mine.n);
         if (add_content(f, mine))
             took(f, mine.n);
     }

@@ -104,7 +104,7 @@ static void confirmed(struct fetch *f, const struct response_head *h, size_t hea
     f->store = v.store;
     fetch_set_head(f, &a, &v, &body, f->stale);
     rule_unref(v.rule);
-    f->keep_alive &= f->got.n == head_bytes;
+    fetch_note_surplus(f, f->got.n - head_bytes);
     f->in.n = 0;
     fetch_no_more(f);
 }

@@ -9,6 +9,7 @@
  *   fetch_kept.c     an asset of an earlier release instead of the answer
  *   fetch_body.c     the answer's bytes on their way into the object
  *   fetch_coding.c   the coding that they come in, undone; codings that are made of them
+ *   surplus.c        bytes behind its end
  *
  * All functions run on the worker's thread. A function that may end the fetch says so; its caller checks
  * `step` before it goes on. After the end only fetch_room_noticed may still be called. Strings and fields
@@ -251,6 +252,12 @@ void fetch_begin_pours(struct fetch *f);
 struct str fetch_origins_value(const struct response *stored, enum field_id id);
 /* Once the object is stored: wants the codings that its visitor takes, and those that its predecessor has. */
 void fetch_want_codings(struct fetch *f);
+
+/* ---- surplus.c ---- */
+
+/* `n` bytes came behind the end of the answer; 0: none. They belong to nobody: the connection is out of step
+ * and gets no other request. Counts, and says it in the log (at most once in LOG_VALVE_MS for an origin). */
+void fetch_note_surplus(struct fetch *f, size_t n);
 
 /* ---- fetch_body.c ---- */
 

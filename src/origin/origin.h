@@ -56,9 +56,10 @@ struct origin {
     _Atomic int64_t rests_until_ms; /* monotonic: it could not be reached a moment ago */
     /* monotonic: it is new or became well then; INT64_MIN: at the start; 0: no site has asked for it */
     _Atomic int64_t well_since_ms;
-    struct log_valve moved_said; /* that requests go elsewhere instead */
-    struct log_valve http2_said; /* that it breaks the rules of HTTP/2 */
-    _Atomic int64_t http2_open;  /* connections that speak HTTP/2, of all workers */
+    struct log_valve moved_said;   /* that requests go elsewhere instead */
+    struct log_valve http2_said;   /* that it breaks the rules of HTTP/2 */
+    struct log_valve surplus_said; /* that bytes come behind its answers */
+    _Atomic int64_t http2_open;    /* connections that speak HTTP/2, of all workers */
 };
 
 #define ORIGIN_UPLOAD ((int64_t)1 << 32)

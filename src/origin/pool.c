@@ -233,17 +233,26 @@ size_t pool_idle(const struct pool *p)
 
 /* ---- connections ---- */
 
+/* What comes to an idle connection. */
+static _Thread_local char unasked[16];
+
+/* An origin that sends bytes without a request is out of step. */
+static void drop_talker(struct connection *c, struct str first)
+{
+    pool_note_surplus(c->entry, first);
+    pool_drop(c);
+}
+
 static size_t on_space(struct stream *s, char **p)
 {
-    static _Thread_local char nothing[16];
     struct connection *c = CONTAINER_OF(s, struct connection, stream);
     CHECK(c->tag == CONNECTION_TAG);
     if (c->mux)
         return mux_on_space(c->mux, p);
     if (c->user)
         return c->user->space(c, p);
-    *p = nothing; /* idle: no byte is expected */
-    return sizeof(nothing);
+    *p = unasked;
+    return sizeof(unasked);
 }
 
 static void on_data(struct stream *s, size_t n)
@@ -255,7 +264,7 @@ static void on_data(struct stream *s, size_t n)
     else if (c->user)
         c->user->data(c, n);
     else
-        pool_drop(c); /* an origin that sends bytes without a request is out of step */
+        drop_talker(c, (struct str){ unasked, n });
 }
 
 static void on_ended(struct stream *s, int status)

@@ -6,6 +6,7 @@
  *   connect_tls.c  what it has besides when the origin is https://
  *   share.c    connections that speak HTTP/2, and tickets that wait for one
  *   mux.c      such a connection (origin/mux.h)
+ *   surplus.c  what it says of bytes that nobody asked for
  *
  * All on the worker's thread.
  */
@@ -96,6 +97,12 @@ void share_wake(struct pool_entry *e);
 void share_serve(struct pool_entry *e);
 /* Takes a connection out of those that get lanes. */
 void pool_unshare(struct connection *c);
+
+/* ---- surplus.c ---- */
+
+/* Bytes came on an idle connection of the origin; `first`: up to 16 of them. Counts, and says it in the log
+ * (at most once in LOG_VALVE_MS), unless they begin a 408. The caller drops the connection. */
+void pool_note_surplus(const struct pool_entry *e, struct str first);
 
 /* ---- connect.c ---- */
 

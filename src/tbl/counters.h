@@ -64,6 +64,7 @@ COUNTER(ORIGIN_HTTP2_CONNECTS,"origin_http2_connects_total",      counter, "Of t
 COUNTER(ORIGIN_HTTP2_OPEN,    "origin_http2_connections_open",    gauge,   "Connections to origins open that speak HTTP/2")
 COUNTER(ORIGIN_HTTP2_REQUESTS,"origin_http2_requests_total",      counter, "Requests to origins that went by HTTP/2")
 COUNTER(ORIGIN_HTTP2_ERRORS,  "origin_http2_errors_total",        counter, "Connections to origins that freshet ended since the origin broke the rules of HTTP/2")
+COUNTER(ORIGIN_SURPLUS,       "origin_surplus_total",              counter, "Times that an origin sent bytes behind an answer, or without a request; they were dropped")
 COUNTER(ORIGIN_RETRIES,       "origin_retries_total",              counter, "Refused connections to origins that were tried again")
 COUNTER(ORIGIN_BYTES,         "origin_body_bytes_total",           counter, "Bytes of response bodies received from origins")
 COUNTER(TUNNELS_OPEN,         "tunnels_open",                      gauge,   "Upgraded connections open")

@@ -12,7 +12,8 @@ await scenario({ answer, flags: ['--origin-connections', '10', '--origin-queue',
   const field = `X-Long: ${'x'.repeat(1000)}\r\n`;
   // The thread sanitizer has four bytes and more of its own beside each byte that is touched.
   const shadow = /tsan/.test(process.env.FRESHET) ? 6 : 1;
-  // name, what each client sends, the most bytes for each. The address sanitizer's share is in it: it keeps what is freed for a while.
+  // name, what each client sends, the most bytes for each. The address sanitizer's share is in it: it keeps what is freed for a while. Of
+  // the last one, 78 to 112 KB were measured: it differs by how much the kernel hands over before the connection is refused.
   const floods = {
     'heads of 15 KB that do not end': [`GET /${'a'.repeat(500)} HTTP/1.1\r\nHost: test\r\n${field.repeat(14)}`, 120_000],
     'a head and the beginning of a body for an origin that has no place': [`POST /slow HTTP/1.1\r\nHost: test\r\nContent-Length: 9000000\r\n\r\n${'x'.repeat(1 << 18)}`, 400_000],
