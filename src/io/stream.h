@@ -84,8 +84,7 @@ struct stream {
             bool large;      /* the latest bytes were more than a buffer: so will be the next ones */
             bool telling;    /* in on_received, which goes on receiving when it is done */
             bool anew;       /* the owner has asked for bytes meanwhile, for something new */
-            bool offering;   /* in `data` */
-            bool untold;     /* there: more was received than the owner knows of */
+            bool untold;     /* more was received than the owner knows of; also right within `data` */
             bool letter_pending;
             bool has_end; /* the peer has ended its side, and `ended` is still to come */
             int end_status;

@@ -92,7 +92,6 @@ static size_t offer(struct stream *s, const char *bytes, size_t n)
     size_t taken = 0;
     const struct kept_bytes *k = s->ring.kept;
     bool more = k && k->next;
-    s->ring.offering = true;
     while (taken < n && s->reading) {
         char *to = NULL;
         size_t room = ask_space(s, &to);
@@ -105,7 +104,6 @@ static size_t offer(struct stream *s, const char *bytes, size_t n)
         s->ring.untold = more || taken < n;
         s->notices->data(s, room);
     }
-    s->ring.offering = false;
     return taken;
 }
 
@@ -117,11 +115,12 @@ static void keep(struct stream *s, const char *bytes, size_t n)
     while (*end)
         end = &(*end)->next;
     *end = k;
+    s->ring.untold = true;
 }
 
 static bool ring_has_untold(const struct stream *s)
 {
-    return s->ring.offering ? s->ring.untold : s->ring.kept != NULL;
+    return s->ring.untold;
 }
 
 static void free_kept(struct stream *s)
