@@ -83,7 +83,7 @@ await scenario({ yaml }, async ({ cases, freshet, origin }) => {
     const old = await serial();
     const r = await verb('revoke', 'shop.example', '--reason', 'keyCompromise');
     equal(r.status, 1);
-    check(/the CA says: not yours .*It is not tried again/.test(r.stderr), r.stderr);
+    check(/the CA says: not yours \(unauthorized\)\. It is not tried again/.test(r.stderr), r.stderr);
     const n = ca.count('revokeCert');
     await soon(async () => (await serial()) !== old); // the new key comes all the same
     await soon(() => !record().wanted);
