@@ -1,6 +1,6 @@
 // Runs scenarios, two at a time. Usage: node tests/scenario/run.mjs [--build FOLDER] [--keep] [PATTERN]...
 // FRESHET_IO=epoll in the environment: sockets without io_uring. FRESHET_FRONT=tls, FRESHET_FRONT=h2: clients by TLS, by HTTP/2 (relay.mjs): those
-// in varnishtest's language, but for one whose head says `# http/1.1 in clear: WHY`, and programs whose head says `// also over tls` (or h2).
+// in varnishtest's language, but for one whose head says `# http/1.1 in clear: WHY`, and programs whose head says `// also over tls, h2` (or one).
 // A pattern is how a folder's or a file's name begins (b, b_stale, b001). Failing ones show the end of their log and of freshet's.
 // Last line: N passed, N failed, N skipped.
 import { execFileSync, spawn } from 'node:child_process';
@@ -34,7 +34,7 @@ if (!fs.existsSync(binary)) {
 // those that it names: most are about connections in clear.
 function goes_over(front, f) {
   const text = fs.readFileSync(path.join(here, f), 'utf8');
-  return f.endsWith('.vtc') ? !/^# http\/1\.1 in clear: /m.test(text) : new RegExp(`^// also over ${front}$`, 'm').test(text);
+  return f.endsWith('.vtc') ? !/^# http\/1\.1 in clear: /m.test(text) : new RegExp(`^// also over (.*, )?${front}(,|$)`, 'm').test(text);
 }
 
 const scenarios = fs.readdirSync(here, { withFileTypes: true }).filter((d) => d.isDirectory())
