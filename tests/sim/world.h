@@ -28,6 +28,7 @@ enum page_kind {
     PAGE_PRIVATE, /* for one user: private */
     PAGE_MIXED,   /* for everybody; for who sends Authorization: private */
     PAGE_NO_STORE,
+    PAGE_NO_CACHE, /* a lifetime, and no-cache: the origin is asked each time */
     PAGE_KINDS
 };
 
@@ -90,7 +91,7 @@ void model_answers(struct fetch *f);                   /* its head goes out now 
 void model_affirms(struct fetch *f, int64_t received); /* a 304 for it goes out now */
 void model_failed(unsigned site);                      /* an origin or the way to it failed */
 void model_disturb(struct page *p);
-void model_disturb_all(void);
+void model_disturb_all(int64_t until); /* what goes on meanwhile may have any reason */
 
 enum purge_of { PURGE_TAG, PURGE_GROUP, PURGE_URL, PURGE_FOLDER, PURGE_SITE };
 struct purging {

@@ -95,6 +95,8 @@ static void check_herd(const struct fetch *f)
         /* Who comes when its windows are over does not join it. */
         int64_t ends = g->max_age + g->swr - 2 * SECOND;
         ends = ends < 4 * SECOND ? ends : 4 * SECOND;
+        if (f->page->kind == PAGE_NO_CACHE && g->answered != INT64_MAX)
+            continue; /* nor who comes when its head is there */
         if (g->page == f->page && is_same(g->variant, f->variant) && g->is_active && !g->is_cut &&
             f->page->disturbed < g->received - 3 * SECOND && now < g->received + ends)
             sim_fail("fetch %u of %s while fetch %u of the same runs, for %lld ms: a herd has one", f->id,
@@ -145,7 +147,8 @@ void model_answers(struct fetch *f)
 
 void model_affirms(struct fetch *f, int64_t received)
 {
-    f->received = received;
+    /* Of two at once the one that came first may be answered last. */
+    f->received = received > f->received ? received : f->received;
     f->answered = sim_now();
 }
 
@@ -156,7 +159,7 @@ void model_failed(unsigned site)
 
 void model_disturb(struct page *p)
 {
-    p->disturbed = sim_now();
+    p->disturbed = p->disturbed > sim_now() ? p->disturbed : sim_now();
 }
 
 int64_t model_trouble(void)
@@ -164,11 +167,11 @@ int64_t model_trouble(void)
     return trouble;
 }
 
-void model_disturb_all(void)
+void model_disturb_all(int64_t until)
 {
-    trouble = sim_now();
+    trouble = until > trouble ? until : trouble;
     for (unsigned i = 0; i < PAGES; i++)
-        model_disturb(&pages[i]);
+        pages[i].disturbed = until > pages[i].disturbed ? until : pages[i].disturbed;
 }
 
 /* ---- purges ---- */
@@ -220,7 +223,7 @@ void model_reloaded(void)
 
 void model_restarted(void)
 {
-    model_disturb_all();
+    model_disturb_all(sim_now());
     for (unsigned i = 0; i < PAGES; i++)
         for (size_t k = 0; k < PURGES_KEPT && k < purges[i].n; k++)
             if (!purges[i].v[k].durable)
@@ -293,6 +296,10 @@ static int64_t stale_end(const struct fetch *f, int64_t since)
 
 static void check_age(const struct request *r, const struct fetch *f)
 {
+    if (f->page->kind == PAGE_NO_CACHE && r->sent > f->answered + ON_THE_WAY)
+        sim_fail(
+            "request %u for %s got fetch %u, %lld ms after its origin was last asked, which said no-cache",
+            r->number, r->page->path, f->id, (long long)(r->sent - f->answered) / 1000);
     /* A boot, and what the wall clock did since, make ages uncertain by as much. */
     int64_t turned = f->first < sim_clock_booted() ? (sim_clock_turned() - f->turned) * MS : 0;
     int64_t fresh_end = f->answered + f->max_age, end = stale_end(f, fresh_end) + turned + SLACK;

@@ -74,6 +74,7 @@ void process_start(void)
 {
     CHECK(!runs);
     sim_note("the program starts");
+    model_disturb_all(sim_now()); /* it has all to learn */
     runs = true;
     has_ended = false;
     fiber_start("main", run_program, NULL, true);
@@ -115,7 +116,7 @@ void process_end(void)
     }
     int64_t until = sim_now() + ENDS_WITHIN;
     sim_note("the program is told to end");
-    model_disturb_all();
+    model_disturb_all(sim_now());
     sim_signal(SIGTERM);
     while (!has_ended && sim_now() < until)
         fiber_nap(5 * MS);
@@ -172,16 +173,17 @@ static void trouble_with_disk(void)
 static void trouble_with_network(void)
 {
     struct net_end *e = net_any();
-    model_disturb_all();
+    int64_t until = sim_now();
     model_failed(0);
     model_failed(1);
     sim_note("the network has trouble");
-    if (!e)
-        return;
-    if (sim_once_in(2))
+    if (e && sim_once_in(2)) {
         net_cut(e);
-    else
-        (sim_once_in(2) ? e : e->peer)->stands_to = sim_now() + sim_between(MS, 6 * SECOND);
+    } else if (e) {
+        until += sim_between(MS, 6 * SECOND);
+        (sim_once_in(2) ? e : e->peer)->stands_to = until;
+    }
+    model_disturb_all(until);
 }
 
 static void trouble_with_origin(void)

@@ -100,7 +100,8 @@ struct answering {
 static void choose_windows(struct fetch *f)
 {
     const struct page *p = f->page;
-    f->max_age = p->kind == PAGE_YEAR ? 365 * 86400 * SECOND : sim_between(1, 12) * SECOND;
+    bool is_long = p->kind == PAGE_YEAR || p->kind == PAGE_NO_CACHE;
+    f->max_age = is_long ? 365 * 86400 * SECOND : sim_between(1, 12) * SECOND;
     int64_t swr = sim_once_in(3) ? 3600 : sim_once_in(2) ? sim_between(20, 60) : sim_between(1, 5);
     f->swr = p->kind == PAGE_SWR ? swr * SECOND : 0;
     f->sie = p->kind == PAGE_SIE ? sim_between(2, 20) * SECOND : 0;
@@ -122,6 +123,8 @@ static size_t put_fields(const struct answering *a, char *out, size_t most)
     else
         n += (size_t)snprintf(out + n, most - n, "CDN-Cache-Control: public, max-age=%lld",
                               (long long)(f->max_age / SECOND));
+    if (p->kind == PAGE_NO_CACHE)
+        n += (size_t)snprintf(out + n, most - n, ", no-cache");
     if (f->swr && !f->is_single)
         n += (size_t)snprintf(out + n, most - n, ", stale-while-revalidate=%lld",
                               (long long)(f->swr / SECOND));
@@ -153,9 +156,11 @@ static bool send_body(struct answering *a, size_t at, size_t upto)
 {
     char head[32];
     size_t most = sim_once_in(6) ? 1 + sim_below(300) : PIECE_MOST;
-    bool slow = sim_once_in(12);
+    bool slow = sim_once_in(12), crawls = a->page->kind == PAGE_NO_CACHE && sim_once_in(8);
     if (upto - at > 100000)
         most = PIECE_MOST;
+    else if (crawls)
+        most = 1 + (upto - at) / 8;
     for (size_t n; at < upto; at += n) {
         n = upto - at < most ? upto - at : most;
         char *mine = malloc(n);
@@ -166,8 +171,8 @@ static bool send_body(struct answering *a, size_t at, size_t upto)
         free(mine);
         if (!sent)
             return false;
-        if (slow)
-            fiber_nap(sim_between(0, 200 * MS));
+        if (slow || crawls)
+            fiber_nap(sim_between(0, crawls ? 3 * SECOND : 200 * MS));
     }
     return true;
 }
@@ -175,7 +180,7 @@ static bool send_body(struct answering *a, size_t at, size_t upto)
 /* Some pages of a year's lifetime are now and then longer than a record on disk, and are sent from there. */
 static size_t choose_bytes(const struct page *p)
 {
-    if (p->kind == PAGE_YEAR && p->id % 40 == 26 && sim_once_in(4))
+    if (p->kind == PAGE_YEAR && p->id % 44 == 28 && sim_once_in(4))
         return 1100000 + sim_below(400000);
     if (sim_once_in(1000))
         return 270000 + sim_below(500000);
@@ -283,6 +288,7 @@ static bool send_206(struct answering *a, int64_t received, size_t first, size_t
     if (is_new)
         model_answers(f);
     model_affirms(f, received);
+    model_disturb(a->page); /* those who waited for the whole go on their own */
     sim_note("origin: fetch %u of %s: %zu to %zu of %zu bytes%s", f->id, a->page->path, first, last, f->bytes,
              upto <= last ? ", will be cut" : "");
     bool whole = send_all(a->e, out, n) && send_body(a, first, upto) && upto == last + 1;
@@ -418,7 +424,7 @@ void origins_down(unsigned site, bool other, bool down)
     is_down[port] = down;
     struct address a = world_address(addresses[port]);
     model_failed(site);
-    model_disturb_all();
+    model_disturb_all(sim_now());
     if (down)
         net_unlisten(&ports[port]);
     else
