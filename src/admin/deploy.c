@@ -64,7 +64,7 @@ static bool take_target(struct parse *p, const char *name, struct str text, stru
     enum http_error e = named_parse(text, p->arena, &n);
     if (e != HTTP_ERROR_NONE)
         return REFUSE(p, "%s: \"%.*s\" %s", name, STR_ARG(str_first(text, QUOTED_MAX)),
-                      named_problem(text, e));
+                      named_problem(text, e, true));
     if (n.has_host && settings_site_of_host(p->settings, n.host.name) != p->out->site)
         return REFUSE(p, "%s: \"%.*s\" is not of site %.*s", name, STR_ARG(str_first(text, QUOTED_MAX)),
                       STR_ARG(p->out->site->name));
@@ -195,7 +195,8 @@ static bool find_site(struct parse *p, json_t *root)
     if (p->site.n)
         return purge_refuse(p->error, p->arena, 404, "no site has the name \"%.*s\"",
                             STR_ARG(str_first(p->site, QUOTED_MAX)));
-    return REFUSE(p, "there are %zu sites; name one with site", p->settings->sites_n);
+    return REFUSE(p, "there are %zu sites; name one with site (freshet deploy: --site)",
+                  p->settings->sites_n);
 }
 
 static bool take_members(struct parse *p, json_t *root)
