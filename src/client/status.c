@@ -200,7 +200,7 @@ static void print_reload(const json_t *reload)
     report_safe(stdout, member_text(reload, "latest"));
     printf(", the old configuration is used: ");
     report_safe(stdout, member_text(reload, "error"));
-    printf("; mend it and send SIGHUP again\n");
+    printf(" (mend it and send SIGHUP again)\n");
 }
 
 static void print_lost_lines(const json_t *counters)
