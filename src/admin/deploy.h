@@ -9,8 +9,8 @@
 #include "admin/admin.h"
 
 /* Reads the JSON body of a deploy. true: *out is set; its strings are in the arena or in the settings. false:
- * *error is set. Refuses members and values that it does not know. Without a site it is for the only one, or for
- * the only one of the token. Pure. */
+ * *error is set. Refuses members and values that it does not know. Without a site it is for the only one, or
+ * for the only one of the token. Pure. */
 bool deploy_parse(struct str body, const struct settings *settings, const struct token_rights *rights,
                   struct arena *a, struct deploy_plan *out, struct purge_error *error);
 

@@ -17,7 +17,7 @@ struct asn1_string_st;
 int pem_no_password(char *to, int room, int writing, void *asked);
 
 /* Reads a file of at most PEM_FILE_MAX bytes. `setting` is what names it. false: it cannot be read, and `why`
- * gets a sentence without a full stop that names file and setting, and says what to do. Waits for the disk. */
+ * gets a sentence without a full stop that names file and setting, and says what to do. Waits for it. */
 bool pem_read_file(const char *path, const char *setting, struct buf *out, struct buf *why);
 
 /* Returns a reader of that text, which must stay. The caller frees it. */
