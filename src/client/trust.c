@@ -195,8 +195,8 @@ static void do_system(struct trust *t)
 
 /* ---- the stores of browsers ---- */
 
-/* Where browsers have one. New ones go by the XDG base directories, and stay in an older folder that is there;
- * a snap and a flatpak have folders of their own for all of it. */
+/* Where browsers have one. New ones go by the XDG base directories, and stay in an older folder if there is
+ * one; a snap and a flatpak have folders of their own for all of it. */
 static const struct {
     const char *variable; /* of the environment, that names the base folder */
     const char *fallback; /* its place below the home of the user otherwise */
