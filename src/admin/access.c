@@ -83,6 +83,11 @@ static struct str scopes_said(unsigned scopes, struct arena *a)
     return said;
 }
 
+static struct str is_for(const struct token_rights *r)
+{
+    return r->sites.n == 1 ? STR(" is for the site ") : STR(" is for the sites ");
+}
+
 struct str access_problem(const struct access *access, struct request *r, int *status)
 {
     struct arena *a = &r->arena;
@@ -107,7 +112,7 @@ struct str access_problem(const struct access *access, struct request *r, int *s
         return ARENA_JOIN(a, called, STR(" has the scope "), scopes_said(access->rights.scopes, a),
                           STR("; this needs a token with the scope "), scopes_said(access->route->scope, a));
     case ACCESS_NO_SITES:
-        return ARENA_JOIN(a, called, STR(" is for the site "), token_sites_said(&access->rights, a),
+        return ARENA_JOIN(a, called, is_for(&access->rights), token_sites_said(&access->rights, a),
                           STR("; this needs a token for all sites"));
     }
     UNREACHABLE();
@@ -192,9 +197,9 @@ bool access_refused(struct admin *a, struct request *r, const struct access *acc
 bool access_refuse_site(const struct token_rights *rights, struct str what, struct arena *a,
                         struct purge_error *error)
 {
-    return purge_refuse(error, a, 403, "%.*s is for the site %.*s; %.*s is not of it",
-                        STR_ARG(token_called(rights, a)), STR_ARG(token_sites_said(rights, a)),
-                        STR_ARG(what));
+    return purge_refuse(error, a, 403, "%.*s%.*s%.*s; %.*s is not of %s", STR_ARG(token_called(rights, a)),
+                        STR_ARG(is_for(rights)), STR_ARG(token_sites_said(rights, a)), STR_ARG(what),
+                        rights->sites.n == 1 ? "it" : "them");
 }
 
 static bool may_host(const struct token_rights *rights, const struct settings *settings, struct str host)
@@ -233,6 +238,22 @@ static bool may_domain(const struct token_rights *rights, const struct settings 
            access_refuse_site(rights, quote("the domain ", p->domain, a), a, error);
 }
 
+bool access_own_site(const struct token_rights *rights, const struct settings *settings, struct str *site,
+                     struct arena *a, struct purge_error *error)
+{
+    if (rights->every_site)
+        return true;
+    if (rights->sites.n > 1)
+        return purge_refuse(error, a, 400, "%.*s is for several sites; name one of them: %.*s",
+                            STR_ARG(token_called(rights, a)), STR_ARG(token_sites_said(rights, a)));
+    if (rights->sites.n == 1)
+        *site = rights->sites.v[0];
+    if (site->n && !settings_site_by_name(settings, *site))
+        return purge_refuse(error, a, 404, "%.*s is for the site %.*s, which is not there any more",
+                            STR_ARG(token_called(rights, a)), STR_ARG(*site));
+    return true;
+}
+
 bool access_purge(const struct token_rights *rights, const struct settings *settings, struct purge *p,
                   struct arena *a, struct purge_error *error)
 {
@@ -245,16 +266,7 @@ bool access_purge(const struct token_rights *rights, const struct settings *sett
         !may_urls(rights, settings, &p->urls, a, &alone, error) ||
         !may_urls(rights, settings, &p->prefixes, a, &alone, error))
         return false;
-    if (p->site.n || p->domain.n)
+    if (p->site.n || p->domain.n || (rights->sites.n > 1 && !alone))
         return true;
-    /* What names no site means the token's own. */
-    if (rights->sites.n == 1)
-        p->site = rights->sites.v[0];
-    else if (alone)
-        return purge_refuse(error, a, 400, "%.*s is for several sites; name one of them: %.*s",
-                            STR_ARG(token_called(rights, a)), STR_ARG(token_sites_said(rights, a)));
-    if (p->site.n && !settings_site_by_name(settings, p->site))
-        return purge_refuse(error, a, 404, "%.*s is for the site %.*s, which is not there any more",
-                            STR_ARG(token_called(rights, a)), STR_ARG(p->site));
-    return true;
+    return access_own_site(rights, settings, &p->site, a, error);
 }

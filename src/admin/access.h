@@ -49,6 +49,10 @@ void access_leave(struct admin *a, struct request *r);
  * purge_check. */
 bool access_purge(const struct token_rights *rights, const struct settings *settings, struct purge *p,
                   struct arena *a, struct purge_error *error);
+/* For a request that names no site: sets *site to the token's own; a token for all sites leaves it as it is.
+ * false: the token has several, or its site is not there any more; *error is set. */
+bool access_own_site(const struct token_rights *rights, const struct settings *settings, struct str *site,
+                     struct arena *a, struct purge_error *error);
 /* Sets *error to the sentence for a site that is not the token's. Returns false. */
 bool access_refuse_site(const struct token_rights *rights, struct str what, struct arena *a,
                         struct purge_error *error);

@@ -20,6 +20,7 @@
 
 struct parse {
     const struct settings *settings;
+    const struct token_rights *rights;
     struct arena *arena;
     struct deploy_plan *out;
     struct purge_error *error;
@@ -64,7 +65,7 @@ static bool take_target(struct parse *p, const char *name, struct str text, stru
     enum http_error e = named_parse(text, p->arena, &n);
     if (e != HTTP_ERROR_NONE)
         return REFUSE(p, "%s: \"%.*s\" %s", name, STR_ARG(str_first(text, QUOTED_MAX)),
-                      named_problem(text, e));
+                      named_problem(text, e, true));
     if (n.has_host && settings_site_of_host(p->settings, n.host.name) != p->out->site)
         return REFUSE(p, "%s: \"%.*s\" is not of site %.*s", name, STR_ARG(str_first(text, QUOTED_MAX)),
                       STR_ARG(p->out->site->name));
@@ -187,6 +188,8 @@ static bool find_site(struct parse *p, json_t *root)
     const json_t *v = json_object_get(root, "site");
     if (v && !json_is_null(v) && !take_text(p, "site", v, TEXT_MAX, &p->site))
         return false;
+    if (!p->site.n && !access_own_site(p->rights, p->settings, &p->site, p->arena, p->error))
+        return false;
     p->out->site = p->site.n                   ? settings_site_by_name(p->settings, p->site)
                    : p->settings->sites_n == 1 ? &p->settings->sites[0]
                                                : NULL;
@@ -195,7 +198,8 @@ static bool find_site(struct parse *p, json_t *root)
     if (p->site.n)
         return purge_refuse(p->error, p->arena, 404, "no site has the name \"%.*s\"",
                             STR_ARG(str_first(p->site, QUOTED_MAX)));
-    return REFUSE(p, "there are %zu sites; name one with site", p->settings->sites_n);
+    return REFUSE(p, "there are %zu sites; name one with site (freshet deploy: --site)",
+                  p->settings->sites_n);
 }
 
 static bool take_members(struct parse *p, json_t *root)
@@ -212,10 +216,10 @@ static bool take_members(struct parse *p, json_t *root)
     return true;
 }
 
-bool deploy_parse(struct str body, const struct settings *settings, struct arena *a, struct deploy_plan *out,
-                  struct purge_error *error)
+bool deploy_parse(struct str body, const struct settings *settings, const struct token_rights *rights,
+                  struct arena *a, struct deploy_plan *out, struct purge_error *error)
 {
-    struct parse p = { .settings = settings, .arena = a, .out = out, .error = error };
+    struct parse p = { .settings = settings, .rights = rights, .arena = a, .out = out, .error = error };
     json_t *root;
     *out = (struct deploy_plan){ .wait_ms = WAIT_MS, .warm_ms = WARM_MS };
     if (!body_parse(body, "{\"id\": \"v42\"}, or {} for a deploy without a name", a, &root, error))
@@ -301,7 +305,7 @@ static void done(void *ctx, const struct deploy_result *result)
 static bool read_plan(struct request *r, const struct token_rights *rights, struct str body,
                       struct deploy_plan *plan, struct purge_error *error)
 {
-    bool good = deploy_parse(body, r->settings, &r->arena, plan, error);
+    bool good = deploy_parse(body, r->settings, rights, &r->arena, plan, error);
     bool may = rights->every_site || (plan->site && token_may_site(rights, plan->site->name));
     if (!may && (good || plan->site || error->status == 404))
         return access_refuse_site(rights, STR("the deploy"), &r->arena, error);

@@ -9,9 +9,10 @@
 #include "admin/admin.h"
 
 /* Reads the JSON body of a deploy. true: *out is set; its strings are in the arena or in the settings. false:
- * *error is set. Refuses members and values that it does not know. Pure. */
-bool deploy_parse(struct str body, const struct settings *settings, struct arena *a, struct deploy_plan *out,
-                  struct purge_error *error);
+ * *error is set. Refuses members and values that it does not know. Without a site it is for the only one, or
+ * for the only one of the token. Pure. */
+bool deploy_parse(struct str body, const struct settings *settings, const struct token_rights *rights,
+                  struct arena *a, struct deploy_plan *out, struct purge_error *error);
 
 /* Starts the deploy that `body` asks for, or makes r->answer with what is wrong. true: it was started, and
  * fills the request's object `o` later. `rights`: of the token that asks. */

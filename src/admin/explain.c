@@ -120,7 +120,7 @@ static bool make_request(struct admin *a, struct request *r, const struct token_
     if (e != HTTP_ERROR_NONE || !url.has_host) {
         answer_error(r, 400, "url \"%.*s\" %s", STR_ARG(str_first(q->url, QUOTED_MAX)),
                      e != HTTP_ERROR_NONE
-                         ? named_problem(q->url, e)
+                         ? named_problem(q->url, e, false)
                          : "has no host; write the whole URL as visitors see it, http://HOST/PATH");
         return false;
     }
@@ -368,7 +368,7 @@ static struct str advice_of(const struct facts *f)
 {
     if (f->reason != REASON_NONE)
         return reason_sentence(f->reason);
-    if (f->stored)
+    if (f->stored || f->outcome == OUTCOME_DISK)
         return STR_NONE;
     if (f->family.no_queue_left_ms > 0)
         return STR("its latest answer could not be shared; requests do not wait for each other for a while");

@@ -62,7 +62,7 @@ struct str named_url(const struct named *n, struct arena *a)
                        : target;
 }
 
-const char *named_problem(struct str url, enum http_error e)
+const char *named_problem(struct str url, enum http_error e, bool path_will_do)
 {
     url = str_trim(url);
     for (size_t i = 0; i < url.n; i++)
@@ -78,7 +78,9 @@ const char *named_problem(struct str url, enum http_error e)
         return absolute_problem(url, e);
     if (has_scheme(url))
         return "is neither http nor https; write the URL as visitors see it";
-    return "begins with neither http:// nor https://; write the whole URL as visitors see it";
+    return path_will_do ? "begins with neither http:// nor https://, and as a path it begins with /; write "
+                          "/books/1, or the whole URL as visitors see it"
+                        : "begins with neither http:// nor https://; write the whole URL as visitors see it";
 }
 
 enum http_error named_host(struct str text, struct arena *a, struct host *out)

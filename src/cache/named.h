@@ -31,8 +31,8 @@ struct str named_target(const struct named *n, struct arena *a);
 struct str named_url(const struct named *n, struct arena *a);
 
 /* Returns what is wrong with the URL, for `e` of named_parse: the end of a sentence that begins with the URL,
- * "has ...; write ...". A literal. */
-const char *named_problem(struct str url, enum http_error e);
+ * "has ...; write ...". A literal. `path_will_do`: a path alone is good there. */
+const char *named_problem(struct str url, enum http_error e, bool path_will_do);
 
 /* Parses a domain as the site's visitors know it: HOST or HOST:PORT. Port 80 counts as none. Returns
  * HTTP_ERROR_NONE, or what is wrong; then *out must not be used. */

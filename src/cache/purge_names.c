@@ -332,7 +332,7 @@ static bool add_list(struct translate *t, const struct strs *list, const char *n
         struct asked u = { .list = name, .i = i, .is_prefix = is_prefix, .text = list->v[i] };
         enum http_error e = named_parse(u.text, t->arena, &u.url);
         if (e != HTTP_ERROR_NONE)
-            return refuse_asked(t, &u, 400, named_problem(u.text, e));
+            return refuse_asked(t, &u, 400, named_problem(u.text, e, true));
         if (!check_is_meant(t, &u) || !add_asked(t, &u) || !add_with_star(t, u))
             return false;
     }

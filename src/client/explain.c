@@ -18,11 +18,11 @@ static void print_key(struct str key)
     }
 }
 
-static void print_stored(const json_t *stored)
+static void print_stored(const json_t *stored, bool is_on_disk)
 {
     report_label("stored");
     if (!json_is_object(stored)) {
-        printf("no\n");
+        printf(is_on_disk ? "on disk\n" : "no\n");
         return;
     }
     printf("status %lld", (long long)member_number(stored, "status"));
@@ -189,7 +189,7 @@ static void print_explanation(const struct cli *cli, const json_t *answer)
     print_rules(json_object_get(answer, "rules"));
     print_key(member_text(answer, "key"));
     print_resource(json_object_get(answer, "resource"));
-    print_stored(stored);
+    print_stored(stored, str_eq(member_text(answer, "outcome"), STR("disk")));
     if (!json_is_object(stored))
         return;
     print_age(stored);

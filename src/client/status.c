@@ -58,7 +58,7 @@ static void print_disk(const json_t *disk)
     report_count(member_number(disk, "responses"), "response", "responses");
     if (!json_is_true(json_object_get(disk, "complete")))
         printf(" so far");
-    printf("; %lld read back, %lld not written in time%s\n", (long long)member_number(disk, "read"),
+    printf("; %lld read back, %lld tries to write put off%s\n", (long long)member_number(disk, "read"),
            (long long)member_number(disk, "dropped"),
            json_is_true(json_object_get(disk, "failing")) ? "; the disk fails now" : "");
     report_label("");
@@ -200,7 +200,7 @@ static void print_reload(const json_t *reload)
     report_safe(stdout, member_text(reload, "latest"));
     printf(", the old configuration is used: ");
     report_safe(stdout, member_text(reload, "error"));
-    printf("; mend it and send SIGHUP again\n");
+    printf(" (mend it and send SIGHUP again)\n");
 }
 
 static void print_lost_lines(const json_t *counters)

@@ -195,18 +195,38 @@ static void do_system(struct trust *t)
 
 /* ---- the stores of browsers ---- */
 
+/* Where browsers have one. New ones go by the XDG base directories, and stay in an older folder if there is
+ * one; a snap and a flatpak have folders of their own for all of it. */
+static const struct {
+    const char *variable; /* of the environment, that names the base folder */
+    const char *fallback; /* its place below the home of the user otherwise */
+    const char *pattern;
+} PLACES[] = {
+    { NULL, "", ".pki/nssdb/cert9.db" },
+    { "XDG_DATA_HOME", "/.local/share", "pki/nssdb/cert9.db" },
+    { NULL, "", ".mozilla/firefox/*/cert9.db" },
+    { "XDG_CONFIG_HOME", "/.config", "mozilla/firefox/*/cert9.db" },
+    { NULL, "/snap", "chromium/current/.pki/nssdb/cert9.db" },
+    { NULL, "/snap", "chromium/current/.local/share/pki/nssdb/cert9.db" },
+    { NULL, "/snap", "firefox/common/.mozilla/firefox/*/cert9.db" },
+    { NULL, "/snap", "firefox/common/.config/mozilla/firefox/*/cert9.db" },
+    { NULL, "/.var/app", "*/.pki/nssdb/cert9.db" },
+    { NULL, "/.var/app", "*/data/pki/nssdb/cert9.db" },
+    { NULL, "/.var/app", "*/.mozilla/firefox/*/cert9.db" },
+    { NULL, "/.var/app", "*/config/mozilla/firefox/*/cert9.db" },
+};
+
 /* Which folders have one, of this user. */
 static void find_stores(glob_t *found)
 {
-    static const char *const places[] = { ".pki/nssdb/cert9.db", ".mozilla/firefox/*/cert9.db",
-                                          "snap/firefox/common/.mozilla/firefox/*/cert9.db",
-                                          "snap/chromium/current/.pki/nssdb/cert9.db",
-                                          ".var/app/org.mozilla.firefox/.mozilla/firefox/*/cert9.db" };
     const char *home = getenv("HOME");
     char pattern[PATH_MAX];
     memset(found, 0, sizeof(*found));
-    for (size_t i = 0; home && home[0] && i < COUNT_OF(places); i++) {
-        int n = snprintf(pattern, sizeof(pattern), "%s/%s", home, places[i]);
+    for (size_t i = 0; home && home[0] && i < COUNT_OF(PLACES); i++) {
+        const char *base = PLACES[i].variable ? getenv(PLACES[i].variable) : NULL;
+        bool is_named = base && base[0] == '/'; /* others are to be ignored (XDG) */
+        int n = snprintf(pattern, sizeof(pattern), "%s%s/%s", is_named ? base : home,
+                         is_named ? "" : PLACES[i].fallback, PLACES[i].pattern);
         if (n > 0 && n < (int)sizeof(pattern))
             (void)glob(pattern, i ? GLOB_APPEND : 0, NULL, found);
     }

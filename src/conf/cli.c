@@ -792,6 +792,9 @@ static void add_setting_help(struct buf *out, enum setting_id id, struct arena *
     buf_printf(out, "  %s %s%s\n", flag_of_setting(s->name, a), value_name(s),
                s->type == TYPE_LIST ? "..." : "");
     struct str text = s->text;
+    if (s->type == TYPE_MAPS)
+        text = arena_printf(a, "%.*s To be written in the file; the flag takes away what is there.",
+                            STR_ARG(s->text));
     if (s->initial.n)
         text = arena_printf(a, "%.*s Default: %.*s.", STR_ARG(s->text), STR_ARG(s->initial));
     add_wrapped(out, 6, text);

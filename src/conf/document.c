@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "conf/setting.h"
+#include "conf/tree.h"
 #include "conf/value.h"
 
 #define TEXT_COLUMNS 100
@@ -135,11 +136,14 @@ static const char configuration_head[] =
     "  else to the site without `hosts`, of which there can be one; else it gets an error. A host can be "
     "in one\n"
     "  site only. Ports and upper case do not count.\n"
-    "- An origin is `http://HOST[:PORT]` or `unix:/path/to/socket`, without a path: requests keep theirs.\n"
+    "- An origin is `http://HOST[:PORT]`, `https://HOST[:PORT]` or `unix:/path/to/socket`, without a path: "
+    "requests\n"
+    "  keep theirs.\n"
     "- The value of a site's setting is the first of: the flag, the site's own, the one at the top of the "
     "file, the\n"
     "  default of the site's profile.\n"
-    "- Anchors, aliases, tags and several documents are refused; the file may have at most 1 MiB.\n"
+    "- Anchors, aliases, tags and several documents are refused; the file may have at most 1 MiB "
+    "and " TREE_NODES_TEXT " values.\n"
     "- `freshet.example.yaml` holds every setting at its default.\n"
     "\n"
     "freshet reports all mistakes at once, each with its line:\n"
@@ -357,8 +361,9 @@ static void add_profiles(struct buf *out)
 
 static void add_shape(struct buf *out, const struct shape *shape)
 {
-    buf_printf(out, "\n## Fields of a %.*s\n\n| field | allowed | meaning |\n|---|---|---|\n",
-               STR_ARG(shape->one));
+    bool is_vowel = memchr("aeiou", shape->one.p[0], 5) != NULL;
+    buf_printf(out, "\n## Fields of a%s %.*s\n\n| field | allowed | meaning |\n|---|---|---|\n",
+               is_vowel ? "n" : "", STR_ARG(shape->one));
     for (size_t i = 0; i < shape->n; i++) {
         buf_printf(out, "| `%.*s` | ", STR_ARG(shape->fields[i].name));
         add_allowed(out, &shape->fields[i]);

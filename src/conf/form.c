@@ -278,6 +278,12 @@ static struct str take_last_word(struct str *s)
     return at ? word : STR_NONE;
 }
 
+static bool has_words(struct str s)
+{
+    s = str_trim(s);
+    return str_index(s, ' ') < s.n;
+}
+
 const char *form_origins(struct str s, struct arena *a, struct site_origin *out)
 {
     static const struct str weight = STR_INIT("weight=");
@@ -291,6 +297,8 @@ const char *form_origins(struct str s, struct arena *a, struct site_origin *out)
             if (!str_to_u64(str_from_index(word, weight.n), SITE_ORIGIN_WEIGHT_MAX, &n) || n == 0)
                 return "has no valid weight; weights are 1 to 100";
             out->weight = (uint32_t)n;
+        } else if (has_words(s) && !str_starts_nocase(s, STR("unix:"))) {
+            return "has more behind its URL than weight=NUMBER and backup; write these, or the URL alone";
         } else {
             return form_origin(s, a, &out->at);
         }

@@ -165,7 +165,9 @@ static bool read_event(struct reader *r, const yaml_event_t *e)
     case YAML_SEQUENCE_START_EVENT:
     case YAML_MAPPING_START_EVENT:
         if (++r->nodes > TREE_NODES_MAX)
-            return refuse(r, line_of(e), "the file has too many values");
+            return refuse(r, line_of(e),
+                          "the file has more than " TREE_NODES_TEXT
+                          " values; one of freshet has so many at most");
         if (e->type == YAML_SCALAR_EVENT)
             return read_scalar(r, e);
         return open_node(r, e, e->type == YAML_MAPPING_START_EVENT ? TREE_MAP : TREE_LIST);

@@ -9,9 +9,10 @@
 
 #include "conf/report.h"
 
-#define TREE_BYTES_MAX ((size_t)1 << 20)
-#define TREE_NODES_MAX 20000
-#define TREE_DEPTH_MAX 8 /* lists and maps inside each other */
+#define TREE_BYTES_MAX  ((size_t)1 << 20)
+#define TREE_NODES_MAX  20000
+#define TREE_NODES_TEXT "20000"
+#define TREE_DEPTH_MAX  8 /* lists and maps inside each other */
 
 enum tree_kind { TREE_TEXT, TREE_NULL, TREE_LIST, TREE_MAP };
 

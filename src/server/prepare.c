@@ -340,8 +340,10 @@ static int check_disk(struct preparation *p)
     int64_t disk = p->settings->process.disk;
     if (disk == 0 || disk >= (int64_t)DISK_LEAST)
         return 0;
-    fprintf(stderr, "freshet: disk: %lld bytes are too few; give it at least %lldM, or none with --disk 0\n",
-            (long long)disk, (long long)(DISK_LEAST >> 20));
+    fprintf(
+        stderr,
+        "freshet: disk: %lld bytes are too few; give it at least %lldM, or none with disk: 0 (--disk 0)\n",
+        (long long)disk, (long long)(DISK_LEAST >> 20));
     return 1;
 }
 

@@ -342,7 +342,7 @@ static void reload(struct run *r)
         log_warning(&r->p.log, "tls", "%.*s", STR_ARG(line));
     buf_clear(&names);
     say_limits(&r->p, s, r->found.files);
-    if (settings_start_changed(r->p.settings, s, &names))
+    if (settings_start_changed(r->at_start, s, &names))
         log_warning(&r->p.log, "main", "reload: these need a restart: %.*s", STR_ARG(buf_str(&names)));
     buf_fini(&names);
     give_workers(r, settings_of_deploys(r, s));

@@ -32,12 +32,14 @@ static const char *read_file(struct settings *s, struct webhook *w)
     return NULL;
 }
 
-static void read_environment(struct settings *s, struct webhook *w)
+/* The same. */
+static const char *read_environment(struct settings *s, struct webhook *w)
 {
     char name[256];
     snprintf(name, sizeof(name), "%.*s", STR_ARG(w->secret_env));
     const char *value = getenv(name);
     w->secret = arena_dup(&s->arena, str_from(value));
+    return value ? NULL : "the environment of freshet has no such variable; set it there, or name another";
 }
 
 static bool read_one(struct settings *s, const struct site_settings *site, struct webhook *w,
@@ -47,16 +49,17 @@ static bool read_one(struct settings *s, const struct site_settings *site, struc
     if (w->secret_file.n)
         wrong = read_file(s, w);
     else if (w->secret_env.n)
-        read_environment(s, w);
+        wrong = read_environment(s, w);
     if (!wrong && w->secret.n)
         wrong = form_check(FORM_SECRET, w->secret);
     if (!wrong)
         wrong = webhook_proof_secret(&w->scheme, w->secret, &s->arena);
     if (!wrong)
         return true;
-    struct str from = w->secret_file.n ? w->secret_file : w->secret_env.n ? w->secret_env : STR("secret");
-    buf_printf(errors, "%.*s: webhook %.*s of %.*s: its secret (%.*s): %s\n", STR_ARG(s->path),
-               STR_ARG(w->path), STR_ARG(site->name), STR_ARG(from), wrong);
+    const char *field = w->secret_file.n ? "secret_file" : w->secret_env.n ? "secret_env" : "secret";
+    struct str from = w->secret_file.n ? w->secret_file : w->secret_env;
+    buf_printf(errors, "%.*s: webhook %.*s of %.*s: its secret (%s%s%.*s): %s\n", STR_ARG(s->path),
+               STR_ARG(w->path), STR_ARG(site->name), field, from.n ? " " : "", STR_ARG(from), wrong);
     return false;
 }
 

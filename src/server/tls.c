@@ -147,9 +147,9 @@ static bool is_for_root_alone(const struct settings *s, struct str why)
     return s->process.user.n && !user_is_root() && memmem(why.p, why.n, denied, strlen(denied));
 }
 
-static void refuse_pair(struct reading *r, struct str why)
+static void refuse_pair(struct reading *r, const struct site_settings *site, struct str why)
 {
-    buf_printf(r->errors, "%.*s%s%.*s%s\n", STR_ARG(why),
+    buf_printf(r->errors, "site %.*s: %.*s%s%.*s%s\n", STR_ARG(site->name), STR_ARG(why),
                is_for_root_alone(r->s, why) ? "; as root it was read at the start, since then freshet is "
                                             : "",
                STR_ARG(is_for_root_alone(r->s, why) ? r->s->process.user : STR_NONE),
@@ -166,7 +166,8 @@ static void warn_of_mode(struct reading *r, const char *key)
 }
 
 /* The same pair for several sites is read once. NULL: it is wrong, and that is said. */
-static struct pair *read_pair(struct reading *r, const char *cert, const char *key)
+static struct pair *read_pair(struct reading *r, const struct site_settings *site, const char *cert,
+                              const char *key)
 {
     struct buf why = BUF_INIT;
     size_t place = find_pair(r->files, r->files_n, cert, key);
@@ -180,7 +181,7 @@ static struct pair *read_pair(struct reading *r, const char *cert, const char *k
     if (p)
         warn_of_mode(r, key);
     else
-        refuse_pair(r, buf_str(&why));
+        refuse_pair(r, site, buf_str(&why));
     buf_fini(&why);
     return p;
 }
@@ -214,7 +215,7 @@ static void read_site(struct reading *r, const struct site_settings *site)
     }
     for (size_t i = 0; i < site->cert.n; i++) {
         site_paths(r->s, site, i, cert, key);
-        struct pair *p = read_pair(r, cert, key);
+        struct pair *p = read_pair(r, site, cert, key);
         if (p)
             warn_of_hosts(r, site, cert, p);
     }

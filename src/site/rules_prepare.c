@@ -298,6 +298,9 @@ static void check_control(struct compile *c, const struct map_value *v, enum rul
     if (bad.byte)
         problem(c, v, field, report_quote(c->report, v[field].text),
                 "does not parse; write it like max-age=60, stale-while-revalidate=600");
+    else if (!d.any)
+        problem(c, v, field, report_quote(c->report, v[field].text),
+                "says nothing that freshet knows; write it like max-age=60, stale-while-revalidate=600");
 }
 
 static bool is_about_request(const struct map_value *v)

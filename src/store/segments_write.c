@@ -19,6 +19,15 @@ int segments_write_at(struct segments *s, int file, const void *from, size_t n, 
     return (size_t)done == n ? 0 : -EIO;
 }
 
+static const char *advice_for(int status)
+{
+    return status == -ENOSPC || status == -EDQUOT
+               ? ": make room there, or give pages less of it with the setting disk"
+           : status == -EROFS || status == -EACCES || status == -EPERM
+               ? ": see that freshet's user may write there, or name another state folder"
+               : "";
+}
+
 void segments_fault(struct segments *s, const char *what, int status)
 {
     lock_take(&s->lock);
@@ -27,8 +36,8 @@ void segments_fault(struct segments *s, const char *what, int status)
     s->figures.faults++;
     lock_give(&s->lock);
     if (!was_off)
-        log_warning(s->o.log, AREA, "%s: %s: %s; pages are kept in memory only until it works again",
-                    s->folder, what, system_strerror(status));
+        log_warning(s->o.log, AREA, "%s: %s: %s; pages are kept in memory only until it works again%s",
+                    s->folder, what, system_strerror(status), advice_for(status));
     s->retry_us = clock_mono_us(s->o.clock) + s->patience_us;
     s->patience_us = s->patience_us * 2 < SEGMENTS_PATIENCE ? s->patience_us * 2 : SEGMENTS_PATIENCE;
 }

@@ -94,9 +94,9 @@ static int load(struct authority *a, const char *folder)
     struct buf cert = BUF_INIT, key = BUF_INIT;
     int status = path_of(folder, "authority.pem", path);
     if (status == 0)
-        status = system_read_file(path, PAIR_FILE_MAX, &cert);
+        status = system_read_file(path, PEM_FILE_MAX, &cert);
     if (status == 0 && (status = path_of(folder, "authority.key", path)) == 0)
-        status = system_read_file(path, PAIR_FILE_MAX, &key);
+        status = system_read_file(path, PEM_FILE_MAX, &key);
     if (status == 0) {
         a->cert = pem_read_cert(buf_str(&cert));
         a->key = pem_read_key(buf_str(&key));
@@ -250,7 +250,7 @@ int authority_read(const char *folder, struct authority_facts *out)
     unsigned char digest[EVP_MAX_MD_SIZE];
     int status = path_of(folder, "authority.pem", out->path);
     if (status == 0)
-        status = system_read_file(out->path, PAIR_FILE_MAX, &pem);
+        status = system_read_file(out->path, PEM_FILE_MAX, &pem);
     X509 *x = status == 0 ? pem_read_cert(buf_str(&pem)) : NULL;
     if (status == 0 && (!x || X509_digest(x, EVP_sha256(), digest, NULL) != 1))
         status = -EBADMSG;

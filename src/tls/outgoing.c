@@ -43,14 +43,6 @@ static void path_of(struct str s, char out[PATH_MAX])
 
 /* ---- files ---- */
 
-static bool read_file(const char *path, struct buf *out, struct buf *why)
-{
-    int status = system_read_file(path, PAIR_FILE_MAX, out);
-    if (status < 0)
-        buf_printf(why, "cannot read %s: %s", path, system_strerror(status));
-    return status == 0;
-}
-
 static const char *environment(const char *name, const char *otherwise)
 {
     const char *value = getenv(name);
@@ -66,12 +58,12 @@ static bool read_system(struct making *m)
     const char *folder = environment(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
     snprintf(m->ca_path, PATH_MAX, "%s", own);
     if (named)
-        return read_file(named, &m->ca, m->why);
+        return pem_read_file(named, X509_get_default_cert_file_env(), &m->ca, m->why);
     snprintf(in_folder, sizeof(in_folder), "%s/" SYSTEM_FILE, folder);
-    if (system_read_file(own, PAIR_FILE_MAX, &m->ca) == 0 && m->ca.n)
+    if (system_read_file(own, PEM_FILE_MAX, &m->ca) == 0 && m->ca.n)
         return true;
     snprintf(m->ca_path, PATH_MAX, "%s", in_folder);
-    int status = system_read_file(in_folder, PAIR_FILE_MAX, &m->ca);
+    int status = system_read_file(in_folder, PEM_FILE_MAX, &m->ca);
     if (status < 0)
         buf_printf(
             m->why,
@@ -86,15 +78,15 @@ static bool read_all(struct making *m)
     char path[PATH_MAX];
     const struct outgoing_files *f = m->files;
     path_of(f->ca, m->ca_path);
-    if (!f->insecure && !(f->ca.n ? read_file(m->ca_path, &m->ca, m->why) : read_system(m)))
+    if (!f->insecure && !(f->ca.n ? pem_read_file(m->ca_path, "origin_ca", &m->ca, m->why) : read_system(m)))
         return false;
     if (!f->cert.n)
         return true;
     path_of(f->cert, path);
-    if (!read_file(path, &m->cert, m->why))
+    if (!pem_read_file(path, "origin_cert", &m->cert, m->why))
         return false;
     path_of(f->key, path);
-    return read_file(path, &m->key, m->why);
+    return pem_read_file(path, "origin_key", &m->key, m->why);
 }
 
 /* ---- the authorities ---- */

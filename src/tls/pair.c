@@ -76,8 +76,11 @@ static bool read_key(struct pair *p, struct str pem, struct str name, struct buf
                    "one (openssl pkey)",
                    STR_ARG(name));
     else if (is_none)
-        buf_printf(why, "%.*s: no private key is in it; it begins with -----BEGIN PRIVATE KEY-----",
-                   STR_ARG(name));
+        buf_printf(
+            why,
+            "%.*s: no private key is in it; it begins with -----BEGIN PRIVATE KEY-----, and may stand in "
+            "a file of its own, which `key` names",
+            STR_ARG(name));
     else
         buf_printf(why, "%.*s: the private key in it is damaged", STR_ARG(name));
     return false;
@@ -183,19 +186,11 @@ struct pair *pair_new(struct str cert_pem, struct str cert, struct str key_pem, 
     return p;
 }
 
-static bool read_file(const char *path, struct buf *out, struct buf *why)
-{
-    int status = system_read_file(path, PAIR_FILE_MAX, out);
-    if (status < 0)
-        buf_printf(why, "cannot read %s: %s", path, system_strerror(status));
-    return status == 0;
-}
-
 struct pair *pair_load(const char *cert, const char *key, int64_t now_ms, struct buf *why)
 {
     struct buf cert_pem = BUF_INIT, key_pem = BUF_INIT;
     struct pair *p = NULL;
-    if (read_file(cert, &cert_pem, why) && read_file(key, &key_pem, why))
+    if (pem_read_file(cert, "cert", &cert_pem, why) && pem_read_file(key, "key", &key_pem, why))
         p = pair_new(buf_str(&cert_pem), str_from(cert), buf_str(&key_pem), str_from(key), now_ms, why);
     if (key_pem.n)
         OPENSSL_cleanse(key_pem.p, key_pem.n);

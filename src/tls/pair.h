@@ -11,7 +11,6 @@ struct pair;
 struct ssl_ctx_st;
 
 /* The largest PEM file that is read. */
-#define PAIR_FILE_MAX ((size_t)1 << 20)
 
 /*
  * Makes a pair of two PEM texts: the certificate, followed by those of its chain, and its key. Both may be

@@ -1,10 +1,12 @@
 #include "tls/pem.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <time.h>
 
 #include "base/check.h"
+#include "io/system.h"
 
 int pem_no_password(char *to, int room, int writing, void *asked)
 {
@@ -14,6 +16,18 @@ int pem_no_password(char *to, int room, int writing, void *asked)
     if (asked)
         *(bool *)asked = true;
     return -1;
+}
+
+bool pem_read_file(const char *path, const char *setting, struct buf *out, struct buf *why)
+{
+    int status = system_read_file(path, PEM_FILE_MAX, out);
+    const char *advice = status == -EACCES  ? "let the user read it that freshet runs as"
+                         : status == -EFBIG ? "a file of PEM has 1 MiB at most"
+                                            : "write there which file it is";
+    if (status < 0)
+        buf_printf(why, "cannot read %s: %s; `%s` names it: %s", path, system_strerror(status), setting,
+                   advice);
+    return status == 0;
 }
 
 BIO *pem_reader(struct str text)

@@ -6,6 +6,8 @@
 
 #include "base/buf.h"
 
+#define PEM_FILE_MAX ((size_t)1 << 20)
+
 struct bio_st;
 struct evp_pkey_st;
 struct x509_st;
@@ -13,6 +15,10 @@ struct asn1_string_st;
 
 /* For OpenSSL's readers, in place of a question for a password. `asked`: a bool that it sets; NULL: none. */
 int pem_no_password(char *to, int room, int writing, void *asked);
+
+/* Reads a file of at most PEM_FILE_MAX bytes. `setting` is what names it. false: it cannot be read, and `why`
+ * gets a sentence without a full stop that names file and setting, and says what to do. Waits for it. */
+bool pem_read_file(const char *path, const char *setting, struct buf *out, struct buf *why);
 
 /* Returns a reader of that text, which must stay. The caller frees it. */
 struct bio_st *pem_reader(struct str text);

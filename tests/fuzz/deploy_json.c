@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct purge_error error = { 0 };
     set_up();
     arena_init(&a, 4096);
-    if (deploy_parse((struct str){ (const char *)data, size }, settings, &a, &plan, &error))
+    if (deploy_parse((struct str){ (const char *)data, size }, settings, &token_rights_all, &a, &plan,
+                     &error))
         check_plan(&plan, &a);
     else
         CHECK((error.status == 400 || error.status == 404 || error.status == 413) && error.text.n > 0);

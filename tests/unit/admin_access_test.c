@@ -215,7 +215,7 @@ static void a_purge_stays_with_the_tokens_sites(void **state)
             if (status != should)
                 fail_msg("%s: %d: %.*s", rows[i].body, status, STR_ARG(world.request.answer.body));
             assert_true(should == 202 || epochs_latest(world.cache->epochs) == before);
-            assert_true(should != 403 || says("is for the site shop"));
+            assert_true(should != 403 || says(k ? "is for the sites shop, blog" : "is for the site shop;"));
             assert_true(k || !strstr(rows[i].body, "none") || !says("blog"));
         }
     }
@@ -266,7 +266,14 @@ static void a_deploy_is_of_the_tokens_sites(void **state)
     assert_int_equal(ask("one", METHOD_POST, "/api/v1/deploy", "{\"site\":\"blog\",\"id\":5}"), 403);
     assert_int_equal(ask("one", METHOD_POST, "/api/v1/deploy", "{\"site\":\"none\"}"), 403);
     assert_int_equal(ask("one", METHOD_POST, "/api/v1/deploy", "{\"site\":\"shop\",\"id\":5}"), 400);
-    assert_int_equal(ask("one", METHOD_POST, "/api/v1/deploy", "{}"), 400);
+    /* What names no site means the token's own. */
+    assert_int_equal(ask("one", METHOD_POST, "/api/v1/deploy", "{\"id\":5}"), 400);
+    assert_true(says("id must be a string"));
+    make("both", TOKEN_SCOPE_ADMIN, "shop", "blog");
+    assert_int_equal(ask("both", METHOD_POST, "/api/v1/deploy", "{\"id\":5}"), 400);
+    assert_true(says("is for several sites; name one of them: shop, blog"));
+    assert_int_equal(ask(TOKEN, METHOD_POST, "/api/v1/deploy", "{}"), 400);
+    assert_true(says("name one with site (freshet deploy: --site)"));
 }
 
 static void tokens_are_for_those_of_all_sites(void **state)

@@ -294,8 +294,10 @@ static void what_cannot_be_found_is_refused(void **state)
     expect_unknown("{\"urls\":[\"http://u:p@one.example/\"]}", 400, "has a user or password");
     expect_unknown("{\"urls\":[\"http://one.example:x/@\"]}", 400, "has no valid host or port");
     expect_unknown("{\"urls\":[\"ftp://one.example/\"]}", 400, "is neither http nor https");
-    expect_unknown("{\"urls\":[\"one.example/a\"]}", 400, "begins with neither http:// nor https://");
-    expect_unknown("{\"urls\":[\"one.example/a?b=c://d\"]}", 400, "begins with neither http:// nor https://");
+    expect_unknown("{\"urls\":[\"one.example/a\"]}", 400,
+                   "begins with neither http:// nor https://, and as a path it begins with /");
+    expect_unknown("{\"urls\":[\"one.example/a?b=c://d\"]}", 400,
+                   "begins with neither http:// nor https://, and as a path it begins with /");
     expect_unknown("{\"urls\":[\"http://one.example/%zz\"]}", 400, "percent-encoding");
     expect_unknown("{\"urls\":[\"http://one.example/?%00\"]}", 400, "urls[0]");
     expect_unknown("{\"urls\":[\"*\"]}", 400, "urls[0]");

@@ -22,6 +22,7 @@ struct world {
     struct clock clock;
     struct log log;
     unsigned warnings, infos;
+    char warned[512]; /* the last warning */
     struct segments *s;
     /* the owner's books, by the number of the sample */
     struct segments_found where[MOST];
@@ -75,6 +76,8 @@ static void on_log(struct log *log, struct str line)
     bool is_info = memmem(line.p, line.n, " info ", 6) != NULL;
     w->infos += is_info;
     w->warnings += !is_info;
+    if (!is_info)
+        snprintf(w->warned, sizeof(w->warned), "%.*s", STR_ARG(line));
 }
 
 static struct segments_options options_of(struct world *w, unsigned segments)
@@ -935,9 +938,12 @@ static void a_disk_that_is_gone_comes_back(void **state)
     static const struct {
         enum disk_kind kind;
         int status;
-    } ways[] = {
-        { DISK_WRITE, -EIO }, { DISK_SYNC, -EIO }, { DISK_ALLOCATE, -ENOSPC }, { DISK_OPEN, -EROFS }
-    };
+        const char *advice; /* in the warning */
+    } ways[] = { { DISK_WRITE, -EIO, "until it works again\n" },
+                 { DISK_SYNC, -EIO, "until it works again\n" },
+                 { DISK_ALLOCATE, -ENOSPC,
+                   "make room there, or give pages less of it with the setting disk" },
+                 { DISK_OPEN, -EROFS, "see that freshet's user may write there" } };
     for (size_t i = 0; i < COUNT_OF(ways); i++) {
         struct world *w = world_new();
         disk_fail(&w->disk, ways[i].kind, 1, UINT64_MAX, ways[i].status);
@@ -952,6 +958,7 @@ static void a_disk_that_is_gone_comes_back(void **state)
         assert_true(segments_work(w->s) != BACKGROUND_IDLE);
         assert_in_range(figures(w).faults, 5, 30);
         assert_int_equal(w->warnings, 1);
+        assert_non_null(strstr(w->warned, ways[i].advice));
         w->disk.fail[ways[i].kind].times = 0;
         add_all(w, n, n + 200);
         pump(w);

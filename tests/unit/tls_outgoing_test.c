@@ -57,8 +57,9 @@ static void what_is_wrong_is_said(void **state)
     char says[64];
     snprintf(says, sizeof(says), "damaged:%u: this certificate is damaged", lines - 3);
     assert_refused((struct outgoing_files){ .ca = put("damaged", buf_str(&damaged)) }, says);
-    assert_refused((struct outgoing_files){ .ca = STR("/nowhere/ca.pem") },
-                   "cannot read /nowhere/ca.pem: no such file or directory");
+    assert_refused(
+        (struct outgoing_files){ .ca = STR("/nowhere/ca.pem") },
+        "cannot read /nowhere/ca.pem: no such file or directory; `origin_ca` names it: write there");
     assert_refused((struct outgoing_files){ .ca = put("empty", STR_NONE) }, "empty: the file is empty");
     assert_refused((struct outgoing_files){ .ca = put("text", STR("hello\n")) },
                    "text:1: no certificate is in it; a PEM file is wanted");
@@ -67,6 +68,8 @@ static void what_is_wrong_is_said(void **state)
     struct str ca = put("ca", buf_str(&m.cert)), key = put("k", buf_str(&m.key));
     assert_refused((struct outgoing_files){ .ca = ca, .cert = put("c", buf_str(&other.cert)), .key = key },
                    "does not match the certificate");
+    assert_refused((struct outgoing_files){ .ca = ca, .cert = ca, .key = STR("/nowhere/k.pem") },
+                   "`origin_key` names it");
     assert_refused((struct outgoing_files){ .ca = ca, .cert = ca, .key = ca }, "no private key is in it");
     assert_refused((struct outgoing_files){ .insecure = true,
                                             .cert = put("old", buf_str(&old.cert)),

@@ -125,7 +125,9 @@ static void files_that_cannot_be_read_are_named(void **state)
     (void)state;
     struct buf why = BUF_INIT;
     assert_null(pair_load("/nowhere/c.pem", "/nowhere/k.pem", now_ms(), &why));
-    assert_true(str_eq(buf_str(&why), STR("cannot read /nowhere/c.pem: no such file or directory")));
+    assert_true(
+        str_eq(buf_str(&why), STR("cannot read /nowhere/c.pem: no such file or directory; `cert` names it: "
+                                  "write there which file it is")));
     buf_fini(&why);
 }
 

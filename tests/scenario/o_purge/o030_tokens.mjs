@@ -106,6 +106,11 @@ await scenario({ yaml, flags, answer: (r) => reply(`page ${++n}`, { 'Cache-Contr
       equal(no.status, 403, no.text);
       check('msg' in JSON.parse(no.text), 'in the form of that API');
     });
+    await cases.check('a deploy without a site is for the token\'s own site', async () => {
+      const deploy = async (name) => (await api(name, 'POST', '/api/v1/deploy', '{"id":5}', {})).text;
+      check(/id must be a string/.test(await deploy('shopboss')), await deploy('shopboss'));
+      check(/there are 2 sites; name one with site \(freshet deploy: --site\)/.test(await deploy('boss')), await deploy('boss'));
+    });
     await cases.check('the verbs say what the server says', async () => {
       const run = (...args) => freshet.run(...args, '--token', secrets.ci);
       const r = run('status');

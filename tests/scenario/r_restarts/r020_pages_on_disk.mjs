@@ -68,6 +68,8 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     const n = asked('/old');
     await again();
     await freshet.advance('10s');
+    const said = (await freshet.verb('explain', 'http://test/old')).stdout; // before it is read
+    check(/answer +disk: not in memory, but on disk/.test(said) && /stored +on disk/.test(said) && !/ why /.test(said), said);
     const r = await ask('/old');
     check(/hit/.test(r.fields['cache-status']) && r.body === 'old', r.fields['cache-status']);
     await freshet.settle();

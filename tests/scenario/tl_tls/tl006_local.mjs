@@ -66,19 +66,22 @@ await scenario({ answer, flags, yaml: yaml('shop.test, "*.shop.test", localhost,
     equal(freshet.log().match(/made an authority/g).length, 1);
   });
   await cases.check('trust changes the stores of the system and of browsers, and takes it back', async () => {
-    for (const folder of ['home/.pki/nssdb', 'home/.mozilla/firefox/x.default', 'system', 'etc', 'bin', 'hooks']) fs.mkdirSync(folder, { recursive: true });
-    for (const store of ['.pki/nssdb', '.mozilla/firefox/x.default']) execFileSync('certutil', ['-N', '--empty-password', '-d', `sql:home/${store}`]);
+    // Where browsers keep theirs: of old, by the XDG base directories, and in a snap and a flatpak.
+    const stores = ['home/.pki/nssdb', 'home/.mozilla/firefox/x.default', 'home/.local/share/pki/nssdb', 'elsewhere/mozilla/firefox/x.default',
+      'home/snap/chromium/current/.local/share/pki/nssdb', 'home/.var/app/org.chromium.Chromium/data/pki/nssdb'];
+    for (const folder of [...stores, 'system', 'etc', 'bin', 'hooks']) fs.mkdirSync(folder, { recursive: true });
+    for (const store of stores) execFileSync('certutil', ['-N', '--empty-password', '-d', `sql:${store}`]);
     fs.writeFileSync('conf', '');
     certificate('already', ['already.test']);
     fs.copyFileSync('already.pem', 'system/already.crt'); // of no others the tool makes no bundle
     const real = execFileSync('sh', ['-c', 'PATH=$PATH:/usr/sbin command -v update-ca-certificates'], { encoding: 'utf8' }).trim();
     fs.writeFileSync('bin/update-ca-certificates', `#!/bin/sh\nexec ${real} --localcertsdir ${path.resolve('system')} --etccertsdir ${path.resolve('etc')}` +
       ` --certsconf ${path.resolve('conf')} --hooksdir ${path.resolve('hooks')} "$@"\n`, { mode: 0o755 });
-    const env = { HOME: path.resolve('home'), FRESHET_TEST_TRUST: path.resolve('system'), PATH: `${path.resolve('bin')}:${process.env.PATH}` };
+    const env = { HOME: path.resolve('home'), XDG_DATA_HOME: '', XDG_CONFIG_HOME: path.resolve('elsewhere'), FRESHET_TEST_TRUST: path.resolve('system'), PATH: `${path.resolve('bin')}:${process.env.PATH}` };
     const before = { ...process.env };
     Object.assign(process.env, env);
     try {
-      const is = () => ['.pki/nssdb', '.mozilla/firefox/x.default'].map((s) => execFileSync('certutil', ['-L', '-d', `sql:home/${s}`], { encoding: 'utf8' }))
+      const is = () => stores.map((s) => execFileSync('certutil', ['-L', '-d', `sql:${s}`], { encoding: 'utf8' }))
         .filter((text) => /freshet local authority [0-9a-f]{16} +C,,/.test(text)).length;
       const bundle = () => fs.readFileSync('etc/ca-certificates.crt', 'utf8');
       for (let i = 0; i < 2; i++) {
@@ -86,7 +89,7 @@ await scenario({ answer, flags, yaml: yaml('shop.test, "*.shop.test", localhost,
         equal(r.status, 0, r.stdout + r.stderr);
         check(/^system: believes it/m.test(r.stdout), r.stdout);
         check((i ? /nssdb: believes it already/ : /nssdb: believes it; restart the browser/).test(r.stdout), r.stdout);
-        equal(is(), 2);
+        equal(is(), stores.length);
         check(bundle().includes(first.trim()), 'the bundle');
       }
       for (let i = 0; i < 2; i++) {
@@ -96,9 +99,9 @@ await scenario({ answer, flags, yaml: yaml('shop.test, "*.shop.test", localhost,
         equal(is(), 0);
         check(!bundle().includes(first.trim()), 'the bundle');
       }
-      const none = freshet.run('trust', '--state', path.resolve('elsewhere'));
+      const none = freshet.run('trust', '--state', path.resolve('nowhere'));
       equal(none.status, 1);
-      check(/there is no local authority in "\S*elsewhere": freshet makes one when it starts with --https/.test(none.stderr), none.stderr);
+      check(/there is no local authority in "\S*nowhere": freshet makes one when it starts with --https/.test(none.stderr), none.stderr);
     } finally {
       for (const name of Object.keys(env)) process.env[name] = before[name] ?? '';
       delete process.env.FRESHET_TEST_TRUST;

@@ -26,6 +26,9 @@ await scenario({ answer: app('one'), flags: ['--access-log', 'access.log'] }, as
     const p = await freshet.verb('deploy', '--id', 'v2', '--origin', 'http://127.0.0.1:1', '--wait', '0s');
     equal(p.status, 1);
     check(/127\.0\.0\.1:1 did not answer \/: the origin does not accept connections; nothing has changed/.test(p.stderr), p.stderr);
+    const no_path = await freshet.verb('deploy', '--id', 'v2', '--check', 'down');
+    equal(no_path.status, 2);
+    check(/check: "down" begins with neither .* as a path it begins with \/; write \/books\/1/.test(no_path.stderr), no_path.stderr);
     check((await status('/a')).startsWith('one /a: freshet; hit'), 'as before');
     equal((await site()).deploy.id, null);
   });

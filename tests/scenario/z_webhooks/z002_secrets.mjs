@@ -42,6 +42,12 @@ await scenario({ answer: () => reply('x'), yaml }, async ({ ask, cases, freshet 
     freshet.signal('HUP');
     await soon(() => /hook\.secret\): is empty/.test(freshet.log()));
   });
+  await cases.check('a variable that is not there is named, with its field and what to do', () => {
+    fs.writeFileSync('absent.yaml', 'origin: http://127.0.0.1:9\nwebhooks:\n  - {path: /h, secret_env: FRESHET_TEST_NOBODY, tags: [a]}\n');
+    const r = freshet.run('check', 'absent.yaml', '--listen', `unix:${process.cwd()}/free`, '--admin', '', '--state', 'other');
+    equal(r.status, 1);
+    check(/absent.yaml: webhook \/h of default: its secret \(secret_env FRESHET_TEST_NOBODY\): the environment of freshet has no such variable; set it/.test(r.stderr), r.stderr);
+  });
   await cases.check('nothing repeats a secret', async () => {
     const all = freshet.log() + (await freshet.api('GET', '/api/v1/status')).text;
     check(!/(first|second|environment)-secret/.test(all), all.slice(-400));
