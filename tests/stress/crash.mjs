@@ -139,9 +139,11 @@ try {
     f.agent?.destroy();
     f.agent = undefined;
     while (chance(0.2)) { // killed amid its start, and while it looks for what is on disk
-      const serves = restart().catch((e) => check(/ended at once, status SIGKILL/.test(e.message), 'it starts, but for being killed', e.message));
+      let killed = false;
+      const serves = restart().catch((e) => check(killed, 'it starts, but for being killed', e.message));
       if (chance(0.5)) await serves;
       await pause(below(100));
+      killed = true;
       f.child.kill('SIGKILL');
       await within('the end', f.over);
       await serves;

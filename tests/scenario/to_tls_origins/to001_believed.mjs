@@ -1,5 +1,6 @@
 // An https:// origin is believed when its certificate is good: of an authority that freshet trusts, for the name that it is called by, in its time. Else no
 // request is sent to it, its visitors get a 502, and the log, status and explain say what is wrong, for people.
+// scenarios T5
 import fs from 'node:fs';
 import { createServer } from 'node:http';
 import net from 'node:net';
