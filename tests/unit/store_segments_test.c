@@ -766,7 +766,7 @@ static void a_power_cut_loses_what_was_not_synced(void **state)
     }
     segments_close(&w->s);
     unsigned readable = 0, cuts = 0;
-    for (size_t n = 1; n <= w->disk.ops_n; n += cuts % 3 ? 0 : CUTS_EACH) {
+    for (size_t n = 1; n <= w->disk.ops_n; n += cuts % 3 ? 0 : 4 * CUTS_EACH - 3) {
         struct world *v = world_new();
         disk_cut(&w->disk, n, cuts++ % 3 ? &dice : NULL, &v->disk); /* three of each */
         open_log(v, 3);
