@@ -145,6 +145,7 @@ if is_wanted conformance; then
     part conformance node tests/conformance/run.mjs
     part conformance-tls node tests/conformance/run.mjs --https --profile rfc9111
     part conformance-h2 node tests/conformance/run.mjs --http2
+    part conformance-h2-origin node tests/conformance/run.mjs --origin-http2 --profile rfc9111
     part conformance-asan node tests/conformance/run.mjs --freshet build-dev/src/freshet
 fi
 is_wanted e2e && part e2e env FRESHET="$PWD/build-dev/src/freshet" bash tests/e2e/run.sh

@@ -93,13 +93,22 @@ static int64_t mark_left_ms(const struct mark *m, int64_t now_ms)
 }
 
 /* Is it not for requests that come now, though its body is still on its way? It was purged; or the body takes
- * longer than the answer may be kept. */
+ * longer than the answer may be kept; or each use is to be asked for. */
 static bool is_over(struct object *o, const struct look *l)
 {
     if (index_is_outdated(o, l))
         return true;
     struct object_life life = object_life(o, l->now.mono_ms, -1);
-    return o->stored && policy_has_expired(&life.fresh, life.age);
+    return o->stored && policy_is_over(&life.fresh, life.age);
+}
+
+/* The same for this request: what has a head is a stored response for who comes later. */
+static bool is_over_for(struct object *o, const struct look *l)
+{
+    if (is_over(o, l))
+        return true;
+    struct object_life life = object_life(o, l->now.mono_ms, -1);
+    return policy_reuse(&life.fresh, life.age, false, l->request) == REUSE_REVALIDATE;
 }
 
 /* May a request wait for this object? Not when the object was over before the request arrived. */
@@ -109,7 +118,7 @@ static bool is_joinable(struct object *o, const struct look *l)
         return false;
     if (object_state(o) == OBJECT_NEW)
         return !l->authorization;
-    return o->stored && !is_over(o, l);
+    return o->stored && !is_over_for(o, l);
 }
 
 /*

@@ -574,9 +574,9 @@ static bool is_in_window(const struct freshness *f, struct age age)
     return age.stale_ms <= f->stale_while_ms && !f->foreground && f->stale_while_ms > 0;
 }
 
-bool policy_has_expired(const struct freshness *f, struct age age)
+bool policy_is_over(const struct freshness *f, struct age age)
 {
-    return age.stale_ms >= 0 && (f->never_stale || !is_in_window(f, age));
+    return f->always_revalidate || (age.stale_ms >= 0 && (f->never_stale || !is_in_window(f, age)));
 }
 
 enum reuse policy_reuse(const struct freshness *f, struct age age, bool invalidated,

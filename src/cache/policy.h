@@ -115,8 +115,9 @@ void policy_request_directives(const struct site_settings *site, const struct fi
  * unsafe request has invalidated the response. */
 enum reuse policy_reuse(const struct freshness *f, struct age age, bool invalidated,
                         const struct directives *request);
-/* Is a response of that age beyond its lifetime and its window of stale-while-revalidate? */
-bool policy_has_expired(const struct freshness *f, struct age age);
+/* Is a response of that age of no use without its origin, whatever a request says: beyond its lifetime and
+ * its window of stale-while-revalidate, or no-cache? */
+bool policy_is_over(const struct freshness *f, struct age age);
 
 /* May a stored response of that age be served although the origin failed (RFC 5861 §4; CACHING.md 3.5)? */
 bool policy_stale_on_error(const struct freshness *f, struct age age, bool invalidated,

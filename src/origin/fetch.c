@@ -780,7 +780,7 @@ static bool was_left_alone(const struct fetch *f)
     const struct upload *u = f->plan.upload;
     if (!f->connection->unprocessed && !f->connection->wants_http1)
         return false;
-    return may_be_sent_twice(f) || !f->has_upload || (u && u->received == u->n);
+    return may_be_sent_twice(f) || !f->has_upload || (u && upload_may_rewind(u));
 }
 
 /* The connection ended or broke. The origin closed a reused one that dies without a byte while it was idle:
@@ -807,6 +807,8 @@ static void connection_lost(struct fetch *f, int status)
     f->wants_http1 |= f->connection->wants_http1;
     count(f->f->counters, COUNTER_FETCH_RETRIES);
     fetch_drop_connection(f);
+    if (f->plan.upload)
+        upload_rewind(f->plan.upload);
     leave_drained(f);
     fetch_ask(f);
 }

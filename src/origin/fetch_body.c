@@ -147,6 +147,18 @@ static bool add_content(struct fetch *f, struct str data)
         }
 }
 
+/* By HTTP/2 a message ends by itself, perhaps later than its last byte (RFC 9113 §8.1). That byte is kept
+ * back until then: who has a page that is stored finds it when he asks again. Returns what is not kept. */
+static struct str keep_last(struct fetch *f, struct str data)
+{
+    bool has_end = f->connection->lane && f->framing.kind == FRAMING_LENGTH && data.n == f->left;
+    if (!has_end || !f->store || f->decode)
+        return data;
+    f->keeps_last = true;
+    f->last = data.p[data.n - 1];
+    return str_first(data, data.n - 1);
+}
+
 void fetch_no_more(struct fetch *f)
 {
     f->step = FETCH_BODY;
@@ -158,6 +170,8 @@ void fetch_no_more(struct fetch *f)
 
 void fetch_body_ended(struct fetch *f)
 {
+    if (f->keeps_last && !append(f, (struct str){ &f->last, 1 }))
+        return;
     if (f->decode && !decode_is_whole(f->decode))
         fetch_fail_malformed(f, HTTP_ERROR_CODING_DAMAGED);
     else
@@ -259,9 +273,11 @@ void fetch_on_data(struct connection *c, size_t n)
         if (add_content(f, (struct str){ f->f->scratch, n }))
             took(f, n);
     } else if (!is_full(f)) {
-        body_commit(f->body, n);
+        size_t room;
+        const char *p = body_room(f->body, &room);
+        body_commit(f->body, keep_last(f, (struct str){ p, n }).n);
         took(f, n);
-    } else if (append(f, (struct str){ f->f->scratch, n })) {
+    } else if (append(f, keep_last(f, (struct str){ f->f->scratch, n }))) {
         took(f, n);
     }
     if (f->step == FETCH_BODY && !f->store)
@@ -286,7 +302,7 @@ static void take_rest(struct fetch *f, size_t head_bytes)
     } else {
         struct str mine = f->framing.kind == FRAMING_LENGTH ? str_first(rest, f->left) : rest;
         fetch_note_surplus(f, rest.n - mine.n);
-        if (add_content(f, mine))
+        if (add_content(f, keep_last(f, mine)))
             took(f, mine.n);
     }
     if (f->step == FETCH_BODY && !f->store)

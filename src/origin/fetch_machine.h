@@ -84,7 +84,9 @@ struct fetch {
     int64_t sent_ms;       /* monotonic: when it got the connection */
     struct framing framing;
     struct chunked chunked;
-    uint64_t left;         /* bytes to come of a body with a length */
+    uint64_t left;   /* bytes to come of a body with a length */
+    bool keeps_last; /* its last byte has come, and is kept here: fetch_body_ended */
+    char last;
     struct body *body;     /* of the object, with a reference; NULL: the answer has none */
     struct decode *decode; /* undoes the coding that the body comes in; NULL: none */
     struct body *own;      /* what it was given, kept as that coding; NULL: not wanted, or no room */

@@ -279,6 +279,8 @@ void fetch_on_written(struct connection *c, int status)
 {
     struct fetch *f = c->ctx;
     CHECK(f->tag == FETCH_TAG && f->connection == c);
+    if (status < 0 && c->unprocessed)
+        return; /* `ended` follows, and the request is sent again, its body as well */
     if (status < 0) {
         cannot_send(f);
         return;

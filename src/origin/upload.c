@@ -43,6 +43,7 @@ void upload_resize(struct upload *u, size_t bytes)
 {
     if (u->state != UPLOAD_OPEN || u->n > 0 || u->cap == bytes)
         return;
+    u->shrunk = u->received > 0;
     mem_free(u->ring);
     u->ring = NULL;
     u->cap = bytes;
@@ -115,6 +116,18 @@ void upload_taken(struct upload *u, size_t bytes)
     u->head = (u->head + bytes) % u->cap;
     u->n -= bytes;
     tell_of_room(u);
+}
+
+bool upload_may_rewind(const struct upload *u)
+{
+    return !u->shrunk && u->received <= u->cap;
+}
+
+void upload_rewind(struct upload *u)
+{
+    CHECK(upload_may_rewind(u));
+    u->head = 0;
+    u->n = (size_t)u->received;
 }
 
 void upload_leave(struct upload *u)

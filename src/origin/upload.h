@@ -2,7 +2,8 @@
  * An upload: the body of a request on its way to the origin, in a bounded ring. Beside the object, it is the
  * only meeting point of a request and its (private) fetch. Both run on the same worker. The request puts
  * bytes in as the client sends them, and stops reading when the ring is full. The fetch takes bytes out as
- * the origin accepts them, and tells when there is room again.
+ * the origin accepts them, and tells when there is room again. What was taken stays until other bytes need
+ * its place, so a short body can be sent once more.
  */
 #ifndef ORIGIN_UPLOAD_H
 #define ORIGIN_UPLOAD_H
@@ -29,6 +30,7 @@ struct upload {
     size_t cap;        /* of the ring */
     size_t head, n;    /* where its first byte stands, and how many there are */
     uint64_t received; /* bytes that were put into it, ever */
+    bool shrunk;       /* memory with bytes that the origin had was given back */
     /* For the fetch, which sets it: bytes, the end or a failure came. Called inside upload_put and
      * upload_end. NULL: nobody takes them. */
     void (*ready)(struct upload *u);
@@ -81,6 +83,10 @@ unsigned upload_lease(const struct upload *u, struct iovec iov[2], size_t *bytes
 /* Frees the first `bytes` bytes in the ring, which the origin has. Calls `room` if the request waits for
  * it. */
 void upload_taken(struct upload *u, size_t bytes);
+/* Are all bytes that ever came still there, those that were taken among them? So it is while they fit into
+ * the ring. Then upload_rewind makes it as if none had been taken, for another origin or connection. */
+bool upload_may_rewind(const struct upload *u);
+void upload_rewind(struct upload *u);
 /* Ends the fetch's side: from now on nobody takes bytes, and `ready` is not called. Calls `room` if the
  * request waits for it. */
 void upload_leave(struct upload *u);

@@ -7,7 +7,7 @@
 //   --id       one test, with the traffic at the client and at the origin; the tests that it stands on are not run
 //   --https    the client speaks TLS, by a certificate of freshet's local authority
 //   --http2    the same, and HTTP/2
-//   --origin-http2  the origin speaks HTTP/2; no part of `make test`: some tests of a run go otherwise now and then, each alone is as expected
+//   --origin-http2  the origin speaks HTTP/2
 //   --verbose  a line for every test, the "check" kind too, which is only for information
 //   --freshet  the program; else the variable FRESHET, else build/freshet
 // Exit code: 0, 1 (something is not as expected), 2 (wrong usage).

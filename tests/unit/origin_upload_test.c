@@ -213,6 +213,80 @@ static void goes_on_from_its_beginning(void **state)
     assert_int_equal(upload.received, 6);
 }
 
+/* What was taken comes again, as long as nothing stands in its place. */
+static void a_short_one_begins_again(void **state)
+{
+    (void)state;
+    static char data[UPLOAD_RING_BYTES];
+    struct iovec iov[2];
+    size_t bytes;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = byte_at(i);
+    begin(FRAMING_CHUNKED, 0);
+    assert_true(upload_may_rewind(&upload)); /* nothing has come */
+    upload_rewind(&upload);
+    upload_put(&upload, (struct str){ data, 60000 });
+    upload_taken(&upload, 59999);
+    upload_put(&upload, (struct str){ data + 60000, UPLOAD_RING_BYTES - 60000 });
+    upload_taken(&upload, 100);
+    upload_end(&upload, UPLOAD_ENDED);
+    for (int again = 0; again < 2; again++) {
+        assert_true(upload_may_rewind(&upload));
+        upload_rewind(&upload);
+        assert_int_equal(upload_lease(&upload, iov, &bytes), 1);
+        assert_int_equal(bytes, UPLOAD_RING_BYTES);
+        assert_memory_equal(iov[0].iov_base, data, bytes);
+        upload_taken(&upload, bytes);
+    }
+}
+
+static void a_long_one_does_not(void **state)
+{
+    (void)state;
+    static char data[UPLOAD_RING_BYTES];
+    begin(FRAMING_CHUNKED, 0);
+    upload_put(&upload, (struct str){ data, sizeof(data) });
+    upload_taken(&upload, 1);
+    assert_true(upload_may_rewind(&upload));
+    upload_put(&upload, (struct str){ data, 1 });
+    assert_false(upload_may_rewind(&upload));
+}
+
+static void one_whose_ring_was_given_back_does_not(void **state)
+{
+    (void)state;
+    begin(FRAMING_CHUNKED, 0);
+    upload_resize(&upload, UPLOAD_SMALL_BYTES);
+    assert_true(upload_may_rewind(&upload)); /* it was empty */
+    upload_put(&upload, STR("abc"));
+    upload_taken(&upload, 3);
+    upload_resize(&upload, UPLOAD_RING_BYTES);
+    assert_false(upload_may_rewind(&upload));
+    upload_put(&upload, STR("def"));
+    assert_false(upload_may_rewind(&upload));
+    upload_resize(&upload, UPLOAD_SMALL_BYTES); /* nothing happens: it is not empty */
+    upload_taken(&upload, 3);
+    assert_false(upload_may_rewind(&upload));
+}
+
+/* One that came whole is as long as its memory. */
+static void a_collected_one_begins_again(void **state)
+{
+    (void)state;
+    struct buf whole = BUF_INIT;
+    struct iovec iov[2];
+    size_t bytes;
+    begin(FRAMING_LENGTH, 5);
+    buf_add(&whole, STR("whole"));
+    upload_take_whole(&upload, &whole);
+    upload_taken(&upload, 5);
+    assert_true(upload_may_rewind(&upload));
+    upload_rewind(&upload);
+    assert_int_equal(upload_lease(&upload, iov, &bytes), 1);
+    assert_int_equal(bytes, 5);
+    assert_memory_equal(iov[0].iov_base, "whole", 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +297,10 @@ int main(void)
         cmocka_unit_test_teardown(tells_of_its_end_once, end),
         cmocka_unit_test_teardown(a_fetch_that_leaves_tells_it, end),
         cmocka_unit_test_teardown(goes_on_from_its_beginning, end),
+        cmocka_unit_test_teardown(a_short_one_begins_again, end),
+        cmocka_unit_test_teardown(a_long_one_does_not, end),
+        cmocka_unit_test_teardown(one_whose_ring_was_given_back_does_not, end),
+        cmocka_unit_test_teardown(a_collected_one_begins_again, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,7 +67,11 @@ await scenario({ answer, flags: ['--object-bytes', '1M', '--window-bytes', '256K
     await freshet.advance('6m');
     await held();
     equal((await freshet.gauges()).requests, 1, 'it is there');
-    await freshet.advance('11m');
+    // What still went into its socket after the latest look counts as taken: then it has as long again.
+    for (let i = 0; i < 3 && (await freshet.gauges()).requests_open; i++) {
+      await freshet.advance('11m');
+      await held();
+    }
     await freshet.until('requests_open', '==', 0);
     alone.close();
   });

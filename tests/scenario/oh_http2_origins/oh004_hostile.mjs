@@ -1,10 +1,12 @@
 // What an origin may say by HTTP/2 that breaks its rules, or costs more than it should: the answer is cut and never stored as whole, a flood ends the
 // connection, what the origin says it has not done is asked again, and other requests go on.
 // scenarios F16; hostile h2-09, h2-10, h2-11, h2-12, h2-14
+import { createHash } from 'node:crypto';
 import net from 'node:net';
 import { answer_data as data, answer_head as head, block, client_frames, frame, number, ping, reset, settings, type, unblock, window_update } from '../h2.mjs';
 import { check, equal, request, scenario, soon } from '../lib.mjs';
 
+const hash = (text) => `${text.length} ${createHash('sha256').update(text).digest('hex')}`;
 const stored = [['cache-control', 'max-age=600']];
 const goaway = (last, code = 0) => frame(type.GOAWAY, 0, 0, Buffer.from([0, 0, 0, last, 0, 0, 0, code]));
 const good = (id, text = 'good', fields = []) => [head(id, [...fields, ['content-length', String(text.length)]]), data(id, text)];
@@ -65,7 +67,7 @@ const fatal = {
 let connections = 0, refused = 0, left = 0, posts = 0;
 const live = new Set();
 const server = net.createServer({ noDelay: true }, (s) => {
-  const me = { n: ++connections };
+  const me = { n: ++connections }, uploads = new Map();
   live.add(s);
   s.on('error', () => {});
   s.on('close', () => live.delete(s));
@@ -74,15 +76,24 @@ const server = net.createServer({ noDelay: true }, (s) => {
   client_frames(s, (kind, flags, id, payload) => {
     if (kind === type.SETTINGS && !(flags & 1)) send(settings({}, 1));
     if (kind === type.PING && !(flags & 1)) send(ping(true));
+    const u = uploads.get(id);
+    if (kind === type.DATA && u) {
+      u.text += payload.toString('latin1');
+      if (u.text.length >= u.refused_at) return uploads.delete(id), send(reset(id, 7)); // what still comes of it is dropped
+      if (payload.length) send([window_update(0, payload.length), window_update(id, payload.length)]);
+      if (flags & 1) send(good(id, hash(u.text)));
+    }
     if (kind !== type.HEADERS) return;
     const fields = Object.fromEntries(unblock(payload)), name = fields[':path'].split('?')[0].slice(1);
     seen.push({ id, name, method: fields[':method'], connection: me.n });
     if (name in attacks) send(attacks[name](id));
     else if (name in fatal) send(fatal[name](id));
     else if (name === 'refused') send(refused++ === 0 ? reset(id, 7) : good(id));
+    else if (name === 'refused-at') uploads.set(id, { text: '', refused_at: refused++ === 0 ? +fields[':path'].split('?')[1] : Infinity });
+    else if (name === 'left-upload') left++ === 0 ? send(goaway(id - 2)) : uploads.set(id, { text: '', refused_at: Infinity });
+    else if (name === 'http11') send(reset(id, 13));
     else if (name === 'left') send(left++ === 0 ? goaway(id - 2) : good(id));
     else if (name === 'never') send(reset(id, 7));
-    else if (name === 'http11') send(reset(id, 13));
     else if (name === 'flood') send([head(id, [['cache-control', 'no-store']]), many(200, () => data(id, 'x'.repeat(16384), false))]);
     else if (name === 'post') send(posts++ === 0 ? reset(id, 2) : good(id));
     else send(good(id, `page ${name}`, name === 'page' ? [['cache-control', 'no-store']] : stored));
@@ -140,9 +151,19 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     equal((await ask('/refused', { 'Content-Length': 0 }, { method: 'POST' })).status, 200);
     equal(refused, 2);
   });
+  // The ring that an upload goes through still has the bytes of a short one.
+  for (const [name, at, size] of [['of one byte', 1, 1], ['that has come in part', 20_000, 40_000], ['that fills the ring', 65_536, 65_536]])
+    await cases.check(`also a POST with a body ${name}`, async () => {
+      refused = 0;
+      const body = 'abcdefgh'.repeat(size / 8 + 1).slice(0, size);
+      const r = await ask(`/refused-at?${at}`, {}, { method: 'POST', body });
+      equal(r.status, 200);
+      equal(r.body, hash(body), 'what the origin got');
+      equal(refused, 2);
+    });
   await cases.check('but not when its body has gone', async () => {
     refused = 0;
-    equal((await ask('/refused', {}, { method: 'POST', body: 'x' })).status, 502);
+    equal((await ask('/refused-at?90000', {}, { method: 'POST', body: 'x'.repeat(100_000) })).status, 502);
     equal(refused, 1);
   });
   await cases.check('more than a window permits, for a visitor who reads nothing: that one is cut', async () => {
@@ -156,6 +177,11 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
   });
   await cases.check('what a GOAWAY leaves behind is asked again', async () => {
     equal((await ask('/left')).body, 'good');
+    equal(left, 2);
+  });
+  await cases.check('a POST with a body too', async () => {
+    left = 0;
+    equal((await ask('/left-upload', {}, { method: 'POST', body: 'some text' })).body, hash('some text'));
     equal(left, 2);
   });
   await cases.check('a POST that reached the origin is not', async () => {

@@ -38,6 +38,25 @@ await scenario({ yaml }, async ({ ask, cases, connect, freshet }) => {
     await x.when(text, () => x.text.includes(text));
     return x;
   };
+  for (const [name, pieces] of [['of its own', ['page']], ['behind several', ['p', 'a', 'ge']]])
+    await cases.check(`the end of the stream comes later than the last byte (DATA ${name}): who has the page finds it stored`, async () => {
+      await afresh();
+      a.answer = hold;
+      const target = `/late-end/${pieces.length}`, x = connect();
+      await x.send(request(target));
+      await soon(() => held.length === 1);
+      const { on, id } = held[0];
+      on.send([head(id, [['cache-control', 'no-cache, max-age=60'], ['etag', '"a"'], ['content-length', '4']]), ...pieces.map((p) => data(id, p, false))]);
+      await x.when('all but the last byte', () => x.text.endsWith('\r\n\r\npag'));
+      on.send([data(id, '', true)]);
+      equal((await x.answers())[0].body, 'page');
+      x.close();
+      const asked = ask(target);
+      await soon(() => held.length === 2);
+      equal(held[1].fields['if-none-match'], '"a"', 'what the origin is asked');
+      held[1].on.send([head(held[1].id, [['etag', '"a"']], true, '304')]);
+      equal((await asked).body, 'page');
+    });
   const connections = (origin) => new Set(origin.seen.map((r) => r.on.n)).size;
   for (const body of ['{"site_slug":"one","cache_tags":["t"]}', '{"site_slug":"one"}', '{"urls":["http://test/page"]}'])
     await cases.check(`a purge while a page comes, and one when it is stored: ${body}`, async () => {
