@@ -61,7 +61,7 @@ static const char *advice(const json_t *problem, const char *challenge)
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (problem_is(problem, all[i].name))
-            return all[i].text ? all[i].text : reach_advice(challenge);
+            return all[i].text ? all[i].text : *challenge ? reach_advice(challenge) : NULL;
     return NULL;
 }
 

@@ -11,8 +11,8 @@
 /* Is it this error? `name`: what stands behind urn:ietf:params:acme:error: */
 bool problem_is(const json_t *problem, const char *name);
 /* Appends a sentence without a full stop: what the CA says, and what helps. `challenge`: the way in which
- * names are shown to be ours ("http-01"). Cuts what is longer than a line. NULL is allowed: the answer had no
- * JSON. */
+ * names are shown to be ours ("http-01"); "": it is not about that. Cuts what is longer than a line. NULL is
+ * allowed: the answer had no JSON. */
 void problem_say(const json_t *problem, int status, const char *challenge, struct buf *out);
 
 #endif

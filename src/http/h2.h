@@ -21,8 +21,9 @@ struct h2_stream; /* a request and its answer */
 
 /* What one client may have and do. Rates stand in tbl/h2_glitches.h. */
 struct h2_limits {
-    unsigned streams;           /* open at once (SETTINGS_MAX_CONCURRENT_STREAMS), at most H2_STREAMS_MOST */
-    uint32_t stream_window;     /* bytes of a request's body that wait for h2_consumed: 1 to H2_WINDOW_MOST */
+    unsigned streams;       /* open at once (SETTINGS_MAX_CONCURRENT_STREAMS), at most H2_STREAMS_MOST */
+    uint32_t stream_window; /* bytes of a request's body that wait for h2_consumed: 1 to H2_WINDOW_MOST. Until
+                                 * the client has acknowledged our SETTINGS, 65535 may */
     uint32_t connection_window; /* the same for all streams together; at least 65535 */
     size_t block_bytes;         /* a header block, compressed; 0 is none */
     unsigned block_frames;      /* CONTINUATION frames of a header block */

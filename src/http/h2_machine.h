@@ -29,7 +29,7 @@ struct h2_stream {
     bool is_head;        /* of a client: the request is a HEAD */
     bool wants;          /* to send */
     int32_t send_window; /* below 0 after a change of SETTINGS_INITIAL_WINDOW_SIZE */
-    int32_t recv_window;
+    int32_t recv_window; /* below 0 when more came before the client knew of it: first_window_more */
     uint32_t unconsumed; /* bytes taken from both receive windows and not given back */
     uint32_t credit;     /* bytes that go back into recv_window with the next WINDOW_UPDATE */
     int64_t length;      /* of the request's body; -1: not said */
@@ -93,7 +93,8 @@ struct h2 {
     unsigned block_frames;
     int64_t recv_window;
     uint32_t credit;
-    bool drain_ping; /* a PING of h2_drain is on its way */
+    bool knows_settings; /* the peer has acknowledged ours */
+    bool drain_ping;     /* a PING of h2_drain is on its way */
 
     /* ---- the client's settings ---- */
     uint32_t initial_window;

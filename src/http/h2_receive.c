@@ -70,6 +70,14 @@ static void drop(struct h2 *c, struct h2_stream *s, uint32_t bytes)
         h2_credit(c, bytes);
 }
 
+/* So much more than our window may come of a stream until the client knows of that: it has the first one, and
+ * what it sends meanwhile counts in ours afterwards (§6.9.2, §6.9.3). */
+static int64_t first_window_more(const struct h2 *c)
+{
+    int64_t more = (int64_t)H2_WINDOW_FIRST - c->limits->stream_window;
+    return c->is_client || c->knows_settings || more < 0 ? 0 : more;
+}
+
 static enum h2_event_kind data_begins(struct h2 *c, struct h2_event *e)
 {
     const struct h2_frame *f = &c->reader.frame;
@@ -90,7 +98,7 @@ static enum h2_event_kind data_begins(struct h2 *c, struct h2_event *e)
     s->unconsumed += f->bytes;
     if (s->remote_ended)
         return stream_error(c, s, H2_STREAM_CLOSED, "DATA behind the end of the stream", e);
-    if ((int64_t)f->bytes > s->recv_window)
+    if ((int64_t)f->bytes > s->recv_window + first_window_more(c))
         return stream_error(c, s, H2_FLOW_CONTROL_ERROR, "more DATA than the stream's window", e);
     if (c->is_client && !s->answered)
         return stream_error(c, s, H2_PROTOCOL_ERROR, "DATA in front of the head", e);
@@ -375,8 +383,10 @@ static enum h2_event_kind settings_end(struct h2 *c)
 {
     if (!h2_count(c, H2_GLITCH_SETTINGS))
         return H2_FAILED;
-    if (c->reader.frame.flags & H2_ACK)
+    if (c->reader.frame.flags & H2_ACK) {
+        c->knows_settings = true;
         return H2_MORE;
+    }
     c->has_settings = true;
     if (move_windows(c) == H2_FAILED)
         return H2_FAILED;

@@ -15,10 +15,10 @@ export function server_certificate() {
   return path.resolve('ca-server.pem');
 }
 
-// A port that leads to a Unix socket of freshet's, for as long as the test runs. `open` false: who comes is hung up on. `held`: a promise that who comes waits
-// for.
+// A port that leads to a Unix socket of freshet's, for as long as the test runs, or to another in `to`. `open` false: who comes is hung up on. `held`: a promise
+// that who comes waits for.
 export function door(socket) {
-  const self = { open: true, visitors: 0 };
+  const self = { open: true, visitors: 0, to: socket };
   const server = net.createServer(async (s) => {
     self.visitors++;
     s.on('error', () => {});
@@ -27,7 +27,7 @@ export function door(socket) {
       s.destroy();
       return;
     }
-    const to = net.connect(socket);
+    const to = net.connect(self.to);
     to.on('error', () => s.destroy());
     s.pipe(to).pipe(s);
   });

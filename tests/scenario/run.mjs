@@ -1,6 +1,6 @@
 // Runs scenarios, two at a time. Usage: node tests/scenario/run.mjs [--build FOLDER] [--keep] [PATTERN]...
 // FRESHET_IO=epoll in the environment: sockets without io_uring. FRESHET_FRONT=tls, FRESHET_FRONT=h2: clients by TLS, by HTTP/2 (relay.mjs): those
-// in varnishtest's language, but for one whose head says `# http/1.1 in clear: WHY`.
+// in varnishtest's language, but for one whose head says `# http/1.1 in clear: WHY`, and programs whose head says `// also over tls, h2` (or one).
 // A pattern is how a folder's or a file's name begins (b, b_stale, b001). Failing ones show the end of their log and of freshet's.
 // Last line: N passed, N failed, N skipped.
 import { execFileSync, spawn } from 'node:child_process';
@@ -30,10 +30,17 @@ if (!fs.existsSync(binary)) {
   process.exit(1);
 }
 
+// What a page means does not depend on how bytes come, so a file of varnishtest goes over each front, unless it says why not. A program goes over
+// those that it names: most are about connections in clear.
+function goes_over(front, f) {
+  const text = fs.readFileSync(path.join(here, f), 'utf8');
+  return f.endsWith('.vtc') ? !/^# http\/1\.1 in clear: /m.test(text) : new RegExp(`^// also over (.*, )?${front}(,|$)`, 'm').test(text);
+}
+
 const scenarios = fs.readdirSync(here, { withFileTypes: true }).filter((d) => d.isDirectory())
   .flatMap((d) => fs.readdirSync(path.join(here, d.name)).map((f) => `${d.name}/${f}`))
   .filter((f) => /\.(vtc|mjs)$/.test(f)).sort()
-  .filter((f) => !process.env.FRESHET_FRONT || (f.endsWith('.vtc') && !/^# http\/1\.1 in clear: /m.test(fs.readFileSync(path.join(here, f), 'utf8'))))
+  .filter((f) => !process.env.FRESHET_FRONT || goes_over(process.env.FRESHET_FRONT, f))
   .filter((f) => patterns.length === 0 || patterns.some((p) => f.startsWith(p) || path.basename(f).startsWith(p)));
 // Node programs take longest: first, so that the others fill up beside them.
 scenarios.sort((a, b) => b.endsWith('.mjs') - a.endsWith('.mjs'));

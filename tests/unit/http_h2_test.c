@@ -268,6 +268,47 @@ static void a_window_opens_when_bytes_are_consumed(void **state)
     assert_int_equal(h2_streams(c), 0);
 }
 
+/* Until it has our SETTINGS a client may use the first window (RFC 9113 §6.9.2, §6.9.3); what has come then
+ * counts in the smaller one, which is negative for a while. */
+static void a_smaller_window_holds_once_it_is_known(void **state)
+{
+    (void)state;
+    static char body[16384];
+    struct h2_event e;
+    limits.stream_window = 1000;
+    restart();
+    request(1, false, STR_NONE);
+    struct h2_stream *other = request(3, false, STR_NONE);
+    for (int i = 0; i < 4; i++) /* 65535 */
+        add_frame(H2_DATA, 0, 1, (struct str){ body, sizeof(body) - (i == 3) });
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(next(&e), H2_BODY);
+    add_frame(H2_DATA, 0, 3, (struct str){ body, 1001 });
+    assert_int_equal(next(&e), H2_BODY);
+    add_frame(H2_SETTINGS, H2_ACK, 0, STR_NONE);
+    assert_int_equal(next(&e), H2_MORE);
+    add_frame(H2_DATA, 0, 1, (struct str){ body, 1 });
+    assert_int_equal(next(&e), H2_RESET);
+    assert_true(e.by_us && e.code == H2_FLOW_CONTROL_ERROR && e.id == 1);
+    /* What is taken opens it by as much. */
+    h2_consumed(c, other, 1001);
+    assert_int_equal(number_of(sent(H2_WINDOW_UPDATE, 3), 0), 1001);
+    add_frame(H2_DATA, 0, 3, (struct str){ body, 1000 });
+    assert_int_equal(next(&e), H2_BODY);
+    add_frame(H2_DATA, 0, 3, (struct str){ body, 1 });
+    assert_int_equal(next(&e), H2_RESET);
+    assert_true(e.by_us && e.code == H2_FLOW_CONTROL_ERROR && e.id == 3);
+    /* The first window is the most, though ours is not known. */
+    restart();
+    request(1, false, STR_NONE);
+    for (int i = 0; i < 4; i++)
+        add_frame(H2_DATA, 0, 1, (struct str){ body, sizeof(body) });
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(next(&e), H2_BODY);
+    assert_int_equal(next(&e), H2_RESET);
+    assert_int_equal(e.code, H2_FLOW_CONTROL_ERROR);
+}
+
 static void the_window_of_an_ended_request_stays(void **state)
 {
     (void)state;
@@ -737,6 +778,7 @@ int main(void)
         TEST(what_http1_refuses_has_its_error),
         TEST(without_extended_connect_there_is_no_protocol),
         TEST(a_window_opens_when_bytes_are_consumed),
+        TEST(a_smaller_window_holds_once_it_is_known),
         TEST(the_window_of_an_ended_request_stays),
         TEST(a_gone_stream_gives_back_the_connections_window),
         TEST(closing_amid_a_frame_drops_its_rest),

@@ -63,6 +63,41 @@ static void no_bucket_is_long(void **state)
     origins_fini(&all);
 }
 
+/* Connections and sessions are an origin's: none made for one that is believed otherwise, or that knows us by
+ * another certificate, serves this one. */
+static void what_is_believed_and_shown_is_a_part_of_it(void **state)
+{
+    static const struct origin_tls all[] = {
+        { .is_on = false },
+        { .is_on = true, .server_name = STR_INIT("a") },
+        { .is_on = true, .server_name = STR_INIT("b") },
+        { .is_on = true, .server_name = STR_INIT("a"), .insecure = true },
+        { .is_on = true, .server_name = STR_INIT("a"), .ca = STR_INIT("one.pem") },
+        { .is_on = true, .server_name = STR_INIT("a"), .ca = STR_INIT("two.pem") },
+        { .is_on = true, .server_name = STR_INIT("a"), .cert = STR_INIT("c.pem"), .key = STR_INIT("c.key") },
+        { .is_on = true, .server_name = STR_INIT("a"), .cert = STR_INIT("d.pem"), .key = STR_INIT("c.key") },
+        { .is_on = true, .server_name = STR_INIT("a"), .cert = STR_INIT("c.pem"), .key = STR_INIT("d.key") },
+    };
+    const struct origin *found[COUNT_OF(all)];
+    struct origins o = { 0 };
+    (void)state;
+    origins_init(&o);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i < COUNT_OF(all); i++) {
+            struct origin_address at = {
+                .host_name = STR("a"), .port = 443, .authority = STR("a:443"), .tls = all[i]
+            };
+            found[i] = origins_get(&o, &at);
+            assert_int_equal(found[i]->number, i);
+        }
+    assert_int_equal(o.n, COUNT_OF(all));
+    /* People see which is which. */
+    for (unsigned i = 0; i < COUNT_OF(all); i++)
+        for (unsigned k = 0; k < i; k++)
+            assert_false(str_eq(found[i]->name, found[k]->name));
+    origins_fini(&o);
+}
+
 static void a_unix_one_is_named_by_its_path(void **state)
 {
     struct origins all = { 0 };
@@ -81,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_found_again),
         cmocka_unit_test(no_bucket_is_long),
+        cmocka_unit_test(what_is_believed_and_shown_is_a_part_of_it),
         cmocka_unit_test(a_unix_one_is_named_by_its_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 // Fifty visitors of a stale page at once start exactly one background refresh.
 // scenarios B2, CACHING.md 3.4
+// also over tls, h2
 import { equal, reply, scenario } from '../lib.mjs';
 
 let release;

@@ -1,5 +1,6 @@
 // A hundred visitors of a cold page at once: one request to the origin, a hundred equal bodies.
 // scenarios C1, CACHING.md 6.4
+// also over tls, h2
 import { equal, reply, scenario } from '../lib.mjs';
 
 let release;

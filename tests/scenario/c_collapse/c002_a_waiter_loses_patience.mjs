@@ -1,5 +1,6 @@
 // A waiter whose time is up goes to the origin alone; his answer is not stored, the leader's is.
 // scenarios C2, C3, CACHING.md 6.4
+// also over tls, h2
 import { equal, reply, scenario, soon } from '../lib.mjs';
 
 const release = [];

@@ -1,5 +1,6 @@
 // When the leader's fetch fails before a head, the waiters are answered soon, with at most one more try in all.
 // scenarios C6
+// also over tls, h2
 import { check, equal, hangup, scenario } from '../lib.mjs';
 
 let release;

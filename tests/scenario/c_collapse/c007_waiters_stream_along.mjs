@@ -1,6 +1,7 @@
 // Waiters are let go at the head of the answer and get bytes while the origin still sends; one who joins in the middle gets
 // the body from byte 0.
 // scenarios C7, D1, D2, CACHING.md 6.4
+// also over tls, h2
 import { equal, scenario } from '../lib.mjs';
 
 const part = 'a'.repeat(1_000_000);

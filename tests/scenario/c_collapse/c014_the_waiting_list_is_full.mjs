@@ -1,5 +1,6 @@
 // When the waiting list of a fetch is full, who comes next goes to the origin on his own, unstored.
 // scenarios C14, CACHING.md 6.4 (setting waiters)
+// also over tls, h2
 import { check, equal, gate, reply, request, scenario, soon } from '../lib.mjs';
 
 const release = [];

@@ -1,6 +1,7 @@
 // Two visitors with different values of a cookie that the page varies on ask for the cold page at once: each gets his own
 // page, two requests. The rule is unknown when the second joins.
 // scenarios C17, CACHING.md 4.4, 6.4
+// also over tls, h2
 import { equal, reply, scenario, soon } from '../lib.mjs';
 
 const release = [];

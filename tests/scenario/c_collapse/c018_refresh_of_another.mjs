@@ -1,5 +1,6 @@
 // While one variant is refreshed, a visitor with another cookie value gets his own variant, never the one refreshed.
 // scenarios C18, CACHING.md 3.7
+// also over tls
 import { equal, reply, scenario, soon } from '../lib.mjs';
 
 let hold = false;

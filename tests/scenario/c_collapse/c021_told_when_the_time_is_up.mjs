@@ -1,6 +1,7 @@
 // Those who wait and whose time is up in the moment in which the page comes do not lose patience with the next one: the page is
 // another's, and they share the one fetch that brings theirs.
 // scenarios C1, C2
+// also over tls
 import { equal, gate, Raw, reply, request, scenario, soon } from '../lib.mjs';
 
 const held = { a: gate(), b: gate() };

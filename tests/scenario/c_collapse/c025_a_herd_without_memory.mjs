@@ -1,6 +1,7 @@
 // Thirty at once for a page for which there is no room in memory: one asks, then all others do, in parallel; and the next thirty again,
 // since the answer says nothing of the page. Once there is room they wait for one fetch, and it is stored.
 // CACHING.md 6.4
+// also over tls
 import { check, equal, fill_memory, gate, reply, scenario, soon } from '../lib.mjs';
 
 const HERD = 30;

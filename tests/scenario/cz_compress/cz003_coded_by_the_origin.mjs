@@ -1,6 +1,6 @@
 // What the origin codes although it was asked not to is stored without its coding and given to everybody; a coding that may not or cannot be
 // undone makes pages of its own; bombs and damaged bodies end, and are not stored.
-// CACHING.md 4.9, 6.10; scenarios F14
+// CACHING.md 4.9, 6.10; scenarios F14; hostile h3-20
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { check, equal, hangup, reply, scenario, soon } from '../lib.mjs';
 

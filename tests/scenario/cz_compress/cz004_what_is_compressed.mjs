@@ -19,6 +19,9 @@ const answer = (r) => {
     case '/noise': return reply(randomBytes(8192).toString('latin1'), fields);
     case '/cookie': return reply(words, { ...fields, 'Set-Cookie': 'a=b' });
     case '/404': return reply(words, fields, '404 Not Found');
+    case '/private': return reply(words, { ...fields, 'Cache-Control': 'private, max-age=600' });
+    case '/no-store': return reply(words, { ...fields, 'Cache-Control': 'no-store' });
+    case '/post': return reply(words, { ...fields, 'Cache-Control': 'no-store' });
     case '/302': return reply(words, { ...fields, Location: '/' }, '302 Found');
     default: return reply(words, fields);
   }
@@ -45,6 +48,19 @@ await scenario({ answer, yaml }, async ({ ask, cases, freshet, origin }) => {
     equal(status.codings.useless, 1);
   });
   await cases.check('a page that is not codable does not vary', async () => equal((await ask('/png')).fields.vary, undefined));
+
+  // A secret in a page for one visitor is not told by its length (BREACH).
+  for (const [target, fields, options] of [['/private'], ['/no-store'], ['/post', {}, { method: 'POST', body: 'x' }], ['/auth', { Authorization: 'Basic eDp5' }]])
+    await cases.check(`what is not stored is not compressed: ${target}`, async () => {
+      const made = (await freshet.gauges()).codings;
+      for (let i = 0; i < 3; i++) {
+        const r = await ask(target, { 'Accept-Encoding': 'br, gzip', ...fields }, options);
+        equal(`${r.fields['content-encoding']} ${r.body === words}`, 'undefined true', r.head);
+        check(!/; hit/.test(r.fields['cache-status']), r.head);
+        await freshet.until('coding_now', '==', 0);
+      }
+      equal((await freshet.gauges()).codings, made);
+    });
 
   // RFC 9110 §12.5.3.
   for (const [offer, is] of [['gzip', 'gzip'], ['x-gzip', 'gzip'], ['zstd', 'zstd'], ['br, gzip, zstd', 'br'], ['gzip, zstd', 'zstd'], ['br;q=0.1, gzip;q=0.2', 'gzip'], ['br;q=0, *', 'zstd'],

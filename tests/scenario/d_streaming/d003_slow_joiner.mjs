@@ -1,5 +1,6 @@
 // A reader that does not read slows neither the origin nor the others, and its backlog is not buffered for it.
 // scenarios D3, S4
+// also over tls
 import fs from 'node:fs';
 import { check, equal, scenario } from '../lib.mjs';
 

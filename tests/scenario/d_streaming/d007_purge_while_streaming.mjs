@@ -1,5 +1,6 @@
 // A purge while clients stream: they get their whole body, the next request is a miss.
 // scenarios D7, O6, CACHING.md 5.4
+// also over tls, h2
 import { equal, scenario } from '../lib.mjs';
 
 let n = 0;

@@ -1,5 +1,6 @@
 // An origin that drips its body in chunks of one byte: every byte arrives, in order, soon.
 // scenarios D10
+// also over tls, h2
 import { equal, scenario } from '../lib.mjs';
 
 const text = 'one byte at a time, '.repeat(100);

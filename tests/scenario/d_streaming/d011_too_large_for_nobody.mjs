@@ -1,5 +1,6 @@
 // A body that turns out too large to be kept, and that nobody reads, is given up: its bytes are not collected.
 // CACHING.md 2.12, 3.6
+// also over tls, h2
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const stale = { 'Cache-Control': 's-maxage=10, stale-while-revalidate=600' };

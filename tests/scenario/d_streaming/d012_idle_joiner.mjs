@@ -1,5 +1,6 @@
 // In a body that turned passing, one who takes nothing is cut after a second when another waits for more; who reads alone keeps window_stall.
 // CACHING.md 7
+// also over tls
 import { randomBytes } from 'node:crypto';
 import { check, equal, gate, Raw, scenario } from '../lib.mjs';
 

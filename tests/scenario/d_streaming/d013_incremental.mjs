@@ -1,6 +1,7 @@
 // "Incremental: ?1" and event streams: each byte goes on before the next one is there, in both directions, and nobody waits for such a
 // request. QUERY passes with its body.
 // CACHING.md 6.4, 7
+// also over tls, h2
 import net from 'node:net';
 import { equal, gate, reply, request, scenario, soon } from '../lib.mjs';
 

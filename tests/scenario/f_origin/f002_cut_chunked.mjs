@@ -1,5 +1,6 @@
 // A chunked body that is cut anywhere is never delivered as whole and never stored.
 // scenarios F2, vi; CACHING.md 2.3
+// also over tls, h2
 import { check, equal, hangup, scenario } from '../lib.mjs';
 
 const whole = '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n';

@@ -1,5 +1,6 @@
 // A body that ends with the connection is whole after a FIN; after a RST it is not, and is not stored.
 // scenarios F4
+// also over tls, h2
 import { check, equal, hangup, scenario } from '../lib.mjs';
 
 const head = 'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\nuntil the end';

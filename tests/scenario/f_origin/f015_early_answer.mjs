@@ -1,6 +1,7 @@
 // An origin that answers before it has read the upload: the client gets the answer, the upload stops, the connection is not
 // used again.
 // scenarios F15, K4
+// also over tls
 import { equal, reply, scenario } from '../lib.mjs';
 
 await scenario({ answer: (r) => reply(r.target) }, async ({ connect, ask, cases, origin, freshet }) => {

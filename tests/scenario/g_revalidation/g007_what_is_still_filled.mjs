@@ -1,6 +1,7 @@
 // What is still being filled is nothing to revalidate: a fetch beside it, after a purge, asks without condition; when the first one is
 // cut, nobody gets it as whole, and what is stored is the second.
 // scenarios G7
+// also over tls, h2
 import { check, equal, hangup, reply, scenario, soon } from '../lib.mjs';
 
 let release = null;

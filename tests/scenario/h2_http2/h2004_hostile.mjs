@@ -33,14 +33,17 @@ await scenario({ answer, flags: ['--http2-clear', '--origin-connections', '100']
     'CONTINUATION (CVE-2024-27316)': (c, i) => [i ? frame(type.CONTINUATION, 0, 1, block([['x', 'y']])) : frame(type.HEADERS, 1, 1, head('/'))],
     'an HPACK bomb (CVE-2016-6581)': (c, i) => [frame(type.HEADERS, 5, 2 * i + 1, Buffer.concat([head('/'), i ? Buffer.alloc(0) : Buffer.concat(
       [Buffer.from([0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]), Buffer.alloc(0x7f + 0x21 + 0x1e * 128, 0x61)]), Buffer.alloc(2000, 0xbe)]))],
+    'entries of the HPACK table that push each other out': (c, i) => [frame(type.HEADERS, 5, 2 * i + 1, Buffer.concat([head('/wait'),
+      ...Array.from({ length: 3000 }, (_, k) => Buffer.from([0x40, 1, 0x78, 1, 0x61 + (k % 26)]))]))],
     'changes of the HPACK table\'s size': (c, i) => [frame(type.HEADERS, 5, 2 * i + 1, Buffer.concat([Buffer.from([0x20, 0x3f, 0xe1, 0x1f]), head('/wait')]))],
   };
+  const { overhead_bytes } = await freshet.gauges();
   for (const [name, make] of Object.entries(floods))
     await cases.check(name, async () => {
       const before = await freshet.gauges(), cpu = ticks();
       const c = new Frames('front', { opens: false });
       const all = [];
-      for (let i = 0; i < 5000; i++) all.push(...make(c, i));
+      for (let i = 0; i < (/push/.test(name) ? 300 : 5000); i++) all.push(...make(c, i));
       c.send(Buffer.concat(all)).catch(() => {});
       await c.when('the end', () => c.goaway.length || c.ended);
       equal(c.goaway.at(-1)?.code, 'ENHANCE_YOUR_CALM');
@@ -51,6 +54,8 @@ await scenario({ answer, flags: ['--http2-clear', '--origin-connections', '100']
       equal(after.http2_calmed_total, before.http2_calmed_total + 1);
       check(after.origin_requests - before.origin_requests <= 400, `${after.origin_requests - before.origin_requests} requests to the origin`);
       check(ticks() - cpu < 300, `${(ticks() - cpu) * 10} ms of processor time`);
+      // A hundred streams, and a hundred requests to the origin, have some 6 MB.
+      check(after.overhead_high_bytes - overhead_bytes < 16 << 20, `${after.overhead_high_bytes - overhead_bytes} bytes more`);
     });
   await cases.check('it is said in the log, not for each', async () => {
     await freshet.saying('http2: the connection of client .* ends with ENHANCE_YOUR_CALM');

@@ -1,5 +1,6 @@
 // Ranges of a stored body: 206 with exact bytes, 416, the whole body when in doubt; never more bytes than the body has.
 // scenarios H1, H2, H4, H5, H10, H12, CACHING.md 6.2; hostile h3-18 (Range amplification)
+// also over tls, h2
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const body = Array.from({ length: 1000 }, (_, i) => String.fromCharCode(33 + (i % 90))).join('');

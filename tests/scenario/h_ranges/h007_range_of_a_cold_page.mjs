@@ -1,6 +1,7 @@
 // A range of a cold page: the origin is asked for the whole page once, which is stored; the range comes out of it, also while
 // it arrives. A hundred such requests cost one.
 // scenarios H7, H9, CACHING.md 3.7, 6.2
+// also over tls, h2
 import { equal, reply, scenario } from '../lib.mjs';
 
 let release;

@@ -1,6 +1,7 @@
 // What parts several ranges is a token of freshet's own, of at most 70 characters that a boundary may have (RFC 2046 §5.1.1), another
 // one each time, and never what the client sent as X-Request-Id.
 // CACHING.md 6.2
+// also over tls, h2
 import { check, equal, reply, scenario } from '../lib.mjs';
 
 const body = 'one\r\n--mine\r\ntwo\r\n--mine--\r\nthree, and something behind it';

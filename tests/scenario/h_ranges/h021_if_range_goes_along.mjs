@@ -1,6 +1,7 @@
 // rfc9111: a Range that is sent on to the origin takes its If-Range along, so who has a part of another version gets the whole, and never a part that does
 // not fit his own.
 // CACHING.md 6.2, 3.7; RFC 9110 13.1.5
+// also over tls, h2
 import { equal, reply, scenario } from '../lib.mjs';
 
 const page = '0123456789';

@@ -1,5 +1,6 @@
 // Netlify-Vary: which requests share a variant, for each kind of instruction.
 // CACHING.md 4 "Netlify-Vary", 4.3, 4.4, 4.7
+// also over tls, h2
 import { equal, reply, scenario } from '../lib.mjs';
 
 // rule, then groups of requests: those of a group share a page, those of different groups do not. A request is a target or

@@ -1,5 +1,6 @@
 // An answer to a HEAD that passed, with another length or validator than the page stored meanwhile, makes that be revalidated.
 // scenarios J4; CACHING.md 6.3; RFC 9111 section 4.3.5
+// also over tls, h2
 import { equal, gate, reply, scenario } from '../lib.mjs';
 
 const date = (day) => `${day} Jan 2015 00:00:00 GMT`;

@@ -1,6 +1,7 @@
 // A CA is shown that a name is ours in three ways: by http-01, by a handshake (tls-alpn-01) and by DNS (dns-01, with a program of the operator's). What it
 // does not believe, and a CA that is not there, are said with what helps, and tried again later, not sooner; also after a restart.
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { check, equal, scenario, soon } from '../lib.mjs';
 import { Pebble, door, names, server_certificate } from '../acme.mjs';
@@ -85,6 +86,25 @@ await scenario({ yaml }, async ({ cases, freshet, origin, ask }) => {
   await cases.check('a challenge that nobody has asked for is the site\'s own', async () => {
     equal((await ask('/.well-known/acme-challenge/abc', { Host: 'f.example' })).body, 'x');
     equal((await ask('/.well-known/acme-challenge/abc', { Host: 'elsewhere.example' })).status, 421);
+  });
+  await cases.check('a name that leads to somebody else, who answers', async () => {
+    const stranger = http.createServer((_, r) => r.end('a page of theirs')).listen('stranger');
+    front.to = 'stranger';
+    await become({ hosts: 'h.example', more: account });
+    await freshet.saying('no certificate for h.example: the CA says: .*\\(unauthorized\\); let the name.s DNS \\(A and AAAA\\) lead to this machine');
+    front.to = 'front';
+    stranger.close();
+    await later('there is a certificate for h.example');
+  });
+  await cases.check('a program that puts something else into DNS', async () => {
+    fs.rmSync('hook-fails');
+    const calls = hooked().length;
+    dns.texts.get = () => ['something else'];
+    await become({ hosts: 'i.example', way: 'dns-01', more: account });
+    await freshet.saying('no certificate for i.example: the CA says: .*\\(unauthorized\\); .*acme_dns_hook');
+    await soon(() => texts.get('_acme-challenge.i.example').length === 0 && hooked().length > calls);
+    dns.texts.get = texts.get;
+    await later('there is a certificate for i.example');
   });
   await cases.check('a CA that is down, and comes back without a memory', async () => {
     await pebble.stop();

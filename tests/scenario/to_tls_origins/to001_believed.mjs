@@ -69,6 +69,9 @@ for (const [name, o] of Object.entries(origins)) {
   yaml += `  ${name}:\n` + Object.entries(settings).map(([k, v]) => `    ${k}: ${v === '' ? '""' : v}\n`).join('');
 }
 
+// The same server, believed by who answers and by an authority: it keeps a connection of the first, which the second must not use.
+yaml += `  strict:\n    origin: ${origins.believed.url}\n    hosts: strict.site\n`;
+
 const cases = new Cases();
 const freshet = new Freshet('.');
 const ask = async (site, target = '/') => {
@@ -105,6 +108,16 @@ try {
   await refused('unknown', 'its certificate is signed by "other", which freshet does not know, and the origin does not send its certificate ');
   await refused('chain', 'a certificate above its own, of the authority "other", is of none that freshet trusts ');
   await believed('believed');
+  await cases.check('but not by a site that does not say so, though a connection is there', async () => {
+    await freshet.until('origin_connections', '>=', 1);
+    const seen = origins.believed.requests.length;
+    for (let i = 0; i < 2; i++) {
+      const r = await ask('strict', '/strict');
+      equal(r.status, 502);
+      check(/detail=origin-tls/.test(r.fields['cache-status']), r.fields['cache-status']);
+    }
+    equal(origins.believed.requests.length, seen, 'requests there');
+  });
   await cases.check('and everybody is warned', async () => {
     check(/freshet: warning: site believed: origin_insecure: whoever answers for an https:\/\/ origin is believed; name its authority with origin_ca/.test(freshet.log()),
       freshet.log());
