@@ -13,7 +13,7 @@ SECONDS ?= 60
 SANITIZED = --werror -Dbuildtype=debugoptimized -Doptimization=1 -Dc_args=-fno-sanitize-recover=all -Dcontrol=true -Ddebug_checks=true
 
 .NOTPARALLEL:
-.PHONY: all dev tsan deps demo test unit scenario conformance e2e e2e-apps sites fuzz faults differential crash sim sim-faults systemd upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
+.PHONY: all dev tsan deps demo test unit scenario stress conformance e2e e2e-apps sites fuzz faults differential crash sim sim-faults systemd upgrades bench bench-programs floods slowhttptest cover check format tidy install clean
 
 # The release build: build/freshet. Optimised over all files at once: the rooms call each other in small steps (8 % fewer
 # instructions a hit).
@@ -61,6 +61,10 @@ unit: dev
 
 scenario: dev
 	@node tests/scenario/run.mjs $(T)
+
+# Many things at once, and what is promised then (tests/stress/run.sh); T for some of them by name.
+stress: dev
+	@tests/stress/run.sh build-dev/src/freshet $(T)
 
 conformance: all
 	@tools/deps.sh test

@@ -126,7 +126,7 @@ if is_wanted unit; then
     part unit-tsan $plainly node tools/unit.mjs --build build-tsan --threads
 fi
 is_wanted fuzz && part fuzz tests/fuzz/run.sh --seconds 4 --seed 1
-is_wanted sim && part sim make --no-print-directory sim SECONDS=30 SEED=1 WORLDS=100000
+is_wanted sim && part sim make --no-print-directory sim SECONDS=60 SEED=1 WORLDS=100000
 if is_wanted scenario; then
     part scenario node tests/scenario/run.mjs
     # What a page means does not depend on how bytes come; how connections live does.

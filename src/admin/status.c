@@ -118,7 +118,7 @@ static void write_disk(struct cache *c, int64_t now_wall_ms, struct answer_write
                    f.log.oldest_wall_ms < now_wall_ms ? (now_wall_ms - f.log.oldest_wall_ms) / 1000 : 0);
     else
         answer_null(w, "oldest_s");
-    answer_int(w, "dropped", (int64_t)(f.log.busy + f.log.off + f.log.refused));
+    answer_int(w, "dropped", (int64_t)(f.log.busy + f.log.off + f.log.refused + f.unlisted));
     answer_int(w, "parts_read", (int64_t)f.parts_read);
     answer_int(w, "long_waiting", (int64_t)f.long_waiting);
     answer_int(w, "owed", (int64_t)f.owed);

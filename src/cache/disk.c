@@ -442,6 +442,7 @@ void disk_figures(struct disk *d, struct disk_figures *out)
                                   .rules_read = atomic_load_explicit(&d->rules_read, memory_order_relaxed),
                                   .parts_read = atomic_load_explicit(&d->parts_read, memory_order_relaxed),
                                   .not_there = atomic_load_explicit(&d->not_there, memory_order_relaxed),
+                                  .unlisted = atomic_load_explicit(&d->unlisted, memory_order_relaxed),
                                   .superseded = atomic_load_explicit(&d->superseded, memory_order_relaxed),
                                   .is_whole = disk_is_whole(d) };
     segments_figures(d->log, &out->log);

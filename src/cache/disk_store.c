@@ -175,14 +175,25 @@ void disk_settle_owed(struct disk *d, bool all)
 
 /* ---- writing ---- */
 
+static void count_unlisted(struct disk *d)
+{
+    if (atomic_fetch_add_explicit(&d->unlisted, 1, memory_order_relaxed) == 0)
+        log_warning(d->o.log, "disk",
+                    "the index of the pages on disk is full with %zu entries: further pages are in memory "
+                    "alone. It has an eighth of --memory, so more of that makes room for more pages on disk",
+                    d->entries_max);
+}
+
 enum disk_wrote disk_append(struct disk *d, const struct segment_record *r)
 {
     struct segments_found at;
     struct shelf_item old;
     struct hash128 key = disk_shelf_key(&r->key);
     /* A record that the shelf does not know could not be taken off it when it is outdated. */
-    if (shelf_entries(d->shelf) >= d->entries_max && !shelf_find(d->shelf, &key, r->received.wall_ms, &old))
+    if (shelf_entries(d->shelf) >= d->entries_max && !shelf_find(d->shelf, &key, r->received.wall_ms, &old)) {
+        count_unlisted(d);
         return DISK_WROTE_NOT;
+    }
     enum segments_append result = segments_append(d->log, r, &at);
     if (result == SEGMENTS_BUSY)
         return DISK_WROTE_LATER;

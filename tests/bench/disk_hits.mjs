@@ -1,6 +1,6 @@
 // What a hit costs whose page is on disk alone, beside a hit from memory: CPU us a request of one worker (the threads that read included), with
 // one client and with 64 at once. Cold: the page cache was emptied before (needs root); warm: it has the pages, as it has those that are asked
-// for often. Each page is asked for once a pass, in the order in which they were stored, so that memory never has it.
+// for often. Each page is asked for once a pass, in the order in which they were stored, so that memory never has it. And when the first hit comes after a start.
 // `make all bench-programs` first. Usage: node tests/bench/disk_hits.mjs FOLDER [PAGES]      FOLDER: on the disk to be measured
 import fs from 'node:fs';
 import path from 'node:path';
@@ -57,7 +57,12 @@ try {
   while ((await status(s)).disk.responses < pages) await pause(50);
   const memory = { 1: await cost(s, 1), 64: await cost(s, 64) };
   await s.stop();
+  emptyCache();
+  const began = performance.now();
   s = await start('8M');
+  await flood({ port: s.port, request: request(`/b4096,u/${String(pages - 1).padStart(8, '0')}`, {}, s.port), folder, requests: 1, connections: 1 });
+  const first = performance.now() - began, hit = (await status(s)).requests.hits;
+  while (!(await status(s)).disk.complete) await pause(5);
   const rows = [['memory', memory]];
   for (const kind of ['cold', 'warm']) {
     const row = {};
@@ -68,6 +73,7 @@ try {
     if (row[1]) rows.push([kind, row]);
   }
   await s.stop();
+  console.log(`first answer ${first.toFixed(0)} ms after the start, ${hit ? 'a hit' : 'no hit'}`);
   console.log(`${pages} pages of 4 KB; CPU us a hit, and the part of the hits that was read from disk`);
   for (const [name, row] of rows)
     console.log(`${name.padEnd(8)} ${[1, 64].map((n) => `${n} at once: ${row[n].us.toFixed(1)} (+${(row[n].us - memory[n].us).toFixed(1)}), ` +

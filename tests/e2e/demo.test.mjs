@@ -1,5 +1,5 @@
 // The demo starts all three programs, ends them with itself however it ends, and says plainly what is in its way.
-// freshet's place is taken by a program that only lives and dies; cache.test.mjs runs the same stack with the real one.
+// freshet's place is taken by a program that only lives and dies, but for the pages that are there again after Ctrl-C; cache.test.mjs runs the same stack with the real one.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { NODE, REPOSITORY, freePorts, temporaryFolder, until } from './lib/world.mjs';
+import { FRESHET, NODE, REPOSITORY, freePorts, temporaryFolder, until } from './lib/world.mjs';
 
 const STUB = fileURLToPath(new URL('lib/stub-freshet.mjs', import.meta.url));
 const folder = temporaryFolder();
@@ -99,6 +99,24 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     assert.doesNotMatch(demo.output, /ended with|was ended by/);
   });
 }
+
+test('its pages are there again after Ctrl-C and another start', async () => {
+  const how = async () => {
+    const response = await fetch(`http://127.0.0.1:${ports.site}/`);
+    return { status: response.headers.get('cache-status'), page: await response.text() };
+  };
+  start({ program: FRESHET });
+  await ready();
+  const { page } = await how();
+  assert.match((await how()).status, /hit/);
+  demo.process.kill('SIGINT');
+  assert.deepEqual(await demo.done, { code: 0, signal: null });
+  start({ program: FRESHET });
+  await ready();
+  const again = await how();
+  assert.match(again.status, /hit/);
+  assert.equal(again.page, page);
+});
 
 test('when the demo itself is killed, the system ends all three', async () => {
   start();

@@ -7,6 +7,8 @@
  *   FAULT_COUNTS a file that gets, at the end of the process, how often each was called
  *   FAULT_AFTER  calls count from the moment this file is there
  *   FAULT_NEW    "1": they count in the process that takes over from another one alone, "0": in all but that
+ *   FAULT_DISK   a folder: while it has a file `full`, what is written to files finds no room; while it has
+ *                `stands`, whoever writes, reads or syncs a file waits, and notes `stood` there
  * Event descriptors are left alone: the kernel does not fail there, and libuv does not expect it.
  * mem_alloc, mem_try and pages_map are asked for by test builds of the program (base/mem.h); malloc, with
  * calloc and realloc, is libc's, for the program and all libraries, where no sanitizer has its own
@@ -142,15 +144,71 @@ static bool is_event(int fd)
         return fails(CALL_##call) ? (result)-1 : real arguments;                                             \
     }
 
-WRAP(ssize_t, pread, (int f, void *to, size_t n, off_t at), (f, to, n, at))
-WRAP_OF(ssize_t, pread64, pread, (int f, void *to, size_t n, off64_t at), (f, to, n, at))
+/* The file of that name in the folder FAULT_DISK. */
+static bool disk_note(const char *name, char *path, size_t n)
+{
+    const char *folder = getenv("FAULT_DISK");
+    if (folder)
+        snprintf(path, n, "%s/%s", folder, name);
+    return folder;
+}
+
+static bool disk_is(const char *how)
+{
+    char path[4096];
+    int before = errno;
+    bool is = disk_note(how, path, sizeof(path)) && access(path, F_OK) == 0;
+    errno = before;
+    return is;
+}
+
+/* Waits for as long as the disk stands. */
+static void disk_wait(void)
+{
+    char path[4096];
+    int before = errno;
+    while (disk_is("stands") && disk_note("stood", path, sizeof(path))) {
+        int made = mknod(path, S_IFREG | 0600, 0);
+        (void)made;
+        usleep(1000);
+    }
+    errno = before;
+}
+
+/* Of those that may need room. */
+static bool fails_on_disk(enum call call)
+{
+    disk_wait();
+    if (!disk_is("full"))
+        return fails(call);
+    errno = ENOSPC;
+    return true;
+}
+
+#define WRAP_DISK(result, name, call, parameters, arguments)                                                 \
+    result name parameters                                                                                   \
+    {                                                                                                        \
+        REAL(name);                                                                                          \
+        return fails_on_disk(CALL_##call) ? (result)-1 : real arguments;                                     \
+    }
+
+#define WRAP_WAIT(result, name, call, parameters, arguments)                                                 \
+    result name parameters                                                                                   \
+    {                                                                                                        \
+        REAL(name);                                                                                          \
+        disk_wait();                                                                                         \
+        return fails(CALL_##call) ? (result)-1 : real arguments;                                             \
+    }
+
+WRAP_WAIT(ssize_t, pread, pread, (int f, void *to, size_t n, off_t at), (f, to, n, at))
+WRAP_WAIT(ssize_t, pread64, pread, (int f, void *to, size_t n, off64_t at), (f, to, n, at))
 WRAP_OF(ssize_t, preadv64v2, preadv2, (int f, const struct iovec *v, int n, off64_t at, int flags),
         (f, v, n, at, flags))
-WRAP(ssize_t, pwrite, (int f, const void *from, size_t n, off_t at), (f, from, n, at))
-WRAP_OF(ssize_t, pwrite64, pwrite, (int f, const void *from, size_t n, off64_t at), (f, from, n, at))
-WRAP(int, fdatasync, (int f), (f))
+WRAP_DISK(ssize_t, pwrite, pwrite, (int f, const void *from, size_t n, off_t at), (f, from, n, at))
+WRAP_DISK(ssize_t, pwrite64, pwrite, (int f, const void *from, size_t n, off64_t at), (f, from, n, at))
+WRAP_WAIT(int, fdatasync, fdatasync, (int f), (f))
 WRAP(int, fsync, (int f), (f))
-WRAP_OF(int, fallocate64, fallocate, (int f, int mode, off64_t at, off64_t n), (f, mode, at, n))
+WRAP_DISK(int, fallocate64, fallocate, (int f, int mode, off64_t at, off64_t n), (f, mode, at, n))
 WRAP_OF(int, ftruncate64, ftruncate, (int f, off64_t n), (f, n))
 WRAP(int, rename, (const char *from, const char *to), (from, to))
 WRAP(int, unlink, (const char *path), (path))

@@ -121,6 +121,25 @@ await scenario({ answer, flags }, async ({ ask, cases, freshet, origin }) => {
     await ask('/many/3');
     equal(asked('/many/3'), n + 1);
   });
+  await cases.check('which a restart does not undo', async () => {
+    await ask('/many/4');
+    await ask('/many/4', {}, { method: 'POST', body: 'x' });
+    const n = asked('/many/4');
+    await again();
+    await ask('/many/4');
+    equal(asked('/many/4'), n + 1);
+    // Nor does a crash, once it is on disk: that is nobody's to wait for, but a purge behind it is.
+    await ask('/many/5');
+    await ask('/many/5', {}, { method: 'POST', body: 'x' });
+    equal(JSON.parse((await freshet.api('POST', '/api/v1/purge', JSON.stringify({ cache_tags: ['nothing'] }))).text).durable, true);
+    const m = asked('/many/5');
+    freshet.signal('KILL');
+    await freshet.status();
+    await freshet.start(['--origin', origin.url, ...flags]);
+    await freshet.found();
+    await ask('/many/5');
+    equal(asked('/many/5'), m + 1);
+  });
   await cases.check('pages of other settings are not there', async () => {
     const n = asked('/empty');
     await again('--ignore-query', 'foo');
