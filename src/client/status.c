@@ -58,8 +58,7 @@ static void print_disk(const json_t *disk)
     report_count(member_number(disk, "responses"), "response", "responses");
     if (!json_is_true(json_object_get(disk, "complete")))
         printf(" so far");
-    printf("; %lld read back, %lld tries to write put off%s
-", (long long)member_number(disk, "read"),
+    printf("; %lld read back, %lld tries to write put off%s\n", (long long)member_number(disk, "read"),
            (long long)member_number(disk, "dropped"),
            json_is_true(json_object_get(disk, "failing")) ? "; the disk fails now" : "");
     report_label("");
