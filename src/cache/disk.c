@@ -157,10 +157,12 @@ static void found(void *ctx, const struct segments_found *record)
 #define WALK_STEP_US   ((int64_t)200)
 #define WALK_BEHIND_US ((int64_t)50 * 1000)
 
-static uint64_t dropped(struct disk *d)
+/* `busy`: those of them for which there will be room soon. */
+static uint64_t dropped(struct disk *d, uint64_t *busy)
 {
     struct segments_figures f;
     segments_figures(d->log, &f);
+    *busy = f.busy;
     return f.busy + f.off;
 }
 
@@ -192,19 +194,24 @@ static bool may_walk(struct disk *d)
 static int64_t walk_some(struct disk *d)
 {
     bool is_amid = d->walk.shard || d->walk.bucket || d->walk.node || d->walk.list;
+    uint64_t busy, busy_before;
     if (!is_amid) {
-        uint64_t now = dropped(d);
-        if (now == d->walked_dropped && !owes(d) && !takes_longs_left(d) && ++d->waited < WALK_LATE)
+        uint64_t now = dropped(d, &busy);
+        if (now == d->walked_dropped && !d->walks_again && !owes(d) && !takes_longs_left(d) &&
+            ++d->waited < WALK_LATE)
             return WALK_SOON_US;
         d->waited = 0;
         d->walked_dropped = now;
+        d->walks_again = false;
     }
     if (may_walk(d)) {
-        uint64_t before = dropped(d);
+        uint64_t before = dropped(d, &busy_before);
         bool more = disk_walk(d, &d->walk);
-        bool is_behind = dropped(d) != before; /* the log: newer pages go first */
+        uint64_t after = dropped(d, &busy);
+        bool is_behind = after != before; /* the log: newer pages go first */
         if (is_behind)
-            d->walked_dropped = dropped(d);
+            d->walked_dropped = after;
+        d->walks_again |= busy != busy_before;
         if (more)
             return is_behind ? WALK_BEHIND_US : WALK_STEP_US;
     }
@@ -359,12 +366,12 @@ static void write_the_rest(struct disk *d)
     int64_t until_us = clock_mono_us(d->o.clock) + (int64_t)STOP_MOST_MS * 1000;
     bool is_behind = true;
     for (;;) {
-        uint64_t before = dropped(d);
+        uint64_t busy, before = dropped(d, &busy);
         if (is_behind)
             walk_all(d, until_us);
         int64_t long_us = disk_long_write(d);
         /* Else a walk would only find again what could not be written. */
-        is_behind = takes_longs_left(d) || dropped(d) != before;
+        is_behind = takes_longs_left(d) || dropped(d, &busy) != before;
         if ((!is_behind && long_us < 0) || clock_mono_us(d->o.clock) > until_us)
             return;
         if (long_us != 0)

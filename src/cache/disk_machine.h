@@ -30,6 +30,7 @@ struct disk {
     int64_t walk_due_us;     /* monotonic: when it goes on, or the next begins */
     unsigned waited;         /* how often it was put off */
     uint64_t walked_dropped; /* how many were dropped when the walk began */
+    bool walks_again;        /* the log had no room for what this walk found */
     struct pool_threads *readers;
     char *rooms[DISK_READERS];
     _Atomic unsigned rooms_taken;          /* bits */

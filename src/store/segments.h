@@ -132,8 +132,9 @@ enum segments_read segments_read_at_hand(struct segments *s, struct segments_pla
                                          const struct segment_record *want, char *room, size_t *bytes,
                                          struct segment_record *out);
 
-/* Finds the records of one segment that was there at start, the newest first, and calls each(ctx, ...) for
- * all of them in the order of their places. Of one key the owner keeps that which wins (segments_wins).
+/* Finds the records of one segment that was there at start, the newest segment first, and calls
+ * each(ctx, ...) for all of them, the last written first: so of one key the one that is to be used comes
+ * first. Of one key the owner keeps that which wins (segments_wins).
  * false: there was none left; nothing was called. One thread at a time; others may use the log meanwhile.
  * Waits for the disk. */
 bool segments_recover(struct segments *s, void (*each)(void *ctx, const struct segments_found *record),

@@ -182,7 +182,8 @@ bool segments_recover(struct segments *s, void (*each)(void *ctx, const struct s
     if (!slot)
         return false;
     struct loaded *l = segments_load(s, slot->file, slot->generation);
-    for (uint32_t i = 0; l && i < l->count; i++) {
+    /* The newest first here as well: what is found may be asked for at once. */
+    for (uint32_t i = l ? l->count : 0; i-- > 0;) {
         struct segment_entry e;
         segment_entry_read(l->entries + i * SEGMENT_ENTRY, &e);
         struct segments_found found = segments_found_of(&e, (uint32_t)(slot - s->slots), slot->generation);

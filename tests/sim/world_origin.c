@@ -161,6 +161,8 @@ static bool send_body(struct answering *a, size_t at, size_t upto)
         most = PIECE_MOST;
     else if (crawls)
         most = 1 + (upto - at) / 8;
+    else if (slow && most < (upto - at) / 200)
+        most = (upto - at) / 200; /* who wants its end does not wait for ever */
     for (size_t n; at < upto; at += n) {
         n = upto - at < most ? upto - at : most;
         char *mine = malloc(n);

@@ -515,6 +515,39 @@ static void recovery_tells_all_of_one_key(void **state)
     world_free(w);
 }
 
+static void must_win(void *ctx, const struct segments_found *f)
+{
+    struct segments_found *before = ctx;
+    assert_true(before->bytes == 0 || segments_wins(before, f));
+    *before = *f;
+}
+
+/* While it goes on a page may be asked for: then the latest one must have been found. */
+static void recovery_finds_the_latest_first(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    struct segments_found f, before = { 0 };
+    for (uint64_t begin = 1; begin <= 12; begin++) {
+        struct segment_record r = { .key = { 1, 2 }, .begin = begin / 2, .status = 200 };
+        if (begin % 4 == 1) { /* three segments, four records in each */
+            open_log(w, 6);
+            while (segments_recover(w->s, must_win, &before))
+                continue;
+            before = (struct segments_found){ 0 };
+            pump(w);
+        }
+        assert_int_equal(segments_append(w->s, &r, &f), SEGMENTS_APPENDED);
+        if (begin % 4 == 0)
+            segments_close(&w->s);
+    }
+    open_log(w, 6);
+    while (segments_recover(w->s, must_win, &before))
+        continue;
+    assert_int_equal(figures(w).recovered, 12);
+    world_free(w);
+}
+
 static void the_oldest_begin(void **state)
 {
     (void)state;
@@ -1133,6 +1166,7 @@ int main(void)
         cmocka_unit_test(the_limits_are_kept_to),
         cmocka_unit_test(another_may_have_it_meanwhile),
         cmocka_unit_test(the_one_that_wins),
+        cmocka_unit_test(recovery_finds_the_latest_first),
         cmocka_unit_test(recovery_tells_all_of_one_key),
         cmocka_unit_test(the_oldest_begin),
         cmocka_unit_test(the_size_limit_holds),
