@@ -2,8 +2,10 @@
 # Runs fuzz targets: each replays its seed corpus, then looks for new inputs for a while.
 # Usage: tests/fuzz/run.sh [--seconds N] [--seed N] [TARGET]   seconds: 60 when not given; 0: only replay.
 # A seed makes a search that looks at the same inputs every time, as a test must; without one it looks at new ones.
-# Without TARGET: all of them, two at once. What they find worth keeping grows in build-fuzz/corpus (not in git; copy
-# what makes a good seed); an input that fails lies in build-fuzz/found. Last line: N passed, N failed, N skipped.
+# Without TARGET: all of them, two at once. What they find worth keeping grows in build-fuzz/corpus; an input that fails
+# lies in build-fuzz/found. Last line: N passed, N failed, N skipped.
+# tests/fuzz/grown has what long searches found (keep.sh puts it there): it is replayed, too, and a search without a seed
+# goes on from it.
 set -u
 cd "$(dirname "$0")/../.."
 seconds=60 seed=0
@@ -39,17 +41,21 @@ fuzz() {
     : >"$result"
     common="-timeout=10 -rss_limit_mb=2048 -artifact_prefix=build-fuzz/found/$name- -print_final_stats=1 -seed=$seed"
     [ -e "tests/fuzz/$name.dict" ] && common="$common -dict=tests/fuzz/$name.dict"
+    grown=build-fuzz/grown/$name
+    rm -rf "$grown" && mkdir -p "$grown"
+    [ ! -e "tests/fuzz/grown/$name.tar.gz" ] || tar -xzf "tests/fuzz/grown/$name.tar.gz" -C "$grown"
     if ! ls "$seeds"/* >/dev/null 2>&1; then
         echo "failed $name: no seed in $seeds" >>"$result"
-    elif "$program" $common -runs=0 "$seeds" >"$log" 2>&1; then
-        echo "passed $name: $(ls "$seeds" | wc -l) seeds" >>"$result"
+    elif "$program" $common -runs=0 "$seeds" "$grown" >"$log" 2>&1; then
+        echo "passed $name: $(ls "$seeds" | wc -l) seeds, $(ls "$grown" | wc -l) grown inputs" >>"$result"
     else
         echo "failed $name: its own corpus" >>"$result"
         return
     fi
     [ "$seconds" -gt 0 ] || return
     mkdir -p "build-fuzz/corpus/$name"
-    if "$program" $common -max_total_time="$seconds" "build-fuzz/corpus/$name" "$seeds" >>"$log" 2>&1; then
+    [ "$seed" = 0 ] || grown=
+    if "$program" $common -max_total_time="$seconds" "build-fuzz/corpus/$name" "$seeds" $grown >>"$log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
         echo "passed $name: ${runs:-?} runs in $seconds s" >>"$result"
     else
