@@ -152,10 +152,11 @@ static void add_disk(const struct admin *a, struct buf *b)
                 "Bytes a second written to disk, over the last ten seconds");
     metrics_add(b, "disk_oldest_timestamp_seconds", "gauge", f.log.oldest_wall_ms / 1000,
                 "When the oldest segment of pages was begun; 0: there is none");
-    metrics_add(
-        b, "disk_dropped_total", "counter", (int64_t)(f.log.busy + f.log.off + f.log.refused + f.unlisted),
-        "Tries to write a response that came to nothing, since the disk was behind or failing, or its index "
-        "full; it stays in memory, and is tried again but for a full index");
+    metrics_add(b, "disk_dropped_total", "counter",
+                (int64_t)(f.log.busy + f.log.off + f.log.refused + f.unlisted),
+                "Tries to write a response that were put off, since the disk was behind or failing, or its "
+                "index full; "
+                "it stays in memory meanwhile");
     metrics_add(b, "disk_carried_total", "counter", (int64_t)f.log.carried,
                 "Responses written once more, since their place was used again");
     metrics_add(b, "disk_damaged_total", "counter", (int64_t)(f.log.damaged + f.log.newer + f.log.foreign),

@@ -162,8 +162,8 @@ static uint64_t dropped(struct disk *d, uint64_t *busy)
 {
     struct segments_figures f;
     segments_figures(d->log, &f);
-    *busy = f.busy;
-    return f.busy + f.off;
+    *busy = f.busy + atomic_load_explicit(&d->unlisted, memory_order_relaxed);
+    return *busy + f.off;
 }
 
 static bool owes(struct disk *d)

@@ -154,8 +154,8 @@ struct disk_figures {
     uint64_t pages_read, rules_read, not_there; /* by disk_read_start; not there: nothing fit any more */
     uint64_t superseded;                        /* paths invalidated since a newer response was not written */
     uint64_t parts_read;                        /* by disk_part_start, and were there */
-    uint64_t unlisted;               /* records that the shelf has no room for, and so are not on disk */
-    size_t long_waiting, long_bytes; /* bodies that are being written in parts, or wait for it */
+    uint64_t unlisted;                          /* tries to write a record that the shelf had no room for */
+    size_t long_waiting, long_bytes;            /* bodies that are being written in parts, or wait for it */
     size_t owed; /* newer responses that are to be written before an older one of theirs may be used */
     bool is_whole;
 };

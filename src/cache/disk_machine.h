@@ -47,7 +47,7 @@ struct disk {
     atomic_bool is_paused;                  /* nothing is written any more */
     uint64_t owed_lately[DISK_OWED_LATELY]; /* keys that were owed while not all was found; by their hash */
     _Atomic uint64_t pages_read, rules_read, parts_read, not_there, superseded;
-    _Atomic uint64_t unlisted; /* records that were not written, since the shelf is full */
+    _Atomic uint64_t unlisted; /* tries to write a record while the shelf was full */
     _Atomic uint64_t object;   /* the number of the latest response, for struct segment_record */
 };
 

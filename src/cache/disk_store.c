@@ -178,10 +178,11 @@ void disk_settle_owed(struct disk *d, bool all)
 static void count_unlisted(struct disk *d)
 {
     if (atomic_fetch_add_explicit(&d->unlisted, 1, memory_order_relaxed) == 0)
-        log_warning(d->o.log, "disk",
-                    "the index of the pages on disk is full with %zu entries: further pages are in memory "
-                    "alone. It has an eighth of --memory, so more of that makes room for more pages on disk",
-                    d->entries_max);
+        log_warning(
+            d->o.log, "disk",
+            "the index of the pages on disk is full with %zu entries: the oldest pages leave the disk "
+            "for new ones. It has an eighth of --memory, so more of that keeps more pages on disk",
+            d->entries_max);
 }
 
 enum disk_wrote disk_append(struct disk *d, const struct segment_record *r)
@@ -192,7 +193,8 @@ enum disk_wrote disk_append(struct disk *d, const struct segment_record *r)
     /* A record that the shelf does not know could not be taken off it when it is outdated. */
     if (shelf_entries(d->shelf) >= d->entries_max && !shelf_find(d->shelf, &key, r->received.wall_ms, &old)) {
         count_unlisted(d);
-        return DISK_WROTE_NOT;
+        segments_retire(d->log);
+        return DISK_WROTE_LATER;
     }
     enum segments_append result = segments_append(d->log, r, &at);
     if (result == SEGMENTS_BUSY)

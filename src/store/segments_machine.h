@@ -101,6 +101,7 @@ struct segments {
     unsigned char *spare[SEGMENTS_STAGES]; /* entries of stages that are over, for the next ones */
     int next;                              /* the slot in SLOT_READY, or -1 */
     bool hurry;                            /* somebody was refused for want of a next segment */
+    bool retires;                          /* segments_retire was called */
     bool off;                              /* the disk fails */
     bool paused;                           /* another process has the folder */
     struct segments_figures figures;
@@ -116,7 +117,8 @@ struct segments {
     bool dirty;         /* written and not yet synced */
     bool direct;
     struct making {
-        int slot; /* -1: none */
+        int slot;     /* -1: none */
+        bool retires; /* it is not the next one, but leaves (segments_retire) */
         uint64_t made_bytes;
         struct loaded *leaving; /* what is reclaimed */
         uint32_t at;

@@ -63,16 +63,45 @@ static int choose(const struct segments *s, int64_t now_us)
     return chosen;
 }
 
+/* Under the lock. Returns the slot of the segment that is to leave, or -1. */
+static int choose_retired(struct segments *s)
+{
+    int oldest = -1;
+    for (uint32_t i = 0; i < s->slots_n; i++) {
+        if (is_unknown(&s->slots[i]))
+            return -1;
+        if (s->slots[i].state == SLOT_SEALED &&
+            (oldest < 0 || s->slots[i].generation < s->slots[oldest].generation))
+            oldest = (int)i;
+    }
+    return oldest;
+}
+
+void segments_retire(struct segments *s)
+{
+    lock_take(&s->lock);
+    bool wake = !s->retires && s->thread;
+    s->retires = true;
+    lock_give(&s->lock);
+    if (wake)
+        background_wake(s->thread);
+}
+
 static enum segments_step begin(struct segments *s, int64_t now_us)
 {
     lock_take(&s->lock);
     int slot = wants_next(s) ? choose(s, now_us) : -1;
+    bool retires = slot < 0 && s->retires;
+    if (retires)
+        slot = choose_retired(s);
+    if (slot < 0)
+        s->retires = false;
     if (slot >= 0 && (s->slots[slot].state == SLOT_SEALED || s->slots[slot].bad))
         s->slots[slot].state = SLOT_LEAVING;
     lock_give(&s->lock);
     if (slot < 0)
         return SEGMENTS_NOTHING;
-    s->making = (struct making){ .slot = slot };
+    s->making = (struct making){ .slot = slot, .retires = retires };
     int status = segments_lock(s);
     if (status == 0)
         return SEGMENTS_DONE;
@@ -280,16 +309,21 @@ static void make_ready(struct segments *s, uint64_t generation, int64_t made_wal
 {
     struct slot *slot = &s->slots[s->making.slot];
     lock_take(&s->lock);
-    slot->state = SLOT_READY;
+    slot->state = s->making.retires ? SLOT_FREE : SLOT_READY;
     slot->generation = generation;
     slot->made_wall_ms = made_wall_ms;
     slot->begin_min = UINT64_MAX;
     slot->used_bytes = 0;
-    s->next = s->making.slot;
-    s->hurry = false;
+    if (s->making.retires) {
+        s->retires = false; /* who asked meanwhile has got it, too */
+    } else {
+        s->next = s->making.slot;
+        s->hurry = false;
+    }
     s->figures.written_bytes += FILE_BLOCK;
-    lock_give(&s->lock);
     s->making.slot = -1;
+    s->making.retires = false;
+    lock_give(&s->lock);
 }
 
 /* Synced before a record of its generation is written: a record never precedes its head. */

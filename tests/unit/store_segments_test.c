@@ -515,6 +515,41 @@ static void recovery_tells_all_of_one_key(void **state)
     world_free(w);
 }
 
+/* The owner has no room to know more: the oldest leaves, for good, and what is written later is not in its
+ * way. */
+static void the_oldest_segment_is_retired(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    open_log(w, 8);
+    recover(w);
+    segments_retire(w->s); /* no segment is full */
+    pump(w);
+    add_all(w, 0, 700);
+    pump(w);
+    assert_true(figures(w).file_bytes > 3 * SEGMENT);
+    unsigned all = count_readable(w, 0, 700), readable[3] = { all };
+    assert_int_equal(all, 700);
+    for (int i = 1; i < 3; i++) {
+        uint32_t oldest = w->where[700 - readable[i - 1]].place.segment;
+        segments_retire(w->s);
+        segments_retire(w->s); /* and one at once */
+        pump(w);
+        readable[i] = count_readable(w, 0, 700);
+        assert_true(readable[i] < readable[i - 1]);
+        for (uint64_t n = 0; n < 700; n++) /* these, and no others */
+            assert_int_equal(w->known[n], n >= 700 - readable[i]);
+        assert_int_equal(w->where[700 - readable[i] - 1].place.segment, oldest);
+    }
+    add_all(w, 700, 720);
+    pump(w);
+    /* A start finds no more of it. */
+    assert_int_equal(reopen(w, 8), readable[2] + 20);
+    assert_int_equal(count_readable(w, 0, 720), readable[2] + 20);
+    assert_false(w->known[0]);
+    world_free(w);
+}
+
 static void must_win(void *ctx, const struct segments_found *f)
 {
     struct segments_found *before = ctx;
@@ -1167,6 +1202,7 @@ int main(void)
         cmocka_unit_test(another_may_have_it_meanwhile),
         cmocka_unit_test(the_one_that_wins),
         cmocka_unit_test(recovery_finds_the_latest_first),
+        cmocka_unit_test(the_oldest_segment_is_retired),
         cmocka_unit_test(recovery_tells_all_of_one_key),
         cmocka_unit_test(the_oldest_begin),
         cmocka_unit_test(the_size_limit_holds),
