@@ -193,8 +193,7 @@ enum disk_wrote disk_append(struct disk *d, const struct segment_record *r)
     /* A record that the shelf does not know could not be taken off it when it is outdated. */
     if (shelf_entries(d->shelf) >= d->entries_max && !shelf_find(d->shelf, &key, r->received.wall_ms, &old)) {
         count_unlisted(d);
-        segments_retire(d->log);
-        return DISK_WROTE_LATER;
+        return segments_retire(d->log) ? DISK_WROTE_LATER : DISK_WROTE_NOT;
     }
     enum segments_append result = segments_append(d->log, r, &at);
     if (result == SEGMENTS_BUSY)

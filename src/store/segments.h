@@ -141,9 +141,9 @@ bool segments_recover(struct segments *s, void (*each)(void *ctx, const struct s
                       void *ctx);
 
 /* The owner has no room to know more records: the oldest segment leaves, as if its place were needed now, and
- * nothing of it is found at a later start. Any thread. Does nothing when it was called before and that goes
- * on, or when no segment is full. */
-void segments_retire(struct segments *s);
+ * nothing of it is found at a later start. Any thread. Does nothing more when it was called before and that
+ * goes on. false: none will leave soon, since none is full, or the disk fails. */
+bool segments_retire(struct segments *s);
 
 /* For tests, simulations and owners without the thread: does a step of what the thread does. Returns after
  * how many microseconds it wants to be called again (io/background.h). */

@@ -102,6 +102,7 @@ struct segments {
     int next;                              /* the slot in SLOT_READY, or -1 */
     bool hurry;                            /* somebody was refused for want of a next segment */
     bool retires;                          /* segments_retire was called */
+    bool none_full;                        /* it found no segment that could leave, and none came since */
     bool off;                              /* the disk fails */
     bool paused;                           /* another process has the folder */
     struct segments_figures figures;
@@ -132,6 +133,7 @@ struct loaded {
     size_t map_bytes;
     uint32_t count;
     uint64_t begin_min, begin_max, used_bytes;
+    bool is_scanned; /* the segment has no index of its own: it was not finished */
 };
 
 enum segments_step {

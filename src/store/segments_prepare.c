@@ -74,17 +74,19 @@ static int choose_retired(struct segments *s)
             (oldest < 0 || s->slots[i].generation < s->slots[oldest].generation))
             oldest = (int)i;
     }
+    s->none_full = oldest < 0;
     return oldest;
 }
 
-void segments_retire(struct segments *s)
+bool segments_retire(struct segments *s)
 {
     lock_take(&s->lock);
-    bool wake = !s->retires && s->thread;
-    s->retires = true;
+    bool may = !s->none_full && !s->off && !s->paused, wake = may && !s->retires && s->thread;
+    s->retires |= may;
     lock_give(&s->lock);
     if (wake)
         background_wake(s->thread);
+    return may;
 }
 
 static enum segments_step begin(struct segments *s, int64_t now_us)

@@ -130,6 +130,8 @@ static struct loaded *load_scan(struct segments *s, int file, uint64_t generatio
     else
         segments_unload(&c.l);
     segments_unmap(c.window, WINDOW);
+    if (c.l)
+        c.l->is_scanned = true;
     segments_count(s, &s->figures.scanned, 1);
     return c.l;
 }
@@ -167,12 +169,23 @@ static void set_loaded(struct segments *s, struct slot *slot, const struct loade
 {
     lock_take(&s->lock);
     slot->state = l && l->count ? SLOT_SEALED : SLOT_FREE;
+    s->none_full = false;
     slot->begin_min = l ? l->begin_min : UINT64_MAX;
     slot->used_bytes = l ? l->used_bytes : 0;
     s->figures.recovered += l ? l->count : 0;
     lock_give(&s->lock);
     if (s->thread)
         background_wake(s->thread);
+}
+
+/* A process that was killed left bytes to the kernel alone. What a visitor has seen of them must not vanish
+ * in a power cut: an older record would be back. */
+static void make_durable(struct segments *s, struct slot *slot)
+{
+    int status = s->o.files->sync(s->o.files, slot->file);
+    lock_take(&s->lock);
+    slot->bad |= status < 0; /* it is read as long as it can be */
+    lock_give(&s->lock);
 }
 
 bool segments_recover(struct segments *s, void (*each)(void *ctx, const struct segments_found *record),
@@ -182,6 +195,8 @@ bool segments_recover(struct segments *s, void (*each)(void *ctx, const struct s
     if (!slot)
         return false;
     struct loaded *l = segments_load(s, slot->file, slot->generation);
+    if (l && l->is_scanned)
+        make_durable(s, slot);
     /* The newest first here as well: what is found may be asked for at once. */
     for (uint32_t i = l ? l->count : 0; i-- > 0;) {
         struct segment_entry e;

@@ -92,6 +92,7 @@ static void end_stage(struct segments *s, bool bad)
     s->written = segments_round(g.end, FILE_BLOCK);
     s->flushed = s->written;
     slot->state = g.count ? SLOT_SEALED : SLOT_FREE;
+    s->none_full = false;
     slot->bad |= bad;
     slot->begin_min = g.begin_min;
     slot->used_bytes = g.end - g.base - SEGMENT_BLOCK;

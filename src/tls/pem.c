@@ -21,11 +21,13 @@ int pem_no_password(char *to, int room, int writing, void *asked)
 bool pem_read_file(const char *path, const char *setting, struct buf *out, struct buf *why)
 {
     int status = system_read_file(path, PEM_FILE_MAX, out);
-    const char *advice = status == -EACCES  ? "let the user read it that freshet runs as"
-                         : status == -EFBIG ? "a file of PEM has 1 MiB at most"
-                                            : "write there which file it is";
+    bool is_other = status == -ENOENT || status == -ENOTDIR || status == -EISDIR;
+    const char *advice = status == -EACCES  ? ": let the user read it that freshet runs as"
+                         : status == -EFBIG ? ": a file of PEM has 1 MiB at most"
+                         : is_other         ? ": write there which file it is"
+                                            : "";
     if (status < 0)
-        buf_printf(why, "cannot read %s: %s; `%s` names it: %s", path, system_strerror(status), setting,
+        buf_printf(why, "cannot read %s: %s; `%s` names it%s", path, system_strerror(status), setting,
                    advice);
     return status == 0;
 }

@@ -100,7 +100,7 @@ class Life {
   }
 
   async serves() {
-    for (const late = Date.now() + patience_ms; !this.end && Date.now() < late; await pause(10)) if (/freshet: site /.test(this.said)) return true;
+    for (const late = Date.now() + patience_ms; !this.end && Date.now() < late; await pause(10)) if (/freshet: site \S+: http:/.test(this.said)) return true; // the last line of a start
     return false;
   }
 
