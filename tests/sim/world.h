@@ -54,6 +54,7 @@ struct fetch {
     unsigned version;
     size_t bytes;
     int64_t received, answered; /* the latest request for it (or for its 304), and the head that answered */
+    int64_t seen;               /* when a visitor first had the head; 0: none has */
     int64_t max_age, swr, sie;
     int64_t first;  /* the first such head, before its 304s: a record on disk may be as old */
     int64_t turned; /* how far the wall clock was turned by then */
@@ -89,7 +90,8 @@ struct fetch *model_fetch(struct page *p, struct variant v, size_t bytes, bool i
 struct fetch *model_find(unsigned id);
 void model_answers(struct fetch *f);                   /* its head goes out now */
 void model_affirms(struct fetch *f, int64_t received); /* a 304 for it goes out now */
-void model_failed(unsigned site);                      /* an origin or the way to it failed */
+void model_sees(unsigned fetch);  /* a visitor has a head with the ETag of that fetch; 0: of none */
+void model_failed(unsigned site); /* an origin or the way to it failed */
 void model_disturb(struct page *p);
 void model_disturb_all(int64_t until); /* what goes on meanwhile may have any reason */
 

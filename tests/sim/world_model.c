@@ -152,6 +152,13 @@ void model_affirms(struct fetch *f, int64_t received)
     f->answered = sim_now();
 }
 
+void model_sees(unsigned fetch)
+{
+    struct fetch *f = model_find(fetch);
+    if (f && !f->seen)
+        f->seen = sim_now();
+}
+
 void model_failed(unsigned site)
 {
     failed_at[site] = sim_now();
@@ -296,7 +303,9 @@ static int64_t stale_end(const struct fetch *f, int64_t since)
 
 static void check_age(const struct request *r, const struct fetch *f)
 {
-    if (f->page->kind == PAGE_NO_CACHE && r->sent > f->answered + ON_THE_WAY)
+    /* Who has a head may have it of an earlier 304 than the last. */
+    bool was_known = f->answered == f->first && f->seen && r->sent > f->seen;
+    if (f->page->kind == PAGE_NO_CACHE && (was_known || r->sent > f->answered + ON_THE_WAY))
         sim_fail(
             "request %u for %s got fetch %u, %lld ms after its origin was last asked, which said no-cache",
             r->number, r->page->path, f->id, (long long)(r->sent - f->answered) / 1000);

@@ -163,6 +163,7 @@ enum got take_answer(struct visitor *v, bool *keeps, void (*judges)(struct visit
     if (!take_head(v, head, sizeof(head)))
         return GOT_NOTHING;
     int status = atoi(head + 9);
+    model_sees(etag_of(head, value, sizeof(value)));
     const char *length = head_field(head, "Content-Length", value, sizeof(value));
     size_t bytes = length ? strtoul(length, NULL, 10) : 0;
     bool whole =
