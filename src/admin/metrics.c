@@ -155,8 +155,7 @@ static void add_disk(const struct admin *a, struct buf *b)
     metrics_add(b, "disk_dropped_total", "counter",
                 (int64_t)(f.log.busy + f.log.off + f.log.refused + f.unlisted),
                 "Tries to write a response that were put off, since the disk was behind or failing, or its "
-                "index full; "
-                "it stays in memory meanwhile");
+                "index full; it stays in memory meanwhile");
     metrics_add(b, "disk_carried_total", "counter", (int64_t)f.log.carried,
                 "Responses written once more, since their place was used again");
     metrics_add(b, "disk_damaged_total", "counter", (int64_t)(f.log.damaged + f.log.newer + f.log.foreign),

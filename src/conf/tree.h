@@ -11,7 +11,9 @@
 
 #define TREE_BYTES_MAX  ((size_t)1 << 20)
 #define TREE_NODES_MAX  20000
-#define TREE_NODES_TEXT "20000"
+#define TREE_QUOTED(n)  #n
+#define TREE_TEXT(n)    TREE_QUOTED(n)
+#define TREE_NODES_TEXT TREE_TEXT(TREE_NODES_MAX)
 #define TREE_DEPTH_MAX  8 /* lists and maps inside each other */
 
 enum tree_kind { TREE_TEXT, TREE_NULL, TREE_LIST, TREE_MAP };

@@ -10,8 +10,6 @@
 struct pair;
 struct ssl_ctx_st;
 
-/* The largest PEM file that is read. */
-
 /*
  * Makes a pair of two PEM texts: the certificate, followed by those of its chain, and its key. Both may be
  * the same text. now_ms: wall-clock. Returns it with one reference; NULL: they are no pair, it has expired,

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 
+/* The largest PEM file that is read. */
 #define PEM_FILE_MAX ((size_t)1 << 20)
 
 struct bio_st;
